@@ -1,0 +1,60 @@
+"""Finds the command and runs it. Each command's module is imported only when it is the one asked for."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from runner import __version__
+from runner.errors import CannotRunError, UsageError
+
+OK = 0
+PROBLEMS = 1
+USAGE = 2
+CANNOT = 3
+
+COMMANDS = {
+    "run": "serve the agents of a directory",
+    "validate": "check configurations without an account or a network",
+    "route": "show which agent answers a call, and why",
+    "simulate": "play a whole call against a stand-in for the voice API",
+    "schema": "print a JSON Schema for editors",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the result is the process's exit code.
+
+    0: nothing to report, 1: problems found, 2: wrong usage, 3: the work could not be done.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = next((word for word in given if not word.startswith("-")), None)
+    parser = argparse.ArgumentParser(prog="phone-agents", description="Phone agents from YAML.")
+    parser.add_argument("--version", action="version", version=f"phone-agents {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command, summary in COMMANDS.items():
+        subparser = commands.add_parser(
+            command, help=summary, description=summary[0].upper() + summary[1:] + "."
+        )
+        if command == name:
+            module = import_module(f"runner.cli.{command}")
+            module.configure(subparser)
+            subparser.set_defaults(run=module.run)
+    try:
+        options = parser.parse_args(given)
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    try:
+        return int(options.run(options))
+    except UsageError as error:
+        sys.stderr.write(f"phone-agents {options.command}: {error}\n")
+        return USAGE
+    except CannotRunError as error:
+        sys.stderr.write(f"phone-agents {options.command}: {error}\n")
+        return CANNOT
+    except BrokenPipeError:
+        # The reader of our output has left (`| head`); there is nobody to tell. Python would try to
+        # flush stdout once more at exit and complain, so it gets a place to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK

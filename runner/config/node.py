@@ -1,0 +1,66 @@
+"""A YAML value that remembers where it stands."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from runner.model.values import Json, Place
+
+Scalar: TypeAlias = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One value of a YAML document: a scalar, a sequence or a mapping, each with its place.
+
+    Checks and builders work on nodes, so that whatever they find can be said with line and column.
+    Nodes are plain values: merging `defaults` under an agent makes new nodes whose places still point
+    to the file that each part came from.
+    """
+
+    value: "Scalar | tuple[Node, ...] | Mapping[str, Node]"
+    place: Place
+    key_places: Mapping[str, Place] = field(default_factory=dict)
+    """Where each key of a mapping stands."""
+    text: str = ""
+    """A scalar as written (after unquoting), so that digits are never lost."""
+    lines: tuple[Place, ...] = ()
+    """For text of several lines: where each line of `value` starts in the file."""
+
+    def get(self, key: str) -> "Node | None":
+        """The value of a mapping's key, or None."""
+        return self.value.get(key) if isinstance(self.value, Mapping) else None
+
+    def items(self) -> Iterator[tuple[str, "Node"]]:
+        """The entries of a mapping; none for anything else."""
+        if isinstance(self.value, Mapping):
+            yield from self.value.items()
+
+    def entries(self) -> "tuple[Node, ...]":
+        """The entries of a sequence; none for anything else."""
+        return self.value if isinstance(self.value, tuple) else ()
+
+    def find(self, *path: str | int) -> "Node | None":
+        """The node below by keys and indexes, or None where the path leaves the tree."""
+        node: Node | None = self
+        for step in path:
+            if node is None:
+                return None
+            if isinstance(step, int):
+                entries = node.entries()
+                node = entries[step] if -len(entries) <= step < len(entries) else None
+            else:
+                node = node.get(step)
+        return node
+
+    def key_place(self, key: str) -> Place:
+        """Where the key stands, or the mapping's own place."""
+        return self.key_places.get(key, self.place)
+
+    def data(self) -> Json:
+        """The plain JSON value, without places."""
+        if isinstance(self.value, Mapping):
+            return {key: node.data() for key, node in self.value.items()}
+        if isinstance(self.value, tuple):
+            return [node.data() for node in self.value]
+        return self.value

@@ -1,0 +1,55 @@
+"""What is wrong in a user's files, as values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from runner.model.values import Place
+
+
+class Severity(Enum):
+    """A warning is legal and surely not meant; an error keeps the configuration from being used."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One problem. `message` quotes the value and says what would be right; `rule` names the check."""
+
+    place: Place
+    rule: str
+    message: str
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message} [{self.rule}]"
+
+
+class Problems:
+    """Collects what the checks find, so that every problem is told at once."""
+
+    def __init__(self) -> None:
+        self._found: dict[Problem, None] = {}
+
+    def error(self, place: Place, rule: str, message: str) -> None:
+        """Note an error. The same problem found twice is told once."""
+        self._found[Problem(place=place, rule=rule, message=message)] = None
+
+    def warning(self, place: Place, rule: str, message: str) -> None:
+        """Note a warning."""
+        self._found[Problem(place=place, rule=rule, message=message, severity=Severity.WARNING)] = None
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Take over problems that were found elsewhere."""
+        self._found.update(dict.fromkeys(problems))
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any error was found."""
+        return any(problem.severity is Severity.ERROR for problem in self._found)
+
+    def sorted(self) -> tuple[Problem, ...]:
+        """All of them, by file, line and column."""
+        return tuple(sorted(self._found, key=lambda p: (p.place, p.rule, p.message)))

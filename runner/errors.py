@@ -1,0 +1,29 @@
+"""The one tree of exceptions.
+
+Text in lower case, no full stop; it quotes the value and says what would be right.
+What is wrong in a user's file is a `Problem` (runner.config.problem), never an exception.
+"""
+
+
+class PhoneAgentsError(Exception):
+    """Anything that stops us and is not a bug."""
+
+
+class CannotRunError(PhoneAgentsError):
+    """The work cannot be done here: a missing variable, a port in use. Exit code 3."""
+
+
+class UsageError(PhoneAgentsError):
+    """The command line is wrong. Exit code 2."""
+
+
+class WebhookRejectedError(PhoneAgentsError):
+    """The webhook is not one that we may act on: malformed, unsigned or stale. A 4xx."""
+
+
+class ProviderError(PhoneAgentsError):
+    """The voice API answered with a status that ends the attempt, or not at all (`status` None)."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status

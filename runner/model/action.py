@@ -1,0 +1,90 @@
+"""What the session machine wants done. The shell does it; nothing here knows how."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from runner.model.http import HttpRequest
+
+
+class Clock(Enum):
+    """What a timer is for."""
+
+    MAX_DURATION = "max_duration"
+    SPEECH = "speech"
+    """A response was asked for and nothing at all was heard of it."""
+    HEARD = "heard"
+    """A sentence was made and nobody said that it was heard."""
+    RETRY = "retry"
+    TRANSFER = "transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """The name of a timer. `key` tells several of one kind apart, e.g. a tool call's id."""
+
+    clock: Clock
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speak:
+    """Ask the model to speak: a sentence (`say`), an instruction (`tell`), or just to go on."""
+
+    wish: str
+    """Comes back with the response, so that it can be told from the API's own. At most 32 characters."""
+    say: str | None = None
+    tell: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOutput:
+    """Give the model the output of a tool call."""
+
+    call_id: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRequest:
+    """Send one attempt of a tool's request; `Replied` tells what came of it."""
+
+    call_id: str
+    attempt: int
+    tool: str
+    request: HttpRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refer:
+    """Ask for a transfer to this `tel:` or `sip:` address; `ReferAnswered` tells what the API said."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp:
+    """End the call at the API. Repeated until the API says that it is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTimer:
+    """Fire `TimerFired` after so many seconds; a timer of the same name is replaced."""
+
+    timer: Timer
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearTimer:
+    """Forget a timer, set or not."""
+
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The call is over and its record complete: let go of everything."""
+
+
+Action: TypeAlias = Speak | SendOutput | SendRequest | Refer | HangUp | SetTimer | ClearTimer | Finish

@@ -1,0 +1,257 @@
+"""What can happen to a live call, in terms of no particular voice API.
+
+The API's events arrive here through `runner.api`; replies, timers and people through `runner.serve`.
+All of them enter the one session machine.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from runner.model.action import Timer
+from runner.model.http import HttpReply
+
+
+class Role(Enum):
+    """Who speaks."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class Outcome(Enum):
+    """How a response of the model ended."""
+
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the API bills them. Cached tokens are part of the input tokens of their kind."""
+
+    text_in: int = 0
+    text_cached: int = 0
+    audio_in: int = 0
+    audio_cached: int = 0
+    text_out: int = 0
+    audio_out: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            text_in=self.text_in + other.text_in,
+            text_cached=self.text_cached + other.text_cached,
+            audio_in=self.audio_in + other.audio_in,
+            audio_cached=self.audio_cached + other.audio_cached,
+            text_out=self.text_out + other.text_out,
+            audio_out=self.audio_out + other.audio_out,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptionUsage:
+    """What transcribing the caller cost: tokens, or seconds of audio."""
+
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalled:
+    """The model has finished asking for a tool. `arguments` is text as the model wrote it."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """The sideband is open: for the first time, or `again` after it was lost. Nothing missed is replayed."""
+
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """The call has left: the API knows it no more. `failed`: it could never be attached, or was refused."""
+
+    failed: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseStarted:
+    """The model begins to answer. `wish` is the id of the `Speak` that asked, or None for the API's own."""
+
+    response_id: str
+    wish: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseEnded:
+    """The model is done answering. It may still be heard: see `PlaybackEnded`."""
+
+    response_id: str
+    outcome: Outcome
+    wish: str | None = None
+    detail: str = ""
+    calls: tuple[ToolCalled, ...] = ()
+    """Every complete tool call of the response, seen before or not."""
+    usage: Usage = field(default_factory=Usage)
+    audible: bool = True
+    """Whether it holds anything for the caller to hear."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackStarted:
+    """The caller begins to hear this response."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackEnded:
+    """The caller has heard this response, or has `interrupted` it."""
+
+    response_id: str
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerSpeaks:
+    """The caller began to speak, or stopped (`began` False)."""
+
+    began: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemPlaced:
+    """An item has its place in the conversation: after the item `after`, or at an end that is not told.
+
+    `role` is None for what nobody says: tool calls and their outputs.
+    """
+
+    item_id: str
+    after: str | None = None
+    role: Role | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcribed:
+    """The whole text of an item. It may come late and out of order. `failed`: there will be none."""
+
+    item_id: str
+    role: Role
+    text: str = ""
+    failed: bool = False
+    usage: TranscriptionUsage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptGrew:
+    """More words of an item, as they come."""
+
+    item_id: str
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputTaken:
+    """The API holds the output of this tool call."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPressed:
+    """A key of the telephone."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceNudge:
+    """The API itself noticed that the caller is silent; what it adds for that is no turn of the caller's."""
+
+    item_id: str
+
+
+class Complaint(Enum):
+    """What an error event means to the machine."""
+
+    BUSY_SPEAKING = "busy_speaking"
+    """Asked for a response while one is active: somebody speaks already. Benign."""
+    NOTHING_TO_CANCEL = "nothing_to_cancel"
+    """Benign too."""
+    SESSION_EXPIRED = "session_expired"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complained:
+    """The API refused something. `about` is the id that the refused action carried, where it is told."""
+
+    complaint: Complaint
+    about: str | None = None
+    code: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replied:
+    """An attempt of a tool's request has ended."""
+
+    call_id: str
+    attempt: int
+    reply: HttpReply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferAnswered:
+    """The API's answer to a transfer request. A 200 proves nothing yet."""
+
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired:
+    """A timer that the machine set has run out."""
+
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndRequested:
+    """Somebody outside wants the call to end, e.g. a drain that ran out of time."""
+
+    reason: str
+
+
+Happening: TypeAlias = (
+    Attached
+    | Gone
+    | ResponseStarted
+    | ResponseEnded
+    | ToolCalled
+    | PlaybackStarted
+    | PlaybackEnded
+    | CallerSpeaks
+    | ItemPlaced
+    | Transcribed
+    | TranscriptGrew
+    | OutputTaken
+    | KeyPressed
+    | SilenceNudge
+    | Complained
+    | Replied
+    | ReferAnswered
+    | TimerFired
+    | EndRequested
+)

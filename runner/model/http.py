@@ -1,0 +1,39 @@
+"""A request to the user's endpoint and what came of it, as values."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One request, ready to send. Headers and body may hold secrets, so they stay out of `repr`."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    timeout_s: float = 10.0
+
+
+class Failure(Enum):
+    """Why there is no reply."""
+
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    """Refused, reset, cut off, unresolvable, bad TLS."""
+    FORBIDDEN = "forbidden"
+    """The address is one that tools may not reach."""
+    TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpReply:
+    """What one attempt brought: a status with a body, or a failure."""
+
+    status: int | None = None
+    body: bytes = field(default=b"", repr=False)
+    content_type: str = ""
+    failure: Failure | None = None
+    detail: str = ""
+    """For the log: what failed, in a few words without secrets."""
+    took_s: float = 0.0

@@ -1,0 +1,62 @@
+"""The record of one call: written once, when it is over."""
+
+from dataclasses import dataclass, field
+
+from runner.model.happening import TranscriptionUsage, Usage
+from runner.model.values import Instant, Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Something said, in the order of the conversation. `text` None: no transcript was made."""
+
+    role: str
+    text: str | None
+    at: Instant
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUse:
+    """One tool call. `status` is `ok`, `error`, `refused` (it was never sent) or `unfinished`."""
+
+    name: str
+    call_id: str
+    arguments: Json
+    started_at: Instant
+    took_s: float | None
+    status: str
+    http_status: int | None = None
+    attempts: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """Who called, who answered and why, what was said and done, what it cost, why it ended."""
+
+    id: str
+    agent: str
+    route: str | None
+    """The place of the route that won, `file:line:col`, or None when `otherwise` chose."""
+    why: str
+    """One sentence: why this agent answered."""
+    caller: str | None
+    called: str | None
+    transport: str
+    created_at: Instant
+    accepted_at: Instant | None = None
+    attached_at: Instant | None = None
+    ended_at: Instant | None = None
+    ended: str = ""
+    """Why it ended, in one word: `caller_hung_up`, `hangup`, `transferred`, `max_duration`, `failed`, …"""
+    detail: str = ""
+    turns: tuple[Turn, ...] = ()
+    tools: tuple[ToolUse, ...] = ()
+    model: str = ""
+    usage: Usage = field(default_factory=Usage)
+    transcription: TranscriptionUsage = field(default_factory=TranscriptionUsage)
+    cost_usd: float | None = None
+    """None when the model's price is unknown."""
+    complaints: int = 0
+    """Error events of the API during the call."""

@@ -1,0 +1,148 @@
+"""Which calls an agent answers: matchers over addresses and headers, and the routes made of them."""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from runner.model.call import Transport
+from runner.model.values import Place
+
+
+@dataclass(frozen=True, slots=True)
+class ExactNumber:
+    """The same telephone number, however it is written. `number` is E.164."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExactAddress:
+    """The same SIP address: user compared exactly, host without case (RFC 3261, 19.1.4)."""
+
+    user: str | None
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Numbers that begin so. `prefix` starts with a plus."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """Numbers of these ISO 3166-1 alpha-2 regions."""
+
+    codes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """Parts of the address; `*` stands for any run of characters. None leaves a part open."""
+
+    user: str | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """The whole address, in RE2 syntax."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A header's value, compared whole; `*` stands for any run of characters."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """A caller who withholds the number (or, with False, one who does not)."""
+
+    anonymous: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of these. `listed_in` names the file that a `{in: …}` matcher was read from."""
+
+    matchers: "tuple[Matcher, ...]"
+    listed_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Everything that the inner matcher does not match."""
+
+    matcher: "Matcher"
+
+
+Matcher: TypeAlias = (
+    ExactNumber | ExactAddress | Prefix | Country | Glob | Regex | Text | Anonymous | AnyOf | Not
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """All of these must hold. None, or an empty mapping, asks for nothing."""
+
+    called: Matcher | None = None
+    """The language's `to`."""
+    caller: Matcher | None = None
+    """The language's `from`."""
+    headers: tuple[tuple[str, Matcher], ...] = ()
+    during: str | None = None
+    """The name of a schedule."""
+    transport: Transport | None = None
+    share: float | None = None
+    """A stable share of callers, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One entry of an agent's `routes`."""
+
+    agent: str
+    conditions: Conditions
+    priority: int = 0
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectRule:
+    """One entry of `routing.reject`: calls that are turned away before any route is asked."""
+
+    conditions: Conditions
+    status: int = 603
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """Turn the call away with this SIP status."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToAgent:
+    """Give the call to this agent."""
+
+    agent: str
+
+
+Otherwise: TypeAlias = Reject | ToAgent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingSettings:
+    """The `routing` section of runner.yaml."""
+
+    default_country: str | None = None
+    called_number: tuple[str, ...] = ()
+    """Headers that are looked at first for the number that was dialled."""
+    reject: tuple[RejectRule, ...] = ()
+    otherwise: Otherwise = field(default_factory=lambda: Reject(status=404))

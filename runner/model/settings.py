@@ -1,0 +1,69 @@
+"""What runner.yaml declares: how the process runs and everything that agents share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runner.model.agent import Agent
+from runner.model.route import RoutingSettings
+from runner.model.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretRef:
+    """Where a secret is found: an environment variable or a file, exactly one. Never the secret itself."""
+
+    env: str | None = None
+    file: str | None = None
+
+    def __str__(self) -> str:
+        return f"environment variable {self.env}" if self.env is not None else f"file {self.file}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """The voice API."""
+
+    api_key: SecretRef = SecretRef(env="OPENAI_API_KEY")
+    webhook_secrets: tuple[SecretRef, ...] = (SecretRef(env="OPENAI_WEBHOOK_SECRET"),)
+    base_url: str = "https://api.openai.com/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where webhooks arrive."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    drain_timeout_s: float = 60.0
+    max_call_age_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """Where tools may connect to."""
+
+    allow: tuple[str, ...] = ()
+    """Host names, `*` for any run of characters, that may resolve to private addresses."""
+    private_networks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of runner.yaml but `tools` and `defaults`, which are already part of each agent."""
+
+    provider: Provider = field(default_factory=Provider)
+    server: Server = field(default_factory=Server)
+    store: str = "sqlite:calls.db"
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+    egress: Egress = field(default_factory=Egress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """One directory, loaded and checked."""
+
+    directory: str
+    settings: Settings = field(default_factory=Settings)
+    agents: Mapping[str, Agent] = field(default_factory=dict)

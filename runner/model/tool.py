@@ -1,0 +1,138 @@
+"""What the model may call, and what happens when it does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from runner.model.template import Template, Templated
+from runner.model.values import Json, JsonObject
+
+
+class BodyKind(Enum):
+    """How a request's body is written."""
+
+    JSON = "json"
+    FORM = "form"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A declared request body. `content` None stands for the arguments as they came."""
+
+    kind: BodyKind
+    content: Templated = None
+    is_arguments: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """`Authorization: Bearer …`."""
+
+    token: Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basic:
+    """`Authorization: Basic …` (RFC 7617, UTF-8)."""
+
+    username: Template
+    password: Template
+
+
+class KeyIn(Enum):
+    """Where an API key travels."""
+
+    HEADER = "header"
+    QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key in a header or in the query."""
+
+    name: str
+    value: Template
+    location: KeyIn = KeyIn.HEADER
+
+
+Auth: TypeAlias = Bearer | Basic | ApiKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How often a request is tried. `attempts` counts all tries, the first included."""
+
+    attempts: int = 1
+    backoff_s: float = 0.2
+    """The wait before the second try; it doubles with each further one."""
+    on: frozenset[int | str] = frozenset()
+    """Statuses, and the words `timeout` and `connection`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpBinding:
+    """A request to the user's endpoint."""
+
+    method: str
+    url: Template
+    query: Mapping[str, Templated] = field(default_factory=dict)
+    headers: Mapping[str, Template] = field(default_factory=dict)
+    body: Body | None = None
+    auth: Auth | None = None
+    sign: Template | None = None
+    """The secret for a Standard Webhooks signature."""
+    timeout_s: float = 10.0
+    """For one attempt, connecting and reading included."""
+    retries: Retries = field(default_factory=Retries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferBinding:
+    """Hand the caller to a named destination (SIP REFER). The model chooses a name, never an address."""
+
+    destinations: Mapping[str, Template]
+    say: Template | None = None
+    if_not_completed: Template | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangupBinding:
+    """End the call, after a sentence has been heard."""
+
+    say: Template | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticBinding:
+    """A fixed answer."""
+
+    answer: Templated
+
+
+Binding: TypeAlias = HttpBinding | TransferBinding | HangupBinding | StaticBinding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What the model is told of a reply."""
+
+    select: str | None = None
+    """A JMESPath expression over the JSON reply."""
+    on_error: Template | None = None
+    example: Json = None
+    has_example: bool = False
+    max_chars: int = 8000
+    """Outputs over about 8 kB are refused by the API now and then, and cost tokens in each later turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """One tool of an agent. `parameters` is passed to the model as it is (JSON Schema 2020-12)."""
+
+    name: str
+    description: str
+    parameters: JsonObject
+    binding: Binding
+    result: Result = field(default_factory=Result)

@@ -1,0 +1,25 @@
+"""Names for the shapes that travel through the whole program."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""A JSON value: None, bool, int, float, str, list or dict of the same."""
+
+JsonObject: TypeAlias = Mapping[str, Any]
+
+Instant: TypeAlias = float
+"""Seconds since the Unix epoch. Durations are seconds too, in names that end in `_s`."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands in a file of the user's. Lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
