@@ -11,12 +11,16 @@ class Clock(Enum):
     """What a timer is for."""
 
     MAX_DURATION = "max_duration"
-    SPEECH = "speech"
-    """A response was asked for and nothing at all was heard of it."""
+    FLOOR = "floor"
+    """Something that should follow on the floor (see `runner.call.floor`) has not come."""
     HEARD = "heard"
-    """A sentence was made and nobody said that it was heard."""
+    """A sentence was made and nobody said that it was heard. The key is its response's id."""
+    PARTING = "parting"
+    """The goodbye takes too long; the call is ended without it."""
     RETRY = "retry"
+    """The next attempt of a tool's request is due. The key is the tool call's id."""
     TRANSFER = "transfer"
+    """The call should have left by now."""
 
 
 @dataclass(frozen=True, slots=True)

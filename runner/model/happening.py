@@ -63,6 +63,7 @@ class TranscriptionUsage:
 class ToolCalled:
     """The model has finished asking for a tool. `arguments` is text as the model wrote it."""
 
+    response_id: str
     call_id: str
     name: str
     arguments: str
@@ -75,12 +76,21 @@ class Attached:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
-    """The call has left: the API knows it no more. `failed`: it could never be attached, or was refused."""
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """The sideband was lost. The call goes on without us until it is attached again, or gone."""
 
-    failed: bool = False
-    detail: str = ""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable:
+    """The sideband cannot be opened (again): the call lives, perhaps, and nobody serves it."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The API knows the call no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,26 +163,10 @@ class Transcribed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptGrew:
-    """More words of an item, as they come."""
-
-    item_id: str
-    role: Role
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputTaken:
     """The API holds the output of this tool call."""
 
     call_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPressed:
-    """A key of the telephone."""
-
-    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +195,21 @@ class Complained:
     about: str | None = None
     code: str = ""
     detail: str = ""
+
+
+class Oddity(Enum):
+    """Why an event was passed over."""
+
+    UNKNOWN = "unknown"
+    """Of a type that we do not know. Normal: the API grows."""
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """An event came that means nothing to us. It is counted, never a failure."""
+
+    oddity: Oddity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +245,10 @@ class EndRequested:
 
 Happening: TypeAlias = (
     Attached
+    | Detached
+    | Unreachable
     | Gone
+    | PassedOver
     | ResponseStarted
     | ResponseEnded
     | ToolCalled
@@ -245,9 +257,7 @@ Happening: TypeAlias = (
     | CallerSpeaks
     | ItemPlaced
     | Transcribed
-    | TranscriptGrew
     | OutputTaken
-    | KeyPressed
     | SilenceNudge
     | Complained
     | Replied

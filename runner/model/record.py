@@ -18,7 +18,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolUse:
-    """One tool call. `status` is `ok`, `error`, `refused` (it was never sent) or `unfinished`."""
+    """One tool call. `status` is `ok`, `error`, `refused` (nothing was sent), `unfinished`, and for a transfer `completed`
+    or `not_completed`."""
 
     name: str
     call_id: str
@@ -60,3 +61,5 @@ class CallRecord:
     """None when the model's price is unknown."""
     complaints: int = 0
     """Error events of the API during the call."""
+    unknown_events: int = 0
+    malformed_events: int = 0

@@ -1,0 +1,87 @@
+"""Who has the floor: the one table that keeps a call to one speaker at a time.
+
+The API makes one response at a time and answers a second `response.create` with an error. With voice
+detection on it also makes responses by itself, whenever the caller has finished. So there are two who
+may start speaking for the agent, and a caller who may speak over both. The table says, for each state
+and each cue, who has the floor next; a pair that is not in it changes nothing. Only in IDLE may the
+agent be asked to speak.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+
+
+class Floor(Enum):
+    """Who has the floor."""
+
+    CLOSED = "closed"
+    """No sideband: nothing can be said and nothing is heard."""
+    IDLE = "idle"
+    CALLER = "caller"
+    """The caller speaks."""
+    PAUSE = "pause"
+    """The caller has just stopped: the API may be about to answer by itself."""
+    SENDING = "sending"
+    """We have asked for a response and not been told yet that it began."""
+    ACTIVE = "active"
+    """A response is being made, ours or the API's own."""
+    OVERLAP = "overlap"
+    """A response is being made and the caller speaks: a barge-in, which usually cancels it."""
+
+
+class Cue(Enum):
+    """What can move the floor."""
+
+    ATTACHED = "attached"
+    LOST = "lost"
+    ASKED = "asked"
+    """We send `response.create`."""
+    REFUSED_BUSY = "refused_busy"
+    """The API says that a response is active already."""
+    REFUSED = "refused"
+    """The API refused our request for another reason."""
+    BEGAN = "began"
+    ENDED = "ended"
+    CALLER_BEGAN = "caller_began"
+    CALLER_STOPPED = "caller_stopped"
+    OVERDUE = "overdue"
+    """What should have followed has not come in `PATIENCE_S`."""
+
+
+PATIENCE_S: Mapping[Floor, float] = {
+    Floor.PAUSE: 0.6,
+    Floor.CALLER: 20.0,
+    Floor.SENDING: 10.0,
+    Floor.ACTIVE: 60.0,
+    Floor.OVERLAP: 60.0,
+}
+"""How long a state may last before `OVERDUE`: an event that is lost must not silence the agent for good."""
+
+TABLE: Mapping[tuple[Floor, Cue], Floor] = {
+    (Floor.CLOSED, Cue.ATTACHED): Floor.IDLE,
+    (Floor.IDLE, Cue.ASKED): Floor.SENDING,
+    (Floor.IDLE, Cue.BEGAN): Floor.ACTIVE,
+    (Floor.IDLE, Cue.CALLER_BEGAN): Floor.CALLER,
+    (Floor.CALLER, Cue.CALLER_STOPPED): Floor.PAUSE,
+    (Floor.CALLER, Cue.BEGAN): Floor.OVERLAP,
+    (Floor.CALLER, Cue.OVERDUE): Floor.IDLE,
+    (Floor.PAUSE, Cue.BEGAN): Floor.ACTIVE,
+    (Floor.PAUSE, Cue.CALLER_BEGAN): Floor.CALLER,
+    (Floor.PAUSE, Cue.OVERDUE): Floor.IDLE,
+    (Floor.SENDING, Cue.BEGAN): Floor.ACTIVE,
+    (Floor.SENDING, Cue.REFUSED_BUSY): Floor.ACTIVE,
+    (Floor.SENDING, Cue.REFUSED): Floor.IDLE,
+    (Floor.SENDING, Cue.OVERDUE): Floor.IDLE,
+    (Floor.ACTIVE, Cue.ENDED): Floor.IDLE,
+    (Floor.ACTIVE, Cue.OVERDUE): Floor.IDLE,
+    (Floor.ACTIVE, Cue.CALLER_BEGAN): Floor.OVERLAP,
+    (Floor.OVERLAP, Cue.ENDED): Floor.CALLER,
+    (Floor.OVERLAP, Cue.CALLER_STOPPED): Floor.ACTIVE,
+    (Floor.OVERLAP, Cue.OVERDUE): Floor.IDLE,
+    **{(floor, Cue.LOST): Floor.CLOSED for floor in Floor},
+}
+
+
+def next_floor(floor: Floor, cue: Cue) -> Floor:
+    """Who has the floor after `cue`."""
+    return TABLE.get((floor, cue), floor)
