@@ -1,0 +1,27 @@
+"""Every deadline of the serving side, as one value. It measures nothing itself."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long we wait for others, in seconds. Waits that the user declares (tools, drain) are not here."""
+
+    body_s: float = 5.0
+    """For the body of a webhook to arrive."""
+    attempt_s: float = 4.0
+    """For one request to the voice API, connecting and reading included."""
+    decision_s: float = 6.0
+    """For accept and reject, all tries together: the caller hears ringing all the while."""
+    refer_s: float = 10.0
+    """For refer, which is tried once."""
+    hangup_s: float = 20.0
+    """For hang-up, all tries together: a call that stays up costs money and helps nobody."""
+    retry_s: float = 0.1
+    """Before the second try of a request to the voice API; doubles with each further one, up to a second."""
+    save_s: float = 5.0
+    """For the store to take a call's record."""
+    end_s: float = 25.0
+    """For live calls to hang up and finish once the drain time is over; longer than `hangup_s`."""
+    close_s: float = 10.0
+    """For letting go of sockets, store and server at the very end."""
