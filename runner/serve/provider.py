@@ -123,10 +123,10 @@ class Provider:
         deadline = clock() + within_s
         wait_s = self._timeouts.retry_s
         while True:
+            # Never zero, which aiohttp takes for no deadline at all.
+            timeout_s = max(min(self._timeouts.attempt_s, deadline - clock()), self._timeouts.retry_s)
             try:
-                reply = await self._post(
-                    call_id, action, body, min(self._timeouts.attempt_s, deadline - clock())
-                )
+                reply = await self._post(call_id, action, body, timeout_s)
                 if not reply.may_pass:
                     return reply
                 failure = _refused(action, call_id, reply)
