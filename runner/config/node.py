@@ -64,3 +64,13 @@ class Node:
         if isinstance(self.value, tuple):
             return [node.data() for node in self.value]
         return self.value
+
+    def place_in(self, line: int, column: int) -> Place:
+        """The place of a character inside a text value; line and column count from 1 within the value.
+
+        Where the line's own place is not known, it is that of the whole value.
+        """
+        if not 1 <= line <= len(self.lines):
+            return self.place
+        start = self.lines[line - 1]
+        return Place(start.file, start.line, start.column + column - 1)

@@ -1,0 +1,30 @@
+"""The known name that a mistyped one was surely meant to be."""
+
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known name nearest to the word, whatever its case and separators, or None when none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a configuration with a mistake pays for it
+
+    plain = {_plain(name): name for name in sorted(known, reverse=True)}
+    found = get_close_matches(_plain(word), plain, n=1, cutoff=0.6)
+    return plain[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "x"?`, or nothing: the end of a message about an unknown name."""
+    name = nearest(word, known)
+    return "" if name is None or name == word else f'; did you mean "{name}"?'
+
+
+def one_of(names: Iterable[str], limit: int = 12) -> str:
+    """`"a", "b" or "c"`, for a message that lists what would be right."""
+    quoted = [f'"{name}"' for name in names]
+    if len(quoted) > limit:
+        return ", ".join([*quoted[:limit], "…"])
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("-", "_")
