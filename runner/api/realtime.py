@@ -1,0 +1,65 @@
+"""OpenAI's Realtime API, outgoing: an agent to the session that it is accepted with, actions to events.
+
+Incoming events are read in `runner.api.realtime_events`. Nothing outside this folder knows their names.
+"""
+
+import json
+
+from runner.model.action import Action, SendOutput, Speak
+from runner.model.agent import Agent
+from runner.model.values import Json
+
+
+def accept_body(agent: Agent, instructions: str) -> dict[str, Json]:
+    """The session object that accepts a call for `agent`.
+
+    It never holds `audio.*.format`: on a phone call the carrier negotiates it, and sending it makes
+    static or silence.
+    """
+    body: dict[str, Json] = {"type": "realtime", "model": agent.model, "instructions": instructions}
+    body |= agent.session
+    if agent.voice is not None:
+        audio = dict(agent.session.get("audio") or {})
+        audio["output"] = {**(audio.get("output") or {}), "voice": agent.voice}
+        body["audio"] = audio
+    if agent.tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+            }
+            for tool in agent.tools
+        ]
+    return body
+
+
+def event(action: Action) -> dict[str, Json] | None:
+    """The event that carries out `action`, or None for what is not done over the sideband.
+
+    Each event has an id, so that an `error` can be matched to what it is about.
+    """
+    match action:
+        case Speak():
+            return _response_create(action)
+        case SendOutput(call_id=call_id, output=output):
+            item = {"type": "function_call_output", "call_id": call_id, "output": output}
+            return {"type": "conversation.item.create", "event_id": f"output_{call_id}", "item": item}
+        case _:
+            return None
+
+
+def _response_create(speak: Speak) -> dict[str, Json]:
+    response: dict[str, Json] = {"metadata": {"wish": speak.wish}}
+    if speak.say is not None:
+        # A sentence is an instruction for one response that may call no tools. Told to "ignore" what it
+        # was told before, the model refuses; told what to say, it says it.
+        response["instructions"] = (
+            "Say the following to the caller, word for word and nothing else: "
+            + json.dumps(speak.say, ensure_ascii=False)
+        )
+        response["tool_choice"] = "none"
+    elif speak.tell is not None:
+        response["instructions"] = speak.tell
+    return {"type": "response.create", "event_id": speak.wish, "response": response}

@@ -1,0 +1,272 @@
+"""OpenAI's Realtime API, incoming: what each event of the sideband means to a call.
+
+Unknown events and unknown fields are normal, and nothing that the API sends makes this raise.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from runner.model.happening import (
+    CallerSpeaks,
+    Complained,
+    Complaint,
+    Happening,
+    ItemPlaced,
+    Oddity,
+    Outcome,
+    OutputTaken,
+    PassedOver,
+    PlaybackEnded,
+    PlaybackStarted,
+    ResponseEnded,
+    ResponseStarted,
+    Role,
+    SilenceNudge,
+    ToolCalled,
+    Transcribed,
+    TranscriptionUsage,
+    Usage,
+)
+from runner.model.values import Json, JsonObject
+
+# The type stands at the head of every event that was recorded, so most events can be told apart, and
+# those that carry audio or fragments dropped, without parsing them.
+_TYPE_AT_HEAD = re.compile(r'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([a-z0-9_.]+)"')
+
+_PASSED_BY = frozenset(
+    {
+        "conversation.created",
+        "conversation.item.deleted",
+        "conversation.item.done",
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.segment",
+        "conversation.item.retrieved",
+        "conversation.item.truncated",
+        "input_audio_buffer.cleared",
+        "input_audio_buffer.dtmf_event_received",
+        "mcp_list_tools.completed",
+        "mcp_list_tools.failed",
+        "mcp_list_tools.in_progress",
+        "rate_limits.updated",
+        "response.audio.delta",
+        "response.content_part.added",
+        "response.content_part.done",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.mcp_call.completed",
+        "response.mcp_call.failed",
+        "response.mcp_call.in_progress",
+        "response.mcp_call_arguments.delta",
+        "response.mcp_call_arguments.done",
+        "response.output_audio.delta",
+        "response.output_audio.done",
+        "response.output_audio_transcript.delta",
+        "response.output_item.added",
+        "response.output_text.delta",
+        "session.created",
+        "session.updated",
+    }
+)
+"""Events that we know and need nothing of."""
+
+_UNKNOWN = (PassedOver(Oddity.UNKNOWN),)
+_MALFORMED = (PassedOver(Oddity.MALFORMED),)
+
+
+def parse(frame: str | bytes) -> tuple[Happening, ...]:
+    """What one frame of the sideband means. Never raises: what cannot be read is a `PassedOver`."""
+    if isinstance(frame, bytes):
+        try:
+            frame = frame.decode()
+        except UnicodeDecodeError:
+            return _MALFORMED
+    head = _TYPE_AT_HEAD.match(frame)
+    if head is not None and head[1] in _PASSED_BY:
+        return ()
+    try:
+        received = json.loads(frame)
+    except (ValueError, RecursionError):
+        return _MALFORMED
+    if not isinstance(received, dict) or not isinstance(received.get("type"), str):
+        return _MALFORMED
+    reader = _READERS.get(received["type"])
+    if reader is None:
+        return () if received["type"] in _PASSED_BY else _UNKNOWN
+    try:
+        return reader(received)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        # A known event without the fields that make it what it is.
+        return _MALFORMED
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
+
+
+def _wish(response: JsonObject) -> str | None:
+    metadata = response.get("metadata")
+    wish = metadata.get("wish") if isinstance(metadata, Mapping) else None
+    return wish if isinstance(wish, str) else None
+
+
+def _response_created(received: JsonObject) -> tuple[Happening, ...]:
+    response = received["response"]
+    return (ResponseStarted(response_id=_text(response["id"]), wish=_wish(response)),)
+
+
+def _response_done(received: JsonObject) -> tuple[Happening, ...]:
+    response = received["response"]
+    response_id = _text(response["id"])
+    output = response.get("output") or []
+    calls = tuple(call for item in output if (call := _tool_call(response_id, item)) is not None)
+    ended = ResponseEnded(
+        response_id=response_id,
+        outcome=Outcome(response.get("status") or "completed"),
+        wish=_wish(response),
+        detail=_status_detail(response.get("status_details")),
+        calls=calls,
+        usage=_usage(response.get("usage")),
+        audible=any(
+            part.get("type") in {"output_audio", "audio"}
+            for item in output
+            for part in item.get("content") or []
+        ),
+    )
+    return (ended,)
+
+
+def _status_detail(details: Json) -> str:
+    if not isinstance(details, Mapping):
+        return ""
+    error = details.get("error")
+    if isinstance(error, Mapping):
+        return " ".join(str(error[key]) for key in ("code", "message") if error.get(key))
+    return str(details.get("reason") or "")
+
+
+def _tool_call(response_id: str, item: JsonObject) -> ToolCalled | None:
+    """A complete tool call. One that a barge-in cut short is `incomplete` and must not run."""
+    if item.get("type") != "function_call" or item.get("status") != "completed":
+        return None
+    return ToolCalled(
+        response_id=response_id,
+        call_id=_text(item["call_id"]),
+        name=_text(item["name"]),
+        arguments=item.get("arguments") or "",
+    )
+
+
+def _usage(usage: Json) -> Usage:
+    if not isinstance(usage, Mapping):
+        return Usage()
+    given = usage.get("input_token_details") or {}
+    cached = given.get("cached_tokens_details") or {}
+    made = usage.get("output_token_details") or {}
+    return Usage(
+        text_in=given.get("text_tokens") or 0,
+        # Where the kinds of cached tokens are not told apart, they are taken for text: the dearer reading.
+        text_cached=(cached.get("text_tokens") if cached else given.get("cached_tokens")) or 0,
+        audio_in=given.get("audio_tokens") or 0,
+        audio_cached=cached.get("audio_tokens") or 0,
+        text_out=made.get("text_tokens") or 0,
+        audio_out=made.get("audio_tokens") or 0,
+    )
+
+
+def _output_item_done(received: JsonObject) -> tuple[Happening, ...]:
+    # Here and not at `function_call_arguments.done`, which comes on an interruption too.
+    call = _tool_call(_text(received["response_id"]), received["item"])
+    return () if call is None else (call,)
+
+
+_ROLES = {"user": Role.CALLER, "assistant": Role.AGENT, "system": Role.SYSTEM}
+
+
+def _item_added(received: JsonObject) -> tuple[Happening, ...]:
+    item = received["item"]
+    item_id = _text(item["id"])
+    is_message = item.get("type") == "message"
+    texts = [part.get("text") or part.get("transcript") or "" for part in item.get("content") or []]
+    placed = ItemPlaced(
+        item_id=item_id,
+        after=received.get("previous_item_id"),
+        role=_ROLES.get(item.get("role", "")) if is_message else None,
+        text=" ".join(texts) if is_message else "",
+    )
+    if item.get("type") == "function_call_output":
+        return (placed, OutputTaken(call_id=_text(item["call_id"])))
+    return (placed,)
+
+
+def _audio_committed(received: JsonObject) -> tuple[Happening, ...]:
+    item_id = _text(received["item_id"])
+    return (ItemPlaced(item_id=item_id, after=received.get("previous_item_id"), role=Role.CALLER),)
+
+
+def _agent_transcript(received: JsonObject) -> tuple[Happening, ...]:
+    text = received["transcript"] if "transcript" in received else received["text"]
+    return (Transcribed(item_id=_text(received["item_id"]), role=Role.AGENT, text=_text(text)),)
+
+
+def _caller_transcript(received: JsonObject) -> tuple[Happening, ...]:
+    usage = received.get("usage") or {}
+    transcribed = Transcribed(
+        item_id=_text(received["item_id"]),
+        role=Role.CALLER,
+        text=_text(received["transcript"]),
+        usage=TranscriptionUsage(
+            tokens=usage.get("total_tokens") or 0, seconds=float(usage.get("seconds") or 0)
+        ),
+    )
+    return (transcribed,)
+
+
+def _caller_transcript_failed(received: JsonObject) -> tuple[Happening, ...]:
+    return (Transcribed(item_id=_text(received["item_id"]), role=Role.CALLER, failed=True),)
+
+
+_COMPLAINTS = {
+    "conversation_already_has_active_response": Complaint.BUSY_SPEAKING,
+    "response_cancel_not_active": Complaint.NOTHING_TO_CANCEL,
+    "session_expired": Complaint.SESSION_EXPIRED,
+}
+
+
+def _error(received: JsonObject) -> tuple[Happening, ...]:
+    error = received["error"]
+    code = str(error.get("code") or error.get("type") or "")
+    about = error.get("event_id")
+    complained = Complained(
+        complaint=_COMPLAINTS.get(code, Complaint.OTHER),
+        about=about if isinstance(about, str) else None,
+        code=code,
+        detail=str(error.get("message") or ""),
+    )
+    return (complained,)
+
+
+_READERS: Mapping[str, Callable[[dict[str, Any]], tuple[Happening, ...]]] = {
+    "conversation.item.added": _item_added,
+    "conversation.item.created": _item_added,
+    "conversation.item.input_audio_transcription.completed": _caller_transcript,
+    "conversation.item.input_audio_transcription.failed": _caller_transcript_failed,
+    "error": _error,
+    "input_audio_buffer.committed": _audio_committed,
+    "input_audio_buffer.speech_started": lambda _: (CallerSpeaks(began=True),),
+    "input_audio_buffer.speech_stopped": lambda _: (CallerSpeaks(began=False),),
+    "input_audio_buffer.timeout_triggered": lambda e: (SilenceNudge(item_id=_text(e["item_id"])),),
+    "output_audio_buffer.cleared": lambda e: (
+        PlaybackEnded(response_id=_text(e["response_id"]), interrupted=True),
+    ),
+    "output_audio_buffer.started": lambda e: (PlaybackStarted(response_id=_text(e["response_id"])),),
+    "output_audio_buffer.stopped": lambda e: (PlaybackEnded(response_id=_text(e["response_id"])),),
+    "response.created": _response_created,
+    "response.done": _response_done,
+    "response.output_audio_transcript.done": _agent_transcript,
+    "response.output_item.done": _output_item_done,
+    "response.output_text.done": _agent_transcript,
+}

@@ -1,0 +1,268 @@
+"""One live call: feeds the session machine and does what it decides. Decides nothing itself.
+
+Owns everything that the call needs while it lasts: the sideband, the timers, the requests. The timers
+stand outside the sideband, because the call lives on without it.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Protocol
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from runner.api.realtime import event
+from runner.api.realtime_events import parse
+from runner.call.session import Session
+from runner.errors import ProviderError
+from runner.model.action import (
+    Action,
+    ClearTimer,
+    Finish,
+    HangUp,
+    Refer,
+    SendOutput,
+    SendRequest,
+    SetTimer,
+    Speak,
+    Timer,
+)
+from runner.model.happening import (
+    Attached,
+    Detached,
+    EndRequested,
+    Gone,
+    Happening,
+    ReferAnswered,
+    Replied,
+    TimerFired,
+    Unreachable,
+)
+from runner.model.http import HttpReply, HttpRequest
+from runner.model.record import CallRecord
+from runner.model.values import Instant
+from runner.serve.provider import Provider
+from runner.serve.sideband import Lost, SidebandLostError, attach, frames, reattach
+from runner.serve.timeouts import Timeouts
+
+log = logging.getLogger("runner.serve.live_call")
+
+LONGEST_FLAPPING = 6
+"""So many sidebands in a row that were lost before they told anything are as good as none."""
+
+
+class Sender(Protocol):
+    """Sends one attempt of a tool's request. Never raises but for cancellation."""
+
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """The reply, or why there is none."""
+
+
+class _OverError(Exception):
+    """Ends the group of the call's tasks."""
+
+
+class LiveCall:
+    """Plays one accepted call to its end."""
+
+    def __init__(
+        self,
+        *,
+        session: Session,
+        provider: Provider,
+        tools: Sender,
+        timeouts: Timeouts,
+        clock: Callable[[], Instant] = time.time,
+    ) -> None:
+        self.id = session.call.id
+        self._session = session
+        self._provider = provider
+        self._tools = tools
+        self._timeouts = timeouts
+        self._clock = clock
+        self._tasks = asyncio.TaskGroup()
+        self._timers: dict[Timer, asyncio.TimerHandle] = {}
+        self._outbox: asyncio.Queue[str] | None = None
+        self._over = asyncio.Event()
+        self._bug: Exception | None = None
+
+    async def run(self) -> CallRecord:
+        """Attach the sideband, serve the call until it is over, and return its record.
+
+        A bug of ours ends this call, hung up and recorded as failed, and no other.
+        """
+        try:
+            async with self._tasks:
+                self._do(self._session.begin(self._clock()))
+                self._spawn(self._attend())
+                await self._over.wait()
+                raise _OverError
+        except* _OverError:
+            pass
+        except* Exception as bugs:
+            self._bug = bugs
+        finally:
+            for handle in self._timers.values():
+                handle.cancel()
+        return await self._record()
+
+    def end(self, reason: str) -> None:
+        """End the call from outside, e.g. when a drain has run out of time."""
+        self._happen(EndRequested(reason=reason))
+
+    async def _record(self) -> CallRecord:
+        if self._bug is None:
+            return self._session.record()
+        log.error("call failed by a bug of ours", exc_info=self._bug, extra={"call_id": self.id})
+        try:
+            await self._provider.hangup(self.id)
+        except ProviderError as failed:
+            log.warning("hang-up failed", extra={"call_id": self.id, "error": str(failed)})
+        record = self._session.record()
+        return replace(
+            record,
+            ended="failed",
+            detail="a bug of ours; the log has its traceback",
+            ended_at=record.ended_at or self._clock(),
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._tasks.create_task(work)
+
+    def _happen(self, happening: Happening) -> None:
+        """The one way into the machine. Whatever it raises is a bug, and ends the call as one."""
+        if self._over.is_set():
+            return
+        try:
+            self._do(self._session.handle(happening, self._clock()))
+        except Exception as bug:
+            self._bug = bug
+            self._over.set()
+
+    def _do(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Speak() | SendOutput():
+                    self._send(action)
+                case SetTimer(timer=timer, after_s=after_s):
+                    self._clear(timer)
+                    loop = asyncio.get_running_loop()
+                    self._timers[timer] = loop.call_later(after_s, self._fire, timer)
+                case ClearTimer(timer=timer):
+                    self._clear(timer)
+                case SendRequest():
+                    self._spawn(self._request(action))
+                case Refer(target=target):
+                    self._spawn(self._refer(target))
+                case HangUp():
+                    self._spawn(self._hang_up())
+                case Finish():
+                    self._over.set()
+
+    # Timers
+
+    def _clear(self, timer: Timer) -> None:
+        handle = self._timers.pop(timer, None)
+        if handle is not None:
+            handle.cancel()
+
+    def _fire(self, timer: Timer) -> None:
+        del self._timers[timer]
+        self._happen(TimerFired(timer=timer))
+
+    # The sideband
+
+    async def _attend(self) -> None:
+        """Keep the sideband open until the call is gone or cannot be reached."""
+        url, headers = self._provider.sideband_url(self.id), self._provider.headers()
+        try:
+            connection = await attach(url, headers, self._timeouts)
+            silent = int(not await self._listen(connection, again=False))
+            while silent < LONGEST_FLAPPING:
+                connection = await reattach(url, headers, self._timeouts)
+                silent = 0 if await self._listen(connection, again=True) else silent + 1
+            lost = SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
+        except SidebandLostError as error:
+            lost = error
+        log.info(
+            "sideband is lost",
+            extra={"call_id": self.id, "lost": lost.lost.value, "detail": str(lost)},
+        )
+        self._happen(Gone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
+
+    async def _listen(self, connection: ClientConnection, *, again: bool) -> bool:
+        """Read one sideband until it is lost; whether it told anything."""
+        heard = False
+        self._outbox = asyncio.Queue()
+        writer = self._spawn(self._write(connection, self._outbox))
+        log.info("sideband is attached", extra={"call_id": self.id, "again": again})
+        self._happen(Attached(again=again))
+        try:
+            async for frame in frames(connection):
+                heard = True
+                for happening in parse(frame):
+                    self._happen(happening)
+        finally:
+            self._outbox = None
+            writer.cancel()
+            # A closing handshake that nobody answers must not hold up the call.
+            await connection.close()
+        self._happen(Detached())
+        return heard
+
+    def _send(self, action: Speak | SendOutput) -> None:
+        """Without a sideband nothing is kept: the machine tells outputs again when it is attached."""
+        if self._outbox is not None:
+            self._outbox.put_nowait(json.dumps(event(action), ensure_ascii=False, separators=(",", ":")))
+
+    async def _write(self, connection: ClientConnection, outbox: "asyncio.Queue[str]") -> None:
+        try:
+            while True:
+                await connection.send(await outbox.get())
+        except ConnectionClosed:
+            # The reader sees the same close, and it is the one to say so.
+            return
+
+    # Requests
+
+    async def _request(self, send: SendRequest) -> None:
+        reply = await self._tools.send(send.request)
+        log.info(
+            "tool was answered",
+            extra={
+                "call_id": self.id,
+                "tool": send.tool,
+                "attempt": send.attempt,
+                "status": reply.status,
+                "failure": reply.failure.value if reply.failure else None,
+                "took_s": round(reply.took_s, 3),
+            },
+        )
+        self._happen(Replied(call_id=send.call_id, attempt=send.attempt, reply=reply))
+
+    async def _refer(self, target: str) -> None:
+        try:
+            await self._provider.refer(self.id, target)
+        except ProviderError as failed:
+            log.warning("transfer was refused", extra={"call_id": self.id, "error": str(failed)})
+            self._happen(ReferAnswered(ok=False, detail=str(failed)))
+        else:
+            self._happen(ReferAnswered(ok=True))
+
+    async def _hang_up(self) -> None:
+        """Until the API has taken it: a call that stays up talks to nobody and costs money."""
+        while True:
+            try:
+                await self._provider.hangup(self.id)
+            except ProviderError as failed:
+                log.error("hang-up failed", extra={"call_id": self.id, "error": str(failed)})
+                if failed.status is not None and 400 <= failed.status < 500:
+                    break
+                await asyncio.sleep(self._timeouts.hangup_again_s)
+            else:
+                break
+        self._happen(Gone())
