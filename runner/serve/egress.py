@@ -1,0 +1,83 @@
+"""Holds tools to the addresses they may reach, on the very address that is then connected to.
+
+It decides nothing itself: `runner.call.egress` does.
+"""
+
+import socket
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client import ClientTimeout
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+
+from runner.call.egress import refuse_address, refuse_host
+from runner.errors import PhoneAgentsError
+from runner.model.settings import Egress
+
+MAX_CONNECTIONS = 256
+MAX_CONNECTIONS_PER_HOST = 64
+"""One endpoint that hangs may not take the connections of all others."""
+KEEP_ALIVE_S = 4.0
+"""Shorter than the five seconds after which common servers close an idle connection: a request that meets a
+closing one fails, and only what was declared may be sent again."""
+
+
+class AddressForbiddenError(PhoneAgentsError):
+    """The host is at an address that tools may not reach."""
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names and passes on only the addresses that may be reached.
+
+    The connector connects to what is returned here and asks nobody again, so a name that changes its
+    address between the check and the connection (DNS rebinding) gains nothing.
+    """
+
+    def __init__(self, egress: Egress, resolver: AbstractResolver) -> None:
+        self._egress = egress
+        self._resolver = resolver
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of a name that may be reached; AddressForbiddenError when there are only others."""
+        found = await self._resolver.resolve(host, port, family)
+        if not found:
+            raise OSError(None, "the name has no address")
+        refusals = [refuse_address(host, result["host"], self._egress) for result in found]
+        allowed = [result for result, refusal in zip(found, refusals, strict=True) if refusal is None]
+        if not allowed:
+            raise AddressForbiddenError(refusals[0])
+        return allowed
+
+    async def close(self) -> None:
+        """Let go of the resolver behind this one."""
+        await self._resolver.close()
+
+
+class GuardedConnector(aiohttp.TCPConnector):
+    """Connects to what `egress` allows. A host that is an address never sees the resolver, so it is
+    checked here."""
+
+    def __init__(self, egress: Egress, resolver: AbstractResolver | None = None) -> None:
+        """`resolver`: the one to ask for names, by default the machine's. Wants a running event loop."""
+        self._egress = egress
+        super().__init__(
+            resolver=GuardedResolver(egress, resolver or aiohttp.DefaultResolver()),
+            limit=MAX_CONNECTIONS,
+            limit_per_host=MAX_CONNECTIONS_PER_HOST,
+            keepalive_timeout=KEEP_ALIVE_S,
+        )
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109 - the name is aiohttp's
+    ) -> Connection:
+        """A connection, new or kept alive; AddressForbiddenError when the address may not be reached."""
+        refusal = refuse_host(req.url.raw_host or "", self._egress)
+        if refusal is not None:
+            raise AddressForbiddenError(refusal)
+        return await super().connect(req, traces, timeout)

@@ -1,0 +1,102 @@
+"""Secrets are found where the configuration says, or all that are missing are named at once."""
+
+from pathlib import Path
+
+import pytest
+
+from runner.errors import CannotRunError
+from runner.model.settings import Provider, SecretRef, Settings
+from runner.serve.secrets import MAX_FILE_BYTES, Secrets, find_secrets
+
+OPENAI = {"OPENAI_API_KEY": "sk-1", "OPENAI_WEBHOOK_SECRET": "whsec_1"}
+
+
+def tool(ref: SecretRef) -> Settings:
+    return Settings(secrets={"MAPLE_TOKEN": ref})
+
+
+def test_the_default_variables_are_all_that_a_default_configuration_needs() -> None:
+    found = find_secrets(Settings(), OPENAI)
+    assert (found.api_key, found.webhook_secrets, dict(found.tools)) == ("sk-1", ("whsec_1",), {})
+
+
+def test_webhook_secrets_keep_their_order_while_one_rotates() -> None:
+    provider = Provider(webhook_secrets=(SecretRef(env="NEW"), SecretRef(env="OLD")))
+    found = find_secrets(Settings(provider=provider), {**OPENAI, "NEW": "whsec_2", "OLD": "whsec_1"})
+    assert found.webhook_secrets == ("whsec_2", "whsec_1")
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (b"token", "token"),
+        (b"token\n", "token"),
+        (b"token\r\n", "token"),
+        (b" to\nken \n", " to\nken "),
+        ("tökén\n".encode(), "tökén"),
+        (b"x" * MAX_FILE_BYTES, "x" * MAX_FILE_BYTES),
+    ],
+)
+def test_a_file_is_read_without_the_line_end_at_its_end(tmp_path: Path, content: bytes, value: str) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    assert find_secrets(tool(SecretRef(file=str(file))), OPENAI).tools["MAPLE_TOKEN"] == value
+
+
+def test_a_file_stands_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("near")
+    monkeypatch.chdir(tmp_path)
+    assert find_secrets(tool(SecretRef(file="token")), OPENAI).tools["MAPLE_TOKEN"] == "near"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", 'file "token" is empty (secrets.MAPLE_TOKEN)'),
+        (b"\n", 'file "token" is empty (secrets.MAPLE_TOKEN)'),
+        (b"\xff\xfe", 'file "token" is not UTF-8 text (secrets.MAPLE_TOKEN)'),
+        (
+            b"x" * (MAX_FILE_BYTES + 1),
+            'file "token" is longer than 65536 bytes (secrets.MAPLE_TOKEN)',
+        ),
+        (None, 'file "token" cannot be read: no such file or directory (secrets.MAPLE_TOKEN)'),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, complaint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    with pytest.raises(CannotRunError) as caught:
+        find_secrets(tool(SecretRef(file="token")), OPENAI)
+    assert str(caught.value) == complaint
+
+
+def test_everything_that_is_missing_is_named_at_once() -> None:
+    settings = Settings(secrets={"A": SecretRef(env="MAPLE_A"), "B": SecretRef(file="/none/b")})
+    with pytest.raises(CannotRunError) as caught:
+        find_secrets(settings, {"OPENAI_API_KEY": ""})
+    assert str(caught.value) == (
+        'environment variable "OPENAI_API_KEY" is empty (provider.api_key); '
+        'environment variable "OPENAI_WEBHOOK_SECRET" is not set (provider.webhook_secrets); '
+        'environment variable "MAPLE_A" is not set (secrets.A); '
+        'file "/none/b" cannot be read: no such file or directory (secrets.B)'
+    )
+
+
+def test_no_text_of_them_shows_a_value() -> None:
+    found = find_secrets(tool(SecretRef(env="TOKEN")), {**OPENAI, "TOKEN": "hidden"})
+    assert repr(found) == "FoundSecrets(tools=Secrets(MAPLE_TOKEN))"
+    assert str(found.tools) == f"{found.tools}" == "Secrets(MAPLE_TOKEN)"
+
+
+def test_secrets_are_a_mapping_that_later_changes_do_not_reach() -> None:
+    values = {"A": "1", "B": "2"}
+    secrets = Secrets(values)
+    values["A"] = "changed"
+    assert dict(secrets) == {"A": "1", "B": "2"}
+    assert len(secrets) == 2
+    assert "C" not in secrets
