@@ -107,10 +107,18 @@ def _text(value: Json) -> str:
     return value
 
 
+def _optional_text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(counts: JsonObject, name: str) -> int:
+    value = counts.get(name)
+    return value if isinstance(value, int) else 0
+
+
 def _wish(response: JsonObject) -> str | None:
     metadata = response.get("metadata")
-    wish = metadata.get("wish") if isinstance(metadata, Mapping) else None
-    return wish if isinstance(wish, str) else None
+    return _optional_text(metadata.get("wish")) if isinstance(metadata, Mapping) else None
 
 
 def _response_created(received: JsonObject) -> tuple[Happening, ...]:
@@ -156,7 +164,7 @@ def _tool_call(response_id: str, item: JsonObject) -> ToolCalled | None:
         response_id=response_id,
         call_id=_text(item["call_id"]),
         name=_text(item["name"]),
-        arguments=item.get("arguments") or "",
+        arguments=_text(item.get("arguments") or ""),
     )
 
 
@@ -167,13 +175,13 @@ def _usage(usage: Json) -> Usage:
     cached = given.get("cached_tokens_details") or {}
     made = usage.get("output_token_details") or {}
     return Usage(
-        text_in=given.get("text_tokens") or 0,
+        text_in=_count(given, "text_tokens"),
         # Where the kinds of cached tokens are not told apart, they are taken for text: the dearer reading.
-        text_cached=(cached.get("text_tokens") if cached else given.get("cached_tokens")) or 0,
-        audio_in=given.get("audio_tokens") or 0,
-        audio_cached=cached.get("audio_tokens") or 0,
-        text_out=made.get("text_tokens") or 0,
-        audio_out=made.get("audio_tokens") or 0,
+        text_cached=_count(cached, "text_tokens") if cached else _count(given, "cached_tokens"),
+        audio_in=_count(given, "audio_tokens"),
+        audio_cached=_count(cached, "audio_tokens"),
+        text_out=_count(made, "text_tokens"),
+        audio_out=_count(made, "audio_tokens"),
     )
 
 
@@ -193,7 +201,7 @@ def _item_added(received: JsonObject) -> tuple[Happening, ...]:
     texts = [part.get("text") or part.get("transcript") or "" for part in item.get("content") or []]
     placed = ItemPlaced(
         item_id=item_id,
-        after=received.get("previous_item_id"),
+        after=_optional_text(received.get("previous_item_id")),
         role=_ROLES.get(item.get("role", "")) if is_message else None,
         text=" ".join(texts) if is_message else "",
     )
@@ -204,7 +212,9 @@ def _item_added(received: JsonObject) -> tuple[Happening, ...]:
 
 def _audio_committed(received: JsonObject) -> tuple[Happening, ...]:
     item_id = _text(received["item_id"])
-    return (ItemPlaced(item_id=item_id, after=received.get("previous_item_id"), role=Role.CALLER),)
+    return (
+        ItemPlaced(item_id=item_id, after=_optional_text(received.get("previous_item_id")), role=Role.CALLER),
+    )
 
 
 def _agent_transcript(received: JsonObject) -> tuple[Happening, ...]:
@@ -219,7 +229,7 @@ def _caller_transcript(received: JsonObject) -> tuple[Happening, ...]:
         role=Role.CALLER,
         text=_text(received["transcript"]),
         usage=TranscriptionUsage(
-            tokens=usage.get("total_tokens") or 0, seconds=float(usage.get("seconds") or 0)
+            tokens=_count(usage, "total_tokens"), seconds=float(usage.get("seconds") or 0)
         ),
     )
     return (transcribed,)
@@ -239,10 +249,9 @@ _COMPLAINTS = {
 def _error(received: JsonObject) -> tuple[Happening, ...]:
     error = received["error"]
     code = str(error.get("code") or error.get("type") or "")
-    about = error.get("event_id")
     complained = Complained(
         complaint=_COMPLAINTS.get(code, Complaint.OTHER),
-        about=about if isinstance(about, str) else None,
+        about=_optional_text(error.get("event_id")),
         code=code,
         detail=str(error.get("message") or ""),
     )

@@ -1,0 +1,121 @@
+"""What is sent to the Realtime API, held against the types that its own client publishes."""
+
+import pytest
+from openai.types.realtime import RealtimeClientEvent, RealtimeSessionCreateRequest
+from pydantic import TypeAdapter
+
+from runner.api.realtime import accept_body, event
+from runner.model.action import Action, Finish, HangUp, SendOutput, Speak
+from runner.model.agent import Agent
+from runner.model.tool import StaticBinding, Tool
+from runner.model.values import Place
+
+
+class Words:
+    """A template that is only text."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def value(self, names: object) -> str:
+        return self.source
+
+    def text(self, names: object) -> str:
+        return self.source
+
+
+def an_agent(**changes: object) -> Agent:
+    fields = {
+        "id": "desk",
+        "model": "gpt-realtime-2.1",
+        "instructions": Words("Be brief."),
+        "place": Place("desk.yaml", 1, 1),
+    }
+    return Agent(**{**fields, **changes})
+
+
+def test_the_smallest_session_is_its_type_its_model_and_its_instructions() -> None:
+    assert accept_body(an_agent(), "Be brief.") == {
+        "type": "realtime",
+        "model": "gpt-realtime-2.1",
+        "instructions": "Be brief.",
+    }
+
+
+def test_a_session_with_everything_is_one_that_the_api_knows() -> None:
+    tool = Tool(
+        name="find_slots",
+        description="Find free slots.",
+        parameters={"type": "object", "properties": {"day": {"type": "string"}}},
+        binding=StaticBinding(answer=None),
+    )
+    session = {
+        "reasoning": {"effort": "low"},
+        "audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}, "output": {"speed": 1.1}},
+    }
+    body = accept_body(an_agent(voice="marin", session=session, tools=(tool,)), "Be brief.")
+    assert body["audio"] == {
+        "input": {"transcription": {"model": "gpt-4o-transcribe"}},
+        "output": {"speed": 1.1, "voice": "marin"},
+    }
+    assert session["audio"]["output"] == {"speed": 1.1}
+    parsed = TypeAdapter(RealtimeSessionCreateRequest).validate_python(body)
+    assert parsed.model_dump(exclude_unset=True) == body
+
+
+def test_a_session_without_a_voice_keeps_the_audio_that_was_declared() -> None:
+    session = {"audio": {"input": {"noise_reduction": {"type": "near_field"}}}}
+    assert accept_body(an_agent(session=session), "x")["audio"] == session["audio"]
+
+
+@pytest.mark.parametrize(
+    ("action", "sent"),
+    [
+        (
+            Speak(wish="wish_1"),
+            {
+                "type": "response.create",
+                "event_id": "wish_1",
+                "response": {"metadata": {"wish": "wish_1"}},
+            },
+        ),
+        (
+            Speak(wish="wish_2", say='Say "hi".'),
+            {
+                "type": "response.create",
+                "event_id": "wish_2",
+                "response": {
+                    "metadata": {"wish": "wish_2"},
+                    "instructions": "Say the following to the caller, word for word and nothing else:"
+                    ' "Say \\"hi\\"."',
+                    "tool_choice": "none",
+                },
+            },
+        ),
+        (
+            Speak(wish="wish_3", tell="Ask for the name."),
+            {
+                "type": "response.create",
+                "event_id": "wish_3",
+                "response": {"metadata": {"wish": "wish_3"}, "instructions": "Ask for the name."},
+            },
+        ),
+        (
+            SendOutput(call_id="call_1", output='{"ok":true}'),
+            {
+                "type": "conversation.item.create",
+                "event_id": "output_call_1",
+                "item": {"type": "function_call_output", "call_id": "call_1", "output": '{"ok":true}'},
+            },
+        ),
+    ],
+)
+def test_actions_become_events_that_the_api_knows(action: Action, sent: dict[str, object]) -> None:
+    assert event(action) == sent
+    parsed = TypeAdapter(RealtimeClientEvent).validate_python(sent)
+    assert parsed.model_dump(exclude_unset=True) == sent
+
+
+@pytest.mark.parametrize("action", [HangUp(), Finish()])
+def test_what_is_not_done_over_the_sideband_is_no_event(action: Action) -> None:
+    assert event(action) is None

@@ -1,0 +1,293 @@
+"""What each event of the sideband means to a call."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.api.realtime_events import parse
+from runner.model.happening import (
+    CallerSpeaks,
+    Complained,
+    Complaint,
+    Happening,
+    ItemPlaced,
+    Oddity,
+    Outcome,
+    OutputTaken,
+    PassedOver,
+    PlaybackEnded,
+    PlaybackStarted,
+    ResponseEnded,
+    ResponseStarted,
+    Role,
+    SilenceNudge,
+    ToolCalled,
+    Transcribed,
+    TranscriptionUsage,
+    Usage,
+)
+
+CALL_ITEM = {
+    "type": "function_call",
+    "id": "item_2",
+    "status": "completed",
+    "call_id": "call_1",
+    "name": "find_slots",
+    "arguments": '{"day":"2026-11-27"}',
+}
+CALLED = ToolCalled(
+    response_id="resp_1", call_id="call_1", name="find_slots", arguments='{"day":"2026-11-27"}'
+)
+SPOKEN_ITEM = {
+    "type": "message",
+    "role": "assistant",
+    "content": [{"type": "output_audio", "transcript": "Hi."}],
+}
+
+
+@pytest.mark.parametrize(
+    ("received", "happening"),
+    [
+        (
+            {"type": "response.created", "response": {"id": "resp_1", "metadata": {"wish": "wish_1"}}},
+            ResponseStarted(response_id="resp_1", wish="wish_1"),
+        ),
+        (
+            {"type": "response.created", "response": {"id": "resp_1", "metadata": None}},
+            ResponseStarted(response_id="resp_1"),
+        ),
+        (
+            {"type": "response.output_item.done", "response_id": "resp_1", "item": CALL_ITEM},
+            CALLED,
+        ),
+        (
+            {
+                "type": "response.done",
+                "response": {
+                    "id": "resp_1",
+                    "status": "completed",
+                    "output": [SPOKEN_ITEM, CALL_ITEM],
+                    "usage": {
+                        "input_token_details": {
+                            "text_tokens": 100,
+                            "audio_tokens": 50,
+                            "cached_tokens": 60,
+                            "cached_tokens_details": {"text_tokens": 40, "audio_tokens": 20},
+                        },
+                        "output_token_details": {"text_tokens": 7, "audio_tokens": 30},
+                    },
+                },
+            },
+            ResponseEnded(
+                response_id="resp_1",
+                outcome=Outcome.COMPLETED,
+                calls=(CALLED,),
+                usage=Usage(
+                    text_in=100, text_cached=40, audio_in=50, audio_cached=20, text_out=7, audio_out=30
+                ),
+                audible=True,
+            ),
+        ),
+        (
+            {
+                "type": "response.done",
+                "response": {
+                    "id": "resp_1",
+                    "status": "failed",
+                    "status_details": {"error": {"code": "server_error", "message": "Sorry."}},
+                    "output": [],
+                },
+            },
+            ResponseEnded(
+                response_id="resp_1",
+                outcome=Outcome.FAILED,
+                detail="server_error Sorry.",
+                audible=False,
+            ),
+        ),
+        (
+            {
+                "type": "response.done",
+                "response": {
+                    "id": "resp_1",
+                    "status": "cancelled",
+                    "status_details": {"reason": "turn_detected"},
+                    "output": [{**CALL_ITEM, "status": "incomplete"}],
+                },
+            },
+            ResponseEnded(
+                response_id="resp_1", outcome=Outcome.CANCELLED, detail="turn_detected", audible=False
+            ),
+        ),
+        (
+            {"type": "output_audio_buffer.started", "response_id": "resp_1"},
+            PlaybackStarted(response_id="resp_1"),
+        ),
+        (
+            {"type": "output_audio_buffer.stopped", "response_id": "resp_1"},
+            PlaybackEnded(response_id="resp_1"),
+        ),
+        (
+            {"type": "output_audio_buffer.cleared", "response_id": "resp_1"},
+            PlaybackEnded(response_id="resp_1", interrupted=True),
+        ),
+        ({"type": "input_audio_buffer.speech_started"}, CallerSpeaks(began=True)),
+        ({"type": "input_audio_buffer.speech_stopped"}, CallerSpeaks(began=False)),
+        (
+            {"type": "input_audio_buffer.committed", "item_id": "item_1", "previous_item_id": "item_0"},
+            ItemPlaced(item_id="item_1", after="item_0", role=Role.CALLER),
+        ),
+        (
+            {
+                "type": "conversation.item.added",
+                "previous_item_id": None,
+                "item": {
+                    "id": "item_1",
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": "Hello"}],
+                },
+            },
+            ItemPlaced(item_id="item_1", role=Role.CALLER, text="Hello"),
+        ),
+        (
+            {
+                "type": "conversation.item.input_audio_transcription.completed",
+                "item_id": "item_1",
+                "transcript": "Hello",
+                "usage": {"type": "duration", "seconds": 2},
+            },
+            Transcribed(
+                item_id="item_1",
+                role=Role.CALLER,
+                text="Hello",
+                usage=TranscriptionUsage(seconds=2.0),
+            ),
+        ),
+        (
+            {"type": "conversation.item.input_audio_transcription.failed", "item_id": "item_1"},
+            Transcribed(item_id="item_1", role=Role.CALLER, failed=True),
+        ),
+        (
+            {"type": "response.output_audio_transcript.done", "item_id": "item_2", "transcript": "Hi."},
+            Transcribed(item_id="item_2", role=Role.AGENT, text="Hi."),
+        ),
+        (
+            {"type": "response.output_text.done", "item_id": "item_2", "text": "Hi."},
+            Transcribed(item_id="item_2", role=Role.AGENT, text="Hi."),
+        ),
+        (
+            {"type": "input_audio_buffer.timeout_triggered", "item_id": "item_3"},
+            SilenceNudge(item_id="item_3"),
+        ),
+        (
+            {
+                "type": "error",
+                "error": {
+                    "code": "conversation_already_has_active_response",
+                    "message": "One is active.",
+                    "event_id": "wish_1",
+                },
+            },
+            Complained(
+                complaint=Complaint.BUSY_SPEAKING,
+                about="wish_1",
+                code="conversation_already_has_active_response",
+                detail="One is active.",
+            ),
+        ),
+        (
+            {"type": "error", "error": {"type": "invalid_request_error", "message": "No."}},
+            Complained(complaint=Complaint.OTHER, code="invalid_request_error", detail="No."),
+        ),
+    ],
+)
+def test_events_become_happenings(received: dict[str, object], happening: Happening) -> None:
+    assert parse(json.dumps(received)) == (happening,)
+    assert parse(json.dumps(received).encode()) == (happening,)
+
+
+def test_an_output_that_the_api_holds_is_placed_and_taken() -> None:
+    item = {"id": "item_4", "type": "function_call_output", "call_id": "call_1", "output": "{}"}
+    received = {"type": "conversation.item.added", "previous_item_id": "item_3", "item": item}
+    assert parse(json.dumps(received)) == (
+        ItemPlaced(item_id="item_4", after="item_3"),
+        OutputTaken(call_id="call_1"),
+    )
+
+
+def test_a_tool_call_that_was_cut_short_does_not_run() -> None:
+    item = {**CALL_ITEM, "status": "incomplete"}
+    received = {"type": "response.output_item.done", "response_id": "resp_1", "item": item}
+    assert parse(json.dumps(received)) == ()
+
+
+def test_arguments_that_are_only_done_do_not_run_the_tool() -> None:
+    received = {"type": "response.function_call_arguments.done", "call_id": "call_1", "arguments": "{}"}
+    assert parse(json.dumps(received)) == ()
+
+
+def test_audio_is_dropped_without_being_parsed() -> None:
+    assert parse('{"type":"response.output_audio.delta","delta":"AAAA') == ()
+    assert parse('{"event_id": "event_1", "type": "response.output_audio.delta", "delta": "AAAA') == ()
+
+
+def test_the_head_of_a_nested_object_is_not_the_type_of_the_event() -> None:
+    frame = '{"part": {"type": "response.output_audio.delta"}, "type": "input_audio_buffer.speech_started"}'
+    assert parse(frame) == (CallerSpeaks(began=True),)
+
+
+@pytest.mark.parametrize(
+    ("frame", "oddity"),
+    [
+        ("", Oddity.MALFORMED),
+        ("{", Oddity.MALFORMED),
+        ("[]", Oddity.MALFORMED),
+        ('{"type": 7}', Oddity.MALFORMED),
+        (b"\xff\xfe", Oddity.MALFORMED),
+        ("[" * 100_000, Oddity.MALFORMED),
+        ('{"type": "response.created"}', Oddity.MALFORMED),
+        ('{"type": "response.created", "response": {"id": 5}}', Oddity.MALFORMED),
+        ('{"type": "response.done", "response": {"id": "r", "status": "odd"}}', Oddity.MALFORMED),
+        ('{"type": "response.something_new", "delta": "x"}', Oddity.UNKNOWN),
+    ],
+)
+def test_what_cannot_be_read_is_counted_and_passed_over(frame: str | bytes, oddity: Oddity) -> None:
+    assert parse(frame) == (PassedOver(oddity),)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+KNOWN = [
+    "conversation.item.added",
+    "conversation.item.input_audio_transcription.completed",
+    "error",
+    "input_audio_buffer.committed",
+    "output_audio_buffer.stopped",
+    "response.created",
+    "response.done",
+    "response.output_audio_transcript.done",
+    "response.output_item.done",
+]
+FIELDS = ["response", "item", "item_id", "response_id", "error", "transcript", "usage", "previous_item_id"]
+
+
+@given(
+    kind=st.sampled_from(KNOWN),
+    fields=st.dictionaries(
+        st.sampled_from(FIELDS),
+        json_values
+        | st.fixed_dictionaries(
+            {},
+            optional={"id": json_values, "output": json_values, "content": json_values, "usage": json_values},
+        ),
+    ),
+)
+def test_known_events_with_any_content_never_raise(kind: str, fields: dict[str, object]) -> None:
+    for happening in parse(json.dumps({"type": kind, **fields})):
+        assert isinstance(happening, Happening)
