@@ -126,7 +126,7 @@ def _event(webhook_id: str, signed_at: int, body: Json) -> WebhookEvent:
     created_at = _instant(body.get("created_at"))
     if kind != CALL_INCOMING:
         at = float(signed_at) if created_at is None else created_at
-        return WebhookEvent(webhook_id=webhook_id, type=_clean(kind), created_at=at)
+        return WebhookEvent(webhook_id=webhook_id, type=kind, created_at=at)
     if created_at is None:
         raise WebhookRejectedError("created_at is not a time in seconds")
     data = body.get("data")
@@ -151,14 +151,9 @@ def _sip_headers(entries: Json) -> tuple[tuple[str, str], ...]:
     if not isinstance(entries, list):
         return ()
     return tuple(
-        (_clean(entry["name"]), _clean(entry["value"]))
+        (entry["name"], entry["value"])
         for entry in entries
         if isinstance(entry, dict)
         and isinstance(entry.get("name"), str)
         and isinstance(entry.get("value"), str)
     )
-
-
-def _clean(text: str) -> str:
-    r"""JSON's `\ud800` makes a lone surrogate, which no log, database or socket could take later."""
-    return text.encode(errors="replace").decode()

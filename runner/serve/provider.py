@@ -47,11 +47,6 @@ class _Reply:
     def ok(self) -> bool:
         return 200 <= self.status < 300
 
-    @property
-    def may_pass(self) -> bool:
-        """Whether asking again soon could help: the server's trouble, or too many requests."""
-        return self.status >= 500 or self.status in (408, 429)
-
 
 class Provider:
     """A client over one shared aiohttp session. Every method raises `ProviderError` when it gives up.
@@ -80,10 +75,7 @@ class Provider:
         return f"ws{secure}://{rest}/realtime?call_id={quote(call_id, safe='')}"
 
     async def accept(self, call_id: str, body: JsonObject) -> Answer:
-        """Answer a ringing call with this session object.
-
-        `ProviderError.status` is None or one that may pass when a later attempt could succeed.
-        """
+        """Answer a ringing call with this session object."""
         return await self._decide(call_id, "accept", body)
 
     async def reject(self, call_id: str, status: int) -> Answer:
@@ -127,7 +119,7 @@ class Provider:
             timeout_s = max(min(self._timeouts.attempt_s, deadline - clock()), self._timeouts.retry_s)
             try:
                 reply = await self._post(call_id, action, body, timeout_s)
-                if not reply.may_pass:
+                if not may_pass(reply.status):
                     return reply
                 failure = _refused(action, call_id, reply)
                 self._note_unsettled(call_id)
@@ -157,6 +149,11 @@ class Provider:
             allow_redirects=False,
         ) as response:
             return _read(response.status, await response.read())
+
+
+def may_pass(status: int | None) -> bool:
+    """Whether asking again could help: nobody answered, the server has trouble, or it is too busy."""
+    return status is None or status >= 500 or status in (408, 429)
 
 
 def authentication(base_url: str, api_key: str) -> dict[str, str]:

@@ -1,0 +1,54 @@
+"""Webhooks are delivered at least once; here each is carried out once, and every copy gets its result."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Generic, TypeVar
+
+Result = TypeVar("Result")
+
+MOST_REMEMBERED = 20_000
+"""Ids, about two for each call. A call is answered or too old within minutes, so this is hours of calls."""
+
+
+class Deliveries(Generic[Result]):
+    """Remembers results by id, in memory and within bounds. A result that is not final is forgotten."""
+
+    def __init__(self, is_final: Callable[[Result], bool], most: int = MOST_REMEMBERED) -> None:
+        self._is_final = is_final
+        self._most = most
+        self._known: OrderedDict[str, asyncio.Task[Result]] = OrderedDict()
+        self._running: set[asyncio.Task[Result]] = set()
+
+    async def once(
+        self, ids: Iterable[str], work: Callable[[], Coroutine[Any, Any, Result]]
+    ) -> tuple[Result, bool]:
+        """The result of `work`, and whether one of the ids was known, so that an earlier result is given.
+
+        The work is a task of its own: a sender who hangs up does not stop it, and copies that arrive
+        meanwhile wait for it. What it raises, every copy raises.
+        """
+        ids = tuple(ids)
+        earlier = next((self._known[key] for key in ids if key in self._known), None)
+        if earlier is not None:
+            return await asyncio.shield(earlier), True
+        task = asyncio.create_task(work())
+        self._running.add(task)
+        self._known.update(dict.fromkeys(ids, task))
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
+        task.add_done_callback(lambda done: self._settle(ids, done))
+        return await asyncio.shield(task), False
+
+    async def settle(self) -> None:
+        """Wait until nothing is being carried out."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def _settle(self, ids: Iterable[str], done: asyncio.Task[Result]) -> None:
+        self._running.discard(done)
+        if not done.cancelled() and done.exception() is None and self._is_final(done.result()):
+            return
+        for key in ids:
+            if self._known.get(key) is done:
+                del self._known[key]

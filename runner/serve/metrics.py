@@ -1,0 +1,48 @@
+"""What the process counts, for Prometheus, in a registry of its own."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """The counters. Labels come from the configuration or from enums, never from a caller."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.webhooks = Counter(
+            "phone_agents_webhooks",
+            "Webhooks received, by what came of them.",
+            ["result"],
+            registry=self._registry,
+        )
+        self.calls = Counter(
+            "phone_agents_calls",
+            "Calls that have ended, by agent and by why they ended.",
+            ["agent", "ended"],
+            registry=self._registry,
+        )
+        self.live_calls = Gauge(
+            "phone_agents_live_calls", "Calls that are being served now.", registry=self._registry
+        )
+        self.accept_seconds = Histogram(
+            "phone_agents_accept_seconds",
+            "From the arrival of a webhook to the answer to accept; the caller hears ringing meanwhile.",
+            buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8),
+            registry=self._registry,
+        )
+        self.records_lost = Counter(
+            "phone_agents_records_lost",
+            "Records of calls that the store did not take.",
+            registry=self._registry,
+        )
+
+    def watch_live_calls(self, count: Callable[[], float]) -> None:
+        """Ask `count` whenever the number of live calls is wanted."""
+        self.live_calls.set_function(count)
+
+    def text(self) -> bytes:
+        """All of it, in the format of `CONTENT_TYPE`."""
+        return generate_latest(self._registry)

@@ -1,0 +1,137 @@
+"""Live calls are counted, ended and recorded, and none of them can disturb another."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import pytest
+
+from runner.model.record import CallRecord
+from runner.serve.metrics import Metrics
+from runner.serve.switchboard import Switchboard
+from runner.serve.timeouts import Timeouts
+
+RECORD = CallRecord(
+    id="rtc_1",
+    agent="front-desk",
+    route=None,
+    why="",
+    caller=None,
+    called=None,
+    transport="sip",
+    created_at=0.0,
+    ended="caller_hung_up",
+)
+
+
+class TalkingCall:
+    """Talks until it is ended, or for ever if it is `deaf`; fails at once if it is `broken`."""
+
+    def __init__(self, id: str = "rtc_1", *, deaf: bool = False, broken: bool = False) -> None:  # noqa: A002 - as in Call
+        self.id = id
+        self.deaf = deaf
+        self.broken = broken
+        self.was_cancelled = False
+        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> CallRecord:
+        if self.broken:
+            raise RuntimeError("a bug")
+        try:
+            return replace(RECORD, id=self.id, ended=await self._ended)
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+
+    def end(self, reason: str) -> None:
+        if not self.deaf:
+            self._ended.set_result(reason)
+
+
+class Shelf:
+    """A store that takes records, or fails, or hangs."""
+
+    def __init__(self, trouble: str = "") -> None:
+        self.records: list[CallRecord] = []
+        self.trouble = trouble
+
+    async def save(self, record: CallRecord) -> None:
+        if self.trouble == "fails":
+            raise OSError("disk full")
+        if self.trouble == "hangs":
+            await asyncio.Future()
+        self.records.append(record)
+
+
+def switchboard(shelf: Shelf, metrics: Metrics | None = None) -> Switchboard:
+    return Switchboard(store=shelf, metrics=metrics or Metrics(), timeouts=Timeouts(save_s=0.01, end_s=0.01))
+
+
+async def test_a_call_that_is_over_leaves_its_record() -> None:
+    shelf, metrics = Shelf(), Metrics()
+    board, call = switchboard(shelf, metrics), TalkingCall()
+    board.connect(call)
+    assert len(board) == 1
+    assert b"phone_agents_live_calls 1.0" in metrics.text()
+    call.end("caller_hung_up")
+    await board.idle()
+    assert len(board) == 0
+    assert b"phone_agents_live_calls 0.0" in metrics.text()
+    assert b'phone_agents_calls_total{agent="front-desk",ended="caller_hung_up"} 1.0' in metrics.text()
+    assert shelf.records == [RECORD]
+
+
+async def test_ending_ends_every_call_and_waits_for_the_records() -> None:
+    shelf = Shelf()
+    board = switchboard(shelf)
+    for number in range(3):
+        board.connect(TalkingCall(f"rtc_{number}"))
+    await board.end("shutdown")
+    assert len(board) == 0
+    assert [(record.id, record.ended) for record in shelf.records] == [
+        ("rtc_0", "shutdown"),
+        ("rtc_1", "shutdown"),
+        ("rtc_2", "shutdown"),
+    ]
+
+
+async def test_ending_without_calls_is_nothing() -> None:
+    await switchboard(Shelf()).end("shutdown")
+
+
+async def test_a_call_that_does_not_end_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    board, call = switchboard(Shelf()), TalkingCall(deaf=True)
+    board.connect(call)
+    await board.end("shutdown")
+    assert call.was_cancelled
+    assert len(board) == 0
+    assert [(r.levelname, r.message, r.__dict__["call_id"]) for r in caplog.records] == [
+        ("ERROR", "call did not end in time", "rtc_1")
+    ]
+
+
+async def test_a_call_with_a_bug_is_told_and_disturbs_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    shelf, metrics = Shelf(), Metrics()
+    board, good = switchboard(shelf, metrics), TalkingCall("rtc_good")
+    board.connect(TalkingCall("rtc_bad", broken=True))
+    board.connect(good)
+    good.end("hangup")
+    await board.idle()
+    assert [record.id for record in shelf.records] == ["rtc_good"]
+    assert b'phone_agents_calls_total{agent="",ended="failed"} 1.0' in metrics.text()
+    assert [(r.message, r.__dict__["call_id"]) for r in caplog.records] == [("call has failed", "rtc_bad")]
+
+
+@pytest.mark.parametrize(("trouble", "error"), [("fails", "OSError: disk full"), ("hangs", "TimeoutError: ")])
+async def test_a_failing_store_costs_the_record_and_never_the_call(
+    trouble: str, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = Metrics()
+    board, call = switchboard(Shelf(trouble), metrics), TalkingCall()
+    board.connect(call)
+    call.end("hangup")
+    await board.idle()
+    assert b"phone_agents_records_lost_total 1.0" in metrics.text()
+    assert [(r.levelno, r.message, r.__dict__["error"]) for r in caplog.records] == [
+        (logging.ERROR, "record was not saved", error)
+    ]
