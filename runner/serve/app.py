@@ -1,0 +1,40 @@
+"""The HTTP side of a runner: which path is answered by whom."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from runner.serve.metrics import CONTENT_TYPE, Metrics
+
+WEBHOOK_PATH = "/webhooks/openai"
+MOST_BODY_BYTES = 256 * 1024
+"""A call's webhook is its SIP headers: a few kilobytes."""
+
+
+def create_app(
+    *,
+    webhook: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    is_ready: Callable[[], bool],
+    metrics: Metrics,
+) -> web.Application:
+    """The application. `is_ready` is asked whenever somebody wants to know."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(text="ready\n") if is_ready() else web.Response(status=503, text="not ready\n")
+
+    async def show_metrics(_: web.Request) -> web.Response:
+        return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    app = web.Application(client_max_size=MOST_BODY_BYTES)
+    app.add_routes(
+        [
+            web.post(WEBHOOK_PATH, webhook),
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+            web.get("/metrics", show_metrics),
+        ]
+    )
+    return app

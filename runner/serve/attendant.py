@@ -1,0 +1,143 @@
+"""Carries out what was decided about a webhook: answers the call or turns it away. Decides no route."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from enum import Enum
+
+from runner.api.realtime import accept_body
+from runner.call.admission import Admit, Ignore, TurnAway, decide
+from runner.call.routing import RouteTable
+from runner.call.session import Session
+from runner.call.webhook import WebhookEvent
+from runner.errors import ProviderError
+from runner.model.settings import Configuration
+from runner.serve.metrics import Metrics
+from runner.serve.provider import Answer, Provider, may_pass
+from runner.serve.switchboard import Call, Switchboard
+
+log = logging.getLogger("runner.serve.attendant")
+
+UNAVAILABLE_STATUS = 480
+"""SIP "Temporarily Unavailable": for a call that we ought to answer and cannot."""
+
+
+class Result(Enum):
+    """What came of a webhook about which something could be decided."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    GONE = "gone"
+    """The caller had hung up."""
+    TAKEN = "taken"
+    """Another runner, or another of the API's interfaces, has the call."""
+    LATE = "late"
+    OTHER_EVENT = "other_event"
+    FAILED = "failed"
+    """It cannot be answered, and another delivery would change nothing."""
+    UNAVAILABLE = "unavailable"
+    """The voice API gave no answer; another delivery may find it well."""
+    CLOSED = "closed"
+    """We take no calls now; another runner may."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether another delivery of the same event would be pointless."""
+        return self not in (Result.UNAVAILABLE, Result.CLOSED)
+
+
+_ANSWERS = {Answer.GONE: Result.GONE, Answer.TAKEN: Result.TAKEN}
+
+
+class Attendant:
+    """Answers the calls of one configuration."""
+
+    def __init__(
+        self,
+        *,
+        configuration: Configuration,
+        table: RouteTable,
+        secrets: Mapping[str, str],
+        provider: Provider,
+        switchboard: Switchboard,
+        metrics: Metrics,
+        new_call: Callable[[Session], Call],
+        is_open: Callable[[], bool],
+    ) -> None:
+        self._configuration = configuration
+        self._table = table
+        self._secrets = secrets
+        self._provider = provider
+        self._switchboard = switchboard
+        self._metrics = metrics
+        self._new_call = new_call
+        self._is_open = is_open
+
+    async def attend(self, event: WebhookEvent) -> Result:
+        """Do what has to be done about a verified event. It has been done when this returns."""
+        decision = decide(event, table=self._table, settings=self._configuration.settings, now=time.time())
+        match decision:
+            case Ignore():
+                log.info("webhook is passed over", extra={"call_id": event.call_id, "reason": decision.value})
+                return Result(decision.value)
+            case _ if not self._is_open():
+                return Result.CLOSED
+            case TurnAway(call=call, status=status):
+                return await self._reject(call.id, status, "no agent is to answer")
+            case Admit():
+                return await self._admit(decision)
+
+    async def _admit(self, admitted: Admit) -> Result:
+        began = asyncio.get_running_loop().time()
+        call, agent = admitted.call, self._configuration.agents[admitted.agent]
+        try:
+            session = Session(
+                call=call,
+                agent=agent,
+                secrets=self._secrets,
+                now=time.time(),
+                why=admitted.why,
+                route=str(admitted.route.place) if admitted.route else None,
+            )
+            body = accept_body(agent, session.instructions)
+        except Exception:
+            # Templates meet the data of this call here for the first time. Whatever goes wrong, the
+            # caller must not be left ringing.
+            log.exception("call cannot be prepared", extra={"call_id": call.id, "agent": agent.id})
+            await self._reject(call.id, UNAVAILABLE_STATUS, "the call could not be prepared")
+            return Result.FAILED
+        try:
+            answer = await self._provider.accept(call.id, body)
+        except ProviderError as error:
+            log.error(
+                "call was not accepted", extra={"call_id": call.id, "agent": agent.id, "error": str(error)}
+            )
+            if may_pass(error.status):
+                return Result.UNAVAILABLE
+            await self._reject(call.id, UNAVAILABLE_STATUS, "the voice API refused to accept it")
+            return Result.FAILED
+        took_s = asyncio.get_running_loop().time() - began
+        self._metrics.accept_seconds.observe(took_s)
+        if answer is Answer.DONE:
+            self._switchboard.connect(self._new_call(session))
+        log.info(
+            "accept was answered",
+            extra={
+                "call_id": call.id,
+                "agent": agent.id,
+                "answer": answer.value,
+                "took_s": round(took_s, 3),
+            },
+        )
+        return _ANSWERS.get(answer, Result.ACCEPTED)
+
+    async def _reject(self, call_id: str, status: int, reason: str) -> Result:
+        extra = {"call_id": call_id, "status": status, "reason": reason}
+        try:
+            answer = await self._provider.reject(call_id, status)
+        except ProviderError as error:
+            log.error("call was not rejected", extra={**extra, "error": str(error)})
+            return Result.UNAVAILABLE if may_pass(error.status) else Result.FAILED
+        log.info("reject was answered", extra={**extra, "answer": answer.value})
+        return _ANSWERS.get(answer, Result.REJECTED)
