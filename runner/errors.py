@@ -27,3 +27,20 @@ class ProviderError(PhoneAgentsError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class TemplateError(PhoneAgentsError):
+    """A template cannot be compiled. `line` and `column` count from 1 inside its source."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+class TemplateFailure(PhoneAgentsError):  # noqa: N818 - it is the data that fails, nobody made an error
+    """The data of this call and an expression do not go together, e.g. text divided by zero.
+
+    Whoever renders a template at run time turns it into an answer for the model or does without the text;
+    it never ends a call.
+    """

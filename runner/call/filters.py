@@ -1,0 +1,236 @@
+"""The filters and tests that templates may use. Each works on data alone and in bounded time and space.
+
+Jinja's own are taken where they are safe. Left out are those that reach objects (`attr`), make HTML
+(`escape`, `xmlattr`, …), are not repeatable (`random`), or are no use without them.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from functools import wraps
+from typing import Any, TypeAlias, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jinja2 import ChainableUndefined, Undefined
+from jinja2.filters import FILTERS
+from jinja2.tests import TESTS
+
+from runner.errors import TemplateFailure
+from runner.model.values import Json
+
+MAX_CHARS = 1_000_000
+"""The longest text that a template may make."""
+MAX_WIDTH = 1_000
+"""The widest padding, and the longest format."""
+
+Function: TypeAlias = Callable[..., Any]
+
+
+class Null(ChainableUndefined):
+    """Null and what does not exist, which are one in templates: empty, false, equal to `none`."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        return f'"{self._undefined_name}" is null'
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or isinstance(other, Undefined)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(None)
+
+
+NULL = Null(name="null")
+
+
+def text(value: Any) -> str:
+    """A value as text: null is empty, booleans are `true` and `false`, lists and mappings are JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, Undefined):
+        return ""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return to_json(value)
+
+
+def plain(value: Any) -> Json:
+    """A value of an expression as JSON data of its own; fails on anything that is no data."""
+    if isinstance(value, (str, bool, int)):
+        return value
+    if value is None or isinstance(value, Undefined):
+        return None
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise TemplateFailure(f"{value} is no number that JSON can hold")
+        return value
+    if isinstance(value, Mapping):
+        return {text(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple, range, Iterator)):
+        return [plain(entry) for entry in value]
+    raise TemplateFailure("the expression gives no data")
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON; what is not ASCII stays as it is."""
+    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def bounded(length: int) -> None:
+    """Fail before a text of this length is made, when it is too long."""
+    if length > MAX_CHARS:
+        raise TemplateFailure(f"the result would be longer than {MAX_CHARS} characters")
+
+
+def concat(values: list[Any]) -> str:
+    """What the operator `~` does."""
+    texts = [text(value) for value in values]
+    bounded(sum(map(len, texts)))
+    return "".join(texts)
+
+
+def default(value: Any, other: Any = "", boolean: bool = False) -> Any:
+    """`other` for a null (and with `boolean` for anything false)."""
+    return other if value == NULL or (boolean and not value) else value
+
+
+def replace(value: Any, old: Any, new: Any, count: int = -1) -> str:
+    """Text with `old` replaced by `new`, at most `count` times."""
+    source, before, after = text(value), text(old), text(new)
+    bounded(len(source) + source.count(before) * len(after))
+    return source.replace(before, after, count)
+
+
+def join(value: Any, separator: Any = "", attribute: Any = None) -> str:
+    """The entries as one text."""
+    entries = [entry if attribute is None else _entry(entry, attribute) for entry in value]
+    texts = [text(entry) for entry in entries]
+    between = text(separator)
+    bounded(sum(map(len, texts)) + len(texts) * len(between))
+    return between.join(texts)
+
+
+def _entry(value: Any, key: Any) -> Any:
+    return value.get(key) if isinstance(value, Mapping) else None
+
+
+def items(value: Any) -> list[tuple[Any, Any]]:
+    """The pairs of a mapping; none for a null."""
+    if value == NULL:
+        return []
+    if not isinstance(value, Mapping):
+        raise TemplateFailure("only a mapping has items")
+    return [(key, NULL if entry is None else entry) for key, entry in value.items()]
+
+
+def format_(value: Any, *values: Any) -> str:
+    """printf-style: `"%.2f" | format(price)`."""
+    pattern = text(value)
+    if len(pattern) > MAX_WIDTH or re.search(r"%[^a-zA-Z%]*(\*|\d{4})", pattern):
+        raise TemplateFailure("the format is too wide")
+    return pattern % tuple(text(entry) if not isinstance(entry, (int, float)) else entry for entry in values)
+
+
+def round_(value: Any, precision: int = 0, method: str = "common") -> Any:
+    """As Jinja's, with at most 15 digits: a float has no more."""
+    if not -15 <= precision <= 15:
+        raise TemplateFailure(f"cannot round to {precision} digits, at most 15")
+    return FILTERS["round"](value, precision, method)
+
+
+def center(value: Any, width: int = 80) -> str:
+    """Text in the middle of so many characters."""
+    return text(value).center(_width(width))
+
+
+def indent(value: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:
+    """As Jinja's: each line but the first begins with so many spaces."""
+    source = text(value)
+    bounded(len(source) + (source.count("\n") + 1) * _width(width))
+    return str(FILTERS["indent"](source, width, first, blank))
+
+
+def _width(width: int) -> int:
+    if width > MAX_WIDTH:
+        raise TemplateFailure(f"a width of {width} is too much, at most {MAX_WIDTH}")
+    return width
+
+
+def date_format(value: Any, pattern: str = "%Y-%m-%d", timezone: str | None = None) -> str:
+    """An ISO 8601 date or time, written with strftime's codes, in a timezone such as `America/New_York`.
+
+    A null stays empty. Without `timezone` the time is read as it stands (`now` is in UTC).
+    """
+    written = text(value)
+    if not written:
+        return ""
+    if len(pattern) > MAX_WIDTH or re.search(r"%[^a-zA-Z%]*\d{3}", pattern):
+        raise TemplateFailure("the date format is too long")
+    try:
+        if len(written) == len("2026-11-27"):
+            return date.fromisoformat(written).strftime(pattern)
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        raise TemplateFailure("the value is no date or time as 2026-11-27T09:30:00Z is") from None
+    if timezone is not None and moment.tzinfo is not None:
+        try:
+            moment = moment.astimezone(ZoneInfo(timezone))
+        except (ZoneInfoNotFoundError, ValueError):
+            raise TemplateFailure("there is no such timezone; America/New_York is one") from None
+    return moment.strftime(pattern)
+
+
+def _taken(name: str, *, as_text: bool = False) -> Function:
+    """Jinja's filter of this name: given no None, giving no generator."""
+    function = FILTERS[name]
+    position = 1 if hasattr(function, "jinja_pass_arg") else 0
+
+    @wraps(function)
+    def filtered(*arguments: Any, **keywords: Any) -> Any:
+        given = list(arguments)
+        value = given[position]
+        given[position] = text(value) if as_text else NULL if value is None else value
+        result = function(*given, **keywords)
+        return list(result) if isinstance(result, Iterator) else result
+
+    return filtered
+
+
+_OF_TEXT = "capitalize lower title trim truncate upper urlencode wordcount wordwrap"
+_OF_DATA = (
+    "abs count dictsort first float groupby int last length list map max min "
+    "reject rejectattr reverse select selectattr sort sum unique"
+)
+_TESTS = (
+    "boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer iterable le "
+    "lessthan lower lt mapping ne number odd sameas sequence string true undefined upper == != < <= > >="
+)
+
+filters: dict[str, Function] = {
+    **{name: _taken(name, as_text=True) for name in _OF_TEXT.split()},
+    **{name: _taken(name) for name in _OF_DATA.split()},
+    "center": center,
+    "d": default,
+    "date_format": date_format,
+    "default": default,
+    "format": format_,
+    "indent": indent,
+    "items": items,
+    "join": join,
+    "replace": replace,
+    "round": round_,
+    "string": text,
+    "tojson": to_json,
+}
+"""The ordinary filters of Jinja, and `date_format`."""
+
+tests: dict[str, Function] = {name: cast(Function, TESTS[name]) for name in _TESTS.split()}
+"""The ordinary tests of Jinja."""
+tests["none"] = lambda value: value is None or isinstance(value, Undefined)

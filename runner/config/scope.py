@@ -1,0 +1,131 @@
+"""Checks what a template names against what exists at its place, without any data."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from runner.call.names import CALL, NOTHING, Shape
+from runner.call.template import CompiledTemplate
+from runner.config.suggest import did_you_mean, one_of
+
+if TYPE_CHECKING:
+    from runner.call.references import Reference
+
+_NO_ARGUMENTS = '"args" exists only inside a tool'
+_NO_LOOKUP = '"lookup" is always null here, since the agent has no "lookup"'
+_EXPOSED = 'the model could read "{}" here; secrets are only for "http", with its "auth" and "sign"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What exists for a template at one place.
+
+    Each of `args`, `secrets` and `lookup` is None where the name does not exist at all; otherwise it holds
+    the keys below, as do `vars`. A shape that is None inside them is left unchecked.
+    """
+
+    args: Mapping[str, Shape] | None = None
+    args_open: bool = False
+    """Whether `parameters` allows arguments that it does not name."""
+    secrets: frozenset[str] | None = None
+    vars: Mapping[str, Shape] = field(default_factory=dict)
+    lookup: Mapping[str, Shape] | None = None
+
+    def without_secrets(self) -> "Scope":
+        """The same place, as the model can read it."""
+        return replace(self, secrets=None)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The names that exist."""
+        optional = {"args": self.args, "lookup": self.lookup, "secrets": self.secrets}
+        there = [name for name, shape in optional.items() if shape is not None]
+        return ("agent", "call", "now", "vars", *there)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A name that does not exist where it is used. `line` and `column` count from 1 inside the source."""
+
+    rule: str
+    message: str
+    line: int
+    column: int
+
+
+def check(template: CompiledTemplate, scope: Scope) -> Iterator[Finding]:
+    """Every name in the template that cannot exist, or must not be used, at this place."""
+    for reference in template.references:
+        found = _fault(reference, scope)
+        if found is not None:
+            rule, message = found
+            yield Finding(rule=rule, message=message, line=reference.line, column=reference.column)
+
+
+def _fault(reference: "Reference", scope: Scope) -> tuple[str, str] | None:
+    root, *keys = reference.path
+    if root == "secrets":
+        return _secret_fault(reference, keys, scope)
+    if root == "args":
+        return _argument_fault(keys, scope)
+    if root == "lookup" and scope.lookup is None:
+        return "unknown-name", _NO_LOOKUP
+    shapes: Mapping[str, Shape] = {
+        "agent": NOTHING,
+        "call": CALL,
+        "now": NOTHING,
+        "vars": scope.vars,
+        "lookup": scope.lookup,
+    }
+    if root not in shapes:
+        return "unknown-name", f'unknown name "{root}"{_or_else(root, scope.roots)}'
+    return _key_fault(root, keys, shapes[root])
+
+
+def _key_fault(name: str, keys: list[str], shape: Shape) -> tuple[str, str] | None:
+    for key in keys:
+        if shape is None:
+            return None
+        if not shape:
+            return "unknown-name", f'"{name}" has no keys, so "{name}.{key}" is always null'
+        if key not in shape:
+            return "unknown-name", f'"{name}" has no "{key}"{_or_else(key, shape)}'
+        name, shape = f"{name}.{key}", shape[key]
+    return None
+
+
+def _argument_fault(keys: list[str], scope: Scope) -> tuple[str, str] | None:
+    if scope.args is None:
+        return "unknown-name", _NO_ARGUMENTS
+    if not keys or (keys[0] not in scope.args and scope.args_open):
+        return None
+    if not scope.args:
+        return "unknown-argument", f'"args.{keys[0]}" is always null, since the tool has no "parameters"'
+    if keys[0] not in scope.args:
+        return (
+            "unknown-argument",
+            f'"parameters" declares no argument "{keys[0]}"{_or_else(keys[0], scope.args)}',
+        )
+    return _key_fault(f"args.{keys[0]}", keys[1:], scope.args[keys[0]])
+
+
+def _secret_fault(reference: "Reference", keys: list[str], scope: Scope) -> tuple[str, str] | None:
+    if scope.secrets is None:
+        return "secret-exposed", _EXPOSED.format(reference)
+    if len(keys) != 1 or reference.open_end:
+        return (
+            "unknown-secret",
+            f'name one secret, as "secrets.{next(iter(sorted(scope.secrets)), "NAME")}" does',
+        )
+    if keys[0] not in scope.secrets:
+        return (
+            "unknown-secret",
+            f'"secrets" in runner.yaml declares no "{keys[0]}"{did_you_mean(keys[0], scope.secrets)}',
+        )
+    return None
+
+
+def _or_else(word: str, known: Mapping[str, Shape] | tuple[str, ...]) -> str:
+    """What was probably meant, or all that there is."""
+    near = did_you_mean(word, known)
+    return near or (f"; there is {one_of(sorted(known))}" if known else "")

@@ -1,0 +1,39 @@
+"""Compiles the texts of a configuration, and puts what is wrong with them at its line and column."""
+
+from collections.abc import Mapping
+
+from runner.call.template import CompiledTemplate, compile_template
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.config.scope import Scope, check
+from runner.errors import TemplateError
+from runner.model.template import Templated
+
+
+def template(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
+    """The template that a scalar holds, or None where there is none or it has an error.
+
+    A number or boolean is taken as it is written, so that `+14155550123` keeps its plus.
+    """
+    if node is None or node.value is None or isinstance(node.value, (Mapping, tuple)):
+        return None
+    source = node.value if isinstance(node.value, str) else node.text
+    try:
+        compiled = compile_template(source)
+    except TemplateError as error:
+        problems.error(node.place_in(error.line, error.column), "template-syntax", str(error))
+        return None
+    for finding in check(compiled, scope):
+        problems.error(node.place_in(finding.line, finding.column), finding.rule, finding.message)
+    return compiled
+
+
+def templated(node: Node, scope: Scope, problems: Problems) -> Templated:
+    """A JSON value whose strings are templates. Keys are never templates."""
+    if isinstance(node.value, Mapping):
+        return {key: templated(entry, scope, problems) for key, entry in node.items()}
+    if isinstance(node.value, tuple):
+        return [templated(entry, scope, problems) for entry in node.entries()]
+    if isinstance(node.value, str):
+        return template(node, scope, problems)
+    return node.value
