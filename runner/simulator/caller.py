@@ -1,0 +1,221 @@
+"""What happens on the telephone's side of a conversation: the script's steps, one after the other. Pure."""
+
+from runner.model.values import JsonObject
+from runner.simulator.conversation import Conversation
+from runner.simulator.effects import Break, Flow, Frame, Leave
+from runner.simulator.items import Event, Item
+from runner.simulator.response import SPOKEN_WORD_S, THINKING_S, words
+from runner.simulator.script import (
+    Answer,
+    CallerHangsUp,
+    CallerIsSilent,
+    CallerPresses,
+    CallerSays,
+    Complains,
+    Drops,
+    Ending,
+    Expires,
+    Occasion,
+    ScriptEvent,
+    Sends,
+    Transcription,
+    When,
+)
+
+REACTION_S = 0.6
+"""People wait so long before they answer."""
+KEY_S = 0.2
+NUDGE = (
+    "No user speech was detected for a while. Please review the recorded audio: If the user was speaking, "
+    "respond naturally. If not, follow up on their last message."
+)
+
+
+class Caller:
+    """Plays the steps of a script that do not wait for the model."""
+
+    def __init__(self, conversation: Conversation, now: float) -> None:
+        self._conversation = conversation
+        self._started_at = now
+        self._transcripts: list[Event] = []
+        """Held back until after those of the next turn."""
+
+    def flow(self) -> Flow:
+        """All that happens by itself, for as long as the call lasts."""
+        conversation = self._conversation
+        while True:
+            yield self._is_next_due
+            step = self._next()
+            if step is not None and step.when is When.QUIET:
+                yield REACTION_S
+                if not self._is_next_due():
+                    continue
+            step = self._next()
+            if step is not None:
+                conversation.steps.popleft()
+                yield from self._step(step)
+
+    def _next(self) -> ScriptEvent | None:
+        """The next step, unless it is the model's."""
+        steps = self._conversation.steps
+        return steps[0] if steps and not isinstance(steps[0], Answer) else None
+
+    def _is_next_due(self) -> bool:
+        step = self._next()
+        return self._conversation.attached and step is not None and self._conversation.holds(step.when)
+
+    def _step(self, step: ScriptEvent) -> Flow:
+        conversation = self._conversation
+        match step:
+            case CallerSays():
+                yield from self._turn(step)
+            case CallerPresses(keys=keys):
+                for key in keys:
+                    yield self._key(key)
+                    yield KEY_S
+            case CallerHangsUp(close_code=code):
+                yield Leave(code)
+            case CallerIsSilent():
+                yield from self._nudge()
+            case Drops(close_code=code):
+                yield Break(code)
+            case Sends(frame=frame):
+                yield Frame(frame)
+            case Complains():
+                yield conversation.error(step.type, step.code, step.message)
+                if step.close_code is not None:
+                    yield Break(step.close_code)
+            case Expires():
+                message = "Your session hit the maximum duration of 60 minutes."
+                yield conversation.error("invalid_request_error", "session_expired", message)
+                yield Leave(1001)
+
+    def _key(self, key: str) -> Event:
+        # The one event without an `event_id` (API reference, `input_audio_buffer.dtmf_event_received`).
+        received_at = int(self._started_at + self._conversation.flows.now_s)
+        return {"type": "input_audio_buffer.dtmf_event_received", "event": key, "received_at": received_at}
+
+    def _turn(self, step: CallerSays) -> Flow:
+        conversation = self._conversation
+        detection = self._detection()
+        if detection is None:
+            return
+        item_id = conversation.ids.new("item")
+        conversation.caller_speaks = True
+        yield conversation.event(
+            "input_audio_buffer.speech_started", audio_start_ms=self._ms(), item_id=item_id
+        )
+        if detection.get("interrupt_response", True):
+            yield from self._interrupt()
+        spoken = words(step.text)
+        yield SPOKEN_WORD_S * len(spoken)
+        conversation.meter.heard(len(spoken))
+        yield conversation.event(
+            "input_audio_buffer.speech_stopped", audio_end_ms=self._ms(), item_id=item_id
+        )
+        yield from self._commit(item_id)
+        conversation.caller_speaks = False
+        if self._transcribes():
+            conversation.flows.start(self._transcript(step, item_id))
+        yield from self._answered(detection)
+
+    def _commit(self, item_id: str) -> Flow:
+        """The caller's turn becomes an item of the conversation."""
+        conversation = self._conversation
+        item: Item = {
+            "id": item_id,
+            "type": "message",
+            "status": "completed",
+            "role": "user",
+            "content": [{"type": "input_audio", "transcript": None}],
+        }
+        before = conversation.items.add(item)
+        yield conversation.event("input_audio_buffer.committed", previous_item_id=before, item_id=item_id)
+        yield conversation.event("conversation.item.added", previous_item_id=before, item=dict(item))
+        yield conversation.event("conversation.item.done", previous_item_id=before, item=dict(item))
+
+    def _answered(self, detection: JsonObject) -> Flow:
+        """With turn detection the API makes the response by itself."""
+        conversation = self._conversation
+        conversation.owes_answer = True
+        if not detection.get("create_response", True):
+            return
+        yield THINKING_S
+        if conversation.active is None and conversation.owes_answer:
+            yield from conversation.begin_response(None, Occasion.TURN)
+
+    def _interrupt(self) -> list[Event]:
+        """A barge-in: the response is cancelled, and what was made and not heard is forgotten."""
+        conversation = self._conversation
+        heard = conversation.playing
+        events = conversation.cut_response(Ending.TURN_DETECTED)
+        events += conversation.clear_playback()
+        messages = [item for item in heard.output if item["type"] == "message"] if heard else []
+        if messages:
+            truncated = {"item_id": messages[-1]["id"], "content_index": 0, "audio_end_ms": self._ms()}
+            events.append(conversation.event("conversation.item.truncated", **truncated))
+        return events
+
+    def _transcript(self, step: CallerSays, item_id: str) -> Flow:
+        conversation = self._conversation
+        about = {"item_id": item_id, "content_index": 0}
+        if step.transcription is Transcription.NEVER:
+            return
+        if step.transcription is Transcription.AFTER_ANSWER:
+            yield lambda: conversation.active is not None
+            yield lambda: conversation.active is None
+        yield THINKING_S
+        if step.transcription is Transcription.FAILED:
+            message = f"Input transcription failed for item '{item_id}'."
+            error = {"type": "server_error", "code": "server_error", "message": message, "param": None}
+            events = [self._transcription("failed", **about, error=error)]
+        else:
+            spoken = words(step.text)
+            usage = {"type": "duration", "seconds": round(SPOKEN_WORD_S * len(spoken), 2)}
+            events = [self._transcription("delta", **about, delta=word) for word in spoken]
+            events.append(self._transcription("completed", **about, transcript=step.text, usage=usage))
+        if step.transcription is Transcription.AFTER_NEXT:
+            self._transcripts += events
+            return
+        held, self._transcripts = self._transcripts, []
+        yield from [*events, *held]
+
+    def _transcription(self, kind: str, **fields: object) -> Event:
+        return self._conversation.event(f"conversation.item.input_audio_transcription.{kind}", **fields)
+
+    def _nudge(self) -> Flow:
+        conversation = self._conversation
+        item_id = conversation.ids.new("item")
+        yield conversation.event(
+            "input_audio_buffer.timeout_triggered",
+            audio_start_ms=self._ms() - 5000,
+            audio_end_ms=self._ms(),
+            item_id=item_id,
+        )
+        nudge: Item = {
+            "id": conversation.ids.new("item"),
+            "type": "message",
+            "status": "completed",
+            "role": "system",
+            "content": [{"type": "input_text", "text": NUDGE}],
+        }
+        before = conversation.items.add(nudge)
+        yield conversation.event("conversation.item.added", previous_item_id=before, item=dict(nudge))
+        yield conversation.event("conversation.item.done", previous_item_id=before, item=dict(nudge))
+        yield from self._commit(item_id)
+        yield from self._answered({})
+
+    def _detection(self) -> JsonObject | None:
+        """How turns are detected: `server_vad` unless the session says otherwise, None when it is off."""
+        given = self._audio_input().get("turn_detection", {})
+        return given if isinstance(given, dict) else None
+
+    def _transcribes(self) -> bool:
+        return bool(self._audio_input().get("transcription"))
+
+    def _audio_input(self) -> JsonObject:
+        found: JsonObject = self._conversation.session.get("audio", {}).get("input", {})
+        return found
+
+    def _ms(self) -> int:
+        return int(self._conversation.flows.now_s * 1000)

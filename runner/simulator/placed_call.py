@@ -1,0 +1,235 @@
+"""One call as the stand-in sees it: ringing, accepted, over; with all that was asked and sent. Pure."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from runner.model.values import Json, JsonObject
+from runner.simulator.caller import Caller
+from runner.simulator.conversation import Conversation
+from runner.simulator.effects import Break, Effect, Frame, Leave
+from runner.simulator.faults import FINE, Faults, HttpFault, ReferEffect
+from runner.simulator.script import Script, Step
+from runner.simulator.stream import Stream
+
+
+class State(Enum):
+    """How far a call has come."""
+
+    RINGING = "ringing"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A REST request that the client made for this call."""
+
+    action: str
+    body: Json
+    status: int | None
+    """What it was answered; None: the connection was cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the API answers to a REST request. An error has a `body`, success has none."""
+
+    status: int
+    body: JsonObject | None = None
+
+
+class PlacedCall:
+    """A call that was placed with a script. Tests look here for what the client did."""
+
+    def __init__(self, call_id: str, script: Script, faults: Faults = FINE, short_id: str = "1") -> None:
+        self.id = call_id
+        self.faults = faults
+        self.state = State.RINGING
+        self.asked: list[Asked] = []
+        """Every REST request, in order."""
+        self.received: list[JsonObject] = []
+        """Every event of the client's, in order."""
+        self.sent: list[JsonObject] = []
+        """Every event that reached the client's sideband."""
+        self.attempts = 0
+        """How often the sideband was dialled."""
+        self.attached = 0
+        """How often it was opened."""
+        self.accept_body: JsonObject | None = None
+        self.conversation: Conversation | None = None
+        self.outbox: deque[Effect] = deque()
+        """What has happened and was not sent yet."""
+        self.stream = Stream(faults.stream)
+        self._script = script
+        self._short_id = short_id
+        self._violations: list[str] = []
+        self._faults_left = {
+            action: deque[HttpFault](getattr(faults, action))
+            for action in ("accept", "reject", "refer", "hangup")
+        }
+
+    @property
+    def violations(self) -> list[str]:
+        """What the client did that the real API would refuse, or that breaks a call there."""
+        return self._violations + (self.conversation.violations if self.conversation else [])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the API knows the call no more."""
+        return self.state in (State.OVER, State.REJECTED)
+
+    def note(self, violation: str) -> None:
+        """Note something that the client should not have done."""
+        self._violations.append(violation)
+
+    def play(self, *steps: Step) -> None:
+        """Add steps to the script, now or before the call is accepted."""
+        if self.conversation is None:
+            self._script += steps
+        else:
+            self.conversation.play(steps)
+            self.outbox.extend(self.conversation.settle())
+
+    def sent_types(self) -> list[str]:
+        """The types of the events that reached the client."""
+        return [event["type"] for event in self.sent]
+
+    def received_types(self) -> list[str]:
+        """The types of the client's events."""
+        return [event["type"] for event in self.received]
+
+    def outputs(self) -> dict[str, str]:
+        """The outputs of tool calls that the client has sent, by tool call id."""
+        items = [event["item"] for event in self.received if event["type"] == "conversation.item.create"]
+        return {item["call_id"]: item["output"] for item in items if item["type"] == "function_call_output"}
+
+    # REST.
+
+    def take_fault(self, action: str) -> HttpFault | None:
+        """The fault that is meant for this request, used up."""
+        left = self._faults_left[action]
+        return left.popleft() if left else None
+
+    def answer(self, action: str, body: Json, now: float) -> Reply:
+        """What a REST request brings about."""
+        refused = _check_body(action, body)
+        if refused is not None:
+            self.note(f"{action}: {refused}")
+            return _error(400, "invalid_request_error", refused)
+        if self.is_over or (self.state is State.RINGING and action in ("refer", "hangup")):
+            return _error(404, "call_id_not_found", f"No session found for call_id '{self.id}'.")
+        if self.state is State.ACCEPTED and action in ("accept", "reject"):
+            return _error(409, "decision_already_made", "The call has been accepted already.")
+        match action:
+            case "accept":
+                self._accept(body, now)
+            case "reject":
+                self.state = State.REJECTED
+            case "hangup":
+                self.state = State.OVER
+                self.outbox.append(Leave(1000))
+            case "refer" if self.faults.refer_effect is ReferEffect.LEAVES:
+                self.outbox.append(Leave(1000))
+        return Reply(200)
+
+    def _accept(self, body: JsonObject, now: float) -> None:
+        audio = body.get("audio") or {}
+        for side in ("input", "output"):
+            if "format" in (audio.get(side) or {}):
+                # The carrier negotiates the format; callers hear static or nothing when it is sent.
+                self.note(f"accept: 'audio.{side}.format' breaks the audio of a phone call")
+        self.accept_body = body
+        self.state = State.ACCEPTED
+        conversation = Conversation(call=self._short_id, session=body)
+        conversation.play(self._script)
+        conversation.flows.start(Caller(conversation, now).flow())
+        self.conversation = conversation
+
+    # The sideband.
+
+    def attach(self) -> Conversation | None:
+        """Open the sideband, if the API knows the call by now."""
+        self.attempts += 1
+        known = self.state is State.ACCEPTED and self.attempts > self.faults.unknown_attempts
+        if not known or self.conversation is None:
+            return None
+        self.attached += 1
+        self.outbox.clear()
+        self.conversation.attached = self.faults.refusal is None
+        if self.faults.refusal is not None:
+            refusal = self.faults.refusal
+            error = self.conversation.error("invalid_request_error", refusal.code, refusal.message)
+            self.outbox.extend([error, Break(refusal.close_code)])
+        self.outbox.extend(self.conversation.settle())
+        return self.conversation
+
+    def detach(self) -> None:
+        """The sideband is gone. What happens from now on is told to nobody."""
+        if self.conversation is not None:
+            self.conversation.attached = False
+
+    def receive(self, event: Any) -> None:
+        """Take an event of the client's."""
+        if isinstance(event, Mapping):
+            self.received.append(event)
+        if self.conversation is not None:
+            self.outbox.extend(self.conversation.receive(event))
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass, up to the next moment at which something happens."""
+        if self.conversation is not None:
+            self.outbox.extend(self.conversation.advance(seconds))
+
+    def delay_s(self) -> float | None:
+        """Virtual seconds until something happens by itself."""
+        return self.conversation.delay_s() if self.conversation is not None else None
+
+    def frames(self, effect: Effect) -> list[str]:
+        """The text frames that an effect comes to, after the faults of the stream."""
+        match effect:
+            case Frame(text=text):
+                return [text]
+            case Break() | Leave():
+                return self.stream.rest()
+            case _:
+                self.sent.append(effect)
+                return self.stream.frames(effect)
+
+
+def _check_body(action: str, body: Json) -> str | None:
+    """Why the API refuses this body, or None."""
+    match action:
+        case "accept" if not isinstance(body, Mapping):
+            return "the body must be a JSON object"
+        case "accept" if body.get("type") != "realtime":
+            return "Missing required parameter: 'type', which must be 'realtime'."
+        case "reject" if body is not None and not _is_reject(body):
+            return 'the body must be {"status_code": <a SIP status>} or empty'
+        case "refer" if not _is_refer(body):
+            return 'the body must be {"target_uri": "tel:…" or "sip:…"}'
+        case "hangup" if body not in (None, {}):
+            return "the body must be empty"
+    return None
+
+
+def _is_reject(body: Json) -> bool:
+    if not isinstance(body, Mapping) or set(body) - {"status_code"}:
+        return False
+    status = body.get("status_code", 603)
+    return isinstance(status, int) and 300 <= status <= 699
+
+
+def _is_refer(body: Json) -> bool:
+    if not isinstance(body, Mapping) or set(body) != {"target_uri"}:
+        return False
+    target = body["target_uri"]
+    return isinstance(target, str) and target.startswith(("tel:", "sip:", "sips:"))
+
+
+def _error(status: int, code: str, message: str) -> Reply:
+    details = {"message": message, "type": "invalid_request_error", "code": code, "param": None}
+    return Reply(status, {"error": details})

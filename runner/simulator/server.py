@@ -1,0 +1,308 @@
+"""The stand-in for the voice API: its sockets. What to send is decided in `runner.simulator.placed_call`."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import WSMsgType, web
+
+from runner.model.values import Json, JsonObject
+from runner.simulator.effects import Break, Effect, Leave
+from runner.simulator.faults import FINE, Faults, HttpFault
+from runner.simulator.placed_call import Asked, PlacedCall, Reply, State
+from runner.simulator.script import Step
+
+ACTIONS = ("accept", "reject", "refer", "hangup")
+API_KEY = "sk-simulated"
+HEARTBEAT_S = 20.0
+"""The API pings about so often."""
+
+Inspect = Callable[[str, Any], "str | None"]
+"""Looks at what travels: a kind (`event` or a REST action) and the JSON value; says what is wrong with it."""
+
+
+class Simulator:
+    """Serves the API's side on a loopback port of the system's choice, for as long as the `async with` lasts.
+
+    `pace` is real seconds for each second of the call: 0 plays as fast as the sockets carry it, 1 as slowly
+    as people speak. `inspect_received` sees everything that the client sends, `inspect_sent` everything it
+    is sent; what they find wrong is noted as a violation of the call.
+    """
+
+    def __init__(
+        self,
+        *,
+        pace: float = 0.0,
+        api_key: str = API_KEY,
+        clock: Callable[[], float] = time.time,
+        inspect_received: Inspect | None = None,
+        inspect_sent: Inspect | None = None,
+    ) -> None:
+        self.calls: dict[str, PlacedCall] = {}
+        self.violations: list[str] = []
+        """What clients did wrong outside of any call."""
+        self.api_key = api_key
+        self.base_url = ""
+        """The API's address, to be given to the runner as `provider.base_url`."""
+        self._pace = pace
+        self._clock = clock
+        self._inspect_received = inspect_received
+        self._inspect_sent = inspect_sent
+        self._changed = asyncio.Event()
+        self._wakes: dict[str, asyncio.Event] = {}
+        self._sidebands: dict[str, _Sideband] = {}
+        self._players: dict[str, asyncio.Task[None]] = {}
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_post("/v1/realtime/calls/{call_id}/{action}", self._rest)
+        app.router.add_get("/v1/realtime", self._sideband)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.base_url = f"http://{host}:{port}/v1"
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for player in self._players.values():
+            player.cancel()
+        results = await asyncio.gather(*self._players.values(), return_exceptions=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def place_call(self, *script: Step, faults: Faults = FINE, call_id: str | None = None) -> PlacedCall:
+        """A new call rings. The webhook is sent apart: see `runner.simulator.webhook`."""
+        number = str(len(self.calls) + 1)
+        call = PlacedCall(call_id or f"rtc_simulated{number}", script, faults, short_id=number)
+        self.calls[call.id] = call
+        self._wakes[call.id] = asyncio.Event()
+        return call
+
+    def wake(self, call: PlacedCall) -> None:
+        """Something was changed from outside, e.g. steps were added: let it take effect."""
+        self._wakes[call.id].set()
+
+    async def until(self, holds: Callable[[], object], timeout_s: float = 10.0) -> None:
+        """Wait until a condition over the calls holds.
+
+        Raises: TimeoutError when it does not hold in time.
+        """
+        async with asyncio.timeout(timeout_s):
+            while not holds():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def until_over(self, call: PlacedCall, timeout_s: float = 10.0) -> None:
+        """Wait until the call is over and its sideband is closed.
+
+        Raises: TimeoutError when it is not over in time.
+        """
+        await self.until(lambda: call.is_over and call.id not in self._sidebands, timeout_s)
+
+    # REST.
+
+    async def _rest(self, request: web.Request) -> web.StreamResponse:
+        call, action = self.calls.get(request.match_info["call_id"]), request.match_info["action"]
+        if action not in ACTIONS:
+            return _json(_error(404, "unknown_url", f"Unknown request URL: POST {request.path}."))
+        refused = self._check_headers(request, call)
+        if refused is not None:
+            return _json(refused)
+        if call is None:
+            return _json(_error(404, "call_id_not_found", "No session found for this call_id."))
+        fault = call.take_fault(action)
+        body = await self._body(request, call)
+        if fault is not None and fault.after_s:
+            await asyncio.sleep(fault.after_s)
+        reply = (
+            None if fault is not None and not fault.carried_out else call.answer(action, body, self._clock())
+        )
+        if action == "accept" and reply is not None and reply.status == 200:
+            self._players[call.id] = asyncio.create_task(self._play(call))
+        response = _json(reply) if fault is None and reply is not None else _faulty(request, fault)
+        call.asked.append(Asked(action, body, None if response is None else response.status))
+        self._pulse(call)
+        if response is None:
+            raise ConnectionResetError
+        return response
+
+    async def _body(self, request: web.Request, call: PlacedCall) -> Json:
+        action, raw = request.match_info["action"], await request.read()
+        if not raw:
+            return None
+        if request.content_type != "application/json":
+            call.note(f"{action}: content type '{request.content_type}', not 'application/json'")
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            call.note(f"{action}: the body is not JSON")
+            return "not JSON"
+        self._inspect(self._inspect_received, call, action, body)
+        return body
+
+    def _check_headers(self, request: web.Request, call: PlacedCall | None) -> Reply | None:
+        note = call.note if call is not None else self.violations.append
+        if "OpenAI-Beta" in request.headers:
+            note("the header 'OpenAI-Beta' asks for a protocol that was switched off")
+            return _error(400, "beta_api_shape_disabled", "The Realtime Beta API is no longer supported.")
+        if request.headers.get("Authorization") != f"Bearer {self.api_key}":
+            note("the header 'Authorization' is missing or holds another key")
+            return _error(401, "invalid_api_key", "Incorrect API key provided.")
+        return None
+
+    # The sideband.
+
+    async def _sideband(self, request: web.Request) -> web.StreamResponse:
+        call = self.calls.get(request.query.get("call_id", ""))
+        refused = self._check_headers(request, call)
+        if refused is not None:
+            return _json(refused)
+        if "model" in request.query:
+            (call.note if call else self.violations.append)(
+                "'model' stands beside 'call_id' in the sideband's URL"
+            )
+            return _json(_error(400, "invalid_request_error", "Pass either 'model' or 'call_id'."))
+        if call is None or call.attach() is None:
+            self._changed.set()
+            return _json(_error(404, "call_id_not_found", "No session found for this call_id."))
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=1 << 20, compress=False)
+        await socket.prepare(request)
+        self._sidebands[call.id] = _Sideband(socket, request.transport)
+        self._pulse(call)
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    self._receive(call, message.data)
+                elif message.type is WSMsgType.BINARY:
+                    call.note("a binary frame on the sideband")
+        finally:
+            sideband = self._sidebands.get(call.id)
+            if sideband is not None and sideband.socket is socket:
+                del self._sidebands[call.id]
+                call.detach()
+            self._pulse(call)
+        return socket
+
+    def _receive(self, call: PlacedCall, text: str) -> None:
+        try:
+            event = json.loads(text)
+        except ValueError:
+            event = None
+        self._inspect(self._inspect_received, call, "event", event)
+        call.receive(event)
+        self._pulse(call)
+
+    async def _play(self, call: PlacedCall) -> None:
+        """Send what happens on a call, at the call's pace, until it is over."""
+        wake = self._wakes[call.id]
+        while call.outbox or not call.is_over:
+            if call.outbox:
+                await self._perform(call, call.outbox.popleft())
+            else:
+                await self._wait(call, wake)
+
+    async def _wait(self, call: PlacedCall, wake: asyncio.Event) -> None:
+        """Wait for the next moment at which something happens, or for the client."""
+        delay_s = call.delay_s()
+        if delay_s is not None and not delay_s * self._pace:
+            await asyncio.sleep(0)
+            call.advance(delay_s)
+            return
+        if delay_s is None and call.id in self._sidebands:
+            for frame in call.stream.rest():
+                await self._sidebands[call.id].socket.send_str(frame)
+        started = self._clock()
+        try:
+            async with asyncio.timeout(None if delay_s is None else delay_s * self._pace):
+                await wake.wait()
+        except TimeoutError:
+            call.advance(delay_s or 0.0)
+        else:
+            wake.clear()
+            if self._pace:
+                call.advance((self._clock() - started) / self._pace)
+
+    async def _perform(self, call: PlacedCall, effect: Effect) -> None:
+        sideband = self._sidebands.get(call.id)
+        if isinstance(effect, Leave):
+            call.state = State.OVER
+        if sideband is not None:
+            await self._send(call, sideband, effect)
+        self._changed.set()
+
+    async def _send(self, call: PlacedCall, sideband: "_Sideband", effect: Effect) -> None:
+        if isinstance(effect, Mapping):
+            self._inspect(self._inspect_sent, call, "event", effect)
+        try:
+            for frame in call.frames(effect):
+                await sideband.socket.send_str(frame)
+        except ConnectionError:
+            # The client has closed its end meanwhile; the reader of the socket sees that too.
+            return
+        if isinstance(effect, Break | Leave):
+            self._sidebands.pop(call.id, None)
+            call.detach()
+            await sideband.end(effect.close_code)
+
+    def _inspect(self, inspect: Inspect | None, call: PlacedCall, kind: str, value: Any) -> None:
+        complaint = inspect(kind, value) if inspect is not None else None
+        if complaint is not None:
+            call.note(complaint)
+
+    def _pulse(self, call: PlacedCall) -> None:
+        self._wakes[call.id].set()
+        self._changed.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sideband:
+    """An open sideband, with the connection below it."""
+
+    socket: web.WebSocketResponse
+    transport: asyncio.Transport | None
+
+    async def end(self, code: int) -> None:
+        """Close it, or cut it for 1006, which no close frame can carry (RFC 6455, 7.4.1)."""
+        if code != 1006:
+            await self.socket.close(code=code)
+        elif self.transport is not None:
+            self.transport.abort()
+
+
+def _json(reply: Reply) -> web.Response:
+    if reply.body is None:
+        return web.Response(status=reply.status)
+    return web.json_response(dict(reply.body), status=reply.status)
+
+
+def _faulty(request: web.Request, fault: HttpFault | None) -> web.Response | None:
+    """The answer that a fault makes; None when the connection was cut instead."""
+    if fault is None or fault.status is None:
+        if request.transport is not None:
+            request.transport.abort()
+        return None
+    if fault.status == 200:
+        return web.Response()
+    return _json(
+        _error(fault.status, "server_error", "The server had an error while processing your request.")
+    )
+
+
+def _error(status: int, code: str, message: str) -> Reply:
+    details: JsonObject = {"message": message, "type": "invalid_request_error", "code": code, "param": None}
+    return Reply(status, {"error": details})
