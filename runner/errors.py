@@ -44,3 +44,7 @@ class TemplateFailure(PhoneAgentsError):  # noqa: N818 - it is the data that fai
     Whoever renders a template at run time turns it into an answer for the model or does without the text;
     it never ends a call.
     """
+
+
+class StoreError(PhoneAgentsError):
+    """A call's record could not be written now."""

@@ -1,0 +1,40 @@
+"""A call's record as JSON text and back. Loses nothing and reads no clock."""
+
+import json
+from dataclasses import fields, is_dataclass
+
+from runner.model.happening import TranscriptionUsage, Usage
+from runner.model.record import CallRecord, ToolUse, Turn
+from runner.model.values import Json
+
+
+def encode(record: CallRecord) -> str:
+    """One line of ASCII: half of a surrogate pair, which models do write, has no other safe form.
+
+    A number that JSON does not have, which Python reads all the same (`NaN`), becomes null.
+    """
+    try:
+        return json.dumps(record, default=_by_field, allow_nan=False)
+    except ValueError:
+        with_nan = json.dumps(record, default=_by_field)
+        return json.dumps(json.loads(with_nan, parse_constant=lambda _: None))
+
+
+def decode(text: str) -> CallRecord:
+    """The record that `encode` wrote."""
+    data = json.loads(text)
+    return CallRecord(
+        **{
+            **data,
+            "turns": tuple(Turn(**turn) for turn in data["turns"]),
+            "tools": tuple(ToolUse(**tool) for tool in data["tools"]),
+            "usage": Usage(**data["usage"]),
+            "transcription": TranscriptionUsage(**data["transcription"]),
+        }
+    )
+
+
+def _by_field(value: object) -> Json:
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    raise TypeError(f"{type(value).__name__} has no JSON form")
