@@ -12,6 +12,9 @@ from runner.model.route import Route
 from runner.model.settings import Settings
 from runner.model.values import Instant
 
+DECLINE = 603
+"""What the API answers with when it is told no status."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
@@ -57,6 +60,6 @@ def decide(event: WebhookEvent, *, table: RouteTable, settings: Settings, now: I
         routing=settings.routing,
     )
     match = table.match(call, now)
-    if match.agent is None:
-        return TurnAway(call=call, status=match.reject, why=match.why)
-    return Admit(call=call, agent=match.agent, route=match.route, why=match.why)
+    if match.agent is not None:
+        return Admit(call=call, agent=match.agent, route=match.route, why=match.why)
+    return TurnAway(call=call, status=match.reject or DECLINE, why=match.why)

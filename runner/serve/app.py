@@ -10,6 +10,9 @@ WEBHOOK_PATH = "/webhooks/openai"
 MOST_BODY_BYTES = 256 * 1024
 """A call's webhook is its SIP headers: a few kilobytes."""
 
+LINGER_S = 0.5
+"""How long the rest of a body that nobody wants is read, so that its sender gets to see the answer."""
+
 
 def create_app(
     *,
@@ -38,3 +41,14 @@ def create_app(
         ]
     )
     return app
+
+
+def create_server(app: web.Application) -> web.AppRunner:
+    """What serves the application, not yet listening. Signals are the command's business."""
+    return web.AppRunner(
+        app,
+        # What was signed are the bytes as they were sent; nothing is ever unpacked.
+        auto_decompress=False,
+        access_log=None,
+        lingering_time=LINGER_S,
+    )

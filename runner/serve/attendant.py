@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from enum import Enum
 
 from runner.api.realtime import accept_body
 from runner.call.admission import Admit, Ignore, TurnAway, decide
@@ -15,36 +14,13 @@ from runner.errors import ProviderError
 from runner.model.settings import Configuration
 from runner.serve.metrics import Metrics
 from runner.serve.provider import Answer, Provider, may_pass
+from runner.serve.result import Result
 from runner.serve.switchboard import Call, Switchboard
 
 log = logging.getLogger("runner.serve.attendant")
 
 UNAVAILABLE_STATUS = 480
 """SIP "Temporarily Unavailable": for a call that we ought to answer and cannot."""
-
-
-class Result(Enum):
-    """What came of a webhook about which something could be decided."""
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    GONE = "gone"
-    """The caller had hung up."""
-    TAKEN = "taken"
-    """Another runner, or another of the API's interfaces, has the call."""
-    LATE = "late"
-    OTHER_EVENT = "other_event"
-    FAILED = "failed"
-    """It cannot be answered, and another delivery would change nothing."""
-    UNAVAILABLE = "unavailable"
-    """The voice API gave no answer; another delivery may find it well."""
-    CLOSED = "closed"
-    """We take no calls now; another runner may."""
-
-    @property
-    def is_final(self) -> bool:
-        """Whether another delivery of the same event would be pointless."""
-        return self not in (Result.UNAVAILABLE, Result.CLOSED)
 
 
 _ANSWERS = {Answer.GONE: Result.GONE, Answer.TAKEN: Result.TAKEN}

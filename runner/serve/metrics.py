@@ -33,9 +33,9 @@ class Metrics:
             buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8),
             registry=self._registry,
         )
-        self.records_lost = Counter(
-            "phone_agents_records_lost",
-            "Records of calls that the store did not take.",
+        self.store_failures = Counter(
+            "phone_agents_store_failures",
+            "Records of calls that the store did not take at once.",
             registry=self._registry,
         )
 

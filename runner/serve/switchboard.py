@@ -92,12 +92,12 @@ class Switchboard:
         await self._save(record)
 
     async def _save(self, record: CallRecord) -> None:
-        """A store that fails costs the record, never a call."""
+        """A store that fails may cost the record, but never a call."""
         try:
             async with asyncio.timeout(self._timeouts.save_s):
                 await self._store.save(record)
         except Exception as error:
-            self._metrics.records_lost.inc()
+            self._metrics.store_failures.inc()
             log.error(
                 "record was not saved",
                 extra={"call_id": record.id, "error": f"{type(error).__name__}: {error}"},

@@ -13,9 +13,9 @@ from aiohttp import web
 
 from runner.call.webhook import WebhookEvent, verify
 from runner.errors import WebhookRejectedError
-from runner.serve.attendant import Result
 from runner.serve.deliveries import Deliveries
 from runner.serve.metrics import Metrics
+from runner.serve.result import Result
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.webhooks")
@@ -57,6 +57,8 @@ class Webhooks:
                 body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return self._refuse(413, "too_large", "the body is too large")
+        except (web.RequestPayloadError, ConnectionResetError):
+            return self._refuse(400, "refused", "the body cannot be read")
         except TimeoutError:
             return self._refuse(408, "too_slow", "the body took too long to arrive")
         try:

@@ -1,0 +1,304 @@
+"""What the sender of a webhook is told, over real HTTP, whatever it sends."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+from standardwebhooks import Webhook
+
+from runner.call.webhook import WebhookEvent
+from runner.serve.app import MOST_BODY_BYTES, create_app, create_server
+from runner.serve.metrics import Metrics
+from runner.serve.result import Result
+from runner.serve.timeouts import Timeouts
+from runner.serve.webhooks import Webhooks
+
+SECRET = "whsec_bWFwbGUtZGVudGFsLXNlY3JldC0x"
+REFUSED = (400, "this is not a webhook that can be acted on\n")
+
+
+class Desk:
+    """Attends to every event with the next result of a list, and waits for `go` if it is closed."""
+
+    def __init__(self) -> None:
+        self.results: list[Result | Exception] = [Result.ACCEPTED]
+        self.events: list[WebhookEvent] = []
+        self.began = asyncio.Event()
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def attend(self, event: WebhookEvent) -> Result:
+        self.events.append(event)
+        self.began.set()
+        await self.go.wait()
+        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+class Sender:
+    """Posts webhooks as the voice API does."""
+
+    def __init__(self, port: int, session: ClientSession) -> None:
+        self._port = port
+        self._session = session
+
+    async def event(self, *, webhook_id: str = "wh_1", **change: Any) -> tuple[int, str]:
+        event = {
+            "type": "realtime.call.incoming",
+            "created_at": int(time.time()),
+            "data": {"call_id": "rtc_1", "sip_headers": []},
+        }
+        body = json.dumps(event | change).encode()
+        return await self.post(body, signed(body, webhook_id))
+
+    async def post(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+        return await self.request("POST", "/webhooks/openai", data=body, headers=headers)
+
+    async def request(self, method: str, path: str, **more: Any) -> tuple[int, str]:
+        url = f"http://127.0.0.1:{self._port}{path}"
+        async with self._session.request(method, url, **more) as response:
+            return response.status, await response.text()
+
+    async def raw(self, request: bytes, *, hang_up: bool = False) -> bytes:
+        """Everything that is answered until the server, or with `hang_up` the sender, closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        writer.write(request)
+        if hang_up:
+            writer.write_eof()
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+
+def signed(body: bytes, webhook_id: str = "wh_1") -> dict[str, str]:
+    now = int(time.time())
+    text = body.decode(errors="replace")
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(now),
+        "webhook-signature": Webhook(SECRET).sign(webhook_id, datetime.fromtimestamp(now, UTC), text),
+        "content-type": "application/json",
+    }
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+async def sender(desk: Desk, metrics: Metrics) -> AsyncIterator[Sender]:
+    webhooks = Webhooks(secrets=[SECRET], attend=desk.attend, metrics=metrics, timeouts=Timeouts(body_s=0.2))
+    app = create_app(webhook=webhooks.handle, is_ready=lambda: False, metrics=metrics)
+    async with served(app) as port, ClientSession() as session:
+        yield Sender(port, session)
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[int]:
+    server = create_server(app)
+    await server.setup()
+    try:
+        await web.TCPSite(server, "127.0.0.1", 0).start()
+        yield server.addresses[0][1]
+    finally:
+        await server.cleanup()
+
+
+def counted(metrics: Metrics) -> dict[str, float]:
+    return {
+        sample.labels["result"]: sample.value
+        for metric in metrics.webhooks.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }
+
+
+@pytest.mark.parametrize(
+    ("result", "answer"),
+    [
+        (Result.ACCEPTED, (200, "the call was accepted\n")),
+        (Result.REJECTED, (200, "the call was rejected\n")),
+        (Result.GONE, (200, "the caller has gone\n")),
+        (Result.TAKEN, (200, "the call is answered elsewhere\n")),
+        (Result.LATE, (200, "the call is too old to be answered\n")),
+        (Result.OTHER_EVENT, (200, "nothing is done about events of this type\n")),
+        (Result.FAILED, (200, "the call cannot be answered\n")),
+        (Result.UNAVAILABLE, (503, "the call could not be answered now\n")),
+        (Result.CLOSED, (503, "no calls are taken now\n")),
+    ],
+)
+async def test_each_result_is_told_and_counted(
+    sender: Sender, desk: Desk, metrics: Metrics, result: Result, answer: tuple[int, str]
+) -> None:
+    desk.results = [result]
+    assert await sender.event() == answer
+    assert [event.call_id for event in desk.events] == ["rtc_1"]
+    assert counted(metrics) == {result.value: 1.0}
+
+
+async def test_a_bug_of_ours_is_logged_and_asks_for_another_delivery(
+    sender: Sender, desk: Desk, metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.results = [RuntimeError("secret detail"), Result.ACCEPTED]
+    assert await sender.event() == (503, "the call could not be answered now\n")
+    assert [(r.levelno, r.message, r.__dict__["call_id"]) for r in caplog.records] == [
+        (logging.ERROR, "webhook has failed", "rtc_1")
+    ]
+    assert await sender.event() == (200, "the call was accepted\n")
+    assert counted(metrics) == {"error": 1.0, "accepted": 1.0}
+
+
+async def test_the_same_event_is_carried_out_once(sender: Sender, desk: Desk, metrics: Metrics) -> None:
+    assert await sender.event() == await sender.event() == (200, "the call was accepted\n")
+    assert len(desk.events) == 1
+    assert counted(metrics) == {"accepted": 1.0, "duplicate": 1.0}
+
+
+async def test_the_same_call_in_another_event_is_carried_out_once(sender: Sender, desk: Desk) -> None:
+    assert await sender.event(webhook_id="wh_1") == await sender.event(webhook_id="wh_2")
+    assert len(desk.events) == 1
+
+
+async def test_copies_that_arrive_together_get_one_result(sender: Sender, desk: Desk) -> None:
+    desk.go.clear()
+    async with asyncio.TaskGroup() as group:
+        copies = [group.create_task(sender.event(webhook_id=f"wh_{n}")) for n in range(5)]
+        await desk.began.wait()
+        desk.go.set()
+    assert {copy.result() for copy in copies} == {(200, "the call was accepted\n")}
+    assert len(desk.events) == 1
+
+
+async def test_what_failed_for_now_is_tried_again(sender: Sender, desk: Desk) -> None:
+    desk.results = [Result.UNAVAILABLE, Result.CLOSED, Result.ACCEPTED]
+    assert [(await sender.event())[0] for _ in range(4)] == [503, 503, 200, 200]
+    assert len(desk.events) == 3
+
+
+async def test_an_unsigned_webhook_is_told_nothing(
+    sender: Sender, desk: Desk, metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await sender.post(b"{}", {}) == REFUSED
+    assert desk.events == []
+    assert counted(metrics) == {"refused": 1.0}
+    assert [(r.message, r.__dict__["reason"]) for r in caplog.records] == [
+        ("webhook was refused", "webhook-id is missing")
+    ]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff\xfe", b"null", b"{", b'{"type": "realtime.call.incoming"}', b"[" * 100_000]
+)
+async def test_a_signed_body_that_is_no_event_is_refused(sender: Sender, desk: Desk, body: bytes) -> None:
+    assert await sender.post(body, signed(body)) == REFUSED
+    assert desk.events == []
+
+
+async def test_a_compressed_body_is_not_unpacked(sender: Sender) -> None:
+    assert await sender.post(b"{}", signed(b"{}") | {"content-encoding": "gzip"}) == REFUSED
+
+
+async def test_header_bytes_that_are_no_text_are_refused(sender: Sender) -> None:
+    answer = await sender.raw(
+        b"POST /webhooks/openai HTTP/1.1\r\nHost: a\r\nwebhook-id: wh_1\r\nwebhook-timestamp: %d\r\n"
+        b"webhook-signature: v1,\xff\xfe\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}" % time.time()
+    )
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.endswith(b"\r\n\r\nthis is not a webhook that can be acted on\n")
+
+
+async def test_a_body_over_the_limit_is_refused(sender: Sender, desk: Desk, metrics: Metrics) -> None:
+    body = b" " * (MOST_BODY_BYTES + 1)
+    assert await sender.post(body, signed(body)) == (413, "the body is too large\n")
+    assert counted(metrics) == {"too_large": 1.0}
+
+
+async def test_a_body_that_never_ends_is_refused(sender: Sender, metrics: Metrics) -> None:
+    answer = await sender.raw(
+        b"POST /webhooks/openai HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\nConnection: close\r\n\r\n{"
+    )
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert answer.endswith(b"\r\n\r\nthe body took too long to arrive\n")
+    assert counted(metrics) == {"too_slow": 1.0}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+        b"Content-Length: x\r\n\r\n{}",
+        b"Content-Length: -1\r\n\r\n{}",
+        b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+        b"no colon\r\n\r\n",
+        b"X: " + b"a" * 100_000 + b"\r\n\r\n",
+    ],
+)
+async def test_what_is_hardly_http_is_a_bad_request(sender: Sender, desk: Desk, lines: bytes) -> None:
+    start = b"POST /webhooks/openai HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+    answer = await sender.raw(start + lines)
+    assert answer.split(b"\r\n")[0] in (b"HTTP/1.0 400 Bad Request", b"HTTP/1.1 400 Bad Request")
+    assert b"Traceback" not in answer
+    assert desk.events == []
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01",
+        b"POST /webhooks/openai HTTP/1.1\r\nHost: a\r\n",
+        b"POST /webhooks/openai HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n{",
+    ],
+)
+async def test_a_sender_who_hangs_up_is_no_error_of_ours(
+    sender: Sender, desk: Desk, part: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    await sender.raw(part, hang_up=True)
+    assert await sender.event() == (200, "the call was accepted\n")
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/webhooks/openai", 405),
+        ("POST", "/webhooks", 404),
+        ("POST", "/healthz", 405),
+        ("GET", "/", 404),
+        ("GET", "/healthz", 200),
+        ("GET", "/readyz", 503),
+        ("GET", "/metrics", 200),
+    ],
+)
+async def test_each_path_answers_its_own_method(sender: Sender, method: str, path: str, status: int) -> None:
+    assert (await sender.request(method, path))[0] == status
+
+
+async def test_ready_is_said_when_it_is_so() -> None:
+    ready = False
+
+    async def webhook(_: web.Request) -> web.Response:
+        return web.Response()
+
+    app = create_app(webhook=webhook, is_ready=lambda: ready, metrics=Metrics())
+    async with served(app) as port, ClientSession() as session:
+        sender = Sender(port, session)
+        assert await sender.request("GET", "/readyz") == (503, "not ready\n")
+        ready = True
+        assert await sender.request("GET", "/readyz") == (200, "ready\n")
