@@ -10,6 +10,18 @@ Scalar: TypeAlias = bool | int | float | str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """From this character of a text value on, the file holds the same characters at `place`.
+
+    Line and column count from 1 within the value. A run ends at the end of a line of the file.
+    """
+
+    line: int
+    column: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """One value of a YAML document: a scalar, a sequence or a mapping, each with its place.
 
@@ -24,8 +36,8 @@ class Node:
     """Where each key of a mapping stands."""
     text: str = ""
     """A scalar as written (after unquoting), so that digits are never lost."""
-    lines: tuple[Place, ...] = ()
-    """For text of several lines: where each line of `value` starts in the file."""
+    runs: tuple[Run, ...] = ()
+    """For text: which part of `value` stands where in the file."""
 
     def get(self, key: str) -> "Node | None":
         """The value of a mapping's key, or None."""
@@ -68,9 +80,10 @@ class Node:
     def place_in(self, line: int, column: int) -> Place:
         """The place of a character inside a text value; line and column count from 1 within the value.
 
-        Where the line's own place is not known, it is that of the whole value.
+        Where the character's own place is not known, it is that of the whole value.
         """
-        if not 1 <= line <= len(self.lines):
+        on_line = [run for run in self.runs if run.line == line]
+        if not on_line:
             return self.place
-        start = self.lines[line - 1]
-        return Place(start.file, start.line, start.column + column - 1)
+        run = next((run for run in reversed(on_line) if run.column <= column), on_line[0])
+        return Place(run.place.file, run.place.line, max(1, run.place.column + column - run.column))

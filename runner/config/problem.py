@@ -22,6 +22,8 @@ class Problem:
     rule: str
     message: str
     severity: Severity = Severity.ERROR
+    hide_source: bool = False
+    """The line may hold a secret that was written where its name belongs: it must not be shown."""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message} [{self.rule}]"

@@ -9,7 +9,7 @@ import yaml
 
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.yaml_lines import line_places
+from runner.config.yaml_runs import text_runs
 from runner.config.yaml_scalar import plain_scalar
 from runner.config.yaml_syntax import SyntaxMistake, explain, template_needs_quotes
 from runner.model.values import Place
@@ -171,7 +171,7 @@ class _Composer:
             value=plain_scalar(text) if is_plain else text,
             place=self._place(event),
             text=text,
-            lines=line_places(self._file, self._lines, event),
+            runs=text_runs(self._file, self._lines, event),
         )
 
     def _sequence(self, event: Any, depth: int) -> _Part:

@@ -138,20 +138,31 @@ def test_columns_count_characters_not_bytes_and_crlf_is_one_line_break():
         ("a:\n    |\n    one\n    two\n", 2, 2, "agent.yaml:4:6"),
         ("a: >\n  one\n  two\n\n  three\n    four\n  five\n  six\n", 2, 1, "agent.yaml:5:3"),
         ("a: >\n  one\n  two\n\n  three\n    four\n  five\n  six\n", 4, 1, "agent.yaml:7:3"),
+        ("a: >\n  one\n  two\n\n  three\n    four\n  five\n  six\n", 1, 6, "agent.yaml:3:4"),
+        ("a: >\n  one\n  two\n\n  three\n    four\n  five\n  six\n", 4, 6, "agent.yaml:8:3"),
+        ("a: >\n  one\n  two\n\n  three\n    four\n  five\n  six\n", 3, 1, "agent.yaml:6:3"),
         ("a: >-\n\n  one\n\n\n  two\n", 4, 2, "agent.yaml:6:4"),
         ("a: plain\n", 1, 3, "agent.yaml:1:6"),
+        ("a: plain\n  text  # with a comment\n", 1, 8, "agent.yaml:2:4"),
         ("a: 'quoted'\n", 1, 3, "agent.yaml:1:7"),
+        ("a: 'quoted\n  text'\n", 1, 8, "agent.yaml:2:3"),
         ('a: "two\\nlines"\n', 2, 1, "agent.yaml:1:4"),
-        ("a: |\n", 1, 1, "agent.yaml:2:1"),
+        ("a: [{b: c}]\n", 1, 1, "agent.yaml:1:4"),
+        ("a: |\n", 1, 1, "agent.yaml:1:4"),
     ],
 )
 def test_a_character_of_a_text_is_found_in_the_file(text, line, column, place):
     assert str(read(text).find("a").place_in(line, column)) == place
 
 
-def test_each_line_of_a_block_text_has_a_place():
-    node = read("a: |+\n  one\n\n  two\n\n").find("a")
-    assert len(node.lines) == len(node.value.split("\n"))
+def test_every_word_of_a_text_is_found_in_the_file():
+    text = "a: >+\n  one   two\n   three\n\n\n  four\n\nb: |2\n    five\n\n   six\nc: 'seven\n\n  eight'\n"
+    node = read(text)
+    for value in (node.find(key) for key in "abc"):
+        for line, words in enumerate(value.value.split("\n"), start=1):
+            for word in words.split():
+                place = value.place_in(line, words.index(word) + 1)
+                assert text.split("\n")[place.line - 1].startswith(word, place.column - 1)
 
 
 def test_aliases_stand_for_what_they_name_with_its_place():

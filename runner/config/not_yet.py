@@ -1,0 +1,75 @@
+"""Keys of the language that are not built yet: each is refused where it stands, never accepted and ignored.
+
+When a key is built, its line leaves this table.
+"""
+
+from collections.abc import Iterator
+
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.model.values import Place
+
+_TOOL = (
+    "while_waiting",
+    "background",
+    "idempotent",
+    "when",
+    "otherwise",
+    "handoff",
+    "mcp",
+    "openapi",
+    "result.set",
+    "http.auth.oauth2",
+)
+_AGENT = (
+    "api=live",
+    "lookup",
+    "keys",
+    "limits.wind_down",
+    "limits.silence",
+    "limits.max_cost",
+    "limits.max_tool_calls",
+    "limits.concurrent_calls",
+    "limits.calls_per_day",
+    "limits.ghost_after",
+    "busy",
+    "if_broken",
+    "guardrails",
+    "outcome",
+    "on_end",
+    "record",
+    *(f"tools.*.{path}" for path in _TOOL),
+)
+_RUNNER = (
+    "environments",
+    *(f"tools.*.{path}" for path in _TOOL),
+    *(f"defaults.{path}" for path in _AGENT),
+)
+_TABLE = {"agent": _AGENT, "runner": _RUNNER, "test": ()}
+"""By kind of file. `*` stands for every entry of a list or mapping; `key=value` for this value only."""
+
+
+def refuse(node: Node, kind: str, problems: Problems) -> None:
+    """Note each key, or value, of this document that is part of the language and not built yet."""
+    for path in _TABLE[kind]:
+        for place, name in _found(node, path.split(".")):
+            problems.error(place, "not-supported", f'"{name}" is not supported yet')
+
+
+def _found(node: Node, path: list[str]) -> Iterator[tuple[Place, str]]:
+    step, *rest = path
+    if step == "*":
+        for entry in (*node.entries(), *(value for _, value in node.items())):
+            yield from _found(entry, rest)
+        return
+    key, _, wanted = step.partition("=")
+    value = node.get(key)
+    if value is None:
+        return
+    if wanted:
+        if value.text == wanted:
+            yield value.place, f"{key}: {wanted}"
+    elif rest:
+        yield from _found(value, rest)
+    else:
+        yield node.key_place(key), key

@@ -1,0 +1,422 @@
+"""Checks a Node tree with a JSON Schema, and says what is wrong the way a colleague would.
+
+General validators judge plain data: they know no places, cannot take `08001234` for the text that the
+schema wants, and answer a wrong `oneOf` with every branch's failure. So this one walks nodes. It knows the
+keywords that the shipped schemas use (KEYWORDS) and the annotations that they explain in `$comment`.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from math import isfinite
+from typing import Any
+
+from runner.config.node import Node
+from runner.config.problem import Problem, Problems
+from runner.config.schema_files import schema as shipped_schema
+from runner.config.schema_words import expected, given, subject
+from runner.config.suggest import did_you_mean, nearest, one_of
+from runner.model.values import JsonObject, Place
+
+KEYWORDS = frozenset(
+    {
+        *("$ref", "type", "enum", "const", "not", "oneOf", "allOf"),
+        *("properties", "required", "additionalProperties", "propertyNames", "dependentRequired"),
+        *("minProperties", "items", "minItems", "maxItems", "uniqueItems"),
+        *("minLength", "maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum"),
+    }
+)
+"""What is checked. A keyword outside of these, and no annotation, has no effect and must not be used."""
+
+_MAPPING_KEYWORDS = ("properties", "required", "additionalProperties", "propertyNames", "dependentRequired")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A tree after the check: texts are texts where the schema wants text, whole numbers are whole."""
+
+    root: Node
+    _broken: frozenset[int]
+
+    def sound(self, node: Node | None) -> bool:
+        """Whether this part of the tree is there and nothing is wrong with it or below it."""
+        return node is not None and id(node) not in self._broken
+
+
+def check(node: Node, kind: str, problems: Problems) -> Checked:
+    """Check the document of a file of this kind (`agent`, `runner` or `test`)."""
+    return _shipped(kind).check(node, problems)
+
+
+@cache
+def _shipped(kind: str) -> "SchemaCheck":
+    return SchemaCheck(shipped_schema(kind))
+
+
+class SchemaCheck:
+    """One schema, ready to check any number of documents."""
+
+    def __init__(self, schema: JsonObject) -> None:
+        self._root = schema
+        self._flat: dict[int, JsonObject] = {}
+
+    def check(self, node: Node, problems: Problems) -> Checked:
+        """Check one document; what is wrong goes to `problems`."""
+        walk = _Walk(self.flat)
+        root = walk.value(node, self.flat(self._root), None)
+        problems.extend(walk.found)
+        return Checked(root, frozenset(walk.broken))
+
+    def flat(self, schema: JsonObject) -> JsonObject:
+        """The schema with what its `$ref` refers to. What stands beside the `$ref` comes on top."""
+        if "$ref" not in schema:
+            return schema
+        known = self._flat.get(id(schema))
+        if known is None:
+            known = self._flat[id(schema)] = self._with_target(schema)
+        return known
+
+    def _with_target(self, schema: JsonObject) -> JsonObject:
+        target: Any = self._root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        below = self.flat(target)
+        merged = {**below, **{key: value for key, value in schema.items() if key != "$ref"}}
+        for key, join in (("properties", _joined_mappings), ("required", _joined_lists)):
+            if key in below and key in schema:
+                merged[key] = join(below[key], schema[key])
+        return merged
+
+
+def _joined_mappings(below: JsonObject, above: JsonObject) -> JsonObject:
+    return {**below, **above}
+
+
+def _joined_lists(below: Sequence[str], above: Sequence[str]) -> list[str]:
+    return [*below, *above]
+
+
+class _Walk:
+    """One walk over one document. `name` is the key that leads to a value, None for entries and the root."""
+
+    def __init__(self, flat: Callable[[JsonObject], JsonObject]) -> None:
+        self._resolved = flat
+        self.found: list[Problem] = []
+        self.broken: set[int] = set()
+
+    def value(self, node: Node, schema: JsonObject, name: str | None) -> Node:
+        """Check a value; the result is the value as the schema wants it."""
+        before = len(self.found)
+        if self._fits_type(node, schema, name):
+            node = _as_wanted(node, schema)
+            if self._constraints(node, schema, name):
+                node = self._below(node, schema, name)
+        if len(self.found) > before:
+            node = replace(node)  # its own identity: aliases share nodes
+            self.broken.add(id(node))
+        return node
+
+    def _error(self, place: Place, rule: str, message: str, schema: JsonObject) -> None:
+        secret = bool(schema.get("x-secret"))
+        self.found.append(Problem(place=place, rule=rule, message=message, hide_source=secret))
+
+    def _wrong(self, node: Node, rule: str, schema: JsonObject, name: str | None, right: str = "") -> None:
+        """The value is not what the schema wants: what it is, then what would be right."""
+        right = right or _right(schema)
+        self._error(node.place, rule, f"{subject(name)} is {given(node, schema)}; {right}", schema)
+
+    # What the value itself is.
+
+    def _fits_type(self, node: Node, schema: JsonObject, name: str | None) -> bool:
+        if isinstance(node.value, float) and not isfinite(node.value):
+            self._error(node.place, "type", f'"{node.text}" is no number that JSON can write', schema)
+            return False
+        if fits(node, schema):
+            return True
+        self._wrong(node, "type", schema, name)
+        return False
+
+    def _constraints(self, node: Node, schema: JsonObject, name: str | None) -> bool:
+        """Whether the value keeps to everything that is said about it as a whole."""
+        before = len(self.found)
+        value = node.value
+        if "not" in schema:
+            self._not(node, schema, name)
+        if "const" in schema or "enum" in schema:
+            self._enumeration(node, schema, name)
+        if isinstance(value, str):
+            self._text(node, value, schema, name)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            self._number(node, value, schema, name)
+        elif isinstance(value, tuple):
+            self._size(node, ("minItems", "maxItems"), schema, name)
+            self._repeated(node, schema)
+        elif isinstance(value, Mapping):
+            self._size(node, ("minProperties", "maxProperties"), schema, name)
+        return len(self.found) == before
+
+    def _not(self, node: Node, schema: JsonObject, name: str | None) -> None:
+        if not self._matches(node, schema["not"]):
+            return
+        unwanted = schema["not"].get("required", ())
+        if unwanted:
+            self._error(node.key_place(unwanted[-1]), "one-of", _right(schema), schema)
+        else:
+            self._error(
+                node.place, "refused-key", f"{subject(name)} has no place here; {_right(schema)}", schema
+            )
+
+    def _enumeration(self, node: Node, schema: JsonObject, name: str | None) -> None:
+        allowed = schema.get("enum", [schema.get("const")])
+        if any(node.value == value and type(node.value) is type(value) for value in allowed):
+            return
+        near = nearest(node.text, [value for value in allowed if isinstance(value, str)])
+        right = f'did you mean "{near}"?' if near else _right(schema)
+        self._wrong(node, "value", schema, name, right)
+
+    def _text(self, node: Node, value: str, schema: JsonObject, name: str | None) -> None:
+        if len(value) < schema.get("minLength", 0):
+            self._wrong(node, "value", schema, name)
+        elif len(value) > schema.get("maxLength", len(value)):
+            self._error(
+                node.place,
+                "value",
+                f"{subject(name)} has {len(value)} characters; {schema['maxLength']} are the most",
+                schema,
+            )
+        elif "pattern" in schema and not _pattern(schema["pattern"]).search(value):
+            self._wrong(node, "value", schema, name, self._unit(value, schema))
+
+    def _unit(self, value: str, schema: JsonObject) -> str:
+        if "x-unit" not in schema or not _BARE_NUMBER.fullmatch(value):
+            return ""
+        return f'a number needs its unit, "{value}{schema["x-unit"]}"'
+
+    def _number(self, node: Node, value: float, schema: JsonObject, name: str | None) -> None:
+        if (
+            value < schema.get("minimum", value)
+            or value > schema.get("maximum", value)
+            or value <= schema.get("exclusiveMinimum", value - 1)
+        ):
+            self._wrong(node, "value", schema, name)
+
+    def _size(self, node: Node, bounds: tuple[str, str], schema: JsonObject, name: str | None) -> None:
+        size = len(node.entries()) or len(list(node.items()))
+        if not schema.get(bounds[0], 0) <= size <= schema.get(bounds[1], size):
+            self._wrong(node, "value", schema, name)
+
+    def _repeated(self, node: Node, schema: JsonObject) -> None:
+        if not schema.get("uniqueItems"):
+            return
+        seen: set[object] = set()
+        for entry in node.entries():
+            if entry.value in seen:
+                self._error(entry.place, "value", f'"{entry.text}" stands twice in this list', schema)
+            seen.add(entry.value)
+
+    # What is inside of it.
+
+    def _below(self, node: Node, schema: JsonObject, name: str | None) -> Node:
+        for part in schema.get("allOf", ()):
+            node = self.value(node, self._resolved(part), name)
+        if isinstance(node.value, tuple) and "items" in schema:
+            items = self._resolved(schema["items"])
+            node = replace(node, value=tuple(self.value(entry, items, None) for entry in node.value))
+        elif isinstance(node.value, Mapping) and any(keyword in schema for keyword in _MAPPING_KEYWORDS):
+            node = self._mapping(node, node.value, schema, name)
+        if "oneOf" in schema:
+            node = self._union(node, schema, name)
+        return node
+
+    def _mapping(self, node: Node, values: Mapping[str, Node], schema: JsonObject, name: str | None) -> Node:
+        self._missing(node, values, schema, name)
+        names = self._resolved(schema.get("propertyNames", {}))
+        properties = schema.get("properties", {})
+        others = schema.get("additionalProperties", {})
+        checked = {}
+        for key, value in values.items():
+            self._key(node, key, names)
+            if key in properties:
+                checked[key] = self.value(value, self._resolved(properties[key]), key)
+            elif others is False:
+                self._unknown(node, key, schema)
+            else:
+                checked[key] = self.value(value, self._resolved(others) if others is not True else {}, key)
+        return replace(node, value=checked)
+
+    def _missing(self, node: Node, values: Mapping[str, Node], schema: JsonObject, name: str | None) -> None:
+        whose = subject(name, schema)
+        for key in (*schema.get("required", ()), *schema.get("x-required-with-defaults", ())):
+            if key not in values:
+                self._error(node.place, "missing-key", f'{whose} needs the key "{key}"', schema)
+        for key, needed in schema.get("dependentRequired", {}).items():
+            for other in needed:
+                if key in values and other not in values:
+                    self._error(
+                        node.key_place(key), "missing-key", f'"{key}" needs "{other}" beside it', schema
+                    )
+
+    def _key(self, node: Node, key: str, schema: JsonObject) -> None:
+        if "pattern" in schema and not _pattern(schema["pattern"]).search(key):
+            self._error(node.key_place(key), "value", f'the key is "{key}"; {_right(schema)}', schema)
+
+    def _unknown(self, node: Node, key: str, schema: JsonObject) -> None:
+        known = self._suggestable(schema)
+        hint = (
+            self._elsewhere(key, schema) or did_you_mean(key, known) or f"; known here: {one_of(known, 20)}"
+        )
+        self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
+
+    def _suggestable(self, schema: JsonObject) -> list[str]:
+        properties = schema.get("properties", {})
+        return [key for key in properties if not self._resolved(properties[key]).get("doNotSuggest")]
+
+    def _elsewhere(self, key: str, schema: JsonObject) -> str:
+        """Where below this mapping the key belongs, when it was written too high up."""
+        level: list[tuple[str, JsonObject]] = [("", schema)]
+        for _ in range(3):
+            deeper = [
+                (f"{path}{name}", self._resolved(mapping["properties"][name]))
+                for path, mapping in level
+                for name in self._suggestable(mapping)
+            ]
+            found = [path for path, mapping in deeper if key in self._suggestable(mapping)]
+            if found:
+                return f'; it belongs inside of "{found[0]}"' if len(found) == 1 else ""
+            level = [(f"{path}.", mapping) for path, mapping in deeper]
+        return ""
+
+    # Which of several it is meant to be.
+
+    def _union(self, node: Node, schema: JsonObject, name: str | None) -> Node:
+        branches = [self._resolved(branch) for branch in schema["oneOf"]]
+        right = {"x-message": _right({**schema, "oneOf": branches})}
+        fitting = [branch for branch in branches if fits(node, branch, exactly=True)]
+        fitting = fitting or [branch for branch in branches if fits(node, branch)]
+        if not fitting:
+            self._wrong(node, "type", {**schema, **right}, name)
+            return node
+        if len(fitting) == 1 or not isinstance(node.value, Mapping):
+            return self.value(node, {**right, **fitting[0]}, name)
+        chosen = self._by_tag(node, fitting, schema, name)
+        if chosen is None:
+            chosen = self._by_key(node, node.value, fitting, {**schema, **right}, name)
+        return self.value(node, chosen, name)
+
+    def _by_tag(
+        self, node: Node, branches: Sequence[JsonObject], schema: JsonObject, name: str | None
+    ) -> JsonObject | None:
+        """The branch that the value of the tag says, e.g. `type: server_vad`; None when there is no tag.
+
+        After a mistake in the tag, anything goes: the rest cannot be judged.
+        """
+        tag = schema.get("x-tag")
+        if tag is None:
+            return None
+        consts = {self._resolved(branch["properties"][tag])["const"]: branch for branch in branches}
+        value = node.get(tag)
+        if value is None:
+            self._error(
+                node.place, "missing-key", f'{subject(name)} needs the key "{tag}": {one_of(consts)}', schema
+            )
+            return _ANYTHING
+        if value.text not in consts:
+            self._enumeration(value, {"enum": list(consts)}, tag)
+            return _ANYTHING
+        return consts[value.text]
+
+    def _by_key(
+        self,
+        node: Node,
+        values: Mapping[str, Node],
+        branches: Sequence[JsonObject],
+        schema: JsonObject,
+        name: str | None,
+    ) -> JsonObject:
+        """The branch whose own key is there, e.g. `http` in a tool."""
+        keys = {branch["x-key"]: branch for branch in branches if "x-key" in branch}
+        present = [key for key in keys if key in values]
+        for key in present:
+            if all(other == key or other in keys[key].get("properties", {}) for other in present):
+                return keys[key]
+        if present:
+            first, second = sorted(present, key=node.key_place)[:2]
+            message = f'"{second}" cannot stand beside "{first}"; {_right(schema)}'
+            self._error(node.key_place(second), "one-of", message, schema)
+            return _ANYTHING
+        known = {key for branch in branches for key in branch.get("properties", {})}
+        for key in values:
+            if key not in known:
+                hint = did_you_mean(key, keys) or f"; {_right(schema)}"
+                self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
+                return _ANYTHING
+        what = "incomplete" if values else "empty"
+        message = f"{subject(name, schema)} is {what}; {_right(schema)}"
+        self._error(node.place, "one-of", message, schema)
+        return _ANYTHING
+
+    def _matches(self, node: Node, schema: JsonObject) -> bool:
+        trial = _Walk(self._resolved)
+        trial.value(node, self._resolved(schema), None)
+        return not trial.found
+
+
+_ANYTHING: JsonObject = {}
+_BARE_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+@cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    # In JSON Schema (ECMA 262) `$` is the end of the text; in Python a line break may follow.
+    return re.compile(re.sub(r"\$$", r"\\Z", pattern))
+
+
+def _right(schema: JsonObject) -> str:
+    return schema.get("x-message") or f"write {expected(schema)}"
+
+
+def fits(node: Node, schema: JsonObject, *, exactly: bool = False) -> bool:
+    """Whether the value has a type that the schema allows.
+
+    A scalar stands as text wherever only text is wanted, so that digits need no quotes; not so `exactly`.
+    """
+    wanted = schema.get("type")
+    if wanted is None:
+        return True
+    types = (wanted,) if isinstance(wanted, str) else wanted
+    if any(_is(node.value, name) for name in types):
+        return True
+    return not exactly and "string" in types and _stands_as_text(node)
+
+
+def _stands_as_text(node: Node) -> bool:
+    return isinstance(node.value, bool | int | float)
+
+
+def _is(value: object, name: str) -> bool:
+    if isinstance(value, bool) or value is None:
+        return name == ("null" if value is None else "boolean")
+    if name == "integer":
+        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return isinstance(value, _TYPES[name])
+
+
+_TYPES: dict[str, Any] = {
+    "string": str,
+    "number": (int, float),
+    "array": tuple,
+    "object": Mapping,
+    "null": (),
+    "boolean": (),
+}
+
+
+def _as_wanted(node: Node, schema: JsonObject) -> Node:
+    """The same value in the type that the schema wants."""
+    wanted = schema.get("type")
+    if wanted == "string" and _stands_as_text(node):
+        return replace(node, value=node.text)
+    if wanted == "integer" and isinstance(node.value, float):
+        return replace(node, value=int(node.value))
+    return node

@@ -1,0 +1,77 @@
+"""How the schema's check speaks of values and of what would be right. Decides nothing."""
+
+import json
+from collections.abc import Mapping
+
+from runner.config.node import Node
+from runner.config.suggest import one_of
+from runner.model.values import JsonObject
+
+_LONGEST_QUOTE = 60
+_TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+
+def subject(name: str | None, schema: JsonObject | None = None) -> str:
+    """What a message is about: the key that leads to the value, or `this …`."""
+    if name is not None:
+        return f'"{name}"'
+    title = (schema or {}).get("title", "")
+    if title[1:2].islower():
+        title = title[0].lower() + title[1:]
+    return f"this {title}".rstrip()
+
+
+def given(node: Node, schema: JsonObject) -> str:
+    """What the value is, quoted as it was written. A secret is never quoted."""
+    value = node.value
+    if isinstance(value, Mapping):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, tuple):
+        return "a list" if value else "an empty list"
+    if value is None or value == "":
+        return "empty"
+    if schema.get("x-secret"):
+        return "a value that is not shown here"
+    line = node.text.strip().split("\n")[0]
+    return f'"{line[:_LONGEST_QUOTE]}…"' if line != node.text or len(line) > _LONGEST_QUOTE else f'"{line}"'
+
+
+def expected(schema: JsonObject) -> str:
+    """What the schema wants, in words."""
+    if "const" in schema or "enum" in schema:
+        return one_of([_written(value) for value in schema.get("enum", [schema.get("const")])])
+    if "oneOf" in schema:
+        return " or ".join(dict.fromkeys(expected(branch) for branch in schema["oneOf"]))
+    wanted = schema.get("type", "string")
+    types = [wanted] if isinstance(wanted, str) else wanted
+    words = " or ".join(dict.fromkeys(_TYPES[name] for name in types))
+    return words + _range(schema) + _count(schema)
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _range(schema: JsonObject) -> str:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        return f" from {least} to {most}"
+    if least is not None:
+        return f", at least {least}"
+    if "exclusiveMinimum" in schema:
+        return f" greater than {schema['exclusiveMinimum']}"
+    return f", at most {most}" if most is not None else ""
+
+
+def _count(schema: JsonObject) -> str:
+    least = schema.get("minItems") or schema.get("minProperties")
+    noun = "entry" if least == 1 else "entries"
+    return f" with at least {least} {noun}" if least else ""

@@ -1,0 +1,57 @@
+"""Which part of a text value stands where in its file, so that what is wrong inside gets its true place."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from runner.config.node import Run
+from runner.model.values import Place
+
+_BLANK = " \t"
+
+
+def text_runs(file: str, lines: Sequence[str], event: Any) -> tuple[Run, ...]:
+    """The runs of a scalar event's value: each is a piece of one line of the file.
+
+    However YAML joins lines (`|`, `>`, plain or quoted over several lines), it changes white space only. So
+    the words of the value are those of the file, in the same order. The runs end where that no longer holds:
+    at an escape in quotes.
+    """
+    value: str = event.value
+    is_block = event.style in ("|", ">")
+    index = event.start_mark.line + (1 if is_block else 0)
+    column = 0 if is_block else event.start_mark.column + (1 if event.style in ('"', "'") else 0)
+    runs: list[Run] = []
+    line, line_start, position = 1, 0, 0
+    while index < len(lines):
+        column += _blanks(lines[index], column, _BLANK)
+        words = lines[index][column:].rstrip(_BLANK)
+        if words:
+            after = position + _blanks(value, position, _BLANK + "\n")
+            line += value.count("\n", position, after)
+            line_start = max(line_start, value.rfind("\n", position, after) + 1)
+            position = after
+            same = _in_common(words, value, position)
+            if same:
+                place = Place(file, index + 1, column + 1)
+                runs.append(Run(line=line, column=position - line_start + 1, place=place))
+            position += same
+            if same < len(words):
+                break
+        index, column = index + 1, 0
+    return tuple(runs)
+
+
+def _blanks(text: str, start: int, blanks: str) -> int:
+    """How many of these characters follow."""
+    end = start
+    while end < len(text) and text[end] in blanks:
+        end += 1
+    return end - start
+
+
+def _in_common(words: str, value: str, position: int) -> int:
+    """How many characters of the words stand at this position of the value."""
+    if value.startswith(words, position):
+        return len(words)
+    pairs = zip(words, value[position : position + len(words)], strict=False)
+    return next((index for index, (left, right) in enumerate(pairs) if left != right), len(value) - position)
