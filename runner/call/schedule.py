@@ -1,0 +1,33 @@
+"""Decides whether a schedule is open at an instant. Knows no clock: the instant is passed in."""
+
+from datetime import datetime, time, timedelta
+
+from runner.model.schedule import OpenHours, Schedule
+from runner.model.values import Instant
+
+
+def is_open(schedule: Schedule, now: Instant) -> bool:
+    """Whether the schedule is open at `now`, by the clock on the wall in its time zone.
+
+    When the clocks go back, the hour that comes twice is open both times; the hour that is skipped in
+    spring is never asked about. A closed day is closed from midnight to midnight: hours that began the
+    evening before end at midnight, and its own hours never begin, so that nothing reaches into the next day.
+    """
+    local = datetime.fromtimestamp(now, schedule.timezone)
+    today, clock = local.date(), local.time()
+    if today in schedule.closed:
+        return False
+    yesterday = today - timedelta(days=1)
+    if any(_covers_today(hours, clock) for hours in schedule.week[today.weekday()]):
+        return True
+    if yesterday in schedule.closed:
+        return False
+    return any(_reaches_past_midnight(hours, clock) for hours in schedule.week[yesterday.weekday()])
+
+
+def _covers_today(hours: OpenHours, clock: time) -> bool:
+    return hours.start <= clock and (clock < hours.end or hours.end <= hours.start)
+
+
+def _reaches_past_midnight(hours: OpenHours, clock: time) -> bool:
+    return hours.end <= hours.start and clock < hours.end
