@@ -12,6 +12,8 @@ MOST_BODY_BYTES = 256 * 1024
 
 LINGER_S = 0.5
 """How long the rest of a body that nobody wants is read, so that its sender gets to see the answer."""
+SHUTDOWN_S = 1.0
+"""How long requests may still take when the server is closed; no call depends on them by then."""
 
 
 def create_app(
@@ -51,4 +53,5 @@ def create_server(app: web.Application) -> web.AppRunner:
         auto_decompress=False,
         access_log=None,
         lingering_time=LINGER_S,
+        shutdown_timeout=SHUTDOWN_S,
     )

@@ -1,0 +1,207 @@
+"""Builds the serving side from a configuration, starts it in order, and lets go of it in the reverse order.
+
+The one place where the parts meet. It reads no file of the user's and installs no signal handler.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from enum import Enum
+
+import aiohttp
+from aiohttp import web
+
+from runner.call.routing import RouteTable
+from runner.call.session import Session
+from runner.call.webhook import is_secret
+from runner.errors import CannotRunError
+from runner.model.settings import Configuration
+from runner.model.settings import Server as ServerSettings
+from runner.serve.app import WEBHOOK_PATH, create_app, create_server
+from runner.serve.attendant import Attendant
+from runner.serve.egress import GuardedConnector
+from runner.serve.live_call import LiveCall
+from runner.serve.metrics import Metrics
+from runner.serve.provider import Provider
+from runner.serve.secrets import FoundSecrets
+from runner.serve.store import open_store
+from runner.serve.switchboard import Switchboard
+from runner.serve.timeouts import Timeouts
+from runner.serve.tool_client import ToolClient
+from runner.serve.webhooks import Webhooks
+
+log = logging.getLogger("runner.serve.runner")
+
+
+class Phase(Enum):
+    """How far the runner has come."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    """No new calls; the live ones have their time."""
+
+
+class Runner:
+    """Serves the agents of one configuration: `start` it once, `drain` it, and `close` it in any case."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        secrets: FoundSecrets,
+        *,
+        timeouts: Timeouts | None = None,
+        new_connector: Callable[[], aiohttp.BaseConnector] | None = None,
+    ) -> None:
+        """`new_connector` makes what tools connect through; by default it keeps to `egress`.
+
+        Raises CannotRunError when no webhook could ever be verified.
+        """
+        check_webhook_secrets(configuration, secrets)
+        self._configuration = configuration
+        self._secrets = secrets
+        self._timeouts = timeouts or Timeouts()
+        self._new_connector = new_connector or (lambda: GuardedConnector(configuration.settings.egress))
+        self._metrics = Metrics()
+        self._phase = Phase.STARTING
+        self._owned = AsyncExitStack()
+        self._switchboard: Switchboard | None = None
+        self._webhooks: Webhooks | None = None
+        self.url = ""
+        """Where we listen, once started."""
+
+    async def start(self) -> None:
+        """Listen first, so that `/healthz` answers from the first moment; then everything else.
+
+        Raises CannotRunError, with one sentence that says what would help.
+        """
+        app = create_app(
+            webhook=self._webhook, is_ready=lambda: self._phase is Phase.READY, metrics=self._metrics
+        )
+        server = create_server(app)
+        await server.setup()
+        self._owned.push_async_callback(server.cleanup)
+        self.url = await _listen(server, self._configuration.settings.server)
+        store = open_store(self._configuration.settings.store)
+        self._owned.push_async_callback(store.close)
+        api_session = await self._owned.enter_async_context(aiohttp.ClientSession())
+        tools = await self._owned.enter_async_context(ToolClient(self._new_connector()))
+        provider = Provider(
+            api_session,
+            self._configuration.settings.provider.base_url,
+            self._secrets.api_key,
+            self._timeouts,
+        )
+        self._switchboard = Switchboard(store=store, metrics=self._metrics, timeouts=self._timeouts)
+
+        def new_call(session: Session) -> LiveCall:
+            return LiveCall(session=session, provider=provider, tools=tools, timeouts=self._timeouts)
+
+        attendant = Attendant(
+            configuration=self._configuration,
+            table=RouteTable.of(self._configuration),
+            secrets=self._secrets.tools,
+            provider=provider,
+            switchboard=self._switchboard,
+            metrics=self._metrics,
+            new_call=new_call,
+            is_open=lambda: self._phase is Phase.READY,
+        )
+        self._webhooks = Webhooks(
+            secrets=self._secrets.webhook_secrets,
+            attend=attendant.attend,
+            metrics=self._metrics,
+            timeouts=self._timeouts,
+        )
+        self._phase = Phase.READY
+        log.info("ready", extra={"url": self.url, "agents": len(self._configuration.agents)})
+
+    async def drain(self, hurry: asyncio.Event) -> None:
+        """Take no new calls, give the live ones `server.drain_timeout`, or until `hurry`, and end the rest.
+
+        A call that is still live then is hung up: without us it would talk to nobody.
+        """
+        self._phase = Phase.DRAINING
+        if self._switchboard is None or self._webhooks is None:
+            return
+        log.info("draining", extra={"live_calls": len(self._switchboard)})
+        waits = (asyncio.create_task(self._until_quiet()), asyncio.create_task(hurry.wait()))
+        drain_timeout_s = self._configuration.settings.server.drain_timeout_s
+        await asyncio.wait(waits, timeout=drain_timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        # A decision that is still being carried out may yet begin a call.
+        await self._webhooks.settle()
+        if len(self._switchboard):
+            log.warning("live calls are ended", extra={"live_calls": len(self._switchboard)})
+        await self._switchboard.end("shutdown")
+
+    async def close(self) -> None:
+        """Let go of everything, last in first out, under one deadline. Safe at any time, and twice."""
+        try:
+            async with asyncio.timeout(self._timeouts.close_s):
+                await self._owned.aclose()
+        except TimeoutError:
+            log.error("not everything could be closed in time")
+        except Exception:
+            log.exception("not everything could be closed")
+
+    async def _until_quiet(self) -> None:
+        if self._webhooks is not None and self._switchboard is not None:
+            await self._webhooks.settle()
+            await self._switchboard.idle()
+
+    async def _webhook(self, request: web.Request) -> web.StreamResponse:
+        if self._webhooks is None:
+            return web.Response(status=503, text="no calls are taken yet\n")
+        return await self._webhooks.handle(request)
+
+
+def check_webhook_secrets(configuration: Configuration, secrets: FoundSecrets) -> None:
+    """No secret means no start: whoever knew our address could have us accept calls.
+
+    Raises CannotRunError.
+    """
+    references = configuration.settings.provider.webhook_secrets
+    if not references:
+        raise CannotRunError("provider.webhook_secrets names no secret, so that no webhook could be verified")
+    for reference, secret in zip(references, secrets.webhook_secrets, strict=True):
+        if not is_secret(secret):
+            raise CannotRunError(
+                f'{reference} holds no webhook secret; it would be "whsec_" and base64, as the API shows it'
+            )
+
+
+async def _listen(server: web.AppRunner, settings: ServerSettings) -> str:
+    """Open the port; the URL of what was opened."""
+    host, port = settings.host, settings.port
+    try:
+        await web.TCPSite(server, host, port).start()
+    except socket.gaierror as error:
+        raise CannotRunError(f'host "{host}" cannot be resolved; write an address of this machine') from error
+    except OSError as error:
+        raise CannotRunError(_cannot_listen(host, port, error)) from error
+    bound_host, bound_port = server.addresses[0][:2]
+    shown = f"[{bound_host}]" if ":" in bound_host else bound_host
+    return f"http://{shown}:{bound_port}"
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f'port {port} of "{host}" is in use; choose another with --port or server.port'
+        case errno.EACCES | errno.EPERM:
+            return f"port {port} may not be opened by this user; choose one above 1023"
+        case errno.EADDRNOTAVAIL:
+            return f'"{host}" is no address of this machine; write one in --host or server.host'
+        case _:
+            return f'"{host}" port {port} cannot be opened: {error.strerror or error}'
+
+
+def webhook_url(runner_url: str) -> str:
+    """Where webhooks arrive at this machine."""
+    return runner_url + WEBHOOK_PATH
