@@ -173,6 +173,23 @@ def test_precedence_is_as_the_language_says(stronger: int) -> None:
     assert answers(routes[:2], incoming, schedules=SCHEDULES) == ORDER[stronger][0]
 
 
+@pytest.mark.parametrize(
+    ("entries", "weaker"),
+    [
+        ((Country(frozenset({"US"})), Glob(user="+1*")), Country(frozenset({"US"}))),
+        ((Not(Prefix("+44")), Glob(user="+1*")), Not(Prefix("+44"))),
+        ((Glob(user="+1*"), Prefix("+1")), Regex("sip:.*")),
+        ((Prefix("+1"), NUMBER), Prefix("+1800555")),
+    ],
+)
+def test_a_list_is_as_specific_as_its_best_entry_that_matches(
+    entries: tuple[Matcher, ...], weaker: Matcher
+) -> None:
+    other = route("other", called=weaker, caller=ExactNumber("+14155550100"))
+    for order in (entries, entries[::-1]):
+        assert answers([route("list", line=2, called=AnyOf(order)), other], call()) == "list"
+
+
 def test_what_still_ties_is_decided_by_file_and_line() -> None:
     routes = [route("c", file="b.yaml", line=1), route("b", line=10), route("a", line=9)]
     assert answers(routes, call()) == "a"
