@@ -57,7 +57,7 @@ class Headers(dict[str, str]):
 
 
 def call_names(call: IncomingCall) -> JsonObject:
-    """What `call` stands for in templates. Worked out once for each call."""
+    """What `call` stands for in templates."""
     headers: dict[str, list[str]] = {}
     for name, value in call.headers:
         headers.setdefault(name.lower(), []).append(value)
@@ -77,17 +77,20 @@ def _party(address: Address) -> JsonObject:
 
 def names(
     *,
-    call: JsonObject,
+    call: IncomingCall,
     agent_id: str,
     vars: JsonObject,  # noqa: A002 - the language's own word
     lookup: Json = None,
     now: Instant,
 ) -> dict[str, Json]:
-    """Everything that a template of an agent may name; `args` and `secrets` are added where they are allowed.
-
-    `call` is what `call_names` made of the call.
-    """
-    return {"call": call, "agent": agent_id, "vars": vars, "lookup": lookup, "now": timestamp(now)}
+    """What a template of an agent may name. `args` and `secrets` are added where they are allowed."""
+    return {
+        "call": call_names(call),
+        "agent": agent_id,
+        "vars": vars,
+        "lookup": lookup,
+        "now": timestamp(now),
+    }
 
 
 def timestamp(instant: Instant) -> str:

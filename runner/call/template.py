@@ -80,12 +80,17 @@ def as_text(value: Json) -> str:
 
 def compile_template(source: str) -> CompiledTemplate:
     """Compile a text of the configuration. Raises TemplateError, with the place inside the source."""
-    if not any(mark in source for mark in _MARKS):
+    if not has_expressions(source):
         return CompiledTemplate(source, None)
     from runner.call.filters import text  # noqa: PLC0415 - as above
     from runner.call.sandbox import Program  # noqa: PLC0415 - as above
 
     return CompiledTemplate(source, Program(source, text, typed=True))
+
+
+def has_expressions(source: str) -> bool:
+    """Whether a text is more than itself."""
+    return any(mark in source for mark in _MARKS)
 
 
 def constant(text: str) -> CompiledTemplate:

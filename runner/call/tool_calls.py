@@ -5,13 +5,16 @@ Runs nothing itself: it makes the requests, reads the replies, and decides on fu
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 from runner.call.arguments import check_arguments
+from runner.call.intent import GoOn, Inform, Intent
 from runner.call.ledger import Ledger
+from runner.call.speech import Speech
 from runner.call.template import TemplateFailure, render
 from runner.call.tool_request import build_request, next_delay
-from runner.call.tool_result import ToolOutput, error_output, model_output
-from runner.model.action import Action, Clock, SendOutput, SendRequest, SetTimer, Timer
+from runner.call.tool_result import ToolOutput, error_output, model_output, reply_variables
+from runner.model.action import Action, ClearTimer, Clock, SendOutput, SendRequest, SetTimer, Timer
 from runner.model.agent import Agent
 from runner.model.happening import Replied, ToolCalled
 from runner.model.http import HttpRequest
@@ -29,14 +32,16 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
-    """A tool call that the model waits for."""
+    """A tool call that has not ended. In the background: the model does not wait for it any more."""
 
     call_id: str
     response_id: str
+    agent: Agent
     tool: Tool
     arguments: JsonObject
     request: HttpRequest | None = None
     attempt: int = 0
+    in_background: bool = False
 
 
 class ToolCalls:
@@ -47,16 +52,19 @@ class ToolCalls:
         *,
         call_id: str,
         ledger: Ledger,
+        speech: Speech,
         names: Callable[[Instant], dict[str, Json]],
+        variables: dict[str, Json],
         secrets: Mapping[str, str],
     ) -> None:
         self._call_id = call_id
         self._ledger = ledger
+        self._speech = speech
         self._names = names
+        self._variables = variables
         self._secrets = secrets
         self._open: dict[str, OpenCall] = {}
         self._in_flight: set[str] = set()
-        self._seen: set[str] = set()
         self._unconfirmed: dict[str, str] = {}
         self._waiting: set[str] = set()
         self._ended: set[str] = set()
@@ -71,68 +79,96 @@ class ToolCalls:
         """Whether any request is under way now."""
         return bool(self._in_flight)
 
+    @property
+    def awaited(self) -> bool:
+        """Whether the model waits for any output."""
+        return any(not call.in_background for call in self._open.values())
+
     def begin(self, called: ToolCalled, agent: Agent, now: Instant) -> OpenCall | Refusal | None:
         """Take up a call of the model's; None when it was taken up before.
 
         The API tells of a call twice (with its item and with its response), and once more after a
         duplicate event.
         """
-        if called.call_id in self._seen:
+        if called.call_id in self._ledger.tools:
             return None
-        self._seen.add(called.call_id)
         self._waiting.add(called.response_id)
         tool = agent.tool(called.name)
-        checked = check_arguments(tool, called.arguments) if tool is not None else None
-        arguments = called.arguments if checked is None or isinstance(checked, str) else checked.given
+        checked = None if tool is None else check_arguments(tool, called.arguments)
         self._ledger.tools[called.call_id] = ToolUse(
             name=called.name,
             call_id=called.call_id,
-            arguments=arguments,
+            arguments=checked if isinstance(checked, dict) else called.arguments,
             started_at=now,
             took_s=None,
             status="unfinished",
         )
-        if tool is None:
+        if tool is None or checked is None:
             known = ", ".join(tool.name for tool in agent.tools) or "none"
             return Refusal(error=f'there is no tool "{called.name}"; the tools are: {known}')
-        if checked is None or isinstance(checked, str):
-            return Refusal(error=checked or "the arguments cannot be read")
+        if isinstance(checked, str):
+            return Refusal(error=checked)
         opened = OpenCall(
             call_id=called.call_id,
             response_id=called.response_id,
+            agent=agent,
             tool=tool,
-            arguments=checked.values,
+            arguments=checked,
         )
-        self._open[called.call_id] = opened
-        return opened
+        refusal = self._condition(opened, now)
+        if refusal is None:
+            self._open[called.call_id] = opened
+        return refusal or opened
 
-    def run(self, opened: OpenCall, agent: Agent, now: Instant) -> list[Action]:
+    def run(self, opened: OpenCall, now: Instant) -> list[Action]:
         """Carry out a call that is answered by an endpoint or by a fixed answer."""
-        names = {**self._names(now), "args": opened.arguments}
-        try:
-            if isinstance(opened.tool.binding, StaticBinding):
-                answer = render(opened.tool.binding.answer, names)
-                return self.answer(opened.call_id, ToolOutput.of(answer, opened.tool.result), now)
-            if not isinstance(opened.tool.binding, HttpBinding):
-                raise TypeError(f"{type(opened.tool.binding).__name__} is not carried out here")
-            request = build_request(
-                opened.tool.binding,
-                {**names, "secrets": self._secrets},
-                call_id=self._call_id,
-                tool_call_id=opened.call_id,
-                agent_id=agent.id,
-                now=now,
-            )
-        except TemplateFailure as failure:
-            return self.answer(opened.call_id, error_output(str(failure), opened.tool.result, names), now)
-        return self._attempt(replace(opened, request=request))
+        names = self._names_of(opened, now)
+        match opened.tool.binding:
+            case StaticBinding(answer=answer):
+                try:
+                    output = ToolOutput.of(render(answer, names), opened.tool.result)
+                except TemplateFailure as failure:
+                    output = error_output(str(failure), opened.tool.result, names)
+                return self.answer(opened.call_id, output, now)
+            case HttpBinding() as binding:
+                try:
+                    request = build_request(
+                        binding,
+                        {**names, "secrets": self._secrets},
+                        call_id=self._call_id,
+                        tool_call_id=opened.call_id,
+                        agent_id=opened.agent.id,
+                        now=now,
+                    )
+                except TemplateFailure as failure:
+                    return self.answer(
+                        opened.call_id, error_output(str(failure), opened.tool.result, names), now
+                    )
+                return self._send(replace(opened, request=request), now)
+            case _:
+                raise TypeError(f'tool "{opened.tool.name}" is not carried out by a request')
 
     def again(self, call_id: str) -> list[Action]:
         """The wait before a further attempt is over."""
         opened = self._open.get(call_id)
-        return [] if opened is None or opened.request is None else self._attempt(opened)
+        return [] if opened is None or opened.request is None else self._attempt(opened, opened.request)
 
-    def replied(self, replied: Replied, now: Instant, *, may_retry: bool) -> list[Action]:
+    def still_waiting(self, key: str, now: Instant) -> None:
+        """A tool takes its time: say what is declared for that."""
+        call_id, _, index = key.rpartition("/")
+        opened = self._open.get(call_id)
+        if opened is None:
+            return
+        step = opened.tool.while_waiting[int(index)]
+        names = self._names_of(opened, now)
+        if step.tell is not None:
+            self._speech.tell(f"{self._names(now)['instructions']}\n\n{step.tell.text(names)}", key=call_id)
+        elif step.say:
+            # Chosen by the call's id: different from call to call, and the same when a call is replayed.
+            chosen = step.say[crc32(key.encode()) % len(step.say)]
+            self._speech.say(chosen.text(names), key=call_id)
+
+    def replied(self, replied: Replied, now: Instant, *, may_retry: bool) -> list[Intent]:
         """An attempt has ended: try again where that is declared, or answer the model."""
         opened = self._open.get(replied.call_id)
         if opened is None or opened.attempt != replied.attempt:
@@ -142,8 +178,14 @@ class ToolCalls:
             delay_s = next_delay(opened.tool.binding.retries, replied.attempt, replied.reply)
             if delay_s is not None:
                 return [SetTimer(timer=Timer(Clock.RETRY, replied.call_id), after_s=delay_s)]
-        names = {**self._names(now), "args": opened.arguments}
-        return self.answer(replied.call_id, model_output(opened.tool.result, replied.reply, names), now)
+        self._variables.update(reply_variables(opened.tool.result, replied.reply))
+        output = model_output(opened.tool.result, replied.reply, self._names_of(opened, now))
+        done = self._stop_waiting(opened)
+        if opened.in_background:
+            self.close(opened.call_id, "ok" if output.ok else "error", now, output)
+            told = f"The result of {opened.tool.name}, which was started before: {output.text}"
+            return [*done, Inform(text=told), GoOn()]
+        return [*done, *self.answer(replied.call_id, output, now)]
 
     def refuse(self, called: ToolCalled, error: str, now: Instant) -> list[Action]:
         """Answer a call that is not carried out with an error that the model can mend."""
@@ -154,8 +196,7 @@ class ToolCalls:
     ) -> list[Action]:
         """Give the model what came of its call. The output is kept until the API says that it has it."""
         self.close(call_id, status or ("ok" if output.ok else "error"), now, output)
-        self._unconfirmed[call_id] = output.text
-        return [SendOutput(call_id=call_id, output=output.text)]
+        return self._tell(call_id, output)
 
     def close(self, call_id: str, status: str, now: Instant, output: ToolOutput | None = None) -> None:
         """The call is settled, with or without an output for the model."""
@@ -191,22 +232,61 @@ class ToolCalls:
 
         Then the model is to go on, once for the whole response.
         """
-        busy = {call.response_id for call in self._open.values()}
+        busy = {call.response_id for call in self._open.values() if not call.in_background}
         settled = (self._waiting & self._ended) - busy
         self._waiting -= settled
         return bool(settled)
 
-    def _attempt(self, opened: OpenCall) -> list[Action]:
-        opened = replace(opened, attempt=opened.attempt + 1)
-        self._open[opened.call_id] = opened
+    def _condition(self, opened: OpenCall, now: Instant) -> Refusal | None:
+        """What the tool's `when` says now. A condition that cannot be worked out does not hold."""
+        tool, names = opened.tool, self._names_of(opened, now)
+        if tool.when is None:
+            return None
+        try:
+            if tool.when.value(names):
+                return None
+            told = tool.otherwise.text(names) if tool.otherwise is not None else ""
+        except TemplateFailure as failure:
+            told = str(failure)
+        return Refusal(error=told or f"{tool.name} cannot be used now")
+
+    def _send(self, opened: OpenCall, now: Instant) -> list[Action]:
         if opened.request is None:
             return []
+        waiting: list[Action] = [
+            SetTimer(timer=Timer(Clock.WAITING, f"{opened.call_id}/{index}"), after_s=step.after_s)
+            for index, step in enumerate(opened.tool.while_waiting)
+        ]
+        if not opened.tool.background:
+            return [*waiting, *self._attempt(opened, opened.request)]
+        started = ToolOutput.of({"status": "started", "result": "will follow"}, opened.tool.result)
+        return [
+            *waiting,
+            *self._attempt(replace(opened, in_background=True), opened.request),
+            *self._tell(opened.call_id, started),
+        ]
+
+    def _attempt(self, opened: OpenCall, request: HttpRequest) -> list[Action]:
+        opened = replace(opened, attempt=opened.attempt + 1)
+        self._open[opened.call_id] = opened
         self._in_flight.add(opened.call_id)
         return [
             SendRequest(
-                call_id=opened.call_id,
-                attempt=opened.attempt,
-                tool=opened.tool.name,
-                request=opened.request,
+                call_id=opened.call_id, attempt=opened.attempt, tool=opened.tool.name, request=request
             )
         ]
+
+    def _tell(self, call_id: str, output: ToolOutput) -> list[Action]:
+        self._unconfirmed[call_id] = output.text
+        return [SendOutput(call_id=call_id, output=output.text)]
+
+    def _stop_waiting(self, opened: OpenCall) -> list[Action]:
+        """The tool has answered first: what was to be said meanwhile is not said any more."""
+        self._speech.drop(opened.call_id)
+        return [
+            ClearTimer(timer=Timer(Clock.WAITING, f"{opened.call_id}/{index}"))
+            for index in range(len(opened.tool.while_waiting))
+        ]
+
+    def _names_of(self, opened: OpenCall, now: Instant) -> dict[str, Json]:
+        return {**self._names(now), "args": opened.arguments}
