@@ -1,0 +1,507 @@
+"""The API's side of a call, event by event, as recordings of the API and its published types show it."""
+
+import json
+from typing import Any
+
+import pytest
+from openai_types import server_complaint
+
+from runner.simulator.caller import Caller
+from runner.simulator.conversation import Conversation
+from runner.simulator.effects import Break, Effect, Frame, Leave
+from runner.simulator.faults import UNKNOWN_EVENT
+from runner.simulator.script import (
+    Answer,
+    CallerHangsUp,
+    CallerIsSilent,
+    CallerPresses,
+    CallerSays,
+    CallsTool,
+    Complains,
+    Drops,
+    Ending,
+    Expires,
+    Occasion,
+    Says,
+    Sends,
+    Step,
+    Transcription,
+    When,
+    calls,
+    greets,
+    says,
+)
+
+CREATE = {"type": "response.create"}
+TRANSCRIBED = {"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}
+
+
+def conversation(*script: Step, **session: Any) -> Conversation:
+    made = Conversation(call="1", session={"type": "realtime", "model": "gpt-realtime-2.1", **session})
+    made.play(script)
+    made.flows.start(Caller(made, 1_700_000_000.0).flow())
+    made.attached = True
+    return made
+
+
+def run(played: Conversation) -> list[Effect]:
+    """Everything that happens until it is the client's turn."""
+    effects = played.settle()
+    while (delay_s := played.delay_s()) is not None:
+        effects += played.advance(delay_s)
+    for effect in effects:
+        if isinstance(effect, dict):
+            assert server_complaint("event", effect) is None
+    return effects
+
+
+def types(effects: list[Effect]) -> list[str]:
+    return [effect["type"] if isinstance(effect, dict) else type(effect).__name__ for effect in effects]
+
+
+def only(effects: list[Effect], kind: str) -> list[dict[str, Any]]:
+    return [effect for effect in effects if isinstance(effect, dict) and effect["type"] == kind]
+
+
+def say(sentence: str) -> dict[str, Any]:
+    return {"type": "response.create", "response": {"instructions": f'Say: "{sentence}"'}}
+
+
+def output(call_id: str, text: str = "{}") -> dict[str, Any]:
+    item = {"type": "function_call_output", "call_id": call_id, "output": text}
+    return {"type": "conversation.item.create", "event_id": "e1", "item": item}
+
+
+def test_a_spoken_response_comes_in_the_recorded_order():
+    played = conversation()
+    effects = played.receive(say("Hello there.")) + run(played)
+    assert types(effects) == [
+        "response.created",
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.content_part.added",
+        "response.output_audio_transcript.delta",
+        "output_audio_buffer.started",
+        "response.output_audio_transcript.delta",
+        "response.output_audio.done",
+        "response.output_audio_transcript.done",
+        "response.content_part.done",
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.done",
+        "rate_limits.updated",
+        "output_audio_buffer.stopped",
+    ]
+
+
+def test_a_tool_call_comes_in_the_recorded_order():
+    played = conversation(calls("get_weather", {"city": "London"}, call_id="call_a"))
+    effects = played.receive(CREATE) + run(played)
+    shortened = [
+        kind for kind, after in zip(types(effects), [*types(effects)[1:], ""], strict=True) if kind != after
+    ]
+    assert shortened == [
+        "response.created",
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.done",
+        "rate_limits.updated",
+    ]
+    (done,) = only(effects, "response.done")
+    (item,) = done["response"]["output"]
+    assert (item["name"], item["call_id"], item["arguments"]) == (
+        "get_weather",
+        "call_a",
+        '{"city": "London"}',
+    )
+
+
+def test_a_callers_turn_is_answered_by_the_api_itself():
+    played = conversation(CallerSays(text="Hello"), says("Hi."))
+    assert types(run(played))[:6] == [
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+        "conversation.item.done",
+        "response.created",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("detection", "answers"),
+    [({"type": "semantic_vad"}, 1), ({"type": "server_vad", "create_response": False}, 0)],
+)
+def test_create_response_decides_whether_the_api_answers(detection: Any, answers: int):
+    played = conversation(CallerSays(text="Hello"), audio={"input": {"turn_detection": detection}})
+    assert types(run(played)).count("response.created") == answers
+
+
+def test_without_turn_detection_nobody_notices_that_the_caller_spoke():
+    played = conversation(CallerSays(text="Hello"), audio={"input": {"turn_detection": None}})
+    assert run(played) == []
+
+
+def test_transcription_is_off_unless_the_session_asks_for_it():
+    played = conversation(CallerSays(text="Hello"))
+    assert [kind for kind in types(run(played)) if "transcription" in kind] == []
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        (Transcription.DURING_ANSWER, ["one", "two"]),
+        (Transcription.AFTER_ANSWER, ["one", "two"]),
+        (Transcription.AFTER_NEXT, ["two", "one"]),
+        (Transcription.FAILED, ["two"]),
+        (Transcription.NEVER, ["two"]),
+    ],
+)
+def test_transcriptions_come_when_the_script_says(when: Transcription, expected: list[str]):
+    played = conversation(CallerSays(text="one", transcription=when), CallerSays(text="two"), **TRANSCRIBED)
+    effects = run(played)
+    done = only(effects, "conversation.item.input_audio_transcription.completed")
+    assert [event["transcript"] for event in done] == expected
+    failed = only(effects, "conversation.item.input_audio_transcription.failed")
+    assert len(failed) == (when is Transcription.FAILED)
+
+
+def test_a_transcription_after_the_answer_comes_after_response_done():
+    played = conversation(CallerSays(text="one", transcription=Transcription.AFTER_ANSWER), **TRANSCRIBED)
+    kinds = types(run(played))
+    assert kinds.index("response.done") < kinds.index("conversation.item.input_audio_transcription.completed")
+
+
+def test_keys_have_no_event_id():
+    effects = run(conversation(CallerPresses(keys="4#")))
+    assert [(event["event"], "event_id" in event) for event in effects if isinstance(event, dict)] == [
+        ("4", False),
+        ("#", False),
+    ]
+
+
+def test_silence_brings_a_nudge_that_is_no_turn_of_the_callers():
+    kinds = types(run(conversation(CallerIsSilent())))
+    assert kinds[:5] == [
+        "input_audio_buffer.timeout_triggered",
+        "conversation.item.added",
+        "conversation.item.done",
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+    ]
+    assert "response.created" in kinds
+
+
+def test_metadata_comes_back_with_the_response():
+    played = conversation()
+    effects = played.receive({**CREATE, "response": {"metadata": {"wish": "w1"}}}) + run(played)
+    (created,) = only(effects, "response.created")
+    (done,) = only(effects, "response.done")
+    assert created["response"]["metadata"] == done["response"]["metadata"] == {"wish": "w1"}
+
+
+def test_a_second_response_is_refused_while_one_is_active():
+    played = conversation(greets(), CallerHangsUp())
+    played.receive(say("Hello."))
+    (error,) = played.receive({**CREATE, "event_id": "mine"})
+    assert error["error"] == {
+        "type": "invalid_request_error",
+        "code": "conversation_already_has_active_response",
+        "message": "Conversation already has an active response in progress: resp_100001. "
+        "Wait until the response is finished before creating a new one.",
+        "param": None,
+        "event_id": "mine",
+    }
+    assert len(played.violations) == 1
+
+
+def test_a_response_that_the_api_has_made_meanwhile_is_no_fault_of_the_clients():
+    played = conversation(Answer(to=Occasion.OVERTAKES, parts=(Says(text="I am first."),)))
+    created, error = played.receive(say("Hello."))
+    assert created["response"]["metadata"] is None
+    assert error["error"]["code"] == "conversation_already_has_active_response"
+    assert played.violations == []
+
+
+def test_cancel_ends_the_response_and_a_second_one_finds_none():
+    played = conversation(Answer(parts=(Says(text="On and on."),), ending=Ending.NEVER))
+    played.receive(CREATE)
+    run(played)
+    (done,) = only(played.receive({"type": "response.cancel"}), "response.done")
+    assert done["response"]["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
+    (error,) = played.receive({"type": "response.cancel"})
+    assert error["error"]["code"] == "response_cancel_not_active"
+    assert played.violations == []
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "details"),
+    [
+        (Ending.TURN_DETECTED, "cancelled", {"type": "cancelled", "reason": "turn_detected"}),
+        (Ending.MAX_OUTPUT_TOKENS, "incomplete", {"type": "incomplete", "reason": "max_output_tokens"}),
+        (Ending.CONTENT_FILTER, "incomplete", {"type": "incomplete", "reason": "content_filter"}),
+    ],
+)
+def test_a_response_that_ends_badly_leaves_its_last_part_incomplete(
+    ending: Ending, status: str, details: Any
+):
+    played = conversation(Answer(parts=(CallsTool(name="f", arguments={"a": 1}),), ending=ending))
+    effects = played.receive(CREATE) + run(played)
+    (done,) = only(effects, "response.done")
+    assert (done["response"]["status"], done["response"]["status_details"]) == (status, details)
+    assert [item["status"] for item in done["response"]["output"]] == ["incomplete"]
+    # It comes on interruption too, which is why nobody may act on it.
+    assert len(only(effects, "response.function_call_arguments.done")) == 1
+    assert played.open_calls == {}
+
+
+def test_a_failed_response_tells_its_error():
+    played = conversation(Answer(ending=Ending.FAILED))
+    (done,) = only(played.receive(CREATE) + run(played), "response.done")
+    assert done["response"]["status"] == "failed"
+    assert done["response"]["status_details"]["error"]["code"] == "server_error"
+
+
+def test_speech_and_a_call_interleave_in_one_response():
+    parts = (
+        Says(text="I'll look at the calendar for you."),
+        CallsTool(name="f", arguments={"day": "friday"}),
+    )
+    played = conversation(Answer(parts=parts, interleaved=True))
+    kinds = types(played.receive(CREATE) + run(played))
+    last_word = len(kinds) - kinds[::-1].index("response.output_audio_transcript.delta") - 1
+    assert kinds.index("response.function_call_arguments.delta") < last_word
+
+
+def test_a_barge_in_cancels_the_response_and_forgets_what_was_not_heard():
+    played = conversation(greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS), says("Sorry."))
+    effects = played.receive(say("Welcome to a very long greeting that nobody wants.")) + run(played)
+    kinds = types(effects)
+    start = kinds.index("input_audio_buffer.speech_started")
+    assert kinds[start + 1 : start + 10] == [
+        "response.output_audio.done",
+        "response.output_audio_transcript.done",
+        "response.content_part.done",
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.done",
+        "rate_limits.updated",
+        "output_audio_buffer.cleared",
+        "conversation.item.truncated",
+    ]
+    first, second = only(effects, "response.done")
+    assert first["response"]["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
+    assert second["response"]["status"] == "completed"
+
+
+def test_an_interrupted_transcript_holds_just_the_words_that_were_sent():
+    played = conversation(greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
+    effects = played.receive(say("one two three four five six")) + run(played)
+    (first, *_) = only(effects, "response.output_audio_transcript.done")
+    deltas = [
+        event["delta"]
+        for event in only(effects, "response.output_audio_transcript.delta")
+        if event["item_id"] == first["item_id"]
+    ]
+    assert "".join(deltas) == first["transcript"] == "one two three"
+
+
+def test_a_barge_in_after_the_response_was_made_clears_the_playback_only():
+    script = (greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
+    played = conversation(*script)
+    effects = played.receive(say("Hello.")) + run(played)
+    kinds = types(effects)
+    assert kinds.index("response.done") < kinds.index("input_audio_buffer.speech_started")
+    assert kinds.index("input_audio_buffer.speech_started") < kinds.index("output_audio_buffer.cleared")
+    assert only(effects, "response.done")[0]["response"]["status"] == "completed"
+
+
+def test_responses_are_heard_one_after_the_other():
+    played = conversation()
+    effects = played.receive(say("A sentence that takes its time to be heard."))
+    while not only(effects, "response.done"):
+        effects += played.advance(played.delay_s() or 0.0)
+    effects += played.receive(say("The next.")) + run(played)
+    heard = [kind for kind in types(effects) if kind.startswith("output_audio_buffer")]
+    assert heard == ["output_audio_buffer.started", "output_audio_buffer.stopped"] * 2
+    assert len(only(effects, "response.done")) == 2
+
+
+def test_the_caller_waits_until_tools_have_answered_and_the_model_has_spoken():
+    played = conversation(greets(), calls("f", call_id="call_a"), CallerHangsUp())
+    effects = played.receive(say("Hello.")) + run(played) + played.receive(CREATE) + run(played)
+    assert "Leave" not in types(effects)
+    effects = played.receive(output("call_a")) + run(played)
+    assert types(effects) == ["conversation.item.added", "conversation.item.done"]
+    effects = played.receive(CREATE) + run(played)
+    assert effects[-1] == Leave(1000)
+
+
+def test_a_caller_may_speak_or_leave_while_a_tool_runs():
+    played = conversation(calls("f", call_id="call_a"), CallerHangsUp(when=When.TOOL_RUNS, close_code=1006))
+    effects = played.receive(CREATE) + run(played)
+    assert Leave(1006) in effects
+    assert types(effects).index("response.output_item.done") < effects.index(Leave(1006))
+
+
+@pytest.mark.parametrize(
+    ("twice", "call_id", "message"),
+    [
+        (False, "call_b", "Tool call ID 'call_b' not found in conversation."),
+        (True, "call_a", "Tool call ID 'call_a' has an output already."),
+    ],
+)
+def test_an_output_is_taken_once_and_only_for_a_call_that_was_made(twice: bool, call_id: str, message: str):
+    played = conversation(calls("f", call_id="call_a"))
+    played.receive(CREATE)
+    run(played)
+    if twice:
+        assert types(played.receive(output("call_a"))) == [
+            "conversation.item.added",
+            "conversation.item.done",
+        ]
+    (error,) = played.receive(output(call_id))
+    assert (error["error"]["code"], error["error"]["message"]) == ("invalid_tool_call_id", message)
+    assert played.violations == [message]
+
+
+def test_what_a_response_has_read_the_next_one_reads_from_the_cache():
+    played = conversation(instructions="x" * 400)
+    first = only(played.receive(say("One.")) + run(played), "response.done")[0]["response"]["usage"]
+    second = only(played.receive(say("Two.")) + run(played), "response.done")[0]["response"]["usage"]
+    assert first["input_token_details"]["cached_tokens"] == 0
+    assert second["input_token_details"]["cached_tokens"] == first["input_tokens"] == 100
+    for usage in (first, second):
+        assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+        details = usage["output_token_details"]
+        assert usage["output_tokens"] == details["text_tokens"] + details["audio_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("step", "effects"),
+    [
+        (Drops(close_code=1001), [Break(1001)]),
+        (Sends(frame=UNKNOWN_EVENT), [Frame(UNKNOWN_EVENT)]),
+        (CallerHangsUp(close_code=1006), [Leave(1006)]),
+    ],
+)
+def test_what_breaks_is_a_step_like_any_other(step: Step, effects: list[Effect]):
+    assert run(conversation(step)) == effects
+
+
+def test_an_expired_session_is_an_error_and_the_end():
+    error, leave = run(conversation(Expires()))
+    assert isinstance(error, dict)
+    assert error["error"]["code"] == "session_expired"
+    assert leave == Leave(1001)
+
+
+def test_a_complaint_may_close_the_sideband():
+    error, closed = run(conversation(Complains(code="invalid_api_key", close_code=3000)))
+    assert isinstance(error, dict)
+    assert error["error"]["code"] == "invalid_api_key"
+    assert closed == Break(3000)
+
+
+def test_an_answer_can_be_held_until_the_client_has_sent_something():
+    played = conversation(
+        CallerSays(text="Hi"), Answer(parts=(Says(text="Yes?"),), held_until="response.create")
+    )
+    assert types(run(played))[-1] == "response.created"
+    (error,) = played.receive(CREATE)
+    assert error["error"]["code"] == "conversation_already_has_active_response"
+    assert "response.done" in types(run(played))
+    assert played.violations == []
+
+
+def test_a_session_of_text_speaks_no_audio():
+    played = conversation(output_modalities=["text"])
+    kinds = types(played.receive(say("Hello.")) + run(played))
+    assert "response.output_text.delta" in kinds
+    assert not any("audio" in kind for kind in kinds)
+
+
+def test_a_response_outside_the_conversation_adds_no_items():
+    played = conversation()
+    effects = played.receive({**CREATE, "response": {"conversation": "none"}}) + run(played)
+    assert "conversation.item.added" not in types(effects)
+    assert played.items.last_id is None
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ("hello", "Invalid event: expected an object."),
+        ({"kind": "response.create"}, "Missing required parameter: 'type'."),
+        ({**CREATE, "respone": {}}, "Unknown parameter: 'respone'."),
+        ({**CREATE, "response": {"modalities": ["audio"]}}, "Unknown parameter: 'response.modalities'."),
+        ({**CREATE, "response": {"metadata": {"n": 1}}}, "Invalid value for 'response.metadata'."),
+        ({**CREATE, "event_id": 7}, "Invalid value for 'event_id'."),
+        ({"type": "conversation.item.create"}, "Missing required parameter: 'item'."),
+        (
+            {"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": "a"}},
+            "Missing required parameter: 'item.output'.",
+        ),
+        (
+            {
+                "type": "conversation.item.create",
+                "item": {"type": "function_call_output", "call_id": "a", "output": {"a": 1}},
+            },
+            "Invalid value for 'item.output'.",
+        ),
+        (
+            {
+                "type": "conversation.item.create",
+                "item": {"type": "function_call_output", "id": "i" * 33, "call_id": "a", "output": ""},
+            },
+            "Invalid 'item.id': string too long. Expected a string with maximum length 32, "
+            "but got a string with length 33 instead.",
+        ),
+        (
+            {
+                "type": "conversation.item.create",
+                "item": {"type": "message", "role": "system", "content": [{"type": "text", "text": "x"}]},
+            },
+            "Invalid value for 'item.content[0].type'.",
+        ),
+        (
+            {"type": "conversation.item.delete", "item_id": "nope"},
+            "Error with the item: the item with id 'nope' does not exist.",
+        ),
+    ],
+)
+def test_what_the_api_would_not_take_is_refused_and_noted(event: Any, message: str):
+    played = conversation()
+    (error,) = played.receive(event)
+    assert error["error"]["message"] == message
+    assert played.violations == [message]
+
+
+def test_the_audio_of_a_phone_call_is_not_the_clients():
+    played = conversation()
+    (error,) = played.receive({"type": "input_audio_buffer.append", "audio": "AAAA"})
+    assert error["error"]["message"].startswith("Invalid value: 'input_audio_buffer.append'.")
+
+
+def test_a_message_enters_the_conversation_where_it_is_put():
+    played = conversation()
+    content = [{"type": "input_text", "text": "The caller pressed 4."}]
+    first = {"id": "one", "type": "message", "role": "user", "content": content}
+    played.receive({"type": "conversation.item.create", "item": first})
+    added, _ = played.receive(
+        {"type": "conversation.item.create", "previous_item_id": "root", "item": {**first, "id": "two"}}
+    )
+    assert added["previous_item_id"] is None
+    assert played.items.before("one") == "two"
+    played.receive({"type": "conversation.item.delete", "item_id": "two"})
+    assert played.items.before("one") is None
+
+
+def test_everything_that_is_sent_can_be_written_as_json():
+    played = conversation(greets(), CallerSays(text="Ünïcode"), calls("f", "not json"), **TRANSCRIBED)
+    effects = played.receive(say("Hello.")) + run(played)
+    assert json.loads(json.dumps(effects)) == effects
