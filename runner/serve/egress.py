@@ -61,10 +61,10 @@ class GuardedConnector(aiohttp.TCPConnector):
     checked here."""
 
     def __init__(self, egress: Egress, resolver: AbstractResolver | None = None) -> None:
-        """`resolver`: the one to ask for names, by default the machine's. Wants a running event loop."""
+        """`resolver`: whom to ask for names, by default the machine. Wants a running event loop."""
         self._egress = egress
         super().__init__(
-            resolver=GuardedResolver(egress, resolver or aiohttp.DefaultResolver()),
+            resolver=GuardedResolver(egress, resolver or aiohttp.ThreadedResolver()),
             limit=MAX_CONNECTIONS,
             limit_per_host=MAX_CONNECTIONS_PER_HOST,
             keepalive_timeout=KEEP_ALIVE_S,

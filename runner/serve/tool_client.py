@@ -107,12 +107,11 @@ async def _send_once(
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The whole body, or None as soon as it is too long; the connection is then given up."""
+    """The whole body, or None as soon as it is too long: leaving it unread closes the connection."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > MAX_REPLY_BYTES:
-            response.close()
             return None
     return bytes(body)
 

@@ -107,6 +107,8 @@ def test_only_public_addresses_have_no_kind(address: str, kind: str | None) -> N
         ("fe80::1%25eth0", "fe80::1"),
         ("256.0.0.1", None),
         ("1.2.3.4.5", None),
+        ("1.2.3.4.0", None),
+        ("1.2.3.4.5.6", None),
         ("127.0.0.256", None),
         ("4294967296", None),
         ("08.8.8.8", None),

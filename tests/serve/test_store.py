@@ -46,6 +46,16 @@ def files() -> list[str]:
     return sorted(path.name for path in Path().iterdir())
 
 
+def write(path: str, content: bytes) -> None:
+    with Path(path).open("r+b") as file:
+        file.write(content)
+
+
+def remove(*paths: str) -> None:
+    for path in paths:
+        Path(path).unlink(missing_ok=True)
+
+
 class Lock:
     """Another program that is in the midst of writing to the file."""
 
@@ -257,6 +267,20 @@ async def test_a_full_disk_costs_no_record_that_fits_later() -> None:
     await store.save(record("rtc_3"))
     await store.close()
     assert ids() == ["rtc_1", "rtc_2", "rtc_3"]
+
+
+async def test_a_file_that_went_bad_and_was_taken_away_is_made_anew() -> None:
+    store = open_store("sqlite:calls.db")
+    await store.save(record("rtc_1"))
+    await store.close()
+    store = open_store("sqlite:calls.db")
+    write("calls.db", b"no database at all, " * 1000)
+    with pytest.raises(StoreError):
+        await store.save(record("rtc_2"))
+    remove("calls.db", "calls.db-shm", "calls.db-wal")
+    await store.save(record("rtc_3"))
+    await store.close()
+    assert ids() == ["rtc_2", "rtc_3"]
 
 
 async def test_a_slow_store_does_not_hold_up_the_event_loop() -> None:
