@@ -12,6 +12,7 @@ from runner.call.session import Session
 from runner.call.webhook import WebhookEvent
 from runner.errors import ProviderError
 from runner.model.settings import Configuration
+from runner.serve.logs import name_call
 from runner.serve.metrics import Metrics
 from runner.serve.provider import Answer, Provider, may_pass
 from runner.serve.result import Result
@@ -51,7 +52,12 @@ class Attendant:
         self._is_open = is_open
 
     async def attend(self, event: WebhookEvent) -> Result:
-        """Do what has to be done about a verified event. It has been done when this returns."""
+        """Do what has to be done about a verified event. It has been done when this returns.
+
+        Wants a task of its own: from here on every line that the task logs names the call.
+        """
+        if event.call_id is not None:
+            name_call(event.call_id)
         decision = decide(event, table=self._table, settings=self._configuration.settings, now=time.time())
         match decision:
             case Ignore():
@@ -80,15 +86,13 @@ class Attendant:
         except Exception:
             # Templates meet the data of this call here for the first time. Whatever goes wrong, the
             # caller must not be left ringing.
-            log.exception("call cannot be prepared", extra={"call_id": call.id, "agent": agent.id})
+            log.exception("call cannot be prepared", extra={"agent": agent.id})
             await self._reject(call.id, UNAVAILABLE_STATUS, "the call could not be prepared")
             return Result.FAILED
         try:
             answer = await self._provider.accept(call.id, body)
         except ProviderError as error:
-            log.error(
-                "call was not accepted", extra={"call_id": call.id, "agent": agent.id, "error": str(error)}
-            )
+            log.error("call was not accepted", extra={"agent": agent.id, "error": str(error)})
             if may_pass(error.status):
                 return Result.UNAVAILABLE
             await self._reject(call.id, UNAVAILABLE_STATUS, "the voice API refused to accept it")
@@ -99,17 +103,12 @@ class Attendant:
             self._switchboard.connect(self._new_call(session))
         log.info(
             "accept was answered",
-            extra={
-                "call_id": call.id,
-                "agent": agent.id,
-                "answer": answer.value,
-                "took_s": round(took_s, 3),
-            },
+            extra={"agent": agent.id, "answer": answer.value, "took_s": round(took_s, 3)},
         )
         return _ANSWERS.get(answer, Result.ACCEPTED)
 
     async def _reject(self, call_id: str, status: int, reason: str) -> Result:
-        extra = {"call_id": call_id, "status": status, "reason": reason}
+        extra = {"status": status, "reason": reason}
         try:
             answer = await self._provider.reject(call_id, status)
         except ProviderError as error:

@@ -5,6 +5,7 @@ import logging
 from typing import Protocol
 
 from runner.model.record import CallRecord
+from runner.serve.logs import name_call
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
 
@@ -70,17 +71,17 @@ class Switchboard:
         await asyncio.gather(*stuck, return_exceptions=True)
 
     async def _serve(self, call: Call) -> None:
+        name_call(call.id)
         try:
             record = await call.run()
         except Exception:
             # A bug of ours, and not even the call could say so: it must not vanish with its task.
-            log.exception("call has failed", extra={"call_id": call.id})
+            log.exception("call has failed")
             self._metrics.calls.labels(agent="", ended="failed").inc()
             return
         log.info(
             "call has ended",
             extra={
-                "call_id": record.id,
                 "agent": record.agent,
                 "ended": record.ended,
                 "turns": len(record.turns),
@@ -98,7 +99,4 @@ class Switchboard:
                 await self._store.save(record)
         except Exception as error:
             self._metrics.store_failures.inc()
-            log.error(
-                "record was not saved",
-                extra={"call_id": record.id, "error": f"{type(error).__name__}: {error}"},
-            )
+            log.error("record was not saved", extra={"error": f"{type(error).__name__}: {error}"})

@@ -1,0 +1,252 @@
+"""The whole serving side against the stand-in: webhooks in, calls answered and recorded, an orderly end."""
+
+import asyncio
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from runner.call.template import compile_template
+from runner.errors import CannotRunError
+from runner.model.agent import Agent, Say
+from runner.model.route import Conditions, ExactNumber, Route
+from runner.model.settings import Configuration, Provider, SecretRef, Server, Settings
+from runner.model.values import Place
+from runner.serve.runner import Runner
+from runner.serve.secrets import FoundSecrets, Secrets
+from runner.serve.timeouts import Timeouts
+from runner.simulator import CallerHangsUp, Faults, PlacedCall, Simulator, State, greets
+from runner.simulator.faults import FINE, HttpFault
+from runner.simulator.script import Step
+from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+
+SECRET = new_secret()
+TIMEOUTS = Timeouts(
+    attempt_s=2.0, decision_s=0.3, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01)
+)
+CLINIC = "+18005551212"
+PLACE = Place("front-desk.yaml", 3, 5)
+
+
+class Lab:
+    """A stand-in for the API, a runner beside it, and somebody who posts webhooks."""
+
+    def __init__(self, api: Simulator, runner: Runner, session: aiohttp.ClientSession, store: Path) -> None:
+        self.api = api
+        self.runner = runner
+        self._session = session
+        self._store = store
+
+    async def ring(self, *script: Step, faults: Faults = FINE) -> tuple[PlacedCall, int]:
+        call = self.api.place_call(*script, faults=faults)
+        return call, await self.announce(call)
+
+    async def announce(self, call: PlacedCall) -> int:
+        headers = sip_headers(caller="+14155550100", called=CLINIC, call_id=call.id)
+        webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=time.time())
+        url = self.runner.url + "/webhooks/openai"
+        async with self._session.post(url, data=webhook.body, headers=webhook.headers) as response:
+            return response.status
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with self._session.get(self.runner.url + path) as response:
+            return response.status, await response.text()
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        with sqlite3.connect(self._store) as connection:
+            rows = connection.execute("SELECT id, record FROM calls").fetchall()
+        connection.close()
+        return {call_id: json.loads(record) for call_id, record in rows}
+
+
+def configured(api: Simulator, store: str, **server: Any) -> Configuration:
+    agent = Agent(
+        id="front-desk",
+        model="gpt-realtime-2.1",
+        instructions=compile_template("Be kind."),
+        greeting=Say(text=compile_template("Hello.")),
+        routes=(Route(agent="front-desk", conditions=Conditions(called=ExactNumber(CLINIC)), place=PLACE),),
+        place=PLACE,
+    )
+    settings = Settings(
+        provider=Provider(base_url=api.base_url), server=Server(**{"port": 0, **server}), store=store
+    )
+    return Configuration(directory="agents", settings=settings, agents={"front-desk": agent})
+
+
+def found(api: Simulator, *webhook_secrets: str) -> FoundSecrets:
+    return FoundSecrets(api_key=api.api_key, webhook_secrets=webhook_secrets or (SECRET,), tools=Secrets({}))
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Simulator]:
+    async with Simulator() as simulator:
+        yield simulator
+
+
+@asynccontextmanager
+async def started(api: Simulator, directory: Path, **server: Any) -> AsyncIterator[Lab]:
+    store = directory / "calls.db"
+    runner = Runner(configured(api, f"sqlite:{store}", **server), found(api), timeouts=TIMEOUTS)
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        stack.push_async_callback(runner.close)
+        await runner.start()
+        yield Lab(api, runner, session, store)
+
+
+@pytest.fixture
+async def lab(api: Simulator, tmp_path: Path) -> AsyncIterator[Lab]:
+    async with started(api, tmp_path) as lab:
+        yield lab
+
+
+async def test_a_call_is_answered_served_and_recorded(lab: Lab) -> None:
+    call, status = await lab.ring(greets(), CallerHangsUp())
+    assert status == 200
+    await lab.api.until_over(call)
+    await lab.runner.drain(asyncio.Event())
+    assert call.violations == []
+    record = lab.records()[call.id]
+    assert (record["agent"], record["ended"]) == ("front-desk", "caller_hung_up")
+    assert record["why"] == "the route at front-desk.yaml:3:5 matches: to is +18005551212"
+
+
+async def test_it_is_ready_until_it_drains_and_alive_until_it_is_closed(lab: Lab) -> None:
+    assert await lab.get("/readyz") == (200, "ready\n")
+    await lab.runner.drain(asyncio.Event())
+    assert await lab.get("/readyz") == (503, "not ready\n")
+    assert await lab.get("/healthz") == (200, "alive\n")
+    await lab.runner.close()
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await lab.get("/healthz")
+
+
+async def test_a_drain_waits_for_live_calls_and_takes_no_new_ones(lab: Lab) -> None:
+    live, _ = await lab.ring(greets())
+    await lab.api.until(lambda: live.attached)
+    drain = asyncio.create_task(lab.runner.drain(asyncio.Event()))
+    refused, status = await lab.ring(greets())
+    assert (status, refused.asked) == (503, [])
+    assert await lab.announce(live) == 200, "what was answered before is still known"
+    assert not drain.done()
+    live.play(CallerHangsUp())
+    lab.api.wake(live)
+    await drain
+    assert {call_id: record["ended"] for call_id, record in lab.records().items()} == {
+        live.id: "caller_hung_up"
+    }
+
+
+async def test_a_hurried_drain_hangs_up_what_is_left(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    live, _ = await lab.ring(greets())
+    await lab.api.until(lambda: live.attached)
+    hurry = asyncio.Event()
+    hurry.set()
+    await lab.runner.drain(hurry)
+    assert [ask.action for ask in live.asked] == ["accept", "hangup"]
+    assert live.state is State.OVER
+    assert lab.records()[live.id]["ended"] == "shutdown"
+    assert [r.message for r in caplog.records if r.levelno == logging.WARNING] == ["live calls are ended"]
+
+
+async def test_a_drain_that_runs_out_of_time_hangs_up_what_is_left(api: Simulator, tmp_path: Path) -> None:
+    async with started(api, tmp_path, drain_timeout_s=0.01) as lab:
+        live, _ = await lab.ring(greets())
+        await api.until(lambda: live.attached)
+        await lab.runner.drain(asyncio.Event())
+        assert live.state is State.OVER
+        assert lab.records()[live.id]["ended"] == "shutdown"
+
+
+async def test_a_call_that_is_being_accepted_when_the_drain_begins_is_ended_too(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+    slow = Faults(accept=(HttpFault(status=200, after_s=0.05, carried_out=True),))
+    hurry = asyncio.Event()
+    hurry.set()
+    async with Simulator(inspect_received=lambda *_: asked.set()) as api, started(api, tmp_path) as lab:
+        ringing = asyncio.create_task(lab.ring(greets(), faults=slow))
+        await asked.wait()
+        await lab.runner.drain(hurry)
+        call, status = await ringing
+        assert status == 200
+        assert [ask.action for ask in call.asked] == ["accept", "hangup"]
+        assert lab.records()[call.id]["ended"] == "shutdown"
+
+
+async def test_trouble_of_the_api_asks_for_another_delivery_which_is_then_answered(lab: Lab) -> None:
+    silent = Faults(accept=(HttpFault(after_s=1.0),))
+    call, status = await lab.ring(greets(), CallerHangsUp(), faults=silent)
+    assert (status, call.state) == (503, State.RINGING)
+    assert await lab.announce(call) == 200
+    await lab.api.until_over(call)
+
+
+async def test_nothing_is_taken_before_everything_is_there(api: Simulator) -> None:
+    runner = Runner(configured(api, "sqlite:/nonexistent/calls.db"), found(api))
+    with pytest.raises(CannotRunError, match=r'^store "sqlite:/nonexistent/calls.db" cannot be used: '):
+        await runner.start()
+    await runner.close()
+
+
+async def test_a_port_that_is_taken_stops_it_with_one_sentence(lab: Lab, api: Simulator) -> None:
+    port = int(lab.runner.url.rpartition(":")[2])
+    second = Runner(configured(api, "sqlite::memory:", port=port), found(api))
+    with pytest.raises(CannotRunError) as caught:
+        await second.start()
+    assert str(caught.value) == (
+        f'port {port} of "127.0.0.1" is in use; choose another with --port or server.port'
+    )
+    await second.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("no such host", 'host "no such host" cannot be resolved; write an address of this machine'),
+        ("192.0.2.1", '"192.0.2.1" is no address of this machine; write one in --host or server.host'),
+    ],
+)
+async def test_a_host_that_is_not_ours_stops_it_with_one_sentence(
+    api: Simulator, host: str, message: str
+) -> None:
+    runner = Runner(configured(api, "sqlite::memory:", host=host), found(api))
+    with pytest.raises(CannotRunError) as caught:
+        await runner.start()
+    assert str(caught.value) == message
+    await runner.close()
+
+
+async def test_without_a_webhook_secret_there_is_no_start(api: Simulator) -> None:
+    configuration = configured(api, "sqlite::memory:")
+    provider = replace(configuration.settings.provider, webhook_secrets=())
+    bare = replace(configuration, settings=replace(configuration.settings, provider=provider))
+    with pytest.raises(CannotRunError) as caught:
+        Runner(bare, replace(found(api), webhook_secrets=()))
+    assert str(caught.value) == (
+        "provider.webhook_secrets names no secret, so that no webhook could be verified"
+    )
+
+
+async def test_a_webhook_secret_that_is_none_stops_it(api: Simulator) -> None:
+    with pytest.raises(CannotRunError) as caught:
+        Runner(configured(api, "sqlite::memory:"), found(api, "sk-proj-oops"))
+    assert str(caught.value) == (
+        f"{SecretRef(env='OPENAI_WEBHOOK_SECRET')} holds no webhook secret; "
+        'it would be "whsec_" and base64, as the API shows it'
+    )
+
+
+async def test_an_address_of_ip_version_six_is_shown_as_in_a_url(api: Simulator) -> None:
+    runner = Runner(configured(api, "sqlite::memory:", host="::1"), found(api))
+    await runner.start()
+    assert runner.url.startswith("http://[::1]:")
+    await runner.close()
