@@ -11,7 +11,6 @@ from runner.config.suggest import did_you_mean, one_of
 if TYPE_CHECKING:
     from runner.call.references import Reference
 
-_NO_ARGUMENTS = '"args" exists only inside a tool'
 _NO_LOOKUP = '"lookup" is always null here, since the agent has no "lookup"'
 _EXPOSED = 'the model could read "{}" here; secrets are only for "http", with its "auth" and "sign"'
 
@@ -27,8 +26,9 @@ class Scope:
     args: Mapping[str, Shape] | None = None
     args_open: bool = False
     """Whether `parameters` allows arguments that it does not name."""
+    why_no_args: str = '"args" exists only inside a tool'
     secrets: frozenset[str] | None = None
-    vars: Mapping[str, Shape] = field(default_factory=dict)
+    vars: Shape = field(default_factory=dict)
     lookup: Mapping[str, Shape] | None = None
 
     def without_secrets(self) -> "Scope":
@@ -96,11 +96,11 @@ def _key_fault(name: str, keys: list[str], shape: Shape) -> tuple[str, str] | No
 
 def _argument_fault(keys: list[str], scope: Scope) -> tuple[str, str] | None:
     if scope.args is None:
-        return "unknown-name", _NO_ARGUMENTS
+        return "unknown-name", scope.why_no_args
     if not keys or (keys[0] not in scope.args and scope.args_open):
         return None
     if not scope.args:
-        return "unknown-argument", f'"args.{keys[0]}" is always null, since the tool has no "parameters"'
+        return "unknown-argument", f'"args.{keys[0]}" is always null, since the tool declares no arguments'
     if keys[0] not in scope.args:
         return (
             "unknown-argument",

@@ -1,0 +1,180 @@
+"""Builds a tool from its checked document: parameters, binding, result, and the templates of all of them."""
+
+import re
+from dataclasses import dataclass, replace
+
+from runner.call.names import NOTHING
+from runner.config.node import Node
+from runner.config.parameters import NO_ARGUMENTS, argument_shapes, check_parameters
+from runner.config.problem import Problems
+from runner.config.scope import Scope
+from runner.config.templates import template, templated
+from runner.config.tool_http import build_http
+from runner.model.template import Template
+from runner.model.tool import Binding, HangupBinding, Result, StaticBinding, Tool, TransferBinding
+from runner.model.values import Json, JsonObject
+
+_TEL = re.compile(r"tel:\+[1-9][0-9]{6,14}(;[!-~]+)?")
+_SIP = re.compile(
+    r"(?i)sips?:([^@\s<>\"]+@)?(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]{1,5})?([;?][!-~]*)?"
+)
+
+
+def build_tool(node: Node, *, scope: Scope, problems: Problems) -> Tool | None:
+    """The tool that a mapping with `name` and one binding declares, or None after noting what is wrong.
+
+    `node` is a tool that the schema has found sound; a shared tool has its name put in. `scope` is what
+    exists for any template of the agent, with the secrets that runner.yaml declares: what the tool shows to
+    the model or says to the caller is checked without them. A binding that is not built yet gives None.
+    """
+    return _Builder(node, scope, problems).build()
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    node: Node
+    agent_scope: Scope
+    problems: Problems
+
+    def build(self) -> Tool | None:
+        name, description = self.node.get("name"), self.node.get("description")
+        parameters = self._parameters()
+        scope = self._scope()
+        binding = self._binding(scope)
+        result = self._result(scope.without_secrets())
+        if name is None or binding is None:
+            return None
+        return Tool(
+            name=name.text,
+            description=description.text if description is not None else "",
+            parameters=parameters,
+            binding=binding,
+            result=result,
+        )
+
+    # Parameters
+
+    def _parameters(self) -> JsonObject:
+        transfer = self.node.get("transfer")
+        if transfer is not None:
+            return _one_of_destinations(transfer)
+        parameters = self.node.get("parameters")
+        if parameters is None:
+            return NO_ARGUMENTS
+        check_parameters(parameters, self.problems)
+        data: JsonObject = parameters.data()
+        return data
+
+    def _scope(self) -> Scope:
+        """The agent's scope with this tool's arguments."""
+        if self.node.get("transfer") is not None:
+            return replace(self.agent_scope, args={"destination": NOTHING}, args_open=False)
+        parameters = self.node.get("parameters")
+        shapes, is_open = argument_shapes(parameters) if parameters is not None else ({}, False)
+        return replace(self.agent_scope, args=shapes, args_open=is_open)
+
+    # Bindings
+
+    def _binding(self, scope: Scope) -> Binding | None:
+        if (http := self.node.get("http")) is not None:
+            return build_http(http, scope, self.problems)
+        told = scope.without_secrets()
+        if (transfer := self.node.get("transfer")) is not None:
+            return self._transfer(transfer, told)
+        if (hangup := self.node.get("hangup")) is not None:
+            return HangupBinding(say=template(hangup.get("say"), told, self.problems))
+        if (static := self.node.get("static")) is not None:
+            return StaticBinding(answer=templated(static, told, self.problems))
+        return None
+
+    def _transfer(self, node: Node, scope: Scope) -> TransferBinding | None:
+        destinations = node.get("destinations")
+        if destinations is None:
+            return None
+        # Without `args`: the model chooses a name and never makes an address.
+        addresses = {
+            name: self._address(entry, replace(scope, args=None)) for name, entry in destinations.items()
+        }
+        return TransferBinding(
+            destinations={name: address for name, address in addresses.items() if address is not None},
+            say=template(node.get("say"), scope, self.problems),
+            if_not_completed=template(node.get("if_not_completed"), scope, self.problems),
+        )
+
+    def _address(self, node: Node, scope: Scope) -> Template | None:
+        compiled = template(node, scope, self.problems)
+        if compiled is not None and compiled.program is None and not is_target(compiled.source):
+            message = f'"{compiled.source}" is no address to transfer to; {_right_target(compiled.source)}'
+            self.problems.error(node.place, "destination", message)
+        return compiled
+
+    # Result
+
+    def _result(self, scope: Scope) -> Result:
+        node = self.node.get("result")
+        if node is None:
+            return Result()
+        select, example, longest = node.get("select"), node.get("example"), node.get("max_chars")
+        if select is not None:
+            check_select(select, example, self.problems)
+        return Result(
+            select=select.text if select is not None else None,
+            on_error=template(node.get("on_error"), scope, self.problems),
+            example=example.data() if example is not None else None,
+            has_example=example is not None,
+            max_chars=int(longest.text) if longest is not None else Result().max_chars,
+        )
+
+
+def _one_of_destinations(transfer: Node) -> JsonObject:
+    """What the model is asked for by a transfer: one of the declared names."""
+    destinations = transfer.get("destinations")
+    names = [name for name, _ in destinations.items()] if destinations is not None else []
+    return {
+        "type": "object",
+        "properties": {"destination": {"type": "string", "enum": names}},
+        "required": ["destination"],
+        "additionalProperties": False,
+    }
+
+
+def is_target(address: str) -> bool:
+    """Whether a call can be transferred to this address: a `tel:` with an E.164 number, or a `sip:`."""
+    return bool(_TEL.fullmatch(address) or _SIP.fullmatch(address))
+
+
+def _right_target(address: str) -> str:
+    digits = re.sub(r"[^0-9+]", "", address.partition(":")[2] or address)
+    if address.lower().startswith("tel:") and _TEL.fullmatch(f"tel:{digits}"):
+        return f'write "tel:{digits}"'
+    return 'write an E.164 number as "tel:+14155550123", or a SIP address as "sip:nurse@maple.example"'
+
+
+def check_select(select: Node, example: Node | None, problems: Problems) -> None:
+    """Note a JMESPath expression that cannot be read, or that finds nothing in the example."""
+    from jmespath.exceptions import JMESPathError, ParseError  # noqa: PLC0415 - only for tools with `select`
+
+    from runner.call.tool_result import compiled_select  # noqa: PLC0415 - as above
+
+    try:
+        expression = compiled_select(select.text)
+    except JMESPathError as error:
+        column = error.lex_position + 1 if isinstance(error, ParseError) else 1
+        problems.error(
+            select.place_in(1, column), "jmespath", f'"{select.text}" is no JMESPath: {_reason(error)}'
+        )
+        return
+    if example is None:
+        return
+    try:
+        found: Json = expression.search(example.data())
+    except JMESPathError as error:
+        problems.error(select.place, "select-example", f'"select" fails on "example": {_reason(error)}')
+        return
+    if found is None:
+        problems.warning(select.place, "select-example", f'"{select.text}" finds nothing in "example"')
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).partition("\n")[0].rstrip(".:").replace("'", '"')
+    return text[:1].lower() + text[1:]
