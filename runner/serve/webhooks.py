@@ -13,6 +13,7 @@ from aiohttp import web
 
 from runner.call.webhook import WebhookEvent, verify
 from runner.errors import WebhookRejectedError
+from runner.model.values import Instant
 from runner.serve.deliveries import Deliveries
 from runner.serve.metrics import Metrics
 from runner.serve.result import Result
@@ -43,11 +44,13 @@ class Webhooks:
         attend: Callable[[WebhookEvent], Coroutine[Any, Any, Result]],
         metrics: Metrics,
         timeouts: Timeouts,
+        clock: Callable[[], Instant] = time.time,
     ) -> None:
         self._secrets = tuple(secrets)
         self._attend = attend
         self._metrics = metrics
         self._timeouts = timeouts
+        self._clock = clock
         self._deliveries: Deliveries[Result] = Deliveries(lambda result: result.is_final)
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -62,7 +65,7 @@ class Webhooks:
         except TimeoutError:
             return self._refuse(408, "too_slow", "the body took too long to arrive")
         try:
-            event = verify(body, request.headers, self._secrets, time.time())
+            event = verify(body, request.headers, self._secrets, self._clock())
         except WebhookRejectedError as error:
             log.warning("webhook was refused", extra={"reason": str(error), "bytes": len(body)})
             return self._refuse(400, "refused", "this is not a webhook that can be acted on")
