@@ -47,6 +47,7 @@ class Conversation:
         self.attached = False
         self.flows: Flows[Effect] = Flows()
         self._waiting_to_play: set[str] = set()
+        self._has_spoken = False
         self._received: deque[str] = deque(maxlen=1000)
 
     def play(self, script: Script) -> None:
@@ -94,11 +95,18 @@ class Conversation:
             case "output_audio_buffer.clear":
                 return self.clear_playback()
             case "session.update":
-                self.session.update(event["session"])
-                return [self.event("session.updated", session=self.session)]
+                return self._update_session(event)
             case "conversation.item.create":
                 return self._create_item(event)
         return self._touch_item(event)
+
+    def _update_session(self, event: JsonObject) -> list[Event]:
+        updated = _merged(self.session, event["session"])
+        if self._has_spoken and _voice(updated) != _voice(self.session):
+            message = "Cannot update a conversation's voice if assistant audio is present."
+            return [self._refuse(Refused(code="cannot_update_voice", message=message), event)]
+        self.session.update(updated)
+        return [self.event("session.updated", session=updated)]
 
     def _touch_item(self, event: JsonObject) -> list[Event]:
         item_id = event["item_id"]
@@ -261,6 +269,7 @@ class Conversation:
     def _note(self, response: Response, event: Event) -> None:
         match event:
             case {"type": "response.output_audio_transcript.delta"} if response.spoken_words == 1:
+                self._has_spoken = True
                 self._waiting_to_play.add(response.id)
                 self.flows.start(self._playback(response), owner=f"playback of {response.id}")
             case {
@@ -318,3 +327,16 @@ class Conversation:
     def _rate_limits(self) -> Event:
         limit = {"name": "tokens", "limit": 15_000_000, "remaining": 14_999_000, "reset_seconds": 0.004}
         return self.event("rate_limits.updated", rate_limits=[limit])
+
+
+def _merged(session: JsonObject, update: JsonObject) -> Event:
+    """An update replaces what it names and leaves the rest, at every depth of the session."""
+    merged = dict(session)
+    for key, value in update.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def _voice(session: JsonObject) -> object:
+    return session.get("audio", {}).get("output", {}).get("voice")

@@ -22,7 +22,10 @@ HEARTBEAT_S = 20.0
 """The API pings about so often."""
 
 Inspect = Callable[[str, Any], "str | None"]
-"""Looks at what travels: a kind (`event` or a REST action) and the JSON value; says what is wrong with it."""
+"""Looks at what travels: a kind (`event` or a REST action) and the JSON value, an empty object for no body.
+
+What it says is wrong with the value is noted as a violation.
+"""
 
 
 class Simulator:
@@ -144,6 +147,7 @@ class Simulator:
     async def _body(self, request: web.Request, call: PlacedCall) -> Json:
         action, raw = request.match_info["action"], await request.read()
         if not raw:
+            self._inspect(self._inspect_received, call, action, {})
             return None
         if request.content_type != "application/json":
             call.note(f"{action}: content type '{request.content_type}', not 'application/json'")

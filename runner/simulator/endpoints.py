@@ -1,0 +1,101 @@
+"""Plays every host that the tools name: one local server, reached through a unix socket."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp import web
+from aiohttp.client import ClientTimeout
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+
+from runner.model.settings import Egress
+from runner.model.values import Json
+from runner.serve.egress import GuardedConnector
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+"""The header with the tool call's id, which every request of a tool carries."""
+
+Watch = Callable[[str, str, str], None]
+"""Told of each request as it is sent: the tool call's id, the method, the whole URL."""
+
+
+class Endpoints:
+    """Answers each request with what `example_of` gives for its tool call."""
+
+    def __init__(self, directory: Path, example_of: Callable[[str], Json]) -> None:
+        """`directory` holds the socket, and should be short-lived and private."""
+        self._socket = directory / "endpoints.sock"
+        self._example_of = example_of
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        # What tools send is nothing for a log.
+        self._runner = web.AppRunner(app, access_log=None, logger=logging.getLogger("runner.simulator"))
+        await self._runner.setup()
+        await web.UnixSite(self._runner, str(self._socket)).start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def connector(self, watch: Watch) -> aiohttp.BaseConnector:
+        """What a tool client connects through, so that every host is this one. Wants a running event loop."""
+        return _WatchedUnixConnector(str(self._socket), watch)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        await request.read()
+        example = self._example_of(request.headers.get(IDEMPOTENCY_KEY, ""))
+        if isinstance(example, str):
+            return web.Response(text=example)
+        return web.Response(text=json.dumps(example), content_type="application/json")
+
+
+class WatchedConnector(GuardedConnector):
+    """Connects to the real endpoints, and tells of each request."""
+
+    def __init__(self, egress: Egress, watch: Watch) -> None:
+        """Wants a running event loop."""
+        super().__init__(egress)
+        self._watch = watch
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109 - the name is aiohttp's
+    ) -> Connection:
+        """Tell, then connect."""
+        _tell(self._watch, req)
+        return await super().connect(req, traces, timeout)
+
+
+class _WatchedUnixConnector(aiohttp.UnixConnector):
+    def __init__(self, path: str, watch: Watch) -> None:
+        super().__init__(path)
+        self._watch = watch
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109 - the name is aiohttp's
+    ) -> Connection:
+        _tell(self._watch, req)
+        return await super().connect(req, traces, timeout)
+
+
+def _tell(watch: Watch, request: aiohttp.ClientRequest) -> None:
+    watch(request.headers.get(IDEMPOTENCY_KEY, ""), request.method, str(request.url))

@@ -1,0 +1,95 @@
+"""Tells a call as a story: from what travels between a runner and the stand-in to moments to show. Pure."""
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from runner.model.values import Json, JsonObject
+
+
+class What(Enum):
+    """What a moment is about."""
+
+    RINGS = "rings"
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+    AGENT = "agent"
+    CALLER = "caller"
+    TOOL = "tool"
+    REQUEST = "request"
+    OUTPUT = "output"
+    TRANSFER = "transfer"
+    HANGUP = "hangup"
+    ERROR = "error"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One thing that happened. `at_s` is the time of the call, in seconds since it was answered."""
+
+    at_s: float
+    what: What
+    text: str
+    tool_call_id: str | None = None
+    ok: bool = True
+
+
+class Story:
+    """Watches one call."""
+
+    def __init__(self, caller_lines: Iterable[str]) -> None:
+        """`caller_lines`: what the caller will say, turn by turn; only the script knows it in time."""
+        self._caller_lines = deque(caller_lines)
+
+    def sent(self, event: JsonObject, at_s: float) -> Iterator[Moment]:
+        """What an event of the API's tells."""
+        match event:
+            case {"type": "input_audio_buffer.speech_started"} if self._caller_lines:
+                yield Moment(at_s=at_s, what=What.CALLER, text=self._caller_lines.popleft())
+            case {"type": "input_audio_buffer.dtmf_event_received", "event": key}:
+                yield Moment(at_s=at_s, what=What.CALLER, text=f"presses {key}")
+            case {"type": "response.output_item.done", "item": item}:
+                yield from _item(item, at_s)
+            case {"type": "error", "error": error}:
+                yield Moment(at_s=at_s, what=What.ERROR, text=str(error["message"]), ok=False)
+
+    def received(self, kind: str, value: JsonObject, at_s: float) -> Iterator[Moment]:
+        """What a request or an event of the runner's tells."""
+        match kind, value:
+            case "reject", {"status_code": status}:
+                yield Moment(at_s=at_s, what=What.REJECTED, text=str(status), ok=False)
+            case "refer", {"target_uri": target}:
+                yield Moment(at_s=at_s, what=What.TRANSFER, text=str(target))
+            case "hangup", _:
+                yield Moment(at_s=at_s, what=What.HANGUP, text="")
+            case "event", {"item": {"type": "function_call_output", "call_id": call_id, "output": output}}:
+                yield Moment(
+                    at_s=at_s,
+                    what=What.OUTPUT,
+                    text=output,
+                    tool_call_id=call_id,
+                    ok=not _is_error(output),
+                )
+
+
+def _item(item: JsonObject, at_s: float) -> Iterator[Moment]:
+    if item["type"] == "function_call":
+        text = f"{item['name']} {item['arguments']}"
+        yield Moment(at_s=at_s, what=What.TOOL, text=text, tool_call_id=item["call_id"])
+        return
+    spoken = "".join(part.get("transcript") or part.get("text") or "" for part in item["content"])
+    if spoken:
+        cut_short = item["status"] != "completed"
+        yield Moment(at_s=at_s, what=What.AGENT, text=f"{spoken} —" if cut_short else spoken)
+
+
+def _is_error(output: str) -> bool:
+    """Whether an output is the error that the model gets when a tool has failed."""
+    try:
+        value: Json = json.loads(output)
+    except ValueError:
+        return False
+    return isinstance(value, Mapping) and "error" in value
