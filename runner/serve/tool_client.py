@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
-from multidict import CIMultiDict
 from yarl import URL
 
 from runner import __version__
@@ -74,7 +73,7 @@ class ToolClient:
         async with self._session.request(
             request.method,
             URL(request.url, encoded=True),
-            headers=CIMultiDict(request.headers),
+            headers=request.headers,
             data=request.body,
             allow_redirects=False,
         ) as response:
