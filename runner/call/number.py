@@ -10,7 +10,10 @@ from functools import lru_cache
 from types import ModuleType
 
 MAX_LENGTH = 64
-"""Longer text is no number. E.164 numbers have 15 digits at most; separators and an extension come on top."""
+"""Longer text is no number. Separators and an extension may come on top of an E.164 number."""
+
+MAX_DIGITS = 15
+"""Of an E.164 number, without the plus."""
 
 _SHAPE = re.compile(
     r"([+]?[0-9 ().\-/]*[0-9][0-9 ().\-/]*?)(?: *(?:;ext=|ext\.?|x) *[0-9]{1,9})?", re.IGNORECASE
@@ -39,6 +42,15 @@ def read_number(text: str, default_country: str | None = None) -> Number | None:
     if len(text) > MAX_LENGTH:
         return None
     return _read(text.strip(), default_country)
+
+
+def begins_a_number(prefix: str) -> bool:
+    """Whether international numbers can begin so: the prefix (with its plus) fits some country code."""
+    digits = prefix.removeprefix("+")
+    codes = map(str, _plans().COUNTRY_CODE_TO_REGION_CODE)
+    return len(digits) <= MAX_DIGITS and any(
+        code.startswith(digits) or digits.startswith(code) for code in codes
+    )
 
 
 def is_region(code: str) -> bool:
