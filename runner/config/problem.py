@@ -35,9 +35,10 @@ class Problems:
     def __init__(self) -> None:
         self._found: dict[Problem, None] = {}
 
-    def error(self, place: Place, rule: str, message: str) -> None:
+    def error(self, place: Place, rule: str, message: str, *, hide_source: bool = False) -> None:
         """Note an error. The same problem found twice is told once."""
-        self._found[Problem(place=place, rule=rule, message=message)] = None
+        problem = Problem(place=place, rule=rule, message=message, hide_source=hide_source)
+        self._found[problem] = None
 
     def warning(self, place: Place, rule: str, message: str) -> None:
         """Note a warning."""

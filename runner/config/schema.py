@@ -43,6 +43,11 @@ class Checked:
         """Whether this part of the tree is there and nothing is wrong with it or below it."""
         return node is not None and id(node) not in self._broken
 
+    def part(self, *path: str | int) -> Node | None:
+        """The part at these keys, when it is there and sound."""
+        node = self.root.find(*path)
+        return node if self.sound(node) else None
+
 
 def check(node: Node, kind: str, problems: Problems) -> Checked:
     """Check the document of a file of this kind (`agent`, `runner` or `test`)."""

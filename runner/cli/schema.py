@@ -1,0 +1,22 @@
+"""`phone-agents schema`: prints a JSON Schema, complete in one file, for editors and other tools."""
+
+import argparse
+import json
+import sys
+
+from runner.cli.main import OK
+from runner.config.schema_files import KINDS, schema
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "kind", nargs="?", choices=KINDS, default="agent", help="whose schema (default: agent)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the schema to stdout."""
+    json.dump(schema(options.kind), sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+    return OK

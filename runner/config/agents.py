@@ -1,0 +1,200 @@
+"""Builds an agent from its checked document: texts, variables, greeting, session, tools and limits."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from runner.call.names import NOTHING, Shape
+from runner.config.duration import duration_s
+from runner.config.files import Directory
+from runner.config.node import Node, Run
+from runner.config.problem import Problems
+from runner.config.schema import Checked
+from runner.config.scope import Scope
+from runner.config.suggest import did_you_mean
+from runner.config.templates import template, templated
+from runner.config.tools import build_tool
+from runner.config.yaml_text import split_lines
+from runner.model.agent import Agent, Greeting, Limits, ModelOpens, Say, Tell, Wait
+from runner.model.route import Route
+from runner.model.template import Template, Templated
+from runner.model.tool import Tool
+from runner.model.values import Json, JsonObject, Place
+
+API_LONGEST_S = 3600.0
+"""The voice API ends every session after 60 minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedTool:
+    """A tool of runner.yaml, with its name in it. `sound` is False when something is wrong with it."""
+
+    node: Node
+    sound: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What runner.yaml gives to every agent."""
+
+    tools: Mapping[str, SharedTool]
+    secrets: frozenset[str]
+
+
+def shared_by_agents(runner: Checked) -> Shared:
+    """What the document of runner.yaml shares. Names are known whatever is wrong with what they stand for."""
+    tools, secrets = runner.root.get("tools"), runner.root.get("secrets")
+    return Shared(
+        tools={
+            name: SharedTool(node=_named(name, tools.key_place(name), node), sound=runner.sound(node))
+            for name, node in tools.items()
+        }
+        if tools
+        else {},
+        secrets=frozenset(name for name, _ in secrets.items()) if secrets else frozenset(),
+    )
+
+
+def _named(name: str, place: Place, tool: Node) -> Node:
+    values = {"name": Node(value=name, text=name, place=place), **dict(tool.items())}
+    return replace(tool, value=values, key_places={**tool.key_places, "name": place})
+
+
+class AgentBuilder:
+    """Builds one agent. Parts that the schema refused are passed over, so that all others are checked too."""
+
+    def __init__(self, checked: Checked, shared: Shared, directory: Directory, problems: Problems) -> None:
+        self._checked = checked
+        self._shared = shared
+        self._directory = directory
+        self._problems = problems
+        variables = checked.root.get("vars")
+        self._scope = Scope(
+            secrets=shared.secrets,
+            vars={name: _shape(node) for name, node in variables.items()} if variables else {},
+        )
+
+    def build(self, routes: tuple[Route, ...]) -> Agent | None:
+        """The agent; None when what it cannot be without is missing or wrong."""
+        part = self._checked.part
+        variables = self._variables(part("vars"))
+        instructions = self._instructions(part("instructions"))
+        greeting = self._greeting(part("greeting"))
+        tools = tuple(self._tools(self._checked.root.get("tools")))
+        limits = self._limits(part("limits"))
+        session = self._session(part("session"), tools)
+        agent_id, model, voice, description = map(part, ("agent", "model", "voice", "description"))
+        if agent_id is None or model is None or instructions is None:
+            return None
+        return Agent(
+            id=agent_id.text,
+            description=description.text if description else "",
+            routes=routes,
+            model=model.text,
+            voice=voice.text if voice else None,
+            session=session,
+            instructions=instructions,
+            vars=variables,
+            greeting=greeting,
+            tools=tools,
+            limits=limits,
+            place=self._checked.root.key_place("agent"),
+        )
+
+    def _text(self, node: Node) -> Template | None:
+        """A text that the model or the caller meets, so no secret may be in it."""
+        return template(node, self._scope.without_secrets(), self._problems)
+
+    def _variables(self, node: Node | None) -> dict[str, Templated]:
+        # Variables are rendered one by one, so that none of them can name another.
+        scope = replace(self._scope.without_secrets(), vars={})
+        return {name: templated(value, scope, self._problems) for name, value in node.items()} if node else {}
+
+    def _instructions(self, node: Node | None) -> Template | None:
+        if node is None:
+            return None
+        file = node.get("file")
+        if file is None:
+            return self._text(node)
+        found = self._directory.referenced_text(file)
+        return None if found is None else self._text(_whole_file(*found))
+
+    def _greeting(self, node: Node | None) -> Greeting:
+        if node is None:
+            return ModelOpens()
+        if node.get("wait") is not None:
+            return Wait()
+        tell = node.get("tell")
+        text = self._text(tell or node)
+        if text is None:
+            return ModelOpens()
+        return Tell(text=text) if tell else Say(text=text)
+
+    def _limits(self, node: Node | None) -> Limits:
+        duration = node.get("max_duration") if node else None
+        seconds = duration_s(duration, self._problems, at_least_s=1.0) if duration else None
+        if duration is None or seconds is None:
+            return Limits()
+        if seconds > API_LONGEST_S:
+            message = f'"{duration.text}" is never reached: the voice API ends every call after 60 minutes'
+            self._problems.warning(duration.place, "never-reached", message)
+        return Limits(max_duration_s=seconds)
+
+    def _session(self, node: Node | None, tools: tuple[Tool, ...]) -> JsonObject:
+        if node is None:
+            return {}
+        voice = node.find("audio", "output", "voice")
+        if voice is not None and self._checked.part("voice") is not None:
+            message = "the voice is said twice; keep the agent's \"voice\" or the session's"
+            self._problems.error(voice.place, "one-of", message)
+        chosen = node.find("tool_choice", "name")
+        names = [tool.name for tool in tools]
+        if chosen is not None and node.find("tool_choice", "type") and chosen.text not in names:
+            message = f'there is no tool "{chosen.text}"{did_you_mean(chosen.text, names)}'
+            self._problems.error(chosen.place, "unknown-tool", message)
+        session: Json = node.data()
+        return dict(session)
+
+    def _tools(self, node: Node | None) -> Iterator[Tool]:
+        places: dict[str, Place] = {}
+        for entry in node.entries() if node else ():
+            name = entry if isinstance(entry.value, str) else entry.get("name")
+            if name is not None:
+                self._note_name(name, places)
+            tool = self._tool(entry)
+            if tool is not None:
+                yield tool
+
+    def _note_name(self, name: Node, places: dict[str, Place]) -> None:
+        first = places.setdefault(name.text, name.place)
+        if first != name.place:
+            message = f'the agent has another tool "{name.text}", at {first}'
+            self._problems.error(name.place, "duplicate-tool", message)
+
+    def _tool(self, entry: Node) -> Tool | None:
+        if not self._checked.sound(entry):
+            return None
+        if not isinstance(entry.value, str):
+            return build_tool(entry, scope=self._scope, problems=self._problems)
+        shared = self._shared.tools.get(entry.value)
+        if shared is None:
+            hint = did_you_mean(entry.value, self._shared.tools)
+            message = f'"tools" in runner.yaml has no "{entry.value}"{hint}'
+            self._problems.error(entry.place, "unknown-tool", message)
+            return None
+        return build_tool(shared.node, scope=self._scope, problems=self._problems) if shared.sound else None
+
+
+def _shape(node: Node) -> Shape:
+    """What templates may name below a variable. What a template of one expression gives is not known."""
+    if isinstance(node.value, Mapping):
+        return {key: _shape(value) for key, value in node.items()}
+    if isinstance(node.value, tuple) or "{" in node.text:
+        return None
+    return NOTHING
+
+
+def _whole_file(name: str, text: str) -> Node:
+    """The text of a file as a value whose places are in that file."""
+    lines = split_lines(text)
+    runs = [Run(line=number, column=1, place=Place(name, number, 1)) for number in range(1, len(lines) + 1)]
+    return Node(value="\n".join(lines), text=text, place=Place(name, 1, 1), runs=tuple(runs))
