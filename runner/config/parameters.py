@@ -209,7 +209,8 @@ def resolved(root: Node, reference: str) -> Node | None:
 def argument_shapes(parameters: Node) -> tuple[Mapping[str, Shape], bool]:
     """The declared arguments with what is below each, and whether others are allowed in so many words."""
     shapes: dict[str, Shape] = {}
-    is_open = False
+    # A schema that lacks both says something else than it means, and that is told already.
+    is_open = parameters.get("type") is None and parameters.get("properties") is None
     for schema in _parts(parameters, parameters, depth=8):
         properties = schema.get("properties")
         for name, node in properties.items() if properties is not None else ():

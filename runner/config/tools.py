@@ -1,23 +1,25 @@
 """Builds a tool from its checked document: parameters, binding, result, and the templates of all of them."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from runner.call.names import NOTHING
+from runner.call.target import e164_target, is_target
 from runner.config.node import Node
 from runner.config.parameters import NO_ARGUMENTS, argument_shapes, check_parameters
 from runner.config.problem import Problems
 from runner.config.scope import Scope
+from runner.config.suggest import did_you_mean
 from runner.config.templates import template, templated
 from runner.config.tool_http import build_http
 from runner.model.template import Template
 from runner.model.tool import Binding, HangupBinding, Result, StaticBinding, Tool, TransferBinding
 from runner.model.values import Json, JsonObject
 
-_TEL = re.compile(r"tel:\+[1-9][0-9]{6,14}(;[!-~]+)?")
-_SIP = re.compile(
-    r"(?i)sips?:([^@\s<>\"]+@)?(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]{1,5})?([;?][!-~]*)?"
-)
+if TYPE_CHECKING:
+    from jmespath.parser import ParsedResult
 
 
 def build_tool(node: Node, *, scope: Scope, problems: Problems) -> Tool | None:
@@ -70,7 +72,9 @@ class _Builder:
         if self.node.get("transfer") is not None:
             return replace(self.agent_scope, args={"destination": NOTHING}, args_open=False)
         parameters = self.node.get("parameters")
-        shapes, is_open = argument_shapes(parameters) if parameters is not None else ({}, False)
+        if parameters is None:
+            return replace(self.agent_scope, args={})
+        shapes, is_open = argument_shapes(parameters)
         return replace(self.agent_scope, args=shapes, args_open=is_open)
 
     # Bindings
@@ -91,10 +95,8 @@ class _Builder:
         destinations = node.get("destinations")
         if destinations is None:
             return None
-        # Without `args`: the model chooses a name and never makes an address.
-        addresses = {
-            name: self._address(entry, replace(scope, args=None)) for name, entry in destinations.items()
-        }
+        apart = replace(scope, args=None, why_no_args="the model chooses a name and never makes an address")
+        addresses = {name: self._address(entry, apart) for name, entry in destinations.items()}
         return TransferBinding(
             destinations={name: address for name, address in addresses.items() if address is not None},
             say=template(node.get("say"), scope, self.problems),
@@ -138,21 +140,17 @@ def _one_of_destinations(transfer: Node) -> JsonObject:
     }
 
 
-def is_target(address: str) -> bool:
-    """Whether a call can be transferred to this address: a `tel:` with an E.164 number, or a `sip:`."""
-    return bool(_TEL.fullmatch(address) or _SIP.fullmatch(address))
-
-
 def _right_target(address: str) -> str:
-    digits = re.sub(r"[^0-9+]", "", address.partition(":")[2] or address)
-    if address.lower().startswith("tel:") and _TEL.fullmatch(f"tel:{digits}"):
-        return f'write "tel:{digits}"'
+    meant = e164_target(address)
+    if meant is not None:
+        return f'write "{meant}"'
     return 'write an E.164 number as "tel:+14155550123", or a SIP address as "sip:nurse@maple.example"'
 
 
 def check_select(select: Node, example: Node | None, problems: Problems) -> None:
     """Note a JMESPath expression that cannot be read, or that finds nothing in the example."""
     from jmespath.exceptions import JMESPathError, ParseError  # noqa: PLC0415 - only for tools with `select`
+    from jmespath.functions import Functions  # noqa: PLC0415 - as above
 
     from runner.call.tool_result import compiled_select  # noqa: PLC0415 - as above
 
@@ -164,8 +162,28 @@ def check_select(select: Node, example: Node | None, problems: Problems) -> None
             select.place_in(1, column), "jmespath", f'"{select.text}" is no JMESPath: {_reason(error)}'
         )
         return
-    if example is None:
-        return
+    unknown = next(
+        (name for name in _functions(expression.parsed) if name not in Functions.FUNCTION_TABLE), None
+    )
+    if unknown is not None:
+        near = did_you_mean(unknown, Functions.FUNCTION_TABLE)
+        problems.error(select.place, "jmespath", f'JMESPath has no function "{unknown}"{near}')
+    elif example is not None:
+        _check_example(select, expression, example, problems)
+
+
+def _functions(parsed: JsonObject) -> Iterator[str]:
+    """The functions that a parsed expression calls."""
+    if parsed["type"] == "function_expression":
+        yield parsed["value"]
+    for child in parsed["children"]:
+        if isinstance(child, Mapping):
+            yield from _functions(child)
+
+
+def _check_example(select: Node, expression: "ParsedResult", example: Node, problems: Problems) -> None:
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415 - only for tools with `select`
+
     try:
         found: Json = expression.search(example.data())
     except JMESPathError as error:
@@ -176,5 +194,7 @@ def check_select(select: Node, example: Node | None, problems: Problems) -> None
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).partition("\n")[0].rstrip(".:").replace("'", '"')
+    text = re.sub(
+        r"^(Invalid|Bad) jmespath expression: |: Parse error at .*|[.:]$", "", str(error).partition("\n")[0]
+    ).replace("'", '"')
     return text[:1].lower() + text[1:]
