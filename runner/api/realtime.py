@@ -5,7 +5,7 @@ Incoming events are read in `runner.api.realtime_events`. Nothing outside this f
 
 import json
 
-from runner.model.action import Action, SendOutput, Speak
+from runner.model.action import Action, AddItem, Become, Interrupt, SendOutput, Speak
 from runner.model.agent import Agent
 from runner.model.values import Json
 
@@ -35,19 +35,52 @@ def accept_body(agent: Agent, instructions: str) -> dict[str, Json]:
     return body
 
 
-def event(action: Action) -> dict[str, Json] | None:
-    """The event that carries out `action`, or None for what is not done over the sideband.
+def session_update(become: Become) -> dict[str, Json]:
+    """The session of an agent that takes over. What the API fixes at accept is left out: the model, and
+    the voice once it was heard.
+    """
+    session = accept_body(become.agent, become.instructions)
+    del session["model"]
+    session.setdefault("tools", [])
+    if not become.with_voice and "output" in session.get("audio", {}):
+        output = {key: value for key, value in session["audio"]["output"].items() if key != "voice"}
+        session["audio"] = {**session["audio"], "output": output}
+    return session
+
+
+def events(action: Action) -> tuple[dict[str, Json], ...]:
+    """The events that carry out `action`; none for what is not done over the sideband.
 
     Each event has an id, so that an `error` can be matched to what it is about.
     """
     match action:
         case Speak():
-            return _response_create(action)
+            return (_response_create(action),)
+        case Interrupt():
+            return (
+                {"type": "response.cancel", "event_id": "interrupt_cancel"},
+                {"type": "output_audio_buffer.clear", "event_id": "interrupt_clear"},
+            )
+        case AddItem(item_id=item_id, text=text, as_caller=as_caller):
+            message = {
+                "id": item_id,
+                "type": "message",
+                "role": "user" if as_caller else "system",
+                "content": [{"type": "input_text", "text": text}],
+            }
+            return ({"type": "conversation.item.create", "event_id": item_id, "item": message},)
+        case Become(agent=agent):
+            update = {
+                "type": "session.update",
+                "event_id": f"become_{agent.id}",
+                "session": session_update(action),
+            }
+            return (update,)
         case SendOutput(call_id=call_id, output=output):
             item = {"type": "function_call_output", "call_id": call_id, "output": output}
-            return {"type": "conversation.item.create", "event_id": f"output_{call_id}", "item": item}
+            return ({"type": "conversation.item.create", "event_id": f"output_{call_id}", "item": item},)
         case _:
-            return None
+            return ()
 
 
 def _response_create(speak: Speak) -> dict[str, Json]:

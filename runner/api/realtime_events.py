@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from runner.model.call import Role
 from runner.model.happening import (
     CallerSpeaks,
     Complained,
     Complaint,
     Happening,
     ItemPlaced,
+    KeyPressed,
     Oddity,
     Outcome,
     OutputTaken,
@@ -22,10 +24,10 @@ from runner.model.happening import (
     PlaybackStarted,
     ResponseEnded,
     ResponseStarted,
-    Role,
     SilenceNudge,
     ToolCalled,
     Transcribed,
+    TranscriptGrew,
     TranscriptionUsage,
     Usage,
 )
@@ -40,12 +42,10 @@ _PASSED_BY = frozenset(
         "conversation.created",
         "conversation.item.deleted",
         "conversation.item.done",
-        "conversation.item.input_audio_transcription.delta",
         "conversation.item.input_audio_transcription.segment",
         "conversation.item.retrieved",
         "conversation.item.truncated",
         "input_audio_buffer.cleared",
-        "input_audio_buffer.dtmf_event_received",
         "mcp_list_tools.completed",
         "mcp_list_tools.failed",
         "mcp_list_tools.in_progress",
@@ -62,28 +62,38 @@ _PASSED_BY = frozenset(
         "response.mcp_call_arguments.done",
         "response.output_audio.delta",
         "response.output_audio.done",
-        "response.output_audio_transcript.delta",
         "response.output_item.added",
-        "response.output_text.delta",
         "session.created",
         "session.updated",
     }
 )
 """Events that we know and need nothing of."""
 
+_WORDS = frozenset(
+    {
+        "conversation.item.input_audio_transcription.delta",
+        "response.output_audio_transcript.delta",
+        "response.output_text.delta",
+    }
+)
+"""The most frequent events of all, of use only to those who follow words."""
+
 _UNKNOWN = (PassedOver(Oddity.UNKNOWN),)
 _MALFORMED = (PassedOver(Oddity.MALFORMED),)
 
 
-def parse(frame: str | bytes) -> tuple[Happening, ...]:
-    """What one frame of the sideband means. Never raises: what cannot be read is a `PassedOver`."""
+def parse(frame: str | bytes, *, follow_words: bool = False) -> tuple[Happening, ...]:
+    """What one frame of the sideband means. Never raises: what cannot be read is a `PassedOver`.
+
+    `TranscriptGrew` is told only with `follow_words`.
+    """
     if isinstance(frame, bytes):
         try:
             frame = frame.decode()
         except UnicodeDecodeError:
             return _MALFORMED
     head = _TYPE_AT_HEAD.match(frame)
-    if head is not None and head[1] in _PASSED_BY:
+    if head is not None and (head[1] in _PASSED_BY or (head[1] in _WORDS and not follow_words)):
         return ()
     try:
         received = json.loads(frame)
@@ -239,6 +249,16 @@ def _caller_transcript_failed(received: JsonObject) -> tuple[Happening, ...]:
     return (Transcribed(item_id=_text(received["item_id"]), role=Role.CALLER, failed=True),)
 
 
+def _agent_words(received: JsonObject) -> tuple[Happening, ...]:
+    item_id, words = _text(received["item_id"]), _text(received["delta"])
+    return (TranscriptGrew(item_id=item_id, role=Role.AGENT, text=words),)
+
+
+def _caller_words(received: JsonObject) -> tuple[Happening, ...]:
+    item_id, words = _text(received["item_id"]), _text(received.get("delta") or "")
+    return (TranscriptGrew(item_id=item_id, role=Role.CALLER, text=words),)
+
+
 _COMPLAINTS = {
     "conversation_already_has_active_response": Complaint.BUSY_SPEAKING,
     "response_cancel_not_active": Complaint.NOTHING_TO_CANCEL,
@@ -262,9 +282,11 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], tuple[Happening, ...]]] = {
     "conversation.item.added": _item_added,
     "conversation.item.created": _item_added,
     "conversation.item.input_audio_transcription.completed": _caller_transcript,
+    "conversation.item.input_audio_transcription.delta": _caller_words,
     "conversation.item.input_audio_transcription.failed": _caller_transcript_failed,
     "error": _error,
     "input_audio_buffer.committed": _audio_committed,
+    "input_audio_buffer.dtmf_event_received": lambda e: (KeyPressed(key=_text(e["event"])),),
     "input_audio_buffer.speech_started": lambda _: (CallerSpeaks(began=True),),
     "input_audio_buffer.speech_stopped": lambda _: (CallerSpeaks(began=False),),
     "input_audio_buffer.timeout_triggered": lambda e: (SilenceNudge(item_id=_text(e["item_id"])),),
@@ -276,6 +298,8 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], tuple[Happening, ...]]] = {
     "response.created": _response_created,
     "response.done": _response_done,
     "response.output_audio_transcript.done": _agent_transcript,
+    "response.output_audio_transcript.delta": _agent_words,
     "response.output_item.done": _output_item_done,
+    "response.output_text.delta": _agent_words,
     "response.output_text.done": _agent_transcript,
 }

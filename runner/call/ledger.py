@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from runner.call.cost import cost_usd
+from runner.model.call import Role
 from runner.model.happening import (
     Complained,
     Complaint,
@@ -11,13 +12,12 @@ from runner.model.happening import (
     Oddity,
     PassedOver,
     ResponseEnded,
-    Role,
     SilenceNudge,
     Transcribed,
     TranscriptionUsage,
     Usage,
 )
-from runner.model.record import CallRecord, ToolUse, Turn
+from runner.model.record import CallRecord, Handoff, ToolUse, Turn
 from runner.model.values import Instant
 
 
@@ -29,6 +29,7 @@ class _Item:
     text: str | None = None
     at: Instant = 0.0
     is_turn: bool = True
+    is_hidden: bool = False
 
 
 class Transcript:
@@ -46,7 +47,8 @@ class Transcript:
         """Give an item its place. Placed twice, it stays where it was first."""
         item = self._items.setdefault(placed.item_id, _Item())
         item.role = item.role or placed.role
-        item.text = item.text or placed.text or None
+        if not item.is_hidden:
+            item.text = item.text or placed.text or None
         if item.at:
             return
         item.at = now
@@ -61,6 +63,10 @@ class Transcript:
         item.role = transcribed.role
         if not transcribed.failed:
             item.text = transcribed.text
+
+    def hide(self, item_id: str, shown: str) -> None:
+        """Keep this in place of the item's own text, which is nobody's business."""
+        self._items[item_id] = _Item(role=Role.CALLER, text=shown, is_hidden=True)
 
     def leave_out(self, item_id: str) -> None:
         """This item is no turn of anybody's."""
@@ -88,6 +94,8 @@ class Ledger:
         self.transcript = Transcript()
         self.usage = Usage()
         self.tools: dict[str, ToolUse] = {}
+        self.handoffs: list[Handoff] = []
+        self.faults: list[str] = []
         self.ended = ""
         self.detail = ""
         self.accepted_at: Instant | None = None
@@ -121,6 +129,11 @@ class Ledger:
             case _:
                 pass
 
+    @property
+    def model(self) -> str:
+        """The model that serves the call; it stays the same when the call is handed over."""
+        return self._start.model
+
     def end(self, reason: str, detail: str = "") -> None:
         """Why the call ends; the first reason is the one that counts."""
         if not self.ended:
@@ -137,6 +150,8 @@ class Ledger:
             detail=self.detail,
             turns=self.transcript.turns(),
             tools=tuple(self.tools.values()),
+            handoffs=tuple(self.handoffs),
+            faults=tuple(self.faults),
             usage=self.usage,
             transcription=TranscriptionUsage(
                 tokens=self._transcription_tokens, seconds=self._transcription_s

@@ -3,22 +3,29 @@
 It drives real calls, and everything that plays calls offline, and it knows no clock, no socket and no
 event name. `ROWS` is the whole machine: in which phase which happening does what. What is not in it
 changes nothing, because a live API sends late, twice and out of order, and none of that is an error.
-Speech has its own table in `runner.call.floor`.
+Who speaks has a table of its own in `runner.call.floor`; what is watched beside (silence, limits,
+guardrails, keys, failures) are parts, whose intents `_carry_out` fits to the phase.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any, TypeAlias
 
+from runner.call.departure import Departure, Transfer
+from runner.call.guardrails import GuardrailWatch
+from runner.call.intent import BecomeAgent, Direct, End, Escape, GoOn, Inform, Intent, Part, Retract, Utter
+from runner.call.keypad import Keypad
 from runner.call.ledger import Ledger
-from runner.call.names import names
-from runner.call.speech import Fate, Speech
-from runner.call.template import render
+from runner.call.limits import LimitWatch
+from runner.call.mishaps import MishapWatch
+from runner.call.phase import CONNECTED, LIVE, THERE, Phase
+from runner.call.silence import GhostWatch, SilenceLadder, StallWatch
+from runner.call.speech import Speech
+from runner.call.template import TemplateFailure
 from runner.call.tool_calls import OpenCall, Refusal, ToolCalls
-from runner.call.tool_result import error_output
-from runner.model.action import Action, ClearTimer, Clock, Finish, HangUp, Refer, SetTimer, Timer
-from runner.model.agent import Agent, ModelOpens, Say, Tell
+from runner.call.tool_result import ToolOutput
+from runner.call.wording import Wording
+from runner.model.action import Action, AddItem, Become, Clock
+from runner.model.agent import Agent, Say, Tell, Wait
 from runner.model.call import IncomingCall
 from runner.model.happening import (
     Attached,
@@ -28,8 +35,8 @@ from runner.model.happening import (
     EndRequested,
     Gone,
     Happening,
-    Outcome,
     OutputTaken,
+    PlaybackStarted,
     ReferAnswered,
     Replied,
     ResponseEnded,
@@ -37,77 +44,35 @@ from runner.model.happening import (
     ToolCalled,
     Unreachable,
 )
-from runner.model.record import CallRecord
-from runner.model.template import Template
-from runner.model.tool import HangupBinding, TransferBinding
+from runner.model.record import CallRecord, Handoff
+from runner.model.tool import HandoffBinding, HangupBinding, TransferBinding
 from runner.model.values import Instant, Json
 
-TRANSFER_S = 15.0
-"""How long a transferred call may take to leave. A 200 proves nothing: REFERs were seen not to leave."""
-
-PARTING_S = 30.0
-"""The longest that a goodbye, and the tools that still run, may hold up the end of a call."""
-
-FAILURES_IN_A_ROW = 2
-"""So many failed responses one after the other mean that the model cannot serve this call."""
-
-
-class Phase(Enum):
-    """Where a call stands."""
-
-    WAITING = "waiting"
-    """Accepted; the sideband is not open yet."""
-    TALKING = "talking"
-    ANNOUNCING = "announcing"
-    """The sentence before a transfer is being said."""
-    REFERRED = "referred"
-    """The transfer was asked for; we watch whether the call leaves."""
-    PARTING = "parting"
-    """The goodbye is being said, or the last tools finish."""
-    HANGING_UP = "hanging_up"
-    """The API was told to end the call."""
-    CLEARING = "clearing"
-    """The call is gone; requests that are under way may still end, so that the record is true."""
-    OVER = "over"
-
-
-_CONNECTED = (Phase.TALKING, Phase.ANNOUNCING, Phase.REFERRED, Phase.PARTING)
-_LIVE = (Phase.WAITING, *_CONNECTED)
-_THERE = (*_LIVE, Phase.HANGING_UP)
-
-GOODBYE = "goodbye"
-ANNOUNCEMENT = "announcement"
-
-
-@dataclass(frozen=True, slots=True)
-class _Transfer:
-    """A transfer that the model asked for."""
-
-    call_id: str
-    binding: TransferBinding
-    destination: str
+MOST_HANDOFFS = 10
+"""Agents may hand a call back and forth, but not for ever."""
 
 
 class Session:
-    """The state of one call. Create it when the call is to be accepted, and `begin` when it was."""
+    """The state of one call. Create it when the call is to be accepted, and `begin` when it was.
+
+    Creating it raises TemplateFailure when the agent's instructions cannot be made for this call.
+    """
 
     def __init__(
         self,
         *,
         call: IncomingCall,
         agent: Agent,
+        agents: Mapping[str, Agent],
         secrets: Mapping[str, str],
         now: Instant,
+        lookup: Json = None,
         why: str = "",
         route: str | None = None,
     ) -> None:
         self.call = call
         self.agent = agent
-        self.phase = Phase.WAITING
-        self._now = now
-        self._vars: dict[str, Json] = {}
-        self._vars = {name: render(value, self._names(now)) for name, value in agent.vars.items()}
-        self.instructions = agent.instructions.text(self._names(now))
+        self._agents = agents
         self.speech = Speech()
         self.ledger = Ledger(
             CallRecord(
@@ -122,15 +87,41 @@ class Session:
                 model=agent.model,
             )
         )
-        self.tools = ToolCalls(call_id=call.id, ledger=self.ledger, names=self._names, secrets=secrets)
-        self._transfer: _Transfer | None = None
-        self._goodbye_is_due = False
-        self._failures = 0
+        self._wording = Wording(call=call, agent=agent, lookup=lookup, ledger=self.ledger, now=now)
+        self.tools = ToolCalls(
+            call_id=call.id,
+            ledger=self.ledger,
+            names=self._wording.names,
+            variables=self._wording.variables,
+            secrets=secrets,
+        )
+        self._departure = Departure(
+            speech=self.speech, tools=self.tools, ledger=self.ledger, wording=self._wording
+        )
+        self._parts: tuple[Part, ...] = ()
+        self._voice_was_heard = False
+        self._unsent: list[AddItem] = []
+        self._items = 0
+
+    @property
+    def phase(self) -> Phase:
+        """Where the call stands."""
+        return self._departure.phase
+
+    @property
+    def instructions(self) -> str:
+        """The instructions of the agent that serves the call now."""
+        return self._wording.instructions
+
+    @property
+    def follows_words(self) -> bool:
+        """Whether anything here wants to hear words as they come."""
+        return bool(self.agent.guardrails)
 
     def begin(self, now: Instant) -> list[Action]:
         """The API has accepted the call."""
         self.ledger.accepted_at = now
-        return [SetTimer(timer=Timer(Clock.MAX_DURATION), after_s=self.agent.limits.max_duration_s)]
+        return self._take_over(self.agent, now)
 
     def handle(self, happening: Happening, now: Instant) -> list[Action]:
         """What is to be done about `happening`, in this order."""
@@ -138,9 +129,11 @@ class Session:
         actions = self.speech.handle(happening)
         handler = TABLE.get((self.phase, type(happening)))
         if handler is not None:
-            actions += handler(self, happening, now)
-        for key, fate in self.speech.take_fates():
-            actions += self._sentence_ended(key, fate, now)
+            actions += self._carry_out_all(handler(self, happening, now), now)
+        for part in self._parts:
+            actions += self._carry_out_all(part.handle(happening, now), now)
+        for key, _ in self.speech.take_fates():
+            actions += self._departure.sentence_ended(key, now)
         return actions + self.speech.ask()
 
     def record(self) -> CallRecord:
@@ -149,245 +142,258 @@ class Session:
 
     # Opening and losing the sideband
 
-    def _open(self, _: Attached, now: Instant) -> list[Action]:
-        self.phase = Phase.TALKING
+    def _open(self, _: Attached, now: Instant) -> list[Intent]:
+        self._departure.phase = Phase.TALKING
         self.ledger.attached_at = now
         match self.agent.greeting:
-            case Say(text=text):
-                self.speech.say(self._text(text, now))
-            case Tell(text=text):
-                # Instructions of one response replace the session's, so they are given whole.
-                self.speech.tell(f"{self.instructions}\n\n{self._text(text, now)}")
-            case ModelOpens():
-                self.speech.go_on()
+            case Wait():
+                return []
+            case Say(text=text) if greeting := self._wording.text(text, now):
+                return [Utter(text=greeting)]
+            case Tell(text=text) if greeting := self._wording.text(text, now):
+                return [Direct(text=greeting)]
             case _:
-                pass
-        return []
+                return [GoOn()]
 
-    def _reopen(self, _: Attached, now: Instant) -> list[Action]:
+    def _reopen(self, _: Attached, now: Instant) -> list[Intent]:
         """Nothing that was missed is replayed: tell again what may be lost, and let the model go on.
 
         It is never greeted again, and a response that is being made already answers the nudge.
         """
-        unconfirmed = self.tools.resend()
+        unsent, self._unsent = self._unsent, []
+        again = [*unsent, *self.tools.resend()]
         if self.phase is Phase.TALKING:
-            if unconfirmed:
+            if again:
                 self.speech.go_on()
             else:
                 self.speech.nudge()
-        return unconfirmed
+        return list(again)
 
-    def _detached(self, _: Detached, now: Instant) -> list[Action]:
+    def _detached(self, _: Detached, now: Instant) -> list[Intent]:
         self.tools.all_ended()
         return []
 
-    def _unreachable(self, unreachable: Unreachable, now: Instant) -> list[Action]:
+    def _unreachable(self, unreachable: Unreachable, now: Instant) -> list[Intent]:
         """A call that cannot be served is hung up, not left talking to nobody."""
-        return self._hang_up("failed", now, unreachable.detail)
+        return [End(reason="failed", at_once=True, detail=unreachable.detail)]
 
     # Responses and tools
 
-    def _response_ended(self, ended: ResponseEnded, now: Instant) -> list[Action]:
-        actions: list[Action] = []
-        for called in ended.calls:
-            actions += self._tool_called(called, now)
-        self.tools.response_ended(ended.response_id)
-        self._continue()
-        if ended.outcome is Outcome.FAILED:
-            return actions + self._model_failed(ended, now)
-        if ended.outcome is not Outcome.CANCELLED:
-            self._failures = 0
-        return actions
-
-    def _model_failed(self, ended: ResponseEnded, now: Instant) -> list[Action]:
-        self._failures += 1
-        if self._failures >= FAILURES_IN_A_ROW:
-            return self._hang_up("failed", now, f"the model failed {self._failures} times: {ended.detail}")
-        if self.phase is Phase.TALKING:
-            self.speech.go_on()
+    def _playback_started(self, _: PlaybackStarted, now: Instant) -> list[Intent]:
+        self._voice_was_heard = True
         return []
 
-    def _tool_called(self, called: ToolCalled, now: Instant) -> list[Action]:
+    def _response_ended(self, ended: ResponseEnded, now: Instant) -> list[Intent]:
+        intents: list[Intent] = []
+        for called in ended.calls:
+            intents += self._tool_called(called, now)
+        self.tools.response_ended(ended.response_id)
+        return intents + self._continue()
+
+    def _tool_called(self, called: ToolCalled, now: Instant) -> list[Intent]:
         opened = self.tools.begin(called, self.agent, now)
         if opened is None:
             return []
+        intents: list[Intent] = []
         if isinstance(opened, Refusal):
-            actions = self.tools.refuse(called, opened.error, now)
-        elif isinstance(opened.tool.binding, HangupBinding | TransferBinding):
-            actions = self._leave(called, opened, now)
+            intents += self.tools.refuse(called, opened.error, now)
+        elif isinstance(opened.tool.binding, HangupBinding | TransferBinding | HandoffBinding):
+            intents += self._move_on(called, opened, now)
         else:
-            actions = self.tools.run(opened, self.agent, now)
-        self._continue()
-        return actions
+            intents += self.tools.run(opened, now)
+        return intents + self._continue()
 
-    def _output_taken(self, taken: OutputTaken, _: Instant) -> list[Action]:
+    def _output_taken(self, taken: OutputTaken, _: Instant) -> list[Intent]:
         self.tools.taken(taken.call_id)
         return []
 
-    def _replied(self, replied: Replied, now: Instant) -> list[Action]:
-        actions = self.tools.replied(replied, now, may_retry=True)
-        self._continue()
-        if self._goodbye_is_due and not self.tools.running:
-            actions += self._hang_up("hangup", now)
-        return actions
+    def _replied(self, replied: Replied, now: Instant) -> list[Intent]:
+        intents = self.tools.replied(replied, now, may_retry=True)
+        return [*intents, *self._continue(), *self._departure.tools_ended()]
 
-    def _retry(self, timer: Timer) -> list[Action]:
-        return self.tools.again(timer.key)
-
-    def _continue(self) -> None:
+    def _continue(self) -> list[Intent]:
         """Once the last call of a response is answered, the model goes on: once, not once a call."""
-        if self.tools.take_settled() and self.phase is Phase.TALKING:
-            self.speech.go_on()
+        return [GoOn()] if self.tools.take_settled() else []
 
-    # Leaving: hang-up and transfer
+    # Moving on: hang-up, transfer, hand-off
 
-    def _leave(self, called: ToolCalled, opened: OpenCall, now: Instant) -> list[Action]:
+    def _move_on(self, called: ToolCalled, opened: OpenCall, now: Instant) -> list[Intent]:
         if self.phase is not Phase.TALKING:
-            return self.tools.refuse(called, f"not now: the call is being {self._being()}", now)
+            error = f"not now: the call is being {self._departure.being}"
+            return [*self.tools.refuse(called, error, now)]
         match opened.tool.binding:
-            case TransferBinding() as binding:
-                self._transfer = _Transfer(opened.call_id, binding, str(opened.arguments["destination"]))
-                self.phase = Phase.ANNOUNCING
-                if binding.say is None:
-                    return self._refer(self._transfer, now)
-                self.speech.say(self._text(binding.say, now), key=ANNOUNCEMENT)
             case HangupBinding(say=goodbye):
                 self.tools.close(opened.call_id, "ok", now)
-                return self._part("hangup", goodbye, now)
-            case _:
-                pass
-        return []
-
-    def _being(self) -> str:
-        return "transferred" if self.phase in {Phase.ANNOUNCING, Phase.REFERRED} else "ended"
-
-    def _part(self, reason: str, goodbye: Template | None, now: Instant) -> list[Action]:
-        """End the call after a sentence, and not before running tools have done what callers were told."""
-        self.phase = Phase.PARTING
-        self.ledger.end(reason)
-        self.speech.clear()
-        if goodbye is None:
-            return self._said_goodbye(now) or [SetTimer(timer=Timer(Clock.PARTING), after_s=PARTING_S)]
-        self.speech.say(self._text(goodbye, now), key=GOODBYE)
-        return [SetTimer(timer=Timer(Clock.PARTING), after_s=PARTING_S)]
-
-    def _said_goodbye(self, now: Instant) -> list[Action]:
-        self._goodbye_is_due = True
-        return [] if self.tools.running else self._hang_up("hangup", now)
-
-    def _sentence_ended(self, key: str, fate: Fate, now: Instant) -> list[Action]:
-        """A sentence that the call waited for was heard; or was cut short, which ends the wait as well.
-
-        Callers often say their own goodbye over ours, so an interruption does not keep the call open.
-        """
-        if key == GOODBYE and self.phase is Phase.PARTING:
-            return self._said_goodbye(now)
-        if key == ANNOUNCEMENT and self.phase is Phase.ANNOUNCING and self._transfer is not None:
-            return self._refer(self._transfer, now)
-        return []
-
-    def _refer(self, transfer: "_Transfer", now: Instant) -> list[Action]:
-        self.phase = Phase.REFERRED
-        return [Refer(target=self._text(transfer.binding.destinations[transfer.destination], now))]
-
-    def _refer_answered(self, answered: ReferAnswered, now: Instant) -> list[Action]:
-        if answered.ok:
-            return [SetTimer(timer=Timer(Clock.TRANSFER), after_s=TRANSFER_S)]
-        return self._not_transferred(now, answered.detail)
-
-    def _not_transferred(self, now: Instant, detail: str) -> list[Action]:
-        """The caller is still ours: tell the model, and go on talking."""
-        transfer, self._transfer = self._transfer, None
-        if transfer is None:
-            return []
-        self.phase = Phase.TALKING
-        told = transfer.binding.if_not_completed
-        output = error_output("the transfer was not completed", self._text(told, now) if told else None)
-        actions = self.tools.answer(transfer.call_id, output, now, status="not_completed")
-        self._continue()
-        return [ClearTimer(timer=Timer(Clock.TRANSFER)), *actions]
-
-    # The end
-
-    def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Action]:
-        match fired.timer.clock:
-            case Clock.MAX_DURATION:
-                return self._hang_up("max_duration", now)
-            case Clock.PARTING if self.phase is Phase.PARTING:
-                return self._hang_up("hangup", now)
-            case Clock.TRANSFER if self.phase is Phase.REFERRED:
-                return self._not_transferred(now, "the call did not leave")
-            case Clock.RETRY:
-                return self._retry(fired.timer)
+                return [End(reason="hangup", say=goodbye, silently=goodbye is None)]
+            case HandoffBinding(agent=agent_id):
+                return self._asked_for_handoff(called, opened, agent_id, now)
+            case TransferBinding() as binding:
+                transfer = Transfer(
+                    target=binding.destinations[str(opened.arguments["destination"])],
+                    say=binding.say,
+                    call_id=opened.call_id,
+                    if_not_completed=binding.if_not_completed,
+                )
+                return [*self._departure.announce(transfer, now)]
             case _:
                 return []
 
-    def _complained(self, complained: Complained, now: Instant) -> list[Action]:
+    def _asked_for_handoff(
+        self, called: ToolCalled, opened: OpenCall, agent_id: str, now: Instant
+    ) -> list[Intent]:
+        taken = self._hand_off(agent_id, f'tool "{opened.tool.name}"', now)
+        if not taken:
+            error = "the hand-off is not possible; go on as you are"
+            return [*self.tools.refuse(called, error, now)]
+        output = ToolOutput.of({"status": "handed over"}, opened.tool.result)
+        return [*taken, *self.tools.answer(opened.call_id, output, now)]
+
+    def _hand_off(self, agent_id: str, because: str, now: Instant) -> list[Action]:
+        """Another agent takes over: what it declares holds from now on, the conversation stays."""
+        if len(self.ledger.handoffs) >= MOST_HANDOFFS:
+            self.ledger.faults.append(f'no hand-off to "{agent_id}" after {MOST_HANDOFFS} of them')
+            return []
+        agent = self._agents[agent_id]
+        try:
+            self._wording.adopt(agent, now)
+        except TemplateFailure as failure:
+            self.ledger.faults.append(f'no hand-off to "{agent_id}": {failure}')
+            return []
+        self.ledger.handoffs.append(Handoff(agent=agent_id, because=because, at=now))
+        with_voice = not self._voice_was_heard
+        become = Become(agent=agent, instructions=self.instructions, with_voice=with_voice)
+        return [become, *self._take_over(agent, now)]
+
+    def _take_over(self, agent: Agent, now: Instant) -> list[Action]:
+        self.agent = agent
+        self._parts = parts_of(agent, self.ledger, self._is_quiet)
+        return [action for part in self._parts for action in self._carry_out_all(part.start(now), now)]
+
+    # Timers, complaints, and the end
+
+    def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Intent]:
+        match fired.timer.clock:
+            case Clock.RETRY:
+                return [*self.tools.again(fired.timer.key)]
+            case Clock.WAITING:
+                return self.tools.still_waiting(fired.timer.key, now)
+            case clock:
+                return self._departure.overdue(clock, now) + self._continue()
+
+    def _refer_answered(self, answered: ReferAnswered, now: Instant) -> list[Intent]:
+        return self._departure.refer_answered(answered.ok, answered.detail, now) + self._continue()
+
+    def _complained(self, complained: Complained, now: Instant) -> list[Intent]:
         if complained.complaint is Complaint.SESSION_EXPIRED:
-            return self._hang_up("session_expired", now)
+            return [End(reason="session_expired", at_once=True)]
         return []
 
-    def _end_requested(self, requested: EndRequested, now: Instant) -> list[Action]:
-        return self._hang_up(requested.reason, now)
+    def _end_requested(self, requested: EndRequested, now: Instant) -> list[Intent]:
+        return [End(reason=requested.reason, at_once=True)]
 
-    def _hang_up(self, reason: str, now: Instant, detail: str = "") -> list[Action]:
-        if self.phase is Phase.HANGING_UP:
-            return []
-        self.phase = Phase.HANGING_UP
-        self.ledger.end(reason, detail)
-        self.speech.clear()
-        return [HangUp()]
+    def _gone(self, _: Gone, now: Instant) -> list[Intent]:
+        return [*self._departure.gone(now)]
 
-    def _gone(self, _: Gone, now: Instant) -> list[Action]:
-        if self.phase is Phase.REFERRED and self._transfer is not None:
-            self.ledger.end("transferred")
-            self.tools.close(self._transfer.call_id, "completed", now)
-        self.ledger.end("caller_hung_up")
-        self.ledger.ended_at = now
-        self.phase = Phase.CLEARING
-        self.speech.clear()
-        return self._cleared()
-
-    def _last_reply(self, replied: Replied, now: Instant) -> list[Action]:
+    def _last_reply(self, replied: Replied, now: Instant) -> list[Intent]:
         """Nobody waits for this output any more, but the record says what the request did."""
         self.tools.replied(replied, now, may_retry=False)
-        return self._cleared() if self.phase is Phase.CLEARING else []
+        return [*self._departure.cleared()]
 
-    def _cleared(self) -> list[Action]:
-        return [] if self.tools.in_flight else self._let_go()
+    def _let_go(self, _: EndRequested, now: Instant) -> list[Intent]:
+        return [*self._departure.finish()]
 
-    def _let_go(self, *_: object) -> list[Action]:
-        self.phase = Phase.OVER
-        return [Finish()]
+    # What parts and handlers want, fitted to the phase
 
-    # Templates
+    def _carry_out_all(self, intents: list[Intent], now: Instant) -> list[Action]:
+        return [action for intent in intents for action in self._carry_out(intent, now)]
 
-    def _names(self, now: Instant) -> dict[str, Json]:
-        return names(call=self.call, agent_id=self.agent.id, vars=self._vars, lookup=None, now=now)
+    def _carry_out(self, intent: Intent, now: Instant) -> list[Action]:
+        match intent:
+            case End():
+                return self._departure.end(intent, now)
+            case Inform():
+                return self._inform(intent, now)
+            case Retract(key=key):
+                self.speech.retract(key)
+                return []
+            case Utter() | Direct() | GoOn() | Escape() | BecomeAgent():
+                # A call that is leaving has other things to say.
+                return self._talk(intent, now) if self.phase is Phase.TALKING else []
+            case _:
+                return [intent]
 
-    def _text(self, template: Template, now: Instant) -> str:
-        return template.text(self._names(now))
+    def _talk(self, intent: Utter | Direct | GoOn | Escape | BecomeAgent, now: Instant) -> list[Action]:
+        match intent:
+            case Utter(text=text, key=key):
+                if sentence := self._wording.text(text, now):
+                    self.speech.say(sentence, key=key)
+            case Direct(text=text, key=key):
+                self.speech.tell(self._wording.directed(self._wording.text(text, now)), key=key)
+            case GoOn():
+                self.speech.go_on()
+            case Escape(target=target, detail=detail):
+                self.ledger.faults.append(detail)
+                return self._departure.announce(Transfer(target=target), now)
+            case BecomeAgent(agent=agent_id, because=because):
+                return self._hand_off(agent_id, because, now)
+        return []
+
+    def _inform(self, inform: Inform, now: Instant) -> list[Action]:
+        if self.phase not in CONNECTED:
+            return []
+        self._items += 1
+        text = self._wording.text(inform.text, now)
+        item = AddItem(item_id=f"item_{self._items}", text=text, as_caller=inform.as_caller)
+        if inform.private:
+            self.ledger.transcript.hide(item.item_id, "(keys pressed, kept private)")
+        if self.speech.is_closed:
+            self._unsent.append(item)
+            return []
+        return [item]
+
+    def _is_quiet(self) -> bool:
+        """Nobody speaks, and nothing is under way that will make somebody speak."""
+        return self.phase is Phase.TALKING and self.speech.is_idle and not self.tools.awaited
 
 
-Handler: TypeAlias = Callable[[Session, Any, Instant], list[Action]]
+def parts_of(agent: Agent, ledger: Ledger, is_quiet: Callable[[], bool]) -> tuple[Part, ...]:
+    """What is watched while this agent serves the call."""
+    limits = agent.limits
+    parts: list[Part] = [
+        LimitWatch(limits, ledger),
+        StallWatch(is_quiet),
+        MishapWatch(agent.if_broken),
+    ]
+    if limits.silence is not None:
+        parts.append(SilenceLadder(limits.silence, is_quiet))
+    if limits.ghost_after_s is not None:
+        parts.append(GhostWatch(limits.ghost_after_s))
+    if agent.keys is not None:
+        parts.append(Keypad(agent.keys))
+    if agent.guardrails:
+        parts.append(GuardrailWatch(agent.guardrails))
+    return tuple(parts)
+
+
+Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
 # Any: each row pairs a type of happening with a handler of just that type, which no signature can say.
 
 ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
     ((Phase.WAITING,), Attached, Session._open),
-    (_CONNECTED, Attached, Session._reopen),
-    (_CONNECTED, Detached, Session._detached),
-    (_LIVE, Unreachable, Session._unreachable),
-    (_CONNECTED, ToolCalled, Session._tool_called),
-    (_CONNECTED, ResponseEnded, Session._response_ended),
-    (_CONNECTED, OutputTaken, Session._output_taken),
-    (_CONNECTED, Replied, Session._replied),
+    (CONNECTED, Attached, Session._reopen),
+    (CONNECTED, Detached, Session._detached),
+    (LIVE, Unreachable, Session._unreachable),
+    (CONNECTED, PlaybackStarted, Session._playback_started),
+    (CONNECTED, ToolCalled, Session._tool_called),
+    (CONNECTED, ResponseEnded, Session._response_ended),
+    (CONNECTED, OutputTaken, Session._output_taken),
+    (CONNECTED, Replied, Session._replied),
     ((Phase.REFERRED,), ReferAnswered, Session._refer_answered),
-    (_LIVE, Complained, Session._complained),
-    (_LIVE, TimerFired, Session._timer_fired),
-    (_LIVE, EndRequested, Session._end_requested),
-    (_THERE, Gone, Session._gone),
-    ((Phase.HANGING_UP,), Replied, Session._last_reply),
-    ((Phase.CLEARING,), Replied, Session._last_reply),
+    (LIVE, Complained, Session._complained),
+    (LIVE, TimerFired, Session._timer_fired),
+    (LIVE, EndRequested, Session._end_requested),
+    (THERE, Gone, Session._gone),
+    ((Phase.HANGING_UP, Phase.CLEARING), Replied, Session._last_reply),
     ((Phase.CLEARING,), EndRequested, Session._let_go),
 )
 

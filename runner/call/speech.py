@@ -76,6 +76,16 @@ class Speech:
         self._wishes_come_back = False
         self._fates: list[tuple[str, Fate]] = []
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether there is no sideband."""
+        return self.floor is Floor.CLOSED
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has the floor and nothing waits to be said."""
+        return self.floor is Floor.IDLE and not self._sentences and not self._go_on
+
     def say(self, text: str, *, key: str = "") -> None:
         """Queue a sentence for the caller's ear."""
         self._sentences.append(Sentence(say=text, key=key))
@@ -96,6 +106,10 @@ class Speech:
         """Forget everything that waits. What was asked for already cannot be taken back."""
         self._sentences.clear()
         self._go_on = self._nudge = False
+
+    def retract(self, key: str) -> None:
+        """Forget the sentences of this key that still wait."""
+        self._sentences = deque(sentence for sentence in self._sentences if sentence.key != key)
 
     def take_fates(self) -> list[tuple[str, Fate]]:
         """What became of keyed sentences since the last time."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from runner.call.arguments import check_arguments
-from runner.call.intent import GoOn, Inform, Intent
+from runner.call.intent import Direct, GoOn, Inform, Intent, Retract, Utter
 from runner.call.ledger import Ledger
-from runner.call.speech import Speech
 from runner.call.template import TemplateFailure, render
 from runner.call.tool_request import build_request, next_delay
 from runner.call.tool_result import ToolOutput, error_output, model_output, reply_variables
@@ -52,14 +51,12 @@ class ToolCalls:
         *,
         call_id: str,
         ledger: Ledger,
-        speech: Speech,
         names: Callable[[Instant], dict[str, Json]],
         variables: dict[str, Json],
         secrets: Mapping[str, str],
     ) -> None:
         self._call_id = call_id
         self._ledger = ledger
-        self._speech = speech
         self._names = names
         self._variables = variables
         self._secrets = secrets
@@ -153,20 +150,18 @@ class ToolCalls:
         opened = self._open.get(call_id)
         return [] if opened is None or opened.request is None else self._attempt(opened, opened.request)
 
-    def still_waiting(self, key: str, now: Instant) -> None:
+    def still_waiting(self, key: str, now: Instant) -> list[Intent]:
         """A tool takes its time: say what is declared for that."""
         call_id, _, index = key.rpartition("/")
         opened = self._open.get(call_id)
         if opened is None:
-            return
+            return []
         step = opened.tool.while_waiting[int(index)]
         names = self._names_of(opened, now)
         if step.tell is not None:
-            self._speech.tell(f"{self._names(now)['instructions']}\n\n{step.tell.text(names)}", key=call_id)
-        elif step.say:
-            # Chosen by the call's id: different from call to call, and the same when a call is replayed.
-            chosen = step.say[crc32(key.encode()) % len(step.say)]
-            self._speech.say(chosen.text(names), key=call_id)
+            return [Direct(text=step.tell.text(names), key=call_id)]
+        # Chosen by the call's id: different from call to call, and the same when a call is replayed.
+        return [Utter(text=step.say[crc32(key.encode()) % len(step.say)].text(names), key=call_id)]
 
     def replied(self, replied: Replied, now: Instant, *, may_retry: bool) -> list[Intent]:
         """An attempt has ended: try again where that is declared, or answer the model."""
@@ -280,13 +275,15 @@ class ToolCalls:
         self._unconfirmed[call_id] = output.text
         return [SendOutput(call_id=call_id, output=output.text)]
 
-    def _stop_waiting(self, opened: OpenCall) -> list[Action]:
+    def _stop_waiting(self, opened: OpenCall) -> list[Intent]:
         """The tool has answered first: what was to be said meanwhile is not said any more."""
-        self._speech.drop(opened.call_id)
-        return [
+        if not opened.tool.while_waiting:
+            return []
+        timers = [
             ClearTimer(timer=Timer(Clock.WAITING, f"{opened.call_id}/{index}"))
             for index in range(len(opened.tool.while_waiting))
         ]
+        return [Retract(key=opened.call_id), *timers]
 
     def _names_of(self, opened: OpenCall, now: Instant) -> dict[str, Json]:
         return {**self._names(now), "args": opened.arguments}

@@ -64,6 +64,23 @@ def model_output(result: Result, reply: HttpReply, names: JsonObject) -> ToolOut
     return ToolOutput.of(answer, result, http_status=reply.status)
 
 
+def reply_variables(result: Result, reply: HttpReply) -> dict[str, Json]:
+    """The variables that `set` takes from a reply that succeeded. What cannot be taken stays as it was."""
+    if not result.sets or reply.failure is not None or reply.status is None or not 200 <= reply.status <= 299:
+        return {}
+    try:
+        value = json.loads(_decoded(reply), parse_constant=_no_number)
+    except (ValueError, RecursionError, _UnusableError):
+        return {}
+    taken: dict[str, Json] = {}
+    for name, expression in result.sets.items():
+        try:
+            taken[name] = _selected(expression, value)
+        except _UnusableError:
+            continue
+    return taken
+
+
 def error_output(error: str, result: Result, names: JsonObject, *, status: int | None = None) -> ToolOutput:
     """A failure: `{"error": …, "status": …}` with what `on_error` says. Never raises."""
     told: dict[str, Json] = {"error": error}

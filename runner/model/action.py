@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from runner.model.agent import Agent
 from runner.model.http import HttpRequest
 
 
@@ -21,6 +22,17 @@ class Clock(Enum):
     """The next attempt of a tool's request is due. The key is the tool call's id."""
     TRANSFER = "transfer"
     """The call should have left by now."""
+    WIND_DOWN = "wind_down"
+    SILENCE = "silence"
+    """Nobody has said anything for the time that the agent allows."""
+    STALL = "stall"
+    """The agent should have said something by now."""
+    GHOST = "ghost"
+    """The call should have shown a sign of life by now."""
+    KEYS = "keys"
+    """No further key was pressed: the entry is complete."""
+    WAITING = "waiting"
+    """A sentence for the time that a tool takes is due. The key is the call's id and the step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +53,37 @@ class Speak:
     tell: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Stop the response that is being made, and what the caller would still hear of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddItem:
+    """Put a message into the conversation: said by the caller, or an instruction (`as_caller` False)."""
+
+    item_id: str
+    """Ours. At most 32 characters, which the API enforces."""
+    text: str
+    as_caller: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOutput:
     """Give the model the output of a tool call."""
 
     call_id: str
     output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Become:
+    """Let another agent take over the session: its instructions and tools, and its voice where allowed."""
+
+    agent: Agent
+    instructions: str
+    with_voice: bool
+    """The API freezes the voice with the first audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,4 +128,16 @@ class Finish:
     """The call is over and its record complete: let go of everything."""
 
 
-Action: TypeAlias = Speak | SendOutput | SendRequest | Refer | HangUp | SetTimer | ClearTimer | Finish
+Action: TypeAlias = (
+    Speak
+    | Interrupt
+    | AddItem
+    | Become
+    | SendOutput
+    | SendRequest
+    | Refer
+    | HangUp
+    | SetTimer
+    | ClearTimer
+    | Finish
+)

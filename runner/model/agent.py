@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TypeAlias
 
+from runner.model.call import Role
 from runner.model.route import Route
 from runner.model.template import Template, Templated
 from runner.model.tool import Tool
@@ -38,11 +40,80 @@ Greeting: TypeAlias = Say | Tell | Wait | ModelOpens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindDown:
+    """What the model is told some time before the longest duration is reached."""
+
+    before_s: float
+    tell: Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """What to do when nobody says anything: ask so many times, then hang up."""
+
+    after_s: float
+    say: Template
+    times: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What keeps a call within bounds."""
+    """What keeps a call, and an agent's calls together, within bounds. None sets no bound."""
 
     max_duration_s: float = 3300.0
     """The API ends every session after 60 minutes; the default leaves five to end it ourselves."""
+    wind_down: WindDown | None = None
+    silence: Silence | None = None
+    max_cost_usd: float | None = None
+    max_tool_calls: int | None = None
+    concurrent_calls: int | None = None
+    calls_per_day: int | None = None
+    """Counted from midnight UTC."""
+    ghost_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """How keys pressed on the telephone become one entry."""
+
+    until: str | None = None
+    """The key that ends an entry; it is not part of it."""
+    timeout_s: float = 5.0
+    """An entry ends so long after its last key."""
+    max_keys: int | None = None
+    private: bool = False
+    """Neither log nor record holds what was pressed."""
+
+
+class Then(Enum):
+    """What a guardrail does when its pattern is found."""
+
+    CANCEL = "cancel"
+    """Stop the agent in mid-sentence."""
+    SAY = "say"
+    HANGUP = "hangup"
+    HANDOFF = "handoff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guardrail:
+    """A pattern (RE2) over what the agent or the caller says."""
+
+    name: str
+    on: Role
+    pattern: str
+    then: Then
+    say: Template | None = None
+    handoff: str | None = None
+    """The agent that takes over, with `Then.HANDOFF`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IfBroken:
+    """The way out when the model has failed twice in a row: a transfer, or a sentence and the end."""
+
+    transfer: Template | None = None
+    say: Template | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +132,9 @@ class Agent:
     greeting: Greeting = field(default_factory=ModelOpens)
     tools: tuple[Tool, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    keys: Keys | None = None
+    guardrails: tuple[Guardrail, ...] = ()
+    if_broken: IfBroken = field(default_factory=IfBroken)
     place: Place
 
     def tool(self, name: str) -> Tool | None:

@@ -13,6 +13,14 @@ class Transport(Enum):
     WEBRTC = "webrtc"
 
 
+class Role(Enum):
+    """Who speaks."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """One party of a call. Whatever could not be read is None; the raw text is kept in `uri`."""

@@ -9,15 +9,8 @@ from enum import Enum
 from typing import TypeAlias
 
 from runner.model.action import Timer
+from runner.model.call import Role
 from runner.model.http import HttpReply
-
-
-class Role(Enum):
-    """Who speaks."""
-
-    CALLER = "caller"
-    AGENT = "agent"
-    SYSTEM = "system"
 
 
 class Outcome(Enum):
@@ -163,10 +156,26 @@ class Transcribed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptGrew:
+    """More words of an item, as they come. Told only to those who follow words."""
+
+    item_id: str
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputTaken:
     """The API holds the output of this tool call."""
 
     call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPressed:
+    """The caller pressed a key of the telephone: 0 to 9, *, # or A to D."""
+
+    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +266,9 @@ Happening: TypeAlias = (
     | CallerSpeaks
     | ItemPlaced
     | Transcribed
+    | TranscriptGrew
     | OutputTaken
+    | KeyPressed
     | SilenceNudge
     | Complained
     | Replied

@@ -13,13 +13,15 @@ class Turn:
     role: str
     text: str | None
     at: Instant
-    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolUse:
-    """One tool call. `status` is `ok`, `error`, `refused` (nothing was sent), `unfinished`, and for a transfer `completed`
-    or `not_completed`."""
+    """One tool call.
+
+    `status` is `ok`, `error`, `refused` (nothing was sent) or `unfinished`, and for a transfer `completed`
+    or `not_completed`.
+    """
 
     name: str
     call_id: str
@@ -30,6 +32,15 @@ class ToolUse:
     http_status: int | None = None
     attempts: int = 0
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handoff:
+    """Another agent took over."""
+
+    agent: str
+    because: str
+    at: Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +65,9 @@ class CallRecord:
     detail: str = ""
     turns: tuple[Turn, ...] = ()
     tools: tuple[ToolUse, ...] = ()
+    handoffs: tuple[Handoff, ...] = ()
+    faults: tuple[str, ...] = ()
+    """What could not be done as declared, each in a sentence: a template that failed, a late lookup."""
     model: str = ""
     usage: Usage = field(default_factory=Usage)
     transcription: TranscriptionUsage = field(default_factory=TranscriptionUsage)

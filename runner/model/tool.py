@@ -111,7 +111,24 @@ class StaticBinding:
     answer: Templated
 
 
-Binding: TypeAlias = HttpBinding | TransferBinding | HangupBinding | StaticBinding
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoffBinding:
+    """Another agent takes over; the conversation and the variables stay."""
+
+    agent: str
+
+
+Binding: TypeAlias = HttpBinding | TransferBinding | HangupBinding | HandoffBinding | StaticBinding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingStep:
+    """What is said, or the model told, when a tool has been running for a while."""
+
+    after_s: float
+    say: tuple[Template, ...] = ()
+    """One of them is chosen."""
+    tell: Template | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +140,8 @@ class Result:
     on_error: Template | None = None
     example: Json = None
     has_example: bool = False
+    sets: Mapping[str, str] = field(default_factory=dict)
+    """Variables, and the JMESPath expressions over the JSON reply that they are set from."""
     max_chars: int = 8000
     """Outputs over about 8 kB are refused by the API now and then, and cost tokens in each later turn."""
 
@@ -136,3 +155,9 @@ class Tool:
     parameters: JsonObject
     binding: Binding
     result: Result = field(default_factory=Result)
+    while_waiting: tuple[WaitingStep, ...] = ()
+    background: bool = False
+    """The model is answered at once and told the result when it comes."""
+    when: Template | None = None
+    """An expression; the tool is refused while it is false."""
+    otherwise: Template | None = None

@@ -12,6 +12,7 @@ from runner.call.session import Session
 from runner.call.webhook import WebhookEvent
 from runner.errors import ProviderError
 from runner.model.settings import Configuration
+from runner.model.values import Instant
 from runner.serve.logs import name_call
 from runner.serve.metrics import Metrics
 from runner.serve.provider import Answer, Provider, may_pass
@@ -41,6 +42,7 @@ class Attendant:
         metrics: Metrics,
         new_call: Callable[[Session], Call],
         is_open: Callable[[], bool],
+        clock: Callable[[], Instant] = time.time,
     ) -> None:
         self._configuration = configuration
         self._table = table
@@ -50,6 +52,7 @@ class Attendant:
         self._metrics = metrics
         self._new_call = new_call
         self._is_open = is_open
+        self._clock = clock
 
     async def attend(self, event: WebhookEvent) -> Result:
         """Do what has to be done about a verified event. It has been done when this returns.
@@ -58,10 +61,10 @@ class Attendant:
         """
         if event.call_id is not None:
             name_call(event.call_id)
-        decision = decide(event, table=self._table, settings=self._configuration.settings, now=time.time())
+        decision = decide(event, table=self._table, settings=self._configuration.settings, now=self._clock())
         match decision:
             case Ignore():
-                log.info("webhook is passed over", extra={"call_id": event.call_id, "reason": decision.value})
+                log.info("webhook is passed over", extra={"type": event.type, "reason": decision.value})
                 return Result(decision.value)
             case _ if not self._is_open():
                 return Result.CLOSED
@@ -77,8 +80,9 @@ class Attendant:
             session = Session(
                 call=call,
                 agent=agent,
+                agents=self._configuration.agents,
                 secrets=self._secrets,
-                now=time.time(),
+                now=self._clock(),
                 why=admitted.why,
                 route=str(admitted.route.place) if admitted.route else None,
             )

@@ -15,15 +15,18 @@ from typing import Any, Protocol
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from runner.api.realtime import event
+from runner.api.realtime import events
 from runner.api.realtime_events import parse
 from runner.call.session import Session
 from runner.errors import ProviderError
 from runner.model.action import (
     Action,
+    AddItem,
+    Become,
     ClearTimer,
     Finish,
     HangUp,
+    Interrupt,
     Refer,
     SendOutput,
     SendRequest,
@@ -146,7 +149,7 @@ class LiveCall:
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case Speak() | SendOutput():
+                case Speak() | Interrupt() | AddItem() | Become() | SendOutput():
                     self._send(action)
                 case SetTimer(timer=timer, after_s=after_s):
                     self._clear(timer)
@@ -204,7 +207,7 @@ class LiveCall:
         try:
             async for frame in frames(connection):
                 heard = True
-                for happening in parse(frame):
+                for happening in parse(frame, follow_words=self._session.follows_words):
                     self._happen(happening)
         finally:
             self._outbox = None
@@ -214,10 +217,11 @@ class LiveCall:
         self._happen(Detached())
         return heard
 
-    def _send(self, action: Speak | SendOutput) -> None:
-        """Without a sideband nothing is kept: the machine tells outputs again when it is attached."""
+    def _send(self, action: Action) -> None:
+        """Without a sideband nothing is kept: the machine tells again what was not confirmed."""
         if self._outbox is not None:
-            self._outbox.put_nowait(json.dumps(event(action), ensure_ascii=False, separators=(",", ":")))
+            for event in events(action):
+                self._outbox.put_nowait(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
 
     async def _write(self, connection: ClientConnection, outbox: "asyncio.Queue[str]") -> None:
         try:

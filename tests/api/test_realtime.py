@@ -4,7 +4,7 @@ import pytest
 from openai.types.realtime import RealtimeClientEvent, RealtimeSessionCreateRequest
 from pydantic import TypeAdapter
 
-from runner.api.realtime import accept_body, event
+from runner.api.realtime import accept_body, events
 from runner.model.action import Action, Finish, HangUp, SendOutput, Speak
 from runner.model.agent import Agent
 from runner.model.tool import StaticBinding, Tool
@@ -111,11 +111,11 @@ def test_a_session_without_a_voice_keeps_the_audio_that_was_declared() -> None:
     ],
 )
 def test_actions_become_events_that_the_api_knows(action: Action, sent: dict[str, object]) -> None:
-    assert event(action) == sent
+    assert events(action) == (sent,)
     parsed = TypeAdapter(RealtimeClientEvent).validate_python(sent)
     assert parsed.model_dump(exclude_unset=True) == sent
 
 
 @pytest.mark.parametrize("action", [HangUp(), Finish()])
 def test_what_is_not_done_over_the_sideband_is_no_event(action: Action) -> None:
-    assert event(action) is None
+    assert events(action) == ()

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.api.realtime_events import parse
+from runner.model.call import Role
 from runner.model.happening import (
     CallerSpeaks,
     Complained,
@@ -21,7 +22,6 @@ from runner.model.happening import (
     PlaybackStarted,
     ResponseEnded,
     ResponseStarted,
-    Role,
     SilenceNudge,
     ToolCalled,
     Transcribed,

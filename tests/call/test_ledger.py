@@ -4,6 +4,7 @@ import pytest
 
 from runner.call.cost import PRICES, cost_usd
 from runner.call.ledger import Ledger, Transcript
+from runner.model.call import Role
 from runner.model.happening import (
     Complained,
     Complaint,
@@ -12,7 +13,6 @@ from runner.model.happening import (
     Outcome,
     PassedOver,
     ResponseEnded,
-    Role,
     SilenceNudge,
     Transcribed,
     TranscriptionUsage,
