@@ -4,7 +4,7 @@ import json
 from dataclasses import fields, is_dataclass
 
 from runner.model.happening import TranscriptionUsage, Usage
-from runner.model.record import CallRecord, ToolUse, Turn
+from runner.model.record import CallRecord, Handoff, ToolUse, Turn
 from runner.model.values import Json
 
 
@@ -28,6 +28,8 @@ def decode(text: str) -> CallRecord:
             **data,
             "turns": tuple(Turn(**turn) for turn in data["turns"]),
             "tools": tuple(ToolUse(**tool) for tool in data["tools"]),
+            "handoffs": tuple(Handoff(**handoff) for handoff in data["handoffs"]),
+            "faults": tuple(data["faults"]),
             "usage": Usage(**data["usage"]),
             "transcription": TranscriptionUsage(**data["transcription"]),
         }

@@ -5,7 +5,7 @@ import math
 
 from runner.call.record_json import decode, encode
 from runner.model.happening import TranscriptionUsage, Usage
-from runner.model.record import CallRecord, ToolUse, Turn
+from runner.model.record import CallRecord, Handoff, ToolUse, Turn
 
 LEAST = CallRecord(
     id="rtc_1", agent="a", route=None, why="", caller=None, called=None, transport="sip", created_at=1.0
@@ -34,6 +34,8 @@ def with_arguments(arguments: object) -> CallRecord:
             Turn(role="caller", text=None, at=3.0),
         ),
         tools=(tool,),
+        handoffs=(Handoff(agent="recepcion", because="a tool", at=4.0),),
+        faults=("a template failed",),
         model="gpt-realtime-2.1",
         usage=Usage(text_in=1, audio_out=2),
         transcription=TranscriptionUsage(tokens=3, seconds=0.5),
