@@ -14,7 +14,8 @@ from runner.model.values import Place
 SIZES = (10, 1_000, 100_000)
 LOOK_UPS = 2_000
 TIMES = 5
-LIMIT = 2.0
+LIMIT = 3.0
+"""Larger tables miss the processor's caches more often; a scan would be thousands of times slower."""
 
 
 def rows() -> Iterator[Row]:
@@ -43,27 +44,35 @@ def _conditions(i: int) -> Conditions:
     if kind < 6:
         return Conditions(called=ExactNumber(_number(i)))
     if kind < 8:
-        return Conditions(called=Prefix(_number(i)[:-2]))
+        return Conditions(called=Prefix(_prefix(i)))
     if kind == 8:
         return Conditions(caller=ExactNumber(_number(i)))
     return Conditions(called=AnyOf(tuple(ExactNumber(_number(i * 10 + 5_000_000 + j)) for j in range(5))))
 
 
 def _calls(size: int) -> list[IncomingCall]:
-    steps = [(i * 7919) % size for i in range(LOOK_UPS)]
-    return [
-        IncomingCall(
-            id="rtc_1",
-            caller=read_address("sip:+442079460958@carrier.example"),
-            called=read_address(f"sip:{_number(i - i % 10)}@carrier.example"),
-            called_found_in="Diversion",
+    """Every second call is to a number that a route names, the others to one under a prefix."""
+    calls = []
+    for look_up in range(LOOK_UPS):
+        i = (look_up * 7919) % size // 10 * 10
+        number = _number(i) if look_up % 2 else _prefix(i + 6) + "0123"
+        calls.append(
+            IncomingCall(
+                id="rtc_1",
+                caller=read_address("sip:+442079460958@carrier.example"),
+                called=read_address(f"sip:{number}@carrier.example"),
+                called_found_in="Diversion",
+            )
         )
-        for i in steps
-    ]
+    return calls
 
 
 def _number(i: int) -> str:
-    return f"+1415{i:07}"
+    return f"+4930{i:08}"
+
+
+def _prefix(i: int) -> str:
+    return f"+1{i:06}"
 
 
 def _seconds(table: RouteTable, calls: list[IncomingCall]) -> float:
