@@ -137,18 +137,17 @@ class SqliteStore:
             self._connection = None
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Check that the file is ours or new, and that it can be written."""
-        connection.execute("PRAGMA journal_mode = WAL")
+        """Check that the file is ours or new and can be written, before anything in it is changed."""
+        connection.execute("BEGIN IMMEDIATE")
+        self._create(connection)
+        connection.execute("COMMIT")
+        # The mode stays with the file. Changing it does not wait for others, so when it is refused another
+        # process is at it, and the next to open the file tries again.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
         # With WAL a crash of the process loses nothing; a power cut may lose the last records, and never
         # harms the file (https://www.sqlite.org/pragma.html#pragma_synchronous).
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            self._create(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
 
     def _create(self, connection: sqlite3.Connection) -> None:
         application = connection.execute("PRAGMA application_id").fetchone()[0]

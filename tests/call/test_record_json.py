@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import fields
 
 from runner.call.record_json import decode, encode
 from runner.model.happening import TranscriptionUsage, Usage
@@ -39,13 +40,18 @@ def with_arguments(arguments: object) -> CallRecord:
         model="gpt-realtime-2.1",
         usage=Usage(text_in=1, audio_out=2),
         transcription=TranscriptionUsage(tokens=3, seconds=0.5),
+        detail="as asked",
         cost_usd=0.125,
         complaints=1,
+        unknown_events=2,
+        malformed_events=3,
     )
 
 
 def test_the_least_and_the_fullest_record_come_back_as_they_were() -> None:
     full = with_arguments({"day": "2026-11-27", "list": [1, 2.5, None, True, {"a": []}]})
+    alike = {field.name for field in fields(full) if getattr(full, field.name) == getattr(LEAST, field.name)}
+    assert alike == {"id", "transport", "created_at"}
     assert decode(encode(LEAST)) == LEAST
     assert decode(encode(full)) == full
 
