@@ -7,6 +7,7 @@ import asyncio
 import errno
 import logging
 import socket
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from enum import Enum
@@ -20,6 +21,7 @@ from runner.call.webhook import is_secret
 from runner.errors import CannotRunError
 from runner.model.settings import Configuration
 from runner.model.settings import Server as ServerSettings
+from runner.model.values import Instant
 from runner.serve.app import WEBHOOK_PATH, create_app, create_server
 from runner.serve.attendant import Attendant
 from runner.serve.egress import GuardedConnector
@@ -55,8 +57,11 @@ class Runner:
         *,
         timeouts: Timeouts | None = None,
         new_connector: Callable[[], aiohttp.BaseConnector] | None = None,
+        clock: Callable[[], Instant] = time.time,
     ) -> None:
         """`new_connector` makes what tools connect through; by default it keeps to `egress`.
+
+        `clock` is what routes, templates and records go by.
 
         Raises CannotRunError when no webhook could ever be verified.
         """
@@ -65,6 +70,7 @@ class Runner:
         self._secrets = secrets
         self._timeouts = timeouts or Timeouts()
         self._new_connector = new_connector or (lambda: GuardedConnector(configuration.settings.egress))
+        self._clock = clock
         self._metrics = Metrics()
         self._phase = Phase.STARTING
         self._owned = AsyncExitStack()
@@ -98,7 +104,13 @@ class Runner:
         self._switchboard = Switchboard(store=store, metrics=self._metrics, timeouts=self._timeouts)
 
         def new_call(session: Session) -> LiveCall:
-            return LiveCall(session=session, provider=provider, tools=tools, timeouts=self._timeouts)
+            return LiveCall(
+                session=session,
+                provider=provider,
+                tools=tools,
+                timeouts=self._timeouts,
+                clock=self._clock,
+            )
 
         attendant = Attendant(
             configuration=self._configuration,
@@ -109,12 +121,14 @@ class Runner:
             metrics=self._metrics,
             new_call=new_call,
             is_open=lambda: self._phase is Phase.READY,
+            clock=self._clock,
         )
         self._webhooks = Webhooks(
             secrets=self._secrets.webhook_secrets,
             attend=attendant.attend,
             metrics=self._metrics,
             timeouts=self._timeouts,
+            clock=self._clock,
         )
         self._phase = Phase.READY
         log.info("ready", extra={"url": self.url, "agents": len(self._configuration.agents)})

@@ -131,8 +131,9 @@ def _addresses(matcher: Matcher | None) -> Iterator[str]:
         case ExactAddress(user=user, host=host):
             yield f"sip:{user}@{host}" if user else f"sip:{host}"
         case Prefix(prefix=prefix):
-            # E.164 numbers have at most 15 digits; eleven with the country code are valid in most plans.
-            yield prefix + "5550100000"[-max(0, 12 - len(prefix)) :] if len(prefix) < 12 else prefix
+            # Eleven digits with the country code are a valid number in most plans.
+            missing = max(0, len(CALLER) - len(prefix))
+            yield prefix + CALLER[len(CALLER) - missing :]
         case Country(codes=codes):
             yield from _numbers_of(codes)
         case Glob(user=user, host=host):

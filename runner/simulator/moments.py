@@ -35,6 +35,8 @@ class Moment:
     text: str
     tool_call_id: str | None = None
     ok: bool = True
+    took_s: float | None = None
+    """Real seconds that the runner needed: to answer the call, or for the output of a tool call."""
 
 
 class Story:

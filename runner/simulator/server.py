@@ -107,6 +107,7 @@ class Simulator:
         """
         async with asyncio.timeout(timeout_s):
             while not holds():
+                self._raise_failures()
                 self._changed.clear()
                 await self._changed.wait()
 
@@ -116,6 +117,12 @@ class Simulator:
         Raises: TimeoutError when it is not over in time.
         """
         await self.until(lambda: call.is_over and call.id not in self._sidebands, timeout_s)
+
+    def _raise_failures(self) -> None:
+        """A bug of the stand-in's own must not look like a client that never comes."""
+        for player in self._players.values():
+            if player.done() and not player.cancelled():
+                player.result()
 
     # REST.
 
@@ -136,7 +143,9 @@ class Simulator:
             None if fault is not None and not fault.carried_out else call.answer(action, body, self._clock())
         )
         if action == "accept" and reply is not None and reply.status == 200:
-            self._players[call.id] = asyncio.create_task(self._play(call))
+            player = asyncio.create_task(self._play(call))
+            player.add_done_callback(lambda _: self._changed.set())
+            self._players[call.id] = player
         response = _json(reply) if fault is None and reply is not None else _faulty(request, fault)
         call.asked.append(Asked(action, body, None if response is None else response.status))
         self._pulse(call)

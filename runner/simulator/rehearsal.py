@@ -1,0 +1,234 @@
+"""Plays one call against the real server: a stand-in for the API and one for the endpoints, one story."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import aiohttp
+
+from runner.call.record_json import decode
+from runner.model.agent import Agent
+from runner.model.record import CallRecord
+from runner.model.settings import Configuration, Provider, SecretRef
+from runner.model.values import Instant, Json
+from runner.serve.runner import Runner, webhook_url
+from runner.serve.secrets import FoundSecrets, Secrets
+from runner.simulator.default_script import DefaultScript
+from runner.simulator.endpoints import Endpoints, WatchedConnector
+from runner.simulator.example_call import ExampleCall
+from runner.simulator.moments import Moment, Story, What
+from runner.simulator.placed_call import PlacedCall
+from runner.simulator.script import CallerSays
+from runner.simulator.server import Simulator
+from runner.simulator.webhook import call_incoming, new_secret
+
+LONGEST_S = 120.0
+"""Real seconds after which a call that does not end is ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be played."""
+
+    configuration: Configuration
+    agent: Agent
+    example: ExampleCall
+    play: DefaultScript
+    tool_secrets: Mapping[str, str]
+    live_tools: bool = False
+    pace: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentRequest:
+    """A request that a tool has made, secrets masked."""
+
+    tool: str
+    tool_call_id: str
+    method: str
+    url: str
+
+
+@dataclass(slots=True)
+class Rehearsed:
+    """What came of it."""
+
+    moments: list[Moment] = field(default_factory=list)
+    requests: list[SentRequest] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    record: CallRecord | None = None
+    webhook_status: int = 0
+    ended_in_time: bool = True
+
+
+async def rehearse(plan: Plan, show: Callable[[Moment], None]) -> Rehearsed:
+    """Play the call to its end; `show` is told each moment as it happens."""
+    return await _Rehearsal(plan, show).run()
+
+
+class _Rehearsal:
+    def __init__(self, plan: Plan, show: Callable[[Moment], None]) -> None:
+        self._plan = plan
+        self._show = show
+        self._result = Rehearsed(notes=list(plan.play.notes))
+        self._story = Story(step.text for step in plan.play.script if isinstance(step, CallerSays))
+        self._tool_names: dict[str, str] = {}
+        self._began: dict[str, float] = {}
+        """When a tool was called, or the call announced (the empty key), by a clock that never jumps."""
+        self._placed: PlacedCall | None = None
+        shift_s = plan.example.at - time.time()
+        self._clock: Callable[[], Instant] = lambda: time.time() + shift_s
+        self._secret = new_secret()
+        self._unshown: Exception | None = None
+        """Why nobody watches any more, e.g. a closed pipe."""
+
+    async def run(self) -> Rehearsed:
+        with TemporaryDirectory() as temporary:
+            directory = Path(temporary)
+            async with (
+                Simulator(
+                    pace=self._plan.pace,
+                    clock=self._clock,
+                    inspect_received=self._received,
+                    inspect_sent=self._sent,
+                ) as api,
+                Endpoints(directory, self._example_of) as endpoints,
+            ):
+                runner = self._runner(api, endpoints, directory / "calls.db")
+                try:
+                    await runner.start()
+                    await self._call(api, runner)
+                finally:
+                    await runner.close()
+            if self._placed is not None:
+                self._result.violations += [*self._placed.violations, *api.violations]
+                self._result.record = _read_record(directory / "calls.db", self._placed.id)
+        if self._unshown is not None:
+            raise self._unshown
+        return self._result
+
+    def _runner(self, api: Simulator, endpoints: Endpoints, database: Path) -> Runner:
+        given = self._plan.configuration
+        settings = replace(
+            given.settings,
+            provider=Provider(base_url=api.base_url, webhook_secrets=(SecretRef(env="SIMULATED"),)),
+            server=replace(given.settings.server, host="127.0.0.1", port=0),
+            store=f"sqlite:{database}",
+        )
+        secrets = FoundSecrets(
+            api_key=api.api_key, webhook_secrets=(self._secret,), tools=Secrets(self._plan.tool_secrets)
+        )
+        return Runner(
+            replace(given, settings=settings),
+            secrets,
+            clock=self._clock,
+            new_connector=lambda: (
+                WatchedConnector(settings.egress, self._request)
+                if self._plan.live_tools
+                else endpoints.connector(self._request)
+            ),
+        )
+
+    async def _call(self, api: Simulator, runner: Runner) -> None:
+        plan = self._plan
+        placed = api.place_call(*plan.play.script, faults=plan.play.faults)
+        self._placed = placed
+        text = f"{plan.example.caller} calls {plan.example.called}"
+        self._tell(Moment(at_s=0.0, what=What.RINGS, text=text))
+        self._began[""] = time.perf_counter()
+        headers = plan.example.sip_headers(placed.id)
+        webhook = call_incoming(call_id=placed.id, headers=headers, secret=self._secret, now=self._clock())
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(webhook_url(runner.url), data=webhook.body, headers=webhook.headers) as response,
+        ):
+            self._result.webhook_status = response.status
+        hurry = asyncio.Event()
+        if placed.conversation is not None:
+            try:
+                await api.until(lambda: placed.is_over or self._unshown, LONGEST_S)
+            except TimeoutError:
+                self._result.ended_in_time = False
+                hurry.set()
+        if self._unshown is not None:
+            hurry.set()
+        await runner.drain(hurry)
+
+    # What travels, as it does.
+
+    def _received(self, kind: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            if kind == "accept":
+                took_s = self._took_s("")
+                self._tell(Moment(at_s=0.0, what=What.ANSWERED, text=self._plan.agent.id, took_s=took_s))
+            for moment in self._story.received(kind, value, self._at_s()):
+                took_s = self._took_s(moment.tool_call_id or "") if moment.what is What.OUTPUT else None
+                self._tell(replace(moment, took_s=took_s))
+
+    def _sent(self, kind: str, value: Any) -> None:
+        item = value.get("item", {})
+        if item.get("type") == "function_call":
+            self._tool_names[item["call_id"]] = item["name"]
+            self._began[item["call_id"]] = time.perf_counter()
+        for moment in self._story.sent(value, self._at_s()):
+            self._tell(moment)
+
+    def _request(self, tool_call_id: str, method: str, url: str) -> None:
+        masked = self._masked(url)
+        tool = self._tool_names.get(tool_call_id, "")
+        request = SentRequest(tool=tool, tool_call_id=tool_call_id, method=method, url=masked)
+        self._result.requests.append(request)
+        text = f"{method} {masked}"
+        self._tell(Moment(at_s=self._at_s(), what=What.REQUEST, text=text, tool_call_id=tool_call_id))
+
+    def _example_of(self, tool_call_id: str) -> Json:
+        name = self._tool_names.get(tool_call_id, "")
+        tool = self._plan.agent.tool(name)
+        if tool is not None and tool.result.has_example:
+            return tool.result.example
+        note = f'"{name}" has no result.example, so its endpoint was played with {{}}'
+        if note not in self._result.notes:
+            self._result.notes.append(note)
+        return {}
+
+    def _tell(self, moment: Moment) -> None:
+        self._result.moments.append(moment)
+        if self._unshown is not None:
+            return
+        try:
+            self._show(moment)
+        except Exception as error:
+            # It is raised at the end: the call of the stand-in's that we are in has no part in it.
+            self._unshown = error
+
+    def _took_s(self, key: str) -> float | None:
+        began = self._began.get(key)
+        return None if began is None else time.perf_counter() - began
+
+    def _at_s(self) -> float:
+        conversation = self._placed.conversation if self._placed else None
+        return conversation.flows.now_s if conversation else 0.0
+
+    def _masked(self, text: str) -> str:
+        """Without the values of secrets: a key may travel in a query."""
+        for name, value in self._plan.tool_secrets.items():
+            text = text.replace(value, f"<{name}>") if value else text
+        return text
+
+
+def placeholders(configuration: Configuration) -> dict[str, str]:
+    """A stand-in for each secret of the tools."""
+    return {name: f"placeholder-{name}" for name in configuration.settings.secrets}
+
+
+def _read_record(database: Path, call_id: str) -> CallRecord | None:
+    with closing(sqlite3.connect(database)) as connection:
+        row = connection.execute("SELECT record FROM calls WHERE id = ?", (call_id,)).fetchone()
+    return decode(row[0]) if row else None
