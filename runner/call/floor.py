@@ -63,7 +63,8 @@ TABLE: Mapping[tuple[Floor, Cue], Floor] = {
     (Floor.IDLE, Cue.BEGAN): Floor.ACTIVE,
     (Floor.IDLE, Cue.CALLER_BEGAN): Floor.CALLER,
     (Floor.CALLER, Cue.CALLER_STOPPED): Floor.PAUSE,
-    (Floor.CALLER, Cue.BEGAN): Floor.OVERLAP,
+    # The API answers by itself only when the caller has finished, whether or not we were told of that.
+    (Floor.CALLER, Cue.BEGAN): Floor.ACTIVE,
     (Floor.CALLER, Cue.OVERDUE): Floor.IDLE,
     (Floor.PAUSE, Cue.BEGAN): Floor.ACTIVE,
     (Floor.PAUSE, Cue.CALLER_BEGAN): Floor.CALLER,

@@ -1,0 +1,484 @@
+"""A live call against the stand-in: it is served to its end whatever the API does."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+from openai_types import client_complaint, server_complaint
+from playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, tool, words
+
+from runner.api.realtime import accept_body
+from runner.call.session import Session
+from runner.model.agent import Agent, Say, Wait
+from runner.model.call import Address, IncomingCall
+from runner.model.record import CallRecord
+from runner.model.tool import HttpBinding, Retries
+from runner.serve.live_call import LiveCall
+from runner.serve.provider import Provider
+from runner.serve.timeouts import Timeouts
+from runner.serve.tool_client import ToolClient
+from runner.simulator import (
+    Answer,
+    CallerHangsUp,
+    CallerSays,
+    Faults,
+    PlacedCall,
+    Simulator,
+    State,
+    calls,
+    greets,
+    says,
+)
+from runner.simulator.faults import (
+    AUDIO_FRAME,
+    FINE,
+    HUGE,
+    NOT_AN_OBJECT,
+    NOT_JSON,
+    UNKNOWN_EVENT,
+    HttpFault,
+    Late,
+    Lost,
+    Noise,
+    ReferEffect,
+    Refusal,
+    Twice,
+)
+from runner.simulator.script import CallsTool, Complains, Drops, Ending, Expires, Occasion, Says, Step, When
+
+TIMEOUTS = Timeouts(
+    attempt_s=2.0,
+    decision_s=0.3,
+    hangup_s=0.3,
+    retry_s=0.001,
+    hangup_again_s=0.01,
+    attach_delays_s=(0.0, 0.01, 0.01, 0.01),
+    redial_delays_s=(0.0, 0.01, 0.01),
+)
+OPENING = greets()
+
+
+class Stage:
+    """The stand-in, an endpoint for tools, and a way to play one call between them."""
+
+    def __init__(
+        self, api: Simulator, endpoint: str, asked: list[str], tools: ToolClient, provider: Provider
+    ) -> None:
+        self.api = api
+        self.endpoint = endpoint
+        self.asked = asked
+        self.tools = tools
+        self.provider = provider
+
+    def slots(self, path: str = "/slots", **fields: object) -> object:
+        binding = HttpBinding(method="GET", url=words(self.endpoint + path), **fields)
+        return tool("find_slots", binding)
+
+    async def play(
+        self,
+        agent: Agent,
+        *script: Step,
+        faults: Faults = FINE,
+        others: tuple[Agent, ...] = (),
+    ) -> tuple[CallRecord, PlacedCall]:
+        call = self.api.place_call(*script, faults=faults)
+        session = Session(
+            call=IncomingCall(
+                id=call.id,
+                caller=Address(uri="sip:+14155550100@carrier", number="+14155550100"),
+                called=Address(uri="sip:+18005551212@carrier", number="+18005551212"),
+                called_found_in="To",
+            ),
+            agent=agent,
+            agents={each.id: each for each in (agent, *others)},
+            secrets={},
+            now=0.0,
+        )
+        await self.provider.accept(call.id, accept_body(agent, session.instructions))
+        live = LiveCall(session=session, provider=self.provider, tools=self.tools, timeouts=TIMEOUTS)
+        async with asyncio.timeout(20):
+            record = await live.run()
+        assert call.violations == []
+        return record, call
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[Stage]:
+    app = web.Application()
+    asked: list[str] = []
+
+    async def slots(request: web.Request) -> web.Response:
+        asked.append(request.headers["Idempotency-Key"])
+        return web.json_response({"slots": ["09:00"]})
+
+    async def flaky(request: web.Request) -> web.Response:
+        asked.append(request.headers["Idempotency-Key"])
+        return web.json_response({"n": len(asked)}, status=503 if len(asked) == 1 else 200)
+
+    app.router.add_get("/slots", slots)
+    app.router.add_get("/flaky", flaky)
+    server = web.AppRunner(app)
+    await server.setup()
+    site = web.TCPSite(server, "127.0.0.1", 0)
+    await site.start()
+    host, port = server.addresses[0][:2]
+    async with (
+        Simulator(inspect_received=client_complaint, inspect_sent=server_complaint) as api,
+        aiohttp.ClientSession() as session,
+        ToolClient(aiohttp.TCPConnector()) as tools,
+    ):
+        provider = Provider(session, api.base_url, api.api_key, TIMEOUTS)
+        yield Stage(api, f"http://{host}:{port}", asked, tools, provider)
+    await server.cleanup()
+
+
+@pytest.fixture(name="stage")
+async def _stage() -> AsyncIterator[Stage]:
+    async with stage() as made:
+        yield made
+
+
+def greeting(*tools: object, **fields: object) -> Agent:
+    return an_agent(tools=tools, greeting=Say(text=words("Hello.")), **fields)
+
+
+def creates(call: PlacedCall) -> int:
+    return sum(event["type"] == "response.create" for event in call.received)
+
+
+def said(record: CallRecord) -> list[tuple[str, str | None]]:
+    return [(turn.role, turn.text) for turn in record.turns]
+
+
+async def test_a_call_with_a_tool_from_greeting_to_goodbye(stage: Stage) -> None:
+    record, call = await stage.play(
+        greeting(
+            stage.slots(),
+            END_CALL,
+            session={"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}},
+        ),
+        OPENING,
+        CallerSays(text="Anything on Friday?"),
+        calls("find_slots", {"day": "2026-11-27"}, call_id="call_a"),
+        says("At nine."),
+        CallerSays(text="No, thank you."),
+        calls("end_call"),
+    )
+    assert call.outputs()["call_a"] == '{"slots":["09:00"]}'
+    assert stage.asked == ["call_a"]
+    assert said(record) == [
+        ("agent", "Hello."),
+        ("caller", "Anything on Friday?"),
+        ("agent", "At nine."),
+        ("caller", "No, thank you."),
+        ("agent", "Goodbye!"),
+    ]
+    assert [(use.name, use.status) for use in record.tools] == [("find_slots", "ok"), ("end_call", "ok")]
+    assert record.ended == "hangup"
+    assert record.cost_usd is not None
+    assert record.cost_usd > 0
+    assert [ask.action for ask in call.asked] == ["accept", "hangup"]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006])
+async def test_a_caller_who_hangs_up_ends_the_call_however_the_socket_closes(stage: Stage, code: int) -> None:
+    record, call = await stage.play(greeting(), OPENING, CallerHangsUp(close_code=code))
+    assert record.ended == "caller_hung_up"
+    assert [ask.action for ask in call.asked] == ["accept"]
+
+
+async def test_a_sideband_that_the_api_does_not_know_yet_is_dialled_again(stage: Stage) -> None:
+    record, _ = await stage.play(greeting(), OPENING, CallerHangsUp(), faults=Faults(unknown_attempts=3))
+    assert record.ended == "caller_hung_up"
+    assert record.attached_at is not None
+
+
+async def test_a_call_whose_sideband_never_opens_is_hung_up(stage: Stage) -> None:
+    record, call = await stage.play(greeting(), faults=Faults(unknown_attempts=100))
+    assert (record.ended, record.attached_at) == ("failed", None)
+    assert record.detail.startswith("the sideband was not found: the caller has gone, or the accept body")
+    assert [ask.action for ask in call.asked] == ["accept", "hangup"]
+
+
+@pytest.mark.parametrize("code", [3000, 4000])
+async def test_a_sideband_that_is_refused_is_not_dialled_again(stage: Stage, code: int) -> None:
+    refusal = Refusal(code="invalid_api_key", message="No.", close_code=code)
+    record, call = await stage.play(greeting(), faults=Faults(refusal=refusal))
+    assert record.ended == "failed"
+    assert f"closed the sideband with {code}" in record.detail
+    assert [ask.action for ask in call.asked] == ["accept", "hangup"]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011])
+async def test_a_sideband_lost_in_mid_call_is_opened_again_and_nobody_is_greeted_twice(
+    stage: Stage, code: int
+) -> None:
+    record, call = await stage.play(
+        greeting(),
+        OPENING,
+        Drops(close_code=code),
+        CallerSays(text="Still there?"),
+        says("Yes."),
+        CallerHangsUp(),
+    )
+    assert record.ended == "caller_hung_up"
+    assert [text for _, text in said(record)].count("Hello.") == 1
+    assert creates(call) == 2, "the greeting, and one request to go on after the loss"
+
+
+async def test_an_output_that_came_while_the_sideband_was_lost_is_sent_once_it_is_open(stage: Stage) -> None:
+    record, call = await stage.play(
+        greeting(stage.slots()),
+        OPENING,
+        CallerSays(text="Friday?"),
+        calls("find_slots", {}, call_id="call_a"),
+        Drops(when=When.TOOL_RUNS),
+        says("At nine."),
+        CallerHangsUp(),
+    )
+    assert call.outputs() == {"call_a": '{"slots":["09:00"]}'}
+    assert stage.asked == ["call_a"]
+    assert record.tools[0].status == "ok"
+
+
+async def test_a_request_is_tried_again_with_the_same_key(stage: Stage) -> None:
+    retries = Retries(attempts=2, backoff_s=0.001, on=frozenset({503}))
+    record, call = await stage.play(
+        greeting(stage.slots("/flaky", retries=retries)),
+        OPENING,
+        CallerSays(text="Friday?"),
+        calls("find_slots", {}, call_id="call_a"),
+        says("At nine."),
+        CallerHangsUp(),
+    )
+    assert stage.asked == ["call_a", "call_a"]
+    assert record.tools[0].attempts == 2
+    assert call.outputs() == {"call_a": '{"n":2}'}
+
+
+async def test_several_calls_of_one_response_are_answered_before_the_model_goes_on_once(stage: Stage) -> None:
+    both = Answer(
+        parts=(
+            Says(text="One moment."),
+            CallsTool(name="find_slots", arguments={}, call_id="call_a"),
+            CallsTool(name="find_slots", arguments={"day": "x"}, call_id="call_b"),
+            CallsTool(name="fly", arguments="{", call_id="call_c"),
+        ),
+        interleaved=True,
+    )
+    _, call = await stage.play(
+        greeting(stage.slots()), OPENING, CallerSays(text="?"), both, says("At nine."), CallerHangsUp()
+    )
+    assert set(call.outputs()) == {"call_a", "call_b", "call_c"}
+    assert creates(call) == 2, "the greeting, and one after the three outputs"
+
+
+async def test_a_response_that_the_api_began_first_is_no_error(stage: Stage) -> None:
+    overtaken = Answer(parts=(Says(text="Yes?"),), to=Occasion.OVERTAKES)
+    record, _ = await stage.play(greeting(), overtaken, OPENING, CallerHangsUp())
+    assert ("agent", "Hello.") in said(record)
+    assert record.complaints == 0
+
+
+async def test_a_transfer_that_happens(stage: Stage) -> None:
+    record, call = await stage.play(
+        greeting(TO_NURSE),
+        OPENING,
+        CallerSays(text="A nurse please."),
+        calls("to_a_person", {"destination": "nurse"}),
+    )
+    assert [ask.action for ask in call.asked] == ["accept", "refer"]
+    assert call.asked[1].body == {"target_uri": "sip:nurse@maple.example"}
+    assert record.ended == "transferred"
+    assert record.tools[0].status == "completed"
+
+
+async def test_a_transfer_that_is_refused(stage: Stage) -> None:
+    record, call = await stage.play(
+        greeting(TO_NURSE),
+        OPENING,
+        CallerSays(text="A nurse please."),
+        calls("to_a_person", {"destination": "nurse"}, call_id="call_a"),
+        says("Nobody picked up."),
+        CallerHangsUp(),
+        faults=Faults(refer=(HttpFault(status=500),), refer_effect=ReferEffect.STAYS),
+    )
+    assert json.loads(call.outputs()["call_a"])["error"] == "the transfer was not completed"
+    assert (record.ended, record.tools[0].status) == ("caller_hung_up", "not_completed")
+
+
+async def test_a_hand_off_changes_the_session(stage: Stage) -> None:
+    spanish = an_agent("recepcion", tools=(END_CALL,), voice="cedar")
+    record, call = await stage.play(
+        greeting(TO_SPANISH),
+        OPENING,
+        CallerSays(text="¿Habla español?"),
+        calls("to_spanish"),
+        says("Claro."),
+        CallerSays(text="Adiós."),
+        calls("end_call"),
+        others=(spanish,),
+    )
+    (update,) = [event for event in call.received if event["type"] == "session.update"]
+    assert update["session"]["instructions"] == "You are recepcion."
+    assert [each["name"] for each in update["session"]["tools"]] == ["end_call"]
+    assert record.ended == "hangup"
+    assert [each.agent for each in record.handoffs] == ["recepcion"]
+
+
+async def test_a_model_that_fails_twice_in_a_row_is_given_up(stage: Stage) -> None:
+    failed = Answer(parts=(Says(text="Hm"),), ending=Ending.FAILED, to=Occasion.ANY)
+    record, call = await stage.play(greeting(), failed, failed)
+    assert record.ended == "model_failed"
+    assert [ask.action for ask in call.asked] == ["accept", "hangup"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Twice(type="response.created"),
+        Twice(type="response.output_item.done"),
+        Twice(type="response.done"),
+        Twice(type="output_audio_buffer.stopped"),
+        Twice(type="conversation.item.added"),
+        Late(type="response.created", events=3),
+        Late(type="response.output_item.done", events=3),
+        Late(type="conversation.item.added", events=4),
+        Lost(type="session.created"),
+        Lost(type="response.output_item.done"),
+        Lost(type="conversation.item.added"),
+        Lost(type="input_audio_buffer.speech_stopped"),
+        Lost(type="rate_limits.updated"),
+        Noise(frame=AUDIO_FRAME, before="response.done"),
+        Noise(frame=UNKNOWN_EVENT, before="response.done"),
+        Noise(frame=NOT_JSON, before="response.done"),
+        Noise(frame=NOT_AN_OBJECT, before="response.created"),
+    ],
+    ids=lambda fault: (
+        f"{type(fault).__name__}-{getattr(fault, 'type', '')}{getattr(fault, 'frame', '')[:20]}"
+    ),
+)
+async def test_events_told_twice_late_never_or_wrongly_do_not_break_a_call(
+    stage: Stage, fault: object
+) -> None:
+    record, call = await stage.play(
+        greeting(stage.slots(), END_CALL),
+        OPENING,
+        CallerSays(text="Friday?"),
+        calls("find_slots", {}, call_id="call_a"),
+        says("At nine."),
+        CallerSays(text="Bye."),
+        calls("end_call"),
+        faults=Faults(stream=(fault,)),
+    )
+    assert call.outputs() == {"call_a": '{"slots":["09:00"]}'}
+    assert stage.asked == ["call_a"]
+    assert record.ended == "hangup"
+
+
+async def test_what_cannot_be_read_is_counted(stage: Stage) -> None:
+    noise = (
+        Noise(frame=UNKNOWN_EVENT, before="response.done"),
+        Noise(frame=NOT_JSON, before="response.done"),
+    )
+    record, _ = await stage.play(greeting(), OPENING, CallerHangsUp(), faults=Faults(stream=noise))
+    assert (record.unknown_events, record.malformed_events) == (1, 1)
+
+
+async def test_a_frame_beyond_all_measure_costs_the_sideband_and_not_the_call(stage: Stage) -> None:
+    faults = Faults(
+        stream=(Noise(frame=HUGE, before="conversation.item.input_audio_transcription.completed"),)
+    )
+    record, _ = await stage.play(
+        greeting(), OPENING, CallerSays(text="Hi."), says("Yes?"), CallerHangsUp(), faults=faults
+    )
+    assert record.ended == "caller_hung_up"
+
+
+async def test_an_error_of_the_server_is_counted_and_the_call_goes_on(stage: Stage) -> None:
+    record, _ = await stage.play(
+        greeting(),
+        OPENING,
+        Complains(code="server_error"),
+        CallerSays(text="Hi."),
+        says("Yes?"),
+        CallerHangsUp(),
+    )
+    assert (record.complaints, record.ended) == (1, "caller_hung_up")
+
+
+async def test_an_expired_session_ends_the_call(stage: Stage) -> None:
+    record, _ = await stage.play(greeting(), OPENING, Expires())
+    assert record.ended == "session_expired"
+
+
+async def test_a_hang_up_that_fails_is_tried_until_the_api_takes_it(stage: Stage) -> None:
+    bad = HttpFault(status=500)
+    record, call = await stage.play(
+        greeting(END_CALL),
+        OPENING,
+        CallerSays(text="Bye."),
+        calls("end_call"),
+        faults=Faults(hangup=(bad,) * 3),
+    )
+    assert record.ended == "hangup"
+    assert call.state is State.OVER
+
+
+async def test_a_barge_in_cuts_the_agent_short_and_is_answered(stage: Stage) -> None:
+    record, _ = await stage.play(
+        greeting(),
+        OPENING,
+        CallerSays(text="Wait!", when=When.AGENT_SPEAKS),
+        says("Yes?"),
+        CallerHangsUp(),
+    )
+    assert ("agent", "Yes?") in said(record)
+
+
+async def test_a_call_is_ended_from_outside(stage: Stage) -> None:
+    call = stage.api.place_call(OPENING)
+    agent = an_agent(greeting=Wait())
+    session = Session(
+        call=IncomingCall(id=call.id, caller=Address(uri=""), called=Address(uri=""), called_found_in="To"),
+        agent=agent,
+        agents={agent.id: agent},
+        secrets={},
+        now=0.0,
+    )
+    await stage.provider.accept(call.id, accept_body(agent, session.instructions))
+    live = LiveCall(session=session, provider=stage.provider, tools=stage.tools, timeouts=TIMEOUTS)
+    running = asyncio.create_task(live.run())
+    await stage.api.until(lambda: call.attached)
+    live.end("shutdown")
+    assert (await running).ended == "shutdown"
+    assert call.state is State.OVER
+
+
+async def test_a_bug_of_ours_hangs_up_the_call_that_it_hit(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Session):
+        def handle(self, happening, now):
+            raise ZeroDivisionError("a bug")
+
+    call = stage.api.place_call(OPENING)
+    agent = an_agent()
+    session = Broken(
+        call=IncomingCall(id=call.id, caller=Address(uri=""), called=Address(uri=""), called_found_in="To"),
+        agent=agent,
+        agents={},
+        secrets={},
+        now=0.0,
+    )
+    await stage.provider.accept(call.id, accept_body(agent, session.instructions))
+    record = await LiveCall(
+        session=session, provider=stage.provider, tools=stage.tools, timeouts=TIMEOUTS
+    ).run()
+    assert (record.ended, record.detail) == ("failed", "a bug of ours; the log has its traceback")
+    assert call.state is State.OVER
+    assert "call failed by a bug of ours" in caplog.messages
