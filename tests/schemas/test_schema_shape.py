@@ -165,3 +165,4 @@ def test_what_a_pattern_or_a_refusal_wants_is_said_in_words(kind: str) -> None:
         message = found.get("x-message", "fine")
         assert message[0].islower(), path
         assert not message.endswith("."), path
+        assert "`" not in message, path
