@@ -193,7 +193,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def __init__(self, write: Write) -> None:
-        super().__init__(undefined=Null, finalize=write, keep_trailing_newline=True, cache_size=0)
+        super().__init__(undefined=Null, finalize=write, keep_trailing_newline=True, optimized=False)
         self.globals = {}
         self.filters = {**filters, "_each": _each, "_concat": concat}
         self.tests = dict(tests)
