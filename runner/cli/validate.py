@@ -98,9 +98,14 @@ def _print_json(checked: Iterable[_Checked]) -> None:
 
 def _print_text(checked: Iterable[_Checked], terminal: Terminal) -> None:
     for one in checked:
-        lines = {name: split_lines(text) for name, text in one.loaded.sources.items()}
-        for problem in one.problems:
-            _print_problem(problem, lines.get(problem.place.file, []), terminal)
+        print_problems(one.problems, one.loaded.sources, terminal)
+
+
+def print_problems(problems: Iterable[Problem], sources: Mapping[str, str], terminal: Terminal) -> None:
+    """Write each problem with its source line and a caret. `sources` holds the text of each file."""
+    lines = {name: split_lines(text) for name, text in sources.items()}
+    for problem in problems:
+        _print_problem(problem, lines.get(problem.place.file, []), terminal)
 
 
 def _print_problem(problem: Problem, lines: list[str], terminal: Terminal) -> None:

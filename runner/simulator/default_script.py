@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from runner.call.arguments import check_arguments
 from runner.model.agent import Agent, Say, Wait
-from runner.model.tool import HangupBinding, Tool, TransferBinding
+from runner.model.tool import Binding, HangupBinding, TransferBinding
 from runner.model.values import JsonObject
 from runner.simulator.arguments import example_arguments
 from runner.simulator.faults import FINE, Faults, HttpFault
@@ -17,7 +17,10 @@ OPENING = "Hello! I have a question."
 GREETING = "Hello! How can I help you?"
 """Where the greeting is left to the model's own words."""
 OFFER = "Is there anything else I can do for you?"
-GOODBYE = "No, that is all. Thank you, goodbye!"
+WISH = "Could you put me through to somebody, please?"
+SORRY = "I am sorry, nobody picked up."
+GOODBYE = "That is all. Thank you, goodbye!"
+PARTING = "Goodbye!"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,44 +39,51 @@ class DefaultScript:
     script: Script
     faults: Faults = FINE
     notes: tuple[str, ...] = ()
-    tools: tuple[str, ...] = field(default=())
-    """The tools that are called, in order."""
+    tools: tuple[str, ...] = ()
+    """The tools that are called."""
+    failing: tuple[str, ...] = ()
+    """Transfers among them that are played as not completed."""
 
 
 def default_script(agent: Agent, asked: Sequence[AskedCall], today: date) -> DefaultScript:
     """The greeting, a caller's line, every tool (or those asked for) once, and the end of the call.
 
-    What ends the call comes last. Of several such tools only the last can end it, so the transfers before
-    it are played as not completed.
+    What ends the call comes last. Only one tool can end it, so transfers before that are played as not
+    completed, and further hang-ups are left out.
     """
     notes: list[str] = []
     chosen = list(asked) or [AskedCall(tool=tool.name) for tool in agent.tools]
-    ordered = sorted(chosen, key=lambda call: _rank(agent.tool(call.tool)))
-    ending = [call for call in ordered if _rank(agent.tool(call.tool))]
-    working = [call for call in ordered if not _rank(agent.tool(call.tool))]
+    transfers = [call for call in chosen if _is_bound(agent, call, TransferBinding)]
+    hangups = [call for call in chosen if _is_bound(agent, call, HangupBinding)]
+    working = [call for call in chosen if call not in transfers and call not in hangups]
+    failing = transfers if hangups else transfers[:-1]
+
+    def answers(some: Sequence[AskedCall]) -> list[Step]:
+        return [_answer(agent, call, today, notes) for call in some]
+
     script: list[Step] = [_greeting(agent)] if not isinstance(agent.greeting, Wait) else []
-    script.append(CallerSays(text=OPENING))
-    script += [_answer(agent, call, today, notes) for call in working]
-    script += [says(OFFER), CallerSays(text=GOODBYE)]
-    script += [_answer(agent, call, today, notes) for call in ending[:-1] if _is_transfer(agent, call)]
-    script += [_answer(agent, call, today, notes) for call in ending[-1:]]
-    if not ending:
-        script += [says("Goodbye!"), CallerHangsUp()]
-    failing = [call.tool for call in ending[:-1] if _is_transfer(agent, call)]
+    script += [CallerSays(text=OPENING), *answers(working), says(OFFER)]
+    if transfers:
+        script += [CallerSays(text=WISH), *answers(transfers)]
+    if transfers and hangups:
+        script.append(says(SORRY))
+    if hangups or not transfers:
+        script.append(CallerSays(text=GOODBYE))
+    script += answers(hangups[:1])
+    if not transfers and not hangups:
+        script += [says(PARTING), CallerHangsUp()]
+    last = (hangups[:1] or transfers[-1:] or working[-1:])[-1].tool if chosen else ""
     notes += [
-        f'"{tool}" is played as not completed, so that "{ending[-1].tool}" can be called after it'
-        for tool in failing
+        f'"{call.tool}" is played as not completed, so that "{last}" can be called after it'
+        for call in failing
     ]
-    notes += [
-        f'"{call.tool}" is left out: "{ending[-1].tool}" ends the call'
-        for call in ending[:-1]
-        if not _is_transfer(agent, call)
-    ]
+    notes += [f'"{call.tool}" is not called: "{last}" ends the call' for call in hangups[1:]]
     return DefaultScript(
         script=tuple(script),
         faults=Faults(refer=(HttpFault(status=400),) * len(failing)),
         notes=tuple(notes),
-        tools=tuple(call.tool for call in ordered),
+        tools=tuple(call.tool for call in (*working, *transfers, *hangups[:1])),
+        failing=tuple(call.tool for call in failing),
     )
 
 
@@ -109,13 +119,6 @@ def _answer(agent: Agent, call: AskedCall, today: date, notes: list[str]) -> Ans
     return calls(tool.name, arguments)
 
 
-def _is_transfer(agent: Agent, call: AskedCall) -> bool:
+def _is_bound(agent: Agent, call: AskedCall, binding: type[Binding]) -> bool:
     tool = agent.tool(call.tool)
-    return tool is not None and isinstance(tool.binding, TransferBinding)
-
-
-def _rank(tool: Tool | None) -> int:
-    """0 for what leaves the call running, then transfers, then hang-ups."""
-    if tool is None:
-        return 0
-    return 2 if isinstance(tool.binding, HangupBinding) else int(isinstance(tool.binding, TransferBinding))
+    return tool is not None and isinstance(tool.binding, binding)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runner.call.incoming import incoming_call
 from runner.call.routing import RouteTable
 from runner.call.schedule import is_open
-from runner.model.call import Transport
+from runner.model.call import IncomingCall, Transport
 from runner.model.route import (
     Anonymous,
     AnyOf,
@@ -18,6 +18,7 @@ from runner.model.route import (
     Glob,
     Matcher,
     Prefix,
+    RoutingSettings,
     Text,
 )
 from runner.model.settings import Configuration
@@ -47,16 +48,16 @@ class ExampleCall:
         """All headers, as a carrier would send them."""
         return sip_headers(caller=self.caller, called=self.called, call_id=call_id, more=self.headers)
 
+    def incoming(self, routing: RoutingSettings) -> IncomingCall:
+        """The call as the runner will read it."""
+        call_id = "rtc_example"
+        headers = self.sip_headers(call_id)
+        return incoming_call(call_id=call_id, created_at=self.at, headers=headers, routing=routing)
+
 
 def agent_of(example: ExampleCall, configuration: Configuration, table: RouteTable) -> str | None:
     """The agent that answers; None when the call is turned away."""
-    call = incoming_call(
-        call_id="rtc_example",
-        created_at=example.at,
-        headers=example.sip_headers("rtc_example"),
-        routing=configuration.settings.routing,
-    )
-    return table.match(call, example.at).agent
+    return table.match(example.incoming(configuration.settings.routing), example.at).agent
 
 
 def example_call(

@@ -1,0 +1,169 @@
+"""Shows a call on a terminal as it happens: who speaks, which tool with what, and the record at the end."""
+
+import textwrap
+from collections.abc import Iterable
+from datetime import datetime
+
+from runner.call.routing import Match
+from runner.cli.terminal import Style, Terminal, printable
+from runner.model.agent import Agent
+from runner.model.call import IncomingCall
+from runner.model.record import CallRecord, ToolUse
+from runner.simulator.example_call import ExampleCall
+from runner.simulator.moments import Moment, What
+
+NARROWEST = 40
+WIDEST = 110
+"""Longer lines are hard to read, however wide the terminal is."""
+MOST_LINES = 4
+"""Of a long JSON text, only the beginning is shown."""
+TIME_WIDTH = 7
+LABEL_WIDTH = 9
+
+_LABELS = {
+    What.RINGS: ("rings", Style.BOLD),
+    What.ANSWERED: ("answered", Style.GOOD),
+    What.REJECTED: ("rejected", Style.ERROR),
+    What.AGENT: ("agent", Style.NAME),
+    What.CALLER: ("caller", Style.BOLD),
+    What.TOOL: ("tool", Style.WARNING),
+    What.REQUEST: ("", Style.DIM),
+    What.OUTPUT: ("", Style.DIM),
+    What.TRANSFER: ("transfer", Style.WARNING),
+    What.HANGUP: ("hangs up", Style.BOLD),
+    What.ERROR: ("error", Style.ERROR),
+    What.ENDED: ("ended", Style.BOLD),
+}
+_ENDED = {
+    "hangup": "the agent hung up",
+    "caller_hung_up": "the caller hung up",
+    "transferred": "the caller was transferred",
+    "max_duration": "limits.max_duration was reached",
+    "failed": "the call failed",
+}
+
+
+class CallView:
+    """Writes a call to a terminal of `columns` columns."""
+
+    def __init__(self, terminal: Terminal, columns: int) -> None:
+        self._terminal = terminal
+        self._width = max(NARROWEST, min(columns - 1, WIDEST))
+
+    def introduce(self, call: IncomingCall, match: Match, agent: Agent, example: ExampleCall) -> None:
+        """Who is about to call whom, and why this agent answers."""
+        self._terminal.line()
+        title = f"{agent.id}: {agent.description}" if agent.description else agent.id
+        for line in self._wrapped(title, self._width):
+            self._terminal.line(self._terminal.styled(line, Style.BOLD))
+        found = f"the dialled number stands in {call.called_found_in}"
+        for text in (match.why, found, *_later(example)):
+            for line in self._wrapped(text, self._width):
+                self._terminal.line(self._terminal.styled(line, Style.DIM))
+        self._terminal.line()
+
+    def show(self, moment: Moment) -> None:
+        """One moment, on one line or a few."""
+        label, style = _LABELS[moment.what]
+        text, time = self._worded(moment), _clock(moment.at_s)
+        lines = self._wrapped(text, self._width - TIME_WIDTH - LABEL_WIDTH - 2)
+        if moment.what in (What.TOOL, What.REQUEST, What.OUTPUT):
+            lines = _shortened(lines)
+        detail = moment.what in (What.REQUEST, What.OUTPUT)
+        text_style = Style.ERROR if not moment.ok else Style.DIM if detail else None
+        self._rows("" if detail else time, label, style, lines, text_style)
+
+    def conclude(self, record: CallRecord | None, lasted_s: float) -> None:
+        """The record, as a table."""
+        self._terminal.line()
+        self._terminal.line(self._terminal.styled("record", Style.BOLD))
+        if record is None:
+            self._rows("", "", Style.DIM, ["no record was written"], Style.ERROR)
+            return
+        for label, text in _rows_of(record, lasted_s):
+            width = self._width - LABEL_WIDTH - 3
+            lines = self._wrapped(text, width)
+            self._rows(None, label, Style.DIM, lines, None)
+
+    def remark(self, label: str, texts: Iterable[str], style: Style) -> None:
+        """Things to know or to mend, one paragraph each."""
+        for text in texts:
+            lines = self._wrapped(f"{label}: {text}", self._width - 2)
+            for number, line in enumerate(lines):
+                head = self._terminal.styled(line, style) if number == 0 and style is Style.ERROR else line
+                self._terminal.line(head if number == 0 else f"  {head}")
+
+    def _worded(self, moment: Moment) -> str:
+        match moment.what:
+            case What.REQUEST:
+                return f"→ {moment.text}"
+            case What.OUTPUT:
+                return f"← {moment.text}{_in_ms(moment.took_s)}"
+            case What.ANSWERED:
+                return f"by {moment.text}{_in_ms(moment.took_s)}"
+            case What.REJECTED:
+                return f"with {moment.text}"
+            case What.TRANSFER:
+                return f"to {moment.text}"
+        return moment.text
+
+    def _rows(
+        self, time: str | None, label: str, style: Style, lines: list[str], text_style: Style | None
+    ) -> None:
+        for number, line in enumerate(lines or [""]):
+            first = number == 0
+            margin = "  " if time is None else f"{time if first else '':>{TIME_WIDTH}} "
+            head = f"{label if first else '':<{LABEL_WIDTH}}"
+            body = self._terminal.styled(line, text_style) if text_style else line
+            shown = f"{self._terminal.styled(margin, Style.DIM)}{self._terminal.styled(head, style)} {body}"
+            self._terminal.line(shown.rstrip())
+
+    def _wrapped(self, text: str, width: int) -> list[str]:
+        flat = printable(" ".join(text.split()))
+        return textwrap.wrap(flat, width, break_on_hyphens=False)
+
+
+def _later(example: ExampleCall) -> list[str]:
+    if example.waits_for is None:
+        return []
+    when = datetime.fromtimestamp(example.at).astimezone()
+    return [f'"{example.waits_for}" is closed now, so the call is played on {when:%A, %Y-%m-%d at %H:%M %Z}']
+
+
+def _rows_of(record: CallRecord, lasted_s: float) -> list[tuple[str, str]]:
+    usage = record.usage
+    ended = _ENDED.get(record.ended, record.ended)
+    cached = usage.text_cached + usage.audio_cached
+    tokens_in, tokens_out = usage.text_in + usage.audio_in, usage.text_out + usage.audio_out
+    cost = "unknown" if record.cost_usd is None else f"${record.cost_usd:.4f}, an estimate"
+    rows = [
+        ("ended", f"{record.ended}: {ended} after {_clock(lasted_s)}"),
+        ("detail", record.detail),
+        ("turns", str(len(record.turns))),
+        ("tools", "; ".join(_tool(tool) for tool in record.tools) or "none"),
+        ("tokens", f"{tokens_in} in ({cached} of them cached), {tokens_out} out"),
+        ("cost", f"{cost}, at the prices of {record.model}" if record.cost_usd is not None else cost),
+    ]
+    return [(label, text) for label, text in rows if text]
+
+
+def _tool(tool: ToolUse) -> str:
+    tries = f", {tool.attempts} attempts" if tool.attempts > 1 else ""
+    return f"{tool.name} {tool.status}{_in_ms(tool.took_s)}{tries}"
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    if len(lines) <= MOST_LINES:
+        return lines
+    return [*lines[: MOST_LINES - 1], f"{lines[MOST_LINES - 1][:-2]} …"]
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds, 1), 60)
+    return f"{int(minutes)}:{rest:04.1f}"
+
+
+def _in_ms(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f" ({seconds * 1000:.0f} ms)" if seconds < 1 else f" ({seconds:.1f} s)"
