@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from runner.config import settings
 from runner.config.agents import AgentBuilder, Shared, shared_by_agents
@@ -50,6 +50,7 @@ _THREE_KINDS = (
     'this file is none of the three kinds: an agent (it has the key "agent"), "runner.yaml" at the top, '
     'or scenarios ("*.test.yaml"); what begins with "_" is not read'
 )
+_ELSEWHERE = 'settings are read from "runner.yaml" at the top of the directory only; this is another file'
 _AGENT_LINE = re.compile(r"""^agent:[ \t]*["']?([a-z0-9][a-z0-9-]*)""", re.MULTILINE)
 # What is said about an agent only because runner.yaml could not be read.
 _FOLLOW_UPS = {"unknown-secret", "unknown-tool", "unknown-schedule", "unknown-name", "missing-key"}
@@ -65,8 +66,10 @@ class _Loading:
         self._runner = check(_EMPTY, "runner", problems)
         self._is_runner_unread = False
         self._agent_nodes: list[Node] = []
-        self._unread_ids: set[str] | None = None
-        """Ids of agents in files that cannot be read; None when all can."""
+        self._unread_ids: set[str] = set()
+        """Ids of agents in files that cannot be read."""
+        self._strangers = 0
+        """Files that may have been meant as agents."""
 
     def loaded(self) -> Loaded:
         for file in self._directory.yaml_files():
@@ -98,18 +101,25 @@ class _Loading:
             self._is_runner_unread = True
         elif file.kind is Kind.AGENT:
             found = _AGENT_LINE.findall(self._directory.texts[file.name])
-            self._unread_ids = (self._unread_ids or set()).union(found)
+            self._unread_ids.update(found)
+            self._strangers += 1
 
     def _no_kind(self, file: SourceFile, node: Node) -> None:
+        self._strangers += 1
         meant = next((key for key, _ in node.items() if nearest(key, ["agent"])), None)
-        hint = f'; did you mean the key "agent" by "{meant}"?' if meant else ""
-        self._problems.error(Place(file.name, 1, 1), "file-kind", _THREE_KINDS + hint)
+        if PurePath(file.name).stem == PurePath(SETTINGS_FILE).stem:
+            self._problems.error(node.place, "file-kind", _ELSEWHERE)
+        elif meant is not None:
+            message = f'unknown key "{meant}"; did you mean "agent"?'
+            self._problems.error(node.key_place(meant), "file-kind", message)
+        else:
+            self._problems.error(node.place, "file-kind", _THREE_KINDS)
 
     def _configuration(self) -> Configuration:
         runner, problems = self._runner, self._problems
         routes = self._route_builder(problems)
         agents = self._agents()
-        check_otherwise(runner, {*agents, *(self._unread_ids or ())}, problems)
+        check_otherwise(runner, {*agents, *self._unread_ids}, problems)
         default = Settings()
         return Configuration(
             directory=self._directory.name,
@@ -152,7 +162,7 @@ class _Loading:
                 for problem in found.sorted()
                 if not (self._is_runner_unread and problem.rule in _FOLLOW_UPS)
             )
-        if not agents and self._unread_ids is None:
+        if not agents and not self._strangers:
             place = Place(self._directory.name, 1, 1)
             self._problems.error(
                 place, "no-agent", 'no agent here; an agent is a YAML file with the key "agent"'

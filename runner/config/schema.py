@@ -129,7 +129,7 @@ class _Walk:
     def _wrong(self, node: Node, rule: str, schema: JsonObject, name: str | None, right: str = "") -> None:
         """The value is not what the schema wants: what it is, then what would be right."""
         right = right or _right(schema)
-        self._error(node.place, rule, f"{subject(name)} is {given(node, schema)}; {right}", schema)
+        self._error(node.place, rule, f"{subject(name, schema)} is {given(node, schema)}; {right}", schema)
 
     # What the value itself is.
 
@@ -252,9 +252,15 @@ class _Walk:
 
     def _missing(self, node: Node, values: Mapping[str, Node], schema: JsonObject, name: str | None) -> None:
         whose = subject(name, schema)
-        for key in (*schema.get("required", ()), *schema.get("x-required-with-defaults", ())):
+        for key in schema.get("required", ()):
             if key not in values:
-                self._error(node.place, "missing-key", f'{whose} needs the key "{key}"', schema)
+                const = self._resolved(schema.get("properties", {}).get(key, {})).get("const")
+                what = f'"{key}: {const}"' if isinstance(const, str) else f'the key "{key}"'
+                self._error(node.place, "missing-key", f"{whose} needs {what}", schema)
+        for key in schema.get("x-required-with-defaults", ()):
+            if key not in values:
+                message = f'{whose} needs the key "{key}", here or under "defaults" in runner.yaml'
+                self._error(node.place, "missing-key", message, schema)
         for key, needed in schema.get("dependentRequired", {}).items():
             for other in needed:
                 if key in values and other not in values:
@@ -422,6 +428,6 @@ def _as_wanted(node: Node, schema: JsonObject) -> Node:
     wanted = schema.get("type")
     if wanted == "string" and _stands_as_text(node):
         return replace(node, value=node.text)
-    if wanted == "integer" and isinstance(node.value, float):
-        return replace(node, value=int(node.value))
+    if wanted == "integer" and isinstance(node.value, int | float):
+        return replace(node, value=int(node.value), text=str(int(node.value)))
     return node

@@ -13,7 +13,7 @@ _TYPES = {
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
-    "array": "a list",
+    "array": 'a list ("- …")',
     "object": "a mapping",
     "null": "null",
 }
@@ -32,12 +32,12 @@ def subject(name: str | None, schema: JsonObject | None = None) -> str:
 def given(node: Node, schema: JsonObject) -> str:
     """What the value is, quoted as it was written. A secret is never quoted."""
     value = node.value
-    if isinstance(value, Mapping):
-        return "a mapping" if value else "an empty mapping"
-    if isinstance(value, tuple):
-        return "a list" if value else "an empty list"
-    if value is None or value == "":
+    if value is None or value in ("", ()) or value == {}:
         return "empty"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, tuple):
+        return "a list"
     if schema.get("x-secret"):
         return "a value that is not shown here"
     line = node.text.strip().split("\n")[0]

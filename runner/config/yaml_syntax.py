@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from yaml.error import Mark, MarkedYAMLError
 
-_TEMPLATE_VALUE = re.compile(r"(?:^|:\s|-\s)\s*(\{\{)")
-_TEMPLATE_HINT = 'a value that begins with "{{" needs quotes, or YAML reads it as a mapping'
+_TEMPLATE_VALUE = re.compile(r"(?:^|:\s|-\s)\s*(\{[{%])")
 
 
 class SyntaxMistake(Exception):  # noqa: N818 - carries a finding inside this package; it is never shown as an error
@@ -19,9 +18,10 @@ class SyntaxMistake(Exception):  # noqa: N818 - carries a finding inside this pa
         self.column = column
 
 
-def template_needs_quotes(line: int, column: int) -> SyntaxMistake:
+def template_needs_quotes(line: int, column: int, begins: str = "{{") -> SyntaxMistake:
     """For `key: {{ … }}`, the commonest of all mistakes with templates in YAML."""
-    return SyntaxMistake(_TEMPLATE_HINT, line, column)
+    message = f'a value that begins with "{begins}" needs quotes, or YAML reads it as a mapping'
+    return SyntaxMistake(message, line, column)
 
 
 def explain(error: MarkedYAMLError, lines: Sequence[str]) -> SyntaxMistake:
@@ -80,7 +80,7 @@ class _Trouble:
     def _template(self) -> SyntaxMistake | None:
         found = _TEMPLATE_VALUE.search(self.text)
         if found and found.start(1) < self.mark.column:
-            return self._here(_TEMPLATE_HINT, found.start(1))
+            return template_needs_quotes(self.mark.line + 1, found.start(1) + 1, found.group(1))
         return None
 
     def _special_character(self) -> SyntaxMistake | None:

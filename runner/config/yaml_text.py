@@ -185,18 +185,21 @@ class _Composer:
         key_places: dict[str, Place] = {}
         while not isinstance(key_event := self._next(), yaml.MappingEndEvent):
             key = self._key(event, key_event)
-            place = self._place(key_event)
             part = self._part(self._next(), depth + 1)
-            if key in parts:
-                self._problems.error(
-                    place,
-                    "duplicate-key",
-                    f'the key "{key}" stands twice in this mapping, on line {key_places[key].line} '
-                    f"and on line {place.line}",
+            place = self._place(key_event)
+            if key == "<<" and not key_event.style:
+                message = (
+                    'merge keys ("<<") are not read; write the keys out, '
+                    'or put what all agents share under "defaults" in runner.yaml'
                 )
-                continue
-            parts[key] = part
-            key_places[key] = place
+                self._problems.error(place, "yaml-syntax", message)
+            elif key in parts:
+                lines = f"on line {key_places[key].line} and on line {place.line}"
+                message = f'the key "{key}" stands twice in this mapping, {lines}'
+                self._problems.error(place, "duplicate-key", message)
+            else:
+                parts[key] = part
+                key_places[key] = place
         values = {key: part.node for key, part in parts.items()}
         return _joined(
             Node(value=values, place=self._place(event), key_places=key_places), list(parts.values())
@@ -206,17 +209,10 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             self._refuse_tag(event)
             key: str = event.value
-            if event.anchor is not None:
-                self._anchors[event.anchor] = _Part(node=self._scalar(event))
-            if not event.style and key == "<<":
-                self._problems.error(
-                    self._place(event),
-                    "yaml-syntax",
-                    'merge keys ("<<") are not read; write the keys out, '
-                    'or put what all agents share under "defaults" in runner.yaml',
-                )
             if not event.style and not key:
                 raise self._mistake(event, 'a key is missing before ":"')
+            if event.anchor is not None:
+                self._anchors[event.anchor] = _Part(node=self._scalar(event))
             return key
         start = mapping.start_mark
         if mapping.flow_style and self._text.startswith("{{", start.index):
