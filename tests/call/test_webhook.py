@@ -227,6 +227,7 @@ def test_another_event_is_read_as_far_as_it_goes(created_at: Any, read: float) -
         ("", False),
         ("whsec_", False),
         ("whsec_%", False),
+        ("whsec_abcd%%%%", False),
         ("whsec_a", False),
         ("whsec_é", False),
         ("sk-proj-abcd", False),

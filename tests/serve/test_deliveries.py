@@ -82,6 +82,18 @@ async def test_a_sender_who_hangs_up_does_not_stop_the_work() -> None:
     assert await deliveries.once(["a"], work) == ("one", True)
 
 
+async def test_a_copy_that_hangs_up_does_not_stop_the_work() -> None:
+    work, deliveries = Work("one"), remembering()
+    work.go.clear()
+    first = asyncio.create_task(deliveries.once(["a"], work))
+    await work.began.wait()
+    copy = asyncio.create_task(deliveries.once(["a"], work))
+    await asyncio.wait([copy], timeout=0)
+    copy.cancel()
+    work.go.set()
+    assert await first == ("one", False)
+
+
 async def test_the_oldest_are_forgotten_when_there_are_too_many() -> None:
     work, deliveries = Work("one", "two", "three", "four"), remembering(most=2)
     for key in "abc":

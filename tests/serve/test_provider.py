@@ -187,6 +187,18 @@ async def test_a_lost_answer_is_remembered_after_giving_up(impatient: Provider, 
     assert await impatient.accept("rtc_1", {}) is Answer.DONE
 
 
+async def test_a_decision_that_never_reached_the_api_is_not_ours(
+    session: aiohttp.ClientSession, unused_tcp_port: int
+) -> None:
+    provider = Provider(session, f"http://127.0.0.1:{unused_tcp_port}/v1", "sk-test", IMPATIENT)
+    with pytest.raises(ProviderError):
+        await provider.accept("rtc_1", {})
+    app = web.Application()
+    app.router.add_post("/{path:.*}", says(409, "decision_already_made"))
+    async with TestServer(app, host="127.0.0.1", port=unused_tcp_port):
+        assert await provider.accept("rtc_1", {}) is Answer.TAKEN
+
+
 @pytest.mark.parametrize(
     ("reply", "said", "status"),
     [

@@ -151,7 +151,8 @@ async def test_a_hurried_drain_hangs_up_what_is_left(lab: Lab, caplog: pytest.Lo
     await lab.api.until(lambda: live.attached)
     hurry = asyncio.Event()
     hurry.set()
-    await lab.runner.drain(hurry)
+    async with asyncio.timeout(5):
+        await lab.runner.drain(hurry)
     assert [ask.action for ask in live.asked] == ["accept", "hangup"]
     assert live.state is State.OVER
     assert lab.records()[live.id]["ended"] == "shutdown"
