@@ -1,0 +1,57 @@
+"""The least that could serve a call: verifies the webhook, accepts, attaches, asks to speak, parses."""
+
+import asyncio
+import json
+import sys
+
+import aiohttp
+from aiohttp import web
+from standardwebhooks import Webhook
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+INSTRUCTIONS = "You are the receptionist of Maple Dental. Be brief."
+
+
+async def attend(base_url: str, call_id: str) -> None:
+    """Read a sideband to its end."""
+    url = base_url.replace("http", "ws", 1) + f"/realtime?call_id={call_id}"
+    headers = {"Authorization": "Bearer key"}
+    async with connect(url, additional_headers=headers, compression=None, proxy=None) as sideband:
+        await sideband.send(json.dumps({"type": "response.create"}))
+        try:
+            while True:
+                json.loads(await sideband.recv())
+        except ConnectionClosed:
+            return
+
+
+async def main(base_url: str, secret: str) -> None:
+    """Serve until standard input ends."""
+    tasks: set[asyncio.Task[None]] = set()
+    webhook = Webhook(secret)
+    async with aiohttp.ClientSession() as session:
+
+        async def incoming(request: web.Request) -> web.Response:
+            event = webhook.verify(await request.read(), dict(request.headers))
+            call_id = event["data"]["call_id"]
+            body = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": INSTRUCTIONS}
+            accept = f"{base_url}/realtime/calls/{call_id}/accept"
+            async with session.post(accept, json=body, headers={"Authorization": "Bearer key"}) as answer:
+                await answer.read()
+            task = asyncio.create_task(attend(base_url, call_id))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            return web.Response()
+
+        app = web.Application()
+        app.router.add_post("/webhooks/openai", incoming)
+        server = web.AppRunner(app, access_log=None)
+        await server.setup()
+        await web.TCPSite(server, "127.0.0.1", 0).start()
+        print(f"http://127.0.0.1:{server.addresses[0][1]}", flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,182 @@
+"""`phone-agents run` against the least that could serve a call: CPU of events and set-up, memory of a call.
+
+Both run as processes of their own, against a voice API that is a third one, and are measured from outside
+(/proc, so on Linux only). The least possible program stands in `least_runner.py`.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import aiohttp
+from row import Row
+from talking_api import TURN
+
+from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+
+EVENT_LIMIT = 1.5
+SETUP_LIMIT = 2.5
+MEMORY_LIMIT = 2.5
+
+TURNS = 600
+ROUNDS = 4
+WARM_UP = 50
+CALLS = 400
+
+HERE = Path(__file__).parent
+SECRET = new_secret()
+TICKS = os.sysconf("SC_CLK_TCK")
+
+RUNNER = """\
+provider: {{base_url: "{base_url}"}}
+server: {{port: 0, host: 127.0.0.1, drain_timeout: 1s}}
+store: "sqlite:{store}"
+"""
+AGENT = """\
+agent: desk
+routes: [{to: "+18005551212"}]
+model: gpt-realtime-2.1
+instructions: You are the receptionist of Maple Dental. Be brief.
+"""
+
+
+class Process:
+    """A server in a process of its own, that prints its address."""
+
+    def __init__(
+        self, stack: ExitStack, command: list[str], environment: dict[str, str] | None = None
+    ) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+        stack.callback(self._process.wait)
+        stack.callback(self._process.kill)
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            words = [word for word in line.split() if word.startswith("http://127.0.0.1:")]
+            if words:
+                self.url = words[0].removesuffix("/webhooks/openai")
+                return
+        raise RuntimeError(f"{command} printed no address")
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds so far, user and system."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    @property
+    def memory_kib(self) -> int:
+        """Resident memory."""
+        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        raise RuntimeError("no VmRSS")
+
+
+@contextmanager
+def _pair() -> Iterator[tuple[str, Process, Process]]:
+    """The API's address, the floor and ours."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(TemporaryDirectory()))
+        api = Process(stack, [str(HERE / "talking_api.py")])
+        base_url = f"{api.url}/v1"
+        (directory / "runner.yaml").write_text(RUNNER.format(base_url=base_url, store=directory / "calls.db"))
+        (directory / "desk.yaml").write_text(AGENT)
+        floor = Process(stack, [str(HERE / "least_runner.py"), base_url, SECRET])
+        secrets = {"OPENAI_API_KEY": "key", "OPENAI_WEBHOOK_SECRET": SECRET}
+        ours = Process(stack, ["-m", "runner", "run", str(directory)], secrets)
+        yield api.url, floor, ours
+
+
+def rows() -> Iterator[Row]:
+    """Floor and ours in turns, in one run."""
+    with _pair() as (api, floor, ours):
+        lab = Lab(api)
+        base, total = asyncio.run(lab.events(floor, ours))
+        yield Row(name="sideband event, CPU", ours=total, floor=base, unit="µs", limit=EVENT_LIMIT)
+    with _pair() as (api, floor, ours):
+        lab = Lab(api)
+        setups, memory = asyncio.run(lab.calls(floor, ours))
+        yield Row(name="call set up, CPU", ours=setups[1], floor=setups[0], unit="µs", limit=SETUP_LIMIT)
+        yield Row(name="live call, memory", ours=memory[1], floor=memory[0], unit="KiB", limit=MEMORY_LIMIT)
+
+
+class Lab:
+    """Rings, and waits until the API has seen what should follow."""
+
+    def __init__(self, api: str) -> None:
+        self._api = api
+        self._rung = 0
+
+    async def events(self, *processes: Process) -> list[float]:
+        """Microseconds of CPU for one event of the sideband, the best round of each."""
+        best = [float("inf")] * len(processes)
+        async with aiohttp.ClientSession() as session:
+            for _ in range(ROUNDS):
+                for index, process in enumerate(processes):
+                    before = process.cpu_s
+                    over = (await self._counts(session))[1]
+                    await self._ring(session, process, f"talk_{TURNS}")
+                    await self._until(session, 1, over + 1)
+                    await self._settled(process)
+                    spent = (process.cpu_s - before) / (TURNS * len(TURN))
+                    best[index] = min(best[index], spent * 1e6)
+        return best
+
+    async def calls(self, *processes: Process) -> tuple[list[float], list[float]]:
+        """Microseconds of CPU to set a call up, and KiB that it takes while it is live."""
+        setups, memory = [], []
+        async with aiohttp.ClientSession() as session:
+            for process in processes:
+                await self._ring_all(session, process, WARM_UP)
+                cpu_s, memory_kib = process.cpu_s, process.memory_kib
+                await self._ring_all(session, process, CALLS)
+                setups.append((process.cpu_s - cpu_s) / CALLS * 1e6)
+                memory.append((process.memory_kib - memory_kib) / CALLS)
+        return setups, memory
+
+    async def _ring_all(self, session: aiohttp.ClientSession, process: Process, calls: int) -> None:
+        attached = (await self._counts(session))[0]
+        for _ in range(calls):
+            await self._ring(session, process, "idle")
+        await self._until(session, 0, attached + calls)
+        await self._settled(process)
+
+    async def _ring(self, session: aiohttp.ClientSession, process: Process, name: str) -> None:
+        self._rung += 1
+        call_id = f"{name}_{self._rung}"
+        headers = sip_headers(caller="+14155550100", called="+18005551212", call_id=call_id)
+        webhook = call_incoming(call_id=call_id, headers=headers, secret=SECRET, now=time.time())
+        url = process.url + "/webhooks/openai"
+        async with session.post(url, data=webhook.body, headers=webhook.headers) as response:
+            if response.status != 200:
+                raise RuntimeError(await response.text())
+
+    async def _counts(self, session: aiohttp.ClientSession) -> list[int]:
+        async with session.get(f"{self._api}/counts") as response:
+            counts: list[int] = await response.json(content_type=None)
+            return counts
+
+    async def _until(self, session: aiohttp.ClientSession, which: int, count: int) -> None:
+        while (await self._counts(session))[which] < count:  # noqa: ASYNC110 - it happens in other processes
+            await asyncio.sleep(0.02)
+
+    async def _settled(self, process: Process) -> None:
+        """Until the process has used no CPU for a while."""
+        quiet, last = 0, process.cpu_s
+        while quiet < 10:
+            await asyncio.sleep(0.03)
+            now = process.cpu_s
+            quiet, last = (quiet + 1 if now == last else 0), now
