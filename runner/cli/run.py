@@ -1,0 +1,98 @@
+"""`phone-agents run`: serves the agents of a directory until it is told to stop."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from runner.cli.main import OK, PROBLEMS
+from runner.cli.summary import show_summary
+from runner.cli.terminal import stderr, stdout
+from runner.cli.validate import print_problems
+from runner.config.load import load
+from runner.model.settings import Configuration
+from runner.serve import logs
+from runner.serve.runner import Runner, webhook_url
+from runner.serve.secrets import find_secrets
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "directory",
+        nargs="?",
+        type=Path,
+        default=Path("agents"),
+        metavar="DIR",
+        help="the configuration directory (default: agents)",
+    )
+    parser.add_argument("--host", help="the address to listen on, instead of server.host")
+    parser.add_argument(
+        "--port", type=_port, help="the port to listen on, instead of server.port; 0 takes a free one"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT. Raises CannotRunError when something that is needed is missing."""
+    loaded = load(options.directory)
+    print_problems(loaded.problems, loaded.sources, stderr())
+    if loaded.configuration is None:
+        return PROBLEMS
+    configuration = _overridden(loaded.configuration, options.host, options.port)
+    logs.configure(sys.stderr)
+    runner = Runner(configuration, find_secrets(configuration.settings, os.environ))
+    asyncio.run(_serve(runner, configuration))
+    return OK
+
+
+async def _serve(runner: Runner, configuration: Configuration) -> None:
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    _on_signals(stop, hurry)
+    try:
+        await runner.start()
+        show_summary(configuration, webhook_url(runner.url), stdout())
+        sys.stdout.flush()
+        await stop.wait()
+        await runner.drain(hurry)
+    finally:
+        await runner.close()
+
+
+def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
+    """The first signal drains, the second ends the live calls at once, a third kills the process."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def told() -> None:
+        if stop.is_set():
+            hurry.set()
+            for number in signals:
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in signals:
+        loop.add_signal_handler(number, told)
+
+
+def _overridden(configuration: Configuration, host: str | None, port: int | None) -> Configuration:
+    server = configuration.settings.server
+    server = replace(
+        server,
+        host=server.host if host is None else host,
+        port=server.port if port is None else port,
+    )
+    return replace(configuration, settings=replace(configuration.settings, server=server))
+
+
+def _port(text: str) -> int:
+    try:
+        port = int(text)
+    except ValueError:
+        port = -1
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f'"{text}" is no port; write a number from 0 to 65535')
+    return port

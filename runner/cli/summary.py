@@ -1,0 +1,87 @@
+"""What a person wants to see when a runner starts: agents, routes in order, webhook address, store."""
+
+from collections.abc import Iterable
+
+from runner import __version__
+from runner.call.precedence import in_order
+from runner.call.words import holds
+from runner.cli.terminal import Style, Terminal, printable
+from runner.model.agent import Agent
+from runner.model.route import Conditions, Otherwise, RejectRule, Route, ToAgent
+from runner.model.settings import Configuration
+
+MOST_ROUTES = 20
+"""Of more, the first are shown and the rest are counted."""
+WEBHOOK_NOTE = "enter its public https:// address at the API"
+
+Row = tuple[str, str]
+
+
+def show_summary(configuration: Configuration, webhook_url: str, terminal: Terminal) -> None:
+    """Print the summary. It holds no secret and no instructions."""
+    settings = configuration.settings
+    agents = configuration.agents.values()
+    routes = in_order(route for agent in agents for route in agent.routes)
+    terminal.line(f"phone-agents {__version__} serves {printable(configuration.directory)}")
+    _section("agents", [(agent.id, _agent(agent)) for agent in agents], terminal)
+    _section(
+        "routes, the first that matches wins",
+        [*_rejects(settings.routing.reject), *_routes(routes), _otherwise(settings.routing.otherwise)],
+        terminal,
+    )
+    _section("webhook", [(webhook_url, WEBHOOK_NOTE)], terminal)
+    _section("voice API", [(settings.provider.base_url, "")], terminal)
+    _section("store", [(settings.store, "")], terminal)
+
+
+def _section(title: str, rows: list[Row], terminal: Terminal) -> None:
+    width = max((len(name) for name, _ in rows), default=0)
+    terminal.line()
+    terminal.line(terminal.styled(title, Style.BOLD))
+    for name, text in rows:
+        terminal.line(printable(f"  {name:{width}}  {text}".rstrip()))
+
+
+def _agent(agent: Agent) -> str:
+    parts = [agent.model]
+    if agent.voice is not None:
+        parts.append(agent.voice)
+    if agent.tools:
+        parts.append(f"{len(agent.tools)} tool{'s' if len(agent.tools) > 1 else ''}")
+    description = " ".join(agent.description.split())
+    return ", ".join(parts) + (f": {description}" if description else "")
+
+
+def _rejects(rules: Iterable[RejectRule]) -> list[Row]:
+    return [(f"reject {rule.status}", asks(rule.conditions)) for rule in rules]
+
+
+def _routes(routes: list[Route]) -> list[Row]:
+    shown = [
+        (route.agent, asks(route.conditions) + (f", priority {route.priority}" if route.priority else ""))
+        for route in routes[:MOST_ROUTES]
+    ]
+    hidden = len(routes) - len(shown)
+    return [*shown, ("…", f"and {hidden} more")] if hidden else shown
+
+
+def _otherwise(otherwise: Otherwise) -> Row:
+    chosen = otherwise.agent if isinstance(otherwise, ToAgent) else f"reject {otherwise.status}"
+    return (chosen, "otherwise")
+
+
+def asks(conditions: Conditions) -> str:
+    """All conditions in words, e.g. `to begins with +1800, while office-hours is open`."""
+    said = []
+    if conditions.called is not None:
+        said.append(f"to {holds(conditions.called)}")
+    if conditions.caller is not None:
+        said.append(f"from {holds(conditions.caller)}")
+    said += [f"header {name} {holds(matcher)}" for name, matcher in conditions.headers]
+    if conditions.during is not None:
+        said.append(f"while {conditions.during} is open")
+    if conditions.transport is not None:
+        said.append(f"over {conditions.transport.value}")
+    if conditions.share is not None:
+        said.append(f"{conditions.share:.4%} of callers".replace(".0000%", "%"))
+    return ", ".join(said) or "every call"

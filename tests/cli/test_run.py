@@ -1,0 +1,283 @@
+"""`phone-agents run` as a real process: what it prints, whom it serves, how it ends."""
+
+import asyncio
+import re
+import signal
+import socket
+import sqlite3
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from runner.simulator import CallerHangsUp, Faults, PlacedCall, Simulator, State, greets
+from runner.simulator.faults import FINE, HttpFault
+from runner.simulator.script import Step
+from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+
+SECRET = new_secret()
+KEYS = {"OPENAI_API_KEY": "sk-simulated", "OPENAI_WEBHOOK_SECRET": SECRET}
+AGENT = """\
+agent: front-desk
+description: Answers the main line.
+routes:
+  - to: "+18005551212"
+  - {to: {prefix: "+1800"}, from: {country: [US, CA]}, priority: 2}
+model: gpt-realtime-2.1
+voice: marin
+instructions: Be kind.
+greeting: Hello.
+"""
+PATIENCE_S = 20.0
+
+
+class Process:
+    """A running `phone-agents run`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.out = ""
+        self.err = ""
+
+    async def started(self) -> str:
+        """Wait for the summary; where the process listens."""
+        while "\nstore\n  " not in self.out:
+            line = await self._line(self._process.stdout)
+            assert line, await self.ended()
+            self.out += line
+        found = re.search(r"http://\S+(?=/webhooks/openai)", self.out)
+        assert found
+        return found[0]
+
+    async def logged(self, text: str) -> None:
+        """Wait until a line of the log holds this text."""
+        while text not in self.err:
+            line = await self._line(self._process.stderr)
+            assert line, self.err
+            self.err += line
+
+    def tell(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    async def ended(self) -> tuple[int, str, str]:
+        """Wait for the end: exit code, stdout, stderr."""
+        async with asyncio.timeout(PATIENCE_S):
+            out, err = await self._process.communicate()
+        self.out += out.decode()
+        self.err += err.decode()
+        assert self._process.returncode is not None
+        return self._process.returncode, self.out, self.err
+
+    async def _line(self, stream: asyncio.StreamReader | None) -> str:
+        assert stream
+        async with asyncio.timeout(PATIENCE_S):
+            return (await stream.readline()).decode()
+
+
+class Desk:
+    """A directory with one agent, the stand-in that it is configured for, and processes that serve it."""
+
+    def __init__(self, api: Simulator, directory: Path) -> None:
+        self.api = api
+        self.directory = directory
+        self.agents = directory / "agents"
+        self.agents.mkdir()
+        (self.agents / "front-desk.yaml").write_text(AGENT)
+        self.settings()
+
+    def settings(self, *more: str, store: str = "sqlite:calls.db") -> None:
+        lines = [f"provider: {{base_url: {self.api.base_url}}}", f"store: {store}", *more]
+        (self.agents / "runner.yaml").write_text("\n".join(lines) + "\n")
+
+    @asynccontextmanager
+    async def run(self, *arguments: str, environ: dict[str, str] = KEYS) -> AsyncIterator[Process]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "runner", "run", *(arguments or ("--port", "0"))),
+            cwd=self.directory,
+            env=environ,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            yield Process(process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
+
+    async def outcome(self, *arguments: str, environ: dict[str, str] = KEYS) -> tuple[int, str, str]:
+        """How a process ends that never starts to serve."""
+        async with self.run(*arguments, environ=environ) as process:
+            return await process.ended()
+
+    async def ring(self, url: str, *script: Step, faults: Faults = FINE) -> tuple[PlacedCall, int]:
+        call = self.api.place_call(*script, faults=faults)
+        headers = sip_headers(caller="+14155550100", called="+18005551212", call_id=call.id)
+        webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=time.time())
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{url}/webhooks/openai", data=webhook.body, headers=webhook.headers) as response,
+        ):
+            return call, response.status
+
+    def ends(self) -> dict[str, str]:
+        connection = sqlite3.connect(self.directory / "calls.db")
+        try:
+            return dict(connection.execute("SELECT id, ended FROM calls").fetchall())
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with Simulator() as api:
+        yield Desk(api, tmp_path)
+
+
+async def test_it_says_what_it_serves_and_serves_it(desk: Desk) -> None:
+    async with desk.run("agents", "--port", "0") as process:
+        url = await process.started()
+        assert process.out == (
+            "phone-agents 0.1.0 serves agents\n"
+            "\n"
+            "agents\n"
+            "  front-desk  gpt-realtime-2.1, marin: Answers the main line.\n"
+            "\n"
+            "routes, the first that matches wins\n"
+            "  front-desk  to begins with +1800, from is a number of CA or US, priority 2\n"
+            "  front-desk  to is +18005551212\n"
+            "  reject 404  otherwise\n"
+            "\n"
+            "webhook\n"
+            f"  {url}/webhooks/openai  enter its public https:// address at the API\n"
+            "\n"
+            "voice API\n"
+            f"  {desk.api.base_url}\n"
+            "\n"
+            "store\n"
+            "  sqlite:calls.db\n"
+        )
+        call, status = await desk.ring(url, greets(), CallerHangsUp())
+        assert status == 200
+        await desk.api.until_over(call)
+        process.tell(signal.SIGTERM)
+        code, _, err = await process.ended()
+    assert (code, call.violations) == (0, [])
+    assert desk.ends() == {call.id: "caller_hung_up"}
+    assert "Traceback" not in err
+    assert SECRET not in err
+    assert "sk-simulated" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_one_signal_lets_live_calls_end_by_themselves(desk: Desk, number: signal.Signals) -> None:
+    async with desk.run() as process:
+        url = await process.started()
+        live, _ = await desk.ring(url, greets())
+        await desk.api.until(lambda: live.attached)
+        process.tell(number)
+        await process.logged("draining")
+        _, status = await desk.ring(url)
+        assert status == 503
+        live.play(CallerHangsUp())
+        desk.api.wake(live)
+        assert (await process.ended())[0] == 0
+    assert desk.ends() == {live.id: "caller_hung_up"}
+
+
+async def test_a_second_signal_hangs_up_what_is_left(desk: Desk) -> None:
+    async with desk.run() as process:
+        live, _ = await desk.ring(await process.started(), greets())
+        await desk.api.until(lambda: live.attached)
+        process.tell(signal.SIGTERM)
+        await process.logged("draining")
+        process.tell(signal.SIGTERM)
+        assert (await process.ended())[0] == 0
+    assert live.state is State.OVER
+    assert desk.ends() == {live.id: "shutdown"}
+
+
+async def test_a_third_signal_kills(desk: Desk) -> None:
+    deaf = Faults(hangup=(HttpFault(after_s=PATIENCE_S),))
+    async with desk.run() as process:
+        live, _ = await desk.ring(await process.started(), greets(), faults=deaf)
+        await desk.api.until(lambda: live.attached)
+        process.tell(signal.SIGINT)
+        await process.logged("draining")
+        process.tell(signal.SIGINT)
+        await process.logged("live calls are ended")
+        process.tell(signal.SIGINT)
+        code, _, err = await process.ended()
+    assert code == -signal.SIGINT
+    assert "Traceback" not in err
+
+
+async def test_everything_that_is_not_set_is_named_at_once(desk: Desk) -> None:
+    assert await desk.outcome(environ={}) == (
+        3,
+        "",
+        'phone-agents run: environment variable "OPENAI_API_KEY" is not set (provider.api_key); '
+        'environment variable "OPENAI_WEBHOOK_SECRET" is not set (provider.webhook_secrets)\n',
+    )
+
+
+async def test_a_webhook_secret_that_is_none_is_told(desk: Desk) -> None:
+    assert await desk.outcome(environ=KEYS | {"OPENAI_WEBHOOK_SECRET": "sk-proj-oops"}) == (
+        3,
+        "",
+        "phone-agents run: environment variable OPENAI_WEBHOOK_SECRET holds no webhook secret; "
+        'it would be "whsec_" and base64, as the API shows it\n',
+    )
+
+
+async def test_a_port_in_use_is_told(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert await desk.outcome("--port", str(port)) == (
+            3,
+            "",
+            f'phone-agents run: port {port} of "127.0.0.1" is in use; '
+            "choose another with --port or server.port\n",
+        )
+
+
+async def test_a_store_that_cannot_be_written_is_told(desk: Desk) -> None:
+    desk.settings(store="sqlite:missing/calls.db")
+    code, out, err = await desk.outcome()
+    assert (code, out) == (3, "")
+    assert err.startswith('phone-agents run: store "sqlite:missing/calls.db" cannot be used: ')
+    assert err.count("\n") == 1
+
+
+async def test_a_directory_that_is_not_there_is_told(desk: Desk) -> None:
+    code, out, err = await desk.outcome("nowhere")
+    assert (code, out) == (3, "")
+    assert err.startswith("phone-agents run: ")
+    assert err.count("\n") == 1
+
+
+async def test_a_configuration_with_errors_is_not_served(desk: Desk) -> None:
+    (desk.agents / "front-desk.yaml").write_text(AGENT.replace("voice:", "vioce:"))
+    code, out, err = await desk.outcome()
+    assert (code, out) == (1, "")
+    assert 'agents/front-desk.yaml:7:1: unknown key "vioce"; did you mean "voice"? [unknown-key]\n' in err
+    assert "    7 | vioce: marin\n      | ^\n" in err
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "65536"])
+async def test_a_port_that_is_none_is_wrong_usage(desk: Desk, port: str) -> None:
+    code, out, err = await desk.outcome(f"--port={port}")
+    assert (code, out) == (2, "")
+    assert err.endswith(f'argument --port: "{port}" is no port; write a number from 0 to 65535\n')
+
+
+async def test_the_address_to_listen_on_can_be_given(desk: Desk) -> None:
+    desk.settings("server: {host: 192.0.2.1}")
+    async with desk.run("--host", "127.0.0.1", "--port", "0") as process:
+        assert (await process.started()).startswith("http://127.0.0.1:")
+        process.tell(signal.SIGTERM)
+        assert (await process.ended())[0] == 0
