@@ -19,6 +19,18 @@ class Timeouts:
     """For hang-up, all tries together: a call that stays up costs money and helps nobody."""
     retry_s: float = 0.1
     """Before the second try of a request to the voice API; doubles with each further one, up to a second."""
+    hangup_again_s: float = 30.0
+    """Before a hang-up that failed altogether is tried once more."""
+    attach_delays_s: tuple[float, ...] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 1.9)
+    """Before each attempt to open the sideband of a call just accepted, which the API may not know yet."""
+    redial_delays_s: tuple[float, ...] = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
+    """Before each attempt to open a sideband that was lost."""
+    sideband_open_s: float = 5.0
+    """For one attempt, the WebSocket handshake included."""
+    sideband_ping_s: float = 20.0
+    """Between our own pings, and for each answer: the API pings as often."""
+    sideband_close_s: float = 1.0
+    """For the closing handshake."""
     save_s: float = 5.0
     """For the store to take a call's record."""
     end_s: float = 25.0
