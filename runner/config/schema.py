@@ -37,7 +37,8 @@ class Checked:
     """A tree after the check: texts are texts where the schema wants text, whole numbers are whole."""
 
     root: Node
-    _broken: frozenset[int]
+    _broken: Mapping[int, Node]
+    """By identity. It holds the nodes themselves: the identity of one that is gone may come back."""
 
     def sound(self, node: Node | None) -> bool:
         """Whether this part of the tree is there and nothing is wrong with it or below it."""
@@ -71,7 +72,7 @@ class SchemaCheck:
         walk = _Walk(self.flat)
         root = walk.value(node, self.flat(self._root), None)
         problems.extend(walk.found)
-        return Checked(root, frozenset(walk.broken))
+        return Checked(root, walk.broken)
 
     def flat(self, schema: JsonObject) -> JsonObject:
         """The schema with what its `$ref` refers to. What stands beside the `$ref` comes on top."""
@@ -108,7 +109,7 @@ class _Walk:
     def __init__(self, flat: Callable[[JsonObject], JsonObject]) -> None:
         self._resolved = flat
         self.found: list[Problem] = []
-        self.broken: set[int] = set()
+        self.broken: dict[int, Node] = {}
 
     def value(self, node: Node, schema: JsonObject, name: str | None) -> Node:
         """Check a value; the result is the value as the schema wants it."""
@@ -119,7 +120,7 @@ class _Walk:
                 node = self._below(node, schema, name)
         if len(self.found) > before:
             node = replace(node)  # its own identity: aliases share nodes
-            self.broken.add(id(node))
+            self.broken[id(node)] = node
         return node
 
     def _error(self, place: Place, rule: str, message: str, schema: JsonObject) -> None:
