@@ -21,6 +21,8 @@ class GuardrailWatch:
     The patterns are RE2, which searches in linear time whatever a caller says.
     """
 
+    hears = frozenset({TranscriptGrew, Transcribed})
+
     def __init__(self, guardrails: Sequence[Guardrail]) -> None:
         self._patterns = [(guardrail, re2.compile(guardrail.pattern)) for guardrail in guardrails]
         self._heard: dict[str, str] = {}

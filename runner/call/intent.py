@@ -88,6 +88,10 @@ Intent: TypeAlias = Utter | Direct | Retract | Inform | GoOn | End | Escape | Be
 class Part(Protocol):
     """One thing that is watched during a call."""
 
+    @property
+    def hears(self) -> frozenset[type]:
+        """The happenings that it wants to be told of. Most events of a call concern none of the parts."""
+
     def start(self, now: Instant) -> list[Intent]:
         """What the part wants when its agent takes the call: at the beginning, or by a hand-off."""
 

@@ -15,6 +15,8 @@ class Keypad:
     The API tells of each key by itself and puts none of them into the conversation.
     """
 
+    hears = frozenset({KeyPressed, TimerFired})
+
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
         self._pressed = ""

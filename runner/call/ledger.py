@@ -52,7 +52,8 @@ class Transcript:
         if item.at:
             return
         item.at = now
-        if placed.after is not None and placed.after in self._order:
+        last = self._order[-1] if self._order else None
+        if placed.after not in {None, last} and placed.after in self._order:
             self._order.insert(self._order.index(placed.after) + 1, placed.item_id)
         else:
             self._order.append(placed.item_id)

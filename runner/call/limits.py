@@ -15,6 +15,8 @@ WIND_DOWN = Timer(Clock.WIND_DOWN)
 class LimitWatch:
     """Ends the call at its limits. The counts are the ledger's, so a hand-off does not reset them."""
 
+    hears = frozenset({TimerFired, ResponseEnded, ToolCalled})
+
     def __init__(self, limits: Limits, ledger: Ledger) -> None:
         self._limits = limits
         self._ledger = ledger

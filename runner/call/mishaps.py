@@ -14,6 +14,8 @@ APOLOGY = "Your last answer was cut short by a fault. Apologise for it in a few 
 class MishapWatch:
     """Counts failed and incomplete responses. One that the caller cut short is neither."""
 
+    hears = frozenset({ResponseEnded})
+
     def __init__(self, if_broken: IfBroken) -> None:
         self._if_broken = if_broken
         self._failures = 0

@@ -131,7 +131,8 @@ class Session:
         if handler is not None:
             actions += self._carry_out_all(handler(self, happening, now), now)
         for part in self._parts:
-            actions += self._carry_out_all(part.handle(happening, now), now)
+            if type(happening) in part.hears:
+                actions += self._carry_out_all(part.handle(happening, now), now)
         for key, _ in self.speech.take_fates():
             actions += self._departure.sentence_ended(key, now)
         return actions + self.speech.ask()

@@ -38,6 +38,10 @@ class SilenceLadder:
     nor starts the count anew.
     """
 
+    hears = frozenset(
+        {Attached, PlaybackEnded, ResponseEnded, CallerSpeaks, KeyPressed, ResponseStarted, TimerFired}
+    )
+
     def __init__(self, silence: Silence, quiet: Callable[[], bool]) -> None:
         self._silence = silence
         self._quiet = quiet
@@ -78,6 +82,8 @@ class SilenceLadder:
 class StallWatch:
     """The agent says nothing though it is its turn: an event was lost, or the model stopped short."""
 
+    hears = frozenset({CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, TimerFired})
+
     def __init__(self, quiet: Callable[[], bool]) -> None:
         self._quiet = quiet
 
@@ -100,6 +106,8 @@ class StallWatch:
 
 class GhostWatch:
     """Nothing at all happens: no audio either way, so there is nobody, or nothing gets through."""
+
+    hears = frozenset({Attached, CallerSpeaks, PlaybackStarted, KeyPressed, Transcribed, TimerFired})
 
     def __init__(self, ghost_after_s: float) -> None:
         self._ghost_after_s = ghost_after_s

@@ -49,7 +49,7 @@ from runner.model.http import HttpReply, HttpRequest
 from runner.model.record import CallRecord
 from runner.model.values import Instant
 from runner.serve.provider import Provider
-from runner.serve.sideband import Lost, SidebandLostError, attach, frames, reattach
+from runner.serve.sideband import Lost, SidebandLostError, attach, check_close, reattach
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.live_call")
@@ -205,10 +205,13 @@ class LiveCall:
         log.info("sideband is attached", extra={"call_id": self.id, "again": again})
         self._happen(Attached(again=again))
         try:
-            async for frame in frames(connection):
+            while True:
+                frame = await connection.recv()
                 heard = True
                 for happening in parse(frame, follow_words=self._session.follows_words):
                     self._happen(happening)
+        except ConnectionClosed as closed:
+            check_close(closed)
         finally:
             self._outbox = None
             writer.cancel()

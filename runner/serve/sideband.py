@@ -5,7 +5,7 @@ Knows close codes and deadlines, and nothing of what the frames say.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -59,16 +59,12 @@ async def reattach(url: str, headers: Mapping[str, str], timeouts: Timeouts) -> 
     return await _dial(url, headers, timeouts, timeouts.redial_delays_s, Lost.GONE)
 
 
-async def frames(connection: ClientConnection) -> AsyncIterator[str | bytes]:
-    """The frames of a sideband until it is lost. Raises SidebandLostError when the API refused us."""
-    try:
-        while True:
-            yield await connection.recv()
-    except ConnectionClosed as closed:
-        received = closed.rcvd
-        if received is not None and received.code in REFUSED_CODES:
-            reason = f"the API closed the sideband with {received.code} {received.reason}".rstrip()
-            raise SidebandLostError(Lost.UNREACHABLE, reason) from closed
+def check_close(closed: ConnectionClosed) -> None:
+    """Raise SidebandLostError when the API closed the sideband to refuse us. Any other close may pass."""
+    received = closed.rcvd
+    if received is not None and received.code in REFUSED_CODES:
+        reason = f"the API closed the sideband with {received.code} {received.reason}".rstrip()
+        raise SidebandLostError(Lost.UNREACHABLE, reason) from closed
 
 
 async def _dial(
