@@ -13,6 +13,16 @@ _TAGS = {"CallBlock": "call", "FilterBlock": "filter", "FromImport": "from", "As
 _NAMES_A_TEST = {"select": 0, "reject": 0, "selectattr": 1, "rejectattr": 1}
 """Filters that take the name of a test, and as which argument."""
 
+_ELSEWHERE = {
+    "date": "date_format",
+    "json": "tojson",
+    "len": "length",
+    "strftime": "date_format",
+    "strip": "trim",
+    "to_json": "tojson",
+}
+"""What people know from other places, and the filter that it is here."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
@@ -79,7 +89,7 @@ def _unknown(kind: str, name: str, known: Mapping[str, object]) -> str | None:
         return None
     from difflib import get_close_matches  # noqa: PLC0415 - only a template with a mistake pays for it
 
-    found = get_close_matches(name, known, n=1, cutoff=0.6)
+    found = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, known, n=1, cutoff=0.7)
     return f'unknown {kind} "{name}"' + (f'; did you mean "{found[0]}"?' if found else "")
 
 
@@ -90,8 +100,9 @@ def _tag(node: nodes.Stmt) -> str:
 
 def _no_call(called: nodes.Expr) -> str:
     if isinstance(called, nodes.Getattr):
-        if called.attr in filters:
-            return f'".{called.attr}()" cannot be called: data has no methods; write "| {called.attr}"'
+        name = _ELSEWHERE.get(called.attr, called.attr)
+        if name in filters:
+            return f'".{called.attr}()" cannot be called: data has no methods; write "| {name}"'
         return f'".{called.attr}()" cannot be called: data has no methods'
     name = f'"{called.name}()"' if isinstance(called, nodes.Name) else "this"
     return f"{name} cannot be called; templates have no functions but range()"

@@ -35,7 +35,7 @@ class _Kind(Enum):
     PATTERN = "write a regular expression"
     FLAG = "write true or false"
     LIST = "write a list"
-    NAMES = "write a list of names, such as [day]"
+    NAMES = "write a list of names, each once, such as [day]"
     NAMES_MAP = "write names with lists of names, such as {day: [time]}"
     TYPE = "write " + one_of(_TYPES)
     REF = 'write a reference inside of "parameters", such as "#/$defs/day"'
@@ -111,6 +111,9 @@ class _Check:
             self._error(
                 value, '"required" is a list of names, beside "properties"; write "required: [day]" there'
             )
+        elif keyword == "type" and value.entries():
+            for name in value.entries():
+                self._keyword(schema, keyword, name)
         elif not self._fits(kind, value):
             self._error(value, f'"{keyword}" is {given(value, {})}; {self._right(kind, value)}')
 
@@ -152,8 +155,7 @@ _LISTS = (_Kind.LIST, _Kind.NAMES, _Kind.NAMES_MAP, _Kind.TYPE)
 
 def _is_list(kind: _Kind, node: Node) -> bool:
     if kind is _Kind.TYPE:
-        names = node.entries() or (node,)
-        return all(isinstance(name.value, str) and name.value in _TYPES for name in names)
+        return isinstance(node.value, str) and node.value in _TYPES
     if kind is _Kind.NAMES_MAP:
         return isinstance(node.value, Mapping) and all(
             _is_list(_Kind.NAMES, entry) for _, entry in node.items()

@@ -82,7 +82,8 @@ class _Builder:
         try:
             compiled_url(compiled.source)
         except TemplateError as error:
-            self._problems.error(node.place_in(error.line, error.column), "url", str(error))
+            place = node.place_in(error.line, error.column)
+            self._problems.error(place, "url", str(error), hide_source="@" in compiled.source)
             return None
         return compiled
 
@@ -160,7 +161,7 @@ class _Builder:
             return None
         key_in = KeyIn(location.text) if location is not None else KeyIn.HEADER
         if key_in is KeyIn.HEADER and (fault := self._header_fault(name.text.lower(), set())):
-            self._problems.error(name.place, "reserved-header", f'"{name.text}" {fault}')
+            self._problems.error(name.place, "reserved-header", f'"{name.text}" {fault}', hide_source=True)
         return ApiKey(name=name.text, value=value, location=key_in)
 
     def _secret(self, node: Node | None) -> "CompiledTemplate | None":

@@ -66,7 +66,8 @@ def test_a_reply_is_told_as_selected_json_or_text(result: Result, given: HttpRep
         (
             Result(select="length(a)"),
             reply(b'{"a": 1}'),
-            "the endpoint's reply is not of the expected form (In function length(), invalid type for value: 1, "
+            "the endpoint's reply is not of the expected form "
+            "(In function length(), invalid type for value: 1, "
             "expected one of: ['string', 'array', 'object'], received: \"number\")",
         ),
     ],
