@@ -63,6 +63,7 @@ def regions() -> frozenset[str]:
     return frozenset(_plans().SUPPORTED_REGIONS)
 
 
+@lru_cache(maxsize=256)
 def example_number(region: str) -> str | None:
     """A valid number of the region, for messages and checks; None where the plans hold no example."""
     plans = _plans()

@@ -107,6 +107,8 @@ def _leaf_keys(leaf: Matcher) -> Iterator[Key]:
             yield ("user", user)
         case Glob(host=str(host)) if "*" not in host:
             yield ("host", host.lower())
+        case Text(pattern=pattern) if "*" not in pattern:
+            yield ("text", pattern)
         case _:
             yield ANY
 
@@ -123,8 +125,7 @@ def _cells(conditions: Conditions) -> Iterator[tuple[Key, Key, Key]]:
 def _header_keys(headers: Sequence[tuple[str, Matcher]]) -> frozenset[Key]:
     """Of the first header that asks for whole values."""
     for name, matcher in headers:
-        entries = list(leaves(matcher))
-        values = [entry.pattern for entry in entries if isinstance(entry, Text) and "*" not in entry.pattern]
-        if entries and len(values) == len(entries):
-            return frozenset(("header", name.lower(), value) for value in values)
+        keys = matcher_keys(matcher)
+        if all(key[:1] == ("text",) for key in keys):
+            return frozenset(("header", name.lower(), value) for _, value in keys)
     return frozenset({ANY})

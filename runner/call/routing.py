@@ -71,7 +71,7 @@ class RouteTable:
     ) -> None:
         self.otherwise = otherwise or Reject(status=404)
         self.schedules = schedules or {}
-        self._default_country = default_country
+        self.default_country = default_country
         self._routes = _Rules(
             (route, CompiledConditions(route.conditions, priority=route.priority, owner=route.agent))
             for route in routes
@@ -92,6 +92,11 @@ class RouteTable:
             default_country=routing.default_country,
         )
 
+    @property
+    def routes(self) -> Sequence[Route]:
+        """All routes, by file and line."""
+        return self._routes.all()
+
     def match(self, call: IncomingCall, now: Instant) -> Match:
         """Who answers the call at `now`. Reject rules come first, whatever the priority of a route."""
         return self._match(self._facts(call, now))
@@ -111,7 +116,7 @@ class RouteTable:
         return () if self._rejects.best(facts) else tuple(self._routes.best(facts))
 
     def _facts(self, call: IncomingCall, now: Instant) -> Facts:
-        return Facts(call, now, schedules=self.schedules, default_country=self._default_country)
+        return Facts(call, now, schedules=self.schedules, default_country=self.default_country)
 
     def _match(self, facts: Facts) -> Match:
         if rules := self._rejects.best(facts):
@@ -140,6 +145,10 @@ class _Rules(Generic[Rule]):
         self._index = RouteIndex(
             (rule.conditions, position) for position, (rule, _) in enumerate(self._rules)
         )
+
+    def all(self) -> list[Rule]:
+        """By file and line."""
+        return [rule for rule, _ in self._rules]
 
     def best(self, facts: Facts) -> list[Rule]:
         """Those of the highest rank, by file and line."""
