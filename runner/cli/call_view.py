@@ -1,8 +1,10 @@
 """Shows a call on a terminal as it happens: who speaks, which tool with what, and the record at the end."""
 
+import json
 import textwrap
 from collections.abc import Iterable
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from runner.call.routing import Match
 from runner.cli.terminal import Style, Terminal, printable
@@ -12,7 +14,7 @@ from runner.model.record import CallRecord, ToolUse
 from runner.simulator.example_call import ExampleCall
 from runner.simulator.moments import Moment, What
 
-NARROWEST = 40
+NARROWEST = 30
 WIDEST = 110
 """Longer lines are hard to read, however wide the terminal is."""
 MOST_LINES = 4
@@ -50,14 +52,16 @@ class CallView:
         self._terminal = terminal
         self._width = max(NARROWEST, min(columns - 1, WIDEST))
 
-    def introduce(self, call: IncomingCall, match: Match, agent: Agent, example: ExampleCall) -> None:
-        """Who is about to call whom, and why this agent answers."""
+    def introduce(
+        self, call: IncomingCall, match: Match, agent: Agent, example: ExampleCall, zone: ZoneInfo
+    ) -> None:
+        """Why this agent answers; when, by the clocks of `zone`, if the call cannot be played now."""
         self._terminal.line()
         title = f"{agent.id}: {agent.description}" if agent.description else agent.id
         for line in self._wrapped(title, self._width):
             self._terminal.line(self._terminal.styled(line, Style.BOLD))
         found = f"the dialled number stands in {call.called_found_in}"
-        for text in (match.why, found, *_later(example)):
+        for text in (match.why, found, *_later(example, zone)):
             for line in self._wrapped(text, self._width):
                 self._terminal.line(self._terminal.styled(line, Style.DIM))
         self._terminal.line()
@@ -70,7 +74,9 @@ class CallView:
         if moment.what in (What.TOOL, What.REQUEST, What.OUTPUT):
             lines = _shortened(lines)
         detail = moment.what in (What.REQUEST, What.OUTPUT)
-        text_style = Style.ERROR if not moment.ok else Style.DIM if detail else None
+        # The model is told of a tool's error and goes on; any other is a fault of the call.
+        failed = Style.WARNING if detail else Style.ERROR
+        text_style = failed if not moment.ok else Style.DIM if detail else None
         self._rows("" if detail else time, label, style, lines, text_style)
 
     def conclude(self, record: CallRecord | None, lasted_s: float) -> None:
@@ -98,7 +104,7 @@ class CallView:
             case What.REQUEST:
                 return f"→ {moment.text}"
             case What.OUTPUT:
-                return f"← {moment.text}{_in_ms(moment.took_s)}"
+                return f"← {_spaced(moment.text)}{_in_ms(moment.took_s)}"
             case What.ANSWERED:
                 return f"by {moment.text}{_in_ms(moment.took_s)}"
             case What.REJECTED:
@@ -123,10 +129,10 @@ class CallView:
         return textwrap.wrap(flat, width, break_on_hyphens=False)
 
 
-def _later(example: ExampleCall) -> list[str]:
+def _later(example: ExampleCall, zone: ZoneInfo) -> list[str]:
     if example.waits_for is None:
         return []
-    when = datetime.fromtimestamp(example.at).astimezone()
+    when = datetime.fromtimestamp(example.at, zone)
     return [f'"{example.waits_for}" is closed now, so the call is played on {when:%A, %Y-%m-%d at %H:%M %Z}']
 
 
@@ -150,6 +156,14 @@ def _rows_of(record: CallRecord, lasted_s: float) -> list[tuple[str, str]]:
 def _tool(tool: ToolUse) -> str:
     tries = f", {tool.attempts} attempts" if tool.attempts > 1 else ""
     return f"{tool.name} {tool.status}{_in_ms(tool.took_s)}{tries}"
+
+
+def _spaced(text: str) -> str:
+    """JSON with spaces, so that it can be broken into lines; other text as it is."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except ValueError:
+        return text
 
 
 def _shortened(lines: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from runner.call.record_json import encode
 from runner.call.routing import RouteTable
@@ -25,6 +26,7 @@ from runner.errors import CannotRunError, UsageError
 from runner.model.agent import Agent
 from runner.model.settings import Configuration, Provider, SecretRef
 from runner.model.values import Instant, Json
+from runner.serve import logs
 from runner.serve.secrets import find_secrets
 from runner.simulator.default_script import AskedCall, default_script, parse_asked
 from runner.simulator.example_call import CALLED, CALLER, ExampleCall, agent_of, example_call
@@ -83,8 +85,8 @@ def run(options: argparse.Namespace) -> int:
     print_problems(loaded.problems, loaded.sources, stderr())
     if loaded.configuration is None:
         return PROBLEMS
-    # What goes wrong in the call is shown as part of it; a traceback is a bug and stays visible.
-    logging.getLogger("runner").setLevel(logging.CRITICAL)
+    # What goes wrong in the call is shown as part of it; an error in the log is a fault of our own.
+    logs.configure(sys.stderr, json=False, level=logging.ERROR)
     try:
         plan = _plan(options, loaded.configuration)
     except _NobodyAnswersError as error:
@@ -97,7 +99,9 @@ def _print_text(plan: Plan) -> int:
     view = CallView(stdout(), shutil.get_terminal_size().columns)
     call = plan.example.incoming(plan.configuration.settings.routing)
     match = RouteTable.of(plan.configuration).match(call, plan.example.at)
-    view.introduce(call, match, plan.agent, plan.example)
+    schedule = plan.configuration.settings.schedules.get(plan.example.waits_for or "")
+    zone = schedule.timezone if schedule else ZoneInfo("UTC")
+    view.introduce(call, match, plan.agent, plan.example, zone)
 
     def show(moment: Moment) -> None:
         view.show(moment)

@@ -1,6 +1,7 @@
 """Plays one call against the real server: a stand-in for the API and one for the endpoints, one story."""
 
 import asyncio
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import unquote_plus
 
 import aiohttp
 
@@ -30,6 +32,8 @@ from runner.simulator.webhook import call_incoming, new_secret
 
 LONGEST_S = 120.0
 """Real seconds after which a call that does not end is ended."""
+SHORTEST_IN_TEXT = 6
+_URL_PARTS = re.compile(r"[^/?&=#]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +173,9 @@ class _Rehearsal:
                 took_s = self._took_s("")
                 self._tell(Moment(at_s=0.0, what=What.ANSWERED, text=self._plan.agent.id, took_s=took_s))
             for moment in self._story.received(kind, value, self._at_s()):
+                if moment.what is What.TRANSFER:
+                    # The caller hears a sentence first, so what the whole took says nothing of the runner.
+                    self._began.clear()
                 took_s = self._took_s(moment.tool_call_id or "") if moment.what is What.OUTPUT else None
                 self._tell(replace(moment, took_s=took_s))
 
@@ -216,11 +223,17 @@ class _Rehearsal:
         conversation = self._placed.conversation if self._placed else None
         return conversation.flows.now_s if conversation else 0.0
 
-    def _masked(self, text: str) -> str:
-        """Without the values of secrets: a key may travel in a query."""
+    def _masked(self, url: str) -> str:
+        """A URL without the values of secrets: a key may travel in its query or its path."""
+        return _URL_PARTS.sub(lambda part: self._masked_part(part.group()), url)
+
+    def _masked_part(self, part: str) -> str:
+        decoded = unquote_plus(part)
         for name, value in self._plan.tool_secrets.items():
-            text = text.replace(value, f"<{name}>") if value else text
-        return text
+            # A short secret stands in other words by chance.
+            if value and (value == decoded or (len(value) >= SHORTEST_IN_TEXT and value in decoded)):
+                return f"<{name}>"
+        return part
 
 
 def placeholders(configuration: Configuration) -> dict[str, str]:

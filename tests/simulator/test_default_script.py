@@ -1,0 +1,106 @@
+"""The default call: every tool once, and what ends it last."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from runner.call.template import compile_template
+from runner.model.agent import Agent, ModelOpens, Say, Wait
+from runner.model.tool import Binding, HangupBinding, StaticBinding, Tool, TransferBinding
+from runner.model.values import Place
+from runner.simulator.default_script import AskedCall, DefaultScript, default_script, parse_asked
+from runner.simulator.script import Answer, CallerHangsUp, CallerSays, CallsTool
+
+TODAY = date(2026, 11, 22)
+TRANSFER = TransferBinding(destinations={"desk": compile_template("tel:+14155550123")})
+STATIC = StaticBinding(answer="yes")
+
+
+def tool(name: str, binding: Binding, **properties: Any) -> Tool:
+    parameters = {"type": "object", "properties": properties, "required": list(properties)}
+    return Tool(name=name, description="d", parameters=parameters, binding=binding)
+
+
+def agent(*tools: Tool, **more: Any) -> Agent:
+    given = {"greeting": Say(text=compile_template("Hello.")), **more}
+    text = compile_template("Be kind.")
+    return Agent(id="a", model="m", instructions=text, tools=tools, place=Place("a", 1, 1), **given)
+
+
+def called(made: DefaultScript) -> list[tuple[str, Any]]:
+    answers = [step for step in made.script if isinstance(step, Answer)]
+    return [
+        (part.name, part.arguments) for step in answers for part in step.parts if isinstance(part, CallsTool)
+    ]
+
+
+def names(made: DefaultScript) -> list[str]:
+    return [name for name, _ in called(made)]
+
+
+def test_what_ends_the_call_comes_last_whatever_the_order_of_the_tools():
+    tools = (tool("bye", HangupBinding()), tool("person", TRANSFER), tool("facts", STATIC))
+    made = default_script(agent(*tools), [], TODAY)
+    assert names(made) == ["facts", "person", "bye"]
+    assert made.notes == ('"person" is played as not completed, so that "bye" can be called after it',)
+    assert made.failing == ("person",)
+    assert [fault.status for fault in made.faults.refer] == [400]
+
+
+def test_a_last_transfer_completes():
+    made = default_script(agent(tool("one", TRANSFER), tool("two", TRANSFER)), [], TODAY)
+    assert (names(made), made.failing) == (["one", "two"], ("one",))
+
+
+def test_only_one_hang_up_can_end_the_call():
+    made = default_script(agent(tool("bye", HangupBinding()), tool("leave", HangupBinding())), [], TODAY)
+    assert names(made) == ["bye"]
+    assert made.notes == ('"leave" is not called: "bye" ends the call',)
+    assert made.tools == ("bye",)
+
+
+def test_without_a_tool_that_ends_the_call_the_caller_does():
+    assert default_script(agent(tool("facts", STATIC)), [], TODAY).script[-1] == CallerHangsUp()
+    assert default_script(agent(), [], TODAY).script[-1] == CallerHangsUp()
+
+
+def test_an_agent_that_waits_is_spoken_to_first():
+    assert isinstance(default_script(agent(greeting=Wait()), [], TODAY).script[0], CallerSays)
+    assert isinstance(default_script(agent(greeting=ModelOpens()), [], TODAY).script[0], Answer)
+
+
+def test_only_the_tools_that_are_asked_for_are_called_with_the_arguments_given():
+    tools = (tool("facts", STATIC), tool("more", STATIC, n={"type": "integer"}), tool("bye", HangupBinding()))
+    asked = [AskedCall(tool="more", arguments={"n": "x"}), AskedCall(tool="more")]
+    assert called(default_script(agent(*tools), asked, TODAY)) == [("more", {"n": "x"}), ("more", {"n": 1})]
+
+
+def test_arguments_that_cannot_be_made_up_are_told_with_what_helps():
+    made = default_script(
+        agent(tool("find", STATIC, id={"type": "string", "pattern": "^[0-9]{6}$"})), [], TODAY
+    )
+    (note,) = made.notes
+    assert note.startswith('no arguments for "find" could be made up (')
+    assert note.endswith("); add examples to its parameters, or --call 'find={…}'")
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [("find", AskedCall(tool="find")), ('find={"a": "b=c"}', AskedCall(tool="find", arguments={"a": "b=c"}))],
+)
+def test_a_call_is_a_name_and_perhaps_arguments(text: str, asked: AskedCall):
+    assert parse_asked(text) == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("find={x}", '"{x}" is not JSON; write find=\'{"key": "value"}\''),
+        ("find=[1]", 'the arguments of "find" must be a JSON object, not [1]'),
+    ],
+)
+def test_arguments_that_are_no_json_object_are_refused(text: str, message: str):
+    with pytest.raises(ValueError, match="find") as refused:
+        parse_asked(text)
+    assert str(refused.value) == message
