@@ -1,0 +1,281 @@
+"""`phone-agents simulate`: whole calls on the real server; what is printed, and the exit code."""
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.cli.main import CANNOT, OK, PROBLEMS, USAGE, main
+
+EXAMPLES = Path(__file__).parents[2] / "agents"
+FRONT_DESK = """\
+agent: front-desk
+description: Answers the main line.
+routes: [{to: "+18005551212"}]
+model: gpt-realtime-2.1
+instructions: Be kind.
+greeting: Thanks for calling.
+tools:
+  - name: find_slots
+    description: Find free times.
+    parameters:
+      type: object
+      properties: {day: {type: string, examples: [2026-11-27]}}
+      required: [day]
+    http:
+      method: GET
+      url: https://api.maple.example/slots
+      query: {day: "{{ args.day }}", key: "{{ secrets.MAPLE_TOKEN }}"}
+    result: {example: {slots: ["09:00"]}}
+  - name: end_call
+    description: End the call.
+    hangup: {say: Goodbye!}
+"""
+SETTINGS = "secrets: {MAPLE_TOKEN: {env: MAPLE_TOKEN}}\n"
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No variable and no handler of a test's stays behind, and the terminal has a known width."""
+    monkeypatch.delenv("MAPLE_TOKEN", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    root, ours = logging.getLogger(), logging.getLogger("runner")
+    handlers, levels = list(root.handlers), (root.level, ours.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+
+
+@pytest.fixture
+def agents(tmp_path: Path) -> Path:
+    write(tmp_path, front_desk=FRONT_DESK)
+    (tmp_path / "runner.yaml").write_text(SETTINGS, encoding="utf-8")
+    return tmp_path
+
+
+def write(directory: Path, **files: str) -> None:
+    for name, text in files.items():
+        (directory / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def simulate(directory: Path, *options: str) -> int:
+    return main(["simulate", str(directory), *options])
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was printed, with durations that differ from run to run made the same."""
+    return re.sub(r"\((\d+ ms|\d+\.\d s)\)", "(… ms)", capsys.readouterr().out)
+
+
+def document(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return parsed
+
+
+def test_a_call_is_told_from_the_ringing_to_the_record(agents: Path, capsys: pytest.CaptureFixture[str]):
+    assert simulate(agents) == OK
+    text = printed(capsys).replace(str(agents), "agents")
+    conversation, _, record = text.partition("\nrecord\n")
+    story = conversation[conversation.index(" 0:00.0 rings") :]
+    assert (
+        story
+        == """\
+ 0:00.0 rings     +14155550100 calls +18005551212
+ 0:00.0 answered  by front-desk (… ms)
+ 0:00.7 agent     Thanks for calling.
+ 0:02.0 caller    Hello! I have a question.
+ 0:04.5 tool      find_slots {"day": "2026-11-27"}
+                  → GET https://api.maple.example/slots?day=2026-11-27&key=<MAP
+                  LE_TOKEN>
+                  ← {"slots": ["09:00"]} (… ms)
+ 0:05.5 agent     Is there anything else I can do for you?
+ 0:08.4 caller    That is all. Thank you, goodbye!
+ 0:11.2 tool      end_call {}
+ 0:11.8 agent     Goodbye!
+ 0:12.0 hangs up
+"""
+    )
+    assert "  ended     hangup: the agent hung up after 0:12.0\n" in record
+    assert "  turns     5\n" in record
+    assert "  tools     find_slots ok (… ms); end_call ok (… ms)\n" in record
+
+
+@pytest.mark.parametrize("agent", ["front-desk", "after-hours", "order-line"])
+def test_every_example_of_the_project_plays_well_at_any_time(agent: str, capsys: pytest.CaptureFixture[str]):
+    assert simulate(EXAMPLES, "--agent", agent, "--format", "json") == OK
+    played = document(capsys)
+    assert (played["agent"], played["problems"]) == (agent, [])
+
+
+def test_json_is_one_document_with_conversation_requests_and_record(
+    agents: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert simulate(agents, "--format", "json") == OK
+    played = document(capsys)
+    assert played["version"] == 1
+    assert played["call"]["to"] == "+18005551212"
+    assert [moment["what"] for moment in played["conversation"]] == [
+        "rings", "answered", "agent", "caller", "tool", "request", "output",
+        "agent", "caller", "tool", "agent", "hangup",
+    ]  # fmt: skip
+    assert played["requests"] == [
+        {
+            "tool": "find_slots",
+            "tool_call_id": "call_100001",
+            "method": "GET",
+            "url": "https://api.maple.example/slots?day=2026-11-27&key=<MAPLE_TOKEN>",
+        }
+    ]
+    assert (played["record"]["agent"], played["record"]["ended"]) == ("front-desk", "hangup")
+    assert (played["notes"], played["problems"]) == ([], [])
+
+
+def test_the_tool_and_its_arguments_can_be_given(agents: Path, capsys: pytest.CaptureFixture[str]):
+    assert simulate(agents, "--format", "json", "--call", 'find_slots={"day": "2027-01-01"}') == OK
+    played = document(capsys)
+    assert [request["url"].partition("&")[0] for request in played["requests"]] == [
+        "https://api.maple.example/slots?day=2027-01-01"
+    ]
+    assert played["record"]["ended"] == "caller_hung_up"
+
+
+def test_arguments_that_do_not_fit_are_a_problem(agents: Path, capsys: pytest.CaptureFixture[str]):
+    assert simulate(agents, "--format", "json", "--call", "find_slots={}") == PROBLEMS
+    played = document(capsys)
+    assert played["requests"] == []
+    (problem,) = played["problems"]
+    assert problem.startswith('tool "find_slots" is refused: ')
+
+
+def test_a_tool_without_an_example_is_noted(agents: Path, capsys: pytest.CaptureFixture[str]):
+    write(agents, front_desk=FRONT_DESK.replace('    result: {example: {slots: ["09:00"]}}\n', ""))
+    assert simulate(agents, "--format", "json") == OK
+    assert document(capsys)["notes"] == [
+        '"find_slots" has no result.example, so its endpoint was played with {}'
+    ]
+
+
+def test_a_backend_that_is_down_is_a_problem_with_live_tools(
+    agents: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    # Loopback is refused without being asked, so nothing leaves this machine.
+    write(agents, front_desk=FRONT_DESK.replace("api.maple.example", "127.0.0.1:9"))
+    monkeypatch.setenv("MAPLE_TOKEN", "a-real-secret")
+    assert simulate(agents, "--live-tools") == PROBLEMS
+    text = " ".join(printed(capsys).split())
+    assert 'wrong: tool "find_slots" is error: ' in text
+    assert "a-real-secret" not in text
+
+
+def test_live_tools_want_the_real_secrets(agents: Path, capsys: pytest.CaptureFixture[str]):
+    assert simulate(agents, "--live-tools") == CANNOT
+    assert capsys.readouterr().err == (
+        'phone-agents simulate: environment variable "MAPLE_TOKEN" is not set (secrets.MAPLE_TOKEN)\n'
+    )
+
+
+def test_a_closed_agent_is_called_when_it_opens(agents: Path, capsys: pytest.CaptureFixture[str]):
+    # Open for one quarter of an hour, on a day that is not today: whenever this runs, it is closed.
+    write(agents, front_desk=FRONT_DESK.replace('"+18005551212"', '"+18005551212", during: rarely'))
+    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    other_day = days[(datetime.now(UTC).weekday() + 3) % 7]
+    schedule = f"schedules: {{rarely: {{timezone: UTC, open: {{{other_day}: 09:00-09:15}}}}}}\n"
+    (agents / "runner.yaml").write_text(SETTINGS + schedule, encoding="utf-8")
+    assert simulate(agents) == OK
+    text = " ".join(printed(capsys).split())
+    assert '"rarely" is closed now, so the call is played on ' in text
+    assert "at 09:00 UTC" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--agent", "frontdesk"], USAGE, 'there is no agent "frontdesk"; did you mean "front-desk"?'),
+        (
+            ["--call", "find_slot"],
+            USAGE,
+            '--call: agent "front-desk" has no tool "find_slot"; did you mean "find_slots"?',
+        ),
+        (
+            ["--call", "find_slots={x}"],
+            USAGE,
+            '--call: "{x}" is not JSON; write find_slots=\'{"key": "value"}\'',
+        ),
+        (
+            ["--to", "+18005559999"],
+            PROBLEMS,
+            'nobody answers a call from "+14155550100" to "+18005559999" now: no route matches, and '
+            "routing.otherwise rejects with 404; --agent NAME plays a call that this agent answers, at a "
+            "time when it does",
+        ),
+        (
+            ["--agent", "front-desk", "--to", "+18005559999"],
+            PROBLEMS,
+            '"front-desk" does not answer a call from "+14155550100" to "+18005559999": nobody answers it: '
+            "no route matches, and routing.otherwise rejects with 404",
+        ),
+    ],
+)
+def test_a_call_that_cannot_be_placed_says_what_would_help(
+    agents: Path, capsys: pytest.CaptureFixture[str], options: list[str], code: int, message: str
+):
+    assert simulate(agents, *options) == code
+    captured = capsys.readouterr()
+    assert captured.err == f"phone-agents simulate: {message}\n"
+    assert captured.out == ""
+
+
+def test_a_configuration_with_errors_is_not_played(agents: Path, capsys: pytest.CaptureFixture[str]):
+    write(agents, front_desk=FRONT_DESK.replace("greeting:", "greetin:"))
+    assert simulate(agents) == PROBLEMS
+    captured = capsys.readouterr()
+    assert 'did you mean "greeting"?' in captured.err
+    assert captured.out == ""
+
+
+def test_a_directory_that_is_not_there_cannot_be_played(tmp_path: Path):
+    assert simulate(tmp_path / "nowhere") == CANNOT
+
+
+@pytest.mark.parametrize("speed", ["-1", "fast", "nan"])
+def test_a_speed_is_a_number(agents: Path, speed: str):
+    assert simulate(agents, "--speed", speed) == USAGE
+
+
+def test_a_speed_paces_the_call(agents: Path, capsys: pytest.CaptureFixture[str]):
+    assert simulate(agents, "--speed", "200", "--format", "json") == OK
+    record = document(capsys)["record"]
+    # Twelve seconds of conversation at 200 times the speed of people.
+    assert record["ended_at"] - record["accepted_at"] > 0.05
+
+
+@pytest.mark.parametrize("columns", [30, 38, 60, 200])
+def test_no_line_is_wider_than_the_terminal(
+    agents: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert shutil.get_terminal_size().columns == columns
+    assert simulate(agents) == OK
+    assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= columns
+
+
+def test_what_is_printed_for_no_terminal_has_no_colour(agents: Path, capsys: pytest.CaptureFixture[str]):
+    assert simulate(agents) == OK
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_nothing_of_the_call_is_left_on_the_disk(
+    agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert simulate(agents) == OK
+    assert list(here.iterdir()) == []
