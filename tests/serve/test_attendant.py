@@ -48,12 +48,12 @@ class Office:
     """An attendant with everything that it needs, and what became of its calls."""
 
     def __init__(self, session: aiohttp.ClientSession, api: Simulator) -> None:
-        timeouts = Timeouts(attempt_s=0.5, decision_s=0.2, retry_s=0.001)
+        timeouts = Timeouts(decision_s=1.0, retry_s=0.001)
         self.records: list[CallRecord] = []
         self.is_open = True
         self.metrics = Metrics()
         self.switchboard = Switchboard(store=self, metrics=self.metrics, timeouts=timeouts)
-        self._provider = Provider(session, api.base_url, api.api_key, timeouts)
+        self._provider = Provider(session, api.base_url, lambda: api.api_key, timeouts)
 
     async def save(self, record: CallRecord) -> None:
         self.records.append(record)

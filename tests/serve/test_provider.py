@@ -15,8 +15,8 @@ from runner.errors import ProviderError
 from runner.serve.provider import Answer, Provider, authentication
 from runner.serve.timeouts import Timeouts
 
-TIMEOUTS = Timeouts(attempt_s=2.0, decision_s=2.0, refer_s=2.0, hangup_s=2.0, retry_s=0.001)
-IMPATIENT = replace(TIMEOUTS, attempt_s=0.05, decision_s=0.05, refer_s=0.05, hangup_s=0.05)
+TIMEOUTS = Timeouts(attempt_s=9.0, decision_s=9.0, refer_s=9.0, hangup_s=9.0, retry_s=0.001)
+IMPATIENT = replace(TIMEOUTS, attempt_s=0.4, decision_s=0.4, refer_s=0.4, hangup_s=0.4)
 
 Says = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -77,12 +77,12 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 def provider(session: aiohttp.ClientSession, base_url: str) -> Provider:
-    return Provider(session, base_url, "sk-test", TIMEOUTS)
+    return Provider(session, base_url, lambda: "sk-test", TIMEOUTS)
 
 
 @pytest.fixture
 def impatient(session: aiohttp.ClientSession, base_url: str) -> Provider:
-    return Provider(session, base_url, "sk-test", IMPATIENT)
+    return Provider(session, base_url, lambda: "sk-test", IMPATIENT)
 
 
 async def test_each_request_goes_where_the_api_documents_it(provider: Provider, api: Api) -> None:
@@ -116,7 +116,7 @@ async def test_an_id_is_one_segment_of_the_path_whatever_it_holds(provider: Prov
 async def test_the_sideband_is_beside_the_rest(
     session: aiohttp.ClientSession, base_url: str, url: str
 ) -> None:
-    assert Provider(session, base_url, "sk-test").sideband_url("rtc_1+&") == url
+    assert Provider(session, base_url, lambda: "sk-test").sideband_url("rtc_1+&") == url
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ async def test_a_lost_answer_is_remembered_after_giving_up(impatient: Provider, 
 async def test_a_decision_that_never_reached_the_api_is_not_ours(
     session: aiohttp.ClientSession, unused_tcp_port: int
 ) -> None:
-    provider = Provider(session, f"http://127.0.0.1:{unused_tcp_port}/v1", "sk-test", IMPATIENT)
+    provider = Provider(session, f"http://127.0.0.1:{unused_tcp_port}/v1", lambda: "sk-test", IMPATIENT)
     with pytest.raises(ProviderError):
         await provider.accept("rtc_1", {})
     app = web.Application()
@@ -256,7 +256,7 @@ async def test_a_redirect_does_not_get_the_key(provider: Provider, api: Api) -> 
 async def test_a_host_that_is_not_there_is_a_provider_error(
     session: aiohttp.ClientSession, unused_tcp_port: int
 ) -> None:
-    provider = Provider(session, f"http://127.0.0.1:{unused_tcp_port}/v1", "sk-test", IMPATIENT)
+    provider = Provider(session, f"http://127.0.0.1:{unused_tcp_port}/v1", lambda: "sk-test", IMPATIENT)
     with pytest.raises(
         ProviderError, match=r'^refer of call "rtc_1" did not reach the voice API \(Cannot connect'
     ):

@@ -21,7 +21,7 @@ from runner.model.route import Conditions, ExactNumber, Route
 from runner.model.settings import Configuration, Provider, SecretRef, Server, Settings
 from runner.model.values import Place
 from runner.serve.runner import Runner
-from runner.serve.secrets import FoundSecrets, Secrets
+from runner.serve.secrets import FoundSecrets
 from runner.serve.timeouts import Timeouts
 from runner.simulator import CallerHangsUp, Faults, PlacedCall, Simulator, State, greets
 from runner.simulator.faults import FINE, HttpFault
@@ -30,7 +30,7 @@ from runner.simulator.webhook import call_incoming, new_secret, sip_headers
 
 SECRET = new_secret()
 TIMEOUTS = Timeouts(
-    attempt_s=2.0, decision_s=0.3, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01)
+    attempt_s=2.0, decision_s=1.0, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01)
 )
 CLINIC = "+18005551212"
 PLACE = Place("front-desk.yaml", 3, 5)
@@ -83,7 +83,7 @@ def configured(api: Simulator, store: str, **server: Any) -> Configuration:
 
 
 def found(api: Simulator, *webhook_secrets: str) -> FoundSecrets:
-    return FoundSecrets(api_key=api.api_key, webhook_secrets=webhook_secrets or (SECRET,), tools=Secrets({}))
+    return FoundSecrets.fixed(api_key=api.api_key, webhook_secrets=webhook_secrets or (SECRET,), tools={})
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ async def test_a_call_that_is_being_accepted_when_the_drain_begins_is_ended_too(
 
 
 async def test_trouble_of_the_api_asks_for_another_delivery_which_is_then_answered(lab: Lab) -> None:
-    silent = Faults(accept=(HttpFault(after_s=1.0),))
+    silent = Faults(accept=(HttpFault(after_s=1.5),))
     call, status = await lab.ring(greets(), CallerHangsUp(), faults=silent)
     assert (status, call.state) == (503, State.RINGING)
     assert await lab.announce(call) == 200
@@ -231,7 +231,7 @@ async def test_without_a_webhook_secret_there_is_no_start(api: Simulator) -> Non
     provider = replace(configuration.settings.provider, webhook_secrets=())
     bare = replace(configuration, settings=replace(configuration.settings, provider=provider))
     with pytest.raises(CannotRunError) as caught:
-        Runner(bare, replace(found(api), webhook_secrets=()))
+        Runner(bare, FoundSecrets.fixed(api_key=api.api_key, webhook_secrets=(), tools={}))
     assert str(caught.value) == (
         "provider.webhook_secrets names no secret, so that no webhook could be verified"
     )

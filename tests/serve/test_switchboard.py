@@ -63,8 +63,10 @@ class Shelf:
         self.records.append(record)
 
 
-def switchboard(shelf: Shelf, metrics: Metrics | None = None) -> Switchboard:
-    return Switchboard(store=shelf, metrics=metrics or Metrics(), timeouts=Timeouts(save_s=0.01, end_s=0.01))
+def switchboard(
+    shelf: Shelf, metrics: Metrics | None = None, timeouts: Timeouts | None = None
+) -> Switchboard:
+    return Switchboard(store=shelf, metrics=metrics or Metrics(), timeouts=timeouts or Timeouts())
 
 
 async def test_a_call_that_is_over_leaves_its_record() -> None:
@@ -100,7 +102,7 @@ async def test_ending_without_calls_is_nothing() -> None:
 
 
 async def test_a_call_that_does_not_end_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
-    board, call = switchboard(Shelf()), TalkingCall(deaf=True)
+    board, call = switchboard(Shelf(), timeouts=Timeouts(end_s=0.01)), TalkingCall(deaf=True)
     board.connect(call)
     await board.end("shutdown")
     assert call.was_cancelled
@@ -127,7 +129,7 @@ async def test_a_failing_store_never_costs_a_call(
     trouble: str, error: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     metrics = Metrics()
-    board, call = switchboard(Shelf(trouble), metrics), TalkingCall()
+    board, call = switchboard(Shelf(trouble), metrics, Timeouts(save_s=0.01)), TalkingCall()
     board.connect(call)
     call.end("hangup")
     await board.idle()

@@ -102,7 +102,9 @@ async def desk() -> Desk:
 
 @pytest.fixture
 async def port(desk: Desk, metrics: Metrics) -> AsyncIterator[int]:
-    webhooks = Webhooks(secrets=[SECRET], attend=desk.attend, metrics=metrics, timeouts=Timeouts(body_s=0.2))
+    webhooks = Webhooks(
+        secrets=lambda: [SECRET], attend=desk.attend, metrics=metrics, timeouts=Timeouts(body_s=1.0)
+    )
     app = create_app(webhook=webhooks.handle, is_ready=lambda: False, metrics=metrics)
     async with served(app) as port:
         yield port
