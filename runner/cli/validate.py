@@ -14,6 +14,7 @@ from runner.config.load import Loaded, load
 from runner.config.problem import Problem, Severity
 from runner.config.secrets import NeededSecret
 from runner.config.yaml_text import split_lines
+from runner.model.values import Place
 
 JSON_VERSION = 1
 """Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print_text(checked, stdout())
     problems = [problem for one in checked for problem in one.problems]
+    sys.stdout.flush()  # so that the summary comes last where both go to one place
     stderr().line(_summary(checked, problems))
     return PROBLEMS if any(problem.severity is Severity.ERROR for problem in problems) else OK
 
@@ -98,29 +100,35 @@ def _print_json(checked: Iterable[_Checked]) -> None:
 
 def _print_text(checked: Iterable[_Checked], terminal: Terminal) -> None:
     for one in checked:
-        print_problems(one.problems, one.loaded.sources, terminal)
+        lines = {name: split_lines(text) for name, text in one.loaded.sources.items()}
+        hidden = {(place.file, place.line) for place in _secret_places(one.problems)}
+        for problem in one.problems:
+            _print_message(problem, terminal)
+            place = problem.place
+            found = lines.get(place.file, [])
+            if place.line <= len(found) and (place.file, place.line) not in hidden:
+                _print_source(problem, found[place.line - 1], terminal)
 
 
-def print_problems(problems: Iterable[Problem], sources: Mapping[str, str], terminal: Terminal) -> None:
-    """Write each problem with its source line and a caret. `sources` holds the text of each file."""
-    lines = {name: split_lines(text) for name, text in sources.items()}
-    for problem in problems:
-        _print_problem(problem, lines.get(problem.place.file, []), terminal)
+def _secret_places(problems: Iterable[Problem]) -> Iterator[Place]:
+    """Where a secret may be written out: such lines are not shown, whatever else is wrong with them."""
+    return (problem.place for problem in problems if problem.hide_source)
 
 
-def _print_problem(problem: Problem, lines: list[str], terminal: Terminal) -> None:
+def _print_message(problem: Problem, terminal: Terminal) -> None:
     is_error = problem.severity is Severity.ERROR
-    style = Style.ERROR if is_error else Style.WARNING
-    place = terminal.styled(str(problem.place), Style.BOLD)
-    severity = "" if is_error else terminal.styled("warning: ", style)
+    place = terminal.styled(printable(str(problem.place)), Style.BOLD)
+    severity = "" if is_error else terminal.styled("warning: ", Style.WARNING)
     rule = terminal.styled(f"[{problem.rule}]", Style.DIM)
     terminal.line(f"{place}: {severity}{printable(problem.message)} {rule}")
-    if problem.place.line > len(lines) or problem.hide_source:
-        return
-    number = f"{problem.place.line:>5} | "
-    source, caret = _excerpt(lines[problem.place.line - 1], problem.place.column)
+
+
+def _print_source(problem: Problem, line: str, terminal: Terminal) -> None:
+    """The line that a problem stands in, and a caret under its column."""
+    source, caret = _excerpt(line, problem.place.column)
+    number, margin = f"{problem.place.line:>5} | ", "      | "
+    style = Style.ERROR if problem.severity is Severity.ERROR else Style.WARNING
     terminal.line(terminal.styled(number, Style.DIM) + source)
-    margin = " " * (len(number) - 2) + "| "
     terminal.line(terminal.styled(margin, Style.DIM) + " " * caret + terminal.styled("^", style))
 
 

@@ -105,9 +105,14 @@ class AgentBuilder:
         return template(node, self._scope.without_secrets(), self._problems)
 
     def _variables(self, node: Node | None) -> dict[str, Templated]:
-        # Variables are rendered one by one, so that none of them can name another.
-        scope = replace(self._scope.without_secrets(), vars={})
-        return {name: templated(value, scope, self._problems) for name, value in node.items()} if node else {}
+        """Variables are rendered in their order when a call begins: each may name those before it."""
+        before: dict[str, Shape] = {}
+        scope = replace(self._scope.without_secrets(), vars=before)
+        found: dict[str, Templated] = {}
+        for name, value in node.items() if node else ():
+            found[name] = templated(value, scope, self._problems)
+            before[name] = _shape(value)
+        return found
 
     def _instructions(self, node: Node | None) -> Template | None:
         if node is None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from runner.call.routing import RouteTable
 from runner.config import settings
 from runner.config.agents import AgentBuilder, Shared, shared_by_agents
 from runner.config.defaults import laid_over
@@ -12,6 +13,7 @@ from runner.config.files import SETTINGS_FILE, Directory, Kind, SourceFile
 from runner.config.node import Node
 from runner.config.not_yet import refuse
 from runner.config.problem import Problem, Problems
+from runner.config.route_ties import check_ties
 from runner.config.routes import RouteBuilder, check_otherwise, default_country
 from runner.config.schedules import schedule_names, schedules
 from runner.config.schema import check
@@ -75,6 +77,9 @@ class _Loading:
         for file in self._directory.yaml_files():
             self._read(file)
         configuration = self._configuration()
+        if not self._problems.has_errors:
+            # With a route or a schedule missing, the table would show ties that are none.
+            check_ties(RouteTable.of(configuration), self._problems)
         return Loaded(
             configuration=None if self._problems.has_errors else configuration,
             problems=self._problems.sorted(),

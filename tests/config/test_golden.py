@@ -6,6 +6,7 @@ NAME.out. After a change of messages, GOLDEN=write writes them anew, and fails: 
 
 import ast
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -118,3 +119,39 @@ def test_every_statement_that_reports_a_problem_is_reached(tmp_path, monkeypatch
         and not any(path.name == name and text in code for name, text in NOT_IN_GOLDEN)
     ]
     assert not missing, "\n".join(missing)
+
+
+def rules(path: Path) -> set[str]:
+    """The names of rules in a module: what is said second to a report, and first of a finding's pair."""
+    tree = ast.parse(path.read_text())
+    constants = {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found: list[ast.expr] = []
+    pairs: list[ast.expr] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _name(node) in REPORTS:
+            found += [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "rule")]
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+            pairs += node.value.elts[:1]
+    reported = {getattr(node, "value", constants.get(getattr(node, "id", ""))) for node in found}
+    returned = {name for node in pairs if "-" in str(name := getattr(node, "value", ""))}
+    names = {name for name in reported | returned if isinstance(name, str)}
+    return {name for name in names if re.fullmatch(r"[a-z]+(-[a-z]+)*", name)}
+
+
+def test_every_rule_has_a_golden_message():
+    told_of = {
+        rule
+        for out in GOLDEN.glob("*.out")
+        for rule in re.findall(r"\[([a-z-]+)\]$", out.read_text(), re.MULTILINE)
+    }
+    named = {
+        rule for path in (*CONFIG.glob("*.py"), Path(runner.cli.validate.__file__)) for rule in rules(path)
+    }
+    assert named - told_of == set()
+    assert {"yaml-syntax", "unknown-key", "type", "duplicate-agent", "secret-missing"} <= named
