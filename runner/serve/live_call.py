@@ -181,12 +181,13 @@ class LiveCall:
 
     async def _attend(self) -> None:
         """Keep the sideband open until the call is gone or cannot be reached."""
-        url, headers = self._provider.sideband_url(self.id), self._provider.headers()
+        # The headers are asked for each time: the key may have been rotated since.
+        url, headers = self._provider.sideband_url(self.id), self._provider.headers
         try:
-            connection = await attach(url, headers, self._timeouts)
+            connection = await attach(url, headers(), self._timeouts)
             silent = int(not await self._listen(connection, again=False))
             while silent < LONGEST_FLAPPING:
-                connection = await reattach(url, headers, self._timeouts)
+                connection = await reattach(url, headers(), self._timeouts)
                 silent = 0 if await self._listen(connection, again=True) else silent + 1
             lost = SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
         except SidebandLostError as error:

@@ -6,7 +6,7 @@ The only place that knows the base URL and the key. It decides nothing about a c
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import quote, urlsplit
@@ -56,8 +56,13 @@ class Provider:
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, base_url: str, api_key: str, timeouts: Timeouts | None = None
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        api_key: Callable[[], str],
+        timeouts: Timeouts | None = None,
     ) -> None:
+        """`api_key` is asked for every request: a key may be rotated while the process lives."""
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
@@ -66,7 +71,7 @@ class Provider:
 
     def headers(self) -> dict[str, str]:
         """The headers that prove who we are, for HTTP and for the sideband."""
-        return authentication(self._base_url, self._api_key)
+        return authentication(self._base_url, self._api_key())
 
     def sideband_url(self, call_id: str) -> str:
         """Where the sideband of a call is attached. No `model` beside `call_id`: the API refuses it."""

@@ -183,7 +183,7 @@ def check_webhook_secrets(configuration: Configuration, secrets: FoundSecrets) -
     references = configuration.settings.provider.webhook_secrets
     if not references:
         raise CannotRunError("provider.webhook_secrets names no secret, so that no webhook could be verified")
-    for reference, secret in zip(references, secrets.webhook_secrets, strict=True):
+    for reference, secret in zip(references, secrets.webhook_secrets(), strict=True):
         if not is_secret(secret):
             raise CannotRunError(
                 f'{reference} holds no webhook secret; it would be "whsec_" and base64, as the API shows it'

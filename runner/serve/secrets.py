@@ -1,61 +1,147 @@
-"""Finds the secrets that the configuration refers to. Never shows one."""
+"""Finds the secrets that the configuration refers to, and follows their files. Never shows one.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+A secret is asked for whenever it is used. What is in the environment stays as it is; a file is read again
+when it has changed, so that a key or a webhook's secret is rotated without a restart.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
 from runner.errors import CannotRunError
 from runner.model.settings import SecretRef, Settings
 
+log = logging.getLogger("runner.serve.secrets")
+
 MAX_FILE_BYTES = 64 * 1024
+
+_Version: TypeAlias = tuple[int, int, int]
+
+
+class Secret(Protocol):
+    """One secret, wherever it is kept."""
+
+    @property
+    def value(self) -> str:
+        """What it is now."""
+
+
+class FixedSecret:
+    """A secret that stays what it is while the process lives."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    @property
+    def value(self) -> str:
+        """The secret."""
+        return self._value
+
+
+class FileSecret:
+    """A secret in a file, relative to the working directory, read again when the file has changed.
+
+    The look at the file costs a system call, and no reading while it is the same. A file that is gone or
+    holds no secret any more leaves the last value in force, which the log tells once: a rotation replaces
+    files, and no call may be lost in the middle of it.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Raises CannotRunError when there is no secret in it to begin with."""
+        self._name = name
+        self._version = _version(name)
+        self._value = _read_file(name)
+
+    @property
+    def value(self) -> str:
+        """The secret as the file has it now, or had it last."""
+        version = _version(self._name)
+        if version != self._version:
+            self._version = version
+            try:
+                self._value = _read_file(self._name)
+            except CannotRunError as error:
+                log.warning("secret keeps its last value", extra={"reason": str(error)})
+            else:
+                log.info("secret was read again", extra={"file": self._name})
+        return self._value
 
 
 class Secrets(Mapping[str, str]):
     """The users' secrets by the names that templates use. Its text shows the names only."""
 
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = dict(values)
+    def __init__(self, secrets: Mapping[str, Secret]) -> None:
+        self._secrets = dict(secrets)
+
+    @classmethod
+    def fixed(cls, values: Mapping[str, str]) -> "Secrets":
+        """Secrets that stay what they are."""
+        return cls({name: FixedSecret(value) for name, value in values.items()})
 
     def __getitem__(self, name: str) -> str:
-        return self._values[name]
+        return self._secrets[name].value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self._secrets)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._secrets)
 
     def __repr__(self) -> str:
-        return f"Secrets({', '.join(sorted(self._values))})"
+        return f"Secrets({', '.join(sorted(self._secrets))})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSecrets:
-    """Every secret that a running process needs."""
+    """Every secret that a running process needs, each as it is when it is asked for."""
 
-    api_key: str = field(repr=False)
-    webhook_secrets: tuple[str, ...] = field(repr=False)
-    tools: Secrets
+    def __init__(self, *, api_key: Secret, webhook_secrets: Sequence[Secret], tools: Secrets) -> None:
+        self._api_key = api_key
+        self._webhook_secrets = tuple(webhook_secrets)
+        self.tools = tools
+
+    @classmethod
+    def fixed(
+        cls, *, api_key: str, webhook_secrets: Sequence[str], tools: Mapping[str, str]
+    ) -> "FoundSecrets":
+        """Secrets that stay what they are."""
+        return cls(
+            api_key=FixedSecret(api_key),
+            webhook_secrets=[FixedSecret(secret) for secret in webhook_secrets],
+            tools=Secrets.fixed(tools),
+        )
+
+    def api_key(self) -> str:
+        """The key of the voice API."""
+        return self._api_key.value
+
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """What webhooks may be signed with."""
+        return tuple(secret.value for secret in self._webhook_secrets)
+
+    def __repr__(self) -> str:
+        return f"FoundSecrets(tools={self.tools})"
 
 
 def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets:
-    """Read every secret; files are relative to the working directory.
+    """Find every secret; files are relative to the working directory.
 
     CannotRunError names all that are missing at once, and what each is for.
     """
     provider = settings.provider
     missing: list[str] = []
 
-    def find(purpose: str, ref: SecretRef) -> str:
+    def find(purpose: str, ref: SecretRef) -> Secret:
         try:
-            return _read(ref, environ)
-        except _MissingError as error:
+            return _secret(ref, environ)
+        except CannotRunError as error:
             missing.append(f"{error} ({purpose})")
-            return ""
+            return FixedSecret("")
 
     found = FoundSecrets(
         api_key=find("provider.api_key", provider.api_key),
-        webhook_secrets=tuple(find("provider.webhook_secrets", ref) for ref in provider.webhook_secrets),
+        webhook_secrets=[find("provider.webhook_secrets", ref) for ref in provider.webhook_secrets],
         tools=Secrets({name: find(f"secrets.{name}", ref) for name, ref in settings.secrets.items()}),
     )
     if missing:
@@ -63,33 +149,41 @@ def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets
     return found
 
 
-class _MissingError(Exception):
-    """Says where a secret was looked for and what was found instead."""
-
-
-def _read(ref: SecretRef, environ: Mapping[str, str]) -> str:
+def _secret(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
     if ref.file is not None:
-        return _read_file(ref.file)
+        return FileSecret(ref.file)
     value = environ.get(ref.env or "")
     if not value:
-        raise _MissingError(f'environment variable "{ref.env}" is {"not set" if value is None else "empty"}')
-    return value
+        raise CannotRunError(f'environment variable "{ref.env}" is {"not set" if value is None else "empty"}')
+    return FixedSecret(value)
+
+
+def _version(name: str) -> _Version | None:
+    """What changes with the file; None when it cannot be looked at.
+
+    The inode too: Kubernetes changes a secret by putting another file in its place.
+    """
+    try:
+        found = os.stat(name)  # noqa: PTH116 - asked at every use, and a Path would be made first
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _read_file(name: str) -> str:
-    """The text without the line end that editors and `echo` leave behind."""
+    """The text without the line end that editors and `echo` leave behind. Raises CannotRunError."""
     try:
         with Path(name).open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise _MissingError(f'file "{name}" cannot be read: {reason}') from None
+        raise CannotRunError(f'file "{name}" cannot be read: {reason}') from None
     if len(content) > MAX_FILE_BYTES:
-        raise _MissingError(f'file "{name}" is longer than {MAX_FILE_BYTES} bytes')
+        raise CannotRunError(f'file "{name}" is longer than {MAX_FILE_BYTES} bytes')
     try:
         value = content.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise _MissingError(f'file "{name}" is not UTF-8 text') from None
+        raise CannotRunError(f'file "{name}" is not UTF-8 text') from None
     if not value:
-        raise _MissingError(f'file "{name}" is empty')
+        raise CannotRunError(f'file "{name}" is empty')
     return value

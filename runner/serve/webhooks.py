@@ -40,13 +40,14 @@ class Webhooks:
     def __init__(
         self,
         *,
-        secrets: Sequence[str],
+        secrets: Callable[[], Sequence[str]],
         attend: Callable[[WebhookEvent], Coroutine[Any, Any, Result]],
         metrics: Metrics,
         timeouts: Timeouts,
         clock: Callable[[], Instant] = time.time,
     ) -> None:
-        self._secrets = tuple(secrets)
+        """`secrets` is asked for every webhook: one may be rotated while the process lives."""
+        self._secrets = secrets
         self._attend = attend
         self._metrics = metrics
         self._timeouts = timeouts
@@ -65,7 +66,7 @@ class Webhooks:
         except TimeoutError:
             return self._refuse(408, "too_slow", "the body took too long to arrive")
         try:
-            event = verify(body, request.headers, self._secrets, self._clock())
+            event = verify(body, request.headers, self._secrets(), self._clock())
         except WebhookRejectedError as error:
             log.warning("webhook was refused", extra={"reason": str(error), "bytes": len(body)})
             return self._refuse(400, "refused", "this is not a webhook that can be acted on")

@@ -20,7 +20,7 @@ from runner.model.record import CallRecord
 from runner.model.settings import Configuration, Provider, SecretRef
 from runner.model.values import Instant, Json
 from runner.serve.runner import Runner, webhook_url
-from runner.serve.secrets import FoundSecrets, Secrets
+from runner.serve.secrets import FoundSecrets
 from runner.simulator.default_script import DefaultScript
 from runner.simulator.endpoints import Endpoints, WatchedConnector
 from runner.simulator.example_call import ExampleCall
@@ -126,8 +126,8 @@ class _Rehearsal:
             server=replace(given.settings.server, host="127.0.0.1", port=0),
             store=f"sqlite:{database}",
         )
-        secrets = FoundSecrets(
-            api_key=api.api_key, webhook_secrets=(self._secret,), tools=Secrets(self._plan.tool_secrets)
+        secrets = FoundSecrets.fixed(
+            api_key=api.api_key, webhook_secrets=[self._secret], tools=self._plan.tool_secrets
         )
         return Runner(
             replace(given, settings=settings),

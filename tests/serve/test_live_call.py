@@ -131,7 +131,7 @@ async def stage() -> AsyncIterator[Stage]:
         aiohttp.ClientSession() as session,
         ToolClient(aiohttp.TCPConnector()) as tools,
     ):
-        provider = Provider(session, api.base_url, api.api_key, TIMEOUTS)
+        provider = Provider(session, api.base_url, lambda: api.api_key, TIMEOUTS)
         yield Stage(api, f"http://{host}:{port}", asked, tools, provider)
     await server.cleanup()
 
