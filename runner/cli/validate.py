@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,14 +100,19 @@ def _print_json(checked: Iterable[_Checked]) -> None:
 
 def _print_text(checked: Iterable[_Checked], terminal: Terminal) -> None:
     for one in checked:
-        lines = {name: split_lines(text) for name, text in one.loaded.sources.items()}
-        hidden = {(place.file, place.line) for place in _secret_places(one.problems)}
-        for problem in one.problems:
-            _print_message(problem, terminal)
-            place = problem.place
-            found = lines.get(place.file, [])
-            if place.line <= len(found) and (place.file, place.line) not in hidden:
-                _print_source(problem, found[place.line - 1], terminal)
+        print_problems(one.problems, one.loaded.sources, terminal)
+
+
+def print_problems(problems: Sequence[Problem], sources: Mapping[str, str], terminal: Terminal) -> None:
+    """Write each problem with its source line and a caret. `sources` holds the text of each file."""
+    lines = {name: split_lines(text) for name, text in sources.items()}
+    hidden = {(place.file, place.line) for place in _secret_places(problems)}
+    for problem in problems:
+        _print_message(problem, terminal)
+        place = problem.place
+        found = lines.get(place.file, [])
+        if place.line <= len(found) and (place.file, place.line) not in hidden:
+            _print_source(problem, found[place.line - 1], terminal)
 
 
 def _secret_places(problems: Iterable[Problem]) -> Iterator[Place]:
