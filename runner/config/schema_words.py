@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 
 from runner.config.node import Node
-from runner.config.suggest import one_of
 from runner.model.values import JsonObject
 
 _LONGEST_QUOTE = 60
@@ -47,17 +46,16 @@ def given(node: Node, schema: JsonObject) -> str:
 def expected(schema: JsonObject) -> str:
     """What the schema wants, in words."""
     if "const" in schema or "enum" in schema:
-        return one_of([_written(value) for value in schema.get("enum", [schema.get("const")])])
+        written = [
+            json.dumps(value, ensure_ascii=False) for value in schema.get("enum", [schema.get("const")])
+        ]
+        return written[0] if len(written) == 1 else f"{', '.join(written[:-1])} or {written[-1]}"
     if "oneOf" in schema:
         return " or ".join(dict.fromkeys(expected(branch) for branch in schema["oneOf"]))
     wanted = schema.get("type", "string")
     types = [wanted] if isinstance(wanted, str) else wanted
     words = " or ".join(dict.fromkeys(_TYPES[name] for name in types))
     return words + _range(schema) + _count(schema)
-
-
-def _written(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _range(schema: JsonObject) -> str:
