@@ -59,9 +59,23 @@ def model_output(result: Result, reply: HttpReply, names: JsonObject) -> ToolOut
         return error_output(_status_error(reply.status), result, names, status=reply.status)
     try:
         answer = _answer(result, reply)
-    except _UnusableError as unusable:
+    except UnusableError as unusable:
         return error_output(str(unusable), result, names, status=reply.status)
     return ToolOutput.of(answer, result, http_status=reply.status)
+
+
+def reply_json(reply: HttpReply) -> Json:
+    """The JSON value of a reply that succeeded. Raises UnusableError, which says what else it is."""
+    if reply.failure is not None or reply.status is None:
+        raise UnusableError(_FAILURES[reply.failure or Failure.CONNECTION])
+    if not 200 <= reply.status <= 299:
+        raise UnusableError(_status_error(reply.status))
+    if not reply.body.strip():
+        raise UnusableError("the endpoint's reply is empty")
+    try:
+        return json.loads(_decoded(reply), parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise UnusableError("the endpoint's reply is not JSON") from None
 
 
 def reply_variables(result: Result, reply: HttpReply) -> dict[str, Json]:
@@ -70,13 +84,13 @@ def reply_variables(result: Result, reply: HttpReply) -> dict[str, Json]:
         return {}
     try:
         value = json.loads(_decoded(reply), parse_constant=_no_number)
-    except (ValueError, RecursionError, _UnusableError):
+    except (ValueError, RecursionError, UnusableError):
         return {}
     taken: dict[str, Json] = {}
     for name, expression in result.sets.items():
         try:
             taken[name] = _selected(expression, value)
-        except _UnusableError:
+        except UnusableError:
             continue
     return taken
 
@@ -108,7 +122,7 @@ def compiled_select(expression: str) -> "ParsedResult":
     return jmespath.compile(expression)
 
 
-class _UnusableError(Exception):
+class UnusableError(Exception):
     """A reply that says it succeeded and yet is no answer."""
 
 
@@ -117,11 +131,13 @@ def _answer(result: Result, reply: HttpReply) -> Json:
         # Nothing to select from and nothing to say: 204, or a 200 without a body.
         return {"status": reply.status}
     text = _decoded(reply)
+    if not text.strip():
+        return {"status": reply.status}
     try:
         value = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):
         if result.select is not None:
-            raise _UnusableError("the endpoint's reply is not JSON") from None
+            raise UnusableError("the endpoint's reply is not JSON") from None
         return text
     if result.select is None:
         return value if isinstance(value, (dict, list)) else text
@@ -138,13 +154,13 @@ def _selected(expression: str, value: Json) -> Json:
     except Exception as error:
         # Functions of JMESPath meet types that they are not made for, and Python's own errors come through.
         detail = str(error).partition("\n")[0][:200]
-        raise _UnusableError(f"the endpoint's reply is not of the expected form ({detail})") from None
+        raise UnusableError(f"the endpoint's reply is not of the expected form ({detail})") from None
 
 
 def _decoded(reply: HttpReply) -> str:
     kind = reply.content_type.partition(";")[0].strip().lower()
     if kind and not _TEXT_TYPES.match(kind):
-        raise _UnusableError(f"the endpoint's reply is {kind}, which is no text")
+        raise UnusableError(f"the endpoint's reply is {kind}, which is no text")
     charset = re.search(r'(?i)charset="?([\w.:-]+)', reply.content_type)
     try:
         text = reply.body.decode(charset[1] if charset else "utf-8-sig")
@@ -152,9 +168,9 @@ def _decoded(reply: HttpReply) -> str:
         try:
             text = reply.body.decode("utf-8-sig")
         except ValueError:
-            raise _UnusableError("the endpoint's reply is no text in UTF-8") from None
+            raise UnusableError("the endpoint's reply is no text in UTF-8") from None
     if "\x00" in text:
-        raise _UnusableError("the endpoint's reply is no text")
+        raise UnusableError("the endpoint's reply is no text")
     return text
 
 

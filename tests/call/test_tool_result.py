@@ -44,6 +44,7 @@ def reply(body: bytes = b"", content_type: str = "application/json", status: int
         (Result(), reply(b'{"a": NaN}'), '{"a": NaN}'),
         (Result(), reply(b"", "", 204), '{"status":204}'),
         (Result(select="a"), reply(b" \n", "text/html", 201), '{"status":201}'),
+        (Result(), reply(b"\xef\xbb\xbf\n", "text/plain"), '{"status":200}'),
         (Result(), reply(b'{"a": "\\ud83d"}'), '{"a":"?"}'),
     ],
 )
@@ -148,3 +149,4 @@ def test_any_reply_is_answered(body: bytes, content_type: str) -> None:
     for select in (None, "a.b[0]", "length(@)", "sort_by(@, &a)"):
         output = model_output(Result(select=select), reply(body, content_type), NAMES)
         assert output.text.encode()
+        assert output.ok is (output.error is None)
