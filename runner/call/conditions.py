@@ -1,6 +1,7 @@
 """Asks all conditions of a route about a call: how specific they are together, or which one failed."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple
@@ -60,6 +61,11 @@ class Facts:
         if schedule not in self._open:
             self._open[schedule] = is_open(self._schedules[schedule], self.now)
         return self._open[schedule]
+
+    def wall_clock(self, schedule: str) -> str:
+        """Now, in the time zone of the schedule of this name, e.g. `Monday at 20:15 (America/New_York)`."""
+        zone = self._schedules[schedule].timezone
+        return f"{datetime.fromtimestamp(self.now, zone):%A at %H:%M} ({zone})"
 
     def position(self, owner: str) -> float:
         """Where the caller stands among all callers, from 0 up to 1, evenly spread.
@@ -144,7 +150,8 @@ class CompiledConditions:
             case "from":
                 return f"from: {_refused(facts.caller[0], conditions.caller)}"
             case "during":
-                return f"during: {conditions.during} is closed at that time"
+                name = conditions.during or ""
+                return f"during: {name} is closed on {facts.wall_clock(name)}"
             case "transport":
                 wanted = conditions.transport.value if conditions.transport else ""
                 return f"transport: the call came over {facts.call.transport.value}, not over {wanted}"

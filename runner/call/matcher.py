@@ -207,8 +207,9 @@ def compile_regex(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        reason = error.args[0] if error.args else "not a regular expression"
-        raise ValueError(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
+        # RE2 gives bytes, and repeats the pattern where it means all of it.
+        reason = error.args[0].decode(errors="replace")
+        raise ValueError(reason.removesuffix(f": {pattern}")) from None
 
 
 def _test(leaf: Matcher) -> Test:

@@ -73,7 +73,7 @@ def _said(leaf: Matcher, *, is_so: bool) -> str:
 def _any_of(matcher: AnyOf, one_of: str, joint: str, say: Callable[[Matcher], str]) -> str:
     entries: Sequence[Matcher] = matcher.matchers
     if matcher.listed_in is not None:
-        return f"{one_of} the {len(entries)} lines of {matcher.listed_in}"
+        return f"{one_of} the lines of {matcher.listed_in}"
     if len(entries) > _MOST_SAID:
         return f"{one_of} the {len(entries)} entries"
     return f" {joint} ".join(say(entry) for entry in entries)

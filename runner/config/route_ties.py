@@ -13,11 +13,12 @@ from runner.model.call import Address
 def check_ties(table: RouteTable, problems: Problems) -> None:
     """Note every tie at the route that stands later. For a table without other mistakes."""
     for tie in find_ties(table):
+        first, second = tie.first, tie.second
         message = (
-            f'this route of "{tie.second.agent}" ties with the one of "{tie.first.agent}" at {tie.first.place}'
+            f'this route of "{second.agent}" ties with the one of "{first.agent}" at {first.place}'
             f" for {_shown(tie, table)}; give one of them a higher priority"
         )
-        problems.error(tie.second.place, "route-tie", message)
+        problems.error(second.place, "route-tie", message)
 
 
 def _shown(tie: Tie, table: RouteTable) -> str:
