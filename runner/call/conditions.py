@@ -1,6 +1,6 @@
 """Asks all conditions of a route about a call: how specific they are together, or which one failed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
@@ -27,6 +27,26 @@ class Rank(NamedTuple):
     transport: bool
     share: float
     """Zero without a share; the smaller a share, the more specific it is."""
+
+
+def rank(
+    conditions: Conditions,
+    priority: int,
+    *,
+    called: Specificity,
+    caller: Specificity,
+    headers: Iterable[Specificity],
+) -> Rank:
+    """The rank of a route whose parties and headers are matched as specifically as this."""
+    return Rank(
+        priority=priority,
+        called=called,
+        caller=caller,
+        headers=tuple(sorted(headers, reverse=True)),
+        during=conditions.during is not None,
+        transport=conditions.transport is not None,
+        share=0.0 if conditions.share is None else 2.0 - conditions.share,
+    )
 
 
 class Facts:
@@ -116,15 +136,7 @@ class CompiledConditions:
             return "transport"
         if conditions.share is not None and facts.position(self._owner) >= conditions.share:
             return "share"
-        return Rank(
-            priority=self._priority,
-            called=called,
-            caller=caller,
-            headers=tuple(sorted(headers, reverse=True)),
-            during=conditions.during is not None,
-            transport=conditions.transport is not None,
-            share=0.0 if conditions.share is None else 2.0 - conditions.share,
-        )
+        return rank(conditions, self._priority, called=called, caller=caller, headers=headers)
 
     def why(self, facts: Facts) -> str:
         """In words, all conditions of a route that matches."""

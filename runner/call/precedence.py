@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from runner.call.conditions import Rank
+from runner.call.conditions import Rank, rank
 from runner.call.matcher import NOTHING, Specificity, leaves, specificity
 from runner.model.route import Matcher, Route
 
@@ -18,14 +18,12 @@ def in_order(routes: Iterable[Route]) -> list[Route]:
 
 def _rank(route: Route) -> Rank:
     conditions = route.conditions
-    return Rank(
-        priority=route.priority,
+    return rank(
+        conditions,
+        route.priority,
         called=_specificity(conditions.called),
         caller=_specificity(conditions.caller),
-        headers=tuple(sorted((_specificity(matcher) for _, matcher in conditions.headers), reverse=True)),
-        during=conditions.during is not None,
-        transport=conditions.transport is not None,
-        share=0.0 if conditions.share is None else 2.0 - conditions.share,
+        headers=[_specificity(matcher) for _, matcher in conditions.headers],
     )
 
 

@@ -9,8 +9,8 @@ from runner.call.incoming import incoming_call
 from runner.call.matcher import address_text
 from runner.call.routing import Candidate, Explanation, Match, RouteTable
 from runner.cli.main import OK, PROBLEMS
+from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
-from runner.cli.validate import print_problems
 from runner.config.load import load
 from runner.config.suggest import did_you_mean
 from runner.errors import UsageError
@@ -50,9 +50,9 @@ def run(options: argparse.Namespace) -> int:
     at = _time(options.at) if options.at is not None else datetime.now(UTC).astimezone()
     now = at.timestamp()
     loaded = load(options.directory)
-    print_problems(loaded.problems, loaded.sources, stderr())
     configuration = loaded.configuration
     if configuration is None:
+        print_problems(loaded.problems, loaded.sources, stderr())
         return PROBLEMS
     call = incoming_call(
         call_id="rtc_example", created_at=now, headers=headers, routing=configuration.settings.routing
