@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.cli.main import OK, PROBLEMS
+from runner.cli.problems import print_problems
 from runner.cli.summary import show_summary
 from runner.cli.terminal import stderr, stdout
-from runner.cli.validate import print_problems
 from runner.config.load import load
 from runner.model.settings import Configuration
 from runner.serve import logs

@@ -18,8 +18,8 @@ from runner.call.record_json import encode
 from runner.call.routing import RouteTable
 from runner.cli.call_view import CallView
 from runner.cli.main import OK, PROBLEMS
+from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, stderr, stdout
-from runner.cli.validate import print_problems
 from runner.config.load import load
 from runner.config.suggest import did_you_mean
 from runner.errors import CannotRunError, UsageError
@@ -31,14 +31,12 @@ from runner.serve.secrets import find_secrets
 from runner.simulator.default_script import AskedCall, default_script, parse_asked
 from runner.simulator.example_call import CALLED, CALLER, ExampleCall, agent_of, example_call
 from runner.simulator.moments import Moment
-from runner.simulator.rehearsal import Plan, Rehearsed, placeholders, rehearse
+from runner.simulator.rehearsal import Plan, Rehearsed, placeholders, problems_of, rehearse
 
 JSON_VERSION = 1
 """Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
 PLEASANT_SPEED = 6.0
 """A call of half a minute is watched in five seconds."""
-GOOD_ENDS = frozenset({"hangup", "caller_hung_up", "transferred"})
-GOOD_STATUSES = frozenset({"ok", "completed"})
 
 
 class _NobodyAnswersError(Exception):
@@ -110,14 +108,14 @@ def _print_text(plan: Plan) -> int:
     rehearsed = asyncio.run(rehearse(plan, show))
     view.conclude(rehearsed.record, rehearsed.moments[-1].at_s)
     view.remark("note", rehearsed.notes, Style.DIM)
-    problems = _problems(plan, rehearsed)
+    problems = problems_of(plan.play, rehearsed)
     view.remark("wrong", problems, Style.ERROR)
     return PROBLEMS if problems else OK
 
 
 def _print_json(plan: Plan) -> int:
     rehearsed = asyncio.run(rehearse(plan, lambda _: None))
-    problems = _problems(plan, rehearsed)
+    problems = problems_of(plan.play, rehearsed)
     json.dump(_document(plan, rehearsed, problems), sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
     return PROBLEMS if problems else OK
@@ -152,33 +150,6 @@ def _document(plan: Plan, rehearsed: Rehearsed, problems: Sequence[str]) -> dict
         "notes": rehearsed.notes,
         "problems": list(problems),
     }
-
-
-def _problems(plan: Plan, rehearsed: Rehearsed) -> list[str]:
-    """What went wrong, in sentences. A transfer that was to fail is none."""
-    record, play = rehearsed.record, plan.play
-    problems = list(rehearsed.violations)
-    if not rehearsed.ended_in_time:
-        problems.append("the call did not come to its end, and was ended")
-    if record is None:
-        return [*problems, f"the call was not answered (the webhook got {rehearsed.webhook_status})"]
-    if record.ended not in GOOD_ENDS:
-        problems.append(
-            f"the call ended with {record.ended}" + (f": {record.detail}" if record.detail else "")
-        )
-    to_fail = list(play.failing)
-    for tool in record.tools:
-        if tool.status == "not_completed" and tool.name in to_fail:
-            to_fail.remove(tool.name)
-        elif tool.status not in GOOD_STATUSES:
-            problems.append(
-                f'tool "{tool.name}" is {tool.status}' + (f": {tool.error}" if tool.error else "")
-            )
-    called = [tool.name for tool in record.tools]
-    problems += [
-        f'tool "{name}" was never called' for name in dict.fromkeys(play.tools) if name not in called
-    ]
-    return problems
 
 
 # What to play.

@@ -4,21 +4,19 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.cli.main import OK, PROBLEMS
-from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
+from runner.cli.problems import print_problems
+from runner.cli.terminal import stderr, stdout
 from runner.config.load import Loaded, load
 from runner.config.problem import Problem, Severity
 from runner.config.secrets import NeededSecret
-from runner.config.yaml_text import split_lines
-from runner.model.values import Place
 
 JSON_VERSION = 1
 """Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
-_WIDEST = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         _print_json(checked)
     else:
-        _print_text(checked, stdout())
+        for one in checked:
+            print_problems(one.problems, one.loaded.sources, stdout())
     problems = [problem for one in checked for problem in one.problems]
     sys.stdout.flush()  # so that the summary comes last where both go to one place
     stderr().line(_summary(checked, problems))
@@ -96,63 +95,6 @@ def _print_json(checked: Iterable[_Checked]) -> None:
     }
     json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
-
-
-def _print_text(checked: Iterable[_Checked], terminal: Terminal) -> None:
-    for one in checked:
-        print_problems(one.problems, one.loaded.sources, terminal)
-
-
-def print_problems(problems: Sequence[Problem], sources: Mapping[str, str], terminal: Terminal) -> None:
-    """Write each problem with its source line and a caret. `sources` holds the text of each file."""
-    lines = {name: split_lines(text) for name, text in sources.items()}
-    hidden = {(place.file, place.line) for place in _secret_places(problems)}
-    for problem in problems:
-        _print_message(problem, terminal)
-        place = problem.place
-        found = lines.get(place.file, [])
-        if place.line <= len(found) and (place.file, place.line) not in hidden:
-            _print_source(problem, found[place.line - 1], terminal)
-
-
-def _secret_places(problems: Iterable[Problem]) -> Iterator[Place]:
-    """Where a secret may be written out: such lines are not shown, whatever else is wrong with them."""
-    return (problem.place for problem in problems if problem.hide_source)
-
-
-def _print_message(problem: Problem, terminal: Terminal) -> None:
-    is_error = problem.severity is Severity.ERROR
-    place = terminal.styled(printable(str(problem.place)), Style.BOLD)
-    severity = "" if is_error else terminal.styled("warning: ", Style.WARNING)
-    rule = terminal.styled(f"[{problem.rule}]", Style.DIM)
-    terminal.line(f"{place}: {severity}{printable(problem.message)} {rule}")
-
-
-def _print_source(problem: Problem, line: str, terminal: Terminal) -> None:
-    """The line that a problem stands in, and a caret under its column."""
-    source, caret = _excerpt(line, problem.place.column)
-    number, margin = f"{problem.place.line:>5} | ", "      | "
-    style = Style.ERROR if problem.severity is Severity.ERROR else Style.WARNING
-    terminal.line(terminal.styled(number, Style.DIM) + source)
-    terminal.line(terminal.styled(margin, Style.DIM) + " " * caret + terminal.styled("^", style))
-
-
-def _excerpt(line: str, column: int) -> tuple[str, int]:
-    """The part of a line around a column, and how far into it that is."""
-    start = max(0, column - 1 - _WIDEST // 2) if len(line) > _WIDEST else 0
-    shown = line[start : start + _WIDEST]
-    before = printable(shown[: column - 1 - start])
-    left, right = "…" if start else "", "…" if start + _WIDEST < len(line) else ""
-    return f"{left}{printable(shown)}{right}", _width(left + before)
-
-
-def _width(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - only a message with a caret needs it
-
-    return sum(
-        0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1 for character in text
-    )
 
 
 def _summary(checked: Iterable[_Checked], problems: Iterable[Problem]) -> str:

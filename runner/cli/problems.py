@@ -1,0 +1,63 @@
+"""Shows problems to a person: place, message and rule, and the source line with a caret under its column."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from runner.cli.terminal import Style, Terminal, printable
+from runner.config.problem import Problem, Severity
+from runner.config.yaml_text import split_lines
+from runner.model.values import Place
+
+_WIDEST = 160
+"""Characters of a line that are shown; of a longer one, those around the column."""
+
+
+def print_problems(problems: Sequence[Problem], sources: Mapping[str, str], terminal: Terminal) -> None:
+    """Write each problem with its source line and a caret. `sources` holds the text of each file."""
+    lines = {name: split_lines(text) for name, text in sources.items()}
+    hidden = {(place.file, place.line) for place in _secret_places(problems)}
+    for problem in problems:
+        _print_message(problem, terminal)
+        place = problem.place
+        found = lines.get(place.file, [])
+        if place.line <= len(found) and (place.file, place.line) not in hidden:
+            _print_source(problem, found[place.line - 1], terminal)
+
+
+def _secret_places(problems: Iterable[Problem]) -> Iterator[Place]:
+    """Where a secret may be written out: such lines are not shown, whatever else is wrong with them."""
+    return (problem.place for problem in problems if problem.hide_source)
+
+
+def _print_message(problem: Problem, terminal: Terminal) -> None:
+    is_error = problem.severity is Severity.ERROR
+    place = terminal.styled(printable(str(problem.place)), Style.BOLD)
+    severity = "" if is_error else terminal.styled("warning: ", Style.WARNING)
+    rule = terminal.styled(f"[{problem.rule}]", Style.DIM)
+    terminal.line(f"{place}: {severity}{printable(problem.message)} {rule}")
+
+
+def _print_source(problem: Problem, line: str, terminal: Terminal) -> None:
+    """The line that a problem stands in, and a caret under its column."""
+    source, caret = _excerpt(line, problem.place.column)
+    number, margin = f"{problem.place.line:>5} | ", "      | "
+    style = Style.ERROR if problem.severity is Severity.ERROR else Style.WARNING
+    terminal.line(terminal.styled(number, Style.DIM) + source)
+    terminal.line(terminal.styled(margin, Style.DIM) + " " * caret + terminal.styled("^", style))
+
+
+def _excerpt(line: str, column: int) -> tuple[str, int]:
+    """The part of a line around a column, and how far into it that is."""
+    start = max(0, column - 1 - _WIDEST // 2) if len(line) > _WIDEST else 0
+    shown = line[start : start + _WIDEST]
+    before = printable(shown[: column - 1 - start])
+    left, right = "…" if start else "", "…" if start + _WIDEST < len(line) else ""
+    return f"{left}{printable(shown)}{right}", _width(left + before)
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - only a message with a caret needs it
+
+    return sum(
+        0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1 for character in text
+    )

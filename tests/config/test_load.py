@@ -1,0 +1,305 @@
+"""A directory becomes a configuration: values, merging, what is read and what is not."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runner.config.load import Loaded, load
+from runner.errors import CannotRunError
+from runner.model.agent import Agent, ModelOpens, Say, Tell, Wait
+from runner.model.route import ExactNumber, Reject, ToAgent
+from runner.model.settings import SecretRef, Settings
+from runner.model.tool import HttpBinding
+
+AGENT = "agent: desk\nmodel: gpt-realtime-2.1\ninstructions: You answer.\n"
+AGENTS = Path(__file__).parents[2] / "agents"
+
+
+def written(folder: Path, **files: str) -> Path:
+    """A directory with these files; `__` in a name stands for a folder, and `_yaml` for the ending."""
+    for name, text in files.items():
+        path = folder / name.replace("__", "/").replace("_yaml", ".yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def agent(folder: Path, text: str, runner: str = "") -> Agent:
+    """The one agent of a directory without problems."""
+    files = {"desk_yaml": text, **({"runner_yaml": runner} if runner else {})}
+    loaded = load(written(folder, **files))
+    assert [str(problem) for problem in loaded.problems] == []
+    assert loaded.configuration is not None
+    return loaded.configuration.agents["desk"]
+
+
+def messages(loaded: Loaded) -> list[str]:
+    return [f"{Path(problem.place.file).name}: {problem.message}" for problem in loaded.problems]
+
+
+def test_the_smallest_agent_has_the_defaults_of_the_language(tmp_path):
+    found = agent(tmp_path, AGENT)
+    assert dataclasses.replace(found, instructions=None, place=None) == Agent(
+        id="desk", model="gpt-realtime-2.1", instructions=None, place=None
+    )
+    assert found.instructions.source == "You answer."
+    assert str(found.place) == f"{tmp_path}/desk.yaml:1:1"
+
+
+def test_without_runner_yaml_the_settings_are_the_defaults(tmp_path):
+    loaded = load(written(tmp_path, desk_yaml=AGENT))
+    assert loaded.configuration.settings == Settings()
+    assert loaded.configuration.directory == str(tmp_path)
+
+
+def test_every_setting_of_runner_yaml_arrives(tmp_path):
+    runner = """
+provider:
+  api_key: {file: /run/secrets/key}
+  webhook_secrets: [{env: NEW}, {env: OLD}]
+  base_url: https://eu.api.example/v1/
+server: {host: 0.0.0.0, port: 0, drain_timeout: 0s, max_call_age: 1.5m}
+store: sqlite:/var/calls.db
+routing: {default_country: DE, called_number: [X-Dialled], otherwise: {agent: desk}}
+secrets: {TOKEN: {env: TOKEN}}
+egress: {allow: ["*.maple.example"], private_networks: allow}
+"""
+    found = load(written(tmp_path, desk_yaml=AGENT, runner_yaml=runner)).configuration.settings
+    assert found.provider.api_key == SecretRef(file="/run/secrets/key")
+    assert found.provider.webhook_secrets == (SecretRef(env="NEW"), SecretRef(env="OLD"))
+    assert found.provider.base_url == "https://eu.api.example/v1"
+    server = found.server
+    assert (server.host, server.port, server.drain_timeout_s, server.max_call_age_s) == ("0.0.0.0", 0, 0, 90)
+    assert found.store == "sqlite:/var/calls.db"
+    assert found.routing.default_country == "DE"
+    assert found.routing.called_number == ("X-Dialled",)
+    assert found.routing.otherwise == ToAgent(agent="desk")
+    assert found.secrets == {"TOKEN": SecretRef(env="TOKEN")}
+    assert found.egress.allow == ("*.maple.example",)
+    assert found.egress.private_networks is True
+
+
+def test_digits_reach_the_model_as_they_were_written(tmp_path):
+    found = agent(
+        tmp_path,
+        AGENT + "vars: {phone: +14155550123, code: 0123, day: 2026-11-27, at: 12:30, yes: no}\n"
+        "routes: [{to: +18005551212}]\n"
+        "session: {prompt: {id: 007, version: 2}}\n",
+    )
+    assert {name: value.source for name, value in found.vars.items()} == {
+        "phone": "+14155550123",
+        "code": "0123",
+        "day": "2026-11-27",
+        "at": "12:30",
+        "yes": "no",
+    }
+    assert found.routes[0].conditions.called == ExactNumber("+18005551212")
+    assert found.session == {"prompt": {"id": "007", "version": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "greeting"),
+    [
+        ("", ModelOpens),
+        ("greeting: Hello.", Say),
+        ("greeting: 5", Say),
+        ("greeting: {tell: Greet.}", Tell),
+        ("greeting: {wait: true}", Wait),
+    ],
+)
+def test_a_greeting_is_said_told_or_awaited(tmp_path, text, greeting):
+    assert isinstance(agent(tmp_path, AGENT + text).greeting, greeting)
+
+
+def test_instructions_come_from_a_file_beside_the_agent(tmp_path):
+    written(tmp_path, sub__desk_yaml=AGENT.replace("You answer.", "{file: ../_prompts/desk.md}"))
+    written(tmp_path, **{"_prompts__desk.md": "\ufeffYou answer.\r\nPolitely.\n"})
+    found = load(tmp_path)
+    assert found.configuration.agents["desk"].instructions.source == "You answer.\nPolitely.\n"
+    assert str(tmp_path / "_prompts/desk.md") in found.sources
+
+
+def test_defaults_lie_under_every_agent_mappings_merge_and_all_else_is_replaced(tmp_path):
+    runner = """
+defaults:
+  voice: marin
+  vars: {clinic: Maple, city: Albany}
+  limits: {max_duration: 10m}
+  session: {reasoning: {effort: low}, audio: {output: {speed: 1.1}}, include: []}
+"""
+    text = AGENT + "vars: {city: Troy}\nsession: {audio: {input: {transcription: {language: en}}}}\n"
+    found = agent(tmp_path, text, runner)
+    assert found.voice == "marin"
+    assert {name: value.source for name, value in found.vars.items()} == {"clinic": "Maple", "city": "Troy"}
+    assert found.limits.max_duration_s == 600
+    assert found.session == {
+        "reasoning": {"effort": "low"},
+        "audio": {"output": {"speed": 1.1}, "input": {"transcription": {"language": "en"}}},
+        "include": [],
+    }
+
+
+def test_a_list_in_an_agent_replaces_the_list_of_the_defaults(tmp_path):
+    runner = "defaults: {tools: [{name: a, static: 1}]}\n"
+    assert [tool.name for tool in agent(tmp_path, AGENT, runner).tools] == ["a"]
+    assert agent(tmp_path, AGENT + "tools: []\n", runner).tools == ()
+
+
+def test_what_is_wrong_in_defaults_is_told_once_where_it_stands(tmp_path):
+    two = {"a_yaml": AGENT, "b_yaml": AGENT.replace("desk", "other")}
+    loaded = load(written(tmp_path, **two, runner_yaml="defaults:\n  greeting: '{{ vars.x }}'\n"))
+    assert [str(problem.place).removeprefix(f"{tmp_path}/") for problem in loaded.problems] == [
+        "runner.yaml:2:17"
+    ]
+
+
+def test_a_shared_tool_is_built_for_the_agent_that_names_it(tmp_path):
+    runner = "tools: {find: {http: {url: 'https://a.example/{{ vars.id }}'}}}\n"
+    (tool,) = agent(tmp_path, AGENT + "vars: {id: 5}\ntools: [find]\n", runner).tools
+    assert tool.name == "find"
+    assert isinstance(tool.binding, HttpBinding)
+
+
+def test_a_shared_tool_that_nobody_names_asks_for_no_variables(tmp_path):
+    agent(tmp_path, AGENT, "tools: {find: {http: {url: 'https://a.example/{{ vars.id }}'}}}\n")
+
+
+def test_the_secrets_that_are_named_are_listed_with_their_places(tmp_path):
+    runner = "provider: {webhook_secrets: [{env: A}]}\nsecrets: {TOKEN: {file: b}}\n"
+    secrets = load(written(tmp_path, desk_yaml=AGENT, runner_yaml=runner)).secrets
+    assert [(secret.purpose, secret.ref, str(secret.place)) for secret in secrets] == [
+        ("provider.webhook_secrets", SecretRef(env="A"), f"{tmp_path}/runner.yaml:1:30"),
+        ("secrets.TOKEN", SecretRef(file="b"), f"{tmp_path}/runner.yaml:2:18"),
+    ]
+
+
+def test_the_environment_changes_nothing(tmp_path, monkeypatch):
+    written(tmp_path, desk_yaml=AGENT, runner_yaml="secrets: {TOKEN: {env: TOKEN}}\n")
+    monkeypatch.delenv("TOKEN", raising=False)
+    without = load(tmp_path)
+    monkeypatch.setenv("TOKEN", "word")
+    assert load(tmp_path) == without
+    assert without.problems == ()
+
+
+def test_files_and_folders_are_read_by_their_names(tmp_path):
+    loaded = load(
+        written(
+            tmp_path,
+            **{
+                "a_yaml": AGENT.replace("desk", "a"),
+                "b.yml": AGENT.replace("desk", "b"),
+                "sub__deep__c_yaml": AGENT.replace("desk", "c"),
+                "_hidden_yaml": "[",
+                ".hidden_yaml": "[",
+                "_drafts__d_yaml": "[",
+                ".git__e_yaml": "[",
+                "notes.txt": "[",
+                "a_yaml.orig": "[",
+            },
+        )
+    )
+    assert loaded.problems == ()
+    assert list(loaded.configuration.agents) == ["a", "b", "c"]
+
+
+def test_a_folder_behind_a_link_is_read_under_the_links_name(tmp_path):
+    written(tmp_path, shared__desk_yaml=AGENT)
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents/linked").symlink_to(tmp_path / "shared")
+    assert [Path(name).parts[-2:] for name in load(tmp_path / "agents").sources] == [("linked", "desk.yaml")]
+
+
+def test_a_directory_that_is_not_there_cannot_be_loaded(tmp_path):
+    with pytest.raises(CannotRunError) as error:
+        load(tmp_path / "none")
+    assert str(error.value) == f'there is no directory "{tmp_path}/none"'
+
+
+def test_a_file_is_no_directory(tmp_path):
+    written(tmp_path, desk_yaml=AGENT)
+    with pytest.raises(CannotRunError) as error:
+        load(tmp_path / "desk.yaml")
+    assert str(error.value) == f'"{tmp_path}/desk.yaml" is a file; name the directory that holds it'
+
+
+def test_with_errors_there_is_no_configuration_and_with_warnings_there_is(tmp_path):
+    assert load(written(tmp_path, desk_yaml=AGENT + "voise: x\n")).configuration is None
+    loaded = load(written(tmp_path, desk_yaml=AGENT + "limits: {max_duration: 2h}\n"))
+    assert len(loaded.problems) == 1
+    assert loaded.configuration is not None
+
+
+def test_a_broken_file_hides_no_problem_of_another_and_causes_none(tmp_path):
+    loaded = load(
+        written(
+            tmp_path,
+            desk_yaml=AGENT + "voise: x\n",
+            night_yaml='agent: "night"\nmodel: [\n',
+            runner_yaml="routing: {otherwise: {agent: night}}\n",
+        )
+    )
+    assert messages(loaded) == [
+        'desk.yaml: unknown key "voise"; did you mean "voice"?',
+        "night.yaml: a value is missing here",
+    ]
+
+
+def test_without_otherwise_a_call_that_nobody_takes_is_rejected_with_404(tmp_path):
+    loaded = load(written(tmp_path, desk_yaml=AGENT))
+    assert loaded.configuration.settings.routing.otherwise == Reject(status=404)
+
+
+def test_the_examples_load():
+    loaded = load(AGENTS)
+    assert loaded.configuration is not None, loaded.problems
+    assert len(loaded.configuration.agents) >= 3
+
+
+KEYS = [
+    *(
+        "agent",
+        "model",
+        "instructions",
+        "routes",
+        "to",
+        "from",
+        "tools",
+        "name",
+        "http",
+        "url",
+        "json",
+        "greeting",
+    ),
+    *(
+        "session",
+        "vars",
+        "limits",
+        "defaults",
+        "max_duration",
+        "file",
+        "in",
+        "transfer",
+        "destinations",
+        "hangup",
+    ),
+    *("static", "result", "select", "headers", "share", "during", "secrets", "env", "provider", "base_url"),
+]
+MARKS = [*"+1:-[]{}|>&*#!~'\"\n\t", "\n  ", "{{", "}}", "5s", "desk", "null", "true", "0x1F", "1.5"]
+WORDS = st.sampled_from([*KEYS, *MARKS])
+TEXTS = st.lists(WORDS, max_size=30).map(" ".join) | st.binary(max_size=200)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(desk=TEXTS, runner=TEXTS)
+def test_no_content_of_files_raises(tmp_path, desk, runner):
+    for name, text in (("desk.yaml", desk), ("runner.yaml", runner)):
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    loaded = load(tmp_path)
+    assert (loaded.configuration is None) == any(
+        problem.severity.value == "error" for problem in loaded.problems
+    )
+    assert all(problem.place.file.startswith(str(tmp_path)) for problem in loaded.problems)
