@@ -33,6 +33,8 @@ from runner.simulator.webhook import call_incoming, new_secret
 LONGEST_S = 120.0
 """Real seconds after which a call that does not end is ended."""
 SHORTEST_IN_TEXT = 6
+GOOD_ENDS = frozenset({"hangup", "caller_hung_up", "transferred"})
+GOOD_STATUSES = frozenset({"ok", "completed"})
 _URL_PARTS = re.compile(r"[^/?&=#]+")
 
 
@@ -234,6 +236,32 @@ class _Rehearsal:
             if value and (value == decoded or (len(value) >= SHORTEST_IN_TEXT and value in decoded)):
                 return f"<{name}>"
         return part
+
+
+def problems_of(play: DefaultScript, rehearsed: Rehearsed) -> list[str]:
+    """What went wrong, in sentences; none for a good call. A transfer that was to fail is no problem."""
+    problems = list(rehearsed.violations)
+    if not rehearsed.ended_in_time:
+        problems.append("the call did not come to its end, and was ended")
+    record = rehearsed.record
+    if record is None:
+        return [*problems, f"the call was not answered (the webhook got {rehearsed.webhook_status})"]
+    if record.ended not in GOOD_ENDS:
+        problems.append(
+            f"the call ended with {record.ended}" + (f": {record.detail}" if record.detail else "")
+        )
+    to_fail = list(play.failing)
+    for tool in record.tools:
+        if tool.status == "not_completed" and tool.name in to_fail:
+            to_fail.remove(tool.name)
+        elif tool.status not in GOOD_STATUSES:
+            problems.append(
+                f'tool "{tool.name}" is {tool.status}' + (f": {tool.error}" if tool.error else "")
+            )
+    called = {tool.name for tool in record.tools}
+    return problems + [
+        f'tool "{name}" was never called' for name in dict.fromkeys(play.tools) if name not in called
+    ]
 
 
 def placeholders(configuration: Configuration) -> dict[str, str]:

@@ -279,3 +279,13 @@ def test_nothing_of_the_call_is_left_on_the_disk(
     monkeypatch.chdir(here)
     assert simulate(agents) == OK
     assert list(here.iterdir()) == []
+
+
+def test_of_a_long_answer_the_beginning_is_shown(agents: Path, capsys: pytest.CaptureFixture[str]):
+    slots = json.dumps([f"{hour:02}:{minute:02}" for hour in range(24) for minute in (0, 15, 30, 45)])
+    write(agents, front_desk=FRONT_DESK.replace('["09:00"]', slots))
+    assert simulate(agents) == OK
+    lines = capsys.readouterr().out.splitlines()
+    first = next(number for number, line in enumerate(lines) if "← " in line)
+    assert [line.endswith(" …") for line in lines[first : first + 4]] == [False, False, False, True]
+    assert " agent " in lines[first + 4]

@@ -501,6 +501,39 @@ def test_a_message_enters_the_conversation_where_it_is_put():
     assert played.items.before("one") is None
 
 
+def test_an_update_of_the_session_leaves_what_it_does_not_name():
+    played = conversation(instructions="Old.", audio={"output": {"voice": "marin", "speed": 1.0}})
+    update = {"type": "realtime", "instructions": "New.", "audio": {"output": {"speed": 1.2}}}
+    (updated,) = played.receive({"type": "session.update", "session": update})
+    assert updated["session"]["instructions"] == "New."
+    assert updated["session"]["audio"] == {"output": {"voice": "marin", "speed": 1.2}}
+
+
+def test_the_voice_is_frozen_once_it_was_heard():
+    update = {
+        "type": "session.update",
+        "session": {"type": "realtime", "audio": {"output": {"voice": "cedar"}}},
+    }
+    played = conversation(audio={"output": {"voice": "marin"}})
+    assert types(played.receive(update)) == ["session.updated"]
+    played.receive(say("Hello."))
+    run(played)
+    assert types(played.receive(update)) == ["session.updated"]
+    other = {**update, "session": {"type": "realtime", "audio": {"output": {"voice": "marin"}}}}
+    (error,) = played.receive(other)
+    assert error["error"]["code"] == "cannot_update_voice"
+    assert len(played.violations) == 1
+
+
+def test_a_caller_who_may_not_interrupt_is_answered_after_the_agent():
+    detection = {"type": "server_vad", "interrupt_response": False}
+    script = (greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
+    played = conversation(*script, audio={"input": {"turn_detection": detection}})
+    effects = played.receive(say("A greeting that is a little longer.")) + run(played)
+    assert "output_audio_buffer.cleared" not in types(effects)
+    assert only(effects, "response.done")[0]["response"]["status"] == "completed"
+
+
 def test_everything_that_is_sent_can_be_written_as_json():
     played = conversation(greets(), CallerSays(text="Ünïcode"), calls("f", "not json"), **TRANSCRIBED)
     effects = played.receive(say("Hello.")) + run(played)

@@ -115,6 +115,17 @@ def test_a_refused_sideband_opens_and_is_closed_after_an_error():
     assert closed == Break(4000)
 
 
+def test_what_was_not_sent_before_the_sideband_broke_is_not_sent_after():
+    call = placed()
+    call.answer("accept", ACCEPT, NOW)
+    call.attach()
+    call.receive({"type": "response.create"})
+    assert len(call.outbox) == 1
+    call.detach()
+    call.attach()
+    assert list(call.outbox) == []
+
+
 def test_faults_of_a_request_are_used_up_one_by_one():
     fault = HttpFault(status=500)
     call = placed(accept=(fault,))

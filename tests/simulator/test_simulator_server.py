@@ -330,3 +330,27 @@ async def test_a_pace_slows_the_call_down():
 async def test_waiting_for_what_never_happens_ends(api):
     with pytest.raises(TimeoutError):
         await api.until(lambda: False, timeout_s=0.01)
+
+
+async def test_a_bug_of_the_stand_in_is_no_client_that_never_comes():
+    def fails(kind: str, value: Any) -> None:
+        raise ZeroDivisionError(kind)
+
+    waited_for: list[type[Exception]] = []
+
+    async def play() -> None:
+        async with (
+            Simulator(inspect_sent=fails) as broken,
+            aiohttp.ClientSession(headers=headers(broken)) as http,
+        ):
+            call = broken.place_call(CallerSays(text="Hello"))
+            await http.post(f"{broken.base_url}/realtime/calls/{call.id}/accept", json=SESSION)
+            async with sideband(broken, call):
+                try:
+                    await broken.until(lambda: False)
+                except Exception as error:
+                    waited_for.append(type(error))
+
+    with pytest.raises(ZeroDivisionError):
+        await play()
+    assert waited_for == [ZeroDivisionError]

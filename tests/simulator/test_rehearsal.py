@@ -1,0 +1,103 @@
+"""A whole call on the real server, and the verdict on it."""
+
+import time
+from datetime import date
+from typing import Any
+
+import pytest
+
+from runner.call.routing import RouteTable
+from runner.call.template import compile_template
+from runner.model.agent import Agent, Say
+from runner.model.record import CallRecord, ToolUse
+from runner.model.route import Conditions, ExactNumber, Route
+from runner.model.settings import Configuration, SecretRef, Settings
+from runner.model.values import Place
+from runner.simulator.default_script import DefaultScript, default_script
+from runner.simulator.example_call import example_call
+from runner.simulator.moments import Moment
+from runner.simulator.rehearsal import Plan, Rehearsed, placeholders, problems_of, rehearse
+
+PLACE = Place("a.yaml", 1, 1)
+RECORD = {
+    "id": "rtc_1",
+    "agent": "a",
+    "route": None,
+    "why": "",
+    "caller": None,
+    "called": None,
+    "transport": "sip",
+    "created_at": 0.0,
+}
+
+
+def plan() -> Plan:
+    agent = Agent(
+        id="a",
+        model="gpt-realtime-2.1",
+        instructions=compile_template("Be kind."),
+        greeting=Say(text=compile_template("Hello.")),
+        routes=(Route(agent="a", conditions=Conditions(called=ExactNumber("+18005551212")), place=PLACE),),
+        place=PLACE,
+    )
+    configuration = Configuration(directory=".", agents={"a": agent})
+    example = example_call("a", configuration, RouteTable.of(configuration), time.time())
+    assert example is not None
+    play = default_script(agent, [], date(2026, 11, 22))
+    return Plan(configuration=configuration, agent=agent, example=example, play=play, tool_secrets={})
+
+
+async def test_a_watcher_who_fails_is_told_so_and_disturbs_no_call():
+    """A closed pipe, e.g. of `| head`, is not the stand-in's to stumble over."""
+    shown: list[Moment] = []
+
+    def show(moment: Moment) -> None:
+        shown.append(moment)
+        if len(shown) == 3:
+            raise BrokenPipeError("nobody reads")
+
+    with pytest.raises(BrokenPipeError, match="nobody reads"):
+        await rehearse(plan(), show)
+    assert len(shown) == 3
+
+
+def tool(status: str, name: str = "find", error: str | None = None) -> ToolUse:
+    return ToolUse(
+        name=name, call_id="c", arguments={}, started_at=0.0, took_s=0.0, status=status, error=error
+    )
+
+
+def rehearsed(ended: str = "hangup", tools: tuple[ToolUse, ...] = (), **more: Any) -> Rehearsed:
+    detail = more.pop("detail", "")
+    record = CallRecord(**RECORD, ended=ended, tools=tools, detail=detail)
+    return Rehearsed(**{"record": record, **more})
+
+
+@pytest.mark.parametrize(
+    ("play", "came", "problems"),
+    [
+        ({}, rehearsed(), []),
+        ({}, rehearsed("transferred", (tool("completed"),)), []),
+        ({}, rehearsed("failed", detail="no sideband"), ["the call ended with failed: no sideband"]),
+        ({}, rehearsed("max_duration"), ["the call ended with max_duration"]),
+        ({}, rehearsed(tools=(tool("error", error="down"),)), ['tool "find" is error: down']),
+        ({}, rehearsed(tools=(tool("not_completed"),)), ['tool "find" is not_completed']),
+        ({"failing": ("find",)}, rehearsed(tools=(tool("not_completed"),)), []),
+        ({"tools": ("find", "book")}, rehearsed(tools=(tool("ok"),)), ['tool "book" was never called']),
+        ({}, rehearsed(violations=["Unknown parameter: 'x'."]), ["Unknown parameter: 'x'."]),
+        ({}, rehearsed(ended_in_time=False), ["the call did not come to its end, and was ended"]),
+        (
+            {},
+            Rehearsed(webhook_status=503),
+            ["the call was not answered (the webhook got 503)"],
+        ),
+    ],
+)
+def test_the_verdict_names_what_went_wrong(play: dict[str, Any], came: Rehearsed, problems: list[str]):
+    assert problems_of(DefaultScript(script=(), **play), came) == problems
+
+
+def test_each_secret_of_the_tools_has_a_placeholder():
+    settings = Settings(secrets={"TOKEN": SecretRef(env="TOKEN")})
+    made = placeholders(Configuration(directory=".", settings=settings))
+    assert made == {"TOKEN": "placeholder-TOKEN"}
