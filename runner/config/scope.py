@@ -11,7 +11,6 @@ from runner.config.suggest import did_you_mean, one_of
 if TYPE_CHECKING:
     from runner.call.references import Reference
 
-_NO_LOOKUP = '"lookup" is always null here, since the agent has no "lookup"'
 _EXPOSED = 'the model could read "{}" here; secrets are only for "http", with its "auth" and "sign"'
 
 
@@ -19,8 +18,9 @@ _EXPOSED = 'the model could read "{}" here; secrets are only for "http", with it
 class Scope:
     """What exists for a template at one place.
 
-    Each of `args`, `secrets` and `lookup` is None where the name does not exist at all; otherwise it holds
-    the keys below, as do `vars`. A shape that is None inside them is left unchecked.
+    Each of `args` and `secrets` is None where the name does not exist at all; otherwise it holds the keys
+    below, as do `vars`. A shape that is None inside them is left unchecked. Below `lookup` nothing is
+    checked: what an endpoint answers is its own business.
     """
 
     args: Mapping[str, Shape] | None = None
@@ -29,7 +29,10 @@ class Scope:
     why_no_args: str = '"args" exists only inside a tool'
     secrets: frozenset[str] | None = None
     vars: Shape = field(default_factory=dict)
-    lookup: Mapping[str, Shape] | None = None
+    late_vars: frozenset[str] = frozenset()
+    """Variables that have no value yet, because they are made of what the lookup answers."""
+    has_lookup: bool = False
+    why_no_lookup: str = '"lookup" is always null here, since the agent has no "lookup"'
 
     def without_secrets(self) -> "Scope":
         """The same place, as the model can read it."""
@@ -38,8 +41,12 @@ class Scope:
     @property
     def roots(self) -> tuple[str, ...]:
         """The names that exist."""
-        optional = {"args": self.args, "lookup": self.lookup, "secrets": self.secrets}
-        there = [name for name, shape in optional.items() if shape is not None]
+        optional = {
+            "args": self.args is not None,
+            "lookup": self.has_lookup,
+            "secrets": self.secrets is not None,
+        }
+        there = [name for name, is_there in optional.items() if is_there]
         return ("agent", "call", "now", "vars", *there)
 
 
@@ -64,18 +71,23 @@ def check(template: CompiledTemplate, scope: Scope) -> Iterator[Finding]:
 
 def _fault(reference: "Reference", scope: Scope) -> tuple[str, str] | None:
     root, *keys = reference.path
+    if root == "null":
+        # YAML's and JSON's word for nothing; what does not exist is null already.
+        return None
     if root == "secrets":
         return _secret_fault(reference, keys, scope)
     if root == "args":
         return _argument_fault(keys, scope)
-    if root == "lookup" and scope.lookup is None:
-        return "unknown-name", _NO_LOOKUP
+    if root == "lookup" and not scope.has_lookup:
+        return "unknown-name", scope.why_no_lookup
+    if root == "vars" and keys and keys[0] in scope.late_vars:
+        return "unknown-name", f'"vars.{keys[0]}" is made of "lookup", which is not there yet'
     shapes: Mapping[str, Shape] = {
         "agent": NOTHING,
         "call": CALL,
         "now": NOTHING,
         "vars": scope.vars,
-        "lookup": scope.lookup,
+        "lookup": None,
     }
     if root not in shapes:
         return "unknown-name", f'unknown name "{root}"{_or_else(root, scope.roots)}'

@@ -6,10 +6,10 @@ from enum import Enum
 from typing import TypeAlias
 
 from runner.model.call import Role
-from runner.model.route import Route
+from runner.model.route import Otherwise, Reject, Route
 from runner.model.template import Template, Templated
-from runner.model.tool import Tool
-from runner.model.values import JsonObject, Place
+from runner.model.tool import HttpBinding, Tool
+from runner.model.values import Json, JsonObject, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,21 @@ class ModelOpens:
 
 
 Greeting: TypeAlias = Say | Tell | Wait | ModelOpens
+
+
+BUSY_HERE = 486
+"""SIP "Busy Here": what a caller over an agent's limits is told unless something else is declared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """A request that is made before the call is answered; its JSON answer is `lookup` in every template."""
+
+    http: HttpBinding
+    timeout_s: float = 1.5
+    """For all attempts together: the caller hears ringing meanwhile."""
+    default: Json = None
+    """The answer when there is none in time, or none that is JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +131,38 @@ class IfBroken:
     say: Template | None = None
 
 
+class Sensitive(Enum):
+    """What is recognised by its look, wherever it stands. `runner.call.redaction` says how."""
+
+    PAYMENT_CARD = "payment_card"
+    SSN = "ssn"
+    PHONE = "phone"
+    EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What is kept of a call, and what of that is masked before anybody sees it."""
+
+    transcript: bool = True
+    kinds: frozenset[Sensitive] = frozenset()
+    arguments: tuple[tuple[str, ...], ...] = ()
+    """Paths into the arguments of any tool."""
+    results: tuple[tuple[str, ...], ...] = ()
+    """Paths into the JSON replies of any tool."""
+    country: str | None = None
+    """Where telephone numbers without a country code are at home."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeQuestion:
+    """What a text model is asked about a call that is over."""
+
+    model: str
+    schema: JsonObject
+    """The answer as a JSON Schema (2020-12)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """One agent, complete."""
@@ -130,11 +177,18 @@ class Agent:
     instructions: Template
     vars: Mapping[str, Templated] = field(default_factory=dict)
     greeting: Greeting = field(default_factory=ModelOpens)
+    lookup: Lookup | None = None
     tools: tuple[Tool, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    busy: Otherwise = field(default_factory=lambda: Reject(status=BUSY_HERE))
+    """What becomes of calls over `limits.concurrent_calls` or `limits.calls_per_day`."""
     keys: Keys | None = None
     guardrails: tuple[Guardrail, ...] = ()
     if_broken: IfBroken = field(default_factory=IfBroken)
+    outcome: OutcomeQuestion | None = None
+    on_end: tuple[HttpBinding, ...] = ()
+    """Where the record is delivered. A request without a body of its own carries the record."""
+    record: Recording = field(default_factory=Recording)
     place: Place
 
     def tool(self, name: str) -> Tool | None:

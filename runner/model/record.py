@@ -66,6 +66,8 @@ class CallRecord:
     turns: tuple[Turn, ...] = ()
     tools: tuple[ToolUse, ...] = ()
     handoffs: tuple[Handoff, ...] = ()
+    lookup_s: float | None = None
+    """How long the lookup took, answered or not; None for an agent without one."""
     faults: tuple[str, ...] = ()
     """What could not be done as declared, each in a sentence: a template that failed, a late lookup."""
     model: str = ""

@@ -36,6 +36,7 @@ def with_arguments(arguments: object) -> CallRecord:
         ),
         tools=(tool,),
         handoffs=(Handoff(agent="recepcion", because="a tool", at=4.0),),
+        lookup_s=0.25,
         faults=("a template failed",),
         model="gpt-realtime-2.1",
         usage=Usage(text_in=1, audio_out=2),
