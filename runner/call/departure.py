@@ -3,7 +3,7 @@
 Owns the phase of the call. Every change of it, but the first, is a step on the way out or back from it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.call.intent import End, Intent
 from runner.call.ledger import Ledger
@@ -38,6 +38,8 @@ class Transfer:
     """A transfer: a tool call of the model's, or (`call_id` None) the way out of a broken call."""
 
     target: Template
+    fallback: Template | None = None
+    """Tried when `target` did not take the call."""
     say: Template | None = None
     call_id: str | None = None
     if_not_completed: Template | None = None
@@ -96,9 +98,12 @@ class Departure:
         transfer, self._transfer = self._transfer, None
         if transfer is None:
             return []
-        self.phase = Phase.TALKING
         self._ledger.faults.append(f"a transfer was not completed: {detail}")
         intents: list[Intent] = [ClearTimer(timer=Timer(Clock.TRANSFER))]
+        if transfer.fallback is not None:
+            self._transfer = replace(transfer, target=transfer.fallback, fallback=None)
+            return [*intents, *self._refer(self._transfer, now)]
+        self.phase = Phase.TALKING
         if transfer.call_id is None:
             return [*intents, End(reason="model_failed", at_once=True)]
         told = Result(on_error=transfer.if_not_completed)

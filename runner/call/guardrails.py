@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import re2
-
 from runner.call.intent import BecomeAgent, End, Intent, Utter
+from runner.call.matcher import compile_regex
 from runner.model.action import Interrupt
 from runner.model.agent import Guardrail, Then
 from runner.model.call import Role
@@ -24,7 +23,7 @@ class GuardrailWatch:
     hears = frozenset({TranscriptGrew, Transcribed})
 
     def __init__(self, guardrails: Sequence[Guardrail]) -> None:
-        self._patterns = [(guardrail, re2.compile(guardrail.pattern)) for guardrail in guardrails]
+        self._patterns = [(guardrail, compile_regex(guardrail.pattern)) for guardrail in guardrails]
         self._heard: dict[str, str] = {}
         self._acted: set[tuple[str, str]] = set()
 

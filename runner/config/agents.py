@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from runner.call.names import NOTHING, Shape
-from runner.config.duration import duration_s
+from runner.config.admission import build_busy, build_lookup
+from runner.config.conduct import build_guardrails, build_if_broken, build_keys, build_limits
 from runner.config.files import Directory
 from runner.config.node import Node, Run
 from runner.config.problem import Problems
@@ -14,14 +15,11 @@ from runner.config.suggest import did_you_mean
 from runner.config.templates import template, templated
 from runner.config.tools import build_tool
 from runner.config.yaml_text import split_lines
-from runner.model.agent import Agent, Greeting, Limits, ModelOpens, Say, Tell, Wait
+from runner.model.agent import Agent, Greeting, ModelOpens, Say, Tell, Wait
 from runner.model.route import Route
 from runner.model.template import Template, Templated
 from runner.model.tool import Tool
 from runner.model.values import Json, JsonObject, Place
-
-API_LONGEST_S = 3600.0
-"""The voice API ends every session after 60 minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +66,11 @@ class AgentBuilder:
         self._directory = directory
         self._problems = problems
         variables = checked.root.get("vars")
+        declared = {name: _shape(node) for name, node in variables.items()} if variables else {}
         self._scope = Scope(
             secrets=shared.secrets,
-            vars={name: _shape(node) for name, node in variables.items()} if variables else {},
+            vars={**dict.fromkeys(self._set_by_tools()), **declared},
+            has_lookup=checked.root.get("lookup") is not None,
         )
 
     def build(self, routes: tuple[Route, ...]) -> Agent | None:
@@ -79,10 +79,18 @@ class AgentBuilder:
         variables = self._variables(part("vars"))
         instructions = self._instructions(part("instructions"))
         greeting = self._greeting(part("greeting"))
+        lookup = build_lookup(part("lookup"), variables, self._scope, self._problems)
         tools = tuple(self._tools(self._checked.root.get("tools")))
-        limits = self._limits(part("limits"))
         session = self._session(part("session"), tools)
         agent_id, model, voice, description = map(part, ("agent", "model", "voice", "description"))
+        spoken, problems = self._scope.without_secrets(), self._problems
+        limits = build_limits(
+            part("limits"), model=model.text if model else "", scope=spoken, problems=problems
+        )
+        guardrails = tuple(build_guardrails(part("guardrails"), spoken, problems))
+        if_broken = build_if_broken(part("if_broken"), spoken, problems)
+        keys = build_keys(part("keys"), problems)
+        busy = build_busy(self._checked, problems)
         if agent_id is None or model is None or instructions is None:
             return None
         return Agent(
@@ -95,8 +103,13 @@ class AgentBuilder:
             instructions=instructions,
             vars=variables,
             greeting=greeting,
+            lookup=lookup,
             tools=tools,
             limits=limits,
+            busy=busy,
+            keys=keys,
+            guardrails=guardrails,
+            if_broken=if_broken,
             place=self._checked.root.key_place("agent"),
         )
 
@@ -134,16 +147,6 @@ class AgentBuilder:
             return ModelOpens()
         return Tell(text=text) if tell else Say(text=text)
 
-    def _limits(self, node: Node | None) -> Limits:
-        duration = node.get("max_duration") if node else None
-        seconds = duration_s(duration, self._problems, at_least_s=1.0) if duration else None
-        if duration is None or seconds is None:
-            return Limits()
-        if seconds > API_LONGEST_S:
-            message = f'"{duration.text}" is never reached: the voice API ends every call after 60 minutes'
-            self._problems.warning(duration.place, "never-reached", message)
-        return Limits(max_duration_s=seconds)
-
     def _session(self, node: Node | None, tools: tuple[Tool, ...]) -> JsonObject:
         if node is None:
             return {}
@@ -168,6 +171,14 @@ class AgentBuilder:
             tool = self._tool(entry)
             if tool is not None:
                 yield tool
+
+    def _set_by_tools(self) -> Iterator[str]:
+        """The variables that replies of tools set, which exist (as null) before they are set."""
+        entries = self._checked.root.get("tools")
+        for entry in entries.entries() if entries else ():
+            shared = self._shared.tools.get(entry.text) if isinstance(entry.value, str) else None
+            sets = (shared.node if shared else entry).find("result", "set")
+            yield from (name for name, _ in sets.items()) if sets else ()
 
     def _note_name(self, name: Node, places: dict[str, Place]) -> None:
         first = places.setdefault(name.text, name.place)

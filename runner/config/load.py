@@ -7,9 +7,11 @@ from pathlib import Path, PurePath
 
 from runner.call.routing import RouteTable
 from runner.config import settings
+from runner.config.admission import check_busy
 from runner.config.agents import AgentBuilder, Shared, shared_by_agents
 from runner.config.defaults import laid_over
 from runner.config.files import SETTINGS_FILE, Directory, Kind, SourceFile
+from runner.config.handoffs import check_handoffs
 from runner.config.node import Node
 from runner.config.not_yet import refuse
 from runner.config.problem import Problem, Problems
@@ -55,7 +57,14 @@ _THREE_KINDS = (
 _ELSEWHERE = 'settings are read from "runner.yaml" at the top of the directory only; this is another file'
 _AGENT_LINE = re.compile(r"""^agent:[ \t]*["']?([a-z0-9][a-z0-9-]*)""", re.MULTILINE)
 # What is said about an agent only because runner.yaml could not be read.
-_FOLLOW_UPS = {"unknown-secret", "unknown-tool", "unknown-schedule", "unknown-name", "missing-key"}
+_FOLLOW_UPS = {
+    "unknown-secret",
+    "unknown-tool",
+    "unknown-schedule",
+    "unknown-name",
+    "missing-key",
+    "default-country",
+}
 _EMPTY = Node(value={}, place=Place(SETTINGS_FILE, 1, 1))
 
 
@@ -68,6 +77,8 @@ class _Loading:
         self._runner = check(_EMPTY, "runner", problems)
         self._is_runner_unread = False
         self._agent_nodes: list[Node] = []
+        self._documents: dict[str, Node] = {}
+        """Each agent's document, with the defaults under it."""
         self._unread_ids: set[str] = set()
         """Ids of agents in files that cannot be read."""
         self._strangers = 0
@@ -125,6 +136,13 @@ class _Loading:
         routes = self._route_builder(problems)
         agents = self._agents()
         check_otherwise(runner, {*agents, *self._unread_ids}, problems)
+        check_handoffs(self._documents, runner.root.get("tools"), self._unread_ids, problems)
+        check_busy(
+            {name: agent for name, agent in agents.items() if agent},
+            self._documents,
+            self._unread_ids,
+            problems,
+        )
         default = Settings()
         return Configuration(
             directory=self._directory.name,
@@ -179,6 +197,8 @@ class _Loading:
         checked = check(merged, "agent", problems)
         refuse(merged, "agent", problems)
         agent_id, entries = checked.part("agent"), checked.root.get("routes")
+        if agent_id is not None:
+            self._documents[agent_id.text] = merged
         sound = [entry for entry in entries.entries() if checked.sound(entry)] if entries else []
         routes = self._route_builder(problems).routes(agent_id.text if agent_id else "", sound)
         return AgentBuilder(checked, shared, self._directory, problems).build(routes)

@@ -10,31 +10,12 @@ from runner.config.problem import Problems
 from runner.model.values import Place
 
 _TOOL = (
-    "while_waiting",
-    "background",
-    "idempotent",
-    "when",
-    "otherwise",
-    "handoff",
     "mcp",
     "openapi",
-    "result.set",
     "http.auth.oauth2",
 )
 _AGENT = (
     "api=live",
-    "lookup",
-    "keys",
-    "limits.wind_down",
-    "limits.silence",
-    "limits.max_cost",
-    "limits.max_tool_calls",
-    "limits.concurrent_calls",
-    "limits.calls_per_day",
-    "limits.ghost_after",
-    "busy",
-    "if_broken",
-    "guardrails",
     "outcome",
     "on_end",
     "record",

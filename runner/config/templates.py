@@ -28,6 +28,23 @@ def template(node: Node | None, scope: Scope, problems: Problems) -> CompiledTem
     return compiled
 
 
+def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
+    """The expression that a scalar holds without braces, as in a `when`; it keeps its type."""
+    if node is None or not isinstance(node.value, str):
+        return None
+    opening = "{{ "
+    try:
+        compiled = compile_template(f"{opening}{node.value.strip()} }}}}")
+    except TemplateError as error:
+        column = max(1, error.column - len(opening)) if error.line == 1 else error.column
+        problems.error(node.place_in(error.line, column), "template-syntax", str(error))
+        return None
+    for finding in check(compiled, scope):
+        column = max(1, finding.column - len(opening)) if finding.line == 1 else finding.column
+        problems.error(node.place_in(finding.line, column), finding.rule, finding.message)
+    return compiled
+
+
 def templated(node: Node, scope: Scope, problems: Problems) -> Templated:
     """A JSON value whose strings are templates. Keys are never templates."""
     if isinstance(node.value, Mapping):

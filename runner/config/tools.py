@@ -7,19 +7,32 @@ from typing import TYPE_CHECKING
 
 from runner.call.names import NOTHING
 from runner.call.target import e164_target, is_target
+from runner.config.duration import duration_s
 from runner.config.node import Node
 from runner.config.parameters import NO_ARGUMENTS, argument_shapes, check_parameters
 from runner.config.problem import Problems
 from runner.config.scope import Scope
 from runner.config.suggest import did_you_mean
-from runner.config.templates import template, templated
+from runner.config.templates import expression, template, templated
 from runner.config.tool_http import build_http
 from runner.model.template import Template
-from runner.model.tool import Binding, HangupBinding, Result, StaticBinding, Tool, TransferBinding
+from runner.model.tool import (
+    Binding,
+    HandoffBinding,
+    HangupBinding,
+    Result,
+    StaticBinding,
+    Tool,
+    TransferBinding,
+    WaitingStep,
+)
 from runner.model.values import Json, JsonObject
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
+
+_HARMLESS = {"GET", "HEAD"}
+_MAYBE_DONE = {"timeout", "connection"}
 
 
 def build_tool(node: Node, *, scope: Scope, problems: Problems) -> Tool | None:
@@ -43,16 +56,57 @@ class _Builder:
         parameters = self._parameters()
         scope = self._scope()
         binding = self._binding(scope)
-        result = self._result(scope.without_secrets())
+        told = scope.without_secrets()
+        result = self._result(told)
+        self._check_retries()
         if name is None or binding is None:
             return None
+        background = self.node.get("background")
         return Tool(
             name=name.text,
             description=description.text if description is not None else "",
             parameters=parameters,
             binding=binding,
             result=result,
+            while_waiting=tuple(self._waiting_steps(told)),
+            background=background is not None and background.value is True,
+            when=expression(self.node.get("when"), told, self.problems),
+            otherwise=template(self.node.get("otherwise"), told, self.problems),
         )
+
+    # What may happen around a call
+
+    def _waiting_steps(self, scope: Scope) -> Iterator[WaitingStep]:
+        node = self.node.get("while_waiting")
+        for step in node.entries() if node is not None else ():
+            after, say, tell = (step.get(key) for key in ("after", "say", "tell"))
+            after_s = duration_s(after, self.problems) if after is not None else None
+            texts = (say.entries() or (say,)) if say is not None else ()
+            said = [template(text, scope, self.problems) for text in texts]
+            if after_s is not None:
+                yield WaitingStep(
+                    after_s=after_s,
+                    say=tuple(text for text in said if text is not None),
+                    tell=template(tell, scope, self.problems),
+                )
+
+    def _check_retries(self) -> None:
+        """A request that was lost may have been carried out: doing it twice must be said to be harmless."""
+        retries, method = self.node.find("http", "retries"), self.node.find("http", "method")
+        harmless = self.node.get("idempotent")
+        if retries is None or (method is not None and method.text in _HARMLESS):
+            return
+        if harmless is not None and harmless.value is True:
+            return
+        on = retries.get("on")
+        lost = [entry for entry in on.entries() if entry.text in _MAYBE_DONE] if on is not None else [retries]
+        for entry in lost:
+            what = entry.text or "timeout"
+            message = (
+                f'after "{what}" the request may have been carried out already; say "idempotent: true" '
+                "if asking twice does no harm"
+            )
+            self.problems.warning(entry.place, "not-idempotent", message)
 
     # Parameters
 
@@ -87,6 +141,8 @@ class _Builder:
             return self._transfer(transfer, told)
         if (hangup := self.node.get("hangup")) is not None:
             return HangupBinding(say=template(hangup.get("say"), told, self.problems))
+        if (agent := self.node.find("handoff", "agent")) is not None:
+            return HandoffBinding(agent=agent.text)
         if (static := self.node.get("static")) is not None:
             return StaticBinding(answer=templated(static, told, self.problems))
         return None
@@ -97,8 +153,13 @@ class _Builder:
             return None
         apart = replace(scope, args=None, why_no_args="the model chooses a name and never makes an address")
         addresses = {name: self._address(entry, apart) for name, entry in destinations.items()}
+        fallback = node.get("fallback")
+        if fallback is not None and fallback.text not in addresses:
+            message = f'there is no destination "{fallback.text}"{did_you_mean(fallback.text, addresses)}'
+            self.problems.error(fallback.place, "destination", message)
         return TransferBinding(
             destinations={name: address for name, address in addresses.items() if address is not None},
+            fallback=fallback.text if fallback is not None else None,
             say=template(node.get("say"), scope, self.problems),
             if_not_completed=template(node.get("if_not_completed"), scope, self.problems),
         )
@@ -125,7 +186,13 @@ class _Builder:
             example=example.data() if example is not None else None,
             has_example=example is not None,
             max_chars=int(longest.text) if longest is not None else Result().max_chars,
+            sets=dict(self._sets(node.get("set"), example)),
         )
+
+    def _sets(self, node: Node | None, example: Node | None) -> Iterator[tuple[str, str]]:
+        for name, taken in node.items() if node is not None else ():
+            check_select(taken, example, self.problems)
+            yield name, taken.text
 
 
 def _one_of_destinations(transfer: Node) -> JsonObject:

@@ -93,6 +93,8 @@ class TransferBinding:
     """Hand the caller to a named destination (SIP REFER). The model chooses a name, never an address."""
 
     destinations: Mapping[str, Template]
+    fallback: str | None = None
+    """The destination that is tried when the one that the model chose did not take the call."""
     say: Template | None = None
     if_not_completed: Template | None = None
 

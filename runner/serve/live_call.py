@@ -34,6 +34,7 @@ from runner.model.action import (
     Speak,
     Timer,
 )
+from runner.model.after_call import Duty
 from runner.model.happening import (
     Attached,
     Detached,
@@ -92,6 +93,9 @@ class LiveCall:
         self._outbox: asyncio.Queue[str] | None = None
         self._over = asyncio.Event()
         self._bug: Exception | None = None
+        self._has_begun = False
+        self._end_at_once: str | None = None
+        """The reason, when the end was asked for before the call has begun."""
 
     async def run(self) -> CallRecord:
         """Attach the sideband, serve the call until it is over, and return its record.
@@ -100,7 +104,10 @@ class LiveCall:
         """
         try:
             async with self._tasks:
+                self._has_begun = True
                 self._do(self._session.begin(self._clock()))
+                if self._end_at_once is not None:
+                    self.end(self._end_at_once)
                 self._spawn(self._attend())
                 await self._over.wait()
                 raise _OverError
@@ -115,7 +122,14 @@ class LiveCall:
 
     def end(self, reason: str) -> None:
         """End the call from outside, e.g. when a drain has run out of time."""
-        self._happen(EndRequested(reason=reason))
+        if self._has_begun:
+            self._happen(EndRequested(reason=reason))
+        else:
+            self._end_at_once = reason
+
+    def duties(self, record: CallRecord) -> tuple[Duty, ...]:
+        """What is owed now that the call is over."""
+        return self._session.duties(record, self._clock())
 
     async def _record(self) -> CallRecord:
         if self._bug is None:

@@ -34,7 +34,7 @@ from runner.model.happening import (
     ToolCalled,
     Unreachable,
 )
-from runner.model.tool import Retries, StaticBinding
+from runner.model.tool import Retries, StaticBinding, TransferBinding
 
 
 def talking(*tools, **fields) -> Play:
@@ -342,6 +342,26 @@ def test_a_transfer_that_was_refused_is_told_to_the_model_at_once() -> None:
     assert output.call_id == "call_1_0"
     assert go_on == Speak(wish="wish_2")
     assert play.record.faults == ("a transfer was not completed: refer was answered 500",)
+
+
+def test_a_transfer_that_nobody_takes_goes_to_the_fallback_before_the_model_is_told() -> None:
+    binding = TransferBinding(
+        destinations={"nurse": words("sip:nurse@maple.example"), "office": words("tel:+14155550123")},
+        fallback="office",
+    )
+    play = talking(tool("transfer", binding, parameters={"type": "object"}))
+    assert play.responds(("transfer", '{"destination":"nurse"}')) == [Refer(target="sip:nurse@maple.example")]
+    play.happens(ReferAnswered(ok=True))
+    assert play.passes(15) == [Refer(target="tel:+14155550123")]
+    assert play.happens(ReferAnswered(ok=False, detail="no"))[0].call_id == "call_1_0"
+    assert len(play.record.faults) == 2
+
+
+def test_the_fallback_itself_has_no_fallback() -> None:
+    binding = TransferBinding(destinations={"office": words("tel:+14155550123")}, fallback="office")
+    play = talking(tool("transfer", binding, parameters={"type": "object"}))
+    play.responds(("transfer", '{"destination":"office"}'))
+    assert play.happens(ReferAnswered(ok=False))[0].call_id == "call_1_0"
 
 
 def test_a_caller_who_leaves_before_the_transfer_was_asked_for_has_hung_up() -> None:

@@ -45,7 +45,7 @@ def build(tool: str) -> Tool:
 
 
 def http(fields: str) -> HttpBinding:
-    binding = build(f"{{name: x, http: {{url: https://a.example/, {fields}}}}}").binding
+    binding = build(f"{{name: x, http: {{url: https://a.example/, {fields}}}, idempotent: true}}").binding
     assert isinstance(binding, HttpBinding)
     return binding
 

@@ -78,15 +78,17 @@ class Stage:
         binding = HttpBinding(method="GET", url=words(self.endpoint + path), **fields)
         return tool("find_slots", binding)
 
-    async def play(
+    async def accepted(
         self,
         agent: Agent,
         *script: Step,
         faults: Faults = FINE,
         others: tuple[Agent, ...] = (),
-    ) -> tuple[CallRecord, PlacedCall]:
+        session_class: type[Session] = Session,
+    ) -> tuple[LiveCall, PlacedCall]:
+        """A call that was accepted, and that nobody serves yet."""
         call = self.api.place_call(*script, faults=faults)
-        session = Session(
+        session = session_class(
             call=IncomingCall(
                 id=call.id,
                 caller=Address(uri="sip:+14155550100@carrier", number="+14155550100"),
@@ -99,7 +101,12 @@ class Stage:
             now=0.0,
         )
         await self.provider.accept(call.id, accept_body(agent, session.instructions))
-        live = LiveCall(session=session, provider=self.provider, tools=self.tools, timeouts=TIMEOUTS)
+        return LiveCall(session=session, provider=self.provider, tools=self.tools, timeouts=TIMEOUTS), call
+
+    async def play(
+        self, agent: Agent, *script: Step, faults: Faults = FINE, others: tuple[Agent, ...] = ()
+    ) -> tuple[CallRecord, PlacedCall]:
+        live, call = await self.accepted(agent, *script, faults=faults, others=others)
         async with asyncio.timeout(20):
             record = await live.run()
         assert call.violations == []
@@ -441,17 +448,7 @@ async def test_a_barge_in_cuts_the_agent_short_and_is_answered(stage: Stage) -> 
 
 
 async def test_a_call_is_ended_from_outside(stage: Stage) -> None:
-    call = stage.api.place_call(OPENING)
-    agent = an_agent(greeting=Wait())
-    session = Session(
-        call=IncomingCall(id=call.id, caller=Address(uri=""), called=Address(uri=""), called_found_in="To"),
-        agent=agent,
-        agents={agent.id: agent},
-        secrets={},
-        now=0.0,
-    )
-    await stage.provider.accept(call.id, accept_body(agent, session.instructions))
-    live = LiveCall(session=session, provider=stage.provider, tools=stage.tools, timeouts=TIMEOUTS)
+    live, call = await stage.accepted(an_agent(greeting=Wait()), OPENING)
     running = asyncio.create_task(live.run())
     await stage.api.until(lambda: call.attached)
     live.end("shutdown")
@@ -459,26 +456,26 @@ async def test_a_call_is_ended_from_outside(stage: Stage) -> None:
     assert call.state is State.OVER
 
 
+async def test_a_call_that_is_ended_before_it_has_begun_is_hung_up(stage: Stage) -> None:
+    live, call = await stage.accepted(an_agent(greeting=Wait()), OPENING)
+    live.end("shutdown")
+    record = await live.run()
+    assert (record.ended, record.detail) == ("shutdown", "")
+    assert call.state is State.OVER
+
+
+class Broken(Session):
+    """A machine with a bug in it."""
+
+    def handle(self, happening, now):
+        raise ZeroDivisionError("a bug")
+
+
 async def test_a_bug_of_ours_hangs_up_the_call_that_it_hit(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken(Session):
-        def handle(self, happening, now):
-            raise ZeroDivisionError("a bug")
-
-    call = stage.api.place_call(OPENING)
-    agent = an_agent()
-    session = Broken(
-        call=IncomingCall(id=call.id, caller=Address(uri=""), called=Address(uri=""), called_found_in="To"),
-        agent=agent,
-        agents={},
-        secrets={},
-        now=0.0,
-    )
-    await stage.provider.accept(call.id, accept_body(agent, session.instructions))
-    record = await LiveCall(
-        session=session, provider=stage.provider, tools=stage.tools, timeouts=TIMEOUTS
-    ).run()
+    live, call = await stage.accepted(an_agent(), OPENING, session_class=Broken)
+    record = await live.run()
     assert (record.ended, record.detail) == ("failed", "a bug of ours; the log has its traceback")
     assert call.state is State.OVER
     assert "call failed by a bug of ours" in caplog.messages
