@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openai.types.realtime.realtime_session_create_request import RealtimeSessionCreateRequest
@@ -195,7 +195,7 @@ def known_to_the_api(body: dict[str, Any]) -> list[str]:
     return list(unknown_fields(RealtimeSessionCreateRequest.model_validate(body, strict=True)))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(instances(SESSION))
 def test_what_our_schema_calls_valid_the_published_types_take(session: dict[str, Any]) -> None:
     assert errors(session) == []
