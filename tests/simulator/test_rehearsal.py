@@ -53,12 +53,13 @@ async def test_a_watcher_who_fails_is_told_so_and_disturbs_no_call():
 
     def show(moment: Moment) -> None:
         shown.append(moment)
-        if len(shown) == 3:
+        # The second moment is told from within the stand-in's answer to `accept`.
+        if len(shown) >= 2:
             raise BrokenPipeError("nobody reads")
 
     with pytest.raises(BrokenPipeError, match="nobody reads"):
         await rehearse(plan(), show)
-    assert len(shown) == 3
+    assert len(shown) == 2
 
 
 def tool(status: str, name: str = "find", error: str | None = None) -> ToolUse:
