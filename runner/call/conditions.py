@@ -96,7 +96,7 @@ class Facts:
         """
         caller = self.call.caller
         who = self.call.id if caller.anonymous or not caller.uri else caller.number or self.caller[0].text
-        digest = blake2b(f"{owner}\0{who}".encode(), digest_size=8).digest()
+        digest = blake2b(f"{owner}\0{who}".encode(errors="replace"), digest_size=8).digest()
         return int.from_bytes(digest, "big") / 2**64
 
 

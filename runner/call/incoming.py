@@ -22,6 +22,9 @@ _CALLED_AFTER_TO = (
 _SINGLE = frozenset({"from", "to"})
 """Headers that hold one address: a comma in them is part of a display name that somebody forgot to quote."""
 
+_MOST_ENTRIES = 70
+"""Max-Forwards lets a request pass no more hops (RFC 3261, 8.1.1.6), so it was not diverted more often."""
+
 Headers = Sequence[tuple[str, str]]
 
 
@@ -85,7 +88,7 @@ def _addresses(headers: Headers, name: str, default_country: str | None) -> Iter
     )
     if wanted == "history-info":
         entries.reverse()
-    for entry in entries:
+    for entry in entries[:_MOST_ENTRIES]:
         yield read_address(entry, default_country)
 
 

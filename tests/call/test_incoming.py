@@ -133,6 +133,26 @@ def test_a_project_is_no_number_though_its_id_has_digits() -> None:
             ),
         ),
         (
+            "tel:+14155550123;phone-context=+44",
+            Address(
+                uri="tel:+14155550123;phone-context=+44",
+                user="+14155550123",
+                number="+14155550123",
+                country="US",
+            ),
+        ),
+        (
+            "Doe, Jo <sip:+14155550123@h>",
+            Address(
+                uri="sip:+14155550123@h",
+                user="+14155550123",
+                host="h",
+                display_name="Doe, Jo",
+                number="+14155550123",
+                country="US",
+            ),
+        ),
+        (
             '"Anonymous" <sip:anonymous@anonymous.invalid>',
             Address(
                 uri="sip:anonymous@anonymous.invalid",
@@ -192,6 +212,12 @@ def test_the_call_keeps_what_it_was_given() -> None:
         Transport.WEBRTC,
         (DIVERSION, PROJECT),
     )
+
+
+def test_a_call_that_was_diverted_more_often_than_can_be_is_read_no_further() -> None:
+    noise = [("Diversion", "not an address")] * 69
+    assert call(PROJECT, *noise, DIVERSION).called_found_in == "Diversion"
+    assert call(PROJECT, *noise, ("Diversion", "nor this one"), DIVERSION).called_found_in == "To"
 
 
 NAMES = st.sampled_from(

@@ -190,6 +190,17 @@ def test_a_list_is_as_specific_as_its_best_entry_that_matches(
         assert answers([route("list", line=2, called=AnyOf(order)), other], call()) == "list"
 
 
+def test_long_lists_on_both_sides_are_matched_entry_by_entry() -> None:
+    called = AnyOf(tuple(ExactNumber(f"+1415555{n:04}") for n in range(2000)))
+    caller = AnyOf(tuple(ExactNumber(f"+1510555{n:04}") for n in range(3000)))
+    table = RouteTable([route("a", called=called, caller=caller)])
+    asked = [("0000", "0000"), ("1999", "2999"), ("2000", "0000"), ("0000", "3000")]
+    answered = [
+        table.match(call(f"tel:+1415555{to}", f"tel:+1510555{from_}"), 0.0).agent for to, from_ in asked
+    ]
+    assert answered == ["a", "a", None, None]
+
+
 def test_what_still_ties_is_decided_by_file_and_line() -> None:
     routes = [route("c", file="b.yaml", line=1), route("b", line=10), route("a", line=9)]
     assert answers(routes, call()) == "a"

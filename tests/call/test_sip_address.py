@@ -64,6 +64,17 @@ READABLE = [
         ),
     ),
     (
+        "sip:+14155550123;ext=5@pbx.example;tag=x;TAG=y",
+        SipAddress(
+            uri="sip:+14155550123;ext=5@pbx.example",
+            scheme="sip",
+            user="+14155550123",
+            host="pbx.example",
+            uri_parameters={"ext": "5"},
+            parameters={"tag": "x"},
+        ),
+    ),
+    (
         "tel:+1-415-555-0123;ext=5",
         SipAddress(
             uri="tel:+1-415-555-0123;ext=5", scheme="tel", user="+1-415-555-0123", uri_parameters={"ext": "5"}

@@ -202,6 +202,12 @@ def test_the_table_ranks_both_highest_for_the_call_that_is_shown() -> None:
         assert table.best(tie.call, tie.now) == (tie.first, tie.second)
 
 
+def test_a_pattern_is_found_behind_many_whole_values() -> None:
+    users = [{"called": Glob(user=f"u{i}")} for i in range(100)]
+    [tie] = find_ties(RouteTable(routes(*users, {"called": Glob(user="x1")}, {"called": Glob(user="x*")})))
+    assert (tie.first.place.line, tie.second.place.line) == (101, 102)
+
+
 def test_the_work_is_in_proportion_to_the_table() -> None:
     """Comparing each of these with each other would take hours."""
     numbers = [{"called": ExactNumber(f"+1415{i:07}")} for i in range(20_000)]
