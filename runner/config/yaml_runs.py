@@ -51,7 +51,7 @@ def _blanks(text: str, start: int, blanks: str) -> int:
 
 def _in_common(words: str, value: str, position: int) -> int:
     """How many characters of the words stand at this position of the value."""
-    if value.startswith(words, position):
-        return len(words)
-    pairs = zip(words, value[position : position + len(words)], strict=False)
-    return next((index for index, (left, right) in enumerate(pairs) if left != right), len(value) - position)
+    there = value[position : position + len(words)]
+    if words.startswith(there):
+        return len(there)
+    return next(index for index, (left, right) in enumerate(zip(words, there, strict=False)) if left != right)

@@ -1,13 +1,16 @@
 """A directory becomes a configuration: values, merging, what is read and what is not."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
+from broken_documents import broken_agents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.config.load import Loaded, load
+from runner.config.problem import Severity
 from runner.errors import CannotRunError
 from runner.model.agent import Agent, ModelOpens, Say, Tell, Wait
 from runner.model.route import ExactNumber, Reject, ToAgent
@@ -303,3 +306,13 @@ def test_no_content_of_files_raises(tmp_path, desk, runner):
         problem.severity.value == "error" for problem in loaded.problems
     )
     assert all(problem.place.file.startswith(str(tmp_path)) for problem in loaded.problems)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(broken_agents())
+def test_no_document_raises(tmp_path, document):
+    (tmp_path / "desk.yaml").write_text(json.dumps(document))
+    loaded = load(tmp_path)
+    assert (loaded.configuration is None) == any(
+        problem.severity is Severity.ERROR for problem in loaded.problems
+    )
