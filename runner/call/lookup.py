@@ -21,7 +21,7 @@ MAX_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class LookedUp:
     """What `lookup` stands for during a call. `fault` says in a sentence why it is the default."""
 
     value: Json
@@ -52,21 +52,21 @@ def lookup_request(
     )
 
 
-def read_answer(lookup: Lookup, reply: HttpReply) -> Answer:
+def read_answer(lookup: Lookup, reply: HttpReply) -> LookedUp:
     """What an endpoint's reply stands for."""
     if len(reply.body) > MAX_BYTES:
         return default_answer(lookup, f"the endpoint's reply is longer than {MAX_BYTES} bytes", reply.took_s)
     try:
-        return Answer(value=_clean(reply_json(reply)), took_s=reply.took_s)
+        return LookedUp(value=_clean(reply_json(reply)), took_s=reply.took_s)
     except UnusableError as error:
         return default_answer(lookup, str(error), reply.took_s)
     except RecursionError:
         return default_answer(lookup, "the endpoint's reply is nested too deeply", reply.took_s)
 
 
-def default_answer(lookup: Lookup, reason: str, took_s: float) -> Answer:
+def default_answer(lookup: Lookup, reason: str, took_s: float) -> LookedUp:
     """The declared default, and why."""
-    return Answer(value=lookup.default, took_s=took_s, fault=f"the lookup gave its default: {reason}")
+    return LookedUp(value=lookup.default, took_s=took_s, fault=f"the lookup gave its default: {reason}")
 
 
 def _clean(value: Json) -> Json:
