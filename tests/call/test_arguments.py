@@ -1,6 +1,7 @@
 """Arguments of a model, which may be anything: what fits passes, what does not is told to be mended."""
 
 import json
+import socket
 
 import pytest
 from hypothesis import given
@@ -163,9 +164,19 @@ def test_formats_are_checked(name: str, fitting: list[str], wrong: list[str]) ->
         assert isinstance(check_arguments(tool(schema), json.dumps({"x": text})), str)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # jsonschema warns before it fetches, and fetches
 def test_a_reference_to_elsewhere_is_not_fetched() -> None:
-    schema = {"type": "object", "properties": {"x": {"$ref": "http://127.0.0.1:1/schema.json"}}}
-    error = check_arguments(tool(schema), '{"x": 1}')
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        reference = f"http://127.0.0.1:{listener.getsockname()[1]}/schema.json"
+        schema = {"type": "object", "properties": {"x": {"$ref": reference}}}
+        socket.setdefaulttimeout(1)
+        try:
+            error = check_arguments(tool(schema), '{"x": 1}')
+        finally:
+            socket.setdefaulttimeout(None)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
     assert (
         error == 'the arguments cannot be checked (_WrappedReferencingError); send one JSON object with "x"'
     )
