@@ -30,7 +30,8 @@ class SourceFile:
 
     name: str
     kind: Kind
-    content: bytes = field(repr=False)
+    content: bytes | None = field(repr=False)
+    """None when it cannot be read, which is noted."""
 
 
 class Directory:
@@ -115,9 +116,8 @@ class Directory:
     def _file(self, path: Path) -> Iterator[SourceFile]:
         name = path.as_posix()
         content = self._read(path, Place(name, 1, 1), "this file")
-        if content is None:
-            return
-        self.texts[name] = content.decode(errors="replace")
+        if content is not None:
+            self.texts[name] = content.decode(errors="replace")
         kind = Kind.AGENT
         if path.name.endswith(_SCENARIOS):
             kind = Kind.SCENARIOS

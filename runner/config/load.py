@@ -62,7 +62,7 @@ _FOLLOW_UPS = {
     "unknown-tool",
     "unknown-schedule",
     "unknown-name",
-    "missing-key",
+    "missing-default",
     "default-country",
 }
 _EMPTY = Node(value={}, place=Place(SETTINGS_FILE, 1, 1))
@@ -99,7 +99,7 @@ class _Loading:
         )
 
     def _read(self, file: SourceFile) -> None:
-        node = read(file.name, file.content, self._problems)
+        node = None if file.content is None else read(file.name, file.content, self._problems)
         if node is None:
             self._unreadable(file)
         elif file.kind is Kind.SETTINGS:
@@ -116,7 +116,7 @@ class _Loading:
         if file.kind is Kind.SETTINGS:
             self._is_runner_unread = True
         elif file.kind is Kind.AGENT:
-            found = _AGENT_LINE.findall(self._directory.texts[file.name])
+            found = _AGENT_LINE.findall(self._directory.texts.get(file.name, ""))
             self._unread_ids.update(found)
             self._strangers += 1
 

@@ -261,7 +261,7 @@ class _Walk:
         for key in schema.get("x-required-with-defaults", ()):
             if key not in values:
                 message = f'{whose} needs the key "{key}", here or under "defaults" in runner.yaml'
-                self._error(node.place, "missing-key", message, schema)
+                self._error(node.place, "missing-default", message, schema)
         for key, needed in schema.get("dependentRequired", {}).items():
             for other in needed:
                 if key in values and other not in values:
