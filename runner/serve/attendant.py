@@ -7,13 +7,18 @@ from collections.abc import Callable, Mapping
 
 from runner.api.realtime import accept_body
 from runner.call.admission import Admit, Ignore, TurnAway, decide
+from runner.call.capacity import Occupancy, Seat, find_room
+from runner.call.lookup import LookedUp, default_answer
 from runner.call.routing import RouteTable
 from runner.call.session import Session
+from runner.call.template import TemplateFailure
 from runner.call.webhook import WebhookEvent
 from runner.errors import ProviderError
 from runner.model.settings import Configuration
 from runner.model.values import Instant
+from runner.serve.live_call import Sender
 from runner.serve.logs import name_call
+from runner.serve.lookup import look_up
 from runner.serve.metrics import Metrics
 from runner.serve.provider import Answer, Provider, may_pass
 from runner.serve.result import Result
@@ -40,6 +45,8 @@ class Attendant:
         provider: Provider,
         switchboard: Switchboard,
         metrics: Metrics,
+        tools: Sender,
+        occupancy: Occupancy,
         new_call: Callable[[Session], Call],
         is_open: Callable[[], bool],
         clock: Callable[[], Instant] = time.time,
@@ -50,6 +57,8 @@ class Attendant:
         self._provider = provider
         self._switchboard = switchboard
         self._metrics = metrics
+        self._tools = tools
+        self._occupancy = occupancy
         self._new_call = new_call
         self._is_open = is_open
         self._clock = clock
@@ -71,22 +80,31 @@ class Attendant:
             case TurnAway(call=call, status=status):
                 return await self._reject(call.id, status, "no agent is to answer")
             case Admit():
-                return await self._admit(decision)
+                return await self._find_room(decision)
 
-    async def _admit(self, admitted: Admit) -> Result:
+    async def _find_room(self, admitted: Admit) -> Result:
+        room = find_room(admitted, self._configuration.agents, self._occupancy)
+        for full in room.full:
+            self._metrics.busy.labels(agent=full.agent, limit=full.limit.value).inc()
+        match room.decision:
+            case TurnAway(call=call, status=status, why=why):
+                result = await self._reject(call.id, status, why)
+                return Result.BUSY if result is Result.REJECTED else result
+            case Admit(call=call, agent=agent):
+                # Taken before anything is waited for, so that calls that come at once cannot all find room.
+                seat = self._occupancy.take(agent, call.created_at)
+                try:
+                    return await self._admit(room.decision, seat)
+                finally:
+                    if not seat.is_kept:
+                        seat.free()
+
+    async def _admit(self, admitted: Admit, seat: Seat) -> Result:
         began = asyncio.get_running_loop().time()
         call, agent = admitted.call, self._configuration.agents[admitted.agent]
         try:
-            session = Session(
-                call=call,
-                agent=agent,
-                agents=self._configuration.agents,
-                secrets=self._secrets,
-                now=self._clock(),
-                why=admitted.why,
-                route=str(admitted.route.place) if admitted.route else None,
-            )
-            body = accept_body(agent, session.instructions)
+            session = self._session(admitted, await self._look_up(admitted))
+            body = accept_body(agent, session.instructions, session.servers)
         except Exception:
             # Templates meet the data of this call here for the first time. Whatever goes wrong, the
             # caller must not be left ringing.
@@ -104,12 +122,56 @@ class Attendant:
         took_s = asyncio.get_running_loop().time() - began
         self._metrics.accept_seconds.observe(took_s)
         if answer is Answer.DONE:
-            self._switchboard.connect(self._new_call(session))
+            seat.keep()
+            self._switchboard.connect(self._new_call(session), seat.free)
         log.info(
             "accept was answered",
             extra={"agent": agent.id, "answer": answer.value, "took_s": round(took_s, 3)},
         )
         return _ANSWERS.get(answer, Result.ACCEPTED)
+
+    async def _look_up(self, admitted: Admit) -> LookedUp | None:
+        """What the agent's lookup says of the call, or its default; None when the agent has no lookup."""
+        agent = self._configuration.agents[admitted.agent]
+        if agent.lookup is None:
+            return None
+        answer = await look_up(
+            agent.lookup,
+            call=admitted.call,
+            agent=agent,
+            secrets=self._secrets,
+            sender=self._tools,
+            now=self._clock(),
+        )
+        result = "answered" if answer.fault is None else "default"
+        self._metrics.lookup_seconds.labels(result=result).observe(answer.took_s)
+        return answer
+
+    def _session(self, admitted: Admit, answer: LookedUp | None) -> Session:
+        """The session of the call. Raises TemplateFailure when its instructions cannot be made."""
+        agent = self._configuration.agents[admitted.agent]
+
+        def begun(answer: LookedUp | None) -> Session:
+            return Session(
+                call=admitted.call,
+                agent=agent,
+                agents=self._configuration.agents,
+                secrets=self._secrets,
+                now=self._clock(),
+                lookup=answer.value if answer else None,
+                lookup_s=answer.took_s if answer else None,
+                faults=[answer.fault] if answer and answer.fault else [],
+                why=admitted.why,
+                route=str(admitted.route.place) if admitted.route else None,
+            )
+
+        try:
+            return begun(answer)
+        except TemplateFailure as failure:
+            if answer is None or answer.fault is not None or agent.lookup is None:
+                raise
+            # An answer that the templates cannot use must not cost the caller the call.
+            return begun(default_answer(agent.lookup, str(failure), answer.took_s))
 
     async def _reject(self, call_id: str, status: int, reason: str) -> Result:
         extra = {"status": status, "reason": reason}

@@ -8,6 +8,8 @@ class Result(Enum):
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
+    BUSY = "busy"
+    """No agent that it could be given to had room for it."""
     GONE = "gone"
     """The caller had hung up."""
     TAKEN = "taken"

@@ -24,6 +24,7 @@ log = logging.getLogger("runner.serve.webhooks")
 _SENTENCES = {
     Result.ACCEPTED: "the call was accepted",
     Result.REJECTED: "the call was rejected",
+    Result.BUSY: "the call was rejected: all agents for it are busy",
     Result.GONE: "the caller has gone",
     Result.TAKEN: "the call is answered elsewhere",
     Result.LATE: "the call is too old to be answered",

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from runner.call.capacity import Load, Occupancy
 from runner.call.routing import RouteTable
 from runner.call.session import Session
 from runner.call.template import compile_template
@@ -23,6 +24,7 @@ from runner.serve.provider import Provider
 from runner.serve.result import Result
 from runner.serve.switchboard import Switchboard
 from runner.serve.timeouts import Timeouts
+from runner.serve.tool_client import ToolClient
 from runner.simulator import Faults, PlacedCall, Simulator
 from runner.simulator.faults import HttpFault
 
@@ -51,6 +53,8 @@ class Office:
         timeouts = Timeouts(decision_s=1.0, retry_s=0.001)
         self.records: list[CallRecord] = []
         self.is_open = True
+        self.tools = ToolClient(aiohttp.TCPConnector())
+        self.occupancy = Occupancy()
         self.metrics = Metrics()
         self.switchboard = Switchboard(store=self, metrics=self.metrics, timeouts=timeouts)
         self._provider = Provider(session, api.base_url, lambda: api.api_key, timeouts)
@@ -67,6 +71,8 @@ class Office:
             provider=self._provider,
             switchboard=self.switchboard,
             metrics=self.metrics,
+            tools=self.tools,
+            occupancy=self.occupancy,
             new_call=Answered,
             is_open=lambda: self.is_open,
         )
@@ -110,7 +116,9 @@ async def api() -> AsyncIterator[Simulator]:
 @pytest.fixture
 async def office(api: Simulator) -> AsyncIterator[Office]:
     async with aiohttp.ClientSession() as session:
-        yield Office(session, api)
+        office = Office(session, api)
+        async with office.tools:
+            yield office
 
 
 def asked(call: PlacedCall) -> list[tuple[str, int | None]]:
@@ -213,3 +221,25 @@ async def test_a_call_that_cannot_be_prepared_is_not_left_ringing(
     assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is Result.FAILED
     assert [(ask.action, ask.body) for ask in call.asked] == [("reject", {"status_code": 480})]
     assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call cannot be prepared")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "result"),
+    [(HttpFault(status=400), Result.FAILED), (HttpFault(status=500), Result.UNAVAILABLE)],
+)
+async def test_a_call_that_was_not_accepted_takes_no_place(
+    office: Office, api: Simulator, fault: HttpFault, result: Result
+) -> None:
+    call = api.place_call(faults=Faults(accept=(fault,) * 10_000))
+    assert await office.attend(call.id) is result
+    assert await office.attend("rtc_unknown") is Result.GONE
+    assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is Result.FAILED
+    assert office.occupancy.load("front-desk", time.time()) == Load(live=0, today=0)
+
+
+async def test_a_call_that_is_over_leaves_its_place_and_counts_for_the_day(
+    office: Office, api: Simulator
+) -> None:
+    call = api.place_call()
+    assert await office.attend(call.id) is Result.ACCEPTED
+    assert office.occupancy.load("front-desk", time.time()) == Load(live=0, today=1)
