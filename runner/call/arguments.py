@@ -48,6 +48,15 @@ def check_arguments(tool: Tool, text: str) -> Arguments | str:
     return given
 
 
+def fits(schema: JsonObject, value: Json) -> bool:
+    """Whether any JSON value fits a schema. What cannot be checked does not. Never raises."""
+    try:
+        return _validator(_Same(schema)).is_valid(value)
+    except Exception:
+        # As above: a keyword of the schema may choke on any value.
+        return False
+
+
 def _wanted(declared: Mapping[str, Json]) -> str:
     if not declared:
         return "send {}, this tool takes no arguments"

@@ -97,6 +97,8 @@ class Ledger:
         self.tools: dict[str, ToolUse] = {}
         self.handoffs: list[Handoff] = []
         self.faults: list[str] = []
+        self.private: set[str] = set()
+        """Values out of tools' replies that the record may not hold."""
         self.ended = ""
         self.detail = ""
         self.accepted_at: Instant | None = None

@@ -10,6 +10,7 @@ from zlib import crc32
 from runner.call.arguments import check_arguments
 from runner.call.intent import Direct, GoOn, Inform, Intent, Retract, Utter
 from runner.call.ledger import Ledger
+from runner.call.redaction import private_values
 from runner.call.template import TemplateFailure, render
 from runner.call.tool_request import build_request, next_delay
 from runner.call.tool_result import ToolOutput, error_output, model_output, reply_variables
@@ -173,6 +174,7 @@ class ToolCalls:
             delay_s = next_delay(opened.tool.binding.retries, replied.attempt, replied.reply)
             if delay_s is not None:
                 return [SetTimer(timer=Timer(Clock.RETRY, replied.call_id), after_s=delay_s)]
+        self._ledger.private |= private_values(opened.agent.record.results, replied.reply)
         self._variables.update(reply_variables(opened.tool.result, replied.reply))
         output = model_output(opened.tool.result, replied.reply, self._names_of(opened, now))
         done = self._stop_waiting(opened)

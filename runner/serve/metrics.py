@@ -33,9 +33,35 @@ class Metrics:
             buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8),
             registry=self._registry,
         )
+        self.lookup_seconds = Histogram(
+            "phone_agents_lookup_seconds",
+            "How long lookups took, by whether their endpoint answered or the default was used.",
+            ["result"],
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 4),
+            registry=self._registry,
+        )
+        self.busy = Counter(
+            "phone_agents_busy",
+            "Calls that an agent had no room for, by agent and by the limit that was reached.",
+            ["agent", "limit"],
+            registry=self._registry,
+        )
         self.store_failures = Counter(
             "phone_agents_store_failures",
             "Records of calls that the store did not take at once.",
+            registry=self._registry,
+        )
+
+        self.after_call = Counter(
+            "phone_agents_after_call",
+            "Attempts at what is owed after calls (outcomes, deliveries), by what came of them.",
+            ["kind", "result"],
+            registry=self._registry,
+        )
+        self.owed = Gauge(
+            "phone_agents_after_call_owed",
+            "What is owed after calls: still queued, or parked because it was given up.",
+            ["state"],
             registry=self._registry,
         )
 

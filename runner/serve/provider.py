@@ -15,6 +15,7 @@ import aiohttp
 from yarl import URL
 
 from runner.errors import ProviderError
+from runner.model.http import Failure, HttpReply
 from runner.model.values import Json, JsonObject
 from runner.serve.timeouts import Timeouts
 
@@ -101,6 +102,20 @@ class Provider:
         reply = await self._insist(call_id, "hangup", None, self._timeouts.hangup_s)
         if not reply.ok and reply.status != 404:
             raise _refused("hangup", call_id, reply)
+
+    async def respond(self, body: JsonObject) -> HttpReply:
+        """Ask a text model (`POST /responses`), once. Raises nothing but CancelledError."""
+        try:
+            async with self._session.post(
+                URL(f"{self._base_url}/responses", encoded=True),
+                json=body,
+                headers=self.headers(),
+                timeout=aiohttp.ClientTimeout(total=self._timeouts.question_s),
+                allow_redirects=False,
+            ) as response:
+                return HttpReply(status=response.status, body=await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return HttpReply(failure=Failure.CONNECTION, detail=f"no answer ({type(error).__name__})")
 
     async def _decide(self, call_id: str, action: str, body: JsonObject) -> Answer:
         reply = await self._insist(call_id, action, body, self._timeouts.decision_s)

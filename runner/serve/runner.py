@@ -8,13 +8,15 @@ import errno
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from enum import Enum
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
+from runner.call.capacity import DAY_S, Occupancy, day_of
 from runner.call.routing import RouteTable
 from runner.call.session import Session
 from runner.call.webhook import is_secret
@@ -22,6 +24,7 @@ from runner.errors import CannotRunError
 from runner.model.settings import Configuration
 from runner.model.settings import Server as ServerSettings
 from runner.model.values import Instant
+from runner.serve.after_call import AfterCall
 from runner.serve.app import WEBHOOK_PATH, create_app, create_server
 from runner.serve.attendant import Attendant
 from runner.serve.egress import GuardedConnector
@@ -76,6 +79,7 @@ class Runner:
         self._owned = AsyncExitStack()
         self._switchboard: Switchboard | None = None
         self._webhooks: Webhooks | None = None
+        self._after_call: AfterCall | None = None
         self.url = ""
         """Where we listen, once started."""
 
@@ -93,6 +97,9 @@ class Runner:
         self.url = await _listen(server, self._configuration.settings.server)
         store = open_store(self._configuration.settings.store)
         self._owned.push_async_callback(store.close)
+        occupancy = Occupancy()
+        now = self._clock()
+        occupancy.remember(await store.count_calls(day_of(now) * float(DAY_S)), now)
         api_session = await self._owned.enter_async_context(aiohttp.ClientSession())
         tools = await self._owned.enter_async_context(ToolClient(self._new_connector()))
         provider = Provider(
@@ -101,7 +108,21 @@ class Runner:
             self._secrets.api_key,
             self._timeouts,
         )
-        self._switchboard = Switchboard(store=store, metrics=self._metrics, timeouts=self._timeouts)
+        after_call = AfterCall(
+            store=store,
+            model=provider,
+            endpoints=tools,
+            secrets=self._secrets.tools,
+            metrics=self._metrics,
+            timeouts=self._timeouts,
+            clock=self._clock,
+        )
+        self._after_call = after_call
+        self._owned.push_async_callback(after_call.close)
+        after_call.start()
+        self._switchboard = Switchboard(
+            store=store, metrics=self._metrics, timeouts=self._timeouts, on_owed=after_call.wake
+        )
 
         def new_call(session: Session) -> LiveCall:
             return LiveCall(
@@ -119,6 +140,8 @@ class Runner:
             provider=provider,
             switchboard=self._switchboard,
             metrics=self._metrics,
+            tools=tools,
+            occupancy=occupancy,
             new_call=new_call,
             is_open=lambda: self._phase is Phase.READY,
             clock=self._clock,
@@ -136,23 +159,21 @@ class Runner:
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no new calls, give the live ones `server.drain_timeout`, or until `hurry`, and end the rest.
 
-        A call that is still live then is hung up: without us it would talk to nobody.
+        A call that is still live then is hung up: without us it would talk to nobody. What is owed after
+        calls is attempted once more, and stays in the store where that is not enough.
         """
         self._phase = Phase.DRAINING
         if self._switchboard is None or self._webhooks is None:
             return
         log.info("draining", extra={"live_calls": len(self._switchboard)})
-        waits = (asyncio.create_task(self._until_quiet()), asyncio.create_task(hurry.wait()))
-        drain_timeout_s = self._configuration.settings.server.drain_timeout_s
-        await asyncio.wait(waits, timeout=drain_timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+        await _unless(hurry, self._until_quiet(), self._configuration.settings.server.drain_timeout_s)
         # A decision that is still being carried out may yet begin a call.
         await self._webhooks.settle()
         if len(self._switchboard):
             log.warning("live calls are ended", extra={"live_calls": len(self._switchboard)})
         await self._switchboard.end("shutdown")
+        if self._after_call is not None:
+            await _unless(hurry, self._after_call.settle(), self._timeouts.after_call_s)
 
     async def close(self) -> None:
         """Let go of everything, last in first out, under one deadline. Safe at any time, and twice."""
@@ -188,6 +209,15 @@ def check_webhook_secrets(configuration: Configuration, secrets: FoundSecrets) -
             raise CannotRunError(
                 f'{reference} holds no webhook secret; it would be "whsec_" and base64, as the API shows it'
             )
+
+
+async def _unless(hurry: asyncio.Event, work: Coroutine[Any, Any, None], longest_s: float) -> None:
+    """Wait for the work, but no longer than so many seconds, nor when there is a hurry."""
+    waits = (asyncio.create_task(work), asyncio.create_task(hurry.wait()))
+    await asyncio.wait(waits, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
 
 
 async def _listen(server: web.AppRunner, settings: ServerSettings) -> str:

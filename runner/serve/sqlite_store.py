@@ -1,16 +1,20 @@
-"""Keeps the records of calls in an SQLite file, on a thread of its own. Decides nothing about a record."""
+"""Keeps calls, and what is owed after them, in an SQLite file, on a thread of its own. Decides nothing."""
 
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from runner.call.record_json import encode
 from runner.errors import CannotRunError, StoreError
+from runner.model.after_call import Backlog, DueDuty, Duty, Fate
 from runner.model.record import CallRecord
+from runner.model.values import Instant
+from runner.serve import sqlite_duties
 
 log = logging.getLogger("runner.serve.store")
 
@@ -30,10 +34,12 @@ _SCHEMA = (
         ended_at REAL,
         ended TEXT NOT NULL,
         cost_usd REAL,
-        record TEXT NOT NULL
+        record TEXT NOT NULL,
+        outcome TEXT
     )""",
     "CREATE INDEX calls_by_start ON calls (started_at)",
     "CREATE INDEX calls_by_agent ON calls (agent, started_at)",
+    *sqlite_duties.SCHEMA,
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
@@ -43,7 +49,10 @@ _SAVE = """INSERT INTO calls (id, agent, started_at, ended_at, ended, cost_usd, 
         agent = excluded.agent, started_at = excluded.started_at, ended_at = excluded.ended_at,
         ended = excluded.ended, cost_usd = excluded.cost_usd, record = excluded.record"""
 
+_COUNT = "SELECT agent, count(*) FROM calls WHERE started_at >= ? GROUP BY agent"
+
 _Row: TypeAlias = tuple[str, str, float, float | None, str, float | None, str]
+_Result = TypeVar("_Result")
 _DISK_FAILS = (sqlite3.Error, OSError, CannotRunError)
 
 
@@ -57,7 +66,7 @@ class SqliteStore:
     def __init__(self, path: str) -> None:
         """Raises CannotRunError when the file cannot be written or is not ours."""
         self._path = path
-        self._unwritten: dict[str, _Row] = {}
+        self._unwritten: dict[str, tuple[_Row, list[sqlite_duties.Row]]] = {}
         self._connection: sqlite3.Connection | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         try:
@@ -69,10 +78,29 @@ class SqliteStore:
             self._worker.shutdown()
             raise
 
-    async def save(self, record: CallRecord) -> None:
+    async def save(self, record: CallRecord, duties: Sequence[Duty] = ()) -> None:
         """See `Store.save`."""
-        running = asyncio.get_running_loop().run_in_executor(self._worker, self._write, record)
-        await asyncio.shield(running)
+        await self._on_thread(lambda: self._write(record, duties))
+
+    async def take(self, most: int, *, now: Instant, until: Instant) -> list[DueDuty]:
+        """See `Store.take`."""
+        return await self._in_transaction(lambda connection: sqlite_duties.take(connection, most, now, until))
+
+    async def settle(self, duty: Duty, fate: Fate, now: Instant) -> None:
+        """See `Store.settle`."""
+        await self._in_transaction(lambda connection: sqlite_duties.settle(connection, duty, fate, now))
+
+    async def release(self, duties: Sequence[Duty]) -> None:
+        """See `Store.release`."""
+        await self._in_transaction(lambda connection: sqlite_duties.release(connection, duties))
+
+    async def backlog(self) -> Backlog:
+        """See `Store.backlog`."""
+        return await self._in_transaction(sqlite_duties.backlog)
+
+    async def count_calls(self, since: Instant) -> dict[str, int]:
+        """See `Store.count_calls`."""
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._count, since)
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -80,33 +108,67 @@ class SqliteStore:
         self._worker.shutdown(wait=False)
         await asyncio.shield(running)
 
-    def _write(self, record: CallRecord) -> None:
+    async def _on_thread(self, work: Callable[[], _Result]) -> _Result:
+        """What was begun is brought to its end, whether anybody waits for it or not."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._worker, work))
+
+    async def _in_transaction(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        def run() -> _Result:
+            try:
+                with self._transaction() as connection:
+                    return work(connection)
+            except _DISK_FAILS as error:
+                raise StoreError(self._reason(error)) from None
+
+        return await self._on_thread(run)
+
+    def _write(self, record: CallRecord, duties: Sequence[Duty]) -> None:
         row = _row(record)
-        self._unwritten[record.id] = row
+        self._unwritten[record.id] = row, [sqlite_duties.row_of(duty) for duty in duties]
         try:
-            self._put(row)
+            self._put(record.id)
         except _DISK_FAILS as error:
             if len(self._unwritten) > KEEP:
                 self._lose(next(iter(self._unwritten)))
             raise StoreError(self._reason(error)) from None
         self._catch_up()
 
+    def _count(self, since: Instant) -> dict[str, int]:
+        try:
+            return dict(self._connected().execute(_COUNT, (since,)).fetchall())
+        except (sqlite3.Error, OSError) as error:
+            raise CannotRunError(
+                f'store "sqlite:{self._path}" cannot be read: {self._reason(error)}'
+            ) from None
+
     def _catch_up(self) -> None:
         """Try what failed before, until something fails again."""
-        for row in tuple(self._unwritten.values()):
+        for call_id in tuple(self._unwritten):
             try:
-                self._put(row)
+                self._put(call_id)
             except _DISK_FAILS:
                 return
-            log.info("record was saved late", extra={"call_id": row[0]})
+            log.info("record was saved late", extra={"call_id": call_id})
 
-    def _put(self, row: _Row) -> None:
+    def _put(self, call_id: str) -> None:
+        row, owed = self._unwritten[call_id]
+        with self._transaction() as connection:
+            connection.execute(_SAVE, row)
+            sqlite_duties.owe(connection, owed)
+        del self._unwritten[call_id]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing. After a failure the connection is opened anew: a disk may come back."""
+        connection = self._connected()
         try:
-            self._connected().execute(_SAVE, row)
-        except sqlite3.Error:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            # Closing takes back what was not committed.
             self._disconnect()
             raise
-        del self._unwritten[row[0]]
 
     def _lose(self, call_id: str) -> None:
         del self._unwritten[call_id]
@@ -119,7 +181,7 @@ class SqliteStore:
         self._disconnect()
 
     def _connected(self) -> sqlite3.Connection:
-        """The connection, opened anew after a failure: a disk may have come back."""
+        """The connection, opened when there is none."""
         if self._connection is None:
             connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
             try:

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from runner.model.after_call import Duty
 from runner.model.record import CallRecord
 from runner.serve.logs import name_call
 from runner.serve.metrics import Metrics
@@ -20,6 +22,9 @@ class Call(Protocol):
     async def run(self) -> CallRecord:
         """Serve the call until it is over, and see that it is over at the API too."""
 
+    def duties(self, record: CallRecord) -> tuple[Duty, ...]:
+        """What is owed once it is over, going by its record."""
+
     def end(self, reason: str) -> None:
         """End it from outside."""
 
@@ -27,26 +32,35 @@ class Call(Protocol):
 class RecordStore(Protocol):
     """Where records are kept."""
 
-    async def save(self, record: CallRecord) -> None:
-        """Keep this record."""
+    async def save(self, record: CallRecord, duties: Sequence[Duty] = ()) -> None:
+        """Keep this record, and what is owed after the call."""
 
 
 class Switchboard:
     """All live calls of the process. One task for each; none is lost, and none disturbs another."""
 
-    def __init__(self, *, store: RecordStore, metrics: Metrics, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        *,
+        store: RecordStore,
+        metrics: Metrics,
+        timeouts: Timeouts,
+        on_owed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_owed` is called when the store holds something new that is owed after a call."""
         self._store = store
         self._metrics = metrics
         self._timeouts = timeouts
+        self._on_owed = on_owed
         self._calls: dict[asyncio.Task[None], Call] = {}
         metrics.watch_live_calls(lambda: len(self._calls))
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def connect(self, call: Call) -> None:
-        """Serve this call from now on."""
-        task = asyncio.create_task(self._serve(call), name=f"call {call.id}")
+    def connect(self, call: Call, when_over: Callable[[], None] = lambda: None) -> None:
+        """Serve this call from now on. `when_over` is told as soon as the call is over."""
+        task = asyncio.create_task(self._serve(call, when_over), name=f"call {call.id}")
         self._calls[task] = call
         task.add_done_callback(self._calls.pop)
 
@@ -70,7 +84,7 @@ class Switchboard:
             task.cancel()
         await asyncio.gather(*stuck, return_exceptions=True)
 
-    async def _serve(self, call: Call) -> None:
+    async def _serve(self, call: Call, when_over: Callable[[], None]) -> None:
         name_call(call.id)
         try:
             record = await call.run()
@@ -79,6 +93,8 @@ class Switchboard:
             log.exception("call has failed")
             self._metrics.calls.labels(agent="", ended="failed").inc()
             return
+        finally:
+            when_over()
         log.info(
             "call has ended",
             extra={
@@ -89,14 +105,24 @@ class Switchboard:
                 "cost_usd": record.cost_usd,
             },
         )
+        await self._save(record, self._duties(call, record))
         self._metrics.calls.labels(agent=record.agent, ended=record.ended).inc()
-        await self._save(record)
 
-    async def _save(self, record: CallRecord) -> None:
+    def _duties(self, call: Call, record: CallRecord) -> tuple[Duty, ...]:
+        try:
+            return call.duties(record)
+        except Exception:
+            # A bug of ours; at least the record is kept.
+            log.exception("what is owed after the call cannot be told")
+            return ()
+
+    async def _save(self, record: CallRecord, duties: tuple[Duty, ...]) -> None:
         """A store that fails may cost the record, but never a call."""
         try:
             async with asyncio.timeout(self._timeouts.save_s):
-                await self._store.save(record)
+                await self._store.save(record, duties)
+            if duties:
+                self._on_owed()
         except Exception as error:
             self._metrics.store_failures.inc()
             log.error("record was not saved", extra={"error": f"{type(error).__name__}: {error}"})

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -13,6 +13,7 @@ from runner.call.routing import RouteTable
 from runner.call.session import Session
 from runner.call.template import compile_template
 from runner.call.webhook import WebhookEvent
+from runner.model.after_call import Duty
 from runner.model.agent import Agent
 from runner.model.record import CallRecord
 from runner.model.route import Conditions, ExactNumber, Prefix, Reject, RejectRule, Route, RoutingSettings
@@ -42,6 +43,9 @@ class Answered:
     async def run(self) -> CallRecord:
         return self._session.record()
 
+    def duties(self, record: CallRecord) -> tuple[Duty, ...]:
+        return ()
+
     def end(self, reason: str) -> None:
         """It is over anyway."""
 
@@ -59,7 +63,7 @@ class Office:
         self.switchboard = Switchboard(store=self, metrics=self.metrics, timeouts=timeouts)
         self._provider = Provider(session, api.base_url, lambda: api.api_key, timeouts)
 
-    async def save(self, record: CallRecord) -> None:
+    async def save(self, record: CallRecord, duties: Sequence[Duty] = ()) -> None:
         self.records.append(record)
 
     async def attend(self, call_id: str, *, instructions: str = "Be kind.", **event: Any) -> Result:

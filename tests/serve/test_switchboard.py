@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from runner.model.after_call import Duty, DutyKind
 from runner.model.record import CallRecord
 from runner.serve.metrics import Metrics
 from runner.serve.switchboard import Switchboard
@@ -24,8 +26,14 @@ RECORD = CallRecord(
 )
 
 
+DUTY = Duty(id="msg_1", call_id="", kind=DutyKind.DELIVERY, created_at=0.0, due_at=0.0, work={})
+
+
 class TalkingCall:
     """Talks until it is ended, or for ever if it is `deaf`; fails at once if it is `broken`."""
+
+    owes = False
+    forgetful = False
 
     def __init__(self, id: str = "rtc_1", *, deaf: bool = False, broken: bool = False) -> None:  # noqa: A002 - as in Call
         self.id = id
@@ -43,6 +51,11 @@ class TalkingCall:
             self.was_cancelled = True
             raise
 
+    def duties(self, record: CallRecord) -> tuple[Duty, ...]:
+        if self.forgetful:
+            raise RuntimeError("a bug")
+        return (replace(DUTY, call_id=record.id),) if self.owes else ()
+
     def end(self, reason: str) -> None:
         if not self.deaf:
             self._ended.set_result(reason)
@@ -53,14 +66,16 @@ class Shelf:
 
     def __init__(self, trouble: str = "") -> None:
         self.records: list[CallRecord] = []
+        self.duties: list[Duty] = []
         self.trouble = trouble
 
-    async def save(self, record: CallRecord) -> None:
+    async def save(self, record: CallRecord, duties: Sequence[Duty] = ()) -> None:
         if self.trouble == "fails":
             raise OSError("disk full")
         if self.trouble == "hangs":
             await asyncio.Future()
         self.records.append(record)
+        self.duties += duties
 
 
 def switchboard(
@@ -137,3 +152,41 @@ async def test_a_failing_store_never_costs_a_call(
     assert [(r.levelno, r.message, r.__dict__["error"]) for r in caplog.records] == [
         (logging.ERROR, "record was not saved", error)
     ]
+
+
+async def test_what_a_call_owes_is_saved_with_its_record_before_the_call_counts_as_ended() -> None:
+    shelf, metrics, told = Shelf(), Metrics(), []
+    board = Switchboard(
+        store=shelf, metrics=metrics, timeouts=Timeouts(), on_owed=lambda: told.append(metrics.text())
+    )
+    call = TalkingCall()
+    call.owes = True
+    board.connect(call)
+    call.end("hangup")
+    await board.idle()
+    assert [(duty.id, duty.call_id) for duty in shelf.duties] == [("msg_1", "rtc_1")]
+    assert [b"phone_agents_calls_total{" in text for text in told] == [False]
+    assert b"phone_agents_calls_total{" in metrics.text()
+
+
+async def test_a_call_that_owes_nothing_wakes_nobody() -> None:
+    told: list[None] = []
+    board = Switchboard(
+        store=Shelf(), metrics=Metrics(), timeouts=Timeouts(), on_owed=lambda: told.append(None)
+    )
+    call = TalkingCall()
+    board.connect(call)
+    call.end("hangup")
+    await board.idle()
+    assert told == []
+
+
+async def test_a_bug_in_what_is_owed_costs_no_record(caplog: pytest.LogCaptureFixture) -> None:
+    shelf = Shelf()
+    board, call = switchboard(shelf), TalkingCall()
+    call.forgetful = True
+    board.connect(call)
+    call.end("hangup")
+    await board.idle()
+    assert [record.id for record in shelf.records] == ["rtc_1"]
+    assert [record.message for record in caplog.records] == ["what is owed after the call cannot be told"]
