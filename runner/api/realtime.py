@@ -4,14 +4,16 @@ Incoming events are read in `runner.api.realtime_events`. Nothing outside this f
 """
 
 import json
+from collections.abc import Sequence
+from zlib import crc32
 
-from runner.model.action import Action, AddItem, Become, Interrupt, SendOutput, Speak
+from runner.model.action import Action, AddItem, Approve, Become, Interrupt, SendOutput, Speak
 from runner.model.agent import Agent
-from runner.model.values import Json
+from runner.model.values import Json, JsonObject
 
 
-def accept_body(agent: Agent, instructions: str) -> dict[str, Json]:
-    """The session object that accepts a call for `agent`.
+def accept_body(agent: Agent, instructions: str, servers: Sequence[JsonObject] = ()) -> dict[str, Json]:
+    """The session object that accepts a call for `agent`, with its MCP servers as `Session.servers` has them.
 
     It never holds `audio.*.format`: on a phone call the carrier negotiates it, and sending it makes
     static or silence.
@@ -22,16 +24,17 @@ def accept_body(agent: Agent, instructions: str) -> dict[str, Json]:
         audio = dict(agent.session.get("audio") or {})
         audio["output"] = {**(audio.get("output") or {}), "voice": agent.voice}
         body["audio"] = audio
-    if agent.tools:
-        body["tools"] = [
-            {
-                "type": "function",
-                "name": tool.name,
-                "description": tool.description,
-                "parameters": tool.parameters,
-            }
-            for tool in agent.tools
-        ]
+    functions = [
+        {
+            "type": "function",
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters,
+        }
+        for tool in agent.tools
+    ]
+    if functions or servers:
+        body["tools"] = [*functions, *({"type": "mcp", **server} for server in servers)]
     return body
 
 
@@ -39,7 +42,7 @@ def session_update(become: Become) -> dict[str, Json]:
     """The session of an agent that takes over. What the API fixes at accept is left out: the model, and
     the voice once it was heard.
     """
-    session = accept_body(become.agent, become.instructions)
+    session = accept_body(become.agent, become.instructions, become.servers)
     del session["model"]
     session.setdefault("tools", [])
     if not become.with_voice and "output" in session.get("audio", {}):
@@ -76,11 +79,26 @@ def events(action: Action) -> tuple[dict[str, Json], ...]:
                 "session": session_update(action),
             }
             return (update,)
+        case Approve():
+            return (_approval(action),)
         case SendOutput(call_id=call_id, output=output):
             item = {"type": "function_call_output", "call_id": call_id, "output": output}
             return ({"type": "conversation.item.create", "event_id": f"output_{call_id}", "item": item},)
         case _:
             return ()
+
+
+def _approval(approve: Approve) -> dict[str, Json]:
+    """Ids of our own are at most 32 characters, and the request's may be longer."""
+    response: dict[str, Json] = {
+        "id": f"approval_{crc32(approve.request_id.encode()):08x}",
+        "type": "mcp_approval_response",
+        "approval_request_id": approve.request_id,
+        "approve": approve.approved,
+    }
+    if not approve.approved:
+        response["reason"] = "nobody is there to approve it"
+    return {"type": "conversation.item.create", "event_id": response["id"], "item": response}
 
 
 def _response_create(speak: Speak) -> dict[str, Json]:

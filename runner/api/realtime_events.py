@@ -10,12 +10,16 @@ from typing import Any
 
 from runner.model.call import Role
 from runner.model.happening import (
+    ApprovalAsked,
     CallerSpeaks,
     Complained,
     Complaint,
     Happening,
     ItemPlaced,
     KeyPressed,
+    McpCallEnded,
+    McpCallStarted,
+    McpListed,
     Oddity,
     Outcome,
     OutputTaken,
@@ -46,8 +50,6 @@ _PASSED_BY = frozenset(
         "conversation.item.retrieved",
         "conversation.item.truncated",
         "input_audio_buffer.cleared",
-        "mcp_list_tools.completed",
-        "mcp_list_tools.failed",
         "mcp_list_tools.in_progress",
         "rate_limits.updated",
         "response.audio.delta",
@@ -55,8 +57,6 @@ _PASSED_BY = frozenset(
         "response.content_part.done",
         "response.function_call_arguments.delta",
         "response.function_call_arguments.done",
-        "response.mcp_call.completed",
-        "response.mcp_call.failed",
         "response.mcp_call.in_progress",
         "response.mcp_call_arguments.delta",
         "response.mcp_call_arguments.done",
@@ -215,9 +215,17 @@ def _item_added(received: JsonObject) -> tuple[Happening, ...]:
         role=_ROLES.get(item.get("role", "")) if is_message else None,
         text=" ".join(texts) if is_message else "",
     )
-    if item.get("type") == "function_call_output":
-        return (placed, OutputTaken(call_id=_text(item["call_id"])))
-    return (placed,)
+    match item.get("type"):
+        case "function_call_output":
+            return (placed, OutputTaken(call_id=_text(item["call_id"])))
+        case "mcp_call":
+            server, tool = _text(item["server_label"]), _text(item["name"])
+            return (placed, McpCallStarted(item_id=item_id, server=server, tool=tool))
+        case "mcp_approval_request":
+            server, tool = _text(item["server_label"]), _text(item["name"])
+            return (placed, ApprovalAsked(request_id=item_id, server=server, tool=tool))
+        case _:
+            return (placed,)
 
 
 def _audio_committed(received: JsonObject) -> tuple[Happening, ...]:
@@ -290,6 +298,8 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], tuple[Happening, ...]]] = {
     "input_audio_buffer.speech_started": lambda _: (CallerSpeaks(began=True),),
     "input_audio_buffer.speech_stopped": lambda _: (CallerSpeaks(began=False),),
     "input_audio_buffer.timeout_triggered": lambda e: (SilenceNudge(item_id=_text(e["item_id"])),),
+    "mcp_list_tools.completed": lambda e: (McpListed(item_id=_text(e["item_id"]), ok=True),),
+    "mcp_list_tools.failed": lambda e: (McpListed(item_id=_text(e["item_id"]), ok=False),),
     "output_audio_buffer.cleared": lambda e: (
         PlaybackEnded(response_id=_text(e["response_id"]), interrupted=True),
     ),
@@ -298,6 +308,8 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], tuple[Happening, ...]]] = {
     "response.created": _response_created,
     "response.done": _response_done,
     "response.output_audio_transcript.done": _agent_transcript,
+    "response.mcp_call.completed": lambda e: (McpCallEnded(item_id=_text(e["item_id"]), ok=True),),
+    "response.mcp_call.failed": lambda e: (McpCallEnded(item_id=_text(e["item_id"]), ok=False),),
     "response.output_audio_transcript.delta": _agent_words,
     "response.output_item.done": _output_item_done,
     "response.output_text.delta": _agent_words,

@@ -9,6 +9,7 @@ from runner.call.intent import End, Intent
 from runner.call.ledger import Ledger
 from runner.call.phase import LEAVING, LIVE, Phase
 from runner.call.speech import Speech
+from runner.call.target import is_target
 from runner.call.tool_calls import ToolCalls
 from runner.call.tool_result import error_output
 from runner.call.wording import Wording
@@ -65,7 +66,7 @@ class Departure:
 
     # Transfer
 
-    def announce(self, transfer: Transfer, now: Instant) -> list[Action]:
+    def announce(self, transfer: Transfer, now: Instant) -> list[Intent]:
         """Say the sentence first; the transfer is asked for when it has been heard."""
         self._transfer = transfer
         self.phase = Phase.ANNOUNCING
@@ -75,14 +76,14 @@ class Departure:
         self._speech.say(sentence, key=ANNOUNCEMENT)
         return []
 
-    def sentence_ended(self, key: str, now: Instant) -> list[Action]:
+    def sentence_ended(self, key: str, now: Instant) -> list[Intent]:
         """A sentence that the call waited for was heard; or was cut short, which ends the wait as well.
 
         Callers often say their own goodbye over ours, so an interruption does not keep the call open.
         """
         if key == GOODBYE and self.phase is Phase.PARTING:
             self._goodbye_is_said = True
-            return self.tools_ended()
+            return [*self.tools_ended()]
         if key == ANNOUNCEMENT and self.phase is Phase.ANNOUNCING and self._transfer is not None:
             return self._refer(self._transfer, now)
         return []
@@ -112,9 +113,13 @@ class Departure:
         due, self._end_after_transfer = self._end_after_transfer, None
         return intents if due is None else [*intents, due]
 
-    def _refer(self, transfer: Transfer, now: Instant) -> list[Action]:
+    def _refer(self, transfer: Transfer, now: Instant) -> list[Intent]:
+        """Ask for the transfer, unless a template has made something of the address that is none."""
         self.phase = Phase.REFERRED
-        return [Refer(target=self._wording.text(transfer.target, now))]
+        target = self._wording.text(transfer.target, now)
+        if not is_target(target):
+            return self.not_transferred("the destination is no address", now)
+        return [Refer(target=target)]
 
     # The end
 

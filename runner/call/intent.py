@@ -48,6 +48,11 @@ class Inform:
 
 
 @dataclass(frozen=True, slots=True)
+class Greet:
+    """Greet now, if the greeting is still due."""
+
+
+@dataclass(frozen=True, slots=True)
 class GoOn:
     """Let the model speak at the next pause."""
 
@@ -81,7 +86,7 @@ class BecomeAgent:
     because: str
 
 
-Intent: TypeAlias = Utter | Direct | Retract | Inform | GoOn | End | Escape | BecomeAgent | Action
+Intent: TypeAlias = Utter | Direct | Retract | Inform | Greet | GoOn | End | Escape | BecomeAgent | Action
 """What is not an intent of its own is an action that the session passes on as it is."""
 
 

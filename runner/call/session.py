@@ -7,24 +7,40 @@ Who speaks has a table of its own in `runner.call.floor`; what is watched beside
 guardrails, keys, failures) are parts, whose intents `_carry_out` fits to the phase.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from runner.call import after_call
 from runner.call.departure import Departure, Transfer
 from runner.call.guardrails import GuardrailWatch
-from runner.call.intent import BecomeAgent, Direct, End, Escape, GoOn, Inform, Intent, Part, Retract, Utter
+from runner.call.intent import (
+    BecomeAgent,
+    Direct,
+    End,
+    Escape,
+    GoOn,
+    Greet,
+    Inform,
+    Intent,
+    Part,
+    Retract,
+    Utter,
+)
 from runner.call.keypad import Keypad
 from runner.call.ledger import Ledger
 from runner.call.limits import LimitWatch
+from runner.call.mcp import McpWatch
 from runner.call.mishaps import MishapWatch
 from runner.call.phase import CONNECTED, LIVE, THERE, Phase
+from runner.call.redaction import Redactor
 from runner.call.silence import GhostWatch, SilenceLadder, StallWatch
 from runner.call.speech import Speech
-from runner.call.template import TemplateFailure
+from runner.call.template import TemplateFailure, render
 from runner.call.tool_calls import OpenCall, Refusal, ToolCalls
 from runner.call.tool_result import ToolOutput
 from runner.call.wording import Wording
 from runner.model.action import Action, AddItem, Become, Clock
+from runner.model.after_call import Duty
 from runner.model.agent import Agent, Say, Tell, Wait
 from runner.model.call import IncomingCall
 from runner.model.happening import (
@@ -46,7 +62,7 @@ from runner.model.happening import (
 )
 from runner.model.record import CallRecord, Handoff
 from runner.model.tool import HandoffBinding, HangupBinding, TransferBinding
-from runner.model.values import Instant, Json
+from runner.model.values import Instant, Json, JsonObject
 
 MOST_HANDOFFS = 10
 """Agents may hand a call back and forth, but not for ever."""
@@ -67,11 +83,15 @@ class Session:
         secrets: Mapping[str, str],
         now: Instant,
         lookup: Json = None,
+        lookup_s: float | None = None,
+        faults: Sequence[str] = (),
         why: str = "",
         route: str | None = None,
     ) -> None:
+        """`lookup_s` is how long the lookup took, `faults` what went wrong before the call was answered."""
         self.call = call
         self.agent = agent
+        self._served = [agent]
         self._agents = agents
         self.speech = Speech()
         self.ledger = Ledger(
@@ -84,9 +104,11 @@ class Session:
                 called=call.called.number or call.called.uri or None,
                 transport=call.transport.value,
                 created_at=call.created_at,
+                lookup_s=lookup_s,
                 model=agent.model,
             )
         )
+        self.ledger.faults.extend(faults)
         self._wording = Wording(call=call, agent=agent, lookup=lookup, ledger=self.ledger, now=now)
         self.tools = ToolCalls(
             call_id=call.id,
@@ -98,7 +120,11 @@ class Session:
         self._departure = Departure(
             speech=self.speech, tools=self.tools, ledger=self.ledger, wording=self._wording
         )
+        self._secrets = secrets
+        self.servers = self._servers_of(agent, now)
+        """The MCP servers of the agent that serves the call now, as the API's own objects."""
         self._parts: tuple[Part, ...] = ()
+        self._greeting_is_due = False
         self._voice_was_heard = False
         self._unsent: list[AddItem] = []
         self._items = 0
@@ -134,18 +160,35 @@ class Session:
             if type(happening) in part.hears:
                 actions += self._carry_out_all(part.handle(happening, now), now)
         for key, _ in self.speech.take_fates():
-            actions += self._departure.sentence_ended(key, now)
+            actions += self._carry_out_all(self._departure.sentence_ended(key, now), now)
         return actions + self.speech.ask()
 
     def record(self) -> CallRecord:
-        """The record of the call as it stands now."""
-        return self.ledger.record()
+        """The record of the call as it stands now, with nothing in it that its agents want masked."""
+        return self._redactor().record(self.ledger.record())
+
+    def duties(self, record: CallRecord, now: Instant) -> tuple[Duty, ...]:
+        """What is owed once the call is over, going by the record of it."""
+        redactor = self._redactor()
+        redactor.record(self.ledger.record())  # it learns there what else it has to mask
+        return after_call.duties(self._served[0], record, redactor.names(self._wording.names(now)), now)
+
+    def _redactor(self) -> Redactor:
+        return Redactor((agent.record for agent in self._served), self.ledger.private)
 
     # Opening and losing the sideband
 
     def _open(self, _: Attached, now: Instant) -> list[Intent]:
         self._departure.phase = Phase.TALKING
         self.ledger.attached_at = now
+        self._greeting_is_due = True
+        # Tools of MCP servers that are not there yet would be missing from the first answer.
+        return [] if self.agent.mcp else self._greet(now)
+
+    def _greet(self, now: Instant) -> list[Intent]:
+        if not self._greeting_is_due:
+            return []
+        self._greeting_is_due = False
         match self.agent.greeting:
             case Wait():
                 return []
@@ -229,13 +272,16 @@ class Session:
             case HandoffBinding(agent=agent_id):
                 return self._asked_for_handoff(called, opened, agent_id, now)
             case TransferBinding() as binding:
+                chosen = str(opened.arguments["destination"])
+                fallback = binding.fallback if binding.fallback != chosen else None
                 transfer = Transfer(
-                    target=binding.destinations[str(opened.arguments["destination"])],
+                    target=binding.destinations[chosen],
+                    fallback=binding.destinations[fallback] if fallback else None,
                     say=binding.say,
                     call_id=opened.call_id,
                     if_not_completed=binding.if_not_completed,
                 )
-                return [*self._departure.announce(transfer, now)]
+                return self._departure.announce(transfer, now)
             case _:
                 return []
 
@@ -257,16 +303,25 @@ class Session:
         agent = self._agents[agent_id]
         try:
             self._wording.adopt(agent, now)
+            self.servers = self._servers_of(agent, now)
         except TemplateFailure as failure:
             self.ledger.faults.append(f'no hand-off to "{agent_id}": {failure}')
             return []
         self.ledger.handoffs.append(Handoff(agent=agent_id, because=because, at=now))
         with_voice = not self._voice_was_heard
-        become = Become(agent=agent, instructions=self.instructions, with_voice=with_voice)
+        become = Become(
+            agent=agent, instructions=self.instructions, servers=self.servers, with_voice=with_voice
+        )
         return [become, *self._take_over(agent, now)]
+
+    def _servers_of(self, agent: Agent, now: Instant) -> tuple[JsonObject, ...]:
+        names = {**self._wording.names(now), "secrets": self._secrets}
+        return tuple(render(server.settings, names) for server in agent.mcp)
 
     def _take_over(self, agent: Agent, now: Instant) -> list[Action]:
         self.agent = agent
+        if agent not in self._served:
+            self._served.append(agent)
         self._parts = parts_of(agent, self.ledger, self._is_quiet)
         return [action for part in self._parts for action in self._carry_out_all(part.start(now), now)]
 
@@ -314,6 +369,8 @@ class Session:
                 return self._departure.end(intent, now)
             case Inform():
                 return self._inform(intent, now)
+            case Greet():
+                return self._carry_out_all(self._greet(now), now) if self.phase is Phase.TALKING else []
             case Retract(key=key):
                 self.speech.retract(key)
                 return []
@@ -334,7 +391,7 @@ class Session:
                 self.speech.go_on()
             case Escape(target=target, detail=detail):
                 self.ledger.faults.append(detail)
-                return self._departure.announce(Transfer(target=target), now)
+                return self._carry_out_all(self._departure.announce(Transfer(target=target), now), now)
             case BecomeAgent(agent=agent_id, because=because):
                 return self._hand_off(agent_id, because, now)
         return []
@@ -369,6 +426,8 @@ def parts_of(agent: Agent, ledger: Ledger, is_quiet: Callable[[], bool]) -> tupl
         parts.append(SilenceLadder(limits.silence, is_quiet))
     if limits.ghost_after_s is not None:
         parts.append(GhostWatch(limits.ghost_after_s))
+    if agent.mcp:
+        parts.append(McpWatch(agent, ledger))
     if agent.keys is not None:
         parts.append(Keypad(agent.keys))
     if agent.guardrails:

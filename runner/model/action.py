@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from runner.model.agent import Agent
 from runner.model.http import HttpRequest
+from runner.model.values import JsonObject
 
 
 class Clock(Enum):
@@ -31,6 +32,8 @@ class Clock(Enum):
     """The call should have shown a sign of life by now."""
     KEYS = "keys"
     """No further key was pressed: the entry is complete."""
+    MCP = "mcp"
+    """The MCP servers should have told their tools by now."""
     WAITING = "waiting"
     """A sentence for the time that a tool takes is due. The key is the call's id and the step."""
 
@@ -82,8 +85,18 @@ class Become:
 
     agent: Agent
     instructions: str
+    servers: tuple[JsonObject, ...] = ()
+    """The agent's MCP servers as the API's own objects, ready to send."""
     with_voice: bool
     """The API freezes the voice with the first audio."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """Answer the API's question whether a tool of an MCP server may run."""
+
+    request_id: str
+    approved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +146,7 @@ Action: TypeAlias = (
     | Interrupt
     | AddItem
     | Become
+    | Approve
     | SendOutput
     | SendRequest
     | Refer

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from runner.model.call import Role
 from runner.model.route import Otherwise, Reject, Route
 from runner.model.template import Template, Templated
-from runner.model.tool import HttpBinding, Tool
+from runner.model.tool import HttpBinding, McpServer, Tool
 from runner.model.values import Json, JsonObject, Place
 
 
@@ -179,6 +179,7 @@ class Agent:
     greeting: Greeting = field(default_factory=ModelOpens)
     lookup: Lookup | None = None
     tools: tuple[Tool, ...] = ()
+    mcp: tuple[McpServer, ...] = ()
     limits: Limits = field(default_factory=Limits)
     busy: Otherwise = field(default_factory=lambda: Reject(status=BUSY_HERE))
     """What becomes of calls over `limits.concurrent_calls` or `limits.calls_per_day`."""

@@ -172,6 +172,40 @@ class OutputTaken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class McpListed:
+    """An MCP server has told its tools, or (`ok` False) will not."""
+
+    item_id: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McpCallStarted:
+    """The API asks a tool of an MCP server."""
+
+    item_id: str
+    server: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McpCallEnded:
+    """The MCP server has answered, or failed."""
+
+    item_id: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAsked:
+    """The API wants to know whether a tool of an MCP server may run; the call stalls until it is told."""
+
+    request_id: str
+    server: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPressed:
     """The caller pressed a key of the telephone: 0 to 9, *, # or A to D."""
 
@@ -268,6 +302,10 @@ Happening: TypeAlias = (
     | Transcribed
     | TranscriptGrew
     | OutputTaken
+    | McpListed
+    | McpCallStarted
+    | McpCallEnded
+    | ApprovalAsked
     | KeyPressed
     | SilenceNudge
     | Complained

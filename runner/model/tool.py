@@ -124,6 +124,17 @@ Binding: TypeAlias = HttpBinding | TransferBinding | HangupBinding | HandoffBind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class McpServer:
+    """The tools of an MCP server, which the API itself asks."""
+
+    label: str
+    settings: Mapping[str, Templated]
+    """The API's own MCP object without `type`; its strings are templates, which may name secrets."""
+    approved: frozenset[str] = frozenset()
+    """Tools that may run when the API asks for approval all the same. Nobody is there to ask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingStep:
     """What is said, or the model told, when a tool has been running for a while."""
 

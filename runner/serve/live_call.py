@@ -22,6 +22,7 @@ from runner.errors import ProviderError
 from runner.model.action import (
     Action,
     AddItem,
+    Approve,
     Become,
     ClearTimer,
     Finish,
@@ -163,7 +164,7 @@ class LiveCall:
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case Speak() | Interrupt() | AddItem() | Become() | SendOutput():
+                case Speak() | Interrupt() | AddItem() | Become() | Approve() | SendOutput():
                     self._send(action)
                 case SetTimer(timer=timer, after_s=after_s):
                     self._clear(timer)

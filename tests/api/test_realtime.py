@@ -5,7 +5,17 @@ from openai.types.realtime import RealtimeClientEvent, RealtimeSessionCreateRequ
 from pydantic import TypeAdapter
 
 from runner.api.realtime import accept_body, events
-from runner.model.action import Action, Finish, HangUp, SendOutput, Speak
+from runner.model.action import (
+    Action,
+    AddItem,
+    Approve,
+    Become,
+    Finish,
+    HangUp,
+    Interrupt,
+    SendOutput,
+    Speak,
+)
 from runner.model.agent import Agent
 from runner.model.tool import StaticBinding, Tool
 from runner.model.values import Place
@@ -101,6 +111,59 @@ def test_a_session_without_a_voice_keeps_the_audio_that_was_declared() -> None:
             },
         ),
         (
+            AddItem(item_id="item_1", text="I pressed 1.", as_caller=True),
+            {
+                "type": "conversation.item.create",
+                "event_id": "item_1",
+                "item": {
+                    "id": "item_1",
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": "I pressed 1."}],
+                },
+            },
+        ),
+        (
+            AddItem(item_id="item_2", text="One minute is left."),
+            {
+                "type": "conversation.item.create",
+                "event_id": "item_2",
+                "item": {
+                    "id": "item_2",
+                    "type": "message",
+                    "role": "system",
+                    "content": [{"type": "input_text", "text": "One minute is left."}],
+                },
+            },
+        ),
+        (
+            Approve(request_id="mcpr_1", approved=True),
+            {
+                "type": "conversation.item.create",
+                "event_id": "approval_8b8dedb9",
+                "item": {
+                    "id": "approval_8b8dedb9",
+                    "type": "mcp_approval_response",
+                    "approval_request_id": "mcpr_1",
+                    "approve": True,
+                },
+            },
+        ),
+        (
+            Approve(request_id="mcpr_1", approved=False),
+            {
+                "type": "conversation.item.create",
+                "event_id": "approval_8b8dedb9",
+                "item": {
+                    "id": "approval_8b8dedb9",
+                    "type": "mcp_approval_response",
+                    "approval_request_id": "mcpr_1",
+                    "approve": False,
+                    "reason": "nobody is there to approve it",
+                },
+            },
+        ),
+        (
             SendOutput(call_id="call_1", output='{"ok":true}'),
             {
                 "type": "conversation.item.create",
@@ -114,6 +177,37 @@ def test_actions_become_events_that_the_api_knows(action: Action, sent: dict[str
     assert events(action) == (sent,)
     parsed = TypeAdapter(RealtimeClientEvent).validate_python(sent)
     assert parsed.model_dump(exclude_unset=True) == sent
+
+
+def test_an_interruption_cancels_the_response_and_what_would_still_be_heard() -> None:
+    sent = events(Interrupt())
+    assert [each["type"] for each in sent] == ["response.cancel", "output_audio_buffer.clear"]
+    for each in sent:
+        parsed = TypeAdapter(RealtimeClientEvent).validate_python(each)
+        assert parsed.model_dump(exclude_unset=True) == each
+
+
+def test_an_agent_that_takes_over_changes_all_but_what_the_api_fixes_at_accept() -> None:
+    servers = ({"server_label": "crm", "server_url": "https://crm.example", "require_approval": "never"},)
+    session = {"audio": {"output": {"speed": 1.1}}}
+    agent = an_agent(id="other", voice="cedar", session=session)
+    become = Become(agent=agent, instructions="Be other.", servers=servers, with_voice=True)
+    (sent,) = events(become)
+    assert sent == {
+        "type": "session.update",
+        "event_id": "become_other",
+        "session": {
+            "type": "realtime",
+            "instructions": "Be other.",
+            "audio": {"output": {"speed": 1.1, "voice": "cedar"}},
+            "tools": [{"type": "mcp", **servers[0]}],
+        },
+    }
+    parsed = TypeAdapter(RealtimeClientEvent).validate_python(sent)
+    assert parsed.model_dump(exclude_unset=True) == sent
+    (sent,) = events(Become(agent=agent, instructions="Be other.", with_voice=False))
+    assert sent["session"]["audio"] == {"output": {"speed": 1.1}}
+    assert sent["session"]["tools"] == []
 
 
 @pytest.mark.parametrize("action", [HangUp(), Finish()])

@@ -9,11 +9,16 @@ from hypothesis import strategies as st
 from runner.api.realtime_events import parse
 from runner.model.call import Role
 from runner.model.happening import (
+    ApprovalAsked,
     CallerSpeaks,
     Complained,
     Complaint,
     Happening,
     ItemPlaced,
+    KeyPressed,
+    McpCallEnded,
+    McpCallStarted,
+    McpListed,
     Oddity,
     Outcome,
     OutputTaken,
@@ -25,6 +30,7 @@ from runner.model.happening import (
     SilenceNudge,
     ToolCalled,
     Transcribed,
+    TranscriptGrew,
     TranscriptionUsage,
     Usage,
 )
@@ -178,6 +184,11 @@ SPOKEN_ITEM = {
             {"type": "response.output_text.done", "item_id": "item_2", "text": "Hi."},
             Transcribed(item_id="item_2", role=Role.AGENT, text="Hi."),
         ),
+        ({"type": "mcp_list_tools.completed", "item_id": "i"}, McpListed(item_id="i", ok=True)),
+        ({"type": "mcp_list_tools.failed", "item_id": "i"}, McpListed(item_id="i", ok=False)),
+        ({"type": "response.mcp_call.completed", "item_id": "i"}, McpCallEnded(item_id="i", ok=True)),
+        ({"type": "response.mcp_call.failed", "item_id": "i"}, McpCallEnded(item_id="i", ok=False)),
+        ({"type": "input_audio_buffer.dtmf_event_received", "event": "#"}, KeyPressed(key="#")),
         (
             {"type": "input_audio_buffer.timeout_triggered", "item_id": "item_3"},
             SilenceNudge(item_id="item_3"),
@@ -216,6 +227,33 @@ def test_an_output_that_the_api_holds_is_placed_and_taken() -> None:
         ItemPlaced(item_id="item_4", after="item_3"),
         OutputTaken(call_id="call_1"),
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "happening"),
+    [
+        ("mcp_call", McpCallStarted(item_id="i", server="crm", tool="look_up")),
+        ("mcp_approval_request", ApprovalAsked(request_id="i", server="crm", tool="look_up")),
+    ],
+)
+def test_what_the_api_asks_of_mcp_servers_is_told(kind: str, happening: Happening) -> None:
+    item = {"id": "i", "type": kind, "server_label": "crm", "name": "look_up", "arguments": "{}"}
+    received = {"type": "conversation.item.added", "previous_item_id": None, "item": item}
+    assert parse(json.dumps(received)) == (ItemPlaced(item_id="i"), happening)
+
+
+@pytest.mark.parametrize(
+    ("kind", "role"),
+    [
+        ("conversation.item.input_audio_transcription.delta", Role.CALLER),
+        ("response.output_audio_transcript.delta", Role.AGENT),
+        ("response.output_text.delta", Role.AGENT),
+    ],
+)
+def test_words_are_told_to_those_who_follow_them(kind: str, role: Role) -> None:
+    frame = json.dumps({"type": kind, "item_id": "i", "delta": "Hel"})
+    assert parse(frame) == ()
+    assert parse(frame, follow_words=True) == (TranscriptGrew(item_id="i", role=role, text="Hel"),)
 
 
 def test_a_tool_call_that_was_cut_short_does_not_run() -> None:

@@ -357,6 +357,15 @@ def test_a_transfer_that_nobody_takes_goes_to_the_fallback_before_the_model_is_t
     assert len(play.record.faults) == 2
 
 
+def test_a_destination_that_is_no_address_for_this_call_is_not_asked_for() -> None:
+    binding = TransferBinding(destinations={"desk": words("tel:{{ vars.number }}")})
+    play = talking(tool("transfer", binding, parameters={"type": "object"}), vars={"number": words("nine")})
+    output, go_on = play.responds(("transfer", '{"destination":"desk"}'))
+    assert output.output == '{"error":"the transfer was not completed"}'
+    assert go_on == Speak(wish="wish_1")
+    assert play.record.faults == ("a transfer was not completed: the destination is no address",)
+
+
 def test_the_fallback_itself_has_no_fallback() -> None:
     binding = TransferBinding(destinations={"office": words("tel:+14155550123")}, fallback="office")
     play = talking(tool("transfer", binding, parameters={"type": "object"}))
