@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 from runner.call.names import NOTHING, Shape
 from runner.config.admission import build_busy, build_lookup
+from runner.config.after_call import build_on_end, build_outcome, build_recording
 from runner.config.conduct import build_guardrails, build_if_broken, build_keys, build_limits
 from runner.config.files import Directory
+from runner.config.mcp import build_servers
 from runner.config.node import Node, Run
 from runner.config.problem import Problems
 from runner.config.schema import Checked
@@ -36,11 +38,13 @@ class Shared:
 
     tools: Mapping[str, SharedTool]
     secrets: frozenset[str]
+    default_country: str | None
 
 
 def shared_by_agents(runner: Checked) -> Shared:
     """What the document of runner.yaml shares. Names are known whatever is wrong with what they stand for."""
     tools, secrets = runner.root.get("tools"), runner.root.get("secrets")
+    country = runner.part("routing", "default_country")
     return Shared(
         tools={
             name: SharedTool(node=_named(name, tools.key_place(name), node), sound=runner.sound(node))
@@ -49,6 +53,7 @@ def shared_by_agents(runner: Checked) -> Shared:
         if tools
         else {},
         secrets=frozenset(name for name, _ in secrets.items()) if secrets else frozenset(),
+        default_country=country.text if country else None,
     )
 
 
@@ -81,6 +86,7 @@ class AgentBuilder:
         greeting = self._greeting(part("greeting"))
         lookup = build_lookup(part("lookup"), variables, self._scope, self._problems)
         tools = tuple(self._tools(self._checked.root.get("tools")))
+        servers = tuple(build_servers(self._mcp_entries(), self._scope, self._problems))
         session = self._session(part("session"), tools)
         agent_id, model, voice, description = map(part, ("agent", "model", "voice", "description"))
         spoken, problems = self._scope.without_secrets(), self._problems
@@ -91,6 +97,15 @@ class AgentBuilder:
         if_broken = build_if_broken(part("if_broken"), spoken, problems)
         keys = build_keys(part("keys"), problems)
         busy = build_busy(self._checked, problems)
+        outcome = build_outcome(part("outcome"), part("record"), problems)
+        on_end = tuple(build_on_end(self._sound_entries("on_end"), self._scope, problems))
+        record = build_recording(
+            part("record"),
+            tools=None if servers else tools,
+            own_file=self._checked.root.key_place("agent").file,
+            country=self._shared.default_country,
+            problems=problems,
+        )
         if agent_id is None or model is None or instructions is None:
             return None
         return Agent(
@@ -105,11 +120,15 @@ class AgentBuilder:
             greeting=greeting,
             lookup=lookup,
             tools=tools,
+            mcp=servers,
             limits=limits,
             busy=busy,
             keys=keys,
             guardrails=guardrails,
             if_broken=if_broken,
+            outcome=outcome,
+            on_end=on_end,
+            record=record,
             place=self._checked.root.key_place("agent"),
         )
 
@@ -172,6 +191,10 @@ class AgentBuilder:
             if tool is not None:
                 yield tool
 
+    def _sound_entries(self, key: str) -> Iterator[Node]:
+        node = self._checked.root.get(key)
+        yield from (entry for entry in (node.entries() if node else ()) if self._checked.sound(entry))
+
     def _set_by_tools(self) -> Iterator[str]:
         """The variables that replies of tools set, which exist (as null) before they are set."""
         entries = self._checked.root.get("tools")
@@ -179,6 +202,13 @@ class AgentBuilder:
             shared = self._shared.tools.get(entry.text) if isinstance(entry.value, str) else None
             sets = (shared.node if shared else entry).find("result", "set")
             yield from (name for name, _ in sets.items()) if sets else ()
+
+    def _mcp_entries(self) -> Iterator[Node]:
+        entries = self._checked.root.get("tools")
+        for entry in entries.entries() if entries else ():
+            server = entry.get("mcp")
+            if server is not None and self._checked.sound(entry):
+                yield server
 
     def _note_name(self, name: Node, places: dict[str, Place]) -> None:
         first = places.setdefault(name.text, name.place)

@@ -10,15 +10,12 @@ from runner.config.problem import Problems
 from runner.model.values import Place
 
 _TOOL = (
-    "mcp",
     "openapi",
     "http.auth.oauth2",
 )
 _AGENT = (
     "api=live",
-    "outcome",
-    "on_end",
-    "record",
+    "on_end.*.http.auth.oauth2",
     *(f"tools.*.{path}" for path in _TOOL),
 )
 _RUNNER = (

@@ -15,7 +15,6 @@ from runner.config.schema_words import given
 from runner.config.suggest import did_you_mean, nearest, one_of
 from runner.model.values import JsonObject
 
-RULE = "parameters"
 NO_ARGUMENTS: JsonObject = {"type": "object", "properties": {}, "additionalProperties": False}
 """The parameters of a tool that takes none."""
 
@@ -38,7 +37,7 @@ class _Kind(Enum):
     NAMES = "write a list of names, each once, such as [day]"
     NAMES_MAP = "write names with lists of names, such as {day: [time]}"
     TYPE = "write " + one_of(_TYPES)
-    REF = 'write a reference inside of "parameters", such as "#/$defs/day"'
+    REF = 'write a reference inside of this schema, such as "#/$defs/day"'
     ANY = ""
 
 
@@ -68,28 +67,31 @@ _KEYWORDS: Mapping[str, _Kind] = {
 }
 
 
-def check_parameters(node: Node, problems: Problems) -> None:
-    """Note every mistake in a tool's `parameters`."""
+def check_parameters(node: Node, problems: Problems, *, named: str = "parameters") -> None:
+    """Note every mistake in a tool's `parameters`, or in another key (`named`) that holds a schema."""
     kind = node.get("type")
     if kind is None and node.get("properties") is None and node.value:
-        message = '"parameters" has no "properties"; write {type: object, properties: {NAME: {type: string}}}'
-        problems.error(node.place, RULE, message)
+        message = (
+            f'"{named}" has no "properties"; write {{type: object, properties: {{NAME: {{type: string}}}}}}'
+        )
+        problems.error(node.place, named, message)
         return
     if kind is None or kind.value != "object":
         place = kind.place if kind is not None else node.place
-        problems.error(place, RULE, '"parameters" describes one object; write "type: object" at its top')
-    _Check(node, problems).schema(node)
+        problems.error(place, named, f'"{named}" describes one object; write "type: object" at its top')
+    _Check(node, problems, named).schema(node)
 
 
 class _Check:
     """One walk over one schema."""
 
-    def __init__(self, root: Node, problems: Problems) -> None:
+    def __init__(self, root: Node, problems: Problems, rule: str) -> None:
         self._root = root
         self._problems = problems
+        self._rule = rule
 
     def _error(self, node: Node, message: str) -> None:
-        self._problems.error(node.place, RULE, message)
+        self._problems.error(node.place, self._rule, message)
 
     def schema(self, node: Node) -> None:
         if isinstance(node.value, bool):
@@ -106,7 +108,7 @@ class _Check:
         if kind is None:
             if nearest(keyword, _KEYWORDS):
                 message = f'"{keyword}" is no keyword of JSON Schema{did_you_mean(keyword, _KEYWORDS)}'
-                self._problems.warning(schema.key_place(keyword), RULE, message)
+                self._problems.warning(schema.key_place(keyword), self._rule, message)
         elif keyword == "required" and isinstance(value.value, bool):
             self._error(
                 value, '"required" is a list of names, beside "properties"; write "required: [day]" there'
@@ -147,7 +149,7 @@ class _Check:
                 message = (
                     f'"properties" describes no "{name.value}"{did_you_mean(name.value, properties.value)}'
                 )
-                self._problems.warning(name.place, RULE, message)
+                self._problems.warning(name.place, self._rule, message)
 
 
 _LISTS = (_Kind.LIST, _Kind.NAMES, _Kind.NAMES_MAP, _Kind.TYPE)
