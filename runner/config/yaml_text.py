@@ -165,8 +165,7 @@ class _Composer:
             raise self._mistake(
                 event, "an escape in this text names no character; write the character itself"
             )
-        # `implicit[0]` alone would also hold for the tag "!", which was refused above.
-        is_plain = not event.style and event.implicit[0]
+        is_plain = event.implicit[0]
         return Node(
             value=plain_scalar(text) if is_plain else text,
             place=self._place(event),

@@ -159,6 +159,16 @@ def test_what_is_wrong_in_defaults_is_told_once_where_it_stands(tmp_path):
     ]
 
 
+def test_a_key_of_the_defaults_keeps_its_place_beside_keys_of_the_agent(tmp_path):
+    text = AGENT + "session: {reasoning: {effort: low}}\n"
+    loaded = load(
+        written(tmp_path, desk_yaml=text, runner_yaml="defaults: {session: {reasoning: {efort: x}}}\n")
+    )
+    assert [str(problem.place).removeprefix(f"{tmp_path}/") for problem in loaded.problems] == [
+        "runner.yaml:1:34"
+    ]
+
+
 def test_a_shared_tool_is_built_for_the_agent_that_names_it(tmp_path):
     runner = "tools: {find: {http: {url: 'https://a.example/{{ vars.id }}'}}}\n"
     (tool,) = agent(tmp_path, AGENT + "vars: {id: 5}\ntools: [find]\n", runner).tools

@@ -127,6 +127,12 @@ def test_only_the_branch_that_was_meant_is_judged():
     assert checked("5", wanted) == ("5", [])
 
 
+def test_a_branch_that_takes_the_value_as_it_is_goes_before_one_that_takes_its_text():
+    wanted = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
+    assert checked("5", wanted) == (5, [])
+    assert checked("5.5", wanted) == ("5.5", [])
+
+
 def test_a_part_is_sound_when_nothing_is_wrong_in_it():
     problems = Problems()
     wanted = {"properties": {"a": {"items": {"type": "string"}}, "b": {"type": "integer"}}}
