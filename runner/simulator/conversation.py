@@ -67,6 +67,16 @@ class Conversation:
         self.flows.pass_time(seconds)
         return self.settle()
 
+    def list_servers(self) -> list[Event]:
+        """Every MCP server of the session tells its tools."""
+        told: list[Event] = []
+        for tool in self.session.get("tools", ()):
+            if tool["type"] == "mcp":
+                item_id = self.ids.new("mcpl")
+                told.append(self.event("mcp_list_tools.in_progress", item_id=item_id))
+                told.append(self.event("mcp_list_tools.completed", item_id=item_id))
+        return told
+
     def leave(self, close_code: int = 1000) -> list[Effect]:
         """The call is over now."""
         return [Leave(close_code)]

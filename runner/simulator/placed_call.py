@@ -164,6 +164,8 @@ class PlacedCall:
             refusal = self.faults.refusal
             error = self.conversation.error("invalid_request_error", refusal.code, refusal.message)
             self.outbox.extend([error, Break(refusal.close_code)])
+        elif self.attached == 1:
+            self.outbox.extend(self.conversation.list_servers())
         self.outbox.extend(self.conversation.settle())
         return self.conversation
 

@@ -16,7 +16,7 @@ from runner.call.session import Session
 from runner.model.agent import Agent, Say, Wait
 from runner.model.call import Address, IncomingCall
 from runner.model.record import CallRecord
-from runner.model.tool import HttpBinding, Retries
+from runner.model.tool import HttpBinding, McpServer, Retries
 from runner.serve.live_call import LiveCall
 from runner.serve.provider import Provider
 from runner.serve.timeouts import Timeouts
@@ -48,7 +48,18 @@ from runner.simulator.faults import (
     Refusal,
     Twice,
 )
-from runner.simulator.script import CallsTool, Complains, Drops, Ending, Expires, Occasion, Says, Step, When
+from runner.simulator.script import (
+    CallsTool,
+    Complains,
+    Drops,
+    Ending,
+    Expires,
+    Occasion,
+    Says,
+    Sends,
+    Step,
+    When,
+)
 
 TIMEOUTS = Timeouts(
     attempt_s=2.0,
@@ -100,7 +111,7 @@ class Stage:
             secrets={},
             now=0.0,
         )
-        await self.provider.accept(call.id, accept_body(agent, session.instructions))
+        await self.provider.accept(call.id, accept_body(agent, session.instructions, session.servers))
         return LiveCall(session=session, provider=self.provider, tools=self.tools, timeouts=TIMEOUTS), call
 
     async def play(
@@ -335,6 +346,38 @@ async def test_a_hand_off_changes_the_session(stage: Stage) -> None:
     assert [each["name"] for each in update["session"]["tools"]] == ["end_call"]
     assert record.ended == "hangup"
     assert [each.agent for each in record.handoffs] == ["recepcion"]
+
+
+def frame(kind: str, **fields: object) -> str:
+    return json.dumps({"type": kind, "event_id": "event_mcp", **fields})
+
+
+async def test_the_tools_of_an_mcp_server_are_asked_by_the_api_and_the_model_goes_on(stage: Stage) -> None:
+    item = {"id": "m1", "type": "mcp_call", "server_label": "crm", "name": "look_up", "arguments": "{}"}
+    settings = {
+        "server_label": words("crm"),
+        "server_url": words("https://crm.example"),
+        "require_approval": words("never"),
+    }
+    record, call = await stage.play(
+        greeting(mcp=(McpServer(label="crm", settings=settings),)),
+        OPENING,
+        Sends(frame=frame("conversation.item.added", previous_item_id=None, item=item)),
+        Sends(frame=frame("response.mcp_call.completed", item_id="m1", output_index=0)),
+        says("You are Ada."),
+        CallerHangsUp(),
+    )
+    assert call.accept_body["tools"] == [
+        {
+            "type": "mcp",
+            "server_label": "crm",
+            "server_url": "https://crm.example",
+            "require_approval": "never",
+        }
+    ]
+    assert [(use.name, use.status) for use in record.tools] == [("crm.look_up", "ok")]
+    assert ("agent", "You are Ada.") in said(record)
+    assert record.faults == ()
 
 
 async def test_a_model_that_fails_twice_in_a_row_is_given_up(stage: Stage) -> None:
