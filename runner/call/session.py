@@ -140,6 +140,11 @@ class Session:
         return self._wording.instructions
 
     @property
+    def variables(self) -> JsonObject:
+        """What `vars` holds now."""
+        return self._wording.variables
+
+    @property
     def follows_words(self) -> bool:
         """Whether anything here wants to hear words as they come."""
         return bool(self.agent.guardrails)
