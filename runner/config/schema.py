@@ -6,7 +6,7 @@ keywords that the shipped schemas use (KEYWORDS) and the annotations that they e
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from math import isfinite
@@ -14,8 +14,10 @@ from typing import Any
 
 from runner.config.node import Node
 from runner.config.problem import Problem, Problems
+from runner.config.schema_branch import Mistake, by_key, by_tag
 from runner.config.schema_files import schema as shipped_schema
-from runner.config.schema_words import expected, given, subject
+from runner.config.schema_types import as_wanted, fits
+from runner.config.schema_words import given, right, subject
 from runner.config.suggest import did_you_mean, nearest, one_of
 from runner.model.values import JsonObject, Place
 
@@ -89,18 +91,11 @@ class SchemaCheck:
             target = target[step]
         below = self.flat(target)
         merged = {**below, **{key: value for key, value in schema.items() if key != "$ref"}}
-        for key, join in (("properties", _joined_mappings), ("required", _joined_lists)):
-            if key in below and key in schema:
-                merged[key] = join(below[key], schema[key])
+        if "properties" in merged:
+            merged["properties"] = {**below.get("properties", {}), **schema.get("properties", {})}
+        if "required" in merged:
+            merged["required"] = [*below.get("required", ()), *schema.get("required", ())]
         return merged
-
-
-def _joined_mappings(below: JsonObject, above: JsonObject) -> JsonObject:
-    return {**below, **above}
-
-
-def _joined_lists(below: Sequence[str], above: Sequence[str]) -> list[str]:
-    return [*below, *above]
 
 
 class _Walk:
@@ -115,7 +110,7 @@ class _Walk:
         """Check a value; the result is the value as the schema wants it."""
         before = len(self.found)
         if self._fits_type(node, schema, name):
-            node = _as_wanted(node, schema)
+            node = as_wanted(node, schema)
             if self._constraints(node, schema, name):
                 node = self._below(node, schema, name)
         if len(self.found) > before:
@@ -127,10 +122,10 @@ class _Walk:
         secret = bool(schema.get("x-secret"))
         self.found.append(Problem(place=place, rule=rule, message=message, hide_source=secret))
 
-    def _wrong(self, node: Node, rule: str, schema: JsonObject, name: str | None, right: str = "") -> None:
+    def _wrong(self, node: Node, rule: str, schema: JsonObject, name: str | None, hint: str = "") -> None:
         """The value is not what the schema wants: what it is, then what would be right."""
-        right = right or _right(schema)
-        self._error(node.place, rule, f"{subject(name, schema)} is {given(node, schema)}; {right}", schema)
+        message = f"{subject(name, schema)} is {given(node, schema)}; {hint or right(schema)}"
+        self._error(node.place, rule, message, schema)
 
     # What the value itself is.
 
@@ -167,10 +162,10 @@ class _Walk:
             return
         unwanted = schema["not"].get("required", ())
         if unwanted:
-            self._error(node.key_place(unwanted[-1]), "one-of", _right(schema), schema)
+            self._error(node.key_place(unwanted[-1]), "one-of", right(schema), schema)
         else:
             self._error(
-                node.place, "refused-key", f"{subject(name)} has no place here; {_right(schema)}", schema
+                node.place, "refused-key", f"{subject(name)} has no place here; {right(schema)}", schema
             )
 
     def _enumeration(self, node: Node, schema: JsonObject, name: str | None) -> None:
@@ -178,8 +173,7 @@ class _Walk:
         if any(node.value == value and type(node.value) is type(value) for value in allowed):
             return
         near = nearest(node.text, [value for value in allowed if isinstance(value, str)])
-        right = f'did you mean "{near}"?' if near else _right(schema)
-        self._wrong(node, "value", schema, name, right)
+        self._wrong(node, "value", schema, name, f'did you mean "{near}"?' if near else "")
 
     def _text(self, node: Node, value: str, schema: JsonObject, name: str | None) -> None:
         if len(value) < schema.get("minLength", 0):
@@ -215,11 +209,12 @@ class _Walk:
     def _repeated(self, node: Node, schema: JsonObject) -> None:
         if not schema.get("uniqueItems"):
             return
-        seen: set[object] = set()
+        seen: set[str] = set()
         for entry in node.entries():
-            if entry.value in seen:
-                self._error(entry.place, "value", f'"{entry.text}" stands twice in this list', schema)
-            seen.add(entry.value)
+            written = repr(entry.data())
+            if written in seen:
+                self._error(entry.place, "value", f"{given(entry, schema)} stands twice in this list", schema)
+            seen.add(written)
 
     # What is inside of it.
 
@@ -271,7 +266,7 @@ class _Walk:
 
     def _key(self, node: Node, key: str, schema: JsonObject) -> None:
         if "pattern" in schema and not _pattern(schema["pattern"]).search(key):
-            self._error(node.key_place(key), "value", f'the key is "{key}"; {_right(schema)}', schema)
+            self._error(node.key_place(key), "value", f'the key is "{key}"; {right(schema)}', schema)
 
     def _unknown(self, node: Node, key: str, schema: JsonObject) -> None:
         known = self._suggestable(schema)
@@ -303,70 +298,25 @@ class _Walk:
 
     def _union(self, node: Node, schema: JsonObject, name: str | None) -> Node:
         branches = [self._resolved(branch) for branch in schema["oneOf"]]
-        right = {"x-message": _right({**schema, "oneOf": branches})}
+        schema = {**schema, "x-message": right({**schema, "oneOf": branches})}
         fitting = [branch for branch in branches if fits(node, branch, exactly=True)]
         fitting = fitting or [branch for branch in branches if fits(node, branch)]
         if not fitting:
-            self._wrong(node, "type", {**schema, **right}, name)
+            self._wrong(node, "type", schema, name)
             return node
         if len(fitting) == 1 or not isinstance(node.value, Mapping):
-            return self.value(node, {**right, **fitting[0]}, name)
-        chosen = self._by_tag(node, fitting, schema, name)
-        if chosen is None:
-            chosen = self._by_key(node, node.value, fitting, {**schema, **right}, name)
-        return self.value(node, chosen, name)
-
-    def _by_tag(
-        self, node: Node, branches: Sequence[JsonObject], schema: JsonObject, name: str | None
-    ) -> JsonObject | None:
-        """The branch that the value of the tag says, e.g. `type: server_vad`; None when there is no tag.
-
-        After a mistake in the tag, anything goes: the rest cannot be judged.
-        """
+            return self.value(node, {"x-message": schema["x-message"], **fitting[0]}, name)
         tag = schema.get("x-tag")
-        if tag is None:
-            return None
-        consts = {self._resolved(branch["properties"][tag])["const"]: branch for branch in branches}
-        value = node.get(tag)
-        if value is None:
-            self._error(
-                node.place, "missing-key", f'{subject(name)} needs the key "{tag}": {one_of(consts)}', schema
-            )
-            return _ANYTHING
-        if value.text not in consts:
-            self._enumeration(value, {"enum": list(consts)}, tag)
-            return _ANYTHING
-        return consts[value.text]
-
-    def _by_key(
-        self,
-        node: Node,
-        values: Mapping[str, Node],
-        branches: Sequence[JsonObject],
-        schema: JsonObject,
-        name: str | None,
-    ) -> JsonObject:
-        """The branch whose own key is there, e.g. `http` in a tool."""
-        keys = {branch["x-key"]: branch for branch in branches if "x-key" in branch}
-        present = [key for key in keys if key in values]
-        for key in present:
-            if all(other == key or other in keys[key].get("properties", {}) for other in present):
-                return keys[key]
-        if present:
-            first, second = sorted(present, key=node.key_place)[:2]
-            message = f'"{second}" cannot stand beside "{first}"; {_right(schema)}'
-            self._error(node.key_place(second), "one-of", message, schema)
-            return _ANYTHING
-        known = {key for branch in branches for key in branch.get("properties", {})}
-        for key in values:
-            if key not in known:
-                hint = did_you_mean(key, keys) or f"; {_right(schema)}"
-                self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
-                return _ANYTHING
-        what = "incomplete" if values else "empty"
-        message = f"{subject(name, schema)} is {what}; {_right(schema)}"
-        self._error(node.place, "one-of", message, schema)
-        return _ANYTHING
+        if tag is not None:
+            consts = {self._resolved(branch["properties"][tag])["const"]: branch for branch in fitting}
+            chosen = by_tag(node, tag, consts, subject(name, schema))
+        else:
+            keys = {branch["x-key"]: branch for branch in fitting}
+            chosen = by_key(node, keys, subject(name, schema), schema["x-message"])
+        if isinstance(chosen, Mistake):
+            self._error(chosen.place, chosen.rule, chosen.message, schema)
+            return node
+        return self.value(node, chosen, name)
 
     def _matches(self, node: Node, schema: JsonObject) -> bool:
         trial = _Walk(self._resolved)
@@ -374,7 +324,6 @@ class _Walk:
         return not trial.found
 
 
-_ANYTHING: JsonObject = {}
 _BARE_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
@@ -382,53 +331,3 @@ _BARE_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 def _pattern(pattern: str) -> re.Pattern[str]:
     # In JSON Schema (ECMA 262) `$` is the end of the text; in Python a line break may follow.
     return re.compile(re.sub(r"\$$", r"\\Z", pattern))
-
-
-def _right(schema: JsonObject) -> str:
-    return schema.get("x-message") or f"write {expected(schema)}"
-
-
-def fits(node: Node, schema: JsonObject, *, exactly: bool = False) -> bool:
-    """Whether the value has a type that the schema allows.
-
-    A scalar stands as text wherever only text is wanted, so that digits need no quotes; not so `exactly`.
-    """
-    wanted = schema.get("type")
-    if wanted is None:
-        return True
-    types = (wanted,) if isinstance(wanted, str) else wanted
-    if any(_is(node.value, name) for name in types):
-        return True
-    return not exactly and "string" in types and _stands_as_text(node)
-
-
-def _stands_as_text(node: Node) -> bool:
-    return isinstance(node.value, bool | int | float)
-
-
-def _is(value: object, name: str) -> bool:
-    if isinstance(value, bool) or value is None:
-        return name == ("null" if value is None else "boolean")
-    if name == "integer":
-        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return isinstance(value, _TYPES[name])
-
-
-_TYPES: dict[str, Any] = {
-    "string": str,
-    "number": (int, float),
-    "array": tuple,
-    "object": Mapping,
-    "null": (),
-    "boolean": (),
-}
-
-
-def _as_wanted(node: Node, schema: JsonObject) -> Node:
-    """The same value in the type that the schema wants."""
-    wanted = schema.get("type")
-    if wanted == "string" and _stands_as_text(node):
-        return replace(node, value=node.text)
-    if wanted == "integer" and isinstance(node.value, int | float):
-        return replace(node, value=int(node.value), text=str(int(node.value)))
-    return node

@@ -43,6 +43,12 @@ def given(node: Node, schema: JsonObject) -> str:
     return f'"{line[:_LONGEST_QUOTE]}…"' if line != node.text or len(line) > _LONGEST_QUOTE else f'"{line}"'
 
 
+def right(schema: JsonObject) -> str:
+    """What would be right instead, as the schema itself says it or as its keywords do."""
+    message: str = schema.get("x-message") or f"write {expected(schema)}"
+    return message
+
+
 def expected(schema: JsonObject) -> str:
     """What the schema wants, in words."""
     if "const" in schema or "enum" in schema:

@@ -21,7 +21,7 @@ from runner.cli.main import main
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted({path.name.removesuffix(".yaml") for path in GOLDEN.iterdir() if path.suffix != ".out"})
 REPORTS = {
-    *("error", "warning", "Problem", "Finding"),
+    *("error", "warning", "Problem", "Finding", "Mistake"),
     *("_error", "_wrong", "_mistake", "_here", "_at_begin", "SyntaxMistake", "template_needs_quotes"),
 }
 CONFIG = Path(runner.config.__file__).parent

@@ -133,6 +133,14 @@ def test_a_branch_that_takes_the_value_as_it_is_goes_before_one_that_takes_its_t
     assert checked("5.5", wanted) == ("5.5", [])
 
 
+def test_entries_of_any_kind_may_stand_only_once_where_the_schema_says_so():
+    assert checked("[{a: 1}, {a: 2}, 1, '1']", {"uniqueItems": True})[1] == []
+    assert checked("[{a: 1}, x, {a: 1}, x]", {"uniqueItems": True})[1] == [
+        "f:1:13: a mapping stands twice in this list [value]",
+        'f:1:21: "x" stands twice in this list [value]',
+    ]
+
+
 def test_a_part_is_sound_when_nothing_is_wrong_in_it():
     problems = Problems()
     wanted = {"properties": {"a": {"items": {"type": "string"}}, "b": {"type": "integer"}}}

@@ -1,0 +1,54 @@
+"""Which type a schema wants of a value, and the value in that type."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from runner.config.node import Node
+from runner.model.values import JsonObject
+
+
+def fits(node: Node, schema: JsonObject, *, exactly: bool = False) -> bool:
+    """Whether the value has a type that the schema allows.
+
+    A scalar stands as text wherever only text is wanted, so that digits need no quotes; not so `exactly`.
+    """
+    wanted = schema.get("type")
+    if wanted is None:
+        return True
+    types = (wanted,) if isinstance(wanted, str) else wanted
+    if any(_is(node.value, name) for name in types):
+        return True
+    return not exactly and "string" in types and _stands_as_text(node)
+
+
+def _stands_as_text(node: Node) -> bool:
+    return isinstance(node.value, bool | int | float)
+
+
+def _is(value: object, name: str) -> bool:
+    if isinstance(value, bool) or value is None:
+        return name == ("null" if value is None else "boolean")
+    if name == "integer":
+        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return isinstance(value, _TYPES[name])
+
+
+_TYPES: dict[str, Any] = {
+    "string": str,
+    "number": (int, float),
+    "array": tuple,
+    "object": Mapping,
+    "null": (),
+    "boolean": (),
+}
+
+
+def as_wanted(node: Node, schema: JsonObject) -> Node:
+    """The same value in the type that the schema wants."""
+    wanted = schema.get("type")
+    if wanted == "string" and _stands_as_text(node):
+        return replace(node, value=node.text)
+    if wanted == "integer" and isinstance(node.value, int | float):
+        return replace(node, value=int(node.value), text=str(int(node.value)))
+    return node
