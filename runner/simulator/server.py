@@ -3,8 +3,10 @@
 import asyncio
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +17,7 @@ from runner.simulator.effects import Break, Effect, Leave
 from runner.simulator.faults import FINE, Faults, HttpFault
 from runner.simulator.placed_call import Asked, PlacedCall, Reply, State
 from runner.simulator.script import Step
+from runner.simulator.text_model import TextModel
 
 ACTIONS = ("accept", "reject", "refer", "hangup")
 API_KEY = "sk-simulated"
@@ -22,7 +25,8 @@ HEARTBEAT_S = 20.0
 """The API pings about so often."""
 
 Inspect = Callable[[str, Any], "str | None"]
-"""Looks at what travels: a kind (`event` or a REST action) and the JSON value, an empty object for no body.
+"""Looks at what travels: a kind (`event`, a REST action or `responses`) and the JSON value, an empty object
+for no body.
 
 What it says is wrong with the value is noted as a violation.
 """
@@ -48,6 +52,9 @@ class Simulator:
         self.calls: dict[str, PlacedCall] = {}
         self.violations: list[str] = []
         """What clients did wrong outside of any call."""
+        self.text_model = TextModel(violations=self.violations)
+        self.text_faults: deque[HttpFault] = deque()
+        """What the next requests to the text model get instead of its answers."""
         self.api_key = api_key
         self.base_url = ""
         """The API's address, to be given to the runner as `provider.base_url`."""
@@ -65,6 +72,7 @@ class Simulator:
         app = web.Application()
         app.router.add_post("/v1/realtime/calls/{call_id}/{action}", self._rest)
         app.router.add_get("/v1/realtime", self._sideband)
+        app.router.add_post("/v1/responses", self._respond)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -156,7 +164,7 @@ class Simulator:
     async def _body(self, request: web.Request, call: PlacedCall) -> Json:
         action, raw = request.match_info["action"], await request.read()
         if not raw:
-            self._inspect(self._inspect_received, call, action, {})
+            self._inspect(self._inspect_received, call.note, action, {})
             return None
         if request.content_type != "application/json":
             call.note(f"{action}: content type '{request.content_type}', not 'application/json'")
@@ -165,7 +173,7 @@ class Simulator:
         except ValueError:
             call.note(f"{action}: the body is not JSON")
             return "not JSON"
-        self._inspect(self._inspect_received, call, action, body)
+        self._inspect(self._inspect_received, call.note, action, body)
         return body
 
     def _check_headers(self, request: web.Request, call: PlacedCall | None) -> Reply | None:
@@ -177,6 +185,31 @@ class Simulator:
             note("the header 'Authorization' is missing or holds another key")
             return _error(401, "invalid_api_key", "Incorrect API key provided.")
         return None
+
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
+        """A question to the text model, which belongs to no call that the API knows."""
+        refused = self._check_headers(request, None)
+        if refused is not None:
+            return _json(refused)
+        try:
+            body = await request.json()
+        except ValueError:
+            body = None
+        self._inspect(self._inspect_received, self.violations.append, "responses", body)
+        fault = self.text_faults.popleft() if self.text_faults else None
+        if fault is not None and fault.after_s:
+            await asyncio.sleep(fault.after_s)
+        if fault is not None:
+            response = _faulty(request, fault)
+            self._changed.set()
+            if response is None:
+                raise ConnectionResetError
+            return response
+        now = self._clock()
+        reply = self.text_model.answer(body, now, datetime.fromtimestamp(now, UTC).date())
+        self._inspect(self._inspect_sent, self.violations.append, "responses", reply.body)
+        self._changed.set()
+        return _json(reply)
 
     # The sideband.
 
@@ -216,7 +249,7 @@ class Simulator:
             event = json.loads(text)
         except ValueError:
             event = None
-        self._inspect(self._inspect_received, call, "event", event)
+        self._inspect(self._inspect_received, call.note, "event", event)
         call.receive(event)
         self._pulse(call)
 
@@ -260,7 +293,7 @@ class Simulator:
 
     async def _send(self, call: PlacedCall, sideband: "_Sideband", effect: Effect) -> None:
         if isinstance(effect, Mapping):
-            self._inspect(self._inspect_sent, call, "event", effect)
+            self._inspect(self._inspect_sent, call.note, "event", effect)
         try:
             for frame in call.frames(effect):
                 await sideband.socket.send_str(frame)
@@ -272,10 +305,10 @@ class Simulator:
             call.detach()
             await sideband.end(effect.close_code)
 
-    def _inspect(self, inspect: Inspect | None, call: PlacedCall, kind: str, value: Any) -> None:
+    def _inspect(self, inspect: Inspect | None, note: Callable[[str], None], kind: str, value: Any) -> None:
         complaint = inspect(kind, value) if inspect is not None else None
         if complaint is not None:
-            call.note(complaint)
+            note(complaint)
 
     def _pulse(self, call: PlacedCall) -> None:
         self._wakes[call.id].set()

@@ -11,17 +11,21 @@ from openai.types.realtime import (
 from openai.types.realtime.call_accept_params import CallAcceptParams
 from openai.types.realtime.call_refer_params import CallReferParams
 from openai.types.realtime.call_reject_params import CallRejectParams
+from openai.types.responses import Response
+from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from openai.types.webhooks import RealtimeCallIncomingWebhookEvent
 from pydantic import TypeAdapter, ValidationError
 
 CLIENT_EVENT: TypeAdapter[Any] = TypeAdapter(RealtimeClientEvent)
 SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 SESSION: TypeAdapter[Any] = TypeAdapter(RealtimeSessionCreateRequest)
+RESPONSE: TypeAdapter[Any] = TypeAdapter(Response)
 WEBHOOK: TypeAdapter[Any] = TypeAdapter(RealtimeCallIncomingWebhookEvent)
 REQUESTS: Mapping[str, TypeAdapter[Any]] = {
     "accept": TypeAdapter(CallAcceptParams),
     "refer": TypeAdapter(CallReferParams),
     "reject": TypeAdapter(CallRejectParams),
+    "responses": TypeAdapter(ResponseCreateParamsNonStreaming),
 }
 
 LEFT_OUT = frozenset({"obfuscation", "phase"})
@@ -53,7 +57,9 @@ def client_complaint(kind: str, value: Any) -> str | None:
 
 
 def server_complaint(kind: str, value: Any) -> str | None:
-    """`inspect_sent`: what is wrong with an event of the stand-in's."""
+    """`inspect_sent`: what is wrong with an event of the stand-in's, or an answer of its text model."""
+    if kind == "responses":
+        return complaint(RESPONSE, value) if "error" not in value or value["error"] is None else None
     problem = complaint(SERVER_EVENT, value)
     return f"{kind} {value['type']}: {problem}" if problem else None
 

@@ -1,0 +1,124 @@
+"""The stand-in's text model: `POST /responses` with a JSON schema is answered by an instance of it. Pure.
+
+As strict as the API is about the form of the request: what it would refuse is refused, and noted.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from runner.model.values import Json, JsonObject
+from runner.simulator.arguments import example_arguments
+from runner.simulator.placed_call import Reply
+
+REFUSED = "I can't help with that."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """How the next question is answered, instead of by an instance of its schema."""
+
+    json: Json = None
+    """This value, whatever the schema says. None: an instance of it."""
+    text: str | None = None
+    """This text, JSON or not."""
+    refuses: bool = False
+    status: str = "completed"
+
+
+@dataclass(slots=True)
+class TextModel:
+    """Answers questions in the order of `answers`, and then as it can."""
+
+    answers: list[Answers] = field(default_factory=list)
+    asked: list[JsonObject] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    def answer(self, body: Json, now: float, today: date) -> Reply:
+        """What the API replies to this body."""
+        fault = _fault(body)
+        if fault is not None:
+            self.violations.append(f"responses: {fault}")
+            error = {"message": fault, "type": "invalid_request_error", "code": None, "param": None}
+            return Reply(400, {"error": error})
+        self.asked.append(body)
+        chosen = self.answers.pop(0) if self.answers else Answers()
+        number = len(self.asked)
+        return Reply(200, _response(body, chosen, number=number, now=now, today=today))
+
+
+def _fault(body: Json) -> str | None:
+    if not isinstance(body, Mapping):
+        return "The body is not a JSON object."
+    if not isinstance(body.get("model"), str) or not body["model"]:
+        return "Missing required parameter: 'model'."
+    if not isinstance(body.get("input"), str) or not body["input"]:
+        return "Missing required parameter: 'input'."
+    asked = body.get("text", {}).get("format", {})
+    if asked.get("type") != "json_schema" or not asked.get("name") or "schema" not in asked:
+        return "Missing required parameter: 'text.format.schema'."
+    if asked["schema"].get("type") != "object":
+        return "Invalid schema for response_format: schema must be of type 'object'."
+    if asked.get("strict") and not _is_strict(asked["schema"]):
+        return "Invalid schema for response_format: in strict mode every object is closed and needs all keys."
+    return None
+
+
+def _is_strict(schema: Json) -> bool:
+    """Whether every object in the schema is closed and requires all of its keys."""
+    if isinstance(schema, list):
+        return all(_is_strict(inner) for inner in schema)
+    if not isinstance(schema, Mapping):
+        return True
+    properties = schema.get("properties")
+    if isinstance(properties, Mapping) and (
+        schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties)
+    ):
+        return False
+    return all(_is_strict(inner) for inner in schema.values())
+
+
+def _response(body: JsonObject, chosen: Answers, *, number: int, now: float, today: date) -> dict[str, Json]:
+    text = chosen.text
+    if text is None:
+        made = example_arguments(body["text"]["format"]["schema"], today)
+        text = json.dumps(made if chosen.json is None else chosen.json)
+    content: dict[str, Json] = (
+        {"type": "refusal", "refusal": REFUSED}
+        if chosen.refuses
+        else {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    )
+    message = {
+        "id": f"msg_{number}",
+        "type": "message",
+        "role": "assistant",
+        "status": chosen.status,
+        "content": [content],
+    }
+    tokens_in, tokens_out = len(body["input"]) // 4, len(text) // 4
+    return {
+        "id": f"resp_text{number}",
+        "object": "response",
+        "created_at": int(now),
+        "status": chosen.status,
+        "error": None,
+        "incomplete_details": {"reason": "max_output_tokens"} if chosen.status == "incomplete" else None,
+        "instructions": body.get("instructions"),
+        "metadata": {},
+        "model": body["model"],
+        "output": [{"id": f"rs_{number}", "type": "reasoning", "summary": []}, message],
+        "parallel_tool_calls": True,
+        "temperature": 1.0,
+        "text": {"format": {"description": None, **body["text"]["format"]}},
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": 1.0,
+        "usage": {
+            "input_tokens": tokens_in,
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens": tokens_out,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": tokens_in + tokens_out,
+        },
+    }

@@ -1,0 +1,68 @@
+"""The stand-in's text model answers as the API does, and refuses what the API would refuse."""
+
+import json
+from datetime import date
+
+import pytest
+from openai_types import RESPONSE, client_complaint, complaint
+
+from runner.call.outcome import outcome_body
+from runner.simulator.text_model import Answers, TextModel
+
+SCHEMA = {"type": "object", "properties": {"booked": {"type": "boolean"}, "why": {"type": "string"}}}
+RECORD = {"ended": "hangup", "turns": [{"role": "caller", "text": "Hello.", "at": 1.0}], "tools": []}
+BODY = outcome_body("gpt-5-mini", SCHEMA, RECORD)
+TODAY = date(2026, 11, 27)
+
+
+def said(body: dict) -> object:
+    message = body["output"][-1]
+    return json.loads(message["content"][0]["text"])
+
+
+def test_a_question_is_one_of_the_api_s_and_so_is_the_answer():
+    assert client_complaint("responses", BODY) is None
+    reply = TextModel().answer(BODY, 1.0, TODAY)
+    assert complaint(RESPONSE, reply.body) is None
+
+
+def test_it_answers_with_an_instance_of_the_schema():
+    reply = TextModel().answer(BODY, 1.0, TODAY)
+    assert (reply.status, said(reply.body)) == (200, {"booked": True, "why": "an example why"})
+
+
+def test_it_answers_as_it_is_told_first():
+    model = TextModel(answers=[Answers(json={"booked": False}), Answers(refuses=True)])
+    first, second, third = (model.answer(BODY, 1.0, TODAY) for _ in range(3))
+    assert said(first.body) == {"booked": False}
+    assert second.body["output"][-1]["content"][0] == {"type": "refusal", "refusal": "I can't help with that."}
+    assert said(third.body)["booked"] is True
+    assert [question["model"] for question in model.asked] == ["gpt-5-mini"] * 3
+
+
+LOOSE = {"type": "json_schema", "name": "outcome", "schema": SCHEMA, "strict": True}
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (None, "The body is not a JSON object."),
+        ({**BODY, "model": ""}, "Missing required parameter: 'model'."),
+        ({**BODY, "input": ""}, "Missing required parameter: 'input'."),
+        ({**BODY, "text": {}}, "Missing required parameter: 'text.format.schema'."),
+        (
+            {**BODY, "text": {"format": {**LOOSE, "schema": {"type": "array"}}}},
+            "Invalid schema for response_format: schema must be of type 'object'.",
+        ),
+        (
+            {**BODY, "text": {"format": LOOSE}},
+            "Invalid schema for response_format: in strict mode every object is closed and needs all keys.",
+        ),
+    ],
+)
+def test_what_the_api_would_refuse_is_refused_and_noted(body, fault):
+    model = TextModel()
+    reply = model.answer(body, 1.0, TODAY)
+    assert (reply.status, reply.body["error"]["message"]) == (400, fault)
+    assert model.violations == [f"responses: {fault}"]
+    assert model.asked == []
