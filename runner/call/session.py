@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 from runner.call import after_call
 from runner.call.departure import Departure, Transfer
-from runner.call.guardrails import GuardrailWatch
 from runner.call.intent import (
     BecomeAgent,
     Direct,
@@ -22,24 +21,18 @@ from runner.call.intent import (
     Greet,
     Inform,
     Intent,
-    Part,
     Retract,
     Utter,
 )
-from runner.call.keypad import Keypad
 from runner.call.ledger import Ledger
-from runner.call.limits import LimitWatch
-from runner.call.mcp import McpWatch
-from runner.call.mishaps import MishapWatch
 from runner.call.phase import CONNECTED, LIVE, THERE, Phase
 from runner.call.redaction import Redactor
-from runner.call.silence import GhostWatch, SilenceLadder, StallWatch
+from runner.call.serving_agent import ServingAgent
 from runner.call.speech import Speech
-from runner.call.template import TemplateFailure, render
 from runner.call.tool_calls import OpenCall, Refusal, ToolCalls
 from runner.call.tool_result import ToolOutput
 from runner.call.wording import Wording
-from runner.model.action import Action, AddItem, Become, Clock
+from runner.model.action import Action, AddItem, Clock
 from runner.model.after_call import Duty
 from runner.model.agent import Agent, Say, Tell, Wait
 from runner.model.call import IncomingCall
@@ -60,12 +53,9 @@ from runner.model.happening import (
     ToolCalled,
     Unreachable,
 )
-from runner.model.record import CallRecord, Handoff
+from runner.model.record import CallRecord
 from runner.model.tool import HandoffBinding, HangupBinding, TransferBinding
 from runner.model.values import Instant, Json, JsonObject
-
-MOST_HANDOFFS = 10
-"""Agents may hand a call back and forth, but not for ever."""
 
 
 class Session:
@@ -90,9 +80,6 @@ class Session:
     ) -> None:
         """`lookup_s` is how long the lookup took, `faults` what went wrong before the call was answered."""
         self.call = call
-        self.agent = agent
-        self._served = [agent]
-        self._agents = agents
         self.speech = Speech()
         self.ledger = Ledger(
             CallRecord(
@@ -120,14 +107,29 @@ class Session:
         self._departure = Departure(
             speech=self.speech, tools=self.tools, ledger=self.ledger, wording=self._wording
         )
-        self._secrets = secrets
-        self.servers = self._servers_of(agent, now)
-        """The MCP servers of the agent that serves the call now, as the API's own objects."""
-        self._parts: tuple[Part, ...] = ()
+        self._serving = ServingAgent(
+            agent=agent,
+            agents=agents,
+            wording=self._wording,
+            ledger=self.ledger,
+            secrets=secrets,
+            is_quiet=self._is_quiet,
+            now=now,
+        )
         self._greeting_is_due = False
         self._voice_was_heard = False
         self._unsent: list[AddItem] = []
         self._items = 0
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that serves the call now."""
+        return self._serving.agent
+
+    @property
+    def servers(self) -> tuple[JsonObject, ...]:
+        """The MCP servers of that agent, as the API's own objects."""
+        return self._serving.servers
 
     @property
     def phase(self) -> Phase:
@@ -152,7 +154,7 @@ class Session:
     def begin(self, now: Instant) -> list[Action]:
         """The API has accepted the call."""
         self.ledger.accepted_at = now
-        return self._take_over(self.agent, now)
+        return self._carry_out_all(self._serving.start(now), now)
 
     def handle(self, happening: Happening, now: Instant) -> list[Action]:
         """What is to be done about `happening`, in this order."""
@@ -161,7 +163,7 @@ class Session:
         handler = TABLE.get((self.phase, type(happening)))
         if handler is not None:
             actions += self._carry_out_all(handler(self, happening, now), now)
-        for part in self._parts:
+        for part in self._serving.parts:
             if type(happening) in part.hears:
                 actions += self._carry_out_all(part.handle(happening, now), now)
         for key, _ in self.speech.take_fates():
@@ -176,10 +178,12 @@ class Session:
         """What is owed once the call is over, going by the record of it."""
         redactor = self._redactor()
         redactor.record(self.ledger.record())  # it learns there what else it has to mask
-        return after_call.duties(self._served[0], record, redactor.names(self._wording.names(now)), now)
+        return after_call.duties(
+            self._serving.served[0], record, redactor.names(self._wording.names(now)), now
+        )
 
     def _redactor(self) -> Redactor:
-        return Redactor((agent.record for agent in self._served), self.ledger.private)
+        return Redactor((agent.record for agent in self._serving.served), self.ledger.private)
 
     # Opening and losing the sideband
 
@@ -300,35 +304,8 @@ class Session:
         output = ToolOutput.of({"status": "handed over"}, opened.tool.result)
         return [*taken, *self.tools.answer(opened.call_id, output, now)]
 
-    def _hand_off(self, agent_id: str, because: str, now: Instant) -> list[Action]:
-        """Another agent takes over: what it declares holds from now on, the conversation stays."""
-        if len(self.ledger.handoffs) >= MOST_HANDOFFS:
-            self.ledger.faults.append(f'no hand-off to "{agent_id}" after {MOST_HANDOFFS} of them')
-            return []
-        agent = self._agents[agent_id]
-        try:
-            self._wording.adopt(agent, now)
-            self.servers = self._servers_of(agent, now)
-        except TemplateFailure as failure:
-            self.ledger.faults.append(f'no hand-off to "{agent_id}": {failure}')
-            return []
-        self.ledger.handoffs.append(Handoff(agent=agent_id, because=because, at=now))
-        with_voice = not self._voice_was_heard
-        become = Become(
-            agent=agent, instructions=self.instructions, servers=self.servers, with_voice=with_voice
-        )
-        return [become, *self._take_over(agent, now)]
-
-    def _servers_of(self, agent: Agent, now: Instant) -> tuple[JsonObject, ...]:
-        names = {**self._wording.names(now), "secrets": self._secrets}
-        return tuple(render(server.settings, names) for server in agent.mcp)
-
-    def _take_over(self, agent: Agent, now: Instant) -> list[Action]:
-        self.agent = agent
-        if agent not in self._served:
-            self._served.append(agent)
-        self._parts = parts_of(agent, self.ledger, self._is_quiet)
-        return [action for part in self._parts for action in self._carry_out_all(part.start(now), now)]
+    def _hand_off(self, agent_id: str, because: str, now: Instant) -> list[Intent]:
+        return self._serving.hand_off(agent_id, because, now, with_voice=not self._voice_was_heard)
 
     # Timers, complaints, and the end
 
@@ -398,7 +375,7 @@ class Session:
                 self.ledger.faults.append(detail)
                 return self._carry_out_all(self._departure.announce(Transfer(target=target), now), now)
             case BecomeAgent(agent=agent_id, because=because):
-                return self._hand_off(agent_id, because, now)
+                return self._carry_out_all(self._hand_off(agent_id, because, now), now)
         return []
 
     def _inform(self, inform: Inform, now: Instant) -> list[Action]:
@@ -417,27 +394,6 @@ class Session:
     def _is_quiet(self) -> bool:
         """Nobody speaks, and nothing is under way that will make somebody speak."""
         return self.phase is Phase.TALKING and self.speech.is_idle and not self.tools.awaited
-
-
-def parts_of(agent: Agent, ledger: Ledger, is_quiet: Callable[[], bool]) -> tuple[Part, ...]:
-    """What is watched while this agent serves the call."""
-    limits = agent.limits
-    parts: list[Part] = [
-        LimitWatch(limits, ledger),
-        StallWatch(is_quiet),
-        MishapWatch(agent.if_broken),
-    ]
-    if limits.silence is not None:
-        parts.append(SilenceLadder(limits.silence, is_quiet))
-    if limits.ghost_after_s is not None:
-        parts.append(GhostWatch(limits.ghost_after_s))
-    if agent.mcp:
-        parts.append(McpWatch(agent, ledger))
-    if agent.keys is not None:
-        parts.append(Keypad(agent.keys))
-    if agent.guardrails:
-        parts.append(GuardrailWatch(agent.guardrails))
-    return tuple(parts)
 
 
 Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
