@@ -8,6 +8,7 @@ from pathlib import Path
 from runner.call.incoming import incoming_call
 from runner.call.matcher import address_text
 from runner.call.routing import Candidate, Explanation, Match, RouteTable
+from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
@@ -29,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the configuration directory (default: agents)",
     )
+    add_environment(parser)
     parser.add_argument("--to", metavar="N", help="who is called: a number, an address, or a whole To header")
     parser.add_argument(
         "--from", dest="caller", metavar="N", help="who calls: the same, or the word anonymous"
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     headers = _headers(options.to, options.caller, options.header)
     at = _time(options.at) if options.at is not None else datetime.now(UTC).astimezone()
     now = at.timestamp()
-    loaded = load(options.directory)
+    loaded = load(options.directory, options.environment)
     configuration = loaded.configuration
     if configuration is None:
         print_problems(loaded.problems, loaded.sources, stderr())

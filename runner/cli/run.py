@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.summary import show_summary
@@ -29,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the configuration directory (default: agents)",
     )
+    add_environment(parser)
     parser.add_argument("--host", help="the address to listen on, instead of server.host")
     parser.add_argument(
         "--port", type=_port, help="the port to listen on, instead of server.port; 0 takes a free one"
@@ -37,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT. Raises CannotRunError when something that is needed is missing."""
-    loaded = load(options.directory)
+    loaded = load(options.directory, options.environment)
     print_problems(loaded.problems, loaded.sources, stderr())
     if loaded.configuration is None:
         return PROBLEMS

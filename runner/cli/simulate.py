@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from runner.call.record_json import encode
 from runner.call.routing import RouteTable
 from runner.cli.call_view import CallView
+from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, stderr, stdout
@@ -53,6 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the configuration directory (default: agents)",
     )
+    add_environment(parser)
     parser.add_argument("--agent", metavar="NAME", help="the agent to call")
     parser.add_argument("--from", dest="caller", metavar="N", help="who calls: a number, or a sip: address")
     parser.add_argument("--to", dest="called", metavar="N", help="the number or sip: address that is dialled")
@@ -79,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Play one call. Raises UsageError and CannotRunError."""
-    loaded = load(options.directory)
+    loaded = load(options.directory, options.environment)
     print_problems(loaded.problems, loaded.sources, stderr())
     if loaded.configuration is None:
         return PROBLEMS

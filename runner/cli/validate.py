@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import stderr, stdout
-from runner.config.load import Loaded, load
+from runner.config.load import Loaded, load, load_everywhere
 from runner.config.problem import Problem, Severity
 from runner.config.secrets import NeededSecret
 
@@ -38,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="configuration directories (default: agents)",
     )
+    add_environment(parser, otherwise="runner.yaml as it stands, and each environment")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="how to print (default: text)"
     )
@@ -45,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check each directory. Warnings alone are no failure."""
-    checked = [_check(directory, os.environ) for directory in options.directories]
+    checked = [_check(directory, options.environment, os.environ) for directory in options.directories]
     if options.format == "json":
         _print_json(checked)
     else:
@@ -57,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
     return PROBLEMS if any(problem.severity is Severity.ERROR for problem in problems) else OK
 
 
-def _check(directory: Path, environ: Mapping[str, str]) -> _Checked:
-    loaded = load(directory)
+def _check(directory: Path, environment: str | None, environ: Mapping[str, str]) -> _Checked:
+    loaded = load_everywhere(directory) if environment is None else load(directory, environment)
     found = (*loaded.problems, *_missing(loaded.secrets, environ))
     return _Checked(
         directory=directory, loaded=loaded, problems=tuple(sorted(found, key=lambda problem: problem.place))

@@ -1,17 +1,24 @@
 """Loads a configuration directory: reads, checks, merges, builds. Asks no environment and no network."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from runner.call.routing import RouteTable
 from runner.config import settings
 from runner.config.admission import check_busy
 from runner.config.agents import AgentBuilder, Shared, shared_by_agents
-from runner.config.defaults import laid_over
-from runner.config.files import SETTINGS_FILE, Directory, Kind, SourceFile
+from runner.config.documents import Documents, read_documents
+from runner.config.environments import (
+    check_environment,
+    environment_names,
+    in_environment,
+    told_with_environments,
+    with_variables,
+)
+from runner.config.files import SETTINGS_FILE, Directory
 from runner.config.handoffs import check_handoffs
+from runner.config.layers import laid_over
 from runner.config.node import Node
 from runner.config.not_yet import refuse
 from runner.config.problem import Problem, Problems
@@ -20,8 +27,6 @@ from runner.config.routes import RouteBuilder, check_otherwise, default_country
 from runner.config.schedules import schedule_names, schedules
 from runner.config.schema import check
 from runner.config.secrets import NeededSecret, needed_secrets
-from runner.config.suggest import nearest
-from runner.config.yaml_text import read
 from runner.model.agent import Agent
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
@@ -39,23 +44,51 @@ class Loaded:
     """The text of each file that was read, by the name that places use."""
     secrets: tuple[NeededSecret, ...]
     """The secrets that runner.yaml names. Whether they are there, the environment decides."""
+    documents: Mapping[str, Node] = field(repr=False)
+    """Each agent's document by id, as it was built from: over the defaults, under the environment."""
 
 
-def load(directory: Path) -> Loaded:
-    """Load a directory, with every problem in it at once.
+def load(directory: Path, environment: str | None = None) -> Loaded:
+    """Load a directory, as it is in one environment or without any, with every problem in it at once.
 
-    Raises CannotRunError when there is no such directory or it cannot be read.
+    Raises CannotRunError when there is no such directory or it cannot be read, and UsageError when
+    runner.yaml declares no such environment.
     """
     problems = Problems()
-    return _Loading(Directory(directory, problems), problems).loaded()
+    files = Directory(directory, problems)
+    documents = read_documents(files, problems)
+    if environment is not None and not documents.is_runner_unread:
+        check_environment(environment, documents.runner, files.name)
+    return _Loading(files, documents, problems, environment).loaded()
 
 
-_THREE_KINDS = (
-    'this file is none of the three kinds: an agent (it has the key "agent"), "runner.yaml" at the top, '
-    'or scenarios ("*.test.yaml"); what begins with "_" is not read'
-)
-_ELSEWHERE = 'settings are read from "runner.yaml" at the top of the directory only; this is another file'
-_AGENT_LINE = re.compile(r"""^agent:[ \t]*["']?([a-z0-9][a-z0-9-]*)""", re.MULTILINE)
+def load_everywhere(directory: Path) -> Loaded:
+    """The same without any environment, and with the problems and secrets that only environments have.
+
+    Raises CannotRunError as `load` does.
+    """
+    problems = Problems()
+    files = Directory(directory, problems)
+    documents = read_documents(files, problems)
+    base = _Loading(files, documents, problems, None).loaded()
+    there: dict[str, Loaded] = {}
+    for name in environment_names(documents.runner):
+        found = Problems()
+        there[name] = _Loading(Directory(directory, found), documents, found, name).loaded()
+    only_there = told_with_environments(
+        base.problems, {name: loaded.problems for name, loaded in there.items()}
+    )
+    problems.extend(only_there)
+    every = [base, *there.values()]
+    return replace(
+        base,
+        configuration=None if problems.has_errors else base.configuration,
+        problems=problems.sorted(),
+        sources={name: text for loaded in every for name, text in loaded.sources.items()},
+        secrets=tuple(dict.fromkeys(secret for loaded in every for secret in loaded.secrets)),
+    )
+
+
 # What is said about an agent only because runner.yaml could not be read.
 _FOLLOW_UPS = {
     "unknown-secret",
@@ -69,24 +102,24 @@ _EMPTY = Node(value={}, place=Place(SETTINGS_FILE, 1, 1))
 
 
 class _Loading:
-    """One run of `load`."""
+    """One run of `load`, of documents that were read, in one environment or without any."""
 
-    def __init__(self, directory: Directory, problems: Problems) -> None:
+    def __init__(
+        self, directory: Directory, documents: Documents, problems: Problems, environment: str | None
+    ) -> None:
         self._directory = directory
+        self._read = documents
         self._problems = problems
-        self._runner = check(_EMPTY, "runner", problems)
-        self._is_runner_unread = False
-        self._agent_nodes: list[Node] = []
+        self._environment = environment
         self._documents: dict[str, Node] = {}
-        """Each agent's document, with the defaults under it."""
-        self._unread_ids: set[str] = set()
-        """Ids of agents in files that cannot be read."""
-        self._strangers = 0
-        """Files that may have been meant as agents."""
+        """Each agent's document, with the defaults under it and the environment over it."""
+        runner = documents.runner or _EMPTY
+        if environment is not None:
+            runner = in_environment(runner, environment)
+        self._runner = check(runner, "runner", problems)
+        refuse(runner, "runner", problems)
 
     def loaded(self) -> Loaded:
-        for file in self._directory.yaml_files():
-            self._read(file)
         configuration = self._configuration()
         if not self._problems.has_errors:
             # With a route or a schedule missing, the table would show ties that are none.
@@ -96,51 +129,19 @@ class _Loading:
             problems=self._problems.sorted(),
             sources=dict(self._directory.texts),
             secrets=tuple(needed_secrets(self._runner)),
+            documents=self._documents,
         )
-
-    def _read(self, file: SourceFile) -> None:
-        node = None if file.content is None else read(file.name, file.content, self._problems)
-        if node is None:
-            self._unreadable(file)
-        elif file.kind is Kind.SETTINGS:
-            self._runner = check(node, "runner", self._problems)
-            refuse(node, "runner", self._problems)
-        elif file.kind is Kind.SCENARIOS:
-            check(node, "test", self._problems)
-        elif node.get("agent") is not None:
-            self._agent_nodes.append(node)
-        else:
-            self._no_kind(file, node)
-
-    def _unreadable(self, file: SourceFile) -> None:
-        if file.kind is Kind.SETTINGS:
-            self._is_runner_unread = True
-        elif file.kind is Kind.AGENT:
-            found = _AGENT_LINE.findall(self._directory.texts.get(file.name, ""))
-            self._unread_ids.update(found)
-            self._strangers += 1
-
-    def _no_kind(self, file: SourceFile, node: Node) -> None:
-        self._strangers += 1
-        meant = next((key for key, _ in node.items() if nearest(key, ["agent"])), None)
-        if PurePath(file.name).stem == PurePath(SETTINGS_FILE).stem:
-            self._problems.error(node.place, "file-kind", _ELSEWHERE)
-        elif meant is not None:
-            message = f'unknown key "{meant}"; did you mean "agent"?'
-            self._problems.error(node.key_place(meant), "file-kind", message)
-        else:
-            self._problems.error(node.place, "file-kind", _THREE_KINDS)
 
     def _configuration(self) -> Configuration:
         runner, problems = self._runner, self._problems
         routes = self._route_builder(problems)
         agents = self._agents()
-        check_otherwise(runner, {*agents, *self._unread_ids}, problems)
-        check_handoffs(self._documents, runner.root.get("tools"), self._unread_ids, problems)
+        check_otherwise(runner, {*agents, *self._read.unread_ids}, problems)
+        check_handoffs(self._documents, runner.root.get("tools"), self._read.unread_ids, problems)
         check_busy(
             {name: agent for name, agent in agents.items() if agent},
             self._documents,
-            self._unread_ids,
+            self._read.unread_ids,
             problems,
         )
         default = Settings()
@@ -171,7 +172,7 @@ class _Loading:
         shared = shared_by_agents(self._runner)
         agents: dict[str, Agent | None] = {}
         places: dict[str, Place] = {}
-        for node in self._agent_nodes:
+        for node in self._read.agents:
             agent_id = node.find("agent")
             name = agent_id.text if agent_id else ""
             found = Problems()
@@ -183,9 +184,9 @@ class _Loading:
             self._problems.extend(
                 problem
                 for problem in found.sorted()
-                if not (self._is_runner_unread and problem.rule in _FOLLOW_UPS)
+                if not (self._read.is_runner_unread and problem.rule in _FOLLOW_UPS)
             )
-        if not agents and not self._strangers:
+        if not agents and not self._read.strangers:
             place = Place(self._directory.name, 1, 1)
             self._problems.error(
                 place, "no-agent", 'no agent here; an agent is a YAML file with the key "agent"'
@@ -193,7 +194,8 @@ class _Loading:
         return agents
 
     def _agent(self, node: Node, shared: Shared, problems: Problems) -> Agent | None:
-        merged = laid_over(self._runner.root.get("defaults"), node)
+        merged = laid_over(self._runner.root.get("defaults"), node, "agent")
+        merged = with_variables(merged, self._read.runner, self._environment)
         checked = check(merged, "agent", problems)
         refuse(merged, "agent", problems)
         agent_id, entries = checked.part("agent"), checked.root.get("routes")

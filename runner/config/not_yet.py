@@ -19,7 +19,6 @@ _AGENT = (
     *(f"tools.*.{path}" for path in _TOOL),
 )
 _RUNNER = (
-    "environments",
     *(f"tools.*.{path}" for path in _TOOL),
     *(f"defaults.{path}" for path in _AGENT),
 )

@@ -38,6 +38,10 @@ GOOD_STATUSES = frozenset({"ok", "completed"})
 _URL_PARTS = re.compile(r"[^/?&=#]+")
 
 
+LOOKUP = "lookup"
+"""What is shown in place of a tool's name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is to be played."""
@@ -53,7 +57,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentRequest:
-    """A request that a tool has made, secrets masked."""
+    """A request that a tool, or the lookup, has made; secrets masked."""
 
     tool: str
     tool_call_id: str
@@ -146,6 +150,8 @@ class _Rehearsal:
         plan = self._plan
         placed = api.place_call(*plan.play.script, faults=plan.play.faults)
         self._placed = placed
+        # A lookup is asked with the call's own id where tools have that of their call.
+        self._tool_names[placed.id] = LOOKUP
         text = f"{plan.example.caller} calls {plan.example.called}"
         self._tell(Moment(at_s=0.0, what=What.RINGS, text=text))
         self._began[""] = time.perf_counter()
@@ -198,6 +204,10 @@ class _Rehearsal:
         self._tell(Moment(at_s=self._at_s(), what=What.REQUEST, text=text, tool_call_id=tool_call_id))
 
     def _example_of(self, tool_call_id: str) -> Json:
+        lookup = self._plan.agent.lookup
+        if lookup is not None and self._placed is not None and tool_call_id == self._placed.id:
+            self._result.notes.append("the lookup was answered with its default")
+            return lookup.default
         name = self._tool_names.get(tool_call_id, "")
         tool = self._plan.agent.tool(name)
         if tool is not None and tool.result.has_example:

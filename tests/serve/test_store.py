@@ -67,6 +67,30 @@ class Lock:
         self._connection.close()
 
 
+async def test_calls_are_counted_by_agent_since_an_instant() -> None:
+    store = open_store("sqlite:calls.db")
+    assert await store.count_calls(0.0) == {}
+    for number, (agent, created_at) in enumerate([("a", 9.9), ("a", 10.0), ("a", 11.0), ("b", 10.5)]):
+        await store.save(record(f"rtc_{number}", agent=agent, created_at=created_at))
+    await store.save(record("rtc_1", agent="a", created_at=10.0, ended="again"))
+    assert await store.count_calls(10.0) == {"a": 2, "b": 1}
+    await store.close()
+    again = open_store("sqlite:calls.db")
+    assert await again.count_calls(10.0) == {"a": 2, "b": 1}
+    await again.close()
+
+
+async def test_a_store_whose_calls_cannot_be_counted_says_so() -> None:
+    store = open_store("sqlite:calls.db")
+    connection = sqlite3.connect("calls.db")
+    connection.execute("DROP TABLE calls")
+    connection.close()
+    with pytest.raises(CannotRunError) as caught:
+        await store.count_calls(0.0)
+    assert str(caught.value) == 'store "sqlite:calls.db" cannot be read: no such table: calls'
+    await store.close()
+
+
 async def test_a_record_is_in_the_file_whole_and_by_column() -> None:
     store = open_store("sqlite:calls.db")
     saved = record("rtc_1", ended_at=9.5, cost_usd=0.25)
