@@ -59,6 +59,11 @@ def decide(event: WebhookEvent, *, table: RouteTable, settings: Settings, now: I
         headers=event.sip_headers,
         routing=settings.routing,
     )
+    return admit(call, table, now)
+
+
+def admit(call: IncomingCall, table: RouteTable, now: Instant) -> Admit | TurnAway:
+    """Who answers the call, going by the routes alone."""
     match = table.match(call, now)
     if match.agent is not None:
         return Admit(call=call, agent=match.agent, route=match.route, why=match.why)

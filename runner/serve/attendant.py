@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from runner.api.realtime import accept_body
 from runner.call.admission import Admit, Ignore, TurnAway, decide
 from runner.call.capacity import Occupancy, Seat, find_room
-from runner.call.lookup import LookedUp, default_answer
+from runner.call.lookup import LookedUp
+from runner.call.reception import UNAVAILABLE_STATUS, receive
 from runner.call.routing import RouteTable
 from runner.call.session import Session
-from runner.call.template import TemplateFailure
 from runner.call.webhook import WebhookEvent
 from runner.errors import ProviderError
 from runner.model.settings import Configuration
@@ -25,10 +25,6 @@ from runner.serve.result import Result
 from runner.serve.switchboard import Call, Switchboard
 
 log = logging.getLogger("runner.serve.attendant")
-
-UNAVAILABLE_STATUS = 480
-"""SIP "Temporarily Unavailable": for a call that we ought to answer and cannot."""
-
 
 _ANSWERS = {Answer.GONE: Result.GONE, Answer.TAKEN: Result.TAKEN}
 
@@ -103,7 +99,13 @@ class Attendant:
         began = asyncio.get_running_loop().time()
         call, agent = admitted.call, self._configuration.agents[admitted.agent]
         try:
-            session = self._session(admitted, await self._look_up(admitted))
+            session = receive(
+                admitted,
+                await self._look_up(admitted),
+                agents=self._configuration.agents,
+                secrets=self._secrets,
+                now=self._clock(),
+            )
             body = accept_body(agent, session.instructions, session.servers)
         except Exception:
             # Templates meet the data of this call here for the first time. Whatever goes wrong, the
@@ -146,32 +148,6 @@ class Attendant:
         result = "answered" if answer.fault is None else "default"
         self._metrics.lookup_seconds.labels(result=result).observe(answer.took_s)
         return answer
-
-    def _session(self, admitted: Admit, answer: LookedUp | None) -> Session:
-        """The session of the call. Raises TemplateFailure when its instructions cannot be made."""
-        agent = self._configuration.agents[admitted.agent]
-
-        def begun(answer: LookedUp | None) -> Session:
-            return Session(
-                call=admitted.call,
-                agent=agent,
-                agents=self._configuration.agents,
-                secrets=self._secrets,
-                now=self._clock(),
-                lookup=answer.value if answer else None,
-                lookup_s=answer.took_s if answer else None,
-                faults=[answer.fault] if answer and answer.fault else [],
-                why=admitted.why,
-                route=str(admitted.route.place) if admitted.route else None,
-            )
-
-        try:
-            return begun(answer)
-        except TemplateFailure as failure:
-            if answer is None or answer.fault is not None or agent.lookup is None:
-                raise
-            # An answer that the templates cannot use must not cost the caller the call.
-            return begun(default_answer(agent.lookup, str(failure), answer.took_s))
 
     async def _reject(self, call_id: str, status: int, reason: str) -> Result:
         extra = {"status": status, "reason": reason}
