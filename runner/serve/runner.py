@@ -240,7 +240,8 @@ def _cannot_listen(host: str, port: int, error: OSError) -> str:
             return f'port {port} of "{host}" is in use; choose another with --port or server.port'
         case errno.EACCES | errno.EPERM:
             return f"port {port} may not be opened by this user; choose one above 1023"
-        case errno.EADDRNOTAVAIL:
+        # From Python 3.13 on, asyncio passes over addresses of others and at the end names no errno.
+        case errno.EADDRNOTAVAIL | None:
             return f'"{host}" is no address of this machine; write one in --host or server.host'
         case _:
             return f'"{host}" port {port} cannot be opened: {error.strerror or error}'
