@@ -1,0 +1,233 @@
+"""A process that is killed after a call owes what it owed: the next one asks and delivers, under one id."""
+
+import asyncio
+import os
+import re
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from runner.config.load import load
+from runner.serve.runner import Runner
+from runner.serve.secrets import find_secrets
+from runner.simulator import CallerHangsUp, CallerSays, Simulator, greets
+from runner.simulator.faults import HttpFault
+from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+
+SECRET, SIGN = new_secret(), new_secret()
+KEYS = {"OPENAI_API_KEY": "sk-simulated", "OPENAI_WEBHOOK_SECRET": SECRET, "SIGN": SIGN}
+AGENT = """\
+agent: front-desk
+routes: [{{to: "+18005551212"}}]
+model: gpt-realtime-2.1
+session: {{audio: {{input: {{transcription: {{model: gpt-4o-transcribe}}}}}}}}
+instructions: Be kind.
+greeting: Hello.
+outcome:
+  model: gpt-5-mini
+  schema: {{type: object, properties: {{booked: {{type: boolean}}}}, required: [booked]}}
+on_end:
+  - {{http: {{url: "{url}"}}, sign: "{{{{ secrets.SIGN }}}}"}}
+record: {{redact: [email]}}
+"""
+SETTINGS = """\
+provider: {{base_url: "{api}"}}
+server: {{port: 0}}
+store: sqlite:calls.db
+secrets: {{SIGN: {{env: SIGN}}}}
+egress: {{private_networks: allow}}
+"""
+
+
+class Receiver:
+    """Takes deliveries while it is `open`; before that it lets them wait for an answer."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.came = asyncio.Event()
+        self.open = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.got.append(({**request.headers}, await request.json()))
+        self.came.set()
+        await self.open.wait()
+        return web.Response()
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[str]:
+        app = web.Application()
+        app.router.add_post("/", self.answer)
+        server = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await server.setup()
+        await web.TCPSite(server, "127.0.0.1", 0).start()
+        host, port = server.addresses[0][:2]
+        try:
+            yield f"http://{host}:{port}/"
+        finally:
+            self.open.set()
+            await server.cleanup()
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """A real process, and where its webhooks arrive."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "runner", "run", "agents"),
+        env={**os.environ, **KEYS},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            while not (found := re.search(rb"http://\S+/webhooks/openai", await process.stdout.readline())):
+                pass
+        yield process, found[0].decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def one_call(api: Simulator, url: str) -> None:
+    call = api.place_call(greets(), CallerSays(text="I am ada@mail.example."), CallerHangsUp())
+    headers = sip_headers(caller="+14155550100", called="+18005551212", call_id=call.id)
+    webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=time.time())
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=webhook.body, headers=webhook.headers) as response,
+    ):
+        assert response.status == 200
+    await api.until_over(call)
+
+
+async def draining(url: str) -> None:
+    """Wait until the process has begun to end."""
+    ready = url.replace("/webhooks/openai", "/readyz")
+    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+        while True:
+            async with session.get(ready) as response:
+                if response.status == 503:
+                    return
+
+
+def write_configuration(folder: Path, api: Simulator, url: str) -> None:
+    (folder / "agents").mkdir(exist_ok=True)
+    (folder / "agents" / "front-desk.yaml").write_text(AGENT.format(url=url))
+    (folder / "agents" / "runner.yaml").write_text(SETTINGS.format(api=api.base_url))
+
+
+async def restarted_later(later_s: float) -> None:
+    """The next process, when the time of what the first had under way is over; until nothing is due."""
+    loaded = load(Path("agents"))
+    assert loaded.configuration is not None, loaded.problems
+    secrets = find_secrets(loaded.configuration.settings, KEYS)
+    runner = Runner(loaded.configuration, secrets, clock=lambda: time.time() + later_s)
+    try:
+        await runner.start()
+        await runner.drain(asyncio.Event())
+    finally:
+        await runner.close()
+
+
+def owed() -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect("calls.db")) as connection:
+        return connection.execute("SELECT kind, state FROM after_call ORDER BY kind").fetchall()
+
+
+async def test_a_delivery_under_way_when_the_process_is_killed_is_made_once_more_under_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    receiver = Receiver()
+    async with Simulator() as api, receiver.served() as url:
+        write_configuration(tmp_path, api, url)
+        async with running() as (process, webhooks):
+            await one_call(api, webhooks)
+            async with asyncio.timeout(10):
+                await receiver.came.wait()
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        assert owed() == [("delivery", "queued")]
+        receiver.open.set()
+        await restarted_later(200)
+    (first, record), (second, again) = receiver.got
+    assert first["webhook-id"] == second["webhook-id"]
+    assert record == again
+    assert record["outcome"] == {"booked": True}
+    assert "I am [email]." in [turn["text"] for turn in record["turns"]]
+    assert len(api.text_model.asked) == 1, "what was answered is not asked again"
+    assert owed() == []
+
+
+async def test_a_question_that_was_not_answered_is_asked_by_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration has lost the agent meanwhile: what is needed was written down when the call ended."""
+    monkeypatch.chdir(tmp_path)
+    receiver = Receiver()
+    receiver.open.set()
+    async with Simulator() as api, receiver.served() as url:
+        api.text_faults.append(HttpFault(status=500, after_s=0.0))
+        write_configuration(tmp_path, api, url)
+        async with running() as (process, webhooks):
+            await one_call(api, webhooks)
+            await api.until(lambda: not api.text_faults)
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        assert owed() == [("delivery", "queued"), ("outcome", "queued")]
+        assert receiver.got == []
+        (tmp_path / "agents" / "front-desk.yaml").write_text(
+            "agent: other\nmodel: gpt-realtime-2.1\ninstructions: Be kind.\n"
+        )
+        await restarted_later(200)
+    [(_, record)] = receiver.got
+    assert (record["agent"], record["outcome"]) == ("front-desk", {"booked": True})
+    assert owed() == []
+
+
+async def test_an_orderly_end_delivers_what_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    receiver = Receiver()
+    receiver.open.set()
+    async with Simulator() as api, receiver.served() as url:
+        write_configuration(tmp_path, api, url)
+        async with running() as (process, webhooks):
+            await one_call(api, webhooks)
+            process.terminate()
+            async with asyncio.timeout(20):
+                assert await process.wait() == 0
+    assert [record["ended"] for _, record in receiver.got] == ["caller_hung_up"]
+    assert owed() == []
+
+
+async def test_a_hurried_end_leaves_it_for_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    receiver = Receiver()
+    async with Simulator() as api, receiver.served() as url:
+        write_configuration(tmp_path, api, url)
+        async with running() as (process, webhooks):
+            await one_call(api, webhooks)
+            async with asyncio.timeout(10):
+                await receiver.came.wait()
+            process.terminate()
+            await draining(webhooks)
+            process.terminate()
+            async with asyncio.timeout(5):
+                assert await process.wait() == 0
+        assert owed() == [("delivery", "queued")]
+        receiver.open.set()
+        await restarted_later(0)
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+    assert owed() == []

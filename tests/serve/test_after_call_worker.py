@@ -1,0 +1,450 @@
+"""What is owed after calls is done, tried again, parked, and never lost: on a real store and real servers.
+
+The clock is moved by hand, and nothing waits for it: who moves it wakes the worker.
+"""
+
+import asyncio
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from openai_types import client_complaint, server_complaint
+from standardwebhooks.webhooks import Webhook
+
+from runner.call.after_call import LONGEST_S, duties
+from runner.call.template import compile_template as words
+from runner.errors import StoreError
+from runner.model.after_call import Duty, DutyKind
+from runner.model.agent import Agent, OutcomeQuestion
+from runner.model.record import CallRecord, Turn
+from runner.model.tool import Body, BodyKind, HttpBinding
+from runner.model.values import Place
+from runner.serve.after_call import MOST_AT_ONCE, AfterCall
+from runner.serve.metrics import Metrics
+from runner.serve.provider import Provider
+from runner.serve.secrets import Secrets
+from runner.serve.store import Store, open_store
+from runner.serve.timeouts import Timeouts
+from runner.serve.tool_client import ToolClient
+from runner.simulator import Simulator
+from runner.simulator.faults import HttpFault
+from runner.simulator.text_model import Answers
+from runner.simulator.webhook import new_secret
+
+SECRET = new_secret()
+SCHEMA = {"type": "object", "properties": {"booked": {"type": "boolean"}}, "required": ["booked"]}
+OUTCOME = OutcomeQuestion(model="gpt-5-mini", schema=SCHEMA)
+RECORD = CallRecord(
+    id="rtc_1",
+    agent="desk",
+    route=None,
+    why="",
+    caller="+14155550100",
+    called=None,
+    transport="sip",
+    created_at=0.0,
+    ended="hangup",
+    turns=(Turn(role="caller", text="Friday at nine.", at=1.0),),
+)
+NAMES = {"call": {"id": "rtc_1", "headers": {}}, "vars": {}, "lookup": None, "agent": "desk", "now": ""}
+
+
+class Receiver:
+    """An endpoint that takes deliveries, or answers with these statuses first."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.statuses: list[int] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.changed = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.got.append(({**request.headers}, await request.read()))
+        self.changed.set()
+        await self.gate.wait()
+        return web.Response(status=self.statuses.pop(0) if self.statuses else 204)
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():
+                self.changed.clear()
+                await self.changed.wait()
+
+    @property
+    def ids(self) -> list[str]:
+        return [headers["webhook-id"] for headers, _ in self.got]
+
+
+class Desk:
+    """A worker with everything around it, and a clock that tests move."""
+
+    def __init__(self, store: Store, api: Simulator, receiver: Receiver, stack: AsyncExitStack) -> None:
+        self.now = 1000.0
+        self.store = store
+        self.api = api
+        self.receiver = receiver
+        self.metrics = Metrics()
+        self.secrets = {"SIGN": SECRET}
+        self._stack = stack
+        self.worker: AfterCall
+
+    async def start(self, store: Any = None) -> None:
+        session = await self._stack.enter_async_context(aiohttp.ClientSession())
+        tools = await self._stack.enter_async_context(ToolClient(aiohttp.TCPConnector()))
+        timeouts = Timeouts(question_s=5.0)
+        self.worker = AfterCall(
+            store=store or self.store,
+            model=Provider(session, self.api.base_url, lambda: self.api.api_key, timeouts),
+            endpoints=tools,
+            secrets=Secrets.fixed(self.secrets),
+            metrics=self.metrics,
+            timeouts=timeouts,
+            clock=lambda: self.now,
+        )
+        self._stack.push_async_callback(self.worker.close)
+        self.worker.start()
+
+    def agent(self, *, deliveries: int = 1, outcome: bool = False) -> Agent:
+        post = HttpBinding(
+            method="POST",
+            url=words(self.receiver.url),
+            body=Body(kind=BodyKind.JSON, is_arguments=True),
+            sign=words("{{ secrets.SIGN }}"),
+        )
+        return Agent(
+            id="desk",
+            model="gpt-realtime-2.1",
+            instructions=words("Be kind."),
+            outcome=OUTCOME if outcome else None,
+            on_end=(post,) * deliveries,
+            place=Place("desk.yaml", 1, 1),
+        )
+
+    async def call_ends(self, call_id: str = "rtc_1", **agent: Any) -> tuple[Duty, ...]:
+        record = replace(RECORD, id=call_id)
+        owed = duties(self.agent(**agent), record, NAMES, self.now)
+        await self.store.save(record, owed)
+        return owed
+
+    async def passes(self, seconds: float) -> None:
+        """Let time pass, and everything that is due then be attempted."""
+        self.now += seconds
+        async with asyncio.timeout(10):
+            await self.worker.settle()
+
+    def count(self, kind: DutyKind, result: str) -> float | None:
+        return self.metrics._registry.get_sample_value(
+            "phone_agents_after_call_total", {"kind": kind.value, "result": result}
+        )
+
+    def owed(self, state: str) -> float | None:
+        return self.metrics._registry.get_sample_value("phone_agents_after_call_owed", {"state": state})
+
+
+def rows(query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect("calls.db")) as connection:
+        return connection.execute(query).fetchall()
+
+
+@asynccontextmanager
+async def serving(receiver: Receiver) -> AsyncIterator[None]:
+    app = web.Application()
+    app.router.add_post("/calls", receiver.answer)
+    server = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await server.setup()
+    await web.TCPSite(server, "127.0.0.1", 0).start()
+    host, port = server.addresses[0][:2]
+    receiver.url = f"http://{host}:{port}/calls"
+    try:
+        yield
+    finally:
+        receiver.gate.set()
+        await server.cleanup()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    monkeypatch.chdir(tmp_path)
+    receiver = Receiver()
+    async with (
+        Simulator(inspect_received=client_complaint, inspect_sent=server_complaint) as api,
+        serving(receiver),
+        AsyncExitStack() as stack,
+    ):
+        store = open_store("sqlite:calls.db")
+        stack.push_async_callback(store.close)
+        yield Desk(store, api, receiver, stack)
+    assert api.violations == []
+
+
+async def test_a_record_is_delivered_signed_and_then_no_more_owed(desk: Desk) -> None:
+    [duty] = await desk.call_ends()
+    desk.now = _real_time()
+    await desk.start()
+    await desk.passes(0)
+    [(headers, body)] = desk.receiver.got
+    assert Webhook(SECRET).verify(body, headers)["turns"][0]["text"] == "Friday at nine."
+    assert json.loads(body)["outcome"] is None
+    assert headers["webhook-id"] == headers["Idempotency-Key"] == duty.id
+    assert rows("SELECT * FROM after_call") == []
+    assert desk.count(DutyKind.DELIVERY, "done") == 1
+
+
+def _real_time() -> float:
+    """The receiver's library knows no clock but the machine's."""
+    return time.time()
+
+
+async def test_a_delivery_that_fails_is_tried_again_under_the_same_id_until_it_is_taken(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "runner")
+    desk.receiver.statuses = [500, 503, 200]
+    [duty] = await desk.call_ends()
+    await desk.start()
+    await desk.passes(0)
+    assert rows("SELECT state, attempts, error FROM after_call") == [
+        ("queued", 1, "the endpoint answered 500")
+    ]
+    await desk.passes(2.4)
+    assert len(desk.receiver.got) == 1, "the first wait is 2.5 to 5 seconds"
+    await desk.passes(2.6)
+    await desk.passes(10)
+    assert desk.receiver.ids == [duty.id] * 3
+    assert len({body for _, body in desk.receiver.got}) == 1
+    assert rows("SELECT * FROM after_call") == []
+    assert (desk.count(DutyKind.DELIVERY, "again"), desk.count(DutyKind.DELIVERY, "done")) == (2, 1)
+    assert [
+        (r.levelname, r.message, r.__dict__["result"], r.__dict__["attempt"], r.__dict__["status"])
+        for r in caplog.records
+        if r.name == "runner.serve.after_call"
+    ] == [
+        ("WARNING", "duty was attempted", "again", 1, 500),
+        ("WARNING", "duty was attempted", "again", 2, 503),
+        ("INFO", "duty was attempted", "done", 3, 200),
+    ]
+    assert "Friday" not in caplog.text
+
+
+async def test_an_endpoint_that_is_gone_parks_its_delivery_and_no_other(desk: Desk) -> None:
+    desk.receiver.statuses = [410]
+    await desk.call_ends("rtc_1")
+    await desk.start()
+    await desk.passes(0)
+    await desk.call_ends("rtc_2")
+    await desk.passes(0)
+    await desk.passes(1e6)
+    assert len(desk.receiver.got) == 2
+    assert rows("SELECT call_id, state, attempts, error FROM after_call") == [
+        ("rtc_1", "parked", 1, "the endpoint answered 410: it wants no more deliveries")
+    ]
+    assert (desk.owed("queued"), desk.owed("parked")) == (0, 1)
+    assert desk.count(DutyKind.DELIVERY, "parked") == 1
+
+
+async def test_a_request_that_the_endpoint_refuses_is_tried_again_for_72_hours(desk: Desk) -> None:
+    desk.receiver.statuses = [400] * 100
+    await desk.call_ends()
+    await desk.start()
+    for _ in range(60):
+        await desk.passes(LONGEST_S / 50)
+    assert 10 < len(desk.receiver.got) < 60
+    assert rows("SELECT state, error FROM after_call") == [("parked", "the endpoint answered 400")]
+
+
+async def test_the_outcome_is_asked_for_first_and_delivered_with_the_record(desk: Desk) -> None:
+    desk.api.text_model.answers = [Answers(json={"booked": False})]
+    await desk.call_ends(outcome=True, deliveries=2)
+    await desk.start()
+    await desk.passes(0)
+    assert rows("SELECT outcome FROM calls") == [('{"booked": false}',)]
+    assert [json.loads(body)["outcome"] for _, body in desk.receiver.got] == [{"booked": False}] * 2
+    [asked] = desk.api.text_model.asked
+    assert "caller: Friday at nine." in asked["input"]
+    assert asked["store"] is False
+    assert rows("SELECT * FROM after_call") == []
+
+
+async def test_deliveries_wait_while_the_text_model_cannot_be_asked(desk: Desk) -> None:
+    desk.api.text_faults.extend([HttpFault(status=500), HttpFault(), HttpFault(status=429)])
+    await desk.call_ends(outcome=True)
+    await desk.start()
+    for _ in range(3):
+        assert desk.receiver.got == []
+        await desk.passes(3600)
+    await desk.passes(3600)
+    [(_, body)] = desk.receiver.got
+    assert json.loads(body)["outcome"] == {"booked": True}
+    assert desk.count(DutyKind.OUTCOME, "again") == 3
+
+
+@pytest.mark.parametrize(
+    ("answers", "error", "asked"),
+    [
+        ([Answers(refuses=True)] * 3, "the model refused to answer", 3),
+        ([Answers(text="no")] * 3, "the answer is not JSON", 3),
+        ([Answers(json={"booked": "x"})] * 3, "the answer does not fit the schema", 3),
+        ([Answers(status="incomplete")] * 3, 'the response is "incomplete"', 3),
+    ],
+)
+async def test_a_question_without_a_usable_answer_is_parked_and_the_record_delivered_without(
+    desk: Desk, answers: list[Answers], error: str, asked: int
+) -> None:
+    desk.api.text_model.answers = list(answers)
+    await desk.call_ends(outcome=True)
+    await desk.start()
+    for _ in range(asked + 1):
+        await desk.passes(3600)
+    assert len(desk.api.text_model.asked) == asked
+    assert [json.loads(body)["outcome"] for _, body in desk.receiver.got] == [None]
+    assert rows("SELECT kind, state, error FROM after_call") == [("outcome", "parked", error)]
+
+
+async def test_a_question_that_the_api_refuses_is_parked_at_once(desk: Desk) -> None:
+    desk.api.text_faults.append(HttpFault(status=400))
+    await desk.call_ends(outcome=True)
+    await desk.start()
+    await desk.passes(0)
+    assert len(desk.receiver.got) == 1
+    assert rows("SELECT kind, state, error FROM after_call") == [
+        ("outcome", "parked", "the API answered 400")
+    ]
+
+
+async def test_a_secret_that_is_put_back_lets_the_delivery_out(desk: Desk) -> None:
+    secrets, desk.secrets = desk.secrets, {}
+    await desk.call_ends()
+    await desk.start()
+    await desk.passes(0)
+    assert desk.receiver.got == []
+    [(state, error)] = rows("SELECT state, error FROM after_call")
+    assert (state, error) == ("queued", 'the secret of "sign" is no Standard Webhooks secret (whsec_…)')
+    await desk.worker.close()
+    desk.secrets = secrets
+    await desk.start()
+    await desk.passes(5)
+    assert len(desk.receiver.got) == 1
+
+
+async def test_what_is_owed_since_days_is_still_tried_when_the_process_comes_back(desk: Desk) -> None:
+    await desk.call_ends()
+    desk.now += 5 * 24 * 3600
+    await desk.start()
+    await desk.passes(0)
+    assert len(desk.receiver.got) == 1
+    assert rows("SELECT * FROM after_call") == []
+
+
+async def test_a_worker_that_is_woken_needs_no_clock(desk: Desk) -> None:
+    await desk.start()
+    await desk.passes(0)
+    await desk.call_ends()
+    desk.worker.wake()
+    await desk.receiver.until(lambda: desk.receiver.got)
+
+
+async def test_one_endpoint_that_hangs_does_not_hold_up_the_others(desk: Desk) -> None:
+    desk.receiver.gate.clear()
+    for number in range(MOST_AT_ONCE - 1):
+        await desk.call_ends(f"rtc_slow{number}")
+    await desk.start()
+    await desk.receiver.until(lambda: len(desk.receiver.got) == MOST_AT_ONCE - 1)
+    await desk.call_ends("rtc_quick")
+    desk.worker.wake()
+    await desk.receiver.until(lambda: len(desk.receiver.got) == MOST_AT_ONCE)
+
+
+async def test_no_more_are_under_way_at_once_than_there_are_hands(desk: Desk) -> None:
+    desk.receiver.gate.clear()
+    for number in range(MOST_AT_ONCE + 3):
+        await desk.call_ends(f"rtc_{number}")
+    await desk.start()
+    await desk.receiver.until(lambda: len(desk.receiver.got) == MOST_AT_ONCE)
+    assert rows("SELECT count(*) FROM after_call WHERE due_at > 1000") == [(MOST_AT_ONCE,)]
+    desk.receiver.gate.set()
+    await desk.passes(0)
+    assert len(set(desk.receiver.ids)) == MOST_AT_ONCE + 3
+
+
+async def test_what_is_under_way_at_the_end_is_due_again_at_once(desk: Desk) -> None:
+    desk.receiver.gate.clear()
+    await desk.call_ends()
+    await desk.start()
+    await desk.receiver.until(lambda: desk.receiver.got)
+    await desk.worker.close()
+    assert rows("SELECT state, due_at, attempts FROM after_call") == [("queued", 1000.0, 0)]
+    desk.receiver.gate.set()
+    await desk.start()
+    await desk.passes(0)
+    assert len(set(desk.receiver.ids)) == 1
+    assert len(desk.receiver.got) == 2
+
+
+class Trouble:
+    """The store, which fails at some of what it is asked."""
+
+    def __init__(self, store: Store, *failing: str) -> None:
+        self._store = store
+        self.failing = list(failing)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.failing:
+            self.failing.remove(name)
+            return self._fail
+        return getattr(self._store, name)
+
+    async def _fail(self, *_: object, **__: object) -> None:
+        raise StoreError("disk full")
+
+
+@pytest.mark.parametrize("failing", ["take", "backlog"])
+async def test_a_store_that_cannot_be_read_is_read_again(
+    desk: Desk, failing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await desk.start(Trouble(desk.store, failing))
+    await desk.passes(0)
+    await desk.call_ends()
+    await desk.passes(0)
+    assert len(desk.receiver.got) == 1
+    assert [r.message for r in caplog.records] == ["what is owed cannot be read"]
+
+
+async def test_a_result_that_cannot_be_written_down_means_that_it_is_done_once_more(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    await desk.call_ends()
+    await desk.start(Trouble(desk.store, "settle"))
+    await desk.passes(0)
+    await desk.passes(119)
+    assert len(desk.receiver.got) == 1
+    await desk.passes(1)
+    assert len(desk.receiver.got) == 2
+    assert len(set(desk.receiver.ids)) == 1
+    assert rows("SELECT * FROM after_call") == []
+    assert [r.message for r in caplog.records] == ["duty was not settled"]
+
+
+async def test_a_bug_in_one_attempt_is_told_and_the_duty_tried_again(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    [duty] = await desk.call_ends()
+    with closing(sqlite3.connect("calls.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE after_call SET work = '{}'")
+    await desk.start()
+    await desk.passes(0)
+    assert rows("SELECT state, attempts, error FROM after_call") == [
+        ("queued", 1, "a bug of ours; the log has its traceback")
+    ]
+    assert [r.message for r in caplog.records] == ["duty failed by a bug of ours", "duty was attempted"]
+    assert duty.id
