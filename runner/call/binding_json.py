@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from runner.call.template import compile_template
 from runner.model.template import Template, Templated
-from runner.model.tool import ApiKey, Auth, Basic, Bearer, Body, BodyKind, HttpBinding, KeyIn
+from runner.model.tool import (
+    ApiKey,
+    Auth,
+    Basic,
+    Bearer,
+    Body,
+    BodyKind,
+    ClientCredentials,
+    HttpBinding,
+    KeyIn,
+)
 from runner.model.values import Json, JsonObject
 
 
@@ -91,6 +101,15 @@ def _encoded_auth(auth: Auth) -> dict[str, Json]:
             return {"kind": "basic", "username": username.source, "password": password.source}
         case ApiKey(name=name, value=value, location=location):
             return {"kind": "api_key", "name": name, "value": value.source, "in": location.value}
+        case ClientCredentials():
+            return {
+                "kind": "oauth2",
+                "token_url": auth.token_url,
+                "client_id": auth.client_id.source,
+                "client_secret": auth.client_secret.source,
+                "scopes": list(auth.scopes),
+                "audience": auth.audience,
+            }
 
 
 def _decoded_auth(data: JsonObject) -> Auth:
@@ -100,6 +119,14 @@ def _decoded_auth(data: JsonObject) -> Auth:
         case "basic":
             return Basic(
                 username=compile_template(data["username"]), password=compile_template(data["password"])
+            )
+        case "oauth2":
+            return ClientCredentials(
+                token_url=data["token_url"],
+                client_id=compile_template(data["client_id"]),
+                client_secret=compile_template(data["client_secret"]),
+                scopes=tuple(data["scopes"]),
+                audience=data["audience"],
             )
         case _:
             return ApiKey(

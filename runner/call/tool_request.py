@@ -11,9 +11,19 @@ from urllib.parse import quote, quote_plus
 
 from runner.call.template import TemplateFailure, as_text, render
 from runner.call.url import compiled_url
-from runner.model.http import Failure, HttpReply, HttpRequest
+from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.template import Templated
-from runner.model.tool import ApiKey, Auth, Basic, Bearer, Body, BodyKind, HttpBinding, KeyIn, Retries
+from runner.model.tool import (
+    ApiKey,
+    Basic,
+    Bearer,
+    Body,
+    BodyKind,
+    ClientCredentials,
+    HttpBinding,
+    KeyIn,
+    Retries,
+)
 from runner.model.values import Instant, JsonObject
 
 OURS = frozenset({"idempotency-key", "x-call-id", "x-agent", "traceparent"})
@@ -47,10 +57,11 @@ def build_request(
         value = template.value(names)
         if value is not None:
             headers.put(name, as_text(value))
-    if isinstance(binding.auth, ApiKey) and binding.auth.location is KeyIn.QUERY:
-        query.append((binding.auth.name, binding.auth.value.text(names)))
-    elif binding.auth is not None:
-        headers.put(*_credentials(binding.auth, names))
+    auth = binding.auth
+    if isinstance(auth, ApiKey) and auth.location is KeyIn.QUERY:
+        query.append((auth.name, auth.value.text(names)))
+    elif auth is not None and not isinstance(auth, ClientCredentials):
+        headers.put(*_credentials(auth, names))
     if binding.sign is not None:
         for name, value in _signature(binding.sign.text(names), tool_call_id, now, body or b""):
             headers.put(name, value)
@@ -64,6 +75,7 @@ def build_request(
         headers=headers.all(),
         body=body,
         timeout_s=binding.timeout_s,
+        oauth=_grant(auth, names) if isinstance(auth, ClientCredentials) else None,
     )
 
 
@@ -134,7 +146,7 @@ class _Headers:
         return tuple(self._by_name.values())
 
 
-def _credentials(auth: Auth, names: JsonObject) -> tuple[str, str]:
+def _credentials(auth: Bearer | Basic | ApiKey, names: JsonObject) -> tuple[str, str]:
     match auth:
         case Bearer():
             return "Authorization", f"Bearer {_filled(auth.token.text(names))}"
@@ -147,6 +159,17 @@ def _credentials(auth: Auth, names: JsonObject) -> tuple[str, str]:
             return "Authorization", f"Basic {base64.b64encode(pair).decode()}"
         case ApiKey():
             return auth.name, _filled(auth.value.text(names))
+
+
+def _grant(auth: ClientCredentials, names: JsonObject) -> Grant:
+    """The grant with its secret as it is now, so that a rotated one is another grant."""
+    return Grant(
+        token_url=auth.token_url,
+        client_id=_filled(auth.client_id.text(names)),
+        client_secret=_filled(auth.client_secret.text(names)),
+        scopes=auth.scopes,
+        audience=auth.audience,
+    )
 
 
 def _filled(credential: str) -> str:

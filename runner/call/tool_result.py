@@ -22,6 +22,7 @@ _FAILURES: Mapping[Failure, str] = {
     Failure.CONNECTION: "the endpoint could not be reached",
     Failure.FORBIDDEN: "the endpoint's address is one that tools may not reach",
     Failure.TOO_LARGE: "the endpoint's reply is too large",
+    Failure.UNAUTHORIZED: "no access token was given for the endpoint",
 }
 _TEXT_TYPES = re.compile(
     r"text/|application/([a-z0-9.+-]+\+)?(json|xml|yaml)|application/(x-)?(javascript|yaml|ndjson)"

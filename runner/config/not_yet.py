@@ -9,13 +9,9 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.values import Place
 
-_TOOL = (
-    "openapi",
-    "http.auth.oauth2",
-)
+_TOOL = ("openapi",)
 _AGENT = (
     "api=live",
-    "on_end.*.http.auth.oauth2",
     *(f"tools.*.{path}" for path in _TOOL),
 )
 _RUNNER = (

@@ -11,7 +11,18 @@ from runner.config.scope import Scope
 from runner.config.templates import template, templated
 from runner.errors import TemplateError
 from runner.model.template import Templated
-from runner.model.tool import ApiKey, Auth, Basic, Bearer, Body, BodyKind, HttpBinding, KeyIn, Retries
+from runner.model.tool import (
+    ApiKey,
+    Auth,
+    Basic,
+    Bearer,
+    Body,
+    BodyKind,
+    ClientCredentials,
+    HttpBinding,
+    KeyIn,
+    Retries,
+)
 
 if TYPE_CHECKING:
     from runner.call.template import CompiledTemplate
@@ -29,6 +40,11 @@ def build_http(node: Node, scope: Scope, problems: Problems) -> HttpBinding | No
     return _Builder(node, scope, problems).build()
 
 
+def build_auth(node: Node, scope: Scope, problems: Problems) -> Auth | None:
+    """What the `auth` of a mapping declares, or None where there is none or after noting why."""
+    return _Builder(node, scope, problems).auth()
+
+
 class _Builder:
     def __init__(self, node: Node, scope: Scope, problems: Problems) -> None:
         self._node = node
@@ -39,7 +55,7 @@ class _Builder:
         method = self._text("method", "POST")
         url = self._url()
         body = self._body(method)
-        auth = self._auth()
+        auth = self.auth()
         sign = self._secret(self._node.get("sign"))
         self._reserved_headers()
         headers = {name: self._template(node) for name, node in self._entries("headers")}
@@ -75,17 +91,18 @@ class _Builder:
     def _url(self) -> "CompiledTemplate | None":
         node = self._node.get("url")
         compiled = self._template(node)
-        if node is None or compiled is None:
-            return None
+        return compiled if node is not None and compiled is not None and self._is_url(node) else None
+
+    def _is_url(self, node: Node) -> bool:
         from runner.call.url import compiled_url  # noqa: PLC0415 - only tools with `http` need it
 
         try:
-            compiled_url(compiled.source)
+            compiled_url(node.text)
         except TemplateError as error:
             place = node.place_in(error.line, error.column)
-            self._problems.error(place, "url", str(error), hide_source="@" in compiled.source)
-            return None
-        return compiled
+            self._problems.error(place, "url", str(error), hide_source="@" in node.text)
+            return False
+        return True
 
     def _field(self, node: Node) -> Templated:
         """A value of a query or form: text as it was written, or a list of such."""
@@ -135,13 +152,14 @@ class _Builder:
             return "belongs to the connection; leave it out"
         if name in _SIGNED and self._node.get("sign") is not None:
             return 'is made by "sign"; leave it out'
-        if name == "authorization" and (
-            self._node.find("auth", "bearer") or self._node.find("auth", "basic")
+        if name == "authorization" and any(
+            self._node.find("auth", kind) for kind in ("bearer", "basic", "oauth2")
         ):
             return 'is made by "auth"; keep one of them'
         return None
 
-    def _auth(self) -> Auth | None:
+    def auth(self) -> Auth | None:
+        """How the request proves who sends it."""
         auth = self._node.get("auth")
         if auth is None:
             return None
@@ -153,7 +171,42 @@ class _Builder:
             return Basic(username=username, password=password) if username and password else None
         if (api_key := auth.get("api_key")) is not None:
             return self._api_key(api_key)
+        if (oauth2 := auth.get("oauth2")) is not None:
+            return self._client_credentials(oauth2)
         return None
+
+    def _client_credentials(self, node: Node) -> ClientCredentials | None:
+        client_id, client_secret = (
+            self._template(node.get("client_id")),
+            self._secret(node.get("client_secret")),
+        )
+        token_url, audience, scopes = node.get("token_url"), node.get("audience"), node.get("scopes")
+        scope_nodes = scopes.entries() if scopes is not None else ()
+        fixed = [part for part in (token_url, audience, *scope_nodes) if part is not None]
+        templates = [part for part in fixed if not self._is_fixed(part)]
+        if templates or token_url is None or client_id is None or client_secret is None:
+            return None
+        if not self._is_url(token_url):
+            return None
+        return ClientCredentials(
+            token_url=token_url.text,
+            client_id=client_id,
+            client_secret=client_secret,
+            scopes=tuple(scope.text for scope in scope_nodes),
+            audience=audience.text if audience is not None else None,
+        )
+
+    def _is_fixed(self, node: Node) -> bool:
+        """Whether a text is no template: where a secret goes, and for what, no data of a call may say."""
+        from runner.call.template import has_expressions  # noqa: PLC0415 - only for tools with `oauth2`
+
+        if has_expressions(node.text):
+            message = (
+                f'"{node.text}" is sent as it stands: only "client_id" and "client_secret" are templates'
+            )
+            self._problems.error(node.place, "fixed-text", message)
+            return False
+        return True
 
     def _api_key(self, node: Node) -> ApiKey | None:
         name, value, location = node.get("name"), self._secret(node.get("value")), node.get("in")

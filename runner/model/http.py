@@ -5,6 +5,17 @@ from enum import Enum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Whom to ask for a token, and as whom (RFC 6749, 4.4). Equal grants have the same token."""
+
+    token_url: str
+    client_id: str = field(repr=False)
+    client_secret: str = field(repr=False)
+    scopes: tuple[str, ...] = ()
+    audience: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """One request, ready to send. Headers and body may hold secrets, so they stay out of `repr`."""
 
@@ -13,6 +24,8 @@ class HttpRequest:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes | None = field(default=None, repr=False)
     timeout_s: float = 10.0
+    oauth: Grant | None = None
+    """The request needs a bearer token of this grant, which whoever sends it gets and adds."""
 
 
 class Failure(Enum):
@@ -24,6 +37,8 @@ class Failure(Enum):
     FORBIDDEN = "forbidden"
     """The address is one that tools may not reach."""
     TOO_LARGE = "too_large"
+    UNAUTHORIZED = "unauthorized"
+    """The token endpoint gave no token, so that nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,19 @@ class ApiKey:
     location: KeyIn = KeyIn.HEADER
 
 
-Auth: TypeAlias = Bearer | Basic | ApiKey
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCredentials:
+    """A bearer token from the client credentials grant (RFC 6749, 4.4)."""
+
+    token_url: str
+    client_id: Template
+    client_secret: Template
+    scopes: tuple[str, ...] = ()
+    audience: str | None = None
+    """Not of the RFC: some issuers want to be told whom the token is for."""
+
+
+Auth: TypeAlias = Bearer | Basic | ApiKey | ClientCredentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from runner.serve.attendant import Attendant
 from runner.serve.egress import GuardedConnector
 from runner.serve.live_call import LiveCall
 from runner.serve.metrics import Metrics
+from runner.serve.oauth import TokenSender
 from runner.serve.provider import Provider
 from runner.serve.secrets import FoundSecrets
 from runner.serve.store import open_store
@@ -101,7 +102,9 @@ class Runner:
         now = self._clock()
         occupancy.remember(await store.count_calls(day_of(now) * float(DAY_S)), now)
         api_session = await self._owned.enter_async_context(aiohttp.ClientSession())
-        tools = await self._owned.enter_async_context(ToolClient(self._new_connector()))
+        client = await self._owned.enter_async_context(ToolClient(self._new_connector()))
+        tools = TokenSender(client, timeouts=self._timeouts, clock=self._clock)
+        self._owned.push_async_callback(tools.close)
         provider = Provider(
             api_session,
             self._configuration.settings.provider.base_url,

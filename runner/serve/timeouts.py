@@ -13,6 +13,8 @@ class Timeouts:
     """For one request to the voice API, connecting and reading included."""
     decision_s: float = 6.0
     """For accept and reject, all tries together: the caller hears ringing all the while."""
+    token_s: float = 10.0
+    """For an OAuth token endpoint to answer."""
     refer_s: float = 10.0
     """For refer, which is tried once."""
     hangup_s: float = 20.0

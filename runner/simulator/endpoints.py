@@ -20,6 +20,9 @@ from runner.serve.egress import GuardedConnector
 IDEMPOTENCY_KEY = "Idempotency-Key"
 """The header with the tool call's id, which every request of a tool carries."""
 
+_TOKEN = {"access_token": "of-the-simulator", "token_type": "Bearer", "expires_in": 3600}
+"""The only requests without the header are those for tokens (RFC 6749, 5.1)."""
+
 Watch = Callable[[str, str, str], None]
 """Told of each request as it is sent: the tool call's id, the method, the whole URL."""
 
@@ -57,6 +60,8 @@ class Endpoints:
 
     async def _answer(self, request: web.Request) -> web.Response:
         await request.read()
+        if IDEMPOTENCY_KEY not in request.headers:
+            return web.json_response(_TOKEN)
         example = self._example_of(request.headers.get(IDEMPOTENCY_KEY, ""))
         if isinstance(example, str):
             return web.Response(text=example)
@@ -98,4 +103,6 @@ class _WatchedUnixConnector(aiohttp.UnixConnector):
 
 
 def _tell(watch: Watch, request: aiohttp.ClientRequest) -> None:
+    if IDEMPOTENCY_KEY not in request.headers:
+        return  # for a token, which is not the tool's own request
     watch(request.headers.get(IDEMPOTENCY_KEY, ""), request.method, str(request.url))

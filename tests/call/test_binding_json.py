@@ -6,7 +6,7 @@ import pytest
 
 from runner.call.binding_json import decode, encode
 from runner.call.template import compile_template as words
-from runner.model.tool import ApiKey, Basic, Bearer, Body, BodyKind, HttpBinding, KeyIn
+from runner.model.tool import ApiKey, Basic, Bearer, Body, BodyKind, ClientCredentials, HttpBinding, KeyIn
 
 URL = words("https://api.maple.example/{{ call.id }}")
 
@@ -34,6 +34,17 @@ BINDINGS = [
         url=URL,
         body=Body(kind=BodyKind.TEXT, content=words("Call {{ call.id }}")),
         auth=ApiKey(name="key", value=words("{{ secrets.K }}"), location=KeyIn.QUERY),
+    ),
+    HttpBinding(
+        method="POST",
+        url=URL,
+        auth=ClientCredentials(
+            token_url="https://login.maple.example/token",
+            client_id=words("desk"),
+            client_secret=words("{{ secrets.S }}"),
+            scopes=("a", "b"),
+            audience="maple",
+        ),
     ),
 ]
 

@@ -1,0 +1,132 @@
+"""Gets the tokens that requests need, keeps them while they last, and sends the requests with them.
+
+What to ask and what the answer means is decided in `runner.call.oauth`. A token is never logged.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from runner.call.oauth import ClientAuth, NoToken, Token, read_token, token_request, with_token
+from runner.model.http import Failure, Grant, HttpReply, HttpRequest
+from runner.model.values import Instant
+from runner.serve.live_call import Sender
+from runner.serve.timeouts import Timeouts
+
+log = logging.getLogger("runner.serve.oauth")
+
+MOST_GRANTS = 256
+"""Tokens that are kept; a secret that is rotated makes another grant of the same client."""
+
+_Fetch = asyncio.Task[Token | NoToken]
+
+
+class TokenSender:
+    """A sender that adds the token which a request asks for, and passes on all others as they are.
+
+    Tokens are asked for through the same sender as everything else, so that they keep to the same
+    addresses. All requests of a grant that need a token at one time wait for the same one.
+    """
+
+    def __init__(
+        self, sender: Sender, *, timeouts: Timeouts, clock: Callable[[], Instant] = time.time
+    ) -> None:
+        """`clock` is what tokens expire by."""
+        self._sender = sender
+        self._timeouts = timeouts
+        self._clock = clock
+        self._fetches: dict[Grant, _Fetch] = {}
+        """The latest for each grant: under way, or done and holding what it brought."""
+        self._running: set[_Fetch] = set()
+        self._by_body: set[tuple[str, str]] = set()
+        """Clients, by token endpoint and id, that have to name themselves in the body."""
+
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """One attempt, in which a token that is refused is replaced and the request sent once more.
+
+        `request.timeout_s` covers the wait for tokens too. Raises nothing but CancelledError.
+        """
+        if request.oauth is None:
+            return await self._sender.send(request)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            reply = await self._with_token(request, request.oauth, began + request.timeout_s)
+        except TimeoutError:
+            detail = f"no token within {request.timeout_s:g} s"
+            reply = HttpReply(failure=Failure.TIMEOUT, detail=detail)
+        return replace(reply, took_s=loop.time() - began)
+
+    async def close(self) -> None:
+        """Stop asking for tokens."""
+        for fetch in self._running:
+            fetch.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _with_token(self, request: HttpRequest, grant: Grant, deadline: float) -> HttpReply:
+        token: Token | None = None
+        while True:
+            async with asyncio.timeout_at(deadline):
+                found = await self._token(grant, refused=token)
+            if isinstance(found, NoToken):
+                return found.reply
+            left_s = deadline - asyncio.get_running_loop().time()
+            reply = await self._sender.send(with_token(request, found, left_s))
+            if reply.status != 401 or token is not None:
+                return reply
+            token = found
+
+    async def _token(self, grant: Grant, *, refused: Token | None) -> Token | NoToken:
+        """The token of a grant, but not the one that was just refused.
+
+        Whoever stops waiting leaves the fetch to the others.
+        """
+        fetch = self._fetches.get(grant)
+        if fetch is None or (fetch.done() and not self._is_usable(fetch, refused)):
+            fetch = self._begin(grant)
+        return await asyncio.shield(fetch)
+
+    def _is_usable(self, done: _Fetch, refused: Token | None) -> bool:
+        if done.cancelled() or done.exception() is not None:
+            return False
+        found = done.result()
+        return isinstance(found, Token) and found is not refused and found.is_fresh(self._clock())
+
+    def _begin(self, grant: Grant) -> _Fetch:
+        fetch = asyncio.create_task(self._fetch(grant))
+        self._running.add(fetch)
+        fetch.add_done_callback(self._running.discard)
+        self._fetches.pop(grant, None)
+        self._fetches[grant] = fetch
+        if len(self._fetches) > MOST_GRANTS:
+            del self._fetches[next(iter(self._fetches))]
+        return fetch
+
+    async def _fetch(self, grant: Grant) -> Token | NoToken:
+        client = grant.token_url, grant.client_id
+        ways = (ClientAuth.BASIC, ClientAuth.BODY)
+        for way in reversed(ways) if client in self._by_body else ways:
+            reply = await self._sender.send(token_request(grant, way, self._timeouts.token_s))
+            found = read_token(reply, self._clock())
+            _tell(grant, way, reply, found)
+            if isinstance(found, Token):
+                (self._by_body.add if way is ClientAuth.BODY else self._by_body.discard)(client)
+                return found
+            if not found.asks_otherwise:
+                break
+        return found
+
+
+def _tell(grant: Grant, way: ClientAuth, reply: HttpReply, found: Token | NoToken) -> None:
+    extra = {
+        "host": urlsplit(grant.token_url).hostname,
+        "client_auth": way.value,
+        "took_s": round(reply.took_s, 3),
+    }
+    if isinstance(found, Token):
+        log.info("token was given", extra=extra)
+    else:
+        log.warning("no token was given", extra={**extra, "detail": found.reply.detail})
