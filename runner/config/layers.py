@@ -5,7 +5,7 @@ below (`{file: …}` over `{env: …}`, a server_vad over a semantic_vad): merge
 part keeps the place that it came from.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from runner.config.node import Node
@@ -33,7 +33,7 @@ def _merged(
     if "oneOf" in schema:
         branches = [flat(branch) for branch in schema["oneOf"]]
         tag = schema.get("x-tag", "")
-        chosen, other = _branch(above, branches, tag), _branch(below, branches, tag)
+        chosen, other = branch_of(above, branches, tag), branch_of(below, branches, tag)
         if chosen is not None and other is not None and chosen is not other:
             return above
         schema = chosen or other or {}
@@ -43,8 +43,8 @@ def _merged(
     return Node(value=values, place=above.place, key_places={**below.key_places, **above.key_places})
 
 
-def _branch(node: Node, branches: list[JsonObject], tag: str) -> JsonObject | None:
-    """Which kind of mapping it is: the one that its tag says, or whose own key is there. None: unknown."""
+def branch_of(node: Node, branches: Sequence[JsonObject], tag: str) -> JsonObject | None:
+    """Which branch of a union a mapping is: the one that its tag says, or whose own key is there."""
     told = node.get(tag)
     for branch in branches:
         if told is not None and branch.get("properties", {}).get(tag, {}).get("const") == told.text:

@@ -8,6 +8,7 @@ from runner.call.routing import RouteTable
 from runner.config import settings
 from runner.config.admission import check_busy
 from runner.config.agents import AgentBuilder, Shared, shared_by_agents
+from runner.config.declared import declared
 from runner.config.documents import Documents, read_documents
 from runner.config.environments import (
     check_environment,
@@ -21,13 +22,16 @@ from runner.config.handoffs import check_handoffs
 from runner.config.layers import laid_over
 from runner.config.node import Node
 from runner.config.not_yet import refuse
-from runner.config.problem import Problem, Problems
+from runner.config.problem import Problem, Problems, Severity
 from runner.config.route_ties import check_ties
 from runner.config.routes import RouteBuilder, check_otherwise, default_country
+from runner.config.scenario_scope import ScenarioScope
+from runner.config.scenarios import scenarios_of
 from runner.config.schedules import schedule_names, schedules
 from runner.config.schema import check
 from runner.config.secrets import NeededSecret, needed_secrets
 from runner.model.agent import Agent
+from runner.model.scenario import Declared, Scenario
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
 
@@ -46,6 +50,12 @@ class Loaded:
     """The secrets that runner.yaml names. Whether they are there, the environment decides."""
     documents: Mapping[str, Node] = field(repr=False)
     """Each agent's document by id, as it was built from: over the defaults, under the environment."""
+    scenarios: tuple[Scenario, ...] = field(default=(), repr=False)
+    """Those of all `*.test.yaml`, by file and line."""
+    declared: tuple[Declared, ...] = field(default=(), repr=False)
+    """What a scenario can touch."""
+    runner: Node | None = field(repr=False)
+    """The document of runner.yaml as it was read."""
 
 
 def load(directory: Path, environment: str | None = None) -> Loaded:
@@ -124,12 +134,16 @@ class _Loading:
         if not self._problems.has_errors:
             # With a route or a schedule missing, the table would show ties that are none.
             check_ties(RouteTable.of(configuration), self._problems)
+        scenarios = scenarios_of(self._read.scenarios, self._scenario_scope(configuration), self._problems)
         return Loaded(
             configuration=None if self._problems.has_errors else configuration,
             problems=self._problems.sorted(),
             sources=dict(self._directory.texts),
             secrets=tuple(needed_secrets(self._runner)),
             documents=self._documents,
+            scenarios=scenarios,
+            declared=tuple(declared(configuration, self._documents, self._runner.root.get("tools"))),
+            runner=self._read.runner,
         )
 
     def _configuration(self) -> Configuration:
@@ -157,6 +171,16 @@ class _Loading:
                 egress=settings.egress(runner),
             ),
             agents={name: agent for name, agent in agents.items() if agent},
+        )
+
+    def _scenario_scope(self, configuration: Configuration) -> ScenarioScope:
+        files = {scenarios.root.place.file for scenarios in self._read.scenarios}
+        errors = (one for one in self._problems.sorted() if one.severity is Severity.ERROR)
+        return ScenarioScope(
+            agents=configuration.agents,
+            is_whole=all(error.place.file in files for error in errors),
+            environments=environment_names(self._read.runner),
+            default_country=configuration.settings.routing.default_country,
         )
 
     def _route_builder(self, problems: Problems) -> RouteBuilder:

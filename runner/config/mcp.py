@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from runner.call.template import constant
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.scope import Scope
@@ -34,7 +35,10 @@ def build_servers(entries: Iterator[Node], scope: Scope, problems: Problems) -> 
         yield McpServer(
             label=label.text,
             # The API asks for approval of each call unless it is told not to, and that stalls the call.
-            settings={"require_approval": "never", **(settings if isinstance(settings, dict) else {})},
+            settings={
+                "require_approval": constant("never"),
+                **(settings if isinstance(settings, dict) else {}),
+            },
             approved=frozenset(_never(approval)),
         )
 

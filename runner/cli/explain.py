@@ -1,0 +1,268 @@
+"""`phone-agents explain`: what an agent is in the end, where each value comes from, and the accept body.
+
+Calls nobody, and shows no secret.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.api.realtime import accept_body
+from runner.call.admission import Admit
+from runner.call.lookup import LookedUp
+from runner.call.reception import receive
+from runner.call.routing import RouteTable
+from runner.call.template import TemplateFailure
+from runner.cli.environment import add_environment
+from runner.cli.main import OK, PROBLEMS
+from runner.cli.problems import print_problems
+from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
+from runner.config.load import load
+from runner.config.origins import MASK, Origin, Origins, Value
+from runner.config.suggest import did_you_mean
+from runner.errors import UsageError
+from runner.model.agent import Agent
+from runner.model.call import IncomingCall
+from runner.model.settings import Configuration
+from runner.model.values import Json, JsonObject
+
+JSON_VERSION = 1
+"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+WIDEST_VALUE = 48
+"""A longer value is cut; `--format json` has it whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Explained:
+    """Everything that is shown of an agent."""
+
+    agent: Agent
+    environment: str | None
+    values: Sequence[Value]
+    call: IncomingCall
+    why: str
+    """Why the agent answers such a call, or why it would not."""
+    accept: JsonObject | None
+    problem: str
+    """Why there is no accept body."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "directory",
+        nargs="?",
+        type=Path,
+        default=Path("agents"),
+        metavar="DIR",
+        help="the configuration directory (default: agents)",
+    )
+    parser.add_argument("agent", metavar="AGENT", help="the agent to explain")
+    parser.add_argument("--from", dest="caller", metavar="N", help="who calls: a number, or a sip: address")
+    parser.add_argument("--to", dest="called", metavar="N", help="the number or sip: address that is dialled")
+    add_environment(parser)
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="how to print (default: text)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain one agent. Raises UsageError and CannotRunError."""
+    loaded = load(options.directory, options.environment)
+    print_problems(loaded.problems, loaded.sources, stderr())
+    if loaded.configuration is None:
+        return PROBLEMS
+    agents = loaded.configuration.agents
+    if options.agent not in agents:
+        hint = did_you_mean(options.agent, agents)
+        raise UsageError(f'there is no agent "{options.agent}" in "{options.directory}"{hint}')
+    origins = Origins(loaded.runner, options.environment)
+    explained = _explained(options, loaded.configuration, origins.values(loaded.documents[options.agent]))
+    if options.format == "json":
+        json.dump(_document(explained), sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        _show(explained, stdout())
+    if explained.accept is None:
+        sys.stdout.flush()
+        stderr().line(f"phone-agents explain: {printable(explained.problem)}")
+        return PROBLEMS
+    return OK
+
+
+def _explained(
+    options: argparse.Namespace, configuration: Configuration, values: Iterable[Value]
+) -> _Explained:
+    agent = configuration.agents[options.agent]
+    call, why = _call(options, configuration)
+    answer = LookedUp(value=agent.lookup.default, took_s=0.0) if agent.lookup is not None else None
+    accept: dict[str, Json] | None = None
+    problem = ""
+    try:
+        session = receive(
+            Admit(call=call, agent=agent.id, route=None, why=why),
+            answer,
+            agents=configuration.agents,
+            secrets=dict.fromkeys(configuration.settings.secrets, MASK),
+            now=call.created_at,
+        )
+        accept = _masked(accept_body(agent, session.instructions, session.servers))
+    except TemplateFailure as failure:
+        problem = f"such a call would be rejected: {failure}"
+    return _Explained(
+        agent=agent,
+        environment=options.environment,
+        values=tuple(values),
+        call=call,
+        why=why,
+        accept=accept,
+        problem=problem,
+    )
+
+
+def _call(options: argparse.Namespace, configuration: Configuration) -> tuple[IncomingCall, str]:
+    """A call that the agent answers if one was found, and why."""
+    # Its package holds the whole stand-in, which only this needs.
+    from runner.simulator.example_call import CALLED, CALLER, ExampleCall, example_call  # noqa: PLC0415
+
+    now, table = time.time(), RouteTable.of(configuration)
+    caller, called = options.caller, options.called
+    found = example_call(options.agent, configuration, table, now, caller=caller, called=called)
+    example = found or ExampleCall(caller=caller or CALLER, called=called or CALLED, at=now)
+    call = example.incoming(configuration.settings.routing)
+    match = table.match(call, example.at)
+    if match.agent == options.agent:
+        return call, match.why
+    return call, f"such a call would not reach the agent: {match.why}"
+
+
+def _masked(body: dict[str, Json]) -> dict[str, Json]:
+    """The body without the credentials of MCP servers, which may be written out."""
+    tools = [_masked_server(tool) if tool["type"] == "mcp" else tool for tool in body.get("tools", ())]
+    return {**body, "tools": tools} if tools else body
+
+
+def _masked_server(server: JsonObject) -> JsonObject:
+    masked = {**server}
+    if "authorization" in server:
+        masked["authorization"] = MASK
+    if "headers" in server:
+        masked["headers"] = dict.fromkeys(server["headers"], MASK)
+    return masked
+
+
+# As JSON.
+
+
+def _document(explained: _Explained) -> dict[str, Json]:
+    lookup = explained.agent.lookup
+    return {
+        "version": JSON_VERSION,
+        "agent": explained.agent.id,
+        "environment": explained.environment,
+        "values": [
+            {
+                "path": ".".join(value.path),
+                "value": value.value,
+                "from": value.origin.value,
+                "file": value.place.file if value.place else None,
+                "line": value.place.line if value.place else None,
+                "column": value.place.column if value.place else None,
+            }
+            for value in explained.values
+        ],
+        "call": {
+            "from": explained.call.caller.number or explained.call.caller.uri,
+            "to": explained.call.called.number or explained.call.called.uri,
+            "why": explained.why,
+        },
+        "lookup": None if lookup is None else {"default": lookup.default},
+        "accept": explained.accept,
+        "problem": explained.problem or None,
+    }
+
+
+# For people.
+
+
+def _show(explained: _Explained, terminal: Terminal) -> None:
+    agent = explained.agent
+    title = f"{agent.id}: {agent.description}" if agent.description else agent.id
+    terminal.line(terminal.styled(_flat(title), Style.BOLD))
+    _show_values(explained, terminal)
+    _heading("call", terminal)
+    caller, called = explained.call.caller, explained.call.called
+    _row("from", caller.number or caller.uri, terminal)
+    _row("to", called.number or called.uri, terminal)
+    _row("why", explained.why, terminal)
+    if agent.lookup is not None:
+        _row("lookup", f"not asked here; its default is used: {_as_json(agent.lookup.default)}", terminal)
+    if explained.accept is not None:
+        _heading("accepted with", terminal)
+        for line in json.dumps(explained.accept, indent=2, ensure_ascii=False).split("\n"):
+            terminal.line(printable(line))
+
+
+def _show_values(explained: _Explained, terminal: Terminal) -> None:
+    """Each section under its name: what stands at the top of the document, then each mapping and tool."""
+    sections: dict[str, list[Value]] = {}
+    for value in explained.values:
+        sections.setdefault(value.path[0] if len(value.path) > 1 else "agent", []).append(value)
+    names = [".".join(_below(value)) for value in explained.values]
+    texts = [_cut(_text(value.value)) for value in explained.values]
+    wide_name, wide_text = max(map(len, names)), max(map(len, texts))
+    for section, values in sections.items():
+        _heading(section, terminal)
+        for value in values:
+            name, text = ".".join(_below(value)), _cut(_text(value.value))
+            terminal.line(
+                f"  {terminal.styled(printable(f'{name:{wide_name}}'), Style.NAME)}  {text:{wide_text}}  "
+                + terminal.styled(_whence(value, explained.environment), Style.DIM)
+            )
+
+
+def _below(value: Value) -> tuple[str, ...]:
+    return value.path[1:] or value.path
+
+
+def _whence(value: Value, environment: str | None) -> str:
+    place = printable(str(value.place)) if value.place is not None else ""
+    match value.origin:
+        case Origin.AGENT:
+            return place
+        case Origin.BUILT_IN:
+            return value.origin.value
+        case Origin.ENVIRONMENT:
+            return f'{place} (environment "{environment}")'
+        case _:
+            return f"{place} ({value.origin.value})"
+
+
+def _heading(text: str, terminal: Terminal) -> None:
+    terminal.line()
+    terminal.line(terminal.styled(printable(text), Style.BOLD))
+
+
+def _row(name: str, text: str, terminal: Terminal) -> None:
+    terminal.line(f"  {terminal.styled(f'{name:6}', Style.NAME)}  {_flat(text)}")
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else _as_json(value)
+
+
+def _as_json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    flat = _flat(text)
+    return flat if len(flat) <= WIDEST_VALUE else flat[: WIDEST_VALUE - 1] + "…"
+
+
+def _flat(text: str) -> str:
+    return printable(" ".join(text.split()))
