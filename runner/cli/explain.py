@@ -235,7 +235,7 @@ def _whence(value: Value, environment: str | None) -> str:
         case Origin.AGENT:
             return place
         case Origin.BUILT_IN:
-            return value.origin.value
+            return Origin.BUILT_IN.value
         case Origin.ENVIRONMENT:
             return f'{place} (environment "{environment}")'
         case _:
@@ -252,7 +252,7 @@ def _row(name: str, text: str, terminal: Terminal) -> None:
 
 
 def _text(value: Json) -> str:
-    return value if isinstance(value, str) else _as_json(value)
+    return str(value) if isinstance(value, str) else _as_json(value)
 
 
 def _as_json(value: Json) -> str:

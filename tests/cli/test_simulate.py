@@ -289,3 +289,18 @@ def test_of_a_long_answer_the_beginning_is_shown(agents: Path, capsys: pytest.Ca
     first = next(number for number, line in enumerate(lines) if "← " in line)
     assert [line.endswith(" …") for line in lines[first : first + 4]] == [False, False, False, True]
     assert " agent " in lines[first + 4]
+
+
+def test_a_lookup_is_played_with_its_default(agents: Path, capsys: pytest.CaptureFixture[str]):
+    lookup = 'lookup: {http: {url: "https://crm.example/{{ secrets.MAPLE_TOKEN }}"}, default: {name: Ada}}\n'
+    write(agents, front_desk=FRONT_DESK.replace("Be kind.", '"{{ lookup.name }}"') + lookup)
+    assert simulate(agents, "--format", "json") == OK
+    found = document(capsys)
+    assert found["notes"] == ["the lookup was answered with its default"]
+    first = found["requests"][0]
+    assert (first["tool"], first["method"], first["url"]) == (
+        "lookup",
+        "POST",
+        "https://crm.example/<MAPLE_TOKEN>",
+    )
+    assert (found["record"]["faults"], found["record"]["lookup_s"] is not None) == ([], True)
