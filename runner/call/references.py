@@ -45,18 +45,15 @@ def column_of(node: nodes.Node) -> int:
     return int(getattr(node.lineno, "column", 1))
 
 
-def check_syntax(tree: nodes.Template) -> None:
-    """Raise TemplateError for the first thing that Jinja knows and this language does not."""
-    for node in _walk(tree):
-        message = _fault(node)
-        if message is not None:
-            raise TemplateError(message, int(node.lineno), column_of(node))
+def check_syntax(tree: nodes.Node) -> int:
+    """Raise TemplateError for the first thing that Jinja knows and this language does not.
 
-
-def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
-    yield node
-    for child in node.iter_child_nodes():
-        yield from _walk(child)
+    The result is how high the tree is.
+    """
+    message = _fault(tree)
+    if message is not None:
+        raise TemplateError(message, int(tree.lineno), column_of(tree))
+    return 1 + max(map(check_syntax, tree.iter_child_nodes()), default=0)
 
 
 def _fault(node: nodes.Node) -> str | None:
@@ -64,6 +61,8 @@ def _fault(node: nodes.Node) -> str | None:
         return f'"{_tag(node)}" is not for templates; there are "if", "for", "set" and "raw"'
     if isinstance(node, nodes.For) and node.recursive:
         return '"recursive" is not for templates'
+    if isinstance(node, nodes.Name) and node.ctx == "store" and node.name == "loop":
+        return '"loop" is what Jinja tells a loop about itself; choose another name'
     if isinstance(node, nodes.NSRef):
         return f'"{node.name}.{node.attr}" cannot be set; only a plain name can'
     if isinstance(node, nodes.Call) and not (isinstance(node.node, nodes.Name) and node.node.name == "range"):

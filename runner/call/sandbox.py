@@ -31,22 +31,28 @@ MAX_STEPS = 10_000
 """How many times all loops of one rendering may go round together; also the longest `range`."""
 MAX_BITS = 4_096
 """The largest product or power."""
+MAX_SURE_HEIGHT = 16
+"""Python's compiler takes 20 nested blocks and far more of anything else, so that what is syntactically right
+and no higher than this compiles for sure, and may be compiled when it is first rendered."""
 _LOOP = frozenset({"first", "index", "index0", "last", "length", "nextitem", "previtem"})
 
 Write = Callable[[Any], str]
 """How the value of an expression is written into text."""
+Root = Callable[[Context], Iterator[str]]
+"""What renders a template."""
 
 
 class Program:
     """A template with expressions, compiled. Raises TemplateError where it cannot be."""
 
-    __slots__ = ("_environment", "_root", "is_whole", "references")
+    __slots__ = ("_environment", "_root", "_tree", "is_whole", "references")
 
     def __init__(self, source: str, write: Write, *, typed: bool) -> None:
         self._environment = _environment(write)
+        self._root: Root | None = None
         try:
             tree = self._environment.parse(source)
-            check_syntax(tree)
+            height = check_syntax(tree)
             self.references: tuple[Reference, ...] = references(tree)
             whole = _whole_expression(tree) if typed else None
             self.is_whole = whole is not None
@@ -56,20 +62,30 @@ class Program:
                 tree = nodes.Template(
                     [nodes.Assign(nodes.Name("result", "store"), whole, lineno=1)], lineno=1
                 )
-            tree = _Bounding().visit(tree)
-            tree.set_environment(self._environment)
-            compiled = self._environment.from_string(tree)
+            self._tree: nodes.Template | None = tree
+            if height > MAX_SURE_HEIGHT:
+                self._compiled()
         except TemplateSyntaxError as error:
             raise _as_template_error(error) from None
         except (RecursionError, SyntaxError, MemoryError):
             raise TemplateError("this template is nested too deeply") from None
-        self._root: Callable[[Context], Iterator[str]] = compiled.root_render_func
+
+    def _compiled(self) -> Root:
+        """The code, made when it is first wanted: most templates are only ever checked."""
+        root, tree = self._root, self._tree
+        if root is None:
+            assert tree is not None  # noqa: S101 - it is kept until there is code
+            tree = _Bounding().visit(tree)
+            tree.set_environment(self._environment)
+            root = self._root = self._environment.from_string(tree).root_render_func
+            self._tree = None
+        return root
 
     def run(self, names: JsonObject) -> Json:
         """The value. Raises TemplateFailure where the data does not fit the expressions."""
         context = _Names(self._environment, names)
         try:
-            parts = _counted(self._root(context))
+            parts = _counted(self._compiled()(context))
             return plain(context.vars["result"]) if self.is_whole else "".join(parts)
         except TemplateFailure:
             raise

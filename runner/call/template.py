@@ -16,6 +16,7 @@ Data is never template text: a value with `{{` in it stays as it is.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.errors import TemplateError, TemplateFailure
@@ -30,6 +31,8 @@ __all__ = ["CompiledTemplate", "TemplateError", "TemplateFailure", "compile_temp
 
 _MARKS = ("{{", "{%", "{#")
 _SHOWN = 60
+_MOST_KEPT = 4096
+"""Many agents write the same `{{ args.day }}`: it is read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ def as_text(value: Json) -> str:
     return text(value)
 
 
+@lru_cache(maxsize=_MOST_KEPT)
 def compile_template(source: str) -> CompiledTemplate:
     """Compile a text of the configuration. Raises TemplateError, with the place inside the source."""
     if not has_expressions(source):
