@@ -186,13 +186,14 @@ instructions: Be kind.
 tools:
   - mcp:
       server_label: crm
-      server_url: https://crm.example/mcp
+      server_url: https://crm.example/{{ secrets.TOKEN }}/mcp
       authorization: "{{ secrets.TOKEN }}"
       headers: {X-Tenant: written-out}
 """
     )
     found = document(capsys)
     (server,) = found["accept"]["tools"]
+    assert server["server_url"] == "https://crm.example/***/mcp"
     assert (server["authorization"], server["headers"]) == ("***", {"X-Tenant": "***"})
     assert values(found)["tools.mcp.mcp.authorization"] == "{{ secrets.TOKEN }}"
     assert values(found)["tools.mcp.mcp.headers.X-Tenant"] == "***"
