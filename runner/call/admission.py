@@ -8,7 +8,7 @@ from runner.call.incoming import incoming_call
 from runner.call.routing import RouteTable
 from runner.call.webhook import WebhookEvent
 from runner.model.call import IncomingCall
-from runner.model.route import Route
+from runner.model.route import RejectRule, Route
 from runner.model.settings import Settings
 from runner.model.values import Instant
 
@@ -33,6 +33,8 @@ class TurnAway:
     call: IncomingCall
     status: int
     why: str
+    rule: RejectRule | None = None
+    """The reject rule that decided, if one did."""
 
 
 class Ignore(Enum):
@@ -67,4 +69,4 @@ def admit(call: IncomingCall, table: RouteTable, now: Instant) -> Admit | TurnAw
     match = table.match(call, now)
     if match.agent is not None:
         return Admit(call=call, agent=match.agent, route=match.route, why=match.why)
-    return TurnAway(call=call, status=match.reject or DECLINE, why=match.why)
+    return TurnAway(call=call, status=match.reject or DECLINE, why=match.why, rule=match.rule)

@@ -18,9 +18,9 @@ def print_problems(problems: Sequence[Problem], sources: Mapping[str, str], term
     for problem in problems:
         _print_message(problem, terminal)
         place = problem.place
-        found = lines.get(place.file, [])
-        if place.line <= len(found) and (place.file, place.line) not in hidden:
-            _print_source(problem, found[place.line - 1], terminal)
+        if (place.file, place.line) not in hidden:
+            style = Style.ERROR if problem.severity is Severity.ERROR else Style.WARNING
+            print_source(place, lines.get(place.file, []), style, terminal)
 
 
 def _secret_places(problems: Iterable[Problem]) -> Iterator[Place]:
@@ -36,11 +36,12 @@ def _print_message(problem: Problem, terminal: Terminal) -> None:
     terminal.line(f"{place}: {severity}{printable(problem.message)} {rule}")
 
 
-def _print_source(problem: Problem, line: str, terminal: Terminal) -> None:
-    """The line that a problem stands in, and a caret under its column."""
-    source, caret = _excerpt(line, problem.place.column)
-    number, margin = f"{problem.place.line:>5} | ", "      | "
-    style = Style.ERROR if problem.severity is Severity.ERROR else Style.WARNING
+def print_source(place: Place, lines: Sequence[str], style: Style, terminal: Terminal) -> None:
+    """The line of a file that a place is in, and a caret under its column; nothing beyond the file."""
+    if place.line > len(lines):
+        return
+    source, caret = _excerpt(lines[place.line - 1], place.column)
+    number, margin = f"{place.line:>5} | ", "      | "
     terminal.line(terminal.styled(number, Style.DIM) + source)
     terminal.line(terminal.styled(margin, Style.DIM) + " " * caret + terminal.styled("^", style))
 

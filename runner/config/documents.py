@@ -8,7 +8,7 @@ from pathlib import PurePath
 from runner.config.files import SETTINGS_FILE, Directory, Kind, SourceFile
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.schema import check
+from runner.config.schema import Checked, check
 from runner.config.suggest import nearest
 from runner.config.yaml_text import read
 
@@ -29,6 +29,8 @@ class Documents:
     is_runner_unread: bool = False
     """There is a runner.yaml, and it cannot be read."""
     agents: list[Node] = field(default_factory=list)
+    scenarios: list[Checked] = field(default_factory=list)
+    """The documents of scenarios, each checked by its schema."""
     unread_ids: set[str] = field(default_factory=set)
     """Ids of agents in files that cannot be read."""
     strangers: int = 0
@@ -45,7 +47,7 @@ def read_documents(directory: Directory, problems: Problems) -> Documents:
         elif file.kind is Kind.SETTINGS:
             documents.runner = node
         elif file.kind is Kind.SCENARIOS:
-            check(node, "test", problems)
+            documents.scenarios.append(check(node, "test", problems))
         elif node.get("agent") is not None:
             documents.agents.append(node)
         else:

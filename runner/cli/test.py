@@ -1,0 +1,142 @@
+"""`phone-agents test`: plays the scenarios of configuration directories offline, and tells what differs."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from runner.cli.main import OK, PROBLEMS
+from runner.cli.problems import print_problems
+from runner.cli.terminal import stderr, stdout
+from runner.cli.test_report import FORMATS, Report, summary
+from runner.cli.test_update import update
+from runner.config.load import Loaded, load
+from runner.config.suggest import did_you_mean
+from runner.errors import UsageError
+from runner.model.scenario import Scenario
+from runner.scenario.coverage import Coverage, Touch, coverage
+from runner.scenario.player import Played, Player
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "directories",
+        nargs="*",
+        type=Path,
+        default=[Path("agents")],
+        metavar="DIR",
+        help="configuration directories (default: agents)",
+    )
+    parser.add_argument(
+        "--run",
+        dest="pattern",
+        metavar="PATTERN",
+        help="play only scenarios whose name has this in it; * stands for anything",
+    )
+    parser.add_argument(
+        "--coverage", action="store_true", help="tell what is declared and touched by no scenario"
+    )
+    parser.add_argument(
+        "--min-coverage",
+        type=_percent,
+        metavar="PERCENT",
+        help="fail when less than this of what is declared is touched",
+    )
+    parser.add_argument("--environment", metavar="NAME", help="play in this environment of runner.yaml")
+    parser.add_argument(
+        "--update", action="store_true", help='write what was got where a scenario says "expect: ..."'
+    )
+    parser.add_argument(
+        "--format", choices=tuple(FORMATS), default="text", help="how to print (default: text)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play each directory's scenarios. Raises UsageError and CannotRunError."""
+    if options.min_coverage is not None and options.pattern is not None:
+        raise UsageError("--min-coverage is about all scenarios, and --run plays only some of them")
+    loaded = [load(directory, options.environment) for directory in options.directories]
+    if any(one.configuration is None for one in loaded):
+        print_problems([problem for one in loaded for problem in one.problems], _sources(loaded), stderr())
+        return PROBLEMS
+    selected = [_selected(one.scenarios, options.pattern) for one in loaded]
+    if not any(selected):
+        stderr().line(_nothing(loaded, options))
+        return PROBLEMS
+    played: list[Played] = []
+    touched: list[frozenset[Touch]] = []
+    for directory, one, scenarios in zip(options.directories, loaded, selected, strict=True):
+        found = list(_play(directory, one, scenarios))
+        played += found
+        touched.append(frozenset().union(*(each.touched for each in found)))
+    wants_coverage = options.coverage or options.min_coverage is not None
+    report = Report(
+        played=tuple(played),
+        coverage=_coverage(loaded, touched) if wants_coverage else None,
+        shows_untouched=options.coverage,
+        min_coverage=options.min_coverage,
+        sources=_sources(loaded),
+        is_updated=options.update,
+    )
+    FORMATS[options.format](report, stdout())
+    sys.stdout.flush()  # so that the summary comes last where both go to one place
+    if options.update:
+        update(report, stdout())
+    stderr().line(summary(report, options.directories))
+    return OK if report.is_passed else PROBLEMS
+
+
+def _percent(text: str) -> float:
+    value = float(text.removesuffix("%"))
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f'"{text}" is no percentage; write a number from 0 to 100')
+    return value
+
+
+def _selected(scenarios: Sequence[Scenario], pattern: str | None) -> list[Scenario]:
+    """Those whose name the pattern is found in, whatever the case."""
+    if pattern is None:
+        return list(scenarios)
+    wanted = "*".join(("", *(part.replace("[", "[[]") for part in pattern.lower().split("*")), ""))
+    return [
+        scenario for scenario in scenarios if fnmatchcase(scenario.name.lower(), wanted.replace("?", "[?]"))
+    ]
+
+
+def _nothing(loaded: Iterable[Loaded], options: argparse.Namespace) -> str:
+    names = ", ".join(f'"{directory}"' for directory in options.directories)
+    known = [scenario.name for one in loaded for scenario in one.scenarios]
+    if not known:
+        return f"there is no scenario in {names}; scenarios stand in files that end in .test.yaml"
+    return f'no scenario in {names} has "{options.pattern}" in its name{did_you_mean(options.pattern, known)}'
+
+
+def _play(directory: Path, loaded: Loaded, scenarios: Iterable[Scenario]) -> Iterator[Played]:
+    """Each scenario in the environment that it names, or else in that of the command line."""
+    players: dict[str | None, Player] = {}
+    for scenario in scenarios:
+        name = scenario.environment
+        if name not in players:
+            elsewhere = loaded if name is None else load(directory, name)
+            if elsewhere.configuration is None:
+                raise UsageError(f'"{directory}" has errors in the environment "{name}"; see "validate"')
+            players[name] = Player(elsewhere.configuration)
+        yield players[name].play(scenario)
+
+
+def _coverage(loaded: Sequence[Loaded], touched: Sequence[frozenset[Touch]]) -> Coverage:
+    """Over all directories: what one declares, only its own scenarios touch."""
+    found = [coverage(one.declared, mine) for one, mine in zip(loaded, touched, strict=True)]
+    whole = Coverage(declared=0, untouched=())
+    for one in found:
+        whole = replace(
+            whole, declared=whole.declared + one.declared, untouched=(*whole.untouched, *one.untouched)
+        )
+    return whole
+
+
+def _sources(loaded: Iterable[Loaded]) -> dict[str, str]:
+    return {name: text for one in loaded for name, text in one.sources.items()}

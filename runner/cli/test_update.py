@@ -1,0 +1,26 @@
+"""Writes what was got where a scenario says `expect: ...`, after showing what changes."""
+
+from difflib import unified_diff
+from pathlib import Path
+
+from runner.cli.terminal import Style, Terminal, printable
+from runner.cli.test_report import Report
+from runner.scenario.update import Change, updated
+
+_SIGNS = {"-": Style.ERROR, "+": Style.GOOD, "@": Style.DIM}
+
+
+def update(report: Report, terminal: Terminal) -> None:
+    """Show the diff of each file, then write the file."""
+    changes: dict[str, list[Change]] = {}
+    for played in report.played:
+        for one in played.to_write:
+            place = one.expectation.place
+            changes.setdefault(place.file, []).append(Change(place=place, facts=one.facts))
+    for file, found in changes.items():
+        before = Path(file).read_bytes().decode()
+        after = updated(before, found)
+        for line in unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="", n=2):
+            style = _SIGNS.get(line[:1])
+            terminal.line(terminal.styled(printable(line), style) if style else printable(line))
+        Path(file).write_bytes(after.encode())

@@ -1,0 +1,62 @@
+"""A clock that moves only when it is told to, with what is due on it. Waits for nothing."""
+
+from runner.model.action import Timer
+from runner.model.happening import Happening, TimerFired
+from runner.model.values import Instant
+
+
+class SimulatedClock:
+    """Timers and happenings to come, in the order of their times; what is due at once comes as it was set."""
+
+    def __init__(self, now: Instant) -> None:
+        self._start = now
+        self._elapsed_s = 0.0
+        self._count = 0
+        self._coming: dict[Timer | int, tuple[float, int, Happening]] = {}
+
+    @property
+    def now(self) -> Instant:
+        """The moment."""
+        return self._start + self._elapsed_s
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the beginning, free of the rounding of large numbers."""
+        return self._elapsed_s
+
+    def set(self, timer: Timer, after_s: float) -> None:
+        """Let a timer fire; one of the same name is replaced."""
+        self._put(timer, after_s, TimerFired(timer=timer))
+
+    def clear(self, timer: Timer) -> None:
+        """Forget a timer, set or not."""
+        self._coming.pop(timer, None)
+
+    def has(self, timer: Timer) -> bool:
+        """Whether this timer is set."""
+        return timer in self._coming
+
+    def later(self, happening: Happening, after_s: float) -> None:
+        """Let something happen."""
+        self._put(self._count, after_s, happening)
+
+    def take(self, until_s: float) -> Happening | None:
+        """The next that is due by then, at whose time it is now; None when there is none."""
+        if not self._coming:
+            return None
+        key = min(self._coming, key=lambda each: self._coming[each][:2])
+        at_s, _, happening = self._coming[key]
+        if at_s > until_s:
+            return None
+        del self._coming[key]
+        self._elapsed_s = max(self._elapsed_s, at_s)
+        return happening
+
+    def move_to(self, elapsed_s: float) -> None:
+        """Let time pass until so many seconds after the beginning."""
+        self._elapsed_s = max(self._elapsed_s, elapsed_s)
+
+    def _put(self, key: Timer | int, after_s: float, happening: Happening) -> None:
+        self._count += 1
+        # To the microsecond: sums of decimal fractions would not meet, and twice ten seconds are twenty.
+        self._coming[key] = (round(self._elapsed_s + after_s, 6), self._count, happening)

@@ -1,0 +1,51 @@
+"""One difference between what is expected and what was got, and how values are written in it."""
+
+import json
+from dataclasses import dataclass
+from typing import Self
+
+from runner.model.scenario import Expected
+from runner.model.values import Json, Place
+
+MISSING = "nothing"
+"""Stands where there is no value at all. Values are written as JSON, so that no text looks like it."""
+
+_LONGEST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a diff: `-` expected, `+` got, or a blank for both."""
+
+    sign: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What differs, at its place in the scenario. Without lines, `what` says it all."""
+
+    place: Place
+    what: str
+    lines: tuple[Line, ...] = ()
+
+    @classmethod
+    def between(cls, expected: Expected, got: str, *, what: str) -> Self:
+        """One value is expected, and another was got; `got` is in words or as `shown` writes it."""
+        return cls(place=expected.place, what=what, lines=(Line("-", shown(plain(expected))), Line("+", got)))
+
+
+def plain(expected: Expected) -> Json:
+    """The value that is expected, without places."""
+    value = expected.value
+    if isinstance(value, tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: plain(field) for name, field in value.items()}
+    return value
+
+
+def shown(value: Json) -> str:
+    """A value in one line, cut where it is long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

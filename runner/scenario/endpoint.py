@@ -1,0 +1,80 @@
+"""Answers the requests of a call as its scenario declares. Sends nothing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from runner.model.http import Failure, HttpReply, HttpRequest
+from runner.model.scenario import NoReply, Replies, Reply, TransferEnd
+from runner.model.values import Json
+
+
+class UndeclaredError(Exception):
+    """A request was made for which the scenario has no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """The reply that a tool declares as its example."""
+
+    value: Json
+
+
+_AS_EXAMPLE = Reply()
+
+
+def reply_to(
+    request: HttpRequest, name: str, attempt: int, replies: Mapping[str, Replies], example: Example | None
+) -> HttpReply:
+    """What an attempt (counted from 1) of a request brings; it comes `took_s` later.
+
+    Raises UndeclaredError when neither a reply nor an example is declared.
+    """
+    declared = replies.get(name)
+    entry = _entry(name, attempt, declared) if declared is not None else _AS_EXAMPLE
+    if isinstance(entry, TransferEnd):
+        raise UndeclaredError(f'"{name}" asks an endpoint, which cannot answer "{entry.value}"')
+    if entry.failure is NoReply.TIMEOUT or entry.delay_s > request.timeout_s:
+        detail = f"no complete reply within {request.timeout_s:g} s"
+        return HttpReply(failure=Failure.TIMEOUT, detail=detail, took_s=request.timeout_s)
+    if entry.failure is not None:
+        refused = entry.failure is NoReply.CONNECTION_REFUSED
+        detail = "the connection is refused" if refused else "the reply was cut off"
+        return HttpReply(failure=Failure.CONNECTION, detail=detail, took_s=entry.delay_s)
+    if entry.body is None and entry.status is None:
+        if example is None:
+            raise UndeclaredError(f'{_sent(request)} for "{name}", which has neither a reply nor an example')
+        entry = replace(entry, body=json.dumps(example.value).encode(), content_type="application/json")
+    return HttpReply(
+        status=200 if entry.status is None else entry.status,
+        body=entry.body or b"",
+        content_type=entry.content_type,
+        took_s=entry.delay_s,
+    )
+
+
+def transfer_end(name: str, attempt: int, replies: Mapping[str, Replies]) -> TransferEnd:
+    """What is seen of a transfer; it is completed unless something else is declared.
+
+    Raises UndeclaredError when the list of replies has ended.
+    """
+    declared = replies.get(name)
+    entry = TransferEnd.COMPLETED if declared is None else _entry(name, attempt, declared)
+    if not isinstance(entry, TransferEnd):
+        raise UndeclaredError(f'"{name}" is a transfer; its reply is "completed" or "not_completed"')
+    return entry
+
+
+def _entry(name: str, attempt: int, replies: Replies) -> Reply | TransferEnd:
+    if not replies.in_turn:
+        return replies.entries[0]
+    if attempt > len(replies.entries):
+        count = len(replies.entries)
+        raise UndeclaredError(
+            f'attempt {attempt} of "{name}" is made, and its replies are for {count} of them'
+        )
+    return replies.entries[attempt - 1]
+
+
+def _sent(request: HttpRequest) -> str:
+    return f"{request.method} {request.url.partition('?')[0]} is sent"

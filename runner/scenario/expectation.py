@@ -1,0 +1,171 @@
+"""Holds what was got against what is expected, and tells each difference with its place. Judges values only.
+
+A mapping is expected to hold at least the fields that are named. In a text, `*` stands for any run of
+characters. A list is expected whole and in its order.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from runner.model.scenario import Expectation, Expected
+from runner.model.values import Json
+from runner.scenario.difference import MISSING, Difference, Line, plain, shown
+from runner.scenario.matching import aligned, matches, mismatches, request_mismatches
+
+NEVER = "not"
+
+
+def differences(expectation: Expectation, got: Mapping[str, Json]) -> Iterator[Difference]:
+    """Where the facts that were got are not the expected ones, in the order of the file."""
+    for key, expected in expectation.facts.items():
+        yield from _CHECKS.get(key, _value)(key, expected, got)
+    for key, unwanted in expectation.unwanted.items():
+        yield from _unwanted(key, unwanted, got)
+
+
+def _value(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+    found = got[key]
+    if found is None and expected.value is not None:
+        yield Difference.between(expected, _instead(key, got), what=key)
+    else:
+        yield from mismatches(expected, found, key)
+
+
+def _instead(key: str, got: Mapping[str, Json]) -> str:
+    """What there is in place of a fact that there is not."""
+    if got["rejected"] is not None:
+        return f"the call is rejected with {got['rejected']}"
+    if key == "rejected":
+        return f'the call is answered by "{got["agent"]}"'
+    if key == "ended":
+        return "the call goes on"
+    return "it is not known: the price of the model is not" if key == "cost" else MISSING
+
+
+def _cost(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+    cost = got["cost"]
+    if cost is None:
+        yield Difference.between(expected, _instead("cost", got), what=key)
+    elif not _costs(key, expected, cost):
+        at_most = "at most " if key == "max_cost" else ""
+        yield Difference(
+            place=expected.place,
+            what=key,
+            lines=(Line("-", f"{at_most}{expected.text}"), Line("+", f"{cost:g}")),
+        )
+
+
+def _costs(key: str, expected: Expected, cost: float) -> bool:
+    # Costs are counted to the sixth digit.
+    wanted = float(expected.text)
+    return cost <= wanted if key == "max_cost" else abs(cost - wanted) < 5e-7
+
+
+def _texts(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+    yield from _list(key, expected, got[key], matches, shown)
+
+
+def _requests(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+    wanted, found = _entries(expected), got[key]
+    if len(wanted) != len(found):
+        yield from _list(key, expected, found, _is_request, request_line)
+        return
+    for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
+        yield from request_mismatches(one, other, f"{key}[{number}]")
+
+
+def _is_request(expected: Expected, got: Json) -> bool:
+    return not any(request_mismatches(expected, got, ""))
+
+
+def request_line(got: Json) -> str:
+    """A request that was sent, in one line."""
+    query = "&".join(f"{name}={value}" for name, value in got["query"].items())
+    return f"{got['method']} {got['host']}{got['path']}{'?' if query else ''}{query}"
+
+
+def _list(
+    key: str,
+    expected: Expected,
+    found: Sequence[Json],
+    fits: Callable[[Expected, Json], bool],
+    line: Callable[[Json], str],
+) -> Iterator[Difference]:
+    wanted = _entries(expected)
+    pairs = aligned(wanted, found, fits)
+    if all(one is not None and other is not MISSING for one, other in pairs):
+        return
+    lines: list[Line] = []
+    for one, other in pairs:
+        if one is None:
+            lines.append(Line("+", line(other)))
+        else:
+            lines.append(Line("-", shown(plain(one))) if other is MISSING else Line(" ", line(other)))
+    if not wanted:
+        lines.insert(0, Line("-", "none"))
+    if not found:
+        lines.append(Line("+", "none"))
+    first = next((one for one, other in pairs if one is not None and other is MISSING), expected)
+    yield Difference(place=first.place, what=key, lines=tuple(lines))
+
+
+def _order(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+    """What is expected stands in what has happened, in its order."""
+    missing = _first_missing(expected, got[key])
+    if missing is not None:
+        lines = [Line("-", shown(plain(missing))), *(Line("+", shown(one)) for one in got[key])]
+        yield Difference(
+            place=missing.place, what=key, lines=tuple(lines if got[key] else [*lines, Line("+", "none")])
+        )
+
+
+def _first_missing(expected: Expected, happened: Sequence[Json]) -> Expected | None:
+    rest = iter(happened)
+    return next((one for one in _entries(expected) if not any(matches(one, other) for other in rest)), None)
+
+
+_CHECKS: Mapping[str, Callable[[str, Expected, Mapping[str, Json]], Iterator[Difference]]] = {
+    "cost": _cost,
+    "max_cost": _cost,
+    "says": _texts,
+    "tells": _texts,
+    "handoffs": _texts,
+    "transfers": _texts,
+    "requests": _requests,
+    "order": _order,
+}
+
+
+# What must not hold
+
+
+def _unwanted(key: str, unwanted: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
+    found = got[key]
+    for part, name, other in _unwanted_parts(key, unwanted, found):
+        line = request_line(other) if key == "requests" else shown(other)
+        yield Difference(place=part.place, what=f"{NEVER}.{name}", lines=(Line("+", line),))
+
+
+def _unwanted_parts(key: str, unwanted: Expected, found: Json) -> Iterator[tuple[Expected, str, Json]]:
+    """The parts that hold all the same: what they are, their names, and what was got."""
+    if key in {"cost", "max_cost"}:
+        if found is not None and _costs(key, unwanted, found):
+            yield unwanted, key, found
+    elif key == "order":
+        if _first_missing(unwanted, found) is None:
+            yield unwanted, key, plain(unwanted)
+    elif isinstance(unwanted.value, tuple):
+        fits = _is_request if key == "requests" else matches
+        for number, entry in enumerate(unwanted.value):
+            held = next((other for other in found if fits(entry, other)), MISSING)
+            if held is not MISSING:
+                yield entry, f"{key}[{number}]", held
+    elif isinstance(unwanted.value, Mapping):
+        for name, field in unwanted.value.items():
+            if isinstance(found, Mapping) and name in found and matches(field, found[name]):
+                yield field, f"{key}.{name}", found[name]
+    elif found is not None and matches(unwanted, found):
+        yield unwanted, key, found
+
+
+def _entries(expected: Expected) -> tuple[Expected, ...]:
+    return expected.value if isinstance(expected.value, tuple) else ()

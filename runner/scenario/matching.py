@@ -1,0 +1,132 @@
+"""Whether a value is the expected one: the rules for texts, mappings, lists and requests."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+
+from runner.model.scenario import Expected
+from runner.model.values import Json
+from runner.scenario.difference import MISSING, Difference, Line, shown
+
+_BODIES = ("json", "form", "text")
+
+
+def matches(expected: Expected, got: Json) -> bool:
+    """Whether there is no difference."""
+    return not any(mismatches(expected, got, ""))
+
+
+def mismatches(expected: Expected, got: Json, name: str, *, exact: bool = False) -> Iterator[Difference]:
+    """Where a value differs, each part by its own place. `exact`: mappings hold the named fields only."""
+    value = expected.value
+    if isinstance(value, Mapping):
+        yield from _mapping(expected, value, got, name, exact=exact)
+    elif isinstance(value, tuple):
+        if not isinstance(got, Sequence) or isinstance(got, str) or len(got) != len(value):
+            yield Difference.between(expected, shown(got), what=name)
+            return
+        for number, (entry, other) in enumerate(zip(value, got, strict=True)):
+            yield from mismatches(entry, other, f"{name}[{number}]", exact=exact)
+    elif not _is_scalar(expected, got):
+        yield Difference.between(expected, shown(got), what=name)
+
+
+def _mapping(
+    expected: Expected, value: Mapping[str, Expected], got: Json, name: str, *, exact: bool
+) -> Iterator[Difference]:
+    if not isinstance(got, Mapping):
+        yield Difference.between(expected, shown(got), what=name)
+        return
+    for key, field in value.items():
+        below = f"{name}.{key}"
+        if key in got:
+            yield from mismatches(field, got[key], below, exact=exact)
+        else:
+            yield Difference.between(field, MISSING, what=below)
+    if exact:
+        yield from _further(expected, got, set(value), name)
+
+
+def _further(expected: Expected, got: Mapping[str, Json], known: set[str], name: str) -> Iterator[Difference]:
+    for key in got:
+        if key not in known:
+            lines = (Line("-", MISSING), Line("+", shown(got[key])))
+            yield Difference(place=expected.place, what=f"{name}.{key}", lines=lines)
+
+
+def _is_scalar(expected: Expected, got: Json) -> bool:
+    value = expected.value
+    if isinstance(value, str):
+        if isinstance(got, str):
+            return bool(_pattern(value).fullmatch(got))
+        # A pattern asks how a value is written; `*` alone asks only that there is one.
+        return "*" in value and (value == "*" or bool(_pattern(value).fullmatch(shown(got))))
+    if isinstance(got, str) and value is not None:
+        return got == expected.text
+    if isinstance(value, bool) or isinstance(got, bool) or value is None or got is None:
+        return value is got
+    return isinstance(got, int | float) and value == got
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
+
+
+def request_mismatches(expected: Expected, got: Mapping[str, Json], name: str) -> Iterator[Difference]:
+    """Where a request that was sent is not the expected one."""
+    if not isinstance(expected.value, Mapping):
+        return
+    parts = dict(expected.value)
+    is_exact = "exact" in parts and parts.pop("exact").value is True
+    for key, part in parts.items():
+        below = f"{name}.{key}"
+        if key == "headers" and isinstance(part.value, Mapping):
+            for header, text in part.value.items():
+                yield from _header(text, got[key].get(header.lower()), f"{below}.{header}")
+        elif key not in got:
+            yield Difference.between(part, _other_body(got) if key in _BODIES else MISSING, what=below)
+        else:
+            yield from mismatches(part, got[key], below, exact=is_exact and key in {"query", *_BODIES})
+    if is_exact:
+        unnamed = {key: got[key] for key in ("query", *_BODIES) if got.get(key) and key not in parts}
+        yield from _further(expected, unnamed, set(), name)
+
+
+def _header(expected: Expected, got: str | None, name: str) -> Iterator[Difference]:
+    if got is None:
+        yield Difference.between(expected, MISSING, what=name)
+    else:
+        yield from mismatches(expected, got, name)
+
+
+def _other_body(got: Mapping[str, Json]) -> str:
+    kind = next((kind for kind in _BODIES if kind in got), None)
+    return "no body" if kind is None else f"{kind}: {shown(got[kind])}"
+
+
+def aligned(
+    wanted: Sequence[Expected], found: Sequence[Json], fits: Callable[[Expected, Json], bool]
+) -> list[tuple[Expected | None, Json]]:
+    """Both lists side by side, with as much in common as possible.
+
+    An entry that the other list has not stands beside None, or beside MISSING.
+    """
+    common = [[0] * (len(found) + 1) for _ in range(len(wanted) + 1)]
+    fit = [[fits(one, other) for other in found] for one in wanted]
+    for i in reversed(range(len(wanted))):
+        for j in reversed(range(len(found))):
+            common[i][j] = common[i + 1][j + 1] + 1 if fit[i][j] else max(common[i + 1][j], common[i][j + 1])
+    pairs: list[tuple[Expected | None, Json]] = []
+    i = j = 0
+    while i < len(wanted) or j < len(found):
+        if i < len(wanted) and j < len(found) and fit[i][j]:
+            pairs.append((wanted[i], found[j]))
+            i, j = i + 1, j + 1
+        elif j == len(found) or (i < len(wanted) and common[i + 1][j] >= common[i][j + 1]):
+            pairs.append((wanted[i], MISSING))
+            i += 1
+        else:
+            pairs.append((None, found[j]))
+            j += 1
+    return pairs

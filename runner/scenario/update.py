@@ -1,0 +1,76 @@
+"""Puts what was got into the text of a scenario file, in place of each `...`. Changes nothing else."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.model.values import Json, JsonObject, Place
+from runner.scenario.facts import SPAN_FACTS
+
+_MARK = "..."
+_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./ -]*[A-Za-z0-9_.!?/-]|[A-Za-z_]")
+"""Texts that need no quotes in YAML, by a narrow reading."""
+
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to stand where a mark is."""
+
+    place: Place
+    facts: Mapping[str, Json]
+
+
+def updated(text: str, changes: Iterable[Change]) -> str:
+    """The text with what was got. A mark that is not where it was is left alone."""
+    lines = text.splitlines(keepends=True)
+    # From the end on, so that no place moves before it is used.
+    for change in sorted(changes, key=lambda one: one.place, reverse=True):
+        index, column = change.place.line - 1, change.place.column - 1
+        line = lines[index]
+        if line[column : column + len(_MARK)] != _MARK:
+            continue
+        before, after = line[:column], line[column + len(_MARK) :]
+        opens = re.fullmatch(r"([\s-]*)expect: *", before)
+        if opens and not after.split("#")[0].strip():
+            indent = " " * (len(opens[1]) + 2)
+            rows = "".join(f"\n{indent}{key}: {flow(value)}" for key, value in worth(change.facts).items())
+            lines[index] = before.rstrip() + after.rstrip("\r\n").rstrip() + rows + _ending(line)
+        else:
+            lines[index] = before + flow(worth(change.facts)) + after
+    return "".join(lines)
+
+
+def worth(facts: Mapping[str, Json]) -> dict[str, Json]:
+    """Of what was got, that which makes an expectation: who has the call, what happened, whether it ended."""
+    if facts["rejected"] is not None:
+        return {"rejected": facts["rejected"]}
+    found: dict[str, Json] = {"agent": facts["agent"], "says": facts["says"]}
+    for key in SPAN_FACTS:
+        if facts[key]:
+            found[key] = [_request(one) for one in facts[key]] if key == "requests" else facts[key]
+    return found if facts["ended"] is None else {**found, "ended": facts["ended"]}
+
+
+def _request(got: JsonObject) -> JsonObject:
+    """Without what every request has, and what is empty."""
+    return {
+        key: value for key, value in got.items() if key not in {"tool", "headers"} and value not in ({}, 1)
+    }
+
+
+def flow(value: Json) -> str:
+    """A value in YAML's flow style, on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{flow(str(key))}: {flow(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _ending(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
