@@ -24,7 +24,7 @@ SETTINGS = [block for block in BLOCKS if block not in AGENTS]
 
 
 def test_the_readme_has_agents_and_one_runner_yaml() -> None:
-    assert len(AGENTS) == 4
+    assert len(AGENTS) == 5
     assert len(SETTINGS) == 1
 
 

@@ -31,6 +31,8 @@ LONGEST_WAIT_S = 4 * 3600.0
 MOST_USELESS = 3
 """Attempts after which a model that gives no usable answer is asked no more: each costs money."""
 GONE = 410
+_PREFIX = "msg_"
+"""Of a duty's id, as Standard Webhooks has it."""
 
 
 def duties(agent: Agent, record: CallRecord, names: JsonObject, now: Instant) -> tuple[Duty, ...]:
@@ -52,11 +54,16 @@ def duties(agent: Agent, record: CallRecord, names: JsonObject, now: Instant) ->
     return tuple(owed)
 
 
+def is_duty(request_id: str) -> bool:
+    """Whether an idempotency key is that of a duty, and not of a tool call."""
+    return request_id.startswith(_PREFIX)
+
+
 def _duty(
     call_id: str, kind: DutyKind, index: int, now: Instant, *, due_at: Instant | None, work: JsonObject
 ) -> Duty:
     digest = sha256(f"{call_id}/{kind.value}/{index}".encode("utf-8", "replace")).hexdigest()
-    return Duty(id=f"msg_{digest[:32]}", call_id=call_id, kind=kind, created_at=now, due_at=due_at, work=work)
+    return Duty(id=f"{_PREFIX}{digest[:32]}", call_id=call_id, kind=kind, created_at=now, due_at=due_at, work=work)
 
 
 def question(due: DueDuty) -> dict[str, Json]:

@@ -35,6 +35,8 @@ _LABELS = {
     What.HANGUP: ("hangs up", Style.BOLD),
     What.ERROR: ("error", Style.ERROR),
     What.ENDED: ("ended", Style.BOLD),
+    What.OUTCOME: ("outcome", Style.GOOD),
+    What.DELIVERY: ("delivers", Style.DIM),
 }
 _ENDED = {
     "hangup": "the agent hung up",
@@ -101,7 +103,7 @@ class CallView:
 
     def _worded(self, moment: Moment) -> str:
         match moment.what:
-            case What.REQUEST:
+            case What.REQUEST | What.DELIVERY:
                 return f"→ {moment.text}"
             case What.OUTPUT:
                 return f"← {_spaced(moment.text)}{_in_ms(moment.took_s)}"

@@ -66,7 +66,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a tool for the model to call, with these arguments; may be repeated (default: every tool once)",
     )
     parser.add_argument(
-        "--live-tools", action="store_true", help="send the tools' requests to their real endpoints"
+        "--live-tools",
+        action="store_true",
+        help="send the requests of tools, and deliveries, to their real endpoints",
     )
     parser.add_argument(
         "--speed",
@@ -148,6 +150,8 @@ def _document(plan: Plan, rehearsed: Rehearsed, problems: Sequence[str]) -> dict
             }
             for request in rehearsed.requests
         ],
+        "outcome": rehearsed.outcome,
+        "deliveries": [{"method": delivery.method, "url": delivery.url} for delivery in rehearsed.deliveries],
         "record": json.loads(encode(rehearsed.record)) if rehearsed.record else None,
         "notes": rehearsed.notes,
         "problems": list(problems),

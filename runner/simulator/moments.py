@@ -24,6 +24,10 @@ class What(Enum):
     HANGUP = "hangup"
     ERROR = "error"
     ENDED = "ended"
+    OUTCOME = "outcome"
+    """What the text model says about the call when it is over."""
+    DELIVERY = "delivery"
+    """The record is brought to an endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ class Story:
         self._caller_lines = deque(caller_lines)
 
     def sent(self, event: JsonObject, at_s: float) -> Iterator[Moment]:
-        """What an event of the API's tells."""
+        """What an event of the API's tells, or an answer of its text model."""
         match event:
             case {"type": "input_audio_buffer.speech_started"} if self._caller_lines:
                 yield Moment(at_s=at_s, what=What.CALLER, text=self._caller_lines.popleft())
@@ -55,6 +59,8 @@ class Story:
                 yield Moment(at_s=at_s, what=What.CALLER, text=f"presses {key}")
             case {"type": "response.output_item.done", "item": item}:
                 yield from _item(item, at_s)
+            case {"object": "response", "output": [*_, {"content": [{"text": text}]}]}:
+                yield Moment(at_s=at_s, what=What.OUTCOME, text=text)
             case {"type": "error", "error": error}:
                 yield Moment(at_s=at_s, what=What.ERROR, text=str(error["message"]), ok=False)
 

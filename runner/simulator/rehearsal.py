@@ -1,7 +1,7 @@
 """Plays one call against the real server: a stand-in for the API and one for the endpoints, one story."""
 
 import asyncio
-import re
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import unquote_plus
 
 import aiohttp
 
+from runner.call.after_call import is_duty
 from runner.call.record_json import decode
 from runner.model.agent import Agent
 from runner.model.record import CallRecord
@@ -28,14 +28,13 @@ from runner.simulator.moments import Moment, Story, What
 from runner.simulator.placed_call import PlacedCall
 from runner.simulator.script import CallerSays
 from runner.simulator.server import Simulator
+from runner.simulator.shown import Mask
 from runner.simulator.webhook import call_incoming, new_secret
 
 LONGEST_S = 120.0
 """Real seconds after which a call that does not end is ended."""
-SHORTEST_IN_TEXT = 6
 GOOD_ENDS = frozenset({"hangup", "caller_hung_up", "transferred"})
 GOOD_STATUSES = frozenset({"ok", "completed"})
-_URL_PARTS = re.compile(r"[^/?&=#]+")
 
 
 LOOKUP = "lookup"
@@ -57,7 +56,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentRequest:
-    """A request that a tool, or the lookup, has made; secrets masked."""
+    """A request that a tool, or the lookup, has made, or that has delivered the record; masked."""
 
     tool: str
     tool_call_id: str
@@ -71,6 +70,11 @@ class Rehearsed:
 
     moments: list[Moment] = field(default_factory=list)
     requests: list[SentRequest] = field(default_factory=list)
+    deliveries: list[SentRequest] = field(default_factory=list)
+    outcome: Json = None
+    """What the text model said about the call, checked against the schema."""
+    owed: list[str] = field(default_factory=list)
+    """What was not done after the call, each in a sentence."""
     violations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     record: CallRecord | None = None
@@ -96,6 +100,7 @@ class _Rehearsal:
         shift_s = plan.example.at - time.time()
         self._clock: Callable[[], Instant] = lambda: time.time() + shift_s
         self._secret = new_secret()
+        self._mask = Mask(plan.agent, plan.configuration.agents, plan.tool_secrets)
         self._unshown: Exception | None = None
         """Why nobody watches any more, e.g. a closed pipe."""
 
@@ -119,7 +124,7 @@ class _Rehearsal:
                     await runner.close()
             if self._placed is not None:
                 self._result.violations += [*self._placed.violations, *api.violations]
-                self._result.record = _read_record(directory / "calls.db", self._placed.id)
+                _read_store(directory / "calls.db", self._placed.id, self._result)
         if self._unshown is not None:
             raise self._unshown
         return self._result
@@ -196,18 +201,22 @@ class _Rehearsal:
             self._tell(moment)
 
     def _request(self, tool_call_id: str, method: str, url: str) -> None:
-        masked = self._masked(url)
+        masked = self._mask.url(url)
         tool = self._tool_names.get(tool_call_id, "")
         request = SentRequest(tool=tool, tool_call_id=tool_call_id, method=method, url=masked)
-        self._result.requests.append(request)
+        is_delivery = is_duty(tool_call_id)
+        (self._result.deliveries if is_delivery else self._result.requests).append(request)
+        what = What.DELIVERY if is_delivery else What.REQUEST
         text = f"{method} {masked}"
-        self._tell(Moment(at_s=self._at_s(), what=What.REQUEST, text=text, tool_call_id=tool_call_id))
+        self._tell(Moment(at_s=self._at_s(), what=what, text=text, tool_call_id=tool_call_id))
 
     def _example_of(self, tool_call_id: str) -> Json:
         lookup = self._plan.agent.lookup
         if lookup is not None and self._placed is not None and tool_call_id == self._placed.id:
             self._result.notes.append("the lookup was answered with its default")
             return lookup.default
+        if is_duty(tool_call_id):
+            return {}
         name = self._tool_names.get(tool_call_id, "")
         tool = self._plan.agent.tool(name)
         if tool is not None and tool.result.has_example:
@@ -218,6 +227,7 @@ class _Rehearsal:
         return {}
 
     def _tell(self, moment: Moment) -> None:
+        moment = self._mask.moment(moment)
         self._result.moments.append(moment)
         if self._unshown is not None:
             return
@@ -235,22 +245,10 @@ class _Rehearsal:
         conversation = self._placed.conversation if self._placed else None
         return conversation.flows.now_s if conversation else 0.0
 
-    def _masked(self, url: str) -> str:
-        """A URL without the values of secrets: a key may travel in its query or its path."""
-        return _URL_PARTS.sub(lambda part: self._masked_part(part.group()), url)
-
-    def _masked_part(self, part: str) -> str:
-        decoded = unquote_plus(part)
-        for name, value in self._plan.tool_secrets.items():
-            # A short secret stands in other words by chance.
-            if value and (value == decoded or (len(value) >= SHORTEST_IN_TEXT and value in decoded)):
-                return f"<{name}>"
-        return part
-
 
 def problems_of(play: DefaultScript, rehearsed: Rehearsed) -> list[str]:
     """What went wrong, in sentences; none for a good call. A transfer that was to fail is no problem."""
-    problems = list(rehearsed.violations)
+    problems = [*rehearsed.violations, *rehearsed.owed]
     if not rehearsed.ended_in_time:
         problems.append("the call did not come to its end, and was ended")
     record = rehearsed.record
@@ -275,11 +273,22 @@ def problems_of(play: DefaultScript, rehearsed: Rehearsed) -> list[str]:
 
 
 def placeholders(configuration: Configuration) -> dict[str, str]:
-    """A stand-in for each secret of the tools."""
-    return {name: f"placeholder-{name}" for name in configuration.settings.secrets}
+    """A stand-in for each secret of the tools. It can sign, too, since it is base64 without padding."""
+    made = {name: f"placeholder-{name}" for name in configuration.settings.secrets}
+    return {name: text + "x" * (_letters(text) % 4 == 1) for name, text in made.items()}
 
 
-def _read_record(database: Path, call_id: str) -> CallRecord | None:
+def _letters(text: str) -> int:
+    """How many characters a lenient reader of base64 does not pass over."""
+    return sum(character.isalnum() for character in text)
+
+
+def _read_store(database: Path, call_id: str, result: Rehearsed) -> None:
+    """What the runner has written down: the record, the outcome, and what is still owed."""
     with closing(sqlite3.connect(database)) as connection:
-        row = connection.execute("SELECT record FROM calls WHERE id = ?", (call_id,)).fetchone()
-    return decode(row[0]) if row else None
+        found = connection.execute("SELECT record, outcome FROM calls WHERE id = ?", (call_id,)).fetchone()
+        owed = connection.execute("SELECT kind, error FROM after_call").fetchall()
+    if found is not None:
+        result.record = decode(found[0])
+        result.outcome = None if found[1] is None else json.loads(found[1])
+    result.owed += [f"the {kind} is still owed: {error or 'it was not attempted'}" for kind, error in owed]

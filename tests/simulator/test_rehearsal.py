@@ -1,21 +1,23 @@
 """A whole call on the real server, and the verdict on it."""
 
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from runner.call.routing import RouteTable
 from runner.call.template import compile_template
-from runner.model.agent import Agent, Say
+from runner.model.agent import Agent, OutcomeQuestion, Say
 from runner.model.record import CallRecord, ToolUse
 from runner.model.route import Conditions, ExactNumber, Route
 from runner.model.settings import Configuration, SecretRef, Settings
+from runner.model.tool import Body, BodyKind, HttpBinding
 from runner.model.values import Place
 from runner.simulator.default_script import DefaultScript, default_script
 from runner.simulator.example_call import example_call
-from runner.simulator.moments import Moment
+from runner.simulator.moments import Moment, What
 from runner.simulator.rehearsal import Plan, Rehearsed, placeholders, problems_of, rehearse
 
 PLACE = Place("a.yaml", 1, 1)
@@ -31,8 +33,9 @@ RECORD = {
 }
 
 
-def plan() -> Plan:
+def plan(secrets: dict[str, str] | None = None, **fields: Any) -> Plan:
     agent = Agent(
+        **fields,
         id="a",
         model="gpt-realtime-2.1",
         instructions=compile_template("Be kind."),
@@ -44,7 +47,9 @@ def plan() -> Plan:
     example = example_call("a", configuration, RouteTable.of(configuration), time.time())
     assert example is not None
     play = default_script(agent, [], date(2026, 11, 22))
-    return Plan(configuration=configuration, agent=agent, example=example, play=play, tool_secrets={})
+    return Plan(
+        configuration=configuration, agent=agent, example=example, play=play, tool_secrets=secrets or {}
+    )
 
 
 async def test_a_watcher_who_fails_is_told_so_and_disturbs_no_call():
@@ -86,6 +91,7 @@ def rehearsed(ended: str = "hangup", tools: tuple[ToolUse, ...] = (), **more: An
         ({"failing": ("find",)}, rehearsed(tools=(tool("not_completed"),)), []),
         ({"tools": ("find", "book")}, rehearsed(tools=(tool("ok"),)), ['tool "book" was never called']),
         ({}, rehearsed(violations=["Unknown parameter: 'x'."]), ["Unknown parameter: 'x'."]),
+        ({}, rehearsed(owed=["the delivery is still owed: x"]), ["the delivery is still owed: x"]),
         ({}, rehearsed(ended_in_time=False), ["the call did not come to its end, and was ended"]),
         (
             {},
@@ -102,3 +108,43 @@ def test_each_secret_of_the_tools_has_a_placeholder():
     settings = Settings(secrets={"TOKEN": SecretRef(env="TOKEN")})
     made = placeholders(Configuration(directory=".", settings=settings))
     assert made == {"TOKEN": "placeholder-TOKEN"}
+
+
+@pytest.mark.parametrize("name", ["A", "AB", "ABC", "ABCD", "A_B-C", "CALLS_WEBHOOK"])
+def test_a_placeholder_can_sign(name: str):
+    settings = Settings(secrets={name: SecretRef(env="X")})
+    [secret] = placeholders(Configuration(directory=".", settings=settings)).values()
+    assert Webhook(secret).sign("msg_1", datetime.now(UTC), "{}").startswith("v1,")
+
+
+POST = HttpBinding(
+    method="POST",
+    url=compile_template("https://api.maple.example/calls?key={{ secrets.KEY }}"),
+    body=Body(kind=BodyKind.JSON, is_arguments=True),
+    sign=compile_template("{{ secrets.KEY }}"),
+)
+OUTCOME = OutcomeQuestion(
+    model="gpt-5-mini", schema={"type": "object", "properties": {"booked": {"type": "boolean"}}}
+)
+
+
+async def test_outcome_and_deliveries_are_part_of_the_story():
+    shown: list[Moment] = []
+    played = plan({"KEY": "placeholder-KEYx"}, outcome=OUTCOME, on_end=(POST,))
+    result = await rehearse(played, shown.append)
+    assert result.outcome == {"booked": True}
+    assert [(each.method, each.url) for each in result.deliveries] == [
+        ("POST", "https://api.maple.example/calls?key=<KEY>")
+    ]
+    assert (result.requests, result.owed, problems_of(played.play, result)) == ([], [], [])
+    assert [(moment.what, moment.text) for moment in shown[-2:]] == [
+        (What.OUTCOME, '{"booked": true}'),
+        (What.DELIVERY, "POST https://api.maple.example/calls?key=<KEY>"),
+    ]
+
+
+async def test_a_delivery_that_cannot_be_made_is_a_problem():
+    result = await rehearse(plan(on_end=(POST,)), lambda _: None)
+    assert result.owed == [
+        'the delivery is still owed: the secret of "sign" is no Standard Webhooks secret (whsec_…)'
+    ]

@@ -35,7 +35,10 @@ def test_it_answers_as_it_is_told_first():
     model = TextModel(answers=[Answers(json={"booked": False}), Answers(refuses=True)])
     first, second, third = (model.answer(BODY, 1.0, TODAY) for _ in range(3))
     assert said(first.body) == {"booked": False}
-    assert second.body["output"][-1]["content"][0] == {"type": "refusal", "refusal": "I can't help with that."}
+    assert second.body["output"][-1]["content"][0] == {
+        "type": "refusal",
+        "refusal": "I can't help with that.",
+    }
     assert said(third.body)["booked"] is True
     assert [question["model"] for question in model.asked] == ["gpt-5-mini"] * 3
 

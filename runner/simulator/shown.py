@@ -1,0 +1,75 @@
+"""What of a call is shown: no secret, and nothing that its agents want kept out of the record. Pure."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from urllib.parse import unquote_plus
+
+from runner.call.redaction import Redactor
+from runner.model.agent import Agent
+from runner.model.tool import HandoffBinding
+from runner.simulator.moments import Moment, What
+
+SHORTEST_IN_TEXT = 6
+"""A shorter secret stands in other words by chance."""
+
+_URL_PARTS = re.compile(r"[^/?&=#]+")
+
+
+class Mask:
+    """Masks the moments of one call, in their order: an argument that is masked may be said later."""
+
+    def __init__(self, agent: Agent, agents: Mapping[str, Agent], secrets: Mapping[str, str]) -> None:
+        """`agent` answers; whoever it may hand the call to has a say in what is masked."""
+        self._redactor = Redactor(each.record for each in _may_serve(agent, agents))
+        self._secrets = secrets
+
+    def moment(self, moment: Moment) -> Moment:
+        """The moment as it may be shown. URLs are masked apart."""
+        match moment.what:
+            case What.TOOL:
+                name, _, arguments = moment.text.partition(" ")
+                text = f"{name} {self._redactor.arguments(arguments)}"
+            case What.OUTPUT:
+                text = self._output(moment.text)
+            case What.REQUEST | What.DELIVERY:
+                return moment
+            case _:
+                text = self._redactor.text(moment.text)
+        return replace(moment, text=text)
+
+    def url(self, url: str) -> str:
+        """A URL without the values of secrets: a key may travel in its query or its path."""
+        return _URL_PARTS.sub(lambda part: self._part(part.group()), url)
+
+    def _part(self, part: str) -> str:
+        decoded = unquote_plus(part)
+        for name, value in self._secrets.items():
+            if value and (value == decoded or (len(value) >= SHORTEST_IN_TEXT and value in decoded)):
+                return f"<{name}>"
+        masked = self._redactor.text(decoded)
+        return part if masked == decoded else masked
+
+    def _output(self, text: str) -> str:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            return self._redactor.text(text)
+        masked = self._redactor.result(value)
+        return text if masked == value else json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
+
+
+def _may_serve(agent: Agent, agents: Mapping[str, Agent]) -> Iterator[Agent]:
+    """The agent, and everyone whom it may hand the call to, or they in turn."""
+    seen: set[str] = set()
+    waiting = [agent]
+    while waiting:
+        current = waiting.pop()
+        if current.id in seen:
+            continue
+        seen.add(current.id)
+        yield current
+        named = [tool.binding.agent for tool in current.tools if isinstance(tool.binding, HandoffBinding)]
+        named += [guardrail.handoff for guardrail in current.guardrails if guardrail.handoff is not None]
+        waiting += [agents[name] for name in named if name in agents]
