@@ -13,6 +13,7 @@ from runner.model.values import Place
 
 _FAILURES = {each.value: each for each in NoReply}
 _ENDS = {each.value: each for each in TransferEnd}
+_NOBODY = {LOOKUP: "no agent has a lookup", IF_BROKEN: 'no agent transfers calls in "if_broken"'}
 
 
 def build_replies(node: Node | None, problems: Problems) -> dict[str, Replies]:
@@ -86,7 +87,8 @@ def _check_kind(name: str, value: Node, scope: ScenarioScope, problems: Problems
     if not scope.is_whole:
         return
     if not asks and not transfers:
-        message = f'"{name}" asks nobody anything, so that this reply is never used'
+        nobody = _NOBODY.get(name, f'"{name}" asks nobody anything')
+        message = f"{nobody}, so that this reply is never used"
         problems.error(value.place, "unused-reply", message)
         return
     for entry in value.entries() or (value,):

@@ -127,9 +127,10 @@ class _Builder:
 
     def _counts(self, node: Node | None) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for agent, number in node.items() if node is not None else ():
-            self._scope.check_agent(agent, number.place, self._problems)
-            counts[agent] = int(number.text)
+        if node is not None:
+            for agent, number in node.items():
+                self._scope.check_agent(agent, node.key_place(agent), self._problems)
+                counts[agent] = int(number.text)
         return counts
 
     # Steps
