@@ -17,6 +17,7 @@ CANNOT = 3
 COMMANDS = {
     "run": "serve the agents of a directory",
     "validate": "check configurations without an account or a network",
+    "test": "play scenarios offline, and tell what is not as expected",
     "route": "show which agent answers a call, and why",
     "explain": "show what an agent is in the end, and where each value comes from",
     "simulate": "play a whole call against a stand-in for the voice API",
