@@ -1,6 +1,7 @@
 """`--environment` of every command that loads a directory."""
 
 import json
+import logging
 
 import pytest
 
@@ -32,6 +33,10 @@ def _here(tmp_path, monkeypatch):
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "desk.yaml").write_text(AGENT)
     (tmp_path / "agents" / "runner.yaml").write_text(RUNNER)
+    ours = logging.getLogger("runner")
+    level = ours.level
+    yield
+    ours.setLevel(level)  # simulate silences the log of its process
 
 
 @pytest.mark.parametrize(
