@@ -143,7 +143,7 @@ class _Walk:
         before = len(self.found)
         value = node.value
         if "not" in schema:
-            self._not(node, schema, name)
+            self._not(node, schema)
         if "const" in schema or "enum" in schema:
             self._enumeration(node, schema, name)
         if isinstance(value, str):
@@ -157,20 +157,19 @@ class _Walk:
             self._size(node, ("minProperties", "maxProperties"), schema, name)
         return len(self.found) == before
 
-    def _not(self, node: Node, schema: JsonObject, name: str | None) -> None:
-        if not self._matches(node, schema["not"]):
-            return
-        unwanted = schema["not"].get("required", ())
-        if unwanted:
+    def _not(self, node: Node, schema: JsonObject) -> None:
+        if self._matches(node, schema["not"]):
+            unwanted = schema["not"]["required"]
             self._error(node.key_place(unwanted[-1]), "one-of", right(schema), schema)
-        else:
-            self._error(
-                node.place, "refused-key", f"{subject(name)} has no place here; {right(schema)}", schema
-            )
 
     def _enumeration(self, node: Node, schema: JsonObject, name: str | None) -> None:
         allowed = schema.get("enum", [schema.get("const")])
         if any(node.value == value and type(node.value) is type(value) for value in allowed):
+            return
+        if not allowed:
+            self._error(
+                node.place, "refused-key", f"{subject(name)} has no place here; {right(schema)}", schema
+            )
             return
         near = nearest(node.text, [value for value in allowed if isinstance(value, str)])
         self._wrong(node, "value", schema, name, f'did you mean "{near}"?' if near else "")
@@ -298,21 +297,21 @@ class _Walk:
 
     def _union(self, node: Node, schema: JsonObject, name: str | None) -> Node:
         branches = [self._resolved(branch) for branch in schema["oneOf"]]
-        schema = {**schema, "x-message": right({**schema, "oneOf": branches})}
+        schema = {**schema, "errorMessage": right({**schema, "oneOf": branches})}
         fitting = [branch for branch in branches if fits(node, branch, exactly=True)]
         fitting = fitting or [branch for branch in branches if fits(node, branch)]
         if not fitting:
             self._wrong(node, "type", schema, name)
             return node
         if len(fitting) == 1 or not isinstance(node.value, Mapping):
-            return self.value(node, {"x-message": schema["x-message"], **fitting[0]}, name)
+            return self.value(node, {"errorMessage": schema["errorMessage"], **fitting[0]}, name)
         tag = schema.get("x-tag")
         if tag is not None:
             consts = {self._resolved(branch["properties"][tag])["const"]: branch for branch in fitting}
             chosen = by_tag(node, tag, consts, subject(name, schema))
         else:
             keys = {branch["x-key"]: branch for branch in fitting}
-            chosen = by_key(node, keys, subject(name, schema), schema["x-message"])
+            chosen = by_key(node, keys, subject(name, schema), schema["errorMessage"])
         if isinstance(chosen, Mistake):
             self._error(chosen.place, chosen.rule, chosen.message, schema)
             return node

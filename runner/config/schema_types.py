@@ -46,7 +46,7 @@ _TYPES: dict[str, Any] = {
 
 def as_wanted(node: Node, schema: JsonObject) -> Node:
     """The same value in the type that the schema wants."""
-    wanted = schema.get("type")
+    wanted = "string" if schema.get("x-text") else schema.get("type")
     if wanted == "string" and _stands_as_text(node):
         return replace(node, value=node.text)
     if wanted == "integer" and isinstance(node.value, int | float):

@@ -45,7 +45,7 @@ def given(node: Node, schema: JsonObject) -> str:
 
 def right(schema: JsonObject) -> str:
     """What would be right instead, as the schema itself says it or as its keywords do."""
-    message: str = schema.get("x-message") or f"write {expected(schema)}"
+    message: str = schema.get("errorMessage") or f"write {expected(schema)}"
     return message
 
 
@@ -58,7 +58,7 @@ def expected(schema: JsonObject) -> str:
         return written[0] if len(written) == 1 else f"{', '.join(written[:-1])} or {written[-1]}"
     if "oneOf" in schema:
         return " or ".join(dict.fromkeys(expected(branch) for branch in schema["oneOf"]))
-    wanted = schema.get("type", "string")
+    wanted = "string" if schema.get("x-text") else schema.get("type", "string")
     types = [wanted] if isinstance(wanted, str) else wanted
     words = " or ".join(dict.fromkeys(_TYPES[name] for name in types))
     return words + _range(schema) + _count(schema)

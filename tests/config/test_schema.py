@@ -15,7 +15,8 @@ from runner.config.yaml_text import read
 from runner.model.values import Place
 
 ANNOTATIONS = {"$schema", "$id", "$comment", "$defs", "title", "description", "examples", "default"}
-OF_OURS = {"x-message", "x-key", "x-tag", "x-unit", "x-secret", "x-required-with-defaults", "doNotSuggest"}
+OF_EDITORS = {"errorMessage", "doNotSuggest"}
+OF_OURS = {"x-key", "x-tag", "x-text", "x-unit", "x-secret", "x-required-with-defaults"}
 SCHEMA_MAPS = ("properties", "$defs")
 SCHEMAS = ("items", "additionalProperties", "propertyNames", "not", "oneOf", "allOf")
 
@@ -57,6 +58,18 @@ def test_a_scalar_becomes_what_the_schema_wants(text, type_, data):
     assert type(found) is type(data)
 
 
+def test_digits_are_text_where_the_schema_says_so_although_it_takes_a_number_too():
+    wanted = {"type": ["string", "integer"], "x-text": True, "pattern": "^[+]"}
+    assert checked("+18005550142", wanted) == ("+18005550142", [])
+    assert checked("0800", wanted)[1] == ['f:1:1: this is "0800"; write text [value]']
+    assert checked("[]", wanted)[1] == ["f:1:1: this is empty; write text [type]"]
+
+
+def test_what_may_never_be_written_has_no_value_to_choose_from():
+    wanted = {"properties": {"a": {"enum": [], "errorMessage": "leave it out"}}}
+    assert checked("a: 1", wanted)[1] == ['f:1:4: "a" has no place here; leave it out [refused-key]']
+
+
 def test_a_whole_number_is_written_plainly_whatever_its_form_was():
     problems = Problems()
     assert SchemaCheck({"type": "integer"}).check(node("0x1F"), problems).root.text == "31"
@@ -89,7 +102,7 @@ def test_a_whole_number_is_written_plainly_whatever_its_form_was():
         ("5", {"enum": ["blue", None]}, 'f:1:1: this is "5"; write "blue" or null [value]'),
         (
             "a" * 70,
-            {"pattern": "^b", "x-message": "begin with b"},
+            {"pattern": "^b", "errorMessage": "begin with b"},
             f'f:1:1: this is "{"a" * 60}…"; begin with b [value]',
         ),
         ('"one\\ntwo"', {"pattern": "^b$"}, 'f:1:1: this is "one…"; write text [value]'),
@@ -185,7 +198,7 @@ def subschemas(found: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_shipped_schemas_use_no_keyword_that_is_not_checked(kind):
     used = {keyword for found in subschemas(schema(kind)) for keyword in found}
-    assert used <= KEYWORDS | ANNOTATIONS | OF_OURS
+    assert used <= KEYWORDS | ANNOTATIONS | OF_EDITORS | OF_OURS
 
 
 def as_node(data: Any) -> Node:

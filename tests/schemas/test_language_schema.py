@@ -39,6 +39,8 @@ def is_valid(kind: str, text: str) -> bool:
 
 ROUTES = [
     '{to: "+18005550142"}',
+    "{to: +18005550142, from: {prefix: +1800}}",
+    "{to: {user: 1001}, headers: {X-Line: 7}}",
     "{to: sip:desk@pbx.example, priority: -1}",
     '{to: {prefix: "+1800"}, from: {country: [US, CA]}, during: office-hours, transport: sip}',
     "{from: {country: NO}}",
@@ -51,12 +53,12 @@ ROUTES = [
 ]
 NO_ROUTES = [
     "{too: a}",
-    "{to: {prefix: 800}}",
+    "{to: {prefix: '800'}}",
     "{to: {prefix: '+1', country: US}}",
     "{to: {country: usa}}",
     "{to: {}}",
     "{to: []}",
-    "{to: 5}",
+    "{to: true}",
     "{headers: {'X Plan': gold}}",
     "{transport: udp}",
     "{share: 10}",

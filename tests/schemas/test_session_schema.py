@@ -101,12 +101,17 @@ def same_shape(model: type[BaseModel], branch: dict[str, Any]) -> bool:
     return bool(set(model.model_fields) & set(branch["properties"]))
 
 
+def is_refused(found: dict[str, Any]) -> bool:
+    """Whether the key may never be written: there is no value to choose from."""
+    return resolve(found).get("enum") == []
+
+
 def field_differences(model: type[BaseModel], branch: dict[str, Any], path: str) -> Iterator[str]:
     ours = branch["properties"]
     for name, field in model.model_fields.items():
         where = f"{path}.{name}"
         if where in OWNED:
-            if "not" not in resolve(ours[name]):
+            if not is_refused(ours[name]):
                 yield f"{where}: the runner owns it, and it is not refused"
         elif name not in ours:
             yield f"{where}: published, unknown to us"
@@ -115,7 +120,7 @@ def field_differences(model: type[BaseModel], branch: dict[str, Any], path: str)
             if field.is_required() and name not in branch.get("required", ()):
                 yield f"{where}: required by the API, not by us"
     for name in set(ours) - set(model.model_fields):
-        if "not" not in resolve(ours[name]):
+        if not is_refused(ours[name]):
             yield f"{path}.{name}: ours, unknown to the API"
 
 
@@ -139,7 +144,7 @@ def instances(found: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.sampled_from(found["enum"])
     if "pattern" in found:
         return st.from_regex(found["pattern"].replace("$", "\\Z"))
-    match found["type"]:
+    match "string" if "x-text" in found else found["type"]:
         case "string":
             return st.text(min_size=found.get("minLength", 0), max_size=12)
         case "integer":
@@ -170,7 +175,7 @@ def mappings(found: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
         return st.dictionaries(
             st.text(max_size=5), st.integers() if values is True else instances(values), max_size=2
         )
-    known = {name: inner for name, inner in found["properties"].items() if "not" not in resolve(inner)}
+    known = {name: inner for name, inner in found["properties"].items() if not is_refused(inner)}
     required = set(found.get("required", ()))
     return st.fixed_dictionaries(
         {name: instances(inner) for name, inner in known.items() if name in required},
