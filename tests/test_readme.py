@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.main import COMMANDS
+from runner.cli.main import COMMANDS, main
 from runner.config.load import load
 
 ROOT = Path(__file__).parents[1]
@@ -20,12 +20,14 @@ BLOCKS = [
     for indent, text in re.findall(r"^ *```yaml\n( *)(.*?)^ *```$", README, re.DOTALL | re.MULTILINE)
 ]
 AGENTS = [block for block in BLOCKS if re.search(r"^agent:", block, re.MULTILINE)]
-SETTINGS = [block for block in BLOCKS if block not in AGENTS]
+SCENARIOS = [block for block in BLOCKS if block.startswith("- name:")]
+SETTINGS = [block for block in BLOCKS if block not in AGENTS + SCENARIOS]
 
 
 def test_the_readme_has_agents_and_one_runner_yaml() -> None:
     assert len(AGENTS) == 5
     assert len(SETTINGS) == 1
+    assert len(SCENARIOS) == 1
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,17 @@ def test_every_agent_of_the_readme_loads_beside_its_runner_yaml(agent: str, tmp_
     assert [str(problem) for problem in loaded.problems] == []
     assert loaded.configuration is not None
     assert len(loaded.configuration.agents) == 1
+
+
+def test_the_scenarios_of_the_readme_pass_for_the_agent_above_them(tmp_path: Path, capsys) -> None:
+    (tmp_path / "_prompts").mkdir()
+    (tmp_path / "_prompts" / "front-desk.md").write_text("You are the receptionist.\n", encoding="utf-8")
+    (tmp_path / "runner.yaml").write_text(SETTINGS[0], encoding="utf-8")
+    (tmp_path / "front-desk.yaml").write_text(AGENTS[1], encoding="utf-8")
+    (tmp_path / "front-desk.test.yaml").write_text(SCENARIOS[0], encoding="utf-8")
+    code = main(["test", str(tmp_path)])
+    assert capsys.readouterr().out == ""
+    assert code == 0
 
 
 def test_the_first_agent_needs_no_runner_yaml(tmp_path: Path) -> None:
