@@ -1,6 +1,10 @@
-"""`phone-agents route`: which agent answers a call, and why each other route does not. Calls nobody."""
+"""`phone-agents route`: which agent answers a call, and why each other route does not. Calls nobody.
+
+With --tree it shows the whole table, with --file it checks a list of calls.
+"""
 
 import argparse
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,15 +13,18 @@ from runner.call.incoming import incoming_call
 from runner.call.matcher import address_text
 from runner.call.routing import Candidate, Explanation, Match, RouteTable
 from runner.cli.environment import add_environment
+from runner.cli.instant import read_instant
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
+from runner.cli.route_list import became, check_list, show_report, summary, unknown_agent
+from runner.cli.route_tree import show_tree
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.config.load import load
-from runner.config.suggest import did_you_mean
 from runner.errors import UsageError
 from runner.model.call import Address, IncomingCall
 from runner.model.route import Route
 from runner.model.settings import Configuration
+from runner.model.values import Instant
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,24 +51,64 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--at", metavar="TIME", help="when, such as 2026-11-23T15:00-05:00 (default: now)")
     parser.add_argument("--expect", metavar="AGENT", help="exit with 1 when another agent answers, or none")
+    parser.add_argument(
+        "--tree", action="store_true", help="show the whole routing table in the order of precedence"
+    )
+    parser.add_argument(
+        "--file",
+        type=Path,
+        metavar="CSV",
+        help="check a list of calls: columns from, to, expected (an agent, or reject 404) and perhaps at",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explain one call. Raises UsageError and CannotRunError."""
-    headers = _headers(options.to, options.caller, options.header)
+    """Explain one call, show the table or check a list. Raises UsageError and CannotRunError."""
     at = _time(options.at) if options.at is not None else datetime.now(UTC).astimezone()
-    now = at.timestamp()
+    headers = _wanted(options)
     loaded = load(options.directory, options.environment)
     configuration = loaded.configuration
     if configuration is None:
         print_problems(loaded.problems, loaded.sources, stderr())
         return PROBLEMS
+    if options.tree:
+        show_tree(configuration, stdout())
+        return OK
+    if options.file is not None:
+        return _check_list(options.file, configuration, at.timestamp())
+    now = at.timestamp()
     call = incoming_call(
         call_id="rtc_example", created_at=now, headers=headers, routing=configuration.settings.routing
     )
     explanation = RouteTable.of(configuration).explain(call, now)
     _show(call, at, explanation, stdout())
     return _expected(options.expect, explanation.match, configuration)
+
+
+def _wanted(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """The headers of the call that is asked about; none with --tree and --file, which are about many."""
+    others = [("--tree", options.tree), ("--file", options.file is not None)]
+    given = [name for name, is_given in others if is_given]
+    one_call = [
+        ("--to", options.to is not None),
+        ("--from", options.caller is not None),
+        ("--header", bool(options.header)),
+        ("--expect", options.expect is not None),
+    ]
+    if not given:
+        return _headers(options.to, options.caller, options.header)
+    more = [name for name, is_given in one_call if is_given] + given[1:]
+    if more:
+        raise UsageError(f"{given[0]} and {more[0]} do not go together")
+    return []
+
+
+def _check_list(file: Path, configuration: Configuration, now: Instant) -> int:
+    report = check_list(file, configuration, now)
+    show_report(report, file, stdout())
+    sys.stdout.flush()  # so that the summary comes last where both go to one place
+    stderr().line(summary(report))
+    return OK if report.is_good else PROBLEMS
 
 
 def _headers(to: str | None, caller: str | None, more: Iterable[str]) -> list[tuple[str, str]]:
@@ -79,26 +126,16 @@ def _headers(to: str | None, caller: str | None, more: Iterable[str]) -> list[tu
 
 def _time(text: str) -> datetime:
     try:
-        at = datetime.fromisoformat(text)
-        # Instants at the ends of the calendar have no local time everywhere.
-        is_usable = 1 < at.year < 9999
-    except ValueError:
-        is_usable = False
-    if not is_usable:
-        raise UsageError(f'"{text}" is no time; write one such as 2026-11-23T15:00-05:00')
-    if at.tzinfo is None:
-        raise UsageError(f'"{text}" could be anywhere; end it with an offset such as -05:00, or with Z')
-    return at
+        return read_instant(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _expected(agent: str | None, match: Match, configuration: Configuration) -> int:
     if agent is None or agent == match.agent:
         return OK
-    found = f'"{match.agent}" answers' if match.agent is not None else f"it is rejected with {match.reject}"
-    hint = ""
-    if agent not in configuration.agents:
-        hint = f"; there is no agent of that name{did_you_mean(agent, configuration.agents)}"
-    stderr().line(printable(f'phone-agents route: expected "{agent}", but {found}{hint}'))
+    hint = unknown_agent(agent, configuration.agents)
+    stderr().line(printable(f'phone-agents route: expected "{agent}", but {became(match)}{hint}'))
     return PROBLEMS
 
 
