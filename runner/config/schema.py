@@ -23,8 +23,9 @@ from runner.model.values import JsonObject, Place
 
 KEYWORDS = frozenset(
     {
-        *("$ref", "type", "enum", "const", "not", "oneOf", "allOf"),
-        *("properties", "required", "additionalProperties", "propertyNames", "dependentRequired"),
+        *("$ref", "type", "enum", "const", "oneOf"),
+        *("properties", "required", "additionalProperties", "propertyNames"),
+        *("dependentRequired", "dependentSchemas"),
         *("minProperties", "items", "minItems", "maxItems", "uniqueItems"),
         *("minLength", "maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum"),
     }
@@ -142,8 +143,6 @@ class _Walk:
         """Whether the value keeps to everything that is said about it as a whole."""
         before = len(self.found)
         value = node.value
-        if "not" in schema:
-            self._not(node, schema)
         if "const" in schema or "enum" in schema:
             self._enumeration(node, schema, name)
         if isinstance(value, str):
@@ -156,11 +155,6 @@ class _Walk:
         elif isinstance(value, Mapping):
             self._size(node, ("minProperties", "maxProperties"), schema, name)
         return len(self.found) == before
-
-    def _not(self, node: Node, schema: JsonObject) -> None:
-        if self._matches(node, schema["not"]):
-            unwanted = schema["not"]["required"]
-            self._error(node.key_place(unwanted[-1]), "one-of", right(schema), schema)
 
     def _enumeration(self, node: Node, schema: JsonObject, name: str | None) -> None:
         allowed = schema.get("enum", [schema.get("const")])
@@ -218,8 +212,9 @@ class _Walk:
     # What is inside of it.
 
     def _below(self, node: Node, schema: JsonObject, name: str | None) -> Node:
-        for part in schema.get("allOf", ()):
-            node = self.value(node, self._resolved(part), name)
+        for key, whole in schema.get("dependentSchemas", {}).items():
+            if node.get(key) is not None:
+                node = self.value(node, self._resolved(whole), name)
         if isinstance(node.value, tuple) and "items" in schema:
             items = self._resolved(schema["items"])
             node = replace(node, value=tuple(self.value(entry, items, None) for entry in node.value))
@@ -316,11 +311,6 @@ class _Walk:
             self._error(chosen.place, chosen.rule, chosen.message, schema)
             return node
         return self.value(node, chosen, name)
-
-    def _matches(self, node: Node, schema: JsonObject) -> bool:
-        trial = _Walk(self._resolved)
-        trial.value(node, self._resolved(schema), None)
-        return not trial.found
 
 
 _BARE_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")

@@ -17,8 +17,8 @@ from runner.model.values import Place
 ANNOTATIONS = {"$schema", "$id", "$comment", "$defs", "title", "description", "examples", "default"}
 OF_EDITORS = {"errorMessage", "doNotSuggest"}
 OF_OURS = {"x-key", "x-tag", "x-text", "x-unit", "x-secret", "x-required-with-defaults"}
-SCHEMA_MAPS = ("properties", "$defs")
-SCHEMAS = ("items", "additionalProperties", "propertyNames", "not", "oneOf", "allOf")
+SCHEMA_MAPS = ("properties", "$defs", "dependentSchemas")
+SCHEMAS = ("items", "additionalProperties", "propertyNames", "oneOf")
 
 
 def node(text: str) -> Node:
@@ -68,6 +68,14 @@ def test_digits_are_text_where_the_schema_says_so_although_it_takes_a_number_too
 def test_what_may_never_be_written_has_no_value_to_choose_from():
     wanted = {"properties": {"a": {"enum": [], "errorMessage": "leave it out"}}}
     assert checked("a: 1", wanted)[1] == ['f:1:4: "a" has no place here; leave it out [refused-key]']
+
+
+def test_a_key_may_want_something_of_the_others():
+    refused = {"properties": {"b": {"enum": [], "errorMessage": "keep one"}}}
+    wanted = {"properties": {"a": {"type": "string"}}, "dependentSchemas": {"a": refused}}
+    assert checked("{a: 1, b: 2}", wanted)[1] == ['f:1:11: "b" has no place here; keep one [refused-key]']
+    assert checked("{b: 2}", wanted) == ({"b": 2}, [])
+    assert checked("{a: 1}", wanted) == ({"a": "1"}, [])
 
 
 def test_a_whole_number_is_written_plainly_whatever_its_form_was():
