@@ -109,7 +109,7 @@ class _Play:
             self._run()
         finally:
             if self._stage is not None:
-                self.touched |= self._stage.touched
+                self.touched.update(self._stage.touched)
 
     def _run(self) -> None:
         scenario = self._scenario

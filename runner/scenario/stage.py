@@ -5,12 +5,10 @@ the caller's, else one for each time that it is asked. What the model is asked t
 the caller hears it in no time. What it is left to say is owed until a step tells it, or time passes.
 """
 
-import json
 from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from runner.call.matcher import compile_regex
 from runner.call.phase import Phase
 from runner.call.session import Session
 from runner.model.action import (
@@ -58,7 +56,6 @@ from runner.model.scenario import (
     CallerHangsUp,
     CallerSays,
     KeysArePressed,
-    Kind,
     ModelCalls,
     ModelFails,
     ModelSays,
@@ -66,13 +63,15 @@ from runner.model.scenario import (
     Replies,
     TransferEnd,
 )
-from runner.model.tool import HandoffBinding, Tool, TransferBinding
+from runner.model.tool import Tool, TransferBinding
 from runner.model.values import Json, JsonObject
 from runner.scenario.clock import SimulatedClock
-from runner.scenario.coverage import LIMITS_BY_CLOCK, LIMITS_BY_END, Touch
+from runner.scenario.coverage import Touch
 from runner.scenario.endpoint import Example, reply_to, transfer_end
 from runner.scenario.facts import facts_of_call
 from runner.scenario.happened import Ended, Given, HandedOver, Happened, Referred, Said, Sent, Told
+from runner.scenario.line import NO_TRANSFER, Line, Owed, Transfer
+from runner.scenario.touches import Touches
 
 LEAVING = frozenset({Phase.ANNOUNCING, Phase.REFERRED, Phase.PARTING, Phase.HANGING_UP, Phase.CLEARING})
 """The phases that a step waits for the end of."""
@@ -80,51 +79,9 @@ LEAVING = frozenset({Phase.ANNOUNCING, Phase.REFERRED, Phase.PARTING, Phase.HANG
 MOST_HAPPENINGS = 100_000
 """Of one call. More of them means that something goes round in a circle."""
 
-IF_BROKEN = "if_broken"
-"""The name under which the transfer of a broken call is answered."""
-
 
 class RestlessError(Exception):
     """The call does not come to rest."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One response of the model."""
-
-    wish: str | None = None
-    """Of the request that it answers; None for a response of the API's own."""
-    text: str | None = None
-    calls: tuple[tuple[str, str], ...] = ()
-    outcome: Outcome = Outcome.COMPLETED
-    detail: str = ""
-    usage: Usage = field(default_factory=Usage)
-
-    @property
-    def is_audible(self) -> bool:
-        """Whether the caller hears anything of it."""
-        return not self.calls and self.outcome is Outcome.COMPLETED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owed:
-    """The model is to speak, in words that nobody has told yet."""
-
-    wish: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """What the transfers that are asked for belong to, and how many of them were."""
-
-    name: str
-    call_id: str | None = None
-    """None: to no tool call, but to the way out of a broken call."""
-    destinations: tuple[str | None, ...] = ()
-    count: int = 0
-
-
-_BROKEN = Transfer(IF_BROKEN)
 
 
 class Stage:
@@ -132,7 +89,7 @@ class Stage:
 
     def __init__(self, session: Session, clock: SimulatedClock, replies: Mapping[str, Replies]) -> None:
         self.happened: list[Happened] = []
-        self.touched: set[Touch] = set()
+        self._touches = Touches()
         self._session = session
         self._clock = clock
         self._replies_of_all = replies
@@ -142,9 +99,14 @@ class Stage:
         self._counts: Counter[str] = Counter()
         self._calls: dict[str, tuple[str, Tool | None]] = {}
         """What the model has called, by the id of the call: a name, and the tool where there is one."""
-        self._transfer = _BROKEN
+        self._transfer = NO_TRANSFER
         self._is_interrupted = False
         self._is_over = False
+
+    @property
+    def touched(self) -> Collection[Touch]:
+        """What the call has used of what is declared."""
+        return self._touches.all
 
     @property
     def is_over(self) -> bool:
@@ -191,7 +153,7 @@ class Stage:
 
     def _caller_says(self, text: str) -> None:
         audio: JsonObject = (self._session.agent.session.get("audio") or {}).get("input") or {}
-        item_id = self._new("item")
+        item_id = self._new("said")
         self._happen(CallerSpeaks(began=True))
         self._happen(CallerSpeaks(began=False))
         self._happen(ItemPlaced(item_id=item_id, role=Role.CALLER))
@@ -234,12 +196,12 @@ class Stage:
             self._happen(PlaybackEnded(response_id=response_id, interrupted=self._is_interrupted))
 
     def _words(self, text: str) -> None:
-        item_id = self._new("item")
+        item_id = self._new("said")
         self._happen(ItemPlaced(item_id=item_id, role=Role.AGENT))
         self._transcribe(item_id, Role.AGENT, text)
 
     def _transcribe(self, item_id: str, role: Role, text: str) -> None:
-        self._watch_words(role, text)
+        self._touches.hear(self._session.agent, role, text)
         if self._session.follows_words:
             self._happen(TranscriptGrew(item_id=item_id, role=role, text=text))
         self._happen(Transcribed(item_id=item_id, role=role, text=text))
@@ -251,16 +213,10 @@ class Stage:
         agent = self._session.agent
         tool = agent.tool(name)
         self._calls[called.call_id] = (name, tool)
-        match tool.binding if tool is not None else None:
-            case None:
-                pass
-            case TransferBinding(fallback=fallback):
-                chosen = _chosen(arguments)
-                self._transfer = Transfer(name, called.call_id, (chosen, fallback))
-            case HandoffBinding():
-                self.touched.add(Touch(Kind.HANDOFF, agent.id, name))
-            case _:
-                self.touched.add(Touch(Kind.TOOL, agent.id, name))
+        if tool is not None:
+            self._touches.call(agent, tool)
+            if isinstance(tool.binding, TransferBinding):
+                self._transfer = Transfer.chosen(called, tool.binding)
         return called
 
     # What follows
@@ -314,7 +270,7 @@ class Stage:
             raise RestlessError("the call does not come to rest")
         actions = self._session.handle(happening, self._clock.now)
         if isinstance(happening, TimerFired):
-            self._watch_clock(happening.timer.clock, actions)
+            self._touches.fire(self._session.agent, happening.timer.clock, actions)
         self._do(actions)
 
     def _do(self, actions: list[Action]) -> None:
@@ -361,7 +317,7 @@ class Stage:
 
     def _give(self, call_id: str, output: str) -> None:
         if call_id == self._transfer.call_id:
-            self._transfer = _BROKEN
+            self._transfer = NO_TRANSFER
         self.happened.append(Given(self._calls[call_id][0], output))
         self._lines.append(OutputTaken(call_id=call_id))
 
@@ -369,9 +325,7 @@ class Stage:
         reason = self._session.ledger.ended
         self._is_over = True
         self.happened.append(Ended(reason))
-        limit = LIMITS_BY_END.get(reason)
-        if limit is not None:
-            self.touched.add(Touch(Kind.LIMIT, self._session.agent.id, limit))
+        self._touches.end(self._session.agent, reason)
 
     def _speak(self, speak: Speak) -> None:
         """A sentence is said as it is; what the model is to say in its own words, it owes."""
@@ -396,8 +350,7 @@ class Stage:
         self._transfer = replace(transfer, count=transfer.count + 1)
         self.happened.append(Referred(target))
         if transfer.call_id is not None:
-            name = f"{transfer.name}: {transfer.destinations[transfer.count]}"
-            self.touched.add(Touch(Kind.TRANSFER, self._session.agent.id, name))
+            self._touches.transfer(self._session.agent, transfer)
         self._lines.append(ReferAnswered(ok=True))
         if transfer_end(transfer.name, transfer.count + 1, self._replies) is TransferEnd.COMPLETED:
             self._lines.extend((Detached(), Gone()))
@@ -405,25 +358,3 @@ class Stage:
     def _new(self, kind: str) -> str:
         self._counts[kind] += 1
         return f"{kind}_{self._counts[kind]}"
-
-    # What a scenario touches of what is declared
-
-    def _watch_clock(self, clock: Clock, actions: list[Action]) -> None:
-        limit = LIMITS_BY_CLOCK.get(clock)
-        # A timer of silence that fires while a tool runs is only set anew.
-        if limit is not None and any(not isinstance(action, SetTimer | ClearTimer) for action in actions):
-            self.touched.add(Touch(Kind.LIMIT, self._session.agent.id, limit))
-
-    def _watch_words(self, role: Role, text: str) -> None:
-        agent = self._session.agent
-        for guardrail in agent.guardrails:
-            if guardrail.on is role and compile_regex(guardrail.pattern).search(text):
-                self.touched.add(Touch(Kind.GUARDRAIL, agent.id, guardrail.name))
-
-
-def _chosen(arguments: str) -> str:
-    """The destination that the model has chosen, if it has written it as it should."""
-    try:
-        return str(json.loads(arguments)["destination"])
-    except (ValueError, TypeError, KeyError):
-        return ""
