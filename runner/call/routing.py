@@ -97,6 +97,11 @@ class RouteTable:
         """All routes, by file and line."""
         return self._routes.all()
 
+    @property
+    def rejects(self) -> Sequence[RejectRule]:
+        """All reject rules, by file and line."""
+        return self._rejects.all()
+
     def match(self, call: IncomingCall, now: Instant) -> Match:
         """Who answers the call at `now`. Reject rules come first, whatever the priority of a route."""
         return self._match(self._facts(call, now))

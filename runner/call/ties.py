@@ -9,21 +9,19 @@ ask for the same number, prefix or country, so that a large table takes time in 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice, product
-from typing import NamedTuple, TypeAlias
+from itertools import chain, islice
+from typing import NamedTuple
 
 from runner.call.examples import addresses, header_value
-from runner.call.matcher import NOTHING, Specificity, leaves, specificity
+from runner.call.matcher import NOTHING, Specificity, specificity
 from runner.call.route_index import ANY, matcher_keys
 from runner.call.routing import RouteTable
 from runner.call.schedule import is_open
+from runner.call.ways import Headers, ways
 from runner.model.call import Address, IncomingCall, Transport
 from runner.model.route import Country, ExactAddress, ExactNumber, Matcher, Prefix, Route
 from runner.model.schedule import Schedule
 from runner.model.values import Instant
-
-_MOST_LANES = 100_000
-"""Of one route; what its lists multiply to beyond this is not compared."""
 
 _MOST_PARTNERS = 32
 """Each lane is compared with the same lane of others, and with so many different ones."""
@@ -46,9 +44,6 @@ class Tie:
     second: Route
     call: IncomingCall
     now: Instant
-
-
-Headers: TypeAlias = tuple[tuple[str, Matcher], ...]
 
 
 class _Lane(NamedTuple):
@@ -78,22 +73,8 @@ def find_ties(table: RouteTable) -> Iterator[Tie]:
 
 
 def _lanes(route: Route) -> Iterator[_Lane]:
-    conditions = route.conditions
-    called, caller = _entries(conditions.called), _entries(conditions.caller)
-    headers = [[(name, leaf) for leaf in leaves(matcher)] for name, matcher in conditions.headers]
-    ways = product(product(called, caller), product(*headers))
-    for (to, from_), values in islice(ways, _MOST_LANES):
-        yield _Lane(called=to, caller=from_, headers=values, route=route)
-
-
-def _entries(matcher: Matcher | None) -> list[Matcher | None]:
-    """Each entry, and each country of an entry, by itself."""
-    if matcher is None:
-        return [None]
-    found: list[Matcher | None] = []
-    for leaf in leaves(matcher):
-        found += [Country(frozenset({code})) for code in leaf.codes] if isinstance(leaf, Country) else [leaf]
-    return found
+    for way in ways(route.conditions):
+        yield _Lane(*way, route=route)
 
 
 def _group(lane: _Lane) -> tuple[object, ...]:

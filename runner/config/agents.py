@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from runner.call.names import NOTHING, Shape
 from runner.config.admission import build_busy, build_lookup
 from runner.config.after_call import build_on_end, build_outcome, build_recording
+from runner.config.agent_review import review_agent
 from runner.config.conduct import build_guardrails, build_if_broken, build_keys, build_limits
 from runner.config.files import Directory
 from runner.config.mcp import build_servers
@@ -108,7 +109,7 @@ class AgentBuilder:
         )
         if agent_id is None or model is None or instructions is None:
             return None
-        return Agent(
+        agent = Agent(
             id=agent_id.text,
             description=description.text if description else "",
             routes=routes,
@@ -131,6 +132,8 @@ class AgentBuilder:
             record=record,
             place=self._checked.root.key_place("agent"),
         )
+        review_agent(agent, self._checked.root, dict(self._tool_nodes()), problems)
+        return agent
 
     def _text(self, node: Node) -> Template | None:
         """A text that the model or the caller meets, so no secret may be in it."""
@@ -190,6 +193,16 @@ class AgentBuilder:
             tool = self._tool(entry)
             if tool is not None:
                 yield tool
+
+    def _tool_nodes(self) -> Iterator[tuple[str, Node]]:
+        """What each tool is built from, by its name."""
+        entries = self._checked.root.get("tools")
+        for entry in entries.entries() if entries else ():
+            name = entry.get("name")
+            if isinstance(entry.value, str) and entry.value in self._shared.tools:
+                yield entry.value, self._shared.tools[entry.value].node
+            elif name is not None:
+                yield name.text, entry
 
     def _sound_entries(self, key: str) -> Iterator[Node]:
         node = self._checked.root.get(key)

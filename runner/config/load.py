@@ -23,6 +23,7 @@ from runner.config.layers import laid_over
 from runner.config.node import Node
 from runner.config.not_yet import refuse
 from runner.config.problem import Problem, Problems, Severity
+from runner.config.review import review
 from runner.config.route_ties import check_ties
 from runner.config.routes import RouteBuilder, check_otherwise, default_country
 from runner.config.scenario_scope import ScenarioScope
@@ -73,7 +74,7 @@ def load(directory: Path, environment: str | None = None) -> Loaded:
 
 
 def load_everywhere(directory: Path) -> Loaded:
-    """The same without any environment, and with the problems and secrets that only environments have.
+    """The same without any environment, with the problems and secrets that only environments have, reviewed.
 
     Raises CannotRunError as `load` does.
     """
@@ -90,6 +91,7 @@ def load_everywhere(directory: Path) -> Loaded:
     )
     problems.extend(only_there)
     every = [base, *there.values()]
+    problems.extend(review(every))
     return replace(
         base,
         configuration=None if problems.has_errors else base.configuration,

@@ -15,6 +15,7 @@ from runner.config.scope import Scope
 from runner.config.suggest import did_you_mean
 from runner.config.templates import expression, template, templated
 from runner.config.tool_http import build_http
+from runner.config.unused_arguments import check_arguments_used
 from runner.model.template import Template
 from runner.model.tool import (
     Binding,
@@ -30,6 +31,9 @@ from runner.model.values import Json, JsonObject
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
+
+LONG_DESCRIPTION = 1000
+"""Characters. The API takes 1024; what the model should know of a tool is far less."""
 
 _HARMLESS = {"GET", "HEAD"}
 _MAYBE_DONE = {"timeout", "connection"}
@@ -59,10 +63,11 @@ class _Builder:
         told = scope.without_secrets()
         result = self._result(told)
         self._check_retries()
+        self._check_description(description)
         if name is None or binding is None:
             return None
         background = self.node.get("background")
-        return Tool(
+        tool = Tool(
             name=name.text,
             description=description.text if description is not None else "",
             parameters=parameters,
@@ -73,6 +78,18 @@ class _Builder:
             when=expression(self.node.get("when"), told, self.problems),
             otherwise=template(self.node.get("otherwise"), told, self.problems),
         )
+        declared = self.node.get("parameters")
+        if declared is not None:
+            check_arguments_used(tool, declared, self.problems)
+        return tool
+
+    def _check_description(self, description: Node | None) -> None:
+        if description is not None and len(description.text) > LONG_DESCRIPTION:
+            message = (
+                f'"description" has {len(description.text)} characters, which the model reads in every turn; '
+                f"keep it under {LONG_DESCRIPTION}, and put what is not about this tool into the instructions"
+            )
+            self.problems.warning(description.place, "long-description", message)
 
     # What may happen around a call
 

@@ -311,7 +311,7 @@ def test_a_template_that_python_cannot_compile_is_refused_when_it_is_read(height
 )
 def test_the_name_of_a_loop_is_its_own(source):
     with pytest.raises(
-        TemplateError, match='^"loop" is what Jinja tells a loop about itself; choose another name$'
+        TemplateError, match=r'^"loop" is what Jinja tells a loop about itself; choose another name$'
     ):
         compile_template(source)
 

@@ -1,0 +1,95 @@
+"""Warns of what is declared and serves nothing: agents that no call reaches, secrets, tools and schedules."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.model.agent import Agent
+from runner.model.route import ToAgent
+from runner.model.settings import Configuration
+from runner.model.tool import HandoffBinding
+
+_SECRET = re.compile(r"""\bsecrets\s*(?:\.\s*|\[\s*["'])([A-Za-z0-9_]+)""")
+
+
+def check_agents(configurations: Sequence[Configuration], problems: Problems) -> None:
+    """Note each agent that no call reaches, in none of these configurations of one directory."""
+    reached = {agent_id for configuration in configurations for agent_id in _reached(configuration)}
+    for agent_id, agent in configurations[0].agents.items():
+        if agent_id not in reached:
+            right = 'give it "routes", or name it in a hand-off, in "busy" or in "routing.otherwise"'
+            message = f'no call reaches the agent "{agent_id}"; {right}'
+            problems.warning(agent.place, "unreached-agent", message)
+
+
+def _reached(configuration: Configuration) -> set[str]:
+    """A hand-off by an agent that no call reaches brings no call either."""
+    agents, otherwise = configuration.agents, configuration.settings.routing.otherwise
+    waiting = [agent_id for agent_id, agent in agents.items() if agent.routes]
+    waiting += [otherwise.agent] if isinstance(otherwise, ToAgent) else []
+    reached: set[str] = set()
+    while waiting:
+        agent_id = waiting.pop()
+        if agent_id in agents and agent_id not in reached:
+            reached.add(agent_id)
+            waiting += _next(agents[agent_id])
+    return reached
+
+
+def _next(agent: Agent) -> Iterator[str]:
+    """The agents that this one may give a call to."""
+    for tool in agent.tools:
+        if isinstance(tool.binding, HandoffBinding):
+            yield tool.binding.agent
+    yield from (guardrail.handoff for guardrail in agent.guardrails if guardrail.handoff is not None)
+    if isinstance(agent.busy, ToAgent):
+        yield agent.busy.agent
+
+
+def check_shared(runner: Node, agents: Iterable[Node], problems: Problems) -> None:
+    """Note what runner.yaml declares for all agents and none uses.
+
+    `runner` is its document; `agents` are the agents', with the defaults under them, in each
+    environment.
+    """
+    agents = list(agents)
+    tools = {entry.text for agent in agents for entry in _entries(agent.get("tools"))}
+    right = 'is no agent\'s; name it under "tools" of an agent, or leave it out'
+    _warn(runner.get("tools"), tools, "tool", right, problems)
+    shared = (runner.get("tools"), runner.get("environments"))
+    secrets = {name for node in (*agents, *shared) if node is not None for name in _secrets(node)}
+    right = "is in no template; write {{{{ secrets.{} }}}} where it is needed, or leave it out"
+    _warn(runner.get("secrets"), secrets, "secret", right, problems)
+    rules = [entry for agent in agents for entry in _entries(agent.get("routes"))]
+    rules += [entry for node in _in_each(runner) for entry in _entries(node.find("routing", "reject"))]
+    schedules = {during.text for rule in rules if (during := rule.get("during")) is not None}
+    right = 'is asked for by no route; write "during: {}" in one, or leave it out'
+    _warn(runner.get("schedules"), schedules, "schedule", right, problems)
+
+
+def _in_each(runner: Node) -> Iterator[Node]:
+    """The document itself, and what each environment lays over it."""
+    environments = runner.get("environments")
+    yield from (runner, *(node for _, node in environments.items())) if environments else (runner,)
+
+
+def _warn(declared: Node | None, used: Collection[str], noun: str, right: str, problems: Problems) -> None:
+    if declared is None:
+        return
+    for name in declared.key_places:
+        if name not in used:
+            message = f'the {noun} "{name}" {right.format(name)}'
+            problems.warning(declared.key_place(name), f"unused-{noun}", message)
+
+
+def _entries(node: Node | None) -> tuple[Node, ...]:
+    return node.entries() if node is not None else ()
+
+
+def _secrets(node: Node) -> Iterator[str]:
+    """The secrets that the texts of a document name."""
+    if isinstance(node.value, str):
+        yield from _SECRET.findall(node.value) if "secrets" in node.value else ()
+    for entry in (*node.entries(), *(value for _, value in node.items())):
+        yield from _secrets(entry)
