@@ -20,6 +20,7 @@ COMMANDS = {
     "test": "play scenarios offline, and tell what is not as expected",
     "route": "show which agent answers a call, and why",
     "explain": "show what an agent is in the end, and where each value comes from",
+    "diff": "show what changes for callers between two directories or git revisions",
     "simulate": "play a whole call against a stand-in for the voice API",
     "schema": "print a JSON Schema for editors",
 }

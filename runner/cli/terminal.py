@@ -14,6 +14,7 @@ class Style(Enum):
     DIM = "2"
     ERROR = "1;31"
     WARNING = "1;33"
+    REMOVED = "31"
     GOOD = "32"
     NAME = "36"
 

@@ -1,0 +1,146 @@
+"""`phone-agents diff`: what changes for callers between two directories or git revisions. Calls nobody."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from runner.cli.difference_markdown import markdown
+from runner.cli.difference_text import show_difference
+from runner.cli.difference_words import Compared, path_words, rule_words
+from runner.cli.environment import add_environment
+from runner.cli.main import OK, PROBLEMS
+from runner.cli.problems import print_problems
+from runner.cli.revision import Side, open_side
+from runner.cli.summary import asks
+from runner.cli.terminal import printable, stderr, stdout
+from runner.difference.configurations import difference
+from runner.difference.moved import Answer, Example
+from runner.difference.tree import ABSENT, Change
+from runner.errors import CannotRunError
+from runner.model.settings import Configuration
+from runner.model.values import Json
+
+JSON_VERSION = 1
+"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+
+_MINUTE_S = 60
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    side = "a directory, or a git revision such as main or main:path/to/agents"
+    parser.add_argument("old", metavar="OLD", help=f"what it is compared with: {side}")
+    parser.add_argument("new", metavar="NEW", help=f"what is compared: {side}")
+    add_environment(parser)
+    parser.add_argument(
+        "--format", choices=("text", "markdown", "json"), default="text", help="how to print (default: text)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare two sides. Raises CannotRunError, also where one of them has errors."""
+    with TemporaryDirectory() as folder:
+        old = open_side(options.old, options.new, Path(folder, "old"))
+        new = open_side(options.new, options.old, Path(folder, "new"))
+        before, after = _loaded(old, options.environment), _loaded(new, options.environment)
+    now = time.time() // _MINUTE_S * _MINUTE_S
+    compared = Compared(
+        old=old,
+        new=new,
+        old_configuration=before,
+        new_configuration=after,
+        difference=difference(before, after, now),
+    )
+    if options.format == "json":
+        json.dump(_document(compared), sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    elif options.format == "markdown":
+        sys.stdout.write(markdown(compared))
+    else:
+        show_difference(compared, stdout())
+    sys.stdout.flush()  # so that the summary comes last where both go to one place
+    stderr().line(printable(_summary(compared)))
+    return OK if compared.difference.is_empty else PROBLEMS
+
+
+def _loaded(side: Side, environment: str | None) -> Configuration:
+    loaded = side.load(environment)
+    if loaded.configuration is None:
+        print_problems(loaded.problems, loaded.sources, stderr())
+        raise CannotRunError(f'"{side.label}" has errors, so there is nothing to compare')
+    return loaded.configuration
+
+
+def _summary(compared: Compared) -> str:
+    between = f'between "{compared.old.label}" and "{compared.new.label}"'
+    count = compared.count()
+    if not count:
+        return f"nothing changes for callers {between}"
+    return f"{count} {'change' if count == 1 else 'changes'} for callers {between}"
+
+
+def _document(compared: Compared) -> Json:
+    found = compared.difference
+    return {
+        "version": JSON_VERSION,
+        "old": compared.old.label,
+        "new": compared.new.label,
+        "calls": [
+            {
+                "old": _answer(moved.old),
+                "new": _answer(moved.new),
+                "examples": [_example(example, compared) for example in moved.examples],
+            }
+            for moved in found.calls.moved
+        ],
+        "routes_without_example": [
+            {
+                "is_new": unshown.is_new,
+                "answer": rule_words(unshown.rule),
+                "place": (compared.new if unshown.is_new else compared.old).place(unshown.rule.place),
+                "asks": asks(unshown.rule.conditions),
+            }
+            for unshown in found.calls.unshown
+        ],
+        "agents": {
+            "added": list(found.added),
+            "removed": list(found.removed),
+            "changed": {name: _changes(changes) for name, changes in found.agents.items()},
+        },
+        "settings": _changes(found.settings),
+    }
+
+
+def _answer(answer: Answer) -> Json:
+    return {"agent": answer} if isinstance(answer, str) else {"reject": answer}
+
+
+def _example(example: Example, compared: Compared) -> Json:
+    call = example.call
+    was, now = compared.why(example)
+    return {
+        "from": call.caller,
+        "to": call.called,
+        "headers": [list(header) for header in call.headers],
+        "at": datetime.fromtimestamp(call.at, UTC).isoformat(),
+        "transport": call.transport.value,
+        "old": was,
+        "new": now,
+    }
+
+
+def _changes(changes: Iterable[Change]) -> list[Json]:
+    """A key `old` or `new` that is not there stands for a value that is not."""
+    return [
+        {
+            "path": path_words(change),
+            **({} if change.old is ABSENT else {"old": change.old}),
+            **({} if change.new is ABSENT else {"new": change.new}),
+        }
+        for change in changes
+    ]

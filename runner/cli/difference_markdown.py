@@ -1,0 +1,90 @@
+"""Writes a difference as Markdown, for a comment on a pull request or the summary of a job."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from runner.cli.difference_words import (
+    MOST_EXAMPLES,
+    Compared,
+    Mark,
+    answer_words,
+    lines_of,
+    path_words,
+    rule_words,
+)
+from runner.cli.summary import asks
+from runner.difference.tree import Change
+
+
+def markdown(compared: Compared) -> str:
+    """The whole comment. Texts of the users' files are quoted, so that none is read as Markdown."""
+    return "\n".join(_page(compared)) + "\n"
+
+
+def _page(compared: Compared) -> Iterator[str]:
+    found = compared.difference
+    between = f"between {_code(compared.old.label)} and {_code(compared.new.label)}"
+    if found.is_empty:
+        yield f"### Nothing changes for callers {between}"
+        return
+    yield f"### What changes for callers {between}"
+    if found.calls.moved:
+        yield from _calls(compared)
+    if found.calls.unshown:
+        yield from _unshown(compared)
+    if found.added or found.removed:
+        yield from ("", "#### Agents", "")
+        yield from (f"- {_code(name)} is new" for name in found.added)
+        yield from (f"- {_code(name)} is gone" for name in found.removed)
+    for names, changes in compared.alike().items():
+        yield from ("", f"#### {'Agent' if len(names) == 1 else 'Agents'} {', '.join(map(_code, names))}", "")
+        yield from _fenced(changes)
+    if found.settings:
+        yield from ("", "#### Settings", "")
+        yield from _fenced(found.settings)
+
+
+def _calls(compared: Compared) -> Iterator[str]:
+    yield from ("", "#### Calls that go elsewhere", "", "| a call | was answered by | is answered by |")
+    yield "| --- | --- | --- |"
+    for moved in compared.difference.calls.moved:
+        old, new = (f"**{_code(answer_words(answer))}**" for answer in (moved.old, moved.new))
+        for example in moved.examples[:MOST_EXAMPLES]:
+            was, now = compared.why(example)
+            call = compared.call(example.call, _code)
+            yield f"| {call} | {old}: {_code(was)} | {new}: {_code(now)} |"
+        hidden = len(moved.examples) - MOST_EXAMPLES
+        if hidden > 0:
+            yield f"| and {hidden} more | {old} | {new} |"
+
+
+def _unshown(compared: Compared) -> Iterator[str]:
+    yield from ("", "#### Routes written otherwise, without a call to show that it matters", "")
+    for unshown in compared.difference.calls.unshown:
+        side = compared.new if unshown.is_new else compared.old
+        rule = unshown.rule
+        said = f"{rule_words(rule)}: {asks(rule.conditions)}"
+        yield f"- {'new' if unshown.is_new else 'gone'}: {_code(said)} at {_code(side.place(rule.place))}"
+
+
+def _fenced(changes: Iterable[Change]) -> Iterator[str]:
+    """Changes as a patch, which is shown in colour."""
+    lines: list[str] = []
+    for change in changes:
+        lines.append(f"@@ {path_words(change)} @@")
+        # The lines of a long text that are left out stand as a mark of their own.
+        lines += (text if mark is Mark.PLACE else f"{mark.value} {text}" for mark, text in lines_of(change))
+    longest = max((len(ticks) for line in lines for ticks in re.findall("`{3,}", line)), default=2)
+    fence = "`" * (longest + 1)
+    yield f"{fence}diff"
+    yield from lines
+    yield fence
+
+
+def _code(text: str) -> str:
+    """The text as code, on one line, also within a table."""
+    shown = " ".join(text.split()).replace("|", "\\|")
+    longest = max(map(len, re.findall("`+", shown)), default=0)
+    ticks = "`" * (longest + 1)
+    space = " " if longest else ""
+    return f"{ticks}{space}{shown}{space}{ticks}"

@@ -1,0 +1,82 @@
+"""Compares two configurations: where calls go, which agents there are, and what differs in each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runner.api.realtime import accept_body
+from runner.difference.moved import Movement, movement
+from runner.difference.outline import fields_of, outline
+from runner.difference.tree import Change, changes
+from runner.model.agent import Agent
+from runner.model.settings import Configuration
+from runner.model.values import Instant, Json
+
+_IN_THE_ACCEPT_BODY = frozenset({"model", "voice", "session"})
+"""Compared as they are sent: a voice is the same whether the agent names it or its session does."""
+
+_BY_THEMSELVES = frozenset({"id", "routes", "instructions", "tools"})
+_ROUTING_BY_CALLS = frozenset({"reject"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What differs for callers."""
+
+    calls: Movement
+    added: tuple[str, ...]
+    """Agents, by id."""
+    removed: tuple[str, ...]
+    agents: Mapping[str, tuple[Change, ...]]
+    """Of agents that are on both sides: what differs in each. Agents that are the same are not in it."""
+    settings: tuple[Change, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no caller can notice anything."""
+        calls = self.calls.moved or self.calls.unshown
+        return not (calls or self.added or self.removed or self.agents or self.settings)
+
+
+def difference(old: Configuration, new: Configuration, now: Instant) -> Difference:
+    """Compare two configurations as callers meet them.
+
+    Comments, the order and names of files and whatever means the same are no difference. `now` is where
+    the search for an instant begins when it matters at what time a call comes.
+    """
+    both = [name for name in new.agents if name in old.agents]
+    differing = {name: tuple(changes(_agent(old.agents[name]), _agent(new.agents[name]))) for name in both}
+    return Difference(
+        calls=movement(old, new, now),
+        added=tuple(name for name in new.agents if name not in old.agents),
+        removed=tuple(name for name in old.agents if name not in new.agents),
+        agents={name: found for name, found in differing.items() if found},
+        settings=tuple(changes(_settings(old), _settings(new))),
+    )
+
+
+def _agent(agent: Agent) -> Json:
+    body = accept_body(agent, "")
+    accept = {key: value for key, value in body.items() if key not in ("type", "instructions", "tools")}
+    return {
+        "accept": accept,
+        # The empty line at its end depends on how the text is written in YAML.
+        "instructions": agent.instructions.source.strip(),
+        **fields_of(agent, without=_IN_THE_ACCEPT_BODY | _BY_THEMSELVES),
+        # By name: the model is given tools in an order that means nothing.
+        "tools": {tool.name: fields_of(tool, without=frozenset({"name"})) for tool in agent.tools},
+    }
+
+
+def _settings(configuration: Configuration) -> Json:
+    """Reject rules are compared by what they do to calls, and schedules only where a rule asks for them."""
+    settings = configuration.settings
+    routes = [route for agent in configuration.agents.values() for route in agent.routes]
+    asked = {route.conditions.during for route in routes}
+    asked |= {rule.conditions.during for rule in settings.routing.reject}
+    return {
+        **fields_of(settings, without=frozenset({"routing", "schedules"})),
+        "routing": fields_of(settings.routing, without=_ROUTING_BY_CALLS),
+        "schedules": {
+            name: outline(schedule) for name, schedule in settings.schedules.items() if name in asked
+        },
+    }

@@ -1,0 +1,301 @@
+"""Finds calls that go elsewhere: to another agent, or that are turned away and were not, or the reverse.
+
+Two tables answer a call differently only if it matches a rule which one of them does not have (or has with
+another meaning: a schedule whose hours changed, a default country), or no rule at all. So calls are made up
+about those rules and asked of both tables; whatever is told is true, and shown with such a call. A rule with
+a pattern or a share for which no such call was found is told by itself: nobody can be sure of it.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import TypeAlias
+
+from runner.call.conditions import CompiledConditions, Facts
+from runner.call.matcher import CompiledMatcher, Subject, leaves
+from runner.call.routing import Match, RouteTable
+from runner.difference.instants import Moments
+from runner.difference.probes import CALLED, PROJECT, ExampleCall, Probes, Rule, boundaries
+from runner.model.call import Address, IncomingCall
+from runner.model.route import (
+    AnyOf,
+    Conditions,
+    Country,
+    ExactAddress,
+    Glob,
+    Matcher,
+    Not,
+    Regex,
+    Route,
+    RoutingSettings,
+    Text,
+)
+from runner.model.schedule import Schedule
+from runner.model.settings import Configuration
+from runner.model.values import Instant
+
+_MOST_CALLS = 60_000
+_MOST_CALLS_OF_A_RULE = 1500
+_LEAST_CALLS_OF_A_RULE = 12
+
+Answer: TypeAlias = str | int
+"""An agent's id, or the SIP status that a call is turned away with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A call and what becomes of it, on either side."""
+
+    call: ExampleCall
+    old: Match
+    new: Match
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Calls that were answered so and are now answered otherwise."""
+
+    old: Answer
+    new: Answer
+    examples: tuple[Example, ...]
+    """One for each pair of routes, and of entries in their lists, that decided before and decide now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unshown:
+    """A rule that only one side has, and no call was found that it sends elsewhere."""
+
+    rule: Rule
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """What becomes of calls, compared."""
+
+    moved: tuple[Moved, ...]
+    unshown: tuple[Unshown, ...]
+    has_schedules: bool
+    """Whether the answer to a call may depend on when it comes."""
+
+
+def movement(old: Configuration, new: Configuration, now: Instant) -> Movement:
+    """Compare where calls go. `now` is where the search for instants begins when schedules matter."""
+    return _Search(old, new, now).movement()
+
+
+class _Side:
+    """One configuration, ready to be asked."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        settings = configuration.settings
+        self.routing: RoutingSettings = settings.routing
+        self.schedules = settings.schedules
+        self.table = RouteTable.of(configuration)
+        self.rules: list[Rule] = [*settings.routing.reject, *self.table.routes]
+        self.keys = {_key(rule) for rule in self.rules}
+        self.entries: dict[str, set[Matcher]] = {}
+        """What the rules of one agent name, and what the reject rules do."""
+        for rule in self.rules:
+            self.entries.setdefault(owner_of(rule), set()).update(_all_leaves(rule))
+        self._compiled: dict[int, CompiledConditions] = {}
+
+    def match(self, call: IncomingCall, now: Instant) -> Match:
+        return self.table.match(call, now)
+
+    def matches(self, rule: Rule, call: IncomingCall, now: Instant) -> bool:
+        """Whether the rule's own conditions hold, whoever wins."""
+        asked = self._compiled.setdefault(
+            id(rule), CompiledConditions(rule.conditions, priority=0, owner=owner_of(rule))
+        )
+        facts = Facts(call, now, schedules=self.schedules, default_country=self.routing.default_country)
+        return not isinstance(asked.ask(facts), str)
+
+
+class _Search:
+    """One comparison of two tables."""
+
+    def __init__(self, old: Configuration, new: Configuration, now: Instant) -> None:
+        self._old, self._new = _Side(old), _Side(new)
+        self._changed_schedules = _changed_schedules(self._old.schedules, self._new.schedules)
+        self._is_read_otherwise = (
+            self._old.routing.default_country != self._new.routing.default_country
+            or self._old.routing.called_number != self._new.routing.called_number
+        )
+        rules = [*self._old.rules, *self._new.rules]
+        self._has_schedules = any(rule.conditions.during is not None for rule in rules)
+        moments = Moments(self._old.schedules, self._new.schedules, now)
+        self._probes = Probes(rules, moments, self._new.routing.default_country)
+        self._found: dict[Hashable, Example] = {}
+        self._shown: set[Hashable] = set()
+        """Rules that decided about some call that moved. Of two shares of the same, one shows the other."""
+
+    def movement(self) -> Movement:
+        changed = [*self._changed(self._old, self._new), *self._changed(self._new, self._old)]
+        share = _MOST_CALLS // max(1, len(changed))
+        budget = min(_MOST_CALLS_OF_A_RULE, max(_LEAST_CALLS_OF_A_RULE, share))
+        matched = {id(rule) for side, rule in changed if self._tried(side, rule, budget)}
+        if self._old.routing.otherwise != self._new.routing.otherwise:
+            for call in islice(self._probes.calls(Conditions(), ""), _MOST_CALLS_OF_A_RULE):
+                self._ask(call)
+        unshown = [
+            Unshown(rule=rule, is_new=side is self._new)
+            for side, rule in changed
+            if _key(rule) not in (self._old if side is self._new else self._new).keys
+            and (id(rule) not in matched or _is_open(rule.conditions))
+            and _without_share(rule) not in self._shown
+        ]
+        return Movement(
+            moved=tuple(self._groups()),
+            unshown=tuple(unshown),
+            has_schedules=self._has_schedules,
+        )
+
+    def _changed(self, side: _Side, other: _Side) -> Iterator[tuple[_Side, Rule]]:
+        """The rules that the other side does not have, or that mean something else there."""
+        for rule in side.rules:
+            means_the_same = (
+                _key(rule) in other.keys
+                and rule.conditions.during not in self._changed_schedules
+                and not self._is_read_otherwise
+            )
+            if not means_the_same:
+                yield side, rule
+
+    def _tried(self, side: _Side, rule: Rule, budget: int) -> bool:
+        """Ask both sides about calls of this rule. The result: whether it matched any of them."""
+        other = self._new if side is self._old else self._old
+        known = other.entries.get(owner_of(rule), set())
+        fresh = [leaf for leaf in _all_leaves(rule) if leaf not in known]
+        matched = False
+        for call in islice(self._calls(rule, fresh), budget):
+            incoming = self._ask(call)[side is self._new]
+            matched = matched or side.matches(rule, incoming, call.at)
+        return matched
+
+    def _calls(self, rule: Rule, fresh: Sequence[Matcher]) -> Iterator[ExampleCall]:
+        for call in self._probes.calls(rule.conditions, owner_of(rule), fresh):
+            yield call
+            if self._is_read_otherwise:
+                yield from self._read_otherwise(call)
+
+    def _read_otherwise(self, call: ExampleCall) -> Iterator[ExampleCall]:
+        """The same call with its numbers where, or written so that, the two sides read them differently."""
+        names = dict.fromkeys((*self._old.routing.called_number, *self._new.routing.called_number))
+        for name in names if self._old.routing.called_number != self._new.routing.called_number else ():
+            yield replace(call, called=PROJECT, headers=((name, call.called), *call.headers))
+            for other in names:
+                if other != name:
+                    headers = ((name, call.called), (other, CALLED), *call.headers)
+                    yield replace(call, called=PROJECT, headers=headers)
+        if self._old.routing.default_country != self._new.routing.default_country:
+            # Country codes have one to three digits; one of these is the number as it is dialled at home.
+            for end in (2, 3, 4):
+                yield replace(call, called=_without_code(call.called, end))
+                yield replace(call, caller=_without_code(call.caller, end))
+
+    def _ask(self, call: ExampleCall) -> tuple[IncomingCall, IncomingCall]:
+        """Ask both sides, and keep the call when they do not agree. The result: the call as each reads it."""
+        before = call.incoming(self._old.routing)
+        after = before if not self._is_read_otherwise else call.incoming(self._new.routing)
+        old, new = self._old.match(before, call.at), self._new.match(after, call.at)
+        if answer(old) != answer(new):
+            key = (answer(old), answer(new), _lane(old, before), _lane(new, after))
+            self._found.setdefault(key, Example(call=call, old=old, new=new))
+            rules = (match.route or match.rule for match in (old, new))
+            self._shown.update(_without_share(rule) for rule in rules if rule is not None)
+        return before, after
+
+    def _groups(self) -> Iterator[Moved]:
+        groups: dict[tuple[Answer, Answer], list[Example]] = {}
+        for example in self._found.values():
+            groups.setdefault((answer(example.old), answer(example.new)), []).append(example)
+        for (old, new), examples in sorted(groups.items(), key=lambda group: str(group[0])):
+            yield Moved(old=old, new=new, examples=tuple(examples))
+
+
+def answer(match: Match) -> Answer:
+    """Who answers, or the status that turns the call away."""
+    return match.agent if match.agent is not None else match.reject or 0
+
+
+def _without_code(number: str, end: int) -> str:
+    return number[end:] if number.startswith("+") else number
+
+
+def owner_of(rule: Rule) -> str:
+    """Whose share a rule's `share` is."""
+    return rule.agent if isinstance(rule, Route) else "reject"
+
+
+def _key(rule: Rule) -> Hashable:
+    """What a rule means, wherever and in whichever order it was written."""
+    decides = (rule.agent, rule.priority) if isinstance(rule, Route) else (rule.status, None)
+    conditions = rule.conditions
+    headers = frozenset((name.lower(), _meaning(matcher)) for name, matcher in conditions.headers)
+    asked = (_meaning(conditions.called), _meaning(conditions.caller), headers)
+    return (*decides, *asked, conditions.during, conditions.transport, conditions.share)
+
+
+def _without_share(rule: Rule) -> Hashable:
+    return _key(replace(rule, conditions=replace(rule.conditions, share=None)))
+
+
+def _meaning(matcher: Matcher | None) -> Hashable:
+    match matcher:
+        case None:
+            return None
+        case AnyOf():
+            found = {meaning for leaf in leaves(matcher) for meaning in _meanings(leaf)}
+            return frozenset(found)
+        case _:
+            return frozenset(_meanings(matcher))
+
+
+def _meanings(leaf: Matcher) -> Iterator[Hashable]:
+    match leaf:
+        case Not(matcher=inner):
+            yield ("not", _meaning(inner))
+        case Country(codes=codes):
+            yield from codes
+        case ExactAddress(user=user, host=host):
+            yield (user, host.lower())
+        case _:
+            yield leaf
+
+
+def _changed_schedules(old: Mapping[str, Schedule], new: Mapping[str, Schedule]) -> frozenset[str]:
+    return frozenset(name for name in old.keys() & new.keys() if old[name] != new[name])
+
+
+def _all_leaves(rule: Rule) -> Iterator[Matcher]:
+    conditions = rule.conditions
+    headers = [matcher for _, matcher in conditions.headers]
+    return chain.from_iterable(boundaries(part) for part in (conditions.called, conditions.caller, *headers))
+
+
+def _is_open(conditions: Conditions) -> bool:
+    """Whether it matches more than a few calls can stand for: a pattern, or a share."""
+    parts = [conditions.called, conditions.caller, *(matcher for _, matcher in conditions.headers)]
+    patterns = (leaf for part in parts for leaf in boundaries(part))
+    return conditions.share is not None or any(
+        isinstance(leaf, Regex)
+        or (isinstance(leaf, Text) and "*" in leaf.pattern)
+        or (isinstance(leaf, Glob) and "*" in f"{leaf.user}{leaf.host}")
+        for leaf in patterns
+    )
+
+
+def _lane(match: Match, call: IncomingCall) -> Hashable:
+    """The rule that decided, and which entries of its lists the call matched."""
+    rule = match.route or match.rule
+    if rule is None:
+        return None
+    return (rule.place, _hit(rule.conditions.called, call.called), _hit(rule.conditions.caller, call.caller))
+
+
+def _hit(matcher: Matcher | None, address: Address) -> Hashable:
+    if not isinstance(matcher, AnyOf):
+        return None
+    hit = CompiledMatcher(matcher).find((Subject.party(address),))
+    return hit.matcher if hit else None

@@ -1,0 +1,174 @@
+"""Writes values of the model as JSON trees in the words of the configuration language.
+
+It goes by the fields of the dataclasses, whatever they are: a field that is added to the model is compared
+without a change here. What is left out, or called otherwise than in the model, stands in the tables below.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import date, time
+from enum import Enum
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from runner.model.agent import Agent, ModelOpens, Say, Tell, Wait
+from runner.model.route import Reject, ToAgent
+from runner.model.schedule import OpenHours, Schedule
+from runner.model.settings import Provider, Server, Settings
+from runner.model.tool import (
+    ApiKey,
+    Basic,
+    Bearer,
+    Body,
+    HandoffBinding,
+    HangupBinding,
+    HttpBinding,
+    Result,
+    StaticBinding,
+    TransferBinding,
+)
+from runner.model.values import Json, Place
+
+NOT_FOR_CALLERS: Mapping[type, frozenset[str]] = {
+    Agent: frozenset({"description"}),
+    # What simulate and scenarios answer with; no call ever meets it.
+    Result: frozenset({"example", "has_example"}),
+    # Where the runner finds its keys, listens and keeps its records.
+    Settings: frozenset({"secrets", "store"}),
+    Provider: frozenset({"api_key", "webhook_secrets"}),
+    Server: frozenset({"host", "port"}),
+}
+"""Fields that no caller can notice. Whatever is not named here is compared."""
+
+NAMES = {
+    "max_cost_usd": "max_cost",
+    "max_keys": "max",
+    "pattern": "matches",
+    "sets": "set",
+}
+"""Fields that the language calls otherwise. An ending `_s` is left off, the value written as a duration."""
+
+KINDS: Mapping[type, str] = {
+    ApiKey: "api_key",
+    Basic: "basic",
+    Bearer: "bearer",
+    HandoffBinding: "handoff",
+    HangupBinding: "hangup",
+    HttpBinding: "http",
+    StaticBinding: "static",
+    TransferBinding: "transfer",
+}
+"""Values of which a mapping of the language holds exactly one, under its own key."""
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_UNITS = ((3600.0, "h"), (60.0, "m"), (1.0, "s"))
+
+
+def outline(value: object) -> Json:
+    """The value as a JSON tree. Places, fields without a value and what no caller can notice are left out."""
+    match value:
+        case Enum():
+            return value.value
+        case None | bool() | int() | float() | str():
+            return value
+        case Mapping():
+            return {str(key): outline(inner) for key, inner in value.items()}
+        case frozenset():
+            return sorted((outline(inner) for inner in value), key=str)
+        case Sequence():
+            return [outline(inner) for inner in value]
+        case time():
+            return f"{value:%H:%M}"
+        case date():
+            return value.isoformat()
+        case ZoneInfo():
+            return value.key
+    if isinstance(source := getattr(value, "source", None), str):
+        return source  # a template
+    if is_dataclass(value):
+        return _of_its_own(value)
+    raise TypeError(f"{value!r} cannot be compared")
+
+
+def fields_of(value: Any, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
+    """The fields of a dataclass by their names in the language, but for those named here as in the model."""
+    passed_over = without | NOT_FOR_CALLERS.get(type(value), frozenset())
+    found: dict[str, Json] = {}
+    for field in fields(value):
+        inner = getattr(value, field.name)
+        if field.name in passed_over or isinstance(inner, Place) or _is_unsaid(inner, field):
+            continue
+        name = NAMES.get(field.name, field.name)
+        if name.endswith("_s"):
+            found[name.removesuffix("_s")] = duration(inner)
+        elif name == "binding":
+            found |= outline(inner)
+        else:
+            written = outline(inner)
+            # A field that is named after its only kind, such as a lookup's `http`, is not named twice.
+            found[name] = written[name] if KINDS.get(type(inner)) == name else written
+    return found
+
+
+def _is_unsaid(value: object, field: Field[Any]) -> bool:
+    """Whether it is nothing, or empty or false as it is when nobody declares it."""
+    if value is None:
+        return True
+    default = field.default_factory() if field.default_factory is not MISSING else field.default
+    return not value and value == default
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the largest unit that leaves a whole number, e.g. `15m`."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:g}ms"
+    unit, name = next((one for one in _UNITS if seconds and seconds % one[0] == 0), _UNITS[-1])
+    return f"{seconds / unit:.10g}{name}"
+
+
+def _of_its_own(value: Any) -> Json:
+    """Dataclasses that the language writes in their own way, and all others by their fields."""
+    match value:
+        case Say(text=text):
+            return {"say": text.source}
+        case Tell(text=text):
+            return {"tell": text.source}
+        case Wait():
+            return {"wait": True}
+        case ModelOpens():
+            return "the model opens"
+        case Reject(status=status):
+            return {"reject": status}
+        case ToAgent(agent=agent):
+            return {"agent": agent}
+        case Body(kind=kind, content=content, is_arguments=is_arguments):
+            carried = "what it carries by default" if is_arguments else outline(content)
+            more = fields_of(value, without=frozenset({"kind", "content", "is_arguments"}))
+            return {kind.value: carried, **more}
+        case Schedule():
+            return _schedule(value)
+    found = fields_of(value)
+    kind_name = KINDS.get(type(value))
+    return found if kind_name is None else {kind_name: found}
+
+
+def _schedule(schedule: Schedule) -> Json:
+    return {
+        "timezone": schedule.timezone.key,
+        "open": ", ".join(_week(schedule)),
+        "closed": outline(schedule.closed),
+    }
+
+
+def _week(schedule: Schedule) -> Iterator[str]:
+    """`mon-fri 09:00-17:00`: days in a row that are alike are said together."""
+    for hours, group in groupby(range(7), lambda day: schedule.week[day]):
+        days = list(group)
+        name = _DAYS[days[0]] if len(days) == 1 else f"{_DAYS[days[0]]}-{_DAYS[days[-1]]}"
+        if hours:
+            yield f"{name} {' and '.join(map(_hours, hours))}"
+
+
+def _hours(hours: OpenHours) -> str:
+    return f"{hours.start:%H:%M}-{hours.end:%H:%M}"

@@ -1,0 +1,281 @@
+"""Makes up calls that show what a route is about: inside of it, just outside, and where others take over.
+
+Right rather than complete, as `runner.call.examples` is: what is proposed here is always asked of the tables
+themselves. Between two plans of numbers nothing is missed: for each prefix there is a number that no longer
+prefix of either table covers.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice, product
+from typing import Any, TypeAlias, TypeVar
+
+from runner.call.conditions import Facts
+from runner.call.examples import addresses, header_value
+from runner.call.incoming import incoming_call
+from runner.call.matcher import leaves
+from runner.call.route_index import ANY, Key, matcher_keys
+from runner.difference.instants import Moments
+from runner.model.call import Address, IncomingCall, Transport
+from runner.model.route import (
+    Anonymous,
+    Conditions,
+    Country,
+    ExactNumber,
+    Matcher,
+    Not,
+    Prefix,
+    RejectRule,
+    Route,
+    RoutingSettings,
+)
+from runner.model.values import Instant
+
+T = TypeVar("T")
+
+CALLED = "+18005550100"
+CALLERS = ("+14155550100", "+442079460123", "anonymous", "sip:1001@pbx.example")
+"""Callers of different kinds, for routes that do not ask who calls."""
+
+PROJECT = "sip:proj_example@sip.api.openai.com"
+"""What `To` holds when the dialled number stands in another header."""
+
+_MOST_ENTRIES = 1000
+_MOST_OTHERS = 12
+_MOST_DEEPER = 8
+_CALLERS_OF_A_SHARE = 200
+_DIGITS = "2345678901"  # where numbers of ten digits are at home, none begins with 0 or 1
+
+Rule: TypeAlias = Route | RejectRule
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleCall:
+    """A call as its headers announce it, at an instant."""
+
+    called: str
+    caller: str
+    headers: Headers = ()
+    """Those beside `To` and `From`."""
+    at: Instant
+    transport: Transport = Transport.SIP
+
+    def incoming(self, routing: RoutingSettings) -> IncomingCall:
+        """The call as a runner with these settings reads it."""
+        return incoming_call(
+            call_id="rtc_example",
+            created_at=self.at,
+            headers=(("To", self.called), ("From", self.caller), *self.headers),
+            routing=routing,
+            transport=self.transport,
+        )
+
+
+def _combined(every: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    """All combinations: those that differ from the first in one value, then the others, from the front."""
+    likeliest = tuple(values[0] for values in every)
+    yield likeliest
+    for position, values in enumerate(every):
+        for value in values[1:]:
+            yield (*likeliest[:position], value, *likeliest[position + 1 :])
+    if sum(len(values) > 1 for values in every) < 2:
+        return
+    for size in range(2, max(map(len, every)) + 1):
+        for indexes in product(*(range(min(size, len(values))) for values in every)):
+            if max(indexes) == size - 1 and sum(index > 0 for index in indexes) > 1:
+                yield tuple(values[index] for values, index in zip(every, indexes, strict=True))
+
+
+@dataclass(slots=True)
+class _Plan:
+    """The numbers and prefixes that the rules of both tables name for one party, sorted."""
+
+    known: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, matchers: Iterable[Matcher | None]) -> "_Plan":
+        found: set[str] = set()
+        for matcher in matchers:
+            for leaf in boundaries(matcher):
+                if isinstance(leaf, ExactNumber):
+                    found.add(leaf.number)
+                elif isinstance(leaf, Prefix):
+                    found.add(leaf.prefix)
+        return cls(sorted(found))
+
+    def within(self, prefix: str) -> Iterator[str]:
+        """Numbers that begin so: first those that nothing longer covers, then some that something does."""
+        free = [digit for digit in _DIGITS if not self._has(prefix + digit)]
+        for digit in free[:2]:
+            yield from _first_numbers(Prefix(prefix + digit), 1)
+        if not free:
+            yield from _first_numbers(Prefix(prefix), 1)
+        start = bisect_left(self.known, prefix)
+        for known in islice(self.known, start, start + _MOST_DEEPER):
+            if known.startswith(prefix) and known != prefix:
+                yield from _first_numbers(Prefix(known), 1)
+
+    def _has(self, prefix: str) -> bool:
+        position = bisect_left(self.known, prefix)
+        return position < len(self.known) and self.known[position].startswith(prefix)
+
+
+class Probes:
+    """Makes calls about the rules of two tables, which it knows all of."""
+
+    def __init__(self, rules: Sequence[Rule], moments: Moments, default_country: str | None) -> None:
+        self._moments = moments
+        self._default_country = default_country
+        self._called_plan = _Plan.of(rule.conditions.called for rule in rules)
+        self._caller_plan = _Plan.of(rule.conditions.caller for rule in rules)
+        self._by_called: dict[Key, list[Conditions]] = {}
+        self._one_of_each: dict[str | int, Conditions] = {}
+        for rule in rules:
+            for key in matcher_keys(rule.conditions.called):
+                self._by_called.setdefault(key, []).append(rule.conditions)
+            if rule.conditions.called is not None:
+                owner = rule.agent if isinstance(rule, Route) else rule.status
+                self._one_of_each.setdefault(owner, rule.conditions)
+
+    def calls(
+        self, conditions: Conditions, owner: str, fresh: Iterable[Matcher] = ()
+    ) -> Iterator[ExampleCall]:
+        """Calls about a rule of these conditions, the likeliest to tell something first.
+
+        `owner` is the agent whose share a share is, `fresh` the entries that the other table does not have.
+        """
+        rivals = self._rivals(conditions)
+        first = frozenset(fresh)
+        called = [
+            *self._texts(conditions.called, self._called_plan, first),
+            *self._called_by_others(conditions),
+        ]
+        callers = self._callers(conditions, rivals, first, owner)
+        headers = self._headers(conditions, rivals)
+        during = [conditions.during, *(rival.during for rival in rivals)]
+        transports = [conditions.transport, *(rival.transport for rival in rivals), Transport.SIP]
+        every = (
+            _unique(called),
+            _unique(callers),
+            _unique(headers),
+            self._moments.about(filter(None, during)),
+            _unique(filter(None, transports)),
+        )
+        for to, from_, more, at, transport in _combined(every):
+            yield ExampleCall(called=to, caller=from_, headers=more, at=at, transport=transport)
+
+    def _rivals(self, conditions: Conditions) -> list[Conditions]:
+        """Rules that may match the same calls; of many, some."""
+        keys = matcher_keys(conditions.called)
+        places = [ANY, *sorted(keys)] if ANY not in keys else list(self._by_called)
+        found = chain.from_iterable(self._by_called.get(key, ()) for key in places)
+        asking = (
+            rival
+            for rival in found
+            if rival != conditions and (rival.caller or rival.headers or rival.during or rival.transport)
+        )
+        return _unique(islice(asking, 4 * _MOST_OTHERS))[:_MOST_OTHERS]
+
+    def _called_by_others(self, conditions: Conditions) -> Iterator[str]:
+        """For a route that is not `to` somebody, what others are `to`."""
+        yield CALLED
+        if conditions.called is None or ANY in matcher_keys(conditions.called):
+            yield "+442079460999"
+            yield "sip:desk@pbx.example"
+            for other in islice(self._one_of_each.values(), 4 * _MOST_OTHERS):
+                yield from islice(self._texts(other.called, self._called_plan), 1)
+
+    def _callers(
+        self, conditions: Conditions, rivals: Iterable[Conditions], first: frozenset[Matcher], owner: str
+    ) -> list[str]:
+        found = list(self._texts(conditions.caller, self._caller_plan, first))
+        found += CALLERS
+        for rival in rivals:
+            found += islice(self._texts(rival.caller, self._caller_plan), 2)
+        if conditions.share is not None:
+            found += _many_callers(conditions.caller, self._default_country)
+            # Those who are first within a share come first, so that the likeliest call matches.
+            found.sort(key=lambda caller: self._position(caller, owner))
+        elif any(rival.share is not None for rival in rivals):
+            found += islice(_many_callers(None, self._default_country), 40)
+        return found
+
+    def _position(self, caller: str, owner: str) -> float:
+        call = ExampleCall(called=CALLED, caller=caller, at=0.0)
+        incoming = call.incoming(RoutingSettings(default_country=self._default_country))
+        return Facts(incoming, 0.0, schedules={}, default_country=self._default_country).position(owner)
+
+    def _headers(self, conditions: Conditions, rivals: Iterable[Conditions]) -> Iterator[Headers]:
+        own = list(self._header_sets(conditions))
+        yield from own
+        if () not in own:
+            yield ()
+        for rival in rivals:
+            for theirs in islice(self._header_sets(rival), 2):
+                merged = {name.lower(): (name, value) for name, value in (*theirs, *own[0])}
+                yield tuple(merged.values())
+
+    def _header_sets(self, conditions: Conditions) -> Iterator[Headers]:
+        values = [
+            [
+                (name, value)
+                for leaf in boundaries(matcher)
+                if (value := header_value([leaf], self._default_country))
+            ]
+            for name, matcher in conditions.headers
+        ]
+        yield from islice(product(*values), _MOST_OTHERS)
+
+    def _texts(
+        self, matcher: Matcher | None, plan: _Plan, first: frozenset[Matcher] = frozenset()
+    ) -> Iterator[str]:
+        """Addresses at the boundaries of a matcher, as a header would hold them."""
+        entries = sorted(islice(boundaries(matcher), 100 * _MOST_ENTRIES), key=lambda leaf: leaf not in first)
+        for leaf in entries[:_MOST_ENTRIES]:
+            match leaf:
+                case ExactNumber(number=number):
+                    yield number
+                case Prefix(prefix=prefix):
+                    yield from plan.within(prefix)
+                case Country():
+                    yield from _first_numbers(leaf, 3)
+                case Anonymous():
+                    yield "anonymous"
+                case _:
+                    found = addresses([leaf], self._default_country)
+                    yield from (address.uri for address in islice(found, 2))
+
+
+def boundaries(matcher: Matcher | None) -> Iterator[Matcher]:
+    """Every entry of a matcher, those that it excludes included, and each country by itself."""
+    if matcher is None:
+        return
+    for leaf in leaves(matcher):
+        if isinstance(leaf, Not):
+            yield from boundaries(leaf.matcher)
+        elif isinstance(leaf, Country):
+            yield from (Country(frozenset({code})) for code in sorted(leaf.codes))
+        else:
+            yield leaf
+
+
+def _first_numbers(leaf: Matcher, count: int) -> list[str]:
+    return [_text(address) for address in islice(addresses([leaf], None), count)]
+
+
+def _many_callers(matcher: Matcher | None, default_country: str | None) -> Iterator[str]:
+    """Callers to find some of whom are in a share."""
+    entries = list(islice(boundaries(matcher), _MOST_OTHERS)) or [Prefix("+1415")]
+    for leaf in entries:
+        found = addresses([leaf], default_country)
+        yield from map(_text, islice(found, _CALLERS_OF_A_SHARE // len(entries)))
+
+
+def _text(address: Address) -> str:
+    return address.number or address.uri
+
+
+def _unique(values: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(values))
