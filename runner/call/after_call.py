@@ -63,7 +63,8 @@ def _duty(
     call_id: str, kind: DutyKind, index: int, now: Instant, *, due_at: Instant | None, work: JsonObject
 ) -> Duty:
     digest = sha256(f"{call_id}/{kind.value}/{index}".encode("utf-8", "replace")).hexdigest()
-    return Duty(id=f"{_PREFIX}{digest[:32]}", call_id=call_id, kind=kind, created_at=now, due_at=due_at, work=work)
+    duty_id = f"{_PREFIX}{digest[:32]}"
+    return Duty(id=duty_id, call_id=call_id, kind=kind, created_at=now, due_at=due_at, work=work)
 
 
 def question(due: DueDuty) -> dict[str, Json]:

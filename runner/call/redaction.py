@@ -41,7 +41,6 @@ _GROUP = re.compile(r"\d+")
 # The look-behind and the possessive quantifiers keep it linear: a run of letters is tried once.
 _EMAIL = re.compile(r"(?<![\w.%+'-])[\w.%+'-]++@[\w-]++(?:\.[\w-]++)+")
 _MOST_CARD_DIGITS = 19
-_NAMED = frozenset({"vars", "lookup"})
 
 
 class Redactor:
@@ -122,8 +121,10 @@ class Redactor:
         return value
 
     def names(self, names: JsonObject) -> dict[str, Json]:
-        """What templates may name after the call, its variables and lookup as strictly kept as the record."""
-        return {name: self.data(value) if name in _NAMED else value for name, value in names.items()}
+        """What templates may name after the call, kept as strictly as the record; its parties stay too."""
+        call = {**names["call"], "headers": self.data(names["call"]["headers"])}
+        masked = {name: self.data(names[name]) for name in ("vars", "lookup")}
+        return {**names, **masked, "call": call}
 
     def text(self, text: str) -> str:
         """Any text."""

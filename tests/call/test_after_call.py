@@ -312,12 +312,14 @@ def kept(play: Play) -> str:
 
 
 def test_what_is_private_leaves_the_machine_in_no_way():
-    result = Result(sets={"code": "patient.code", "mail": "patient.mail"})
+    result = Result(sets={"code": "patient.code", "mail": "patient.mail", "account": "account"})
     play = Play(an_agent(tools=(a_tool(result=result),), record=STRICT, outcome=OUTCOME, on_end=(POST,)))
     play.opens()
     said(play, "I am ada@mail.example, account 2 0 4 5 1 8.")
     [sent, *_] = play.responds(("find", '{"account": "204518"}'), audible=False)
-    play.replies(sent, body=b'{"patient": {"code": "tulip-7", "mail": "ada@mail.example"}}')
+    play.replies(
+        sent, body=b'{"patient": {"code": "tulip-7", "mail": "ada@mail.example"}, "account": "204518"}'
+    )
     said(play, "So my code is tulip-7?")
     assert not [word for word in ("ada@mail.example", "204518", "2 0 4", "tulip-7") if word in kept(play)]
     assert [turn.text for turn in play.record.turns] == [
@@ -325,7 +327,11 @@ def test_what_is_private_leaves_the_machine_in_no_way():
         "So my code is [redacted]?",
     ]
     [_, duty] = play.session.duties(play.record, play.now)
-    assert duty.work["names"]["vars"] == {"code": "[redacted]", "mail": "[email]"}
+    assert duty.work["names"]["vars"] == {
+        "code": "[redacted]",
+        "mail": "[email]",
+        "account": "[redacted]",
+    }
 
 
 def test_what_the_model_and_the_endpoint_get_is_not_masked():

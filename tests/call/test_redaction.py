@@ -127,6 +127,13 @@ def test_what_meets_is_masked_once_under_the_first_of_its_names():
     assert redactor(*Sensitive).text("123-45-6789, a@b.example") == "[ssn], [email]"
 
 
+def test_of_two_that_meet_all_of_both_is_masked():
+    assert (
+        Redactor([Recording(kinds=frozenset({EMAIL}))], ["ada.l"]).text("ada.l@mail.example!")
+        == "[redacted]!"
+    )
+
+
 def test_masking_again_changes_nothing():
     once = redactor(*Sensitive).text(" ".join(text for text, *_ in [*CARDS, *SSNS, *PHONES, *EMAILS]))
     assert redactor(*Sensitive).text(once) == once
@@ -299,16 +306,14 @@ def test_nothing_declared_changes_nothing():
     assert Redactor([Recording(), Recording()]).record(record) is record
 
 
-def test_names_are_masked_where_a_call_may_have_put_something():
-    names = {
-        "call": {"from": {"number": "+14155550100"}},
-        "vars": {"a": "a@b.example"},
-        "lookup": ["a@b.example"],
-    }
+def test_names_are_masked_and_the_parties_of_the_call_stay():
+    call = {"from": {"number": "+14155550100"}, "headers": {"x-mail": "a@b.example", "x-plan": "gold"}}
+    names = {"call": call, "vars": {"a": "a@b.example"}, "lookup": ["a@b.example"], "agent": "desk"}
     assert redactor(*Sensitive).names(names) == {
-        "call": {"from": {"number": "+14155550100"}},
+        "call": {"from": {"number": "+14155550100"}, "headers": {"x-mail": "[email]", "x-plan": "gold"}},
         "vars": {"a": "[email]"},
         "lookup": ["[email]"],
+        "agent": "desk",
     }
 
 

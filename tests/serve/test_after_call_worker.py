@@ -377,6 +377,31 @@ async def test_no_more_are_under_way_at_once_than_there_are_hands(desk: Desk) ->
     assert len(set(desk.receiver.ids)) == MOST_AT_ONCE + 3
 
 
+class Counted:
+    """The store, and how often it was asked for its backlog."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked += name == "backlog"
+        return getattr(self._store, name)
+
+
+async def test_a_worker_with_no_hand_free_waits_for_one(desk: Desk) -> None:
+    store = Counted(desk.store)
+    desk.receiver.gate.clear()
+    for number in range(MOST_AT_ONCE + 1):
+        await desk.call_ends(f"rtc_{number}")
+    await desk.start(store)
+    await desk.receiver.until(lambda: len(desk.receiver.got) == MOST_AT_ONCE)
+    for _ in range(20):
+        # What asks the store takes its turn: a worker that asks again and again would be heard here.
+        await desk.store.backlog()
+    assert store.asked <= 2
+
+
 async def test_what_is_under_way_at_the_end_is_due_again_at_once(desk: Desk) -> None:
     desk.receiver.gate.clear()
     await desk.call_ends()
