@@ -9,10 +9,10 @@ from hashlib import sha256
 from math import floor
 from urllib.parse import quote, quote_plus
 
+from runner.call.style import pairs
 from runner.call.template import TemplateFailure, as_text, render
 from runner.call.url import compiled_url
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
-from runner.model.template import Templated
 from runner.model.tool import (
     ApiKey,
     Basic,
@@ -23,8 +23,9 @@ from runner.model.tool import (
     HttpBinding,
     KeyIn,
     Retries,
+    Style,
 )
-from runner.model.values import Instant, JsonObject
+from runner.model.values import Instant, Json, JsonObject
 
 OURS = frozenset({"idempotency-key", "x-call-id", "x-agent", "traceparent"})
 """Headers that every request carries and nobody else may set, in lower case."""
@@ -49,9 +50,9 @@ def build_request(
     Raises TemplateFailure when the data does not fit the templates, or would change the URL's structure.
     """
     body = None if binding.body is None else _content(binding.body, names)
-    query = list(_pairs(binding.query, names))
+    query = list(_pairs(render(binding.query, names), binding.styles))
     headers = _Headers()
-    if binding.body is not None:
+    if binding.body is not None and body is not None:
         headers.put("Content-Type", _TYPES[binding.body.kind])
     for name, template in binding.headers.items():
         value = template.value(names)
@@ -91,23 +92,25 @@ def next_delay(retries: Retries, attempt: int, reply: HttpReply) -> float | None
     return retries.backoff_s * 2 ** (attempt - 1) if what in retries.on else None
 
 
-def _content(body: Body, names: JsonObject) -> bytes:
+def _content(body: Body, names: JsonObject) -> bytes | None:
+    content: Json
+    if body.is_arguments:
+        content = {name: value for name, value in names.get("args", {}).items() if name not in body.apart}
+    else:
+        content = render(body.content, names)
+    if body.is_optional and content in (None, {}):
+        return None
     if body.kind is BodyKind.FORM:
-        pairs = _pairs(body.content if isinstance(body.content, Mapping) else {}, names)
-        return "&".join(f"{_plus(name)}={_plus(value)}" for name, value in pairs).encode()
-    content = names.get("args") if body.is_arguments else render(body.content, names)
+        fields = _pairs(content if isinstance(content, Mapping) else {}, body.styles)
+        return "&".join(f"{_plus(name)}={_plus(value)}" for name, value in fields).encode()
     if body.kind is BodyKind.TEXT:
         return as_text(content).encode("utf-8", "replace")
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def _pairs(fields: Mapping[str, Templated], names: JsonObject) -> Iterator[tuple[str, str]]:
-    """Names with their values as text: a list repeats the name, a null is not sent."""
-    for name, tree in fields.items():
-        value = render(tree, names)
-        for entry in value if isinstance(value, list) else [value]:
-            if entry is not None:
-                yield name, as_text(entry)
+def _pairs(fields: JsonObject, styles: Mapping[str, Style]) -> Iterator[tuple[str, str]]:
+    for name, value in fields.items():
+        yield from pairs(name, value, styles.get(name))
 
 
 def _plus(text: str) -> str:

@@ -70,9 +70,8 @@ class Directory:
         directory is complete wherever it is copied. None after noting why there is no text.
         """
         written = node.text
-        folder = PurePosixPath(node.place.file).relative_to(self.name).parent
-        inside = PurePosixPath(os.path.normpath(folder / written))
-        if inside.is_absolute() or inside.parts[:1] == ("..",):
+        inside = self._inside(node)
+        if inside is None:
             message = f'"{written}" is outside of the directory "{self.name}"; keep the file inside of it'
             self._problems.error(node.place, "file", message)
             return None
@@ -89,6 +88,16 @@ class Directory:
             return None
         self.texts[name] = text
         return name, text
+
+    def referenced_name(self, node: Node) -> str | None:
+        """The name of a file that a configuration file names, read or not; None when it is not inside."""
+        inside = self._inside(node)
+        return None if inside is None else (PurePosixPath(self.name) / inside).as_posix()
+
+    def _inside(self, node: Node) -> PurePosixPath | None:
+        folder = PurePosixPath(node.place.file).relative_to(self.name).parent
+        inside = PurePosixPath(os.path.normpath(folder / node.text))
+        return None if inside.is_absolute() or inside.parts[:1] == ("..",) else inside
 
     def _walk(self, folder: Path, entries: list[str], above: tuple[Path, ...]) -> Iterator[SourceFile]:
         for entry in entries:

@@ -17,6 +17,19 @@ class BodyKind(Enum):
     TEXT = "text"
 
 
+class Style(Enum):
+    """How a list or an object is written into a query or a form (OpenAPI 3.1, 4.8.12.3 and RFC 6570)."""
+
+    NAMES = "names"
+    """A list repeats the name, an object's keys are names of their own (`form`, exploded)."""
+    COMMAS = "commas"
+    SPACES = "spaces"
+    PIPES = "pipes"
+    BRACKETS = "brackets"
+    """`name[key]`, at any depth (`deepObject`)."""
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
     """A declared request body. `content` None stands for the arguments as they came."""
@@ -24,6 +37,12 @@ class Body:
     kind: BodyKind
     content: Templated = None
     is_arguments: bool = False
+    apart: frozenset[str] = frozenset()
+    """Arguments that travel elsewhere, when the others are the body."""
+    is_optional: bool = False
+    """No body is sent when it would be null or have nothing in it."""
+    styles: Mapping[str, Style] = field(default_factory=dict)
+    """For the fields of a form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +109,8 @@ class HttpBinding:
     method: str
     url: Template
     query: Mapping[str, Templated] = field(default_factory=dict)
+    styles: Mapping[str, Style] = field(default_factory=dict)
+    """For the query. Without one, a list repeats the name and an object is JSON."""
     headers: Mapping[str, Template] = field(default_factory=dict)
     body: Body | None = None
     auth: Auth | None = None

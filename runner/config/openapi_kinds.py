@@ -1,0 +1,51 @@
+"""What a value of a schema can be, as far as it matters for how it is written: a text, a list, an object."""
+
+from collections.abc import Mapping
+from enum import Enum
+
+from runner.model.values import Json, JsonObject
+
+_DEEPEST = 12
+
+
+class Kind(Enum):
+    """What a value is made of."""
+
+    SCALAR = "scalar"
+    LIST = "list"
+    OBJECT = "object"
+
+
+def kinds(schema: Json, definitions: JsonObject, depth: int = 0) -> frozenset[Kind]:
+    """Every kind that a value may be of. A schema that does not say is taken to be of a scalar."""
+    if not isinstance(schema, Mapping) or depth == _DEEPEST:
+        return frozenset({Kind.SCALAR})
+    named = schema.get("type")
+    if named is not None:
+        return frozenset(_of_type(name) for name in (named if isinstance(named, list) else [named]))
+    if "$ref" in schema:
+        target = definitions.get(schema["$ref"].removeprefix("#/$defs/"))
+        return kinds(target, definitions, depth + 1)
+    for word in ("anyOf", "oneOf", "allOf"):
+        if word in schema:
+            return frozenset().union(*(kinds(part, definitions, depth + 1) for part in schema[word]))
+    if "properties" in schema or "additionalProperties" in schema:
+        return frozenset({Kind.OBJECT})
+    return frozenset({Kind.LIST if "items" in schema else Kind.SCALAR})
+
+
+def holds_objects(schema: Json, definitions: JsonObject, depth: int = 0) -> bool:
+    """Whether an object may stand inside of a list or of another object."""
+    if not isinstance(schema, Mapping) or depth == _DEEPEST:
+        return False
+    inner = [*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    parts = [part for word in ("anyOf", "oneOf", "allOf") for part in schema.get(word, ())]
+    if "$ref" in schema:
+        parts.append(definitions.get(schema["$ref"].removeprefix("#/$defs/")))
+    return any(Kind.OBJECT in kinds(one, definitions) for one in inner) or any(
+        holds_objects(part, definitions, depth + 1) for part in parts
+    )
+
+
+def _of_type(name: str) -> Kind:
+    return {"array": Kind.LIST, "object": Kind.OBJECT}.get(name, Kind.SCALAR)
