@@ -5,6 +5,7 @@ characters. A list is expected whole and in its order.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from urllib.parse import urlencode
 
 from runner.model.scenario import Expectation, Expected
 from runner.model.values import Json
@@ -79,7 +80,7 @@ def _is_request(expected: Expected, got: Json) -> bool:
 
 def request_line(got: Json) -> str:
     """A request that was sent, in one line."""
-    query = "&".join(f"{name}={value}" for name, value in got["query"].items())
+    query = urlencode(got["query"], doseq=True)
     return f"{got['method']} {got['host']}{got['path']}{'?' if query else ''}{query}"
 
 

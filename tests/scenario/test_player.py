@@ -34,8 +34,14 @@ PASS = {
         steps:
           - model_calls: {find_slots: {day: friday, count: 2}}
             expect:
-              requests: [{tool: find_slots, method: GET, host: api.maple.example, path: /v1/slots, attempts: 1,
-                          query: {day: friday, count: 2, tag: [a, b]}, headers: {authorization: Bearer placeholder-TOKEN}}]
+              requests:
+                - tool: find_slots
+                  method: GET
+                  host: api.maple.example
+                  path: /v1/slots
+                  query: {day: friday, count: 2, tag: [a, b]}
+                  headers: {authorization: Bearer placeholder-TOKEN}
+                  attempts: 1
               output: {find_slots: ["09:00", "10:00"]}
               says: []
               vars: {last: friday}
@@ -51,7 +57,8 @@ PASS = {
           - model_calls: {find_slots: {}}
             replies: {find_slots: {json: {slots: []}, delay: 4s}}
             expect:
-              order: [{request: find_slots}, {says: Let me look.}, {tells: Say that it takes a while.}, {output: find_slots}]
+              order: [{request: find_slots}, {says: Let me look.}, {tells: Say that it takes a while.},
+                {output: find_slots}]
               output: {find_slots: []}
               record: {tools: [{took_s: 4}]}
     """,
@@ -61,7 +68,8 @@ PASS = {
             replies: {find_slots: {delay: 6s}}
             expect:
               requests: [{attempts: 2}]
-              output: {find_slots: {error: the endpoint did not answer in time, on_error: The calendar is down.}}
+              output: {find_slots: {error: the endpoint did not answer in time,
+                on_error: The calendar is down.}}
               record: {tools: [{took_s: 10.2, attempts: 2, status: error}]}
     """,
     "one reply for each attempt": """
@@ -97,7 +105,8 @@ PASS = {
         steps:
           - model_calls: {save: {text: 0123, n: 1}}
             replies: {save: {status: 204}}
-            expect: {requests: [{method: POST, json: {text: "0123", n: 1}, exact: true}], output: {save: {status: 204}}}
+            expect: {requests: [{method: POST, json: {text: "0123", n: 1}, exact: true}],
+              output: {save: {status: 204}}}
           - model_calls: {form: {text: a b}, note: {}}
             expect:
               requests: [{form: {text: a b}, exact: true}, {text: called by +14155550100, exact: true}]
@@ -112,7 +121,8 @@ PASS = {
           - model_calls: {to_spanish: {}}
             expect: {agent: recepcion, handoffs: [recepcion], output: {to_spanish: {status: handed over}}}
           - model_calls: {save: {text: a}}
-            expect: {handoffs: [], requests: [], output: {save: {error: 'there is no tool "save"; the tools are: none'}}}
+            expect: {handoffs: [], requests: [],
+              output: {save: {error: 'there is no tool "save"; the tools are: none'}}}
     """,
     "a tool in the background is not waited for": """
         replies: {print_label: {json: {id: 7}, delay: 8s}}
@@ -153,7 +163,8 @@ PASS = {
             replies: {put_through: not_completed}
             expect:
               transfers: ["tel:+15185550172", "tel:+15185550171"]
-              output: {put_through: {error: the transfer was not completed, on_error: Say that nobody picked up.}}
+              output: {put_through: {error: the transfer was not completed,
+                on_error: Say that nobody picked up.}}
               record: {tools: [{took_s: 30, status: not_completed}]}
     """,
     "the end, and its sentence": """
