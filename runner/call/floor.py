@@ -23,6 +23,8 @@ class Floor(Enum):
     """The caller has just stopped: the API may be about to answer by itself."""
     SENDING = "sending"
     """We have asked for a response and not been told yet that it began."""
+    CONTESTED = "contested"
+    """We have asked for a response, and the caller began to speak before we were told that it began."""
     ACTIVE = "active"
     """A response is being made, ours or the API's own."""
     OVERLAP = "overlap"
@@ -52,6 +54,7 @@ PATIENCE_S: Mapping[Floor, float] = {
     Floor.PAUSE: 0.6,
     Floor.CALLER: 20.0,
     Floor.SENDING: 10.0,
+    Floor.CONTESTED: 10.0,
     Floor.ACTIVE: 60.0,
     Floor.OVERLAP: 60.0,
 }
@@ -73,6 +76,12 @@ TABLE: Mapping[tuple[Floor, Cue], Floor] = {
     (Floor.SENDING, Cue.REFUSED_BUSY): Floor.ACTIVE,
     (Floor.SENDING, Cue.REFUSED): Floor.IDLE,
     (Floor.SENDING, Cue.OVERDUE): Floor.IDLE,
+    (Floor.SENDING, Cue.CALLER_BEGAN): Floor.CONTESTED,
+    (Floor.CONTESTED, Cue.BEGAN): Floor.OVERLAP,
+    (Floor.CONTESTED, Cue.REFUSED_BUSY): Floor.OVERLAP,
+    (Floor.CONTESTED, Cue.REFUSED): Floor.CALLER,
+    (Floor.CONTESTED, Cue.CALLER_STOPPED): Floor.SENDING,
+    (Floor.CONTESTED, Cue.OVERDUE): Floor.IDLE,
     (Floor.ACTIVE, Cue.ENDED): Floor.IDLE,
     (Floor.ACTIVE, Cue.OVERDUE): Floor.IDLE,
     (Floor.ACTIVE, Cue.CALLER_BEGAN): Floor.OVERLAP,

@@ -201,8 +201,12 @@ class Speech:
             self._unheard[ended.response_id] = self._asked
             self._asked = None
             moved += self._move(Cue.BEGAN)
-        moved += self._move(Cue.ENDED)
-        self._current = None
+        if self._current in {None, ended.response_id}:
+            self._current = None
+            moved += self._move(Cue.ENDED)
+            if self._asked is not None:
+                # Our request crossed with this response, which was not ours: it stands, or is refused yet.
+                moved += self._move(Cue.ASKED)
         request = self._unheard.get(ended.response_id)
         if request is None:
             return moved

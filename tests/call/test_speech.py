@@ -70,6 +70,7 @@ def ended(
 
 
 BUSY = Complained(complaint=Complaint.BUSY_SPEAKING, about="wish_1")
+REFUSED = Complained(complaint=Complaint.OTHER, about="wish_1")
 OVERDUE = TimerFired(timer=FLOOR_TIMER)
 
 
@@ -132,6 +133,42 @@ def test_a_second_request_never_follows_before_the_first_is_done(queue: Queue) -
     queue.happens(started())
     assert len(queue.asked) == 1
     queue.happens(ended())
+    assert len(queue.asked) == 2
+
+
+def test_a_second_request_never_follows_while_the_first_crosses_with_an_answer_of_the_apis(
+    queue: Queue,
+) -> None:
+    queue.happens(started("r0"), ended("r0"))
+    queue.speech.say("Hello.", key="k")
+    queue.flush()
+    queue.speech.say("More.")
+    queue.happens(started("own", wish=None), ended("own", wish=None))
+    assert queue.asked == [Speak(wish="wish_1", say="Hello.")]
+    queue.happens(started("r1"), ended("r1"), PlaybackEnded(response_id="r1"))
+    assert queue.asked[1:] == [Speak(wish="wish_2", say="More.")]
+    assert queue.fates == [("k", Fate.HEARD)]
+
+
+def test_the_end_of_an_earlier_response_is_not_the_end_of_the_one_that_is_made(queue: Queue) -> None:
+    queue.happens(started("r1", wish=None), started("r2", wish=None))
+    queue.speech.go_on()
+    queue.happens(ended("r1", wish=None))
+    assert queue.asked == []
+    queue.happens(ended("r2", wish=None))
+    assert queue.asked == [Speak(wish="wish_1")]
+
+
+@pytest.mark.parametrize("answer", [started(), BUSY, REFUSED])
+def test_the_agent_does_not_speak_over_a_caller_who_began_while_it_was_asked(
+    queue: Queue, answer: Happening
+) -> None:
+    queue.speech.say("Hello.")
+    queue.flush()
+    queue.speech.say("More.")
+    queue.happens(CallerSpeaks(began=True), answer, ended(outcome=Outcome.CANCELLED))
+    assert len(queue.asked) == 1
+    queue.happens(CallerSpeaks(began=False), OVERDUE)
     assert len(queue.asked) == 2
 
 
