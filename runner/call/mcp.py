@@ -36,6 +36,7 @@ class McpWatch:
         self._ledger = ledger
         self._listed: set[str] = set()
         self._running: set[str] = set()
+        self._are_late = False
 
     def start(self, now: Instant) -> list[Intent]:
         """Wait for the servers, but not for ever."""
@@ -44,7 +45,8 @@ class McpWatch:
     def handle(self, happening: Happening, now: Instant) -> list[Intent]:
         """See the servers become ready, their tools end, and answer what wants approval."""
         match happening:
-            case Attached() if self._all_listed:
+            # What a server told before the sideband was open is never told again.
+            case Attached() if self._all_listed or self._are_late:
                 return [Greet()]
             case McpListed(item_id=item_id, ok=ok):
                 if not ok:
@@ -52,6 +54,7 @@ class McpWatch:
                 self._listed.add(item_id)
                 return [ClearTimer(timer=READY), Greet()] if self._all_listed else []
             case TimerFired(timer=Timer(clock=Clock.MCP)):
+                self._are_late = True
                 self._ledger.faults.append(f"MCP servers were not ready after {READY_S:g} seconds")
                 return [Greet()]
             case McpCallStarted():

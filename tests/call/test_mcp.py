@@ -62,6 +62,12 @@ def test_servers_that_are_ready_before_the_sideband_is_open_hold_nothing_up() ->
     assert play.opens() == [HELLO]
 
 
+def test_servers_that_nobody_heard_of_in_time_hold_nothing_up_when_the_sideband_opens_late() -> None:
+    play = ringing(CRM)
+    assert play.passes(READY_S) == []
+    assert play.opens() == [HELLO]
+
+
 def test_secrets_are_put_into_what_the_api_gets() -> None:
     assert ringing(CRM).session.servers == ({"server_label": "crm", "authorization": "s3cret"},)
 
