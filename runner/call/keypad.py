@@ -1,6 +1,7 @@
 """Keys pressed on the telephone: collected to entries, and put into the conversation."""
 
 from runner.call.intent import GoOn, Inform, Intent
+from runner.call.ledger import Ledger
 from runner.model.action import ClearTimer, Clock, SetTimer, Timer
 from runner.model.agent import Keys
 from runner.model.happening import Happening, KeyPressed, TimerFired
@@ -17,8 +18,9 @@ class Keypad:
 
     hears = frozenset({KeyPressed, TimerFired})
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, ledger: Ledger) -> None:
         self._keys = keys
+        self._ledger = ledger
         self._pressed = ""
 
     def start(self, now: Instant) -> list[Intent]:
@@ -42,6 +44,9 @@ class Keypad:
 
     def _close(self) -> list[Intent]:
         pressed, self._pressed = self._pressed, ""
+        if self._keys.private:
+            # The model repeats it: in the arguments of tools, and aloud.
+            self._ledger.private.add(pressed)
         told = f"pressed {pressed}" if pressed else f"pressed only {self._keys.until}"
         return [
             ClearTimer(timer=ENTRY),

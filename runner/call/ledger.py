@@ -98,7 +98,7 @@ class Ledger:
         self.handoffs: list[Handoff] = []
         self.faults: list[str] = []
         self.private: set[str] = set()
-        """Values out of tools' replies that the record may not hold."""
+        """Values that the record may not hold: out of tools' replies, and keys pressed in private."""
         self.ended = ""
         self.detail = ""
         self.accepted_at: Instant | None = None
@@ -110,6 +110,7 @@ class Ledger:
         self._unknown = 0
         self._malformed = 0
         self._responses: set[str] = set()
+        self._billed: set[str] = set()
 
     def note(self, happening: Happening, now: Instant) -> None:
         """Write down what a happening means for the record, whatever it means to the call."""
@@ -118,7 +119,7 @@ class Ledger:
                 self.transcript.place(happening, now)
             case Transcribed():
                 self.transcript.write(happening)
-                self._bill(happening.usage)
+                self._bill(happening)
             case SilenceNudge(item_id=item_id):
                 self.transcript.leave_out(item_id)
             case ResponseEnded(response_id=response_id) if response_id not in self._responses:
@@ -165,7 +166,10 @@ class Ledger:
             malformed_events=self._malformed,
         )
 
-    def _bill(self, usage: TranscriptionUsage | None) -> None:
-        if usage is not None:
+    def _bill(self, transcribed: Transcribed) -> None:
+        """Once for each item: an event can be told twice."""
+        usage = transcribed.usage
+        if usage is not None and transcribed.item_id not in self._billed:
+            self._billed.add(transcribed.item_id)
             self._transcription_tokens += usage.tokens
             self._transcription_s += usage.seconds

@@ -13,7 +13,7 @@ from runner.call.silence import GhostWatch, SilenceLadder, StallWatch
 from runner.call.template import TemplateFailure, render
 from runner.call.wording import Wording
 from runner.model.action import Become
-from runner.model.agent import Agent
+from runner.model.agent import Agent, Wait
 from runner.model.record import Handoff
 from runner.model.values import Instant, JsonObject
 
@@ -88,7 +88,7 @@ class ServingAgent:
         limits = agent.limits
         parts: list[Part] = [
             LimitWatch(limits, self._ledger),
-            StallWatch(self._is_quiet),
+            StallWatch(self._is_quiet, agent_opens=not isinstance(agent.greeting, Wait)),
             MishapWatch(agent.if_broken),
         ]
         if limits.silence is not None:
@@ -98,7 +98,7 @@ class ServingAgent:
         if agent.mcp:
             parts.append(McpWatch(agent, self._ledger))
         if agent.keys is not None:
-            parts.append(Keypad(agent.keys))
+            parts.append(Keypad(agent.keys, self._ledger))
         if agent.guardrails:
             parts.append(GuardrailWatch(agent.guardrails))
         return tuple(parts)

@@ -158,6 +158,8 @@ class Session:
 
     def handle(self, happening: Happening, now: Instant) -> list[Action]:
         """What is to be done about `happening`, in this order."""
+        if self.phase is Phase.OVER:
+            return []
         self.ledger.note(happening, now)
         actions = self.speech.handle(happening)
         handler = TABLE.get((self.phase, type(happening)))
@@ -167,7 +169,8 @@ class Session:
             if type(happening) in part.hears:
                 actions += self._carry_out_all(part.handle(happening, now), now)
         for key, _ in self.speech.take_fates():
-            actions += self._carry_out_all(self._departure.sentence_ended(key, now), now)
+            intents = [*self._departure.sentence_ended(key, now), *self._continue()]
+            actions += self._carry_out_all(intents, now)
         return actions + self.speech.ask()
 
     def record(self) -> CallRecord:

@@ -82,10 +82,12 @@ class SilenceLadder:
 class StallWatch:
     """The agent says nothing though it is its turn: an event was lost, or the model stopped short."""
 
-    hears = frozenset({CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, TimerFired})
+    hears = frozenset({Attached, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, TimerFired})
 
-    def __init__(self, quiet: Callable[[], bool]) -> None:
+    def __init__(self, quiet: Callable[[], bool], *, agent_opens: bool) -> None:
+        """`agent_opens`: the first word of the call is the agent's."""
         self._quiet = quiet
+        self._agent_opens = agent_opens
 
     def start(self, now: Instant) -> list[Intent]:
         """Nothing."""
@@ -93,13 +95,17 @@ class StallWatch:
 
     def handle(self, happening: Happening, now: Instant) -> list[Intent]:
         """Set the watch when it is the agent's turn; ask it to go on when the time has passed."""
+        watch = SetTimer(timer=STALL, after_s=STALL_S)
         match happening:
             case CallerSpeaks(began=False) | Replied():
-                return [SetTimer(timer=STALL, after_s=STALL_S)]
+                return [watch]
+            case Attached(again=False) if self._agent_opens:
+                return [watch]
             case CallerSpeaks() | ResponseStarted() | PlaybackStarted():
                 return [ClearTimer(timer=STALL)]
-            case TimerFired(timer=Timer(clock=Clock.STALL)) if self._quiet():
-                return [GoOn()]
+            case TimerFired(timer=Timer(clock=Clock.STALL)):
+                # The watch goes on: a tool may still run, and what is asked for may be lost as well.
+                return [GoOn(), watch] if self._quiet() else [watch]
             case _:
                 return []
 
@@ -122,7 +128,8 @@ class GhostWatch:
         if self._alive:
             return []
         match happening:
-            case Attached():
+            # A sideband that was lost says nothing about the line, and who lives is told only once.
+            case Attached(again=False):
                 return [SetTimer(timer=GHOST, after_s=self._ghost_after_s)]
             case CallerSpeaks() | PlaybackStarted() | KeyPressed() | Transcribed():
                 self._alive = True

@@ -158,11 +158,14 @@ class ToolCalls:
         if opened is None:
             return []
         step = opened.tool.while_waiting[int(index)]
-        names = self._names_of(opened, now)
-        if step.tell is not None:
-            return [Direct(text=step.tell.text(names), key=call_id)]
         # Chosen by the call's id: different from call to call, and the same when a call is replayed.
-        return [Utter(text=step.say[crc32(key.encode()) % len(step.say)].text(names), key=call_id)]
+        template = step.tell or step.say[crc32(key.encode()) % len(step.say)]
+        try:
+            text = template.text(self._names_of(opened, now))
+        except TemplateFailure as failure:
+            self._ledger.faults.append(str(failure))
+            return []
+        return [Utter(text=text, key=call_id) if step.tell is None else Direct(text=text, key=call_id)]
 
     def replied(self, replied: Replied, now: Instant, *, may_retry: bool) -> list[Intent]:
         """An attempt has ended: try again where that is declared, or answer the model."""

@@ -99,14 +99,16 @@ def test_what_nobody_says_is_no_turn() -> None:
     assert ledger.record().turns == ()
 
 
-def test_usage_is_counted_once_for_each_response() -> None:
+def test_usage_is_counted_once_for_each_response_and_each_transcription() -> None:
     ledger = a_ledger()
     ended = ResponseEnded(
         response_id="r1", outcome=Outcome.COMPLETED, usage=Usage(text_in=1_000_000, audio_out=500_000)
     )
     ledger.note(ended, 1.0)
     ledger.note(ended, 1.0)
-    ledger.note(Transcribed(item_id="a", role=Role.CALLER, text="x", usage=TranscriptionUsage(tokens=5)), 1.0)
+    transcribed = Transcribed(item_id="a", role=Role.CALLER, text="x", usage=TranscriptionUsage(tokens=5))
+    ledger.note(transcribed, 1.0)
+    ledger.note(transcribed, 1.0)
     record = ledger.record()
     assert record.usage == Usage(text_in=1_000_000, audio_out=500_000)
     assert record.transcription == TranscriptionUsage(tokens=5)

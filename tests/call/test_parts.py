@@ -1,7 +1,7 @@
 """What is watched during a call: silence, limits, keys, words and failures, on a clock that tests move."""
 
 import pytest
-from playing import HANG_UP, TO_NURSE, Play, an_agent, http_tool, tool, words
+from playing import HANG_UP, TO_NURSE, TO_SPANISH, Play, an_agent, http_tool, tool, words
 
 from runner.call.phase import Phase
 from runner.model.action import (
@@ -21,6 +21,8 @@ from runner.model.call import Role
 from runner.model.happening import (
     Attached,
     CallerSpeaks,
+    Complained,
+    Complaint,
     Detached,
     Gone,
     ItemPlaced,
@@ -131,6 +133,27 @@ def test_an_agent_that_answers_is_not_asked() -> None:
     assert play.passes(60) == []
 
 
+def test_an_agent_whose_request_to_speak_was_lost_is_asked_again() -> None:
+    play = talking(http_tool())
+    (sent,) = play.responds(("find_slots", "{}"))
+    assert play.replies(sent)[-1] == Speak(wish="wish_1")
+    assert play.passes(11) == []
+    assert play.passes(1) == [Speak(wish="wish_2")]
+    play.responds()
+    assert play.passes(60) == []
+
+
+def test_an_agent_whose_greeting_was_refused_is_asked_to_go_on() -> None:
+    play = Play(an_agent())
+    play.opens()
+    play.happens(Complained(complaint=Complaint.OTHER, about="wish_1"))
+    assert play.passes(6) == [Speak(wish="wish_2")]
+
+
+def test_an_agent_that_waits_for_the_caller_is_not_asked_to_open() -> None:
+    assert talking().passes(60) == []
+
+
 def test_a_tool_that_takes_its_time_is_no_stall() -> None:
     play = talking(http_tool())
     play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
@@ -167,6 +190,15 @@ def test_any_sign_of_life_is_enough(sign) -> None:
 def test_a_sideband_lost_and_opened_again_does_not_make_a_ghost() -> None:
     play = talking(limits=Limits(ghost_after_s=30))
     play.happens(PlaybackStarted(response_id="r"), Detached(), Attached(again=True))
+    assert play.timer(Clock.GHOST) is None
+
+
+def test_an_agent_that_takes_over_a_live_call_does_not_make_a_ghost_of_it_either() -> None:
+    limits = Limits(ghost_after_s=30)
+    play = talking(TO_SPANISH, limits=limits, others=(an_agent("recepcion", limits=limits),))
+    play.happens(CallerSpeaks(began=True))
+    play.responds(("to_spanish", "{}"), audible=False)
+    play.happens(Detached(), Attached(again=True))
     assert play.timer(Clock.GHOST) is None
 
 
@@ -274,6 +306,16 @@ def test_private_keys_reach_the_model_and_no_record() -> None:
     assert [(turn.role, turn.text) for turn in play.record.turns] == [
         ("caller", "(keys pressed, kept private)")
     ]
+
+
+def test_private_keys_are_masked_wherever_the_model_repeats_them() -> None:
+    play = talking(http_tool(), keys=Keys(until="#", private=True))
+    for key in "4821#":
+        play.happens(KeyPressed(key=key))
+    play.responds(("find_slots", '{"day":"4821"}'))
+    play.happens(Transcribed(item_id="i", role=Role.AGENT, text="You pressed 4 8 2 1."))
+    assert play.record.tools[0].arguments == {"day": "[redacted]"}
+    assert [turn.text for turn in play.record.turns][-1] == "You pressed [redacted]."
 
 
 def test_keys_of_an_agent_that_wants_none_change_nothing() -> None:
@@ -413,6 +455,16 @@ def test_a_slow_tool_is_bridged_with_a_sentence() -> None:
     assert play.passes(3) == [Speak(wish="wish_2", tell="You are desk.\n\nApologise.")]
     play.responds()
     assert play.replies(sent)[-1] == Speak(wish="wish_3")
+
+
+@pytest.mark.parametrize("kind", ["say", "tell"])
+def test_a_waiting_sentence_that_cannot_be_made_is_left_out_and_the_record_tells(kind) -> None:
+    template = words("{{ 1 / (args.count or 0) }}")
+    play = waiting(WaitingStep(after_s=1, **{kind: (template,) if kind == "say" else template}))
+    (sent,) = play.responds(("find_slots", "{}"))
+    assert play.passes(2) == []
+    assert play.replies(sent)[-1] == Speak(wish="wish_1")
+    assert len(play.record.faults) == 1
 
 
 def test_a_tool_that_answers_first_makes_the_sentence_needless() -> None:

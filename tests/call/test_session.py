@@ -335,6 +335,21 @@ def test_a_transfer_that_was_accepted_and_did_not_happen_is_told_to_the_model() 
     assert play.session.phase is Phase.TALKING
 
 
+def test_a_transfer_to_what_is_no_address_is_told_to_the_model_which_goes_on() -> None:
+    nowhere = tool(
+        "put_through",
+        TransferBinding(destinations={"desk": words("{{ vars.desk }}")}, say=words("One moment.")),
+    )
+    play = talking(nowhere)
+    assert play.responds(("put_through", '{"destination":"desk"}')) == [
+        Speak(wish="wish_1", say="One moment.")
+    ]
+    assert play.responds() == [
+        SendOutput(call_id="call_1_0", output='{"error":"the transfer was not completed"}'),
+        Speak(wish="wish_2"),
+    ]
+
+
 def test_a_transfer_that_was_refused_is_told_to_the_model_at_once() -> None:
     play = transferring()
     play.responds()
