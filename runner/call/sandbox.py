@@ -251,6 +251,16 @@ def _environment(write: Write) -> _Environment:
     return _Environment(write)
 
 
+_HINTS = {
+    'unexpected "}"': '; an expression ends with "}}"',
+    '"if" is not closed': '; it ends with "{% endif %}"',
+    '"elif" is not closed': '; it ends with "{% endif %}"',
+    '"else" is not closed': '; it ends with "{% endif %}"',
+    '"for" is not closed': '; it ends with "{% endfor %}"',
+}
+"""What would be right, after these ends of Jinja's messages."""
+
+
 def _as_template_error(error: TemplateSyntaxError) -> TemplateError:
     """Jinja's message in our words and style."""
     message = (error.message or "it cannot be read").rstrip(".")
@@ -258,6 +268,7 @@ def _as_template_error(error: TemplateSyntaxError) -> TemplateError:
     message = re.sub(r"\. Jinja was looking for .* closed is ('\w+')", r": \1 is not closed", message)
     message = message.replace("token ", "").replace("end of print statement", "}}")
     message = quoted(message.replace("end of statement block", "%}"))
+    message += next((hint for end, hint in _HINTS.items() if message.endswith(end)), "")
     return TemplateError(
         f"this template cannot be read: {message[0].lower()}{message[1:]}",
         int(error.lineno),

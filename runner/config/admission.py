@@ -9,7 +9,7 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.schema import Checked
 from runner.config.scope import Scope
-from runner.config.suggest import did_you_mean
+from runner.config.suggest import or_there_is
 from runner.config.tool_http import build_http
 from runner.model.agent import BUSY_HERE, Agent, Lookup
 from runner.model.route import Otherwise, Reject, ToAgent
@@ -18,6 +18,7 @@ from runner.model.template import Templated
 LONG_RINGING_S = 5.0
 """Callers give up, and how long the voice API lets a call ring is not published."""
 
+_LATE = '"vars.{}" is made of "lookup", which is not there yet'
 _NOT_YET = '"lookup" is not there yet in the request that asks for it'
 
 
@@ -36,7 +37,7 @@ def build_lookup(
     asking = replace(
         scope,
         has_lookup=False,
-        late_vars=frozenset(name for name, value in variables.items() if _names_lookup(value)),
+        late_vars={name: _LATE.format(name) for name, value in variables.items() if _names_lookup(value)},
         why_no_lookup=_NOT_YET,
         why_no_args='"args" exists only inside a tool; the lookup is asked before any is called',
     )
@@ -105,7 +106,7 @@ def check_busy(
         if target is None:
             continue
         if target.text not in known:
-            message = f'there is no agent "{target.text}"{did_you_mean(target.text, known)}'
+            message = f'there is no agent "{target.text}"{or_there_is(target.text, known)}'
             problems.error(target.place, "unknown-agent", message)
             continue
         circle = _circle(agent_id, agents)

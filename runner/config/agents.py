@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from runner.call.names import NOTHING, Shape
 from runner.config.admission import build_busy, build_lookup
@@ -23,6 +24,12 @@ from runner.model.route import Route
 from runner.model.template import Template, Templated
 from runner.model.tool import Tool
 from runner.model.values import Json, JsonObject, Place
+
+_LATER = '"vars.{0}" has no value yet, since "{0}" stands below; move it above this line'
+_ITSELF = '"vars.{}" cannot be made of itself'
+
+if TYPE_CHECKING:
+    from runner.config.openapi_document import ApiDocument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +73,19 @@ def _named(name: str, place: Place, tool: Node) -> Node:
 class AgentBuilder:
     """Builds one agent. Parts that the schema refused are passed over, so that all others are checked too."""
 
-    def __init__(self, checked: Checked, shared: Shared, directory: Directory, problems: Problems) -> None:
+    def __init__(
+        self,
+        checked: Checked,
+        shared: Shared,
+        directory: Directory,
+        api_documents: "dict[str, ApiDocument | None]",
+        problems: Problems,
+    ) -> None:
+        """`api_documents` keeps the OpenAPI documents that are read, for whoever builds the next agent."""
         self._checked = checked
         self._shared = shared
         self._directory = directory
+        self._api_documents = api_documents
         self._problems = problems
         variables = checked.root.get("vars")
         declared = {name: _shape(node) for name, node in variables.items()} if variables else {}
@@ -82,7 +98,7 @@ class AgentBuilder:
     def build(self, routes: tuple[Route, ...]) -> Agent | None:
         """The agent; None when what it cannot be without is missing or wrong."""
         part = self._checked.part
-        variables = self._variables(part("vars"))
+        variables = self._variables(self._checked.sound_part("vars"))
         instructions = self._instructions(part("instructions"))
         greeting = self._greeting(part("greeting"))
         lookup = build_lookup(part("lookup"), variables, self._scope, self._problems)
@@ -92,9 +108,12 @@ class AgentBuilder:
         agent_id, model, voice, description = map(part, ("agent", "model", "voice", "description"))
         spoken, problems = self._scope.without_secrets(), self._problems
         limits = build_limits(
-            part("limits"), model=model.text if model else "", scope=spoken, problems=problems
+            self._checked.sound_part("limits"),
+            model=model.text if model else "",
+            scope=spoken,
+            problems=problems,
         )
-        guardrails = tuple(build_guardrails(part("guardrails"), spoken, problems))
+        guardrails = tuple(build_guardrails(self._sound_entries("guardrails"), spoken, problems))
         if_broken = build_if_broken(part("if_broken"), spoken, problems)
         keys = build_keys(part("keys"), problems)
         busy = build_busy(self._checked, problems)
@@ -141,12 +160,16 @@ class AgentBuilder:
 
     def _variables(self, node: Node | None) -> dict[str, Templated]:
         """Variables are rendered in their order when a call begins: each may name those before it."""
+        values = dict(node.items()) if node is not None else {}
         before: dict[str, Shape] = {}
-        scope = replace(self._scope.without_secrets(), vars=before)
+        later = {name: _LATER.format(name) for name in values}
+        scope = replace(self._scope.without_secrets(), vars=before, late_vars=later)
         found: dict[str, Templated] = {}
-        for name, value in node.items() if node else ():
+        for name, value in values.items():
+            later[name] = _ITSELF.format(name)
             found[name] = templated(value, scope, self._problems)
             before[name] = _shape(value)
+            del later[name]
         return found
 
     def _instructions(self, node: Node | None) -> Template | None:
@@ -187,12 +210,31 @@ class AgentBuilder:
     def _tools(self, node: Node | None) -> Iterator[Tool]:
         places: dict[str, Place] = {}
         for entry in node.entries() if node else ():
+            if (openapi := self._openapi(entry)) is not None:
+                yield from self._operations(entry, openapi, places)
+                continue
             name = entry if isinstance(entry.value, str) else entry.get("name")
             if name is not None:
-                self._note_name(name, places)
+                self._note_name(name.text, name.place, places)
             tool = self._tool(entry)
             if tool is not None:
                 yield tool
+
+    def _openapi(self, entry: Node) -> Node | None:
+        """The `openapi` of an entry, its own or that of a shared tool, when nothing is wrong with it."""
+        shared = self._shared.tools.get(entry.text) if isinstance(entry.value, str) else None
+        if shared is not None:
+            return shared.node.get("openapi") if shared.sound else None
+        return entry.get("openapi") if self._checked.sound(entry) else None
+
+    def _operations(self, entry: Node, openapi: Node, places: dict[str, Place]) -> Iterator[Tool]:
+        from runner.config.openapi import build_operations  # noqa: PLC0415 - few agents have documents
+
+        built = build_operations(openapi, self._scope, self._directory, self._api_documents, self._problems)
+        for node, tool in built:
+            place = entry.place if isinstance(entry.value, str) else node.place
+            self._note_name(tool.name, place, places)
+            yield tool
 
     def _tool_nodes(self) -> Iterator[tuple[str, Node]]:
         """What each tool is built from, by its name."""
@@ -223,11 +265,11 @@ class AgentBuilder:
             if server is not None and self._checked.sound(entry):
                 yield server
 
-    def _note_name(self, name: Node, places: dict[str, Place]) -> None:
-        first = places.setdefault(name.text, name.place)
-        if first != name.place:
-            message = f'the agent has another tool "{name.text}", at {first}'
-            self._problems.error(name.place, "duplicate-tool", message)
+    def _note_name(self, name: str, place: Place, places: dict[str, Place]) -> None:
+        if name in places:
+            message = f'the agent has another tool "{name}", at {places[name]}'
+            self._problems.error(place, "duplicate-tool", message)
+        places.setdefault(name, place)
 
     def _tool(self, entry: Node) -> Tool | None:
         if not self._checked.sound(entry):
@@ -236,7 +278,7 @@ class AgentBuilder:
             return build_tool(entry, scope=self._scope, problems=self._problems)
         shared = self._shared.tools.get(entry.value)
         if shared is None:
-            hint = did_you_mean(entry.value, self._shared.tools)
+            hint = did_you_mean(entry.value, self._shared.tools) or "; declare it there, or write it out here"
             message = f'"tools" in runner.yaml has no "{entry.value}"{hint}'
             self._problems.error(entry.place, "unknown-tool", message)
             return None

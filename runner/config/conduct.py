@@ -1,6 +1,6 @@
 """Builds how an agent conducts a call: its limits, keys, guardrails, and the way out when the model fails."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from runner.call.cost import cost_usd
 from runner.call.matcher import compile_regex
@@ -65,9 +65,9 @@ def build_if_broken(node: Node | None, scope: Scope, problems: Problems) -> IfBr
     )
 
 
-def build_guardrails(node: Node | None, scope: Scope, problems: Problems) -> Iterator[Guardrail]:
+def build_guardrails(entries: Iterable[Node], scope: Scope, problems: Problems) -> Iterator[Guardrail]:
     """`guardrails`, each with a pattern that RE2 takes."""
-    for entry in node.entries() if node is not None else ():
+    for entry in entries:
         name, on, matches, then = (entry.get(key) for key in ("name", "on", "matches", "then"))
         say = entry.get("say")
         if name is None or on is None or matches is None or then is None:

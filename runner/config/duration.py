@@ -16,7 +16,7 @@ def duration_s(node: Node, problems: Problems, *, at_least_s: float = 0.001) -> 
         problems.error(node.place, "value", f'"{text}" is too short; write at least "{_written(at_least_s)}"')
         return None
     if seconds > LONGEST_S:
-        problems.error(node.place, "value", f'"{text}" is longer than a year')
+        problems.error(node.place, "value", f'"{text}" is longer than a year; write a shorter time')
         return None
     return seconds
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.suggest import did_you_mean
+from runner.config.suggest import or_there_is
 
 
 def check_handoffs(
@@ -29,7 +29,7 @@ def check_handoffs(
 
 def _check_exists(target: Node, known: Collection[str], problems: Problems) -> None:
     if target.text not in known:
-        message = f'there is no agent "{target.text}"{did_you_mean(target.text, known)}'
+        message = f'there is no agent "{target.text}"{or_there_is(target.text, known)}'
         problems.error(target.place, "unknown-agent", message)
 
 

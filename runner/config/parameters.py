@@ -146,9 +146,11 @@ class _Check:
             return
         for name in required.entries():
             if isinstance(name.value, str) and name.value not in properties.value:
-                message = (
-                    f'"properties" describes no "{name.value}"{did_you_mean(name.value, properties.value)}'
+                hint = (
+                    did_you_mean(name.value, properties.value)
+                    or '; describe it there, or leave it out of "required"'
                 )
+                message = f'"properties" describes no "{name.value}"{hint}'
                 self._problems.warning(name.place, self._rule, message)
 
 

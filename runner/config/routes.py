@@ -6,7 +6,7 @@ from runner.config.matchers import MatcherBuilder, ReadList, check_country
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.schema import Checked
-from runner.config.suggest import did_you_mean, one_of
+from runner.config.suggest import did_you_mean, one_of, or_there_is
 from runner.model.call import Transport
 from runner.model.route import Conditions, Otherwise, Reject, RejectRule, Route, RoutingSettings, ToAgent
 
@@ -95,7 +95,7 @@ def check_otherwise(runner: Checked, agents: Collection[str], problems: Problems
     """Note an agent in `routing.otherwise` that does not exist."""
     node = runner.part("routing", "otherwise", "agent")
     if node is not None and node.text not in agents:
-        hint = did_you_mean(node.text, agents)
+        hint = or_there_is(node.text, agents)
         problems.error(node.place, "unknown-agent", f'there is no agent "{node.text}"{hint}')
 
 

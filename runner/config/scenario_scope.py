@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.suggest import did_you_mean
+from runner.config.suggest import did_you_mean, or_there_is
 from runner.model.agent import Agent
 from runner.model.tool import HttpBinding, Tool, TransferBinding
 from runner.model.values import Json, JsonObject, Place
@@ -33,7 +33,7 @@ class ScenarioScope:
     def check_agent(self, name: str, place: Place, problems: Problems) -> None:
         """Note an agent that there is not."""
         if self.is_whole and name not in self.agents:
-            message = f'there is no agent "{name}"{did_you_mean(name, self.agents)}'
+            message = f'there is no agent "{name}"{or_there_is(name, self.agents)}'
             problems.error(place, "unknown-agent", message)
 
     def check_tool(self, name: str, place: Place, problems: Problems, further: Iterable[str] = ()) -> bool:

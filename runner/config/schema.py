@@ -52,6 +52,16 @@ class Checked:
         node = self.root.find(*path)
         return node if self.sound(node) else None
 
+    def sound_part(self, *path: str | int) -> Node | None:
+        """The mapping at these keys with those of its entries that are sound, when it is there.
+
+        So a mistake in one entry does not hide what is wrong in the others.
+        """
+        node = self.root.find(*path)
+        if node is None or not isinstance(node.value, Mapping):
+            return None
+        return replace(node, value={key: entry for key, entry in node.items() if self.sound(entry)})
+
 
 def check(node: Node, kind: str, problems: Problems) -> Checked:
     """Check the document of a file of this kind (`agent`, `runner` or `test`)."""

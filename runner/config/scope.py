@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.call.names import CALL, NOTHING, Shape
 from runner.call.template import CompiledTemplate
-from runner.config.suggest import did_you_mean, one_of
+from runner.config.suggest import did_you_mean, or_there_is
 
 if TYPE_CHECKING:
     from runner.call.references import Reference
@@ -29,8 +29,8 @@ class Scope:
     why_no_args: str = '"args" exists only inside a tool'
     secrets: frozenset[str] | None = None
     vars: Shape = field(default_factory=dict)
-    late_vars: frozenset[str] = frozenset()
-    """Variables that have no value yet, because they are made of what the lookup answers."""
+    late_vars: Mapping[str, str] = field(default_factory=dict)
+    """Variables that have no value yet, and why: they are made of what the lookup answers, or stand below."""
     has_lookup: bool = False
     why_no_lookup: str = '"lookup" is always null here, since the agent has no "lookup"'
 
@@ -81,7 +81,7 @@ def _fault(reference: "Reference", scope: Scope) -> tuple[str, str] | None:
     if root == "lookup" and not scope.has_lookup:
         return "unknown-name", scope.why_no_lookup
     if root == "vars" and keys and keys[0] in scope.late_vars:
-        return "unknown-name", f'"vars.{keys[0]}" is made of "lookup", which is not there yet'
+        return "unknown-name", scope.late_vars[keys[0]]
     shapes: Mapping[str, Shape] = {
         "agent": NOTHING,
         "call": CALL,
@@ -90,7 +90,7 @@ def _fault(reference: "Reference", scope: Scope) -> tuple[str, str] | None:
         "lookup": None,
     }
     if root not in shapes:
-        return "unknown-name", f'unknown name "{root}"{_or_else(root, scope.roots)}'
+        return "unknown-name", f'unknown name "{root}"{or_there_is(root, scope.roots)}'
     return _key_fault(root, keys, shapes[root])
 
 
@@ -98,10 +98,12 @@ def _key_fault(name: str, keys: list[str], shape: Shape) -> tuple[str, str] | No
     for key in keys:
         if shape is None:
             return None
+        if not shape and name == "vars":
+            return "unknown-name", f'"vars.{key}" is always null; declare "{key}" under "vars"'
         if not shape:
             return "unknown-name", f'"{name}" has no keys, so "{name}.{key}" is always null'
         if key not in shape:
-            return "unknown-name", f'"{name}" has no "{key}"{_or_else(key, shape)}'
+            return "unknown-name", f'"{name}" has no "{key}"{or_there_is(key, shape)}'
         name, shape = f"{name}.{key}", shape[key]
     return None
 
@@ -112,11 +114,12 @@ def _argument_fault(keys: list[str], scope: Scope) -> tuple[str, str] | None:
     if not keys or (keys[0] not in scope.args and scope.args_open):
         return None
     if not scope.args:
-        return "unknown-argument", f'"args.{keys[0]}" is always null, since the tool declares no arguments'
+        message = f'"args.{keys[0]}" is always null, since the tool has no arguments'
+        return "unknown-argument", f'{message}; declare "{keys[0]}" under "parameters"'
     if keys[0] not in scope.args:
         return (
             "unknown-argument",
-            f'"parameters" declares no argument "{keys[0]}"{_or_else(keys[0], scope.args)}',
+            f'"parameters" declares no argument "{keys[0]}"{or_there_is(keys[0], scope.args)}',
         )
     return _key_fault(f"args.{keys[0]}", keys[1:], scope.args[keys[0]])
 
@@ -130,14 +133,6 @@ def _secret_fault(reference: "Reference", keys: list[str], scope: Scope) -> tupl
             f'name one secret, as "secrets.{next(iter(sorted(scope.secrets)), "NAME")}" does',
         )
     if keys[0] not in scope.secrets:
-        return (
-            "unknown-secret",
-            f'"secrets" in runner.yaml declares no "{keys[0]}"{did_you_mean(keys[0], scope.secrets)}',
-        )
+        right = did_you_mean(keys[0], scope.secrets) or f"; write {keys[0]}: {{env: {keys[0]}}} there"
+        return "unknown-secret", f'"secrets" in runner.yaml declares no "{keys[0]}"{right}'
     return None
-
-
-def _or_else(word: str, known: Mapping[str, Shape] | tuple[str, ...]) -> str:
-    """What was probably meant, or all that there is."""
-    near = did_you_mean(word, known)
-    return near or (f"; there is {one_of(sorted(known))}" if known else "")

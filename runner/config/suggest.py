@@ -21,6 +21,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return "" if name is None or name == word else f'; did you mean "{name}"?'
 
 
+def or_there_is(word: str, known: Iterable[str]) -> str:
+    """What was probably meant, or all that there is; nothing where there is nothing."""
+    names = sorted(known)
+    return did_you_mean(word, names) or (f"; there is {one_of(names)}" if names else "")
+
+
 def one_of(names: Iterable[str], limit: int = 12) -> str:
     """`"a", "b" or "c"`, for a message that lists what would be right."""
     quoted = [f'"{name}"' for name in names]

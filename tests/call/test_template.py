@@ -170,7 +170,8 @@ def test_loops_over_the_models_data_are_bounded_in_time() -> None:
         (
             "{% if a %}x",
             (1, 11),
-            'this template cannot be read: unexpected end of template: "if" is not closed',
+            'this template cannot be read: unexpected end of template: "if" is not closed; '
+            'it ends with "{% endif %}"',
         ),
         ("{% foo %}", (1, 4), 'this template cannot be read: encountered unknown tag "foo"'),
         ("{{" + "(" * 900 + "1" + ")" * 900 + "}}", (1, 1), "this template is nested too deeply"),

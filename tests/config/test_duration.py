@@ -34,5 +34,5 @@ def test_a_senseless_duration_is_refused():
     assert seconds("0s") == (None, ['"0s" is too short; write at least "1ms"'])
     assert seconds("0s", at_least_s=0.0) == (0.0, [])
     assert seconds("500ms", at_least_s=1.0) == (None, ['"500ms" is too short; write at least "1s"'])
-    assert seconds("8785h") == (None, ['"8785h" is longer than a year'])
-    assert seconds("9" * 400 + "h") == (None, [f'"{"9" * 400}h" is longer than a year'])
+    assert seconds("8785h") == (None, ['"8785h" is longer than a year; write a shorter time'])
+    assert seconds("9" * 400 + "h") == (None, [f'"{"9" * 400}h" is longer than a year; write a shorter time'])

@@ -88,7 +88,7 @@ def test_an_agent_without_variables_gets_those_of_the_environment(tmp_path):
     agent = AGENT.replace("Be kind.", "Be {{ vars.clinic }}.")
     configured(tmp_path, "staging", agent=agent)
     (problem,) = load(tmp_path).problems
-    assert problem.message == '"vars" has no keys, so "vars.clinic" is always null'
+    assert problem.message == '"vars.clinic" is always null; declare "clinic" under "vars"'
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_environment_is_checked_without_the_mistakes_of_another(tmp_path):
     assert load(written(tmp_path, runner), "fine").problems == ()
     assert load(tmp_path).problems == ()
     assert [problem.message for problem in load_everywhere(tmp_path).problems] == [
-        'in the environment "odd": there is no agent "nobody"'
+        'in the environment "odd": there is no agent "nobody"; there is "desk"'
     ]
 
 
