@@ -90,7 +90,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _percent(text: str) -> float:
-    value = float(text.removesuffix("%"))
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= 100:
         raise argparse.ArgumentTypeError(f'"{text}" is no percentage; write a number from 0 to 100')
     return value
