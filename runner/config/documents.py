@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from runner.config.files import SETTINGS_FILE, Directory, Kind, SourceFile
 from runner.config.node import Node
@@ -11,6 +12,9 @@ from runner.config.problem import Problems
 from runner.config.schema import Checked, check
 from runner.config.suggest import nearest
 from runner.config.yaml_text import read
+
+if TYPE_CHECKING:
+    from runner.config.openapi_document import ApiDocument
 
 _THREE_KINDS = (
     'this file is none of the three kinds: an agent (it has the key "agent"), "runner.yaml" at the top, '
@@ -35,6 +39,8 @@ class Documents:
     """Ids of agents in files that cannot be read."""
     strangers: int = 0
     """Files that may have been meant as agents."""
+    api_documents: "dict[str, ApiDocument | None]" = field(default_factory=dict)
+    """The OpenAPI documents that were read so far, by name; None for what is none."""
 
 
 def read_documents(directory: Directory, problems: Problems) -> Documents:

@@ -1,10 +1,11 @@
 """What is in a configuration directory, and the texts that its files refer to. Judges no content."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -37,8 +38,12 @@ class SourceFile:
 class Directory:
     """One configuration directory. Files are named as a user would: the directory as given, then the path."""
 
-    def __init__(self, path: Path, problems: Problems) -> None:
+    def __init__(
+        self, path: Path, problems: Problems, unsaved: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
         self._path = path
+        self._unsaved = unsaved
+        """What stands for the content of these files, there or not: an editor has not saved them yet."""
         self._problems = problems
         self.texts: dict[str, str] = {}
         """The text of each file that was read, by name, so that messages can show its lines."""
@@ -58,7 +63,7 @@ class Directory:
         if not self._path.is_dir():
             raise CannotRunError(f'"{self._path}" is a file; name the directory that holds it')
         try:
-            entries = _names(self._path)
+            entries = self._names(self._path)
         except OSError as error:
             raise CannotRunError(f'"{self._path}" cannot be read: {_why(error)}') from error
         yield from self._walk(self._path, entries, (self._path.resolve(),))
@@ -116,7 +121,7 @@ class Directory:
             self._problems.error(place, "file", "this link leads back to a folder that it is in")
             return
         try:
-            entries = _names(path)
+            entries = self._names(path)
         except OSError as error:
             self._problems.error(place, "file", f"this folder cannot be read: {_why(error)}")
             return
@@ -134,7 +139,14 @@ class Directory:
             kind = Kind.SETTINGS
         yield SourceFile(name=name, kind=kind, content=content)
 
+    def _names(self, folder: Path) -> list[str]:
+        there = {entry.name for entry in folder.iterdir()}
+        new = {name for name in map(PurePosixPath, self._unsaved) if name.parent == PurePosixPath(folder)}
+        return sorted(there | {name.name for name in new})
+
     def _read(self, path: Path, place: Place, what: str) -> bytes | None:
+        if path.as_posix() in self._unsaved:
+            return self._unsaved[path.as_posix()]
         try:
             if path.exists() and not path.is_file():
                 self._problems.error(place, "file", f"{what} is no regular file")
@@ -143,10 +155,6 @@ class Directory:
         except OSError as error:
             self._problems.error(place, "file", f"{what} cannot be read: {_why(error)}")
             return None
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir())
 
 
 def _why(error: OSError) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from runner.call.routing import RouteTable
 from runner.config import settings
@@ -36,6 +37,8 @@ from runner.model.scenario import Declared, Scenario
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
 
+_ALL_SAVED: Mapping[str, bytes] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
@@ -59,33 +62,36 @@ class Loaded:
     """The document of runner.yaml as it was read."""
 
 
-def load(directory: Path, environment: str | None = None) -> Loaded:
+def load(
+    directory: Path, environment: str | None = None, unsaved: Mapping[str, bytes] = _ALL_SAVED
+) -> Loaded:
     """Load a directory, as it is in one environment or without any, with every problem in it at once.
 
+    `unsaved` stands for the content of files of that name: the directory, then the path in it.
     Raises CannotRunError when there is no such directory or it cannot be read, and UsageError when
     runner.yaml declares no such environment.
     """
     problems = Problems()
-    files = Directory(directory, problems)
+    files = Directory(directory, problems, unsaved)
     documents = read_documents(files, problems)
     if environment is not None and not documents.is_runner_unread:
         check_environment(environment, documents.runner, files.name)
     return _Loading(files, documents, problems, environment).loaded()
 
 
-def load_everywhere(directory: Path) -> Loaded:
+def load_everywhere(directory: Path, unsaved: Mapping[str, bytes] = _ALL_SAVED) -> Loaded:
     """The same without any environment, with the problems and secrets that only environments have, reviewed.
 
     Raises CannotRunError as `load` does.
     """
     problems = Problems()
-    files = Directory(directory, problems)
+    files = Directory(directory, problems, unsaved)
     documents = read_documents(files, problems)
     base = _Loading(files, documents, problems, None).loaded()
     there: dict[str, Loaded] = {}
     for name in environment_names(documents.runner):
         found = Problems()
-        there[name] = _Loading(Directory(directory, found), documents, found, name).loaded()
+        there[name] = _Loading(Directory(directory, found, unsaved), documents, found, name).loaded()
     only_there = told_with_environments(
         base.problems, {name: loaded.problems for name, loaded in there.items()}
     )
@@ -229,4 +235,5 @@ class _Loading:
             self._documents[agent_id.text] = merged
         sound = [entry for entry in entries.entries() if checked.sound(entry)] if entries else []
         routes = self._route_builder(problems).routes(agent_id.text if agent_id else "", sound)
-        return AgentBuilder(checked, shared, self._directory, problems).build(routes)
+        builder = AgentBuilder(checked, shared, self._directory, self._read.api_documents, problems)
+        return builder.build(routes)

@@ -9,15 +9,8 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.values import Place
 
-_TOOL = ("openapi",)
-_AGENT = (
-    "api=live",
-    *(f"tools.*.{path}" for path in _TOOL),
-)
-_RUNNER = (
-    *(f"tools.*.{path}" for path in _TOOL),
-    *(f"defaults.{path}" for path in _AGENT),
-)
+_AGENT = ("api=live",)
+_RUNNER = tuple(f"defaults.{path}" for path in _AGENT)
 _TABLE = {"agent": _AGENT, "runner": _RUNNER, "test": ()}
 """By kind of file. `*` stands for every entry of a list or mapping; `key=value` for this value only."""
 

@@ -4,10 +4,12 @@ A document holds no secret and says nothing of who asks; that is the entry's `au
 built, however large the document is.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
+from runner.config.files import Directory
 from runner.config.node import Node
 from runner.config.openapi_auth import check_auth, missing_auth
 from runner.config.openapi_document import ApiDocument, Library, Part, ToldError, UnfitError
@@ -18,13 +20,23 @@ from runner.config.suggest import did_you_mean, one_of
 from runner.config.tool_http import build_auth
 from runner.model.tool import Auth, Tool
 
+MOST_CHARS = 16_000
 _RULE = "openapi"
+_METHODS = ", ".join(method.upper() for method in METHODS)
 
 
 def build_operations(
-    entry: Node, scope: Scope, library: Library, problems: Problems
+    entry: Node,
+    scope: Scope,
+    directory: Directory,
+    read: dict[str, ApiDocument | None],
+    problems: Problems,
 ) -> Iterator[tuple[Node, Tool]]:
-    """Each tool with the node that names its operation. Expects that the schema has found the entry sound."""
+    """Each tool with the node that names its operation. Expects that the schema has found the entry sound.
+
+    `read` keeps the documents, each of which is read once.
+    """
+    library = Library(directory, read, problems)
     named, wanted = entry.get("document"), entry.get("operations")
     auth = build_auth(entry, scope, problems)
     if named is None or wanted is None or not _is_hidden(named, problems):
@@ -39,7 +51,19 @@ def build_operations(
         if operation is not None:
             tool = _tool(node, operation, auth, library, problems, has_auth=has_auth)
             if tool is not None:
+                _check_size(node, tool, problems)
                 yield node, tool
+
+
+def _check_size(node: Node, tool: Tool, problems: Problems) -> None:
+    """What a tool takes is part of every turn's input, which costs money and time."""
+    size = len(json.dumps(tool.parameters, ensure_ascii=False))
+    if size > MOST_CHARS:
+        message = (
+            f'the parameters of "{node.text}" take {size} characters of every turn; write an "http" tool '
+            "with the few that the model needs"
+        )
+        problems.warning(node.place, "large-parameters", message)
 
 
 def _is_hidden(node: Node, problems: Problems) -> bool:
@@ -86,7 +110,7 @@ def _tool(
         if has_auth:
             check_auth(operation.part, operation.root, library)
         elif (written := missing_auth(operation.part, operation.root, library)) is not None:
-            message = f'"{node.text}" needs proof of who asks; write "auth: {written}" beside "operations"'
+            message = f'"{node.text}" needs proof of who asks; write auth: {written} beside "operations"'
             problems.error(node.place, "openapi-auth", message)
     except UnfitError as error:
         refuse(error)
@@ -120,7 +144,7 @@ class _Operations:
             message = f'"{node.text}" is the id of several operations; write {addresses}'
             problems.error(node.place, "unknown-operation", message)
         elif found[0].method in OTHER_METHODS:
-            message = f'"{node.text}" is a {found[0].method.upper()} request, which is no tool'
+            message = f'"{node.text}" is asked with {found[0].method.upper()}; tools ask with {_METHODS}'
             problems.error(node.place, "unknown-operation", message)
         else:
             return found[0]

@@ -125,10 +125,10 @@ def _schema(part: Part | None, library: Library, maker: SchemaMaker) -> Json:
 
 
 def _can_spread(schema: JsonObject, taken: Collection[str]) -> bool:
-    properties = schema.get("properties")
+    properties: JsonObject = schema.get("properties") or {}
     kind = schema.get("type", "object")
     return (
-        bool(properties)
+        len(properties) > 0
         and "object" in (kind if isinstance(kind, list) else [kind])
         and set(schema) <= _SPREAD
         and not any(name in taken for name in properties)

@@ -22,7 +22,7 @@ from runner.config.problem import Problems
 from runner.config.suggest import did_you_mean
 from runner.config.yaml_scalar import plain_scalar
 from runner.config.yaml_syntax import SyntaxMistake, explain
-from runner.config.yaml_text import MAX_ALIASED, split_lines
+from runner.config.yaml_text import MAX_ALIASED, check_characters, split_lines
 from runner.model.values import Json, Place
 
 MAX_DEPTH = 200
@@ -221,6 +221,7 @@ class _Reader:
     """YAML as data: core schema, bounded aliases, and the merge keys of YAML 1.1, which some still use."""
 
     def __init__(self, text: str) -> None:
+        check_characters(text)
         self._lines = split_lines(text)
         self._events: Iterator[Any] = yaml.parse(text, Loader=_PARSER)
         self._anchors: dict[str, tuple[Json, int]] = {}
@@ -235,8 +236,6 @@ class _Reader:
             return self._value(next(self._events), 1)
         except yaml.MarkedYAMLError as error:
             raise explain(error, self._lines) from None
-        except yaml.YAMLError as error:
-            raise SyntaxMistake(f"this is not YAML: {error}", 1, 1) from None
 
     def _value(self, event: Any, depth: int) -> Json:
         if isinstance(event, yaml.AliasEvent):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from runner.call.template import compile_template, constant
@@ -73,6 +74,8 @@ class _Builder:
         self._operation = operation
         self._library = library
         self._refuse = refuse
+        self._declared: set[str] = set()
+        """The names of all parameters, those that are refused among them."""
 
     def tool(self, auth: Auth | None) -> Tool | None:
         operation = self._operation
@@ -80,7 +83,7 @@ class _Builder:
         sent: list[_Sent] = []
 
         def make(maker: SchemaMaker) -> JsonObject:
-            refused.clear()
+            refused.clear()  # of an attempt that was given up
             found = self._sent(maker, refused)
             sent[:] = [found]
             return found.arguments()
@@ -115,9 +118,10 @@ class _Builder:
         operation, library = self._operation, self._library
         lists = [operation.item.get("parameters"), operation.part.get("parameters")]
         declared = self._tried(refused, lambda: declared_parameters(library, lists)) or []
+        self._declared = {part.text("name") for part in declared}
         found: list[Parameter] = []
         for part in declared:
-            parameter = self._tried(refused, lambda part=part: read_parameter(part, maker, found))
+            parameter = self._tried(refused, partial(read_parameter, part, maker, found))
             if parameter is not None:
                 found.append(parameter)
         body = self._tried(refused, lambda: self._body(maker, [parameter.argument for parameter in found]))
@@ -146,6 +150,8 @@ class _Builder:
                 source += _literal(operation.part, piece)
             elif piece in in_path:
                 source += in_path.pop(piece).template
+            elif piece in self._declared:
+                raise ToldError
             else:
                 raise UnfitError(
                     operation.part, f'the path has "{{{piece}}}", and no parameter is declared for it'

@@ -6,6 +6,7 @@ What only replies hold (`readOnly`) is left out too. References are replaced by 
 schema that holds itself stays one, under `$defs`.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
@@ -159,8 +160,7 @@ class SchemaMaker:
 def _type(part: Part) -> Json:
     names = part.value if isinstance(part.value, list) else [part.value]
     if not names or any(name not in TYPES for name in names):
-        written = part.value if isinstance(part.value, str) else "no type"
-        raise UnfitError(part, f'"type" is "{written}"; write {one_of(TYPES)}')
+        raise UnfitError(part, f'"type" is {json.dumps(part.value)}; write {one_of(TYPES)}')
     return part.value
 
 

@@ -58,6 +58,12 @@ def _decode(content: bytes) -> str:
         ) from None
     if text.startswith("\ufeff"):
         raise SyntaxMistake("this file begins with a byte order mark; save it as UTF-8 without one", 1, 1)
+    check_characters(text)
+    return text
+
+
+def check_characters(text: str) -> None:
+    """Raise SyntaxMistake at the first character that YAML, or our way of counting lines, does not allow."""
     found = _NOT_ALLOWED.search(text)
     if found:
         before = split_lines(text[: found.start()])
@@ -66,7 +72,6 @@ def _decode(content: bytes) -> str:
             len(before),
             len(before[-1]) + 1,
         )
-    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
