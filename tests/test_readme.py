@@ -21,13 +21,16 @@ BLOCKS = [
 ]
 AGENTS = [block for block in BLOCKS if re.search(r"^agent:", block, re.MULTILINE)]
 SCENARIOS = [block for block in BLOCKS if block.startswith("- name:")]
-SETTINGS = [block for block in BLOCKS if block not in AGENTS + SCENARIOS]
+PIPELINES = [block for block in BLOCKS if re.search(r"^(jobs|phone-agents|repos):", block, re.MULTILINE)]
+"""Held by tests/test_pipelines.py."""
+SETTINGS = [block for block in BLOCKS if block not in AGENTS + SCENARIOS + PIPELINES]
 
 
 def test_the_readme_has_agents_and_one_runner_yaml() -> None:
     assert len(AGENTS) == 5
     assert len(SETTINGS) == 1
     assert len(SCENARIOS) == 1
+    assert len(PIPELINES) == 3
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ USAGE = 2
 CANNOT = 3
 
 COMMANDS = {
+    "init": "write a working agent, its scenarios and a CI file",
     "run": "serve the agents of a directory",
     "validate": "check configurations without an account or a network",
     "test": "play scenarios offline, and tell what is not as expected",

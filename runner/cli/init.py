@@ -1,0 +1,99 @@
+"""`phone-agents init`: writes a working agent, its scenarios and a CI file. Overwrites nothing, ever."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from runner.cli.main import OK
+from runner.cli.terminal import Style, Terminal, printable, stdout
+from runner.errors import CannotRunError
+
+_STARTER = Path(__file__).parents[1] / "starter"
+_AGENTS = Path("agents")
+_GITIGNORE = Path(".gitignore")
+
+FILES = {
+    _AGENTS / "front-desk.yaml": "agents/front-desk.yaml",
+    _AGENTS / "front-desk.test.yaml": "agents/front-desk.test.yaml",
+    _AGENTS / "runner.yaml": "agents/runner.yaml",
+    Path(".github", "workflows", "phone-agents.yml"): "workflow.yml",
+    _GITIGNORE: "gitignore",
+}
+"""What is written into a project, and which file of the package it is a copy of."""
+
+NEXT_STEPS = (
+    ("phone-agents validate", "checks the files"),
+    ("phone-agents test", "plays the scenarios"),
+    ("phone-agents simulate", "shows a whole call, against a stand-in for the voice API"),
+    ("phone-agents run", "answers calls, once OPENAI_API_KEY and OPENAI_WEBHOOK_SECRET are set"),
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "project",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="the project's directory, made if it is not there (default: this one)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the files. Where one of them is there already, CannotRunError is raised and nothing written."""
+    project: Path = options.project
+    _check(project)
+    has_gitignore = (project / _GITIGNORE).exists()
+    wanted = [path for path in FILES if not (has_gitignore and path == _GITIGNORE)]
+    for path in wanted:
+        _write(project / path, (_STARTER / FILES[path]).read_text(encoding="utf-8"))
+    _show(project, wanted, is_ignored=not has_gitignore or _ignores_records(project), terminal=stdout())
+    return OK
+
+
+def _check(project: Path) -> None:
+    # A .gitignore is in most projects; it is left as it is.
+    there = [path for path in FILES if path != _GITIGNORE and (project / path).exists()]
+    agents = project / _AGENTS
+    if agents.is_dir():
+        there += [path.relative_to(project) for path in sorted(agents.glob("*.y*ml"))]
+    if there:
+        raise CannotRunError(
+            f'"{(project / there[0]).as_posix()}" is there already, and init overwrites nothing'
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CannotRunError(f'"{path.as_posix()}" cannot be written: {reason}') from error
+
+
+def _ignores_records(project: Path) -> bool:
+    lines = (project / _GITIGNORE).read_text(encoding="utf-8", errors="replace").splitlines()
+    return any(line.strip().lstrip("/") in ("calls.db", "calls.db*", "*.db") for line in lines)
+
+
+def _show(project: Path, written: Iterable[Path], *, is_ignored: bool, terminal: Terminal) -> None:
+    for path in written:
+        terminal.line(printable(f"wrote {(project / path).as_posix()}"))
+    terminal.line()
+    terminal.line(terminal.styled("next", Style.BOLD))
+    if project != Path():
+        terminal.line(printable(f"  cd {project.as_posix()}"))
+    width = max(len(command) for command, _ in NEXT_STEPS)
+    for command, what in NEXT_STEPS:
+        # Padded before it is styled, since a terminal's escapes have no width.
+        terminal.line(f"  {terminal.styled(f'{command:{width}}', Style.NAME)}  {what}")
+    terminal.line()
+    terminal.line('Put your number and your words into "agents/front-desk.yaml".')
+    if not is_ignored:
+        terminal.line(
+            'Add "calls.db*" to ".gitignore": it will hold the records of calls, with what was said.'
+        )
