@@ -63,6 +63,14 @@ def run(options: argparse.Namespace) -> int:
         print_problems([problem for one in loaded for problem in one.problems], _sources(loaded), stderr())
         return PROBLEMS
     selected = [_selected(one.scenarios, options.pattern) for one in loaded]
+    empty = [
+        directory for directory, one in zip(options.directories, loaded, strict=True) if not one.scenarios
+    ]
+    if empty:
+        stderr().line(
+            f"there is no scenario in {_names(empty)}; scenarios stand in files that end in .test.yaml"
+        )
+        return PROBLEMS
     if not any(selected):
         stderr().line(_nothing(loaded, options))
         return PROBLEMS
@@ -110,11 +118,13 @@ def _selected(scenarios: Sequence[Scenario], pattern: str | None) -> list[Scenar
 
 
 def _nothing(loaded: Iterable[Loaded], options: argparse.Namespace) -> str:
-    names = ", ".join(f'"{directory}"' for directory in options.directories)
     known = [scenario.name for one in loaded for scenario in one.scenarios]
-    if not known:
-        return f"there is no scenario in {names}; scenarios stand in files that end in .test.yaml"
-    return f'no scenario in {names} has "{options.pattern}" in its name{did_you_mean(options.pattern, known)}'
+    hint = did_you_mean(options.pattern, known)
+    return f'no scenario in {_names(options.directories)} has "{options.pattern}" in its name{hint}'
+
+
+def _names(directories: Iterable[Path]) -> str:
+    return ", ".join(f'"{directory}"' for directory in directories)
 
 
 def _play(directory: Path, loaded: Loaded, scenarios: Iterable[Scenario]) -> Iterator[Played]:

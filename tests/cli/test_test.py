@@ -194,19 +194,29 @@ def test_json_is_one_document_with_a_version(told) -> None:
         ("the wrong greeting", False),
     ]
     assert document["scenarios"][2] == {
-        "name": "the wrong greeting", "passed": False,
-        "file": "agents/desk.test.yaml", "line": 9, "column": 9,
+        "name": "the wrong greeting",
+        "passed": False,
+        "file": "agents/desk.test.yaml",
+        "line": 9,
+        "column": 9,
         "failures": [
             {
-                "what": "says", "file": "agents/desk.test.yaml", "line": 11, "column": 19,
+                "what": "says",
+                "file": "agents/desk.test.yaml",
+                "line": 11,
+                "column": 19,
                 "diff": ['- "Good evening."', '+ "Hello, Maple Dental."'],
             }
         ],
     }
     assert document["coverage"]["percent"] == 50
     assert document["coverage"]["untouched"][0] == {
-        "kind": "route", "agent": "desk", "name": None,
-        "file": "agents/desk.yaml", "line": 4, "column": 5,
+        "kind": "route",
+        "agent": "desk",
+        "name": None,
+        "file": "agents/desk.yaml",
+        "line": 4,
+        "column": 5,
     }
 
 
@@ -304,6 +314,23 @@ def test_several_directories_are_played_each_on_its_own(told, folder: Path) -> N
         0,
         UNTOUCHED + UNTOUCHED.replace("agents/", "other/"),
         '4 scenarios passed in "agents", "other"; coverage 50 % (4 of 8)\n',
+    )
+
+
+def test_a_pattern_may_select_nothing_in_one_directory_of_several(told, folder: Path) -> None:
+    other = folder.parent / "other"
+    other.mkdir()
+    (other / "desk.yaml").write_text(AGENT)
+    assert told(GOOD, "agents", "other") == (
+        1,
+        "",
+        'there is no scenario in "other"; scenarios stand in files that end in .test.yaml\n',
+    )
+    (other / "desk.test.yaml").write_text(GOOD.replace("greeted", "welcomed"))
+    assert told(GOOD, "agents", "other", "--run", "greeted") == (
+        0,
+        "",
+        '1 scenario passed in "agents", "other"\n',
     )
 
 

@@ -78,6 +78,7 @@ limits:
   max_cost: 1.00
   max_tool_calls: 5
   concurrent_calls: 2
+  calls_per_day: 100
 busy: {agent: recepcion}
 if_broken: {transfer: "tel:+15185550100"}
 guardrails:
@@ -99,6 +100,18 @@ lookup:
   default: {name: null}
 """
 
+MUTE = """\
+agent: mute
+routes: [{to: "+18005550144"}, {to: "+18005550142", transport: webrtc}]
+instructions: Wait.
+greeting: {wait: true}
+session: {audio: {input: {turn_detection: {type: server_vad, create_response: false}}}}
+limits: {silence: {after: 20s, say: Still there?, then: hangup}}
+guardrails:
+  - {name: rude, on: caller, matches: idiot, then: hangup, say: Enough.}
+  - {name: digits, on: agent, matches: "[0-9]{4}", then: cancel}
+"""
+
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Callable[..., Played]:
@@ -107,7 +120,7 @@ def scene(tmp_path: Path) -> Callable[..., Played]:
     def played(text: str, to: str = "+18005550142") -> Played:
         folder = tmp_path / "agents"
         folder.mkdir(exist_ok=True)
-        for name, content in (("runner", RUNNER), ("desk", DESK), ("recepcion", RECEPCION)):
+        for name, content in (("runner", RUNNER), ("desk", DESK), ("recepcion", RECEPCION), ("mute", MUTE)):
             (folder / f"{name}.yaml").write_text(content)
         head = (
             ""

@@ -41,6 +41,7 @@ HOLDS = [
     (END, "{ended: 'hang*', not: {ended: silence}}"),
     (SAVE, "{output: {save: {id: 7, tags: [a, b], by: null}}}"),
     (SAVE, "{output: {save: {id: '*', by: '*', tags: ['*', b]}}}"),
+    (SLOTS.replace('start: "09:00"', 'start: "a\\n\\nb"'), "{output: {find_slots: ['a*b']}}"),
     (SAVE, "{requests: [{json: {text: hello}}], not: {output: {save: {id: 8}}}}"),
     (SAVE, "{requests: [{json: {n: 1, text: hello}, exact: true}]}"),
     (COST, "{cost: 0.064, max_cost: 0.064, not: {cost: 0.065, max_cost: 0.063}}"),

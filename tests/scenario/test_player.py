@@ -26,6 +26,15 @@ PASS = {
         replies: {lookup: timeout}
         expect: {agent: recepcion}
     """,
+    "an agent that has had its calls of the day": """
+        calls_today: {desk: 100}
+        replies: {lookup: timeout}
+        expect: {agent: recepcion}
+    """,
+    "a call that comes by another transport": """
+        call: {to: "+18005550142", transport: webrtc}
+        expect: {agent: mute, record: {transport: webrtc}}
+    """,
     "a busy agent with one line free": """
         live_calls: {desk: 1}
         expect: {agent: desk}
@@ -103,9 +112,9 @@ PASS = {
     """,
     "bodies": """
         steps:
-          - model_calls: {save: {text: 0123, n: 1}}
-            replies: {save: {status: 204}}
-            expect: {requests: [{method: POST, json: {text: "0123", n: 1}, exact: true}],
+          - model_calls: {save: {text: 123, n: 1}}
+            replies: {save: {status: 204, delay: 0s}}
+            expect: {requests: [{method: POST, json: {text: "123", n: 1}, exact: true}],
               output: {save: {status: 204}}}
           - model_calls: {form: {text: a b}, note: {}}
             expect:
@@ -175,7 +184,8 @@ PASS = {
     "keys are one entry": """
         steps:
           - keys: "12#"
-            expect: {record: {turns: [{role: agent}, {role: caller, text: (On the telephone I pressed 12.)}]}}
+            expect: {tells: [], record: {turns: [{role: agent}, {role: caller,
+              text: (On the telephone I pressed 12.)}]}}
           - keys: "34"
             expect: {record: {turns: [{}, {}, {text: "*34*"}]}}
     """,
@@ -241,6 +251,36 @@ PASS = {
           - model_fails: server_error
             expect: {transfers: ["tel:+15185550100"], ended: model_failed}
     """,
+    "a broken call after a transfer that nobody took": """
+        replies: {if_broken: completed, put_through: not_completed}
+        steps:
+          - model_calls: {put_through: {destination: nurse}}
+          - model_fails: server_error
+          - model_fails: server_error
+            expect: {transfers: ["*72", "*71", "*00"], ended: transferred}
+    """,
+    "a response that is cut off is no failure, and no recovery": """
+        call: {to: "+18005550144"}
+        steps:
+          - model_fails: server_error
+          - model_says: It is 4111.
+          - model_fails: server_error
+            expect: {ended: model_failed}
+    """,
+    "the model answers a caller by itself": """
+        steps:
+          - caller: Hello?
+          - {silence: 19s, expect: {says: []}}
+          - {silence: 1s, expect: {says: [Are you still there?]}}
+    """,
+    "the model is asked to answer where it does not by itself": """
+        call: {to: "+18005550144"}
+        steps:
+          - caller: Hello, you idiot.
+            expect: {says: []}
+          - {silence: 25s, expect: {says: []}}
+          - {silence: 1s, expect: {says: [Still there?]}}
+    """,
     "what the agent may not say": """
         steps:
           - caller: What was the number?
@@ -252,12 +292,14 @@ PASS = {
     "what the caller may not say": """
         steps:
           - caller: You idiot!
-            expect: {says: [This call ends here.], ended: guardrail, record: {detail: guardrail "rude"}}
+            expect: {says: [This call ends here.], ended: guardrail, record: {detail: guardrail "rude",
+              ended_at: 1767614400}}
     """,
     "the model's farewell in its own words": """
         steps:
           - model_says: And much more.
             usage: {audio_out: 20000}
+            expect: {tells: ["The call has to end now.*"], not: {ended: "*"}}
           - model_says: Goodbye then.
             expect: {ended: max_cost, record: {turns: [{}, {}, {role: agent, text: Goodbye then.}]}}
     """,

@@ -8,7 +8,9 @@ from runner.model.values import Place
 from runner.scenario.update import Change, flow, updated
 
 NOTHING = {
-    "rejected": None, "ended": None, "output": {},
+    "rejected": None,
+    "ended": None,
+    "output": {},
     **{key: [] for key in ("says", "tells", "requests", "handoffs", "transfers")},
 }
 GREETED = {**NOTHING, "agent": "desk", "says": ["Hello, Maple."]}

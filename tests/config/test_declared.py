@@ -1,0 +1,68 @@
+"""What a configuration declares for scenarios to touch, and where it stands."""
+
+from pathlib import Path
+
+from runner.config.load import load
+from runner.model.scenario import Kind
+
+RUNNER = """\
+routing:
+  reject:
+    - {from: {country: GB}}
+tools:
+  find_order:
+    description: Find an order.
+    http: {url: "https://api.example/orders"}
+defaults:
+  model: gpt-realtime-2.1
+  limits: {max_duration: 10m}
+"""
+DESK = """\
+agent: desk
+instructions: Help.
+routes:
+  - to: "+18005550142"
+  - {to: "+18005550143"}
+tools:
+  - find_order
+  - name: note
+    description: A note.
+    static: Noted.
+  - {name: over, description: To the other., handoff: {agent: other}}
+  - name: put_through
+    description: Put through.
+    transfer:
+      destinations:
+        nurse: "tel:+15185550172"
+        office: "tel:+15185550171"
+limits: {silence: {after: 20s, say: Hello?, then: hangup}}
+guardrails:
+  - {name: rude, on: agent, matches: idiot, then: cancel}
+"""
+OTHER = "agent: other\ninstructions: Help.\ntools: [find_order]\n"
+
+
+def test_everything_that_is_declared_has_its_place(tmp_path: Path) -> None:
+    for name, text in (("runner", RUNNER), ("desk", DESK), ("other", OTHER)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    loaded = load(tmp_path)
+    assert loaded.configuration is not None, loaded.problems
+    found = [
+        (one.kind, one.agent, one.name, f"{Path(one.place.file).stem}:{one.place.line}:{one.place.column}")
+        for one in loaded.declared
+    ]
+    assert found == [
+        (Kind.REJECT_RULE, "", "", "runner:3:7"),
+        (Kind.ROUTE, "desk", "", "desk:4:5"),
+        (Kind.ROUTE, "desk", "", "desk:5:5"),
+        (Kind.TOOL, "desk", "find_order", "runner:6:5"),
+        (Kind.TOOL, "desk", "note", "desk:8:5"),
+        (Kind.HANDOFF, "desk", "over", "desk:11:5"),
+        (Kind.TRANSFER, "desk", "put_through: nurse", "desk:16:9"),
+        (Kind.TRANSFER, "desk", "put_through: office", "desk:17:9"),
+        (Kind.LIMIT, "desk", "max_duration", "runner:10:12"),
+        (Kind.LIMIT, "desk", "silence", "desk:18:10"),
+        (Kind.GUARDRAIL, "desk", "rude", "desk:20:12"),
+        (Kind.TOOL, "other", "find_order", "runner:6:5"),
+        (Kind.LIMIT, "other", "max_duration", "runner:10:12"),
+    ]
