@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,10 +26,11 @@ from runner.config.suggest import did_you_mean
 from runner.errors import CannotRunError, UsageError
 from runner.model.agent import Agent
 from runner.model.settings import Configuration, Provider, SecretRef
+from runner.model.tool import HandoffBinding
 from runner.model.values import Instant, Json
 from runner.serve import logs
 from runner.serve.secrets import find_secrets
-from runner.simulator.default_script import AskedCall, default_script, parse_asked
+from runner.simulator.default_script import AskedCall, HandedOver, default_script, parse_asked
 from runner.simulator.example_call import CALLED, CALLER, ExampleCall, agent_of, example_call
 from runner.simulator.moments import Moment
 from runner.simulator.rehearsal import Plan, Rehearsed, placeholders, problems_of, rehearse
@@ -163,15 +164,17 @@ def _document(plan: Plan, rehearsed: Rehearsed, problems: Sequence[str]) -> dict
 
 def _plan(options: argparse.Namespace, configuration: Configuration) -> Plan:
     now = time.time()
-    agent, example = _chosen(options, configuration, now)
-    asked = [_asked(text, agent) for text in options.call]
+    agent, example, by = _chosen(options, configuration, now)
+    played = agent if by is None else configuration.agents[options.agent]
+    asked = [_asked(text, played) for text in options.call]
     watched = options.format == "text" and sys.stdout.isatty()
     speed = options.speed if options.speed is not None else PLEASANT_SPEED * watched
     return Plan(
         configuration=configuration,
         agent=agent,
+        played=played,
         example=example,
-        play=default_script(agent, asked, datetime.fromtimestamp(example.at, UTC).date()),
+        play=default_script(played, asked, datetime.fromtimestamp(example.at, UTC).date(), by),
         tool_secrets=_live_secrets(configuration) if options.live_tools else placeholders(configuration),
         live_tools=options.live_tools,
         pace=1 / speed if speed else 0.0,
@@ -180,7 +183,7 @@ def _plan(options: argparse.Namespace, configuration: Configuration) -> Plan:
 
 def _chosen(
     options: argparse.Namespace, configuration: Configuration, now: Instant
-) -> tuple[Agent, ExampleCall]:
+) -> tuple[Agent, ExampleCall, HandedOver | None]:
     agents, table = configuration.agents, RouteTable.of(configuration)
     caller, called = options.caller, options.called
     if not agents:
@@ -192,16 +195,27 @@ def _chosen(
         name = agent_of(example, configuration, table)
         if name is None:
             raise _NobodyAnswersError(_why_nobody(example, configuration, table))
-        return agents[name], example
+        return agents[name], example, None
+
+    def example_of(name: str) -> ExampleCall | None:
+        return example_call(name, configuration, table, now, caller=caller, called=called)
+
     wanted = [options.agent] if options.agent else list(agents)
-    examples = [
-        (agents[name], found)
-        for name in wanted
-        if (found := example_call(name, configuration, table, now, caller=caller, called=called))
-    ]
-    if not examples:
-        raise _NobodyAnswersError(_why_none(options, configuration, table, now))
-    return min(examples, key=lambda found: found[1].at)
+    examples = [(agents[name], found) for name in wanted if (found := example_of(name))]
+    if examples:
+        return *min(examples, key=lambda found: found[1].at), None
+    for answering, tool in _hand_offs_to(options.agent, agents.values()):
+        if (handed := example_of(answering.id)) is not None:
+            return answering, handed, HandedOver(answering=answering, tool=tool)
+    raise _NobodyAnswersError(_why_none(options, configuration, table, now))
+
+
+def _hand_offs_to(name: str | None, agents: Iterable[Agent]) -> Iterator[tuple[Agent, str]]:
+    """The agents that hand calls to this one, each with its tool for it."""
+    for agent in agents:
+        for tool in agent.tools:
+            if isinstance(tool.binding, HandoffBinding) and tool.binding.agent == name:
+                yield agent, tool.name
 
 
 def _why_nobody(example: ExampleCall, configuration: Configuration, table: RouteTable) -> str:

@@ -7,7 +7,7 @@ from datetime import date
 
 from runner.call.arguments import check_arguments
 from runner.model.agent import Agent, Say, Wait
-from runner.model.tool import Binding, HangupBinding, TransferBinding
+from runner.model.tool import Binding, HandoffBinding, HangupBinding, TransferBinding
 from runner.model.values import JsonObject
 from runner.simulator.arguments import example_arguments
 from runner.simulator.faults import FINE, Faults, HttpFault
@@ -16,6 +16,7 @@ from runner.simulator.script import Answer, CallerHangsUp, CallerSays, Script, S
 OPENING = "Hello! I have a question."
 GREETING = "Hello! How can I help you?"
 """Where the greeting is left to the model's own words."""
+OTHER = "Could somebody else help me with this?"
 OFFER = "Is there anything else I can do for you?"
 WISH = "Could you put me through to somebody, please?"
 SORRY = "I am sorry, nobody picked up."
@@ -45,14 +46,34 @@ class DefaultScript:
     """Transfers among them that are played as not completed."""
 
 
-def default_script(agent: Agent, asked: Sequence[AskedCall], today: date) -> DefaultScript:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """How an agent that no route leads to comes to its calls."""
+
+    answering: Agent
+    tool: str
+    """The tool of the agent that answers which hands the call over."""
+
+
+def default_script(
+    agent: Agent, asked: Sequence[AskedCall], today: date, by: HandedOver | None = None
+) -> DefaultScript:
     """The greeting, a caller's line, every tool (or those asked for) once, and the end of the call.
 
     What ends the call comes last. Only one tool can end it, so transfers before that are played as not
-    completed, and further hang-ups are left out.
+    completed, and further hang-ups are left out. Hand-offs are played only when they are asked for: the
+    tools after one would be another agent's.
     """
     notes: list[str] = []
-    chosen = list(asked) or [AskedCall(tool=tool.name) for tool in agent.tools]
+    chosen = list(asked) or [
+        AskedCall(tool=tool.name) for tool in agent.tools if not isinstance(tool.binding, HandoffBinding)
+    ]
+    if not asked:
+        notes += [
+            f'"{tool.name}" hands the call to "{tool.binding.agent}"; --call {tool.name} plays that'
+            for tool in agent.tools
+            if isinstance(tool.binding, HandoffBinding)
+        ]
     transfers = [call for call in chosen if _is_bound(agent, call, TransferBinding)]
     hangups = [call for call in chosen if _is_bound(agent, call, HangupBinding)]
     working = [call for call in chosen if call not in transfers and call not in hangups]
@@ -61,8 +82,11 @@ def default_script(agent: Agent, asked: Sequence[AskedCall], today: date) -> Def
     def answers(some: Sequence[AskedCall]) -> list[Step]:
         return [_answer(agent, call, today, notes) for call in some]
 
-    script: list[Step] = [_greeting(agent)] if not isinstance(agent.greeting, Wait) else []
-    script += [CallerSays(text=OPENING), *answers(working), says(OFFER)]
+    answering = agent if by is None else by.answering
+    script: list[Step] = [_greeting(answering)] if not isinstance(answering.greeting, Wait) else []
+    script.append(CallerSays(text=OPENING if by is None else OTHER))
+    script += [calls(by.tool, {})] if by is not None else []
+    script += [*answers(working), says(OFFER)]
     if transfers:
         script += [CallerSays(text=WISH), *answers(transfers)]
     if transfers and hangups:
@@ -80,7 +104,7 @@ def default_script(agent: Agent, asked: Sequence[AskedCall], today: date) -> Def
     notes += [f'"{call.tool}" is not called: "{last}" ends the call' for call in hangups[1:]]
     return DefaultScript(
         script=tuple(script),
-        faults=Faults(refer=(HttpFault(status=400),) * len(failing)),
+        faults=Faults(refer=(HttpFault(status=400),) * sum(_tries(agent, call) for call in failing)),
         notes=tuple(notes),
         tools=tuple(call.tool for call in (*working, *transfers, *hangups[:1])),
         failing=tuple(call.tool for call in failing),
@@ -117,6 +141,15 @@ def _answer(agent: Agent, call: AskedCall, today: date, notes: list[str]) -> Ans
             f"add examples to its parameters, or --call '{tool.name}={{…}}'"
         )
     return calls(tool.name, arguments)
+
+
+def _tries(agent: Agent, call: AskedCall) -> int:
+    """How many addresses a transfer asks for until it is not completed."""
+    tool = agent.tool(call.tool)
+    if tool is None or not isinstance(tool.binding, TransferBinding):
+        return 0
+    first = (call.arguments or {}).get("destination", next(iter(tool.binding.destinations)))
+    return 1 if tool.binding.fallback in (None, first) else 2
 
 
 def _is_bound(agent: Agent, call: AskedCall, binding: type[Binding]) -> bool:

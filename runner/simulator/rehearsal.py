@@ -47,6 +47,9 @@ class Plan:
 
     configuration: Configuration
     agent: Agent
+    """The agent that answers."""
+    played: Agent
+    """The agent whose tools are called: the one that answers, or one that it hands the call to."""
     example: ExampleCall
     play: DefaultScript
     tool_secrets: Mapping[str, str]
@@ -218,7 +221,7 @@ class _Rehearsal:
         if is_duty(tool_call_id):
             return {}
         name = self._tool_names.get(tool_call_id, "")
-        tool = self._plan.agent.tool(name)
+        tool = self._plan.played.tool(name) or self._plan.agent.tool(name)
         if tool is not None and tool.result.has_example:
             return tool.result.example
         note = f'"{name}" has no result.example, so its endpoint was played with {{}}'

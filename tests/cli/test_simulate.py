@@ -114,6 +114,17 @@ def test_every_example_of_the_project_plays_well_at_any_time(agent: str, capsys:
     assert (played["agent"], played["problems"]) == (agent, [])
 
 
+def test_an_agent_that_no_route_leads_to_is_played_through_the_one_that_hands_calls_to_it(
+    capsys: pytest.CaptureFixture[str],
+):
+    assert simulate(EXAMPLES, "--agent", "recepcion", "--format", "json") == OK
+    played = document(capsys)
+    assert (played["agent"], played["problems"]) == ("front-desk", [])
+    assert [tool["name"] for tool in played["record"]["tools"]] == [
+        "to_spanish", "take_message", "to_a_person", "end_call",
+    ]  # fmt: skip
+
+
 def test_json_is_one_document_with_conversation_requests_and_record(
     agents: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -7,9 +7,15 @@ import pytest
 
 from runner.call.template import compile_template
 from runner.model.agent import Agent, ModelOpens, Say, Wait
-from runner.model.tool import Binding, HangupBinding, StaticBinding, Tool, TransferBinding
+from runner.model.tool import Binding, HandoffBinding, HangupBinding, StaticBinding, Tool, TransferBinding
 from runner.model.values import Place
-from runner.simulator.default_script import AskedCall, DefaultScript, default_script, parse_asked
+from runner.simulator.default_script import (
+    AskedCall,
+    DefaultScript,
+    HandedOver,
+    default_script,
+    parse_asked,
+)
 from runner.simulator.script import Answer, CallerHangsUp, CallerSays, CallsTool
 
 TODAY = date(2026, 11, 22)
@@ -51,6 +57,34 @@ def test_what_ends_the_call_comes_last_whatever_the_order_of_the_tools():
 def test_a_last_transfer_completes():
     made = default_script(agent(tool("one", TRANSFER), tool("two", TRANSFER)), [], TODAY)
     assert (names(made), made.failing) == (["one", "two"], ("one",))
+
+
+def test_a_transfer_with_a_fallback_fails_twice_unless_the_fallback_itself_was_asked_for():
+    desks = {name: compile_template("tel:+14155550123") for name in ("desk", "night")}
+    person = tool("person", TransferBinding(destinations=desks, fallback="night"))
+    tools = (person, tool("bye", HangupBinding()))
+    assert len(default_script(agent(*tools), [], TODAY).faults.refer) == 2
+    asked = [AskedCall(tool="person", arguments={"destination": "night"}), AskedCall(tool="bye")]
+    assert len(default_script(agent(*tools), asked, TODAY).faults.refer) == 1
+
+
+def test_a_hand_off_is_played_only_when_it_is_asked_for():
+    tools = (tool("spanish", HandoffBinding(agent="b")), tool("bye", HangupBinding()))
+    made = default_script(agent(*tools), [], TODAY)
+    assert names(made) == ["bye"]
+    assert made.notes == ('"spanish" hands the call to "b"; --call spanish plays that',)
+    made = default_script(agent(*tools), [AskedCall(tool="spanish")], TODAY)
+    assert (names(made), made.notes) == (["spanish"], ())
+
+
+def test_an_agent_that_no_route_leads_to_is_handed_its_call():
+    front = agent(tool("spanish", HandoffBinding(agent="b")), greeting=Wait())
+    made = default_script(
+        agent(tool("facts", STATIC)), [], TODAY, HandedOver(answering=front, tool="spanish")
+    )
+    assert isinstance(made.script[0], CallerSays)
+    assert names(made) == ["spanish", "facts"]
+    assert made.tools == ("facts",)
 
 
 def test_only_one_hang_up_can_end_the_call():

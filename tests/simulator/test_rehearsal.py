@@ -48,7 +48,12 @@ def plan(secrets: dict[str, str] | None = None, **fields: Any) -> Plan:
     assert example is not None
     play = default_script(agent, [], date(2026, 11, 22))
     return Plan(
-        configuration=configuration, agent=agent, example=example, play=play, tool_secrets=secrets or {}
+        configuration=configuration,
+        agent=agent,
+        played=agent,
+        example=example,
+        play=play,
+        tool_secrets=secrets or {},
     )
 
 
