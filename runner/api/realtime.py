@@ -88,6 +88,15 @@ def events(action: Action) -> tuple[dict[str, Json], ...]:
             return ()
 
 
+def frame_of(event: JsonObject) -> str:
+    """The text that carries an event.
+
+    Half of a surrogate pair, which models do write, has no form in a frame and becomes a question mark.
+    """
+    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode()
+
+
 def _approval(approve: Approve) -> dict[str, Json]:
     """Ids of our own are at most 32 characters, and the request's may be longer."""
     response: dict[str, Json] = {

@@ -138,13 +138,22 @@ def _response_created(received: JsonObject) -> tuple[Happening, ...]:
 
 def _response_done(received: JsonObject) -> tuple[Happening, ...]:
     response = received["response"]
-    response_id = _text(response["id"])
+    response_id, wish = _text(response["id"]), _wish(response)
+    try:
+        return (_ended(response_id, wish, response),)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        # Whatever is odd about it, it is over: passing over that would keep the agent silent for a minute.
+        ended = ResponseEnded(response_id=response_id, wish=wish, outcome=Outcome.COMPLETED)
+        return (ended, *_MALFORMED)
+
+
+def _ended(response_id: str, wish: str | None, response: JsonObject) -> ResponseEnded:
     output = response.get("output") or []
     calls = tuple(call for item in output if (call := _tool_call(response_id, item)) is not None)
-    ended = ResponseEnded(
+    return ResponseEnded(
         response_id=response_id,
         outcome=Outcome(response.get("status") or "completed"),
-        wish=_wish(response),
+        wish=wish,
         detail=_status_detail(response.get("status_details")),
         calls=calls,
         usage=_usage(response.get("usage")),
@@ -154,7 +163,6 @@ def _response_done(received: JsonObject) -> tuple[Happening, ...]:
             for part in item.get("content") or []
         ),
     )
-    return (ended,)
 
 
 def _status_detail(details: Json) -> str:

@@ -1,10 +1,12 @@
 """What is sent to the Realtime API, held against the types that its own client publishes."""
 
+import json
+
 import pytest
 from openai.types.realtime import RealtimeClientEvent, RealtimeSessionCreateRequest
 from pydantic import TypeAdapter
 
-from runner.api.realtime import accept_body, events
+from runner.api.realtime import accept_body, events, frame_of
 from runner.model.action import (
     Action,
     AddItem,
@@ -213,3 +215,8 @@ def test_an_agent_that_takes_over_changes_all_but_what_the_api_fixes_at_accept()
 @pytest.mark.parametrize("action", [HangUp(), Finish()])
 def test_what_is_not_done_over_the_sideband_is_no_event(action: Action) -> None:
     assert events(action) == ()
+
+
+def test_a_frame_can_be_sent_whatever_the_model_wrote() -> None:
+    (event,) = events(SendOutput(call_id="call_1", output="there is no tool fly\ud83d, señor"))
+    assert json.loads(frame_of(event).encode())["item"]["output"] == "there is no tool fly?, señor"

@@ -288,12 +288,29 @@ def test_the_head_of_a_nested_object_is_not_the_type_of_the_event() -> None:
         ("[" * 100_000, Oddity.MALFORMED),
         ('{"type": "response.created"}', Oddity.MALFORMED),
         ('{"type": "response.created", "response": {"id": 5}}', Oddity.MALFORMED),
-        ('{"type": "response.done", "response": {"id": "r", "status": "odd"}}', Oddity.MALFORMED),
+        ('{"type": "response.done", "response": {"id": 5}}', Oddity.MALFORMED),
         ('{"type": "response.something_new", "delta": "x"}', Oddity.UNKNOWN),
     ],
 )
 def test_what_cannot_be_read_is_counted_and_passed_over(frame: str | bytes, oddity: Oddity) -> None:
     assert parse(frame) == (PassedOver(oddity),)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"status": "odd"},
+        {"output": [None]},
+        {"output": [{"type": "function_call", "status": "completed"}]},
+        {"usage": {"input_token_details": "many"}},
+    ],
+)
+def test_a_response_that_is_done_is_over_however_odd_it_is(odd: dict[str, object]) -> None:
+    done = {"type": "response.done", "response": {"id": "r", "metadata": {"wish": "wish_1"}, **odd}}
+    assert parse(json.dumps(done)) == (
+        ResponseEnded(response_id="r", wish="wish_1", outcome=Outcome.COMPLETED),
+        PassedOver(Oddity.MALFORMED),
+    )
 
 
 json_values = st.recursive(
