@@ -5,7 +5,6 @@ stand outside the sideband, because the call lives on without it.
 """
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from runner.api.realtime import events
+from runner.api.realtime import events, frame_of
 from runner.api.realtime_events import parse
 from runner.call.session import Session
 from runner.errors import ProviderError
@@ -50,14 +49,11 @@ from runner.model.happening import (
 from runner.model.http import HttpReply, HttpRequest
 from runner.model.record import CallRecord
 from runner.model.values import Instant
-from runner.serve.provider import Provider
+from runner.serve.provider import Provider, may_pass
 from runner.serve.sideband import Lost, SidebandLostError, attach, check_close, reattach
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.live_call")
-
-LONGEST_FLAPPING = 6
-"""So many sidebands in a row that were lost before they told anything are as good as none."""
 
 
 class Sender(Protocol):
@@ -95,6 +91,7 @@ class LiveCall:
         self._over = asyncio.Event()
         self._bug: Exception | None = None
         self._has_begun = False
+        self._has_given_up = False
         self._end_at_once: str | None = None
         """The reason, when the end was asked for before the call has begun."""
 
@@ -128,13 +125,22 @@ class LiveCall:
         else:
             self._end_at_once = reason
 
+    def give_up(self) -> None:
+        """Do nothing more, e.g. when the API takes no hang-up: the record tells what is known."""
+        self._has_given_up = True
+        self._over.set()
+
     def duties(self, record: CallRecord) -> tuple[Duty, ...]:
         """What is owed now that the call is over."""
         return self._session.duties(record, self._clock())
 
     async def _record(self) -> CallRecord:
         if self._bug is None:
-            return self._session.record()
+            record = self._session.record()
+            if not self._has_given_up:
+                return record
+            fault = "the call was given up before the API said that it is over"
+            return replace(record, ended_at=self._clock(), faults=(*record.faults, fault))
         log.error("call failed by a bug of ours", exc_info=self._bug, extra={"call_id": self.id})
         try:
             await self._provider.hangup(self.id)
@@ -200,10 +206,12 @@ class LiveCall:
         url, headers = self._provider.sideband_url(self.id), self._provider.headers
         try:
             connection = await attach(url, headers(), self._timeouts)
-            silent = int(not await self._listen(connection, again=False))
-            while silent < LONGEST_FLAPPING:
-                connection = await reattach(url, headers(), self._timeouts)
-                silent = 0 if await self._listen(connection, again=True) else silent + 1
+            flaps = int(not await self._listen(connection, again=False))
+            # Each time it opens the model is asked to go on, which costs money, and the caller hears a
+            # beginning: it is not to go on for ever, and not without a growing pause.
+            while flaps < len(self._timeouts.redial_delays_s):
+                connection = await reattach(url, headers(), self._timeouts, earlier=flaps)
+                flaps = 0 if await self._listen(connection, again=True) else flaps + 1
             lost = SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
         except SidebandLostError as error:
             lost = error
@@ -214,8 +222,8 @@ class LiveCall:
         self._happen(Gone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
 
     async def _listen(self, connection: ClientConnection, *, again: bool) -> bool:
-        """Read one sideband until it is lost; whether it told anything."""
-        heard = False
+        """Read one sideband until it is lost; whether it has lasted."""
+        opened_at = asyncio.get_running_loop().time()
         self._outbox = asyncio.Queue()
         writer = self._spawn(self._write(connection, self._outbox))
         log.info("sideband is attached", extra={"call_id": self.id, "again": again})
@@ -223,7 +231,6 @@ class LiveCall:
         try:
             while True:
                 frame = await connection.recv()
-                heard = True
                 for happening in parse(frame, follow_words=self._session.follows_words):
                     self._happen(happening)
         except ConnectionClosed as closed:
@@ -234,13 +241,13 @@ class LiveCall:
             # A closing handshake that nobody answers must not hold up the call.
             await connection.close()
         self._happen(Detached())
-        return heard
+        return asyncio.get_running_loop().time() - opened_at >= self._timeouts.steady_s
 
     def _send(self, action: Action) -> None:
         """Without a sideband nothing is kept: the machine tells again what was not confirmed."""
         if self._outbox is not None:
             for event in events(action):
-                self._outbox.put_nowait(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+                self._outbox.put_nowait(frame_of(event))
 
     async def _write(self, connection: ClientConnection, outbox: "asyncio.Queue[str]") -> None:
         try:
@@ -283,7 +290,7 @@ class LiveCall:
                 await self._provider.hangup(self.id)
             except ProviderError as failed:
                 log.error("hang-up failed", extra={"call_id": self.id, "error": str(failed)})
-                if failed.status is not None and 400 <= failed.status < 500:
+                if not may_pass(failed.status):
                     break
                 await asyncio.sleep(self._timeouts.hangup_again_s)
             else:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from runner.serve.timeouts import Timeouts
 
@@ -49,14 +49,25 @@ async def attach(url: str, headers: Mapping[str, str], timeouts: Timeouts) -> Cl
     """Open the sideband of a call that was just accepted.
 
     Right after accept the API may not know the call for a moment, so a 404 is tried again for about
-    five seconds. Raises SidebandLostError.
+    five seconds. Nobody speaks to the caller meanwhile, so that this is all the time there is, also for
+    an API that takes the connection and says nothing. Raises SidebandLostError.
     """
-    return await _dial(url, headers, timeouts, timeouts.attach_delays_s, Lost.UNREACHABLE)
+    try:
+        async with asyncio.timeout(timeouts.attach_s):
+            return await _dial(url, headers, timeouts, timeouts.attach_delays_s, Lost.UNREACHABLE)
+    except TimeoutError:
+        detail = f"the sideband was not open {timeouts.attach_s:g} seconds after accept"
+        raise SidebandLostError(Lost.UNREACHABLE, detail) from None
 
 
-async def reattach(url: str, headers: Mapping[str, str], timeouts: Timeouts) -> ClientConnection:
-    """Open a sideband that was lost. A 404 now means that the call is over. Raises SidebandLostError."""
-    return await _dial(url, headers, timeouts, timeouts.redial_delays_s, Lost.GONE)
+async def reattach(
+    url: str, headers: Mapping[str, str], timeouts: Timeouts, *, earlier: int = 0
+) -> ClientConnection:
+    """Open a sideband that was lost. A 404 now means that the call is over. Raises SidebandLostError.
+
+    `earlier`: so many waits before an attempt were used up already.
+    """
+    return await _dial(url, headers, timeouts, timeouts.redial_delays_s[earlier:], Lost.GONE)
 
 
 def check_close(closed: ConnectionClosed) -> None:
@@ -87,14 +98,22 @@ async def _dial(
                 raise SidebandLostError(Lost.GONE, detail) from refused
             if 400 <= status < 500 and status not in {404, 408, 429}:
                 break
-        except (OSError, TimeoutError, InvalidHandshake) as failed:
+        except (OSError, TimeoutError, WebSocketException) as failed:
             detail = f"the sideband could not be opened: {str(failed) or type(failed).__name__}"
         log.debug("sideband attempt failed", extra={"detail": detail})
     raise SidebandLostError(Lost.UNREACHABLE, detail)
 
 
+class _Connect(connect):
+    """Follows no redirect: that would carry the key to wherever it points."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """The answer stays the refusal that it is."""
+        return exc
+
+
 async def _connect(url: str, headers: Mapping[str, str], timeouts: Timeouts) -> ClientConnection:
-    return await connect(
+    return await _Connect(
         url,
         additional_headers=dict(headers),
         open_timeout=timeouts.sideband_open_s,

@@ -28,6 +28,9 @@ class Call(Protocol):
     def end(self, reason: str) -> None:
         """End it from outside."""
 
+    def give_up(self) -> None:
+        """Let `run` return with what is known, whether the call is over or not."""
+
 
 class RecordStore(Protocol):
     """Where records are kept."""
@@ -72,7 +75,7 @@ class Switchboard:
     async def end(self, reason: str) -> None:
         """End every call: nobody is left talking to an agent that nobody serves.
 
-        A call that does not end within `Timeouts.end_s` is given up, which the log tells.
+        A call that does not end within `Timeouts.end_s` is given up, which the log tells. Its record is kept.
         """
         for call in self._calls.values():
             call.end(reason)
@@ -81,6 +84,10 @@ class Switchboard:
         _, stuck = await asyncio.wait(tuple(self._calls), timeout=self._timeouts.end_s)
         for task in stuck:
             log.error("call did not end in time", extra={"call_id": self._calls[task].id})
+            self._calls[task].give_up()
+        if stuck:
+            _, stuck = await asyncio.wait(stuck, timeout=self._timeouts.save_s)
+        for task in stuck:
             task.cancel()
         await asyncio.gather(*stuck, return_exceptions=True)
 

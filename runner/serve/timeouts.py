@@ -25,8 +25,12 @@ class Timeouts:
     """Before a hang-up that failed altogether is tried once more."""
     attach_delays_s: tuple[float, ...] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 1.9)
     """Before each attempt to open the sideband of a call just accepted, which the API may not know yet."""
+    attach_s: float = 6.0
+    """For all of these attempts together; a call without a sideband by then has failed."""
     redial_delays_s: tuple[float, ...] = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
     """Before each attempt to open a sideband that was lost."""
+    steady_s: float = 5.0
+    """A sideband that was lost sooner is no better than an attempt that failed."""
     sideband_open_s: float = 5.0
     """For one attempt, the WebSocket handshake included."""
     sideband_ping_s: float = 20.0

@@ -49,6 +49,9 @@ class Answered:
     def end(self, reason: str) -> None:
         """It is over anyway."""
 
+    def give_up(self) -> None:
+        """It is over anyway."""
+
 
 class Office:
     """An attendant with everything that it needs, and what became of its calls."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -84,6 +85,7 @@ class Stage:
         self.asked = asked
         self.tools = tools
         self.provider = provider
+        self.timeouts = TIMEOUTS
 
     def slots(self, path: str = "/slots", **fields: object) -> object:
         binding = HttpBinding(method="GET", url=words(self.endpoint + path), **fields)
@@ -112,7 +114,8 @@ class Stage:
             now=0.0,
         )
         await self.provider.accept(call.id, accept_body(agent, session.instructions, session.servers))
-        return LiveCall(session=session, provider=self.provider, tools=self.tools, timeouts=TIMEOUTS), call
+        live = LiveCall(session=session, provider=self.provider, tools=self.tools, timeouts=self.timeouts)
+        return live, call
 
     async def play(
         self, agent: Agent, *script: Step, faults: Faults = FINE, others: tuple[Agent, ...] = ()
@@ -246,6 +249,23 @@ async def test_a_sideband_lost_in_mid_call_is_opened_again_and_nobody_is_greeted
     assert record.ended == "caller_hung_up"
     assert [text for _, text in said(record)].count("Hello.") == 1
     assert creates(call) == 2, "the greeting, and one request to go on after the loss"
+
+
+async def test_a_sideband_that_is_lost_again_and_again_is_given_up_though_it_tells_something_each_time(
+    stage: Stage,
+) -> None:
+    losses = [Sends(frame=UNKNOWN_EVENT), Drops(close_code=1011)] * 20
+    record, call = await stage.play(greeting(), OPENING, *losses)
+    assert (record.ended, record.detail) == ("failed", "the sideband is lost again and again")
+    assert call.asked[-1].action == "hangup"
+    assert creates(call) <= 1 + len(TIMEOUTS.redial_delays_s), "the greeting, and one for each time"
+
+
+async def test_a_sideband_that_lasts_may_be_lost_any_number_of_times(stage: Stage) -> None:
+    stage.timeouts = replace(TIMEOUTS, steady_s=0.0)
+    losses = [Drops(close_code=1001)] * 20
+    record, _ = await stage.play(greeting(), OPENING, *losses, CallerHangsUp())
+    assert record.ended == "caller_hung_up"
 
 
 async def test_an_output_that_came_while_the_sideband_was_lost_is_sent_once_it_is_open(stage: Stage) -> None:
@@ -477,6 +497,34 @@ async def test_a_hang_up_that_fails_is_tried_until_the_api_takes_it(stage: Stage
     )
     assert record.ended == "hangup"
     assert call.state is State.OVER
+
+
+async def test_an_api_that_is_too_busy_to_hang_up_is_asked_until_it_does(stage: Stage) -> None:
+    _, call = await stage.play(
+        greeting(END_CALL),
+        OPENING,
+        CallerSays(text="Bye."),
+        calls("end_call"),
+        faults=Faults(hangup=(HttpFault(status=429),) * 12),
+    )
+    assert call.state is State.OVER
+
+
+async def test_a_call_that_the_api_does_not_hang_up_is_given_up_and_recorded(stage: Stage) -> None:
+    live, call = await stage.accepted(
+        greeting(), OPENING, faults=Faults(hangup=(HttpFault(status=500),) * 100_000)
+    )
+    playing = asyncio.create_task(live.run())
+    await stage.api.until(lambda: call.attached)
+    live.end("shutdown")
+    await stage.api.until(lambda: call.asked[-1].action == "hangup")
+    live.give_up()
+    record = await playing
+    assert (record.ended, record.faults) == (
+        "shutdown",
+        ("the call was given up before the API said that it is over",),
+    )
+    assert record.ended_at is not None
 
 
 async def test_a_barge_in_cuts_the_agent_short_and_is_answered(stage: Stage) -> None:

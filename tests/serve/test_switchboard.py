@@ -30,14 +30,23 @@ DUTY = Duty(id="msg_1", call_id="", kind=DutyKind.DELIVERY, created_at=0.0, due_
 
 
 class TalkingCall:
-    """Talks until it is ended, or for ever if it is `deaf`; fails at once if it is `broken`."""
+    """Talks until it is ended, if it is `deaf` until it is given up, and if it is `stuck` for ever; fails at
+    once if it is `broken`."""
 
     owes = False
     forgetful = False
 
-    def __init__(self, id: str = "rtc_1", *, deaf: bool = False, broken: bool = False) -> None:  # noqa: A002 - as in Call
+    def __init__(
+        self,
+        id: str = "rtc_1",  # noqa: A002 - as in Call
+        *,
+        deaf: bool = False,
+        stuck: bool = False,
+        broken: bool = False,
+    ) -> None:
         self.id = id
-        self.deaf = deaf
+        self.deaf = deaf or stuck
+        self.stuck = stuck
         self.broken = broken
         self.was_cancelled = False
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -59,6 +68,10 @@ class TalkingCall:
     def end(self, reason: str) -> None:
         if not self.deaf:
             self._ended.set_result(reason)
+
+    def give_up(self) -> None:
+        if not self.stuck:
+            self._ended.set_result("given up")
 
 
 class Shelf:
@@ -116,8 +129,19 @@ async def test_ending_without_calls_is_nothing() -> None:
     await switchboard(Shelf()).end("shutdown")
 
 
-async def test_a_call_that_does_not_end_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
-    board, call = switchboard(Shelf(), timeouts=Timeouts(end_s=0.01)), TalkingCall(deaf=True)
+async def test_a_call_that_does_not_end_is_given_up_and_its_record_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shelf = Shelf()
+    board = switchboard(shelf, timeouts=Timeouts(end_s=0.01))
+    board.connect(TalkingCall(deaf=True))
+    await board.end("shutdown")
+    assert [record.ended for record in shelf.records] == ["given up"]
+    assert "call did not end in time" in [record.message for record in caplog.records]
+
+
+async def test_a_call_that_cannot_even_be_given_up_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    board, call = switchboard(Shelf(), timeouts=Timeouts(end_s=0.01, save_s=0.01)), TalkingCall(stuck=True)
     board.connect(call)
     await board.end("shutdown")
     assert call.was_cancelled
