@@ -101,7 +101,9 @@ class Runner:
         occupancy = Occupancy()
         now = self._clock()
         occupancy.remember(await store.count_calls(day_of(now) * float(DAY_S)), now)
-        api_session = await self._owned.enter_async_context(aiohttp.ClientSession())
+        # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
+        connector = aiohttp.TCPConnector(limit=0)
+        api_session = await self._owned.enter_async_context(aiohttp.ClientSession(connector=connector))
         client = await self._owned.enter_async_context(ToolClient(self._new_connector()))
         tools = TokenSender(client, timeouts=self._timeouts, clock=self._clock)
         self._owned.push_async_callback(tools.close)

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from runner.call.template import compile_template
 from runner.errors import CannotRunError
@@ -97,7 +98,8 @@ async def started(api: Simulator, directory: Path, **server: Any) -> AsyncIterat
     store = directory / "calls.db"
     runner = Runner(configured(api, f"sqlite:{store}", **server), found(api), timeouts=TIMEOUTS)
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        connector = aiohttp.TCPConnector(limit=0)
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         stack.push_async_callback(runner.close)
         await runner.start()
         yield Lab(api, runner, session, store)
@@ -144,6 +146,34 @@ async def test_a_drain_waits_for_live_calls_and_takes_no_new_ones(lab: Lab) -> N
     assert {call_id: record["ended"] for call_id, record in lab.records().items()} == {
         live.id: "caller_hung_up"
     }
+
+
+async def test_many_who_call_at_once_are_all_answered_at_once(tmp_path: Path) -> None:
+    many, ringing, answered = 120, 0, asyncio.Event()
+
+    async def accept(request: web.Request) -> web.Response:
+        """Answers nobody before all of them ring."""
+        nonlocal ringing
+        if request.match_info["action"] == "accept":
+            ringing += 1
+            if ringing == many:
+                answered.set()
+            await answered.wait()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/v1/realtime/calls/{call_id}/{action}", accept)
+    server = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await server.setup()
+    await web.TCPSite(server, "127.0.0.1", 0, backlog=many).start()
+    api = Simulator()
+    api.base_url = f"http://127.0.0.1:{server.addresses[0][1]}/v1"
+    try:
+        async with started(api, tmp_path) as lab:
+            rung = await asyncio.gather(*(lab.ring() for _ in range(many)))
+            assert {status for _, status in rung} == {200}
+    finally:
+        await server.cleanup()
 
 
 async def test_a_hurried_drain_hangs_up_what_is_left(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
