@@ -33,7 +33,7 @@ from runner.scenario.endpoint import UndeclaredError, reply_to
 from runner.scenario.expectation import differences
 from runner.scenario.facts import facts_of_rejection, facts_of_span
 from runner.scenario.happened import Happened, Sent
-from runner.scenario.stage import RestlessError, Stage
+from runner.scenario.stage import Stage
 
 CALL_ID = "rtc_scenario"
 
@@ -71,7 +71,7 @@ class Player:
         play = _Play(scenario, self._configuration, self._table, self._secrets)
         try:
             play.run()
-        except (UndeclaredError, RestlessError) as error:
+        except UndeclaredError as error:
             play.found.append(Difference(place=play.place, what=str(error)))
         return Played(
             scenario=scenario,
@@ -104,7 +104,7 @@ class _Play:
         self._before_answer: list[Happened] = []
 
     def run(self) -> None:
-        """Raises UndeclaredError and RestlessError."""
+        """Raises UndeclaredError."""
         try:
             self._run()
         finally:

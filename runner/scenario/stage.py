@@ -76,13 +76,6 @@ from runner.scenario.touches import Touches
 LEAVING = frozenset({Phase.ANNOUNCING, Phase.REFERRED, Phase.PARTING, Phase.HANGING_UP, Phase.CLEARING})
 """The phases that a step waits for the end of."""
 
-MOST_HAPPENINGS = 100_000
-"""Of one call. More of them means that something goes round in a circle."""
-
-
-class RestlessError(Exception):
-    """The call does not come to rest."""
-
 
 class Stage:
     """One call, from accept to its end. What has happened so far is `happened`."""
@@ -265,9 +258,6 @@ class Stage:
     def _happen(self, happening: Happening) -> None:
         if self._is_over:
             return
-        self._counts["happening"] += 1
-        if self._counts["happening"] > MOST_HAPPENINGS:
-            raise RestlessError("the call does not come to rest")
         actions = self._session.handle(happening, self._clock.now)
         if isinstance(happening, TimerFired):
             self._touches.fire(self._session.agent, happening.timer.clock, actions)

@@ -169,6 +169,16 @@ DIFFERS = [
     (COST, "{cost: 0.1}", ["cost", "- 0.1", "+ 0.064"]),
     (COST, "{max_cost: 0.05}", ["max_cost", "- at most 0.05", "+ 0.064"]),
     (COST, "{not: {max_cost: 0.1}}", ["not.max_cost", "+ 0.064"]),
+    (
+        SAVE.replace("tags: [a, b]", f"tags: {'x' * 500}"),
+        "{output: {save: {tags: x}}}",
+        ["output.save.tags", '- "x"', f'+ "{"x" * 399}…'],
+    ),
+    (
+        "steps: [{model_calls: {form: {text: ''}}, expect: EXPECTED}]",
+        "{requests: [{form: {text: a}}]}",
+        ["requests[0].form.text", '- "a"', '+ ""'],
+    ),
     (NURSE, "{transfers: []}", ["transfers", "- none", '+ "tel:+15185550172"']),
     (SPANISH, "{handoffs: []}", ["handoffs", "- none", '+ "recepcion"']),
     (SPANISH, "{agent: desk}", ["agent", '- "desk"', '+ "recepcion"']),
