@@ -53,7 +53,7 @@ class Operation:
     @property
     def tool_name(self) -> str:
         """What the model calls it."""
-        words = self.id or f"{self.method}_{self.path}"
+        words = self.id or f"{self.method}{self.path}"
         return re.sub(r"[^A-Za-z0-9_-]+", "_", words).strip("_")[:LONGEST_NAME] or self.method
 
     @property

@@ -17,6 +17,7 @@ import pytest
 import runner.cli.validate
 import runner.config
 from runner.cli.main import main
+from runner.config.rules import RULES
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted({path.name.removesuffix(".yaml") for path in GOLDEN.iterdir() if path.suffix != ".out"})
@@ -148,10 +149,11 @@ def test_every_rule_has_a_golden_message():
     told_of = {
         rule
         for out in GOLDEN.glob("*.out")
-        for rule in re.findall(r"\[([a-z-]+)\]$", out.read_text(), re.MULTILINE)
+        for rule in re.findall(r"^\S+:\d+:\d+: .* \[([a-z-]+)\]$", out.read_text(), re.MULTILINE)
     }
     named = {
         rule for path in (*CONFIG.glob("*.py"), Path(runner.cli.validate.__file__)) for rule in rules(path)
     }
     assert named - told_of == set()
+    assert told_of == set(RULES)
     assert {"yaml-syntax", "unknown-key", "type", "duplicate-agent", "secret-missing"} <= named
