@@ -1,5 +1,6 @@
 """Shows problems to a person: place, message and rule, and the source line with a caret under its column."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from runner.cli.terminal import Style, Terminal, printable
@@ -7,6 +8,12 @@ from runner.config.problem import Problem, Severity
 from runner.config.yaml_text import split_lines
 from runner.model.values import Place
 
+_WRITTEN_OUT = re.compile(
+    r"""(?ix) \b (?: bearer | password | sign | value | api[_-]?key | authorization | client_secret | token
+        | webhook_secrets? ) ["']? \s* : \s* ["'\[]* (?! [\s{|>&*"'\[\]] | $)
+      | \b (?: sk | whsec | rk | pk ) [-_] [a-z0-9_-]{12}""",
+)
+"""A key that wants a credential with a value that is neither a template nor a mapping; or the look of one."""
 _WIDEST = 160
 """Characters of a line that are shown; of a longer one, those around the column."""
 
@@ -18,14 +25,23 @@ def print_problems(problems: Sequence[Problem], sources: Mapping[str, str], term
     for problem in problems:
         _print_message(problem, terminal)
         place = problem.place
-        if (place.file, place.line) not in hidden:
+        found = lines.get(place.file, [])
+        if (place.file, place.line) not in hidden and not _may_hold_secret(found, place.line):
             style = Style.ERROR if problem.severity is Severity.ERROR else Style.WARNING
-            print_source(place, lines.get(place.file, []), style, terminal)
+            print_source(place, found, style, terminal)
 
 
 def _secret_places(problems: Iterable[Problem]) -> Iterator[Place]:
     """Where a secret may be written out: such lines are not shown, whatever else is wrong with them."""
     return (problem.place for problem in problems if problem.hide_source)
+
+
+def _may_hold_secret(lines: Sequence[str], number: int) -> bool:
+    """Whether a secret may be written out in this line, whatever else is wrong with it.
+
+    A file that cannot be read, or a part of it, is not asked what its secrets are; so the line is looked at.
+    """
+    return number <= len(lines) and _WRITTEN_OUT.search(lines[number - 1]) is not None
 
 
 def _print_message(problem: Problem, terminal: Terminal) -> None:

@@ -5,13 +5,13 @@ import json
 import sys
 
 from runner.cli.main import OK
-from runner.config.schema_files import KINDS, schema
+from runner.config.schema_files import KINDS, OUTPUTS, schema
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "kind", nargs="?", choices=KINDS, default="agent", help="whose schema (default: agent)"
+        "kind", nargs="?", choices=(*KINDS, *OUTPUTS), default="agent", help="whose schema (default: agent)"
     )
 
 

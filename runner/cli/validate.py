@@ -1,32 +1,37 @@
 """`phone-agents validate`: every problem of configuration directories at once, without account or network."""
 
 import argparse
-import json
+import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
+from runner.cli.report import Report
 from runner.cli.terminal import stderr, stdout
+from runner.cli.unsaved import Unsaved, read_unsaved
 from runner.config.load import Loaded, load, load_everywhere
 from runner.config.problem import Problem, Severity
+from runner.config.review import review
 from runner.config.secrets import NeededSecret
 
-JSON_VERSION = 1
-"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+FORMATS = ("text", "json", "github", "sarif", "junit")
+"""Each but `text` has a module `runner.cli.problems_…`, whose `rendered` makes the whole document."""
+
+_DEFAULT = Path("agents")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Checked:
-    """One directory with everything that is to be told about it."""
+    """One directory, and what is to be told about it."""
 
-    directory: Path
     loaded: Loaded
-    problems: tuple[Problem, ...]
+    report: Report
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,36 +40,63 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "directories",
         nargs="*",
         type=Path,
-        default=[Path("agents")],
         metavar="DIR",
         help="configuration directories (default: agents)",
     )
     add_environment(parser, otherwise="runner.yaml as it stands, and each environment")
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how to print (default: text)"
+        "--no-environment",
+        dest="asks_environment",
+        action="store_false",
+        help="leave out the pass that looks for the secrets' variables and files on this machine",
+    )
+    parser.add_argument("--deny-warnings", action="store_true", help="exit with 1 for warnings too")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="how to print (default: text)")
+    parser.add_argument(
+        "--stdin-filename",
+        type=Path,
+        metavar="FILE",
+        help="check this file with the content that is on stdin, and print its problems only",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check each directory. Warnings alone are no failure."""
-    checked = [_check(directory, options.environment, os.environ) for directory in options.directories]
-    if options.format == "json":
-        _print_json(checked)
-    else:
-        for one in checked:
-            print_problems(one.problems, one.loaded.sources, stdout())
-    problems = [problem for one in checked for problem in one.problems]
+    """Check each directory. Warnings alone are no failure unless they are denied."""
+    directories: list[Path] = options.directories
+    unsaved = read_unsaved(options.stdin_filename, directories) if options.stdin_filename else None
+    directories = [unsaved.directory] if unsaved is not None else directories or [_DEFAULT]
+    # Loading makes very many values and hardly any garbage, which would be looked for all the time.
+    gc.disable()
+    try:
+        checked = [_check(directory, unsaved, options, os.environ) for directory in directories]
+    finally:
+        gc.enable()
+    reports = [one.report for one in checked]
+    _print(reports, options.format)
     sys.stdout.flush()  # so that the summary comes last where both go to one place
-    stderr().line(_summary(checked, problems))
-    return PROBLEMS if any(problem.severity is Severity.ERROR for problem in problems) else OK
+    stderr().line(_summary(checked))
+    return PROBLEMS if any(report.has_failed for report in reports) else OK
 
 
-def _check(directory: Path, environment: str | None, environ: Mapping[str, str]) -> _Checked:
-    loaded = load_everywhere(directory) if environment is None else load(directory, environment)
-    found = (*loaded.problems, *_missing(loaded.secrets, environ))
-    return _Checked(
-        directory=directory, loaded=loaded, problems=tuple(sorted(found, key=lambda problem: problem.place))
+def _check(
+    directory: Path, unsaved: Unsaved | None, options: argparse.Namespace, environ: Mapping[str, str]
+) -> _Checked:
+    texts = {unsaved.name: unsaved.content} if unsaved is not None else {}
+    if options.environment is None:
+        loaded = load_everywhere(directory, texts)
+        found = loaded.problems
+    else:
+        loaded = load(directory, options.environment, texts)
+        found = (*loaded.problems, *review([loaded]))
+    if options.asks_environment:
+        found = (*found, *_missing(loaded.secrets, environ))
+    report = Report(
+        directory=str(directory),
+        problems=tuple(sorted(found, key=lambda problem: problem.place)),
+        sources=loaded.sources,
+        denies_warnings=options.deny_warnings,
     )
+    return _Checked(loaded=loaded, report=report if unsaved is None else report.of_file(unsaved.name))
 
 
 def _missing(secrets: Iterable[NeededSecret], environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -79,30 +111,21 @@ def _missing(secrets: Iterable[NeededSecret], environ: Mapping[str, str]) -> Ite
         yield Problem(place=secret.place, rule="secret-missing", message=message, severity=Severity.WARNING)
 
 
-def _print_json(checked: Iterable[_Checked]) -> None:
-    document = {
-        "version": JSON_VERSION,
-        "problems": [
-            {
-                "severity": problem.severity.value,
-                "rule": problem.rule,
-                "message": problem.message,
-                "file": problem.place.file,
-                "line": problem.place.line,
-                "column": problem.place.column,
-            }
-            for one in checked
-            for problem in one.problems
-        ],
-    }
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+def _print(reports: Sequence[Report], name: str) -> None:
+    if name == "text":
+        for report in reports:
+            print_problems(report.problems, report.sources, stdout())
+        return
+    document: str = import_module(f"runner.cli.problems_{name}").rendered(reports)
+    if document:
+        stdout().line(document)
 
 
-def _summary(checked: Iterable[_Checked], problems: Iterable[Problem]) -> str:
-    severities = [problem.severity for problem in problems]
+def _summary(checked: Sequence[_Checked]) -> str:
+    reports = [one.report for one in checked]
+    severities = [problem.severity for report in reports for problem in report.problems]
     errors, warnings = severities.count(Severity.ERROR), severities.count(Severity.WARNING)
-    names = ", ".join(f'"{one.directory}"' for one in checked)
+    names = ", ".join(f'"{report.directory}"' for report in reports)
     if errors or warnings:
         counts = [_count(errors, "error")] * bool(errors) + [_count(warnings, "warning")] * bool(warnings)
         return f"{' and '.join(counts)} in {names}"

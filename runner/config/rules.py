@@ -49,7 +49,6 @@ RULES: Mapping[str, Rule] = {
     **_rules(
         Pass.SCHEMA,
         {
-            "api": "What a voice API does not take is refused here, before a call fails by it.",
             "body": "A request carries a body where its method has one: not with GET, and always "
             "with a record.",
             "date": "Dates are days of the calendar, written 2026-12-25.",
@@ -70,6 +69,8 @@ RULES: Mapping[str, Rule] = {
             "model-shutdown": "A model whose shutdown is announced is replaced before that day.",
             "never-reached": "What is declared can happen: a time is within the time of what surrounds it.",
             "no-transcription": "A guardrail on what the caller says needs the transcription of the input.",
+            "never-fails": "An expectation of a scenario says something that may turn out otherwise.",
+            "no-expectation": "A scenario expects something: else it could never fail.",
             "not-idempotent": "A request that may have been carried out is tried again only where it does no "
             "harm.",
             "not-supported": "Parts of the language that this version does not know yet are refused.",
@@ -80,11 +81,11 @@ RULES: Mapping[str, Rule] = {
             "parameters": "The arguments of a tool are described by a JSON Schema (2020-12) of one object.",
             "refused-key": "A key stands only where it has an effect.",
             "regex": "Patterns are in RE2 syntax, and can match something.",
+            "reply-kind": "A scenario lets a tool be answered by what such a tool is answered with.",
             "reserved-header": "Headers that are made for every request are not declared.",
             "schema": "The form of an outcome is a JSON Schema (2020-12) of one object.",
             "select-example": "What picks from a reply finds something in the example that stands beside it.",
             "sign": "What signs a request is made of secrets only.",
-            "too-long": "A scenario ends in the time that a call may take.",
             "type": "A value has the type that its key wants.",
             "unknown-country": "Countries are ISO 3166-1 codes that telephone numbers belong to.",
             "unknown-key": "Every key is one of the language: a mistyped one would be ignored in silence.",
@@ -98,14 +99,17 @@ RULES: Mapping[str, Rule] = {
         Pass.REFERENCES,
         {
             "duplicate-agent": "An agent's id is its own in the directory.",
+            "duplicate-scenario": "A scenario's name is its own in the file.",
             "duplicate-tool": "The tools of an agent have names of their own.",
             "hand-off": "A hand-off goes to another agent, with the same model.",
             "no-agent": "A configuration has at least one agent.",
             "unknown-agent": "An agent that is named is in the directory.",
             "unknown-operation": "An operation that is named is in the OpenAPI document.",
+            "unknown-environment": "An environment that is named is in runner.yaml.",
             "unknown-schedule": "A schedule that is named is in runner.yaml.",
             "unknown-tool": "A tool that is named is in runner.yaml.",
             "unused-argument": "An argument that a tool asks the model for is used by its request.",
+            "unused-reply": "A reply that a scenario declares is used by one of its steps.",
             "unused-schedule": "A schedule of runner.yaml is asked for by some route.",
             "unused-secret": "A secret of runner.yaml is named by some template.",
             "unused-tool": "A tool of runner.yaml is one of some agent's.",

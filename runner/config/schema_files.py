@@ -7,13 +7,16 @@ from pathlib import Path
 from runner.model.values import JsonObject
 
 KINDS = ("agent", "runner", "test")
+"""Kinds of files that users write."""
+OUTPUTS = ("problems",)
+"""Documents that commands print."""
 
 _SHARED = "agent.schema.json"
 
 
 @cache
 def schema(kind: str) -> JsonObject:
-    """The JSON Schema of one kind of file, complete in itself.
+    """The JSON Schema of one kind of file or output, complete in itself.
 
     In the repository the schemas of runner.yaml and of scenarios refer to definitions of the agent's
     schema by its file name, so that each thing is said once. A person who saves one schema for an editor,
@@ -21,7 +24,7 @@ def schema(kind: str) -> JsonObject:
     """
     text = (_folder() / f"{kind}.schema.json").read_text(encoding="utf-8")
     found: JsonObject = json.loads(text.replace(f'"{_SHARED}#/', '"#/'))
-    if found["$id"] == _SHARED:
+    if f'"{_SHARED}#/' not in text:
         return found
     return {**found, "$defs": {**schema("agent")["$defs"], **found["$defs"]}}
 

@@ -3,19 +3,31 @@
 import io
 import json
 import re
+import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft4Validator, Draft202012Validator
 
+from runner import __version__
 from runner.cli.main import main
 from runner.cli.problems import print_problems
+from runner.cli.report import Report
 from runner.cli.terminal import Style, Terminal, printable
+from runner.cli.validate import FORMATS
 from runner.config.load import load
 from runner.config.problem import Problem, Severity
+from runner.config.schema_files import schema
 from runner.model.values import Place
 
-AGENT = "agent: desk\nmodel: gpt-realtime-2.1\ninstructions: You answer.\n"
+AGENT = """\
+agent: desk
+model: gpt-realtime-2.1
+instructions: You answer.
+routes: [{to: "+18005550142"}]
+"""
+SARIF = json.loads((Path(__file__).parent / "fixtures" / "sarif-2.1.0.schema.json").read_text())
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +50,7 @@ def test_several_directories_are_checked_in_one_run(folder, capsys):
     assert main(["validate", "agents", "other"]) == 1
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0] == (
-        'other/bad.yaml:4:1: unknown key "voise"; did you mean "voice"? [unknown-key]'
+        'other/bad.yaml:5:1: unknown key "voise"; did you mean "voice"? [unknown-key]'
     )
     assert printed.err == '1 error in "agents", "other"\n'
 
@@ -57,18 +69,20 @@ def test_json_names_every_problem_in_a_versioned_document(folder, capsys):
         "problems": [
             {
                 "severity": "error",
+                "pass": "schema",
                 "rule": "unknown-key",
                 "message": 'unknown key "voise"; did you mean "voice"?',
                 "file": "agents/desk.yaml",
-                "line": 4,
+                "line": 5,
                 "column": 1,
             },
             {
                 "severity": "warning",
+                "pass": "schema",
                 "rule": "never-reached",
                 "message": '"2h" is never reached: the voice API ends every call after 60 minutes',
                 "file": "agents/desk.yaml",
-                "line": 5,
+                "line": 6,
                 "column": 24,
             },
         ],
@@ -106,10 +120,324 @@ def test_an_unknown_format_is_wrong_usage(capsys):
 def test_secrets_that_are_set_raise_no_warning(folder, capsys, monkeypatch):
     (folder / "desk.yaml").write_text(AGENT)
     (folder / "token").write_text("word")
-    (folder / "runner.yaml").write_text("secrets: {A: {env: TOKEN}, B: {file: agents/token}}\n")
+    (folder / "runner.yaml").write_text(
+        "provider: {api_key: {env: TOKEN}, webhook_secrets: [{file: agents/token}]}\n"
+    )
     monkeypatch.setenv("TOKEN", "word")
     assert main(["validate"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def wrong(folder: Path) -> None:
+    """A directory with an error, a warning and a file without problems."""
+    (folder / "a,b 100%.yaml").write_text(AGENT + "voise: x\nlimits: {max_duration: 2h}\n")
+    (folder / "runner.yaml").write_text("store: sqlite:calls.db\n")
+
+
+def document(capsys, *arguments: str) -> tuple[int, str]:
+    """The exit code and all of stdout; stderr has the summary alone."""
+    code = main(["validate", *arguments])
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    return code, printed.out
+
+
+def test_the_json_document_is_as_its_schema_says(folder, capsys):
+    wrong(folder)
+    validator = Draft202012Validator(schema("problems"))
+    found = json.loads(document(capsys, "--format", "json")[1])
+    assert len(found["problems"]) == 2
+    assert list(validator.iter_errors(found)) == []
+    del found["problems"][0]["pass"]
+    assert [error.message for error in validator.iter_errors(found)] == ["'pass' is a required property"]
+
+
+def test_github_is_told_by_workflow_commands(folder, capsys):
+    wrong(folder)
+    assert document(capsys, "--format", "github") == (
+        1,
+        "::error file=agents/a%2Cb 100%25.yaml,line=5,col=1,title=unknown-key::"
+        'unknown key "voise"; did you mean "voice"?\n'
+        "::warning file=agents/a%2Cb 100%25.yaml,line=6,col=24,title=never-reached::"
+        '"2h" is never reached: the voice API ends every call after 60 minutes\n',
+    )
+
+
+def test_line_ends_and_percent_signs_cannot_end_a_workflow_command():
+    from runner.cli.problems_github import rendered
+
+    problem = Problem(place=Place("a:b\n.yaml", 1, 2), rule="file", message="100%: a,\r\nb")
+    assert rendered([Report(directory="d", problems=(problem,), sources={})]) == (
+        "::error file=a%3Ab%0A.yaml,line=1,col=2,title=file::100%25: a,%0D%0Ab"
+    )
+
+
+def test_sarif_is_valid_and_explains_its_rules(folder, capsys):
+    wrong(folder)
+    code, printed = document(capsys, "--format", "sarif")
+    found = json.loads(printed)
+    assert code == 1
+    assert list(Draft4Validator(SARIF).iter_errors(found)) == []
+    uri = "agents/a%2Cb%20100%25.yaml"
+    within = "What is declared can happen: a time is within the time of what surrounds it."
+    known = "Every key is one of the language: a mistyped one would be ignored in silence."
+    assert found == {
+        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "phone-agents",
+                        "version": __version__,
+                        "rules": [
+                            {
+                                "id": "never-reached",
+                                "shortDescription": {"text": within},
+                                "help": {"text": f"{within} Found in the pass that checks schema."},
+                                "properties": {"tags": ["schema"]},
+                            },
+                            {
+                                "id": "unknown-key",
+                                "shortDescription": {"text": known},
+                                "help": {"text": f"{known} Found in the pass that checks schema."},
+                                "properties": {"tags": ["schema"]},
+                            },
+                        ],
+                    }
+                },
+                "columnKind": "unicodeCodePoints",
+                "results": [
+                    {
+                        "ruleId": "unknown-key",
+                        "ruleIndex": 1,
+                        "level": "error",
+                        "message": {"text": 'unknown key "voise"; did you mean "voice"?'},
+                        "locations": [
+                            {
+                                "physicalLocation": {
+                                    "artifactLocation": {"uri": uri},
+                                    "region": {"startLine": 5, "startColumn": 1},
+                                }
+                            }
+                        ],
+                    },
+                    {
+                        "ruleId": "never-reached",
+                        "ruleIndex": 0,
+                        "level": "warning",
+                        "message": {
+                            "text": '"2h" is never reached: the voice API ends every call after 60 minutes'
+                        },
+                        "locations": [
+                            {
+                                "physicalLocation": {
+                                    "artifactLocation": {"uri": uri},
+                                    "region": {"startLine": 6, "startColumn": 24},
+                                }
+                            }
+                        ],
+                    },
+                ],
+            }
+        ],
+    }
+
+
+def test_sarif_without_problems_is_a_run_without_results(folder, capsys):
+    (folder / "desk.yaml").write_text(AGENT)
+    code, printed = document(capsys, "--format", "sarif")
+    found = json.loads(printed)
+    assert code == 0
+    assert found["runs"][0]["results"] == []
+    assert list(Draft4Validator(SARIF).iter_errors(found)) == []
+
+
+def test_sarif_names_files_elsewhere_by_their_whole_address(folder, capsys):
+    wrong(folder)
+    found = json.loads(document(capsys, str(folder.resolve()), "--format", "sarif")[1])
+    location = found["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert location["artifactLocation"]["uri"] == (folder.resolve() / "a,b 100%.yaml").as_uri()
+
+
+@pytest.mark.parametrize("denied", [[], ["--deny-warnings"]])
+def test_junit_has_a_test_for_each_problem_and_each_file_without(folder, capsys, denied):
+    wrong(folder)
+    code, printed = document(capsys, "--format", "junit", *denied)
+    told = '"2h" is never reached: the voice API ends every call after 60 minutes'
+    warning = (
+        f"""<failure type="never-reached" message="{told.replace('"', "&quot;")}">"""
+        f"agents/a,b 100%.yaml:6:24: {told} [never-reached]</failure>"
+        if denied
+        else f"<system-out>warning: agents/a,b 100%.yaml:6:24: {told} [never-reached]</system-out>"
+    )
+    assert code == 1
+    ElementTree.fromstring(printed)
+    assert (
+        printed
+        == f"""\
+<?xml version='1.0' encoding='us-ascii'?>
+<testsuites name="phone-agents validate">
+  <testsuite name="agents" tests="3" failures="{2 if denied else 1}" errors="0">
+    <testcase classname="agents/a,b 100%.yaml" name="unknown-key at 5:1">
+      <failure type="unknown-key" message="unknown key &quot;voise&quot;; did you mean &quot;voice&quot;?">\
+agents/a,b 100%.yaml:5:1: unknown key "voise"; did you mean "voice"? [unknown-key]</failure>
+    </testcase>
+    <testcase classname="agents/a,b 100%.yaml" name="never-reached at 6:24">
+      {warning}
+    </testcase>
+    <testcase classname="agents/runner.yaml" name="no problems" />
+  </testsuite>
+</testsuites>
+"""
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_in_every_format_what_a_file_says_stays_data(folder, capsys, name):
+    (folder / "desk.yaml").write_text(AGENT + '"<&]]>\\u0007\\x1b[31m\\u202e\\u00fc\\n::error::x": y\n')
+    code, printed = document(capsys, "--format", name)
+    assert code == 1
+    assert "\x1b" not in printed
+    assert "\x07" not in printed
+    assert "\n::error::x" not in printed
+    if name == "junit":
+        ElementTree.fromstring(printed)
+    elif name in ("json", "sarif"):
+        assert printed.isascii()
+        json.loads(printed)
+
+
+def test_without_problems_github_is_told_nothing(folder, capsys):
+    (folder / "desk.yaml").write_text(AGENT)
+    assert document(capsys, "--format", "github") == (0, "")
+
+
+def test_denied_warnings_are_a_failure(folder, capsys):
+    (folder / "desk.yaml").write_text(AGENT + "limits: {max_duration: 2h}\n")
+    assert main(["validate", "--deny-warnings"]) == 1
+    assert capsys.readouterr().err == '1 warning in "agents"\n'
+    (folder / "desk.yaml").write_text(AGENT)
+    assert main(["validate", "--deny-warnings"]) == 0
+
+
+def test_without_the_environment_nobody_asks_for_its_variables(folder, capsys, monkeypatch):
+    (folder / "desk.yaml").write_text(AGENT)
+    (folder / "runner.yaml").write_text("provider: {api_key: {env: NOT_SET}}\n")
+    monkeypatch.delenv("NOT_SET", raising=False)
+    assert main(["validate", "--deny-warnings"]) == 1
+    assert "[secret-missing]" in capsys.readouterr().out
+    assert main(["validate", "--deny-warnings", "--no-environment"]) == 0
+    assert capsys.readouterr() == ("", '1 agent in "agents", no problems\n')
+
+
+def test_a_named_environment_is_reviewed_as_it_is(folder, capsys):
+    (folder / "desk.yaml").write_text(AGENT.replace("routes", "description: x\n#"))
+    (folder / "runner.yaml").write_text(
+        "environments: {staging: {routing: {otherwise: {agent: desk}}}, live: {}}\n"
+    )
+    assert main(["validate", "--deny-warnings"]) == 0
+    assert main(["validate", "--deny-warnings", "--environment", "staging"]) == 0
+    capsys.readouterr()
+    assert main(["validate", "--deny-warnings", "--environment", "live"]) == 1
+    assert 'no call reaches the agent "desk"' in capsys.readouterr().out
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """What the editor has on stdin."""
+
+    def put(text: str) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    return put
+
+
+def test_a_file_on_stdin_stands_for_its_content_and_its_problems_alone_are_told(folder, capsys, typed):
+    (folder / "other.yaml").write_text(AGENT + "voise: x\n")
+    (folder / "desk.yaml").write_text(AGENT)
+    (folder / "runner.yaml").write_text("tools: {find: {description: Find., static: 1}}\n")
+    typed(AGENT.replace("desk", "front") + "tools: [fnd]\n")
+    assert main(["validate", "--stdin-filename", "agents/desk.yaml"]) == 1
+    assert capsys.readouterr() == (
+        'agents/desk.yaml:5:9: "tools" in runner.yaml has no "fnd"; did you mean "find"? [unknown-tool]\n'
+        "    5 | tools: [fnd]\n"
+        "      |         ^\n",
+        '1 error in "agents/desk.yaml"\n',
+    )
+    assert (folder / "desk.yaml").read_text() == AGENT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--stdin-filename", "agents/sub/new.yaml"], "agents/sub/new.yaml"),
+        (["--stdin-filename", "./agents/../agents/sub/new.yaml"], "agents/sub/new.yaml"),
+        (["agents", "--stdin-filename", "{}/agents/sub/new.yaml"], "agents/sub/new.yaml"),
+        (["other", "agents/", "--stdin-filename", "agents/sub/new.yaml"], "agents/sub/new.yaml"),
+        (["--stdin-filename", "phones/lines/new.yaml"], "phones/lines/new.yaml"),
+        (["--stdin-filename", "alone/new.yaml"], "alone/new.yaml"),
+        (["--stdin-filename", "new.yaml"], "new.yaml"),
+    ],
+)
+def test_the_directory_of_a_file_that_is_not_there_yet_is_found(folder, capsys, typed, arguments, told):
+    (folder / "sub").mkdir()
+    (folder / "desk.yaml").write_text(AGENT)
+    for other in ("other", "phones/lines", "alone"):
+        (folder.parent / other).mkdir(parents=True)
+    (folder.parent / "phones" / "runner.yaml").write_text("store: sqlite:calls.db\n")
+    typed(AGENT.replace("desk", "new") + "voise: x\n")
+    main(["validate", *(argument.format(folder.parent) for argument in arguments)])
+    printed = capsys.readouterr()
+    assert (
+        printed.out.splitlines()[0] == f'{told}:5:1: unknown key "voise"; did you mean "voice"? [unknown-key]'
+    )
+
+
+def test_a_prompt_on_stdin_is_checked_where_an_agent_names_it(folder, capsys, typed):
+    (folder / "_prompts").mkdir()
+    (folder / "_prompts" / "desk.md").write_text("Hello.\n")
+    (folder / "desk.yaml").write_text(AGENT.replace("You answer.", "{file: _prompts/desk.md}"))
+    typed("Hello {{ vars.x }}.\n")
+    assert main(["validate", "--stdin-filename", "agents/_prompts/desk.md"]) == 1
+    assert capsys.readouterr().out.startswith("agents/_prompts/desk.md:1:10: ")
+
+
+def test_a_file_on_stdin_that_is_in_none_of_the_directories_is_wrong_usage(folder, capsys, typed):
+    typed(AGENT)
+    assert main(["validate", "agents", "--stdin-filename", "desk.yaml"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        'phone-agents validate: "desk.yaml" is not in "agents"; name the directory that holds it\n',
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'tools: [{name: a, http: {url: "https://a.example", auth: {bearer: hunter2}, timout: 5s}}]',
+        'tools: [{name: a, description: A, htpp: {auth: {basic: {username: u, password: "hunter2"}}}}]',
+        "tools: [{name: a, description: A, http: {headers: {Authorization: Bearer hunter2}, timout: 5s}}]",
+        "tools: [{name: a, description: A, http: {auth: {bearer: hunter2}",
+        "voise: sk-proj-hunter2abcdefgh",
+        "webhook_secrets: [hunter2]",
+    ],
+)
+def test_a_secret_that_is_written_out_is_not_shown_for_another_problem_in_its_line(folder, capsys, line):
+    (folder / "desk.yaml").write_text(AGENT + line + "\n")
+    assert main(["validate"]) == 1
+    printed = capsys.readouterr()
+    assert "agents/desk.yaml:5:" in printed.out
+    assert "hunter2" not in printed.out + printed.err
+
+
+def test_a_line_whose_secrets_are_named_is_shown(folder, capsys):
+    line = (
+        'tools: [{name: a, htpp: {auth: {bearer: "{{ secrets.A }}", basic: {password: "{{ secrets.B }}"}}}}]'
+    )
+    (folder / "desk.yaml").write_text(AGENT + line + "\n")
+    assert main(["validate"]) == 1
+    assert line in capsys.readouterr().out
 
 
 class Screen(io.StringIO):
@@ -125,9 +453,9 @@ def test_on_a_terminal_the_place_the_caret_and_the_rule_stand_out(folder):
     loaded = load(Path("agents"))
     print_problems(loaded.problems, loaded.sources, Terminal.of(screen, {}))
     assert screen.getvalue() == (
-        '\x1b[1magents/desk.yaml:4:1\x1b[0m: unknown key "voise"; did you mean "voice"? '
+        '\x1b[1magents/desk.yaml:5:1\x1b[0m: unknown key "voise"; did you mean "voice"? '
         "\x1b[2m[unknown-key]\x1b[0m\n"
-        "\x1b[2m    4 | \x1b[0mvoise: x\n"
+        "\x1b[2m    5 | \x1b[0mvoise: x\n"
         "\x1b[2m      | \x1b[0m\x1b[1;31m^\x1b[0m\n"
     )
 
@@ -180,7 +508,7 @@ def test_what_the_stream_cannot_show_is_escaped():
     assert stream.buffer.getvalue() == b"caf\\xe9 \\u2026\n"
 
 
-@pytest.mark.parametrize("kind", ["agent", "runner", "test"])
+@pytest.mark.parametrize("kind", ["agent", "runner", "test", "problems"])
 def test_schema_prints_a_schema_that_is_complete_in_itself(kind, capsys):
     assert main(["schema", kind]) == 0
     printed = json.loads(capsys.readouterr().out)

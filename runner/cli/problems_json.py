@@ -1,0 +1,30 @@
+"""Problems as a JSON document for programs. schemas/problems.schema.json describes it."""
+
+import json
+from collections.abc import Sequence
+
+from runner.cli.report import Report
+from runner.config.problem import Problem
+from runner.config.rules import pass_of
+from runner.model.values import JsonObject
+
+VERSION = 1
+"""Keys may be added; a change of meaning raises it."""
+
+
+def rendered(reports: Sequence[Report]) -> str:
+    """The document, in ASCII: a pipe's encoding is nobody's choice."""
+    problems = [_entry(problem) for report in reports for problem in report.problems]
+    return json.dumps({"version": VERSION, "problems": problems}, indent=2)
+
+
+def _entry(problem: Problem) -> JsonObject:
+    return {
+        "severity": problem.severity.value,
+        "pass": pass_of(problem.rule).value,
+        "rule": problem.rule,
+        "message": problem.message,
+        "file": problem.place.file,
+        "line": problem.place.line,
+        "column": problem.place.column,
+    }

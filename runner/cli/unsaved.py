@@ -1,0 +1,59 @@
+"""The file that an editor has on stdin: what it holds, and the directory that it belongs to."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.config.files import SETTINGS_FILE
+from runner.errors import UsageError
+
+_USUAL = "agents"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsaved:
+    """A text that stands for the content of a file, saved or not."""
+
+    directory: Path
+    name: str
+    """The file as places name it: the directory, then the path in it."""
+    content: bytes = field(repr=False)
+
+
+def read_unsaved(filename: Path, directories: Sequence[Path]) -> Unsaved:
+    """What stdin holds for this file of one of the directories; without any, its own is found.
+
+    Raises UsageError when the file is in none of them.
+    """
+    directory = _holder(filename, directories) if directories else _found(filename)
+    inside = _whole(filename).relative_to(_whole(directory))
+    name = (directory / inside).as_posix()
+    return Unsaved(directory=directory, name=name, content=sys.stdin.buffer.read())
+
+
+def _holder(filename: Path, directories: Sequence[Path]) -> Path:
+    for directory in directories:
+        if _whole(filename).is_relative_to(_whole(directory)):
+            return directory
+    names = " or ".join(f'"{directory}"' for directory in directories)
+    raise UsageError(f'"{filename}" is not in {names}; name the directory that holds it')
+
+
+def _found(filename: Path) -> Path:
+    """The nearest folder above with a runner.yaml, or one named agents, but none outside of where we are."""
+    above = [folder for folder in Path(os.path.normpath(filename)).parents if _is_here(folder)]
+    for folder in above:
+        if (folder / SETTINGS_FILE).is_file():
+            return folder
+    return next((folder for folder in above if folder.name == _USUAL), filename.parent)
+
+
+def _is_here(folder: Path) -> bool:
+    return _whole(folder).is_relative_to(Path.cwd())
+
+
+def _whole(path: Path) -> Path:
+    """From the root on, without asking where links lead: an editor names the file as its user does."""
+    return Path(os.path.normpath(path.absolute()))
