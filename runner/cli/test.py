@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -59,8 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if options.min_coverage is not None and options.pattern is not None:
         raise UsageError("--min-coverage is about all scenarios, and --run plays only some of them")
     loaded = [load(directory, options.environment) for directory in options.directories]
-    if any(one.configuration is None for one in loaded):
-        print_problems([problem for one in loaded for problem in one.problems], _sources(loaded), stderr())
+    if _print_errors(loaded):
         return PROBLEMS
     selected = [_selected(one.scenarios, options.pattern) for one in loaded]
     empty = [
@@ -74,15 +73,14 @@ def run(options: argparse.Namespace) -> int:
     if not any(selected):
         stderr().line(_nothing(loaded, options))
         return PROBLEMS
-    played: list[Played] = []
-    touched: list[frozenset[Touch]] = []
-    for directory, one, scenarios in zip(options.directories, loaded, selected, strict=True):
-        found = list(_play(directory, one, scenarios))
-        played += found
-        touched.append(frozenset().union(*(each.touched for each in found)))
+    places = [_everywhere(*each) for each in zip(options.directories, loaded, selected, strict=True)]
+    if _print_errors([one for everywhere in places for one in everywhere.values()]):
+        return PROBLEMS
+    played = [list(_play(*each)) for each in zip(places, selected, strict=True)]
+    touched = [frozenset[Touch]().union(*(one.touched for one in found)) for found in played]
     wants_coverage = options.coverage or options.min_coverage is not None
     report = Report(
-        played=tuple(played),
+        played=tuple(one for found in played for one in found),
         coverage=_coverage(loaded, touched) if wants_coverage else None,
         shows_untouched=options.coverage,
         min_coverage=options.min_coverage,
@@ -92,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     FORMATS[options.format](report, stdout())
     sys.stdout.flush()  # so that the summary comes last where both go to one place
     if options.update:
-        update(report, stdout())
+        update(report, stdout() if options.format == "text" else stderr())
     stderr().line(summary(report, options.directories))
     return OK if report.is_passed else PROBLEMS
 
@@ -127,17 +125,25 @@ def _names(directories: Iterable[Path]) -> str:
     return ", ".join(f'"{directory}"' for directory in directories)
 
 
-def _play(directory: Path, loaded: Loaded, scenarios: Iterable[Scenario]) -> Iterator[Played]:
+def _everywhere(directory: Path, loaded: Loaded, scenarios: Iterable[Scenario]) -> dict[str | None, Loaded]:
+    """The directory as it is in each environment that a scenario names, beside that of the command line."""
+    named = dict.fromkeys(scenario.environment for scenario in scenarios if scenario.environment is not None)
+    return {None: loaded, **{name: load(directory, name) for name in named}}
+
+
+def _play(places: Mapping[str | None, Loaded], scenarios: Iterable[Scenario]) -> Iterator[Played]:
     """Each scenario in the environment that it names, or else in that of the command line."""
-    players: dict[str | None, Player] = {}
+    players = {name: Player(one.configuration) for name, one in places.items() if one.configuration}
     for scenario in scenarios:
-        name = scenario.environment
-        if name not in players:
-            elsewhere = loaded if name is None else load(directory, name)
-            if elsewhere.configuration is None:
-                raise UsageError(f'"{directory}" has errors in the environment "{name}"; see "validate"')
-            players[name] = Player(elsewhere.configuration)
-        yield players[name].play(scenario)
+        yield players[scenario.environment].play(scenario)
+
+
+def _print_errors(loaded: Sequence[Loaded]) -> bool:
+    """Print the problems of configurations that cannot be used; whether there are any."""
+    wrong = [one for one in loaded if one.configuration is None]
+    problems = dict.fromkeys(problem for one in wrong for problem in one.problems)
+    print_problems(list(problems), _sources(wrong), stderr())
+    return bool(wrong)
 
 
 def _coverage(loaded: Sequence[Loaded], touched: Sequence[frozenset[Touch]]) -> Coverage:

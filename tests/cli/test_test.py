@@ -289,6 +289,13 @@ def test_update_shows_the_change_writes_it_and_it_passes_from_then_on(told, fold
     assert (folder / "desk.test.yaml").read_text() == written
 
 
+def test_update_keeps_a_document_for_programs_whole(told) -> None:
+    code, out, err = told(TO_WRITE, "--update", "--format", "json")
+    assert code == 0
+    assert json.loads(out)["scenarios"][0]["passed"]
+    assert err.startswith("--- agents/desk.test.yaml\n")
+
+
 def test_update_leaves_what_is_expected_already(told, folder: Path) -> None:
     assert told(BAD, "--update")[0] == 1
     assert (folder / "desk.test.yaml").read_text() == BAD
@@ -303,6 +310,15 @@ def test_a_scenario_plays_in_its_environment_or_in_that_of_the_command_line(told
     assert told(text) == (0, "", '2 scenarios passed in "agents"\n')
     text = one.format("a", "", "Test") + one.format("b", "environment: staging\n  ", "Staging")
     assert told(text, "--environment", "test") == (0, "", '2 scenarios passed in "agents"\n')
+
+
+def test_errors_of_an_environment_that_a_scenario_names_are_told_instead(told, folder: Path) -> None:
+    (folder / "runner.yaml").write_text('environments: {staging: {vars: {clinic: "{{ vars.no }}"}}}\n')
+    text = '- name: a\n  environment: staging\n  call: {to: "+18005550142"}\n  expect: {agent: desk}\n'
+    code, out, err = told(text)
+    assert (code, out) == (1, "")
+    assert err.startswith("agents/runner.yaml:1:45: ")
+    assert err.count("[unknown-name]") == 1
 
 
 def test_several_directories_are_played_each_on_its_own(told, folder: Path) -> None:
