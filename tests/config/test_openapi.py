@@ -95,7 +95,11 @@ paths:
 components:
   parameters:
     order_id:
-      {name: order_id, in: path, required: true, description: Six digits., schema: {type: string, pattern: "^[0-9]{6}$"}}
+      name: order_id
+      in: path
+      required: true
+      description: Six digits.
+      schema: {type: string, pattern: "^[0-9]{6}$"}
   examples:
     shipped: {value: {status: shipped}}
 """
