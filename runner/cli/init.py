@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the files. Where one of them is there already, CannotRunError is raised and nothing written."""
     project: Path = options.project
     _check(project)
-    has_gitignore = (project / _GITIGNORE).exists()
+    has_gitignore = _is_there(project / _GITIGNORE)
     wanted = [path for path in FILES if not (has_gitignore and path == _GITIGNORE)]
     for path in wanted:
         _write(project / path, (_STARTER / FILES[path]).read_text(encoding="utf-8"))
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(project: Path) -> None:
     # A .gitignore is in most projects; it is left as it is.
-    there = [path for path in FILES if path != _GITIGNORE and (project / path).exists()]
+    there = [path for path in FILES if path != _GITIGNORE and _is_there(project / path)]
     agents = project / _AGENTS
     if agents.is_dir():
         there += [path.relative_to(project) for path in sorted(agents.glob("*.y*ml"))]
@@ -65,9 +65,15 @@ def _check(project: Path) -> None:
         )
 
 
+def _is_there(path: Path) -> bool:
+    """Whether anything has this name, a link that leads nowhere included."""
+    return path.is_symlink() or path.exists()
+
+
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Not even what somebody else has written since it was looked for is overwritten.
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
@@ -76,7 +82,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def _ignores_records(project: Path) -> bool:
-    lines = (project / _GITIGNORE).read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        lines = (project / _GITIGNORE).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
     return any(line.strip().lstrip("/") in ("calls.db", "calls.db*", "*.db") for line in lines)
 
 

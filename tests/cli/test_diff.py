@@ -397,8 +397,12 @@ def test_comparing_leaves_the_repository_as_it_was(repository, capsys):
 
 
 def test_an_old_side_with_errors_is_shown_by_its_revision(repository, capsys):
-    (repository / "agents" / "desk.yaml").write_text("voise: x\n" + DESK)
-    git(repository, "commit", "-q", "-a", "-m", "two")
+    write(
+        repository / "agents", {"desk.yaml": "voise: x\n" + DESK, "two.yaml": SALES.replace("sales", "desk")}
+    )
+    git(repository, "add", "agents")
+    git(repository, "commit", "-q", "-m", "two")
+    (repository / "agents" / "two.yaml").unlink()
     (repository / "agents" / "desk.yaml").write_text(DESK)
     assert main(["diff", "main", "agents"]) == 3
     printed = capsys.readouterr()
@@ -407,6 +411,9 @@ def test_an_old_side_with_errors_is_shown_by_its_revision(repository, capsys):
         'main:agents/desk.yaml:1:1: unknown key "voise"; did you mean "voice"? [unknown-key]\n'
         "    1 | voise: x\n"
         "      | ^\n"
+        'main:agents/two.yaml:1:8: the id "desk" is taken by main:agents/desk.yaml:2:8 [duplicate-agent]\n'
+        "    1 | agent: desk\n"
+        "      |        ^\n"
         'phone-agents diff: "main:agents" has errors, so there is nothing to compare\n'
     )
 

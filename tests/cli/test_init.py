@@ -118,10 +118,21 @@ def test_a_gitignore_that_is_there_is_left_as_it_is(folder, capsys, text, advice
     assert (folder / ".gitignore").read_text() == text
 
 
-def test_a_link_that_leads_nowhere_is_not_written_through(folder, capsys):
-    (folder / "agents").mkdir()
-    (folder / "agents" / "front-desk.yaml").symlink_to(folder / "elsewhere")
+@pytest.mark.parametrize("name", [WRITTEN[0], WRITTEN[3]])
+def test_a_link_that_leads_nowhere_is_not_written_through(folder, capsys, name):
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).symlink_to(folder / "elsewhere")
     assert main(["init"]) == 3
+    assert capsys.readouterr().err == (
+        f'phone-agents init: "{name}" is there already, and init overwrites nothing\n'
+    )
+    assert files(folder) == []
+
+
+def test_a_gitignore_that_cannot_be_read_is_left_as_it_is(folder, capsys):
+    (folder / ".gitignore").symlink_to(folder / "elsewhere")
+    assert main(["init"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith('Add "calls.db*" to ".gitignore"')
     assert not (folder / "elsewhere").exists()
 
 

@@ -51,6 +51,18 @@ def with_routes(desk: str, sales: str, runner: str = "") -> Files:
             with_routes('[{to: {country: CA}}, {to: {country: US}}, {to: "+1 800 555 0001"}]', "[]"),
             [],
         ),
+        # A prefix whose first numbers are others'.
+        (
+            with_routes('[{to: {prefix: "+1800"}}]', '[{to: [{prefix: "+18002"}, {prefix: "+18003"}]}]'),
+            with_routes("[]", '[{to: [{prefix: "+18002"}, {prefix: "+18003"}]}, {to: {prefix: "+1800"}}]'),
+            ["desk → sales: +14155550100 > +18004500100"],
+        ),
+        # Names of headers and hosts have no case, not even beside a pattern.
+        (
+            with_routes('[{to: ["sip:a@PBX.example", {user: "b*"}], headers: {X-Plan: "g*"}}]', "[]"),
+            with_routes('[{to: [{user: "b*"}, "sip:a@pbx.example"], headers: {x-plan: "g*"}}]', "[]"),
+            [],
+        ),
         # Callers.
         (
             with_routes('[{to: "+18005550001"}]', "[]"),
@@ -145,6 +157,18 @@ def test_a_number_far_down_a_long_list_is_found(tmp_path):
         "desk → reject 603: +19015550000 > +18005551212",
         "reject 603 → desk: +19005554000 > +18005551212",
     ]
+
+
+@pytest.mark.parametrize("more", ["share: 10%", "during: weekend"])
+def test_each_of_many_numbers_is_found_where_few_callers_or_hours_matter(tmp_path, more):
+    numbers = ", ".join(f'"+1800555{number:04}"' for number in range(300))
+    runner = "schedules: {weekend: {timezone: UTC, open: {sat: 09:00-17:00}}}\n"
+    routes = f"[{{to: [{numbers}], {more}}}]"
+    old, new = with_routes(routes, "[]", runner), with_routes("[]", routes, runner)
+    found = {
+        (moved.old, moved.new): len(moved.examples) for moved in compared(tmp_path, old, new).calls.moved
+    }
+    assert found["desk", "sales" if "during" in more else 404] == 300
 
 
 def test_headers_that_a_route_asks_for_are_sent(tmp_path):
