@@ -170,8 +170,9 @@ def _junit(report: Report, terminal: Terminal) -> None:
                 told = ElementTree.SubElement(case, "failure", message=_xml(failures[0].what))
                 told.text = _xml("\n".join(_lines(failures)))
     ElementTree.indent(root)
-    terminal.line('<?xml version="1.0" encoding="utf-8"?>')
-    terminal.line(ElementTree.tostring(root, encoding="unicode"))
+    # In ASCII with character references, which is read alike whatever the encoding of stdout.
+    document: bytes = ElementTree.tostring(root, encoding="us-ascii", xml_declaration=True)
+    terminal.line(document.decode("ascii"))
 
 
 def _lines(failures: Sequence[Difference]) -> Iterator[str]:
