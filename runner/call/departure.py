@@ -22,7 +22,8 @@ TRANSFER_S = 15.0
 """How long a transferred call may take to leave. A 200 proves nothing: REFERs were seen not to leave."""
 
 PARTING_S = 30.0
-"""The longest that a goodbye, and the tools that still run, may hold up the end of a call."""
+"""The longest that a goodbye, and the tools that still run, may hold up the end of a call; and the sentence
+before a transfer the transfer."""
 
 GOODBYE = "goodbye"
 ANNOUNCEMENT = "announcement"
@@ -74,7 +75,7 @@ class Departure:
         if not sentence:
             return self._refer(transfer, now)
         self._speech.say(sentence, key=ANNOUNCEMENT)
-        return []
+        return [SetTimer(timer=Timer(Clock.PARTING), after_s=PARTING_S)]
 
     def sentence_ended(self, key: str, now: Instant) -> list[Intent]:
         """A sentence that the call waited for was heard; or was cut short, which ends the wait as well.
@@ -116,10 +117,11 @@ class Departure:
     def _refer(self, transfer: Transfer, now: Instant) -> list[Intent]:
         """Ask for the transfer, unless a template has made something of the address that is none."""
         self.phase = Phase.REFERRED
+        waited = ClearTimer(timer=Timer(Clock.PARTING))
         target = self._wording.text(transfer.target, now)
         if not is_target(target):
-            return self.not_transferred("the destination is no address", now)
-        return [Refer(target=target)]
+            return [waited, *self.not_transferred("the destination is no address", now)]
+        return [waited, Refer(target=target)]
 
     # The end
 
@@ -152,6 +154,8 @@ class Departure:
         """A wait of ours has lasted too long."""
         if clock is Clock.PARTING and self.phase is Phase.PARTING:
             return [*self._hang_up()]
+        if clock is Clock.PARTING and self.phase is Phase.ANNOUNCING and self._transfer is not None:
+            return self._refer(self._transfer, now)
         if clock is Clock.TRANSFER and self.phase is Phase.REFERRED:
             return self.not_transferred("the call did not leave", now)
         return []

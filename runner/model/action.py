@@ -18,7 +18,7 @@ class Clock(Enum):
     HEARD = "heard"
     """A sentence was made and nobody said that it was heard. The key is its response's id."""
     PARTING = "parting"
-    """The goodbye takes too long; the call is ended without it."""
+    """The goodbye, or the sentence before a transfer, takes too long: the call leaves without it."""
     RETRY = "retry"
     """The next attempt of a tool's request is due. The key is the tool call's id."""
     TRANSFER = "transfer"

@@ -310,6 +310,18 @@ def test_a_transfer_is_asked_for_when_its_sentence_has_been_heard() -> None:
     assert play.happens(PlaybackEnded(response_id="resp_2")) == [Refer(target="sip:nurse@maple.example")]
 
 
+def test_a_transfer_does_not_wait_for_ever_for_its_sentence() -> None:
+    play = talking(TO_NURSE)
+    play.responds(("to_a_person", '{"destination":"nurse"}'))
+    play.happens(Detached())
+    assert play.timer(Clock.PARTING) is None, "lost while it was said, which ends the wait"
+    play = talking(TO_NURSE)
+    called = ToolCalled(response_id="r", call_id="c", name="to_a_person", arguments='{"destination":"nurse"}')
+    play.happens(ResponseStarted(response_id="r"), called, Detached())
+    assert play.passes(29.9) == []
+    assert play.passes(0.1) == [Refer(target="sip:nurse@maple.example")]
+
+
 def test_a_transfer_is_completed_when_the_call_has_left() -> None:
     play = transferring()
     play.responds()
