@@ -268,7 +268,7 @@ class _Reader:
                 merged += value if isinstance(value, list) else [value]
             else:
                 values[key.value] = value
-        for below in reversed(merged):
+        for below in merged:
             values = {**below, **values} if isinstance(below, Mapping) else values
         return values
 

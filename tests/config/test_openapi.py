@@ -154,6 +154,39 @@ def test_an_operation_without_an_id_is_named_by_method_and_path(tmp_path: Path) 
     assert sent(tool, id=7).url == "https://api.maple.example/orders/7/items.json"
 
 
+def test_what_follows_a_hash_in_a_path_only_tells_operations_apart(tmp_path: Path) -> None:
+    tool = operation(tmp_path, "summary: s", path='"/orders#add"')
+    assert sent(tool).url == "https://api.maple.example/v1/orders"
+
+
+def test_the_name_of_a_tool_is_one_that_the_api_takes(tmp_path: Path) -> None:
+    document = """\
+    openapi: 3.1.0
+    servers: [{url: https://api.maple.example}]
+    paths:
+      /a: {get: {operationId: "orders/get by.id"}}
+      /b: {get: {operationId: LONG}}
+      /c: {get: {operationId: "?"}}
+    """
+    found = tools(tmp_path, document.replace("LONG", "x" * 70), "orders/get by.id", "x" * 70, '"?"')
+    assert [tool.name for tool in found] == ["orders_get_by_id", "x" * 64, "get"]
+
+
+def test_aliases_and_merge_keys_of_yaml_are_followed(tmp_path: Path) -> None:
+    document = """\
+    openapi: 3.1.0
+    servers: [{url: https://api.maple.example}]
+    paths:
+      /a:
+        get: &get {operationId: a, summary: A., parameters: [&id {name: id, in: query}]}
+        put: {<<: *get, operationId: b}
+        post: {<<: [{summary: C.}, *get], operationId: c, parameters: [*id]}
+    """
+    found = tools(tmp_path, document, "a", "b", "c")
+    assert [(tool.name, tool.description) for tool in found] == [("a", "A."), ("b", "A."), ("c", "C.")]
+    assert [list(tool.parameters["properties"]) for tool in found] == [["id"], ["id"], ["id"]]
+
+
 def test_the_nearest_servers_count(tmp_path: Path) -> None:
     document = """\
     openapi: 3.1.0
@@ -186,6 +219,7 @@ def test_the_nearest_servers_count(tmp_path: Path) -> None:
         ("schema: {type: object}, explode: false", {"a": 1, "b": 2}, "q=a%2C1%2Cb%2C2"),
         ("schema: {type: object}, style: deepObject, explode: true", {"gt": 1}, "q%5Bgt%5D=1"),
         ("schema: {anyOf: [{type: object}, {type: integer}]}, style: deepObject", 3, "q=3"),
+        ("schema: {anyOf: [{type: integer}, {type: object}]}, style: deepObject", {"gt": 3}, "q%5Bgt%5D=3"),
         ("schema: {type: [array, string]}, explode: false", "a", "q=a"),
         ("schema: {type: [array, string]}, explode: false", ["a", "b"], "q=a%2Cb"),
         ("content: {application/json: {schema: {type: object}}}", {"a": 1}, "q=%7B%22a%22%3A1%7D"),
@@ -488,7 +522,7 @@ def test_references_are_followed_into_other_files(tmp_path: Path) -> None:
           get: {$ref: "#/operation"}
         operation:
           operationId: getOrder
-          parameters: [{name: id, in: query, schema: {$ref: "../shared.json#/Id"}}]
+          parameters: [{name: id, in: query, schema: {$ref: "../shared.json#/I%64"}}]
         """)
     )
     (tmp_path / "_specs" / "shared.json").write_text(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ class World:
     good: set[str] = field(default_factory=lambda: {f"token-{n}" for n in range(1, 100)})
     only_body: bool = False
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    api_gate: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     token_requests: list[dict[str, str]] = field(default_factory=list)
     api_requests: list[tuple[str, str]] = field(default_factory=list)
@@ -70,6 +72,7 @@ class World:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         self.api_requests.append((token, request.headers.get("Idempotency-Key", "")))
         assert await request.read() == b"{}"
+        await self.api_gate.wait()
         return web.Response(status=200 if token in self.good else 401)
 
 
@@ -77,6 +80,7 @@ class World:
 async def served() -> AsyncIterator[World]:
     world = World()
     world.gate.set()
+    world.api_gate.set()
     app = web.Application()
     app.router.add_post("/token", world.token)
     app.router.add_post("/orders", world.api)
@@ -218,7 +222,7 @@ async def test_no_token_is_a_failure_of_the_tool_and_the_next_call_asks_again(
     world.odd = odd
     reply = await sender.send(world.request())
     assert reply == HttpReply(failure=Failure.UNAUTHORIZED, detail=detail, took_s=reply.took_s)
-    assert world.api_requests == []
+    assert (len(world.token_requests), world.api_requests) == (1, [])
     world.odd = None
     assert (await sender.send(world.request())).status == 200
 
@@ -297,6 +301,30 @@ async def test_tokens_of_many_grants_are_kept_within_bounds(
     for scope in ("a", "b", "c", "b", "a"):
         await sender.send(world.request(oauth=replace(world.grant, scopes=(scope,))))
     assert [asked["scope"] for asked in world.token_requests] == ["a", "b", "c", "a"]
+
+
+async def test_the_grant_that_was_asked_for_longest_ago_is_forgotten_first(
+    world: World, sender: TokenSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "MOST_GRANTS", 2)
+    for scope in ("a", "b"):
+        await sender.send(world.request(oauth=replace(world.grant, scopes=(scope,))))
+    world.now += 4000
+    for scope in ("a", "c", "a"):
+        await sender.send(world.request(oauth=replace(world.grant, scopes=(scope,))))
+    assert [asked["scope"] for asked in world.token_requests] == ["a", "b", "a", "c"]
+
+
+async def test_the_time_that_a_token_took_is_not_there_for_the_request(
+    world: World, sender: TokenSender
+) -> None:
+    world.api_gate.clear()
+    reply = await sender.send(world.request(timeout_s=0.2))
+    within = re.fullmatch(r"no complete reply within (0\.[0-9]+) s", reply.detail)
+    assert reply.failure is Failure.TIMEOUT
+    assert within is not None
+    assert float(within[1]) < 0.2
+    world.api_gate.set()
 
 
 async def test_neither_secret_nor_token_is_logged(

@@ -94,8 +94,10 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 
 
 @asynccontextmanager
-async def running(api: Simulator, users: Endpoint, folder: Path) -> AsyncIterator[tuple[Runner, Path]]:
-    """A runner of these files, and the file with the client's secret."""
+async def running(
+    api: Simulator, users: Endpoint, folder: Path
+) -> AsyncIterator[tuple[Runner, Path, "Clock"]]:
+    """A runner of these files, the file with the client's secret, and the clock that it goes by."""
     agents, secret = folder / "agents", folder / "secret"
     agents.mkdir()
     names = {"base": users.base, "api": api.base_url, "store": folder / "calls.db"}
@@ -111,20 +113,30 @@ async def running(api: Simulator, users: Endpoint, folder: Path) -> AsyncIterato
         webhook_secrets=[FixedSecret(SECRET)],
         tools=Secrets({"CLIENT": FileSecret(str(secret))}),
     )
-    runner = Runner(loaded.configuration, found)
+    clock = Clock()
+    runner = Runner(loaded.configuration, found, clock=clock)
     try:
         await runner.start()
-        yield runner, secret
+        yield runner, secret, clock
     finally:
         await runner.close()
 
 
-async def played(api: Simulator, runner: Runner) -> PlacedCall:
+class Clock:
+    """The time of day, so many seconds ahead."""
+
+    ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
+
+
+async def played(api: Simulator, runner: Runner, clock: Clock) -> PlacedCall:
     """A call in which the model places an order."""
     order = calls("addOrder", {"kettles": 2})
     call = api.place_call(greets(), CallerSays(text="Two, please."), order, says("Done."), CallerHangsUp())
     headers = sip_headers(caller="+14155550100", called="+18005551212", call_id=call.id)
-    webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=time.time())
+    webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=clock())
     async with (
         aiohttp.ClientSession() as session,
         session.post(webhook_url(runner.url), data=webhook.body, headers=webhook.headers) as response,
@@ -139,9 +151,9 @@ async def test_whatever_is_sent_for_an_agent_is_sent_with_a_token_of_its_grant(t
     async with (
         Simulator() as api,
         endpoint() as users,
-        running(api, users, tmp_path) as (runner, secret),
+        running(api, users, tmp_path) as (runner, secret, clock),
     ):
-        call = await played(api, runner)
+        call = await played(api, runner, clock)
         await asyncio.wait_for(users.delivered.wait(), 10)
         assert users.asked == [
             ("/token", "first"),
@@ -154,5 +166,10 @@ async def test_whatever_is_sent_for_an_agent_is_sent_with_a_token_of_its_grant(t
 
         users.asked.clear()
         secret.write_text("second")
-        await played(api, runner)
+        await played(api, runner, clock)
+        assert users.asked[:2] == [("/token", "second"), ("/caller", "Bearer for-second")]
+
+        users.asked.clear()
+        clock.ahead_s = 4000.0
+        await played(api, runner, clock)
         assert users.asked[:2] == [("/token", "second"), ("/caller", "Bearer for-second")]
