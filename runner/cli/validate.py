@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         checked = [_check(directory, unsaved, options, os.environ) for directory in directories]
     finally:
+        gc.freeze()  # or what is left would be looked through at the end, for nothing
         gc.enable()
     reports = [one.report for one in checked]
     _print(reports, options.format)

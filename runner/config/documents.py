@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.config.files import SETTINGS_FILE, Directory, Kind, SourceFile
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.schema import Checked, check
+from runner.config.schema import Checked, Memory, check
 from runner.config.suggest import nearest
 from runner.config.yaml_text import read
 
@@ -37,6 +37,8 @@ class Documents:
     """The documents of scenarios, each checked by its schema."""
     unread_ids: set[str] = field(default_factory=set)
     """Ids of agents in files that cannot be read."""
+    memory: Memory = field(default_factory=dict)
+    """What the check of the agents' documents by their schema has found, for each environment to come."""
     strangers: int = 0
     """Files that may have been meant as agents."""
     api_documents: "dict[str, ApiDocument | None]" = field(default_factory=dict)

@@ -228,7 +228,7 @@ class _Loading:
     def _agent(self, node: Node, shared: Shared, problems: Problems) -> Agent | None:
         merged = laid_over(self._runner.root.get("defaults"), node, "agent")
         merged = with_variables(merged, self._read.runner, self._environment)
-        checked = check(merged, "agent", problems)
+        checked = check(merged, "agent", problems, self._read.memory)
         refuse(merged, "agent", problems)
         agent_id, entries = checked.part("agent"), checked.root.get("routes")
         if agent_id is not None:

@@ -30,7 +30,7 @@ class Node:
     to the file that each part came from.
     """
 
-    value: "Scalar | tuple[Node, ...] | Mapping[str, Node]"
+    value: "Scalar | tuple[Node, ...] | dict[str, Node]"
     place: Place
     key_places: Mapping[str, Place] = field(default_factory=dict)
     """Where each key of a mapping stands."""
@@ -41,16 +41,20 @@ class Node:
 
     def get(self, key: str) -> "Node | None":
         """The value of a mapping's key, or None."""
-        return self.value.get(key) if isinstance(self.value, Mapping) else None
+        return self.value.get(key) if isinstance(self.value, dict) else None
 
     def items(self) -> Iterator[tuple[str, "Node"]]:
         """The entries of a mapping; none for anything else."""
-        if isinstance(self.value, Mapping):
+        if isinstance(self.value, dict):
             yield from self.value.items()
 
     def entries(self) -> "tuple[Node, ...]":
         """The entries of a sequence; none for anything else."""
         return self.value if isinstance(self.value, tuple) else ()
+
+    def holding(self, value: "Scalar | tuple[Node, ...] | dict[str, Node]") -> "Node":
+        """The same node with another value."""
+        return Node(value=value, place=self.place, key_places=self.key_places, text=self.text, runs=self.runs)
 
     def find(self, *path: str | int) -> "Node | None":
         """The node below by keys and indexes, or None where the path leaves the tree."""
@@ -71,7 +75,7 @@ class Node:
 
     def data(self) -> Json:
         """The plain JSON value, without places."""
-        if isinstance(self.value, Mapping):
+        if isinstance(self.value, dict):
             return {key: node.data() for key, node in self.value.items()}
         if isinstance(self.value, tuple):
             return [node.data() for node in self.value]

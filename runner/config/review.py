@@ -25,5 +25,7 @@ def review(variants: "Sequence[Loaded]") -> tuple[Problem, ...]:
     check_agents(configurations, problems)
     runner = variants[0].runner
     if runner is not None:
-        check_shared(runner, (node for loaded in variants for node in loaded.documents.values()), problems)
+        agents = (node for loaded in variants for node in loaded.documents.values())
+        sources = {name: text for loaded in variants for name, text in loaded.sources.items()}
+        check_shared(runner, agents, sources, problems)
     return problems.sorted()

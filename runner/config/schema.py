@@ -6,11 +6,11 @@ keywords that the shipped schemas use (KEYWORDS) and the annotations that they e
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 from runner.config.node import Node
 from runner.config.problem import Problem, Problems
@@ -58,14 +58,30 @@ class Checked:
         So a mistake in one entry does not hide what is wrong in the others.
         """
         node = self.root.find(*path)
-        if node is None or not isinstance(node.value, Mapping):
+        if node is None or not isinstance(node.value, dict):
             return None
-        return replace(node, value={key: entry for key, entry in node.items() if self.sound(entry)})
+        return node.holding({key: entry for key, entry in node.items() if self.sound(entry)})
 
 
-def check(node: Node, kind: str, problems: Problems) -> Checked:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the check of one entry of a document has found."""
+
+    node: Node
+    """Kept, since its identity is what it is known by."""
+    result: Node
+    found: Sequence[Problem]
+    broken: Mapping[int, Node]
+
+
+Memory: TypeAlias = dict[tuple[int, int, str], _Known]
+"""The checked entries of documents. Documents that share entries, as those of one agent in several
+environments do, have them checked once."""
+
+
+def check(node: Node, kind: str, problems: Problems, memory: Memory | None = None) -> Checked:
     """Check the document of a file of this kind (`agent`, `runner` or `test`)."""
-    return _shipped(kind).check(node, problems)
+    return _shipped(kind).check(node, problems, memory)
 
 
 @cache
@@ -80,9 +96,9 @@ class SchemaCheck:
         self._root = schema
         self._flat: dict[int, JsonObject] = {}
 
-    def check(self, node: Node, problems: Problems) -> Checked:
+    def check(self, node: Node, problems: Problems, memory: Memory | None = None) -> Checked:
         """Check one document; what is wrong goes to `problems`."""
-        walk = _Walk(self.flat)
+        walk = _Walk(self.flat, node, {} if memory is None else memory)
         root = walk.value(node, self.flat(self._root), None)
         problems.extend(walk.found)
         return Checked(root, walk.broken)
@@ -112,8 +128,12 @@ class SchemaCheck:
 class _Walk:
     """One walk over one document. `name` is the key that leads to a value, None for entries and the root."""
 
-    def __init__(self, flat: Callable[[JsonObject], JsonObject]) -> None:
+    def __init__(
+        self, flat: Callable[[JsonObject], JsonObject], document: Node | None, memory: Memory
+    ) -> None:
         self._resolved = flat
+        self._document = document
+        self._memory = memory
         self.found: list[Problem] = []
         self.broken: dict[int, Node] = {}
 
@@ -125,7 +145,7 @@ class _Walk:
             if self._constraints(node, schema, name):
                 node = self._below(node, schema, name)
         if len(self.found) > before:
-            node = replace(node)  # its own identity: aliases share nodes
+            node = node.holding(node.value)  # its own identity: aliases share nodes
             self.broken[id(node)] = node
         return node
 
@@ -162,7 +182,7 @@ class _Walk:
         elif isinstance(value, tuple):
             self._size(node, ("minItems", "maxItems"), schema, name)
             self._repeated(node, schema)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             self._size(node, ("minProperties", "maxProperties"), schema, name)
         return len(self.found) == before
 
@@ -205,6 +225,8 @@ class _Walk:
             self._wrong(node, "value", schema, name)
 
     def _size(self, node: Node, bounds: tuple[str, str], schema: JsonObject, name: str | None) -> None:
+        if bounds[0] not in schema and bounds[1] not in schema:
+            return
         size = len(node.entries()) or len(list(node.items()))
         if not schema.get(bounds[0], 0) <= size <= schema.get(bounds[1], size):
             self._wrong(node, "value", schema, name)
@@ -227,8 +249,8 @@ class _Walk:
                 node = self.value(node, self._resolved(whole), name)
         if isinstance(node.value, tuple) and "items" in schema:
             items = self._resolved(schema["items"])
-            node = replace(node, value=tuple(self.value(entry, items, None) for entry in node.value))
-        elif isinstance(node.value, Mapping) and any(keyword in schema for keyword in _MAPPING_KEYWORDS):
+            node = node.holding(tuple(self.value(entry, items, None) for entry in node.value))
+        elif isinstance(node.value, dict) and any(keyword in schema for keyword in _MAPPING_KEYWORDS):
             node = self._mapping(node, node.value, schema, name)
         if "oneOf" in schema:
             node = self._union(node, schema, name)
@@ -243,12 +265,26 @@ class _Walk:
         for key, value in values.items():
             self._key(node, key, names)
             if key in properties:
-                checked[key] = self.value(value, self._resolved(properties[key]), key)
+                checked[key] = self._entry(node, value, self._resolved(properties[key]), key)
             elif others is False:
                 self._unknown(node, key, schema)
             else:
                 checked[key] = self.value(value, self._resolved(others) if others is not True else {}, key)
-        return replace(node, value=checked)
+        return node.holding(checked)
+
+    def _entry(self, node: Node, value: Node, schema: JsonObject, key: str) -> Node:
+        """Check an entry of a mapping; one of the document itself is looked up first."""
+        if node is not self._document:
+            return self.value(value, schema, key)
+        known = self._memory.get((id(value), id(schema), key))
+        if known is None:
+            apart = _Walk(self._resolved, None, {})
+            result = apart.value(value, schema, key)
+            known = _Known(value, result, apart.found, apart.broken)
+            self._memory[id(value), id(schema), key] = known
+        self.found += known.found
+        self.broken |= known.broken
+        return known.result
 
     def _missing(self, node: Node, values: Mapping[str, Node], schema: JsonObject, name: str | None) -> None:
         whose = subject(name, schema)
@@ -308,7 +344,7 @@ class _Walk:
         if not fitting:
             self._wrong(node, "type", schema, name)
             return node
-        if len(fitting) == 1 or not isinstance(node.value, Mapping):
+        if len(fitting) == 1 or not isinstance(node.value, dict):
             return self.value(node, {"errorMessage": schema["errorMessage"], **fitting[0]}, name)
         tag = schema.get("x-tag")
         if tag is not None:

@@ -1,6 +1,5 @@
 """Which type a schema wants of a value, and the value in that type."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +37,7 @@ _TYPES: dict[str, Any] = {
     "string": str,
     "number": (int, float),
     "array": tuple,
-    "object": Mapping,
+    "object": dict,
     "null": (),
     "boolean": (),
 }
@@ -48,7 +47,7 @@ def as_wanted(node: Node, schema: JsonObject) -> Node:
     """The same value in the type that the schema wants."""
     wanted = "string" if schema.get("x-text") else schema.get("type")
     if wanted == "string" and _stands_as_text(node):
-        return replace(node, value=node.text)
+        return node.holding(node.text)
     if wanted == "integer" and isinstance(node.value, int | float):
         return replace(node, value=int(node.value), text=str(int(node.value)))
     return node

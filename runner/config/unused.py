@@ -1,7 +1,7 @@
 """Warns of what is declared and serves nothing: agents that no call reaches, secrets, tools and schedules."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -10,6 +10,7 @@ from runner.model.route import ToAgent
 from runner.model.settings import Configuration
 from runner.model.tool import HandoffBinding
 
+_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
 _SECRET = re.compile(r"""\bsecrets\s*(?:\.\s*|\[\s*["'])([A-Za-z0-9_]+)""")
 
 
@@ -47,18 +48,19 @@ def _next(agent: Agent) -> Iterator[str]:
         yield agent.busy.agent
 
 
-def check_shared(runner: Node, agents: Iterable[Node], problems: Problems) -> None:
+def check_shared(
+    runner: Node, agents: Iterable[Node], sources: Mapping[str, str], problems: Problems
+) -> None:
     """Note what runner.yaml declares for all agents and none uses.
 
     `runner` is its document; `agents` are the agents', with the defaults under them, in each
-    environment.
+    environment. `sources` are the texts of all files, since a secret is named by text alone.
     """
     agents = list(agents)
     tools = {entry.text for agent in agents for entry in _entries(agent.get("tools"))}
     right = 'is no agent\'s; name it under "tools" of an agent, or leave it out'
     _warn(runner.get("tools"), tools, "tool", right, problems)
-    shared = (runner.get("tools"), runner.get("environments"))
-    secrets = {name for node in (*agents, *shared) if node is not None for name in _secrets(node)}
+    secrets = {name for text in sources.values() for name in _SECRET.findall(_COMMENT.sub("", text))}
     right = "is in no template; write {{{{ secrets.{} }}}} where it is needed, or leave it out"
     _warn(runner.get("secrets"), secrets, "secret", right, problems)
     rules = [entry for agent in agents for entry in _entries(agent.get("routes"))]
@@ -85,11 +87,3 @@ def _warn(declared: Node | None, used: Collection[str], noun: str, right: str, p
 
 def _entries(node: Node | None) -> tuple[Node, ...]:
     return node.entries() if node is not None else ()
-
-
-def _secrets(node: Node) -> Iterator[str]:
-    """The secrets that the texts of a document name."""
-    if isinstance(node.value, str):
-        yield from _SECRET.findall(node.value) if "secrets" in node.value else ()
-    for entry in (*node.entries(), *(value for _, value in node.items())):
-        yield from _secrets(entry)

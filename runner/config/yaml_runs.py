@@ -17,6 +17,13 @@ def text_runs(file: str, lines: Sequence[str], event: Any) -> tuple[Run, ...]:
     at an escape in quotes.
     """
     value: str = event.value
+    if event.start_mark.line == event.end_mark.line and event.style not in ("|", ">"):
+        quoted = 0 if event.style is None else 1
+        start, end = event.start_mark.column + quoted, event.end_mark.column - quoted
+        if end - start == len(value):
+            # Nothing stands in the file that is not in the value: no escape, no doubled quote.
+            place = Place(file, event.start_mark.line + 1, start + 1)
+            return (Run(line=1, column=1, place=place),) if value else ()
     is_block = event.style in ("|", ">")
     index = event.start_mark.line + (1 if is_block else 0)
     column = 0 if is_block else event.start_mark.column + (1 if event.style in ('"', "'") else 0)

@@ -1,0 +1,65 @@
+"""`validate` of 100 and of 1,000 large agents, against reading the same files with YAML's C parser.
+
+The floor makes the parser's events only: nothing that knows places can do with less.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from shutil import copytree, ignore_patterns
+from tempfile import TemporaryDirectory
+
+from row import Row
+
+EXAMPLES = Path(__file__).parents[2] / "agents"
+SIZES = (100, 1_000)
+LIMIT = 12.0
+"""Of the floor. The same for either size: the cost of an agent does not depend on how many there are."""
+LIMIT_S = 5.0
+TIMES = 2
+
+READ_ONLY = """
+import pathlib, sys, yaml
+for path in pathlib.Path(sys.argv[1]).glob("*.yaml"):
+    for event in yaml.parse(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        pass
+"""
+
+
+def rows() -> Iterator[Row]:
+    """Seconds of the processor for whole processes: those of the wall clock tell of whatever else runs."""
+    for size in SIZES:
+        with TemporaryDirectory() as folder:
+            write_agents(Path(folder), size)
+            floor_s = min(_seconds("-c", READ_ONLY, folder) for _ in range(TIMES))
+            ours_s = min(_seconds("-m", "runner", "validate", folder) for _ in range(TIMES))
+        name = f"validate {size:,} large agents, process"
+        yield Row(name=name, ours=ours_s, unit="s", floor=floor_s, limit=LIMIT)
+    yield Row(name=f"validate {SIZES[-1]:,} large agents, in seconds", ours=ours_s, unit="s", limit=LIMIT_S)
+
+
+def write_agents(folder: Path, size: int) -> None:
+    """Agents as large as the example's receptionist, each with a number and texts of its own."""
+    copytree(EXAMPLES, folder, dirs_exist_ok=True, ignore=ignore_patterns("*.test.yaml"))
+    settings = (EXAMPLES / "runner.yaml").read_text(encoding="utf-8")
+    # Each environment is a check of its own; here one is measured.
+    settings = settings.partition("\nenvironments:")[0] + "\n"
+    (folder / "runner.yaml").write_text(settings, encoding="utf-8")
+    text = (EXAMPLES / "front-desk.yaml").read_text(encoding="utf-8")
+    for i in range(size):
+        own = text.replace("agent: front-desk", f"agent: desk-{i}", 1)
+        own = own.replace("+18005550142", f"+1800{5_560_000 + i}").replace(
+            "receptionist", f"receptionist {i}"
+        )
+        own = re.sub(r"(description: )(?=[A-Z])", rf"\1At desk {i}. ", own)
+        (folder / f"desk-{i}.yaml").write_text(own, encoding="utf-8")
+
+
+def _seconds(*arguments: str) -> float:
+    before = getrusage(RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+    after = getrusage(RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
