@@ -138,6 +138,10 @@ class Ledger:
         """The model that serves the call; it stays the same when the call is handed over."""
         return self._start.model
 
+    def has_more_tool_calls_than(self, most: int | None) -> bool:
+        """Whether the model has asked for more tools than these; None sets no bound."""
+        return most is not None and len(self.tools) > most
+
     def end(self, reason: str, detail: str = "") -> None:
         """Why the call ends; the first reason is the one that counts."""
         if not self.ended:

@@ -40,7 +40,10 @@ class LimitWatch:
                 return [Inform(text=self._limits.wind_down.tell), GoOn()]
             case ResponseEnded() if self._too_dear():
                 return [End(reason="max_cost")]
-            case ToolCalled() if self._too_many_tools():
+            # A call of a tool may be told with its response only.
+            case ToolCalled() | ResponseEnded() if self._ledger.has_more_tool_calls_than(
+                self._limits.max_tool_calls
+            ):
                 return [End(reason="max_tool_calls")]
             case _:
                 return []
@@ -50,7 +53,3 @@ class LimitWatch:
             return False
         cost = cost_usd(self._ledger.model, self._ledger.usage)
         return cost is not None and cost >= self._limits.max_cost_usd
-
-    def _too_many_tools(self) -> bool:
-        most = self._limits.max_tool_calls
-        return most is not None and len(self._ledger.tools) > most

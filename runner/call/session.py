@@ -255,6 +255,9 @@ class Session:
             intents += self.tools.refuse(called, opened.error, now)
         elif isinstance(opened.tool.binding, HangupBinding | TransferBinding | HandoffBinding):
             intents += self._move_on(called, opened, now)
+        elif self.ledger.has_more_tool_calls_than(self.agent.limits.max_tool_calls):
+            # The call ends for it, see `runner.call.limits`; what is over the limit is not done any more.
+            intents += self.tools.refuse(called, "this call may use no more tools", now)
         else:
             intents += self.tools.run(opened, now)
         return intents + self._continue()

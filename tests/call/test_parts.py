@@ -34,6 +34,7 @@ from runner.model.happening import (
     ResponseEnded,
     ResponseStarted,
     SilenceNudge,
+    ToolCalled,
     Transcribed,
     TranscriptGrew,
     Usage,
@@ -238,7 +239,18 @@ def test_too_many_tool_calls_end_the_call() -> None:
         play.replies(sent)
         play.responds()
     assert play.session.phase is Phase.TALKING
-    play.responds(("find_slots", "{}"))
+    done = play.responds(("find_slots", "{}"))
+    assert not [action for action in done if isinstance(action, SendRequest)], "the one over the limit"
+    assert play.record.ended == "max_tool_calls"
+
+
+def test_a_tool_call_over_the_limit_that_is_told_with_its_response_only_ends_the_call_as_well() -> None:
+    play = talking(http_tool(), limits=Limits(max_tool_calls=1))
+    calls = tuple(
+        ToolCalled(response_id="r", call_id=call_id, name="find_slots", arguments="{}") for call_id in "ab"
+    )
+    play.happens(ResponseStarted(response_id="r"))
+    play.happens(ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, calls=calls))
     assert play.record.ended == "max_tool_calls"
 
 
