@@ -17,6 +17,9 @@ from runner.model.values import Json, JsonObject
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
 
+LONGEST_REFUSAL = 2000
+"""Characters: what refuses a call lists what is wrong with it, and is told in each later turn."""
+
 _FAILURES: Mapping[Failure, str] = {
     Failure.TIMEOUT: "the endpoint did not answer in time",
     Failure.CONNECTION: "the endpoint could not be reached",
@@ -47,7 +50,8 @@ class ToolOutput:
 
     @classmethod
     def refused(cls, error: str) -> Self:
-        """A call that was never carried out; the model can mend it."""
+        """A call that was never carried out; the model can mend it. It may quote what the model made up."""
+        error = cut(error, LONGEST_REFUSAL)
         return cls(text=_json({"error": error}), ok=False, error=error)
 
 
@@ -103,7 +107,7 @@ def error_output(error: str, result: Result, names: JsonObject, *, status: int |
         told["status"] = status
     on_error = _text(result.on_error, names)
     if on_error:
-        told["on_error"] = on_error
+        told["on_error"] = cut(on_error, result.max_chars)
     return ToolOutput(text=_json(told), ok=False, error=error, http_status=status)
 
 

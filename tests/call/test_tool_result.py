@@ -107,6 +107,19 @@ def test_on_error_is_told_beside_the_error() -> None:
     }
 
 
+def test_an_on_error_that_quotes_a_long_argument_is_cut_as_results_are() -> None:
+    result = Result(on_error=compile_template("No slot on {{ args.day }}."), max_chars=100)
+    output = error_output("down", result, {"args": {"day": "x" * 100_000}})
+    assert len(json.loads(output.text)["on_error"]) == 100
+
+
+def test_a_refusal_is_cut_whatever_the_model_made_up() -> None:
+    output = ToolOutput.refused(f'there is no tool "{"x" * 100_000}"')
+    assert output.error is not None
+    assert len(output.error) == 2000
+    assert json.loads(output.text) == {"error": output.error}
+
+
 def test_an_on_error_that_fails_is_left_out() -> None:
     result = Result(on_error=compile_template("{{ 1 / 0 }}"))
     assert error_output("it broke", result, NAMES).text == '{"error":"it broke"}'
