@@ -1,6 +1,22 @@
-"""What all tests share: hypothesis judges what the code does, never how fast this machine happens to be."""
+"""What all tests share: a log that each test finds as the one before found it, and hypothesis unhurried."""
 
+import logging
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
+# Hypothesis judges what the code does, never how fast this machine happens to be.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
+
+
+@pytest.fixture(autouse=True)
+def _log_is_put_back() -> Iterator[None]:
+    """Commands set up the log of their process, which tests share."""
+    root, ours = logging.getLogger(), logging.getLogger("runner")
+    handlers, levels = root.handlers[:], (root.level, ours.level)
+    yield
+    root.handlers[:] = [handler for handler in root.handlers if handler in handlers]
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
