@@ -56,7 +56,6 @@ agent
 
 routes[0]
   to                        +18005551212                                      agents/desk.yaml:3:15
-  priority                  0                                                 built-in default
 
 vars
   clinic                    Maple Dental                                      agents/desk.yaml:8:16
