@@ -38,6 +38,8 @@ class Node:
     """A scalar as written (after unquoting), so that digits are never lost."""
     runs: tuple[Run, ...] = ()
     """For text: which part of `value` stands where in the file."""
+    begins: int | None = None
+    """For text that one line of the file holds as it is: so many characters behind `place`."""
 
     def get(self, key: str) -> "Node | None":
         """The value of a mapping's key, or None."""
@@ -54,7 +56,14 @@ class Node:
 
     def holding(self, value: "Scalar | tuple[Node, ...] | dict[str, Node]") -> "Node":
         """The same node with another value."""
-        return Node(value=value, place=self.place, key_places=self.key_places, text=self.text, runs=self.runs)
+        return Node(
+            value=value,
+            place=self.place,
+            key_places=self.key_places,
+            text=self.text,
+            runs=self.runs,
+            begins=self.begins,
+        )
 
     def find(self, *path: str | int) -> "Node | None":
         """The node below by keys and indexes, or None where the path leaves the tree."""
@@ -86,6 +95,9 @@ class Node:
 
         Where the character's own place is not known, it is that of the whole value.
         """
+        if self.begins is not None:
+            column = self.place.column + self.begins + column - 1 if line == 1 else self.place.column
+            return Place(self.place.file, self.place.line, column)
         on_line = [run for run in self.runs if run.line == line]
         if not on_line:
             return self.place

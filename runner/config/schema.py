@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import isfinite
+from operator import is_not
 from typing import Any, TypeAlias
 
 from runner.config.node import Node
@@ -249,7 +250,9 @@ class _Walk:
                 node = self.value(node, self._resolved(whole), name)
         if isinstance(node.value, tuple) and "items" in schema:
             items = self._resolved(schema["items"])
-            node = node.holding(tuple(self.value(entry, items, None) for entry in node.value))
+            entries = tuple(self.value(entry, items, None) for entry in node.value)
+            if any(map(is_not, entries, node.value)):
+                node = node.holding(entries)
         elif isinstance(node.value, dict) and any(keyword in schema for keyword in _MAPPING_KEYWORDS):
             node = self._mapping(node, node.value, schema, name)
         if "oneOf" in schema:
@@ -270,7 +273,8 @@ class _Walk:
                 self._unknown(node, key, schema)
             else:
                 checked[key] = self.value(value, self._resolved(others) if others is not True else {}, key)
-        return node.holding(checked)
+        is_same = len(checked) == len(values) and not any(map(is_not, checked.values(), values.values()))
+        return node if is_same else node.holding(checked)
 
     def _entry(self, node: Node, value: Node, schema: JsonObject, key: str) -> Node:
         """Check an entry of a mapping; one of the document itself is looked up first."""

@@ -15,10 +15,11 @@ def fits(node: Node, schema: JsonObject, *, exactly: bool = False) -> bool:
     wanted = schema.get("type")
     if wanted is None:
         return True
-    types = (wanted,) if isinstance(wanted, str) else wanted
-    if any(_is(node.value, name) for name in types):
+    if isinstance(wanted, str):
+        return _is(node.value, wanted) or (not exactly and wanted == "string" and _stands_as_text(node))
+    if any(_is(node.value, name) for name in wanted):
         return True
-    return not exactly and "string" in types and _stands_as_text(node)
+    return not exactly and "string" in wanted and _stands_as_text(node)
 
 
 def _stands_as_text(node: Node) -> bool:

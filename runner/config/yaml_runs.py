@@ -9,6 +9,16 @@ from runner.model.values import Place
 _BLANK = " \t"
 
 
+def beginning(event: Any) -> int | None:
+    """How many characters behind the place of a scalar event its value begins, if the file holds it as it is.
+
+    That is so where it stands in one line, without an escape or a doubled quote. None: see `text_runs`.
+    """
+    start, end, quoted = event.start_mark, event.end_mark, 0 if event.style is None else 1
+    is_whole = start.line == end.line and end.column - start.column == len(event.value) + 2 * quoted
+    return quoted if is_whole and event.style not in ("|", ">") else None
+
+
 def text_runs(file: str, lines: Sequence[str], event: Any) -> tuple[Run, ...]:
     """The runs of a scalar event's value: each is a piece of one line of the file.
 
@@ -17,13 +27,6 @@ def text_runs(file: str, lines: Sequence[str], event: Any) -> tuple[Run, ...]:
     at an escape in quotes.
     """
     value: str = event.value
-    if event.start_mark.line == event.end_mark.line and event.style not in ("|", ">"):
-        quoted = 0 if event.style is None else 1
-        start, end = event.start_mark.column + quoted, event.end_mark.column - quoted
-        if end - start == len(value):
-            # Nothing stands in the file that is not in the value: no escape, no doubled quote.
-            place = Place(file, event.start_mark.line + 1, start + 1)
-            return (Run(line=1, column=1, place=place),) if value else ()
     is_block = event.style in ("|", ">")
     index = event.start_mark.line + (1 if is_block else 0)
     column = 0 if is_block else event.start_mark.column + (1 if event.style in ('"', "'") else 0)

@@ -1,15 +1,13 @@
 """YAML bytes to a Node tree: one document, core schema, every value with its place. Reads no files."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.yaml_runs import text_runs
+from runner.config.yaml_runs import beginning, text_runs
 from runner.config.yaml_scalar import plain_scalar
 from runner.config.yaml_syntax import SyntaxMistake, explain, template_needs_quotes
 from runner.model.values import Place
@@ -74,8 +72,7 @@ def check_characters(text: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class _Part(NamedTuple):
     """A value with how many values it holds once aliases are followed, and how deep they nest."""
 
     node: Node
@@ -91,7 +88,7 @@ class _Composer:
         self._text = text
         self._lines = split_lines(text)
         self._problems = problems
-        self._events: Iterator[Any] = yaml.parse(text, Loader=_PARSER)
+        self._parser: Any = _PARSER(text)
         self._anchors: dict[str, _Part | None] = {}
         self._aliased = 0
 
@@ -109,14 +106,15 @@ class _Composer:
 
     def _next(self) -> Any:
         try:
-            return next(self._events)
+            return self._parser.get_event()
         except yaml.MarkedYAMLError as error:
             raise explain(error, self._lines) from None
         except yaml.YAMLError as error:
             raise SyntaxMistake(f"this is not YAML: {error}", 1, 1) from None
 
     def _place(self, event: Any) -> Place:
-        return Place(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
+        start = event.start_mark
+        return Place(self._file, start.line + 1, start.column + 1)
 
     def _mistake(self, event: Any, message: str) -> SyntaxMistake:
         return SyntaxMistake(message, event.start_mark.line + 1, event.start_mark.column + 1)
@@ -171,11 +169,13 @@ class _Composer:
                 event, "an escape in this text names no character; write the character itself"
             )
         is_plain = event.implicit[0]
+        begins = beginning(event)
         return Node(
             value=plain_scalar(text) if is_plain else text,
             place=self._place(event),
             text=text,
-            runs=text_runs(self._file, self._lines, event),
+            runs=text_runs(self._file, self._lines, event) if begins is None else (),
+            begins=begins,
         )
 
     def _sequence(self, event: Any, depth: int) -> _Part:
