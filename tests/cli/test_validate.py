@@ -18,6 +18,7 @@ from runner.cli.terminal import Style, Terminal, printable
 from runner.cli.validate import FORMATS
 from runner.config.load import load
 from runner.config.problem import Problem, Severity
+from runner.config.rules import RULES, Pass
 from runner.config.schema_files import schema
 from runner.model.values import Place
 
@@ -341,6 +342,19 @@ def test_a_named_environment_is_reviewed_as_it_is(folder, capsys):
     capsys.readouterr()
     assert main(["validate", "--deny-warnings", "--environment", "live"]) == 1
     assert 'no call reaches the agent "desk"' in capsys.readouterr().out
+
+
+def test_the_readme_and_the_schema_name_each_pass_in_its_order():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("| pass | errors | warnings |")[2].partition("\n\n")[0]
+    passes = [step.value for step in Pass]
+    assert re.findall(r"^\| ([a-z]+) \|", table, re.MULTILINE) == passes
+    assert schema("problems")["$defs"]["problem"]["properties"]["pass"]["enum"] == passes
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_is_explained_in_a_sentence(name):
+    assert re.fullmatch(r"[A-Z].{20,120}\.", RULES[name].help)
 
 
 @pytest.fixture
