@@ -557,14 +557,14 @@ def test_a_document_is_read_once_for_all_agents_and_environments(
     other = (tmp_path / "desk.yaml").read_text().replace("desk", "other").replace("0142", "0143")
     (tmp_path / "other.yaml").write_text(other)
     (tmp_path / "runner.yaml").write_text("environments: {staging: {vars: {a: b}}}")
-    read = openapi_document._read
+    read = openapi_document.read_data
     texts: list[str] = []
 
     def counted(text: str) -> Json:
         texts.append(text)
         return read(text)
 
-    monkeypatch.setattr(openapi_document, "_read", counted)
+    monkeypatch.setattr(openapi_document, "read_data", counted)
     assert load_everywhere(tmp_path).configuration is not None
     assert texts == [ORDERS]
 
