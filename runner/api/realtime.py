@@ -112,14 +112,12 @@ def _approval(approve: Approve) -> dict[str, Json]:
 
 def _response_create(speak: Speak) -> dict[str, Json]:
     response: dict[str, Json] = {"metadata": {"wish": speak.wish}}
+    told = speak.tell
     if speak.say is not None:
-        # A sentence is an instruction for one response that may call no tools. Told to "ignore" what it
-        # was told before, the model refuses; told what to say, it says it.
-        response["instructions"] = (
-            "Say the following to the caller, word for word and nothing else: "
-            + json.dumps(speak.say, ensure_ascii=False)
-        )
-        response["tool_choice"] = "none"
-    elif speak.tell is not None:
-        response["instructions"] = speak.tell
+        # Told to "ignore" what it was told before, the model refuses; told what to say, it says it.
+        sentence = json.dumps(speak.say, ensure_ascii=False)
+        told = f"Say the following to the caller, word for word and nothing else: {sentence}"
+    if told is not None:
+        # What the caller is to hear now is words, not a tool call and a silence.
+        response |= {"instructions": told, "tool_choice": "none"}
     return {"type": "response.create", "event_id": speak.wish, "response": response}

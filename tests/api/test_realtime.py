@@ -109,7 +109,11 @@ def test_a_session_without_a_voice_keeps_the_audio_that_was_declared() -> None:
             {
                 "type": "response.create",
                 "event_id": "wish_3",
-                "response": {"metadata": {"wish": "wish_3"}, "instructions": "Ask for the name."},
+                "response": {
+                    "metadata": {"wish": "wish_3"},
+                    "instructions": "Ask for the name.",
+                    "tool_choice": "none",
+                },
             },
         ),
         (
