@@ -25,7 +25,7 @@ def complaints(folder: str, line: str) -> str:
 @pytest.mark.parametrize(
     ("folder", "line"),
     [
-        ("model", "from runner.call.session import Session"),
+        ("model", "from runner.call.session.session import Session"),
         ("model", "import os"),
         ("call", "from runner.config.load import load"),
         ("call", "from runner.config import load"),
@@ -68,10 +68,10 @@ def test_an_import_against_the_direction_is_refused(folder: str, line: str) -> N
     [
         ("call", "from runner.model.call import IncomingCall"),
         ("call", "from datetime import time"),
-        ("config", "from runner.call.template import compile_template"),
+        ("config", "from runner.call.templates.template import compile_template"),
         ("config", "from pathlib import Path"),
         ("difference", "from runner.api.realtime import accept_body"),
-        ("scenario", "from runner.call.session import Session"),
+        ("scenario", "from runner.call.session.session import Session"),
         ("scenario", "from runner.config.load import load"),
         ("serve", "import asyncio"),
         ("serve", "from runner.config.load import load"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from runner.call.routing import Match
+from runner.call.routes.routing import Match
 from runner.cli.terminal import Style, Terminal, printable
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall

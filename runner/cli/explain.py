@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.api.realtime import accept_body
-from runner.call.admission import Admit
-from runner.call.lookup import LookedUp
-from runner.call.reception import receive
-from runner.call.routing import RouteTable
-from runner.call.template import TemplateFailure
+from runner.call.reception.admission import Admit
+from runner.call.reception.lookup import LookedUp
+from runner.call.reception.reception import receive
+from runner.call.routes.routing import RouteTable
+from runner.call.templates.template import TemplateFailure
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
+from runner.config.checking.suggest import did_you_mean
 from runner.config.load import load
 from runner.config.origins import MASK, Origin, Origins, Value
-from runner.config.suggest import did_you_mean
 from runner.errors import UsageError
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 
 from runner.cli.report import Report
+from runner.config.checking.rules import pass_of
 from runner.config.problem import Problem
-from runner.config.rules import pass_of
 from runner.model.values import JsonObject
 
 VERSION = 1

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from runner import __version__
 from runner.cli.report import Report
+from runner.config.checking.rules import RULES
 from runner.config.problem import Problem
-from runner.config.rules import RULES
 from runner.model.values import JsonObject
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

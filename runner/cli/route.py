@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.call.incoming import incoming_call
-from runner.call.matcher import address_text
-from runner.call.routing import Candidate, Explanation, Match, RouteTable
+from runner.call.addresses.incoming import incoming_call
+from runner.call.routes.matcher import address_text
+from runner.call.routes.routing import Candidate, Explanation, Match, RouteTable
 from runner.cli.environment import add_environment
 from runner.cli.instant import read_instant
 from runner.cli.main import OK, PROBLEMS

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.call.incoming import incoming_call
-from runner.call.routing import Match, RouteTable
+from runner.call.addresses.incoming import incoming_call
+from runner.call.routes.routing import Match, RouteTable
 from runner.cli.instant import read_instant
 from runner.cli.terminal import Terminal, printable
-from runner.config.suggest import did_you_mean, one_of
+from runner.config.checking.suggest import did_you_mean, one_of
 from runner.errors import CannotRunError
 from runner.model.settings import Configuration
 from runner.model.values import Instant

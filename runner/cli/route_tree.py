@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from runner.call.precedence import in_order
+from runner.call.routes.precedence import in_order
 from runner.cli.summary import asks
 from runner.cli.terminal import Style, Terminal, printable
 from runner.model.route import ToAgent

@@ -5,7 +5,7 @@ import json
 import sys
 
 from runner.cli.main import OK
-from runner.config.schema_files import KINDS, OUTPUTS, schema
+from runner.config.checking.schema_files import KINDS, OUTPUTS, schema
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from runner.call.record_json import encode
-from runner.call.routing import RouteTable
+from runner.call.records.record_json import encode
+from runner.call.routes.routing import RouteTable
 from runner.cli.call_view import CallView
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, stderr, stdout
+from runner.config.checking.suggest import did_you_mean
 from runner.config.load import load
-from runner.config.suggest import did_you_mean
 from runner.errors import CannotRunError, UsageError
 from runner.model.agent import Agent
 from runner.model.settings import Configuration, Provider, SecretRef

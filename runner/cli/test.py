@@ -12,8 +12,8 @@ from runner.cli.problems import print_problems
 from runner.cli.terminal import stderr, stdout
 from runner.cli.test_report import FORMATS, Report, summary
 from runner.cli.test_update import update
+from runner.config.checking.suggest import did_you_mean
 from runner.config.load import Loaded, load
-from runner.config.suggest import did_you_mean
 from runner.errors import UsageError
 from runner.model.scenario import Scenario
 from runner.scenario.coverage import Coverage, Touch, coverage

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.cli.problems import print_source
 from runner.cli.terminal import Style, Terminal, printable
-from runner.config.yaml_text import split_lines
+from runner.config.reading.yaml_text import split_lines
 from runner.model.values import Json, Place
 from runner.scenario.coverage import Coverage
 from runner.scenario.difference import Difference

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.config.files import SETTINGS_FILE
+from runner.config.reading.files import SETTINGS_FILE
 from runner.errors import UsageError
 
 _USUAL = "agents"

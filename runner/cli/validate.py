@@ -15,10 +15,10 @@ from runner.cli.problems import print_problems
 from runner.cli.report import Report
 from runner.cli.terminal import stderr, stdout
 from runner.cli.unsaved import Unsaved, read_unsaved
+from runner.config.building.secrets import NeededSecret
+from runner.config.checking.review import review
 from runner.config.load import Loaded, load, load_everywhere
 from runner.config.problem import Problem, Severity
-from runner.config.review import review
-from runner.config.secrets import NeededSecret
 
 FORMATS = ("text", "json", "github", "sarif", "junit")
 """Each but `text` has a module `runner.cli.problems_…`, whose `rendered` makes the whole document."""

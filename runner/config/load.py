@@ -5,33 +5,33 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from runner.call.routing import RouteTable
-from runner.config import settings
-from runner.config.admission import check_busy
-from runner.config.agents import AgentBuilder, Shared, shared_by_agents
-from runner.config.declared import declared
-from runner.config.documents import Documents, read_documents
-from runner.config.environments import (
+from runner.call.routes.routing import RouteTable
+from runner.config.building import settings
+from runner.config.building.admission import check_busy
+from runner.config.building.agents import AgentBuilder, Shared, shared_by_agents
+from runner.config.building.routes import RouteBuilder, check_otherwise, default_country
+from runner.config.building.schedules import schedule_names, schedules
+from runner.config.building.secrets import NeededSecret, needed_secrets
+from runner.config.checking.handoffs import check_handoffs
+from runner.config.checking.not_yet import refuse
+from runner.config.checking.review import review
+from runner.config.checking.route_ties import check_ties
+from runner.config.checking.schema import check
+from runner.config.node import Node
+from runner.config.problem import Problem, Problems, Severity
+from runner.config.reading.documents import Documents, read_documents
+from runner.config.reading.environments import (
     check_environment,
     environment_names,
     in_environment,
     told_with_environments,
     with_variables,
 )
-from runner.config.files import SETTINGS_FILE, Directory
-from runner.config.handoffs import check_handoffs
-from runner.config.layers import laid_over
-from runner.config.node import Node
-from runner.config.not_yet import refuse
-from runner.config.problem import Problem, Problems, Severity
-from runner.config.review import review
-from runner.config.route_ties import check_ties
-from runner.config.routes import RouteBuilder, check_otherwise, default_country
-from runner.config.scenario_scope import ScenarioScope
-from runner.config.scenarios import scenarios_of
-from runner.config.schedules import schedule_names, schedules
-from runner.config.schema import check
-from runner.config.secrets import NeededSecret, needed_secrets
+from runner.config.reading.files import SETTINGS_FILE, Directory
+from runner.config.reading.layers import laid_over
+from runner.config.scenarios.declared import declared
+from runner.config.scenarios.scenario_scope import ScenarioScope
+from runner.config.scenarios.scenarios import scenarios_of
 from runner.model.agent import Agent
 from runner.model.scenario import Declared, Scenario
 from runner.model.settings import Configuration, Settings

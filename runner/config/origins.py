@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from runner.config.environments import in_environment
-from runner.config.layers import branch_of
+from runner.config.checking.schema import SchemaCheck
+from runner.config.checking.schema_files import schema as shipped_schema
 from runner.config.node import Node
-from runner.config.schema import SchemaCheck
-from runner.config.schema_files import schema as shipped_schema
+from runner.config.reading.environments import in_environment
+from runner.config.reading.layers import branch_of
 from runner.model.values import Json, JsonObject, Place
 
 MASK = "***"

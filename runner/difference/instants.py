@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 
-from runner.call.schedule import is_open
+from runner.call.routes.schedule import is_open
 from runner.model.schedule import Schedule
 from runner.model.values import Instant
 

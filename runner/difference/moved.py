@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TypeAlias
 
-from runner.call.conditions import CompiledConditions, Facts
-from runner.call.matcher import CompiledMatcher, Subject, leaves
-from runner.call.routing import Match, RouteTable
+from runner.call.routes.conditions import CompiledConditions, Facts
+from runner.call.routes.matcher import CompiledMatcher, Subject, leaves
+from runner.call.routes.routing import Match, RouteTable
 from runner.difference.instants import Moments
 from runner.difference.probes import CALLED, PROJECT, ExampleCall, Probes, Rule, boundaries
 from runner.model.call import Address, IncomingCall
@@ -21,7 +21,6 @@ from runner.model.route import (
     AnyOf,
     Conditions,
     Country,
-    ExactAddress,
     Glob,
     Matcher,
     Not,
@@ -258,8 +257,6 @@ def _meanings(leaf: Matcher) -> Iterator[Hashable]:
             yield ("not", _meaning(inner))
         case Country(codes=codes):
             yield from codes
-        case ExactAddress(user=user, host=host):
-            yield (user, host.lower())
         case _:
             yield leaf
 

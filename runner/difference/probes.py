@@ -1,21 +1,22 @@
 """Makes up calls that show what a route is about: inside of it, just outside, and where others take over.
 
-Right rather than complete, as `runner.call.examples` is: what is proposed here is always asked of the tables
-themselves. Between two plans of numbers nothing is missed: for each prefix there is a number that no longer
+Right rather than complete, as `runner.call.routes.examples` is: what is proposed here is always asked of
+the tables themselves. Between two plans of numbers nothing is missed: for each prefix there is a number that no longer
 prefix of either table covers.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, islice, product
+from dataclasses import dataclass
+from itertools import chain, islice, product, zip_longest
 from typing import Any, TypeAlias, TypeVar
 
-from runner.call.conditions import Facts
-from runner.call.examples import addresses, header_value
-from runner.call.incoming import incoming_call
-from runner.call.matcher import leaves
-from runner.call.route_index import ANY, Key, matcher_keys
+from runner.call.addresses.incoming import incoming_call
+from runner.call.addresses.number import country_code, example_number, regions_with
+from runner.call.routes.conditions import Facts
+from runner.call.routes.examples import addresses, header_value
+from runner.call.routes.matcher import leaves
+from runner.call.routes.route_index import ANY, Key, matcher_keys
 from runner.difference.instants import Moments
 from runner.model.call import Address, IncomingCall, Transport
 from runner.model.route import (
@@ -43,6 +44,7 @@ PROJECT = "sip:proj_example@sip.api.openai.com"
 
 _MOST_ENTRIES = 1000
 _MOST_OTHERS = 12
+_MOST_CALLED_BY_OTHERS = 60
 _MOST_DEEPER = 8
 _CALLERS_OF_A_SHARE = 200
 _DIGITS = "2345678901"  # where numbers of ten digits are at home, none begins with 0 or 1
@@ -92,18 +94,23 @@ def _combined(every: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
 class _Plan:
     """The numbers and prefixes that the rules of both tables name for one party, sorted."""
 
-    known: list[str] = field(default_factory=list)
+    known: list[str]
+    of_regions: list[str]
+    """Numbers of the countries that are named, and of others with the same country code."""
 
     @classmethod
     def of(cls, matchers: Iterable[Matcher | None]) -> "_Plan":
         found: set[str] = set()
+        countries: set[str] = set()
         for matcher in matchers:
             for leaf in boundaries(matcher):
                 if isinstance(leaf, ExactNumber):
                     found.add(leaf.number)
                 elif isinstance(leaf, Prefix):
                     found.add(leaf.prefix)
-        return cls(sorted(found))
+                elif isinstance(leaf, Country):
+                    countries |= leaf.codes
+        return cls(sorted(found), list(_numbers_of_regions(countries)))
 
     def within(self, prefix: str) -> Iterator[str]:
         """Numbers that begin so: first those that nothing longer covers, then some that something does."""
@@ -112,6 +119,11 @@ class _Plan:
             yield from _first_numbers(Prefix(prefix + digit), 1)
         if not free:
             yield from _first_numbers(Prefix(prefix), 1)
+        yield from (number for number in self.of_regions if number.startswith(prefix))
+        yield from self.known_within(prefix)
+
+    def known_within(self, prefix: str) -> Iterator[str]:
+        """Numbers that something longer covers; of many, some."""
         start = bisect_left(self.known, prefix)
         for known in islice(self.known, start, start + _MOST_DEEPER):
             if known.startswith(prefix) and known != prefix:
@@ -120,6 +132,16 @@ class _Plan:
     def _has(self, prefix: str) -> bool:
         position = bisect_left(self.known, prefix)
         return position < len(self.known) and self.known[position].startswith(prefix)
+
+
+def _numbers_of_regions(named: set[str]) -> Iterator[str]:
+    for code in sorted({country_code(region) for region in named}):
+        regions = regions_with(code)
+        others = [region for region in regions if region not in named]
+        for region in (*(region for region in regions if region in named), *others[:2]):
+            number = example_number(region)
+            if number is not None:
+                yield number
 
 
 class Probes:
@@ -131,13 +153,16 @@ class Probes:
         self._called_plan = _Plan.of(rule.conditions.called for rule in rules)
         self._caller_plan = _Plan.of(rule.conditions.caller for rule in rules)
         self._by_called: dict[Key, list[Conditions]] = {}
-        self._one_of_each: dict[str | int, Conditions] = {}
+        self._entries: dict[str | int, dict[Matcher, None]] = {}
+        """What the rules of each agent, and those of each status, are `to`."""
         for rule in rules:
             for key in matcher_keys(rule.conditions.called):
                 self._by_called.setdefault(key, []).append(rule.conditions)
-            if rule.conditions.called is not None:
-                owner = rule.agent if isinstance(rule, Route) else rule.status
-                self._one_of_each.setdefault(owner, rule.conditions)
+            owner = rule.agent if isinstance(rule, Route) else rule.status
+            leaves_of_owner = self._entries.setdefault(owner, {})
+            if len(leaves_of_owner) < _MOST_CALLED_BY_OTHERS:
+                leaves_of_owner.update(dict.fromkeys(boundaries(rule.conditions.called)))
+        self._called_by_others: list[str] | None = None
 
     def calls(
         self, conditions: Conditions, owner: str, fresh: Iterable[Matcher] = ()
@@ -150,7 +175,7 @@ class Probes:
         first = frozenset(fresh)
         called = [
             *self._texts(conditions.called, self._called_plan, first),
-            *self._called_by_others(conditions),
+            *self._other_called(conditions),
         ]
         callers = self._callers(conditions, rivals, first, owner)
         headers = self._headers(conditions, rivals)
@@ -178,14 +203,21 @@ class Probes:
         )
         return _unique(islice(asking, 4 * _MOST_OTHERS))[:_MOST_OTHERS]
 
-    def _called_by_others(self, conditions: Conditions) -> Iterator[str]:
-        """For a route that is not `to` somebody, what others are `to`."""
+    def _other_called(self, conditions: Conditions) -> Iterator[str]:
+        """For a rule that is not `to` one number or prefix only, what others are `to`."""
         yield CALLED
         if conditions.called is None or ANY in matcher_keys(conditions.called):
             yield "+442079460999"
             yield "sip:desk@pbx.example"
-            for other in islice(self._one_of_each.values(), 4 * _MOST_OTHERS):
-                yield from islice(self._texts(other.called, self._called_plan), 1)
+            if self._called_by_others is None:
+                self._called_by_others = _unique(self._one_of_each_entry())
+            yield from self._called_by_others
+
+    def _one_of_each_entry(self) -> Iterator[str]:
+        """A first entry of everybody, then a second, and so on; of many, some."""
+        in_turn = chain.from_iterable(zip_longest(*self._entries.values()))
+        for leaf in islice(filter(None, in_turn), _MOST_CALLED_BY_OTHERS):
+            yield from islice(self._texts(leaf, self._called_plan), 1)
 
     def _callers(
         self, conditions: Conditions, rivals: Iterable[Conditions], first: frozenset[Matcher], owner: str
@@ -239,8 +271,10 @@ class Probes:
                     yield number
                 case Prefix(prefix=prefix):
                     yield from plan.within(prefix)
-                case Country():
+                case Country(codes=codes):
                     yield from _first_numbers(leaf, 3)
+                    for region in codes:
+                        yield from plan.known_within(country_code(region))
                 case Anonymous():
                     yield "anonymous"
                 case _:

@@ -14,7 +14,7 @@ class Clock(Enum):
 
     MAX_DURATION = "max_duration"
     FLOOR = "floor"
-    """Something that should follow on the floor (see `runner.call.floor`) has not come."""
+    """Something that should follow on the floor (see `runner.call.session.floor`) has not come."""
     HEARD = "heard"
     """A sentence was made and nobody said that it was heard. The key is its response's id."""
     PARTING = "parting"

@@ -132,7 +132,7 @@ class IfBroken:
 
 
 class Sensitive(Enum):
-    """What is recognised by its look, wherever it stands. `runner.call.redaction` says how."""
+    """What is recognised by its look, wherever it stands. `runner.call.records.redaction` says how."""
 
     PAYMENT_CARD = "payment_card"
     SSN = "ssn"

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runner.api.realtime import accept_body
-from runner.call.admission import Admit, TurnAway, admit
-from runner.call.capacity import Occupancy, find_room
-from runner.call.incoming import incoming_call
-from runner.call.lookup import LookedUp, default_answer, lookup_request, read_answer
-from runner.call.reception import UNAVAILABLE_STATUS, receive
-from runner.call.routing import RouteTable
-from runner.call.session import Session
-from runner.call.template import TemplateFailure
-from runner.call.tool_request import next_delay
+from runner.call.addresses.incoming import incoming_call
+from runner.call.reception.admission import Admit, TurnAway, admit
+from runner.call.reception.capacity import Occupancy, find_room
+from runner.call.reception.lookup import LookedUp, default_answer, lookup_request, read_answer
+from runner.call.reception.reception import UNAVAILABLE_STATUS, receive
+from runner.call.routes.routing import RouteTable
+from runner.call.session.session import Session
+from runner.call.templates.template import TemplateFailure
+from runner.call.tools.tool_request import next_delay
 from runner.model.agent import Lookup
 from runner.model.http import Failure, HttpReply
 from runner.model.scenario import (

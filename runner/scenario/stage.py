@@ -9,8 +9,8 @@ from collections import Counter, deque
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from runner.call.phase import Phase
-from runner.call.session import Session
+from runner.call.session.phase import Phase
+from runner.call.session.session import Session
 from runner.model.action import (
     Action,
     AddItem,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from runner.call.matcher import compile_regex
+from runner.call.routes.matcher import compile_regex
 from runner.model.action import Action, ClearTimer, Clock, SetTimer
 from runner.model.agent import Agent
 from runner.model.call import Role

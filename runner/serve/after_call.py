@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from runner.call.after_call import again, delivery, fate_of_delivery, fate_of_question, question
-from runner.call.template import TemplateFailure
+from runner.call.afterwards.after_call import again, delivery, fate_of_delivery, fate_of_question, question
+from runner.call.templates.template import TemplateFailure
 from runner.errors import StoreError
 from runner.model.after_call import Backlog, Done, DueDuty, Duty, DutyKind, Fate, Later
 from runner.model.http import HttpReply, HttpRequest

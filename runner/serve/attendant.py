@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 
 from runner.api.realtime import accept_body
-from runner.call.admission import Admit, Ignore, TurnAway, decide
-from runner.call.capacity import Occupancy, Seat, find_room
-from runner.call.lookup import LookedUp
-from runner.call.reception import UNAVAILABLE_STATUS, receive
-from runner.call.routing import RouteTable
-from runner.call.session import Session
-from runner.call.webhook import WebhookEvent
+from runner.call.reception.admission import Admit, Ignore, TurnAway, decide
+from runner.call.reception.capacity import Occupancy, Seat, find_room
+from runner.call.reception.lookup import LookedUp
+from runner.call.reception.reception import UNAVAILABLE_STATUS, receive
+from runner.call.reception.webhook import WebhookEvent
+from runner.call.routes.routing import RouteTable
+from runner.call.session.session import Session
 from runner.errors import ProviderError
 from runner.model.settings import Configuration
 from runner.model.values import Instant

@@ -1,6 +1,6 @@
 """Holds tools to the addresses they may reach, on the very address that is then connected to.
 
-It decides nothing itself: `runner.call.egress` does.
+It decides nothing itself: `runner.call.tools.egress` does.
 """
 
 import socket
@@ -11,7 +11,7 @@ from aiohttp.client import ClientTimeout
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from runner.call.egress import refuse_address, refuse_host
+from runner.call.tools.egress import refuse_address, refuse_host
 from runner.errors import PhoneAgentsError
 from runner.model.settings import Egress
 

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from runner.api.realtime import events, frame_of
 from runner.api.realtime_events import parse
-from runner.call.session import Session
+from runner.call.session.session import Session
 from runner.errors import ProviderError
 from runner.model.action import (
     Action,

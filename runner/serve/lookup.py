@@ -5,9 +5,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runner.call.lookup import LookedUp, default_answer, lookup_request, read_answer
-from runner.call.template import TemplateFailure
-from runner.call.tool_request import next_delay
+from runner.call.reception.lookup import LookedUp, default_answer, lookup_request, read_answer
+from runner.call.templates.template import TemplateFailure
+from runner.call.tools.tool_request import next_delay
 from runner.model.agent import Agent, Lookup
 from runner.model.call import IncomingCall
 from runner.model.http import Failure, HttpReply, HttpRequest

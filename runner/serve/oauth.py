@@ -1,6 +1,6 @@
 """Gets the tokens that requests need, keeps them while they last, and sends the requests with them.
 
-What to ask and what the answer means is decided in `runner.call.oauth`. A token is never logged.
+What to ask and what the answer means is decided in `runner.call.tools.oauth`. A token is never logged.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from runner.call.oauth import ClientAuth, NoToken, Token, read_token, token_request, with_token
+from runner.call.tools.oauth import ClientAuth, NoToken, Token, read_token, token_request, with_token
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.values import Instant
 from runner.serve.live_call import Sender

@@ -16,10 +16,10 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from runner.call.capacity import DAY_S, Occupancy, day_of
-from runner.call.routing import RouteTable
-from runner.call.session import Session
-from runner.call.webhook import is_secret
+from runner.call.reception.capacity import DAY_S, Occupancy, day_of
+from runner.call.reception.webhook import is_secret
+from runner.call.routes.routing import RouteTable
+from runner.call.session.session import Session
 from runner.errors import CannotRunError
 from runner.model.settings import Configuration
 from runner.model.settings import Server as ServerSettings

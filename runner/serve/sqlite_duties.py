@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 from typing import TypeAlias
 
-from runner.call.after_call import encoded_work
+from runner.call.afterwards.after_call import encoded_work
 from runner.model.after_call import Backlog, Done, DueDuty, Duty, DutyKind, Fate, Later, Parked
 from runner.model.values import Instant
 

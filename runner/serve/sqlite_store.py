@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from runner.call.record_json import encode
+from runner.call.records.record_json import encode
 from runner.errors import CannotRunError, StoreError
 from runner.model.after_call import Backlog, DueDuty, Duty, Fate
 from runner.model.record import CallRecord

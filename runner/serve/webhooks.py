@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from runner.call.webhook import WebhookEvent, verify
+from runner.call.reception.webhook import WebhookEvent, verify
 from runner.errors import WebhookRejectedError
 from runner.model.values import Instant
 from runner.serve.deliveries import Deliveries

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from runner.call.arguments import check_arguments
+from runner.call.tools.arguments import check_arguments
 from runner.model.agent import Agent, Say, Wait
 from runner.model.tool import Binding, HandoffBinding, HangupBinding, TransferBinding
 from runner.model.values import JsonObject

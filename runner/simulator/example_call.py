@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runner.call.incoming import incoming_call
-from runner.call.routing import RouteTable
-from runner.call.schedule import is_open
+from runner.call.addresses.incoming import incoming_call
+from runner.call.routes.routing import RouteTable
+from runner.call.routes.schedule import is_open
 from runner.model.call import IncomingCall, Transport
 from runner.model.route import (
     Anonymous,

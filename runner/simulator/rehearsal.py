@@ -13,8 +13,8 @@ from typing import Any
 
 import aiohttp
 
-from runner.call.after_call import is_duty
-from runner.call.record_json import decode
+from runner.call.afterwards.after_call import is_duty
+from runner.call.records.record_json import decode
 from runner.model.agent import Agent
 from runner.model.record import CallRecord
 from runner.model.settings import Configuration, Provider, SecretRef

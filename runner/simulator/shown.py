@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import unquote_plus
 
-from runner.call.redaction import Redactor
+from runner.call.records.redaction import Redactor
 from runner.model.agent import Agent
 from runner.model.tool import HandoffBinding
 from runner.simulator.moments import Moment, What

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from row import Row
 
-from runner.call.address import read_address
-from runner.call.routing import RouteTable
+from runner.call.addresses.address import read_address
+from runner.call.routes.routing import RouteTable
 from runner.model.call import IncomingCall
 from runner.model.route import AnyOf, Conditions, ExactNumber, Prefix, Route
 from runner.model.values import Place

@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager, contextmanager
 import aiohttp
 from row import Row
 
-from runner.call.template import compile_template
-from runner.call.tool_request import build_request
-from runner.call.tool_result import model_output
+from runner.call.templates.template import compile_template
+from runner.call.tools.tool_request import build_request
+from runner.call.tools.tool_result import model_output
 from runner.model.settings import Egress
 from runner.model.tool import Bearer, HttpBinding, Result
 from runner.serve.egress import GuardedConnector

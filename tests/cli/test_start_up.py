@@ -44,4 +44,4 @@ def test_validate_imports_nothing_of_the_server(tmp_path: Path) -> None:
     assert code == 0
     assert "runner.config.load" in modules
     assert [name for name in modules if name.startswith(SERVER)] == []
-    assert [name for name in modules if name.startswith("runner.config.openapi")] == [], "none has a document"
+    assert [name for name in modules if "openapi.openapi" in name] == [], "none has a document"

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from runner.call.template import compile_template
+from runner.call.templates.template import compile_template
 from runner.cli.summary import MOST_ROUTES, asks, show_summary
 from runner.cli.terminal import Terminal
 from runner.model.agent import Agent

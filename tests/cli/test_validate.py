@@ -16,10 +16,10 @@ from runner.cli.problems import print_problems
 from runner.cli.report import Report
 from runner.cli.terminal import Style, Terminal, printable
 from runner.cli.validate import FORMATS
+from runner.config.checking.rules import RULES, Pass
+from runner.config.checking.schema_files import schema
 from runner.config.load import load
 from runner.config.problem import Problem, Severity
-from runner.config.rules import RULES, Pass
-from runner.config.schema_files import schema
 from runner.model.values import Place
 
 AGENT = """\

@@ -17,7 +17,7 @@ import pytest
 import runner.cli.validate
 import runner.config
 from runner.cli.main import main
-from runner.config.rules import RULES
+from runner.config.checking.rules import RULES
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted({path.name.removesuffix(".yaml") for path in GOLDEN.iterdir() if path.suffix != ".out"})
@@ -63,6 +63,18 @@ def test_each_mistake_is_told_as_written_down(case, tmp_path, monkeypatch, capsy
     assert found == out.read_text()
 
 
+def test_an_agent_is_broken_in_forty_ways_and_each_is_told_at_its_place_with_what_to_do():
+    """forty-… are the ways in which a person who sees the project for the first time breaks the same agent."""
+    outs = sorted(GOLDEN.glob("forty-*.out"))
+    assert len(outs) >= 40
+    for out in outs:
+        told_of = re.findall(r"^agents/forty-\S+:\d+:\d+: (.*) \[[a-z-]+\]$", out.read_text(), re.MULTILINE)
+        assert len(told_of) == 1, out.name
+        assert re.search(
+            "[;,] |before this|is no JMESPath|finds nothing|stands twice|another tool|cannot be", told_of[0]
+        )
+
+
 def test_no_out_file_is_without_its_case():
     assert {path.stem for path in GOLDEN.glob("*.out")} == set(CASES)
 
@@ -99,7 +111,7 @@ def test_every_statement_that_reports_a_problem_is_reached(tmp_path, monkeypatch
 
     def trace(frame: FrameType, event: str, _: object) -> object:
         path = Path(frame.f_code.co_filename)
-        if path.parent != CONFIG and path.name != "validate.py":
+        if CONFIG not in path.parents and path.name != "validate.py":
             return None
         if event == "line":
             reached.add((path.name, frame.f_lineno))
@@ -114,7 +126,7 @@ def test_every_statement_that_reports_a_problem_is_reached(tmp_path, monkeypatch
             sys.settrace(None)
     missing = [
         f"{path.name}:{line}: {code}"
-        for path in (*sorted(CONFIG.glob("*.py")), Path(runner.cli.validate.__file__))
+        for path in (*sorted(CONFIG.rglob("*.py")), Path(runner.cli.validate.__file__))
         for line, code in reports(path).items()
         if (path.name, line) not in reached
         and not any(path.name == name and text in code for name, text in NOT_IN_GOLDEN)
@@ -152,7 +164,7 @@ def test_every_rule_has_a_golden_message():
         for rule in re.findall(r"^\S+:\d+:\d+: .* \[([a-z-]+)\]$", out.read_text(), re.MULTILINE)
     }
     named = {
-        rule for path in (*CONFIG.glob("*.py"), Path(runner.cli.validate.__file__)) for rule in rules(path)
+        rule for path in (*CONFIG.rglob("*.py"), Path(runner.cli.validate.__file__)) for rule in rules(path)
     }
     assert named - told_of == set()
     assert told_of == set(RULES)

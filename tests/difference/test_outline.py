@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from runner.call.template import compile_template
+from runner.call.templates.template import compile_template
 from runner.difference.outline import KINDS, NAMES, NOT_FOR_CALLERS, duration, fields_of, outline
 from runner.difference.tree import changes
 from runner.model import agent, route, schedule, settings, tool

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.config.problem import Problems
-from runner.config.yaml_text import read
+from runner.config.reading.yaml_text import read
 from runner.model.values import Place
 from runner.scenario.update import Change, flow, updated
 

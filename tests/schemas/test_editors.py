@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from language_server import LanguageServer, install, why_not
 
+from runner.config.checking.schema_files import KINDS, schema
 from runner.config.problem import Problems
-from runner.config.schema_files import KINDS, schema
-from runner.config.yaml_text import read
+from runner.config.reading.yaml_text import read
 
 ROOT = Path(__file__).parents[2]
 LACKING = why_not()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from runner.config.checking.schema_files import schema
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.schema_files import schema
-from runner.config.yaml_text import read
+from runner.config.reading.yaml_text import read
 
 AGENT = "agent: a\ninstructions: Be brief.\n"
 SCENARIO = '- name: n\n  call: {to: "+18005550142"}\n'

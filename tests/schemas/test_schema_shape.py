@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from runner.config.schema_files import KINDS, schema
+from runner.config.checking.schema_files import KINDS, schema
 
 # Under these keys stand values of the user's, not schemas.
 VALUES = {"examples", "default", "const", "enum", "required", "dependentRequired"}

@@ -12,7 +12,7 @@ from openai.types.realtime.realtime_session_create_request import RealtimeSessio
 from openai.types.realtime.realtime_tools_config_union import Mcp
 from pydantic import BaseModel
 
-from runner.config.schema_files import schema
+from runner.config.checking.schema_files import schema
 
 WHOLE = schema("agent")
 DEFINITIONS = WHOLE["$defs"]

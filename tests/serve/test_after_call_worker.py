@@ -20,8 +20,8 @@ from aiohttp import web
 from openai_types import client_complaint, server_complaint
 from standardwebhooks.webhooks import Webhook
 
-from runner.call.after_call import LONGEST_S, duties
-from runner.call.template import compile_template as words
+from runner.call.afterwards.after_call import LONGEST_S, duties
+from runner.call.templates.template import compile_template as words
 from runner.errors import StoreError
 from runner.model.after_call import Duty, DutyKind
 from runner.model.agent import Agent, OutcomeQuestion

@@ -8,11 +8,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from runner.call.capacity import Load, Occupancy
-from runner.call.routing import RouteTable
-from runner.call.session import Session
-from runner.call.template import compile_template
-from runner.call.webhook import WebhookEvent
+from runner.call.reception.capacity import Load, Occupancy
+from runner.call.reception.webhook import WebhookEvent
+from runner.call.routes.routing import RouteTable
+from runner.call.session.session import Session
+from runner.call.templates.template import compile_template
 from runner.model.after_call import Duty
 from runner.model.agent import Agent
 from runner.model.record import CallRecord

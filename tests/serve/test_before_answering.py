@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from runner.call.record_json import decode
+from runner.call.records.record_json import decode
 from runner.config.load import load
 from runner.model.record import CallRecord
 from runner.serve.runner import Runner

@@ -13,7 +13,7 @@ from openai_types import client_complaint, server_complaint
 from playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, tool, words
 
 from runner.api.realtime import accept_body
-from runner.call.session import Session
+from runner.call.session.session import Session
 from runner.model.agent import Agent, Say, Wait
 from runner.model.call import Address, IncomingCall
 from runner.model.record import CallRecord

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from runner.call.template import compile_template
+from runner.call.templates.template import compile_template
 from runner.errors import CannotRunError
 from runner.model.agent import Agent, Say
 from runner.model.route import Conditions, ExactNumber, Route

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.call.record_json import decode
+from runner.call.records.record_json import decode
 from runner.errors import CannotRunError, StoreError
 from runner.model.record import CallRecord
 from runner.serve import sqlite_store

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientSession, web
 from standardwebhooks import Webhook
 
-from runner.call.webhook import WebhookEvent
+from runner.call.reception.webhook import WebhookEvent
 from runner.serve.app import MOST_BODY_BYTES, create_app, create_server
 from runner.serve.metrics import Metrics
 from runner.serve.result import Result

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runner.call.template import compile_template
+from runner.call.templates.template import compile_template
 from runner.model.agent import Agent, ModelOpens, Say, Wait
 from runner.model.tool import Binding, HandoffBinding, HangupBinding, StaticBinding, Tool, TransferBinding
 from runner.model.values import Place

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from runner.call.routing import RouteTable
-from runner.call.template import compile_template
+from runner.call.routes.routing import RouteTable
+from runner.call.templates.template import compile_template
 from runner.model.agent import Agent
 from runner.model.call import Transport
 from runner.model.route import (

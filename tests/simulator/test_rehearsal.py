@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from runner.call.routing import RouteTable
-from runner.call.template import compile_template
+from runner.call.routes.routing import RouteTable
+from runner.call.templates.template import compile_template
 from runner.model.agent import Agent, OutcomeQuestion, Say
 from runner.model.record import CallRecord, ToolUse
 from runner.model.route import Conditions, ExactNumber, Route

@@ -5,8 +5,8 @@ import json
 import pytest
 from openai_types import WEBHOOK, complaint
 
-from runner.call.incoming import incoming_call
-from runner.call.webhook import verify
+from runner.call.addresses.incoming import incoming_call
+from runner.call.reception.webhook import verify
 from runner.errors import WebhookRejectedError
 from runner.model.route import RoutingSettings
 from runner.simulator.webhook import call_incoming, new_secret, sip_headers

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from openai_types import RESPONSE, client_complaint, complaint
 
-from runner.call.outcome import outcome_body
+from runner.call.afterwards.outcome import outcome_body
 from runner.simulator.text_model import Answers, TextModel
 
 SCHEMA = {"type": "object", "properties": {"booked": {"type": "boolean"}, "why": {"type": "string"}}}

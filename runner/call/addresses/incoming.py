@@ -1,0 +1,97 @@
+"""Makes an incoming call of its SIP headers: who calls, and which number was dialled. Never raises."""
+
+from collections.abc import Iterator, Sequence
+
+from runner.call.addresses.address import is_project, is_readable, read_address
+from runner.call.addresses.sip_address import split_entries, unfold
+from runner.model.call import Address, IncomingCall, Transport
+from runner.model.route import RoutingSettings
+from runner.model.values import Instant
+
+_COMPACT_NAMES = {"f": "from", "t": "to"}
+"""RFC 3261, 7.3.3."""
+
+_CALLED_AFTER_TO = (
+    "Diversion",
+    "P-Called-Party-ID",
+    "X-Telnyx-Called-Number",
+    "X-Original-To",
+    "History-Info",
+)
+
+_SINGLE = frozenset({"from", "to"})
+"""Headers that hold one address: a comma in them is part of a display name that somebody forgot to quote."""
+
+_MOST_ENTRIES = 70
+"""Max-Forwards lets a request pass no more hops (RFC 3261, 8.1.1.6), so it was not diverted more often."""
+
+Headers = Sequence[tuple[str, str]]
+
+
+def incoming_call(
+    *,
+    call_id: str,
+    created_at: Instant,
+    headers: Headers,
+    routing: RoutingSettings,
+    transport: Transport = Transport.SIP,
+) -> IncomingCall:
+    """The call that these headers announce.
+
+    The caller is `From`, or `P-Asserted-Identity` when there is no `From` that can be read. A caller who
+    withholds the number stays withheld even where the carrier asserts an identity (RFC 3325, 7);
+    that header is among `headers` for those who need it.
+
+    The called address is the first that can be read and is not the voice API's own of: the headers that
+    `routing.called_number` names, `To`, `Diversion`, and the headers that carriers use instead. Where none
+    is, it is `To` as it came.
+    """
+    clean = tuple((_storable(name), _storable(value)) for name, value in headers)
+    called, found_in = _called(clean, routing)
+    return IncomingCall(
+        id=call_id,
+        caller=_caller(clean, routing.default_country),
+        called=called,
+        called_found_in=found_in,
+        headers=clean,
+        transport=transport,
+        created_at=created_at,
+    )
+
+
+def _called(headers: Headers, routing: RoutingSettings) -> tuple[Address, str]:
+    for name in (*routing.called_number, "To", *_CALLED_AFTER_TO):
+        for address in _addresses(headers, name, routing.default_country):
+            # A project's id contains digits, so this is decided before anybody looks at the number.
+            if is_readable(address) and not is_project(address):
+                return address, name
+    as_it_came = next(_addresses(headers, "To", routing.default_country), None)
+    return (as_it_came, "To") if as_it_came else (Address(uri=""), "")
+
+
+def _caller(headers: Headers, default_country: str | None) -> Address:
+    addresses = list(_addresses(headers, "From", default_country))
+    asserted = _addresses(headers, "P-Asserted-Identity", default_country)
+    readable = next((address for address in (*addresses, *asserted) if is_readable(address)), None)
+    return readable or (addresses[0] if addresses else Address(uri=""))
+
+
+def _addresses(headers: Headers, name: str, default_country: str | None) -> Iterator[Address]:
+    """The addresses of all headers of this name, the one that counts most first.
+
+    `Diversion` puts the latest diversion on top (RFC 5806, 2.3); `History-Info` appends it (RFC 7044, 10.3).
+    """
+    wanted = name.lower()
+    values = [value for key, value in headers if _COMPACT_NAMES.get(key.lower(), key.lower()) == wanted]
+    entries = (
+        values if wanted in _SINGLE else [entry for value in values for entry in split_entries(unfold(value))]
+    )
+    if wanted == "history-info":
+        entries.reverse()
+    for entry in entries[:_MOST_ENTRIES]:
+        yield read_address(entry, default_country)
+
+
+def _storable(text: str) -> str:
+    """The text without lone surrogates: JSON can carry them, but nothing that is stored or sent on can."""
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

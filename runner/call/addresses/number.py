@@ -1,0 +1,123 @@
+"""Reads telephone numbers and writes them as E.164. Never raises, and knows nothing of SIP.
+
+The numbering plans of the world come from `phonenumbers`, imported with the first number that is read
+(about 50 ms), so that a command that meets no number does not pay for it.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+
+MAX_LENGTH = 64
+"""Longer text is no number. Separators and an extension may come on top of an E.164 number."""
+
+MAX_DIGITS = 15
+"""Of an E.164 number, without the plus."""
+
+_SHAPE = re.compile(
+    r"([+]?[0-9 ().\-/]*[0-9][0-9 ().\-/]*?)(?: *(?:;ext=|ext\.?|x) *[0-9]{1,9})?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A telephone number."""
+
+    e164: str
+    """With the leading plus."""
+    region: str | None
+    """ISO 3166-1 alpha-2, e.g. US or CA within +1; None where the plan does not tell."""
+
+
+def read_number(text: str, default_country: str | None = None) -> Number | None:
+    """The number that the text is, or None when it is none. Visual separators and an extension are ignored.
+
+    With `+` (or `00`, which stands for it) the text says itself what it is: it is a number when its
+    country code exists and its length is possible there. Fictional numbers (+1 555 …) are therefore
+    numbers, and so are ranges that were opened after the numbering plans were last updated.
+    Without `+` it is read in the default country where it is valid there, else as an international
+    number where it is valid as one; there a number must be a valid one, since any digits would fit.
+    """
+    if len(text) > MAX_LENGTH:
+        return None
+    return _read(text.strip(), default_country)
+
+
+def begins_a_number(prefix: str) -> bool:
+    """Whether international numbers can begin so: the prefix (with its plus) fits some country code."""
+    digits = prefix.removeprefix("+")
+    codes = map(str, _plans().COUNTRY_CODE_TO_REGION_CODE)
+    return len(digits) <= MAX_DIGITS and any(
+        code.startswith(digits) or digits.startswith(code) for code in codes
+    )
+
+
+def is_region(code: str) -> bool:
+    """Whether some telephone numbers belong to this ISO 3166-1 alpha-2 code (in capitals)."""
+    return code in regions()
+
+
+def regions() -> frozenset[str]:
+    """All region codes that a number can have."""
+    return frozenset(_plans().SUPPORTED_REGIONS)
+
+
+@lru_cache(maxsize=256)
+def example_number(region: str) -> str | None:
+    """A valid number of the region, for messages and checks; None where the plans hold no example."""
+    plans = _plans()
+    number = plans.example_number(region)
+    return plans.format_number(number, plans.PhoneNumberFormat.E164) if number is not None else None
+
+
+def country_code(region: str) -> str:
+    """What international numbers of the region begin with, e.g. `+1`."""
+    return f"+{_plans().country_code_for_region(region)}"
+
+
+def regions_with(code: str) -> tuple[str, ...]:
+    """The regions whose numbers begin with this country code: of `+1` there are more than twenty."""
+    found: tuple[str, ...] = _plans().COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str, default_country: str | None) -> Number | None:
+    shape = _SHAPE.fullmatch(text)
+    if not shape:
+        return None
+    digits = shape[1].strip()
+    if digits.startswith("00"):
+        digits = "+" + digits[2:]
+    if digits.startswith("+"):
+        return _parse(digits, None, must_be_valid=False)
+    national = _parse(digits, default_country, must_be_valid=True) if default_country else None
+    return national or _parse("+" + digits, None, must_be_valid=True)
+
+
+def _parse(digits: str, country: str | None, *, must_be_valid: bool) -> Number | None:
+    plans = _plans()
+    try:
+        number = plans.parse(digits, country)
+    except plans.NumberParseException:
+        return None
+    if must_be_valid:
+        accepted = plans.is_valid_number(number)
+    else:
+        reason = plans.is_possible_number_with_reason(number)
+        accepted = reason == plans.ValidationResult.IS_POSSIBLE
+    if not accepted:
+        return None
+    region = plans.region_code_for_number(number)
+    return Number(
+        e164=plans.format_number(number, plans.PhoneNumberFormat.E164),
+        # 001 stands for numbers of no country, such as +800.
+        region=region if region != "001" else None,
+    )
+
+
+def _plans() -> ModuleType:
+    import phonenumbers  # noqa: PLC0415 - slow to import, and most commands meet no number
+
+    return phonenumbers

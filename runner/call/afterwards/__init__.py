@@ -1,0 +1,1 @@
+"""What is owed once a call is over: the outcome and the deliveries."""

@@ -1,0 +1,82 @@
+"""The lookup: what is asked about a caller before the call is answered, and what is made of the answer. Pure.
+
+Whatever the endpoint does, there is an answer: its own, or the declared default with the reason why.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from runner.call.templates.names import names
+from runner.call.templates.template import TemplateFailure, render
+from runner.call.tools.tool_request import build_request
+from runner.call.tools.tool_result import UnusableError, reply_json
+from runner.model.agent import Agent, Lookup
+from runner.model.call import IncomingCall
+from runner.model.http import HttpReply, HttpRequest
+from runner.model.values import Instant, Json
+
+MAX_BYTES = 64 * 1024
+"""A longer reply is taken for a mistake: an answer stands in instructions, which the API bounds too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedUp:
+    """What `lookup` stands for during a call. `fault` says in a sentence why it is the default."""
+
+    value: Json
+    took_s: float
+    fault: str | None = None
+
+
+def lookup_request(
+    lookup: Lookup, *, call: IncomingCall, agent: Agent, secrets: Mapping[str, str], now: Instant
+) -> HttpRequest:
+    """The request; every attempt, and every delivery of the call's webhook, sends the same one.
+
+    Its templates may name all but `args` and `lookup`. A variable that is made of the lookup's answer is
+    null. Raises TemplateFailure when the data of this call does not fit the templates.
+    """
+    known = names(call=call, agent_id=agent.id, vars={}, now=now)
+    variables: dict[str, Json] = {}
+    for name, value in agent.vars.items():
+        with suppress(TemplateFailure):
+            variables[name] = render(value, known)
+    return build_request(
+        lookup.http,
+        {**known, "vars": variables, "secrets": secrets},
+        call_id=call.id,
+        tool_call_id=call.id,
+        agent_id=agent.id,
+        now=now,
+    )
+
+
+def read_answer(lookup: Lookup, reply: HttpReply) -> LookedUp:
+    """What an endpoint's reply stands for."""
+    if len(reply.body) > MAX_BYTES:
+        return default_answer(lookup, f"the endpoint's reply is longer than {MAX_BYTES} bytes", reply.took_s)
+    try:
+        return LookedUp(value=_clean(reply_json(reply)), took_s=reply.took_s)
+    except UnusableError as error:
+        return default_answer(lookup, str(error), reply.took_s)
+    except RecursionError:
+        return default_answer(lookup, "the endpoint's reply is nested too deeply", reply.took_s)
+
+
+def default_answer(lookup: Lookup, reason: str, took_s: float) -> LookedUp:
+    """The declared default, and why."""
+    return LookedUp(value=lookup.default, took_s=took_s, fault=f"the lookup gave its default: {reason}")
+
+
+def _clean(value: Json) -> Json:
+    """Without what JSON can write and the voice API refuses in a text: NUL, and halves of surrogate pairs."""
+    match value:
+        case str():
+            return value.replace("\x00", "").encode("utf-8", "replace").decode()
+        case list():
+            return [_clean(entry) for entry in value]
+        case dict():
+            return {_clean(key): _clean(entry) for key, entry in value.items()}
+        case _:
+            return value

@@ -1,0 +1,236 @@
+"""Asks a matcher about an address or a header, and says how specific what matched is.
+
+One evaluation serves routing, its explanation and the search for ties. Work is linear in the text,
+and does not grow with the number of numbers, addresses and prefixes that an any-of lists.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+from runner.call.addresses.address import is_readable, read_address
+from runner.model.call import Address
+from runner.model.route import (
+    Anonymous,
+    AnyOf,
+    Country,
+    ExactAddress,
+    ExactNumber,
+    Glob,
+    Matcher,
+    Not,
+    Prefix,
+    Regex,
+    Text,
+)
+
+Specificity: TypeAlias = tuple[int, int]
+"""Compares as the language says; the second part is the length of a prefix."""
+
+NOTHING: Specificity = (0, 0)
+COUNTRY: Specificity = (1, 0)
+NEGATION: Specificity = (2, 0)
+"""`not` is the least specific of patterns: it leaves almost everything open."""
+PATTERN: Specificity = (3, 0)
+PREFIX = 4
+EXACT_NUMBER: Specificity = (5, 0)
+EXACT_ADDRESS: Specificity = (6, 0)
+"""A number matches at any host, an address at one: it is the more exact of the two."""
+
+
+class Subject:
+    """What a matcher looks at: a party of the call, or one value of a header."""
+
+    def __init__(self, text: str, read: Callable[[], Address]) -> None:
+        self.text = text
+        self._read = read
+
+    @classmethod
+    def party(cls, address: Address) -> "Subject":
+        """The caller or the called."""
+        return cls(address_text(address), lambda: address)
+
+    @classmethod
+    def header(cls, value: str, default_country: str | None) -> "Subject":
+        """One value of a header."""
+        return cls(value, lambda: read_address(value, default_country))
+
+    @cached_property
+    def address(self) -> Address:
+        """As an address. A header's value is read only when a matcher asks for it."""
+        return self._read()
+
+
+class Hit(NamedTuple):
+    """What matched, and how specific it is."""
+
+    specificity: Specificity
+    matcher: Matcher
+
+
+Subjects: TypeAlias = Sequence[Subject]
+Test: TypeAlias = Callable[[Subjects], bool]
+
+
+def address_text(address: Address) -> str:
+    """The whole address as patterns see it: `sip:user@host` without port and parameters.
+
+    An address that could not be read is its raw text.
+    """
+    if not is_readable(address) or (address.user is None and address.host is None):
+        return address.uri
+    scheme = address.uri.partition(":")[0].lower()
+    if scheme not in ("sip", "sips", "tel"):
+        scheme = "sip"
+    user, host = address.user, address.host
+    return f"{scheme}:{user}@{host}" if user and host else f"{scheme}:{user or host}"
+
+
+class CompiledMatcher:
+    """A matcher, ready to be asked. Its exact entries and prefixes are looked up, only the rest is tried."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        self.matcher = matcher
+        self._numbers: dict[str, ExactNumber] = {}
+        self._addresses: dict[tuple[str | None, str], ExactAddress] = {}
+        self._prefixes: dict[str, Prefix] = {}
+        self._countries: dict[str, Country] = {}
+        self._texts: dict[str, Text] = {}
+        self._others: list[tuple[Specificity, Matcher, Test]] = []
+        for leaf in leaves(matcher):
+            self._add(leaf)
+        self._lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
+        self._others.sort(key=lambda other: other[0], reverse=True)
+
+    def find(self, subjects: Subjects) -> Hit | None:
+        """The most specific entry that matches one of these, or None.
+
+        Several subjects are the values of a header that came more than once; a negation holds
+        when none of them matches, so also when there is none.
+        """
+        hits = [hit for subject in subjects if (hit := self._look_up(subject))]
+        best = max(hits, key=lambda hit: hit.specificity) if hits else None
+        for specificity, matcher, test in self._others:
+            if best is not None and best.specificity >= specificity:
+                break
+            if test(subjects):
+                return Hit(specificity, matcher)
+        return best
+
+    def _add(self, leaf: Matcher) -> None:
+        match leaf:
+            case ExactNumber():
+                self._numbers[leaf.number] = leaf
+            case ExactAddress():
+                self._addresses[leaf.user, leaf.host.lower()] = leaf
+            case Prefix():
+                self._prefixes[leaf.prefix] = leaf
+            case Country():
+                self._countries.update(dict.fromkeys(leaf.codes, leaf))
+            case Text(pattern=pattern) if "*" not in pattern:
+                self._texts[pattern] = leaf
+            case _:
+                self._others.append((specificity(leaf), leaf, _test(leaf)))
+
+    def _look_up(self, subject: Subject) -> Hit | None:
+        if text := self._texts.get(subject.text):
+            return Hit(EXACT_ADDRESS, text)
+        if self._addresses:
+            address = self._addresses.get((subject.address.user, subject.address.host or ""))
+            if address:
+                return Hit(EXACT_ADDRESS, address)
+        if not (self._numbers or self._prefixes or self._countries):
+            return None
+        number = subject.address.number
+        if number is None:
+            return None
+        if exact := self._numbers.get(number):
+            return Hit(EXACT_NUMBER, exact)
+        for length in self._lengths:
+            if prefix := self._prefixes.get(number[:length]):
+                return Hit((PREFIX, length), prefix)
+        country = self._countries.get(subject.address.country or "")
+        return Hit(COUNTRY, country) if country else None
+
+
+def leaves(matcher: Matcher) -> Iterable[Matcher]:
+    """The entries of an any-of, however deep; any other matcher is its own only entry."""
+    if isinstance(matcher, AnyOf):
+        for inner in matcher.matchers:
+            yield from leaves(inner)
+    else:
+        yield matcher
+
+
+def specificity(leaf: Matcher) -> Specificity:
+    """How specific one entry is wherever it matches."""
+    match leaf:
+        case ExactAddress():
+            return EXACT_ADDRESS
+        case ExactNumber():
+            return EXACT_NUMBER
+        case Text(pattern=pattern) if "*" not in pattern:
+            return EXACT_ADDRESS
+        case Prefix(prefix=prefix):
+            return (PREFIX, len(prefix))
+        case Country():
+            return COUNTRY
+        case Not() | Anonymous(anonymous=False):
+            return NEGATION
+        case _:
+            return PATTERN
+
+
+def glob_matches(pattern: str, text: str) -> bool:
+    """Whether `text` is `pattern`, where each `*` stands for any run of characters. Linear in the text."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return text == pattern
+    *middle, last = rest
+    if not text.startswith(first) or not text.endswith(last):
+        return False
+    position, end = len(first), len(text) - len(last)
+    for part in middle:
+        position = text.find(part, position, end)
+        if position < 0:
+            return False
+        position += len(part)
+    return position <= end
+
+
+def compile_regex(pattern: str) -> Any:
+    """The pattern in RE2's syntax; matching is linear in the text. Raises `ValueError` with RE2's reason."""
+    import re2  # noqa: PLC0415 - a C++ library that most configurations need nothing of
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        # RE2 gives bytes, and repeats the pattern where it means all of it.
+        reason = error.args[0].decode(errors="replace")
+        raise ValueError(reason.removesuffix(f": {pattern}")) from None
+
+
+def _test(leaf: Matcher) -> Test:
+    match leaf:
+        case Glob(user=user, host=host):
+            return lambda subjects: any(_glob(user, host, subject.address) for subject in subjects)
+        case Regex(pattern=pattern):
+            regex = compile_regex(pattern)
+            return lambda subjects: any(regex.fullmatch(subject.text) is not None for subject in subjects)
+        case Text(pattern=pattern):
+            return lambda subjects: any(glob_matches(pattern, subject.text) for subject in subjects)
+        case Anonymous(anonymous=wanted):
+            return lambda subjects: any(subject.address.anonymous for subject in subjects) is wanted
+        case Not(matcher=inner):
+            compiled = CompiledMatcher(inner)
+            return lambda subjects: compiled.find(subjects) is None
+        case _:
+            raise TypeError(f"no test for {leaf!r}")
+
+
+def _glob(user: str | None, host: str | None, address: Address) -> bool:
+    if user is not None and (address.user is None or not glob_matches(user, address.user)):
+        return False
+    return host is None or (address.host is not None and glob_matches(host.lower(), address.host))

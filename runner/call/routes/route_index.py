@@ -1,0 +1,131 @@
+"""Finds the few routes that can match a call among very many, without asking the others.
+
+A filter and nothing more: whoever matches is among those found, but whether somebody matches is decided by
+the conditions themselves. Each route stands in cells of (called, caller, header); a call has few cells.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from math import prod
+from typing import Generic, TypeAlias, TypeVar
+
+from runner.call.routes.conditions import Facts
+from runner.call.routes.matcher import leaves
+from runner.model.call import Address
+from runner.model.route import Conditions, Country, ExactAddress, ExactNumber, Glob, Matcher, Prefix, Text
+
+Key: TypeAlias = tuple[str, ...]
+"""What must be so for a matcher to match, e.g. `("prefix", "+1800")`."""
+
+ANY: Key = ()
+"""Nothing in particular: the matcher has to be asked."""
+
+_MOST_CELLS = 1024
+"""A route whose lists multiply to more cells than this is not filed by its longest list."""
+
+T = TypeVar("T")
+
+
+class RouteIndex(Generic[T]):
+    """Items filed under their conditions."""
+
+    def __init__(self, items: Iterable[tuple[Conditions, T]]) -> None:
+        self._cells: dict[tuple[Key, Key, Key], list[T]] = {}
+        self._called: set[Key] = set()
+        self._caller: set[Key] = set()
+        self._header: set[Key] = set()
+        self._names: set[str] = set()
+        self._lengths: tuple[int, ...] = ()
+        for conditions, item in items:
+            for cell in _cells(conditions):
+                self._cells.setdefault(cell, []).append(item)
+        for called, caller, header in self._cells:
+            self._called.add(called)
+            self._caller.add(caller)
+            self._header.add(header)
+        prefixes = (key[1] for key in self._called | self._caller if key[:1] == ("prefix",))
+        self._lengths = tuple(sorted({len(prefix) for prefix in prefixes}))
+        self._names = {key[1] for key in self._header if key != ANY}
+
+    def candidates(self, facts: Facts) -> Iterator[T]:
+        """All items that can match the call, and few others. One may come more than once."""
+        called = self._known(facts.call.called, self._called)
+        caller = self._known(facts.call.caller, self._caller)
+        for cell in product(called, caller, self._known_headers(facts)):
+            yield from self._cells.get(cell, ())
+
+    def _known(self, address: Address, known: set[Key]) -> list[Key]:
+        return [key for key in _keys_of_address(address, self._lengths) if key in known]
+
+    def _known_headers(self, facts: Facts) -> Sequence[Key]:
+        if not self._names:
+            return [ANY]
+        keys = {
+            ("header", name, value.text)
+            for name in self._names & facts.headers.keys()
+            for value in facts.headers[name]
+        }
+        return [ANY, *(keys & self._header)]
+
+
+def _keys_of_address(address: Address, prefix_lengths: Iterable[int]) -> Iterator[Key]:
+    yield ANY
+    user, host, number = address.user, address.host, address.number
+    if host is not None:
+        yield ("host", host)
+        yield ("address", user or "", host)
+    if user is not None:
+        yield ("user", user)
+    if number is not None:
+        yield ("number", number)
+        for length in prefix_lengths:
+            if length <= len(number):
+                yield ("prefix", number[:length])
+    if address.country is not None:
+        yield ("country", address.country)
+
+
+def matcher_keys(matcher: Matcher | None) -> frozenset[Key]:
+    """The matcher can match only where one of these is so."""
+    if matcher is None:
+        return frozenset({ANY})
+    keys = frozenset(key for leaf in leaves(matcher) for key in _leaf_keys(leaf))
+    return frozenset({ANY}) if ANY in keys else keys
+
+
+def _leaf_keys(leaf: Matcher) -> Iterator[Key]:
+    match leaf:
+        case ExactNumber(number=number):
+            yield ("number", number)
+        case ExactAddress(user=user, host=host):
+            yield ("address", user or "", host.lower())
+        case Prefix(prefix=prefix):
+            yield ("prefix", prefix)
+        case Country(codes=codes):
+            yield from (("country", code) for code in codes)
+        case Glob(user=str(user)) if "*" not in user:
+            yield ("user", user)
+        case Glob(host=str(host)) if "*" not in host:
+            yield ("host", host.lower())
+        case Text(pattern=pattern) if "*" not in pattern:
+            yield ("text", pattern)
+        case _:
+            yield ANY
+
+
+def _cells(conditions: Conditions) -> Iterator[tuple[Key, Key, Key]]:
+    called, caller = matcher_keys(conditions.called), matcher_keys(conditions.caller)
+    header = _header_keys(conditions.headers)
+    parts = [called, caller, header]
+    while prod(map(len, parts)) > _MOST_CELLS and sum(len(part) > 1 for part in parts) > 1:
+        parts[parts.index(max(parts, key=len))] = frozenset({ANY})
+    yield from product(*parts)
+
+
+def _header_keys(headers: Sequence[tuple[str, Matcher]]) -> frozenset[Key]:
+    """Of the first header that asks for whole values."""
+    for name, matcher in headers:
+        keys = matcher_keys(matcher)
+        if all(key[:1] == ("text",) for key in keys):
+            return frozenset(("header", name.lower(), value) for _, value in keys)
+    return frozenset({ANY})

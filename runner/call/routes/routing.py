@@ -1,0 +1,217 @@
+"""Decides which agent answers a call. Asks no clock and sends nothing.
+
+The highest priority wins, then the most specific route: `to` is compared before `from`, `from` before
+headers, those before `during`, then `transport`, and a smaller `share` before a larger one. What still ties
+is decided by the order of the files and lines, so that the answer never depends on chance.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from runner.call.routes.conditions import CompiledConditions, Facts, Rank
+from runner.call.routes.route_index import RouteIndex
+from runner.model.call import IncomingCall
+from runner.model.route import Otherwise, Reject, RejectRule, Route
+from runner.model.schedule import Schedule
+from runner.model.settings import Configuration
+from runner.model.values import Instant
+
+Rule = TypeVar("Rule", Route, RejectRule)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What becomes of a call: exactly one of `agent` and `reject` is set."""
+
+    agent: str | None
+    reject: int | None
+    """The SIP status to turn the call away with."""
+    route: Route | None
+    """The route that won; None when a reject rule or `otherwise` decided."""
+    rule: RejectRule | None
+    """The reject rule that decided."""
+    why: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A route or reject rule that did not decide, and why not."""
+
+    entry: Route | RejectRule
+    matches: bool
+    """Whether it matches the call all the same, and something stronger won."""
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A match, and every route and reject rule beside it, in the order of the files."""
+
+    match: Match
+    others: tuple[Candidate, ...]
+
+
+class RouteTable:
+    """All routes and reject rules of a configuration, ready to be asked.
+
+    A look-up costs the same however many routes name numbers, addresses, prefixes, countries, whole users and
+    hosts, or whole values of a header; routes with nothing but patterns are asked one by one.
+    """
+
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        *,
+        rejects: Iterable[RejectRule] = (),
+        otherwise: Otherwise | None = None,
+        schedules: Mapping[str, Schedule] | None = None,
+        default_country: str | None = None,
+    ) -> None:
+        self.otherwise = otherwise or Reject(status=404)
+        self.schedules = schedules or {}
+        self.default_country = default_country
+        self._routes = _Rules(
+            (route, CompiledConditions(route.conditions, priority=route.priority, owner=route.agent))
+            for route in routes
+        )
+        self._rejects = _Rules(
+            (rule, CompiledConditions(rule.conditions, priority=0, owner="reject")) for rule in rejects
+        )
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> "RouteTable":
+        """The table of a loaded configuration."""
+        routing = configuration.settings.routing
+        return cls(
+            (route for agent in configuration.agents.values() for route in agent.routes),
+            rejects=routing.reject,
+            otherwise=routing.otherwise,
+            schedules=configuration.settings.schedules,
+            default_country=routing.default_country,
+        )
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """All routes, by file and line."""
+        return self._routes.all()
+
+    @property
+    def rejects(self) -> Sequence[RejectRule]:
+        """All reject rules, by file and line."""
+        return self._rejects.all()
+
+    def match(self, call: IncomingCall, now: Instant) -> Match:
+        """Who answers the call at `now`. Reject rules come first, whatever the priority of a route."""
+        return self._match(self._facts(call, now))
+
+    def explain(self, call: IncomingCall, now: Instant) -> Explanation:
+        """The match, and why each other route is not it. Asks every route."""
+        facts = self._facts(call, now)
+        match = self._match(facts)
+        rejects = self._rejects.others(facts, match.rule, "another reject rule")
+        stronger = "a reject rule" if match.rule else "the winning route"
+        routes = self._routes.others(facts, match.route, stronger)
+        return Explanation(match=match, others=(*rejects, *routes))
+
+    def best(self, call: IncomingCall, now: Instant) -> tuple[Route, ...]:
+        """The routes of the highest rank, by file and line; none for a call that is rejected or unmatched."""
+        facts = self._facts(call, now)
+        return () if self._rejects.best(facts) else tuple(self._routes.best(facts))
+
+    def _facts(self, call: IncomingCall, now: Instant) -> Facts:
+        return Facts(call, now, schedules=self.schedules, default_country=self.default_country)
+
+    def _match(self, facts: Facts) -> Match:
+        if rules := self._rejects.best(facts):
+            rule = rules[0]
+            why = f"the reject rule at {rule.place} matches: {self._rejects.why(rule, facts)}"
+            return Match(agent=None, reject=rule.status, route=None, rule=rule, why=why)
+        if routes := self._routes.best(facts):
+            route = routes[0]
+            why = f"the route at {route.place} matches: {self._routes.why(route, facts)}"
+            return Match(agent=route.agent, reject=None, route=route, rule=None, why=why)
+        if isinstance(self.otherwise, Reject):
+            status = self.otherwise.status
+            why = f"no route matches, and routing.otherwise rejects with {status}"
+            return Match(agent=None, reject=status, route=None, rule=None, why=why)
+        agent = self.otherwise.agent
+        why = f'no route matches, and routing.otherwise names "{agent}"'
+        return Match(agent=agent, reject=None, route=None, rule=None, why=why)
+
+
+class _Rules(Generic[Rule]):
+    """Routes, or reject rules: both are found and ranked in the same way."""
+
+    def __init__(self, rules: Iterable[tuple[Rule, CompiledConditions]]) -> None:
+        self._rules: list[tuple[Rule, CompiledConditions]] = sorted(rules, key=lambda entry: entry[0].place)
+        self._conditions: dict[int, CompiledConditions] = {id(rule): asked for rule, asked in self._rules}
+        self._index = RouteIndex(
+            (rule.conditions, position) for position, (rule, _) in enumerate(self._rules)
+        )
+
+    def all(self) -> list[Rule]:
+        """By file and line."""
+        return [rule for rule, _ in self._rules]
+
+    def best(self, facts: Facts) -> list[Rule]:
+        """Those of the highest rank, by file and line."""
+        highest: Rank | None = None
+        best: list[int] = []
+        for position in set(self._index.candidates(facts)):
+            outcome = self._rules[position][1].ask(facts)
+            if isinstance(outcome, str) or (highest is not None and outcome < highest):
+                continue
+            if outcome != highest:
+                highest, best = outcome, []
+            best.append(position)
+        return [self._rules[position][0] for position in sorted(best)]
+
+    def why(self, rule: Rule, facts: Facts) -> str:
+        """Why this one matches, in words."""
+        return self._conditions[id(rule)].why(facts)
+
+    def others(self, facts: Facts, winner: Rule | None, stronger: str) -> list[Candidate]:
+        """All but the winner, and what keeps each from winning."""
+        won = self._conditions[id(winner)].ask(facts) if winner is not None else None
+        return [
+            _candidate(rule, conditions, facts, won, stronger)
+            for rule, conditions in self._rules
+            if rule is not winner
+        ]
+
+
+def _candidate(
+    rule: Route | RejectRule,
+    conditions: CompiledConditions,
+    facts: Facts,
+    won: Rank | str | None,
+    stronger: str,
+) -> Candidate:
+    outcome = conditions.ask(facts)
+    if isinstance(outcome, str):
+        return Candidate(entry=rule, matches=False, why_not=conditions.why_not(outcome, facts))
+    if not isinstance(won, Rank):
+        return Candidate(entry=rule, matches=True, why_not=f"matches too, but {stronger} comes first")
+    return Candidate(
+        entry=rule, matches=True, why_not=f"matches too, but {stronger} {_stronger(won, outcome)}"
+    )
+
+
+_STRONGER: Sequence[tuple[str, str]] = (
+    ("priority", "has the higher priority"),
+    ("called", "says more exactly whom it is `to`"),
+    ("caller", "says more exactly whom it is `from`"),
+    ("headers", "asks more exactly for headers"),
+    ("during", "asks for a schedule"),
+    ("transport", "asks for a transport"),
+    ("share", "asks for a smaller share"),
+)
+
+
+def _stronger(won: Rank, lost: Rank) -> str:
+    for name, words in _STRONGER:
+        if getattr(won, name) != getattr(lost, name):
+            return words
+    return "is as specific and stands before it"

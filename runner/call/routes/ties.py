@@ -1,0 +1,214 @@
+"""Finds routes of two agents that tie for some call, and shows such a call.
+
+A tie is told only with a call in hand for which the table itself ranks both routes highest. So what is
+told is true; two patterns whose common address is hard to think of may tie untold, and then, as always,
+the order of the files and lines decides. Routes are compared only with those that are as specific and
+ask for the same number, prefix or country, so that a large table takes time in proportion to its size.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+from typing import NamedTuple
+
+from runner.call.routes.examples import addresses, header_value
+from runner.call.routes.matcher import NOTHING, Specificity, specificity
+from runner.call.routes.route_index import ANY, matcher_keys
+from runner.call.routes.routing import RouteTable
+from runner.call.routes.schedule import is_open
+from runner.call.routes.ways import Headers, ways
+from runner.model.call import Address, IncomingCall, Transport
+from runner.model.route import Country, ExactAddress, ExactNumber, Matcher, Prefix, Route
+from runner.model.schedule import Schedule
+from runner.model.values import Instant
+
+_MOST_PARTNERS = 32
+"""Each lane is compared with the same lane of others, and with so many different ones."""
+
+_MOST_TOLD = 20
+"""Of routes that are as specific as each other."""
+
+_MOST_TRIES = 4
+_MOST_TRIES_FOR_A_SHARE = 2000
+
+_SOME_MONDAY = datetime(2026, 1, 5)  # noqa: DTZ001 - the schedule's time zone is put to it
+_DAYS_TRIED = 21
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tie:
+    """Two agents' routes that are as specific as each other for `call` at `now`."""
+
+    first: Route
+    second: Route
+    call: IncomingCall
+    now: Instant
+
+
+class _Lane(NamedTuple):
+    """One way to match a route: of each of its lists, one entry."""
+
+    called: Matcher | None
+    caller: Matcher | None
+    headers: Headers
+    route: Route
+
+
+def find_ties(table: RouteTable) -> Iterator[Tie]:
+    """The ties of a table, by file and line; each route is told once, with the first that it ties with.
+
+    Of routes that all ask for the same, only the first few ties are told: mending those shows the way.
+    """
+    groups: dict[tuple[object, ...], list[_Lane]] = {}
+    for route in table.routes:
+        for lane in _lanes(route) if route.conditions.share != 0 else ():
+            groups.setdefault(_group(lane), []).append(lane)
+    found: dict[int, Tie] = {}
+    for lanes in groups.values():
+        if len({lane.route.agent for lane in lanes}) > 1:
+            for tie in islice(_ties_in(lanes, table, found), _MOST_TOLD):
+                found[id(tie.second)] = tie
+    return iter(sorted(found.values(), key=lambda tie: (tie.second.place, tie.first.place)))
+
+
+def _lanes(route: Route) -> Iterator[_Lane]:
+    for way in ways(route.conditions):
+        yield _Lane(*way, route=route)
+
+
+def _group(lane: _Lane) -> tuple[object, ...]:
+    """What two lanes must have in common to tie."""
+    conditions = lane.route.conditions
+    return (
+        lane.route.priority,
+        _class(lane.called),
+        _class(lane.caller),
+        tuple(sorted(specificity(matcher) for _, matcher in lane.headers)),
+        conditions.during is not None,
+        conditions.transport,
+        conditions.share,
+    )
+
+
+def _class(entry: Matcher | None) -> tuple[Specificity, Matcher | None]:
+    if entry is None:
+        return NOTHING, None
+    is_itself = isinstance(entry, ExactNumber | ExactAddress | Prefix | Country)
+    return specificity(entry), entry if is_itself else None
+
+
+def _ties_in(lanes: Sequence[_Lane], table: RouteTable, found: dict[int, Tie]) -> Iterator[Tie]:
+    """The ties among lanes that are as specific as each other."""
+    alike: dict[tuple[object, ...], list[_Lane]] = {}
+    others: list[_Lane] = []
+    # Whole values meet only the same ones, so that patterns are the likelier partners.
+    for lane in sorted(lanes, key=lambda lane: (_asks_for_whole_values(lane), lane.route.place)):
+        same = alike.setdefault(_signature(lane), [])
+        if id(lane.route) not in found:
+            tie = _tie_with(lane, chain(same, others), table)
+            if tie is not None:
+                yield tie
+        if lane.route.agent not in {partner.route.agent for partner in same} and len(same) < 2:
+            same.append(lane)
+        if len(others) < _MOST_PARTNERS:
+            others.append(lane)
+
+
+def _signature(lane: _Lane) -> tuple[object, ...]:
+    headers = frozenset((name.lower(), matcher) for name, matcher in lane.headers)
+    return lane.called, lane.caller, headers, lane.route.conditions.during
+
+
+def _asks_for_whole_values(lane: _Lane) -> bool:
+    entries = (lane.called, lane.caller, *(matcher for _, matcher in lane.headers))
+    return all(ANY not in matcher_keys(entry) for entry in entries if entry is not None)
+
+
+def _tie_with(lane: _Lane, partners: Iterable[_Lane], table: RouteTable) -> Tie | None:
+    for partner in partners:
+        if partner.route.agent != lane.route.agent:
+            tie = _proven(partner, lane, table)
+            if tie is not None:
+                return tie
+    return None
+
+
+def _proven(one: _Lane, other: _Lane, table: RouteTable) -> Tie | None:
+    """A call that both match, if the table itself finds no route above them."""
+    if _clash(one.called, other.called) or _clash(one.caller, other.caller):
+        return None
+    headers = _headers((*one.headers, *other.headers), table.default_country)
+    if headers is None:
+        return None
+    conditions = one.route.conditions
+    tries = _MOST_TRIES if conditions.share is None else _MOST_TRIES_FOR_A_SHARE
+    first, second = sorted((one.route, other.route), key=lambda route: route.place)
+    for now in islice(_instants(one.route, other.route, table), _MOST_TRIES):
+        for called in islice(_parties(one.called, other.called, table), _MOST_TRIES):
+            # Nobody calls from the number that is called.
+            callers = (
+                caller
+                for caller in _parties(one.caller, other.caller, table)
+                if caller.number is None or caller.number != called.number
+            )
+            for caller in islice(callers, tries):
+                call = IncomingCall(
+                    id="rtc_example",
+                    caller=caller,
+                    called=called,
+                    called_found_in="To",
+                    headers=headers,
+                    transport=conditions.transport or Transport.SIP,
+                )
+                best = [id(route) for route in table.best(call, now)]
+                if id(first) in best and id(second) in best:
+                    return Tie(first=first, second=second, call=call, now=now)
+    return None
+
+
+def _clash(one: Matcher | None, other: Matcher | None) -> bool:
+    """Whether both ask for a whole value of the same part, and for another one."""
+    ones, others = matcher_keys(one), matcher_keys(other)
+    if ANY in ones or ANY in others or ones & others:
+        return False
+    return {key[0] for key in ones} == {key[0] for key in others}
+
+
+def _parties(one: Matcher | None, other: Matcher | None, table: RouteTable) -> Iterator[Address]:
+    entries = {entry for entry in (one, other) if entry is not None}
+    return addresses(sorted(entries, key=repr), table.default_country)
+
+
+def _headers(wanted: Headers, default_country: str | None) -> tuple[tuple[str, str], ...] | None:
+    """Headers that satisfy all of these, each once; None where the same header would need two values."""
+    by_name: dict[str, tuple[str, list[Matcher]]] = {}
+    for name, matcher in wanted:
+        by_name.setdefault(name.lower(), (name, []))[1].append(matcher)
+    found = []
+    for name, matchers in by_name.values():
+        if len(matchers) == 2 and _clash(*matchers):
+            return None
+        value = header_value(matchers, default_country)
+        if value is None:
+            return None
+        found.append((name, value))
+    return tuple(found)
+
+
+def _instants(one: Route, other: Route, table: RouteTable) -> Iterator[Instant]:
+    """Instants at which both are open. Hours overlap somewhere only if they do where one of them begins."""
+    names = {route.conditions.during for route in (one, other)} - {None}
+    schedules = [table.schedules[name] for name in sorted(filter(None, names))]
+    if not schedules:
+        yield _SOME_MONDAY.replace(hour=12, tzinfo=UTC).timestamp()
+    for days in range(_DAYS_TRIED):
+        for schedule in schedules:
+            for now in _openings(schedule, _SOME_MONDAY + timedelta(days=days)):
+                if all(is_open(each, now) for each in schedules):
+                    yield now
+
+
+def _openings(schedule: Schedule, midnight: datetime) -> Iterator[Instant]:
+    for hours in schedule.week[midnight.weekday()]:
+        yield datetime.combine(midnight, hours.start, schedule.timezone).timestamp()

@@ -1,0 +1,197 @@
+"""How a call ends or leaves: a goodbye and the hang-up, or a transfer announced, asked for and observed.
+
+Owns the phase of the call. Every change of it, but the first, is a step on the way out or back from it.
+"""
+
+from dataclasses import dataclass, replace
+
+from runner.call.addresses.target import is_target
+from runner.call.records.ledger import Ledger
+from runner.call.session.intent import End, Intent
+from runner.call.session.phase import LEAVING, LIVE, Phase
+from runner.call.session.speech import Speech
+from runner.call.session.tool_calls import ToolCalls
+from runner.call.session.wording import Wording
+from runner.call.tools.tool_result import error_output
+from runner.model.action import Action, ClearTimer, Clock, Finish, HangUp, Refer, SetTimer, Timer
+from runner.model.template import Template
+from runner.model.tool import Result
+from runner.model.values import Instant
+
+TRANSFER_S = 15.0
+"""How long a transferred call may take to leave. A 200 proves nothing: REFERs were seen not to leave."""
+
+PARTING_S = 30.0
+"""The longest that a goodbye, and the tools that still run, may hold up the end of a call; and the sentence
+before a transfer the transfer."""
+
+GOODBYE = "goodbye"
+ANNOUNCEMENT = "announcement"
+
+TAKE_LEAVE = (
+    "The call has to end now. Say so in one short sentence, in the language of the conversation, and say"
+    " goodbye. Ask nothing."
+)
+"""What the model is told where the user has declared no sentence for the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """A transfer: a tool call of the model's, or (`call_id` None) the way out of a broken call."""
+
+    target: Template
+    fallback: Template | None = None
+    """Tried when `target` did not take the call."""
+    say: Template | None = None
+    call_id: str | None = None
+    if_not_completed: Template | None = None
+
+
+class Departure:
+    """The way out of a call."""
+
+    def __init__(self, *, speech: Speech, tools: ToolCalls, ledger: Ledger, wording: Wording) -> None:
+        self.phase = Phase.WAITING
+        self._speech = speech
+        self._tools = tools
+        self._ledger = ledger
+        self._wording = wording
+        self._transfer: Transfer | None = None
+        self._end_after_transfer: End | None = None
+        self._goodbye_is_said = False
+
+    @property
+    def being(self) -> str:
+        """What is happening to a call that is on its way out."""
+        return "transferred" if self.phase in LEAVING else "ended"
+
+    # Transfer
+
+    def announce(self, transfer: Transfer, now: Instant) -> list[Intent]:
+        """Say the sentence first; the transfer is asked for when it has been heard."""
+        self._transfer = transfer
+        self.phase = Phase.ANNOUNCING
+        sentence = self._wording.text(transfer.say, now) if transfer.say is not None else ""
+        if not sentence:
+            return self._refer(transfer, now)
+        self._speech.say(sentence, key=ANNOUNCEMENT)
+        return [SetTimer(timer=Timer(Clock.PARTING), after_s=PARTING_S)]
+
+    def sentence_ended(self, key: str, now: Instant) -> list[Intent]:
+        """A sentence that the call waited for was heard; or was cut short, which ends the wait as well.
+
+        Callers often say their own goodbye over ours, so an interruption does not keep the call open.
+        """
+        if key == GOODBYE and self.phase is Phase.PARTING:
+            self._goodbye_is_said = True
+            return [*self.tools_ended()]
+        if key == ANNOUNCEMENT and self.phase is Phase.ANNOUNCING and self._transfer is not None:
+            return self._refer(self._transfer, now)
+        return []
+
+    def refer_answered(self, ok: bool, detail: str, now: Instant) -> list[Intent]:
+        """The API has taken the request, which proves nothing yet, or has refused it."""
+        if ok:
+            return [SetTimer(timer=Timer(Clock.TRANSFER), after_s=TRANSFER_S)]
+        return self.not_transferred(detail, now)
+
+    def not_transferred(self, detail: str, now: Instant) -> list[Intent]:
+        """The caller is still ours: tell the model, and go on talking."""
+        transfer, self._transfer = self._transfer, None
+        if transfer is None:
+            return []
+        self._ledger.faults.append(f"a transfer was not completed: {detail}")
+        intents: list[Intent] = [ClearTimer(timer=Timer(Clock.TRANSFER))]
+        if transfer.fallback is not None:
+            self._transfer = replace(transfer, target=transfer.fallback, fallback=None)
+            return [*intents, *self._refer(self._transfer, now)]
+        self.phase = Phase.TALKING
+        if transfer.call_id is None:
+            return [*intents, End(reason="model_failed", at_once=True)]
+        told = Result(on_error=transfer.if_not_completed)
+        output = error_output("the transfer was not completed", told, self._wording.names(now))
+        intents += self._tools.answer(transfer.call_id, output, now, status="not_completed")
+        due, self._end_after_transfer = self._end_after_transfer, None
+        return intents if due is None else [*intents, due]
+
+    def _refer(self, transfer: Transfer, now: Instant) -> list[Intent]:
+        """Ask for the transfer, unless a template has made something of the address that is none."""
+        self.phase = Phase.REFERRED
+        waited = ClearTimer(timer=Timer(Clock.PARTING))
+        target = self._wording.text(transfer.target, now)
+        if not is_target(target):
+            return [waited, *self.not_transferred("the destination is no address", now)]
+        return [waited, Refer(target=target)]
+
+    # The end
+
+    def end(self, end: End, now: Instant) -> list[Action]:
+        """End the call: at once, or after a sentence and what running tools still have to do."""
+        if self.phase not in LIVE:
+            return []
+        if end.at_once:
+            self._ledger.end(end.reason, end.detail)
+            return self._hang_up()
+        if self.phase in LEAVING:
+            # Hanging up now would break the transfer. If it does not happen, the end is due again.
+            self._end_after_transfer = end
+            return []
+        if self.phase is Phase.PARTING:
+            return []
+        self._ledger.end(end.reason, end.detail)
+        if self.phase is Phase.WAITING:
+            return self._hang_up()
+        self.phase = Phase.PARTING
+        self._speech.clear()
+        return self._take_leave(end, now) or [SetTimer(timer=Timer(Clock.PARTING), after_s=PARTING_S)]
+
+    def tools_ended(self) -> list[Action]:
+        """Hang up if nothing is left to wait for."""
+        ready = self.phase is Phase.PARTING and self._goodbye_is_said and not self._tools.running
+        return self._hang_up() if ready else []
+
+    def overdue(self, clock: Clock, now: Instant) -> list[Intent]:
+        """A wait of ours has lasted too long."""
+        if clock is Clock.PARTING and self.phase is Phase.PARTING:
+            return [*self._hang_up()]
+        if clock is Clock.PARTING and self.phase is Phase.ANNOUNCING and self._transfer is not None:
+            return self._refer(self._transfer, now)
+        if clock is Clock.TRANSFER and self.phase is Phase.REFERRED:
+            return self.not_transferred("the call did not leave", now)
+        return []
+
+    def gone(self, now: Instant) -> list[Action]:
+        """The API knows the call no more. After a transfer was asked for, that is its success."""
+        if self.phase is Phase.REFERRED and self._transfer is not None:
+            self._ledger.end("transferred")
+            if self._transfer.call_id is not None:
+                self._tools.close(self._transfer.call_id, "completed", now)
+        self._ledger.end("caller_hung_up")
+        self._ledger.ended_at = now
+        self.phase = Phase.CLEARING
+        self._speech.clear()
+        return self.cleared()
+
+    def cleared(self) -> list[Action]:
+        """Finish, unless a request is still under way whose end the record is to tell."""
+        return self.finish() if self.phase is Phase.CLEARING and not self._tools.in_flight else []
+
+    def finish(self) -> list[Action]:
+        """Nothing more will be done."""
+        self.phase = Phase.OVER
+        return [Finish()]
+
+    def _take_leave(self, end: End, now: Instant) -> list[Action]:
+        goodbye = self._wording.text(end.say, now) if end.say is not None else ""
+        if goodbye:
+            self._speech.say(goodbye, key=GOODBYE)
+        elif end.silently:
+            self._goodbye_is_said = True
+        else:
+            self._speech.tell(self._wording.directed(TAKE_LEAVE), key=GOODBYE)
+        return self.tools_ended()
+
+    def _hang_up(self) -> list[Action]:
+        self.phase = Phase.HANGING_UP
+        self._speech.clear()
+        return [HangUp()]

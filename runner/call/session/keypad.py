@@ -1,0 +1,55 @@
+"""Keys pressed on the telephone: collected to entries, and put into the conversation."""
+
+from runner.call.records.ledger import Ledger
+from runner.call.session.intent import GoOn, Inform, Intent
+from runner.model.action import ClearTimer, Clock, SetTimer, Timer
+from runner.model.agent import Keys
+from runner.model.happening import Happening, KeyPressed, TimerFired
+from runner.model.values import Instant
+
+ENTRY = Timer(Clock.KEYS)
+
+
+class Keypad:
+    """Collects keys until the ending key, the longest entry, or a pause.
+
+    The API tells of each key by itself and puts none of them into the conversation.
+    """
+
+    hears = frozenset({KeyPressed, TimerFired})
+
+    def __init__(self, keys: Keys, ledger: Ledger) -> None:
+        self._keys = keys
+        self._ledger = ledger
+        self._pressed = ""
+
+    def start(self, now: Instant) -> list[Intent]:
+        """Nothing."""
+        return []
+
+    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+        """Take one key, or close the entry."""
+        match happening:
+            case KeyPressed(key=key) if key == self._keys.until:
+                return self._close()
+            case KeyPressed(key=key):
+                self._pressed += key
+                if len(self._pressed) == self._keys.max_keys:
+                    return self._close()
+                return [SetTimer(timer=ENTRY, after_s=self._keys.timeout_s)]
+            case TimerFired(timer=Timer(clock=Clock.KEYS)):
+                return self._close()
+            case _:
+                return []
+
+    def _close(self) -> list[Intent]:
+        pressed, self._pressed = self._pressed, ""
+        if self._keys.private:
+            # The model repeats it: in the arguments of tools, and aloud.
+            self._ledger.private.add(pressed)
+        told = f"pressed {pressed}" if pressed else f"pressed only {self._keys.until}"
+        return [
+            ClearTimer(timer=ENTRY),
+            Inform(text=f"(On the telephone I {told}.)", as_caller=True, private=self._keys.private),
+            GoOn(),
+        ]

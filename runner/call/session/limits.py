@@ -1,0 +1,55 @@
+"""What a call may take: time, money, tool calls. Measured over the whole call, whoever serves it."""
+
+from runner.call.records.cost import cost_usd
+from runner.call.records.ledger import Ledger
+from runner.call.session.intent import End, GoOn, Inform, Intent
+from runner.model.action import ClearTimer, Clock, SetTimer, Timer
+from runner.model.agent import Limits
+from runner.model.happening import Happening, ResponseEnded, TimerFired, ToolCalled
+from runner.model.values import Instant
+
+MAX_DURATION = Timer(Clock.MAX_DURATION)
+WIND_DOWN = Timer(Clock.WIND_DOWN)
+
+
+class LimitWatch:
+    """Ends the call at its limits. The counts are the ledger's, so a hand-off does not reset them."""
+
+    hears = frozenset({TimerFired, ResponseEnded, ToolCalled})
+
+    def __init__(self, limits: Limits, ledger: Ledger) -> None:
+        self._limits = limits
+        self._ledger = ledger
+
+    def start(self, now: Instant) -> list[Intent]:
+        """Set the timers, counted from when the call was accepted."""
+        gone_s = now - (self._ledger.accepted_at or now)
+        left_s = max(0.0, self._limits.max_duration_s - gone_s)
+        timers: list[Intent] = [SetTimer(timer=MAX_DURATION, after_s=left_s)]
+        wind_down = self._limits.wind_down
+        if wind_down is not None and left_s > wind_down.before_s:
+            return [*timers, SetTimer(timer=WIND_DOWN, after_s=left_s - wind_down.before_s)]
+        return [*timers, ClearTimer(timer=WIND_DOWN)]
+
+    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+        """What a limit that was reached asks for."""
+        match happening:
+            case TimerFired(timer=Timer(clock=Clock.MAX_DURATION)):
+                return [End(reason="max_duration")]
+            case TimerFired(timer=Timer(clock=Clock.WIND_DOWN)) if self._limits.wind_down is not None:
+                return [Inform(text=self._limits.wind_down.tell), GoOn()]
+            case ResponseEnded() if self._too_dear():
+                return [End(reason="max_cost")]
+            # A call of a tool may be told with its response only.
+            case ToolCalled() | ResponseEnded() if self._ledger.has_more_tool_calls_than(
+                self._limits.max_tool_calls
+            ):
+                return [End(reason="max_tool_calls")]
+            case _:
+                return []
+
+    def _too_dear(self) -> bool:
+        if self._limits.max_cost_usd is None:
+            return False
+        cost = cost_usd(self._ledger.model, self._ledger.usage)
+        return cost is not None and cost >= self._limits.max_cost_usd

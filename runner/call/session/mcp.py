@@ -1,0 +1,97 @@
+"""MCP servers, which the API itself asks: their readiness, the model's going on after them, approvals."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from runner.call.records.ledger import Ledger
+from runner.call.session.intent import GoOn, Greet, Intent
+from runner.model.action import Approve, ClearTimer, Clock, SetTimer, Timer
+from runner.model.agent import Agent
+from runner.model.happening import (
+    ApprovalAsked,
+    Attached,
+    Happening,
+    McpCallEnded,
+    McpCallStarted,
+    McpListed,
+    TimerFired,
+)
+from runner.model.record import ToolUse
+from runner.model.tool import McpServer
+from runner.model.values import Instant
+
+READY_S = 2.0
+"""How long the greeting may wait for the servers' tools: callers take a longer silence for a dead line."""
+
+READY = Timer(Clock.MCP)
+
+
+class McpWatch:
+    """Follows the MCP servers of an agent. The API runs their tools; we only see that it did."""
+
+    hears = frozenset({Attached, McpListed, McpCallStarted, McpCallEnded, ApprovalAsked, TimerFired})
+
+    def __init__(self, agent: Agent, ledger: Ledger) -> None:
+        self._servers: Mapping[str, McpServer] = {server.label: server for server in agent.mcp}
+        self._ledger = ledger
+        self._listed: set[str] = set()
+        self._running: set[str] = set()
+        self._are_late = False
+
+    def start(self, now: Instant) -> list[Intent]:
+        """Wait for the servers, but not for ever."""
+        return [SetTimer(timer=READY, after_s=READY_S)]
+
+    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+        """See the servers become ready, their tools end, and answer what wants approval."""
+        match happening:
+            # What a server told before the sideband was open is never told again.
+            case Attached() if self._all_listed or self._are_late:
+                return [Greet()]
+            case McpListed(item_id=item_id, ok=ok):
+                if not ok:
+                    self._ledger.faults.append("an MCP server has not told its tools")
+                self._listed.add(item_id)
+                return [ClearTimer(timer=READY), Greet()] if self._all_listed else []
+            case TimerFired(timer=Timer(clock=Clock.MCP)):
+                self._are_late = True
+                self._ledger.faults.append(f"MCP servers were not ready after {READY_S:g} seconds")
+                return [Greet()]
+            case McpCallStarted():
+                return self._started(happening, now)
+            case McpCallEnded():
+                return self._ended(happening, now)
+            case ApprovalAsked(request_id=request_id, server=label, tool=tool):
+                server = self._servers.get(label)
+                approved = server is not None and tool in server.approved
+                return [Approve(request_id=request_id, approved=approved)]
+            case _:
+                return []
+
+    @property
+    def _all_listed(self) -> bool:
+        return len(self._listed) >= len(self._servers)
+
+    def _started(self, started: McpCallStarted, now: Instant) -> list[Intent]:
+        if started.item_id not in self._ledger.tools:
+            self._running.add(started.item_id)
+            self._ledger.tools[started.item_id] = ToolUse(
+                name=f"{started.server}.{started.tool}",
+                call_id=started.item_id,
+                arguments=None,
+                started_at=now,
+                took_s=None,
+                status="unfinished",
+            )
+        return []
+
+    def _ended(self, ended: McpCallEnded, now: Instant) -> list[Intent]:
+        """The model does not go on by itself after the tools of a server: it has to be asked, once."""
+        use = self._ledger.tools.get(ended.item_id)
+        if use is None or ended.item_id not in self._running:
+            return []
+        self._running.discard(ended.item_id)
+        status = "ok" if ended.ok else "error"
+        took_s = round(now - use.started_at, 3)
+        self._ledger.tools[ended.item_id] = replace(use, took_s=took_s, status=status, attempts=1)
+        return [] if self._running else [GoOn()]

@@ -1,0 +1,46 @@
+"""The model fails: let it apologise once, and after two failures in a row take the agent's way out."""
+
+from runner.call.session.intent import End, Escape, GoOn, Inform, Intent
+from runner.model.agent import IfBroken
+from runner.model.happening import Happening, Outcome, ResponseEnded
+from runner.model.values import Instant
+
+FAILURES_IN_A_ROW = 2
+"""So many failed responses one after the other mean that the model cannot serve this call."""
+
+APOLOGY = "Your last answer was cut short by a fault. Apologise for it in a few words, then go on."
+
+
+class MishapWatch:
+    """Counts failed and incomplete responses. One that the caller cut short is neither."""
+
+    hears = frozenset({ResponseEnded})
+
+    def __init__(self, if_broken: IfBroken) -> None:
+        self._if_broken = if_broken
+        self._failures = 0
+        self._counted: set[str] = set()
+
+    def start(self, now: Instant) -> list[Intent]:
+        """Nothing."""
+        return []
+
+    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+        """Judge each response once: events can be told twice."""
+        if not isinstance(happening, ResponseEnded) or happening.response_id in self._counted:
+            return []
+        self._counted.add(happening.response_id)
+        match happening.outcome:
+            case Outcome.COMPLETED:
+                self._failures = 0
+                return []
+            case Outcome.CANCELLED:
+                return []
+        self._failures += 1
+        if self._failures < FAILURES_IN_A_ROW:
+            return [Inform(text=APOLOGY), GoOn()]
+        detail = f"the model failed {self._failures} times in a row: {happening.detail or 'no reason told'}"
+        if self._if_broken.transfer is not None:
+            return [Escape(target=self._if_broken.transfer, detail=detail)]
+        say = self._if_broken.say
+        return [End(reason="model_failed", say=say, at_once=say is None, detail=detail)]

@@ -1,0 +1,1 @@
+"""Templates: Jinja2 over plain data, bounded, and the names that exist in them."""

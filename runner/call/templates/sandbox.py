@@ -1,0 +1,281 @@
+"""Jinja2, narrowed to expressions, `if`, `for` and `set` over plain data, in bounded time and space.
+
+No text of a caller, a model or an endpoint is ever compiled here: only what stands in the configuration.
+
+How the bounds are kept:
+
+- Names and attributes find keys of mappings and entries of sequences, never anything of a Python object;
+  so there are no methods, and nothing to call but `range`.
+- All loops of one rendering share one budget of steps; `*` and `**` are for numbers of a bounded size;
+  filters that make text know its length before they make it; the output is counted as it grows.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import TemplateSyntaxError, nodes, pass_context
+from jinja2.lexer import Lexer
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+from jinja2.visitor import NodeTransformer
+
+from runner.call.templates.filters import MAX_CHARS, NULL, Null, bounded, concat, filters, plain, tests
+from runner.call.templates.references import Reference, check_syntax, references
+from runner.errors import TemplateError, TemplateFailure
+from runner.model.values import Json, JsonObject
+
+MAX_STEPS = 10_000
+"""How many times all loops of one rendering may go round together; also the longest `range`."""
+MAX_BITS = 4_096
+"""The largest product or power."""
+MAX_SURE_HEIGHT = 16
+"""Python's compiler takes 20 nested blocks and far more of anything else, so that what is syntactically right
+and no higher than this compiles for sure, and may be compiled when it is first rendered."""
+_LOOP = frozenset({"first", "index", "index0", "last", "length", "nextitem", "previtem"})
+
+Write = Callable[[Any], str]
+"""How the value of an expression is written into text."""
+Root = Callable[[Context], Iterator[str]]
+"""What renders a template."""
+
+
+class Program:
+    """A template with expressions, compiled. Raises TemplateError where it cannot be."""
+
+    __slots__ = ("_environment", "_root", "_tree", "is_whole", "references")
+
+    def __init__(self, source: str, write: Write, *, typed: bool) -> None:
+        self._environment = _environment(write)
+        self._root: Root | None = None
+        try:
+            tree = self._environment.parse(source)
+            height = check_syntax(tree)
+            self.references: tuple[Reference, ...] = references(tree)
+            whole = _whole_expression(tree) if typed else None
+            self.is_whole = whole is not None
+            """Whether the template is one expression and nothing else, whose type is kept."""
+            if whole is not None:
+                # This is what Jinja's own compile_expression makes of an expression.
+                tree = nodes.Template(
+                    [nodes.Assign(nodes.Name("result", "store"), whole, lineno=1)], lineno=1
+                )
+            self._tree: nodes.Template | None = tree
+            if height > MAX_SURE_HEIGHT:
+                self._compiled()
+        except TemplateSyntaxError as error:
+            raise _as_template_error(error) from None
+        except (RecursionError, SyntaxError, MemoryError):
+            raise TemplateError("this template is nested too deeply") from None
+
+    def _compiled(self) -> Root:
+        """The code, made when it is first wanted: most templates are only ever checked."""
+        root, tree = self._root, self._tree
+        if root is None:
+            assert tree is not None  # noqa: S101 - it is kept until there is code
+            tree = _Bounding().visit(tree)
+            tree.set_environment(self._environment)
+            root = self._root = self._environment.from_string(tree).root_render_func
+            self._tree = None
+        return root
+
+    def run(self, names: JsonObject) -> Json:
+        """The value. Raises TemplateFailure where the data does not fit the expressions."""
+        context = _Names(self._environment, names)
+        try:
+            parts = _counted(self._compiled()(context))
+            return plain(context.vars["result"]) if self.is_whole else "".join(parts)
+        except TemplateFailure:
+            raise
+        except ZeroDivisionError:
+            raise TemplateFailure("division by zero") from None
+        except RecursionError:
+            raise TemplateFailure("the data is nested too deeply") from None
+        except Exception as error:
+            # Operators and filters raise whatever comes to their mind for data that they are not made for.
+            raise TemplateFailure(quoted(str(error).partition("\n")[0]) or type(error).__name__) from None
+
+
+def _whole_expression(tree: nodes.Template) -> nodes.Expr | None:
+    """The one expression that a template consists of. A line break after it (YAML's `|`) does not count."""
+    if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Output):
+        return None
+    match tree.body[0].nodes:
+        case [nodes.Expr() as only] | [nodes.Expr() as only, nodes.TemplateData(data="\n")]:
+            return None if isinstance(only, nodes.TemplateData) else only
+    return None
+
+
+def _counted(parts: Iterable[str]) -> list[str]:
+    kept = []
+    length = 0
+    for part in parts:
+        length += len(part)
+        if length > MAX_CHARS:
+            bounded(length)
+        kept.append(part)
+    return kept
+
+
+class _Names(Context):
+    """What a template may name: the given names, null where they are null, and `range`."""
+
+    def __init__(self, environment: "_Environment", names: JsonObject) -> None:
+        super().__init__(environment, names, None, {})  # type: ignore[arg-type]  # only ever read
+        self.steps_left = MAX_STEPS
+
+    def resolve_or_missing(self, key: str) -> Any:
+        value = self.parent.get(key)
+        if value is None:
+            return _range if key == "range" else missing
+        return value
+
+
+def _range(*bounds: int) -> range:
+    steps = range(*bounds)
+    if len(steps) > MAX_STEPS:
+        raise TemplateFailure(f"the range has more than {MAX_STEPS} entries")
+    return steps
+
+
+@pass_context
+def _each(context: Context, value: Any) -> list[Any]:
+    """What a loop goes through: nothing for a null, the keys of a mapping, the entries of a list."""
+    if value is None or isinstance(value, Null):
+        return []
+    if not isinstance(value, (list, tuple, Mapping, str, range)):
+        raise TemplateFailure("a loop goes through a list or a mapping")
+    assert isinstance(context, _Names)  # noqa: S101 - for the type checker
+    context.steps_left -= len(value)
+    if context.steps_left < 0:
+        raise TemplateFailure(f"the loops go round more than {MAX_STEPS} times")
+    return [NULL if entry is None else entry for entry in value]
+
+
+class _Bounding(NodeTransformer):
+    """Puts our own functions where Jinja would loop and join text without bounds."""
+
+    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - Jinja's visitors are named so
+        self.generic_visit(node)
+        node.iter = _filtered(node.iter, "_each")
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802
+        self.generic_visit(node)
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_concat")
+
+
+def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+
+
+class _At(int):
+    """A line number that knows the column too. Jinja's nodes and errors carry it along."""
+
+    column: int
+
+    @classmethod
+    def offset(cls, source: str, offset: int) -> "_At":
+        """The line and column of the character at this offset."""
+        at = cls(source.count("\n", 0, offset) + 1)
+        at.column = offset - source.rfind("\n", 0, offset)
+        return at
+
+
+class _Lexer(Lexer):
+    """Jinja's lexer, with exact places."""
+
+    def tokeniter(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> Iterator[tuple[int, str, str]]:
+        source = re.sub(r"\r\n?", "\n", source)
+        end = 0
+        try:
+            for _, token, value in super().tokeniter(source, name, filename, state):
+                # Only white space is ever passed over (`{%-`), so that the next such text is the token.
+                start = source.find(value, end)
+                end = start + len(value)
+                yield _At.offset(source, start), token, value
+        except TemplateSyntaxError as error:
+            error.lineno = _At.offset(source, end)
+            raise
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Data only: keys and entries are found, Python attributes never."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def __init__(self, write: Write) -> None:
+        super().__init__(undefined=Null, finalize=write, keep_trailing_newline=True, optimized=False)
+        self.globals = {}
+        self.filters = {**filters, "_each": _each, "_concat": concat}
+        self.tests = dict(tests)
+        self._lexer = _Lexer(self)
+
+    @property
+    def lexer(self) -> Lexer:
+        return self._lexer
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, LoopContext) and attribute in _LOOP:
+            return getattr(obj, attribute)
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        value = None
+        if isinstance(obj, Mapping):
+            value = obj.get(argument)
+        elif isinstance(obj, (list, tuple, str, range)) and type(argument) is int:
+            value = obj[argument] if -len(obj) <= argument < len(obj) else None
+        return Null(name=argument) if value is None else value
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        return obj is _range
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if not isinstance(left, (int, float, Null)) or not isinstance(right, (int, float, Null)):
+            raise TemplateFailure(f'"{operator}" is for numbers')
+        if isinstance(left, int) and isinstance(right, int):
+            bits = left.bit_length()
+            made = {"*": bits + right.bit_length(), "**": bits * abs(right), "%": bits}[operator]
+            if made > MAX_BITS:
+                raise TemplateFailure("the number is too large")
+        return super().call_binop(context, operator, left, right)
+
+
+@lru_cache(maxsize=8)
+def _environment(write: Write) -> _Environment:
+    return _Environment(write)
+
+
+_HINTS = {
+    'unexpected "}"': '; an expression ends with "}}"',
+    '"if" is not closed': '; it ends with "{% endif %}"',
+    '"elif" is not closed': '; it ends with "{% endif %}"',
+    '"else" is not closed': '; it ends with "{% endif %}"',
+    '"for" is not closed': '; it ends with "{% endfor %}"',
+}
+"""What would be right, after these ends of Jinja's messages."""
+
+
+def _as_template_error(error: TemplateSyntaxError) -> TemplateError:
+    """Jinja's message in our words and style."""
+    message = (error.message or "it cannot be read").rstrip(".")
+    message = re.sub(r" at \d+$", "", message)
+    message = re.sub(r"\. Jinja was looking for .* closed is ('\w+')", r": \1 is not closed", message)
+    message = message.replace("token ", "").replace("end of print statement", "}}")
+    message = quoted(message.replace("end of statement block", "%}"))
+    message += next((hint for end, hint in _HINTS.items() if message.endswith(end)), "")
+    return TemplateError(
+        f"this template cannot be read: {message[0].lower()}{message[1:]}",
+        int(error.lineno),
+        getattr(error.lineno, "column", 1),
+    )
+
+
+def quoted(message: str) -> str:
+    """A message of Jinja's or Python's with our quotation marks."""
+    return re.sub(r"'([^']*)'", r'"\1"', message)

@@ -1,0 +1,116 @@
+"""Templates: text with Jinja2 expressions in it, compiled once at load, rendered over plain data.
+
+What a user meets, beside Jinja's own documentation:
+
+- A template that is one whole expression keeps its type; anything else becomes text. In text a null is
+  empty, booleans are `true` and `false`, lists and mappings are JSON.
+- Null and what does not exist are one: an attribute of either is null again, `default` fills both,
+  a loop over either goes round no times.
+- `a.b` is the key "b" of a mapping and nothing else: data has no methods, so `args.items` is the argument
+  "items" and `name.upper()` is written `name | upper`.
+- Where data and expression do not go together (a division by zero, text compared with a number) the whole
+  rendering fails with TemplateFailure. Its callers make an error for the model of it.
+
+Data is never template text: a value with `{{` in it stays as it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from runner.errors import TemplateError, TemplateFailure
+from runner.model.template import Templated
+from runner.model.values import Json, JsonObject
+
+if TYPE_CHECKING:
+    from runner.call.templates.references import Reference
+    from runner.call.templates.sandbox import Program
+
+__all__ = ["CompiledTemplate", "TemplateError", "TemplateFailure", "compile_template", "constant", "render"]
+
+_MARKS = ("{{", "{%", "{#")
+_SHOWN = 60
+_MOST_KEPT = 4096
+"""Many agents write the same `{{ args.day }}`: it is read once."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTemplate:
+    """A template, ready to render. Two are equal when they were written the same."""
+
+    source: str
+    program: "Program | None" = field(compare=False, repr=False)
+    """None for text without any expression."""
+
+    @property
+    def references(self) -> "tuple[Reference, ...]":
+        """What it names."""
+        return () if self.program is None else self.program.references
+
+    def value(self, names: JsonObject) -> Json:
+        """The result; a template that is one whole expression keeps the expression's type.
+
+        Raises TemplateFailure when the data and an expression do not go together.
+        """
+        if self.program is None:
+            return self.source
+        try:
+            return self.program.run(names)
+        except TemplateFailure as failure:
+            raise TemplateFailure(f'the template "{shortened(self.source)}" failed: {failure}') from None
+
+    def text(self, names: JsonObject) -> str:
+        """The result as text; null becomes the empty string. Raises TemplateFailure as `value` does."""
+        if self.program is None:
+            return self.source
+        value = self.value(names)
+        return value if isinstance(value, str) else as_text(value)
+
+
+def shortened(source: str) -> str:
+    """A template's source, short enough for a message."""
+    line = " ".join(source.split())
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+
+
+def as_text(value: Json) -> str:
+    """A value as a template writes it into text."""
+    from runner.call.templates.filters import text  # noqa: PLC0415 - Jinja is loaded for templates with expressions only
+
+    return text(value)
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def compile_template(source: str) -> CompiledTemplate:
+    """Compile a text of the configuration. Raises TemplateError, with the place inside the source."""
+    if not has_expressions(source):
+        return CompiledTemplate(source, None)
+    from runner.call.templates.filters import text  # noqa: PLC0415 - as above
+    from runner.call.templates.sandbox import Program  # noqa: PLC0415 - as above
+
+    return CompiledTemplate(source, Program(source, text, typed=True))
+
+
+def has_expressions(source: str) -> bool:
+    """Whether a text is more than itself."""
+    return any(mark in source for mark in _MARKS)
+
+
+def constant(text: str) -> CompiledTemplate:
+    """A text that is no template, whatever stands in it."""
+    return CompiledTemplate(text, None)
+
+
+def render(tree: Templated, names: JsonObject) -> Json:
+    """A JSON value whose strings were templates, with every one of them rendered.
+
+    Raises TemplateFailure as the templates do.
+    """
+    if tree is None or isinstance(tree, (bool, int, float)):
+        return tree
+    if isinstance(tree, Mapping):
+        return {key: render(entry, names) for key, entry in tree.items()}
+    if isinstance(tree, Sequence):
+        return [render(entry, names) for entry in tree]
+    return tree.value(names)

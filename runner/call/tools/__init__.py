@@ -1,0 +1,1 @@
+"""A tool call as values: arguments checked, the request made, the reply told to the model."""

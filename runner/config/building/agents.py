@@ -1,0 +1,301 @@
+"""Builds an agent from its checked document: texts, variables, greeting, session, tools and limits."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from runner.call.templates.names import NOTHING, Shape
+from runner.config.building.admission import build_busy, build_lookup
+from runner.config.building.after_call import build_on_end, build_outcome, build_recording
+from runner.config.building.conduct import build_guardrails, build_if_broken, build_keys, build_limits
+from runner.config.building.mcp import build_servers
+from runner.config.building.templates import template, templated
+from runner.config.building.tools import build_tool
+from runner.config.checking.agent_review import review_agent
+from runner.config.checking.schema import Checked
+from runner.config.checking.scope import Scope
+from runner.config.checking.suggest import did_you_mean
+from runner.config.node import Node, Run
+from runner.config.problem import Problems
+from runner.config.reading.files import Directory
+from runner.config.reading.yaml_text import split_lines
+from runner.model.agent import Agent, Greeting, ModelOpens, Say, Tell, Wait
+from runner.model.route import Route
+from runner.model.template import Template, Templated
+from runner.model.tool import Tool
+from runner.model.values import Json, JsonObject, Place
+
+_LATER = '"vars.{0}" has no value yet, since "{0}" stands below; move it above this line'
+_ITSELF = '"vars.{}" cannot be made of itself'
+
+if TYPE_CHECKING:
+    from runner.config.openapi.openapi_document import ApiDocument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedTool:
+    """A tool of runner.yaml, with its name in it. `sound` is False when something is wrong with it."""
+
+    node: Node
+    sound: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What runner.yaml gives to every agent."""
+
+    tools: Mapping[str, SharedTool]
+    secrets: frozenset[str]
+    default_country: str | None
+
+
+def shared_by_agents(runner: Checked) -> Shared:
+    """What the document of runner.yaml shares. Names are known whatever is wrong with what they stand for."""
+    tools, secrets = runner.root.get("tools"), runner.root.get("secrets")
+    country = runner.part("routing", "default_country")
+    return Shared(
+        tools={
+            name: SharedTool(node=_named(name, tools.key_place(name), node), sound=runner.sound(node))
+            for name, node in tools.items()
+        }
+        if tools
+        else {},
+        secrets=frozenset(name for name, _ in secrets.items()) if secrets else frozenset(),
+        default_country=country.text if country else None,
+    )
+
+
+def _named(name: str, place: Place, tool: Node) -> Node:
+    values = {"name": Node(value=name, text=name, place=place), **dict(tool.items())}
+    return replace(tool, value=values, key_places={**tool.key_places, "name": place})
+
+
+class AgentBuilder:
+    """Builds one agent. Parts that the schema refused are passed over, so that all others are checked too."""
+
+    def __init__(
+        self,
+        checked: Checked,
+        shared: Shared,
+        directory: Directory,
+        api_documents: "dict[str, ApiDocument | None]",
+        problems: Problems,
+    ) -> None:
+        """`api_documents` keeps the OpenAPI documents that are read, for whoever builds the next agent."""
+        self._checked = checked
+        self._shared = shared
+        self._directory = directory
+        self._api_documents = api_documents
+        self._problems = problems
+        variables = checked.root.get("vars")
+        declared = {name: _shape(node) for name, node in variables.items()} if variables else {}
+        self._scope = Scope(
+            secrets=shared.secrets,
+            vars={**dict.fromkeys(self._set_by_tools()), **declared},
+            has_lookup=checked.root.get("lookup") is not None,
+        )
+
+    def build(self, routes: tuple[Route, ...]) -> Agent | None:
+        """The agent; None when what it cannot be without is missing or wrong."""
+        part = self._checked.part
+        variables = self._variables(self._checked.sound_part("vars"))
+        instructions = self._instructions(part("instructions"))
+        greeting = self._greeting(part("greeting"))
+        lookup = build_lookup(part("lookup"), variables, self._scope, self._problems)
+        tools = tuple(self._tools(self._checked.root.get("tools")))
+        servers = tuple(build_servers(self._mcp_entries(), self._scope, self._problems))
+        session = self._session(part("session"), tools)
+        agent_id, model, voice, description = map(part, ("agent", "model", "voice", "description"))
+        spoken, problems = self._scope.without_secrets(), self._problems
+        limits = build_limits(
+            self._checked.sound_part("limits"),
+            model=model.text if model else "",
+            scope=spoken,
+            problems=problems,
+        )
+        guardrails = tuple(build_guardrails(self._sound_entries("guardrails"), spoken, problems))
+        if_broken = build_if_broken(part("if_broken"), spoken, problems)
+        keys = build_keys(part("keys"), problems)
+        busy = build_busy(self._checked, problems)
+        outcome = build_outcome(part("outcome"), part("record"), problems)
+        on_end = tuple(build_on_end(self._sound_entries("on_end"), self._scope, problems))
+        record = build_recording(
+            part("record"),
+            tools=None if servers else tools,
+            own_file=self._checked.root.key_place("agent").file,
+            country=self._shared.default_country,
+            problems=problems,
+        )
+        if agent_id is None or model is None or instructions is None:
+            return None
+        agent = Agent(
+            id=agent_id.text,
+            description=description.text if description else "",
+            routes=routes,
+            model=model.text,
+            voice=voice.text if voice else None,
+            session=session,
+            instructions=instructions,
+            vars=variables,
+            greeting=greeting,
+            lookup=lookup,
+            tools=tools,
+            mcp=servers,
+            limits=limits,
+            busy=busy,
+            keys=keys,
+            guardrails=guardrails,
+            if_broken=if_broken,
+            outcome=outcome,
+            on_end=on_end,
+            record=record,
+            place=self._checked.root.key_place("agent"),
+        )
+        review_agent(agent, self._checked.root, dict(self._tool_nodes()), problems)
+        return agent
+
+    def _text(self, node: Node) -> Template | None:
+        """A text that the model or the caller meets, so no secret may be in it."""
+        return template(node, self._scope.without_secrets(), self._problems)
+
+    def _variables(self, node: Node | None) -> dict[str, Templated]:
+        """Variables are rendered in their order when a call begins: each may name those before it."""
+        values = dict(node.items()) if node is not None else {}
+        before: dict[str, Shape] = {}
+        later = {name: _LATER.format(name) for name in values}
+        scope = replace(self._scope.without_secrets(), vars=before, late_vars=later)
+        found: dict[str, Templated] = {}
+        for name, value in values.items():
+            later[name] = _ITSELF.format(name)
+            found[name] = templated(value, scope, self._problems)
+            before[name] = _shape(value)
+            del later[name]
+        return found
+
+    def _instructions(self, node: Node | None) -> Template | None:
+        if node is None:
+            return None
+        file = node.get("file")
+        if file is None:
+            return self._text(node)
+        found = self._directory.referenced_text(file)
+        return None if found is None else self._text(_whole_file(*found))
+
+    def _greeting(self, node: Node | None) -> Greeting:
+        if node is None:
+            return ModelOpens()
+        if node.get("wait") is not None:
+            return Wait()
+        tell = node.get("tell")
+        text = self._text(tell or node)
+        if text is None:
+            return ModelOpens()
+        return Tell(text=text) if tell else Say(text=text)
+
+    def _session(self, node: Node | None, tools: tuple[Tool, ...]) -> JsonObject:
+        if node is None:
+            return {}
+        voice = node.find("audio", "output", "voice")
+        if voice is not None and self._checked.part("voice") is not None:
+            message = "the voice is said twice; keep the agent's \"voice\" or the session's"
+            self._problems.error(voice.place, "one-of", message)
+        chosen = node.find("tool_choice", "name")
+        names = [tool.name for tool in tools]
+        if chosen is not None and node.find("tool_choice", "type") and chosen.text not in names:
+            message = f'there is no tool "{chosen.text}"{did_you_mean(chosen.text, names)}'
+            self._problems.error(chosen.place, "unknown-tool", message)
+        session: Json = node.data()
+        return dict(session)
+
+    def _tools(self, node: Node | None) -> Iterator[Tool]:
+        places: dict[str, Place] = {}
+        for entry in node.entries() if node else ():
+            if (openapi := self._openapi(entry)) is not None:
+                yield from self._operations(entry, openapi, places)
+                continue
+            name = entry if isinstance(entry.value, str) else entry.get("name")
+            if name is not None:
+                self._note_name(name.text, name.place, places)
+            tool = self._tool(entry)
+            if tool is not None:
+                yield tool
+
+    def _openapi(self, entry: Node) -> Node | None:
+        """The `openapi` of an entry, its own or that of a shared tool, when nothing is wrong with it."""
+        shared = self._shared.tools.get(entry.text) if isinstance(entry.value, str) else None
+        if shared is not None:
+            return shared.node.get("openapi") if shared.sound else None
+        return entry.get("openapi") if self._checked.sound(entry) else None
+
+    def _operations(self, entry: Node, openapi: Node, places: dict[str, Place]) -> Iterator[Tool]:
+        from runner.config.openapi.openapi import build_operations  # noqa: PLC0415 - few agents have documents
+
+        built = build_operations(openapi, self._scope, self._directory, self._api_documents, self._problems)
+        for node, tool in built:
+            place = entry.place if isinstance(entry.value, str) else node.place
+            self._note_name(tool.name, place, places)
+            yield tool
+
+    def _tool_nodes(self) -> Iterator[tuple[str, Node]]:
+        """What each tool is built from, by its name."""
+        entries = self._checked.root.get("tools")
+        for entry in entries.entries() if entries else ():
+            name = entry.get("name")
+            if isinstance(entry.value, str) and entry.value in self._shared.tools:
+                yield entry.value, self._shared.tools[entry.value].node
+            elif name is not None:
+                yield name.text, entry
+
+    def _sound_entries(self, key: str) -> Iterator[Node]:
+        node = self._checked.root.get(key)
+        yield from (entry for entry in (node.entries() if node else ()) if self._checked.sound(entry))
+
+    def _set_by_tools(self) -> Iterator[str]:
+        """The variables that replies of tools set, which exist (as null) before they are set."""
+        entries = self._checked.root.get("tools")
+        for entry in entries.entries() if entries else ():
+            shared = self._shared.tools.get(entry.text) if isinstance(entry.value, str) else None
+            sets = (shared.node if shared else entry).find("result", "set")
+            yield from (name for name, _ in sets.items()) if sets else ()
+
+    def _mcp_entries(self) -> Iterator[Node]:
+        entries = self._checked.root.get("tools")
+        for entry in entries.entries() if entries else ():
+            server = entry.get("mcp")
+            if server is not None and self._checked.sound(entry):
+                yield server
+
+    def _note_name(self, name: str, place: Place, places: dict[str, Place]) -> None:
+        if name in places:
+            message = f'the agent has another tool "{name}", at {places[name]}'
+            self._problems.error(place, "duplicate-tool", message)
+        places.setdefault(name, place)
+
+    def _tool(self, entry: Node) -> Tool | None:
+        if not self._checked.sound(entry):
+            return None
+        if not isinstance(entry.value, str):
+            return build_tool(entry, scope=self._scope, problems=self._problems)
+        shared = self._shared.tools.get(entry.value)
+        if shared is None:
+            hint = did_you_mean(entry.value, self._shared.tools) or "; declare it there, or write it out here"
+            message = f'"tools" in runner.yaml has no "{entry.value}"{hint}'
+            self._problems.error(entry.place, "unknown-tool", message)
+            return None
+        return build_tool(shared.node, scope=self._scope, problems=self._problems) if shared.sound else None
+
+
+def _shape(node: Node) -> Shape:
+    """What templates may name below a variable. What a template of one expression gives is not known."""
+    if isinstance(node.value, Mapping):
+        return {key: _shape(value) for key, value in node.items()}
+    if isinstance(node.value, tuple) or "{" in node.text:
+        return None
+    return NOTHING
+
+
+def _whole_file(name: str, text: str) -> Node:
+    """The text of a file as a value whose places are in that file."""
+    lines = split_lines(text)
+    runs = [Run(line=number, column=1, place=Place(name, number, 1)) for number in range(1, len(lines) + 1)]
+    return Node(value="\n".join(lines), text=text, place=Place(name, 1, 1), runs=tuple(runs))

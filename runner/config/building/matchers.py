@@ -1,0 +1,159 @@
+"""Builds the matchers of `to`, `from` and `headers`: numbers, countries, patterns and lists of them."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from runner.call.addresses.number import begins_a_number, is_region, read_number
+from runner.call.addresses.sip_address import parse_address
+from runner.call.routes.matcher import compile_regex
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.model.route import (
+    Anonymous,
+    AnyOf,
+    Country,
+    ExactAddress,
+    ExactNumber,
+    Glob,
+    Matcher,
+    Not,
+    Prefix,
+    Regex,
+    Text,
+)
+from runner.model.values import Place
+
+ReadList: TypeAlias = Callable[[Node], tuple[str, str] | None]
+"""Gives the name and the text of a file that a node names; None after noting why not."""
+
+_COMMENT = re.compile(r"(^|\s)#.*")
+_DIGITS = re.compile(r"[0-9 ().\-/]*[0-9][0-9 ().\-/]*")
+
+
+_NOTHING = AnyOf(())
+"""Stands for a matcher that has a problem; the problem keeps the configuration from being used."""
+
+Exact: TypeAlias = Callable[[str, Place], Matcher]
+"""What a plain text stands for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatcherBuilder:
+    """What matchers are read with. Nodes are ones that the schema has found well-formed."""
+
+    problems: Problems
+    default_country: str | None
+    read_list: ReadList
+
+    def party(self, node: Node) -> Matcher:
+        """A matcher of `to` or `from`."""
+        return self._matcher(node, self._number_or_address)
+
+    def header(self, node: Node) -> Matcher:
+        """A matcher of a header: a text is compared with the whole value."""
+        return self._matcher(node, lambda text, _: Text(text))
+
+    def _matcher(self, node: Node, exact: Exact) -> Matcher:
+        if isinstance(node.value, tuple):
+            return AnyOf(tuple(self._matcher(entry, exact) for entry in node.entries()))
+        if not isinstance(node.value, Mapping):
+            return exact(node.text, node.place)
+        key, entry = next(node.items())
+        match key:
+            case "prefix":
+                return self._prefix(entry)
+            case "country":
+                return self._country(entry)
+            case "regex":
+                return self._regex(entry, is_party=exact == self._number_or_address)
+            case "anonymous":
+                return Anonymous(entry.value is True)
+            case "in":
+                return self._listed(entry, exact)
+            case "not":
+                return Not(self._matcher(entry, exact))
+            case _:
+                user, host = node.get("user"), node.get("host")
+                return Glob(user=user.text if user else None, host=host.text if host else None)
+
+    def _number_or_address(self, text: str, place: Place) -> Matcher:
+        address = parse_address(text)
+        number = read_number(
+            address.user if address.scheme == "tel" and address.user else text, self.default_country
+        )
+        if number:
+            return ExactNumber(number.e164)
+        if address.host is not None:
+            return ExactAddress(address.user, address.host)
+        self.problems.error(place, *self._why_neither(text))
+        return _NOTHING
+
+    def _why_neither(self, text: str) -> tuple[str, str]:
+        """The rule and the message."""
+        if text.startswith("+"):
+            prefix = f'for numbers that begin so, write {{prefix: "{text}"}}'
+            return "number", f'"{text}" is no valid number in any country; {prefix}'
+        if not _DIGITS.fullmatch(text):
+            right = "write +18005551212 or sip:desk@pbx.example"
+            return "number", f'"{text}" is neither a number nor an address; {right}'
+        right = f'write it with + and country code, or write {{user: "{text}"}} for an extension'
+        if self.default_country is None:
+            return "default-country", f'"{text}" is no valid number without routing.default_country; {right}'
+        return "number", f'"{text}" is no valid number in {self.default_country}; {right}'
+
+    def _prefix(self, node: Node) -> Matcher:
+        if not begins_a_number(node.text):
+            right = "a number has a country code and at most 15 digits in all"
+            message = f'no number begins with "{node.text}"; {right}'
+            self.problems.error(node.place, "number", message)
+        return Prefix(node.text)
+
+    def _country(self, node: Node) -> Matcher:
+        nodes = node.entries() or (node,)
+        for entry in nodes:
+            check_country(entry, self.problems)
+        return Country(frozenset(entry.text for entry in nodes))
+
+    def _regex(self, node: Node, *, is_party: bool) -> Matcher:
+        try:
+            regex = compile_regex(node.text)
+        except ValueError as error:
+            self.problems.error(node.place, "regex", f'"{node.text}" is no pattern in RE2 syntax: {error}')
+            return _NOTHING
+        if is_party and not _can_match_an_address(regex):
+            message = (
+                f'"{node.text}" matches no address, since the whole address has to match; '
+                "begin it with sip: or .*"
+            )
+            self.problems.warning(node.place, "regex", message)
+        return Regex(node.text)
+
+    def _listed(self, node: Node, exact: Exact) -> Matcher:
+        found = self.read_list(node)
+        if found is None:
+            return _NOTHING
+        name, text = found
+        return AnyOf(tuple(exact(entry, place) for entry, place in _lines(name, text)), listed_in=node.text)
+
+
+def check_country(node: Node, problems: Problems) -> None:
+    """Note a country code that no number belongs to."""
+    if not is_region(node.text):
+        # The code that people take for the United Kingdom's is reserved, and not its own.
+        hint = 'did you mean "GB"?' if node.text == "UK" else "write an ISO 3166-1 code such as US or CA"
+        problems.error(node.place, "unknown-country", f'no number belongs to a country "{node.text}"; {hint}')
+
+
+def _can_match_an_address(regex: Any) -> bool:
+    low, high = regex.possiblematchrange(16)
+    return any(low < scheme + b";" and high >= scheme + b":" for scheme in (b"sip", b"sips", b"tel"))
+
+
+def _lines(name: str, text: str) -> Iterator[tuple[str, Place]]:
+    """The entries of a list. Blank lines and what follows a `#` are left out."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        entry = _COMMENT.sub("", line).strip()
+        if entry:
+            yield entry, Place(name, number, line.index(entry) + 1)

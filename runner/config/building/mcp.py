@@ -1,0 +1,55 @@
+"""Builds an agent's MCP servers: the API's own object, with what a phone call needs put in."""
+
+from collections.abc import Iterator
+
+from runner.call.templates.template import constant
+from runner.config.building.templates import templated
+from runner.config.checking.scope import Scope
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.model.tool import McpServer
+
+_PLACES = ("server_url", "connector_id", "tunnel_id")
+
+
+def build_servers(entries: Iterator[Node], scope: Scope, problems: Problems) -> Iterator[McpServer]:
+    """A server for each `mcp` entry that the schema has found sound.
+
+    The object goes to the API and never to the model, so its texts may name secrets.
+    """
+    labels: dict[str, Node] = {}
+    for node in entries:
+        label = node.get("server_label")
+        if label is None:
+            continue
+        first = labels.setdefault(label.text, label)
+        if first is not label:
+            message = f'the agent has another MCP server "{label.text}", at {first.place}'
+            problems.error(label.place, "duplicate-tool", message)
+        given = [key for key in _PLACES if node.get(key) is not None]
+        if len(given) != 1:
+            problems.error(node.place, "one-of", f"an MCP server needs one of {', '.join(_PLACES)}")
+        settings = templated(node, scope, problems)
+        approval = node.get("require_approval")
+        _warn_of_approvals(approval, problems)
+        yield McpServer(
+            label=label.text,
+            # The API asks for approval of each call unless it is told not to, and that stalls the call.
+            settings={
+                "require_approval": constant("never"),
+                **(settings if isinstance(settings, dict) else {}),
+            },
+            approved=frozenset(_never(approval)),
+        )
+
+
+def _never(approval: Node | None) -> Iterator[str]:
+    names = approval.find("never", "tool_names") if approval is not None else None
+    yield from (name.text for name in names.entries()) if names is not None else ()
+
+
+def _warn_of_approvals(approval: Node | None, problems: Problems) -> None:
+    if approval is not None and (approval.text == "always" or approval.get("always") is not None):
+        message = "nobody is there to approve a call on the telephone: it is refused"
+        place = approval.place if approval.text else approval.key_place("always")
+        problems.warning(place, "mcp-approval", message)

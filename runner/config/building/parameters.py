@@ -1,0 +1,268 @@
+"""Checks a tool's `parameters` as a JSON Schema (2020-12), with the place of each mistake.
+
+It walks nodes, as the check of the language itself does: a general validator knows no places, and answers one
+mistake in a schema with a page about the schema of schemas.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+
+from runner.call.templates.names import NOTHING, Shape
+from runner.config.checking.schema_words import given
+from runner.config.checking.suggest import did_you_mean, nearest, one_of
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.model.values import JsonObject
+
+NO_ARGUMENTS: JsonObject = {"type": "object", "properties": {}, "additionalProperties": False}
+"""The parameters of a tool that takes none."""
+
+_TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
+
+
+class _Kind(Enum):
+    """What the value of a keyword is. The text is how a message asks for it."""
+
+    SCHEMA = "write a schema, such as {type: string}"
+    SCHEMAS = "write a list of schemas, such as [{type: string}]"
+    SCHEMA_MAP = "write names with schemas, such as {day: {type: string}}"
+    COUNT = "write a whole number from 0"
+    NUMBER = "write a number"
+    POSITIVE = "write a number above 0"
+    TEXT = "write text"
+    PATTERN = "write a regular expression"
+    FLAG = "write true or false"
+    LIST = "write a list"
+    NAMES = "write a list of names, each once, such as [day]"
+    NAMES_MAP = "write names with lists of names, such as {day: [time]}"
+    TYPE = "write " + one_of(_TYPES)
+    REF = 'write a reference inside of this schema, such as "#/$defs/day"'
+    ANY = ""
+
+
+_KEYWORDS: Mapping[str, _Kind] = {
+    keyword: kind
+    for kind, keywords in {
+        _Kind.SCHEMA: "additionalProperties items contains not if then else propertyNames unevaluatedItems "
+        "unevaluatedProperties contentSchema",
+        _Kind.SCHEMAS: "allOf anyOf oneOf prefixItems",
+        _Kind.SCHEMA_MAP: "properties patternProperties $defs definitions dependentSchemas",
+        _Kind.COUNT: "minLength maxLength minItems maxItems minProperties maxProperties minContains "
+        "maxContains",
+        _Kind.NUMBER: "minimum maximum exclusiveMinimum exclusiveMaximum",
+        _Kind.POSITIVE: "multipleOf",
+        _Kind.TEXT: "title description format $comment $id $schema $anchor $dynamicAnchor contentEncoding "
+        "contentMediaType",
+        _Kind.PATTERN: "pattern",
+        _Kind.FLAG: "uniqueItems deprecated readOnly writeOnly",
+        _Kind.LIST: "enum examples",
+        _Kind.NAMES: "required",
+        _Kind.NAMES_MAP: "dependentRequired",
+        _Kind.TYPE: "type",
+        _Kind.REF: "$ref $dynamicRef",
+        _Kind.ANY: "const default $vocabulary",
+    }.items()
+    for keyword in keywords.split()
+}
+
+
+def check_parameters(node: Node, problems: Problems, *, named: str = "parameters") -> None:
+    """Note every mistake in a tool's `parameters`, or in another key (`named`) that holds a schema."""
+    kind = node.get("type")
+    if kind is None and node.get("properties") is None and node.value:
+        message = (
+            f'"{named}" has no "properties"; write {{type: object, properties: {{NAME: {{type: string}}}}}}'
+        )
+        problems.error(node.place, named, message)
+        return
+    if kind is None or kind.value != "object":
+        place = kind.place if kind is not None else node.place
+        problems.error(place, named, f'"{named}" describes one object; write "type: object" at its top')
+    _Check(node, problems, named).schema(node)
+
+
+class _Check:
+    """One walk over one schema."""
+
+    def __init__(self, root: Node, problems: Problems, rule: str) -> None:
+        self._root = root
+        self._problems = problems
+        self._rule = rule
+
+    def _error(self, node: Node, message: str) -> None:
+        self._problems.error(node.place, self._rule, message)
+
+    def schema(self, node: Node) -> None:
+        if isinstance(node.value, bool):
+            return
+        if not isinstance(node.value, Mapping):
+            self._error(node, f"a schema is a mapping, not {given(node, {})}; {_Kind.SCHEMA.value}")
+            return
+        for keyword, value in node.items():
+            self._keyword(node, keyword, value)
+        self._required_exists(node)
+
+    def _keyword(self, schema: Node, keyword: str, value: Node) -> None:
+        kind = _KEYWORDS.get(keyword)
+        if kind is None:
+            if nearest(keyword, _KEYWORDS):
+                message = f'"{keyword}" is no keyword of JSON Schema{did_you_mean(keyword, _KEYWORDS)}'
+                self._problems.warning(schema.key_place(keyword), self._rule, message)
+        elif keyword == "required" and isinstance(value.value, bool):
+            self._error(
+                value, '"required" is a list of names, beside "properties"; write "required: [day]" there'
+            )
+        elif keyword == "type" and value.entries():
+            for name in value.entries():
+                self._keyword(schema, keyword, name)
+        elif not self._fits(kind, value):
+            self._error(value, f'"{keyword}" is {given(value, {})}; {self._right(kind, value)}')
+
+    def _right(self, kind: _Kind, value: Node) -> str:
+        near = nearest(value.text, _TYPES) if kind is _Kind.TYPE and value.text else None
+        return f'did you mean "{near}"?' if near else kind.value
+
+    def _fits(self, kind: _Kind, value: Node) -> bool:
+        """Whether the value is of the kind; schemas inside of it are checked on the way."""
+        if kind is _Kind.SCHEMA:
+            inner: Iterable[Node] | None = (value,)
+        elif kind is _Kind.SCHEMAS:
+            inner = value.entries() or None
+        elif kind is _Kind.SCHEMA_MAP:
+            inner = value.value.values() if isinstance(value.value, Mapping) else None
+        elif kind is _Kind.REF:
+            return isinstance(value.value, str) and resolved(self._root, value.value) is not None
+        else:
+            return _is_list(kind, value) if kind in _LISTS else _is_scalar(kind, value.value)
+        for schema in inner or ():
+            self.schema(schema)
+        return inner is not None
+
+    def _required_exists(self, node: Node) -> None:
+        """A required argument that is described nowhere is legal, and surely a slip of the pen."""
+        properties, required = node.get("properties"), node.get("required")
+        if required is None or properties is None or not isinstance(properties.value, Mapping):
+            return
+        for name in required.entries():
+            if isinstance(name.value, str) and name.value not in properties.value:
+                hint = (
+                    did_you_mean(name.value, properties.value)
+                    or '; describe it there, or leave it out of "required"'
+                )
+                message = f'"properties" describes no "{name.value}"{hint}'
+                self._problems.warning(name.place, self._rule, message)
+
+
+_LISTS = (_Kind.LIST, _Kind.NAMES, _Kind.NAMES_MAP, _Kind.TYPE)
+
+
+def _is_list(kind: _Kind, node: Node) -> bool:
+    if kind is _Kind.TYPE:
+        return isinstance(node.value, str) and node.value in _TYPES
+    if kind is _Kind.NAMES_MAP:
+        return isinstance(node.value, Mapping) and all(
+            _is_list(_Kind.NAMES, entry) for _, entry in node.items()
+        )
+    if not isinstance(node.value, tuple):
+        return False
+    values = [entry.value for entry in node.entries()]
+    return kind is _Kind.LIST or (
+        all(isinstance(name, str) for name in values) and len({*values}) == len(values)
+    )
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
+
+
+def _is_scalar(kind: _Kind, value: object) -> bool:
+    match kind:
+        case _Kind.FLAG:
+            return isinstance(value, bool)
+        case _Kind.TEXT:
+            return isinstance(value, str)
+        case _Kind.PATTERN:
+            return isinstance(value, str) and _is_pattern(value)
+        case _Kind.ANY:
+            return True
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    if kind is _Kind.COUNT:
+        return value >= 0 and float(value).is_integer()
+    return kind is _Kind.NUMBER or value > 0
+
+
+def resolved(root: Node, reference: str) -> Node | None:
+    """What a `$ref` inside of one document leads to (RFC 6901), or None."""
+    if reference == "#":
+        return root
+    if not reference.startswith("#/"):
+        return None
+    node: Node | None = root
+    for step in reference.removeprefix("#/").split("/"):
+        if node is None:
+            return None
+        key = step.replace("~1", "/").replace("~0", "~")
+        node = node.find(int(key)) if key.isdigit() and node.entries() else node.get(key)
+    return node
+
+
+def argument_shapes(parameters: Node) -> tuple[Mapping[str, Shape], bool]:
+    """The declared arguments with what is below each, and whether others are allowed in so many words."""
+    shapes: dict[str, Shape] = {}
+    # A schema that lacks both says something else than it means, and that is told already.
+    is_open = parameters.get("type") is None and parameters.get("properties") is None
+    for schema in _parts(parameters, parameters, depth=8):
+        properties = schema.get("properties")
+        for name, node in properties.items() if properties is not None else ():
+            shapes[name] = _shape(node)
+        extra = schema.get("additionalProperties")
+        is_open |= schema.get("patternProperties") is not None or (
+            extra is not None and extra.value is not False
+        )
+    return shapes, is_open
+
+
+def _parts(schema: Node, root: Node, depth: int) -> Iterator[Node]:
+    """The schema and all that apply to the same value, whether always or sometimes."""
+    if depth == 0:
+        return
+    yield schema
+    reference = schema.get("$ref")
+    target = resolved(root, reference.text) if reference is not None else None
+    lists = [schema.get(keyword) for keyword in ("allOf", "anyOf", "oneOf")]
+    branches = [schema.get(keyword) for keyword in ("if", "then", "else")]
+    dependent = schema.get("dependentSchemas")
+    for part in (
+        target,
+        *(entry for node in lists if node is not None for entry in node.entries()),
+        *branches,
+        *(node for _, node in (dependent.items() if dependent is not None else ())),
+    ):
+        if part is not None:
+            yield from _parts(part, root, depth - 1)
+
+
+def _shape(schema: Node) -> Shape:
+    """What can stand below an argument: nothing below text and numbers, the properties of a closed object."""
+    kind = schema.get("type")
+    if kind is None:
+        return None
+    if kind.value in ("string", "integer", "number", "boolean"):
+        return NOTHING
+    properties = schema.get("properties")
+    only_these = not any(keyword in _OPENING for keyword, _ in schema.items())
+    if kind.value == "object" and properties is not None and only_these:
+        return {name: _shape(node) for name, node in properties.items()}
+    return None
+
+
+_OPENING = frozenset(
+    ["$ref", "allOf", "anyOf", "oneOf", "if", "additionalProperties", "patternProperties", "dependentSchemas"]
+)
+"""Keywords that may bring in further properties."""

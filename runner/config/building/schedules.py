@@ -1,0 +1,120 @@
+"""Builds the opening hours of runner.yaml."""
+
+from collections.abc import Iterator
+from datetime import date, time
+from zoneinfo import ZoneInfo, available_timezones
+
+from runner.config.checking.schema import Checked
+from runner.config.checking.suggest import did_you_mean
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.model.schedule import OpenHours, Schedule
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MIDNIGHT = "24:00"
+
+
+def schedules(runner: Checked, problems: Problems) -> dict[str, Schedule]:
+    """The schedules of runner.yaml by name, without those that have a problem."""
+    node = runner.root.get("schedules")
+    found = {name: _schedule(name, entry, problems) for name, entry in _sound(runner, node)}
+    return {name: schedule for name, schedule in found.items() if schedule is not None}
+
+
+def schedule_names(runner: Checked) -> frozenset[str]:
+    """The names that `during` may say, whatever is wrong with the schedules themselves."""
+    node = runner.root.get("schedules")
+    return frozenset(name for name, _ in (node.items() if node else ()))
+
+
+def _sound(runner: Checked, node: Node | None) -> Iterator[tuple[str, Node]]:
+    for name, entry in node.items() if node else ():
+        if runner.sound(entry):
+            yield name, entry
+
+
+def _schedule(name: str, node: Node, problems: Problems) -> Schedule | None:
+    zone_node, open_node, closed_node = node.get("timezone"), node.get("open"), node.get("closed")
+    timezone = _timezone(zone_node, problems) if zone_node else None
+    week = _week(open_node, problems) if open_node else None
+    closed = _closed(closed_node, problems) if closed_node else frozenset()
+    if timezone is None or week is None or closed is None:
+        return None
+    return Schedule(name=name, timezone=timezone, week=week, closed=closed)
+
+
+def _timezone(node: Node, problems: Problems) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(node.text)
+    except (KeyError, ValueError, OSError):
+        hint = _known_zone(node.text) or "; write one such as America/New_York"
+        problems.error(node.place, "unknown-timezone", f'unknown time zone "{node.text}"{hint}')
+        return None
+
+
+def _known_zone(text: str) -> str:
+    """People write the city alone, or its name without the underscore."""
+    zones = sorted(available_timezones())
+    same = [zone for zone in zones if _city(zone) == _city(text)]
+    if same:
+        return f'; did you mean "{same[0]}"?'
+    return did_you_mean(text, zones) if "/" in text else ""
+
+
+def _city(zone: str) -> str:
+    return zone.rpartition("/")[2].replace("_", "").replace(" ", "").lower()
+
+
+def _week(node: Node, problems: Problems) -> tuple[tuple[OpenHours, ...], ...] | None:
+    week: dict[str, tuple[OpenHours, ...]] = {}
+    named: dict[str, str] = {}
+    sound = True
+    for days, spans in node.items():
+        hours = [_hours(span, problems) for span in (spans.entries() or (spans,))]
+        sound = sound and None not in hours
+        for day in _days(days):
+            if day in named:
+                message = f'"{day}" is already part of "{named[day]}"; name each day once'
+                problems.error(node.key_place(days), "hours", message)
+                sound = False
+                break
+            named[day] = days
+            week[day] = tuple(span for span in hours if span)
+    return tuple(week.get(day, ()) for day in _DAYS) if sound else None
+
+
+def _days(words: str) -> Iterator[str]:
+    """The days of `mon-fri` or `sat`. A range may reach over Sunday: `sat-mon` is three days."""
+    first, _, last = words.partition("-")
+    at, end = _DAYS.index(first), _DAYS.index(last or first)
+    yield _DAYS[at]
+    while at != end:
+        at = (at + 1) % len(_DAYS)
+        yield _DAYS[at]
+
+
+def _hours(node: Node, problems: Problems) -> OpenHours | None:
+    """`24:00` is the midnight that ends the day; an end that is not after the start is on the next day."""
+    start_text, _, end_text = node.text.partition("-")
+    if start_text == end_text:
+        problems.error(
+            node.place, "hours", f'"{node.text}" ends when it begins; write 00:00-24:00 for a whole day'
+        )
+        return None
+    start, end = (
+        time.fromisoformat(start_text),
+        time() if end_text == _MIDNIGHT else time.fromisoformat(end_text),
+    )
+    return OpenHours(start=start, end=end)
+
+
+def _closed(node: Node, problems: Problems) -> frozenset[date] | None:
+    days = set()
+    sound = True
+    for entry in node.entries():
+        try:
+            days.add(date.fromisoformat(entry.text))
+        except ValueError:
+            problems.error(entry.place, "date", f'"{entry.text}" is no day of the calendar')
+            sound = False
+    return frozenset(days) if sound else None

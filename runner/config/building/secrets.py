@@ -1,0 +1,35 @@
+"""Which secrets a configuration needs, and where it says so. Never reads one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runner.config.checking.schema import Checked
+from runner.config.node import Node
+from runner.model.settings import SecretRef
+from runner.model.values import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeededSecret:
+    """A secret that the files name. `purpose` is its key, e.g. `secrets.MAPLE_TOKEN`."""
+
+    ref: SecretRef
+    purpose: str
+    place: Place
+
+
+def secret_ref(node: Node) -> SecretRef:
+    """Where a secret is found, of a node that the schema has found well-formed."""
+    env, file = node.get("env"), node.get("file")
+    return SecretRef(env=env.text if env else None, file=file.text if file else None)
+
+
+def needed_secrets(runner: Checked) -> Iterator[NeededSecret]:
+    """The secrets that runner.yaml names; those that every process needs by default are not among them."""
+    named = [("provider.api_key", runner.root.find("provider", "api_key"))]
+    webhook, secrets = runner.root.find("provider", "webhook_secrets"), runner.root.get("secrets")
+    named += [("provider.webhook_secrets", node) for node in (webhook.entries() if webhook else ())]
+    named += [(f"secrets.{name}", node) for name, node in (secrets.items() if secrets else ())]
+    for purpose, node in named:
+        if node is not None and runner.sound(node):
+            yield NeededSecret(ref=secret_ref(node), purpose=purpose, place=node.place)

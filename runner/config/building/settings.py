@@ -1,0 +1,91 @@
+"""Builds the settings of runner.yaml: the voice API, the server, the store, secrets, egress."""
+
+from urllib.parse import urlsplit
+
+from runner.config.building.duration import duration_s
+from runner.config.building.secrets import secret_ref
+from runner.config.checking.schema import Checked
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.model.settings import Egress, Provider, SecretRef, Server
+
+
+def provider(runner: Checked, problems: Problems) -> Provider:
+    """The voice API that this process speaks to."""
+    default = Provider()
+    api_key, webhook_secrets, base_url = (
+        runner.part("provider", key) for key in ("api_key", "webhook_secrets", "base_url")
+    )
+    return Provider(
+        api_key=secret_ref(api_key) if api_key else default.api_key,
+        webhook_secrets=tuple(secret_ref(node) for node in webhook_secrets.entries())
+        if webhook_secrets
+        else default.webhook_secrets,
+        base_url=_base_url(base_url, problems) if base_url else default.base_url,
+    )
+
+
+def server(runner: Checked, problems: Problems) -> Server:
+    """Where webhooks arrive."""
+    default = Server()
+    host, port = runner.part("server", "host"), runner.part("server", "port")
+    drain, age = runner.part("server", "drain_timeout"), runner.part("server", "max_call_age")
+    drain_s = duration_s(drain, problems, at_least_s=0.0) if drain else None
+    age_s = duration_s(age, problems) if age else None
+    return Server(
+        host=host.text if host else default.host,
+        port=_whole(port) if port else default.port,
+        drain_timeout_s=default.drain_timeout_s if drain_s is None else drain_s,
+        max_call_age_s=default.max_call_age_s if age_s is None else age_s,
+    )
+
+
+def store(runner: Checked, problems: Problems) -> str | None:
+    """The address of the store; None for the default. Relative file names stay relative."""
+    node = runner.part("store")
+    if node is None:
+        return None
+    if not node.text.startswith("sqlite:"):
+        scheme = node.text.partition(":")[0]
+        problems.error(
+            node.place, "not-supported", f'"{scheme}:" is not supported yet as a store', hide_source=True
+        )
+        return None
+    return node.text
+
+
+def secrets(runner: Checked) -> dict[str, SecretRef]:
+    """Secrets by the name that templates use."""
+    node = runner.part("secrets")
+    return {name: secret_ref(ref) for name, ref in node.items()} if node else {}
+
+
+def egress(runner: Checked) -> Egress:
+    """Where tools may connect to."""
+    allow, private_networks = runner.part("egress", "allow"), runner.part("egress", "private_networks")
+    return Egress(
+        allow=tuple(node.text for node in allow.entries()) if allow else (),
+        private_networks=private_networks is not None and private_networks.text == "allow",
+    )
+
+
+def _whole(node: Node) -> int:
+    assert isinstance(node.value, int)  # noqa: S101 - the schema has made it so
+    return node.value
+
+
+def _base_url(node: Node, problems: Problems) -> str:
+    try:
+        parts = urlsplit(node.text)
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    else:
+        is_usable = is_usable and not (parts.query or parts.fragment or parts.username)
+    if not is_usable:
+        problems.error(
+            node.place,
+            "value",
+            f'"{node.text}" is no address of an API; write one such as {Provider().base_url}',
+        )
+    return node.text.rstrip("/")

@@ -1,0 +1,70 @@
+"""Compiles the texts of a configuration, and puts what is wrong with them at its line and column."""
+
+import re
+from collections.abc import Mapping
+
+from runner.call.templates.template import CompiledTemplate, compile_template
+from runner.config.checking.scope import Scope, check
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.errors import TemplateError
+from runner.model.template import Templated
+
+_ALMOST = re.compile(r"(?<!\{)\{ *((?:args|call|lookup|secrets|vars)(?:\.\w+)+) *\}{1,2}")
+"""A name of the language in one brace, as other languages write it."""
+
+
+def template(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
+    """The template that a scalar holds, or None where there is none or it has an error.
+
+    A number or boolean is taken as it is written, so that `+14155550123` keeps its plus.
+    """
+    if node is None or node.value is None or isinstance(node.value, (Mapping, tuple)):
+        return None
+    source = node.value if isinstance(node.value, str) else node.text
+    try:
+        compiled = compile_template(source)
+    except TemplateError as error:
+        problems.error(node.place_in(error.line, error.column), "template-syntax", str(error))
+        return None
+    for finding in check(compiled, scope):
+        problems.error(node.place_in(finding.line, finding.column), finding.rule, finding.message)
+    _warn_of_single_braces(source, node, problems)
+    return compiled
+
+
+def _warn_of_single_braces(source: str, node: Node, problems: Problems) -> None:
+    """What looks like an expression and is text would be spoken, or sent, as it stands."""
+    for found in _ALMOST.finditer(source) if "{" in source else ():
+        line = source.count("\n", 0, found.start()) + 1
+        column = found.start() - source.rfind("\n", 0, found.start())
+        message = f'"{found.group()}" is text and no expression; write "{{{{ {found.group(1)} }}}}"'
+        problems.warning(node.place_in(line, column), "template-syntax", message)
+
+
+def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
+    """The expression that a scalar holds without braces, as in a `when`; it keeps its type."""
+    if node is None or not isinstance(node.value, str):
+        return None
+    opening = "{{ "
+    try:
+        compiled = compile_template(f"{opening}{node.value.strip()} }}}}")
+    except TemplateError as error:
+        column = max(1, error.column - len(opening)) if error.line == 1 else error.column
+        problems.error(node.place_in(error.line, column), "template-syntax", str(error))
+        return None
+    for finding in check(compiled, scope):
+        column = max(1, finding.column - len(opening)) if finding.line == 1 else finding.column
+        problems.error(node.place_in(finding.line, column), finding.rule, finding.message)
+    return compiled
+
+
+def templated(node: Node, scope: Scope, problems: Problems) -> Templated:
+    """A JSON value whose strings are templates. Keys are never templates."""
+    if isinstance(node.value, Mapping):
+        return {key: templated(entry, scope, problems) for key, entry in node.items()}
+    if isinstance(node.value, tuple):
+        return [templated(entry, scope, problems) for entry in node.entries()]
+    if isinstance(node.value, str):
+        return template(node, scope, problems)
+    return node.value

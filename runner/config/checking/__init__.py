@@ -1,0 +1,1 @@
+"""Nodes against the schemas, and what no schema can say."""

@@ -1,0 +1,31 @@
+"""What is legal in a configuration and surely not meant, as far as only the whole can show it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runner.call.routes.routing import RouteTable
+from runner.config.checking.covered_routes import check_covered
+from runner.config.checking.unused import check_agents, check_shared
+from runner.config.problem import Problem, Problems
+
+if TYPE_CHECKING:
+    from runner.config.load import Loaded
+
+
+def review(variants: "Sequence[Loaded]") -> tuple[Problem, ...]:
+    """The warnings about one directory, as it was loaded without an environment and in each, or in one.
+
+    With an error somewhere nothing is said: what the missing part would have used would look unused.
+    """
+    configurations = [loaded.configuration for loaded in variants if loaded.configuration is not None]
+    if len(configurations) < len(variants):
+        return ()
+    problems = Problems()
+    check_covered(RouteTable.of(configurations[0]), problems)
+    check_agents(configurations, problems)
+    runner = variants[0].runner
+    if runner is not None:
+        agents = (node for loaded in variants for node in loaded.documents.values())
+        sources = {name: text for loaded in variants for name, text in loaded.sources.items()}
+        check_shared(runner, agents, sources, problems)
+    return problems.sorted()

@@ -1,0 +1,372 @@
+"""Checks a Node tree with a JSON Schema, and says what is wrong the way a colleague would.
+
+General validators judge plain data: they know no places, cannot take `08001234` for the text that the
+schema wants, and answer a wrong `oneOf` with every branch's failure. So this one walks nodes. It knows the
+keywords that the shipped schemas use (KEYWORDS) and the annotations that they explain in `$comment`.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import isfinite
+from operator import is_not
+from typing import Any, TypeAlias
+
+from runner.config.checking.schema_branch import Mistake, by_key, by_tag
+from runner.config.checking.schema_files import schema as shipped_schema
+from runner.config.checking.schema_types import as_wanted, fits
+from runner.config.checking.schema_words import given, right, subject
+from runner.config.checking.suggest import did_you_mean, nearest, one_of
+from runner.config.node import Node
+from runner.config.problem import Problem, Problems
+from runner.model.values import JsonObject, Place
+
+KEYWORDS = frozenset(
+    {
+        *("$ref", "type", "enum", "const", "oneOf"),
+        *("properties", "required", "additionalProperties", "propertyNames"),
+        *("dependentRequired", "dependentSchemas"),
+        *("minProperties", "items", "minItems", "maxItems", "uniqueItems"),
+        *("minLength", "maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum"),
+    }
+)
+"""What is checked. A keyword outside of these, and no annotation, has no effect and must not be used."""
+
+_MAPPING_KEYWORDS = ("properties", "required", "additionalProperties", "propertyNames", "dependentRequired")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A tree after the check: texts are texts where the schema wants text, whole numbers are whole."""
+
+    root: Node
+    _broken: Mapping[int, Node]
+    """By identity. It holds the nodes themselves: the identity of one that is gone may come back."""
+
+    def sound(self, node: Node | None) -> bool:
+        """Whether this part of the tree is there and nothing is wrong with it or below it."""
+        return node is not None and id(node) not in self._broken
+
+    def part(self, *path: str | int) -> Node | None:
+        """The part at these keys, when it is there and sound."""
+        node = self.root.find(*path)
+        return node if self.sound(node) else None
+
+    def sound_part(self, *path: str | int) -> Node | None:
+        """The mapping at these keys with those of its entries that are sound, when it is there.
+
+        So a mistake in one entry does not hide what is wrong in the others.
+        """
+        node = self.root.find(*path)
+        if node is None or not isinstance(node.value, dict):
+            return None
+        return node.holding({key: entry for key, entry in node.items() if self.sound(entry)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the check of one entry of a document has found."""
+
+    node: Node
+    """Kept, since its identity is what it is known by."""
+    result: Node
+    found: Sequence[Problem]
+    broken: Mapping[int, Node]
+
+
+Memory: TypeAlias = dict[tuple[int, int, str], _Known]
+"""The checked entries of documents. Documents that share entries, as those of one agent in several
+environments do, have them checked once."""
+
+
+def check(node: Node, kind: str, problems: Problems, memory: Memory | None = None) -> Checked:
+    """Check the document of a file of this kind (`agent`, `runner` or `test`)."""
+    return _shipped(kind).check(node, problems, memory)
+
+
+@cache
+def _shipped(kind: str) -> "SchemaCheck":
+    return SchemaCheck(shipped_schema(kind))
+
+
+class SchemaCheck:
+    """One schema, ready to check any number of documents."""
+
+    def __init__(self, schema: JsonObject) -> None:
+        self._root = schema
+        self._flat: dict[int, JsonObject] = {}
+
+    def check(self, node: Node, problems: Problems, memory: Memory | None = None) -> Checked:
+        """Check one document; what is wrong goes to `problems`."""
+        walk = _Walk(self.flat, node, {} if memory is None else memory)
+        root = walk.value(node, self.flat(self._root), None)
+        problems.extend(walk.found)
+        return Checked(root, walk.broken)
+
+    def flat(self, schema: JsonObject) -> JsonObject:
+        """The schema with what its `$ref` refers to. What stands beside the `$ref` comes on top."""
+        if "$ref" not in schema:
+            return schema
+        known = self._flat.get(id(schema))
+        if known is None:
+            known = self._flat[id(schema)] = self._with_target(schema)
+        return known
+
+    def _with_target(self, schema: JsonObject) -> JsonObject:
+        target: Any = self._root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        below = self.flat(target)
+        merged = {**below, **{key: value for key, value in schema.items() if key != "$ref"}}
+        if "properties" in merged:
+            merged["properties"] = {**below.get("properties", {}), **schema.get("properties", {})}
+        if "required" in merged:
+            merged["required"] = [*below.get("required", ()), *schema.get("required", ())]
+        return merged
+
+
+class _Walk:
+    """One walk over one document. `name` is the key that leads to a value, None for entries and the root."""
+
+    def __init__(
+        self, flat: Callable[[JsonObject], JsonObject], document: Node | None, memory: Memory
+    ) -> None:
+        self._resolved = flat
+        self._document = document
+        self._memory = memory
+        self.found: list[Problem] = []
+        self.broken: dict[int, Node] = {}
+
+    def value(self, node: Node, schema: JsonObject, name: str | None) -> Node:
+        """Check a value; the result is the value as the schema wants it."""
+        before = len(self.found)
+        if self._fits_type(node, schema, name):
+            node = as_wanted(node, schema)
+            if self._constraints(node, schema, name):
+                node = self._below(node, schema, name)
+        if len(self.found) > before:
+            node = node.holding(node.value)  # its own identity: aliases share nodes
+            self.broken[id(node)] = node
+        return node
+
+    def _error(self, place: Place, rule: str, message: str, schema: JsonObject) -> None:
+        secret = bool(schema.get("x-secret"))
+        self.found.append(Problem(place=place, rule=rule, message=message, hide_source=secret))
+
+    def _wrong(self, node: Node, rule: str, schema: JsonObject, name: str | None, hint: str = "") -> None:
+        """The value is not what the schema wants: what it is, then what would be right."""
+        message = f"{subject(name, schema)} is {given(node, schema)}; {hint or right(schema)}"
+        self._error(node.place, rule, message, schema)
+
+    # What the value itself is.
+
+    def _fits_type(self, node: Node, schema: JsonObject, name: str | None) -> bool:
+        if isinstance(node.value, float) and not isfinite(node.value):
+            self._error(node.place, "type", f'"{node.text}" is no number that JSON can write', schema)
+            return False
+        if fits(node, schema):
+            return True
+        self._wrong(node, "type", schema, name)
+        return False
+
+    def _constraints(self, node: Node, schema: JsonObject, name: str | None) -> bool:
+        """Whether the value keeps to everything that is said about it as a whole."""
+        before = len(self.found)
+        value = node.value
+        if "const" in schema or "enum" in schema:
+            self._enumeration(node, schema, name)
+        if isinstance(value, str):
+            self._text(node, value, schema, name)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            self._number(node, value, schema, name)
+        elif isinstance(value, tuple):
+            self._size(node, ("minItems", "maxItems"), schema, name)
+            self._repeated(node, schema)
+        elif isinstance(value, dict):
+            self._size(node, ("minProperties", "maxProperties"), schema, name)
+        return len(self.found) == before
+
+    def _enumeration(self, node: Node, schema: JsonObject, name: str | None) -> None:
+        allowed = schema.get("enum", [schema.get("const")])
+        if any(node.value == value and type(node.value) is type(value) for value in allowed):
+            return
+        if not allowed:
+            self._error(
+                node.place, "refused-key", f"{subject(name)} has no place here; {right(schema)}", schema
+            )
+            return
+        near = nearest(node.text, [value for value in allowed if isinstance(value, str)])
+        self._wrong(node, "value", schema, name, f'did you mean "{near}"?' if near else "")
+
+    def _text(self, node: Node, value: str, schema: JsonObject, name: str | None) -> None:
+        if len(value) < schema.get("minLength", 0):
+            self._wrong(node, "value", schema, name)
+        elif len(value) > schema.get("maxLength", len(value)):
+            self._error(
+                node.place,
+                "value",
+                f"{subject(name)} has {len(value)} characters; {schema['maxLength']} are the most",
+                schema,
+            )
+        elif "pattern" in schema and not _pattern(schema["pattern"]).search(value):
+            self._wrong(node, "value", schema, name, self._unit(value, schema))
+
+    def _unit(self, value: str, schema: JsonObject) -> str:
+        if "x-unit" not in schema or not _BARE_NUMBER.fullmatch(value):
+            return ""
+        return f'a number needs its unit, "{value}{schema["x-unit"]}"'
+
+    def _number(self, node: Node, value: float, schema: JsonObject, name: str | None) -> None:
+        if (
+            value < schema.get("minimum", value)
+            or value > schema.get("maximum", value)
+            or value <= schema.get("exclusiveMinimum", value - 1)
+        ):
+            self._wrong(node, "value", schema, name)
+
+    def _size(self, node: Node, bounds: tuple[str, str], schema: JsonObject, name: str | None) -> None:
+        if bounds[0] not in schema and bounds[1] not in schema:
+            return
+        size = len(node.entries()) or len(list(node.items()))
+        if not schema.get(bounds[0], 0) <= size <= schema.get(bounds[1], size):
+            self._wrong(node, "value", schema, name)
+
+    def _repeated(self, node: Node, schema: JsonObject) -> None:
+        if not schema.get("uniqueItems"):
+            return
+        seen: set[str] = set()
+        for entry in node.entries():
+            written = repr(entry.data())
+            if written in seen:
+                self._error(entry.place, "value", f"{given(entry, schema)} stands twice in this list", schema)
+            seen.add(written)
+
+    # What is inside of it.
+
+    def _below(self, node: Node, schema: JsonObject, name: str | None) -> Node:
+        for key, whole in schema.get("dependentSchemas", {}).items():
+            if node.get(key) is not None:
+                node = self.value(node, self._resolved(whole), name)
+        if isinstance(node.value, tuple) and "items" in schema:
+            items = self._resolved(schema["items"])
+            entries = tuple(self.value(entry, items, None) for entry in node.value)
+            if any(map(is_not, entries, node.value)):
+                node = node.holding(entries)
+        elif isinstance(node.value, dict) and any(keyword in schema for keyword in _MAPPING_KEYWORDS):
+            node = self._mapping(node, node.value, schema, name)
+        if "oneOf" in schema:
+            node = self._union(node, schema, name)
+        return node
+
+    def _mapping(self, node: Node, values: Mapping[str, Node], schema: JsonObject, name: str | None) -> Node:
+        self._missing(node, values, schema, name)
+        names = self._resolved(schema.get("propertyNames", {}))
+        properties = schema.get("properties", {})
+        others = schema.get("additionalProperties", {})
+        checked = {}
+        for key, value in values.items():
+            self._key(node, key, names)
+            if key in properties:
+                checked[key] = self._entry(node, value, self._resolved(properties[key]), key)
+            elif others is False:
+                self._unknown(node, key, schema)
+            else:
+                checked[key] = self.value(value, self._resolved(others) if others is not True else {}, key)
+        is_same = len(checked) == len(values) and not any(map(is_not, checked.values(), values.values()))
+        return node if is_same else node.holding(checked)
+
+    def _entry(self, node: Node, value: Node, schema: JsonObject, key: str) -> Node:
+        """Check an entry of a mapping; one of the document itself is looked up first."""
+        if node is not self._document:
+            return self.value(value, schema, key)
+        known = self._memory.get((id(value), id(schema), key))
+        if known is None:
+            apart = _Walk(self._resolved, None, {})
+            result = apart.value(value, schema, key)
+            known = _Known(value, result, apart.found, apart.broken)
+            self._memory[id(value), id(schema), key] = known
+        self.found += known.found
+        self.broken |= known.broken
+        return known.result
+
+    def _missing(self, node: Node, values: Mapping[str, Node], schema: JsonObject, name: str | None) -> None:
+        whose = subject(name, schema)
+        for key in schema.get("required", ()):
+            if key not in values:
+                const = self._resolved(schema.get("properties", {}).get(key, {})).get("const")
+                what = f'"{key}: {const}"' if isinstance(const, str) else f'the key "{key}"'
+                self._error(node.place, "missing-key", f"{whose} needs {what}", schema)
+        for key in schema.get("x-required-with-defaults", ()):
+            if key not in values:
+                message = f'{whose} needs the key "{key}", here or under "defaults" in runner.yaml'
+                self._error(node.place, "missing-default", message, schema)
+        for key, needed in schema.get("dependentRequired", {}).items():
+            for other in needed:
+                if key in values and other not in values:
+                    self._error(
+                        node.key_place(key), "missing-key", f'"{key}" needs "{other}" beside it', schema
+                    )
+
+    def _key(self, node: Node, key: str, schema: JsonObject) -> None:
+        if "pattern" in schema and not _pattern(schema["pattern"]).search(key):
+            self._error(node.key_place(key), "value", f'the key is "{key}"; {right(schema)}', schema)
+
+    def _unknown(self, node: Node, key: str, schema: JsonObject) -> None:
+        known = self._suggestable(schema)
+        hint = (
+            self._elsewhere(key, schema) or did_you_mean(key, known) or f"; known here: {one_of(known, 20)}"
+        )
+        self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
+
+    def _suggestable(self, schema: JsonObject) -> list[str]:
+        properties = schema.get("properties", {})
+        return [key for key in properties if not self._resolved(properties[key]).get("doNotSuggest")]
+
+    def _elsewhere(self, key: str, schema: JsonObject) -> str:
+        """Where below this mapping the key belongs, when it was written too high up."""
+        level: list[tuple[str, JsonObject]] = [("", schema)]
+        for _ in range(3):
+            deeper = [
+                (f"{path}{name}", self._resolved(mapping["properties"][name]))
+                for path, mapping in level
+                for name in self._suggestable(mapping)
+            ]
+            found = [path for path, mapping in deeper if key in self._suggestable(mapping)]
+            if found:
+                return f'; it belongs inside of "{found[0]}"' if len(found) == 1 else ""
+            level = [(f"{path}.", mapping) for path, mapping in deeper]
+        return ""
+
+    # Which of several it is meant to be.
+
+    def _union(self, node: Node, schema: JsonObject, name: str | None) -> Node:
+        branches = [self._resolved(branch) for branch in schema["oneOf"]]
+        schema = {**schema, "errorMessage": right({**schema, "oneOf": branches})}
+        fitting = [branch for branch in branches if fits(node, branch, exactly=True)]
+        fitting = fitting or [branch for branch in branches if fits(node, branch)]
+        if not fitting:
+            self._wrong(node, "type", schema, name)
+            return node
+        if len(fitting) == 1 or not isinstance(node.value, dict):
+            return self.value(node, {"errorMessage": schema["errorMessage"], **fitting[0]}, name)
+        tag = schema.get("x-tag")
+        if tag is not None:
+            consts = {self._resolved(branch["properties"][tag])["const"]: branch for branch in fitting}
+            chosen = by_tag(node, tag, consts, subject(name, schema))
+        else:
+            keys = {branch["x-key"]: branch for branch in fitting}
+            chosen = by_key(node, keys, subject(name, schema), schema["errorMessage"])
+        if isinstance(chosen, Mistake):
+            self._error(chosen.place, chosen.rule, chosen.message, schema)
+            return node
+        return self.value(node, chosen, name)
+
+
+_BARE_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+@cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    # In JSON Schema (ECMA 262) `$` is the end of the text; in Python a line break may follow.
+    return re.compile(re.sub(r"\$$", r"\\Z", pattern))

@@ -1,0 +1,50 @@
+"""Which branch of a union a mapping was meant to be, so that only that one is judged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runner.config.checking.suggest import did_you_mean, nearest, one_of
+from runner.config.node import Node
+from runner.model.values import JsonObject, Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """Why no branch can be chosen. The mapping cannot be judged further."""
+
+    place: Place
+    rule: str
+    message: str
+
+
+def by_tag(node: Node, tag: str, branches: Mapping[str, JsonObject], subject: str) -> JsonObject | Mistake:
+    """The branch that the value of one key says, e.g. `type: server_vad`."""
+    value = node.get(tag)
+    if value is None:
+        message = f'{subject} needs the key "{tag}": {one_of(branches)}'
+        return Mistake(place=node.place, rule="missing-key", message=message)
+    if value.text in branches:
+        return branches[value.text]
+    near = nearest(value.text, branches)
+    hint = f'did you mean "{near}"?' if near else f"write {one_of(branches)}"
+    return Mistake(place=value.place, rule="value", message=f'"{tag}" is "{value.text}"; {hint}')
+
+
+def by_key(node: Node, branches: Mapping[str, JsonObject], subject: str, right: str) -> JsonObject | Mistake:
+    """The branch whose own key is there, e.g. `http` in a tool. `right` says what would be."""
+    present = [key for key in branches if node.get(key) is not None]
+    for key in present:
+        properties = branches[key].get("properties", {})
+        if all(other == key or other in properties for other in present):
+            return branches[key]
+    if present:
+        first, second = sorted(present, key=node.key_place)[:2]
+        message = f'"{second}" cannot stand beside "{first}"; {right}'
+        return Mistake(place=node.key_place(second), rule="one-of", message=message)
+    known = {key for branch in branches.values() for key in branch.get("properties", {})}
+    unknown = next((key for key, _ in node.items() if key not in known), None)
+    if unknown is not None:
+        message = f'unknown key "{unknown}"{did_you_mean(unknown, branches) or f"; {right}"}'
+        return Mistake(place=node.key_place(unknown), rule="unknown-key", message=message)
+    what = "incomplete" if node.value else "empty"
+    return Mistake(place=node.place, rule="one-of", message=f"{subject} is {what}; {right}")

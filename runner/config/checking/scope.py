@@ -1,0 +1,149 @@
+"""Checks what a template names against what exists at its place, without any data."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from runner.call.templates.names import CALL, NOTHING, Shape
+from runner.call.templates.template import CompiledTemplate
+from runner.config.checking.suggest import did_you_mean, or_there_is
+
+if TYPE_CHECKING:
+    from runner.call.templates.references import Reference
+
+_EXPOSED = 'the model could read "{}" here; secrets are only for "http", with its "auth" and "sign"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What exists for a template at one place.
+
+    Each of `args` and `secrets` is None where the name does not exist at all; otherwise it holds the keys
+    below, as do `vars`. A shape that is None inside them is left unchecked. Below `lookup` nothing is
+    checked: what an endpoint answers is its own business.
+    """
+
+    args: Mapping[str, Shape] | None = None
+    args_open: bool = False
+    """Whether `parameters` allows arguments that it does not name."""
+    why_no_args: str = '"args" exists only inside a tool; leave it out here'
+    secrets: frozenset[str] | None = None
+    vars: Shape = field(default_factory=dict)
+    late_vars: Mapping[str, str] = field(default_factory=dict)
+    """Variables that have no value yet, and why: they are made of what the lookup answers, or stand below."""
+    has_lookup: bool = False
+    why_no_lookup: str = '"lookup" is always null here, since the agent has no "lookup"'
+
+    def without_secrets(self) -> "Scope":
+        """The same place, as the model can read it."""
+        return replace(self, secrets=None)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The names that exist."""
+        optional = {
+            "args": self.args is not None,
+            "lookup": self.has_lookup,
+            "secrets": self.secrets is not None,
+        }
+        there = [name for name, is_there in optional.items() if is_there]
+        return ("agent", "call", "now", "vars", *there)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A name that does not exist where it is used. `line` and `column` count from 1 inside the source."""
+
+    rule: str
+    message: str
+    line: int
+    column: int
+
+
+def check(template: CompiledTemplate, scope: Scope) -> Iterator[Finding]:
+    """Every name in the template that cannot exist, or must not be used, at this place."""
+    for reference in template.references:
+        found = _fault(reference, scope)
+        if found is not None:
+            rule, message = found
+            yield Finding(rule=rule, message=message, line=reference.line, column=reference.column)
+
+
+def _fault(reference: "Reference", scope: Scope) -> tuple[str, str] | None:
+    root, *keys = reference.path
+    if root == "null":
+        # YAML's and JSON's word for nothing; what does not exist is null already.
+        return None
+    if root == "secrets":
+        return _secret_fault(reference, keys, scope)
+    if root == "args":
+        return _argument_fault(keys, scope)
+    if root == "lookup" and not scope.has_lookup:
+        return "unknown-name", scope.why_no_lookup
+    if root == "vars" and keys and keys[0] in scope.late_vars:
+        return "unknown-name", scope.late_vars[keys[0]]
+    shapes: Mapping[str, Shape] = {
+        "agent": NOTHING,
+        "call": CALL,
+        "now": NOTHING,
+        "vars": scope.vars,
+        "lookup": None,
+    }
+    if root not in shapes:
+        return (
+            "unknown-name",
+            f'unknown name "{root}"{_inside(root, scope) or or_there_is(root, scope.roots)}',
+        )
+    return _key_fault(root, keys, shapes[root])
+
+
+def _inside(name: str, scope: Scope) -> str:
+    """Where a name is a key, when it was meant to be one."""
+    for root, keys in (("vars", scope.vars), ("args", scope.args)):
+        if keys and name in keys:
+            return f'; did you mean "{root}.{name}"?'
+    return ""
+
+
+def _key_fault(name: str, keys: list[str], shape: Shape) -> tuple[str, str] | None:
+    for key in keys:
+        if shape is None:
+            return None
+        if not shape and name == "vars":
+            return "unknown-name", f'"vars.{key}" is always null; declare "{key}" under "vars"'
+        if not shape:
+            return "unknown-name", f'"{name}" has no keys, so "{name}.{key}" is always null'
+        if key not in shape:
+            return "unknown-name", f'"{name}" has no "{key}"{or_there_is(key, shape)}'
+        name, shape = f"{name}.{key}", shape[key]
+    return None
+
+
+def _argument_fault(keys: list[str], scope: Scope) -> tuple[str, str] | None:
+    if scope.args is None:
+        return "unknown-name", scope.why_no_args
+    if not keys or (keys[0] not in scope.args and scope.args_open):
+        return None
+    if not scope.args:
+        message = f'"args.{keys[0]}" is always null, since the tool has no arguments'
+        return "unknown-argument", f'{message}; declare "{keys[0]}" under "parameters"'
+    if keys[0] not in scope.args:
+        return (
+            "unknown-argument",
+            f'"parameters" declares no argument "{keys[0]}"{or_there_is(keys[0], scope.args)}',
+        )
+    return _key_fault(f"args.{keys[0]}", keys[1:], scope.args[keys[0]])
+
+
+def _secret_fault(reference: "Reference", keys: list[str], scope: Scope) -> tuple[str, str] | None:
+    if scope.secrets is None:
+        return "secret-exposed", _EXPOSED.format(reference)
+    if len(keys) != 1 or reference.open_end:
+        return (
+            "unknown-secret",
+            f'name one secret, as "secrets.{next(iter(sorted(scope.secrets)), "NAME")}" does',
+        )
+    if keys[0] not in scope.secrets:
+        right = did_you_mean(keys[0], scope.secrets) or f"; write {keys[0]}: {{env: {keys[0]}}} there"
+        return "unknown-secret", f'"secrets" in runner.yaml declares no "{keys[0]}"{right}'
+    return None

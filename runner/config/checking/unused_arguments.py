@@ -1,0 +1,49 @@
+"""Warns of arguments that a tool asks the model for, and that its request does not use."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+
+from runner.call.templates.template import CompiledTemplate
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.model.tool import HttpBinding, Tool
+
+
+def check_arguments_used(tool: Tool, parameters: Node, problems: Problems) -> None:
+    """Note each property of `parameters` that the tool's request leaves out.
+
+    A request without a body of its own carries the arguments as they are, all of them.
+    """
+    binding, properties = tool.binding, parameters.get("properties")
+    if properties is None or not isinstance(binding, HttpBinding):
+        return
+    if binding.body is not None and binding.body.is_arguments:
+        return
+    paths = {reference.path for template in _templates(tool) for reference in template.references}
+    if ("args",) in paths:
+        return
+    used = {path[1] for path in paths if path[0] == "args"}
+    if not used <= set(properties.key_places):
+        return  # one is mistyped, which is told already, and is surely one of those that look unused
+    for name in properties.key_places:
+        if name not in used:
+            message = (
+                f'the model is asked for "{name}", and the request does not use it; '
+                f'write "{{{{ args.{name} }}}}" in it, or leave "{name}" out of "parameters"'
+            )
+            problems.warning(properties.key_place(name), "unused-argument", message)
+
+
+def _templates(value: object) -> Iterator[CompiledTemplate]:
+    """Every template in a tool, wherever it stands."""
+    if isinstance(value, CompiledTemplate):
+        yield value
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _templates(entry)
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _templates(entry)
+    elif is_dataclass(value):
+        for part in fields(value):
+            yield from _templates(getattr(value, part.name))

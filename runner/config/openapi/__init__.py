@@ -1,0 +1,1 @@
+"""OpenAPI documents: the operations that an agent names, made into tools."""

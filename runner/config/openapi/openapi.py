@@ -1,0 +1,178 @@
+"""Builds the tools of an `openapi` entry: the operations that it names, out of the document that it names.
+
+A document holds no secret and says nothing of who asks; that is the entry's `auth`. Only what is named is
+built, however large the document is.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from runner.config.building.tool_http import build_auth
+from runner.config.checking.scope import Scope
+from runner.config.checking.suggest import did_you_mean, one_of
+from runner.config.node import Node
+from runner.config.openapi.openapi_auth import check_auth, missing_auth
+from runner.config.openapi.openapi_document import ApiDocument, Library, Part, ToldError, UnfitError
+from runner.config.openapi.openapi_operation import METHODS, OTHER_METHODS, Operation, operation_tool
+from runner.config.problem import Problems
+from runner.config.reading.files import Directory
+from runner.model.tool import Auth, Tool
+
+MOST_CHARS = 16_000
+_RULE = "openapi"
+_METHODS = ", ".join(method.upper() for method in METHODS)
+
+
+def build_operations(
+    entry: Node,
+    scope: Scope,
+    directory: Directory,
+    read: dict[str, ApiDocument | None],
+    problems: Problems,
+) -> Iterator[tuple[Node, Tool]]:
+    """Each tool with the node that names its operation. Expects that the schema has found the entry sound.
+
+    `read` keeps the documents, each of which is read once.
+    """
+    library = Library(directory, read, problems)
+    named, wanted = entry.get("document"), entry.get("operations")
+    auth = build_auth(entry, scope, problems)
+    if named is None or wanted is None or not _is_hidden(named, problems):
+        return
+    document = library.open(named)
+    if document is None or not _is_openapi(document, problems):
+        return
+    operations = _Operations(document, library)
+    has_auth = entry.get("auth") is not None
+    for node in wanted.entries():
+        operation = operations.named(node, problems)
+        if operation is not None:
+            tool = _tool(node, operation, auth, library, problems, has_auth=has_auth)
+            if tool is not None:
+                _check_size(node, tool, problems)
+                yield node, tool
+
+
+def _check_size(node: Node, tool: Tool, problems: Problems) -> None:
+    """What a tool takes is part of every turn's input, which costs money and time."""
+    size = len(json.dumps(tool.parameters, ensure_ascii=False))
+    if size > MOST_CHARS:
+        message = (
+            f'the parameters of "{node.text}" take {size} characters of every turn; write an "http" tool '
+            "with the few that the model needs"
+        )
+        problems.warning(node.place, "large-parameters", message)
+
+
+def _is_hidden(node: Node, problems: Problems) -> bool:
+    """Whether the document cannot be taken for configuration."""
+    steps = PurePosixPath(node.text).parts
+    if any(step.startswith(("_", ".")) and step not in (".", "..") for step in steps):
+        return True
+    message = (
+        f'"{node.text}" would be read as configuration; give its file or folder a name that begins with "_"'
+    )
+    problems.error(node.place, "file", message)
+    return False
+
+
+def _is_openapi(document: ApiDocument, problems: Problems) -> bool:
+    root = document.root
+    version = root.value.get("openapi") if isinstance(root.value, Mapping) else None
+    if isinstance(version, (str, float)) and re.match(r"3\.[01](?:\.|$)", str(version)):
+        return True
+    if root.get("swagger") is not None:
+        message = f"this is Swagger {root.value['swagger']}; convert it to OpenAPI 3.0 or 3.1"
+        problems.error(document.place(("swagger",)), _RULE, message)
+    elif version is None:
+        problems.error(document.place(()), _RULE, 'this is no OpenAPI document; it has no "openapi: 3.1.0"')
+    else:
+        message = f'"openapi" is "{version}"; documents of 3.0 and 3.1 are read'
+        problems.error(document.place(("openapi",)), _RULE, message)
+    return False
+
+
+def _tool(
+    node: Node,
+    operation: Operation,
+    auth: Auth | None,
+    library: Library,
+    problems: Problems,
+    *,
+    has_auth: bool,
+) -> Tool | None:
+    def refuse(error: UnfitError) -> None:
+        problems.error(error.part.place, _RULE, f'"{node.text}": {error}')
+
+    try:
+        if has_auth:
+            check_auth(operation.part, operation.root, library)
+        elif (written := missing_auth(operation.part, operation.root, library)) is not None:
+            message = f'"{node.text}" needs proof of who asks; write auth: {written} beside "operations"'
+            problems.error(node.place, "openapi-auth", message)
+    except UnfitError as error:
+        refuse(error)
+        return None
+    except ToldError:
+        return None
+    return operation_tool(operation, auth, library, refuse)
+
+
+class _Operations:
+    """What a document has to offer, by id and by address."""
+
+    def __init__(self, document: ApiDocument, library: Library) -> None:
+        self._document = document
+        self._by_id: dict[str, list[Operation]] = {}
+        self._by_address: dict[str, Operation] = {}
+        for operation in _operations(document.root, library):
+            self._by_address[operation.address] = operation
+            if operation.id:
+                self._by_id.setdefault(operation.id, []).append(operation)
+
+    def named(self, node: Node, problems: Problems) -> Operation | None:
+        """The operation that an entry of `operations` names, or None after noting why there is none."""
+        found = self._by_id.get(node.text, [])
+        if not found and node.text in self._by_address:
+            found = [self._by_address[node.text]]
+        if not found:
+            problems.error(node.place, "unknown-operation", self._unknown(node.text))
+        elif len(found) > 1:
+            addresses = one_of([operation.address for operation in found])
+            message = f'"{node.text}" is the id of several operations; write {addresses}'
+            problems.error(node.place, "unknown-operation", message)
+        elif found[0].method in OTHER_METHODS:
+            message = f'"{node.text}" is asked with {found[0].method.upper()}; tools ask with {_METHODS}'
+            problems.error(node.place, "unknown-operation", message)
+        else:
+            return found[0]
+        return None
+
+    def _unknown(self, name: str) -> str:
+        nameless = [address for address, operation in self._by_address.items() if not operation.id]
+        known = [*self._by_id, *nameless]
+        near = did_you_mean(name, known) or did_you_mean(name, self._by_address)
+        if not near and known:
+            near = f"; there is {one_of(known)}"
+        return f'"{self._document.name}" has no operation "{name}"{near}'
+
+
+def _operations(root: Part, library: Library) -> Iterator[Operation]:
+    """Every operation. One that cannot be reached is as good as not there."""
+    paths = root.get("paths")
+    for path, declared in paths.items() if paths is not None else ():
+        item = _reached(declared, library)
+        for method, part in item.items() if item is not None else ():
+            if method in (*METHODS, *OTHER_METHODS):
+                operation = _reached(part, library)
+                if operation is not None and item is not None and isinstance(operation.value, Mapping):
+                    yield Operation(method=method, path=path, part=operation, item=item, root=root)
+
+
+def _reached(part: Part, library: Library) -> Part | None:
+    try:
+        return library.followed(part)
+    except (UnfitError, ToldError):
+        return None

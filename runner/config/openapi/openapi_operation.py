@@ -1,0 +1,281 @@
+"""One operation of an OpenAPI document as a tool: its address, its arguments, and how they are sent."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias, TypeVar
+
+from runner.call.templates.template import compile_template, constant
+from runner.call.tools.url import compiled_url
+from runner.config.openapi.openapi_body import RequestBody, read_body
+from runner.config.openapi.openapi_document import Library, Part, ToldError, UnfitError
+from runner.config.openapi.openapi_parameters import Parameter, declared_parameters, read_parameter
+from runner.config.openapi.openapi_schema import SchemaMaker, complete
+from runner.config.openapi.openapi_words import shortened
+from runner.errors import TemplateError
+from runner.model.template import Template
+from runner.model.tool import Auth, HttpBinding, Result, Tool
+from runner.model.values import Json, JsonObject
+
+METHODS = ("get", "put", "post", "delete", "patch")
+OTHER_METHODS = ("head", "options", "trace")
+MOST_DESCRIPTION = 1024
+"""As for any tool."""
+LONGEST_NAME = 64
+_VARIABLE = re.compile(r"\{([^{}]+)\}")
+_BODILESS = ("get",)
+
+_Refused: TypeAlias = UnfitError | ToldError
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """An operation where it stands. `item` is the path's, with what all operations of the path share."""
+
+    method: str
+    path: str
+    part: Part
+    item: Part
+    root: Part
+
+    @property
+    def id(self) -> str:
+        """Its `operationId`, or none."""
+        return self.part.text("operationId")
+
+    @property
+    def address(self) -> str:
+        """What names it without an id, e.g. `GET /orders/{id}`."""
+        return f"{self.method.upper()} {self.path}"
+
+    @property
+    def tool_name(self) -> str:
+        """What the model calls it."""
+        words = self.id or f"{self.method}{self.path}"
+        return re.sub(r"[^A-Za-z0-9_-]+", "_", words).strip("_")[:LONGEST_NAME] or self.method
+
+    @property
+    def is_3_0(self) -> bool:
+        """Whether its schemas are those of OpenAPI 3.0."""
+        return self.root.text("openapi").startswith("3.0")
+
+
+def operation_tool(
+    operation: Operation, auth: Auth | None, library: Library, refuse: Callable[[UnfitError], None]
+) -> Tool | None:
+    """The tool, or None after telling `refuse` everything that cannot be expressed."""
+    return _Builder(operation, library, refuse).tool(auth)
+
+
+class _Builder:
+    def __init__(self, operation: Operation, library: Library, refuse: Callable[[UnfitError], None]) -> None:
+        self._operation = operation
+        self._library = library
+        self._refuse = refuse
+        self._declared: set[str] = set()
+        """The names of all parameters, those that are refused among them."""
+
+    def tool(self, auth: Auth | None) -> Tool | None:
+        operation = self._operation
+        refused: list[_Refused] = []
+        sent: list[_Sent] = []
+
+        def make(maker: SchemaMaker) -> JsonObject:
+            refused.clear()  # of an attempt that was given up
+            found = self._sent(maker, refused)
+            sent[:] = [found]
+            return found.arguments()
+
+        parameters = complete(make, self._library, is_3_0=operation.is_3_0)
+        url = self._tried(refused, lambda: self._url(sent[0].parameters))
+        example = self._tried(refused, self._example)
+        for error in refused:
+            if isinstance(error, UnfitError):
+                self._refuse(error)
+        if refused or url is None:
+            return None
+        return Tool(
+            name=operation.tool_name,
+            description=self._description(),
+            parameters=parameters,
+            binding=sent[0].binding(operation.method.upper(), url, auth),
+            result=Result() if example is None else Result(example=example.value, has_example=True),
+        )
+
+    def _tried(self, refused: list[_Refused], work: Callable[[], _Found]) -> _Found | None:
+        """What a piece of work gives; a refusal is kept, so that the other pieces are looked at too."""
+        try:
+            return work()
+        except (UnfitError, ToldError) as error:
+            refused.append(error)
+            return None
+
+    # What is sent
+
+    def _sent(self, maker: SchemaMaker, refused: list[_Refused]) -> "_Sent":
+        operation, library = self._operation, self._library
+        lists = [operation.item.get("parameters"), operation.part.get("parameters")]
+        declared = self._tried(refused, lambda: declared_parameters(library, lists)) or []
+        self._declared = {part.text("name") for part in declared}
+        found: list[Parameter] = []
+        for part in declared:
+            parameter = self._tried(refused, partial(read_parameter, part, maker, found))
+            if parameter is not None:
+                found.append(parameter)
+        body = self._tried(refused, lambda: self._body(maker, [parameter.argument for parameter in found]))
+        return _Sent(parameters=tuple(found), body=body)
+
+    def _body(self, maker: SchemaMaker, taken: list[str]) -> RequestBody | None:
+        declared = self._operation.part.get("requestBody")
+        if declared is None:
+            return None
+        part = self._library.followed(declared)
+        if self._operation.method in _BODILESS:
+            if part.value.get("required") is True:
+                raise UnfitError(part, "a GET request has no body")
+            return None
+        return read_body(part, self._library, maker, taken)
+
+    # Where it goes
+
+    def _url(self, parameters: tuple[Parameter, ...]) -> Template:
+        operation = self._operation
+        source = _literal(operation.part, self._server()).rstrip("/")
+        in_path = {parameter.name: parameter for parameter in parameters if parameter.place == "path"}
+        # A fragment is never sent; some documents tell operations of one path apart by it.
+        for index, piece in enumerate(_VARIABLE.split(operation.path.partition("#")[0])):
+            if index % 2 == 0:
+                source += _literal(operation.part, piece)
+            elif piece in in_path:
+                source += in_path.pop(piece).template
+            elif piece in self._declared:
+                raise ToldError
+            else:
+                raise UnfitError(
+                    operation.part, f'the path has "{{{piece}}}", and no parameter is declared for it'
+                )
+        for name in in_path:
+            raise UnfitError(
+                operation.part, f'the path "{operation.path}" has no place for the parameter "{name}"'
+            )
+        try:
+            compiled_url(source)
+        except TemplateError as error:
+            raise UnfitError(operation.part, str(error)) from None
+        return compile_template(source)
+
+    def _server(self) -> str:
+        operation = self._operation
+        for holder in (operation.part, operation.item, operation.root):
+            servers = holder.get("servers")
+            first = next(servers.entries(), None) if servers is not None else None
+            if first is not None:
+                return _server_url(first)
+        raise UnfitError(
+            operation.root,
+            'the document names no server; write "servers: [{url: https://api.maple.example}]"',
+        )
+
+    # What is told
+
+    def _description(self) -> str:
+        operation = self._operation
+        summary, description = operation.part.text("summary"), operation.part.text("description")
+        summary = summary or operation.item.text("summary")
+        if summary and description.strip().startswith(summary.strip().rstrip(".")):
+            summary = ""
+        joint = "" if not summary or summary.rstrip().endswith((".", "!", "?")) else "."
+        text = f"{summary.rstrip()}{joint} {description}".strip()
+        return shortened(text, MOST_DESCRIPTION) or operation.address
+
+    def _example(self) -> Part | None:
+        """What a reply looks like, where the document shows one."""
+        responses = self._operation.part.get("responses")
+        for status, declared in responses.items() if responses is not None else ():
+            if re.fullmatch(r"2(?:\d\d|XX)", status):
+                content = self._library.followed(declared).get("content")
+                for media_type, media in content.items() if content is not None else ():
+                    if re.match(r"application/(?:[\w.+-]+\+)?json\b", media_type):
+                        return next(self._examples(media), None)
+        return None
+
+    def _examples(self, media: Part) -> Iterator[Part]:
+        if (example := media.get("example")) is not None:
+            yield example
+        examples = media.get("examples")
+        for _, declared in examples.items() if examples is not None else ():
+            if (example := self._library.followed(declared).get("value")) is not None:
+                yield example
+        declared_schema = media.get("schema")
+        schema = self._library.followed(declared_schema) if declared_schema is not None else media
+        if (example := schema.get("example")) is not None:
+            yield example
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """What travels with a request."""
+
+    parameters: tuple[Parameter, ...]
+    body: RequestBody | None
+
+    def arguments(self) -> dict[str, Json]:
+        """The parameters of the tool."""
+        properties = {parameter.argument: parameter.schema for parameter in self.parameters}
+        required = [parameter.argument for parameter in self.parameters if parameter.is_required]
+        others: Json = False
+        words: JsonObject = {}
+        if self.body is not None:
+            properties |= self.body.arguments
+            required += self.body.required
+            others, words = self.body.others, self.body.words
+        found: dict[str, Json] = {"type": "object", "properties": properties}
+        if required:
+            found["required"] = required
+        return {**found, **words, "additionalProperties": others}
+
+    def binding(self, method: str, url: Template, auth: Auth | None) -> HttpBinding:
+        """The request of the tool."""
+        in_query = [parameter for parameter in self.parameters if parameter.place == "query"]
+        headers: dict[str, Template] = {
+            parameter.name: compile_template(parameter.template)
+            for parameter in self.parameters
+            if parameter.place == "header"
+        }
+        if self.body is not None and self.body.content_type is not None:
+            headers["Content-Type"] = constant(self.body.content_type)
+        return HttpBinding(
+            method=method,
+            url=url,
+            query={parameter.name: compile_template(parameter.template) for parameter in in_query},
+            styles={parameter.name: parameter.style for parameter in in_query if parameter.style is not None},
+            headers=headers,
+            body=self.body.body if self.body is not None else None,
+            auth=auth,
+        )
+
+
+def _server_url(server: Part) -> str:
+    variables = server.get("variables")
+
+    def default(found: re.Match[str]) -> str:
+        variable = variables.get(found[1]) if variables is not None else None
+        value = variable.value.get("default") if variable is not None else None
+        if not isinstance(value, (str, int, float)):
+            raise UnfitError(server, f'the server "{server.text("url")}" has no default for "{found[1]}"')
+        return str(value)
+
+    url = _VARIABLE.sub(default, server.text("url"))
+    if not re.match(r"(?i)https?://", url):
+        raise UnfitError(
+            server, f'the server is "{url}"; set it to a whole URL such as https://api.maple.example/v1'
+        )
+    return url
+
+
+def _literal(part: Part, text: str) -> str:
+    if "{" in text or "}" in text:
+        raise UnfitError(part, f'"{text}" has a brace without its other half')
+    return text

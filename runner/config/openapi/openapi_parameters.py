@@ -1,0 +1,165 @@
+"""Parameters of an operation: the argument that the model gives for each, and where and how it is sent."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from runner.call.tools.tool_request import CONNECTION, OURS
+from runner.config.openapi.openapi_document import Library, Part, UnfitError
+from runner.config.openapi.openapi_kinds import Kind, holds_objects, kinds
+from runner.config.openapi.openapi_schema import MOST_DESCRIPTION, SchemaMaker
+from runner.config.openapi.openapi_words import shortened
+from runner.model.tool import Style
+from runner.model.values import Json
+
+_NOT_SENT = OURS | CONNECTION | {"accept", "content-type", "authorization"}
+"""Headers that are sent anyway or never; of the last three OpenAPI says that parameters do not set them."""
+_PLACES = ("path", "query", "header")
+_STYLES = {
+    ("form", True): Style.NAMES,
+    ("form", False): Style.COMMAS,
+    ("spaceDelimited", True): Style.NAMES,
+    ("spaceDelimited", False): Style.SPACES,
+    ("pipeDelimited", True): Style.NAMES,
+    ("pipeDelimited", False): Style.PIPES,
+    ("deepObject", True): Style.BRACKETS,
+    ("deepObject", False): Style.BRACKETS,
+}
+_BEFORE = {"simple": "", "label": ".", "matrix": ";{}="}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter. `template` is what it is sent as, made of the argument."""
+
+    name: str
+    place: str
+    argument: str
+    schema: Json
+    is_required: bool
+    template: str
+    style: Style | None = None
+    """For the query."""
+
+
+def declared_parameters(library: Library, lists: Iterable[Part | None]) -> list[Part]:
+    """The parameters of an operation and, before them, those of its path that it does not declare anew."""
+    found: dict[tuple[str, str], Part] = {}
+    for parts in lists:
+        for entry in parts.entries() if parts is not None else ():
+            part = library.followed(entry)
+            found[part.text("in"), part.text("name")] = part
+    return sorted(found.values(), key=lambda part: part.text("in") != "path")
+
+
+def read_parameter(part: Part, maker: SchemaMaker, before: Iterable[Parameter]) -> Parameter | None:
+    """The parameter, or None when it is sent anyway or never. `before` are those that there are already.
+
+    Raises UnfitError when it cannot be sent.
+    """
+    name, place = part.text("name"), part.text("in")
+    if not name or not place:
+        raise UnfitError(part, 'a parameter needs "name" and "in"')
+    if place == "header" and name.lower() in _NOT_SENT:
+        return None
+    if place == "cookie":
+        raise UnfitError(part, f'the parameter "{name}" travels in a cookie, and tools send none')
+    if place not in _PLACES:
+        raise UnfitError(part, f'the parameter "{name}" is in "{place}"; write "path", "query" or "header"')
+    argument = _argument(name, place, {other.argument: other.place for other in before})
+    schema, as_json = _schema(part, name, maker)
+    return Parameter(
+        name=name,
+        place=place,
+        argument=argument,
+        schema=_described(schema, part, name, argument),
+        is_required=place == "path" or part.value.get("required") is True,
+        template=_template(part, name, argument, schema, maker, as_json=as_json),
+        style=_query_style(part, name, schema, maker, as_json=as_json) if place == "query" else None,
+    )
+
+
+def _argument(name: str, place: str, taken: Mapping[str, str]) -> str:
+    """What the model calls it: letters, digits, `_` and `-`, and not what another is called.
+
+    A second one of a name gets its place before it (`query_id`), or a number where that is the same.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:64] or place
+    if taken.get(plain, place) != place:
+        plain = f"{place}_{plain}"
+    argument, number = plain, 2
+    while argument in taken:
+        argument, number = f"{plain}_{number}", number + 1
+    return argument
+
+
+def _schema(part: Part, name: str, maker: SchemaMaker) -> tuple[Json, bool]:
+    """The schema, and whether its values are written as JSON."""
+    content = part.get("content")
+    if content is None:
+        schema = part.get("schema")
+        return (maker.schema(schema) if schema is not None else {}), False
+    media_type, media = next(content.items(), ("nothing", content))
+    if not re.match(r"application/(?:[\w.+-]+\+)?json\b", media_type):
+        raise UnfitError(
+            content, f'the parameter "{name}" is written as "{media_type}"; tools write "application/json"'
+        )
+    schema = media.get("schema")
+    return (maker.schema(schema) if schema is not None else {}), True
+
+
+def _described(schema: Json, part: Part, name: str, argument: str) -> Json:
+    words = dict(schema) if isinstance(schema, Mapping) else {}
+    description = part.text("description") or words.get("description", "")
+    if argument != name:
+        description = f"`{name}`: {description}" if description else f"`{name}`"
+    if description:
+        words["description"] = shortened(description, MOST_DESCRIPTION)
+    examples = part.get("examples")
+    example = next((value.get("value") for _, value in examples.items()), None) if examples else None
+    example = part.get("example") or example
+    if example is not None and "examples" not in words:
+        words["examples"] = [example.value]
+    return words
+
+
+def _template(
+    part: Part, name: str, argument: str, schema: Json, maker: SchemaMaker, *, as_json: bool
+) -> str:
+    value = f"args.{argument}" if argument.isidentifier() else f'args["{argument}"]'
+    place = part.text("in")
+    if place == "query":
+        return f"{{{{ {value} }}}}"
+    style = part.text("style") or "simple"
+    if style not in _BEFORE or (place == "header" and style != "simple"):
+        raise UnfitError(
+            part, f'the parameter "{name}" has the style "{style}", which a {place} does not know'
+        )
+    before = _BEFORE[style].format(name)
+    found = kinds(schema, maker.definitions)
+    if as_json:
+        value = f"{value} | tojson"
+    elif Kind.OBJECT in found:
+        raise UnfitError(part, f'the parameter "{name}" is an object, which cannot be written into a {place}')
+    elif Kind.LIST in found:
+        if before:
+            raise UnfitError(part, f'the parameter "{name}" is a list in the style "{style}"; write "simple"')
+        # What is left out stays null, so that no header is sent for it.
+        value = f'{value} if {value} is string or not {value} else {value} | join(",")'
+    return f"{before}{{{{ {value} }}}}"
+
+
+def _query_style(part: Part, name: str, schema: Json, maker: SchemaMaker, *, as_json: bool) -> Style | None:
+    if as_json:
+        return Style.JSON
+    style = part.text("style") or "form"
+    explode = part.value.get("explode")
+    found = _STYLES.get((style, explode is True if isinstance(explode, bool) else style == "form"))
+    if found is None:
+        raise UnfitError(part, f'the parameter "{name}" has the style "{style}", which a query does not know')
+    if kinds(schema, maker.definitions) == {Kind.SCALAR}:
+        return None
+    if found is not Style.BRACKETS and holds_objects(schema, maker.definitions):
+        message = f'the parameter "{name}" holds objects inside, which a query in the style "{style}" cannot'
+        raise UnfitError(part, message)
+    return found

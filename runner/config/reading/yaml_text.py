@@ -1,0 +1,234 @@
+"""YAML bytes to a Node tree: one document, core schema, every value with its place. Reads no files."""
+
+import re
+from typing import Any, NamedTuple
+
+import yaml
+
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.config.reading.yaml_runs import beginning, text_runs
+from runner.config.reading.yaml_scalar import plain_scalar
+from runner.config.reading.yaml_syntax import SyntaxMistake, explain, template_needs_quotes
+from runner.model.values import Place
+
+MAX_DEPTH = 64
+"""How deep values may be nested; nothing in the language comes near."""
+MAX_ALIASED = 100_000
+"""How many values the aliases of one file may stand for: ten lines of them can stand for billions."""
+
+_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+# YAML 1.2.2, 5.1, without U+0085, U+2028 and U+2029: the parsers count these as line breaks (YAML 1.1),
+# editors do not, and every place after one would be wrong.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NOT_ALLOWED = re.compile(
+    "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+
+
+def read(file: str, content: bytes, problems: Problems) -> Node | None:
+    """The document of one file, or None after noting why it cannot be read."""
+    try:
+        text = _decode(content)
+        return _Composer(file, text, problems).document()
+    except SyntaxMistake as mistake:
+        problems.error(Place(file, mistake.line, mistake.column), "yaml-syntax", mistake.message)
+        return None
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text as editors count them, without their ends."""
+    return _LINE_BREAK.split(text)
+
+
+def _decode(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SyntaxMistake("this file is UTF-16; save it as UTF-8", 1, 1)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        before = split_lines(content[: error.start].decode())
+        raise SyntaxMistake(
+            f"byte 0x{content[error.start]:02X} is not UTF-8; save this file as UTF-8",
+            len(before),
+            len(before[-1]) + 1,
+        ) from None
+    if text.startswith("\ufeff"):
+        raise SyntaxMistake("this file begins with a byte order mark; save it as UTF-8 without one", 1, 1)
+    check_characters(text)
+    return text
+
+
+def check_characters(text: str) -> None:
+    """Raise SyntaxMistake at the first character that YAML, or our way of counting lines, does not allow."""
+    found = _NOT_ALLOWED.search(text)
+    if found:
+        before = split_lines(text[: found.start()])
+        raise SyntaxMistake(
+            f"character U+{ord(found.group()):04X} is not allowed in YAML; remove it",
+            len(before),
+            len(before[-1]) + 1,
+        )
+
+
+class _Part(NamedTuple):
+    """A value with how many values it holds once aliases are followed, and how deep they nest."""
+
+    node: Node
+    size: int = 1
+    height: int = 1
+
+
+class _Composer:
+    """Builds the tree from the parser's events, since the places of keys and the exact text are kept."""
+
+    def __init__(self, file: str, text: str, problems: Problems) -> None:
+        self._file = file
+        self._text = text
+        self._lines = split_lines(text)
+        self._problems = problems
+        self._parser: Any = _PARSER(text)
+        self._anchors: dict[str, _Part | None] = {}
+        self._aliased = 0
+
+    def document(self) -> Node:
+        self._next()  # the start of the stream
+        start = self._next()
+        if isinstance(start, yaml.StreamEndEvent):
+            raise SyntaxMistake("this file is empty", 1, 1)
+        root = self._part(self._next(), 1).node
+        self._next()  # the end of the document
+        further = self._next()
+        if isinstance(further, yaml.DocumentStartEvent):
+            raise self._mistake(further, "a second document begins here; a file holds one")
+        return root
+
+    def _next(self) -> Any:
+        try:
+            return self._parser.get_event()
+        except yaml.MarkedYAMLError as error:
+            raise explain(error, self._lines) from None
+        except yaml.YAMLError as error:
+            raise SyntaxMistake(f"this is not YAML: {error}", 1, 1) from None
+
+    def _place(self, event: Any) -> Place:
+        start = event.start_mark
+        return Place(self._file, start.line + 1, start.column + 1)
+
+    def _mistake(self, event: Any, message: str) -> SyntaxMistake:
+        return SyntaxMistake(message, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def _part(self, event: Any, depth: int) -> _Part:
+        if depth > MAX_DEPTH:
+            raise self._mistake(event, f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, depth)
+        self._refuse_tag(event)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        if isinstance(event, yaml.MappingStartEvent):
+            part = self._mapping(event, depth)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            part = self._sequence(event, depth)
+        else:
+            part = _Part(node=self._scalar(event))
+        if event.anchor is not None:
+            self._anchors[event.anchor] = part
+        return part
+
+    def _refuse_tag(self, event: Any) -> None:
+        if event.tag is None:
+            return
+        words = self._lines[event.start_mark.line][event.start_mark.column :].split()
+        written = next((word for word in words if word.startswith("!")), event.tag)
+        self._problems.error(
+            self._place(event),
+            "yaml-syntax",
+            f'the tag "{written}" means nothing here; put text in quotes instead',
+        )
+
+    def _alias(self, event: Any, depth: int) -> _Part:
+        name = event.anchor
+        if name not in self._anchors:
+            raise self._mistake(event, f'"*{name}" is an alias of nothing; no "&{name}" stands before it')
+        part = self._anchors[name]
+        if part is None:
+            raise self._mistake(event, f'"*{name}" stands inside what it is an alias of')
+        self._aliased += part.size
+        if self._aliased > MAX_ALIASED:
+            raise self._mistake(event, f"the aliases of this file stand for more than {MAX_ALIASED} values")
+        if depth + part.height > MAX_DEPTH + 1:
+            raise self._mistake(event, f"nested deeper than {MAX_DEPTH} levels")
+        return part
+
+    def _scalar(self, event: Any) -> Node:
+        text: str = event.value
+        if _SURROGATE.search(text):
+            raise self._mistake(
+                event, "an escape in this text names no character; write the character itself"
+            )
+        is_plain = event.implicit[0]
+        begins = beginning(event)
+        return Node(
+            value=plain_scalar(text) if is_plain else text,
+            place=self._place(event),
+            text=text,
+            runs=text_runs(self._file, self._lines, event) if begins is None else (),
+            begins=begins,
+        )
+
+    def _sequence(self, event: Any, depth: int) -> _Part:
+        parts = []
+        while not isinstance(entry := self._next(), yaml.SequenceEndEvent):
+            parts.append(self._part(entry, depth + 1))
+        return _joined(Node(value=tuple(part.node for part in parts), place=self._place(event)), parts)
+
+    def _mapping(self, event: Any, depth: int) -> _Part:
+        parts: dict[str, _Part] = {}
+        key_places: dict[str, Place] = {}
+        while not isinstance(key_event := self._next(), yaml.MappingEndEvent):
+            key = self._key(event, key_event)
+            part = self._part(self._next(), depth + 1)
+            place = self._place(key_event)
+            if key == "<<" and not key_event.style:
+                message = (
+                    'merge keys ("<<") are not read; write the keys out, '
+                    'or put what all agents share under "defaults" in runner.yaml'
+                )
+                self._problems.error(place, "yaml-syntax", message)
+            elif key in parts:
+                lines = f"on line {key_places[key].line} and on line {place.line}"
+                message = f'the key "{key}" stands twice in this mapping, {lines}'
+                self._problems.error(place, "duplicate-key", message)
+            else:
+                parts[key] = part
+                key_places[key] = place
+        values = {key: part.node for key, part in parts.items()}
+        return _joined(
+            Node(value=values, place=self._place(event), key_places=key_places), list(parts.values())
+        )
+
+    def _key(self, mapping: Any, event: Any) -> str:
+        if isinstance(event, yaml.ScalarEvent):
+            self._refuse_tag(event)
+            key: str = event.value
+            if not event.style and not key:
+                raise self._mistake(event, 'a key is missing before ":"')
+            if event.anchor is not None:
+                self._anchors[event.anchor] = _Part(node=self._scalar(event))
+            return key
+        start = mapping.start_mark
+        if mapping.flow_style and self._text.startswith("{{", start.index):
+            raise template_needs_quotes(start.line + 1, start.column + 1)
+        if isinstance(event, yaml.AliasEvent):
+            raise self._mistake(event, f'"*{event.anchor}" cannot be a key; write the key out')
+        raise self._mistake(event, "a key is text; a list or a mapping cannot be one")
+
+
+def _joined(node: Node, parts: list[_Part]) -> _Part:
+    return _Part(
+        node=node,
+        size=1 + sum(part.size for part in parts),
+        height=1 + max((part.height for part in parts), default=0),
+    )

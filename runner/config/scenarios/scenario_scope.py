@@ -1,0 +1,82 @@
+"""What scenarios may name: agents, tools, environments. Says what is meant where a name is unknown."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from runner.config.checking.suggest import did_you_mean, or_there_is
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.model.agent import Agent
+from runner.model.tool import HttpBinding, Tool, TransferBinding
+from runner.model.values import Json, JsonObject, Place
+
+LOOKUP = "lookup"
+IF_BROKEN = "if_broken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioScope:
+    """The names of one configuration. `is_whole` is False where an agent could not be built: then a name
+    that is not known may be that agent's.
+    """
+
+    agents: Mapping[str, Agent]
+    is_whole: bool
+    environments: Collection[str]
+    default_country: str | None
+
+    def tools(self, name: str) -> list[Tool]:
+        """The tools of this name, whosever they are."""
+        return [tool for agent in self.agents.values() for tool in agent.tools if tool.name == name]
+
+    def check_agent(self, name: str, place: Place, problems: Problems) -> None:
+        """Note an agent that there is not."""
+        if self.is_whole and name not in self.agents:
+            message = f'there is no agent "{name}"{or_there_is(name, self.agents)}'
+            problems.error(place, "unknown-agent", message)
+
+    def check_tool(self, name: str, place: Place, problems: Problems, further: Iterable[str] = ()) -> bool:
+        """Note a tool that no agent has; `further` names are fine too."""
+        known = {*further, *(tool.name for agent in self.agents.values() for tool in agent.tools)}
+        if not self.is_whole or name in known:
+            return True
+        problems.error(place, "unknown-tool", f'no agent has a tool "{name}"{did_you_mean(name, known)}')
+        return False
+
+    def asks(self, name: str) -> bool:
+        """Whether a request is made under this name."""
+        if name == LOOKUP:
+            return any(agent.lookup is not None for agent in self.agents.values())
+        return any(isinstance(tool.binding, HttpBinding) for tool in self.tools(name))
+
+    def transfers(self, name: str) -> bool:
+        """Whether a transfer is made under this name."""
+        if name == IF_BROKEN:
+            return any(agent.if_broken.transfer is not None for agent in self.agents.values())
+        return any(isinstance(tool.binding, TransferBinding) for tool in self.tools(name))
+
+    def arguments(self, name: str, given: Node) -> str:
+        """The arguments of a call as the model would write them; a text stands for itself.
+
+        Digits need no quotes where the tool wants a text, as everywhere in the language.
+        """
+        if isinstance(given.value, str):
+            return given.value
+        wanted = next((tool.parameters for tool in self.tools(name)), {})
+        return json.dumps(_as_wanted(given, wanted), ensure_ascii=False)
+
+
+def _as_wanted(node: Node, schema: JsonObject) -> Json:
+    if isinstance(node.value, Mapping):
+        properties = _mapping(schema.get("properties"))
+        return {name: _as_wanted(value, _mapping(properties.get(name))) for name, value in node.items()}
+    if isinstance(node.value, tuple):
+        return [_as_wanted(entry, _mapping(schema.get("items"))) for entry in node.value]
+    if schema.get("type") == "string" and node.value is not None:
+        return node.text
+    return node.value
+
+
+def _mapping(value: Json) -> JsonObject:
+    return value if isinstance(value, Mapping) else {}

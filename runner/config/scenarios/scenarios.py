@@ -1,0 +1,190 @@
+"""Builds the scenarios of a file: who calls, what happens, and what is expected of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from runner.call.addresses.number import read_number
+from runner.config.building.duration import duration_s
+from runner.config.checking.schema import Checked
+from runner.config.checking.suggest import did_you_mean
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.config.scenarios.expectations import build_expectation
+from runner.config.scenarios.replies import build_replies, check_replies
+from runner.config.scenarios.scenario_scope import ScenarioScope
+from runner.model.call import Transport
+from runner.model.happening import Usage
+from runner.model.scenario import (
+    Act,
+    CallerHangsUp,
+    CallerSays,
+    KeysArePressed,
+    ModelCalls,
+    ModelFails,
+    ModelSays,
+    NobodySpeaks,
+    Scenario,
+    Step,
+)
+from runner.model.values import Instant
+
+NOON = datetime.fromisoformat("2026-01-05T12:00:00+00:00").timestamp()
+"""The moment of a scenario that does not say when it is: a Monday."""
+
+_MOST_LIKE_A_NUMBER = 7
+"""So many digits are meant as a telephone number, and fewer as somebody's extension."""
+
+
+def build_scenarios(file: Checked, scope: ScenarioScope, problems: Problems) -> tuple[Scenario, ...]:
+    """The scenarios of one file, in its order; those that are not sound are left out."""
+    names: dict[str, Node] = {}
+    found: list[Scenario] = []
+    for entry in file.root.entries():
+        name = entry.get("name")
+        if name is not None and name.text in names:
+            message = f'the name "{name.text}" is taken by {names[name.text].place}'
+            problems.error(name.place, "duplicate-scenario", message)
+        elif name is not None:
+            names[name.text] = name
+        if file.sound(entry):
+            found.append(_Builder(entry, scope, problems).build())
+    return tuple(found)
+
+
+class _Builder:
+    """Builds one scenario that the schema has found sound."""
+
+    def __init__(self, node: Node, scope: ScenarioScope, problems: Problems) -> None:
+        self._node = node
+        self._scope = scope
+        self._problems = problems
+
+    def build(self) -> Scenario:
+        node, problems = self._node, self._problems
+        name, environment, call = node.get("name"), node.get("environment"), node.get("call")
+        transport = node.find("call", "transport")
+        expect = build_expectation(node, self._scope, problems)
+        replies = build_replies(node.get("replies"), problems)
+        steps = tuple(self._steps(node.get("steps")))
+        check_replies(node, self._scope, problems)
+        if expect is None and not any(step.expect for step in steps):
+            message = (
+                'this scenario expects nothing, so that it could never fail; give it, or a step, "expect"'
+            )
+            problems.error(node.place, "no-expectation", message)
+        if environment is not None and environment.text not in self._scope.environments:
+            hint = did_you_mean(environment.text, self._scope.environments)
+            message = f'runner.yaml has no environment "{environment.text}"{hint}'
+            problems.error(environment.place, "unknown-environment", message)
+        return Scenario(
+            name=name.text if name is not None else "",
+            at=self._moment(node.get("at")),
+            environment=environment.text if environment is not None else None,
+            headers=tuple(self._headers(call)) if call is not None else (),
+            transport=Transport(transport.text) if transport is not None else Transport.SIP,
+            replies=replies,
+            expect=expect,
+            steps=steps,
+            live_calls=self._counts(node.get("live_calls")),
+            calls_today=self._counts(node.get("calls_today")),
+            place=name.place if name is not None else node.place,
+        )
+
+    def _moment(self, node: Node | None) -> Instant:
+        if node is None:
+            return NOON
+        try:
+            return datetime.fromisoformat(node.text).timestamp()
+        except ValueError:
+            message = f'"{node.text}" is no moment of the calendar'
+            self._problems.error(node.place, "value", message)
+            return NOON
+
+    def _headers(self, call: Node) -> Iterator[tuple[str, str]]:
+        for key, name in (("to", "To"), ("from", "From")):
+            party = call.get(key)
+            if party is not None:
+                self._check_number(party)
+                yield name, party.text
+        headers = call.get("headers")
+        for name, value in headers.items() if headers is not None else ():
+            yield name, value.text
+
+    def _check_number(self, node: Node) -> None:
+        """What looks like a telephone number is one, or the call would be routed as nobody expects."""
+        text = node.text
+        digits = sum(character.isdigit() for character in text)
+        is_meant = text.startswith("+") or (
+            digits >= _MOST_LIKE_A_NUMBER and not set(text) - set("0123456789 ().-")
+        )
+        if is_meant and read_number(text, self._scope.default_country) is None:
+            message = (
+                f'"{text}" is no telephone number; write one with its country code, such as +18005550142, '
+                'or an address, such as "sip:desk@pbx.example"'
+            )
+            self._problems.error(node.place, "number", message)
+
+    def _counts(self, node: Node | None) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        if node is not None:
+            for agent, number in node.items():
+                self._scope.check_agent(agent, node.key_place(agent), self._problems)
+                counts[agent] = int(number.text)
+        return counts
+
+    # Steps
+
+    def _steps(self, node: Node | None) -> Iterator[Step]:
+        for step in node.entries() if node is not None else ():
+            act = self._act(step)
+            if act is not None:
+                yield Step(
+                    act=act,
+                    replies=build_replies(step.get("replies"), self._problems),
+                    usage=_usage(step.get("usage")),
+                    expect=build_expectation(step, self._scope, self._problems),
+                    place=step.place,
+                )
+
+    def _act(self, step: Node) -> Act | None:
+        key, value = next((key, value) for key, value in step.items() if key in _ACTS)
+        match key:
+            case "caller":
+                return CallerSays(text=value.text)
+            case "model_says":
+                return ModelSays(text=value.text)
+            case "model_fails":
+                return ModelFails(detail=value.text)
+            case "model_calls":
+                return self._calls(value)
+            case "keys":
+                return KeysArePressed(keys=value.text)
+            case "silence":
+                seconds = duration_s(value, self._problems)
+                return NobodySpeaks(for_s=seconds) if seconds is not None else None
+            case _:
+                return CallerHangsUp()
+
+    def _calls(self, node: Node) -> ModelCalls:
+        for name, place in node.key_places.items():
+            self._scope.check_tool(name, place, self._problems)
+        return ModelCalls(
+            calls=tuple((name, self._scope.arguments(name, given)) for name, given in node.items())
+        )
+
+
+_ACTS = frozenset(
+    {"caller", "model_says", "model_calls", "model_fails", "keys", "silence", "caller_hangs_up"}
+)
+
+
+def _usage(node: Node | None) -> Usage:
+    if node is None:
+        return Usage()
+    return replace(Usage(), **{kind: int(tokens.text) for kind, tokens in node.items()})
+
+
+def scenarios_of(files: Sequence[Checked], scope: ScenarioScope, problems: Problems) -> tuple[Scenario, ...]:
+    """The scenarios of all files."""
+    return tuple(scenario for file in files for scenario in build_scenarios(file, scope, problems))

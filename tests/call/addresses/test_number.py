@@ -1,0 +1,90 @@
+"""Telephone numbers as E.164."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.call.addresses.number import MAX_LENGTH, example_number, is_region, read_number
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "e164", "region"),
+    [
+        ("+18005551212", None, "+18005551212", "US"),
+        ("+1 (415) 555-0123", "DE", "+14155550123", "US"),
+        ("+1 604 555 0123", "US", "+16045550123", "CA"),
+        ("+44 (0)20 7946 0958", None, "+442079460958", "GB"),
+        ("00442079460958", "US", "+442079460958", "GB"),
+        ("(415) 555-2671", "US", "+14155552671", "US"),
+        ("14155552671", "US", "+14155552671", "US"),
+        ("14155552671", None, "+14155552671", "US"),
+        ("421948155064", "US", "+421948155064", "SK"),
+        ("011442079460958", "US", "+442079460958", "GB"),
+        ("+14155550123;ext=5", None, "+14155550123", "US"),
+        ("+14155550123 ext. 5", None, "+14155550123", "US"),
+        ("020 7946 0958 x12", "GB", "+442079460958", "GB"),
+        ("+80012345678", None, "+80012345678", None),
+        # No numbering plan has the area code 555, but the plus says what it is.
+        ("+15555550100", None, "+15555550100", None),
+    ],
+)
+def test_is_written_as_e164_with_its_region(
+    text: str, country: str | None, e164: str, region: str | None
+) -> None:
+    number = read_number(text, country)
+    assert number is not None
+    assert (number.e164, number.region) == (e164, region)
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("", "US"),
+        ("+", "US"),
+        ("1001", "US"),
+        ("4155552671", None),
+        ("5555550100", "US"),
+        ("+1800555", "US"),
+        ("+999123456", None),
+        ("proj_4155552671", "US"),
+        ("1-800-FLOWERS", "US"),
+        ("+٤٤٢٠٧٩٤٦٠٩٥٨", None),
+        ("4155552671", "ZZ"),
+        ("+" + "1" * MAX_LENGTH, None),
+        ("anonymous", "US"),
+    ],
+)
+def test_anything_else_is_no_number(text: str, country: str | None) -> None:
+    assert read_number(text, country) is None
+
+
+@given(
+    st.text(alphabet="+0123456789 ()-./;extX\u0661", max_size=MAX_LENGTH + 2),
+    st.sampled_from([None, "US", "IT"]),
+)
+def test_what_is_read_is_e164_and_reads_as_itself(text: str, country: str | None) -> None:
+    number = read_number(text, country)
+    if number is not None:
+        assert number.e164.removeprefix("+").isdecimal()
+        assert len(number.e164) <= 16
+        assert read_number(number.e164, country) == number
+
+
+def test_regions_are_two_letters_in_capitals() -> None:
+    assert [is_region(code) for code in ("US", "CA", "us", "001", "ZZ")] == [True, True, False, False, False]
+
+
+def test_an_example_is_a_number_of_its_region() -> None:
+    number = read_number(example_number("CA") or "")
+    assert number is not None
+    assert number.region == "CA"
+    assert example_number("ZZ") is None
+
+
+def test_the_numbering_plans_are_not_imported_before_a_number_is_read() -> None:
+    code = "import sys, runner.call.addresses.incoming; print('phonenumbers' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"

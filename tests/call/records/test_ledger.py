@@ -1,0 +1,167 @@
+"""The record of a call is right whatever order its parts arrive in."""
+
+import pytest
+
+from runner.call.records.cost import PRICES, cost_usd
+from runner.call.records.ledger import Ledger, Transcript
+from runner.model.call import Role
+from runner.model.happening import (
+    Complained,
+    Complaint,
+    ItemPlaced,
+    Oddity,
+    Outcome,
+    PassedOver,
+    ResponseEnded,
+    SilenceNudge,
+    Transcribed,
+    TranscriptionUsage,
+    Usage,
+)
+from runner.model.record import CallRecord
+
+
+def a_ledger(model: str = "gpt-realtime-2.1") -> Ledger:
+    start = CallRecord(
+        id="rtc_1",
+        agent="desk",
+        route=None,
+        why="",
+        caller=None,
+        called=None,
+        transport="sip",
+        created_at=0.0,
+        model=model,
+    )
+    return Ledger(start)
+
+
+def said(transcript: Transcript) -> list[tuple[str, str | None]]:
+    return [(turn.role, turn.text) for turn in transcript.turns()]
+
+
+def test_late_transcription_is_put_to_its_own_turn() -> None:
+    transcript = Transcript()
+    transcript.place(ItemPlaced(item_id="a", role=Role.CALLER), 1.0)
+    transcript.place(ItemPlaced(item_id="b", after="a", role=Role.AGENT), 2.0)
+    transcript.write(Transcribed(item_id="b", role=Role.AGENT, text="At nine."))
+    transcript.place(ItemPlaced(item_id="c", after="b", role=Role.CALLER), 3.0)
+    transcript.write(Transcribed(item_id="c", role=Role.CALLER, text="Thanks."))
+    transcript.write(Transcribed(item_id="a", role=Role.CALLER, text="When?"))
+    assert said(transcript) == [("caller", "When?"), ("agent", "At nine."), ("caller", "Thanks.")]
+
+
+def test_an_item_stands_after_the_one_that_it_names() -> None:
+    transcript = Transcript()
+    transcript.place(ItemPlaced(item_id="a", role=Role.CALLER, text="One"), 1.0)
+    transcript.place(ItemPlaced(item_id="c", after="a", role=Role.AGENT, text="Three"), 2.0)
+    transcript.place(ItemPlaced(item_id="b", after="a", role=Role.CALLER, text="Two"), 3.0)
+    assert said(transcript) == [("caller", "One"), ("caller", "Two"), ("agent", "Three")]
+
+
+def test_text_that_comes_before_its_item_is_kept() -> None:
+    transcript = Transcript()
+    transcript.write(Transcribed(item_id="a", role=Role.CALLER, text="Hello"))
+    assert said(transcript) == [("caller", "Hello")]
+    transcript.place(ItemPlaced(item_id="b", role=Role.AGENT, text="Hi"), 1.0)
+    transcript.place(ItemPlaced(item_id="a", role=Role.CALLER), 2.0)
+    assert said(transcript) == [("agent", "Hi"), ("caller", "Hello")]
+
+
+def test_an_item_placed_twice_is_one_turn() -> None:
+    transcript = Transcript()
+    for now in (1.0, 2.0):
+        transcript.place(ItemPlaced(item_id="a", role=Role.CALLER, text="Hello"), now)
+    assert said(transcript) == [("caller", "Hello")]
+    assert transcript.turns()[0].at == 1.0
+
+
+def test_a_turn_without_transcription_stands_in_the_record_without_text() -> None:
+    transcript = Transcript()
+    transcript.place(ItemPlaced(item_id="a", role=Role.CALLER), 1.0)
+    transcript.write(Transcribed(item_id="a", role=Role.CALLER, failed=True))
+    assert said(transcript) == [("caller", None)]
+
+
+def test_noise_that_was_transcribed_as_nothing_is_no_turn() -> None:
+    transcript = Transcript()
+    transcript.place(ItemPlaced(item_id="a", role=Role.CALLER), 1.0)
+    transcript.write(Transcribed(item_id="a", role=Role.CALLER, text=""))
+    assert said(transcript) == []
+
+
+def test_what_nobody_says_is_no_turn() -> None:
+    ledger = a_ledger()
+    ledger.note(SilenceNudge(item_id="nudge"), 1.0)
+    ledger.note(ItemPlaced(item_id="system", role=Role.SYSTEM, text="Silent."), 1.0)
+    ledger.note(ItemPlaced(item_id="nudge", role=Role.CALLER), 1.0)
+    ledger.note(ItemPlaced(item_id="call"), 1.0)
+    assert ledger.record().turns == ()
+
+
+def test_usage_is_counted_once_for_each_response_and_each_transcription() -> None:
+    ledger = a_ledger()
+    ended = ResponseEnded(
+        response_id="r1", outcome=Outcome.COMPLETED, usage=Usage(text_in=1_000_000, audio_out=500_000)
+    )
+    ledger.note(ended, 1.0)
+    ledger.note(ended, 1.0)
+    transcribed = Transcribed(item_id="a", role=Role.CALLER, text="x", usage=TranscriptionUsage(tokens=5))
+    ledger.note(transcribed, 1.0)
+    ledger.note(transcribed, 1.0)
+    record = ledger.record()
+    assert record.usage == Usage(text_in=1_000_000, audio_out=500_000)
+    assert record.transcription == TranscriptionUsage(tokens=5)
+    assert record.cost_usd == 36.0
+
+
+def test_only_complaints_that_mean_something_are_counted() -> None:
+    ledger = a_ledger()
+    for complaint in Complaint:
+        ledger.note(Complained(complaint=complaint), 1.0)
+    for oddity in (Oddity.UNKNOWN, Oddity.UNKNOWN, Oddity.MALFORMED):
+        ledger.note(PassedOver(oddity), 1.0)
+    record = ledger.record()
+    assert (record.complaints, record.unknown_events, record.malformed_events) == (1, 2, 1)
+
+
+def test_the_first_reason_is_why_a_call_ended() -> None:
+    ledger = a_ledger()
+    ledger.end("max_duration")
+    ledger.end("caller_hung_up")
+    assert ledger.record().ended == "max_duration"
+
+
+USAGE = Usage(
+    text_in=3_000_000,
+    text_cached=1_000_000,
+    audio_in=2_000_000,
+    audio_cached=1_000_000,
+    text_out=1_000_000,
+    audio_out=1_000_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "usd"),
+    [
+        ("gpt-realtime-2.1", 2 * 4 + 0.40 + 32 + 0.40 + 24 + 64),
+        ("gpt-realtime-2", 2 * 4 + 0.40 + 32 + 0.40 + 24 + 64),
+        ("gpt-realtime-1.5", 2 * 4 + 0.40 + 32 + 0.40 + 16 + 64),
+        ("gpt-realtime", 2 * 4 + 0.40 + 32 + 0.40 + 16 + 64),
+        ("gpt-realtime-2.1-mini", 2 * 0.60 + 0.06 + 10 + 0.30 + 2.40 + 20),
+        ("gpt-realtime-mini-2025-10-06", 2 * 0.60 + 0.06 + 10 + 0.30 + 2.40 + 20),
+        ("gpt-realtime-2025-08-28", 2 * 4 + 0.40 + 32 + 0.40 + 16 + 64),
+        ("gpt-4o-realtime-preview", None),
+        ("my-azure-deployment", None),
+        ("", None),
+    ],
+)
+def test_cached_tokens_are_part_of_the_input_and_an_unknown_price_is_not_zero(
+    model: str, usd: float | None
+) -> None:
+    assert cost_usd(model, USAGE) == (None if usd is None else pytest.approx(usd))
+
+
+def test_nothing_used_costs_nothing() -> None:
+    assert {cost_usd(model, Usage()) for model in PRICES} == {0.0}

@@ -1,0 +1,76 @@
+"""A record survives the way to JSON and back."""
+
+import json
+import math
+from dataclasses import fields
+
+from runner.call.records.record_json import decode, encode
+from runner.model.happening import TranscriptionUsage, Usage
+from runner.model.record import CallRecord, Handoff, ToolUse, Turn
+
+LEAST = CallRecord(
+    id="rtc_1", agent="a", route=None, why="", caller=None, called=None, transport="sip", created_at=1.0
+)
+
+
+def with_arguments(arguments: object) -> CallRecord:
+    tool = ToolUse(
+        name="t", call_id="c", arguments=arguments, started_at=2.5, took_s=None, status="unfinished"
+    )
+    return CallRecord(
+        id="rtc_1",
+        agent="front-desk",
+        route="front-desk.yaml:4:3",
+        why='to is "+18005551212"',
+        caller="+14155550100",
+        called="+18005551212",
+        transport="sip",
+        created_at=1.0,
+        accepted_at=1.25,
+        attached_at=1.5,
+        ended_at=9.0,
+        ended="hangup",
+        turns=(
+            Turn(role="agent", text="Grüß Gott \U0001f600", at=2.0),
+            Turn(role="caller", text=None, at=3.0),
+        ),
+        tools=(tool,),
+        handoffs=(Handoff(agent="recepcion", because="a tool", at=4.0),),
+        lookup_s=0.25,
+        faults=("a template failed",),
+        model="gpt-realtime-2.1",
+        usage=Usage(text_in=1, audio_out=2),
+        transcription=TranscriptionUsage(tokens=3, seconds=0.5),
+        detail="as asked",
+        cost_usd=0.125,
+        complaints=1,
+        unknown_events=2,
+        malformed_events=3,
+    )
+
+
+def test_the_least_and_the_fullest_record_come_back_as_they_were() -> None:
+    full = with_arguments({"day": "2026-11-27", "list": [1, 2.5, None, True, {"a": []}]})
+    alike = {field.name for field in fields(full) if getattr(full, field.name) == getattr(LEAST, field.name)}
+    assert alike == {"id", "transport", "created_at"}
+    assert decode(encode(LEAST)) == LEAST
+    assert decode(encode(full)) == full
+
+
+def test_half_of_a_surrogate_pair_comes_back_as_it_was() -> None:
+    record = with_arguments({"name": "\ud83d"})
+    text = encode(record)
+    assert text.isascii()
+    assert decode(text) == record
+
+
+def test_a_number_that_json_does_not_have_becomes_null() -> None:
+    record = with_arguments({"a": math.nan, "b": [math.inf, -math.inf], "c": 1.5})
+    assert decode(encode(record)).tools[0].arguments == {"a": None, "b": [None, None], "c": 1.5}
+
+
+def test_it_is_one_line_of_plain_json() -> None:
+    text = encode(LEAST)
+    assert "\n" not in text
+    assert json.loads(text)["created_at"] == 1.0
+    assert json.loads(text)["turns"] == []

@@ -1,0 +1,46 @@
+"""Keys that are not built yet are keys of the language, and each is refused where it stands."""
+
+from typing import Any
+
+import pytest
+
+from runner.config.checking import not_yet
+from runner.config.checking.schema_files import schema
+from runner.config.problem import Problems
+from runner.config.reading.yaml_text import read
+
+PATHS = [(kind, path) for kind, paths in not_yet._TABLE.items() for path in paths]
+
+
+def below(found: dict[str, Any], whole: dict[str, Any], step: str) -> list[dict[str, Any]]:
+    """The schemas of what stands at one key, `*` for entries."""
+    parts = [found]
+    if "$ref" in found:
+        parts += [whole["$defs"][found["$ref"].removeprefix("#/$defs/")]]
+    parts += found.get("oneOf", [])
+    inner = [more for part in parts[1:] for more in below(part, whole, step)]
+    if step == "*":
+        return inner + [
+            found[key] for key in ("items", "additionalProperties") if isinstance(found.get(key), dict)
+        ]
+    return inner + ([found["properties"][step]] if step in found.get("properties", {}) else [])
+
+
+@pytest.mark.parametrize(("kind", "path"), PATHS)
+def test_every_refused_path_is_one_of_the_language(kind, path):
+    """A path with a slip of the pen would refuse nothing."""
+    whole = schema(kind)
+    found = [whole]
+    for step in path.partition("=")[0].split("."):
+        found = [more for part in found for more in below(part, whole, step)]
+    assert found
+
+
+def test_a_value_is_refused_where_only_the_value_is_not_built():
+    problems = Problems()
+    for text in (b"api: realtime", b"api: live"):
+        node = read("f", text, Problems())
+        not_yet.refuse(node, "agent", problems)
+    assert [str(problem) for problem in problems.sorted()] == [
+        'f:1:6: "api: live" is not supported yet [not-supported]'
+    ]
