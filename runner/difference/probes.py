@@ -1,8 +1,8 @@
 """Makes up calls that show what a route is about: inside of it, just outside, and where others take over.
 
 Right rather than complete, as `runner.call.routes.examples` is: what is proposed here is always asked of
-the tables themselves. Between two plans of numbers nothing is missed: for each prefix there is a number that no longer
-prefix of either table covers.
+the tables themselves. Between two plans of numbers nothing is missed: for each prefix there is a number
+that no longer prefix of either table covers.
 """
 
 from bisect import bisect_left
@@ -36,8 +36,9 @@ from runner.model.values import Instant
 T = TypeVar("T")
 
 CALLED = "+18005550100"
-CALLERS = ("+14155550100", "+442079460123", "anonymous", "sip:1001@pbx.example")
-"""Callers of different kinds, for routes that do not ask who calls."""
+OTHER_CALLED = ("+442079460999", "sip:reception@elsewhere.example", "+493023125999")
+CALLERS = ("+14155550100", "+442079460123", "anonymous", "sip:1001@elsewhere.example", "+493023125123")
+"""Parties of different kinds, for rules that do not ask who is called or calls."""
 
 PROJECT = "sip:proj_example@sip.api.openai.com"
 """What `To` holds when the dialled number stands in another header."""
@@ -207,8 +208,7 @@ class Probes:
         """For a rule that is not `to` one number or prefix only, what others are `to`."""
         yield CALLED
         if conditions.called is None or ANY in matcher_keys(conditions.called):
-            yield "+442079460999"
-            yield "sip:desk@pbx.example"
+            yield from OTHER_CALLED
             if self._called_by_others is None:
                 self._called_by_others = _unique(self._one_of_each_entry())
             yield from self._called_by_others
