@@ -210,7 +210,11 @@ class _Loading:
             found = Problems()
             agents[name] = self._agent(node, shared, found)
             if agent_id and name in places:
-                found.error(agent_id.place, "duplicate-agent", f'the id "{name}" is taken by {places[name]}')
+                found.error(
+                    agent_id.place,
+                    "duplicate-agent",
+                    f'the id "{name}" is taken by {places[name]}; choose another',
+                )
             elif agent_id:
                 places[name] = agent_id.place
             self._problems.extend(

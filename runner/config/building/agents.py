@@ -267,7 +267,7 @@ class AgentBuilder:
 
     def _note_name(self, name: str, place: Place, places: dict[str, Place]) -> None:
         if name in places:
-            message = f'the agent has another tool "{name}", at {places[name]}'
+            message = f'the agent has another tool "{name}", at {places[name]}; give one another name'
             self._problems.error(place, "duplicate-tool", message)
         places.setdefault(name, place)
 

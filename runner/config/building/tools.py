@@ -12,7 +12,7 @@ from runner.config.building.parameters import NO_ARGUMENTS, argument_shapes, che
 from runner.config.building.templates import expression, template, templated
 from runner.config.building.tool_http import build_http
 from runner.config.checking.scope import Scope
-from runner.config.checking.suggest import did_you_mean
+from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.checking.unused_arguments import check_arguments_used
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -274,7 +274,10 @@ def _check_example(select: Node, expression: "ParsedResult", example: Node, prob
         problems.error(select.place, "select-example", f'"select" fails on "example": {_reason(error)}')
         return
     if found is None:
-        problems.warning(select.place, "select-example", f'"{select.text}" finds nothing in "example"')
+        keys = [key for key, _ in example.items()]
+        there = f", which has {one_of(keys).replace(' or ', ' and ')}" if keys else ""
+        message = f'"{select.text}" finds nothing in "example"{there}'
+        problems.warning(select.place, "select-example", message)
 
 
 def _reason(error: Exception) -> str:

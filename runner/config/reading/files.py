@@ -153,7 +153,9 @@ class Directory:
                 return None
             return path.read_bytes()
         except OSError as error:
-            self._problems.error(place, "file", f"{what} cannot be read: {_why(error)}")
+            here = "; a path begins at the folder of the file that names it"
+            hint = here if isinstance(error, FileNotFoundError) else ""
+            self._problems.error(place, "file", f"{what} cannot be read: {_why(error)}{hint}")
             return None
 
 

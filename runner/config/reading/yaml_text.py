@@ -199,7 +199,7 @@ class _Composer:
                 self._problems.error(place, "yaml-syntax", message)
             elif key in parts:
                 lines = f"on line {key_places[key].line} and on line {place.line}"
-                message = f'the key "{key}" stands twice in this mapping, {lines}'
+                message = f'the key "{key}" stands twice in this mapping, {lines}; keep one of them'
                 self._problems.error(place, "duplicate-key", message)
             else:
                 parts[key] = part
