@@ -411,7 +411,8 @@ def test_an_old_side_with_errors_is_shown_by_its_revision(repository, capsys):
         'main:agents/desk.yaml:1:1: unknown key "voise"; did you mean "voice"? [unknown-key]\n'
         "    1 | voise: x\n"
         "      | ^\n"
-        'main:agents/two.yaml:1:8: the id "desk" is taken by main:agents/desk.yaml:2:8; choose another [duplicate-agent]\n'
+        'main:agents/two.yaml:1:8: the id "desk" is taken by main:agents/desk.yaml:2:8; '
+        "choose another [duplicate-agent]\n"
         "    1 | agent: desk\n"
         "      |        ^\n"
         'phone-agents diff: "main:agents" has errors, so there is nothing to compare\n'

@@ -199,8 +199,10 @@ def test_all_duplicate_keys_of_a_file_are_told_and_the_first_value_stays():
     node = yaml_text.read("f", b"a: 1\nb: {c: 1, c: 2}\na: 3\n", problems)
     assert node.data() == {"a": 1, "b": {"c": 1}}
     assert [str(problem) for problem in problems.sorted()] == [
-        'f:2:11: the key "c" stands twice in this mapping, on line 2 and on line 2; keep one of them [duplicate-key]',
-        'f:3:1: the key "a" stands twice in this mapping, on line 1 and on line 3; keep one of them [duplicate-key]',
+        'f:2:11: the key "c" stands twice in this mapping, on line 2 and on line 2; '
+        "keep one of them [duplicate-key]",
+        'f:3:1: the key "a" stands twice in this mapping, on line 1 and on line 3; '
+        "keep one of them [duplicate-key]",
     ]
 
 
