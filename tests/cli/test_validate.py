@@ -408,6 +408,15 @@ def test_the_directory_of_a_file_that_is_not_there_yet_is_found(folder, capsys, 
     )
 
 
+def test_no_directory_is_taken_from_outside_of_where_we_are(folder, capsys, typed, monkeypatch):
+    (folder / "runner.yaml").write_text("tools: {find: {description: Find., static: 1}}\n")
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    monkeypatch.chdir(folder / "deep")
+    typed(AGENT + "tools: [find]\n")
+    assert main(["validate", "--stdin-filename", "deeper/new.yaml"]) == 1
+    assert capsys.readouterr().out.startswith('deeper/new.yaml:5:9: "tools" in runner.yaml has no "find"')
+
+
 def test_a_prompt_on_stdin_is_checked_where_an_agent_names_it(folder, capsys, typed):
     (folder / "_prompts").mkdir()
     (folder / "_prompts" / "desk.md").write_text("Hello.\n")
