@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import chain, islice, product, zip_longest
 from typing import Any, TypeAlias, TypeVar
 
+from runner.call.addresses.address import read_address
 from runner.call.addresses.incoming import incoming_call
 from runner.call.addresses.number import country_code, example_number, regions_with
 from runner.call.routes.conditions import Facts
 from runner.call.routes.examples import addresses, header_value
 from runner.call.routes.matcher import leaves
-from runner.call.routes.route_index import ANY, Key, matcher_keys
+from runner.call.routes.route_index import ANY, Key, keys_of_address, matcher_keys
 from runner.difference.instants import Moments
 from runner.model.call import Address, IncomingCall, Transport
 from runner.model.route import (
@@ -163,6 +164,7 @@ class Probes:
             leaves_of_owner = self._entries.setdefault(owner, {})
             if len(leaves_of_owner) < _MOST_CALLED_BY_OTHERS:
                 leaves_of_owner.update(dict.fromkeys(boundaries(rule.conditions.called)))
+        self._prefix_lengths = sorted({len(key[1]) for key in self._by_called if key[:1] == ("prefix",)})
         self._called_by_others: list[str] | None = None
 
     def calls(
@@ -172,12 +174,10 @@ class Probes:
 
         `owner` is the agent whose share a share is, `fresh` the entries that the other table does not have.
         """
-        rivals = self._rivals(conditions)
         first = frozenset(fresh)
-        called = [
-            *self._texts(conditions.called, self._called_plan, first),
-            *self._other_called(conditions),
-        ]
+        called = list(self._texts(conditions.called, self._called_plan, first))
+        rivals = self._rivals(conditions, called)
+        called += self._other_called(conditions)
         callers = self._callers(conditions, rivals, first, owner)
         headers = self._headers(conditions, rivals)
         during = [conditions.during, *(rival.during for rival in rivals)]
@@ -192,14 +192,17 @@ class Probes:
         for to, from_, more, at, transport in _combined(every):
             yield ExampleCall(called=to, caller=from_, headers=more, at=at, transport=transport)
 
-    def _rivals(self, conditions: Conditions) -> list[Conditions]:
+    def _rivals(self, conditions: Conditions, called: Sequence[str]) -> list[Conditions]:
         """Rules that may match the same calls; of many, some."""
         keys = matcher_keys(conditions.called)
-        places = [ANY, *sorted(keys)] if ANY not in keys else list(self._by_called)
-        found = chain.from_iterable(self._by_called.get(key, ()) for key in places)
+        near = set(keys)
+        for text in called[:_MOST_OTHERS]:
+            near.update(keys_of_address(read_address(text, self._default_country), self._prefix_lengths))
+        places = list(self._by_called) if ANY in keys else sorted(near & self._by_called.keys())
+        in_turn = chain.from_iterable(zip_longest(*(self._by_called[place] for place in places)))
         asking = (
             rival
-            for rival in found
+            for rival in filter(None, in_turn)
             if rival != conditions and (rival.caller or rival.headers or rival.during or rival.transport)
         )
         return _unique(islice(asking, 4 * _MOST_OTHERS))[:_MOST_OTHERS]
@@ -225,7 +228,7 @@ class Probes:
         found = list(self._texts(conditions.caller, self._caller_plan, first))
         found += CALLERS
         for rival in rivals:
-            found += islice(self._texts(rival.caller, self._caller_plan), 2)
+            found += islice(self._texts(rival.caller, self._caller_plan), 6)
         if conditions.share is not None:
             found += _many_callers(conditions.caller, self._default_country)
             # Those who are first within a share come first, so that the likeliest call matches.

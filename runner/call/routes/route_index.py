@@ -55,7 +55,7 @@ class RouteIndex(Generic[T]):
             yield from self._cells.get(cell, ())
 
     def _known(self, address: Address, known: set[Key]) -> list[Key]:
-        return [key for key in _keys_of_address(address, self._lengths) if key in known]
+        return [key for key in keys_of_address(address, self._lengths) if key in known]
 
     def _known_headers(self, facts: Facts) -> Sequence[Key]:
         if not self._names:
@@ -68,7 +68,8 @@ class RouteIndex(Generic[T]):
         return [ANY, *(keys & self._header)]
 
 
-def _keys_of_address(address: Address, prefix_lengths: Iterable[int]) -> Iterator[Key]:
+def keys_of_address(address: Address, prefix_lengths: Iterable[int]) -> Iterator[Key]:
+    """All keys that are so for this address, of prefixes those of these lengths."""
     yield ANY
     user, host, number = address.user, address.host, address.number
     if host is not None:
