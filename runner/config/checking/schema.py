@@ -314,9 +314,16 @@ class _Walk:
 
     def _unknown(self, node: Node, key: str, schema: JsonObject) -> None:
         known = self._suggestable(schema)
-        hint = (
-            self._elsewhere(key, schema) or did_you_mean(key, known) or f"; known here: {one_of(known, 20)}"
-        )
+        value = node.get(key)
+        if " " in key and value is not None and value.value is None:
+            # Inside of braces a comma ends a text that is not in quotes, and its rest becomes a key.
+            hint = "; a text with a comma in it needs quotes here"
+        else:
+            hint = (
+                self._elsewhere(key, schema)
+                or did_you_mean(key, known)
+                or f"; known here: {one_of(known, 20)}"
+            )
         self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
 
     def _suggestable(self, schema: JsonObject) -> list[str]:
