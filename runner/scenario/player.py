@@ -7,12 +7,11 @@ from runner.api.realtime import accept_body
 from runner.call.addresses.incoming import incoming_call
 from runner.call.reception.admission import Admit, TurnAway, admit
 from runner.call.reception.capacity import Occupancy, find_room
-from runner.call.reception.lookup import LookedUp, default_answer, lookup_request, read_answer
+from runner.call.reception.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
 from runner.call.reception.reception import UNAVAILABLE_STATUS, receive
 from runner.call.routes.routing import RouteTable
 from runner.call.session.session import Session
 from runner.call.templates.template import TemplateFailure
-from runner.call.tools.tool_request import next_delay
 from runner.model.agent import Lookup
 from runner.model.http import Failure, HttpReply
 from runner.model.scenario import (
@@ -215,8 +214,8 @@ class _Play:
             if replied_s > deadline_s:
                 reply, replied_s = HttpReply(failure=Failure.TIMEOUT), deadline_s
             self._clock.move_to(replied_s)
-            delay_s = next_delay(lookup.http.retries, attempt, reply)
-            if delay_s is None or replied_s + delay_s >= deadline_s:
+            delay_s = next_attempt_s(lookup, attempt, reply, replied_s - began_s)
+            if delay_s is None:
                 return read_answer(lookup, replace(reply, took_s=replied_s - began_s))
             self._clock.move_to(replied_s + delay_s)
 

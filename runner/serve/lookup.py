@@ -5,9 +5,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runner.call.reception.lookup import LookedUp, default_answer, lookup_request, read_answer
+from runner.call.reception.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
 from runner.call.templates.template import TemplateFailure
-from runner.call.tools.tool_request import next_delay
 from runner.model.agent import Agent, Lookup
 from runner.model.call import IncomingCall
 from runner.model.http import Failure, HttpReply, HttpRequest
@@ -36,10 +35,7 @@ async def look_up(
 
 
 async def ask(lookup: Lookup, request: HttpRequest, sender: Sender) -> HttpReply:
-    """The last attempt's reply; `took_s` is what all of them took together, at most `lookup.timeout_s`.
-
-    An attempt that could only begin after the deadline is not waited for.
-    """
+    """The last attempt's reply; `took_s` is what all of them took together, at most `lookup.timeout_s`."""
     clock = asyncio.get_running_loop().time
     began = clock()
     attempt = 1
@@ -47,8 +43,8 @@ async def ask(lookup: Lookup, request: HttpRequest, sender: Sender) -> HttpReply
         async with asyncio.timeout(lookup.timeout_s):
             while True:
                 reply = await sender.send(request)
-                delay_s = next_delay(lookup.http.retries, attempt, reply)
-                if delay_s is None or clock() + delay_s >= began + lookup.timeout_s:
+                delay_s = next_attempt_s(lookup, attempt, reply, clock() - began)
+                if delay_s is None:
                     break
                 await asyncio.sleep(delay_s)
                 attempt += 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from runner.call.templates.names import names
 from runner.call.templates.template import TemplateFailure, render
-from runner.call.tools.tool_request import build_request
+from runner.call.tools.tool_request import build_request, next_delay
 from runner.call.tools.tool_result import UnusableError, reply_json
 from runner.model.agent import Agent, Lookup
 from runner.model.call import IncomingCall
@@ -62,6 +62,16 @@ def read_answer(lookup: Lookup, reply: HttpReply) -> LookedUp:
         return default_answer(lookup, str(error), reply.took_s)
     except RecursionError:
         return default_answer(lookup, "the endpoint's reply is nested too deeply", reply.took_s)
+
+
+def next_attempt_s(lookup: Lookup, attempt: int, reply: HttpReply, gone_s: float) -> float | None:
+    """Seconds to wait before the next attempt, or None when this reply is the last.
+
+    `gone_s` is the time since the first attempt began. An attempt that could only begin after the deadline
+    over all of them is not waited for.
+    """
+    delay_s = next_delay(lookup.http.retries, attempt, reply)
+    return None if delay_s is None or gone_s + delay_s >= lookup.timeout_s else delay_s
 
 
 def default_answer(lookup: Lookup, reason: str, took_s: float) -> LookedUp:
