@@ -1,1 +1,1 @@
-"""What is particular to one voice API: its events in, neutral happenings out; actions in, bodies out."""
+"""What is particular to one voice API: its events in, neutral events out; actions in, bodies out."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from zlib import crc32
 
-from runner.model.action import Action, AddItem, Approve, Become, Interrupt, SendOutput, Speak
+from runner.model.action import Action, AddItem, Approve, Interrupt, SendOutput, Speak, SwitchAgent
 from runner.model.agent import Agent
 from runner.model.values import Json, JsonObject
 
@@ -38,7 +38,7 @@ def accept_body(agent: Agent, instructions: str, servers: Sequence[JsonObject] =
     return body
 
 
-def session_update(become: Become) -> dict[str, Json]:
+def session_update(become: SwitchAgent) -> dict[str, Json]:
     """The session of an agent that takes over. What the API fixes at accept is left out: the model, and
     the voice once it was heard.
     """
@@ -72,7 +72,7 @@ def events(action: Action) -> tuple[dict[str, Json], ...]:
                 "content": [{"type": "input_text", "text": text}],
             }
             return ({"type": "conversation.item.create", "event_id": item_id, "item": message},)
-        case Become(agent=agent):
+        case SwitchAgent(agent=agent):
             update = {
                 "type": "session.update",
                 "event_id": f"become_{agent.id}",

@@ -9,21 +9,21 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.model.call import Role
-from runner.model.happening import (
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
     ApprovalAsked,
     CallerSpeaks,
-    Complained,
-    Complaint,
-    Happening,
+    CallEvent,
+    Ignored,
+    IgnoredBecause,
     ItemPlaced,
     KeyPressed,
     McpCallEnded,
     McpCallStarted,
     McpListed,
-    Oddity,
     Outcome,
     OutputTaken,
-    PassedOver,
     PlaybackEnded,
     PlaybackStarted,
     ResponseEnded,
@@ -78,12 +78,12 @@ _WORDS = frozenset(
 )
 """The most frequent events of all, of use only to those who follow words."""
 
-_UNKNOWN = (PassedOver(Oddity.UNKNOWN),)
-_MALFORMED = (PassedOver(Oddity.MALFORMED),)
+_UNKNOWN = (Ignored(IgnoredBecause.UNKNOWN),)
+_MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
 
 
-def parse(frame: str | bytes, *, follow_words: bool = False) -> tuple[Happening, ...]:
-    """What one frame of the sideband means. Never raises: what cannot be read is a `PassedOver`.
+def parse(frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
+    """What one frame of the sideband means. Never raises: what cannot be read is a `Ignored`.
 
     `TranscriptGrew` is told only with `follow_words`.
     """
@@ -131,12 +131,12 @@ def _wish(response: JsonObject) -> str | None:
     return _optional_text(metadata.get("wish")) if isinstance(metadata, Mapping) else None
 
 
-def _response_created(received: JsonObject) -> tuple[Happening, ...]:
+def _response_created(received: JsonObject) -> tuple[CallEvent, ...]:
     response = received["response"]
     return (ResponseStarted(response_id=_text(response["id"]), wish=_wish(response)),)
 
 
-def _response_done(received: JsonObject) -> tuple[Happening, ...]:
+def _response_done(received: JsonObject) -> tuple[CallEvent, ...]:
     response = received["response"]
     response_id, wish = _text(response["id"]), _wish(response)
     try:
@@ -203,7 +203,7 @@ def _usage(usage: Json) -> Usage:
     )
 
 
-def _output_item_done(received: JsonObject) -> tuple[Happening, ...]:
+def _output_item_done(received: JsonObject) -> tuple[CallEvent, ...]:
     # Here and not at `function_call_arguments.done`, which comes on an interruption too.
     call = _tool_call(_text(received["response_id"]), received["item"])
     return () if call is None else (call,)
@@ -212,7 +212,7 @@ def _output_item_done(received: JsonObject) -> tuple[Happening, ...]:
 _ROLES = {"user": Role.CALLER, "assistant": Role.AGENT, "system": Role.SYSTEM}
 
 
-def _item_added(received: JsonObject) -> tuple[Happening, ...]:
+def _item_added(received: JsonObject) -> tuple[CallEvent, ...]:
     item = received["item"]
     item_id = _text(item["id"])
     is_message = item.get("type") == "message"
@@ -236,19 +236,19 @@ def _item_added(received: JsonObject) -> tuple[Happening, ...]:
             return (placed,)
 
 
-def _audio_committed(received: JsonObject) -> tuple[Happening, ...]:
+def _audio_committed(received: JsonObject) -> tuple[CallEvent, ...]:
     item_id = _text(received["item_id"])
     return (
         ItemPlaced(item_id=item_id, after=_optional_text(received.get("previous_item_id")), role=Role.CALLER),
     )
 
 
-def _agent_transcript(received: JsonObject) -> tuple[Happening, ...]:
+def _agent_transcript(received: JsonObject) -> tuple[CallEvent, ...]:
     text = received["transcript"] if "transcript" in received else received["text"]
     return (Transcribed(item_id=_text(received["item_id"]), role=Role.AGENT, text=_text(text)),)
 
 
-def _caller_transcript(received: JsonObject) -> tuple[Happening, ...]:
+def _caller_transcript(received: JsonObject) -> tuple[CallEvent, ...]:
     usage = received.get("usage") or {}
     transcribed = Transcribed(
         item_id=_text(received["item_id"]),
@@ -261,32 +261,32 @@ def _caller_transcript(received: JsonObject) -> tuple[Happening, ...]:
     return (transcribed,)
 
 
-def _caller_transcript_failed(received: JsonObject) -> tuple[Happening, ...]:
+def _caller_transcript_failed(received: JsonObject) -> tuple[CallEvent, ...]:
     return (Transcribed(item_id=_text(received["item_id"]), role=Role.CALLER, failed=True),)
 
 
-def _agent_words(received: JsonObject) -> tuple[Happening, ...]:
+def _agent_words(received: JsonObject) -> tuple[CallEvent, ...]:
     item_id, words = _text(received["item_id"]), _text(received["delta"])
     return (TranscriptGrew(item_id=item_id, role=Role.AGENT, text=words),)
 
 
-def _caller_words(received: JsonObject) -> tuple[Happening, ...]:
+def _caller_words(received: JsonObject) -> tuple[CallEvent, ...]:
     item_id, words = _text(received["item_id"]), _text(received.get("delta") or "")
     return (TranscriptGrew(item_id=item_id, role=Role.CALLER, text=words),)
 
 
 _COMPLAINTS = {
-    "conversation_already_has_active_response": Complaint.BUSY_SPEAKING,
-    "response_cancel_not_active": Complaint.NOTHING_TO_CANCEL,
-    "session_expired": Complaint.SESSION_EXPIRED,
+    "conversation_already_has_active_response": ApiErrorKind.BUSY_SPEAKING,
+    "response_cancel_not_active": ApiErrorKind.NOTHING_TO_CANCEL,
+    "session_expired": ApiErrorKind.SESSION_EXPIRED,
 }
 
 
-def _error(received: JsonObject) -> tuple[Happening, ...]:
+def _error(received: JsonObject) -> tuple[CallEvent, ...]:
     error = received["error"]
     code = str(error.get("code") or error.get("type") or "")
-    complained = Complained(
-        complaint=_COMPLAINTS.get(code, Complaint.OTHER),
+    complained = ApiError(
+        kind=_COMPLAINTS.get(code, ApiErrorKind.OTHER),
         about=_optional_text(error.get("event_id")),
         code=code,
         detail=str(error.get("message") or ""),
@@ -294,7 +294,7 @@ def _error(received: JsonObject) -> tuple[Happening, ...]:
     return (complained,)
 
 
-_READERS: Mapping[str, Callable[[dict[str, Any]], tuple[Happening, ...]]] = {
+_READERS: Mapping[str, Callable[[dict[str, Any]], tuple[CallEvent, ...]]] = {
     "conversation.item.added": _item_added,
     "conversation.item.created": _item_added,
     "conversation.item.input_audio_transcription.completed": _caller_transcript,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from runner import __version__
+from runner.call.routes.explain import holds
 from runner.call.routes.precedence import in_order
-from runner.call.routes.words import holds
 from runner.cli.terminal import Style, Terminal, printable
 from runner.model.agent import Agent
 from runner.model.route import Conditions, Otherwise, RejectRule, Route, ToAgent

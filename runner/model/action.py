@@ -9,7 +9,7 @@ from runner.model.http import HttpRequest
 from runner.model.values import JsonObject
 
 
-class Clock(Enum):
+class TimerKind(Enum):
     """What a timer is for."""
 
     MAX_DURATION = "max_duration"
@@ -17,7 +17,7 @@ class Clock(Enum):
     """Something that should follow on the floor (see `runner.call.session.floor`) has not come."""
     HEARD = "heard"
     """A sentence was made and nobody said that it was heard. The key is its response's id."""
-    PARTING = "parting"
+    SAYING_GOODBYE = "parting"
     """The goodbye, or the sentence before a transfer, takes too long: the call leaves without it."""
     RETRY = "retry"
     """The next attempt of a tool's request is due. The key is the tool call's id."""
@@ -42,7 +42,7 @@ class Clock(Enum):
 class Timer:
     """The name of a timer. `key` tells several of one kind apart, e.g. a tool call's id."""
 
-    clock: Clock
+    kind: TimerKind
     key: str = ""
 
 
@@ -80,7 +80,7 @@ class SendOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Become:
+class SwitchAgent:
     """Let another agent take over the session: its instructions and tools, and its voice where allowed."""
 
     agent: Agent
@@ -145,7 +145,7 @@ Action: TypeAlias = (
     Speak
     | Interrupt
     | AddItem
-    | Become
+    | SwitchAgent
     | Approve
     | SendOutput
     | SendRequest

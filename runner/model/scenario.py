@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from runner.model.call import Transport
-from runner.model.happening import Usage
+from runner.model.event import Usage
 from runner.model.values import Instant, Place
 
 

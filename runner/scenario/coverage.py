@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from runner.model.action import Clock
+from runner.model.action import TimerKind
 from runner.model.scenario import Declared, Kind
 from runner.model.values import Place
 
@@ -17,11 +17,11 @@ class Touch:
     name: str
 
 
-LIMITS_BY_CLOCK: Mapping[Clock, str] = {
-    Clock.MAX_DURATION: "max_duration",
-    Clock.WIND_DOWN: "wind_down",
-    Clock.SILENCE: "silence",
-    Clock.GHOST: "ghost_after",
+LIMITS_BY_CLOCK: Mapping[TimerKind, str] = {
+    TimerKind.MAX_DURATION: "max_duration",
+    TimerKind.WIND_DOWN: "wind_down",
+    TimerKind.SILENCE: "silence",
+    TimerKind.GHOST: "ghost_after",
 }
 """The limits that show themselves when their timer fires."""
 

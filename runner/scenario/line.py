@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Self
 
-from runner.model.happening import Outcome, ToolCalled, Usage
+from runner.model.event import Outcome, ToolCalled, Usage
 from runner.model.tool import TransferBinding
 
 IF_BROKEN = "if_broken"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from runner.api.realtime import accept_body
 from runner.call.addresses.incoming import incoming_call
 from runner.call.reception.admission import Admit, TurnAway, admit
-from runner.call.reception.capacity import Occupancy, find_room
+from runner.call.reception.call_counts import CallCounts, place_call
 from runner.call.reception.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
 from runner.call.reception.reception import UNAVAILABLE_STATUS, receive
 from runner.call.routes.routing import RouteTable
@@ -126,7 +126,7 @@ class _Play:
             self.place = step.place
             if stage.is_over:
                 self._never_reached(
-                    scenario.steps[number:], f'the call has ended ("{answered.ledger.ended}")'
+                    scenario.steps[number:], f'the call has ended ("{answered.builder.ended}")'
                 )
                 break
             rest = scenario.steps[number + 1 : number + 2]
@@ -185,12 +185,12 @@ class _Play:
             return decision
         if decision.route is not None:
             self.touched.add(Touch(Kind.ROUTE, decision.agent, str(decision.route.place)))
-        occupancy = Occupancy()
-        occupancy.remember(self._scenario.calls_today, self._scenario.at)
+        call_counts = CallCounts()
+        call_counts.remember(self._scenario.calls_today, self._scenario.at)
         for agent, number in self._scenario.live_calls.items():
             for _ in range(number):
-                occupancy.take(agent, self._scenario.at)
-        room = find_room(decision, self._configuration.agents, occupancy)
+                call_counts.take(agent, self._scenario.at)
+        room = place_call(decision, self._configuration.agents, call_counts)
         for full in room.full:
             self.touched.add(Touch(Kind.LIMIT, full.agent, full.limit.value))
         return room.decision

@@ -14,9 +14,7 @@ from runner.call.session.session import Session
 from runner.model.action import (
     Action,
     AddItem,
-    Become,
     ClearTimer,
-    Clock,
     Finish,
     HangUp,
     Interrupt,
@@ -25,15 +23,15 @@ from runner.model.action import (
     SendRequest,
     SetTimer,
     Speak,
+    SwitchAgent,
     Timer,
+    TimerKind,
 )
 from runner.model.call import Role
-from runner.model.happening import (
-    Attached,
+from runner.model.event import (
     CallerSpeaks,
-    Detached,
-    Gone,
-    Happening,
+    CallEvent,
+    CallGone,
     ItemPlaced,
     KeyPressed,
     McpListed,
@@ -45,6 +43,8 @@ from runner.model.happening import (
     Replied,
     ResponseEnded,
     ResponseStarted,
+    SidebandLost,
+    SidebandOpened,
     TimerFired,
     ToolCalled,
     Transcribed,
@@ -73,7 +73,9 @@ from runner.scenario.happened import Ended, Given, HandedOver, Happened, Referre
 from runner.scenario.line import NO_TRANSFER, Line, Owed, Transfer
 from runner.scenario.touches import Touches
 
-LEAVING = frozenset({Phase.ANNOUNCING, Phase.REFERRED, Phase.PARTING, Phase.HANGING_UP, Phase.CLEARING})
+TRANSFERRING = frozenset(
+    {Phase.ANNOUNCING, Phase.REFERRED, Phase.SAYING_GOODBYE, Phase.HANGING_UP, Phase.DRAINING_REQUESTS}
+)
 """The phases that a step waits for the end of."""
 
 
@@ -87,7 +89,7 @@ class Stage:
         self._clock = clock
         self._replies_of_all = replies
         self._replies: Mapping[str, Replies] = replies
-        self._lines: deque[Line | Happening] = deque()
+        self._lines: deque[Line | CallEvent] = deque()
         self._owed: Owed | None = None
         self._counts: Counter[str] = Counter()
         self._calls: dict[str, tuple[str, Tool | None]] = {}
@@ -113,7 +115,7 @@ class Stage:
     def open(self, *, model_is_next: bool) -> None:
         """The call was accepted, and the sideband opens."""
         self._do(self._session.begin(self._clock.now))
-        self._happen(Attached())
+        self._happen(SidebandOpened())
         for server in self._session.servers:
             self._happen(McpListed(item_id=str(server.get("server_label")), ok=True))
         self._settle(model_is_next=model_is_next)
@@ -139,7 +141,7 @@ class Stage:
             case NobodySpeaks(for_s=for_s):
                 self._pass(for_s)
             case CallerHangsUp():
-                self._lines.extend((Detached(), Gone()))
+                self._lines.extend((SidebandLost(), CallGone()))
         self._settle(model_is_next=model_is_next)
 
     # What caller and model do
@@ -228,8 +230,8 @@ class Stage:
 
     def _waits(self) -> bool:
         """Whether the step lasts until something has come."""
-        is_leaving = self._session.phase in LEAVING
-        return is_leaving or self._session.tools.awaited or self._clock.has(Timer(Clock.KEYS))
+        is_leaving = self._session.phase in TRANSFERRING
+        return is_leaving or self._session.tools.awaited or self._clock.has(Timer(TimerKind.KEYS))
 
     def _pass(self, seconds: float) -> None:
         until_s = round(self._clock.elapsed_s + seconds, 6)
@@ -255,12 +257,12 @@ class Stage:
                 self._happen(coming)
         return True
 
-    def _happen(self, happening: Happening) -> None:
+    def _happen(self, event: CallEvent) -> None:
         if self._is_over:
             return
-        actions = self._session.handle(happening, self._clock.now)
-        if isinstance(happening, TimerFired):
-            self._touches.fire(self._session.agent, happening.timer.clock, actions)
+        actions = self._session.handle(event, self._clock.now)
+        if isinstance(event, TimerFired):
+            self._touches.fire(self._session.agent, event.timer.kind, actions)
         self._do(actions)
 
     def _do(self, actions: list[Action]) -> None:
@@ -275,7 +277,7 @@ class Stage:
                 case Refer(target=target):
                     self._refer(target)
                 case HangUp():
-                    self._lines.append(Gone())
+                    self._lines.append(CallGone())
                 case Finish():
                     self._finish()
                 case _:
@@ -295,7 +297,7 @@ class Stage:
                 self._lines.append(ItemPlaced(item_id=item_id, role=role, text=text))
             case SendOutput(call_id=call_id, output=output):
                 self._give(call_id, output)
-            case Become(agent=agent):
+            case SwitchAgent(agent=agent):
                 self.happened.append(HandedOver(agent.id))
 
     def _interrupt(self) -> None:
@@ -312,7 +314,7 @@ class Stage:
         self._lines.append(OutputTaken(call_id=call_id))
 
     def _finish(self) -> None:
-        reason = self._session.ledger.ended
+        reason = self._session.builder.ended
         self._is_over = True
         self.happened.append(Ended(reason))
         self._touches.end(self._session.agent, reason)
@@ -343,7 +345,7 @@ class Stage:
             self._touches.transfer(self._session.agent, transfer)
         self._lines.append(ReferAnswered(ok=True))
         if transfer_end(transfer.name, transfer.count + 1, self._replies) is TransferEnd.COMPLETED:
-            self._lines.extend((Detached(), Gone()))
+            self._lines.extend((SidebandLost(), CallGone()))
 
     def _new(self, kind: str) -> str:
         self._counts[kind] += 1

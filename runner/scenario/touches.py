@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from runner.call.routes.matcher import compile_regex
-from runner.model.action import Action, ClearTimer, Clock, SetTimer
+from runner.model.action import Action, ClearTimer, SetTimer, TimerKind
 from runner.model.agent import Agent
 from runner.model.call import Role
 from runner.model.scenario import Kind
@@ -35,9 +35,9 @@ class Touches:
             if guardrail.on is role and compile_regex(guardrail.pattern).search(text):
                 self.all.add(Touch(Kind.GUARDRAIL, agent.id, guardrail.name))
 
-    def fire(self, agent: Agent, clock: Clock, actions: Sequence[Action]) -> None:
+    def fire(self, agent: Agent, kind: TimerKind, actions: Sequence[Action]) -> None:
         """A timer fires, and these actions follow. One that is only set anew has found nothing to do."""
-        limit = LIMITS_BY_CLOCK.get(clock)
+        limit = LIMITS_BY_CLOCK.get(kind)
         if limit is not None and any(not isinstance(action, SetTimer | ClearTimer) for action in actions):
             self.all.add(Touch(Kind.LIMIT, agent.id, limit))
 

@@ -10,11 +10,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from runner.call.afterwards.after_call import again, delivery, fate_of_delivery, fate_of_question, question
+from runner.call.afterwards.jobs import again, delivery, delivery_result, question, question_result
 from runner.call.templates.template import TemplateFailure
 from runner.errors import StoreError
-from runner.model.after_call import Backlog, Done, DueDuty, Duty, DutyKind, Fate, Later
 from runner.model.http import HttpReply, HttpRequest
+from runner.model.job import Backlog, Done, DueJob, Job, JobKind, JobResult, Later
 from runner.model.values import Instant, JsonObject
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
@@ -25,16 +25,16 @@ MOST_AT_ONCE = 8
 """Attempts under way together: one endpoint that hangs must not hold up all others."""
 
 
-class DutyStore(Protocol):
-    """Where duties are kept. `runner.serve.store.Store` says what each method promises."""
+class JobStore(Protocol):
+    """Where jobs are kept. `runner.serve.store.Store` says what each method promises."""
 
-    async def take(self, most: int, *, now: Instant, until: Instant) -> list[DueDuty]:
+    async def take(self, most: int, *, now: Instant, until: Instant) -> list[DueJob]:
         """What is due."""
 
-    async def settle(self, duty: Duty, fate: Fate, now: Instant) -> None:
+    async def settle(self, job: Job, result: JobResult, now: Instant) -> None:
         """Write down what came of an attempt."""
 
-    async def release(self, duties: Sequence[Duty]) -> None:
+    async def release(self, jobs: Sequence[Job]) -> None:
         """Give back what was taken."""
 
     async def backlog(self) -> Backlog:
@@ -61,7 +61,7 @@ class AfterCall:
     def __init__(
         self,
         *,
-        store: DutyStore,
+        store: JobStore,
         model: TextModel,
         endpoints: Sender,
         secrets: Mapping[str, str],
@@ -76,7 +76,7 @@ class AfterCall:
         self._metrics = metrics
         self._timeouts = timeouts
         self._clock = clock
-        self._running: dict[asyncio.Task[None], Duty] = {}
+        self._running: dict[asyncio.Task[None], Job] = {}
         self._changed = asyncio.Event()
         self._quiet = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
@@ -106,7 +106,7 @@ class AfterCall:
             try:
                 await self._store.release(given_up)
             except StoreError as error:
-                log.warning("duties are not given back", extra={"error": str(error)})
+                log.warning("jobs are not given back", extra={"error": str(error)})
 
     async def _work(self) -> None:
         while True:
@@ -119,13 +119,13 @@ class AfterCall:
                 log.warning("what is owed cannot be read", extra={"error": str(error)})
                 taken, pause_s = [], self._timeouts.poll_s
             for due in taken:
-                task = asyncio.create_task(self._attempt(due), name=f"duty {due.duty.id}")
-                self._running[task] = due.duty
+                task = asyncio.create_task(self._attempt(due), name=f"job {due.job.id}")
+                self._running[task] = due.job
                 task.add_done_callback(self._ended)
             if not taken:
                 await self._pause(pause_s)
 
-    async def _take(self) -> list[DueDuty]:
+    async def _take(self) -> list[DueJob]:
         free = MOST_AT_ONCE - len(self._running)
         if not free:
             return []
@@ -157,49 +157,49 @@ class AfterCall:
         del self._running[task]
         self._changed.set()
 
-    async def _attempt(self, due: DueDuty) -> None:
-        duty = due.duty
+    async def _attempt(self, due: DueJob) -> None:
+        job = due.job
         reply = HttpReply()
-        fate: Fate
+        result: JobResult
         try:
-            if duty.kind is DutyKind.OUTCOME:
+            if job.kind is JobKind.OUTCOME:
                 reply = await self._model.respond(question(due))
-                fate = fate_of_question(duty, reply, self._clock())
+                result = question_result(job, reply, self._clock())
             else:
                 reply = await self._endpoints.send(delivery(due, self._secrets, self._clock()))
-                fate = fate_of_delivery(duty, reply, self._clock())
+                result = delivery_result(job, reply, self._clock())
         except TemplateFailure as failure:
-            fate = again(duty, str(failure), self._clock())
+            result = again(job, str(failure), self._clock())
         except Exception:
-            log.exception("duty failed by a bug of ours", extra={"call_id": duty.call_id})
-            fate = again(duty, "a bug of ours; the log has its traceback", self._clock())
-        self._tell(duty, fate, reply)
+            log.exception("job failed by a bug of ours", extra={"call_id": job.call_id})
+            result = again(job, "a bug of ours; the log has its traceback", self._clock())
+        self._tell(job, result, reply)
         try:
-            await self._store.settle(duty, fate, self._clock())
+            await self._store.settle(job, result, self._clock())
         except StoreError as error:
             # It is done again when its time in the store has come: at least once is what is promised.
             self._metrics.store_failures.inc()
-            log.error("duty was not settled", extra={"call_id": duty.call_id, "error": str(error)})
+            log.error("job was not settled", extra={"call_id": job.call_id, "error": str(error)})
 
-    def _tell(self, duty: Duty, fate: Fate, reply: HttpReply) -> None:
+    def _tell(self, job: Job, result: JobResult, reply: HttpReply) -> None:
         """What came of it. Why it failed is in the store, since a template that failed may quote the call."""
-        match fate:
+        match result:
             case Done():
-                result, level = "done", logging.INFO
+                label, level = "done", logging.INFO
             case Later():
-                result, level = "again", logging.WARNING
+                label, level = "again", logging.WARNING
             case _:
-                result, level = "parked", logging.ERROR
-        self._metrics.after_call.labels(kind=duty.kind.value, result=result).inc()
+                label, level = "parked", logging.ERROR
+        self._metrics.after_call.labels(kind=job.kind.value, result=label).inc()
         log.log(
             level,
-            "duty was attempted",
+            "job was attempted",
             extra={
-                "call_id": duty.call_id,
-                "duty": duty.id,
-                "kind": duty.kind.value,
-                "result": result,
-                "attempt": duty.attempts + 1,
+                "call_id": job.call_id,
+                "job": job.id,
+                "kind": job.kind.value,
+                "result": label,
+                "attempt": job.attempts + 1,
                 "status": reply.status,
                 "failure": reply.failure.value if reply.failure else None,
             },

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from runner.api.realtime import accept_body
 from runner.call.reception.admission import Admit, Ignore, TurnAway, decide
-from runner.call.reception.capacity import Occupancy, Seat, find_room
+from runner.call.reception.call_counts import CallCounts, Slot, place_call
 from runner.call.reception.lookup import LookedUp
 from runner.call.reception.reception import UNAVAILABLE_STATUS, receive
 from runner.call.reception.webhook import WebhookEvent
@@ -17,12 +17,12 @@ from runner.errors import ProviderError
 from runner.model.settings import Configuration
 from runner.model.values import Instant
 from runner.serve.live_call import Sender
+from runner.serve.live_calls import Call, LiveCalls
 from runner.serve.logs import name_call
 from runner.serve.lookup import look_up
 from runner.serve.metrics import Metrics
-from runner.serve.provider import Answer, Provider, may_pass
+from runner.serve.provider import Answer, Provider, is_retryable
 from runner.serve.result import Result
-from runner.serve.switchboard import Call, Switchboard
 
 log = logging.getLogger("runner.serve.attendant")
 
@@ -39,10 +39,10 @@ class Attendant:
         table: RouteTable,
         secrets: Mapping[str, str],
         provider: Provider,
-        switchboard: Switchboard,
+        live_calls: LiveCalls,
         metrics: Metrics,
         tools: Sender,
-        occupancy: Occupancy,
+        call_counts: CallCounts,
         new_call: Callable[[Session], Call],
         is_open: Callable[[], bool],
         clock: Callable[[], Instant] = time.time,
@@ -51,10 +51,10 @@ class Attendant:
         self._table = table
         self._secrets = secrets
         self._provider = provider
-        self._switchboard = switchboard
+        self._live_calls = live_calls
         self._metrics = metrics
         self._tools = tools
-        self._occupancy = occupancy
+        self._call_counts = call_counts
         self._new_call = new_call
         self._is_open = is_open
         self._clock = clock
@@ -79,7 +79,7 @@ class Attendant:
                 return await self._find_room(decision)
 
     async def _find_room(self, admitted: Admit) -> Result:
-        room = find_room(admitted, self._configuration.agents, self._occupancy)
+        room = place_call(admitted, self._configuration.agents, self._call_counts)
         for full in room.full:
             self._metrics.busy.labels(agent=full.agent, limit=full.limit.value).inc()
         match room.decision:
@@ -88,14 +88,14 @@ class Attendant:
                 return Result.BUSY if result is Result.REJECTED else result
             case Admit(call=call, agent=agent):
                 # Taken before anything is waited for, so that calls that come at once cannot all find room.
-                seat = self._occupancy.take(agent, call.created_at)
+                slot = self._call_counts.take(agent, call.created_at)
                 try:
-                    return await self._admit(room.decision, seat)
+                    return await self._admit(room.decision, slot)
                 finally:
-                    if not seat.is_kept:
-                        seat.free()
+                    if not slot.is_kept:
+                        slot.free()
 
-    async def _admit(self, admitted: Admit, seat: Seat) -> Result:
+    async def _admit(self, admitted: Admit, slot: Slot) -> Result:
         began = asyncio.get_running_loop().time()
         call, agent = admitted.call, self._configuration.agents[admitted.agent]
         try:
@@ -117,15 +117,15 @@ class Attendant:
             answer = await self._provider.accept(call.id, body)
         except ProviderError as error:
             log.error("call was not accepted", extra={"agent": agent.id, "error": str(error)})
-            if may_pass(error.status):
+            if is_retryable(error.status):
                 return Result.UNAVAILABLE
             await self._reject(call.id, UNAVAILABLE_STATUS, "the voice API refused to accept it")
             return Result.FAILED
         took_s = asyncio.get_running_loop().time() - began
         self._metrics.accept_seconds.observe(took_s)
         if answer is Answer.DONE:
-            seat.keep()
-            self._switchboard.connect(self._new_call(session), seat.free)
+            slot.keep()
+            self._live_calls.connect(self._new_call(session), slot.free)
         log.info(
             "accept was answered",
             extra={"agent": agent.id, "answer": answer.value, "took_s": round(took_s, 3)},
@@ -155,6 +155,6 @@ class Attendant:
             answer = await self._provider.reject(call_id, status)
         except ProviderError as error:
             log.error("call was not rejected", extra={**extra, "error": str(error)})
-            return Result.UNAVAILABLE if may_pass(error.status) else Result.FAILED
+            return Result.UNAVAILABLE if is_retryable(error.status) else Result.FAILED
         log.info("reject was answered", extra={**extra, "answer": answer.value})
         return _ANSWERS.get(answer, Result.REJECTED)

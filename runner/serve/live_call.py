@@ -22,7 +22,6 @@ from runner.model.action import (
     Action,
     AddItem,
     Approve,
-    Become,
     ClearTimer,
     Finish,
     HangUp,
@@ -32,24 +31,25 @@ from runner.model.action import (
     SendRequest,
     SetTimer,
     Speak,
+    SwitchAgent,
     Timer,
 )
-from runner.model.after_call import Duty
-from runner.model.happening import (
-    Attached,
-    Detached,
+from runner.model.event import (
+    CallEvent,
+    CallGone,
     EndRequested,
-    Gone,
-    Happening,
     ReferAnswered,
     Replied,
+    SidebandLost,
+    SidebandOpened,
     TimerFired,
     Unreachable,
 )
 from runner.model.http import HttpReply, HttpRequest
+from runner.model.job import Job
 from runner.model.record import CallRecord
 from runner.model.values import Instant
-from runner.serve.provider import Provider, may_pass
+from runner.serve.provider import Provider, is_retryable
 from runner.serve.sideband import Lost, SidebandLostError, attach, check_close, reattach
 from runner.serve.timeouts import Timeouts
 
@@ -130,9 +130,9 @@ class LiveCall:
         self._has_given_up = True
         self._over.set()
 
-    def duties(self, record: CallRecord) -> tuple[Duty, ...]:
+    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
         """What is owed now that the call is over."""
-        return self._session.duties(record, self._clock())
+        return self._session.jobs(record, self._clock())
 
     async def _record(self) -> CallRecord:
         if self._bug is None:
@@ -157,12 +157,12 @@ class LiveCall:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work)
 
-    def _happen(self, happening: Happening) -> None:
+    def _happen(self, event: CallEvent) -> None:
         """The one way into the machine. Whatever it raises is a bug, and ends the call as one."""
         if self._over.is_set():
             return
         try:
-            self._do(self._session.handle(happening, self._clock()))
+            self._do(self._session.handle(event, self._clock()))
         except Exception as bug:
             self._bug = bug
             self._over.set()
@@ -170,7 +170,7 @@ class LiveCall:
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case Speak() | Interrupt() | AddItem() | Become() | Approve() | SendOutput():
+                case Speak() | Interrupt() | AddItem() | SwitchAgent() | Approve() | SendOutput():
                     self._send(action)
                 case SetTimer(timer=timer, after_s=after_s):
                     self._clear(timer)
@@ -219,7 +219,7 @@ class LiveCall:
             "sideband is lost",
             extra={"call_id": self.id, "lost": lost.lost.value, "detail": str(lost)},
         )
-        self._happen(Gone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
+        self._happen(CallGone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
 
     async def _listen(self, connection: ClientConnection, *, again: bool) -> bool:
         """Read one sideband until it is lost; whether it has lasted."""
@@ -227,12 +227,12 @@ class LiveCall:
         self._outbox = asyncio.Queue()
         writer = self._spawn(self._write(connection, self._outbox))
         log.info("sideband is attached", extra={"call_id": self.id, "again": again})
-        self._happen(Attached(again=again))
+        self._happen(SidebandOpened(again=again))
         try:
             while True:
                 frame = await connection.recv()
-                for happening in parse(frame, follow_words=self._session.follows_words):
-                    self._happen(happening)
+                for event in parse(frame, follow_words=self._session.follows_words):
+                    self._happen(event)
         except ConnectionClosed as closed:
             check_close(closed)
         finally:
@@ -240,7 +240,7 @@ class LiveCall:
             writer.cancel()
             # A closing handshake that nobody answers must not hold up the call.
             await connection.close()
-        self._happen(Detached())
+        self._happen(SidebandLost())
         return asyncio.get_running_loop().time() - opened_at >= self._timeouts.steady_s
 
     def _send(self, action: Action) -> None:
@@ -290,9 +290,9 @@ class LiveCall:
                 await self._provider.hangup(self.id)
             except ProviderError as failed:
                 log.error("hang-up failed", extra={"call_id": self.id, "error": str(failed)})
-                if not may_pass(failed.status):
+                if not is_retryable(failed.status):
                     break
                 await asyncio.sleep(self._timeouts.hangup_again_s)
             else:
                 break
-        self._happen(Gone())
+        self._happen(CallGone())

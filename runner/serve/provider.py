@@ -139,7 +139,7 @@ class Provider:
             timeout_s = max(min(self._timeouts.attempt_s, deadline - clock()), self._timeouts.retry_s)
             try:
                 reply = await self._post(call_id, action, body, timeout_s)
-                if not may_pass(reply.status):
+                if not is_retryable(reply.status):
                     return reply
                 failure = _refused(action, call_id, reply)
                 self._note_unsettled(call_id)
@@ -171,7 +171,7 @@ class Provider:
             return _read(response.status, await response.read())
 
 
-def may_pass(status: int | None) -> bool:
+def is_retryable(status: int | None) -> bool:
     """Whether asking again could help: nobody answered, the server has trouble, or it is too busy."""
     return status is None or status >= 500 or status in (408, 429)
 

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from runner.call.reception.capacity import DAY_S, Occupancy, day_of
+from runner.call.reception.call_counts import DAY_S, CallCounts, day_of
 from runner.call.reception.webhook import is_secret
 from runner.call.routes.routing import RouteTable
 from runner.call.session.session import Session
@@ -29,12 +29,12 @@ from runner.serve.app import WEBHOOK_PATH, create_app, create_server
 from runner.serve.attendant import Attendant
 from runner.serve.egress import GuardedConnector
 from runner.serve.live_call import LiveCall
+from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.oauth import TokenSender
 from runner.serve.provider import Provider
 from runner.serve.secrets import FoundSecrets
 from runner.serve.store import open_store
-from runner.serve.switchboard import Switchboard
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
 from runner.serve.webhooks import Webhooks
@@ -78,7 +78,7 @@ class Runner:
         self._metrics = Metrics()
         self._phase = Phase.STARTING
         self._owned = AsyncExitStack()
-        self._switchboard: Switchboard | None = None
+        self._live_calls: LiveCalls | None = None
         self._webhooks: Webhooks | None = None
         self._after_call: AfterCall | None = None
         self.url = ""
@@ -98,9 +98,9 @@ class Runner:
         self.url = await _listen(server, self._configuration.settings.server)
         store = open_store(self._configuration.settings.store)
         self._owned.push_async_callback(store.close)
-        occupancy = Occupancy()
+        call_counts = CallCounts()
         now = self._clock()
-        occupancy.remember(await store.count_calls(day_of(now) * float(DAY_S)), now)
+        call_counts.remember(await store.count_calls(day_of(now) * float(DAY_S)), now)
         # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
         connector = aiohttp.TCPConnector(limit=0)
         api_session = await self._owned.enter_async_context(aiohttp.ClientSession(connector=connector))
@@ -125,7 +125,7 @@ class Runner:
         self._after_call = after_call
         self._owned.push_async_callback(after_call.close)
         after_call.start()
-        self._switchboard = Switchboard(
+        self._live_calls = LiveCalls(
             store=store, metrics=self._metrics, timeouts=self._timeouts, on_owed=after_call.wake
         )
 
@@ -143,10 +143,10 @@ class Runner:
             table=RouteTable.of(self._configuration),
             secrets=self._secrets.tools,
             provider=provider,
-            switchboard=self._switchboard,
+            live_calls=self._live_calls,
             metrics=self._metrics,
             tools=tools,
-            occupancy=occupancy,
+            call_counts=call_counts,
             new_call=new_call,
             is_open=lambda: self._phase is Phase.READY,
             clock=self._clock,
@@ -168,15 +168,15 @@ class Runner:
         calls is attempted once more, and stays in the store where that is not enough.
         """
         self._phase = Phase.DRAINING
-        if self._switchboard is None or self._webhooks is None:
+        if self._live_calls is None or self._webhooks is None:
             return
-        log.info("draining", extra={"live_calls": len(self._switchboard)})
+        log.info("draining", extra={"live_calls": len(self._live_calls)})
         await _unless(hurry, self._until_quiet(), self._configuration.settings.server.drain_timeout_s)
         # A decision that is still being carried out may yet begin a call.
         await self._webhooks.settle()
-        if len(self._switchboard):
-            log.warning("live calls are ended", extra={"live_calls": len(self._switchboard)})
-        await self._switchboard.end("shutdown")
+        if len(self._live_calls):
+            log.warning("live calls are ended", extra={"live_calls": len(self._live_calls)})
+        await self._live_calls.end("shutdown")
         if self._after_call is not None:
             await _unless(hurry, self._after_call.settle(), self._timeouts.after_call_s)
 
@@ -191,9 +191,9 @@ class Runner:
             log.exception("not everything could be closed")
 
     async def _until_quiet(self) -> None:
-        if self._webhooks is not None and self._switchboard is not None:
+        if self._webhooks is not None and self._live_calls is not None:
             await self._webhooks.settle()
-            await self._switchboard.idle()
+            await self._live_calls.idle()
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         if self._webhooks is None:

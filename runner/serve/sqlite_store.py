@@ -11,10 +11,10 @@ from typing import TypeAlias, TypeVar
 
 from runner.call.records.record_json import encode
 from runner.errors import CannotRunError, StoreError
-from runner.model.after_call import Backlog, DueDuty, Duty, Fate
+from runner.model.job import Backlog, DueJob, Job, JobResult
 from runner.model.record import CallRecord
 from runner.model.values import Instant
-from runner.serve import sqlite_duties
+from runner.serve import sqlite_jobs
 
 log = logging.getLogger("runner.serve.store")
 
@@ -39,7 +39,7 @@ _SCHEMA = (
     )""",
     "CREATE INDEX calls_by_start ON calls (started_at)",
     "CREATE INDEX calls_by_agent ON calls (agent, started_at)",
-    *sqlite_duties.SCHEMA,
+    *sqlite_jobs.SCHEMA,
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
@@ -66,7 +66,7 @@ class SqliteStore:
     def __init__(self, path: str) -> None:
         """Raises CannotRunError when the file cannot be written or is not ours."""
         self._path = path
-        self._unwritten: dict[str, tuple[_Row, list[sqlite_duties.Row]]] = {}
+        self._unwritten: dict[str, tuple[_Row, list[sqlite_jobs.Row]]] = {}
         self._connection: sqlite3.Connection | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         try:
@@ -78,25 +78,25 @@ class SqliteStore:
             self._worker.shutdown()
             raise
 
-    async def save(self, record: CallRecord, duties: Sequence[Duty] = ()) -> None:
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
         """See `Store.save`."""
-        await self._on_thread(lambda: self._write(record, duties))
+        await self._on_thread(lambda: self._write(record, jobs))
 
-    async def take(self, most: int, *, now: Instant, until: Instant) -> list[DueDuty]:
+    async def take(self, most: int, *, now: Instant, until: Instant) -> list[DueJob]:
         """See `Store.take`."""
-        return await self._in_transaction(lambda connection: sqlite_duties.take(connection, most, now, until))
+        return await self._in_transaction(lambda connection: sqlite_jobs.take(connection, most, now, until))
 
-    async def settle(self, duty: Duty, fate: Fate, now: Instant) -> None:
+    async def settle(self, job: Job, result: JobResult, now: Instant) -> None:
         """See `Store.settle`."""
-        await self._in_transaction(lambda connection: sqlite_duties.settle(connection, duty, fate, now))
+        await self._in_transaction(lambda connection: sqlite_jobs.settle(connection, job, result, now))
 
-    async def release(self, duties: Sequence[Duty]) -> None:
+    async def release(self, jobs: Sequence[Job]) -> None:
         """See `Store.release`."""
-        await self._in_transaction(lambda connection: sqlite_duties.release(connection, duties))
+        await self._in_transaction(lambda connection: sqlite_jobs.release(connection, jobs))
 
     async def backlog(self) -> Backlog:
         """See `Store.backlog`."""
-        return await self._in_transaction(sqlite_duties.backlog)
+        return await self._in_transaction(sqlite_jobs.backlog)
 
     async def count_calls(self, since: Instant) -> dict[str, int]:
         """See `Store.count_calls`."""
@@ -122,9 +122,9 @@ class SqliteStore:
 
         return await self._on_thread(run)
 
-    def _write(self, record: CallRecord, duties: Sequence[Duty]) -> None:
+    def _write(self, record: CallRecord, jobs: Sequence[Job]) -> None:
         row = _row(record)
-        self._unwritten[record.id] = row, [sqlite_duties.row_of(duty) for duty in duties]
+        self._unwritten[record.id] = row, [sqlite_jobs.row_of(job) for job in jobs]
         try:
             self._put(record.id)
         except _DISK_FAILS as error:
@@ -154,7 +154,7 @@ class SqliteStore:
         row, owed = self._unwritten[call_id]
         with self._transaction() as connection:
             connection.execute(_SAVE, row)
-            sqlite_duties.owe(connection, owed)
+            sqlite_jobs.owe(connection, owed)
         del self._unwritten[call_id]
 
     @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from runner.errors import CannotRunError
-from runner.model.after_call import Backlog, DueDuty, Duty, Fate
+from runner.model.job import Backlog, DueJob, Job, JobResult
 from runner.model.record import CallRecord
 from runner.model.values import Instant
 from runner.serve.sqlite_store import SqliteStore
@@ -13,28 +13,28 @@ from runner.serve.sqlite_store import SqliteStore
 class Store(Protocol):
     """Keeps the record of each call, and what is owed after it."""
 
-    async def save(self, record: CallRecord, duties: Sequence[Duty] = ()) -> None:
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
         """Write a record and what its call owes, both or neither; a record of the same call is replaced.
 
         Raises StoreError when it cannot be written now. It is kept then, and tried again with each
         further record and at `close`. Cancelling the wait does not cancel the writing.
         """
 
-    async def take(self, most: int, *, now: Instant, until: Instant) -> list[DueDuty]:
+    async def take(self, most: int, *, now: Instant, until: Instant) -> list[DueJob]:
         """What is due, the longest due first. It is due again at `until` unless it is settled before, so that
         nobody else takes it meanwhile, and that it is not lost with whoever has taken it.
 
         Raises StoreError, and then nothing is taken.
         """
 
-    async def settle(self, duty: Duty, fate: Fate, now: Instant) -> None:
+    async def settle(self, job: Job, result: JobResult, now: Instant) -> None:
         """Write down what came of an attempt. Once an outcome is done or parked, the deliveries that wait
         for it are due.
 
-        Raises StoreError when it cannot be written; then the duty is due again as `take` said.
+        Raises StoreError when it cannot be written; then the job is due again as `take` said.
         """
 
-    async def release(self, duties: Sequence[Duty]) -> None:
+    async def release(self, jobs: Sequence[Job]) -> None:
         """These were taken and not attempted to the end: they are due as they were. Raises StoreError."""
 
     async def backlog(self) -> Backlog:

@@ -14,8 +14,8 @@ from aiohttp import web
 from runner.call.reception.webhook import WebhookEvent, verify
 from runner.errors import WebhookRejectedError
 from runner.model.values import Instant
-from runner.serve.deliveries import Deliveries
 from runner.serve.metrics import Metrics
+from runner.serve.once_by_id import OnceById
 from runner.serve.result import Result
 from runner.serve.timeouts import Timeouts
 
@@ -53,7 +53,7 @@ class Webhooks:
         self._metrics = metrics
         self._timeouts = timeouts
         self._clock = clock
-        self._deliveries: Deliveries[Result] = Deliveries(lambda result: result.is_final)
+        self._deliveries: OnceById[Result] = OnceById(lambda result: result.is_final)
 
     async def handle(self, request: web.Request) -> web.Response:
         """2xx when the event has been dealt with, 503 when another delivery could help, else 4xx."""

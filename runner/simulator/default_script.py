@@ -21,7 +21,7 @@ OFFER = "Is there anything else I can do for you?"
 WISH = "Could you put me through to somebody, please?"
 SORRY = "I am sorry, nobody picked up."
 GOODBYE = "That is all. Thank you, goodbye!"
-PARTING = "Goodbye!"
+SAYING_GOODBYE = "Goodbye!"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def default_script(
         script.append(CallerSays(text=GOODBYE))
     script += answers(hangups[:1])
     if not transfers and not hangups:
-        script += [says(PARTING), CallerHangsUp()]
+        script += [says(SAYING_GOODBYE), CallerHangsUp()]
     last = (hangups[:1] or transfers[-1:] or working[-1:])[-1].tool if chosen else ""
     notes += [
         f'"{call.tool}" is played as not completed, so that "{last}" can be called after it'

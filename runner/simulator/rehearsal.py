@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from runner.call.afterwards.after_call import is_duty
+from runner.call.afterwards.jobs import is_job
 from runner.call.records.record_json import decode
 from runner.model.agent import Agent
 from runner.model.record import CallRecord
@@ -207,7 +207,7 @@ class _Rehearsal:
         masked = self._mask.url(url)
         tool = self._tool_names.get(tool_call_id, "")
         request = SentRequest(tool=tool, tool_call_id=tool_call_id, method=method, url=masked)
-        is_delivery = is_duty(tool_call_id)
+        is_delivery = is_job(tool_call_id)
         (self._result.deliveries if is_delivery else self._result.requests).append(request)
         what = What.DELIVERY if is_delivery else What.REQUEST
         text = f"{method} {masked}"
@@ -218,7 +218,7 @@ class _Rehearsal:
         if lookup is not None and self._placed is not None and tool_call_id == self._placed.id:
             self._result.notes.append("the lookup was answered with its default")
             return lookup.default
-        if is_duty(tool_call_id):
+        if is_job(tool_call_id):
             return {}
         name = self._tool_names.get(tool_call_id, "")
         tool = self._plan.played.tool(name) or self._plan.agent.tool(name)

@@ -11,12 +11,12 @@ from runner.model.action import (
     Action,
     AddItem,
     Approve,
-    Become,
     Finish,
     HangUp,
     Interrupt,
     SendOutput,
     Speak,
+    SwitchAgent,
 )
 from runner.model.agent import Agent
 from runner.model.tool import StaticBinding, Tool
@@ -197,7 +197,7 @@ def test_an_agent_that_takes_over_changes_all_but_what_the_api_fixes_at_accept()
     servers = ({"server_label": "crm", "server_url": "https://crm.example", "require_approval": "never"},)
     session = {"audio": {"output": {"speed": 1.1}}}
     agent = an_agent(id="other", voice="cedar", session=session)
-    become = Become(agent=agent, instructions="Be other.", servers=servers, with_voice=True)
+    become = SwitchAgent(agent=agent, instructions="Be other.", servers=servers, with_voice=True)
     (sent,) = events(become)
     assert sent == {
         "type": "session.update",
@@ -211,7 +211,7 @@ def test_an_agent_that_takes_over_changes_all_but_what_the_api_fixes_at_accept()
     }
     parsed = TypeAdapter(RealtimeClientEvent).validate_python(sent)
     assert parsed.model_dump(exclude_unset=True) == sent
-    (sent,) = events(Become(agent=agent, instructions="Be other.", with_voice=False))
+    (sent,) = events(SwitchAgent(agent=agent, instructions="Be other.", with_voice=False))
     assert sent["session"]["audio"] == {"output": {"speed": 1.1}}
     assert sent["session"]["tools"] == []
 

@@ -8,21 +8,21 @@ from hypothesis import strategies as st
 
 from runner.api.realtime_events import parse
 from runner.model.call import Role
-from runner.model.happening import (
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
     ApprovalAsked,
     CallerSpeaks,
-    Complained,
-    Complaint,
-    Happening,
+    CallEvent,
+    Ignored,
+    IgnoredBecause,
     ItemPlaced,
     KeyPressed,
     McpCallEnded,
     McpCallStarted,
     McpListed,
-    Oddity,
     Outcome,
     OutputTaken,
-    PassedOver,
     PlaybackEnded,
     PlaybackStarted,
     ResponseEnded,
@@ -54,7 +54,7 @@ SPOKEN_ITEM = {
 
 
 @pytest.mark.parametrize(
-    ("received", "happening"),
+    ("received", "event"),
     [
         (
             {"type": "response.created", "response": {"id": "resp_1", "metadata": {"wish": "wish_1"}}},
@@ -202,8 +202,8 @@ SPOKEN_ITEM = {
                     "event_id": "wish_1",
                 },
             },
-            Complained(
-                complaint=Complaint.BUSY_SPEAKING,
+            ApiError(
+                kind=ApiErrorKind.BUSY_SPEAKING,
                 about="wish_1",
                 code="conversation_already_has_active_response",
                 detail="One is active.",
@@ -211,13 +211,13 @@ SPOKEN_ITEM = {
         ),
         (
             {"type": "error", "error": {"type": "invalid_request_error", "message": "No."}},
-            Complained(complaint=Complaint.OTHER, code="invalid_request_error", detail="No."),
+            ApiError(kind=ApiErrorKind.OTHER, code="invalid_request_error", detail="No."),
         ),
     ],
 )
-def test_events_become_happenings(received: dict[str, object], happening: Happening) -> None:
-    assert parse(json.dumps(received)) == (happening,)
-    assert parse(json.dumps(received).encode()) == (happening,)
+def test_events_become_happenings(received: dict[str, object], event: CallEvent) -> None:
+    assert parse(json.dumps(received)) == (event,)
+    assert parse(json.dumps(received).encode()) == (event,)
 
 
 def test_an_output_that_the_api_holds_is_placed_and_taken() -> None:
@@ -230,16 +230,16 @@ def test_an_output_that_the_api_holds_is_placed_and_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "happening"),
+    ("kind", "event"),
     [
         ("mcp_call", McpCallStarted(item_id="i", server="crm", tool="look_up")),
         ("mcp_approval_request", ApprovalAsked(request_id="i", server="crm", tool="look_up")),
     ],
 )
-def test_what_the_api_asks_of_mcp_servers_is_told(kind: str, happening: Happening) -> None:
+def test_what_the_api_asks_of_mcp_servers_is_told(kind: str, event: CallEvent) -> None:
     item = {"id": "i", "type": kind, "server_label": "crm", "name": "look_up", "arguments": "{}"}
     received = {"type": "conversation.item.added", "previous_item_id": None, "item": item}
-    assert parse(json.dumps(received)) == (ItemPlaced(item_id="i"), happening)
+    assert parse(json.dumps(received)) == (ItemPlaced(item_id="i"), event)
 
 
 @pytest.mark.parametrize(
@@ -278,22 +278,22 @@ def test_the_head_of_a_nested_object_is_not_the_type_of_the_event() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "oddity"),
+    ("frame", "because"),
     [
-        ("", Oddity.MALFORMED),
-        ("{", Oddity.MALFORMED),
-        ("[]", Oddity.MALFORMED),
-        ('{"type": 7}', Oddity.MALFORMED),
-        (b"\xff\xfe", Oddity.MALFORMED),
-        ("[" * 100_000, Oddity.MALFORMED),
-        ('{"type": "response.created"}', Oddity.MALFORMED),
-        ('{"type": "response.created", "response": {"id": 5}}', Oddity.MALFORMED),
-        ('{"type": "response.done", "response": {"id": 5}}', Oddity.MALFORMED),
-        ('{"type": "response.something_new", "delta": "x"}', Oddity.UNKNOWN),
+        ("", IgnoredBecause.MALFORMED),
+        ("{", IgnoredBecause.MALFORMED),
+        ("[]", IgnoredBecause.MALFORMED),
+        ('{"type": 7}', IgnoredBecause.MALFORMED),
+        (b"\xff\xfe", IgnoredBecause.MALFORMED),
+        ("[" * 100_000, IgnoredBecause.MALFORMED),
+        ('{"type": "response.created"}', IgnoredBecause.MALFORMED),
+        ('{"type": "response.created", "response": {"id": 5}}', IgnoredBecause.MALFORMED),
+        ('{"type": "response.done", "response": {"id": 5}}', IgnoredBecause.MALFORMED),
+        ('{"type": "response.something_new", "delta": "x"}', IgnoredBecause.UNKNOWN),
     ],
 )
-def test_what_cannot_be_read_is_counted_and_passed_over(frame: str | bytes, oddity: Oddity) -> None:
-    assert parse(frame) == (PassedOver(oddity),)
+def test_what_cannot_be_read_is_counted_and_passed_over(frame: str | bytes, because: IgnoredBecause) -> None:
+    assert parse(frame) == (Ignored(because),)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_a_response_that_is_done_is_over_however_odd_it_is(odd: dict[str, object
     done = {"type": "response.done", "response": {"id": "r", "metadata": {"wish": "wish_1"}, **odd}}
     assert parse(json.dumps(done)) == (
         ResponseEnded(response_id="r", wish="wish_1", outcome=Outcome.COMPLETED),
-        PassedOver(Oddity.MALFORMED),
+        Ignored(IgnoredBecause.MALFORMED),
     )
 
 
@@ -344,5 +344,5 @@ FIELDS = ["response", "item", "item_id", "response_id", "error", "transcript", "
     ),
 )
 def test_known_events_with_any_content_never_raise(kind: str, fields: dict[str, object]) -> None:
-    for happening in parse(json.dumps({"type": kind, **fields})):
-        assert isinstance(happening, Happening)
+    for event in parse(json.dumps({"type": kind, **fields})):
+        assert isinstance(event, CallEvent)

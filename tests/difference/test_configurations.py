@@ -132,8 +132,8 @@ def desk(more: str = "") -> Files:
         ),
         (
             "tools: [{name: go, description: Go., hangup: {say: Bye.}}]\n",
-            "tools: [{name: go, description: Go., static: Gone.}]\n",
-            {"tools.go.static": (None, {"answer": "Gone."}), "tools.go.hangup": ({"say": "Bye."}, None)},
+            "tools: [{name: go, description: Go., static: CallGone.}]\n",
+            {"tools.go.static": (None, {"answer": "CallGone."}), "tools.go.hangup": ({"say": "Bye."}, None)},
         ),
         (
             "tools: [{name: a, description: A., hangup: {}}, {name: b, description: B., hangup: {}}]\n",

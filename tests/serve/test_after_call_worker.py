@@ -20,11 +20,11 @@ from aiohttp import web
 from openai_types import client_complaint, server_complaint
 from standardwebhooks.webhooks import Webhook
 
-from runner.call.afterwards.after_call import LONGEST_S, duties
+from runner.call.afterwards.jobs import LONGEST_S, jobs_after
 from runner.call.templates.template import compile_template as words
 from runner.errors import StoreError
-from runner.model.after_call import Duty, DutyKind
 from runner.model.agent import Agent, OutcomeQuestion
+from runner.model.job import Job, JobKind
 from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding
 from runner.model.values import Place
@@ -131,9 +131,9 @@ class Desk:
             place=Place("desk.yaml", 1, 1),
         )
 
-    async def call_ends(self, call_id: str = "rtc_1", **agent: Any) -> tuple[Duty, ...]:
+    async def call_ends(self, call_id: str = "rtc_1", **agent: Any) -> tuple[Job, ...]:
         record = replace(RECORD, id=call_id)
-        owed = duties(self.agent(**agent), record, NAMES, self.now)
+        owed = jobs_after(self.agent(**agent), record, NAMES, self.now)
         await self.store.save(record, owed)
         return owed
 
@@ -143,7 +143,7 @@ class Desk:
         async with asyncio.timeout(10):
             await self.worker.settle()
 
-    def count(self, kind: DutyKind, result: str) -> float | None:
+    def count(self, kind: JobKind, result: str) -> float | None:
         return self.metrics._registry.get_sample_value(
             "phone_agents_after_call_total", {"kind": kind.value, "result": result}
         )
@@ -189,16 +189,16 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 async def test_a_record_is_delivered_signed_and_then_no_more_owed(desk: Desk) -> None:
-    [duty] = await desk.call_ends()
+    [job] = await desk.call_ends()
     desk.now = _real_time()
     await desk.start()
     await desk.passes(0)
     [(headers, body)] = desk.receiver.got
     assert Webhook(SECRET).verify(body, headers)["turns"][0]["text"] == "Friday at nine."
     assert json.loads(body)["outcome"] is None
-    assert headers["webhook-id"] == headers["Idempotency-Key"] == duty.id
+    assert headers["webhook-id"] == headers["Idempotency-Key"] == job.id
     assert rows("SELECT * FROM after_call") == []
-    assert desk.count(DutyKind.DELIVERY, "done") == 1
+    assert desk.count(JobKind.DELIVERY, "done") == 1
 
 
 def _real_time() -> float:
@@ -211,7 +211,7 @@ async def test_a_delivery_that_fails_is_tried_again_under_the_same_id_until_it_i
 ) -> None:
     caplog.set_level(logging.INFO, "runner")
     desk.receiver.statuses = [500, 503, 200]
-    [duty] = await desk.call_ends()
+    [job] = await desk.call_ends()
     await desk.start()
     await desk.passes(0)
     assert rows("SELECT state, attempts, error FROM after_call") == [
@@ -221,18 +221,18 @@ async def test_a_delivery_that_fails_is_tried_again_under_the_same_id_until_it_i
     assert len(desk.receiver.got) == 1, "the first wait is 2.5 to 5 seconds"
     await desk.passes(2.6)
     await desk.passes(10)
-    assert desk.receiver.ids == [duty.id] * 3
+    assert desk.receiver.ids == [job.id] * 3
     assert len({body for _, body in desk.receiver.got}) == 1
     assert rows("SELECT * FROM after_call") == []
-    assert (desk.count(DutyKind.DELIVERY, "again"), desk.count(DutyKind.DELIVERY, "done")) == (2, 1)
+    assert (desk.count(JobKind.DELIVERY, "again"), desk.count(JobKind.DELIVERY, "done")) == (2, 1)
     assert [
         (r.levelname, r.message, r.__dict__["result"], r.__dict__["attempt"], r.__dict__["status"])
         for r in caplog.records
         if r.name == "runner.serve.after_call"
     ] == [
-        ("WARNING", "duty was attempted", "again", 1, 500),
-        ("WARNING", "duty was attempted", "again", 2, 503),
-        ("INFO", "duty was attempted", "done", 3, 200),
+        ("WARNING", "job was attempted", "again", 1, 500),
+        ("WARNING", "job was attempted", "again", 2, 503),
+        ("INFO", "job was attempted", "done", 3, 200),
     ]
     assert "Friday" not in caplog.text
 
@@ -250,7 +250,7 @@ async def test_an_endpoint_that_is_gone_parks_its_delivery_and_no_other(desk: De
         ("rtc_1", "parked", 1, "the endpoint answered 410: it wants no more deliveries")
     ]
     assert (desk.owed("queued"), desk.owed("parked")) == (0, 1)
-    assert desk.count(DutyKind.DELIVERY, "parked") == 1
+    assert desk.count(JobKind.DELIVERY, "parked") == 1
 
 
 async def test_a_request_that_the_endpoint_refuses_is_tried_again_for_72_hours(desk: Desk) -> None:
@@ -286,7 +286,7 @@ async def test_deliveries_wait_while_the_text_model_cannot_be_asked(desk: Desk) 
     await desk.passes(3600)
     [(_, body)] = desk.receiver.got
     assert json.loads(body)["outcome"] == {"booked": True}
-    assert desk.count(DutyKind.OUTCOME, "again") == 3
+    assert desk.count(JobKind.OUTCOME, "again") == 3
 
 
 @pytest.mark.parametrize(
@@ -457,13 +457,13 @@ async def test_a_result_that_cannot_be_written_down_means_that_it_is_done_once_m
     assert len(desk.receiver.got) == 2
     assert len(set(desk.receiver.ids)) == 1
     assert rows("SELECT * FROM after_call") == []
-    assert [r.message for r in caplog.records] == ["duty was not settled"]
+    assert [r.message for r in caplog.records] == ["job was not settled"]
 
 
 async def test_a_bug_in_one_attempt_is_told_and_the_duty_tried_again(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    [duty] = await desk.call_ends()
+    [job] = await desk.call_ends()
     with closing(sqlite3.connect("calls.db", isolation_level=None)) as connection:
         connection.execute("UPDATE after_call SET work = '{}'")
     await desk.start()
@@ -471,5 +471,5 @@ async def test_a_bug_in_one_attempt_is_told_and_the_duty_tried_again(
     assert rows("SELECT state, attempts, error FROM after_call") == [
         ("queued", 1, "a bug of ours; the log has its traceback")
     ]
-    assert [r.message for r in caplog.records] == ["duty failed by a bug of ours", "duty was attempted"]
-    assert duty.id
+    assert [r.message for r in caplog.records] == ["job failed by a bug of ours", "job was attempted"]
+    assert job.id

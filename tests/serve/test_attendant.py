@@ -8,22 +8,22 @@ from typing import Any
 import aiohttp
 import pytest
 
-from runner.call.reception.capacity import Load, Occupancy
+from runner.call.reception.call_counts import CallCounts, Load
 from runner.call.reception.webhook import WebhookEvent
 from runner.call.routes.routing import RouteTable
 from runner.call.session.session import Session
 from runner.call.templates.template import compile_template
-from runner.model.after_call import Duty
 from runner.model.agent import Agent
+from runner.model.job import Job
 from runner.model.record import CallRecord
 from runner.model.route import Conditions, ExactNumber, Prefix, Reject, RejectRule, Route, RoutingSettings
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
 from runner.serve.attendant import Attendant
+from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.provider import Provider
 from runner.serve.result import Result
-from runner.serve.switchboard import Switchboard
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
 from runner.simulator import Faults, PlacedCall, Simulator
@@ -43,7 +43,7 @@ class Answered:
     async def run(self) -> CallRecord:
         return self._session.record()
 
-    def duties(self, record: CallRecord) -> tuple[Duty, ...]:
+    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
         return ()
 
     def end(self, reason: str) -> None:
@@ -61,12 +61,12 @@ class Office:
         self.records: list[CallRecord] = []
         self.is_open = True
         self.tools = ToolClient(aiohttp.TCPConnector())
-        self.occupancy = Occupancy()
+        self.call_counts = CallCounts()
         self.metrics = Metrics()
-        self.switchboard = Switchboard(store=self, metrics=self.metrics, timeouts=timeouts)
+        self.live_calls = LiveCalls(store=self, metrics=self.metrics, timeouts=timeouts)
         self._provider = Provider(session, api.base_url, lambda: api.api_key, timeouts)
 
-    async def save(self, record: CallRecord, duties: Sequence[Duty] = ()) -> None:
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
         self.records.append(record)
 
     async def attend(self, call_id: str, *, instructions: str = "Be kind.", **event: Any) -> Result:
@@ -76,15 +76,15 @@ class Office:
             table=RouteTable.of(configuration),
             secrets={},
             provider=self._provider,
-            switchboard=self.switchboard,
+            live_calls=self.live_calls,
             metrics=self.metrics,
             tools=self.tools,
-            occupancy=self.occupancy,
+            call_counts=self.call_counts,
             new_call=Answered,
             is_open=lambda: self.is_open,
         )
         result = await attendant.attend(incoming(call_id, **event))
-        await self.switchboard.idle()
+        await self.live_calls.idle()
         return result
 
 
@@ -241,7 +241,7 @@ async def test_a_call_that_was_not_accepted_takes_no_place(
     assert await office.attend(call.id) is result
     assert await office.attend("rtc_unknown") is Result.GONE
     assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is Result.FAILED
-    assert office.occupancy.load("front-desk", time.time()) == Load(live=0, today=0)
+    assert office.call_counts.load("front-desk", time.time()) == Load(live=0, today=0)
 
 
 async def test_a_call_that_is_over_leaves_its_place_and_counts_for_the_day(
@@ -249,4 +249,4 @@ async def test_a_call_that_is_over_leaves_its_place_and_counts_for_the_day(
 ) -> None:
     call = api.place_call()
     assert await office.attend(call.id) is Result.ACCEPTED
-    assert office.occupancy.load("front-desk", time.time()) == Load(live=0, today=1)
+    assert office.call_counts.load("front-desk", time.time()) == Load(live=0, today=1)

@@ -43,7 +43,7 @@ class Ignore(Enum):
     OTHER_EVENT = "other_event"
     """It announces no call that could be accepted."""
     LATE = "late"
-    """Deliveries are repeated for up to 72 hours; the caller of an old one is long gone."""
+    """OnceById are repeated for up to 72 hours; the caller of an old one is long gone."""
 
 
 Decision: TypeAlias = Admit | TurnAway | Ignore

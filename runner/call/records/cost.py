@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runner.model.happening import Usage
+from runner.model.event import Usage
 
 PRICES_AS_OF = "2026-11"
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import fields, is_dataclass
 
-from runner.model.happening import TranscriptionUsage, Usage
+from runner.model.event import TranscriptionUsage, Usage
 from runner.model.record import CallRecord, Handoff, ToolUse, Turn
 from runner.model.values import Json
 

@@ -6,9 +6,9 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple
 
+from runner.call.routes.explain import fails, holds
 from runner.call.routes.matcher import NOTHING, CompiledMatcher, Specificity, Subject, leaves
 from runner.call.routes.schedule import is_open
-from runner.call.routes.words import fails, holds
 from runner.model.call import IncomingCall
 from runner.model.route import AnyOf, Conditions, ExactAddress, Glob, Matcher, Regex
 from runner.model.schedule import Schedule

@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import NamedTuple
 
+from runner.call.routes.alternatives import Headers, ways
 from runner.call.routes.examples import addresses, header_value
 from runner.call.routes.matcher import NOTHING, Specificity, specificity
 from runner.call.routes.route_index import ANY, matcher_keys
 from runner.call.routes.routing import RouteTable
 from runner.call.routes.schedule import is_open
-from runner.call.routes.ways import Headers, ways
 from runner.model.call import Address, IncomingCall, Transport
 from runner.model.route import Country, ExactAddress, ExactNumber, Matcher, Prefix, Route
 from runner.model.schedule import Schedule

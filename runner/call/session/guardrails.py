@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from runner.call.routes.matcher import compile_regex
-from runner.call.session.intent import BecomeAgent, End, Intent, Utter
+from runner.call.session.intent import End, HandOff, Intent, SayToCaller
 from runner.model.action import Interrupt
 from runner.model.agent import Guardrail, Then
 from runner.model.call import Role
-from runner.model.happening import Happening, Transcribed, TranscriptGrew
+from runner.model.event import CallEvent, Transcribed, TranscriptGrew
 from runner.model.values import Instant
 
 LONGEST_TEXT = 20_000
@@ -31,9 +31,9 @@ class GuardrailWatch:
         """Nothing."""
         return []
 
-    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Search what was said so far of an item."""
-        match happening:
+        match event:
             case TranscriptGrew(item_id=item_id, role=role, text=text):
                 self._heard[item_id] = self._heard.get(item_id, "") + text
                 return self._search(item_id, role, self._heard[item_id])
@@ -54,7 +54,7 @@ class GuardrailWatch:
 
 
 def _consequences(guardrail: Guardrail) -> list[Intent]:
-    spoken: list[Intent] = [Utter(text=guardrail.say)] if guardrail.say is not None else []
+    spoken: list[Intent] = [SayToCaller(text=guardrail.say)] if guardrail.say is not None else []
     detail = f'guardrail "{guardrail.name}"'
     match guardrail.then:
         case Then.CANCEL:
@@ -64,4 +64,4 @@ def _consequences(guardrail: Guardrail) -> list[Intent]:
         case Then.HANGUP:
             return [Interrupt(), End(reason="guardrail", say=guardrail.say, detail=detail)]
         case Then.HANDOFF:
-            return [Interrupt(), *spoken, BecomeAgent(agent=guardrail.handoff or "", because=detail)]
+            return [Interrupt(), *spoken, HandOff(agent=guardrail.handoff or "", because=detail)]

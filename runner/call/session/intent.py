@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from runner.model.action import Action
-from runner.model.happening import Happening
+from runner.model.event import CallEvent
 from runner.model.template import Template
 from runner.model.values import Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Utter:
+class SayToCaller:
     """Say this to the caller."""
 
     text: Template | str
@@ -23,7 +23,7 @@ class Utter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Direct:
+class InstructModel:
     """Tell the model what to say next, for one response."""
 
     text: Template | str
@@ -31,14 +31,14 @@ class Direct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retract:
+class WithdrawSentence:
     """Forget what waits to be said under this name."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inform:
+class AddMessage:
     """Put something into the conversation: as said by the caller, or as an instruction."""
 
     text: Template | str
@@ -71,7 +71,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Escape:
+class FallBackToTransfer:
     """Put the caller through to this address, since the model cannot serve the call."""
 
     target: Template
@@ -79,14 +79,25 @@ class Escape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BecomeAgent:
+class HandOff:
     """Let another agent take over."""
 
     agent: str
     because: str
 
 
-Intent: TypeAlias = Utter | Direct | Retract | Inform | Greet | GoOn | End | Escape | BecomeAgent | Action
+Intent: TypeAlias = (
+    SayToCaller
+    | InstructModel
+    | WithdrawSentence
+    | AddMessage
+    | Greet
+    | GoOn
+    | End
+    | FallBackToTransfer
+    | HandOff
+    | Action
+)
 """What is not an intent of its own is an action that the session passes on as it is."""
 
 
@@ -95,10 +106,10 @@ class Part(Protocol):
 
     @property
     def hears(self) -> frozenset[type]:
-        """The happenings that it wants to be told of. Most events of a call concern none of the parts."""
+        """The events that it wants to be told of. Most events of a call concern none of the parts."""
 
     def start(self, now: Instant) -> list[Intent]:
         """What the part wants when its agent takes the call: at the beginning, or by a hand-off."""
 
-    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
-        """What the part wants after `happening`."""
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
+        """What the part wants after `event`."""

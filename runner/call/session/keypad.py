@@ -1,13 +1,13 @@
 """Keys pressed on the telephone: collected to entries, and put into the conversation."""
 
-from runner.call.records.ledger import Ledger
-from runner.call.session.intent import GoOn, Inform, Intent
-from runner.model.action import ClearTimer, Clock, SetTimer, Timer
+from runner.call.records.record_builder import RecordBuilder
+from runner.call.session.intent import AddMessage, GoOn, Intent
+from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Keys
-from runner.model.happening import Happening, KeyPressed, TimerFired
+from runner.model.event import CallEvent, KeyPressed, TimerFired
 from runner.model.values import Instant
 
-ENTRY = Timer(Clock.KEYS)
+ENTRY = Timer(TimerKind.KEYS)
 
 
 class Keypad:
@@ -18,18 +18,18 @@ class Keypad:
 
     hears = frozenset({KeyPressed, TimerFired})
 
-    def __init__(self, keys: Keys, ledger: Ledger) -> None:
+    def __init__(self, keys: Keys, record: RecordBuilder) -> None:
         self._keys = keys
-        self._ledger = ledger
+        self._record = record
         self._pressed = ""
 
     def start(self, now: Instant) -> list[Intent]:
         """Nothing."""
         return []
 
-    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Take one key, or close the entry."""
-        match happening:
+        match event:
             case KeyPressed(key=key) if key == self._keys.until:
                 return self._close()
             case KeyPressed(key=key):
@@ -37,7 +37,7 @@ class Keypad:
                 if len(self._pressed) == self._keys.max_keys:
                     return self._close()
                 return [SetTimer(timer=ENTRY, after_s=self._keys.timeout_s)]
-            case TimerFired(timer=Timer(clock=Clock.KEYS)):
+            case TimerFired(timer=Timer(kind=TimerKind.KEYS)):
                 return self._close()
             case _:
                 return []
@@ -46,10 +46,10 @@ class Keypad:
         pressed, self._pressed = self._pressed, ""
         if self._keys.private:
             # The model repeats it: in the arguments of tools, and aloud.
-            self._ledger.private.add(pressed)
+            self._record.private.add(pressed)
         told = f"pressed {pressed}" if pressed else f"pressed only {self._keys.until}"
         return [
             ClearTimer(timer=ENTRY),
-            Inform(text=f"(On the telephone I {told}.)", as_caller=True, private=self._keys.private),
+            AddMessage(text=f"(On the telephone I {told}.)", as_caller=True, private=self._keys.private),
             GoOn(),
         ]

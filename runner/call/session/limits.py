@@ -1,29 +1,29 @@
 """What a call may take: time, money, tool calls. Measured over the whole call, whoever serves it."""
 
 from runner.call.records.cost import cost_usd
-from runner.call.records.ledger import Ledger
-from runner.call.session.intent import End, GoOn, Inform, Intent
-from runner.model.action import ClearTimer, Clock, SetTimer, Timer
+from runner.call.records.record_builder import RecordBuilder
+from runner.call.session.intent import AddMessage, End, GoOn, Intent
+from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Limits
-from runner.model.happening import Happening, ResponseEnded, TimerFired, ToolCalled
+from runner.model.event import CallEvent, ResponseEnded, TimerFired, ToolCalled
 from runner.model.values import Instant
 
-MAX_DURATION = Timer(Clock.MAX_DURATION)
-WIND_DOWN = Timer(Clock.WIND_DOWN)
+MAX_DURATION = Timer(TimerKind.MAX_DURATION)
+WIND_DOWN = Timer(TimerKind.WIND_DOWN)
 
 
 class LimitWatch:
-    """Ends the call at its limits. The counts are the ledger's, so a hand-off does not reset them."""
+    """Ends the call at its limits. The counts are the record's, so a hand-off does not reset them."""
 
     hears = frozenset({TimerFired, ResponseEnded, ToolCalled})
 
-    def __init__(self, limits: Limits, ledger: Ledger) -> None:
+    def __init__(self, limits: Limits, record: RecordBuilder) -> None:
         self._limits = limits
-        self._ledger = ledger
+        self._record = record
 
     def start(self, now: Instant) -> list[Intent]:
         """Set the timers, counted from when the call was accepted."""
-        gone_s = now - (self._ledger.accepted_at or now)
+        gone_s = now - (self._record.accepted_at or now)
         left_s = max(0.0, self._limits.max_duration_s - gone_s)
         timers: list[Intent] = [SetTimer(timer=MAX_DURATION, after_s=left_s)]
         wind_down = self._limits.wind_down
@@ -31,17 +31,17 @@ class LimitWatch:
             return [*timers, SetTimer(timer=WIND_DOWN, after_s=left_s - wind_down.before_s)]
         return [*timers, ClearTimer(timer=WIND_DOWN)]
 
-    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """What a limit that was reached asks for."""
-        match happening:
-            case TimerFired(timer=Timer(clock=Clock.MAX_DURATION)):
+        match event:
+            case TimerFired(timer=Timer(kind=TimerKind.MAX_DURATION)):
                 return [End(reason="max_duration")]
-            case TimerFired(timer=Timer(clock=Clock.WIND_DOWN)) if self._limits.wind_down is not None:
-                return [Inform(text=self._limits.wind_down.tell), GoOn()]
+            case TimerFired(timer=Timer(kind=TimerKind.WIND_DOWN)) if self._limits.wind_down is not None:
+                return [AddMessage(text=self._limits.wind_down.tell), GoOn()]
             case ResponseEnded() if self._too_dear():
                 return [End(reason="max_cost")]
             # A call of a tool may be told with its response only.
-            case ToolCalled() | ResponseEnded() if self._ledger.has_more_tool_calls_than(
+            case ToolCalled() | ResponseEnded() if self._record.has_more_tool_calls_than(
                 self._limits.max_tool_calls
             ):
                 return [End(reason="max_tool_calls")]
@@ -51,5 +51,5 @@ class LimitWatch:
     def _too_dear(self) -> bool:
         if self._limits.max_cost_usd is None:
             return False
-        cost = cost_usd(self._ledger.model, self._ledger.usage)
+        cost = cost_usd(self._record.model, self._record.usage)
         return cost is not None and cost >= self._limits.max_cost_usd

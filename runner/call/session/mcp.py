@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runner.call.records.ledger import Ledger
+from runner.call.records.record_builder import RecordBuilder
 from runner.call.session.intent import GoOn, Greet, Intent
-from runner.model.action import Approve, ClearTimer, Clock, SetTimer, Timer
+from runner.model.action import Approve, ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Agent
-from runner.model.happening import (
+from runner.model.event import (
     ApprovalAsked,
-    Attached,
-    Happening,
+    CallEvent,
     McpCallEnded,
     McpCallStarted,
     McpListed,
+    SidebandOpened,
     TimerFired,
 )
 from runner.model.record import ToolUse
@@ -23,17 +23,17 @@ from runner.model.values import Instant
 READY_S = 2.0
 """How long the greeting may wait for the servers' tools: callers take a longer silence for a dead line."""
 
-READY = Timer(Clock.MCP)
+READY = Timer(TimerKind.MCP)
 
 
 class McpWatch:
     """Follows the MCP servers of an agent. The API runs their tools; we only see that it did."""
 
-    hears = frozenset({Attached, McpListed, McpCallStarted, McpCallEnded, ApprovalAsked, TimerFired})
+    hears = frozenset({SidebandOpened, McpListed, McpCallStarted, McpCallEnded, ApprovalAsked, TimerFired})
 
-    def __init__(self, agent: Agent, ledger: Ledger) -> None:
+    def __init__(self, agent: Agent, record: RecordBuilder) -> None:
         self._servers: Mapping[str, McpServer] = {server.label: server for server in agent.mcp}
-        self._ledger = ledger
+        self._record = record
         self._listed: set[str] = set()
         self._running: set[str] = set()
         self._are_late = False
@@ -42,25 +42,25 @@ class McpWatch:
         """Wait for the servers, but not for ever."""
         return [SetTimer(timer=READY, after_s=READY_S)]
 
-    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """See the servers become ready, their tools end, and answer what wants approval."""
-        match happening:
+        match event:
             # What a server told before the sideband was open is never told again.
-            case Attached() if self._all_listed or self._are_late:
+            case SidebandOpened() if self._all_listed or self._are_late:
                 return [Greet()]
             case McpListed(item_id=item_id, ok=ok):
                 if not ok:
-                    self._ledger.faults.append("an MCP server has not told its tools")
+                    self._record.faults.append("an MCP server has not told its tools")
                 self._listed.add(item_id)
                 return [ClearTimer(timer=READY), Greet()] if self._all_listed else []
-            case TimerFired(timer=Timer(clock=Clock.MCP)):
+            case TimerFired(timer=Timer(kind=TimerKind.MCP)):
                 self._are_late = True
-                self._ledger.faults.append(f"MCP servers were not ready after {READY_S:g} seconds")
+                self._record.faults.append(f"MCP servers were not ready after {READY_S:g} seconds")
                 return [Greet()]
             case McpCallStarted():
-                return self._started(happening, now)
+                return self._started(event, now)
             case McpCallEnded():
-                return self._ended(happening, now)
+                return self._ended(event, now)
             case ApprovalAsked(request_id=request_id, server=label, tool=tool):
                 server = self._servers.get(label)
                 approved = server is not None and tool in server.approved
@@ -73,9 +73,9 @@ class McpWatch:
         return len(self._listed) >= len(self._servers)
 
     def _started(self, started: McpCallStarted, now: Instant) -> list[Intent]:
-        if started.item_id not in self._ledger.tools:
+        if started.item_id not in self._record.tools:
             self._running.add(started.item_id)
-            self._ledger.tools[started.item_id] = ToolUse(
+            self._record.tools[started.item_id] = ToolUse(
                 name=f"{started.server}.{started.tool}",
                 call_id=started.item_id,
                 arguments=None,
@@ -87,11 +87,11 @@ class McpWatch:
 
     def _ended(self, ended: McpCallEnded, now: Instant) -> list[Intent]:
         """The model does not go on by itself after the tools of a server: it has to be asked, once."""
-        use = self._ledger.tools.get(ended.item_id)
+        use = self._record.tools.get(ended.item_id)
         if use is None or ended.item_id not in self._running:
             return []
         self._running.discard(ended.item_id)
         status = "ok" if ended.ok else "error"
         took_s = round(now - use.started_at, 3)
-        self._ledger.tools[ended.item_id] = replace(use, took_s=took_s, status=status, attempts=1)
+        self._record.tools[ended.item_id] = replace(use, took_s=took_s, status=status, attempts=1)
         return [] if self._running else [GoOn()]

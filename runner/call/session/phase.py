@@ -13,16 +13,16 @@ class Phase(Enum):
     """The sentence before a transfer is being said."""
     REFERRED = "referred"
     """The transfer was asked for; we watch whether the call leaves."""
-    PARTING = "parting"
+    SAYING_GOODBYE = "parting"
     """The goodbye is being said, or the last tools finish."""
     HANGING_UP = "hanging_up"
     """The API was told to end the call."""
-    CLEARING = "clearing"
+    DRAINING_REQUESTS = "clearing"
     """The call is gone; requests that are under way may still end, so that the record is true."""
     OVER = "over"
 
 
-CONNECTED = (Phase.TALKING, Phase.ANNOUNCING, Phase.REFERRED, Phase.PARTING)
+CONNECTED = (Phase.TALKING, Phase.ANNOUNCING, Phase.REFERRED, Phase.SAYING_GOODBYE)
 LIVE = (Phase.WAITING, *CONNECTED)
-THERE = (*LIVE, Phase.HANGING_UP)
-LEAVING = (Phase.ANNOUNCING, Phase.REFERRED)
+NOT_GONE = (*LIVE, Phase.HANGING_UP)
+TRANSFERRING = (Phase.ANNOUNCING, Phase.REFERRED)

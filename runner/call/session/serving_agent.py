@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping
 
-from runner.call.records.ledger import Ledger
+from runner.call.records.record_builder import RecordBuilder
+from runner.call.session.call_texts import CallTexts
+from runner.call.session.failures import FailureWatch
 from runner.call.session.guardrails import GuardrailWatch
 from runner.call.session.intent import Intent, Part
 from runner.call.session.keypad import Keypad
 from runner.call.session.limits import LimitWatch
 from runner.call.session.mcp import McpWatch
-from runner.call.session.mishaps import MishapWatch
 from runner.call.session.silence import GhostWatch, SilenceLadder, StallWatch
-from runner.call.session.wording import Wording
 from runner.call.templates.template import TemplateFailure, render
-from runner.model.action import Become
+from runner.model.action import SwitchAgent
 from runner.model.agent import Agent, Wait
 from runner.model.record import Handoff
 from runner.model.values import Instant, JsonObject
@@ -29,8 +29,8 @@ class ServingAgent:
         *,
         agent: Agent,
         agents: Mapping[str, Agent],
-        wording: Wording,
-        ledger: Ledger,
+        texts: CallTexts,
+        record: RecordBuilder,
         secrets: Mapping[str, str],
         is_quiet: Callable[[], bool],
         now: Instant,
@@ -41,8 +41,8 @@ class ServingAgent:
         """Every agent that has served the call, the first first."""
         self.parts: tuple[Part, ...] = ()
         self._agents = agents
-        self._wording = wording
-        self._ledger = ledger
+        self._texts = texts
+        self._record = record
         self._secrets = secrets
         self._is_quiet = is_quiet
         self.servers = self._servers_of(agent, now)
@@ -58,47 +58,47 @@ class ServingAgent:
 
         Nothing when it cannot; the record then tells why.
         """
-        if len(self._ledger.handoffs) >= MOST_HANDOFFS:
-            self._ledger.faults.append(f'no hand-off to "{agent_id}" after {MOST_HANDOFFS} of them')
+        if len(self._record.handoffs) >= MOST_HANDOFFS:
+            self._record.faults.append(f'no hand-off to "{agent_id}" after {MOST_HANDOFFS} of them')
             return []
         agent = self._agents[agent_id]
         try:
-            self._wording.adopt(agent, now)
+            self._texts.adopt(agent, now)
             self.servers = self._servers_of(agent, now)
         except TemplateFailure as failure:
-            self._ledger.faults.append(f'no hand-off to "{agent_id}": {failure}')
+            self._record.faults.append(f'no hand-off to "{agent_id}": {failure}')
             return []
-        self._ledger.handoffs.append(Handoff(agent=agent_id, because=because, at=now))
+        self._record.handoffs.append(Handoff(agent=agent_id, because=because, at=now))
         self.agent = agent
         if agent not in self.served:
             self.served.append(agent)
-        become = Become(
+        become = SwitchAgent(
             agent=agent,
-            instructions=self._wording.instructions,
+            instructions=self._texts.instructions,
             servers=self.servers,
             with_voice=with_voice,
         )
         return [become, *self.start(now)]
 
     def _servers_of(self, agent: Agent, now: Instant) -> tuple[JsonObject, ...]:
-        names = {**self._wording.names(now), "secrets": self._secrets}
+        names = {**self._texts.names(now), "secrets": self._secrets}
         return tuple(render(server.settings, names) for server in agent.mcp)
 
     def _parts_of(self, agent: Agent) -> tuple[Part, ...]:
         limits = agent.limits
         parts: list[Part] = [
-            LimitWatch(limits, self._ledger),
+            LimitWatch(limits, self._record),
             StallWatch(self._is_quiet, agent_opens=not isinstance(agent.greeting, Wait)),
-            MishapWatch(agent.if_broken),
+            FailureWatch(agent.if_broken),
         ]
         if limits.silence is not None:
             parts.append(SilenceLadder(limits.silence, self._is_quiet))
         if limits.ghost_after_s is not None:
             parts.append(GhostWatch(limits.ghost_after_s))
         if agent.mcp:
-            parts.append(McpWatch(agent, self._ledger))
+            parts.append(McpWatch(agent, self._record))
         if agent.keys is not None:
-            parts.append(Keypad(agent.keys, self._ledger))
+            parts.append(Keypad(agent.keys, self._record))
         if agent.guardrails:
             parts.append(GuardrailWatch(agent.guardrails))
         return tuple(parts)

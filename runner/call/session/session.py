@@ -1,7 +1,7 @@
-"""One call, decided: happenings in, actions out. The one state machine of the program.
+"""One call, decided: events in, actions out. The one state machine of the program.
 
 It drives real calls, and everything that plays calls offline, and it knows no clock, no socket and no
-event name. `ROWS` is the whole machine: in which phase which happening does what. What is not in it
+event name. `ROWS` is the whole machine: in which phase which event does what. What is not in it
 changes nothing, because a live API sends late, twice and out of order, and none of that is an error.
 Who speaks has a table of its own in `runner.call.session.floor`; what is watched beside (silence, limits,
 guardrails, keys, failures) are parts, whose intents `_carry_out` fits to the phase.
@@ -10,49 +10,49 @@ guardrails, keys, failures) are parts, whose intents `_carry_out` fits to the ph
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from runner.call.afterwards import after_call
-from runner.call.records.ledger import Ledger
+from runner.call.afterwards.jobs import jobs_after
+from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
-from runner.call.session.departure import Departure, Transfer
+from runner.call.session.call_ending import CallEnding, Transfer
+from runner.call.session.call_texts import CallTexts
 from runner.call.session.intent import (
-    BecomeAgent,
-    Direct,
+    AddMessage,
     End,
-    Escape,
+    FallBackToTransfer,
     GoOn,
     Greet,
-    Inform,
+    HandOff,
+    InstructModel,
     Intent,
-    Retract,
-    Utter,
+    SayToCaller,
+    WithdrawSentence,
 )
-from runner.call.session.phase import CONNECTED, LIVE, THERE, Phase
+from runner.call.session.phase import CONNECTED, LIVE, NOT_GONE, Phase
 from runner.call.session.serving_agent import ServingAgent
 from runner.call.session.speech import Speech
 from runner.call.session.tool_calls import OpenCall, Refusal, ToolCalls
-from runner.call.session.wording import Wording
 from runner.call.tools.tool_result import ToolOutput
-from runner.model.action import Action, AddItem, Clock
-from runner.model.after_call import Duty
+from runner.model.action import Action, AddItem, TimerKind
 from runner.model.agent import Agent, Say, Tell, Wait
 from runner.model.call import IncomingCall
-from runner.model.happening import (
-    Attached,
-    Complained,
-    Complaint,
-    Detached,
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
+    CallEvent,
+    CallGone,
     EndRequested,
-    Gone,
-    Happening,
     OutputTaken,
     PlaybackStarted,
     ReferAnswered,
     Replied,
     ResponseEnded,
+    SidebandLost,
+    SidebandOpened,
     TimerFired,
     ToolCalled,
     Unreachable,
 )
+from runner.model.job import Job
 from runner.model.record import CallRecord
 from runner.model.tool import HandoffBinding, HangupBinding, TransferBinding
 from runner.model.values import Instant, Json, JsonObject
@@ -81,7 +81,7 @@ class Session:
         """`lookup_s` is how long the lookup took, `faults` what went wrong before the call was answered."""
         self.call = call
         self.speech = Speech()
-        self.ledger = Ledger(
+        self.builder = RecordBuilder(
             CallRecord(
                 id=call.id,
                 agent=agent.id,
@@ -95,23 +95,23 @@ class Session:
                 model=agent.model,
             )
         )
-        self.ledger.faults.extend(faults)
-        self._wording = Wording(call=call, agent=agent, lookup=lookup, ledger=self.ledger, now=now)
+        self.builder.faults.extend(faults)
+        self._texts = CallTexts(call=call, agent=agent, lookup=lookup, record=self.builder, now=now)
         self.tools = ToolCalls(
             call_id=call.id,
-            ledger=self.ledger,
-            names=self._wording.names,
-            variables=self._wording.variables,
+            record=self.builder,
+            names=self._texts.names,
+            variables=self._texts.variables,
             secrets=secrets,
         )
-        self._departure = Departure(
-            speech=self.speech, tools=self.tools, ledger=self.ledger, wording=self._wording
+        self._ending = CallEnding(
+            speech=self.speech, tools=self.tools, record=self.builder, texts=self._texts
         )
         self._serving = ServingAgent(
             agent=agent,
             agents=agents,
-            wording=self._wording,
-            ledger=self.ledger,
+            texts=self._texts,
+            record=self.builder,
             secrets=secrets,
             is_quiet=self._is_quiet,
             now=now,
@@ -134,17 +134,17 @@ class Session:
     @property
     def phase(self) -> Phase:
         """Where the call stands."""
-        return self._departure.phase
+        return self._ending.phase
 
     @property
     def instructions(self) -> str:
         """The instructions of the agent that serves the call now."""
-        return self._wording.instructions
+        return self._texts.instructions
 
     @property
     def variables(self) -> JsonObject:
         """What `vars` holds now."""
-        return self._wording.variables
+        return self._texts.variables
 
     @property
     def follows_words(self) -> bool:
@@ -153,46 +153,44 @@ class Session:
 
     def begin(self, now: Instant) -> list[Action]:
         """The API has accepted the call."""
-        self.ledger.accepted_at = now
+        self.builder.accepted_at = now
         return self._carry_out_all(self._serving.start(now), now)
 
-    def handle(self, happening: Happening, now: Instant) -> list[Action]:
-        """What is to be done about `happening`, in this order."""
+    def handle(self, event: CallEvent, now: Instant) -> list[Action]:
+        """What is to be done about `event`, in this order."""
         if self.phase is Phase.OVER:
             return []
-        self.ledger.note(happening, now)
-        actions = self.speech.handle(happening)
-        handler = TABLE.get((self.phase, type(happening)))
+        self.builder.note(event, now)
+        actions = self.speech.handle(event)
+        handler = TABLE.get((self.phase, type(event)))
         if handler is not None:
-            actions += self._carry_out_all(handler(self, happening, now), now)
+            actions += self._carry_out_all(handler(self, event, now), now)
         for part in self._serving.parts:
-            if type(happening) in part.hears:
-                actions += self._carry_out_all(part.handle(happening, now), now)
-        for key, _ in self.speech.take_fates():
-            intents = [*self._departure.sentence_ended(key, now), *self._continue()]
+            if type(event) in part.hears:
+                actions += self._carry_out_all(part.handle(event, now), now)
+        for key, _ in self.speech.take_sentence_ends():
+            intents = [*self._ending.sentence_ended(key, now), *self._continue()]
             actions += self._carry_out_all(intents, now)
         return actions + self.speech.ask()
 
     def record(self) -> CallRecord:
         """The record of the call as it stands now, with nothing in it that its agents want masked."""
-        return self._redactor().record(self.ledger.record())
+        return self._redactor().record(self.builder.record())
 
-    def duties(self, record: CallRecord, now: Instant) -> tuple[Duty, ...]:
+    def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
         """What is owed once the call is over, going by the record of it."""
         redactor = self._redactor()
-        redactor.record(self.ledger.record())  # it learns there what else it has to mask
-        return after_call.duties(
-            self._serving.served[0], record, redactor.names(self._wording.names(now)), now
-        )
+        redactor.record(self.builder.record())  # it learns there what else it has to mask
+        return jobs_after(self._serving.served[0], record, redactor.names(self._texts.names(now)), now)
 
     def _redactor(self) -> Redactor:
-        return Redactor((agent.record for agent in self._serving.served), self.ledger.private)
+        return Redactor((agent.record for agent in self._serving.served), self.builder.private)
 
     # Opening and losing the sideband
 
-    def _open(self, _: Attached, now: Instant) -> list[Intent]:
-        self._departure.phase = Phase.TALKING
-        self.ledger.attached_at = now
+    def _open(self, _: SidebandOpened, now: Instant) -> list[Intent]:
+        self._ending.phase = Phase.TALKING
+        self.builder.attached_at = now
         self._greeting_is_due = True
         # Tools of MCP servers that are not there yet would be missing from the first answer.
         return [] if self.agent.mcp else self._greet(now)
@@ -204,14 +202,14 @@ class Session:
         match self.agent.greeting:
             case Wait():
                 return []
-            case Say(text=text) if greeting := self._wording.text(text, now):
-                return [Utter(text=greeting)]
-            case Tell(text=text) if greeting := self._wording.text(text, now):
-                return [Direct(text=greeting)]
+            case Say(text=text) if greeting := self._texts.text(text, now):
+                return [SayToCaller(text=greeting)]
+            case Tell(text=text) if greeting := self._texts.text(text, now):
+                return [InstructModel(text=greeting)]
             case _:
                 return [GoOn()]
 
-    def _reopen(self, _: Attached, now: Instant) -> list[Intent]:
+    def _reopen(self, _: SidebandOpened, now: Instant) -> list[Intent]:
         """Nothing that was missed is replayed: tell again what may be lost, and let the model go on.
 
         It is never greeted again, and a response that is being made already answers the nudge.
@@ -225,7 +223,7 @@ class Session:
                 self.speech.nudge()
         return list(again)
 
-    def _detached(self, _: Detached, now: Instant) -> list[Intent]:
+    def _detached(self, _: SidebandLost, now: Instant) -> list[Intent]:
         self.tools.all_ended()
         return []
 
@@ -255,7 +253,7 @@ class Session:
             intents += self.tools.refuse(called, opened.error, now)
         elif isinstance(opened.tool.binding, HangupBinding | TransferBinding | HandoffBinding):
             intents += self._move_on(called, opened, now)
-        elif self.ledger.has_more_tool_calls_than(self.agent.limits.max_tool_calls):
+        elif self.builder.has_more_tool_calls_than(self.agent.limits.max_tool_calls):
             # The call ends for it, see `LimitWatch`; what is over the limit is not done any more.
             intents += self.tools.refuse(called, "this call may use no more tools", now)
         else:
@@ -268,7 +266,7 @@ class Session:
 
     def _replied(self, replied: Replied, now: Instant) -> list[Intent]:
         intents = self.tools.replied(replied, now, may_retry=True)
-        return [*intents, *self._continue(), *self._departure.tools_ended()]
+        return [*intents, *self._continue(), *self._ending.tools_ended()]
 
     def _continue(self) -> list[Intent]:
         """Once the last call of a response is answered, the model goes on: once, not once a call."""
@@ -278,7 +276,7 @@ class Session:
 
     def _move_on(self, called: ToolCalled, opened: OpenCall, now: Instant) -> list[Intent]:
         if self.phase is not Phase.TALKING:
-            error = f"not now: the call is being {self._departure.being}"
+            error = f"not now: the call is being {self._ending.being}"
             return [*self.tools.refuse(called, error, now)]
         match opened.tool.binding:
             case HangupBinding(say=goodbye):
@@ -296,7 +294,7 @@ class Session:
                     call_id=opened.call_id,
                     if_not_completed=binding.if_not_completed,
                 )
-                return self._departure.announce(transfer, now)
+                return self._ending.announce(transfer, now)
             case _:
                 return []
 
@@ -316,35 +314,35 @@ class Session:
     # Timers, complaints, and the end
 
     def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Intent]:
-        match fired.timer.clock:
-            case Clock.RETRY:
+        match fired.timer.kind:
+            case TimerKind.RETRY:
                 return [*self.tools.again(fired.timer.key)]
-            case Clock.WAITING:
+            case TimerKind.WAITING:
                 return self.tools.still_waiting(fired.timer.key, now)
             case clock:
-                return self._departure.overdue(clock, now) + self._continue()
+                return self._ending.overdue(clock, now) + self._continue()
 
     def _refer_answered(self, answered: ReferAnswered, now: Instant) -> list[Intent]:
-        return self._departure.refer_answered(answered.ok, answered.detail, now) + self._continue()
+        return self._ending.refer_answered(answered.ok, answered.detail, now) + self._continue()
 
-    def _complained(self, complained: Complained, now: Instant) -> list[Intent]:
-        if complained.complaint is Complaint.SESSION_EXPIRED:
+    def _complained(self, complained: ApiError, now: Instant) -> list[Intent]:
+        if complained.kind is ApiErrorKind.SESSION_EXPIRED:
             return [End(reason="session_expired", at_once=True)]
         return []
 
     def _end_requested(self, requested: EndRequested, now: Instant) -> list[Intent]:
         return [End(reason=requested.reason, at_once=True)]
 
-    def _gone(self, _: Gone, now: Instant) -> list[Intent]:
-        return [*self._departure.gone(now)]
+    def _gone(self, _: CallGone, now: Instant) -> list[Intent]:
+        return [*self._ending.gone(now)]
 
     def _last_reply(self, replied: Replied, now: Instant) -> list[Intent]:
         """Nobody waits for this output any more, but the record says what the request did."""
         self.tools.replied(replied, now, may_retry=False)
-        return [*self._departure.cleared()]
+        return [*self._ending.cleared()]
 
     def _let_go(self, _: EndRequested, now: Instant) -> list[Intent]:
-        return [*self._departure.finish()]
+        return [*self._ending.finish()]
 
     # What parts and handlers want, fitted to the phase
 
@@ -354,44 +352,46 @@ class Session:
     def _carry_out(self, intent: Intent, now: Instant) -> list[Action]:
         match intent:
             case End():
-                return self._departure.end(intent, now)
-            case Inform():
+                return self._ending.end(intent, now)
+            case AddMessage():
                 return self._inform(intent, now)
             case Greet():
                 return self._carry_out_all(self._greet(now), now) if self.phase is Phase.TALKING else []
-            case Retract(key=key):
+            case WithdrawSentence(key=key):
                 self.speech.retract(key)
                 return []
-            case Utter() | Direct() | GoOn() | Escape() | BecomeAgent():
+            case SayToCaller() | InstructModel() | GoOn() | FallBackToTransfer() | HandOff():
                 # A call that is leaving has other things to say.
                 return self._talk(intent, now) if self.phase is Phase.TALKING else []
             case _:
                 return [intent]
 
-    def _talk(self, intent: Utter | Direct | GoOn | Escape | BecomeAgent, now: Instant) -> list[Action]:
+    def _talk(
+        self, intent: SayToCaller | InstructModel | GoOn | FallBackToTransfer | HandOff, now: Instant
+    ) -> list[Action]:
         match intent:
-            case Utter(text=text, key=key):
-                if sentence := self._wording.text(text, now):
+            case SayToCaller(text=text, key=key):
+                if sentence := self._texts.text(text, now):
                     self.speech.say(sentence, key=key)
-            case Direct(text=text, key=key):
-                self.speech.tell(self._wording.directed(self._wording.text(text, now)), key=key)
+            case InstructModel(text=text, key=key):
+                self.speech.tell(self._texts.directed(self._texts.text(text, now)), key=key)
             case GoOn():
                 self.speech.go_on()
-            case Escape(target=target, detail=detail):
-                self.ledger.faults.append(detail)
-                return self._carry_out_all(self._departure.announce(Transfer(target=target), now), now)
-            case BecomeAgent(agent=agent_id, because=because):
+            case FallBackToTransfer(target=target, detail=detail):
+                self.builder.faults.append(detail)
+                return self._carry_out_all(self._ending.announce(Transfer(target=target), now), now)
+            case HandOff(agent=agent_id, because=because):
                 return self._carry_out_all(self._hand_off(agent_id, because, now), now)
         return []
 
-    def _inform(self, inform: Inform, now: Instant) -> list[Action]:
+    def _inform(self, inform: AddMessage, now: Instant) -> list[Action]:
         if self.phase not in CONNECTED:
             return []
         self._items += 1
-        text = self._wording.text(inform.text, now)
+        text = self._texts.text(inform.text, now)
         item = AddItem(item_id=f"item_{self._items}", text=text, as_caller=inform.as_caller)
         if inform.private:
-            self.ledger.transcript.hide(item.item_id, "(keys pressed, kept private)")
+            self.builder.transcript.hide(item.item_id, "(keys pressed, kept private)")
         if self.speech.is_closed:
             self._unsent.append(item)
             return []
@@ -403,12 +403,12 @@ class Session:
 
 
 Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
-# Any: each row pairs a type of happening with a handler of just that type, which no signature can say.
+# Any: each row pairs a type of event with a handler of just that type, which no signature can say.
 
 ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
-    ((Phase.WAITING,), Attached, Session._open),
-    (CONNECTED, Attached, Session._reopen),
-    (CONNECTED, Detached, Session._detached),
+    ((Phase.WAITING,), SidebandOpened, Session._open),
+    (CONNECTED, SidebandOpened, Session._reopen),
+    (CONNECTED, SidebandLost, Session._detached),
     (LIVE, Unreachable, Session._unreachable),
     (CONNECTED, PlaybackStarted, Session._playback_started),
     (CONNECTED, ToolCalled, Session._tool_called),
@@ -416,14 +416,14 @@ ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
     (CONNECTED, OutputTaken, Session._output_taken),
     (CONNECTED, Replied, Session._replied),
     ((Phase.REFERRED,), ReferAnswered, Session._refer_answered),
-    (LIVE, Complained, Session._complained),
+    (LIVE, ApiError, Session._complained),
     (LIVE, TimerFired, Session._timer_fired),
     (LIVE, EndRequested, Session._end_requested),
-    (THERE, Gone, Session._gone),
-    ((Phase.HANGING_UP, Phase.CLEARING), Replied, Session._last_reply),
-    ((Phase.CLEARING,), EndRequested, Session._let_go),
+    (NOT_GONE, CallGone, Session._gone),
+    ((Phase.HANGING_UP, Phase.DRAINING_REQUESTS), Replied, Session._last_reply),
+    ((Phase.DRAINING_REQUESTS,), EndRequested, Session._let_go),
 )
 
 TABLE: Mapping[tuple[Phase, type], Handler] = {
-    (phase, happening): handler for phases, happening, handler in ROWS for phase in phases
+    (phase, event): handler for phases, event, handler in ROWS for phase in phases
 }

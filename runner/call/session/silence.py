@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 
-from runner.call.session.intent import End, GoOn, Intent, Utter
-from runner.model.action import ClearTimer, Clock, SetTimer, Timer
+from runner.call.session.intent import End, GoOn, Intent, SayToCaller
+from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Silence
-from runner.model.happening import (
-    Attached,
+from runner.model.event import (
     CallerSpeaks,
-    Happening,
+    CallEvent,
     KeyPressed,
     PlaybackEnded,
     PlaybackStarted,
     Replied,
     ResponseEnded,
     ResponseStarted,
+    SidebandOpened,
     TimerFired,
     Transcribed,
 )
@@ -26,9 +26,9 @@ STALL_S = 6.0
 LONGEST_PLAYBACK_S = 30.0
 """How long a response may be heard after it was made, should nobody tell when it ends."""
 
-SILENCE = Timer(Clock.SILENCE)
-STALL = Timer(Clock.STALL)
-GHOST = Timer(Clock.GHOST)
+SILENCE = Timer(TimerKind.SILENCE)
+STALL = Timer(TimerKind.STALL)
+GHOST = Timer(TimerKind.GHOST)
 
 
 class SilenceLadder:
@@ -39,7 +39,7 @@ class SilenceLadder:
     """
 
     hears = frozenset(
-        {Attached, PlaybackEnded, ResponseEnded, CallerSpeaks, KeyPressed, ResponseStarted, TimerFired}
+        {SidebandOpened, PlaybackEnded, ResponseEnded, CallerSpeaks, KeyPressed, ResponseStarted, TimerFired}
     )
 
     def __init__(self, silence: Silence, quiet: Callable[[], bool]) -> None:
@@ -51,10 +51,10 @@ class SilenceLadder:
         """Nothing: silence begins when the agent has said something, or after the sideband opens."""
         return []
 
-    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Count the silence from what was heard last."""
-        match happening:
-            case Attached() | PlaybackEnded():
+        match event:
+            case SidebandOpened() | PlaybackEnded():
                 return [SetTimer(timer=SILENCE, after_s=self._silence.after_s)]
             case ResponseEnded():
                 return [SetTimer(timer=SILENCE, after_s=self._silence.after_s + LONGEST_PLAYBACK_S)]
@@ -63,7 +63,7 @@ class SilenceLadder:
                 return [ClearTimer(timer=SILENCE)]
             case ResponseStarted():
                 return [ClearTimer(timer=SILENCE)]
-            case TimerFired(timer=Timer(clock=Clock.SILENCE)):
+            case TimerFired(timer=Timer(kind=TimerKind.SILENCE)):
                 return self._silent()
             case _:
                 return []
@@ -76,13 +76,13 @@ class SilenceLadder:
             return [End(reason="silence")]
         self._asked += 1
         # The timer is set once more in case the question is never heard to end.
-        return [Utter(text=self._silence.say), again]
+        return [SayToCaller(text=self._silence.say), again]
 
 
 class StallWatch:
     """The agent says nothing though it is its turn: an event was lost, or the model stopped short."""
 
-    hears = frozenset({Attached, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, TimerFired})
+    hears = frozenset({SidebandOpened, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, TimerFired})
 
     def __init__(self, quiet: Callable[[], bool], *, agent_opens: bool) -> None:
         """`agent_opens`: the first word of the call is the agent's."""
@@ -93,17 +93,17 @@ class StallWatch:
         """Nothing."""
         return []
 
-    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Set the watch when it is the agent's turn; ask it to go on when the time has passed."""
         watch = SetTimer(timer=STALL, after_s=STALL_S)
-        match happening:
+        match event:
             case CallerSpeaks(began=False) | Replied():
                 return [watch]
-            case Attached(again=False) if self._agent_opens:
+            case SidebandOpened(again=False) if self._agent_opens:
                 return [watch]
             case CallerSpeaks() | ResponseStarted() | PlaybackStarted():
                 return [ClearTimer(timer=STALL)]
-            case TimerFired(timer=Timer(clock=Clock.STALL)):
+            case TimerFired(timer=Timer(kind=TimerKind.STALL)):
                 # The watch goes on: a tool may still run, and what is asked for may be lost as well.
                 return [GoOn(), watch] if self._quiet() else [watch]
             case _:
@@ -113,7 +113,7 @@ class StallWatch:
 class GhostWatch:
     """Nothing at all happens: no audio either way, so there is nobody, or nothing gets through."""
 
-    hears = frozenset({Attached, CallerSpeaks, PlaybackStarted, KeyPressed, Transcribed, TimerFired})
+    hears = frozenset({SidebandOpened, CallerSpeaks, PlaybackStarted, KeyPressed, Transcribed, TimerFired})
 
     def __init__(self, ghost_after_s: float) -> None:
         self._ghost_after_s = ghost_after_s
@@ -123,18 +123,18 @@ class GhostWatch:
         """Nothing: the time counts from the sideband's opening."""
         return []
 
-    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Wait for the first sign of life, and for no second one."""
         if self._alive:
             return []
-        match happening:
+        match event:
             # A sideband that was lost says nothing about the line, and who lives is told only once.
-            case Attached(again=False):
+            case SidebandOpened(again=False):
                 return [SetTimer(timer=GHOST, after_s=self._ghost_after_s)]
             case CallerSpeaks() | PlaybackStarted() | KeyPressed() | Transcribed():
                 self._alive = True
                 return [ClearTimer(timer=GHOST)]
-            case TimerFired(timer=Timer(clock=Clock.GHOST)):
+            case TimerFired(timer=Timer(kind=TimerKind.GHOST)):
                 return [End(reason="ghost", at_once=True)]
             case _:
                 return []

@@ -9,25 +9,25 @@ from dataclasses import dataclass
 from enum import Enum
 
 from runner.call.session.floor import PATIENCE_S, Cue, Floor, next_floor
-from runner.model.action import Action, ClearTimer, Clock, SetTimer, Speak, Timer
-from runner.model.happening import (
-    Attached,
+from runner.model.action import Action, ClearTimer, SetTimer, Speak, Timer, TimerKind
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
     CallerSpeaks,
-    Complained,
-    Complaint,
-    Detached,
-    Happening,
+    CallEvent,
     Outcome,
     PlaybackEnded,
     ResponseEnded,
     ResponseStarted,
+    SidebandLost,
+    SidebandOpened,
     TimerFired,
 )
 
-FLOOR_TIMER = Timer(Clock.FLOOR)
+FLOOR_TIMER = Timer(TimerKind.FLOOR)
 
 
-class Fate(Enum):
+class SentenceEnd(Enum):
     """What became of a sentence."""
 
     HEARD = "heard"
@@ -43,7 +43,7 @@ class Sentence:
     say: str | None = None
     tell: str | None = None
     key: str = ""
-    """The name under which its fate is told; empty when nobody asks."""
+    """The name under which its result is told; empty when nobody asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class Speech:
         self._current: str | None = None
         self._over: deque[str] = deque(maxlen=16)
         self._wishes_come_back = False
-        self._fates: list[tuple[str, Fate]] = []
+        self._sentence_ends: list[tuple[str, SentenceEnd]] = []
 
     @property
     def is_closed(self) -> bool:
@@ -111,32 +111,32 @@ class Speech:
         """Forget the sentences of this key that still wait."""
         self._sentences = deque(sentence for sentence in self._sentences if sentence.key != key)
 
-    def take_fates(self) -> list[tuple[str, Fate]]:
+    def take_sentence_ends(self) -> list[tuple[str, SentenceEnd]]:
         """What became of keyed sentences since the last time."""
-        fates, self._fates = self._fates, []
-        return fates
+        ends, self._sentence_ends = self._sentence_ends, []
+        return ends
 
-    def handle(self, happening: Happening) -> list[Action]:
+    def handle(self, event: CallEvent) -> list[Action]:
         """Follow who speaks. The actions are timers only; `ask` is what makes the agent speak."""
-        match happening:
-            case Attached():
+        match event:
+            case SidebandOpened():
                 return self._move(Cue.ATTACHED)
-            case Detached():
+            case SidebandLost():
                 return self._lost()
             case CallerSpeaks(began=began):
                 return self._move(Cue.CALLER_BEGAN if began else Cue.CALLER_STOPPED)
             case ResponseStarted():
-                return self._began(happening)
+                return self._began(event)
             case ResponseEnded():
-                return self._ended(happening)
+                return self._ended(event)
             case PlaybackEnded(response_id=response_id, interrupted=interrupted):
-                return self._close(response_id, Fate.INTERRUPTED if interrupted else Fate.HEARD)
-            case Complained():
-                return self._complained(happening)
-            case TimerFired(timer=Timer(clock=Clock.FLOOR)):
+                return self._close(response_id, SentenceEnd.INTERRUPTED if interrupted else SentenceEnd.HEARD)
+            case ApiError():
+                return self._complained(event)
+            case TimerFired(timer=Timer(kind=TimerKind.FLOOR)):
                 return self._overdue()
-            case TimerFired(timer=Timer(clock=Clock.HEARD, key=response_id)):
-                return self._close(response_id, Fate.HEARD)
+            case TimerFired(timer=Timer(kind=TimerKind.HEARD, key=response_id)):
+                return self._close(response_id, SentenceEnd.HEARD)
             case _:
                 return []
 
@@ -211,21 +211,21 @@ class Speech:
         if request is None:
             return moved
         if ended.outcome is Outcome.CANCELLED:
-            return moved + self._close(ended.response_id, Fate.INTERRUPTED)
+            return moved + self._close(ended.response_id, SentenceEnd.INTERRUPTED)
         if ended.outcome is Outcome.FAILED:
-            return moved + self._close(ended.response_id, Fate.FAILED)
+            return moved + self._close(ended.response_id, SentenceEnd.FAILED)
         if not ended.audible:
-            return moved + self._close(ended.response_id, Fate.HEARD)
+            return moved + self._close(ended.response_id, SentenceEnd.HEARD)
         # The buffer tells when the caller has heard it all; this is for the case that it never does.
         # People hear about 15 characters a second; the margin covers a slow voice and the network.
-        heard = Timer(Clock.HEARD, ended.response_id)
+        heard = Timer(TimerKind.HEARD, ended.response_id)
         return [*moved, SetTimer(timer=heard, after_s=5.0 + request.length / 10)]
 
-    def _complained(self, complained: Complained) -> list[Action]:
+    def _complained(self, complained: ApiError) -> list[Action]:
         asked = self._asked
         if asked is None or complained.about not in {asked.wish, None}:
             return []
-        if complained.complaint is Complaint.BUSY_SPEAKING:
+        if complained.kind is ApiErrorKind.BUSY_SPEAKING:
             self._asked = None
             self._sentences.extendleft(reversed(asked.sentences))
             self._go_on = self._go_on or not (asked.sentences or asked.is_nudge)
@@ -233,12 +233,12 @@ class Speech:
         if complained.about is None:
             return []
         self._asked = None
-        self._tell_fate(asked, Fate.FAILED)
+        self._note_end(asked, SentenceEnd.FAILED)
         return self._move(Cue.REFUSED)
 
     def _overdue(self) -> list[Action]:
         if self._asked is not None:
-            self._tell_fate(self._asked, Fate.FAILED)
+            self._note_end(self._asked, SentenceEnd.FAILED)
             self._asked = None
         self._current = None
         return self._move(Cue.OVERDUE)
@@ -246,20 +246,20 @@ class Speech:
     def _lost(self) -> list[Action]:
         """What was being said is not known to us any more, and nothing is ever said twice."""
         if self._asked is not None:
-            self._tell_fate(self._asked, Fate.INTERRUPTED)
+            self._note_end(self._asked, SentenceEnd.INTERRUPTED)
         for request in self._unheard.values():
-            self._tell_fate(request, Fate.INTERRUPTED)
-        timers: list[Action] = [ClearTimer(timer=Timer(Clock.HEARD, key)) for key in self._unheard]
+            self._note_end(request, SentenceEnd.INTERRUPTED)
+        timers: list[Action] = [ClearTimer(timer=Timer(TimerKind.HEARD, key)) for key in self._unheard]
         self._unheard.clear()
         self._asked = self._current = None
         return [*timers, *self._move(Cue.LOST)]
 
-    def _close(self, response_id: str, fate: Fate) -> list[Action]:
+    def _close(self, response_id: str, result: SentenceEnd) -> list[Action]:
         request = self._unheard.pop(response_id, None)
         if request is None:
             return []
-        self._tell_fate(request, fate)
-        return [ClearTimer(timer=Timer(Clock.HEARD, response_id))]
+        self._note_end(request, result)
+        return [ClearTimer(timer=Timer(TimerKind.HEARD, response_id))]
 
-    def _tell_fate(self, request: Request, fate: Fate) -> None:
-        self._fates.extend((sentence.key, fate) for sentence in request.sentences if sentence.key)
+    def _note_end(self, request: Request, result: SentenceEnd) -> None:
+        self._sentence_ends.extend((sentence.key, result) for sentence in request.sentences if sentence.key)

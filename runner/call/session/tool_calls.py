@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from zlib import crc32
 
-from runner.call.records.ledger import Ledger
+from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import private_values
-from runner.call.session.intent import Direct, GoOn, Inform, Intent, Retract, Utter
+from runner.call.session.intent import AddMessage, GoOn, InstructModel, Intent, SayToCaller, WithdrawSentence
 from runner.call.templates.template import TemplateFailure, render
 from runner.call.tools.arguments import check_arguments
 from runner.call.tools.tool_request import build_request, next_delay
 from runner.call.tools.tool_result import ToolOutput, error_output, model_output, reply_variables
-from runner.model.action import Action, ClearTimer, Clock, SendOutput, SendRequest, SetTimer, Timer
+from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, SetTimer, Timer, TimerKind
 from runner.model.agent import Agent
-from runner.model.happening import Replied, ToolCalled
+from runner.model.event import Replied, ToolCalled
 from runner.model.http import HttpRequest
 from runner.model.record import ToolUse
 from runner.model.tool import HttpBinding, StaticBinding, Tool
@@ -51,13 +51,13 @@ class ToolCalls:
         self,
         *,
         call_id: str,
-        ledger: Ledger,
+        record: RecordBuilder,
         names: Callable[[Instant], dict[str, Json]],
         variables: dict[str, Json],
         secrets: Mapping[str, str],
     ) -> None:
         self._call_id = call_id
-        self._ledger = ledger
+        self._record = record
         self._names = names
         self._variables = variables
         self._secrets = secrets
@@ -88,12 +88,12 @@ class ToolCalls:
         The API tells of a call twice (with its item and with its response), and once more after a
         duplicate event.
         """
-        if called.call_id in self._ledger.tools:
+        if called.call_id in self._record.tools:
             return None
         self._waiting.add(called.response_id)
         tool = agent.tool(called.name)
         checked = None if tool is None else check_arguments(tool, called.arguments)
-        self._ledger.tools[called.call_id] = ToolUse(
+        self._record.tools[called.call_id] = ToolUse(
             name=called.name,
             call_id=called.call_id,
             arguments=checked if isinstance(checked, dict) else called.arguments,
@@ -163,9 +163,13 @@ class ToolCalls:
         try:
             text = template.text(self._names_of(opened, now))
         except TemplateFailure as failure:
-            self._ledger.faults.append(str(failure))
+            self._record.faults.append(str(failure))
             return []
-        return [Utter(text=text, key=call_id) if step.tell is None else Direct(text=text, key=call_id)]
+        return [
+            SayToCaller(text=text, key=call_id)
+            if step.tell is None
+            else InstructModel(text=text, key=call_id)
+        ]
 
     def replied(self, replied: Replied, now: Instant, *, may_retry: bool) -> list[Intent]:
         """An attempt has ended: try again where that is declared, or answer the model."""
@@ -176,15 +180,15 @@ class ToolCalls:
         if may_retry and isinstance(opened.tool.binding, HttpBinding):
             delay_s = next_delay(opened.tool.binding.retries, replied.attempt, replied.reply)
             if delay_s is not None:
-                return [SetTimer(timer=Timer(Clock.RETRY, replied.call_id), after_s=delay_s)]
-        self._ledger.private |= private_values(opened.agent.record.results, replied.reply)
+                return [SetTimer(timer=Timer(TimerKind.RETRY, replied.call_id), after_s=delay_s)]
+        self._record.private |= private_values(opened.agent.record.results, replied.reply)
         self._variables.update(reply_variables(opened.tool.result, replied.reply))
         output = model_output(opened.tool.result, replied.reply, self._names_of(opened, now))
         done = self._stop_waiting(opened)
         if opened.in_background:
             self.close(opened.call_id, "ok" if output.ok else "error", now, output)
             told = f"The result of {opened.tool.name}, which was started before: {output.text}"
-            return [*done, Inform(text=told), GoOn()]
+            return [*done, AddMessage(text=told), GoOn()]
         return [*done, *self.answer(replied.call_id, output, now)]
 
     def refuse(self, called: ToolCalled, error: str, now: Instant) -> list[Action]:
@@ -201,8 +205,8 @@ class ToolCalls:
     def close(self, call_id: str, status: str, now: Instant, output: ToolOutput | None = None) -> None:
         """The call is settled, with or without an output for the model."""
         opened = self._open.pop(call_id, None)
-        use = self._ledger.tools[call_id]
-        self._ledger.tools[call_id] = replace(
+        use = self._record.tools[call_id]
+        self._record.tools[call_id] = replace(
             use,
             took_s=round(now - use.started_at, 3),
             status=status,
@@ -254,7 +258,7 @@ class ToolCalls:
         if opened.request is None:
             return []
         waiting: list[Action] = [
-            SetTimer(timer=Timer(Clock.WAITING, f"{opened.call_id}/{index}"), after_s=step.after_s)
+            SetTimer(timer=Timer(TimerKind.WAITING, f"{opened.call_id}/{index}"), after_s=step.after_s)
             for index, step in enumerate(opened.tool.while_waiting)
         ]
         if not opened.tool.background:
@@ -285,10 +289,10 @@ class ToolCalls:
         if not opened.tool.while_waiting:
             return []
         timers = [
-            ClearTimer(timer=Timer(Clock.WAITING, f"{opened.call_id}/{index}"))
+            ClearTimer(timer=Timer(TimerKind.WAITING, f"{opened.call_id}/{index}"))
             for index in range(len(opened.tool.while_waiting))
         ]
-        return [Retract(key=opened.call_id), *timers]
+        return [WithdrawSentence(key=opened.call_id), *timers]
 
     def _names_of(self, opened: OpenCall, now: Instant) -> dict[str, Json]:
         return {**self._names(now), "args": opened.arguments}

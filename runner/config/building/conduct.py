@@ -11,7 +11,7 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.agent import Guardrail, IfBroken, Keys, Limits, Silence, Then, WindDown
 from runner.model.call import Role
-from runner.model.happening import Usage
+from runner.model.event import Usage
 
 API_LONGEST_S = 3600.0
 """The voice API ends every session after 60 minutes."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.call.routes.routing import RouteTable
-from runner.config.checking.covered_routes import check_covered
+from runner.config.checking.unreachable_routes import check_covered
 from runner.config.checking.unused import check_agents, check_shared
 from runner.config.problem import Problem, Problems
 

@@ -1,4 +1,4 @@
-"""One clear sentence for each way in which a file is not YAML. Never shows the parser's own wording first."""
+"""One clear sentence for each way in which a file is not YAML. Never shows the parser's own texts first."""
 
 import re
 from collections.abc import Sequence

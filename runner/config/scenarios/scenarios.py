@@ -14,7 +14,7 @@ from runner.config.scenarios.expectations import build_expectation
 from runner.config.scenarios.replies import build_replies, check_replies
 from runner.config.scenarios.scenario_scope import ScenarioScope
 from runner.model.call import Transport
-from runner.model.happening import Usage
+from runner.model.event import Usage
 from runner.model.scenario import (
     Act,
     CallerHangsUp,

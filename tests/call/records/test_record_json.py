@@ -5,7 +5,7 @@ import math
 from dataclasses import fields
 
 from runner.call.records.record_json import decode, encode
-from runner.model.happening import TranscriptionUsage, Usage
+from runner.model.event import TranscriptionUsage, Usage
 from runner.model.record import CallRecord, Handoff, ToolUse, Turn
 
 LEAST = CallRecord(

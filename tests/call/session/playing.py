@@ -4,18 +4,18 @@ from collections.abc import Mapping
 
 from runner.call.session.session import Session
 from runner.call.templates.template import compile_template
-from runner.model.action import Action, ClearTimer, Clock, SendOutput, SendRequest, SetTimer, Speak, Timer
+from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, SetTimer, Speak, Timer, TimerKind
 from runner.model.agent import Agent
 from runner.model.call import Address, IncomingCall
-from runner.model.happening import (
-    Attached,
-    Happening,
+from runner.model.event import (
+    CallEvent,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
     Replied,
     ResponseEnded,
     ResponseStarted,
+    SidebandOpened,
     TimerFired,
     ToolCalled,
 )
@@ -101,11 +101,11 @@ class Play:
     def record(self):
         return self.session.record()
 
-    def happens(self, *happenings: Happening) -> list[Action]:
-        """The actions that these happenings lead to, timers apart."""
+    def happens(self, *events: CallEvent) -> list[Action]:
+        """The actions that these events lead to, timers apart."""
         before = len(self.done)
-        for happening in happenings:
-            self._take(self.session.handle(happening, self.now))
+        for event in events:
+            self._take(self.session.handle(event, self.now))
         return self.done[before:]
 
     def passes(self, seconds: float) -> list[Action]:
@@ -119,7 +119,7 @@ class Play:
         return self.done[before:]
 
     def opens(self) -> list[Action]:
-        return self.happens(Attached())
+        return self.happens(SidebandOpened())
 
     def responds(
         self,
@@ -155,9 +155,9 @@ class Play:
         reply = HttpReply(status=status, body=body, content_type="application/json")
         return self.happens(Replied(call_id=sent.call_id, attempt=sent.attempt, reply=reply))
 
-    def timer(self, clock: Clock) -> float | None:
+    def timer(self, kind: TimerKind) -> float | None:
         """Seconds until the first timer of this kind."""
-        times = [at - self.now for timer, at in self.timers.items() if timer.clock is clock]
+        times = [at - self.now for timer, at in self.timers.items() if timer.kind is kind]
         return min(times, default=None)
 
     def spoken(self) -> list[str | None]:

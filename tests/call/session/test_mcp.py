@@ -3,9 +3,9 @@
 from playing import Play, an_agent, words
 
 from runner.call.session.mcp import READY_S
-from runner.model.action import Approve, Become, Clock, Speak
+from runner.model.action import Approve, Speak, SwitchAgent, TimerKind
 from runner.model.agent import Say, Wait
-from runner.model.happening import (
+from runner.model.event import (
     ApprovalAsked,
     McpCallEnded,
     McpCallStarted,
@@ -38,7 +38,7 @@ def test_the_greeting_waits_for_the_tools_of_every_server() -> None:
     assert play.happens(McpListed(item_id="a", ok=True)) == []
     assert play.happens(McpListed(item_id="a", ok=True)) == [], "told twice"
     assert play.happens(McpListed(item_id="b", ok=True)) == [HELLO]
-    assert play.timer(Clock.MCP) is None
+    assert play.timer(TimerKind.MCP) is None
 
 
 def test_the_greeting_does_not_wait_for_ever() -> None:
@@ -119,5 +119,5 @@ def test_an_agent_that_takes_over_brings_its_servers() -> None:
     play = Play(an_agent(tools=(TO_SPANISH,), greeting=Wait()), an_agent("recepcion", mcp=(ERP,)))
     play.opens()
     (become, *_) = play.responds(("to_spanish", "{}"))
-    assert isinstance(become, Become)
+    assert isinstance(become, SwitchAgent)
     assert become.servers == ({"server_label": "erp"},)

@@ -6,8 +6,6 @@ from playing import HANG_UP, TO_NURSE, TO_SPANISH, Play, an_agent, http_tool, to
 from runner.call.session.phase import Phase
 from runner.model.action import (
     AddItem,
-    Become,
-    Clock,
     Finish,
     HangUp,
     Interrupt,
@@ -15,16 +13,16 @@ from runner.model.action import (
     SendOutput,
     SendRequest,
     Speak,
+    SwitchAgent,
+    TimerKind,
 )
 from runner.model.agent import Guardrail, IfBroken, Keys, Limits, Silence, Then, Wait, WindDown
 from runner.model.call import Role
-from runner.model.happening import (
-    Attached,
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
     CallerSpeaks,
-    Complained,
-    Complaint,
-    Detached,
-    Gone,
+    CallGone,
     ItemPlaced,
     KeyPressed,
     Outcome,
@@ -33,6 +31,8 @@ from runner.model.happening import (
     ReferAnswered,
     ResponseEnded,
     ResponseStarted,
+    SidebandLost,
+    SidebandOpened,
     SilenceNudge,
     ToolCalled,
     Transcribed,
@@ -147,7 +147,7 @@ def test_an_agent_whose_request_to_speak_was_lost_is_asked_again() -> None:
 def test_an_agent_whose_greeting_was_refused_is_asked_to_go_on() -> None:
     play = Play(an_agent())
     play.opens()
-    play.happens(Complained(complaint=Complaint.OTHER, about="wish_1"))
+    play.happens(ApiError(kind=ApiErrorKind.OTHER, about="wish_1"))
     assert play.passes(6) == [Speak(wish="wish_2")]
 
 
@@ -190,8 +190,8 @@ def test_any_sign_of_life_is_enough(sign) -> None:
 
 def test_a_sideband_lost_and_opened_again_does_not_make_a_ghost() -> None:
     play = talking(limits=Limits(ghost_after_s=30))
-    play.happens(PlaybackStarted(response_id="r"), Detached(), Attached(again=True))
-    assert play.timer(Clock.GHOST) is None
+    play.happens(PlaybackStarted(response_id="r"), SidebandLost(), SidebandOpened(again=True))
+    assert play.timer(TimerKind.GHOST) is None
 
 
 def test_an_agent_that_takes_over_a_live_call_does_not_make_a_ghost_of_it_either() -> None:
@@ -199,8 +199,8 @@ def test_an_agent_that_takes_over_a_live_call_does_not_make_a_ghost_of_it_either
     play = talking(TO_SPANISH, limits=limits, others=(an_agent("recepcion", limits=limits),))
     play.happens(CallerSpeaks(began=True))
     play.responds(("to_spanish", "{}"), audible=False)
-    play.happens(Detached(), Attached(again=True))
-    assert play.timer(Clock.GHOST) is None
+    play.happens(SidebandLost(), SidebandOpened(again=True))
+    assert play.timer(TimerKind.GHOST) is None
 
 
 # Limits
@@ -273,7 +273,7 @@ def test_limits_are_those_of_the_agent_that_took_over_counted_from_the_accept() 
     )
     play.passes(200)
     play.responds(("over", "{}"))
-    assert play.timer(Clock.MAX_DURATION) == 100
+    assert play.timer(TimerKind.MAX_DURATION) == 100
 
 
 # Keys
@@ -296,7 +296,7 @@ def test_keys_enter_the_conversation_as_what_was_pressed(keys, pressed, told) ->
         AddItem(item_id="item_1", text=told, as_caller=True),
         Speak(wish="wish_1"),
     ]
-    assert play.timer(Clock.KEYS) is None
+    assert play.timer(TimerKind.KEYS) is None
 
 
 def test_a_pause_ends_an_entry() -> None:
@@ -337,9 +337,9 @@ def test_keys_of_an_agent_that_wants_none_change_nothing() -> None:
 
 def test_keys_pressed_while_the_sideband_is_lost_are_told_when_it_is_open_again() -> None:
     play = talking(keys=Keys(timeout_s=5))
-    play.happens(KeyPressed(key="7"), Detached())
+    play.happens(KeyPressed(key="7"), SidebandLost())
     assert play.passes(5) == []
-    assert play.happens(Attached(again=True))[0].text == "(On the telephone I pressed 7.)"
+    assert play.happens(SidebandOpened(again=True))[0].text == "(On the telephone I pressed 7.)"
 
 
 # Guardrails
@@ -402,7 +402,7 @@ def test_a_guardrail_can_hand_the_call_over() -> None:
     done = play.happens(Transcribed(item_id="i", role=Role.CALLER, text="no digits"))
     assert done == []
     done = play.happens(Transcribed(item_id="j", role=Role.AGENT, text="1234"))
-    assert [type(action) for action in done] == [Interrupt, Become]
+    assert [type(action) for action in done] == [Interrupt, SwitchAgent]
     assert play.record.handoffs[0].because == 'guardrail "no-cards"'
 
 
@@ -430,7 +430,7 @@ def test_two_failures_in_a_row_take_the_way_out_by_transfer() -> None:
     play.responds(outcome=Outcome.FAILED)
     assert play.responds(outcome=Outcome.FAILED) == [Refer(target="tel:+14155550123")]
     play.happens(ReferAnswered(ok=True))
-    assert play.happens(Gone()) == [Finish()]
+    assert play.happens(CallGone()) == [Finish()]
     assert play.record.ended == "transferred"
     assert play.record.faults == ("the model failed 2 times in a row: no reason told",)
 
@@ -558,7 +558,7 @@ def test_a_guardrail_that_ends_the_call_during_a_transfer_waits_for_its_outcome(
     play.responds(("to_a_person", '{"destination":"nurse"}'))
     play.responds()
     play.happens(Transcribed(item_id="i", role=Role.CALLER, text="stop"))
-    play.happens(ReferAnswered(ok=True), Gone())
+    play.happens(ReferAnswered(ok=True), CallGone())
     assert play.record.ended == "transferred"
 
 

@@ -6,31 +6,31 @@ from playing import END_CALL, HANG_UP, TO_NURSE, TO_SPANISH, Play, an_agent, htt
 from runner.call.session.phase import Phase
 from runner.call.session.session import CONNECTED, ROWS, TABLE
 from runner.model.action import (
-    Become,
-    Clock,
     Finish,
     HangUp,
     Refer,
     SendOutput,
     SendRequest,
     Speak,
+    SwitchAgent,
     Timer,
+    TimerKind,
 )
 from runner.model.agent import Limits, Say, Tell, Wait
-from runner.model.happening import (
-    Attached,
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
     CallerSpeaks,
-    Complained,
-    Complaint,
-    Detached,
+    CallGone,
     EndRequested,
-    Gone,
     Outcome,
     OutputTaken,
     PlaybackEnded,
     ReferAnswered,
     ResponseEnded,
     ResponseStarted,
+    SidebandLost,
+    SidebandOpened,
     ToolCalled,
     Unreachable,
 )
@@ -182,41 +182,41 @@ def test_after_a_loss_outputs_are_told_again_until_the_api_has_them_and_nobody_i
     play.opens()
     play.responds()
     (sent,) = play.responds(("find_slots", "{}"))
-    play.happens(Detached())
+    play.happens(SidebandLost())
     play.replies(sent)
-    assert play.happens(Attached(again=True)) == [
+    assert play.happens(SidebandOpened(again=True)) == [
         SendOutput(call_id="call_2_0", output='{"ok":true}'),
         Speak(wish="wish_2"),
     ]
-    play.happens(OutputTaken(call_id="call_2_0"), Detached())
-    assert play.happens(Attached(again=True)) == [Speak(wish="wish_3")]
+    play.happens(OutputTaken(call_id="call_2_0"), SidebandLost())
+    assert play.happens(SidebandOpened(again=True)) == [Speak(wish="wish_3")]
 
 
 def test_after_a_loss_a_response_that_is_being_made_answers_the_nudge() -> None:
     play = talking()
-    play.happens(Detached(), Attached(again=True))
+    play.happens(SidebandLost(), SidebandOpened(again=True))
     assert play.done == [Speak(wish="wish_1")]
-    play.happens(Complained(complaint=Complaint.BUSY_SPEAKING, about="wish_1"))
+    play.happens(ApiError(kind=ApiErrorKind.BUSY_SPEAKING, about="wish_1"))
     assert play.responds() == []
 
 
 def test_a_call_that_cannot_be_reached_is_hung_up() -> None:
     play = Play(an_agent())
     assert play.happens(Unreachable(detail="not found")) == [HangUp()]
-    assert play.happens(Gone()) == [Finish()]
+    assert play.happens(CallGone()) == [Finish()]
     assert (play.record.ended, play.record.detail) == ("failed", "not found")
 
 
 def test_a_caller_who_leaves_ends_the_call() -> None:
     play = talking()
-    assert play.happens(Gone()) == [Finish()]
+    assert play.happens(CallGone()) == [Finish()]
     assert (play.record.ended, play.record.ended_at) == ("caller_hung_up", 1000.0)
 
 
 def test_a_request_under_way_when_the_caller_leaves_is_still_recorded() -> None:
     play = talking(http_tool(retries=Retries(attempts=2, on=frozenset({503}))))
     (sent,) = play.responds(("find_slots", "{}"))
-    assert play.happens(Gone()) == []
+    assert play.happens(CallGone()) == []
     assert play.replies(sent, 503) == [Finish()]
     (use,) = play.record.tools
     assert (use.status, use.http_status) == ("error", 503)
@@ -226,7 +226,7 @@ def test_a_request_that_waits_for_its_next_attempt_when_the_caller_leaves_is_not
     play = talking(http_tool(retries=Retries(attempts=2, on=frozenset({503}))))
     (sent,) = play.responds(("find_slots", "{}"))
     play.replies(sent, 503)
-    assert play.happens(Gone()) == [Finish()]
+    assert play.happens(CallGone()) == [Finish()]
     assert play.passes(60) == []
     assert play.record.tools[0].status == "unfinished"
 
@@ -239,7 +239,7 @@ def test_hang_up_waits_until_the_goodbye_has_been_heard() -> None:
     assert play.responds(("end_call", "{}")) == [Speak(wish="wish_1", say="Goodbye!")]
     assert play.responds(heard=False) == []
     assert play.happens(PlaybackEnded(response_id="resp_2")) == [HangUp()]
-    assert play.happens(Gone()) == [Finish()]
+    assert play.happens(CallGone()) == [Finish()]
     assert play.record.ended == "hangup"
     assert play.record.tools[0].status == "ok"
 
@@ -260,7 +260,7 @@ def test_a_goodbye_that_is_never_said_does_not_keep_the_call_open() -> None:
 
 def test_a_goodbye_that_cannot_be_asked_for_does_not_keep_the_call_open() -> None:
     play = talking(END_CALL)
-    play.happens(Detached())
+    play.happens(SidebandLost())
     called = ToolCalled(response_id="r", call_id="c", name="end_call", arguments="{}")
     assert play.happens(called) == []
     assert play.passes(29) == []
@@ -313,11 +313,11 @@ def test_a_transfer_is_asked_for_when_its_sentence_has_been_heard() -> None:
 def test_a_transfer_does_not_wait_for_ever_for_its_sentence() -> None:
     play = talking(TO_NURSE)
     play.responds(("to_a_person", '{"destination":"nurse"}'))
-    play.happens(Detached())
-    assert play.timer(Clock.PARTING) is None, "lost while it was said, which ends the wait"
+    play.happens(SidebandLost())
+    assert play.timer(TimerKind.SAYING_GOODBYE) is None, "lost while it was said, which ends the wait"
     play = talking(TO_NURSE)
     called = ToolCalled(response_id="r", call_id="c", name="to_a_person", arguments='{"destination":"nurse"}')
-    play.happens(ResponseStarted(response_id="r"), called, Detached())
+    play.happens(ResponseStarted(response_id="r"), called, SidebandLost())
     assert play.passes(29.9) == []
     assert play.passes(0.1) == [Refer(target="sip:nurse@maple.example")]
 
@@ -326,7 +326,7 @@ def test_a_transfer_is_completed_when_the_call_has_left() -> None:
     play = transferring()
     play.responds()
     assert play.happens(ReferAnswered(ok=True)) == []
-    assert play.happens(Detached(), Gone()) == [Finish()]
+    assert play.happens(SidebandLost(), CallGone()) == [Finish()]
     assert play.record.ended == "transferred"
     assert play.record.tools[0].status == "completed"
 
@@ -402,7 +402,7 @@ def test_the_fallback_itself_has_no_fallback() -> None:
 
 def test_a_caller_who_leaves_before_the_transfer_was_asked_for_has_hung_up() -> None:
     play = transferring()
-    play.happens(Gone())
+    play.happens(CallGone())
     assert play.record.ended == "caller_hung_up"
 
 
@@ -412,7 +412,7 @@ def test_a_caller_who_leaves_before_the_transfer_was_asked_for_has_hung_up() -> 
 def test_a_hand_off_changes_the_agent_and_the_model_goes_on() -> None:
     play = talking(TO_SPANISH)
     become, output, go_on = play.responds(("to_spanish", "{}"))
-    assert isinstance(become, Become)
+    assert isinstance(become, SwitchAgent)
     assert (become.agent.id, become.instructions) == ("recepcion", "You are recepcion.")
     assert output == SendOutput(call_id="call_1_0", output='{"status":"handed over"}')
     assert go_on == Speak(wish="wish_1")
@@ -477,20 +477,20 @@ def test_a_limit_during_a_transfer_waits_for_what_becomes_of_it() -> None:
     play.responds()
     assert play.passes(1) == []
     play.happens(ReferAnswered(ok=False, detail="no"))
-    assert play.session.phase is Phase.PARTING
+    assert play.session.phase is Phase.SAYING_GOODBYE
     assert play.record.ended == "max_duration"
 
 
 def test_a_drain_ends_the_call_at_once() -> None:
     play = talking()
     assert play.happens(EndRequested(reason="shutdown")) == [HangUp()]
-    play.happens(Gone())
+    play.happens(CallGone())
     assert play.record.ended == "shutdown"
 
 
 def test_an_expired_session_is_hung_up() -> None:
     play = talking()
-    assert play.happens(Complained(complaint=Complaint.SESSION_EXPIRED)) == [HangUp()]
+    assert play.happens(ApiError(kind=ApiErrorKind.SESSION_EXPIRED)) == [HangUp()]
     assert play.record.ended == "session_expired"
 
 
@@ -504,7 +504,7 @@ def test_hang_up_is_asked_for_once() -> None:
 def test_an_agent_that_fell_silent_is_asked_to_go_on_only_while_it_talks(phase) -> None:
     play = talking()
     play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
-    play.session._departure.phase = phase
+    play.session._ending.phase = phase
     assert play.passes(6) == ([Speak(wish="wish_1")] if phase is Phase.TALKING else [])
 
 
@@ -513,4 +513,4 @@ def test_no_timer_outlives_a_tool_that_waits_no_more() -> None:
     (sent,) = play.responds(("find_slots", "{}"))
     play.replies(sent)
     play.responds()
-    assert Timer(Clock.FLOOR) not in play.timers
+    assert Timer(TimerKind.FLOOR) not in play.timers

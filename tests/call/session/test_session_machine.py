@@ -1,4 +1,4 @@
-"""Any happenings, late, doubled or out of order: what a call must never do, and what it always does."""
+"""Any events, late, doubled or out of order: what a call must never do, and what it always does."""
 
 import json
 import re
@@ -17,7 +17,6 @@ from runner.model.action import (
     Action,
     AddItem,
     ClearTimer,
-    Clock,
     Finish,
     HangUp,
     Refer,
@@ -26,34 +25,35 @@ from runner.model.action import (
     SetTimer,
     Speak,
     Timer,
+    TimerKind,
 )
 from runner.model.agent import Guardrail, IfBroken, Keys, Limits, Say, Silence, Then, WindDown
 from runner.model.call import Address, IncomingCall, Role
-from runner.model.happening import (
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
     ApprovalAsked,
-    Attached,
     CallerSpeaks,
-    Complained,
-    Complaint,
-    Detached,
+    CallEvent,
+    CallGone,
     EndRequested,
-    Gone,
-    Happening,
+    Ignored,
+    IgnoredBecause,
     ItemPlaced,
     KeyPressed,
     McpCallEnded,
     McpCallStarted,
     McpListed,
-    Oddity,
     Outcome,
     OutputTaken,
-    PassedOver,
     PlaybackEnded,
     PlaybackStarted,
     ReferAnswered,
     Replied,
     ResponseEnded,
     ResponseStarted,
+    SidebandLost,
+    SidebandOpened,
     SilenceNudge,
     TimerFired,
     ToolCalled,
@@ -125,16 +125,24 @@ DESK = an_agent(
 )
 OTHER = an_agent("other", tools=TOOLS, limits=Limits(max_duration_s=LONGEST_CALL_S, ghost_after_s=30))
 
-BESIDE_THE_SIDEBAND = (Attached, TimerFired, Replied, ReferAnswered, EndRequested, Gone, Unreachable)
+BESIDE_THE_SIDEBAND = (
+    SidebandOpened,
+    TimerFired,
+    Replied,
+    ReferAnswered,
+    EndRequested,
+    CallGone,
+    Unreachable,
+)
 """What can happen while there is none."""
 
 PRESSED = re.compile(r"I pressed (\d+)")
-AT_ONCE = (Unreachable, EndRequested, Complained, ResponseEnded)
+AT_ONCE = (Unreachable, EndRequested, ApiError, ResponseEnded)
 """What may end a call at once, a transfer under way or not; so may a ghost's timer."""
 
 
 class Watched:
-    """A call that is played at random, and everything that is held against it after each happening."""
+    """A call that is played at random, and everything that is held against it after each event."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -159,30 +167,30 @@ class Watched:
         )
         agents = {"desk": DESK, "other": OTHER}
         self.session = Session(call=call, agent=DESK, agents=agents, secrets={}, now=self.now)
-        self._take(Attached(), self.session.begin(self.now))
+        self._take(SidebandOpened(), self.session.begin(self.now))
         # From here on it is known that this API sends wishes back, so that whose a response is can be told.
-        self.happens(Attached(), McpListed(item_id="crm", ok=True))
+        self.happens(SidebandOpened(), McpListed(item_id="crm", ok=True))
         self.happens(ResponseStarted(response_id="resp_0", wish=self.asked))
         self.happens(
             ResponseEnded(response_id="resp_0", wish=self.asked, outcome=Outcome.COMPLETED, audible=False)
         )
 
-    def happens(self, *happenings: Happening) -> None:
-        for happening in happenings:
-            if not self.is_attached and not isinstance(happening, BESIDE_THE_SIDEBAND):
+    def happens(self, *events: CallEvent) -> None:
+        for event in events:
+            if not self.is_attached and not isinstance(event, BESIDE_THE_SIDEBAND):
                 continue
-            self._before(happening)
-            actions = self.session.handle(happening, self.now)
+            self._before(event)
+            actions = self.session.handle(event, self.now)
             assert not (self.is_over and actions), "nothing is done after the end"
-            self._take(happening, actions)
+            self._take(event, actions)
 
     def fires(self, timer: Timer) -> None:
         self.now = max(self.now, self.timers.pop(timer))
         self.happens(TimerFired(timer=timer))
 
-    def _before(self, happening: Happening) -> None:
-        """What this happening tells of who speaks and where a transfer stands."""
-        match happening:
+    def _before(self, event: CallEvent) -> None:
+        """What this event tells of who speaks and where a transfer stands."""
+        match event:
             case ResponseStarted(response_id=response_id, wish=wish):
                 self.began = self.began if response_id in self.done else response_id
                 self.asked = None if wish is not None and self.asked == wish else self.asked
@@ -191,23 +199,23 @@ class Watched:
                 self.called |= {call.call_id for call in calls}
                 self.began = None if self.began == response_id else self.began
                 self.asked = None if wish is not None and self.asked == wish else self.asked
-            case Complained(complaint=Complaint.BUSY_SPEAKING, about=None):
+            case ApiError(kind=ApiErrorKind.BUSY_SPEAKING, about=None):
                 self.asked = None
-            case Complained(about=about) if about is not None and about == self.asked:
+            case ApiError(about=about) if about is not None and about == self.asked:
                 self.asked = None
-            case Attached():
+            case SidebandOpened():
                 self.is_attached = True
-            case Detached():
+            case SidebandLost():
                 self.asked = self.began = None
                 self.is_attached = False
-            case TimerFired(timer=Timer(clock=Clock.FLOOR)):
+            case TimerFired(timer=Timer(kind=TimerKind.FLOOR)):
                 self.asked = self.began = None
-            case ReferAnswered(ok=False) | TimerFired(timer=Timer(clock=Clock.TRANSFER)) | Gone():
+            case ReferAnswered(ok=False) | TimerFired(timer=Timer(kind=TimerKind.TRANSFER)) | CallGone():
                 self.is_referred = False
             case ToolCalled(call_id=call_id):
                 self.called.add(call_id)
 
-    def _take(self, happening: Happening, actions: list[Action]) -> None:
+    def _take(self, event: CallEvent, actions: list[Action]) -> None:
         for action in actions:
             self.counts[type(action)] += 1
             match action:
@@ -224,12 +232,12 @@ class Watched:
                 case SendRequest():
                     self.requests.append(action)
                 case SendOutput(call_id=call_id):
-                    self.outputs[call_id] += not isinstance(happening, Attached)
+                    self.outputs[call_id] += not isinstance(event, SidebandOpened)
                 case Refer():
                     self.is_referred = True
                 case HangUp():
-                    ghost = isinstance(happening, TimerFired) and happening.timer.clock is Clock.GHOST
-                    assert not self.is_referred or ghost or isinstance(happening, AT_ONCE)
+                    ghost = isinstance(event, TimerFired) and event.timer.kind is TimerKind.GHOST
+                    assert not self.is_referred or ghost or isinstance(event, AT_ONCE)
                 case AddItem(item_id=item_id, text=text):
                     assert len(item_id) <= 32
                     if pressed := PRESSED.search(text):
@@ -246,7 +254,7 @@ class Watched:
         if self.session.phase is Phase.TALKING:
             unanswered = {call for call in self.called if not self.outputs[call]}
             asked = {sent.call_id for sent in self.requests}
-            again = {timer.key for timer in self.timers if timer.clock is Clock.RETRY}
+            again = {timer.key for timer in self.timers if timer.kind is TimerKind.RETRY}
             assert unanswered <= asked | again, "each call of a tool has an output"
         for _ in range(2000):
             if self.is_over:
@@ -255,11 +263,11 @@ class Watched:
                 sent = self.requests.pop(0)
                 self.happens(replied(sent, 200))
             elif self.counts[HangUp]:
-                self.happens(Gone())
+                self.happens(CallGone())
             elif (
                 self.is_referred
                 and self.session.phase is Phase.REFERRED
-                and Timer(Clock.TRANSFER) not in self.timers
+                and Timer(TimerKind.TRANSFER) not in self.timers
             ):
                 self.happens(ReferAnswered(ok=False, detail="refused"))
             else:
@@ -354,19 +362,19 @@ def is_pressed(play: Watched, a: int, b: int) -> None:
 
 
 def is_refused(play: Watched, a: int, b: int) -> None:
-    complaint = tuple(Complaint)[min(a, 3)]
-    play.happens(Complained(complaint=complaint, about=(play.asked, None, "output_x")[b % 3]))
+    kind = tuple(ApiErrorKind)[min(a, 3)]
+    play.happens(ApiError(kind=kind, about=(play.asked, None, "output_x")[b % 3]))
 
 
 def loses(play: Watched, a: int, b: int) -> None:
-    play.happens(Detached())
+    play.happens(SidebandLost())
     if a % 2:
         opens(play, a, b)
 
 
 def opens(play: Watched, a: int, b: int) -> None:
     if not play.is_attached:
-        play.happens(Attached(again=True))
+        play.happens(SidebandOpened(again=True))
 
 
 def speaks(play: Watched, a: int, b: int) -> None:
@@ -392,8 +400,8 @@ def writes(play: Watched, a: int, b: int) -> None:
 
 def is_odd(play: Watched, a: int, b: int) -> None:
     """Whatever else there is."""
-    oddities: tuple[Happening, ...] = (
-        PassedOver(Oddity.UNKNOWN),
+    oddities: tuple[CallEvent, ...] = (
+        Ignored(IgnoredBecause.UNKNOWN),
         SilenceNudge(item_id=f"item_{b}"),
         OutputTaken(call_id=f"call_resp_{b}_0"),
         McpListed(item_id="crm", ok=b % 2 == 0),
@@ -411,7 +419,7 @@ def is_ended(play: Watched, a: int, b: int) -> None:
     if a == b == 7:
         play.happens(EndRequested(reason="shutdown"))
     elif (a, b) == (6, 7):
-        play.happens(Gone())
+        play.happens(CallGone())
     elif (a, b) == (7, 6):
         play.happens(Unreachable(detail="refused"))
 
@@ -444,5 +452,5 @@ def test_a_call_keeps_its_rules_whatever_happens(steps) -> None:
     written = encode(record)
     private = [entry for entry in play.entries if len(entry) >= SHORTEST]
     assert not [entry for entry in private if entry in written or " ".join(entry) in written]
-    play.session.duties(record, play.now)
-    assert play.session.handle(Attached(again=True), play.now) == []
+    play.session.jobs(record, play.now)
+    assert play.session.handle(SidebandOpened(again=True), play.now) == []

@@ -3,19 +3,19 @@
 import pytest
 
 from runner.call.session.floor import PATIENCE_S, TABLE, Cue, Floor, next_floor
-from runner.call.session.speech import FLOOR_TIMER, Fate, Speech
-from runner.model.action import Action, ClearTimer, Clock, SetTimer, Speak, Timer
-from runner.model.happening import (
-    Attached,
+from runner.call.session.speech import FLOOR_TIMER, SentenceEnd, Speech
+from runner.model.action import Action, ClearTimer, SetTimer, Speak, Timer, TimerKind
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
     CallerSpeaks,
-    Complained,
-    Complaint,
-    Detached,
-    Happening,
+    CallEvent,
     Outcome,
     PlaybackEnded,
     ResponseEnded,
     ResponseStarted,
+    SidebandLost,
+    SidebandOpened,
     TimerFired,
 )
 
@@ -27,12 +27,12 @@ class Queue:
         self.speech = Speech()
         self.timers: dict[Timer, float] = {}
         self.asked: list[Speak] = []
-        self.fates: list[tuple[str, Fate]] = []
+        self.ended: list[tuple[str, SentenceEnd]] = []
 
-    def happens(self, *happenings: Happening) -> None:
-        for happening in happenings:
-            self._take(self.speech.handle(happening))
-            self.fates += self.speech.take_fates()
+    def happens(self, *events: CallEvent) -> None:
+        for event in events:
+            self._take(self.speech.handle(event))
+            self.ended += self.speech.take_sentence_ends()
             self.flush()
 
     def flush(self) -> None:
@@ -52,7 +52,7 @@ class Queue:
 @pytest.fixture
 def queue() -> Queue:
     queue = Queue()
-    queue.happens(Attached())
+    queue.happens(SidebandOpened())
     return queue
 
 
@@ -69,8 +69,8 @@ def ended(
     return ResponseEnded(response_id=response_id, wish=wish, outcome=outcome, audible=audible)
 
 
-BUSY = Complained(complaint=Complaint.BUSY_SPEAKING, about="wish_1")
-REFUSED = Complained(complaint=Complaint.OTHER, about="wish_1")
+BUSY = ApiError(kind=ApiErrorKind.BUSY_SPEAKING, about="wish_1")
+REFUSED = ApiError(kind=ApiErrorKind.OTHER, about="wish_1")
 OVERDUE = TimerFired(timer=FLOOR_TIMER)
 
 
@@ -93,7 +93,7 @@ def test_nothing_is_said_before_the_sideband_is_open() -> None:
     queue.speech.say("Hello.")
     queue.flush()
     assert queue.asked == []
-    queue.happens(Attached())
+    queue.happens(SidebandOpened())
     assert queue.asked == [Speak(wish="wish_1", say="Hello.")]
 
 
@@ -147,7 +147,7 @@ def test_a_second_request_never_follows_while_the_first_crosses_with_an_answer_o
     assert queue.asked == [Speak(wish="wish_1", say="Hello.")]
     queue.happens(started("r1"), ended("r1"), PlaybackEnded(response_id="r1"))
     assert queue.asked[1:] == [Speak(wish="wish_2", say="More.")]
-    assert queue.fates == [("k", Fate.HEARD)]
+    assert queue.ended == [("k", SentenceEnd.HEARD)]
 
 
 def test_the_end_of_an_earlier_response_is_not_the_end_of_the_one_that_is_made(queue: Queue) -> None:
@@ -161,7 +161,7 @@ def test_the_end_of_an_earlier_response_is_not_the_end_of_the_one_that_is_made(q
 
 @pytest.mark.parametrize("answer", [started(), BUSY, REFUSED])
 def test_the_agent_does_not_speak_over_a_caller_who_began_while_it_was_asked(
-    queue: Queue, answer: Happening
+    queue: Queue, answer: CallEvent
 ) -> None:
     queue.speech.say("Hello.")
     queue.flush()
@@ -201,7 +201,7 @@ def test_a_request_refused_because_somebody_speaks_is_made_again_afterwards(queu
     queue.flush()
     queue.happens(started("r0", wish=None), BUSY, ended("r0", wish=None))
     assert queue.asked == [Speak(wish="wish_1", say="Hello."), Speak(wish="wish_2", say="Hello.")]
-    assert queue.fates == []
+    assert queue.ended == []
 
 
 def test_a_nudge_refused_because_somebody_speaks_is_forgotten(queue: Queue) -> None:
@@ -214,15 +214,15 @@ def test_a_nudge_refused_because_somebody_speaks_is_forgotten(queue: Queue) -> N
 def test_a_request_refused_for_another_reason_has_failed(queue: Queue) -> None:
     queue.speech.say("Hello.", key="k")
     queue.flush()
-    queue.happens(Complained(complaint=Complaint.OTHER, about="wish_1"))
-    assert queue.fates == [("k", Fate.FAILED)]
+    queue.happens(ApiError(kind=ApiErrorKind.OTHER, about="wish_1"))
+    assert queue.ended == [("k", SentenceEnd.FAILED)]
     assert queue.speech.floor is Floor.IDLE
 
 
 def test_an_error_about_something_else_is_not_about_the_request(queue: Queue) -> None:
     queue.speech.say("Hello.")
     queue.flush()
-    queue.happens(Complained(complaint=Complaint.OTHER), Complained(complaint=Complaint.OTHER, about="x"))
+    queue.happens(ApiError(kind=ApiErrorKind.OTHER), ApiError(kind=ApiErrorKind.OTHER, about="x"))
     assert queue.speech.floor is Floor.SENDING
 
 
@@ -230,10 +230,10 @@ def test_a_sentence_is_heard_when_its_playback_has_ended(queue: Queue) -> None:
     queue.speech.say("Hello.", key="k")
     queue.flush()
     queue.happens(started(), ended())
-    assert queue.fates == []
-    assert Timer(Clock.HEARD, "r1") in queue.timers
+    assert queue.ended == []
+    assert Timer(TimerKind.HEARD, "r1") in queue.timers
     queue.happens(PlaybackEnded(response_id="r1"))
-    assert queue.fates == [("k", Fate.HEARD)]
+    assert queue.ended == [("k", SentenceEnd.HEARD)]
     assert queue.timers == {}
 
 
@@ -241,32 +241,32 @@ def test_a_sentence_whose_playback_never_ends_is_taken_for_heard_after_its_lengt
     queue.speech.say("x" * 100, key="k")
     queue.flush()
     queue.happens(started(), ended())
-    assert queue.timers[Timer(Clock.HEARD, "r1")] == 15.0
-    queue.happens(TimerFired(timer=Timer(Clock.HEARD, "r1")))
-    assert queue.fates == [("k", Fate.HEARD)]
+    assert queue.timers[Timer(TimerKind.HEARD, "r1")] == 15.0
+    queue.happens(TimerFired(timer=Timer(TimerKind.HEARD, "r1")))
+    assert queue.ended == [("k", SentenceEnd.HEARD)]
 
 
 @pytest.mark.parametrize(
-    ("happenings", "fate"),
+    ("events", "result"),
     [
-        ([started(), PlaybackEnded(response_id="r1", interrupted=True)], Fate.INTERRUPTED),
-        ([started(), ended(outcome=Outcome.CANCELLED)], Fate.INTERRUPTED),
-        ([started(), ended(outcome=Outcome.FAILED)], Fate.FAILED),
-        ([started(), ended(audible=False)], Fate.HEARD),
-        ([started(), ended(), Detached()], Fate.INTERRUPTED),
-        ([Detached()], Fate.INTERRUPTED),
-        ([OVERDUE], Fate.FAILED),
-        ([ended(), PlaybackEnded(response_id="r1")], Fate.HEARD),
+        ([started(), PlaybackEnded(response_id="r1", interrupted=True)], SentenceEnd.INTERRUPTED),
+        ([started(), ended(outcome=Outcome.CANCELLED)], SentenceEnd.INTERRUPTED),
+        ([started(), ended(outcome=Outcome.FAILED)], SentenceEnd.FAILED),
+        ([started(), ended(audible=False)], SentenceEnd.HEARD),
+        ([started(), ended(), SidebandLost()], SentenceEnd.INTERRUPTED),
+        ([SidebandLost()], SentenceEnd.INTERRUPTED),
+        ([OVERDUE], SentenceEnd.FAILED),
+        ([ended(), PlaybackEnded(response_id="r1")], SentenceEnd.HEARD),
     ],
 )
 def test_what_becomes_of_a_sentence_is_told_once(
-    queue: Queue, happenings: list[Happening], fate: Fate
+    queue: Queue, events: list[CallEvent], result: SentenceEnd
 ) -> None:
     queue.speech.say("Hello.", key="k")
     queue.flush()
-    queue.happens(*happenings)
+    queue.happens(*events)
     queue.happens(PlaybackEnded(response_id="r1"), ended())
-    assert queue.fates == [("k", fate)]
+    assert queue.ended == [("k", result)]
 
 
 def test_a_barge_in_gives_the_floor_to_the_caller(queue: Queue) -> None:
@@ -288,14 +288,14 @@ def test_a_provider_that_does_not_send_wishes_back_is_understood(queue: Queue) -
     queue.speech.say("Hello.", key="k")
     queue.flush()
     queue.happens(started(wish=None), ended(wish=None), PlaybackEnded(response_id="r1"))
-    assert queue.fates == [("k", Fate.HEARD)]
+    assert queue.ended == [("k", SentenceEnd.HEARD)]
 
 
 def test_after_the_sideband_was_lost_nothing_is_said_twice(queue: Queue) -> None:
     queue.speech.say("Hello.")
     queue.flush()
     queue.speech.say("More.")
-    queue.happens(Detached(), Attached(again=True))
+    queue.happens(SidebandLost(), SidebandOpened(again=True))
     assert queue.asked == [Speak(wish="wish_1", say="Hello."), Speak(wish="wish_2", say="More.")]
 
 

@@ -11,7 +11,7 @@ from playing import Play, an_agent, http_tool
 from runner.api.realtime_events import parse
 from runner.model.action import SendOutput, SendRequest, Speak
 from runner.model.agent import Wait
-from runner.model.happening import Gone, Happening, PassedOver, SilenceNudge, ToolCalled
+from runner.model.event import CallEvent, CallGone, Ignored, SilenceNudge, ToolCalled
 
 TRACES = Path(__file__).parents[4] / "shared" / "traces"
 NAMES = (
@@ -35,32 +35,32 @@ def received(name: str) -> Iterator[str]:
             yield json.dumps(entry["event"])
 
 
-def happenings(name: str) -> list[Happening]:
-    return [happening for frame in received(name) for happening in parse(frame)]
+def events(name: str) -> list[CallEvent]:
+    return [event for frame in received(name) for event in parse(frame)]
 
 
 def replayed(name: str) -> Play:
     """The recording as a call of ours would have met it; tools are answered at once."""
     play = Play(an_agent(greeting=Wait(), tools=(http_tool("get_weather"),)))
     play.opens()
-    for happening in happenings(name):
-        for action in play.happens(happening):
+    for event in events(name):
+        for action in play.happens(event):
             if isinstance(action, SendRequest):
                 play.replies(action)
-    play.happens(Gone())
+    play.happens(CallGone())
     return play
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recorded_event_is_known_and_well_formed(name: str) -> None:
-    assert [each for each in happenings(name) if isinstance(each, PassedOver)] == []
+    assert [each for each in events(name) if isinstance(each, Ignored)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_words_can_be_followed_in_every_recording(name: str) -> None:
     told = [each for frame in received(name) for each in parse(frame, follow_words=True)]
-    assert [each for each in told if isinstance(each, PassedOver)] == []
-    assert len(told) >= len(happenings(name))
+    assert [each for each in told if isinstance(each, Ignored)] == []
+    assert len(told) >= len(events(name))
 
 
 def turns(name: str) -> list[tuple[str, str | None]]:
@@ -77,7 +77,7 @@ def test_a_turn_on_a_sideband() -> None:
 @pytest.mark.parametrize("name", ["tool-call", "tool-call-interleaved-speech"])
 def test_a_tool_round(name: str) -> None:
     play = replayed(name)
-    (called,) = {each for each in happenings(name) if isinstance(each, ToolCalled)}
+    (called,) = {each for each in events(name) if isinstance(each, ToolCalled)}
     assert called.name == "get_weather"
     assert [action.call_id for action in play.done if isinstance(action, SendRequest)] == [called.call_id]
     assert list(play.outputs()) == [called.call_id]
@@ -106,7 +106,7 @@ def test_late_transcription_of_a_spoken_turn_is_in_its_place() -> None:
 
 
 def test_the_nudge_of_the_api_after_silence_is_no_turn_of_the_caller() -> None:
-    assert [each for each in happenings("idle-timeout-excerpt") if isinstance(each, SilenceNudge)]
+    assert [each for each in events("idle-timeout-excerpt") if isinstance(each, SilenceNudge)]
     assert [
         turn.role for turn in replayed("idle-timeout-excerpt").record.turns if turn.role == "caller"
     ] == []

@@ -15,7 +15,7 @@ BOOKING = {
     "type": "object",
     "properties": {
         "day": {"type": "string", "format": "date"},
-        "seats": {"type": "integer", "minimum": 1, "maximum": 9},
+        "slots": {"type": "integer", "minimum": 1, "maximum": 9},
         "kind": {"enum": ["lunch", "dinner"]},
         "guest": {
             "type": "object",
@@ -42,8 +42,8 @@ def tool(parameters: JsonObject) -> Tool:
         (BOOKING, '{"day": "2026-11-27"}', {"day": "2026-11-27"}),
         (
             BOOKING,
-            '{"day": "2026-11-27", "seats": 2, "times": ["09:30", "10:00:00Z"]}',
-            {"day": "2026-11-27", "seats": 2, "times": ["09:30", "10:00:00Z"]},
+            '{"day": "2026-11-27", "slots": 2, "times": ["09:30", "10:00:00Z"]}',
+            {"day": "2026-11-27", "slots": 2, "times": ["09:30", "10:00:00Z"]},
         ),
         (BOOKING, '{"day": "2026-11-27", "note": null}', {"day": "2026-11-27", "note": None}),
         # Unknown ones are refused only where the schema says so.
@@ -72,12 +72,12 @@ def test_arguments_that_fit_are_given_as_the_model_gave_them(
         ('{"day": "tomorrow"}', '"day" is "tomorrow", it must be text, a date such as 2026-11-27'),
         ('{"day": "2026-02-30"}', '"day" is "2026-02-30", it must be text, a date such as 2026-11-27'),
         (
-            '{"day": "2026-11-27", "seats": 12}',
-            '"seats" is 12, it must be a whole number, at least 1, at most 9',
+            '{"day": "2026-11-27", "slots": 12}',
+            '"slots" is 12, it must be a whole number, at least 1, at most 9',
         ),
         (
-            '{"day": "2026-11-27", "seats": "2"}',
-            '"seats" is "2", it must be a whole number, at least 1, at most 9',
+            '{"day": "2026-11-27", "slots": "2"}',
+            '"slots" is "2", it must be a whole number, at least 1, at most 9',
         ),
         ('{"day": "2026-11-27", "kind": "tea"}', '"kind" is "tea", it must be one of "lunch", "dinner"'),
         ('{"day": "2026-11-27", "guest": {}}', '"guest.vip" is missing, it must be true or false'),
@@ -96,8 +96,8 @@ def test_arguments_that_fit_are_given_as_the_model_gave_them(
         ),
         ('{"day": "2026-11-27", "code": "a"}', '"code" is "a", it must be text, matching ^[A-Z]+$'),
         (
-            '{"seats": 0, "kind": "tea"}',
-            '"seats" is 0, it must be a whole number, at least 1, at most 9; '
+            '{"slots": 0, "kind": "tea"}',
+            '"slots" is 0, it must be a whole number, at least 1, at most 9; '
             '"kind" is "tea", it must be one of "lunch", "dinner"; '
             '"day" is missing, it must be text, a date such as 2026-11-27',
         ),
@@ -108,7 +108,7 @@ def test_arguments_that_fit_are_given_as_the_model_gave_them(
         (
             "[1]",
             "the arguments are [1], which is no JSON object; send one JSON object with "
-            '"day", "seats", "kind", "guest", "times", "note", "code"',
+            '"day", "slots", "kind", "guest", "times", "note", "code"',
         ),
     ],
 )

@@ -66,7 +66,7 @@ def test_what_is_written_into_a_query_is_encoded() -> None:
 
 def test_arguments_that_travel_elsewhere_are_not_in_the_body() -> None:
     body = Body(kind=BodyKind.JSON, is_arguments=True, apart=frozenset({"id"}))
-    assert request({"id": 1, "seats": 2, "note": None}, body=body).body == b'{"seats":2,"note":null}'
+    assert request({"id": 1, "slots": 2, "note": None}, body=body).body == b'{"slots":2,"note":null}'
 
 
 def test_the_arguments_of_a_form_are_written_in_their_styles() -> None:

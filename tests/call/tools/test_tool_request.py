@@ -20,7 +20,7 @@ from runner.model.tool import ApiKey, Basic, Bearer, Body, BodyKind, HttpBinding
 from runner.model.values import Json, JsonObject
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-ARGS: JsonObject = {"day": "2026-11-27", "seats": 2, "vip": True, "tags": ["a b", None, 3], "nothing": None}
+ARGS: JsonObject = {"day": "2026-11-27", "slots": 2, "vip": True, "tags": ["a b", None, 3], "nothing": None}
 SECRETS = {"TOKEN": "t0ken", "PASSWORD": "pä:ss", "EMPTY": "", "HOOK": SECRET, "LINES": "a\r\nX-Evil: 1\n"}
 t = compile_template
 
@@ -112,14 +112,14 @@ def test_the_query_repeats_lists_and_leaves_nulls_out(
         (
             Body(kind=BodyKind.JSON, is_arguments=True),
             "application/json",
-            '{"day":"2026-11-27","seats":2,"vip":true,"tags":["a b",null,3],"nothing":null}',
+            '{"day":"2026-11-27","slots":2,"vip":true,"tags":["a b",null,3],"nothing":null}',
         ),
         (
             Body(
                 kind=BodyKind.JSON,
                 content={
-                    "n": t("{{ args.seats }}"),
-                    "s": t("{{ args.seats }} é"),
+                    "n": t("{{ args.slots }}"),
+                    "s": t("{{ args.slots }} é"),
                     "x": t("{{ args.x }}"),
                     "l": [t("{{ args.vip }}"), 1.5, None],
                 },

@@ -313,19 +313,19 @@ def body(folder: Path, content: str, *, required: bool = True, more: str = "") -
 def test_the_properties_of_a_body_are_arguments_beside_the_others(tmp_path: Path) -> None:
     tool = body(
         tmp_path,
-        "{application/json: {schema: {type: object, required: [seats], dependentRequired: {a: [b]}, "
-        "properties: {seats: {type: integer}, note: {type: string}}}}}",
+        "{application/json: {schema: {type: object, required: [slots], dependentRequired: {a: [b]}, "
+        "properties: {slots: {type: integer}, note: {type: string}}}}}",
         more="parameters: [{name: dry, in: query, schema: {type: boolean}}],",
     )
     assert tool.parameters == {
         "type": "object",
-        "properties": {"dry": {"type": "boolean"}, "seats": {"type": "integer"}, "note": {"type": "string"}},
-        "required": ["seats"],
+        "properties": {"dry": {"type": "boolean"}, "slots": {"type": "integer"}, "note": {"type": "string"}},
+        "required": ["slots"],
         "dependentRequired": {"a": ["b"]},
         "additionalProperties": False,
     }
-    request = sent(tool, dry=True, seats=2)
-    assert (request.url, request.body) == ("https://api.maple.example/v1/x?dry=true", b'{"seats":2}')
+    request = sent(tool, dry=True, slots=2)
+    assert (request.url, request.body) == ("https://api.maple.example/v1/x?dry=true", b'{"slots":2}')
     assert dict(request.headers)["Content-Type"] == "application/json"
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.call.addresses.address import read_address
-from runner.call.routes.covered import find_covered
 from runner.call.routes.routing import RouteTable
+from runner.call.routes.unreachable import find_covered
 from runner.model.call import IncomingCall
 from runner.model.route import (
     AnyOf,

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from runner.model.after_call import Duty, DutyKind
+from runner.model.job import Job, JobKind
 from runner.model.record import CallRecord
+from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
-from runner.serve.switchboard import Switchboard
 from runner.serve.timeouts import Timeouts
 
 RECORD = CallRecord(
@@ -26,7 +26,7 @@ RECORD = CallRecord(
 )
 
 
-DUTY = Duty(id="msg_1", call_id="", kind=DutyKind.DELIVERY, created_at=0.0, due_at=0.0, work={})
+DUTY = Job(id="msg_1", call_id="", kind=JobKind.DELIVERY, created_at=0.0, due_at=0.0, work={})
 
 
 class TalkingCall:
@@ -60,7 +60,7 @@ class TalkingCall:
             self.was_cancelled = True
             raise
 
-    def duties(self, record: CallRecord) -> tuple[Duty, ...]:
+    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
         if self.forgetful:
             raise RuntimeError("a bug")
         return (replace(DUTY, call_id=record.id),) if self.owes else ()
@@ -79,27 +79,25 @@ class Shelf:
 
     def __init__(self, trouble: str = "") -> None:
         self.records: list[CallRecord] = []
-        self.duties: list[Duty] = []
+        self.jobs: list[Job] = []
         self.trouble = trouble
 
-    async def save(self, record: CallRecord, duties: Sequence[Duty] = ()) -> None:
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
         if self.trouble == "fails":
             raise OSError("disk full")
         if self.trouble == "hangs":
             await asyncio.Future()
         self.records.append(record)
-        self.duties += duties
+        self.jobs += jobs
 
 
-def switchboard(
-    shelf: Shelf, metrics: Metrics | None = None, timeouts: Timeouts | None = None
-) -> Switchboard:
-    return Switchboard(store=shelf, metrics=metrics or Metrics(), timeouts=timeouts or Timeouts())
+def live_calls(shelf: Shelf, metrics: Metrics | None = None, timeouts: Timeouts | None = None) -> LiveCalls:
+    return LiveCalls(store=shelf, metrics=metrics or Metrics(), timeouts=timeouts or Timeouts())
 
 
 async def test_a_call_that_is_over_leaves_its_record() -> None:
     shelf, metrics = Shelf(), Metrics()
-    board, call = switchboard(shelf, metrics), TalkingCall()
+    board, call = live_calls(shelf, metrics), TalkingCall()
     board.connect(call)
     assert len(board) == 1
     assert b"phone_agents_live_calls 1.0" in metrics.text()
@@ -113,7 +111,7 @@ async def test_a_call_that_is_over_leaves_its_record() -> None:
 
 async def test_ending_ends_every_call_and_waits_for_the_records() -> None:
     shelf = Shelf()
-    board = switchboard(shelf)
+    board = live_calls(shelf)
     for number in range(3):
         board.connect(TalkingCall(f"rtc_{number}"))
     await board.end("shutdown")
@@ -126,14 +124,14 @@ async def test_ending_ends_every_call_and_waits_for_the_records() -> None:
 
 
 async def test_ending_without_calls_is_nothing() -> None:
-    await switchboard(Shelf()).end("shutdown")
+    await live_calls(Shelf()).end("shutdown")
 
 
 async def test_a_call_that_does_not_end_is_given_up_and_its_record_kept(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     shelf = Shelf()
-    board = switchboard(shelf, timeouts=Timeouts(end_s=0.01))
+    board = live_calls(shelf, timeouts=Timeouts(end_s=0.01))
     board.connect(TalkingCall(deaf=True))
     await board.end("shutdown")
     assert [record.ended for record in shelf.records] == ["given up"]
@@ -141,7 +139,7 @@ async def test_a_call_that_does_not_end_is_given_up_and_its_record_kept(
 
 
 async def test_a_call_that_cannot_even_be_given_up_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
-    board, call = switchboard(Shelf(), timeouts=Timeouts(end_s=0.01, save_s=0.01)), TalkingCall(stuck=True)
+    board, call = live_calls(Shelf(), timeouts=Timeouts(end_s=0.01, save_s=0.01)), TalkingCall(stuck=True)
     board.connect(call)
     await board.end("shutdown")
     assert call.was_cancelled
@@ -153,7 +151,7 @@ async def test_a_call_that_cannot_even_be_given_up_is_cancelled(caplog: pytest.L
 
 async def test_a_call_with_a_bug_is_told_and_disturbs_no_other(caplog: pytest.LogCaptureFixture) -> None:
     shelf, metrics = Shelf(), Metrics()
-    board, good = switchboard(shelf, metrics), TalkingCall("rtc_good")
+    board, good = live_calls(shelf, metrics), TalkingCall("rtc_good")
     board.connect(TalkingCall("rtc_bad", broken=True))
     board.connect(good)
     good.end("hangup")
@@ -168,7 +166,7 @@ async def test_a_failing_store_never_costs_a_call(
     trouble: str, error: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     metrics = Metrics()
-    board, call = switchboard(Shelf(trouble), metrics, Timeouts(save_s=0.01)), TalkingCall()
+    board, call = live_calls(Shelf(trouble), metrics, Timeouts(save_s=0.01)), TalkingCall()
     board.connect(call)
     call.end("hangup")
     await board.idle()
@@ -180,7 +178,7 @@ async def test_a_failing_store_never_costs_a_call(
 
 async def test_what_a_call_owes_is_saved_with_its_record_before_the_call_counts_as_ended() -> None:
     shelf, metrics, told = Shelf(), Metrics(), []
-    board = Switchboard(
+    board = LiveCalls(
         store=shelf, metrics=metrics, timeouts=Timeouts(), on_owed=lambda: told.append(metrics.text())
     )
     call = TalkingCall()
@@ -188,14 +186,14 @@ async def test_what_a_call_owes_is_saved_with_its_record_before_the_call_counts_
     board.connect(call)
     call.end("hangup")
     await board.idle()
-    assert [(duty.id, duty.call_id) for duty in shelf.duties] == [("msg_1", "rtc_1")]
+    assert [(job.id, job.call_id) for job in shelf.jobs] == [("msg_1", "rtc_1")]
     assert [b"phone_agents_calls_total{" in text for text in told] == [False]
     assert b"phone_agents_calls_total{" in metrics.text()
 
 
 async def test_a_call_that_owes_nothing_wakes_nobody() -> None:
     told: list[None] = []
-    board = Switchboard(
+    board = LiveCalls(
         store=Shelf(), metrics=Metrics(), timeouts=Timeouts(), on_owed=lambda: told.append(None)
     )
     call = TalkingCall()
@@ -207,7 +205,7 @@ async def test_a_call_that_owes_nothing_wakes_nobody() -> None:
 
 async def test_a_bug_in_what_is_owed_costs_no_record(caplog: pytest.LogCaptureFixture) -> None:
     shelf = Shelf()
-    board, call = switchboard(shelf), TalkingCall()
+    board, call = live_calls(shelf), TalkingCall()
     call.forgetful = True
     board.connect(call)
     call.end("hangup")

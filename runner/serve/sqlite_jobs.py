@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 from typing import TypeAlias
 
-from runner.call.afterwards.after_call import encoded_work
-from runner.model.after_call import Backlog, Done, DueDuty, Duty, DutyKind, Fate, Later, Parked
+from runner.call.afterwards.jobs import encoded_work
+from runner.model.job import Backlog, Done, DueJob, Job, JobKind, JobResult, Later, Parked
 from runner.model.values import Instant
 
 SCHEMA = (
@@ -28,14 +28,14 @@ SCHEMA = (
 Row: TypeAlias = tuple[str, str, str, float, float | None, int, str]
 
 
-def row_of(duty: Duty) -> Row:
-    """A duty as `owe` writes it."""
-    work = encoded_work(duty)
-    return duty.id, duty.call_id, duty.kind.value, duty.created_at, duty.due_at, duty.attempts, work
+def row_of(job: Job) -> Row:
+    """A job as `owe` writes it."""
+    work = encoded_work(job)
+    return job.id, job.call_id, job.kind.value, job.created_at, job.due_at, job.attempts, work
 
 
 def owe(connection: Connection, rows: Iterable[Row]) -> None:
-    """Write down duties; what is written down already stays as it is."""
+    """Write down jobs; what is written down already stays as it is."""
     connection.executemany(
         "INSERT INTO after_call (id, call_id, kind, created_at, due_at, attempts, work, state)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, 'queued') ON CONFLICT (id) DO NOTHING",
@@ -43,7 +43,7 @@ def owe(connection: Connection, rows: Iterable[Row]) -> None:
     )
 
 
-def take(connection: Connection, most: int, now: Instant, until: Instant) -> list[DueDuty]:
+def take(connection: Connection, most: int, now: Instant, until: Instant) -> list[DueJob]:
     """What is due, put off until `until`."""
     rows = connection.execute(
         "SELECT after_call.id, call_id, kind, created_at, due_at, attempts, work, record, outcome"
@@ -53,11 +53,11 @@ def take(connection: Connection, most: int, now: Instant, until: Instant) -> lis
     ).fetchall()
     _put_off(connection, [(until, row[0]) for row in rows])
     return [
-        DueDuty(
-            duty=Duty(
-                id=duty_id,
+        DueJob(
+            job=Job(
+                id=job_id,
                 call_id=call_id,
-                kind=DutyKind(kind),
+                kind=JobKind(kind),
                 created_at=created_at,
                 due_at=due_at,
                 attempts=attempts,
@@ -66,33 +66,33 @@ def take(connection: Connection, most: int, now: Instant, until: Instant) -> lis
             record=json.loads(record),
             outcome=None if outcome is None else json.loads(outcome),
         )
-        for duty_id, call_id, kind, created_at, due_at, attempts, work, record, outcome in rows
+        for job_id, call_id, kind, created_at, due_at, attempts, work, record, outcome in rows
     ]
 
 
-def release(connection: Connection, duties: Sequence[Duty]) -> None:
+def release(connection: Connection, jobs: Sequence[Job]) -> None:
     """These are due as they were before they were taken."""
-    _put_off(connection, [(duty.due_at, duty.id) for duty in duties])
+    _put_off(connection, [(job.due_at, job.id) for job in jobs])
 
 
-def settle(connection: Connection, duty: Duty, fate: Fate, now: Instant) -> None:
+def settle(connection: Connection, job: Job, result: JobResult, now: Instant) -> None:
     """Write down what came of an attempt."""
-    match fate:
+    match result:
         case Later(due_at=due_at, error=error):
-            _note(connection, duty, "queued", due_at, error)
+            _note(connection, job, "queued", due_at, error)
             return
         case Parked(error=error):
-            _note(connection, duty, "parked", None, error)
+            _note(connection, job, "parked", None, error)
         case Done(outcome=outcome):
-            connection.execute("DELETE FROM after_call WHERE id = ?", (duty.id,))
-            if duty.kind is DutyKind.OUTCOME:
+            connection.execute("DELETE FROM after_call WHERE id = ?", (job.id,))
+            if job.kind is JobKind.OUTCOME:
                 connection.execute(
-                    "UPDATE calls SET outcome = ? WHERE id = ?", (json.dumps(outcome), duty.call_id)
+                    "UPDATE calls SET outcome = ? WHERE id = ?", (json.dumps(outcome), job.call_id)
                 )
-    if duty.kind is DutyKind.OUTCOME:
+    if job.kind is JobKind.OUTCOME:
         connection.execute(
             "UPDATE after_call SET due_at = ? WHERE call_id = ? AND state = 'queued' AND due_at IS NULL",
-            (now, duty.call_id),
+            (now, job.call_id),
         )
 
 
@@ -109,8 +109,8 @@ def _put_off(connection: Connection, times: Sequence[tuple[Instant | None, str]]
     connection.executemany("UPDATE after_call SET due_at = ? WHERE id = ?", times)
 
 
-def _note(connection: Connection, duty: Duty, state: str, due_at: Instant | None, error: str) -> None:
+def _note(connection: Connection, job: Job, state: str, due_at: Instant | None, error: str) -> None:
     connection.execute(
         "UPDATE after_call SET state = ?, due_at = ?, attempts = ?, error = ? WHERE id = ?",
-        (state, due_at, duty.attempts + 1, error, duty.id),
+        (state, due_at, job.attempts + 1, error, job.id),
     )

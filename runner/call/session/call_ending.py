@@ -6,14 +6,14 @@ Owns the phase of the call. Every change of it, but the first, is a step on the 
 from dataclasses import dataclass, replace
 
 from runner.call.addresses.target import is_target
-from runner.call.records.ledger import Ledger
+from runner.call.records.record_builder import RecordBuilder
+from runner.call.session.call_texts import CallTexts
 from runner.call.session.intent import End, Intent
-from runner.call.session.phase import LEAVING, LIVE, Phase
+from runner.call.session.phase import LIVE, TRANSFERRING, Phase
 from runner.call.session.speech import Speech
 from runner.call.session.tool_calls import ToolCalls
-from runner.call.session.wording import Wording
 from runner.call.tools.tool_result import error_output
-from runner.model.action import Action, ClearTimer, Clock, Finish, HangUp, Refer, SetTimer, Timer
+from runner.model.action import Action, ClearTimer, Finish, HangUp, Refer, SetTimer, Timer, TimerKind
 from runner.model.template import Template
 from runner.model.tool import Result
 from runner.model.values import Instant
@@ -21,14 +21,14 @@ from runner.model.values import Instant
 TRANSFER_S = 15.0
 """How long a transferred call may take to leave. A 200 proves nothing: REFERs were seen not to leave."""
 
-PARTING_S = 30.0
+GOODBYE_S = 30.0
 """The longest that a goodbye, and the tools that still run, may hold up the end of a call; and the sentence
 before a transfer the transfer."""
 
 GOODBYE = "goodbye"
 ANNOUNCEMENT = "announcement"
 
-TAKE_LEAVE = (
+SAY_GOODBYE = (
     "The call has to end now. Say so in one short sentence, in the language of the conversation, and say"
     " goodbye. Ask nothing."
 )
@@ -47,23 +47,23 @@ class Transfer:
     if_not_completed: Template | None = None
 
 
-class Departure:
+class CallEnding:
     """The way out of a call."""
 
-    def __init__(self, *, speech: Speech, tools: ToolCalls, ledger: Ledger, wording: Wording) -> None:
+    def __init__(self, *, speech: Speech, tools: ToolCalls, record: RecordBuilder, texts: CallTexts) -> None:
         self.phase = Phase.WAITING
         self._speech = speech
         self._tools = tools
-        self._ledger = ledger
-        self._wording = wording
+        self._record = record
+        self._texts = texts
         self._transfer: Transfer | None = None
         self._end_after_transfer: End | None = None
         self._goodbye_is_said = False
 
     @property
     def being(self) -> str:
-        """What is happening to a call that is on its way out."""
-        return "transferred" if self.phase in LEAVING else "ended"
+        """What is event to a call that is on its way out."""
+        return "transferred" if self.phase in TRANSFERRING else "ended"
 
     # Transfer
 
@@ -71,18 +71,18 @@ class Departure:
         """Say the sentence first; the transfer is asked for when it has been heard."""
         self._transfer = transfer
         self.phase = Phase.ANNOUNCING
-        sentence = self._wording.text(transfer.say, now) if transfer.say is not None else ""
+        sentence = self._texts.text(transfer.say, now) if transfer.say is not None else ""
         if not sentence:
             return self._refer(transfer, now)
         self._speech.say(sentence, key=ANNOUNCEMENT)
-        return [SetTimer(timer=Timer(Clock.PARTING), after_s=PARTING_S)]
+        return [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), after_s=GOODBYE_S)]
 
     def sentence_ended(self, key: str, now: Instant) -> list[Intent]:
         """A sentence that the call waited for was heard; or was cut short, which ends the wait as well.
 
         Callers often say their own goodbye over ours, so an interruption does not keep the call open.
         """
-        if key == GOODBYE and self.phase is Phase.PARTING:
+        if key == GOODBYE and self.phase is Phase.SAYING_GOODBYE:
             self._goodbye_is_said = True
             return [*self.tools_ended()]
         if key == ANNOUNCEMENT and self.phase is Phase.ANNOUNCING and self._transfer is not None:
@@ -92,7 +92,7 @@ class Departure:
     def refer_answered(self, ok: bool, detail: str, now: Instant) -> list[Intent]:
         """The API has taken the request, which proves nothing yet, or has refused it."""
         if ok:
-            return [SetTimer(timer=Timer(Clock.TRANSFER), after_s=TRANSFER_S)]
+            return [SetTimer(timer=Timer(TimerKind.TRANSFER), after_s=TRANSFER_S)]
         return self.not_transferred(detail, now)
 
     def not_transferred(self, detail: str, now: Instant) -> list[Intent]:
@@ -100,8 +100,8 @@ class Departure:
         transfer, self._transfer = self._transfer, None
         if transfer is None:
             return []
-        self._ledger.faults.append(f"a transfer was not completed: {detail}")
-        intents: list[Intent] = [ClearTimer(timer=Timer(Clock.TRANSFER))]
+        self._record.faults.append(f"a transfer was not completed: {detail}")
+        intents: list[Intent] = [ClearTimer(timer=Timer(TimerKind.TRANSFER))]
         if transfer.fallback is not None:
             self._transfer = replace(transfer, target=transfer.fallback, fallback=None)
             return [*intents, *self._refer(self._transfer, now)]
@@ -109,7 +109,7 @@ class Departure:
         if transfer.call_id is None:
             return [*intents, End(reason="model_failed", at_once=True)]
         told = Result(on_error=transfer.if_not_completed)
-        output = error_output("the transfer was not completed", told, self._wording.names(now))
+        output = error_output("the transfer was not completed", told, self._texts.names(now))
         intents += self._tools.answer(transfer.call_id, output, now, status="not_completed")
         due, self._end_after_transfer = self._end_after_transfer, None
         return intents if due is None else [*intents, due]
@@ -117,8 +117,8 @@ class Departure:
     def _refer(self, transfer: Transfer, now: Instant) -> list[Intent]:
         """Ask for the transfer, unless a template has made something of the address that is none."""
         self.phase = Phase.REFERRED
-        waited = ClearTimer(timer=Timer(Clock.PARTING))
-        target = self._wording.text(transfer.target, now)
+        waited = ClearTimer(timer=Timer(TimerKind.SAYING_GOODBYE))
+        target = self._texts.text(transfer.target, now)
         if not is_target(target):
             return [waited, *self.not_transferred("the destination is no address", now)]
         return [waited, Refer(target=target)]
@@ -130,65 +130,67 @@ class Departure:
         if self.phase not in LIVE:
             return []
         if end.at_once:
-            self._ledger.end(end.reason, end.detail)
+            self._record.end(end.reason, end.detail)
             return self._hang_up()
-        if self.phase in LEAVING:
+        if self.phase in TRANSFERRING:
             # Hanging up now would break the transfer. If it does not happen, the end is due again.
             self._end_after_transfer = end
             return []
-        if self.phase is Phase.PARTING:
+        if self.phase is Phase.SAYING_GOODBYE:
             return []
-        self._ledger.end(end.reason, end.detail)
+        self._record.end(end.reason, end.detail)
         if self.phase is Phase.WAITING:
             return self._hang_up()
-        self.phase = Phase.PARTING
+        self.phase = Phase.SAYING_GOODBYE
         self._speech.clear()
-        return self._take_leave(end, now) or [SetTimer(timer=Timer(Clock.PARTING), after_s=PARTING_S)]
+        return self._say_goodbye(end, now) or [
+            SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), after_s=GOODBYE_S)
+        ]
 
     def tools_ended(self) -> list[Action]:
         """Hang up if nothing is left to wait for."""
-        ready = self.phase is Phase.PARTING and self._goodbye_is_said and not self._tools.running
+        ready = self.phase is Phase.SAYING_GOODBYE and self._goodbye_is_said and not self._tools.running
         return self._hang_up() if ready else []
 
-    def overdue(self, clock: Clock, now: Instant) -> list[Intent]:
+    def overdue(self, kind: TimerKind, now: Instant) -> list[Intent]:
         """A wait of ours has lasted too long."""
-        if clock is Clock.PARTING and self.phase is Phase.PARTING:
+        if kind is TimerKind.SAYING_GOODBYE and self.phase is Phase.SAYING_GOODBYE:
             return [*self._hang_up()]
-        if clock is Clock.PARTING and self.phase is Phase.ANNOUNCING and self._transfer is not None:
+        if kind is TimerKind.SAYING_GOODBYE and self.phase is Phase.ANNOUNCING and self._transfer is not None:
             return self._refer(self._transfer, now)
-        if clock is Clock.TRANSFER and self.phase is Phase.REFERRED:
+        if kind is TimerKind.TRANSFER and self.phase is Phase.REFERRED:
             return self.not_transferred("the call did not leave", now)
         return []
 
     def gone(self, now: Instant) -> list[Action]:
         """The API knows the call no more. After a transfer was asked for, that is its success."""
         if self.phase is Phase.REFERRED and self._transfer is not None:
-            self._ledger.end("transferred")
+            self._record.end("transferred")
             if self._transfer.call_id is not None:
                 self._tools.close(self._transfer.call_id, "completed", now)
-        self._ledger.end("caller_hung_up")
-        self._ledger.ended_at = now
-        self.phase = Phase.CLEARING
+        self._record.end("caller_hung_up")
+        self._record.ended_at = now
+        self.phase = Phase.DRAINING_REQUESTS
         self._speech.clear()
         return self.cleared()
 
     def cleared(self) -> list[Action]:
         """Finish, unless a request is still under way whose end the record is to tell."""
-        return self.finish() if self.phase is Phase.CLEARING and not self._tools.in_flight else []
+        return self.finish() if self.phase is Phase.DRAINING_REQUESTS and not self._tools.in_flight else []
 
     def finish(self) -> list[Action]:
         """Nothing more will be done."""
         self.phase = Phase.OVER
         return [Finish()]
 
-    def _take_leave(self, end: End, now: Instant) -> list[Action]:
-        goodbye = self._wording.text(end.say, now) if end.say is not None else ""
+    def _say_goodbye(self, end: End, now: Instant) -> list[Action]:
+        goodbye = self._texts.text(end.say, now) if end.say is not None else ""
         if goodbye:
             self._speech.say(goodbye, key=GOODBYE)
         elif end.silently:
             self._goodbye_is_said = True
         else:
-            self._speech.tell(self._wording.directed(TAKE_LEAVE), key=GOODBYE)
+            self._speech.tell(self._texts.directed(SAY_GOODBYE), key=GOODBYE)
         return self.tools_ended()
 
     def _hang_up(self) -> list[Action]:

@@ -63,14 +63,14 @@ class ToolCalled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attached:
+class SidebandOpened:
     """The sideband is open: for the first time, or `again` after it was lost. Nothing missed is replayed."""
 
     again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Detached:
+class SidebandLost:
     """The sideband was lost. The call goes on without us until it is attached again, or gone."""
 
 
@@ -82,7 +82,7 @@ class Unreachable:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class CallGone:
     """The API knows the call no more."""
 
 
@@ -219,7 +219,7 @@ class SilenceNudge:
     item_id: str
 
 
-class Complaint(Enum):
+class ApiErrorKind(Enum):
     """What an error event means to the machine."""
 
     BUSY_SPEAKING = "busy_speaking"
@@ -231,16 +231,16 @@ class Complaint(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Complained:
+class ApiError:
     """The API refused something. `about` is the id that the refused action carried, where it is told."""
 
-    complaint: Complaint
+    kind: ApiErrorKind
     about: str | None = None
     code: str = ""
     detail: str = ""
 
 
-class Oddity(Enum):
+class IgnoredBecause(Enum):
     """Why an event was passed over."""
 
     UNKNOWN = "unknown"
@@ -249,10 +249,10 @@ class Oddity(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class PassedOver:
+class Ignored:
     """An event came that means nothing to us. It is counted, never a failure."""
 
-    oddity: Oddity
+    because: IgnoredBecause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,12 +286,12 @@ class EndRequested:
     reason: str
 
 
-Happening: TypeAlias = (
-    Attached
-    | Detached
+CallEvent: TypeAlias = (
+    SidebandOpened
+    | SidebandLost
     | Unreachable
-    | Gone
-    | PassedOver
+    | CallGone
+    | Ignored
     | ResponseStarted
     | ResponseEnded
     | ToolCalled
@@ -308,7 +308,7 @@ Happening: TypeAlias = (
     | ApprovalAsked
     | KeyPressed
     | SilenceNudge
-    | Complained
+    | ApiError
     | Replied
     | ReferAnswered
     | TimerFired

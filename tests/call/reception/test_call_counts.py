@@ -3,7 +3,7 @@
 import pytest
 
 from runner.call.reception.admission import Admit, TurnAway
-from runner.call.reception.capacity import DAY_S, Full, Limit, Load, Occupancy, day_of, find_room
+from runner.call.reception.call_counts import DAY_S, CallCounts, Limit, LimitReached, Load, day_of, place_call
 from runner.call.templates.template import compile_template
 from runner.model.agent import Agent, Limits
 from runner.model.call import Address, IncomingCall
@@ -37,36 +37,36 @@ def agents(*some: Agent) -> dict[str, Agent]:
     return {one.id: one for one in some}
 
 
-def filled(**live: int) -> Occupancy:
-    occupancy = Occupancy()
+def filled(**live: int) -> CallCounts:
+    call_counts = CallCounts()
     for name, number in live.items():
         for _ in range(number):
-            occupancy.take(name, NOON)
-    return occupancy
+            call_counts.take(name, NOON)
+    return call_counts
 
 
 @pytest.mark.parametrize(("live", "a_day"), [(0, 1), (1, 2), (4, None)])
 def test_an_agent_with_room_takes_the_call_as_it_was_admitted(live: int, a_day: int | None) -> None:
-    room = find_room(admitted(), agents(agent("desk", at_once=5, a_day=a_day)), filled(desk=live))
+    room = place_call(admitted(), agents(agent("desk", at_once=5, a_day=a_day)), filled(desk=live))
     assert (room.decision, room.full) == (admitted(), ())
 
 
 def test_an_agent_without_limits_takes_any_number_of_calls() -> None:
-    assert find_room(admitted(), agents(agent("desk")), filled(desk=1000)).full == ()
+    assert place_call(admitted(), agents(agent("desk")), filled(desk=1000)).full == ()
 
 
 @pytest.mark.parametrize(
     ("limits", "full", "said"),
     [
-        ({"at_once": 2}, Full(agent="desk", limit=Limit.CONCURRENT_CALLS, most=2), "2 calls at once"),
-        ({"at_once": 1}, Full(agent="desk", limit=Limit.CONCURRENT_CALLS, most=1), "1 call at once"),
-        ({"a_day": 2}, Full(agent="desk", limit=Limit.CALLS_PER_DAY, most=2), "2 calls a day"),
+        ({"at_once": 2}, LimitReached(agent="desk", limit=Limit.CONCURRENT_CALLS, most=2), "2 calls at once"),
+        ({"at_once": 1}, LimitReached(agent="desk", limit=Limit.CONCURRENT_CALLS, most=1), "1 call at once"),
+        ({"a_day": 2}, LimitReached(agent="desk", limit=Limit.CALLS_PER_DAY, most=2), "2 calls a day"),
     ],
 )
 def test_a_call_over_a_limit_is_rejected_with_the_declared_status(
-    limits: dict[str, int], full: Full, said: str
+    limits: dict[str, int], full: LimitReached, said: str
 ) -> None:
-    room = find_room(admitted(), agents(agent("desk", Reject(status=480), **limits)), filled(desk=2))
+    room = place_call(admitted(), agents(agent("desk", Reject(status=480), **limits)), filled(desk=2))
     why = f'{ROUTED}; "desk" is busy ({said}); the call is rejected with 480'
     assert room.decision == TurnAway(call=admitted().call, status=480, why=why)
     assert room.full == (full,)
@@ -74,7 +74,7 @@ def test_a_call_over_a_limit_is_rejected_with_the_declared_status(
 
 def test_a_call_over_a_limit_goes_to_the_agent_that_busy_names() -> None:
     some = agents(agent("desk", ToAgent(agent="overflow"), at_once=1), agent("overflow", at_once=1))
-    room = find_room(admitted(), some, filled(desk=1))
+    room = place_call(admitted(), some, filled(desk=1))
     assert isinstance(room.decision, Admit)
     assert room.decision.agent == "overflow"
     assert room.decision.why == (
@@ -88,7 +88,7 @@ def test_the_other_agent_is_held_to_its_own_limits() -> None:
         agent("overflow", ToAgent(agent="last"), a_day=1),
         agent("last", Reject(status=600), at_once=1),
     )
-    room = find_room(admitted(), some, filled(desk=1, overflow=1, last=1))
+    room = place_call(admitted(), some, filled(desk=1, overflow=1, last=1))
     assert isinstance(room.decision, TurnAway)
     assert room.decision.status == 600
     assert [(full.agent, full.limit.value) for full in room.full] == [
@@ -100,57 +100,57 @@ def test_the_other_agent_is_held_to_its_own_limits() -> None:
 
 def test_a_circle_ends_with_busy_here() -> None:
     some = agents(agent("desk", ToAgent(agent="a"), at_once=1), agent("a", ToAgent(agent="desk"), at_once=1))
-    room = find_room(admitted(), some, filled(desk=1, a=1))
+    room = place_call(admitted(), some, filled(desk=1, a=1))
     assert isinstance(room.decision, TurnAway)
     assert room.decision.status == 486
 
 
 def test_a_seat_that_was_kept_is_left_for_others_and_counts_for_the_day() -> None:
-    occupancy = Occupancy()
-    seat = occupancy.take("desk", NOON)
-    assert occupancy.load("desk", NOON) == Load(live=1, today=1)
-    seat.keep()
-    seat.free()
-    seat.free()
-    assert occupancy.load("desk", NOON) == Load(live=0, today=1)
+    call_counts = CallCounts()
+    slot = call_counts.take("desk", NOON)
+    assert call_counts.load("desk", NOON) == Load(live=1, today=1)
+    slot.keep()
+    slot.free()
+    slot.free()
+    assert call_counts.load("desk", NOON) == Load(live=0, today=1)
 
 
 def test_a_seat_of_a_call_that_was_never_accepted_counts_for_nothing() -> None:
-    occupancy = Occupancy()
-    occupancy.take("desk", NOON).free()
-    assert occupancy.load("desk", NOON) == Load(live=0, today=0)
+    call_counts = CallCounts()
+    call_counts.take("desk", NOON).free()
+    assert call_counts.load("desk", NOON) == Load(live=0, today=0)
 
 
 def test_each_day_begins_at_midnight_utc_and_live_calls_go_on() -> None:
-    occupancy = Occupancy()
+    call_counts = CallCounts()
     midnight = (day_of(NOON) + 1) * float(DAY_S)
-    before = occupancy.take("desk", midnight - 0.001)
+    before = call_counts.take("desk", midnight - 0.001)
     before.keep()
-    assert occupancy.load("desk", midnight - 0.001) == Load(live=1, today=1)
-    assert occupancy.load("desk", midnight) == Load(live=1, today=0)
+    assert call_counts.load("desk", midnight - 0.001) == Load(live=1, today=1)
+    assert call_counts.load("desk", midnight) == Load(live=1, today=0)
 
 
 def test_a_call_that_rang_before_midnight_counts_for_the_day_that_it_rang_on() -> None:
     some = agents(agent("desk", a_day=1))
-    occupancy = Occupancy()
+    call_counts = CallCounts()
     midnight = (day_of(NOON) + 1) * float(DAY_S)
-    occupancy.take("desk", midnight - 2).keep()
-    assert find_room(admitted(midnight + 1), some, occupancy).full == ()
-    assert len(find_room(admitted(midnight - 1), some, occupancy).full) == 1
+    call_counts.take("desk", midnight - 2).keep()
+    assert place_call(admitted(midnight + 1), some, call_counts).full == ()
+    assert len(place_call(admitted(midnight - 1), some, call_counts).full) == 1
 
 
 def test_days_long_gone_are_forgotten() -> None:
-    occupancy = Occupancy()
-    occupancy.take("desk", NOON)
-    occupancy.take("desk", NOON + DAY_S)
-    assert occupancy.load("desk", NOON).today == 1
-    occupancy.take("desk", NOON + 2 * DAY_S)
-    assert occupancy.load("desk", NOON).today == 0
+    call_counts = CallCounts()
+    call_counts.take("desk", NOON)
+    call_counts.take("desk", NOON + DAY_S)
+    assert call_counts.load("desk", NOON).today == 1
+    call_counts.take("desk", NOON + 2 * DAY_S)
+    assert call_counts.load("desk", NOON).today == 0
 
 
 def test_the_calls_before_a_restart_count_for_the_day() -> None:
-    occupancy = Occupancy()
-    occupancy.remember({"desk": 3}, NOON)
-    occupancy.take("desk", NOON)
-    assert occupancy.load("desk", NOON) == Load(live=1, today=4)
-    assert occupancy.load("desk", NOON + DAY_S) == Load(live=1, today=0)
+    call_counts = CallCounts()
+    call_counts.remember({"desk": 3}, NOON)
+    call_counts.take("desk", NOON)
+    assert call_counts.load("desk", NOON) == Load(live=1, today=4)
+    assert call_counts.load("desk", NOON + DAY_S) == Load(live=1, today=0)

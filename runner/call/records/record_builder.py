@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 from runner.call.records.cost import cost_usd
 from runner.model.call import Role
-from runner.model.happening import (
-    Complained,
-    Complaint,
-    Happening,
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
+    CallEvent,
+    Ignored,
+    IgnoredBecause,
     ItemPlaced,
-    Oddity,
-    PassedOver,
     ResponseEnded,
     SilenceNudge,
     Transcribed,
@@ -87,7 +87,7 @@ class Transcript:
         )
 
 
-class Ledger:
+class RecordBuilder:
     """Everything that the record of a call needs, as it comes."""
 
     def __init__(self, start: CallRecord) -> None:
@@ -112,24 +112,24 @@ class Ledger:
         self._responses: set[str] = set()
         self._billed: set[str] = set()
 
-    def note(self, happening: Happening, now: Instant) -> None:
-        """Write down what a happening means for the record, whatever it means to the call."""
-        match happening:
+    def note(self, event: CallEvent, now: Instant) -> None:
+        """Write down what a event means for the record, whatever it means to the call."""
+        match event:
             case ItemPlaced():
-                self.transcript.place(happening, now)
+                self.transcript.place(event, now)
             case Transcribed():
-                self.transcript.write(happening)
-                self._bill(happening)
+                self.transcript.write(event)
+                self._bill(event)
             case SilenceNudge(item_id=item_id):
                 self.transcript.leave_out(item_id)
             case ResponseEnded(response_id=response_id) if response_id not in self._responses:
                 self._responses.add(response_id)
-                self.usage = self.usage + happening.usage
-            case Complained(complaint=complaint):
-                self._complaints += complaint is Complaint.OTHER
-            case PassedOver(oddity=oddity):
-                self._unknown += oddity is Oddity.UNKNOWN
-                self._malformed += oddity is Oddity.MALFORMED
+                self.usage = self.usage + event.usage
+            case ApiError(kind=kind):
+                self._complaints += kind is ApiErrorKind.OTHER
+            case Ignored(because=because):
+                self._unknown += because is IgnoredBecause.UNKNOWN
+                self._malformed += because is IgnoredBecause.MALFORMED
             case _:
                 pass
 

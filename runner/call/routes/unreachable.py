@@ -11,10 +11,10 @@ from itertools import islice, product
 from typing import TypeAlias
 
 from runner.call.addresses.number import read_number
+from runner.call.routes.alternatives import Headers, Way, ways
 from runner.call.routes.conditions import Rank, rank
 from runner.call.routes.matcher import NOTHING, glob_matches, specificity
 from runner.call.routes.routing import RouteTable
-from runner.call.routes.ways import Headers, Way, ways
 from runner.model.route import (
     Conditions,
     Country,

@@ -1,7 +1,7 @@
 """Warns of routes that can never win, and names what takes their calls."""
 
-from runner.call.routes.covered import Covered, find_covered
 from runner.call.routes.routing import RouteTable
+from runner.call.routes.unreachable import Covered, find_covered
 from runner.config.problem import Problems
 from runner.model.route import RejectRule
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from runner.model.values import Instant, Json, JsonObject
 
 
-class DutyKind(Enum):
+class JobKind(Enum):
     """What has to be done."""
 
     OUTCOME = "outcome"
@@ -17,13 +17,13 @@ class DutyKind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Duty:
+class Job:
     """One thing that is owed. It is kept in the store until it is done, or parked for a person to see."""
 
     id: str
     """The same over all attempts and restarts: a receiver knows by it what it has already."""
     call_id: str
-    kind: DutyKind
+    kind: JobKind
     created_at: Instant
     due_at: Instant | None
     """None: it waits until the outcome is known, or parked."""
@@ -33,10 +33,10 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DueDuty:
-    """A duty whose time has come, with what the store knows of its call."""
+class DueJob:
+    """A job whose time has come, with what the store knows of its call."""
 
-    duty: Duty
+    job: Job
     record: JsonObject = field(repr=False)
     outcome: Json = field(default=None, repr=False)
 
@@ -63,7 +63,7 @@ class Parked:
     error: str
 
 
-Fate: TypeAlias = Done | Later | Parked
+JobResult: TypeAlias = Done | Later | Parked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The words of one call: what templates may name while it lasts, and the texts made of them."""
 
-from runner.call.records.ledger import Ledger
+from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.names import names
 from runner.call.templates.template import TemplateFailure, render
 from runner.model.agent import Agent
@@ -9,11 +9,11 @@ from runner.model.template import Template
 from runner.model.values import Instant, Json
 
 
-class Wording:
+class CallTexts:
     """Renders the templates of a call. One that fails is left unsaid, and the record tells."""
 
     def __init__(
-        self, *, call: IncomingCall, agent: Agent, lookup: Json, ledger: Ledger, now: Instant
+        self, *, call: IncomingCall, agent: Agent, lookup: Json, record: RecordBuilder, now: Instant
     ) -> None:
         """Raises TemplateFailure when the agent's instructions cannot be made for this call."""
         self.variables: dict[str, Json] = {}
@@ -21,7 +21,7 @@ class Wording:
         self._call = call
         self._agent = agent
         self._lookup = lookup
-        self._ledger = ledger
+        self._record = record
         self.adopt(agent, now)
 
     def adopt(self, agent: Agent, now: Instant) -> None:
@@ -53,7 +53,7 @@ class Wording:
         try:
             return text.text(self.names(now))
         except TemplateFailure as failure:
-            self._ledger.faults.append(str(failure))
+            self._record.faults.append(str(failure))
             return ""
 
     def directed(self, instruction: str) -> str:

@@ -33,7 +33,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Full:
+class LimitReached:
     """An agent that could not take the call."""
 
     agent: str
@@ -47,18 +47,18 @@ class Full:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Placement:
     """Who takes a call, or how it is turned away, and the agents that were asked before in vain."""
 
     decision: Admit | TurnAway
-    full: tuple[Full, ...] = ()
+    full: tuple[LimitReached, ...] = ()
 
 
-class Seat:
+class Slot:
     """The place of one call among an agent's calls."""
 
-    def __init__(self, occupancy: "Occupancy", agent: str, day: int) -> None:
-        self._occupancy = occupancy
+    def __init__(self, call_counts: "CallCounts", agent: str, day: int) -> None:
+        self._call_counts = call_counts
         self._key = (day, agent)
         self._is_free = False
         self.is_kept = False
@@ -71,10 +71,10 @@ class Seat:
         """The call is over or was never accepted. A second time changes nothing."""
         if not self._is_free:
             self._is_free = True
-            self._occupancy.leave(self._key, counts_for_day=self.is_kept)
+            self._call_counts.leave(self._key, counts_for_day=self.is_kept)
 
 
-class Occupancy:
+class CallCounts:
     """The calls of each agent: those that are there now, and those of each day."""
 
     def __init__(self) -> None:
@@ -90,17 +90,17 @@ class Occupancy:
         """What an agent has, seen from a call that began to ring at `at`."""
         return Load(live=self._live[agent], today=self._daily[day_of(at), agent])
 
-    def take(self, agent: str, at: Instant) -> Seat:
-        """A seat for a call that began to ring at `at`. It counts from now on."""
+    def take(self, agent: str, at: Instant) -> Slot:
+        """A slot for a call that began to ring at `at`. It counts from now on."""
         day = day_of(at)
         self._live[agent] += 1
         self._daily[day, agent] += 1
         for key in [key for key in self._daily if key[0] < day - 1]:
             del self._daily[key]
-        return Seat(self, agent, day)
+        return Slot(self, agent, day)
 
     def leave(self, key: tuple[int, str], *, counts_for_day: bool) -> None:
-        """Take a call of this day and agent out of those that are there; `Seat.free` does this."""
+        """Take a call of this day and agent out of those that are there; `Slot.free` does this."""
         self._live[key[1]] -= 1
         if not counts_for_day:
             self._daily[key] -= 1
@@ -111,11 +111,11 @@ def day_of(instant: Instant) -> int:
     return int(instant // DAY_S)
 
 
-def find_room(admitted: Admit, agents: Mapping[str, Agent], occupancy: Occupancy) -> Room:
+def place_call(admitted: Admit, agents: Mapping[str, Agent], call_counts: CallCounts) -> Placement:
     """The admitted call with the first agent that has room, or turned away as the last asked declares."""
-    full: list[Full] = []
+    full: list[LimitReached] = []
     agent = agents[admitted.agent]
-    while reached := _reached(agent, occupancy.load(agent.id, admitted.call.created_at)):
+    while reached := _reached(agent, call_counts.load(agent.id, admitted.call.created_at)):
         full.append(reached)
         busy = agent.busy
         asked = {one.agent for one in full}
@@ -123,18 +123,18 @@ def find_room(admitted: Admit, agents: Mapping[str, Agent], occupancy: Occupancy
             # `validate` refuses circles; one that was made otherwise ends here.
             status = busy.status if isinstance(busy, Reject) else BUSY_HERE
             why = "; ".join([admitted.why, *map(str, full), f"the call is rejected with {status}"])
-            return Room(decision=TurnAway(call=admitted.call, status=status, why=why), full=tuple(full))
+            return Placement(decision=TurnAway(call=admitted.call, status=status, why=why), full=tuple(full))
         agent = agents[busy.agent]
     if not full:
-        return Room(decision=admitted)
+        return Placement(decision=admitted)
     why = "; ".join([admitted.why, *map(str, full), f'the call is given to "{agent.id}"'])
-    return Room(decision=replace(admitted, agent=agent.id, why=why), full=tuple(full))
+    return Placement(decision=replace(admitted, agent=agent.id, why=why), full=tuple(full))
 
 
-def _reached(agent: Agent, load: Load) -> Full | None:
+def _reached(agent: Agent, load: Load) -> LimitReached | None:
     limits = agent.limits
     if limits.concurrent_calls is not None and load.live >= limits.concurrent_calls:
-        return Full(agent=agent.id, limit=Limit.CONCURRENT_CALLS, most=limits.concurrent_calls)
+        return LimitReached(agent=agent.id, limit=Limit.CONCURRENT_CALLS, most=limits.concurrent_calls)
     if limits.calls_per_day is not None and load.today >= limits.calls_per_day:
-        return Full(agent=agent.id, limit=Limit.CALLS_PER_DAY, most=limits.calls_per_day)
+        return LimitReached(agent=agent.id, limit=Limit.CALLS_PER_DAY, most=limits.calls_per_day)
     return None

@@ -5,13 +5,13 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from runner.model.after_call import Duty
+from runner.model.job import Job
 from runner.model.record import CallRecord
 from runner.serve.logs import name_call
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
 
-log = logging.getLogger("runner.serve.switchboard")
+log = logging.getLogger("runner.serve.live_calls")
 
 
 class Call(Protocol):
@@ -22,7 +22,7 @@ class Call(Protocol):
     async def run(self) -> CallRecord:
         """Serve the call until it is over, and see that it is over at the API too."""
 
-    def duties(self, record: CallRecord) -> tuple[Duty, ...]:
+    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
         """What is owed once it is over, going by its record."""
 
     def end(self, reason: str) -> None:
@@ -35,11 +35,11 @@ class Call(Protocol):
 class RecordStore(Protocol):
     """Where records are kept."""
 
-    async def save(self, record: CallRecord, duties: Sequence[Duty] = ()) -> None:
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
         """Keep this record, and what is owed after the call."""
 
 
-class Switchboard:
+class LiveCalls:
     """All live calls of the process. One task for each; none is lost, and none disturbs another."""
 
     def __init__(
@@ -115,20 +115,20 @@ class Switchboard:
         await self._save(record, self._duties(call, record))
         self._metrics.calls.labels(agent=record.agent, ended=record.ended).inc()
 
-    def _duties(self, call: Call, record: CallRecord) -> tuple[Duty, ...]:
+    def _duties(self, call: Call, record: CallRecord) -> tuple[Job, ...]:
         try:
-            return call.duties(record)
+            return call.jobs(record)
         except Exception:
             # A bug of ours; at least the record is kept.
             log.exception("what is owed after the call cannot be told")
             return ()
 
-    async def _save(self, record: CallRecord, duties: tuple[Duty, ...]) -> None:
+    async def _save(self, record: CallRecord, jobs: tuple[Job, ...]) -> None:
         """A store that fails may cost the record, but never a call."""
         try:
             async with asyncio.timeout(self._timeouts.save_s):
-                await self._store.save(record, duties)
-            if duties:
+                await self._store.save(record, jobs)
+            if jobs:
                 self._on_owed()
         except Exception as error:
             self._metrics.store_failures.inc()

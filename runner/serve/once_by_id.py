@@ -11,7 +11,7 @@ MOST_REMEMBERED = 20_000
 """Ids, about two for each call. A call is answered or too old within minutes, so this is hours of calls."""
 
 
-class Deliveries(Generic[Result]):
+class OnceById(Generic[Result]):
     """Remembers results by id, in memory and within bounds. A result that is not final is forgotten."""
 
     def __init__(self, is_final: Callable[[Result], bool], most: int = MOST_REMEMBERED) -> None:

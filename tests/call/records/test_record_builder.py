@@ -3,15 +3,15 @@
 import pytest
 
 from runner.call.records.cost import PRICES, cost_usd
-from runner.call.records.ledger import Ledger, Transcript
+from runner.call.records.record_builder import RecordBuilder, Transcript
 from runner.model.call import Role
-from runner.model.happening import (
-    Complained,
-    Complaint,
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
+    Ignored,
+    IgnoredBecause,
     ItemPlaced,
-    Oddity,
     Outcome,
-    PassedOver,
     ResponseEnded,
     SilenceNudge,
     Transcribed,
@@ -21,7 +21,7 @@ from runner.model.happening import (
 from runner.model.record import CallRecord
 
 
-def a_ledger(model: str = "gpt-realtime-2.1") -> Ledger:
+def a_ledger(model: str = "gpt-realtime-2.1") -> RecordBuilder:
     start = CallRecord(
         id="rtc_1",
         agent="desk",
@@ -33,7 +33,7 @@ def a_ledger(model: str = "gpt-realtime-2.1") -> Ledger:
         created_at=0.0,
         model=model,
     )
-    return Ledger(start)
+    return RecordBuilder(start)
 
 
 def said(transcript: Transcript) -> list[tuple[str, str | None]]:
@@ -91,45 +91,45 @@ def test_noise_that_was_transcribed_as_nothing_is_no_turn() -> None:
 
 
 def test_what_nobody_says_is_no_turn() -> None:
-    ledger = a_ledger()
-    ledger.note(SilenceNudge(item_id="nudge"), 1.0)
-    ledger.note(ItemPlaced(item_id="system", role=Role.SYSTEM, text="Silent."), 1.0)
-    ledger.note(ItemPlaced(item_id="nudge", role=Role.CALLER), 1.0)
-    ledger.note(ItemPlaced(item_id="call"), 1.0)
-    assert ledger.record().turns == ()
+    record = a_ledger()
+    record.note(SilenceNudge(item_id="nudge"), 1.0)
+    record.note(ItemPlaced(item_id="system", role=Role.SYSTEM, text="Silent."), 1.0)
+    record.note(ItemPlaced(item_id="nudge", role=Role.CALLER), 1.0)
+    record.note(ItemPlaced(item_id="call"), 1.0)
+    assert record.record().turns == ()
 
 
 def test_usage_is_counted_once_for_each_response_and_each_transcription() -> None:
-    ledger = a_ledger()
+    record = a_ledger()
     ended = ResponseEnded(
         response_id="r1", outcome=Outcome.COMPLETED, usage=Usage(text_in=1_000_000, audio_out=500_000)
     )
-    ledger.note(ended, 1.0)
-    ledger.note(ended, 1.0)
+    record.note(ended, 1.0)
+    record.note(ended, 1.0)
     transcribed = Transcribed(item_id="a", role=Role.CALLER, text="x", usage=TranscriptionUsage(tokens=5))
-    ledger.note(transcribed, 1.0)
-    ledger.note(transcribed, 1.0)
-    record = ledger.record()
+    record.note(transcribed, 1.0)
+    record.note(transcribed, 1.0)
+    record = record.record()
     assert record.usage == Usage(text_in=1_000_000, audio_out=500_000)
     assert record.transcription == TranscriptionUsage(tokens=5)
     assert record.cost_usd == 36.0
 
 
 def test_only_complaints_that_mean_something_are_counted() -> None:
-    ledger = a_ledger()
-    for complaint in Complaint:
-        ledger.note(Complained(complaint=complaint), 1.0)
-    for oddity in (Oddity.UNKNOWN, Oddity.UNKNOWN, Oddity.MALFORMED):
-        ledger.note(PassedOver(oddity), 1.0)
-    record = ledger.record()
+    record = a_ledger()
+    for kind in ApiErrorKind:
+        record.note(ApiError(kind=kind), 1.0)
+    for oddity in (IgnoredBecause.UNKNOWN, IgnoredBecause.UNKNOWN, IgnoredBecause.MALFORMED):
+        record.note(Ignored(oddity), 1.0)
+    record = record.record()
     assert (record.complaints, record.unknown_events, record.malformed_events) == (1, 2, 1)
 
 
 def test_the_first_reason_is_why_a_call_ended() -> None:
-    ledger = a_ledger()
-    ledger.end("max_duration")
-    ledger.end("caller_hung_up")
-    assert ledger.record().ended == "max_duration"
+    record = a_ledger()
+    record.end("max_duration")
+    record.end("caller_hung_up")
+    assert record.record().ended == "max_duration"
 
 
 USAGE = Usage(

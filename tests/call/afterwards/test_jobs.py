@@ -9,25 +9,25 @@ import pytest
 from playing import TO_SPANISH, Play, an_agent, http_tool, words
 from standardwebhooks.webhooks import Webhook
 
-from runner.call.afterwards.after_call import (
+from runner.call.afterwards.jobs import (
     FIRST_WAIT_S,
     LONGEST_S,
     LONGEST_WAIT_S,
     again,
     delivery,
-    duties,
+    delivery_result,
     encoded_work,
-    fate_of_delivery,
-    fate_of_question,
+    jobs_after,
     question,
+    question_result,
 )
 from runner.call.records.record_json import encode
 from runner.call.templates.template import TemplateFailure
-from runner.model.after_call import Done, DueDuty, Duty, DutyKind, Later, Parked
 from runner.model.agent import OutcomeQuestion, Recording, Sensitive
 from runner.model.call import Role
-from runner.model.happening import ItemPlaced, Transcribed
+from runner.model.event import ItemPlaced, Transcribed
 from runner.model.http import Failure, HttpReply
+from runner.model.job import Done, DueJob, Job, JobKind, Later, Parked
 from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding, Result
 
@@ -57,14 +57,14 @@ NAMES = {
 }
 
 
-def due(duty: Duty, outcome: object = None) -> DueDuty:
-    """A duty as the store gives it back."""
-    kept = replace(duty, work=json.loads(encoded_work(duty)))
-    return DueDuty(duty=kept, record=json.loads(encode(RECORD)), outcome=outcome)
+def due(job: Job, outcome: object = None) -> DueJob:
+    """A job as the store gives it back."""
+    kept = replace(job, work=json.loads(encoded_work(job)))
+    return DueJob(job=kept, record=json.loads(encode(RECORD)), outcome=outcome)
 
 
-def owed(record: CallRecord = RECORD, **agent: object) -> tuple[Duty, ...]:
-    return duties(an_agent(**agent), record, NAMES, 200.0)
+def owed(record: CallRecord = RECORD, **agent: object) -> tuple[Job, ...]:
+    return jobs_after(an_agent(**agent), record, NAMES, 200.0)
 
 
 # What is owed
@@ -76,29 +76,29 @@ def test_an_agent_that_declares_nothing_owes_nothing():
 
 def test_deliveries_wait_for_the_outcome():
     asked, first, second = owed(outcome=OUTCOME, on_end=(POST, POST))
-    assert [duty.kind for duty in (asked, first, second)] == [
-        DutyKind.OUTCOME,
-        DutyKind.DELIVERY,
-        DutyKind.DELIVERY,
+    assert [job.kind for job in (asked, first, second)] == [
+        JobKind.OUTCOME,
+        JobKind.DELIVERY,
+        JobKind.DELIVERY,
     ]
-    assert [duty.due_at for duty in (asked, first, second)] == [200.0, None, None]
-    assert {duty.call_id for duty in (asked, first, second)} == {"rtc_1"}
+    assert [job.due_at for job in (asked, first, second)] == [200.0, None, None]
+    assert {job.call_id for job in (asked, first, second)} == {"rtc_1"}
 
 
 def test_without_an_outcome_deliveries_are_due_at_once():
-    assert [duty.due_at for duty in owed(on_end=(POST,))] == [200.0]
+    assert [job.due_at for job in owed(on_end=(POST,))] == [200.0]
 
 
 def test_a_call_of_which_no_word_is_kept_is_not_asked_about():
     silent = replace(RECORD, turns=(Turn(role="caller", text=None, at=1.0),))
-    assert [(duty.kind, duty.due_at) for duty in owed(silent, outcome=OUTCOME, on_end=(POST,))] == [
-        (DutyKind.DELIVERY, 200.0)
+    assert [(job.kind, job.due_at) for job in owed(silent, outcome=OUTCOME, on_end=(POST,))] == [
+        (JobKind.DELIVERY, 200.0)
     ]
 
 
 def test_ids_differ_by_duty_and_call_and_are_the_same_whenever_they_are_made():
     def ids(call_id: str) -> list[str]:
-        return [duty.id for duty in owed(replace(RECORD, id=call_id), outcome=OUTCOME, on_end=(POST, POST))]
+        return [job.id for job in owed(replace(RECORD, id=call_id), outcome=OUTCOME, on_end=(POST, POST))]
 
     assert ids("rtc_1") == ids("rtc_1")
     assert len({*ids("rtc_1"), *ids("rtc_2")}) == 6
@@ -106,14 +106,14 @@ def test_ids_differ_by_duty_and_call_and_are_the_same_whenever_they_are_made():
 
 
 def test_what_is_kept_for_a_delivery_names_secrets_and_shows_nothing_in_its_text():
-    [duty] = owed(on_end=(replace(POST, sign=words("{{ secrets.SIGN }}")),))
-    assert "{{ secrets.SIGN }}" in encoded_work(duty)
-    assert "Maple" not in repr(duty)
+    [job] = owed(on_end=(replace(POST, sign=words("{{ secrets.SIGN }}")),))
+    assert "{{ secrets.SIGN }}" in encoded_work(job)
+    assert "Maple" not in repr(job)
 
 
 def test_a_variable_that_json_has_no_form_for_is_kept_as_text():
-    [duty] = duties(an_agent(on_end=(POST,)), RECORD, {**NAMES, "vars": {"a": {1}}}, 200.0)
-    assert json.loads(encoded_work(duty))["names"]["vars"] == {"a": "{1}"}
+    [job] = jobs_after(an_agent(on_end=(POST,)), RECORD, {**NAMES, "vars": {"a": {1}}}, 200.0)
+    assert json.loads(encoded_work(job))["names"]["vars"] == {"a": "{1}"}
 
 
 # What is sent
@@ -127,23 +127,23 @@ def test_a_question_is_made_of_the_record():
 
 
 def test_a_delivery_carries_the_record_with_the_outcome_signed_under_its_own_id():
-    [duty] = owed(on_end=(replace(POST, sign=words("{{ secrets.SIGN }}")),))
-    request = delivery(due(duty, {"booked": True}), {"SIGN": SECRET}, 1_700_000_000.0)
+    [job] = owed(on_end=(replace(POST, sign=words("{{ secrets.SIGN }}")),))
+    request = delivery(due(job, {"booked": True}), {"SIGN": SECRET}, 1_700_000_000.0)
     headers = dict(request.headers)
     assert (request.method, request.url) == ("POST", "https://api.maple.example/calls")
     assert json.loads(request.body) == {**json.loads(encode(RECORD)), "outcome": {"booked": True}}
     assert {name: headers[name] for name in ("webhook-id", "webhook-timestamp", "Content-Type")} == {
-        "webhook-id": duty.id,
+        "webhook-id": job.id,
         "webhook-timestamp": "1700000000",
         "Content-Type": "application/json",
     }
     assert (headers["Idempotency-Key"], headers["X-Call-Id"], headers["X-Agent"]) == (
-        duty.id,
+        job.id,
         "rtc_1",
         "desk",
     )
     moment = datetime.fromtimestamp(1_700_000_000, UTC)
-    assert headers["webhook-signature"] == Webhook(SECRET).sign(duty.id, moment, request.body.decode())
+    assert headers["webhook-signature"] == Webhook(SECRET).sign(job.id, moment, request.body.decode())
 
 
 def test_its_templates_know_the_call_and_the_moment_of_delivery():
@@ -156,8 +156,8 @@ def test_its_templates_know_the_call_and_the_moment_of_delivery():
         "token": words("{{ secrets.TOKEN }}"),
     }
     binding = replace(POST, body=Body(kind=BodyKind.JSON, content=templates))
-    [duty] = owed(on_end=(binding,))
-    assert json.loads(delivery(due(duty), {"TOKEN": "t"}, 0.0).body) == {
+    [job] = owed(on_end=(binding,))
+    assert json.loads(delivery(due(job), {"TOKEN": "t"}, 0.0).body) == {
         "call": "rtc_1 gold",
         "vars": "Maple",
         "lookup": "Ada",
@@ -168,31 +168,29 @@ def test_its_templates_know_the_call_and_the_moment_of_delivery():
 
 
 def test_a_secret_that_is_gone_is_a_failure_of_this_attempt():
-    [duty] = owed(on_end=(replace(POST, sign=words("{{ secrets.SIGN }}")),))
+    [job] = owed(on_end=(replace(POST, sign=words("{{ secrets.SIGN }}")),))
     with pytest.raises(TemplateFailure):
-        delivery(due(duty), {}, 0.0)
+        delivery(due(job), {}, 0.0)
 
 
 # What comes of it
 
-DELIVERY = Duty(
-    id="msg_1", call_id="rtc_1", kind=DutyKind.DELIVERY, created_at=1000.0, due_at=1000.0, work={}
-)
-QUESTION = replace(DELIVERY, kind=DutyKind.OUTCOME, work={"model": "m", "schema": SCHEMA})
+DELIVERY = Job(id="msg_1", call_id="rtc_1", kind=JobKind.DELIVERY, created_at=1000.0, due_at=1000.0, work={})
+QUESTION = replace(DELIVERY, kind=JobKind.OUTCOME, work={"model": "m", "schema": SCHEMA})
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_a_delivery_that_is_taken_is_done(status):
-    assert fate_of_delivery(DELIVERY, HttpReply(status=status), 1001.0) == Done()
+    assert delivery_result(DELIVERY, HttpReply(status=status), 1001.0) == Done()
 
 
 def test_a_delivery_that_is_taken_with_many_words_is_done():
     reply = HttpReply(status=200, failure=Failure.TOO_LARGE)
-    assert fate_of_delivery(DELIVERY, reply, 1001.0) == Done()
+    assert delivery_result(DELIVERY, reply, 1001.0) == Done()
 
 
 def test_410_parks_a_delivery_at_once():
-    assert fate_of_delivery(DELIVERY, HttpReply(status=410), 1001.0) == Parked(
+    assert delivery_result(DELIVERY, HttpReply(status=410), 1001.0) == Parked(
         error="the endpoint answered 410: it wants no more deliveries"
     )
 
@@ -213,9 +211,9 @@ def test_410_parks_a_delivery_at_once():
     ],
 )
 def test_every_other_answer_means_another_attempt(reply, error):
-    fate = fate_of_delivery(DELIVERY, reply, 1001.0)
-    assert isinstance(fate, Later)
-    assert fate.error == error
+    result = delivery_result(DELIVERY, reply, 1001.0)
+    assert isinstance(result, Later)
+    assert result.error == error
 
 
 def answered(value: object) -> HttpReply:
@@ -224,36 +222,36 @@ def answered(value: object) -> HttpReply:
 
 
 def test_a_question_that_is_answered_is_done():
-    assert fate_of_question(QUESTION, answered({"booked": True}), 1001.0) == Done(outcome={"booked": True})
+    assert question_result(QUESTION, answered({"booked": True}), 1001.0) == Done(outcome={"booked": True})
 
 
 @pytest.mark.parametrize(("attempts", "kind"), [(0, Later), (1, Later), (2, Parked), (7, Parked)])
 def test_a_model_without_a_usable_answer_is_asked_three_times(attempts, kind):
-    fate = fate_of_question(replace(QUESTION, attempts=attempts), answered({}), 1001.0)
-    assert isinstance(fate, kind)
-    assert fate.error == "the answer does not fit the schema"
+    result = question_result(replace(QUESTION, attempts=attempts), answered({}), 1001.0)
+    assert isinstance(result, kind)
+    assert result.error == "the answer does not fit the schema"
 
 
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, Parked), (404, Parked), (401, Later), (429, Later), (500, Later)]
 )
 def test_a_question_is_parked_at_once_only_when_it_is_refused_for_what_it_is(status, kind):
-    fate = fate_of_question(replace(QUESTION, attempts=9), HttpReply(status=status), 1001.0)
-    assert isinstance(fate, kind)
+    result = question_result(replace(QUESTION, attempts=9), HttpReply(status=status), 1001.0)
+    assert isinstance(result, kind)
 
 
 # The schedule
 
 
-def waits(duty: Duty) -> list[float]:
-    """Between the attempts of a duty that always fails."""
-    now, found = duty.created_at, []
+def waits(job: Job) -> list[float]:
+    """Between the attempts of a job that always fails."""
+    now, found = job.created_at, []
     while True:
-        fate = again(duty, "no", now)
-        if isinstance(fate, Parked):
+        result = again(job, "no", now)
+        if isinstance(result, Parked):
             return found
-        found.append(fate.due_at - now)
-        now, duty = fate.due_at, replace(duty, attempts=duty.attempts + 1, due_at=fate.due_at)
+        found.append(result.due_at - now)
+        now, job = result.due_at, replace(job, attempts=job.attempts + 1, due_at=result.due_at)
 
 
 def test_waits_double_from_five_seconds_to_four_hours_with_up_to_a_half_off():
@@ -307,8 +305,8 @@ def a_tool(**fields: object):
 def kept(play: Play) -> str:
     """Everything that leaves the machine at the end of the call, as one text."""
     record = play.record
-    owed = play.session.duties(record, play.now)
-    return encode(record) + "".join(encoded_work(duty) for duty in owed)
+    owed = play.session.jobs(record, play.now)
+    return encode(record) + "".join(encoded_work(job) for job in owed)
 
 
 def test_what_is_private_leaves_the_machine_in_no_way():
@@ -326,8 +324,8 @@ def test_what_is_private_leaves_the_machine_in_no_way():
         "I am [email], account [redacted].",
         "So my code is [redacted]?",
     ]
-    [_, duty] = play.session.duties(play.record, play.now)
-    assert duty.work["names"]["vars"] == {
+    [_, job] = play.session.jobs(play.record, play.now)
+    assert job.work["names"]["vars"] == {
         "code": "[redacted]",
         "mail": "[email]",
         "account": "[redacted]",
@@ -350,5 +348,5 @@ def test_a_hand_off_adds_what_the_next_agent_wants_masked_and_leaves_the_duties_
     play.responds(("to_spanish", "{}"), audible=False)
     assert play.session.agent.id == "recepcion"
     assert [turn.text for turn in play.record.turns] == ["[email]"]
-    [duty] = play.session.duties(play.record, play.now)
-    assert duty.work["agent"] == "desk"
+    [job] = play.session.jobs(play.record, play.now)
+    assert job.work["agent"] == "desk"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import StoreError
-from runner.model.after_call import Backlog, Done, Duty, DutyKind, Fate, Later, Parked
+from runner.model.job import Backlog, Done, Job, JobKind, JobResult, Later, Parked
 from runner.model.record import CallRecord
 from runner.serve import sqlite_store
 from runner.serve.store import Store, open_store
@@ -23,11 +23,11 @@ RECORD = CallRecord(
     transport="sip",
     created_at=0.0,
 )
-QUESTION = Duty(
-    id="q", call_id="rtc_1", kind=DutyKind.OUTCOME, created_at=100.0, due_at=100.0, work={"model": "m"}
+QUESTION = Job(
+    id="q", call_id="rtc_1", kind=JobKind.OUTCOME, created_at=100.0, due_at=100.0, work={"model": "m"}
 )
-DELIVERY = Duty(
-    id="d", call_id="rtc_1", kind=DutyKind.DELIVERY, created_at=100.0, due_at=None, work={"http": {"a": [1]}}
+DELIVERY = Job(
+    id="d", call_id="rtc_1", kind=JobKind.DELIVERY, created_at=100.0, due_at=None, work={"http": {"a": [1]}}
 )
 
 
@@ -45,9 +45,9 @@ def states() -> list[tuple[object, ...]]:
     return rows("SELECT id, state, due_at, attempts, error FROM after_call ORDER BY id")
 
 
-async def stored(*duties: Duty, record: CallRecord = RECORD) -> Store:
+async def stored(*jobs: Job, record: CallRecord = RECORD) -> Store:
     store = open_store("sqlite:calls.db")
-    await store.save(record, duties)
+    await store.save(record, jobs)
     return store
 
 
@@ -55,7 +55,7 @@ async def test_a_duty_comes_back_when_it_is_due_with_its_record() -> None:
     store = await stored(QUESTION)
     assert await store.take(9, now=99.9, until=200.0) == []
     [due] = await store.take(9, now=100.0, until=200.0)
-    assert (due.duty, due.record["id"], due.outcome) == (QUESTION, "rtc_1", None)
+    assert (due.job, due.record["id"], due.outcome) == (QUESTION, "rtc_1", None)
     await store.close()
 
 
@@ -65,15 +65,15 @@ async def test_what_is_taken_is_due_again_only_at_the_end_of_its_time() -> None:
     other = open_store("sqlite:calls.db")
     assert await other.take(9, now=219.9, until=300.0) == []
     [again] = await other.take(9, now=220.0, until=300.0)
-    assert (again.duty.id, again.duty.attempts) == ("q", 0)
+    assert (again.job.id, again.job.attempts) == ("q", 0)
     await store.close()
     await other.close()
 
 
 async def test_the_longest_due_come_first_and_no_more_than_are_wanted() -> None:
-    duties = [replace(QUESTION, id=f"q{at}", due_at=float(at)) for at in (30, 10, 20)]
-    store = await stored(*duties)
-    assert [due.duty.id for due in await store.take(2, now=100.0, until=200.0)] == ["q10", "q20"]
+    jobs = [replace(QUESTION, id=f"q{at}", due_at=float(at)) for at in (30, 10, 20)]
+    store = await stored(*jobs)
+    assert [due.job.id for due in await store.take(2, now=100.0, until=200.0)] == ["q10", "q20"]
     await store.close()
 
 
@@ -81,19 +81,19 @@ async def test_what_waits_for_the_outcome_is_due_when_there_is_one() -> None:
     other_call = replace(DELIVERY, id="other", call_id="rtc_2")
     store = await stored(QUESTION, DELIVERY)
     await store.save(replace(RECORD, id="rtc_2"), [other_call])
-    assert [due.duty.id for due in await store.take(9, now=1000.0, until=2000.0)] == ["q"]
+    assert [due.job.id for due in await store.take(9, now=1000.0, until=2000.0)] == ["q"]
     await store.settle(QUESTION, Done(outcome={"booked": True}), 1001.0)
     assert rows("SELECT id, outcome FROM calls ORDER BY id") == [
         ("rtc_1", '{"booked": true}'),
         ("rtc_2", None),
     ]
     [due] = await store.take(9, now=1001.0, until=2000.0)
-    assert (due.duty.id, due.outcome) == ("d", {"booked": True})
+    assert (due.job.id, due.outcome) == ("d", {"booked": True})
     await store.close()
 
 
 @pytest.mark.parametrize(
-    ("fate", "states_after"),
+    ("result", "states_after"),
     [
         (Done(), [("d", "queued", 500.0, 0, None)]),
         (Parked(error="refused"), [("d", "queued", 500.0, 0, None), ("q", "parked", None, 1, "refused")]),
@@ -104,25 +104,25 @@ async def test_what_waits_for_the_outcome_is_due_when_there_is_one() -> None:
     ],
 )
 async def test_what_becomes_of_a_question_and_of_what_waits_for_it(
-    fate: Fate, states_after: list[tuple[object, ...]]
+    result: JobResult, states_after: list[tuple[object, ...]]
 ) -> None:
     store = await stored(QUESTION, DELIVERY)
-    await store.settle(QUESTION, fate, 500.0)
+    await store.settle(QUESTION, result, 500.0)
     assert states() == states_after
     await store.close()
 
 
 @pytest.mark.parametrize(
-    ("fate", "states_after"),
+    ("result", "states_after"),
     [
         (Done(), []),
         (Parked(error="gone"), [("d", "parked", None, 3, "gone")]),
         (Later(due_at=600.0, error="busy"), [("d", "queued", 600.0, 3, "busy")]),
     ],
 )
-async def test_what_becomes_of_a_delivery(fate: Fate, states_after: list[tuple[object, ...]]) -> None:
+async def test_what_becomes_of_a_delivery(result: JobResult, states_after: list[tuple[object, ...]]) -> None:
     store = await stored(replace(DELIVERY, due_at=100.0))
-    await store.settle(replace(DELIVERY, attempts=2), fate, 500.0)
+    await store.settle(replace(DELIVERY, attempts=2), result, 500.0)
     assert states() == states_after
     assert rows("SELECT outcome FROM calls") == [(None,)]
     await store.close()
@@ -138,7 +138,7 @@ async def test_what_is_parked_is_never_taken() -> None:
 async def test_what_is_given_back_is_due_as_it_was() -> None:
     store = await stored(QUESTION)
     [due] = await store.take(9, now=150.0, until=999.0)
-    await store.release([due.duty])
+    await store.release([due.job])
     assert states() == [("q", "queued", 100.0, 0, None)]
     await store.close()
 
@@ -176,7 +176,7 @@ async def test_a_record_saved_twice_owes_what_it_owes_once() -> None:
 
 
 async def test_a_record_and_what_it_owes_are_written_together_or_not_at_all() -> None:
-    """The second of two duties, which the table refuses, takes the first and the record with it."""
+    """The second of two jobs, which the table refuses, takes the first and the record with it."""
     store = await stored()
     broken = replace(QUESTION, id="b", created_at=None)  # type: ignore[arg-type] # what the table refuses
     with pytest.raises(StoreError):
@@ -213,5 +213,5 @@ async def test_a_store_that_fails_says_so_and_works_again_later(monkeypatch: pyt
             with pytest.raises(StoreError, match=r"^database is locked$"):
                 await attempt
     [due] = await store.take(9, now=100.0, until=200.0)
-    assert due.duty.id == "q"
+    assert due.job.id == "q"
     await store.close()

@@ -1,8 +1,8 @@
 """The model fails: let it apologise once, and after two failures in a row take the agent's way out."""
 
-from runner.call.session.intent import End, Escape, GoOn, Inform, Intent
+from runner.call.session.intent import AddMessage, End, FallBackToTransfer, GoOn, Intent
 from runner.model.agent import IfBroken
-from runner.model.happening import Happening, Outcome, ResponseEnded
+from runner.model.event import CallEvent, Outcome, ResponseEnded
 from runner.model.values import Instant
 
 FAILURES_IN_A_ROW = 2
@@ -11,7 +11,7 @@ FAILURES_IN_A_ROW = 2
 APOLOGY = "Your last answer was cut short by a fault. Apologise for it in a few words, then go on."
 
 
-class MishapWatch:
+class FailureWatch:
     """Counts failed and incomplete responses. One that the caller cut short is neither."""
 
     hears = frozenset({ResponseEnded})
@@ -25,12 +25,12 @@ class MishapWatch:
         """Nothing."""
         return []
 
-    def handle(self, happening: Happening, now: Instant) -> list[Intent]:
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Judge each response once: events can be told twice."""
-        if not isinstance(happening, ResponseEnded) or happening.response_id in self._counted:
+        if not isinstance(event, ResponseEnded) or event.response_id in self._counted:
             return []
-        self._counted.add(happening.response_id)
-        match happening.outcome:
+        self._counted.add(event.response_id)
+        match event.outcome:
             case Outcome.COMPLETED:
                 self._failures = 0
                 return []
@@ -38,9 +38,9 @@ class MishapWatch:
                 return []
         self._failures += 1
         if self._failures < FAILURES_IN_A_ROW:
-            return [Inform(text=APOLOGY), GoOn()]
-        detail = f"the model failed {self._failures} times in a row: {happening.detail or 'no reason told'}"
+            return [AddMessage(text=APOLOGY), GoOn()]
+        detail = f"the model failed {self._failures} times in a row: {event.detail or 'no reason told'}"
         if self._if_broken.transfer is not None:
-            return [Escape(target=self._if_broken.transfer, detail=detail)]
+            return [FallBackToTransfer(target=self._if_broken.transfer, detail=detail)]
         say = self._if_broken.say
         return [End(reason="model_failed", say=say, at_once=say is None, detail=detail)]

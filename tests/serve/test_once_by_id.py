@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from runner.serve.deliveries import Deliveries
+from runner.serve.once_by_id import OnceById
 
 
 class Work:
@@ -27,8 +27,8 @@ class Work:
         return result
 
 
-def remembering(most: int = 100) -> Deliveries[str]:
-    return Deliveries(lambda result: result != "again", most)
+def remembering(most: int = 100) -> OnceById[str]:
+    return OnceById(lambda result: result != "again", most)
 
 
 async def test_a_second_delivery_gets_the_first_ones_result() -> None:
