@@ -1,4 +1,4 @@
-"""All benchmarks in one table: `python tests/benchmarks [NAME…]`. Exit code 1 when one is over its limit.
+"""All benchmarks in one table: `python -m tests.benchmarks [NAME…]`. Exit code 1 when one is over its limit.
 
 A benchmark is a file of this folder with a function `rows() -> Iterable[Row]`; NAME is the file's name.
 """
@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from row import Row
+from tests.benchmarks.row import Row
 
 WIDTHS = (44, 12, 12, 8, 8)
 
@@ -23,7 +23,7 @@ def main(wanted: list[str]) -> int:
     show(("", "floor", "ours", "ratio", "limit"))
     kept = True
     for name in wanted or names:
-        for row in import_module(name).rows():
+        for row in import_module(f"tests.benchmarks.{name}").rows():
             show_row(row)
             kept = kept and row.holds
     return 0 if kept else 1

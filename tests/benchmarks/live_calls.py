@@ -15,10 +15,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import aiohttp
-from row import Row
-from talking_api import TURN
 
 from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+from tests.benchmarks.row import Row
+from tests.benchmarks.talking_api import TURN
 
 EVENT_LIMIT = 1.5
 SETUP_LIMIT = 2.5

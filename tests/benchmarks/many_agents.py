@@ -12,7 +12,7 @@ from resource import RUSAGE_CHILDREN, getrusage
 from shutil import copytree, ignore_patterns
 from tempfile import TemporaryDirectory
 
-from row import Row
+from tests.benchmarks.row import Row
 
 EXAMPLES = Path(__file__).parents[2] / "agents"
 SIZES = (100, 1_000)

@@ -3,13 +3,12 @@
 import time
 from collections.abc import Iterator
 
-from row import Row
-
 from runner.call.addresses.address import read_address
 from runner.call.routes.routing import RouteTable
 from runner.model.call import IncomingCall
 from runner.model.route import AnyOf, Conditions, ExactNumber, Prefix, Route
 from runner.model.values import Place
+from tests.benchmarks.row import Row
 
 SIZES = (10, 1_000, 100_000)
 LOOK_UPS = 2_000

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from row import Row
+from tests.benchmarks.row import Row
 
 LIMIT_S = 0.5
 TIMES = 7

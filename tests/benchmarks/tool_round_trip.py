@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
-from row import Row
 
 from runner.call.templates.template import compile_template
 from runner.call.tools.tool_request import build_request
@@ -21,6 +20,7 @@ from runner.model.settings import Egress
 from runner.model.tool import Bearer, HttpBinding, Result
 from runner.serve.egress import GuardedConnector
 from runner.serve.tool_client import ToolClient
+from tests.benchmarks.row import Row
 
 LIMIT = 2.0
 ROUNDS = 12

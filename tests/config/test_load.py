@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from broken_documents import broken_agents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from runner.model.agent import Agent, ModelOpens, Say, Tell, Wait
 from runner.model.route import ExactNumber, Reject, ToAgent
 from runner.model.settings import SecretRef, Settings
 from runner.model.tool import HttpBinding
+from tests.config.broken_documents import broken_agents
 
 AGENT = "agent: desk\nmodel: gpt-realtime-2.1\ninstructions: You answer.\n"
 AGENTS = Path(__file__).parents[2] / "agents"

@@ -3,10 +3,10 @@
 import dataclasses
 
 import pytest
-from compared import Files, agent, changed, compared
 
 from runner.difference.configurations import _BY_THEMSELVES, _IN_THE_ACCEPT_BODY
 from runner.model.agent import Agent
+from tests.difference.compared import Files, agent, changed, compared
 
 TOOL = """\
 tools:

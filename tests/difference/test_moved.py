@@ -1,7 +1,8 @@
 """Two routing tables, and calls that show what they answer otherwise."""
 
 import pytest
-from compared import Files, agent, calls, compared
+
+from tests.difference.compared import Files, agent, calls, compared
 
 TWO: Files = {
     "desk.yaml": agent("desk", 'routes: [{to: "+18005551212"}]\n'),

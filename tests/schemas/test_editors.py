@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from language_server import LanguageServer, install, why_not
 
 from runner.config.checking.schema_files import KINDS, schema
 from runner.config.problem import Problems
 from runner.config.reading.yaml_text import read
+from tests.schemas.language_server import LanguageServer, install, why_not
 
 ROOT = Path(__file__).parents[2]
 LACKING = why_not()

@@ -17,7 +17,6 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from openai_types import client_complaint, server_complaint
 from standardwebhooks.webhooks import Webhook
 
 from runner.call.afterwards.jobs import LONGEST_S, jobs_after
@@ -39,6 +38,7 @@ from runner.simulator import Simulator
 from runner.simulator.faults import HttpFault
 from runner.simulator.text_model import Answers
 from runner.simulator.webhook import new_secret
+from tests.simulator.openai_types import client_complaint, server_complaint
 
 SECRET = new_secret()
 SCHEMA = {"type": "object", "properties": {"booked": {"type": "boolean"}}, "required": ["booked"]}

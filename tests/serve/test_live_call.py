@@ -9,8 +9,6 @@ from dataclasses import replace
 import aiohttp
 import pytest
 from aiohttp import web
-from openai_types import client_complaint, server_complaint
-from playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, tool, words
 
 from runner.api.realtime import accept_body
 from runner.call.session.session import Session
@@ -61,6 +59,8 @@ from runner.simulator.script import (
     Step,
     When,
 )
+from tests.call.session.playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, tool, words
+from tests.simulator.openai_types import client_complaint, server_complaint
 
 TIMEOUTS = Timeouts(
     attempt_s=2.0,

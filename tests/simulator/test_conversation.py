@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from openai_types import server_complaint
 
 from runner.simulator.caller import Caller
 from runner.simulator.conversation import Conversation
@@ -31,6 +30,7 @@ from runner.simulator.script import (
     greets,
     says,
 )
+from tests.simulator.openai_types import server_complaint
 
 CREATE = {"type": "response.create"}
 TRANSCRIBED = {"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}

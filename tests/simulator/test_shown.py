@@ -1,12 +1,12 @@
 """What simulate shows holds no secret, and nothing that the agents want masked."""
 
 import pytest
-from playing import TO_SPANISH, an_agent
 
 from runner.model.agent import Guardrail, Recording, Sensitive, Then
 from runner.model.call import Role
 from runner.simulator.moments import Moment, What
 from runner.simulator.shown import Mask
+from tests.call.session.playing import TO_SPANISH, an_agent
 
 STRICT = Recording(
     kinds=frozenset({Sensitive.EMAIL}), arguments=(("account",),), results=(("patient", "code"),)

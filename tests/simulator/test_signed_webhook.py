@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from openai_types import WEBHOOK, complaint
 
 from runner.call.addresses.incoming import incoming_call
 from runner.call.reception.webhook import verify
 from runner.errors import WebhookRejectedError
 from runner.model.route import RoutingSettings
 from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+from tests.simulator.openai_types import WEBHOOK, complaint
 
 NOW = 1_700_000_000.0
 HEADERS = sip_headers(caller="+14155550100", called="+18005551212", call_id="rtc_1")

@@ -7,7 +7,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from openai_types import client_complaint, server_complaint
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -24,6 +23,7 @@ from runner.simulator import (
 )
 from runner.simulator.faults import NOT_JSON, HttpFault, Late, ReferEffect, Refusal
 from runner.simulator.script import Complains, Drops, Expires, Sends, When
+from tests.simulator.openai_types import client_complaint, server_complaint
 
 SESSION = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Be kind."}
 GREET = {

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from playing import TO_SPANISH, Play, an_agent, http_tool, words
 from standardwebhooks.webhooks import Webhook
 
 from runner.call.afterwards.jobs import (
@@ -30,6 +29,7 @@ from runner.model.http import Failure, HttpReply
 from runner.model.job import Done, DueJob, Job, JobKind, Later, Parked
 from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding, Result
+from tests.call.session.playing import TO_SPANISH, Play, an_agent, http_tool, words
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of the receiver").decode()
 SCHEMA = {"type": "object", "properties": {"booked": {"type": "boolean"}}, "required": ["booked"]}

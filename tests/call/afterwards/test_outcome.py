@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from openai_types import client_complaint
 
 from runner.call.afterwards.outcome import (
     Answer,
@@ -15,6 +14,7 @@ from runner.call.afterwards.outcome import (
 )
 from runner.model.http import Failure, HttpReply
 from runner.model.record import CallRecord, Turn
+from tests.simulator.openai_types import client_complaint
 
 SCHEMA = {
     "type": "object",

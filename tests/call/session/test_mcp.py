@@ -1,7 +1,5 @@
 """MCP servers, which the API itself asks."""
 
-from playing import Play, an_agent, words
-
 from runner.call.session.mcp import READY_S
 from runner.model.action import Approve, Speak, SwitchAgent, TimerKind
 from runner.model.agent import Say, Wait
@@ -13,6 +11,7 @@ from runner.model.event import (
     ResponseStarted,
 )
 from runner.model.tool import McpServer
+from tests.call.session.playing import Play, an_agent, words
 
 CRM = McpServer(
     label="crm",
@@ -114,7 +113,7 @@ def test_approvals_are_answered_as_declared_and_otherwise_refused() -> None:
 
 
 def test_an_agent_that_takes_over_brings_its_servers() -> None:
-    from playing import TO_SPANISH
+    from tests.call.session.playing import TO_SPANISH
 
     play = Play(an_agent(tools=(TO_SPANISH,), greeting=Wait()), an_agent("recepcion", mcp=(ERP,)))
     play.opens()

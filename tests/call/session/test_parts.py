@@ -1,7 +1,6 @@
 """What is watched during a call: silence, limits, keys, words and failures, on a clock that tests move."""
 
 import pytest
-from playing import HANG_UP, TO_NURSE, TO_SPANISH, Play, an_agent, http_tool, tool, words
 
 from runner.call.session.phase import Phase
 from runner.model.action import (
@@ -40,6 +39,7 @@ from runner.model.event import (
     Usage,
 )
 from runner.model.tool import HttpBinding, Result, WaitingStep
+from tests.call.session.playing import HANG_UP, TO_NURSE, TO_SPANISH, Play, an_agent, http_tool, tool, words
 
 ASK = Silence(after_s=20, say=words("Are you still there?"), times=2)
 

@@ -1,7 +1,6 @@
 """One call on the session machine: what is done about what happens, phase by phase."""
 
 import pytest
-from playing import END_CALL, HANG_UP, TO_NURSE, TO_SPANISH, Play, an_agent, http_tool, tool, words
 
 from runner.call.session.phase import Phase
 from runner.call.session.session import CONNECTED, ROWS, TABLE
@@ -35,6 +34,17 @@ from runner.model.event import (
     Unreachable,
 )
 from runner.model.tool import Retries, StaticBinding, TransferBinding
+from tests.call.session.playing import (
+    END_CALL,
+    HANG_UP,
+    TO_NURSE,
+    TO_SPANISH,
+    Play,
+    an_agent,
+    http_tool,
+    tool,
+    words,
+)
 
 
 def talking(*tools, **fields) -> Play:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from playing import an_agent, http_tool, tool, words
 
 from runner.call.records.record_json import encode
 from runner.call.records.redaction import SHORTEST
@@ -73,6 +72,7 @@ from runner.model.tool import (
     TransferBinding,
     WaitingStep,
 )
+from tests.call.session.playing import an_agent, http_tool, tool, words
 
 LONGEST_CALL_S = 600.0
 DESTINATION = {"type": "object", "properties": {"destination": {"enum": ["desk", "nowhere"]}}}

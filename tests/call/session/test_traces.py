@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from openai.types.realtime import RealtimeServerEvent
-from playing import Play, an_agent, http_tool
 
 from runner.api.realtime_events import parse
 from runner.model.action import SendOutput, SendRequest, Speak
 from runner.model.agent import Wait
 from runner.model.event import CallEvent, CallGone, Ignored, SilenceNudge, ToolCalled
+from tests.call.session.playing import Play, an_agent, http_tool
 
 TRACES = Path(__file__).parents[4] / "shared" / "traces"
 NAMES = (

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from broken_documents import broken_agents
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
@@ -13,6 +12,7 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.reading.yaml_text import read
 from runner.model.values import Place
+from tests.config.broken_documents import broken_agents
 
 ANNOTATIONS = {"$schema", "$id", "$comment", "$defs", "title", "description", "examples", "default"}
 OF_EDITORS = {"errorMessage", "doNotSuggest"}
