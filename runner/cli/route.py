@@ -21,7 +21,7 @@ from runner.cli.route_tree import show_tree
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.config.load import load
 from runner.errors import UsageError
-from runner.model.call import Address, IncomingCall
+from runner.model.call import Address, IncomingCall, Ringing, SipOrigin
 from runner.model.route import Route
 from runner.model.settings import Configuration
 from runner.model.values import Instant
@@ -77,9 +77,8 @@ def run(options: argparse.Namespace) -> int:
     if options.file is not None:
         return _check_list(options.file, configuration, at.timestamp())
     now = at.timestamp()
-    call = incoming_call(
-        call_id="rtc_example", created_at=now, headers=headers, routing=configuration.settings.routing
-    )
+    ringing = Ringing(call_id="rtc_example", created_at=now, origin=SipOrigin(headers=tuple(headers)))
+    call = incoming_call(ringing, configuration.settings.routing)
     explanation = RouteTable.of(configuration).explain(call, now)
     _show(call, at, explanation, stdout())
     return _expected(options.expect, explanation.match, configuration)

@@ -12,6 +12,7 @@ from runner.cli.instant import read_instant
 from runner.cli.terminal import Terminal, printable
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.errors import CannotRunError
+from runner.model.call import Ringing, SipOrigin
 from runner.model.settings import Configuration
 from runner.model.values import Instant
 
@@ -162,7 +163,8 @@ def _listed(line: int, names: list[str], row: list[str], now: Instant) -> Listed
 def _mismatch(listed: Listed, table: RouteTable, configuration: Configuration) -> str | None:
     headers = [("To", listed.called), *([("From", listed.caller)] if listed.caller else [])]
     routing = configuration.settings.routing
-    call = incoming_call(call_id="rtc_example", created_at=listed.at, headers=headers, routing=routing)
+    origin = SipOrigin(headers=tuple(headers))
+    call = incoming_call(Ringing(call_id="rtc_example", created_at=listed.at, origin=origin), routing)
     match = table.match(call, listed.at)
     if listed.expected == (match.agent or f"{_REJECT}{match.reject}"):
         return None

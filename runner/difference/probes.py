@@ -19,7 +19,7 @@ from runner.call.routes.examples import addresses, header_value
 from runner.call.routes.matcher import leaves
 from runner.call.routes.route_index import ANY, Key, keys_of_address, matcher_keys
 from runner.difference.instants import Moments
-from runner.model.call import Address, IncomingCall, Transport
+from runner.model.call import Address, IncomingCall, Ringing, Transport, origin_over
 from runner.model.route import (
     Anonymous,
     Conditions,
@@ -68,13 +68,9 @@ class ExampleCall:
 
     def incoming(self, routing: RoutingSettings) -> IncomingCall:
         """The call as a runner with these settings reads it."""
-        return incoming_call(
-            call_id="rtc_example",
-            created_at=self.at,
-            headers=(("To", self.called), ("From", self.caller), *self.headers),
-            routing=routing,
-            transport=self.transport,
-        )
+        headers = (("To", self.called), ("From", self.caller), *self.headers)
+        origin = origin_over(self.transport, headers)
+        return incoming_call(Ringing(call_id="rtc_example", created_at=self.at, origin=origin), routing)
 
 
 def _combined(every: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:

@@ -100,6 +100,35 @@ class Approve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimCall:
+    """Claim the call, and a slot among the calls of `agent`; `ClaimReplied` tells whether it is ours.
+
+    The limits are the agent's own; None sets none.
+    """
+
+    agent: str
+    concurrent_calls: int | None = None
+    calls_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerCall:
+    """Answer the ringing call with this agent; `AnswerReplied` tells what the API said."""
+
+    agent: Agent
+    instructions: str
+    servers: tuple[JsonObject, ...] = ()
+    """The agent's MCP servers as the API's own objects, ready to send."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectCall:
+    """Turn the ringing call away with this SIP status; `RejectReplied` tells what the API said."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendRequest:
     """Send one attempt of a tool's request; `Replied` tells what came of it."""
 
@@ -118,7 +147,7 @@ class Refer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HangUp:
-    """End the call at the API. Repeated until the API says that it is gone."""
+    """End the call at the API; `CallGone` or `HangUpFailed` tells what the API said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +171,10 @@ class Finish:
 
 
 Action: TypeAlias = (
-    Speak
+    ClaimCall
+    | AnswerCall
+    | RejectCall
+    | Speak
     | Interrupt
     | AddItem
     | SwitchAgent

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
 from runner.model.values import Instant
 
@@ -36,17 +37,64 @@ class Address:
     anonymous: bool = False
 
 
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+"""SIP headers as received: in order, repeated names kept. Untrusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipOrigin:
+    """The call came over a telephone line; its headers say who calls whom."""
+
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebRtcOrigin:
+    """The call came from a browser."""
+
+    subject: str = ""
+    """Who calls, in the words of the user's backend."""
+    headers: Headers = ()
+    """What the page says of the call, in the form of SIP headers. Untrusted."""
+
+
+Origin: TypeAlias = SipOrigin | WebRtcOrigin
+
+
+def origin_over(transport: Transport, headers: Headers) -> Origin:
+    """The origin of a call that is made up over this transport."""
+    return SipOrigin(headers=headers) if transport is Transport.SIP else WebRtcOrigin(headers=headers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing:
+    """A call that wants an answer, as the voice API announces it."""
+
+    call_id: str
+    """The API's id for the call: opaque, sent back unchanged."""
+    created_at: Instant
+    """When the call began to ring."""
+    origin: Origin
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingCall:
-    """A call that wants an answer. `caller` is the language's `call.from`, `called` its `call.to`."""
+    """A ringing call, addresses read. `caller` is the language's `call.from`, `called` its `call.to`."""
 
     id: str
-    """The API's id for the call: opaque, sent back unchanged."""
     caller: Address
     called: Address
     called_found_in: str
     """The header that `called` was read from, e.g. `To` or `Diversion`."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """SIP headers as received: in order, repeated names kept. Untrusted."""
-    transport: Transport = Transport.SIP
+    origin: Origin = SipOrigin()
     created_at: Instant = 0.0
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of its origin."""
+        return self.origin.headers
+
+    @property
+    def transport(self) -> Transport:
+        """How the caller's audio reaches the voice API."""
+        return Transport.SIP if isinstance(self.origin, SipOrigin) else Transport.WEBRTC

@@ -62,6 +62,64 @@ class ToolCalled:
     arguments: str
 
 
+class Limit(Enum):
+    """The limits of an agent over all its calls. The value is the language's key."""
+
+    CONCURRENT_CALLS = "concurrent_calls"
+    CALLS_PER_DAY = "calls_per_day"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimReplied:
+    """The answer to `ClaimCall`: the call is ours, or the agent has `reached` a limit, or the call is `taken`
+    by another runner."""
+
+    agent: str
+    reached: Limit | None = None
+    taken: bool = False
+
+
+class Decided(Enum):
+    """What the API says to a decision about a ringing call."""
+
+    DONE = "done"
+    GONE = "gone"
+    """The caller has hung up."""
+    TAKEN = "taken"
+    """Somebody else has decided first."""
+    REFUSED = "refused"
+    """The API refuses it, and would refuse it again."""
+    UNAVAILABLE = "unavailable"
+    """The API gave no answer; another delivery of the webhook may find it well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerReplied:
+    """The API's reply to `AnswerCall`."""
+
+    decided: Decided
+    code: str = ""
+    """The API's own name for an error."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectReplied:
+    """The API's reply to `RejectCall`."""
+
+    decided: Decided
+    code: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUpFailed:
+    """The API has not taken the hang-up. `final`: it refuses it, and would refuse it again."""
+
+    detail: str
+    final: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidebandOpened:
     """The sideband is open: for the first time, or `again` after it was lost. Nothing missed is replayed."""
@@ -287,7 +345,11 @@ class EndRequested:
 
 
 CallEvent: TypeAlias = (
-    SidebandOpened
+    ClaimReplied
+    | AnswerReplied
+    | RejectReplied
+    | HangUpFailed
+    | SidebandOpened
     | SidebandLost
     | Unreachable
     | CallGone

@@ -13,6 +13,7 @@ from runner.call.routes.routing import RouteTable
 from runner.call.session.session import Session
 from runner.call.templates.template import TemplateFailure
 from runner.model.agent import Lookup
+from runner.model.call import Ringing, origin_over
 from runner.model.http import Failure, HttpReply
 from runner.model.scenario import (
     Expectation,
@@ -155,13 +156,9 @@ class _Play:
     def _answer(self) -> Session | int:
         """The session of the call, or the SIP status that it is turned away with."""
         scenario, settings = self._scenario, self._configuration.settings
-        call = incoming_call(
-            call_id=CALL_ID,
-            created_at=scenario.at,
-            headers=scenario.headers,
-            routing=settings.routing,
-            transport=scenario.transport,
-        )
+        origin = origin_over(scenario.transport, scenario.headers)
+        ringing = Ringing(call_id=CALL_ID, created_at=scenario.at, origin=origin)
+        call = incoming_call(ringing, settings.routing)
         admitted = self._make_room(admit(call, self._table, scenario.at))
         if isinstance(admitted, TurnAway):
             return admitted.status

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runner.call.addresses.incoming import incoming_call
 from runner.call.routes.routing import RouteTable
 from runner.call.routes.schedule import is_open
-from runner.model.call import IncomingCall, Transport
+from runner.model.call import IncomingCall, Ringing, SipOrigin, Transport
 from runner.model.route import (
     Anonymous,
     AnyOf,
@@ -52,7 +52,8 @@ class ExampleCall:
         """The call as the runner will read it."""
         call_id = "rtc_example"
         headers = self.sip_headers(call_id)
-        return incoming_call(call_id=call_id, created_at=self.at, headers=headers, routing=routing)
+        origin = SipOrigin(headers=tuple(headers))
+        return incoming_call(Ringing(call_id=call_id, created_at=self.at, origin=origin), routing)
 
 
 def agent_of(example: ExampleCall, configuration: Configuration, table: RouteTable) -> str | None:

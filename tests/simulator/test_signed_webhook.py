@@ -7,6 +7,7 @@ import pytest
 from runner.call.addresses.incoming import incoming_call
 from runner.call.reception.webhook import verify
 from runner.errors import WebhookRejectedError
+from runner.model.call import Ringing, SipOrigin
 from runner.model.route import RoutingSettings
 from runner.simulator.webhook import call_incoming, new_secret, sip_headers
 from tests.simulator.openai_types import WEBHOOK, complaint
@@ -41,7 +42,9 @@ def test_the_headers_are_read_as_a_carriers(
     caller: str, called: str, seen_caller: str | None, seen_called: str | None, found_in: str
 ):
     headers = sip_headers(caller=caller, called=called, call_id="rtc_1")
-    call = incoming_call(call_id="rtc_1", created_at=NOW, headers=headers, routing=RoutingSettings())
+    call = incoming_call(
+        Ringing(call_id="rtc_1", created_at=NOW, origin=SipOrigin(headers=tuple(headers))), RoutingSettings()
+    )
     assert (call.caller.number, call.called.number, call.called_found_in) == (
         seen_caller,
         seen_called,
@@ -51,5 +54,7 @@ def test_the_headers_are_read_as_a_carriers(
 
 def test_an_anonymous_caller_is_one():
     headers = sip_headers(caller="anonymous", called="+18005551212", call_id="rtc_1")
-    call = incoming_call(call_id="rtc_1", created_at=NOW, headers=headers, routing=RoutingSettings())
+    call = incoming_call(
+        Ringing(call_id="rtc_1", created_at=NOW, origin=SipOrigin(headers=tuple(headers))), RoutingSettings()
+    )
     assert call.caller.anonymous

@@ -1,12 +1,12 @@
 """Makes an incoming call of its SIP headers: who calls, and which number was dialled. Never raises."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
 from runner.call.addresses.address import is_project, is_readable, read_address
 from runner.call.addresses.sip_address import split_entries, unfold
-from runner.model.call import Address, IncomingCall, Transport
+from runner.model.call import Address, Headers, IncomingCall, Ringing
 from runner.model.route import RoutingSettings
-from runner.model.values import Instant
 
 _COMPACT_NAMES = {"f": "from", "t": "to"}
 """RFC 3261, 7.3.3."""
@@ -25,18 +25,9 @@ _SINGLE = frozenset({"from", "to"})
 _MOST_ENTRIES = 70
 """Max-Forwards lets a request pass no more hops (RFC 3261, 8.1.1.6), so it was not diverted more often."""
 
-Headers = Sequence[tuple[str, str]]
 
-
-def incoming_call(
-    *,
-    call_id: str,
-    created_at: Instant,
-    headers: Headers,
-    routing: RoutingSettings,
-    transport: Transport = Transport.SIP,
-) -> IncomingCall:
-    """The call that these headers announce.
+def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
+    """The call that rings, with its addresses read.
 
     The caller is `From`, or `P-Asserted-Identity` when there is no `From` that can be read. A caller who
     withholds the number stays withheld even where the carrier asserts an identity (RFC 3325, 7);
@@ -46,16 +37,15 @@ def incoming_call(
     `routing.called_number` names, `To`, `Diversion`, and the headers that carriers use instead. Where none
     is, it is `To` as it came.
     """
-    clean = tuple((_storable(name), _storable(value)) for name, value in headers)
+    clean = tuple((_storable(name), _storable(value)) for name, value in ringing.origin.headers)
     called, found_in = _called(clean, routing)
     return IncomingCall(
-        id=call_id,
+        id=ringing.call_id,
         caller=_caller(clean, routing.default_country),
         called=called,
         called_found_in=found_in,
-        headers=clean,
-        transport=transport,
-        created_at=created_at,
+        origin=replace(ringing.origin, headers=clean),
+        created_at=ringing.created_at,
     )
 
 

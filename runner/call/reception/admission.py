@@ -7,7 +7,7 @@ from typing import TypeAlias
 from runner.call.addresses.incoming import incoming_call
 from runner.call.reception.webhook import WebhookEvent
 from runner.call.routes.routing import RouteTable
-from runner.model.call import IncomingCall
+from runner.model.call import IncomingCall, Ringing, SipOrigin
 from runner.model.route import RejectRule, Route
 from runner.model.settings import Settings
 from runner.model.values import Instant
@@ -55,13 +55,9 @@ def decide(event: WebhookEvent, *, table: RouteTable, settings: Settings, now: I
         return Ignore.OTHER_EVENT
     if now - event.created_at > settings.server.max_call_age_s:
         return Ignore.LATE
-    call = incoming_call(
-        call_id=event.call_id,
-        created_at=event.created_at,
-        headers=event.sip_headers,
-        routing=settings.routing,
-    )
-    return admit(call, table, now)
+    origin = SipOrigin(headers=event.sip_headers)
+    ringing = Ringing(call_id=event.call_id, created_at=event.created_at, origin=origin)
+    return admit(incoming_call(ringing, settings.routing), table, now)
 
 
 def admit(call: IncomingCall, table: RouteTable, now: Instant) -> Admit | TurnAway:

@@ -18,7 +18,7 @@ from runner.call.routes.matcher import NOTHING, Specificity, specificity
 from runner.call.routes.route_index import ANY, matcher_keys
 from runner.call.routes.routing import RouteTable
 from runner.call.routes.schedule import is_open
-from runner.model.call import Address, IncomingCall, Transport
+from runner.model.call import Address, IncomingCall, Transport, origin_over
 from runner.model.route import Country, ExactAddress, ExactNumber, Matcher, Prefix, Route
 from runner.model.schedule import Schedule
 from runner.model.values import Instant
@@ -158,8 +158,7 @@ def _proven(one: _Lane, other: _Lane, table: RouteTable) -> Tie | None:
                     caller=caller,
                     called=called,
                     called_found_in="To",
-                    headers=headers,
-                    transport=conditions.transport or Transport.SIP,
+                    origin=origin_over(conditions.transport or Transport.SIP, headers),
                 )
                 best = [id(route) for route in table.best(call, now)]
                 if id(first) in best and id(second) in best:

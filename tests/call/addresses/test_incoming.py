@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.call.addresses.incoming import incoming_call
-from runner.model.call import Address, IncomingCall, Transport
+from runner.model.call import Address, IncomingCall, Ringing, SipOrigin, Transport, WebRtcOrigin
 from runner.model.route import RoutingSettings
 
 PROJECT = ("To", "<sip:proj_14155550199@sip.api.openai.com:5061;transport=tls>;tag=9")
@@ -15,12 +15,8 @@ DIVERSION = ("Diversion", "<sip:+15555550100@twilio.com>;reason=unconditional")
 def call(
     *headers: tuple[str, str], country: str | None = "US", called_number: tuple[str, ...] = ()
 ) -> IncomingCall:
-    return incoming_call(
-        call_id="rtc_1",
-        created_at=12.5,
-        headers=headers,
-        routing=RoutingSettings(default_country=country, called_number=called_number),
-    )
+    ringing = Ringing(call_id="rtc_1", created_at=12.5, origin=SipOrigin(headers=tuple(headers)))
+    return incoming_call(ringing, RoutingSettings(default_country=country, called_number=called_number))
 
 
 @pytest.mark.parametrize(
@@ -199,13 +195,8 @@ def test_a_caller_who_withholds_the_number_stays_withheld() -> None:
 
 
 def test_the_call_keeps_what_it_was_given() -> None:
-    got = incoming_call(
-        call_id="rtc_ü",
-        created_at=7.0,
-        headers=[DIVERSION, PROJECT],
-        routing=RoutingSettings(),
-        transport=Transport.WEBRTC,
-    )
+    origin = WebRtcOrigin(headers=(DIVERSION, PROJECT))
+    got = incoming_call(Ringing(call_id="rtc_ü", created_at=7.0, origin=origin), RoutingSettings())
     assert (got.id, got.created_at, got.transport, got.headers) == (
         "rtc_ü",
         7.0,

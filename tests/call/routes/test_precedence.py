@@ -7,7 +7,7 @@ import pytest
 
 from runner.call.routes.precedence import in_order
 from runner.call.routes.routing import RouteTable
-from runner.model.call import Address, IncomingCall, Transport
+from runner.model.call import Address, IncomingCall, SipOrigin, Transport
 from runner.model.route import (
     Anonymous,
     AnyOf,
@@ -33,7 +33,7 @@ CALL = IncomingCall(
         uri=f"sip:{NUMBER}@pbx.example", user=NUMBER, host="pbx.example", number=NUMBER, country="US"
     ),
     called_found_in="To",
-    headers=(("X-Plan", "gold"), ("X-Line", "1")),
+    origin=SipOrigin(headers=(("X-Plan", "gold"), ("X-Line", "1"))),
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 from runner.call.addresses.incoming import incoming_call
 from runner.call.routes.matcher import glob_matches
 from runner.call.routes.routing import Match, RouteTable
-from runner.model.call import IncomingCall, Transport
+from runner.model.call import IncomingCall, Ringing, SipOrigin, Transport
 from runner.model.route import (
     Anonymous,
     AnyOf,
@@ -36,12 +36,9 @@ DESK = "sip:+18005551212@pbx.example"
 
 def call(to: str = DESK, from_: str = "sip:+14155550100@carrier.example", **headers: str) -> IncomingCall:
     extra = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return incoming_call(
-        call_id="rtc_1",
-        created_at=0.0,
-        headers=[("To", to), ("From", from_), *extra],
-        routing=RoutingSettings(default_country="US"),
-    )
+    origin = SipOrigin(headers=(("To", to), ("From", from_), *extra))
+    ringing = Ringing(call_id="rtc_1", created_at=0.0, origin=origin)
+    return incoming_call(ringing, RoutingSettings(default_country="US"))
 
 
 def route(
@@ -249,10 +246,12 @@ def test_withheld_callers_are_shared_out_by_call() -> None:
     agents = {
         table.match(
             incoming_call(
-                call_id=f"rtc_{number}",
-                created_at=0.0,
-                headers=[("From", "sip:anonymous@anonymous.invalid")],
-                routing=RoutingSettings(),
+                Ringing(
+                    call_id=f"rtc_{number}",
+                    created_at=0.0,
+                    origin=SipOrigin(headers=(("From", "sip:anonymous@anonymous.invalid"),)),
+                ),
+                RoutingSettings(),
             ),
             0.0,
         ).agent

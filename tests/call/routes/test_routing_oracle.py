@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.call.addresses.address import read_address
 from runner.call.routes.routing import RouteTable
-from runner.model.call import Address, IncomingCall, Transport
+from runner.model.call import Address, IncomingCall, Transport, origin_over
 from runner.model.route import (
     Anonymous,
     AnyOf,
@@ -107,13 +107,17 @@ calls = st.builds(
     caller=st.sampled_from(ADDRESSES),
     called=st.sampled_from(ADDRESSES),
     called_found_in=st.just("To"),
-    headers=st.lists(
-        st.tuples(
-            st.sampled_from(["X-Plan", "X-PLAN", "X-Region"]), st.sampled_from(["gold", "silver", *SPELLINGS])
-        ),
-        max_size=3,
-    ).map(tuple),
-    transport=st.sampled_from(Transport),
+    origin=st.builds(
+        origin_over,
+        st.sampled_from(Transport),
+        st.lists(
+            st.tuples(
+                st.sampled_from(["X-Plan", "X-PLAN", "X-Region"]),
+                st.sampled_from(["gold", "silver", *SPELLINGS]),
+            ),
+            max_size=3,
+        ).map(tuple),
+    ),
 )
 SCHEDULES = {
     "morning": Schedule(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from runner.call.addresses.address import read_address
 from runner.call.routes.routing import RouteTable
 from runner.call.routes.unreachable import find_covered
-from runner.model.call import IncomingCall
+from runner.model.call import IncomingCall, SipOrigin
 from runner.model.route import (
     AnyOf,
     Conditions,
@@ -62,7 +62,7 @@ CALLS = [
         caller=read_address(f"sip:{caller}@carrier.example"),
         called=read_address(f"sip:{called}@carrier.example"),
         called_found_in="To",
-        headers=(("x-plan", plan),) if plan else (),
+        origin=SipOrigin(headers=(("x-plan", plan),) if plan else ()),
     )
     for called in NUMBERS
     for caller in NUMBERS

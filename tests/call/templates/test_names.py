@@ -2,7 +2,7 @@
 
 from runner.call.templates.names import CALL, call_names, names
 from runner.call.templates.template import compile_template
-from runner.model.call import Address, IncomingCall, Transport
+from runner.model.call import Address, IncomingCall, SipOrigin
 
 CALL_IN = IncomingCall(
     id="rtc_1",
@@ -15,8 +15,7 @@ CALL_IN = IncomingCall(
     ),
     called=Address(uri="sip:desk@pbx.example", user="desk", host="pbx.example", anonymous=False),
     called_found_in="To",
-    headers=(("X-Plan", "gold"), ("Diversion", "<sip:a@b>"), ("x-plan", "silver")),
-    transport=Transport.SIP,
+    origin=SipOrigin(headers=(("X-Plan", "gold"), ("Diversion", "<sip:a@b>"), ("x-plan", "silver"))),
     created_at=1795464000.9,
 )
 
