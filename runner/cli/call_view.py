@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from runner.call.routes.routing import Match
 from runner.cli.terminal import Style, Terminal, printable
+from runner.demo.example_call import ExampleCall
+from runner.demo.moments import Moment, What
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall
 from runner.model.record import CallRecord, ToolUse
-from runner.simulator.example_call import ExampleCall
-from runner.simulator.moments import Moment, What
 
 NARROWEST = 30
 WIDEST = 110

@@ -127,7 +127,7 @@ def _explained(
 def _call(options: argparse.Namespace, configuration: Configuration) -> tuple[IncomingCall, str]:
     """A call that the agent answers if one was found, and why."""
     # Its package holds the whole stand-in, which only this needs.
-    from runner.simulator.example_call import CALLED, CALLER, ExampleCall, example_call  # noqa: PLC0415
+    from runner.demo.example_call import CALLED, CALLER, ExampleCall, example_call  # noqa: PLC0415
 
     now, table = time.time(), RouteTable.of(configuration)
     caller, called = options.caller, options.called

@@ -23,6 +23,10 @@ from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, stderr, stdout
 from runner.config.checking.suggest import did_you_mean
 from runner.config.load import load
+from runner.demo.default_script import AskedCall, HandedOver, default_script, parse_asked
+from runner.demo.example_call import CALLED, CALLER, ExampleCall, agent_of, example_call
+from runner.demo.moments import Moment
+from runner.demo.rehearsal import Plan, Rehearsed, placeholders, problems_of, rehearse
 from runner.errors import CannotRunError, UsageError
 from runner.model.agent import Agent
 from runner.model.settings import Configuration, Provider, SecretRef
@@ -30,10 +34,6 @@ from runner.model.tool import HandoffBinding
 from runner.model.values import Instant, Json
 from runner.serve import logs
 from runner.serve.secrets import find_secrets
-from runner.simulator.default_script import AskedCall, HandedOver, default_script, parse_asked
-from runner.simulator.example_call import CALLED, CALLER, ExampleCall, agent_of, example_call
-from runner.simulator.moments import Moment
-from runner.simulator.rehearsal import Plan, Rehearsed, placeholders, problems_of, rehearse
 
 JSON_VERSION = 1
 """Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import aiohttp
 
-from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.webhook import call_incoming, new_secret, sip_headers
 from tests.benchmarks.row import Row
 from tests.benchmarks.talking_api import TURN
 

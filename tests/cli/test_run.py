@@ -14,10 +14,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from runner.simulator import CallerHangsUp, Faults, PlacedCall, Simulator, State, greets
-from runner.simulator.faults import FINE, HttpFault
-from runner.simulator.script import Step
-from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.faults import FINE, Faults, HttpFault
+from runner.standin.placed_call import PlacedCall, State
+from runner.standin.script import CallerHangsUp, Step, greets
+from runner.standin.server import StandIn
+from runner.standin.webhook import call_incoming, new_secret, sip_headers
 
 SECRET = new_secret()
 KEYS = {"OPENAI_API_KEY": "sk-simulated", "OPENAI_WEBHOOK_SECRET": SECRET}
@@ -81,7 +82,7 @@ class Process:
 class Desk:
     """A directory with one agent, the stand-in that it is configured for, and processes that serve it."""
 
-    def __init__(self, api: Simulator, directory: Path) -> None:
+    def __init__(self, api: StandIn, directory: Path) -> None:
         self.api = api
         self.directory = directory
         self.agents = directory / "agents"
@@ -134,7 +135,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with Simulator() as api:
+    async with StandIn() as api:
         yield Desk(api, tmp_path)
 
 

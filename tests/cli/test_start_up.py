@@ -29,8 +29,9 @@ SERVER = (
     "aiohttp",
     "openai",
     "prometheus_client",
+    "runner.demo",
     "runner.serve",
-    "runner.simulator",
+    "runner.standin",
     "sqlite3",
     "websockets",
 )

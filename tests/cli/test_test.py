@@ -385,5 +385,14 @@ def test_scenarios_need_nothing_of_the_server(told, folder: Path) -> None:
     code, modules = json.loads(result.stdout)
     assert code == 0
     assert "runner.scenario.player" in modules
-    unwanted = ("aiohttp", "asyncio", "openai", "runner.serve", "runner.simulator", "sqlite3", "websockets")
+    unwanted = (
+        "aiohttp",
+        "asyncio",
+        "openai",
+        "runner.demo",
+        "runner.serve",
+        "runner.standin",
+        "sqlite3",
+        "websockets",
+    )
     assert [name for name in modules if name.split(".")[0] in unwanted or name.startswith(unwanted)] == []

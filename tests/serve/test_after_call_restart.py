@@ -19,9 +19,10 @@ from aiohttp import web
 from runner.config.load import load
 from runner.serve.runner import Runner
 from runner.serve.secrets import find_secrets
-from runner.simulator import CallerHangsUp, CallerSays, Simulator, greets
-from runner.simulator.faults import HttpFault
-from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.faults import HttpFault
+from runner.standin.script import CallerHangsUp, CallerSays, greets
+from runner.standin.server import StandIn
+from runner.standin.webhook import call_incoming, new_secret, sip_headers
 
 SECRET, SIGN = new_secret(), new_secret()
 KEYS = {"OPENAI_API_KEY": "sk-simulated", "OPENAI_WEBHOOK_SECRET": SECRET, "SIGN": SIGN}
@@ -98,7 +99,7 @@ async def running() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
         await process.communicate()
 
 
-async def one_call(api: Simulator, url: str) -> None:
+async def one_call(api: StandIn, url: str) -> None:
     call = api.place_call(greets(), CallerSays(text="I am ada@mail.example."), CallerHangsUp())
     headers = sip_headers(caller="+14155550100", called="+18005551212", call_id=call.id)
     webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=time.time())
@@ -120,7 +121,7 @@ async def draining(url: str) -> None:
                     return
 
 
-def write_configuration(folder: Path, api: Simulator, url: str) -> None:
+def write_configuration(folder: Path, api: StandIn, url: str) -> None:
     (folder / "agents").mkdir(exist_ok=True)
     (folder / "agents" / "front-desk.yaml").write_text(AGENT.format(url=url))
     (folder / "agents" / "runner.yaml").write_text(SETTINGS.format(api=api.base_url))
@@ -149,7 +150,7 @@ async def test_a_delivery_under_way_when_the_process_is_killed_is_made_once_more
 ) -> None:
     monkeypatch.chdir(tmp_path)
     receiver = Receiver()
-    async with Simulator() as api, receiver.served() as url:
+    async with StandIn() as api, receiver.served() as url:
         write_configuration(tmp_path, api, url)
         async with running() as (process, webhooks):
             await one_call(api, webhooks)
@@ -176,7 +177,7 @@ async def test_a_question_that_was_not_answered_is_asked_by_the_next_process(
     monkeypatch.chdir(tmp_path)
     receiver = Receiver()
     receiver.open.set()
-    async with Simulator() as api, receiver.served() as url:
+    async with StandIn() as api, receiver.served() as url:
         api.text_faults.append(HttpFault(status=500, after_s=0.0))
         write_configuration(tmp_path, api, url)
         async with running() as (process, webhooks):
@@ -199,7 +200,7 @@ async def test_an_orderly_end_delivers_what_is_due(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     receiver = Receiver()
     receiver.open.set()
-    async with Simulator() as api, receiver.served() as url:
+    async with StandIn() as api, receiver.served() as url:
         write_configuration(tmp_path, api, url)
         async with running() as (process, webhooks):
             await one_call(api, webhooks)
@@ -215,7 +216,7 @@ async def test_a_hurried_end_leaves_it_for_the_next_process(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     receiver = Receiver()
-    async with Simulator() as api, receiver.served() as url:
+    async with StandIn() as api, receiver.served() as url:
         write_configuration(tmp_path, api, url)
         async with running() as (process, webhooks):
             await one_call(api, webhooks)

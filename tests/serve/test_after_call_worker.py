@@ -34,11 +34,11 @@ from runner.serve.secrets import Secrets
 from runner.serve.store import Store, open_store
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
-from runner.simulator import Simulator
-from runner.simulator.faults import HttpFault
-from runner.simulator.text_model import Answers
-from runner.simulator.webhook import new_secret
-from tests.simulator.openai_types import client_complaint, server_complaint
+from runner.standin.faults import HttpFault
+from runner.standin.server import StandIn
+from runner.standin.text_model import Answers
+from runner.standin.webhook import new_secret
+from tests.standin.openai_types import client_complaint, server_complaint
 
 SECRET = new_secret()
 SCHEMA = {"type": "object", "properties": {"booked": {"type": "boolean"}}, "required": ["booked"]}
@@ -89,7 +89,7 @@ class Receiver:
 class Desk:
     """A worker with everything around it, and a clock that tests move."""
 
-    def __init__(self, store: Store, api: Simulator, receiver: Receiver, stack: AsyncExitStack) -> None:
+    def __init__(self, store: Store, api: StandIn, receiver: Receiver, stack: AsyncExitStack) -> None:
         self.now = 1000.0
         self.store = store
         self.api = api
@@ -178,7 +178,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.chdir(tmp_path)
     receiver = Receiver()
     async with (
-        Simulator(inspect_received=client_complaint, inspect_sent=server_complaint) as api,
+        StandIn(inspect_received=client_complaint, inspect_sent=server_complaint) as api,
         serving(receiver),
         AsyncExitStack() as stack,
     ):

@@ -26,8 +26,9 @@ from runner.serve.provider import Provider
 from runner.serve.result import Result
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
-from runner.simulator import Faults, PlacedCall, Simulator
-from runner.simulator.faults import HttpFault
+from runner.standin.faults import Faults, HttpFault
+from runner.standin.placed_call import PlacedCall
+from runner.standin.server import StandIn
 
 PLACE = Place("front-desk.yaml", 3, 5)
 CLINIC = "+18005551212"
@@ -56,7 +57,7 @@ class Answered:
 class Office:
     """An attendant with everything that it needs, and what became of its calls."""
 
-    def __init__(self, session: aiohttp.ClientSession, api: Simulator) -> None:
+    def __init__(self, session: aiohttp.ClientSession, api: StandIn) -> None:
         timeouts = Timeouts(decision_s=1.0, retry_s=0.001)
         self.records: list[CallRecord] = []
         self.is_open = True
@@ -115,13 +116,13 @@ def incoming(
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Simulator]:
-    async with Simulator() as simulator:
-        yield simulator
+async def api() -> AsyncIterator[StandIn]:
+    async with StandIn() as stand_in:
+        yield stand_in
 
 
 @pytest.fixture
-async def office(api: Simulator) -> AsyncIterator[Office]:
+async def office(api: StandIn) -> AsyncIterator[Office]:
     async with aiohttp.ClientSession() as session:
         office = Office(session, api)
         async with office.tools:
@@ -132,7 +133,7 @@ def asked(call: PlacedCall) -> list[tuple[str, int | None]]:
     return [(ask.action, ask.status) for ask in call.asked]
 
 
-async def test_a_call_that_a_route_matches_is_accepted_and_begins(office: Office, api: Simulator) -> None:
+async def test_a_call_that_a_route_matches_is_accepted_and_begins(office: Office, api: StandIn) -> None:
     call = api.place_call()
     assert await office.attend(call.id, instructions="{{ call.from.number }} calls.") is Result.ACCEPTED
     assert call.accept_body == {
@@ -151,7 +152,7 @@ async def test_a_call_that_a_route_matches_is_accepted_and_begins(office: Office
     ("event", "status"), [({"caller": "+19005550000"}, 486), ({"to": "+18005550000"}, 404)]
 )
 async def test_a_call_that_nobody_is_to_answer_is_rejected(
-    office: Office, api: Simulator, event: dict[str, Any], status: int
+    office: Office, api: StandIn, event: dict[str, Any], status: int
 ) -> None:
     call = api.place_call()
     assert await office.attend(call.id, **event) is Result.REJECTED
@@ -159,15 +160,13 @@ async def test_a_call_that_nobody_is_to_answer_is_rejected(
     assert office.records == []
 
 
-async def test_a_late_call_is_not_asked_about(office: Office, api: Simulator) -> None:
+async def test_a_late_call_is_not_asked_about(office: Office, api: StandIn) -> None:
     call = api.place_call()
     assert await office.attend(call.id, age_s=121) is Result.LATE
     assert asked(call) == []
 
 
-async def test_a_closed_office_takes_no_call_but_passes_over_late_ones(
-    office: Office, api: Simulator
-) -> None:
+async def test_a_closed_office_takes_no_call_but_passes_over_late_ones(office: Office, api: StandIn) -> None:
     office.is_open = False
     call = api.place_call()
     assert await office.attend(call.id) is Result.CLOSED
@@ -183,20 +182,20 @@ async def test_a_caller_who_has_gone_is_left_in_peace(office: Office, to: str) -
 
 
 @pytest.mark.parametrize("to", [CLINIC, "+18005550000"])
-async def test_a_call_that_another_runner_has_is_left_to_it(office: Office, api: Simulator, to: str) -> None:
+async def test_a_call_that_another_runner_has_is_left_to_it(office: Office, api: StandIn, to: str) -> None:
     call = api.place_call()
     call.answer("accept", {"type": "realtime"}, time.time())
     assert await office.attend(call.id, to=to) is Result.TAKEN
     assert office.records == []
 
 
-async def test_trouble_that_passes_is_got_over(office: Office, api: Simulator) -> None:
+async def test_trouble_that_passes_is_got_over(office: Office, api: StandIn) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(status=500), HttpFault(status=503))))
     assert await office.attend(call.id) is Result.ACCEPTED
     assert asked(call) == [("accept", 500), ("accept", 503), ("accept", 200)]
 
 
-async def test_an_accept_whose_answer_is_lost_is_ours(office: Office, api: Simulator) -> None:
+async def test_an_accept_whose_answer_is_lost_is_ours(office: Office, api: StandIn) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(status=None, carried_out=True),)))
     assert await office.attend(call.id) is Result.ACCEPTED
     assert asked(call) == [("accept", None), ("accept", 409)]
@@ -204,7 +203,7 @@ async def test_an_accept_whose_answer_is_lost_is_ours(office: Office, api: Simul
 
 
 @pytest.mark.parametrize("to", [CLINIC, "+18005550000"])
-async def test_trouble_that_lasts_asks_for_another_delivery(office: Office, api: Simulator, to: str) -> None:
+async def test_trouble_that_lasts_asks_for_another_delivery(office: Office, api: StandIn, to: str) -> None:
     down = (HttpFault(status=500),) * 10_000
     call = api.place_call(faults=Faults(accept=down, reject=down))
     assert await office.attend(call.id, to=to) is Result.UNAVAILABLE
@@ -212,7 +211,7 @@ async def test_trouble_that_lasts_asks_for_another_delivery(office: Office, api:
 
 
 async def test_a_call_that_may_not_be_accepted_is_not_left_ringing(
-    office: Office, api: Simulator, caplog: pytest.LogCaptureFixture
+    office: Office, api: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(status=400),)))
     assert await office.attend(call.id) is Result.FAILED
@@ -222,7 +221,7 @@ async def test_a_call_that_may_not_be_accepted_is_not_left_ringing(
 
 
 async def test_a_call_that_cannot_be_prepared_is_not_left_ringing(
-    office: Office, api: Simulator, caplog: pytest.LogCaptureFixture
+    office: Office, api: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     call = api.place_call()
     assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is Result.FAILED
@@ -235,7 +234,7 @@ async def test_a_call_that_cannot_be_prepared_is_not_left_ringing(
     [(HttpFault(status=400), Result.FAILED), (HttpFault(status=500), Result.UNAVAILABLE)],
 )
 async def test_a_call_that_was_not_accepted_takes_no_place(
-    office: Office, api: Simulator, fault: HttpFault, result: Result
+    office: Office, api: StandIn, fault: HttpFault, result: Result
 ) -> None:
     call = api.place_call(faults=Faults(accept=(fault,) * 10_000))
     assert await office.attend(call.id) is result
@@ -245,7 +244,7 @@ async def test_a_call_that_was_not_accepted_takes_no_place(
 
 
 async def test_a_call_that_is_over_leaves_its_place_and_counts_for_the_day(
-    office: Office, api: Simulator
+    office: Office, api: StandIn
 ) -> None:
     call = api.place_call()
     assert await office.attend(call.id) is Result.ACCEPTED

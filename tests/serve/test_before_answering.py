@@ -15,9 +15,10 @@ from runner.config.load import load
 from runner.model.record import CallRecord
 from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
-from runner.simulator import CallerHangsUp, PlacedCall, Simulator, State, greets
-from runner.simulator.script import Step
-from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.placed_call import PlacedCall, State
+from runner.standin.script import CallerHangsUp, Step, greets
+from runner.standin.server import StandIn
+from runner.standin.webhook import call_incoming, new_secret, sip_headers
 
 SECRET = new_secret()
 CLINIC = "+18005551212"
@@ -76,7 +77,7 @@ class Crm:
 class Lab:
     """A directory of agents, the stand-in for the API, an endpoint, and a runner that serves them."""
 
-    def __init__(self, api: Simulator, crm: Crm, session: aiohttp.ClientSession, folder: Path) -> None:
+    def __init__(self, api: StandIn, crm: Crm, session: aiohttp.ClientSession, folder: Path) -> None:
         self.api = api
         self.crm = crm
         self._session = session
@@ -145,7 +146,7 @@ class Lab:
 @pytest.fixture
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(Simulator())
+        api = await stack.enter_async_context(StandIn())
         crm = await stack.enter_async_context(Crm().serving())
         session = await stack.enter_async_context(aiohttp.ClientSession())
         yield Lab(api, crm, session, tmp_path)

@@ -20,25 +20,14 @@ from runner.serve.live_call import LiveCall
 from runner.serve.provider import Provider
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
-from runner.simulator import (
-    Answer,
-    CallerHangsUp,
-    CallerSays,
-    Faults,
-    PlacedCall,
-    Simulator,
-    State,
-    calls,
-    greets,
-    says,
-)
-from runner.simulator.faults import (
+from runner.standin.faults import (
     AUDIO_FRAME,
     FINE,
     HUGE,
     NOT_AN_OBJECT,
     NOT_JSON,
     UNKNOWN_EVENT,
+    Faults,
     HttpFault,
     Late,
     Lost,
@@ -47,7 +36,11 @@ from runner.simulator.faults import (
     Refusal,
     Twice,
 )
-from runner.simulator.script import (
+from runner.standin.placed_call import PlacedCall, State
+from runner.standin.script import (
+    Answer,
+    CallerHangsUp,
+    CallerSays,
     CallsTool,
     Complains,
     Drops,
@@ -58,9 +51,13 @@ from runner.simulator.script import (
     Sends,
     Step,
     When,
+    calls,
+    greets,
+    says,
 )
+from runner.standin.server import StandIn
 from tests.call.session.playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, tool, words
-from tests.simulator.openai_types import client_complaint, server_complaint
+from tests.standin.openai_types import client_complaint, server_complaint
 
 TIMEOUTS = Timeouts(
     attempt_s=2.0,
@@ -78,7 +75,7 @@ class Stage:
     """The stand-in, an endpoint for tools, and a way to play one call between them."""
 
     def __init__(
-        self, api: Simulator, endpoint: str, asked: list[str], tools: ToolClient, provider: Provider
+        self, api: StandIn, endpoint: str, asked: list[str], tools: ToolClient, provider: Provider
     ) -> None:
         self.api = api
         self.endpoint = endpoint
@@ -148,7 +145,7 @@ async def stage() -> AsyncIterator[Stage]:
     await site.start()
     host, port = server.addresses[0][:2]
     async with (
-        Simulator(inspect_received=client_complaint, inspect_sent=server_complaint) as api,
+        StandIn(inspect_received=client_complaint, inspect_sent=server_complaint) as api,
         aiohttp.ClientSession() as session,
         ToolClient(aiohttp.TCPConnector()) as tools,
     ):

@@ -9,13 +9,15 @@ import aiohttp
 from runner.config.load import load
 from runner.serve.runner import Runner
 from runner.serve.secrets import find_secrets
-from runner.simulator import CallerHangsUp, Simulator, State, greets
-from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.placed_call import State
+from runner.standin.script import CallerHangsUp, greets
+from runner.standin.server import StandIn
+from runner.standin.webhook import call_incoming, new_secret, sip_headers
 
 CLINIC = "+18005551212"
 
 
-async def ring(api: Simulator, runner: Runner, secret: str) -> tuple[State, int]:
+async def ring(api: StandIn, runner: Runner, secret: str) -> tuple[State, int]:
     """One call that is announced with this secret: what became of it, and of its webhook."""
     call = api.place_call(greets(), CallerHangsUp())
     headers = sip_headers(caller="+14155550100", called=CLINIC, call_id=call.id)
@@ -37,7 +39,7 @@ async def test_what_stands_in_files_is_rotated_without_a_restart(tmp_path: Path)
     (tmp_path / "desk.yaml").write_text(
         f'agent: desk\nmodel: gpt-realtime-2.1\ninstructions: Be kind.\nroutes: [{{to: "{CLINIC}"}}]\n'
     )
-    async with Simulator() as api:
+    async with StandIn() as api:
         (tmp_path / "runner.yaml").write_text(
             f"provider:\n  base_url: {api.base_url}\n"
             f"  api_key: {{file: {tmp_path}/key}}\n"

@@ -24,10 +24,11 @@ from runner.model.values import Place
 from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
 from runner.serve.timeouts import Timeouts
-from runner.simulator import CallerHangsUp, Faults, PlacedCall, Simulator, State, greets
-from runner.simulator.faults import FINE, HttpFault
-from runner.simulator.script import Step
-from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.faults import FINE, Faults, HttpFault
+from runner.standin.placed_call import PlacedCall, State
+from runner.standin.script import CallerHangsUp, Step, greets
+from runner.standin.server import StandIn
+from runner.standin.webhook import call_incoming, new_secret, sip_headers
 
 SECRET = new_secret()
 TIMEOUTS = Timeouts(
@@ -40,7 +41,7 @@ PLACE = Place("front-desk.yaml", 3, 5)
 class Lab:
     """A stand-in for the API, a runner beside it, and somebody who posts webhooks."""
 
-    def __init__(self, api: Simulator, runner: Runner, session: aiohttp.ClientSession, store: Path) -> None:
+    def __init__(self, api: StandIn, runner: Runner, session: aiohttp.ClientSession, store: Path) -> None:
         self.api = api
         self.runner = runner
         self._session = session
@@ -68,7 +69,7 @@ class Lab:
         return {call_id: json.loads(record) for call_id, record in rows}
 
 
-def configured(api: Simulator, store: str, **server: Any) -> Configuration:
+def configured(api: StandIn, store: str, **server: Any) -> Configuration:
     agent = Agent(
         id="front-desk",
         model="gpt-realtime-2.1",
@@ -83,18 +84,18 @@ def configured(api: Simulator, store: str, **server: Any) -> Configuration:
     return Configuration(directory="agents", settings=settings, agents={"front-desk": agent})
 
 
-def found(api: Simulator, *webhook_secrets: str) -> FoundSecrets:
+def found(api: StandIn, *webhook_secrets: str) -> FoundSecrets:
     return FoundSecrets.fixed(api_key=api.api_key, webhook_secrets=webhook_secrets or (SECRET,), tools={})
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Simulator]:
-    async with Simulator() as simulator:
-        yield simulator
+async def api() -> AsyncIterator[StandIn]:
+    async with StandIn() as stand_in:
+        yield stand_in
 
 
 @asynccontextmanager
-async def started(api: Simulator, directory: Path, **server: Any) -> AsyncIterator[Lab]:
+async def started(api: StandIn, directory: Path, **server: Any) -> AsyncIterator[Lab]:
     store = directory / "calls.db"
     runner = Runner(configured(api, f"sqlite:{store}", **server), found(api), timeouts=TIMEOUTS)
     async with AsyncExitStack() as stack:
@@ -106,7 +107,7 @@ async def started(api: Simulator, directory: Path, **server: Any) -> AsyncIterat
 
 
 @pytest.fixture
-async def lab(api: Simulator, tmp_path: Path) -> AsyncIterator[Lab]:
+async def lab(api: StandIn, tmp_path: Path) -> AsyncIterator[Lab]:
     async with started(api, tmp_path) as lab:
         yield lab
 
@@ -166,7 +167,7 @@ async def test_many_who_call_at_once_are_all_answered_at_once(tmp_path: Path) ->
     server = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await server.setup()
     await web.TCPSite(server, "127.0.0.1", 0, backlog=many).start()
-    api = Simulator()
+    api = StandIn()
     api.base_url = f"http://127.0.0.1:{server.addresses[0][1]}/v1"
     try:
         async with started(api, tmp_path) as lab:
@@ -189,7 +190,7 @@ async def test_a_hurried_drain_hangs_up_what_is_left(lab: Lab, caplog: pytest.Lo
     assert [r.message for r in caplog.records if r.levelno == logging.WARNING] == ["live calls are ended"]
 
 
-async def test_a_drain_that_runs_out_of_time_hangs_up_what_is_left(api: Simulator, tmp_path: Path) -> None:
+async def test_a_drain_that_runs_out_of_time_hangs_up_what_is_left(api: StandIn, tmp_path: Path) -> None:
     async with started(api, tmp_path, drain_timeout_s=0.01) as lab:
         live, _ = await lab.ring(greets())
         await api.until(lambda: live.attached)
@@ -203,7 +204,7 @@ async def test_a_call_that_is_being_accepted_when_the_drain_begins_is_ended_too(
     slow = Faults(accept=(HttpFault(status=200, after_s=0.05, carried_out=True),))
     hurry = asyncio.Event()
     hurry.set()
-    async with Simulator(inspect_received=lambda *_: asked.set()) as api, started(api, tmp_path) as lab:
+    async with StandIn(inspect_received=lambda *_: asked.set()) as api, started(api, tmp_path) as lab:
         ringing = asyncio.create_task(lab.ring(greets(), faults=slow))
         await asked.wait()
         await lab.runner.drain(hurry)
@@ -221,14 +222,14 @@ async def test_trouble_of_the_api_asks_for_another_delivery_which_is_then_answer
     await lab.api.until_over(call)
 
 
-async def test_nothing_is_taken_before_everything_is_there(api: Simulator) -> None:
+async def test_nothing_is_taken_before_everything_is_there(api: StandIn) -> None:
     runner = Runner(configured(api, "sqlite:/nonexistent/calls.db"), found(api))
     with pytest.raises(CannotRunError, match=r'^store "sqlite:/nonexistent/calls.db" cannot be used: '):
         await runner.start()
     await runner.close()
 
 
-async def test_a_port_that_is_taken_stops_it_with_one_sentence(lab: Lab, api: Simulator) -> None:
+async def test_a_port_that_is_taken_stops_it_with_one_sentence(lab: Lab, api: StandIn) -> None:
     port = int(lab.runner.url.rpartition(":")[2])
     second = Runner(configured(api, "sqlite::memory:", port=port), found(api))
     with pytest.raises(CannotRunError) as caught:
@@ -247,7 +248,7 @@ async def test_a_port_that_is_taken_stops_it_with_one_sentence(lab: Lab, api: Si
     ],
 )
 async def test_a_host_that_is_not_ours_stops_it_with_one_sentence(
-    api: Simulator, host: str, message: str
+    api: StandIn, host: str, message: str
 ) -> None:
     runner = Runner(configured(api, "sqlite::memory:", host=host), found(api))
     with pytest.raises(CannotRunError) as caught:
@@ -256,7 +257,7 @@ async def test_a_host_that_is_not_ours_stops_it_with_one_sentence(
     await runner.close()
 
 
-async def test_without_a_webhook_secret_there_is_no_start(api: Simulator) -> None:
+async def test_without_a_webhook_secret_there_is_no_start(api: StandIn) -> None:
     configuration = configured(api, "sqlite::memory:")
     provider = replace(configuration.settings.provider, webhook_secrets=())
     bare = replace(configuration, settings=replace(configuration.settings, provider=provider))
@@ -267,7 +268,7 @@ async def test_without_a_webhook_secret_there_is_no_start(api: Simulator) -> Non
     )
 
 
-async def test_a_webhook_secret_that_is_none_stops_it(api: Simulator) -> None:
+async def test_a_webhook_secret_that_is_none_stops_it(api: StandIn) -> None:
     with pytest.raises(CannotRunError) as caught:
         Runner(configured(api, "sqlite::memory:"), found(api, "sk-proj-oops"))
     assert str(caught.value) == (
@@ -276,7 +277,7 @@ async def test_a_webhook_secret_that_is_none_stops_it(api: Simulator) -> None:
     )
 
 
-async def test_an_address_of_ip_version_six_is_shown_as_in_a_url(api: Simulator) -> None:
+async def test_an_address_of_ip_version_six_is_shown_as_in_a_url(api: StandIn) -> None:
     runner = Runner(configured(api, "sqlite::memory:", host="::1"), found(api))
     await runner.start()
     assert runner.url.startswith("http://[::1]:")

@@ -13,8 +13,10 @@ from aiohttp import web
 from runner.config.load import load
 from runner.serve.runner import Runner, webhook_url
 from runner.serve.secrets import FileSecret, FixedSecret, FoundSecrets, Secrets
-from runner.simulator import CallerHangsUp, CallerSays, PlacedCall, Simulator, calls, greets, says
-from runner.simulator.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.placed_call import PlacedCall
+from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
+from runner.standin.server import StandIn
+from runner.standin.webhook import call_incoming, new_secret, sip_headers
 
 SECRET = new_secret()
 AGENT = """\
@@ -94,9 +96,7 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 
 
 @asynccontextmanager
-async def running(
-    api: Simulator, users: Endpoint, folder: Path
-) -> AsyncIterator[tuple[Runner, Path, "Clock"]]:
+async def running(api: StandIn, users: Endpoint, folder: Path) -> AsyncIterator[tuple[Runner, Path, "Clock"]]:
     """A runner of these files, the file with the client's secret, and the clock that it goes by."""
     agents, secret = folder / "agents", folder / "secret"
     agents.mkdir()
@@ -131,7 +131,7 @@ class Clock:
         return time.time() + self.ahead_s
 
 
-async def played(api: Simulator, runner: Runner, clock: Clock) -> PlacedCall:
+async def played(api: StandIn, runner: Runner, clock: Clock) -> PlacedCall:
     """A call in which the model places an order."""
     order = calls("addOrder", {"kettles": 2})
     call = api.place_call(greets(), CallerSays(text="Two, please."), order, says("Done."), CallerHangsUp())
@@ -149,7 +149,7 @@ async def played(api: Simulator, runner: Runner, clock: Clock) -> PlacedCall:
 
 async def test_whatever_is_sent_for_an_agent_is_sent_with_a_token_of_its_grant(tmp_path: Path) -> None:
     async with (
-        Simulator() as api,
+        StandIn() as api,
         endpoint() as users,
         running(api, users, tmp_path) as (runner, secret, clock),
     ):

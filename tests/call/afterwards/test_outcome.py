@@ -14,7 +14,7 @@ from runner.call.afterwards.outcome import (
 )
 from runner.model.http import Failure, HttpReply
 from runner.model.record import CallRecord, Turn
-from tests.simulator.openai_types import client_complaint
+from tests.standin.openai_types import client_complaint
 
 SCHEMA = {
     "type": "object",

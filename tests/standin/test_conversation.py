@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from runner.simulator.caller import Caller
-from runner.simulator.conversation import Conversation
-from runner.simulator.effects import Break, Effect, Frame, Leave
-from runner.simulator.faults import UNKNOWN_EVENT
-from runner.simulator.script import (
+from runner.standin.caller import Caller
+from runner.standin.conversation import Conversation
+from runner.standin.effects import Break, Effect, Frame, Leave
+from runner.standin.faults import UNKNOWN_EVENT
+from runner.standin.script import (
     Answer,
     CallerHangsUp,
     CallerIsSilent,
@@ -30,7 +30,7 @@ from runner.simulator.script import (
     greets,
     says,
 )
-from tests.simulator.openai_types import server_complaint
+from tests.standin.openai_types import server_complaint
 
 CREATE = {"type": "response.create"}
 TRANSCRIBED = {"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}

@@ -8,6 +8,7 @@ import pytest
 
 from runner.call.routes.routing import RouteTable
 from runner.call.templates.template import compile_template
+from runner.demo.example_call import ExampleCall, agent_of, example_call
 from runner.model.agent import Agent
 from runner.model.call import Transport
 from runner.model.route import (
@@ -30,7 +31,6 @@ from runner.model.route import (
 from runner.model.schedule import OpenHours, Schedule
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
-from runner.simulator.example_call import ExampleCall, agent_of, example_call
 
 SUNDAY_NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
 PLACE = Place("a.yaml", 1, 1)

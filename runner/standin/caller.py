@@ -1,11 +1,11 @@
 """What happens on the telephone's side of a conversation: the script's steps, one after the other. Pure."""
 
 from runner.model.values import JsonObject
-from runner.simulator.conversation import Conversation
-from runner.simulator.effects import Break, Flow, Frame, Leave
-from runner.simulator.items import Event, Item
-from runner.simulator.response import SPOKEN_WORD_S, THINKING_S, words
-from runner.simulator.script import (
+from runner.standin.conversation import Conversation
+from runner.standin.effects import Break, Flow, Frame, Leave
+from runner.standin.items import Event, Item
+from runner.standin.response import SPOKEN_WORD_S, THINKING_S, words
+from runner.standin.script import (
     Answer,
     CallerHangsUp,
     CallerIsSilent,

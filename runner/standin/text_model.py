@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from runner.model.values import Json, JsonObject
-from runner.simulator.arguments import example_arguments
-from runner.simulator.placed_call import Reply
+from runner.standin.arguments import example_arguments
+from runner.standin.placed_call import Reply
 
 REFUSED = "I can't help with that."
 

@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 
 from runner.call.afterwards.outcome import outcome_body
-from runner.simulator.text_model import Answers, TextModel
-from tests.simulator.openai_types import RESPONSE, client_complaint, complaint
+from runner.standin.text_model import Answers, TextModel
+from tests.standin.openai_types import RESPONSE, client_complaint, complaint
 
 SCHEMA = {"type": "object", "properties": {"booked": {"type": "boolean"}, "why": {"type": "string"}}}
 RECORD = {"ended": "hangup", "turns": [{"role": "caller", "text": "Hello.", "at": 1.0}], "tools": []}

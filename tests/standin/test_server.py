@@ -10,20 +10,22 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from runner.simulator import (
+from runner.standin.faults import NOT_JSON, Faults, HttpFault, Late, ReferEffect, Refusal
+from runner.standin.placed_call import PlacedCall, State
+from runner.standin.script import (
     CallerHangsUp,
     CallerSays,
-    Faults,
-    PlacedCall,
-    Simulator,
-    State,
+    Complains,
+    Drops,
+    Expires,
+    Sends,
+    When,
     calls,
     greets,
     says,
 )
-from runner.simulator.faults import NOT_JSON, HttpFault, Late, ReferEffect, Refusal
-from runner.simulator.script import Complains, Drops, Expires, Sends, When
-from tests.simulator.openai_types import client_complaint, server_complaint
+from runner.standin.server import StandIn
+from tests.standin.openai_types import client_complaint, server_complaint
 
 SESSION = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Be kind."}
 GREET = {
@@ -33,13 +35,13 @@ GREET = {
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Simulator]:
-    async with Simulator(inspect_received=client_complaint, inspect_sent=server_complaint) as simulator:
-        yield simulator
+async def api() -> AsyncIterator[StandIn]:
+    async with StandIn(inspect_received=client_complaint, inspect_sent=server_complaint) as stand_in:
+        yield stand_in
 
 
 @pytest.fixture
-async def post(api: Simulator) -> AsyncIterator[Callable[..., Awaitable[tuple[int, Any]]]]:
+async def post(api: StandIn) -> AsyncIterator[Callable[..., Awaitable[tuple[int, Any]]]]:
     async with aiohttp.ClientSession(headers=headers(api)) as session:
 
         async def post(call: PlacedCall, action: str, body: Any = None, **more: Any) -> tuple[int, Any]:
@@ -51,12 +53,12 @@ async def post(api: Simulator) -> AsyncIterator[Callable[..., Awaitable[tuple[in
         yield post
 
 
-def headers(api: Simulator) -> dict[str, str]:
+def headers(api: StandIn) -> dict[str, str]:
     return {"Authorization": f"Bearer {api.api_key}"}
 
 
 @asynccontextmanager
-async def sideband(api: Simulator, call: PlacedCall, query: str = "") -> AsyncIterator[ClientConnection]:
+async def sideband(api: StandIn, call: PlacedCall, query: str = "") -> AsyncIterator[ClientConnection]:
     url = api.base_url.replace("http", "ws") + f"/realtime?call_id={call.id}{query}"
     async with connect(url, additional_headers=headers(api)) as connection:
         yield connection
@@ -118,7 +120,7 @@ async def closed_with(connection: ClientConnection) -> int | None:
     return closed.value.rcvd.code if closed.value.rcvd else None
 
 
-async def refused_with(api: Simulator, call: PlacedCall, query: str = "") -> int:
+async def refused_with(api: StandIn, call: PlacedCall, query: str = "") -> int:
     """The status that a sideband is refused with."""
     with pytest.raises(InvalidStatus) as refused:
         async with sideband(api, call, query):
@@ -318,7 +320,7 @@ async def test_steps_can_be_added_while_the_call_lasts(api, post):
 
 
 async def test_a_pace_slows_the_call_down():
-    async with Simulator(pace=0.01) as slow, aiohttp.ClientSession(headers=headers(slow)) as session:
+    async with StandIn(pace=0.01) as slow, aiohttp.ClientSession(headers=headers(slow)) as session:
         call = slow.place_call(CallerSays(text="Hello"), CallerHangsUp())
         await session.post(f"{slow.base_url}/realtime/calls/{call.id}/accept", json=SESSION)
         async with sideband(slow, call) as connection:
@@ -340,7 +342,7 @@ async def test_a_bug_of_the_stand_in_is_no_client_that_never_comes():
 
     async def play() -> None:
         async with (
-            Simulator(inspect_sent=fails) as broken,
+            StandIn(inspect_sent=fails) as broken,
             aiohttp.ClientSession(headers=headers(broken)) as http,
         ):
             call = broken.place_call(CallerSays(text="Hello"))

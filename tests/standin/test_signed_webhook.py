@@ -9,8 +9,8 @@ from runner.call.reception.webhook import verify
 from runner.errors import WebhookRejectedError
 from runner.model.call import Ringing, SipOrigin
 from runner.model.route import RoutingSettings
-from runner.simulator.webhook import call_incoming, new_secret, sip_headers
-from tests.simulator.openai_types import WEBHOOK, complaint
+from runner.standin.webhook import call_incoming, new_secret, sip_headers
+from tests.standin.openai_types import WEBHOOK, complaint
 
 NOW = 1_700_000_000.0
 HEADERS = sip_headers(caller="+14155550100", called="+18005551212", call_id="rtc_1")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runner.simulator.effects import Break, Leave
-from runner.simulator.faults import (
+from runner.standin.effects import Break, Leave
+from runner.standin.faults import (
     AUDIO_FRAME,
     Faults,
     HttpFault,
@@ -18,8 +18,8 @@ from runner.simulator.faults import (
     StreamFault,
     Twice,
 )
-from runner.simulator.placed_call import PlacedCall, Reply, State
-from runner.simulator.stream import Stream
+from runner.standin.placed_call import PlacedCall, Reply, State
+from runner.standin.stream import Stream
 
 ACCEPT = {"type": "realtime", "model": "gpt-realtime-2.1"}
 NOW = 1_700_000_000.0

@@ -7,12 +7,12 @@ from enum import Enum
 from typing import Any
 
 from runner.model.values import Json, JsonObject
-from runner.simulator.caller import Caller
-from runner.simulator.conversation import Conversation
-from runner.simulator.effects import Break, Effect, Frame, Leave
-from runner.simulator.faults import FINE, Faults, HttpFault, ReferEffect
-from runner.simulator.script import Script, Step
-from runner.simulator.stream import Stream
+from runner.standin.caller import Caller
+from runner.standin.conversation import Conversation
+from runner.standin.effects import Break, Effect, Frame, Leave
+from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
+from runner.standin.script import Script, Step
+from runner.standin.stream import Stream
 
 
 class State(Enum):

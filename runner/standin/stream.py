@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from runner.model.values import JsonObject
-from runner.simulator.faults import Late, Lost, Noise, StreamFault, Twice
+from runner.standin.faults import Late, Lost, Noise, StreamFault, Twice
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runner.simulator.moments import Moment, Story, What
+from runner.demo.moments import Moment, Story, What
 
 
 def item(status: str = "completed", **fields: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The stand-in for the voice API: its sockets. What to send is decided in `runner.simulator.placed_call`."""
+"""The stand-in for the voice API: its sockets. What to send is decided in `runner.standin.placed_call`."""
 
 import asyncio
 import json
@@ -13,11 +13,11 @@ from typing import Any, Self
 from aiohttp import WSMsgType, web
 
 from runner.model.values import Json, JsonObject
-from runner.simulator.effects import Break, Effect, Leave
-from runner.simulator.faults import FINE, Faults, HttpFault
-from runner.simulator.placed_call import Asked, PlacedCall, Reply, State
-from runner.simulator.script import Step
-from runner.simulator.text_model import TextModel
+from runner.standin.effects import Break, Effect, Leave
+from runner.standin.faults import FINE, Faults, HttpFault
+from runner.standin.placed_call import Asked, PlacedCall, Reply, State
+from runner.standin.script import Step
+from runner.standin.text_model import TextModel
 
 ACTIONS = ("accept", "reject", "refer", "hangup")
 API_KEY = "sk-simulated"
@@ -32,7 +32,7 @@ What it says is wrong with the value is noted as a violation.
 """
 
 
-class Simulator:
+class StandIn:
     """Serves the API's side on a loopback port of the system's choice, for as long as the `async with` lasts.
 
     `pace` is real seconds for each second of the call: 0 plays as fast as the sockets carry it, 1 as slowly
@@ -97,7 +97,7 @@ class Simulator:
                 raise result
 
     def place_call(self, *script: Step, faults: Faults = FINE, call_id: str | None = None) -> PlacedCall:
-        """A new call rings. The webhook is sent apart: see `runner.simulator.webhook`."""
+        """A new call rings. The webhook is sent apart: see `runner.standin.webhook`."""
         number = str(len(self.calls) + 1)
         call = PlacedCall(call_id or f"rtc_simulated{number}", script, faults, short_id=number)
         self.calls[call.id] = call

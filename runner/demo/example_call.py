@@ -23,7 +23,7 @@ from runner.model.route import (
 )
 from runner.model.settings import Configuration
 from runner.model.values import Instant
-from runner.simulator.webhook import Headers, sip_headers
+from runner.standin.webhook import Headers, sip_headers
 
 CALLER = "+14155550100"
 CALLED = "+18005550100"

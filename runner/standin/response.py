@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from runner.model.values import JsonObject
-from runner.simulator.items import Event, Ids, Item, Items
-from runner.simulator.script import CallsTool, Ending, Part, Says
-from runner.simulator.usage import Meter
+from runner.standin.items import Event, Ids, Item, Items
+from runner.standin.script import CallsTool, Ending, Part, Says
+from runner.standin.usage import Meter
 
 THINKING_S = 0.4
 WORD_S = 0.05

@@ -15,21 +15,21 @@ import aiohttp
 
 from runner.call.afterwards.jobs import is_job
 from runner.call.records.record_json import decode
+from runner.demo.default_script import DefaultScript
+from runner.demo.endpoints import Endpoints, WatchedConnector
+from runner.demo.example_call import ExampleCall
+from runner.demo.moments import Moment, Story, What
+from runner.demo.shown import Mask
 from runner.model.agent import Agent
 from runner.model.record import CallRecord
 from runner.model.settings import Configuration, Provider, SecretRef
 from runner.model.values import Instant, Json
 from runner.serve.runner import Runner, webhook_url
 from runner.serve.secrets import FoundSecrets
-from runner.simulator.default_script import DefaultScript
-from runner.simulator.endpoints import Endpoints, WatchedConnector
-from runner.simulator.example_call import ExampleCall
-from runner.simulator.moments import Moment, Story, What
-from runner.simulator.placed_call import PlacedCall
-from runner.simulator.script import CallerSays
-from runner.simulator.server import Simulator
-from runner.simulator.shown import Mask
-from runner.simulator.webhook import call_incoming, new_secret
+from runner.standin.placed_call import PlacedCall
+from runner.standin.script import CallerSays
+from runner.standin.server import StandIn
+from runner.standin.webhook import call_incoming, new_secret
 
 LONGEST_S = 120.0
 """Real seconds after which a call that does not end is ended."""
@@ -111,7 +111,7 @@ class _Rehearsal:
         with TemporaryDirectory() as temporary:
             directory = Path(temporary)
             async with (
-                Simulator(
+                StandIn(
                     pace=self._plan.pace,
                     clock=self._clock,
                     inspect_received=self._received,
@@ -132,7 +132,7 @@ class _Rehearsal:
             raise self._unshown
         return self._result
 
-    def _runner(self, api: Simulator, endpoints: Endpoints, database: Path) -> Runner:
+    def _runner(self, api: StandIn, endpoints: Endpoints, database: Path) -> Runner:
         given = self._plan.configuration
         settings = replace(
             given.settings,
@@ -154,7 +154,7 @@ class _Rehearsal:
             ),
         )
 
-    async def _call(self, api: Simulator, runner: Runner) -> None:
+    async def _call(self, api: StandIn, runner: Runner) -> None:
         plan = self._plan
         placed = api.place_call(*plan.play.script, faults=plan.play.faults)
         self._placed = placed

@@ -20,7 +20,7 @@ from runner.serve.egress import GuardedConnector
 IDEMPOTENCY_KEY = "Idempotency-Key"
 """The header with the tool call's id, which every request of a tool carries."""
 
-_TOKEN = {"access_token": "of-the-simulator", "token_type": "Bearer", "expires_in": 3600}
+_TOKEN = {"access_token": "of-the-stand-in", "token_type": "Bearer", "expires_in": 3600}
 """The only requests without the header are those for tokens (RFC 6749, 5.1)."""
 
 Watch = Callable[[str, str, str], None]
@@ -40,7 +40,7 @@ class Endpoints:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
         # What tools send is nothing for a log.
-        self._runner = web.AppRunner(app, access_log=None, logger=logging.getLogger("runner.simulator"))
+        self._runner = web.AppRunner(app, access_log=None, logger=logging.getLogger("runner.standin"))
         await self._runner.setup()
         await web.UnixSite(self._runner, str(self._socket)).start()
         return self

@@ -9,9 +9,9 @@ from runner.call.tools.arguments import check_arguments
 from runner.model.agent import Agent, Say, Wait
 from runner.model.tool import Binding, HandoffBinding, HangupBinding, TransferBinding
 from runner.model.values import JsonObject
-from runner.simulator.arguments import example_arguments
-from runner.simulator.faults import FINE, Faults, HttpFault
-from runner.simulator.script import Answer, CallerHangsUp, CallerSays, Script, Step, calls, greets, says
+from runner.standin.arguments import example_arguments
+from runner.standin.faults import FINE, Faults, HttpFault
+from runner.standin.script import Answer, CallerHangsUp, CallerSays, Script, Step, calls, greets, says
 
 OPENING = "Hello! I have a question."
 GREETING = "Hello! How can I help you?"

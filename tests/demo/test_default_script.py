@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from runner.call.templates.template import compile_template
-from runner.model.agent import Agent, ModelOpens, Say, Wait
-from runner.model.tool import Binding, HandoffBinding, HangupBinding, StaticBinding, Tool, TransferBinding
-from runner.model.values import Place
-from runner.simulator.default_script import (
+from runner.demo.default_script import (
     AskedCall,
     DefaultScript,
     HandedOver,
     default_script,
     parse_asked,
 )
-from runner.simulator.script import Answer, CallerHangsUp, CallerSays, CallsTool
+from runner.model.agent import Agent, ModelOpens, Say, Wait
+from runner.model.tool import Binding, HandoffBinding, HangupBinding, StaticBinding, Tool, TransferBinding
+from runner.model.values import Place
+from runner.standin.script import Answer, CallerHangsUp, CallerSays, CallsTool
 
 TODAY = date(2026, 11, 22)
 TRANSFER = TransferBinding(destinations={"desk": compile_template("tel:+14155550123")})

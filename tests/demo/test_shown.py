@@ -2,10 +2,10 @@
 
 import pytest
 
+from runner.demo.moments import Moment, What
+from runner.demo.shown import Mask
 from runner.model.agent import Guardrail, Recording, Sensitive, Then
 from runner.model.call import Role
-from runner.simulator.moments import Moment, What
-from runner.simulator.shown import Mask
 from tests.call.session.playing import TO_SPANISH, an_agent
 
 STRICT = Recording(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from runner.simulator.items import Event
+from runner.standin.items import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +32,4 @@ Effect: TypeAlias = Event | Frame | Break | Leave
 """A dict is an event to send."""
 
 Flow: TypeAlias = Iterator[float | Callable[[], bool] | Effect]
-"""See `runner.simulator.flows`."""
+"""See `runner.standin.flows`."""

@@ -9,16 +9,16 @@ from standardwebhooks.webhooks import Webhook
 
 from runner.call.routes.routing import RouteTable
 from runner.call.templates.template import compile_template
+from runner.demo.default_script import DefaultScript, default_script
+from runner.demo.example_call import example_call
+from runner.demo.moments import Moment, What
+from runner.demo.rehearsal import Plan, Rehearsed, placeholders, problems_of, rehearse
 from runner.model.agent import Agent, OutcomeQuestion, Say
 from runner.model.record import CallRecord, ToolUse
 from runner.model.route import Conditions, ExactNumber, Route
 from runner.model.settings import Configuration, SecretRef, Settings
 from runner.model.tool import Body, BodyKind, HttpBinding
 from runner.model.values import Place
-from runner.simulator.default_script import DefaultScript, default_script
-from runner.simulator.example_call import example_call
-from runner.simulator.moments import Moment, What
-from runner.simulator.rehearsal import Plan, Rehearsed, placeholders, problems_of, rehearse
 
 PLACE = Place("a.yaml", 1, 1)
 RECORD = {

@@ -1,7 +1,7 @@
 """The API's side of one accepted call: given what the client sends and what the script says, what comes back.
 
 Pure: no sockets, and time is virtual. What goes on at once (the model's answer, its playback, the caller,
-a late transcription) are flows; see `runner.simulator.flows`.
+a late transcription) are flows; see `runner.standin.flows`.
 """
 
 from collections import deque
@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.model.values import JsonObject
-from runner.simulator.client_events import Refused, check
-from runner.simulator.effects import Effect, Flow, Leave
-from runner.simulator.flows import Flows
-from runner.simulator.items import Event, Ids, Items
-from runner.simulator.response import SPOKEN_WORD_S, THINKING_S, Response
-from runner.simulator.script import Answer, Echoes, Ending, Occasion, Part, Says, Script, Step, When
-from runner.simulator.told import sentence_in
-from runner.simulator.usage import Meter
+from runner.standin.client_events import Refused, check
+from runner.standin.effects import Effect, Flow, Leave
+from runner.standin.flows import Flows
+from runner.standin.items import Event, Ids, Items
+from runner.standin.response import SPOKEN_WORD_S, THINKING_S, Response
+from runner.standin.script import Answer, Echoes, Ending, Occasion, Part, Says, Script, Step, When
+from runner.standin.told import sentence_in
+from runner.standin.usage import Meter
 
 MADE_UP = "All right."
 """What the model says when neither the script nor the client has told it what to say."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from runner.model.values import JsonObject
-from runner.simulator.items import Event
+from runner.standin.items import Event
 
 CHARACTERS_PER_TOKEN = 4
 AUDIO_TOKENS_PER_WORD_IN = 3

@@ -7,9 +7,9 @@ from dataclasses import replace
 from urllib.parse import unquote_plus
 
 from runner.call.records.redaction import Redactor
+from runner.demo.moments import Moment, What
 from runner.model.agent import Agent
 from runner.model.tool import HandoffBinding
-from runner.simulator.moments import Moment, What
 
 SHORTEST_IN_TEXT = 6
 """A shorter secret stands in other words by chance."""

@@ -3,7 +3,7 @@
 It speaks the API's side of calls (accept, reject, refer, hangup and the sideband), plays scripted callers
 and models, is strict about what it gets, and misbehaves on request. In a test:
 
-    async with Simulator() as api:                      # base_url: http://127.0.0.1:PORT/v1
+    async with StandIn() as api:                        # base_url: http://127.0.0.1:PORT/v1
         call = api.place_call(
             greets(),                                   # says what the greeting's response.create asks for
             CallerSays(text="Anything on Friday?"),     # when nobody speaks and nothing is owed
@@ -20,26 +20,9 @@ Steps happen one after the other: an `Answer` (`greets`, `says`, `calls`) waits 
 the API's turn detection makes a response; the caller's steps wait for their `When`. A response for which the
 script has no answer next is made up: the model says what it was told to say. `call.play(...)` and
 `api.wake(call)` add steps later; `api.until(condition)` waits for what is observable (`call.received`,
-`call.sent`, `call.asked`, `call.state`). What goes wrong is in `runner.simulator.faults`, and, where it
+`call.sent`, `call.asked`, `call.state`). What goes wrong is in `runner.standin.faults`, and, where it
 belongs to a moment of the call, in the script: `Drops`, `Complains`, `Sends`, `Expires`, `Answer.ending`.
-Signed webhooks: `runner.simulator.webhook`.
+Signed webhooks: `runner.standin.webhook`.
+
+`runner.standin.server` alone has sockets; everything else is plain values and virtual time.
 """
-
-from runner.simulator.faults import Faults
-from runner.simulator.placed_call import PlacedCall, State
-from runner.simulator.script import Answer, CallerHangsUp, CallerPresses, CallerSays, calls, greets, says
-from runner.simulator.server import Simulator
-
-__all__ = [
-    "Answer",
-    "CallerHangsUp",
-    "CallerPresses",
-    "CallerSays",
-    "Faults",
-    "PlacedCall",
-    "Simulator",
-    "State",
-    "calls",
-    "greets",
-    "says",
-]

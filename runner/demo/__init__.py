@@ -1,0 +1,1 @@
+"""A made-up call, played and shown: `phone-agents simulate`."""
