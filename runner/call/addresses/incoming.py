@@ -1,10 +1,10 @@
-"""Makes an incoming call of its SIP headers: who calls, and which number was dialled. Never raises."""
+"""Reads an incoming call from its SIP headers: who calls, and which number was dialled. Never raises."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from runner.call.addresses.address import is_project, is_readable, read_address
-from runner.call.addresses.sip_address import split_entries, unfold
+from runner.call.addresses.sip_address import parse_address, split_entries, unfold
 from runner.model.call import Address, Headers, IncomingCall, Ringing
 from runner.model.route import RoutingSettings
 
@@ -25,17 +25,25 @@ _SINGLE = frozenset({"from", "to"})
 _MOST_ENTRIES = 70
 """Max-Forwards lets a request pass no more hops (RFC 3261, 8.1.1.6), so it was not diverted more often."""
 
+_WITHHOLDING = frozenset({"id", "user"})
+"""RFC 3325, 9.3: the identity stays within the network; RFC 3323, 4.2: the network is to hide the user."""
+
+_WITHHELD = Address(
+    uri="sip:anonymous@anonymous.invalid", user="anonymous", host="anonymous.invalid", anonymous=True
+)
+"""What a privacy service makes of a caller (RFC 3323, 4.1.1.3)."""
+
 
 def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
     """The call that rings, with its addresses read.
 
     The caller is `From`, or `P-Asserted-Identity` when there is no `From` that can be read. A caller who
-    withholds the number stays withheld even where the carrier asserts an identity (RFC 3325, 7);
-    that header is among `headers` for those who need it.
+    withholds the number, in `From` or with `Privacy`, stays withheld even where a header carries it
+    (RFC 3325, 7); those headers are among `headers` for those who need them.
 
-    The called address is the first that can be read and is not the voice API's own of: the headers that
-    `routing.called_number` names, `To`, `Diversion`, and the headers that carriers use instead. Where none
-    is, it is `To` as it came.
+    The called address is the first that can be read, is not withheld and is not the voice API's own of: the
+    headers that `routing.called_number` names, `To`, `Diversion`, and the headers that carriers use instead.
+    Where none is, it is `To` as it came.
     """
     clean = tuple((_storable(name), _storable(value)) for name, value in ringing.origin.headers)
     called, found_in = _called(clean, routing)
@@ -53,13 +61,15 @@ def _called(headers: Headers, routing: RoutingSettings) -> tuple[Address, str]:
     for name in (*routing.called_number, "To", *_CALLED_AFTER_TO):
         for address in _addresses(headers, name, routing.default_country):
             # A project's id contains digits, so this is decided before anybody looks at the number.
-            if is_readable(address) and not is_project(address):
+            if is_readable(address) and not is_project(address) and not address.anonymous:
                 return address, name
     as_it_came = next(_addresses(headers, "To", routing.default_country), None)
     return (as_it_came, "To") if as_it_came else (Address(uri=""), "")
 
 
 def _caller(headers: Headers, default_country: str | None) -> Address:
+    if _asks_for_privacy(headers):
+        return _WITHHELD
     addresses = list(_addresses(headers, "From", default_country))
     asserted = _addresses(headers, "P-Asserted-Identity", default_country)
     readable = next((address for address in (*addresses, *asserted) if is_readable(address)), None)
@@ -67,12 +77,12 @@ def _caller(headers: Headers, default_country: str | None) -> Address:
 
 
 def _addresses(headers: Headers, name: str, default_country: str | None) -> Iterator[Address]:
-    """The addresses of all headers of this name, the one that counts most first.
+    """The addresses in all headers of this name, the one that counts most first.
 
     `Diversion` puts the latest diversion on top (RFC 5806, 2.3); `History-Info` appends it (RFC 7044, 10.3).
     """
     wanted = name.lower()
-    values = [value for key, value in headers if _COMPACT_NAMES.get(key.lower(), key.lower()) == wanted]
+    values = _values(headers, wanted)
     entries = (
         values if wanted in _SINGLE else [entry for value in values for entry in split_entries(unfold(value))]
     )
@@ -80,6 +90,28 @@ def _addresses(headers: Headers, name: str, default_country: str | None) -> Iter
         entries.reverse()
     for entry in entries[:_MOST_ENTRIES]:
         yield read_address(entry, default_country)
+
+
+def _asks_for_privacy(headers: Headers) -> bool:
+    """Whether the caller withholds the number by a header of its own, whatever `From` says.
+
+    `Remote-Party-ID` is the draft from before RFC 3325, which some carriers still send.
+    """
+    asked = {word.strip().lower() for value in _values(headers, "privacy") for word in value.split(";")}
+    if asked & _WITHHOLDING:
+        return True
+    return any(
+        parameters.get("privacy", "").lower() in ("full", "uri")
+        and parameters.get("party", "calling").lower() == "calling"
+        for value in _values(headers, "remote-party-id")
+        for entry in split_entries(unfold(value))
+        if (parameters := parse_address(entry).parameters)
+    )
+
+
+def _values(headers: Headers, name: str) -> list[str]:
+    """The values of all headers of this name (in lower case)."""
+    return [value for key, value in headers if _COMPACT_NAMES.get(key.lower(), key.lower()) == name]
 
 
 def _storable(text: str) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from types import ModuleType
 
 MAX_LENGTH = 64
-"""Longer text is no number. Separators and an extension may come on top of an E.164 number."""
+"""Longer text is not a number. Separators and an extension may come on top of an E.164 number."""
 
 MAX_DIGITS = 15
 """Of an E.164 number, without the plus."""
@@ -18,6 +18,8 @@ MAX_DIGITS = 15
 _SHAPE = re.compile(
     r"([+]?[0-9 ().\-/]*[0-9][0-9 ().\-/]*?)(?: *(?:;ext=|ext\.?|x) *[0-9]{1,9})?", re.IGNORECASE
 )
+
+_SEPARATORS = re.compile(r"[ ().\-/]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +33,17 @@ class Number:
 
 
 def read_number(text: str, default_country: str | None = None) -> Number | None:
-    """The number that the text is, or None when it is none. Visual separators and an extension are ignored.
+    """The telephone number in the text, or None. Visual separators and an extension are ignored.
 
-    With `+` (or `00`, which stands for it) the text says itself what it is: it is a number when its
-    country code exists and its length is possible there. Fictional numbers (+1 555 …) are therefore
-    numbers, and so are ranges that were opened after the numbering plans were last updated.
-    Without `+` it is read in the default country where it is valid there, else as an international
-    number where it is valid as one; there a number must be a valid one, since any digits would fit.
+    With `+` (or `00`, which stands for it) the text is international: it is a number when its country code
+    exists and its length is possible there. Fictional numbers (+1 555 …) are therefore numbers, and so are
+    ranges that were opened after the numbering plans were last updated.
+
+    Without `+` a number must be valid, since any digits would fit somewhere. Carriers send international
+    numbers without their plus, and in a country whose numbers vary in length those can be valid national
+    numbers too. So text that begins with the default country's own code is international where that is
+    valid, unless it begins with the national prefix (`0` in most countries); any other text is national
+    where that is valid, else international.
     """
     if len(text) > MAX_LENGTH:
         return None
@@ -87,13 +93,25 @@ def _read(text: str, default_country: str | None) -> Number | None:
     shape = _SHAPE.fullmatch(text)
     if not shape:
         return None
-    digits = shape[1].strip()
+    digits = _SEPARATORS.sub("", shape[1])
     if digits.startswith("00"):
         digits = "+" + digits[2:]
     if digits.startswith("+"):
         return _parse(digits, None, must_be_valid=False)
-    national = _parse(digits, default_country, must_be_valid=True) if default_country else None
-    return national or _parse("+" + digits, None, must_be_valid=True)
+    countries = [None, default_country] if _is_own_code(digits, default_country) else [default_country, None]
+    readings = (
+        _parse(digits if country else f"+{digits}", country, must_be_valid=True) for country in countries
+    )
+    return next((number for number in readings if number is not None), None)
+
+
+def _is_own_code(digits: str, country: str | None) -> bool:
+    """Whether digits without a plus begin with the country's own code and not with its national prefix."""
+    if country is None or (code := _plans().country_code_for_region(country)) == 0:
+        return False
+    # Within +1 the prefix is the code, and both readings are one.
+    prefix = _plans().ndd_prefix_for_region(country, True)
+    return digits.startswith(str(code)) and not (prefix and digits.startswith(prefix))
 
 
 def _parse(digits: str, country: str | None, *, must_be_valid: bool) -> Number | None:
@@ -102,12 +120,11 @@ def _parse(digits: str, country: str | None, *, must_be_valid: bool) -> Number |
         number = plans.parse(digits, country)
     except plans.NumberParseException:
         return None
-    if must_be_valid:
-        accepted = plans.is_valid_number(number)
-    else:
-        reason = plans.is_possible_number_with_reason(number)
-        accepted = reason == plans.ValidationResult.IS_POSSIBLE
-    if not accepted:
+    # A few valid numbers, such as 310-1234 in Canada, have a length that is not possible with an area code.
+    is_possible = not must_be_valid and (
+        plans.is_possible_number_with_reason(number) == plans.ValidationResult.IS_POSSIBLE
+    )
+    if not is_possible and not plans.is_valid_number(number):
         return None
     region = plans.region_code_for_number(number)
     return Number(

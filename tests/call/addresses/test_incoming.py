@@ -55,6 +55,29 @@ def call(
             "+18005551212",
         ),
         ([PROJECT, ("P-Called-Party-ID", "sip:+18005551212@h"), DIVERSION], "Diversion", "+15555550100"),
+        # Who diverted the call anonymously is passed over, wherever the entry stands.
+        (
+            [PROJECT, ("Diversion", "<sip:anonymous@anonymous.invalid>;reason=unconditional"), DIVERSION],
+            "Diversion",
+            "+15555550100",
+        ),
+        (
+            [PROJECT, ("Diversion", "<sip:Restricted@h>, <sip:+15555550100@h>")],
+            "Diversion",
+            "+15555550100",
+        ),
+        (
+            [PROJECT, ("History-Info", "<sip:+18005551212@h>;index=1, <sip:anonymous@h>;index=1.1")],
+            "History-Info",
+            "+18005551212",
+        ),
+        (
+            [PROJECT, ("P-Called-Party-ID", "<sip:unknown@h>"), ("X-Original-To", "(800) 555-1212")],
+            "X-Original-To",
+            "+18005551212",
+        ),
+        ([("To", "<sip:anonymous@anonymous.invalid>"), DIVERSION], "Diversion", "+15555550100"),
+        ([PROJECT, ("Diversion", "<sip:anonymous@anonymous.invalid>")], "To", None),
         ([PROJECT, ("P-Asserted-Identity", "<sip:+18005551212@h>")], "To", None),
         ([PROJECT], "To", None),
         ([], "", None),
@@ -192,6 +215,52 @@ def test_a_caller_who_withholds_the_number_stays_withheld() -> None:
     assert got.caller.anonymous
     assert got.caller.number is None
     assert ("P-Asserted-Identity", "<sip:+14155550155@h>") in got.headers
+
+
+FROM = ("From", '"Ada" <sip:+14155550155@h>;tag=1')
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Privacy", "id"),
+        ("privacy", " ID ; critical"),
+        ("Privacy", "header;user;id"),
+        ("Privacy", "user"),
+        ("Remote-Party-ID", '"Ada" <sip:+14155550155@h>;party=calling;screen=yes;privacy=full'),
+        ("Remote-Party-ID", "<sip:+14155550155@h>;privacy=uri"),
+    ],
+)
+def test_a_caller_who_asks_for_privacy_is_withheld_though_from_has_the_number(
+    header: tuple[str, str],
+) -> None:
+    got = call(FROM, ("P-Asserted-Identity", "<tel:+14155550155>"), header)
+    assert got.caller == Address(
+        uri="sip:anonymous@anonymous.invalid", user="anonymous", host="anonymous.invalid", anonymous=True
+    )
+    assert FROM in got.headers
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Privacy", "none"),
+        ("Privacy", "session"),
+        ("Privacy", "history"),
+        ("X-Privacy", "id"),
+        ("Remote-Party-ID", "<sip:+14155550155@h>;party=calling;privacy=off"),
+        ("Remote-Party-ID", "<sip:+18005551212@h>;party=called;privacy=full"),
+        ("Remote-Party-ID", "privacy=full"),
+    ],
+)
+def test_other_privacy_leaves_the_caller_known(header: tuple[str, str]) -> None:
+    assert call(FROM, header).caller.number == "+14155550155"
+
+
+@pytest.mark.parametrize("header", ["To", "Diversion", "From"])
+def test_a_number_of_the_default_country_without_its_plus_is_read_in_every_header(header: str) -> None:
+    got = call((header, "<sip:492214710123@carrier.example>"), country="DE")
+    assert (got.caller if header == "From" else got.called).number == "+492214710123"
 
 
 def test_the_call_keeps_what_it_was_given() -> None:

@@ -3,11 +3,19 @@
 import subprocess
 import sys
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.call.addresses.number import MAX_LENGTH, example_number, is_region, read_number
+from runner.call.addresses.number import (
+    MAX_LENGTH,
+    country_code,
+    example_number,
+    is_region,
+    read_number,
+    regions,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +31,24 @@ from runner.call.addresses.number import MAX_LENGTH, example_number, is_region, 
         ("14155552671", None, "+14155552671", "US"),
         ("421948155064", "US", "+421948155064", "SK"),
         ("011442079460958", "US", "+442079460958", "GB"),
+        # Numbers of varying length: these would be valid national numbers as well.
+        ("492214710123", "DE", "+492214710123", "DE"),
+        ("491713920012", "DE", "+491713920012", "DE"),
+        ("49 (228) 123456", "DE", "+49228123456", "DE"),
+        ("628123456789", "ID", "+628123456789", "ID"),
+        ("46701234567", "SE", "+46701234567", "SE"),
+        ("390612345678", "IT", "+390612345678", "IT"),
+        ("38344123456", "XK", "+38344123456", "XK"),
+        # The national prefix says that a number is national; so does a length that is not international.
+        ("04921 123456", "DE", "+494921123456", "DE"),
+        ("0221 4710123", "DE", "+492214710123", "DE"),
+        ("2214710123", "DE", "+492214710123", "DE"),
+        ("06 1234 5678", "IT", "+390612345678", "IT"),
+        ("3912345678", "IT", "+393912345678", "IT"),
+        ("55 99123-4567", "BR", "+5555991234567", "BR"),
+        ("8 912 345-67-89", "RU", "+79123456789", "RU"),
+        ("79123456789", "RU", "+79123456789", "RU"),
+        ("81312345678", "RU", "+81312345678", "JP"),
         ("+14155550123;ext=5", None, "+14155550123", "US"),
         ("+14155550123 ext. 5", None, "+14155550123", "US"),
         ("020 7946 0958 x12", "GB", "+442079460958", "GB"),
@@ -57,8 +83,20 @@ def test_is_written_as_e164_with_its_region(
         ("anonymous", "US"),
     ],
 )
-def test_anything_else_is_no_number(text: str, country: str | None) -> None:
+def test_anything_else_is_not_a_number(text: str, country: str | None) -> None:
     assert read_number(text, country) is None
+
+
+@pytest.mark.parametrize("region", sorted(regions()))
+def test_a_number_without_its_plus_is_the_same_number_at_home(region: str) -> None:
+    for kind in range(11):
+        number = phonenumbers.example_number_for_type(region, kind)
+        if number is None:
+            continue
+        national = phonenumbers.national_significant_number(number)
+        e164 = country_code(region) + national
+        assert read_number(e164.removeprefix("+"), region) == read_number(e164)
+        assert read_number(national, region) == read_number(e164)
 
 
 @given(
