@@ -106,7 +106,7 @@ class Job:
 # The action.
 
 
-def test_every_input_is_described_has_a_default_and_is_used():
+def test_every_input_is_described_has_a_default_and_is_used() -> None:
     text = (ROOT / "action.yml").read_text(encoding="utf-8")
     for name, given in ACTION["inputs"].items():
         assert given["description"].endswith(".")
@@ -114,7 +114,7 @@ def test_every_input_is_described_has_a_default_and_is_used():
         assert f"inputs.{name} " in text
 
 
-def test_no_input_is_pasted_into_a_script():
+def test_no_input_is_pasted_into_a_script() -> None:
     """An input that is pasted is a command; as a variable it is only text."""
     scripts = [step["run"] for step in STEPS.values()]
     assert len(scripts) == 4
@@ -129,7 +129,7 @@ def test_no_input_is_pasted_into_a_script():
         ("==0.1.0", "install --quiet phone-agents==0.1.0"),
     ],
 )
-def test_the_action_installs_itself_or_the_version_that_is_asked_for(project, version, asked):
+def test_the_action_installs_itself_or_the_version_that_is_asked_for(project: Path, version, asked) -> None:
     tools = project.parent / "tools"
     tools.mkdir()
     stand_in = tools / "python3"
@@ -145,7 +145,7 @@ def test_the_action_installs_itself_or_the_version_that_is_asked_for(project, ve
     assert job.path.read_text() == f"{job.temp}/phone-agents/bin\n"
 
 
-def test_what_init_writes_passes_the_action(project):
+def test_what_init_writes_passes_the_action(project: Path) -> None:
     job = Job(project)
     validated = job.step("Validate", deny_warnings="true")
     assert (validated.stdout, validated.returncode) == ("", 0)
@@ -153,26 +153,26 @@ def test_what_init_writes_passes_the_action(project):
     assert (tested.stdout, tested.returncode) == ("", 0)
 
 
-def test_a_problem_is_marked_in_the_file_and_fails_the_job(project):
+def test_a_problem_is_marked_in_the_file_and_fails_the_job(project: Path) -> None:
     edit(project, "voice: marin", "voise: marin")
     done = Job(project).step("Validate")
     assert done.returncode == 1
     assert done.stdout.startswith("::error file=agents/front-desk.yaml,line=9,")
 
 
-def test_a_warning_fails_the_job_where_that_is_asked_for(project):
+def test_a_warning_fails_the_job_where_that_is_asked_for(project: Path) -> None:
     edit(project, "gpt-transcribe", "gpt-4o-transcribe")
     assert Job(project).step("Validate").returncode == 0
     assert Job(project).step("Validate", deny_warnings="true").returncode == 1
 
 
-def test_a_scenario_that_fails_fails_the_job(project):
+def test_a_scenario_that_fails_fails_the_job(project: Path) -> None:
     edit(project, "from nine to five", "from ten to five")
     edit(project, "say: Goodbye!", "say: Bye!")
     assert Job(project).step("Test").returncode == 1
 
 
-def test_too_little_coverage_fails_the_job(project):
+def test_too_little_coverage_fails_the_job(project: Path) -> None:
     (project / "agents" / "front-desk.test.yaml").write_text(
         '- {name: other, call: {to: "+18005550199"}, expect: {rejected: 404}}\n'
     )
@@ -180,7 +180,7 @@ def test_too_little_coverage_fails_the_job(project):
     assert Job(project).step("Test", min_coverage="50").returncode == 1
 
 
-def test_a_pull_request_is_told_what_changes_for_callers(project):
+def test_a_pull_request_is_told_what_changes_for_callers(project: Path) -> None:
     base = git(project, "rev-parse", "HEAD")
     edit(project, "say: Goodbye!", "say: Bye!")
     commit(project)
@@ -201,7 +201,7 @@ def test_a_pull_request_is_told_what_changes_for_callers(project):
     )
 
 
-def test_a_pull_request_that_changes_nothing_says_so(project):
+def test_a_pull_request_that_changes_nothing_says_so(project: Path) -> None:
     base = git(project, "rev-parse", "HEAD")
     edit(project, "description: Answers", "description: Takes")
     commit(project)
@@ -211,7 +211,7 @@ def test_a_pull_request_that_changes_nothing_says_so(project):
     assert job.summary.read_text().startswith("### Nothing changes for callers between")
 
 
-def test_the_base_is_fetched_where_the_checkout_does_not_hold_it(project):
+def test_the_base_is_fetched_where_the_checkout_does_not_hold_it(project: Path) -> None:
     base = git(project, "rev-parse", "HEAD")
     edit(project, "voice: marin", "voice: cedar")
     commit(project)
@@ -222,7 +222,7 @@ def test_the_base_is_fetched_where_the_checkout_does_not_hold_it(project):
     assert "accept.audio.output.voice" in job.summary.read_text()
 
 
-def test_a_base_without_agents_is_a_notice(project):
+def test_a_base_without_agents_is_a_notice(project: Path) -> None:
     git(project, "checkout", "-q", "--orphan", "empty")
     git(project, "rm", "-r", "-q", "--cached", ".")
     git(project, "commit", "-q", "--allow-empty", "-m", "empty")
@@ -237,14 +237,14 @@ def test_a_base_without_agents_is_a_notice(project):
 
 
 @pytest.mark.parametrize("name", ["Validate", "Test", "What changes for callers"])
-def test_an_input_is_text_and_no_command(project, name):
+def test_an_input_is_text_and_no_command(project: Path, name) -> None:
     base = git(project, "rev-parse", "HEAD")
     done = Job(project).step(name, base, directory="agents; touch $(touch pwned) pwned")
     assert done.returncode != 0 or "::notice::" in done.stdout
     assert not (project / "pwned").exists()
 
 
-def test_an_environment_that_is_not_declared_fails_every_step(project):
+def test_an_environment_that_is_not_declared_fails_every_step(project: Path) -> None:
     base = git(project, "rev-parse", "HEAD")
     for name in ("Validate", "Test", "What changes for callers"):
         assert Job(project).step(name, base, environment="staging").returncode == 2
@@ -260,7 +260,7 @@ def workflow_step(project: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def test_the_workflow_of_init_passes_and_shows_what_changes(project):
+def test_the_workflow_of_init_passes_and_shows_what_changes(project: Path) -> None:
     base = git(project, "rev-parse", "HEAD")
     edit(project, "voice: marin", "voice: cedar")
     job = Job(project)
@@ -279,14 +279,14 @@ def test_the_workflow_of_init_passes_and_shows_what_changes(project):
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
-def test_a_hook_passes_for_good_agents_and_fails_for_others(project, hook):
+def test_a_hook_passes_for_good_agents_and_fails_for_others(project: Path, hook) -> None:
     command = shlex.join([*shlex.split(hook["entry"]), *hook["args"]])
     assert Job(project).run(command).returncode == 0
     edit(project, "say: Goodbye!", "say: Bye!\n    voise: x")
     assert Job(project).run(command).returncode == 1
 
 
-def test_hooks_are_asked_about_the_files_of_agents():
+def test_hooks_are_asked_about_the_files_of_agents() -> None:
     for hook in HOOKS:
         assert (hook["language"], hook["pass_filenames"]) == ("python", False)
         for name in ("agents/a.yaml", "agents/_prompts/a.md", "agents/_lists/a.txt"):
@@ -297,20 +297,20 @@ def test_hooks_are_asked_about_the_files_of_agents():
 # The README.
 
 
-def test_the_readme_uses_inputs_that_there_are():
+def test_the_readme_uses_inputs_that_there_are() -> None:
     (job,) = GITHUB["jobs"].values()
     action = job["steps"][-1]
     assert action["uses"] == f"OWNER/phone-agents@v{__version__}"
     assert action["with"].keys() <= ACTION["inputs"].keys()
 
 
-def test_the_readme_names_hooks_that_there_are():
+def test_the_readme_names_hooks_that_there_are() -> None:
     (repository,) = PRE_COMMIT["repos"]
     assert repository["rev"] == f"v{__version__}"
     assert [hook["id"] for hook in repository["hooks"]] == [hook["id"] for hook in HOOKS]
 
 
-def test_the_gitlab_job_of_the_readme_writes_its_reports(project):
+def test_the_gitlab_job_of_the_readme_writes_its_reports(project: Path) -> None:
     install, *commands = GITLAB["phone-agents"]["script"]
     assert install == f'pip install "phone-agents~={__version__.rpartition(".")[0]}.0"'
     for command in commands:

@@ -80,7 +80,9 @@ paths:
 """
 
 
-def test_the_scenarios_of_the_readme_pass_for_the_agent_above_them(tmp_path: Path, capsys) -> None:
+def test_the_scenarios_of_the_readme_pass_for_the_agent_above_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     beside(tmp_path)
     (tmp_path / "front-desk.yaml").write_text(AGENTS[1], encoding="utf-8")
     (tmp_path / "front-desk.test.yaml").write_text(SCENARIOS[0], encoding="utf-8")

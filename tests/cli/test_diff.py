@@ -69,7 +69,7 @@ CHANGED = {
 }
 
 
-def test_everything_that_changes_is_shown(folder, capsys):
+def test_everything_that_changes_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(folder / "new", CHANGED)
     assert main(["diff", "old", "new"]) == 1
     printed = capsys.readouterr()
@@ -114,7 +114,7 @@ def test_everything_that_changes_is_shown(folder, capsys):
     assert printed.err == '9 changes for callers between "old" and "new"\n'
 
 
-def test_the_same_as_a_comment_on_a_pull_request(folder, capsys):
+def test_the_same_as_a_comment_on_a_pull_request(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(folder / "new", CHANGED)
     assert main(["diff", "old", "new", "--format", "markdown"]) == 1
     assert capsys.readouterr().out == (
@@ -172,7 +172,7 @@ def test_the_same_as_a_comment_on_a_pull_request(folder, capsys):
     )
 
 
-def test_the_same_for_programs(folder, capsys):
+def test_the_same_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(folder / "new", {**CHANGED, "reception.yaml": DESK})
     assert main(["diff", "old", "new", "--format", "json"]) == 1
     document = json.loads(capsys.readouterr().out)
@@ -227,7 +227,9 @@ def test_the_same_for_programs(folder, capsys):
         ),
     ],
 )
-def test_without_a_change_for_callers_the_exit_code_is_0(folder, capsys, form, out):
+def test_without_a_change_for_callers_the_exit_code_is_0(
+    folder: Path, capsys: pytest.CaptureFixture[str], form: str, out: str
+) -> None:
     write(
         folder / "new",
         {"a/b.yaml": f"# moved\n{DESK}", "c.yml": SALES, "runner.yaml": "store: sqlite:x.db\n"},
@@ -236,7 +238,9 @@ def test_without_a_change_for_callers_the_exit_code_is_0(folder, capsys, form, o
     assert capsys.readouterr() == (out, 'nothing changes for callers between "old" and "new"\n')
 
 
-def test_what_is_the_same_in_several_agents_is_shown_once(folder, capsys):
+def test_what_is_the_same_in_several_agents_is_shown_once(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(
         folder / "new",
         {"desk.yaml": DESK, "sales.yaml": SALES, "runner.yaml": "defaults: {keys: {max: 4}}\n"},
@@ -248,7 +252,9 @@ def test_what_is_the_same_in_several_agents_is_shown_once(folder, capsys):
     )
 
 
-def test_many_calls_that_go_the_same_way_are_counted(folder, capsys):
+def test_many_calls_that_go_the_same_way_are_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     numbers = ", ".join(f'"+1800555000{number}"' for number in range(5))
     write(
         folder / "new",
@@ -262,7 +268,9 @@ def test_many_calls_that_go_the_same_way_are_counted(folder, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "| and 2 more | **`sales`** | **`desk`** |"
 
 
-def test_a_route_that_no_call_shows_is_told_with_its_place(folder, capsys):
+def test_a_route_that_no_call_shows_is_told_with_its_place(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(folder / "old", {"desk.yaml": DESK.replace('"+18005551212"', '{regex: "sip:1[0-9]@a|b"}')})
     write(
         folder / "new",
@@ -285,7 +293,7 @@ def test_a_route_that_no_call_shows_is_told_with_its_place(folder, capsys):
     )
 
 
-def test_a_call_has_a_time_where_schedules_decide(folder, capsys):
+def test_a_call_has_a_time_where_schedules_decide(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hours = "schedules: {hours: {timezone: America/New_York, open: {mon-sun: 09:00-%s}}}\n"
     desk = DESK.replace("}]\n", ", during: hours}]\n", 1)
     write(folder / "old", {"desk.yaml": desk, "runner.yaml": hours % "17:00"})
@@ -299,7 +307,9 @@ def test_a_call_has_a_time_where_schedules_decide(folder, capsys):
     assert lines[-1] == "  schedules.hours.open: mon-sun 09:00-17:00 → mon-sun 09:00-18:00"
 
 
-def test_colours_are_for_terminals(folder, capsys, monkeypatch):
+def test_colours_are_for_terminals(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(
         folder / "new",
         {"desk.yaml": DESK.replace("marin", "cedar"), "s.yaml": SALES, "o.yaml": CHANGED["overflow.yaml"]},
@@ -320,7 +330,9 @@ def test_colours_are_for_terminals(folder, capsys, monkeypatch):
     )
 
 
-def test_control_characters_are_escaped_and_backquotes_fenced(folder, capsys):
+def test_control_characters_are_escaped_and_backquotes_fenced(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(
         folder / "new", {"s.yaml": SALES, "desk.yaml": DESK.replace("Be kind.", "\u202eBe kind.\n  ```\n  x")}
     )
@@ -344,12 +356,14 @@ def test_control_characters_are_escaped_and_backquotes_fenced(folder, capsys):
         (["agents", "main"], '"agents" and "main:agents"'),
     ],
 )
-def test_a_revision_is_compared_with_the_working_tree(repository, capsys, arguments, between):
+def test_a_revision_is_compared_with_the_working_tree(
+    repository: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], between: str
+) -> None:
     assert main(["diff", *arguments]) == 1
     assert capsys.readouterr().err == f"1 change for callers between {between}\n"
 
 
-def test_two_revisions_are_compared(repository, capsys):
+def test_two_revisions_are_compared(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     git(repository, "commit", "-q", "-a", "-m", "two")
     assert main(["diff", "main~1", "main"]) == 1
     assert capsys.readouterr() == (
@@ -358,7 +372,9 @@ def test_two_revisions_are_compared(repository, capsys):
     )
 
 
-def test_a_revision_is_found_from_a_folder_within_and_from_one_outside(repository, capsys, monkeypatch):
+def test_a_revision_is_found_from_a_folder_within_and_from_one_outside(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (repository / "elsewhere").mkdir()
     monkeypatch.chdir(repository / "agents")
     assert main(["diff", "main", "."]) == 1
@@ -368,7 +384,9 @@ def test_a_revision_is_found_from_a_folder_within_and_from_one_outside(repositor
     assert '"main:agents"' in capsys.readouterr().err
 
 
-def test_the_top_of_a_repository_can_be_the_directory(folder, capsys):
+def test_the_top_of_a_repository_can_be_the_directory(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     git(folder / "old", "init", "-q", "-b", "main")
     git(folder / "old", "add", ".")
     git(folder / "old", "commit", "-q", "-m", "one")
@@ -379,14 +397,18 @@ def test_the_top_of_a_repository_can_be_the_directory(folder, capsys):
     assert "was: the route at main:sales.yaml:2:10 matches" in printed.out
 
 
-def test_a_directory_comes_before_a_revision_of_the_same_name(repository, capsys):
+def test_a_directory_comes_before_a_revision_of_the_same_name(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (repository / "main").mkdir()
     write(repository / "main", {"desk.yaml": DESK})
     assert main(["diff", "main", "agents"]) == 1
     assert capsys.readouterr().err == '1 change for callers between "main" and "agents"\n'
 
 
-def test_comparing_leaves_the_repository_as_it_was(repository, capsys):
+def test_comparing_leaves_the_repository_as_it_was(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def state() -> str:
         command = ["git", "status", "--porcelain=v2"]
         return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout
@@ -396,7 +418,9 @@ def test_comparing_leaves_the_repository_as_it_was(repository, capsys):
     assert state() == before
 
 
-def test_an_old_side_with_errors_is_shown_by_its_revision(repository, capsys):
+def test_an_old_side_with_errors_is_shown_by_its_revision(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(
         repository / "agents", {"desk.yaml": "voise: x\n" + DESK, "two.yaml": SALES.replace("sales", "desk")}
     )
@@ -433,7 +457,9 @@ def test_an_old_side_with_errors_is_shown_by_its_revision(repository, capsys):
         ("--output=x:agents", ""),
     ],
 )
-def test_what_is_not_there_is_said(repository, capsys, old, message):
+def test_what_is_not_there_is_said(
+    repository: Path, capsys: pytest.CaptureFixture[str], old: str, message: str
+) -> None:
     code = main(["diff", old, "agents"])
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -443,7 +469,9 @@ def test_what_is_not_there_is_said(repository, capsys, old, message):
         assert code == 2
 
 
-def test_without_a_repository_only_directories_are_compared(folder, capsys):
+def test_without_a_repository_only_directories_are_compared(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["diff", "main", "old"]) == 3
     assert capsys.readouterr().err == (
         'phone-agents diff: there is no directory "main", and no git repository here that could have such a'
@@ -451,17 +479,19 @@ def test_without_a_repository_only_directories_are_compared(folder, capsys):
     )
 
 
-def test_without_git_only_directories_are_compared(folder, capsys, monkeypatch):
+def test_without_git_only_directories_are_compared(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(folder))
     assert main(["diff", "main", "old"]) == 3
     assert capsys.readouterr().err == "phone-agents diff: git is not installed; name two directories\n"
 
 
-def test_two_sides_have_to_be_named(capsys):
+def test_two_sides_have_to_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", "old"]) == 2
 
 
-def test_an_environment_is_laid_over_both_sides(folder, capsys):
+def test_an_environment_is_laid_over_both_sides(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runner = "environments: {staging: {routing: {otherwise: {agent: %s}}}}\n"
     write(folder / "old", {"runner.yaml": runner % "desk"})
     write(folder / "new", {"desk.yaml": DESK, "s.yaml": SALES, "runner.yaml": runner % "sales"})

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ ODD = (
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NO_COLOR", raising=False)
     (tmp_path / "agents").mkdir()
@@ -42,7 +43,9 @@ def _here(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "command", [["validate"], ["run"], ["route", "--to", "+18005551212"], ["simulate"], ["explain", "desk"]]
 )
-def test_an_environment_that_is_not_declared_is_wrong_usage(command, capsys):
+def test_an_environment_that_is_not_declared_is_wrong_usage(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([*command, "--environment", "stagging"]) == 2
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == (
@@ -51,7 +54,7 @@ def test_an_environment_that_is_not_declared_is_wrong_usage(command, capsys):
     )
 
 
-def test_validate_checks_every_environment_unless_one_is_chosen(capsys):
+def test_validate_checks_every_environment_unless_one_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate"]) == 1
     assert capsys.readouterr().out == ODD.format('in the environment "odd": ')
     assert main(["validate", "--environment", "odd"]) == 1
@@ -59,19 +62,21 @@ def test_validate_checks_every_environment_unless_one_is_chosen(capsys):
     assert main(["validate", "--environment", "staging"]) == 0
 
 
-def test_route_decides_as_in_the_environment(capsys):
+def test_route_decides_as_in_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["route", "--to", "+18005550000", "--expect", "desk"]
     assert main(arguments) == 1
     assert main([*arguments, "--environment", "staging"]) == 0
 
 
-def test_simulate_plays_the_agent_of_the_environment(capsys):
+def test_simulate_plays_the_agent_of_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulate", "--environment", "odd"]) == 1
     assert ODD.format("") in capsys.readouterr().err
     assert main(["simulate", "--environment", "staging", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["agent"] == "desk"
 
 
-def test_run_does_not_start_with_an_environment_that_has_a_problem(capsys):
+def test_run_does_not_start_with_an_environment_that_has_a_problem(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["run", "--environment", "odd"]) == 1
     assert ODD.format("") in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """`phone-agents explain`: every value with its origin, the exact accept body, and no secret."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,7 +103,7 @@ call
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOKEN", "the-token")
     (tmp_path / "agents").mkdir()
@@ -110,7 +112,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "agents"
 
 
-def document(capsys, *options, code=0):
+def document(capsys: pytest.CaptureFixture[str], *options: str, code: int = 0) -> dict[str, Any]:
     assert main(["explain", "desk", "--format", "json", *options]) == code
     printed = capsys.readouterr()
     assert "written-out" not in printed.out
@@ -118,18 +120,18 @@ def document(capsys, *options, code=0):
     return json.loads(printed.out)
 
 
-def whence(found):
+def whence(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {
         value["path"]: (value["from"], f"{value['file']}:{value['line']}:{value['column']}")
         for value in found["values"]
     }
 
 
-def values(found):
+def values(found: dict[str, Any]) -> dict[str, Any]:
     return {value["path"]: value["value"] for value in found["values"]}
 
 
-def test_the_text_tells_each_value_its_place_and_the_accept_body(capsys):
+def test_the_text_tells_each_value_its_place_and_the_accept_body(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "agents", "desk", "--from", "+14155550199"]) == 0
     shown, _, accept = capsys.readouterr().out.partition("\naccepted with\n")
     assert shown == SHOWN
@@ -150,7 +152,7 @@ def test_the_text_tells_each_value_its_place_and_the_accept_body(capsys):
     }
 
 
-def test_the_same_as_json_is_whole(capsys):
+def test_the_same_as_json_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, "--from", "+14155550199")
     assert (found["version"], found["agent"], found["environment"]) == (1, "desk", None)
     assert found["call"] == {
@@ -165,7 +167,7 @@ def test_the_same_as_json_is_whole(capsys):
     assert whence(found)["limits.max_duration"] == ("built-in default", "None:None:None")
 
 
-def test_an_environment_says_which_values_are_its_own(capsys):
+def test_an_environment_says_which_values_are_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, "--environment", "staging")
     assert whence(found)["vars.clinic"] == ("environment", "agents/runner.yaml:9:20")
     assert whence(found)["tools.find.http.url"] == ("environment", "agents/runner.yaml:10:32")
@@ -176,7 +178,7 @@ def test_an_environment_says_which_values_are_its_own(capsys):
     assert 'agents/runner.yaml:9:20 (environment "staging")\n' in capsys.readouterr().out
 
 
-def test_no_secret_of_an_mcp_server_is_shown(folder, capsys):
+def test_no_secret_of_an_mcp_server_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "desk.yaml").write_text(
         """\
 agent: desk
@@ -198,7 +200,9 @@ tools:
     assert values(found)["tools.mcp.mcp.headers.X-Tenant"] == "***"
 
 
-def test_a_call_that_would_not_reach_the_agent_is_explained_all_the_same(capsys):
+def test_a_call_that_would_not_reach_the_agent_is_explained_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     found = document(capsys, "--to", "+18005550000")
     assert found["call"]["why"] == (
         "such a call would not reach the agent: no route matches, and routing.otherwise rejects with 404"
@@ -206,7 +210,9 @@ def test_a_call_that_would_not_reach_the_agent_is_explained_all_the_same(capsys)
     assert found["accept"]["instructions"].startswith("You work for Maple Dental.")
 
 
-def test_instructions_that_cannot_be_made_are_a_problem(folder, capsys):
+def test_instructions_that_cannot_be_made_are_a_problem(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "desk.yaml").write_text(DESK.replace("{{ vars.clinic }}", "{{ 1 // 0 }}"))
     assert main(["explain", "desk"]) == 1
     printed = capsys.readouterr()
@@ -216,7 +222,7 @@ def test_instructions_that_cannot_be_made_are_a_problem(folder, capsys):
     assert document(capsys, code=1)["accept"] is None
 
 
-def test_an_agent_that_does_not_exist_is_wrong_usage(capsys):
+def test_an_agent_that_does_not_exist_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "dsek"]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -225,7 +231,7 @@ def test_an_agent_that_does_not_exist_is_wrong_usage(capsys):
     )
 
 
-def test_a_directory_with_errors_is_not_explained(folder, capsys):
+def test_a_directory_with_errors_is_not_explained(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "desk.yaml").write_text(DESK + "voise: x\n")
     assert main(["explain", "desk"]) == 1
     printed = capsys.readouterr()
@@ -233,7 +239,9 @@ def test_a_directory_with_errors_is_not_explained(folder, capsys):
     assert 'unknown key "voise"; did you mean "voice"? [unknown-key]' in printed.err
 
 
-def test_what_a_file_says_cannot_speak_to_the_terminal(folder, capsys):
+def test_what_a_file_says_cannot_speak_to_the_terminal(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "desk.yaml").write_text(DESK.replace("Maple Dental", '"\\e[2J"'))
     assert main(["explain", "desk"]) == 0
     assert "\x1b" not in capsys.readouterr().out

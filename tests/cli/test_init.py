@@ -38,47 +38,51 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_it_says_what_it_wrote_and_what_comes_next(folder, capsys):
+def test_it_says_what_it_wrote_and_what_comes_next(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init"]) == 0
     assert capsys.readouterr() == ("".join(f"wrote {name}\n" for name in WRITTEN) + f"\nnext\n{NEXT}", "")
     assert files(folder) == sorted(WRITTEN)
 
 
-def test_a_directory_that_is_not_there_is_made(folder, capsys):
+def test_a_directory_that_is_not_there_is_made(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "a/new one"]) == 0
     written = "".join(f"wrote a/new one/{name}\n" for name in WRITTEN)
     assert capsys.readouterr().out == f"{written}\nnext\n  cd a/new one\n{NEXT}"
     assert files(folder / "a" / "new one") == sorted(WRITTEN)
 
 
-def test_what_it_writes_has_not_even_a_warning(capsys):
+def test_what_it_writes_has_not_even_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     main(["init"])
     capsys.readouterr()
     assert main(["validate"]) == 0
     assert capsys.readouterr() == ("", '1 agent in "agents", no problems\n')
 
 
-def test_what_it_writes_passes_its_scenarios_which_touch_everything(capsys):
+def test_what_it_writes_passes_its_scenarios_which_touch_everything(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     main(["init"])
     capsys.readouterr()
     assert main(["test", "--coverage", "--min-coverage", "100"]) == 0
     assert capsys.readouterr() == ("", '5 scenarios passed in "agents"; coverage 100 % (6 of 6)\n')
 
 
-def test_what_it_writes_can_be_called(capsys):
+def test_what_it_writes_can_be_called(capsys: pytest.CaptureFixture[str]) -> None:
     main(["init"])
     capsys.readouterr()
     assert main(["simulate", "--format", "json"]) == 0
     assert '"problems": []' in capsys.readouterr().out
 
 
-def test_what_it_writes_answers_its_number(capsys):
+def test_what_it_writes_answers_its_number(capsys: pytest.CaptureFixture[str]) -> None:
     main(["init"])
     assert main(["route", "--to", "+18005550142", "--expect", "front-desk"]) == 0
 
 
 @pytest.mark.parametrize("name", [name for name in WRITTEN if name != ".gitignore"])
-def test_a_file_that_is_there_is_named_and_nothing_is_written(folder, capsys, name):
+def test_a_file_that_is_there_is_named_and_nothing_is_written(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("mine")
     assert main(["init"]) == 3
@@ -90,7 +94,7 @@ def test_a_file_that_is_there_is_named_and_nothing_is_written(folder, capsys, na
     assert (folder / name).read_text() == "mine"
 
 
-def test_other_agents_are_not_joined(folder, capsys):
+def test_other_agents_are_not_joined(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "p" / "agents").mkdir(parents=True)
     (folder / "p" / "agents" / "mine.yml").write_text("agent: mine\n")
     assert main(["init", "p"]) == 3
@@ -110,7 +114,9 @@ def test_other_agents_are_not_joined(folder, capsys):
         ("*.db\n", ""),
     ],
 )
-def test_a_gitignore_that_is_there_is_left_as_it_is(folder, capsys, text, advice):
+def test_a_gitignore_that_is_there_is_left_as_it_is(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, advice: str
+) -> None:
     (folder / ".gitignore").write_text(text)
     assert main(["init"]) == 0
     written = "".join(f"wrote {name}\n" for name in WRITTEN[:-1])
@@ -119,7 +125,9 @@ def test_a_gitignore_that_is_there_is_left_as_it_is(folder, capsys, text, advice
 
 
 @pytest.mark.parametrize("name", [WRITTEN[0], WRITTEN[3]])
-def test_a_link_that_leads_nowhere_is_not_written_through(folder, capsys, name):
+def test_a_link_that_leads_nowhere_is_not_written_through(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     (folder / name).parent.mkdir(parents=True)
     (folder / name).symlink_to(folder / "elsewhere")
     assert main(["init"]) == 3
@@ -129,14 +137,16 @@ def test_a_link_that_leads_nowhere_is_not_written_through(folder, capsys, name):
     assert files(folder) == []
 
 
-def test_a_gitignore_that_cannot_be_read_is_left_as_it_is(folder, capsys):
+def test_a_gitignore_that_cannot_be_read_is_left_as_it_is(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / ".gitignore").symlink_to(folder / "elsewhere")
     assert main(["init"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith('Add "calls.db*" to ".gitignore"')
     assert not (folder / "elsewhere").exists()
 
 
-def test_a_project_that_is_a_file_is_exit_code_3(folder, capsys):
+def test_a_project_that_is_a_file_is_exit_code_3(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "p").write_text("")
     assert main(["init", "p"]) == 3
     assert capsys.readouterr().err == (
@@ -144,12 +154,12 @@ def test_a_project_that_is_a_file_is_exit_code_3(folder, capsys):
     )
 
 
-def test_every_file_of_the_starter_is_written():
+def test_every_file_of_the_starter_is_written() -> None:
     starter = Path(__file__).parents[2] / "runner" / "starter"
     assert files(starter) == sorted(FILES.values())
 
 
-def test_the_ci_file_installs_this_version(folder):
+def test_the_ci_file_installs_this_version(folder: Path) -> None:
     main(["init"])
     workflow = yaml.safe_load((folder / WRITTEN[3]).read_text())
     (install,) = [step for step in workflow["jobs"]["check"]["steps"] if step.get("name") == "Install"]

@@ -48,7 +48,9 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_agent_the_place_of_the_number_and_every_other_route(agents, capsys):
+def test_the_agent_the_place_of_the_number_and_every_other_route(
+    agents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code = main(["route", "--to", "800 555 1212", "--from", "+14155550100", *MONDAY])
     printed = capsys.readouterr()
     assert printed.out == (
@@ -118,7 +120,9 @@ def test_the_agent_the_place_of_the_number_and_every_other_route(agents, capsys)
         (["--to", "\x1b[2J"], ['to      "\\x1b[2J" (no telephone number), found in To']),
     ],
 )
-def test_calls_of_every_kind(agents, capsys, arguments, lines):
+def test_calls_of_every_kind(
+    agents: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], lines: list[str]
+) -> None:
     assert main(["route", *arguments]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line not in printed] == []
@@ -142,7 +146,9 @@ def test_calls_of_every_kind(agents, capsys, arguments, lines):
         ),
     ],
 )
-def test_an_expectation_that_is_not_met_is_exit_code_1(agents, capsys, arguments, code, message):
+def test_an_expectation_that_is_not_met_is_exit_code_1(
+    agents: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str
+) -> None:
     assert main(["route", "agents", "--to", "+18005551212", *arguments]) == code
     printed = capsys.readouterr()
     assert printed.err == message
@@ -169,13 +175,17 @@ def test_an_expectation_that_is_not_met_is_exit_code_1(agents, capsys, arguments
         ),
     ],
 )
-def test_wrong_usage_is_exit_code_2(agents, capsys, arguments, message):
+def test_wrong_usage_is_exit_code_2(
+    agents: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
     assert main(["route", *arguments]) == 2
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", f"phone-agents route: {message}\n")
 
 
-def test_a_configuration_with_errors_is_exit_code_1_and_shows_them(agents, capsys):
+def test_a_configuration_with_errors_is_exit_code_1_and_shows_them(
+    agents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (agents / "sales.yaml").write_text("agent: sales\nmodel: m\ninstructions: i\nroutes: [{to: +1800}]\n")
     assert main(["route", "--to", "+18005551212"]) == 1
     printed = capsys.readouterr()
@@ -186,7 +196,9 @@ def test_a_configuration_with_errors_is_exit_code_1_and_shows_them(agents, capsy
     )
 
 
-def test_a_directory_that_is_not_there_is_exit_code_3(tmp_path, monkeypatch, capsys):
+def test_a_directory_that_is_not_there_is_exit_code_3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["route", "nowhere", "--to", "+18005551212"]) == 3
     assert capsys.readouterr().err == 'phone-agents route: there is no directory "nowhere"\n'

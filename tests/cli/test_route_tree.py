@@ -45,7 +45,7 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_tree_has_reject_rules_first_and_otherwise_last(capsys):
+def test_the_tree_has_reject_rules_first_and_otherwise_last(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["route", "--tree"]) == 0
     assert capsys.readouterr() == (
         "reject 603  agents/runner.yaml:6:5      from is +19005550000\n"
@@ -59,7 +59,9 @@ def test_the_tree_has_reject_rules_first_and_otherwise_last(capsys):
     )
 
 
-def test_without_otherwise_the_tree_ends_with_the_default(agents, capsys):
+def test_without_otherwise_the_tree_ends_with_the_default(
+    agents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (agents / "runner.yaml").unlink()
     (agents / "front-desk.yaml").unlink()
     assert main(["route", "--tree"]) == 0
@@ -69,7 +71,9 @@ def test_without_otherwise_the_tree_ends_with_the_default(agents, capsys):
     )
 
 
-def test_a_list_whose_calls_go_where_they_should_prints_nothing_but_a_summary(tmp_path, capsys):
+def test_a_list_whose_calls_go_where_they_should_prints_nothing_but_a_summary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "numbers.csv").write_text(
         "\ufefffrom,to,expected,at\n"
         "+14155550100,+18005551212,front-desk,\n"
@@ -83,7 +87,9 @@ def test_a_list_whose_calls_go_where_they_should_prints_nothing_but_a_summary(tm
     assert capsys.readouterr() == ("", "5 calls checked\n")
 
 
-def test_each_mismatch_and_each_row_that_cannot_be_read_is_told_with_its_line(tmp_path, capsys):
+def test_each_mismatch_and_each_row_that_cannot_be_read_is_told_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "numbers.csv").write_text(
         "expected,to,from,at\n"
         "front-desk,+442079460999,+442079460123,\n"
@@ -142,20 +148,22 @@ def test_each_mismatch_and_each_row_that_cannot_be_read_is_told_with_its_line(tm
         ),
     ],
 )
-def test_a_list_that_checks_nothing_is_a_failure(tmp_path, capsys, text, message, summary):
+def test_a_list_that_checks_nothing_is_a_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str, summary: str
+) -> None:
     (tmp_path / "numbers.csv").write_text(text)
     assert main(["route", "--file", "numbers.csv"]) == 1
     assert capsys.readouterr() == (message, summary)
 
 
-def test_a_list_that_is_not_there_is_exit_code_3(capsys):
+def test_a_list_that_is_not_there_is_exit_code_3(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["route", "--file", "numbers.csv"]) == 3
     assert capsys.readouterr().err == (
         'phone-agents route: "numbers.csv" cannot be read: no such file or directory\n'
     )
 
 
-def test_a_list_that_is_not_utf_8_is_exit_code_3(tmp_path, capsys):
+def test_a_list_that_is_not_utf_8_is_exit_code_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "numbers.csv").write_bytes(b"from,to,expected\n\xff")
     assert main(["route", "--file", "numbers.csv"]) == 3
     assert capsys.readouterr().err == 'phone-agents route: "numbers.csv" is not UTF-8\n'
@@ -171,6 +179,8 @@ def test_a_list_that_is_not_utf_8_is_exit_code_3(tmp_path, capsys):
         (["--tree", "--from", "anonymous"], "--tree and --from do not go together"),
     ],
 )
-def test_a_table_or_a_list_is_not_asked_about_one_call(capsys, arguments, message):
+def test_a_table_or_a_list_is_not_asked_about_one_call(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
     assert main(["route", *arguments]) == 2
     assert capsys.readouterr().err == f"phone-agents route: {message}\n"

@@ -79,7 +79,9 @@ def document(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return parsed
 
 
-def test_a_call_is_told_from_the_ringing_to_the_record(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_call_is_told_from_the_ringing_to_the_record(
+    agents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert simulate(agents) == OK
     text = printed(capsys).replace(str(agents), "agents")
     conversation, _, record = text.partition("\nrecord\n")
@@ -108,7 +110,9 @@ def test_a_call_is_told_from_the_ringing_to_the_record(agents: Path, capsys: pyt
 
 
 @pytest.mark.parametrize("agent", ["front-desk", "after-hours", "order-line"])
-def test_every_example_of_the_project_plays_well_at_any_time(agent: str, capsys: pytest.CaptureFixture[str]):
+def test_every_example_of_the_project_plays_well_at_any_time(
+    agent: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert simulate(EXAMPLES, "--agent", agent, "--format", "json") == OK
     played = document(capsys)
     assert (played["agent"], played["problems"]) == (agent, [])
@@ -116,7 +120,7 @@ def test_every_example_of_the_project_plays_well_at_any_time(agent: str, capsys:
 
 def test_an_agent_that_no_route_leads_to_is_played_through_the_one_that_hands_calls_to_it(
     capsys: pytest.CaptureFixture[str],
-):
+) -> None:
     assert simulate(EXAMPLES, "--agent", "recepcion", "--format", "json") == OK
     played = document(capsys)
     assert (played["agent"], played["problems"]) == ("front-desk", [])
@@ -127,7 +131,7 @@ def test_an_agent_that_no_route_leads_to_is_played_through_the_one_that_hands_ca
 
 def test_json_is_one_document_with_conversation_requests_and_record(
     agents: Path, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     assert simulate(agents, "--format", "json") == OK
     played = document(capsys)
     assert played["version"] == 1
@@ -148,7 +152,7 @@ def test_json_is_one_document_with_conversation_requests_and_record(
     assert (played["notes"], played["problems"]) == ([], [])
 
 
-def test_the_tool_and_its_arguments_can_be_given(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_tool_and_its_arguments_can_be_given(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate(agents, "--format", "json", "--call", 'find_slots={"day": "2027-01-01"}') == OK
     played = document(capsys)
     assert [request["url"].partition("&")[0] for request in played["requests"]] == [
@@ -157,7 +161,7 @@ def test_the_tool_and_its_arguments_can_be_given(agents: Path, capsys: pytest.Ca
     assert played["record"]["ended"] == "caller_hung_up"
 
 
-def test_arguments_that_do_not_fit_are_a_problem(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_arguments_that_do_not_fit_are_a_problem(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate(agents, "--format", "json", "--call", "find_slots={}") == PROBLEMS
     played = document(capsys)
     assert played["requests"] == []
@@ -165,7 +169,7 @@ def test_arguments_that_do_not_fit_are_a_problem(agents: Path, capsys: pytest.Ca
     assert problem.startswith('tool "find_slots" is refused: ')
 
 
-def test_a_tool_without_an_example_is_noted(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_tool_without_an_example_is_noted(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(agents, front_desk=FRONT_DESK.replace('    result: {example: {slots: ["09:00"]}}\n', ""))
     assert simulate(agents, "--format", "json") == OK
     assert document(capsys)["notes"] == [
@@ -175,7 +179,7 @@ def test_a_tool_without_an_example_is_noted(agents: Path, capsys: pytest.Capture
 
 def test_a_backend_that_is_down_is_a_problem_with_live_tools(
     agents: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     # Loopback is refused without being asked, so nothing leaves this machine.
     write(agents, front_desk=FRONT_DESK.replace("api.maple.example", "127.0.0.1:9"))
     monkeypatch.setenv("MAPLE_TOKEN", "a-real-secret")
@@ -185,14 +189,14 @@ def test_a_backend_that_is_down_is_a_problem_with_live_tools(
     assert "a-real-secret" not in text
 
 
-def test_live_tools_want_the_real_secrets(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_live_tools_want_the_real_secrets(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate(agents, "--live-tools") == CANNOT
     assert capsys.readouterr().err == (
         'phone-agents simulate: environment variable "MAPLE_TOKEN" is not set (secrets.MAPLE_TOKEN)\n'
     )
 
 
-def test_a_closed_agent_is_called_when_it_opens(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_closed_agent_is_called_when_it_opens(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # Open for one quarter of an hour, on a day that is not today: whenever this runs, it is closed.
     write(agents, front_desk=FRONT_DESK.replace('"+18005551212"', '"+18005551212", during: rarely'))
     days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -236,14 +240,14 @@ def test_a_closed_agent_is_called_when_it_opens(agents: Path, capsys: pytest.Cap
 )
 def test_a_call_that_cannot_be_placed_says_what_would_help(
     agents: Path, capsys: pytest.CaptureFixture[str], options: list[str], code: int, message: str
-):
+) -> None:
     assert simulate(agents, *options) == code
     captured = capsys.readouterr()
     assert captured.err == f"phone-agents simulate: {message}\n"
     assert captured.out == ""
 
 
-def test_a_configuration_with_errors_is_not_played(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_configuration_with_errors_is_not_played(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(agents, front_desk=FRONT_DESK.replace("greeting:", "greetin:"))
     assert simulate(agents) == PROBLEMS
     captured = capsys.readouterr()
@@ -251,16 +255,16 @@ def test_a_configuration_with_errors_is_not_played(agents: Path, capsys: pytest.
     assert captured.out == ""
 
 
-def test_a_directory_that_is_not_there_cannot_be_played(tmp_path: Path):
+def test_a_directory_that_is_not_there_cannot_be_played(tmp_path: Path) -> None:
     assert simulate(tmp_path / "nowhere") == CANNOT
 
 
 @pytest.mark.parametrize("speed", ["-1", "fast", "nan"])
-def test_a_speed_is_a_number(agents: Path, speed: str):
+def test_a_speed_is_a_number(agents: Path, speed: str) -> None:
     assert simulate(agents, "--speed", speed) == USAGE
 
 
-def test_a_speed_paces_the_call(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_speed_paces_the_call(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate(agents, "--speed", "200", "--format", "json") == OK
     record = document(capsys)["record"]
     # Twelve seconds of conversation at 200 times the speed of people.
@@ -270,21 +274,23 @@ def test_a_speed_paces_the_call(agents: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("columns", [30, 38, 60, 200])
 def test_no_line_is_wider_than_the_terminal(
     agents: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
-):
+) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     assert shutil.get_terminal_size().columns == columns
     assert simulate(agents) == OK
     assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= columns
 
 
-def test_what_is_printed_for_no_terminal_has_no_colour(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_what_is_printed_for_no_terminal_has_no_colour(
+    agents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert simulate(agents) == OK
     assert "\x1b" not in capsys.readouterr().out
 
 
 def test_nothing_of_the_call_is_left_on_the_disk(
     agents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -292,7 +298,7 @@ def test_nothing_of_the_call_is_left_on_the_disk(
     assert list(here.iterdir()) == []
 
 
-def test_of_a_long_answer_the_beginning_is_shown(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_of_a_long_answer_the_beginning_is_shown(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slots = json.dumps([f"{hour:02}:{minute:02}" for hour in range(24) for minute in (0, 15, 30, 45)])
     write(agents, front_desk=FRONT_DESK.replace('["09:00"]', slots))
     assert simulate(agents) == OK
@@ -302,7 +308,7 @@ def test_of_a_long_answer_the_beginning_is_shown(agents: Path, capsys: pytest.Ca
     assert " agent " in lines[first + 4]
 
 
-def test_a_lookup_is_played_with_its_default(agents: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_lookup_is_played_with_its_default(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lookup = 'lookup: {http: {url: "https://crm.example/{{ secrets.MAPLE_TOKEN }}"}, default: {name: Ada}}\n'
     write(agents, front_desk=FRONT_DESK.replace("Be kind.", '"{{ lookup.name }}"') + lookup)
     assert simulate(agents, "--format", "json") == OK

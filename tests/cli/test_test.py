@@ -86,7 +86,9 @@ def test_a_failure_is_a_diff_under_the_line_of_the_scenario(told) -> None:
     )
 
 
-def test_a_terminal_shows_the_diff_in_colour(told, monkeypatch, capsys) -> None:
+def test_a_terminal_shows_the_diff_in_colour(
+    told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -117,7 +119,9 @@ NOTHING = [
 
 
 @pytest.mark.parametrize(("scenarios", "arguments", "message"), NOTHING)
-def test_what_selects_nothing_is_a_failure(scenarios, arguments, message, told) -> None:
+def test_what_selects_nothing_is_a_failure(
+    scenarios: str | None, arguments: list[str], message: str, told
+) -> None:
     assert told(scenarios, *arguments) == (1, "", message)
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -32,19 +33,21 @@ SARIF = json.loads((Path(__file__).parent / "fixtures" / "sarif-2.1.0.schema.jso
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "agents").mkdir()
     return tmp_path / "agents"
 
 
-def test_without_problems_there_is_one_line_on_stderr(folder, capsys):
+def test_without_problems_there_is_one_line_on_stderr(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "desk.yaml").write_text(AGENT)
     assert main(["validate"]) == 0
     assert capsys.readouterr() == ("", '1 agent in "agents", no problems\n')
 
 
-def test_several_directories_are_checked_in_one_run(folder, capsys):
+def test_several_directories_are_checked_in_one_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "desk.yaml").write_text(AGENT)
     (folder.parent / "other").mkdir()
     (folder.parent / "other" / "bad.yaml").write_text(AGENT + "voise: x\n")
@@ -56,13 +59,15 @@ def test_several_directories_are_checked_in_one_run(folder, capsys):
     assert printed.err == '1 error in "agents", "other"\n'
 
 
-def test_warnings_alone_are_no_failure(folder, capsys):
+def test_warnings_alone_are_no_failure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "desk.yaml").write_text(AGENT + "limits: {max_duration: 2h}\n")
     assert main(["validate"]) == 0
     assert capsys.readouterr().err == '1 warning in "agents"\n'
 
 
-def test_json_names_every_problem_in_a_versioned_document(folder, capsys):
+def test_json_names_every_problem_in_a_versioned_document(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "desk.yaml").write_text(AGENT + "voise: x\nlimits: {max_duration: 2h}\n")
     assert main(["validate", "--format", "json"]) == 1
     assert json.loads(capsys.readouterr().out) == {
@@ -90,7 +95,7 @@ def test_json_names_every_problem_in_a_versioned_document(folder, capsys):
     }
 
 
-def test_json_without_problems_is_an_empty_list(folder, capsys):
+def test_json_without_problems_is_an_empty_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "desk.yaml").write_text(AGENT)
     assert main(["validate", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"version": 1, "problems": []}
@@ -107,18 +112,22 @@ def test_json_without_problems_is_an_empty_list(folder, capsys):
         ),
     ],
 )
-def test_a_directory_that_cannot_be_read_is_said_in_one_sentence(folder, capsys, arguments, code, message):
+def test_a_directory_that_cannot_be_read_is_said_in_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str
+) -> None:
     (folder / "desk.yaml").write_text(AGENT)
     assert main(arguments) == code
     assert capsys.readouterr() == ("", message)
 
 
-def test_an_unknown_format_is_wrong_usage(capsys):
+def test_an_unknown_format_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", "--format", "xml"]) == 2
     assert "invalid choice: 'xml'" in capsys.readouterr().err
 
 
-def test_secrets_that_are_set_raise_no_warning(folder, capsys, monkeypatch):
+def test_secrets_that_are_set_raise_no_warning(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "desk.yaml").write_text(AGENT)
     (folder / "token").write_text("word")
     (folder / "runner.yaml").write_text(
@@ -135,7 +144,7 @@ def wrong(folder: Path) -> None:
     (folder / "runner.yaml").write_text("store: sqlite:calls.db\n")
 
 
-def document(capsys, *arguments: str) -> tuple[int, str]:
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     """The exit code and all of stdout; stderr has the summary alone."""
     code = main(["validate", *arguments])
     printed = capsys.readouterr()
@@ -143,7 +152,7 @@ def document(capsys, *arguments: str) -> tuple[int, str]:
     return code, printed.out
 
 
-def test_the_json_document_is_as_its_schema_says(folder, capsys):
+def test_the_json_document_is_as_its_schema_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong(folder)
     validator = Draft202012Validator(schema("problems"))
     found = json.loads(document(capsys, "--format", "json")[1])
@@ -153,7 +162,7 @@ def test_the_json_document_is_as_its_schema_says(folder, capsys):
     assert [error.message for error in validator.iter_errors(found)] == ["'pass' is a required property"]
 
 
-def test_github_is_told_by_workflow_commands(folder, capsys):
+def test_github_is_told_by_workflow_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong(folder)
     assert document(capsys, "--format", "github") == (
         1,
@@ -164,7 +173,7 @@ def test_github_is_told_by_workflow_commands(folder, capsys):
     )
 
 
-def test_line_ends_and_percent_signs_cannot_end_a_workflow_command():
+def test_line_ends_and_percent_signs_cannot_end_a_workflow_command() -> None:
     from runner.cli.problems_github import rendered
 
     problem = Problem(place=Place("a:b\n.yaml", 1, 2), rule="file", message="100%: a,\r\nb")
@@ -173,7 +182,7 @@ def test_line_ends_and_percent_signs_cannot_end_a_workflow_command():
     )
 
 
-def test_sarif_is_valid_and_explains_its_rules(folder, capsys):
+def test_sarif_is_valid_and_explains_its_rules(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong(folder)
     code, printed = document(capsys, "--format", "sarif")
     found = json.loads(printed)
@@ -245,7 +254,9 @@ def test_sarif_is_valid_and_explains_its_rules(folder, capsys):
     }
 
 
-def test_sarif_without_problems_is_a_run_without_results(folder, capsys):
+def test_sarif_without_problems_is_a_run_without_results(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "desk.yaml").write_text(AGENT)
     code, printed = document(capsys, "--format", "sarif")
     found = json.loads(printed)
@@ -254,7 +265,9 @@ def test_sarif_without_problems_is_a_run_without_results(folder, capsys):
     assert list(Draft4Validator(SARIF).iter_errors(found)) == []
 
 
-def test_sarif_names_files_elsewhere_by_their_whole_address(folder, capsys):
+def test_sarif_names_files_elsewhere_by_their_whole_address(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     wrong(folder)
     found = json.loads(document(capsys, str(folder.resolve()), "--format", "sarif")[1])
     location = found["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
@@ -262,7 +275,9 @@ def test_sarif_names_files_elsewhere_by_their_whole_address(folder, capsys):
 
 
 @pytest.mark.parametrize("denied", [[], ["--deny-warnings"]])
-def test_junit_has_a_test_for_each_problem_and_each_file_without(folder, capsys, denied):
+def test_junit_has_a_test_for_each_problem_and_each_file_without(
+    folder: Path, capsys: pytest.CaptureFixture[str], denied: list[str]
+) -> None:
     wrong(folder)
     code, printed = document(capsys, "--format", "junit", *denied)
     told = '"2h" is never reached: the voice API ends every call after 60 minutes'
@@ -295,7 +310,9 @@ agents/a,b 100%.yaml:5:1: unknown key "voise"; did you mean "voice"? [unknown-ke
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_in_every_format_what_a_file_says_stays_data(folder, capsys, name):
+def test_in_every_format_what_a_file_says_stays_data(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     (folder / "desk.yaml").write_text(AGENT + '"<&]]>\\u0007\\x1b[31m\\u202e\\u00fc\\n::error::x": y\n')
     code, printed = document(capsys, "--format", name)
     assert code == 1
@@ -309,12 +326,12 @@ def test_in_every_format_what_a_file_says_stays_data(folder, capsys, name):
         json.loads(printed)
 
 
-def test_without_problems_github_is_told_nothing(folder, capsys):
+def test_without_problems_github_is_told_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "desk.yaml").write_text(AGENT)
     assert document(capsys, "--format", "github") == (0, "")
 
 
-def test_denied_warnings_are_a_failure(folder, capsys):
+def test_denied_warnings_are_a_failure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "desk.yaml").write_text(AGENT + "limits: {max_duration: 2h}\n")
     assert main(["validate", "--deny-warnings"]) == 1
     assert capsys.readouterr().err == '1 warning in "agents"\n'
@@ -322,7 +339,9 @@ def test_denied_warnings_are_a_failure(folder, capsys):
     assert main(["validate", "--deny-warnings"]) == 0
 
 
-def test_without_the_environment_nobody_asks_for_its_variables(folder, capsys, monkeypatch):
+def test_without_the_environment_nobody_asks_for_its_variables(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "desk.yaml").write_text(AGENT)
     (folder / "runner.yaml").write_text("provider: {api_key: {env: NOT_SET}}\n")
     monkeypatch.delenv("NOT_SET", raising=False)
@@ -332,7 +351,7 @@ def test_without_the_environment_nobody_asks_for_its_variables(folder, capsys, m
     assert capsys.readouterr() == ("", '1 agent in "agents", no problems\n')
 
 
-def test_a_named_environment_is_reviewed_as_it_is(folder, capsys):
+def test_a_named_environment_is_reviewed_as_it_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "desk.yaml").write_text(AGENT.replace("routes", "description: x\n#"))
     (folder / "runner.yaml").write_text(
         "environments: {staging: {routing: {otherwise: {agent: desk}}}, live: {}}\n"
@@ -344,7 +363,7 @@ def test_a_named_environment_is_reviewed_as_it_is(folder, capsys):
     assert 'no call reaches the agent "desk"' in capsys.readouterr().out
 
 
-def test_the_readme_and_the_schema_name_each_pass_in_its_order():
+def test_the_readme_and_the_schema_name_each_pass_in_its_order() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     table = readme.partition("| pass | errors | warnings |")[2].partition("\n\n")[0]
     passes = [step.value for step in Pass]
@@ -353,12 +372,12 @@ def test_the_readme_and_the_schema_name_each_pass_in_its_order():
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_every_rule_is_explained_in_a_sentence(name):
+def test_every_rule_is_explained_in_a_sentence(name: str) -> None:
     assert re.fullmatch(r"[A-Z].{20,120}\.", RULES[name].help)
 
 
 @pytest.fixture
-def typed(monkeypatch):
+def typed(monkeypatch: pytest.MonkeyPatch):
     """What the editor has on stdin."""
 
     def put(text: str) -> None:
@@ -367,7 +386,9 @@ def typed(monkeypatch):
     return put
 
 
-def test_a_file_on_stdin_stands_for_its_content_and_its_problems_alone_are_told(folder, capsys, typed):
+def test_a_file_on_stdin_stands_for_its_content_and_its_problems_alone_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], typed
+) -> None:
     (folder / "other.yaml").write_text(AGENT + "voise: x\n")
     (folder / "desk.yaml").write_text(AGENT)
     (folder / "runner.yaml").write_text("tools: {find: {description: Find., static: 1}}\n")
@@ -394,7 +415,9 @@ def test_a_file_on_stdin_stands_for_its_content_and_its_problems_alone_are_told(
         (["--stdin-filename", "new.yaml"], "new.yaml"),
     ],
 )
-def test_the_directory_of_a_file_that_is_not_there_yet_is_found(folder, capsys, typed, arguments, told):
+def test_the_directory_of_a_file_that_is_not_there_yet_is_found(
+    folder: Path, capsys: pytest.CaptureFixture[str], typed, arguments: list[str], told: str
+) -> None:
     (folder / "sub").mkdir()
     (folder / "desk.yaml").write_text(AGENT)
     for other in ("other", "phones/lines", "alone"):
@@ -408,7 +431,9 @@ def test_the_directory_of_a_file_that_is_not_there_yet_is_found(folder, capsys, 
     )
 
 
-def test_no_directory_is_taken_from_outside_of_where_we_are(folder, capsys, typed, monkeypatch):
+def test_no_directory_is_taken_from_outside_of_where_we_are(
+    folder: Path, capsys: pytest.CaptureFixture[str], typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "runner.yaml").write_text("tools: {find: {description: Find., static: 1}}\n")
     (folder / "deep" / "deeper").mkdir(parents=True)
     monkeypatch.chdir(folder / "deep")
@@ -417,7 +442,9 @@ def test_no_directory_is_taken_from_outside_of_where_we_are(folder, capsys, type
     assert capsys.readouterr().out.startswith('deeper/new.yaml:5:9: "tools" in runner.yaml has no "find"')
 
 
-def test_a_prompt_on_stdin_is_checked_where_an_agent_names_it(folder, capsys, typed):
+def test_a_prompt_on_stdin_is_checked_where_an_agent_names_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], typed
+) -> None:
     (folder / "_prompts").mkdir()
     (folder / "_prompts" / "desk.md").write_text("Hello.\n")
     (folder / "desk.yaml").write_text(AGENT.replace("You answer.", "{file: _prompts/desk.md}"))
@@ -426,7 +453,9 @@ def test_a_prompt_on_stdin_is_checked_where_an_agent_names_it(folder, capsys, ty
     assert capsys.readouterr().out.startswith("agents/_prompts/desk.md:1:10: ")
 
 
-def test_a_file_on_stdin_that_is_in_none_of_the_directories_is_wrong_usage(folder, capsys, typed):
+def test_a_file_on_stdin_that_is_in_none_of_the_directories_is_wrong_usage(
+    folder: Path, capsys: pytest.CaptureFixture[str], typed
+) -> None:
     typed(AGENT)
     assert main(["validate", "agents", "--stdin-filename", "desk.yaml"]) == 2
     assert capsys.readouterr() == (
@@ -446,7 +475,9 @@ def test_a_file_on_stdin_that_is_in_none_of_the_directories_is_wrong_usage(folde
         "webhook_secrets: [hunter2]",
     ],
 )
-def test_a_secret_that_is_written_out_is_not_shown_for_another_problem_in_its_line(folder, capsys, line):
+def test_a_secret_that_is_written_out_is_not_shown_for_another_problem_in_its_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
     (folder / "desk.yaml").write_text(AGENT + line + "\n")
     assert main(["validate"]) == 1
     printed = capsys.readouterr()
@@ -454,7 +485,7 @@ def test_a_secret_that_is_written_out_is_not_shown_for_another_problem_in_its_li
     assert "hunter2" not in printed.out + printed.err
 
 
-def test_a_line_whose_secrets_are_named_is_shown(folder, capsys):
+def test_a_line_whose_secrets_are_named_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = (
         'tools: [{name: a, htpp: {auth: {bearer: "{{ secrets.A }}", basic: {password: "{{ secrets.B }}"}}}}]'
     )
@@ -470,7 +501,7 @@ class Screen(io.StringIO):
         return True
 
 
-def test_on_a_terminal_the_place_the_caret_and_the_rule_stand_out(folder):
+def test_on_a_terminal_the_place_the_caret_and_the_rule_stand_out(folder: Path) -> None:
     (folder / "desk.yaml").write_text(AGENT + "voise: x\n")
     screen = Screen()
     loaded = load(Path("agents"))
@@ -493,7 +524,9 @@ def test_on_a_terminal_the_place_the_caret_and_the_rule_stand_out(folder):
         (io.StringIO(), {}, False),
     ],
 )
-def test_colour_is_for_terminals_and_honours_no_color(stream, environ, has_colour):
+def test_colour_is_for_terminals_and_honours_no_color(
+    stream: StringIO | Screen, environ: dict[str, str], has_colour: bool
+) -> None:
     """no-color.org: set and not empty."""
     assert (Terminal.of(stream, environ).styled("x", Style.BOLD) != "x") is has_colour
 
@@ -506,12 +539,12 @@ def excerpt(line: str, column: int) -> list[str]:
     return screen.getvalue().splitlines()[1:]
 
 
-def test_the_caret_stands_under_its_column_however_wide_the_characters_before_it():
+def test_the_caret_stands_under_its_column_however_wide_the_characters_before_it() -> None:
     assert excerpt("a: 東京 x", 7) == ["    1 | a: 東京 x", "      |         ^"]
     assert excerpt("a: e\u0301 x", 7) == ["    1 | a: e\u0301 x", "      |      ^"]
 
 
-def test_of_a_long_line_the_part_around_the_column_is_shown():
+def test_of_a_long_line_the_part_around_the_column_is_shown() -> None:
     source, caret = excerpt("x" * 1000 + "HERE" + "y" * 1000, 1001)
     assert len(source) < 180
     assert source[caret.index("^") :].startswith("HERE")
@@ -519,12 +552,12 @@ def test_of_a_long_line_the_part_around_the_column_is_shown():
     assert source[-1] == "…"
 
 
-def test_control_characters_of_a_file_never_reach_the_terminal():
+def test_control_characters_of_a_file_never_reach_the_terminal() -> None:
     assert printable("a\x1b[31mb\tc\u202ed\n") == "a\\x1b[31mb\\tc\\u202ed\\n"
     assert excerpt("a\tb: \x9bx", 4) == ["    1 | a\\tb: \\x9bx", "      |     ^"]
 
 
-def test_what_the_stream_cannot_show_is_escaped():
+def test_what_the_stream_cannot_show_is_escaped() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     Terminal.of(stream, {}).line("café …")
     stream.flush()
@@ -532,7 +565,9 @@ def test_what_the_stream_cannot_show_is_escaped():
 
 
 @pytest.mark.parametrize("kind", ["agent", "runner", "test", "problems"])
-def test_schema_prints_a_schema_that_is_complete_in_itself(kind, capsys):
+def test_schema_prints_a_schema_that_is_complete_in_itself(
+    kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["schema", kind]) == 0
     printed = json.loads(capsys.readouterr().out)
     Draft202012Validator.check_schema(printed)
@@ -541,6 +576,6 @@ def test_schema_prints_a_schema_that_is_complete_in_itself(kind, capsys):
     assert {reference.removeprefix("#/$defs/") for reference in references} <= set(printed["$defs"])
 
 
-def test_schema_without_a_kind_is_the_agents(capsys):
+def test_schema_without_a_kind_is_the_agents(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Agent"

@@ -28,7 +28,7 @@ REPORTS = {
 CONFIG = Path(runner.config.__file__).parent
 
 
-def told(case: str, folder: Path, monkeypatch, capsys) -> str:
+def told(case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """Everything that `validate` prints about a case, and its exit code."""
     source = GOLDEN / case
     if source.is_dir():
@@ -54,7 +54,9 @@ def make_links(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_mistake_is_told_as_written_down(case, tmp_path, monkeypatch, capsys):
+def test_each_mistake_is_told_as_written_down(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = told(case, tmp_path, monkeypatch, capsys)
     out = GOLDEN / f"{case}.out"
     if os.environ.get("GOLDEN") == "write" and (not out.exists() or out.read_text() != found):
@@ -63,7 +65,7 @@ def test_each_mistake_is_told_as_written_down(case, tmp_path, monkeypatch, capsy
     assert found == out.read_text()
 
 
-def test_an_agent_is_broken_in_forty_ways_and_each_is_told_once():
+def test_an_agent_is_broken_in_forty_ways_and_each_is_told_once() -> None:
     """Each forty-… is a way in which a person who sees the project for the first time breaks an agent."""
     outs = sorted(GOLDEN.glob("forty-*.out"))
     assert len(outs) >= 40
@@ -72,7 +74,7 @@ def test_an_agent_is_broken_in_forty_ways_and_each_is_told_once():
         assert len(told_of) == 1, out.name
 
 
-def test_no_out_file_is_without_its_case():
+def test_no_out_file_is_without_its_case() -> None:
     assert {path.stem for path in GOLDEN.glob("*.out")} == set(CASES)
 
 
@@ -102,7 +104,9 @@ NOT_IN_GOLDEN = {
 }
 
 
-def test_every_statement_that_reports_a_problem_is_reached(tmp_path, monkeypatch, capsys):
+def test_every_statement_that_reports_a_problem_is_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """So that a new message cannot come without being written down here."""
     reached: set[tuple[str, int]] = set()
 
@@ -154,7 +158,7 @@ def rules(path: Path) -> set[str]:
     return {name for name in names if re.fullmatch(r"[a-z]+(-[a-z]+)*", name)}
 
 
-def test_every_rule_has_a_golden_message():
+def test_every_rule_has_a_golden_message() -> None:
     told_of = {
         rule
         for out in GOLDEN.glob("*.out")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -43,7 +44,7 @@ def messages(loaded: Loaded) -> list[str]:
     return [f"{Path(problem.place.file).name}: {problem.message}" for problem in loaded.problems]
 
 
-def test_the_smallest_agent_has_the_defaults_of_the_language(tmp_path):
+def test_the_smallest_agent_has_the_defaults_of_the_language(tmp_path: Path) -> None:
     found = agent(tmp_path, AGENT)
     assert dataclasses.replace(found, instructions=None, place=None) == Agent(
         id="desk", model="gpt-realtime-2.1", instructions=None, place=None
@@ -52,13 +53,13 @@ def test_the_smallest_agent_has_the_defaults_of_the_language(tmp_path):
     assert str(found.place) == f"{tmp_path}/desk.yaml:1:1"
 
 
-def test_without_runner_yaml_the_settings_are_the_defaults(tmp_path):
+def test_without_runner_yaml_the_settings_are_the_defaults(tmp_path: Path) -> None:
     loaded = load(written(tmp_path, desk_yaml=AGENT))
     assert loaded.configuration.settings == Settings()
     assert loaded.configuration.directory == str(tmp_path)
 
 
-def test_every_setting_of_runner_yaml_arrives(tmp_path):
+def test_every_setting_of_runner_yaml_arrives(tmp_path: Path) -> None:
     runner = """
 provider:
   api_key: {file: /run/secrets/key}
@@ -85,7 +86,7 @@ egress: {allow: ["*.maple.example"], private_networks: allow}
     assert found.egress.private_networks is True
 
 
-def test_digits_reach_the_model_as_they_were_written(tmp_path):
+def test_digits_reach_the_model_as_they_were_written(tmp_path: Path) -> None:
     found = agent(
         tmp_path,
         AGENT + "vars: {phone: +14155550123, code: 0123, day: 2026-11-27, at: 12:30, yes: no}\n"
@@ -113,11 +114,11 @@ def test_digits_reach_the_model_as_they_were_written(tmp_path):
         ("greeting: {wait: true}", Wait),
     ],
 )
-def test_a_greeting_is_said_told_or_awaited(tmp_path, text, greeting):
+def test_a_greeting_is_said_told_or_awaited(tmp_path: Path, text: str, greeting: type) -> None:
     assert isinstance(agent(tmp_path, AGENT + text).greeting, greeting)
 
 
-def test_instructions_come_from_a_file_beside_the_agent(tmp_path):
+def test_instructions_come_from_a_file_beside_the_agent(tmp_path: Path) -> None:
     written(tmp_path, sub__desk_yaml=AGENT.replace("You answer.", "{file: ../_prompts/desk.md}"))
     written(tmp_path, **{"_prompts__desk.md": "\ufeffYou answer.\r\nPolitely.\n"})
     found = load(tmp_path)
@@ -125,7 +126,7 @@ def test_instructions_come_from_a_file_beside_the_agent(tmp_path):
     assert str(tmp_path / "_prompts/desk.md") in found.sources
 
 
-def test_defaults_lie_under_every_agent_mappings_merge_and_all_else_is_replaced(tmp_path):
+def test_defaults_lie_under_every_agent_mappings_merge_and_all_else_is_replaced(tmp_path: Path) -> None:
     runner = """
 defaults:
   voice: marin
@@ -145,13 +146,13 @@ defaults:
     }
 
 
-def test_a_list_in_an_agent_replaces_the_list_of_the_defaults(tmp_path):
+def test_a_list_in_an_agent_replaces_the_list_of_the_defaults(tmp_path: Path) -> None:
     runner = "defaults: {tools: [{name: a, static: 1}]}\n"
     assert [tool.name for tool in agent(tmp_path, AGENT, runner).tools] == ["a"]
     assert agent(tmp_path, AGENT + "tools: []\n", runner).tools == ()
 
 
-def test_what_is_wrong_in_defaults_is_told_once_where_it_stands(tmp_path):
+def test_what_is_wrong_in_defaults_is_told_once_where_it_stands(tmp_path: Path) -> None:
     two = {"a_yaml": AGENT, "b_yaml": AGENT.replace("desk", "other")}
     loaded = load(written(tmp_path, **two, runner_yaml="defaults:\n  greeting: '{{ vars.x }}'\n"))
     assert [str(problem.place).removeprefix(f"{tmp_path}/") for problem in loaded.problems] == [
@@ -159,7 +160,7 @@ def test_what_is_wrong_in_defaults_is_told_once_where_it_stands(tmp_path):
     ]
 
 
-def test_a_key_of_the_defaults_keeps_its_place_beside_keys_of_the_agent(tmp_path):
+def test_a_key_of_the_defaults_keeps_its_place_beside_keys_of_the_agent(tmp_path: Path) -> None:
     text = AGENT + "session: {reasoning: {effort: low}}\n"
     loaded = load(
         written(tmp_path, desk_yaml=text, runner_yaml="defaults: {session: {reasoning: {efort: x}}}\n")
@@ -169,18 +170,18 @@ def test_a_key_of_the_defaults_keeps_its_place_beside_keys_of_the_agent(tmp_path
     ]
 
 
-def test_a_shared_tool_is_built_for_the_agent_that_names_it(tmp_path):
+def test_a_shared_tool_is_built_for_the_agent_that_names_it(tmp_path: Path) -> None:
     runner = "tools: {find: {http: {url: 'https://a.example/{{ vars.id }}'}}}\n"
     (tool,) = agent(tmp_path, AGENT + "vars: {id: 5}\ntools: [find]\n", runner).tools
     assert tool.name == "find"
     assert isinstance(tool.binding, HttpBinding)
 
 
-def test_a_shared_tool_that_nobody_names_asks_for_no_variables(tmp_path):
+def test_a_shared_tool_that_nobody_names_asks_for_no_variables(tmp_path: Path) -> None:
     agent(tmp_path, AGENT, "tools: {find: {http: {url: 'https://a.example/{{ vars.id }}'}}}\n")
 
 
-def test_the_secrets_that_are_named_are_listed_with_their_places(tmp_path):
+def test_the_secrets_that_are_named_are_listed_with_their_places(tmp_path: Path) -> None:
     runner = "provider: {webhook_secrets: [{env: A}]}\nsecrets: {TOKEN: {file: b}}\n"
     secrets = load(written(tmp_path, desk_yaml=AGENT, runner_yaml=runner)).secrets
     assert [(secret.purpose, secret.ref, str(secret.place)) for secret in secrets] == [
@@ -189,7 +190,7 @@ def test_the_secrets_that_are_named_are_listed_with_their_places(tmp_path):
     ]
 
 
-def test_the_environment_changes_nothing(tmp_path, monkeypatch):
+def test_the_environment_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, desk_yaml=AGENT, runner_yaml="secrets: {TOKEN: {env: TOKEN}}\n")
     monkeypatch.delenv("TOKEN", raising=False)
     without = load(tmp_path)
@@ -198,7 +199,7 @@ def test_the_environment_changes_nothing(tmp_path, monkeypatch):
     assert without.problems == ()
 
 
-def test_files_and_folders_are_read_by_their_names(tmp_path):
+def test_files_and_folders_are_read_by_their_names(tmp_path: Path) -> None:
     loaded = load(
         written(
             tmp_path,
@@ -219,34 +220,34 @@ def test_files_and_folders_are_read_by_their_names(tmp_path):
     assert list(loaded.configuration.agents) == ["a", "b", "c"]
 
 
-def test_a_folder_behind_a_link_is_read_under_the_links_name(tmp_path):
+def test_a_folder_behind_a_link_is_read_under_the_links_name(tmp_path: Path) -> None:
     written(tmp_path, shared__desk_yaml=AGENT)
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents/linked").symlink_to(tmp_path / "shared")
     assert [Path(name).parts[-2:] for name in load(tmp_path / "agents").sources] == [("linked", "desk.yaml")]
 
 
-def test_a_directory_that_is_not_there_cannot_be_loaded(tmp_path):
+def test_a_directory_that_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(CannotRunError) as error:
         load(tmp_path / "none")
     assert str(error.value) == f'there is no directory "{tmp_path}/none"'
 
 
-def test_a_file_is_no_directory(tmp_path):
+def test_a_file_is_no_directory(tmp_path: Path) -> None:
     written(tmp_path, desk_yaml=AGENT)
     with pytest.raises(CannotRunError) as error:
         load(tmp_path / "desk.yaml")
     assert str(error.value) == f'"{tmp_path}/desk.yaml" is a file; name the directory that holds it'
 
 
-def test_with_errors_there_is_no_configuration_and_with_warnings_there_is(tmp_path):
+def test_with_errors_there_is_no_configuration_and_with_warnings_there_is(tmp_path: Path) -> None:
     assert load(written(tmp_path, desk_yaml=AGENT + "voise: x\n")).configuration is None
     loaded = load(written(tmp_path, desk_yaml=AGENT + "limits: {max_duration: 2h}\n"))
     assert len(loaded.problems) == 1
     assert loaded.configuration is not None
 
 
-def test_a_broken_file_hides_no_problem_of_another_and_causes_none(tmp_path):
+def test_a_broken_file_hides_no_problem_of_another_and_causes_none(tmp_path: Path) -> None:
     loaded = load(
         written(
             tmp_path,
@@ -261,12 +262,12 @@ def test_a_broken_file_hides_no_problem_of_another_and_causes_none(tmp_path):
     ]
 
 
-def test_without_otherwise_a_call_that_nobody_takes_is_rejected_with_404(tmp_path):
+def test_without_otherwise_a_call_that_nobody_takes_is_rejected_with_404(tmp_path: Path) -> None:
     loaded = load(written(tmp_path, desk_yaml=AGENT))
     assert loaded.configuration.settings.routing.otherwise == Reject(status=404)
 
 
-def test_the_examples_load():
+def test_the_examples_load() -> None:
     loaded = load(AGENTS)
     assert loaded.configuration is not None, loaded.problems
     assert len(loaded.configuration.agents) >= 3
@@ -308,7 +309,7 @@ TEXTS = st.lists(WORDS, max_size=30).map(" ".join) | st.binary(max_size=200)
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(desk=TEXTS, runner=TEXTS)
-def test_no_content_of_files_raises(tmp_path, desk, runner):
+def test_no_content_of_files_raises(tmp_path: Path, desk: bytes | str, runner: bytes | str) -> None:
     for name, text in (("desk.yaml", desk), ("runner.yaml", runner)):
         (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     loaded = load(tmp_path)
@@ -320,7 +321,7 @@ def test_no_content_of_files_raises(tmp_path, desk, runner):
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(broken_agents())
-def test_no_document_raises(tmp_path, document):
+def test_no_document_raises(tmp_path: Path, document: dict[str, Any]) -> None:
     (tmp_path / "desk.yaml").write_text(json.dumps(document))
     loaded = load(tmp_path)
     assert (loaded.configuration is None) == any(

@@ -45,7 +45,7 @@ def names(made: DefaultScript) -> list[str]:
     return [name for name, _ in called(made)]
 
 
-def test_what_ends_the_call_comes_last_whatever_the_order_of_the_tools():
+def test_what_ends_the_call_comes_last_whatever_the_order_of_the_tools() -> None:
     tools = (tool("bye", HangupBinding()), tool("person", TRANSFER), tool("facts", STATIC))
     made = default_script(agent(*tools), [], TODAY)
     assert names(made) == ["facts", "person", "bye"]
@@ -54,12 +54,12 @@ def test_what_ends_the_call_comes_last_whatever_the_order_of_the_tools():
     assert [fault.status for fault in made.faults.refer] == [400]
 
 
-def test_a_last_transfer_completes():
+def test_a_last_transfer_completes() -> None:
     made = default_script(agent(tool("one", TRANSFER), tool("two", TRANSFER)), [], TODAY)
     assert (names(made), made.failing) == (["one", "two"], ("one",))
 
 
-def test_a_transfer_with_a_fallback_fails_twice_unless_the_fallback_itself_was_asked_for():
+def test_a_transfer_with_a_fallback_fails_twice_unless_the_fallback_itself_was_asked_for() -> None:
     desks = {name: compile_template("tel:+14155550123") for name in ("desk", "night")}
     person = tool("person", TransferBinding(destinations=desks, fallback="night"))
     tools = (person, tool("bye", HangupBinding()))
@@ -68,7 +68,7 @@ def test_a_transfer_with_a_fallback_fails_twice_unless_the_fallback_itself_was_a
     assert len(default_script(agent(*tools), asked, TODAY).faults.refer) == 1
 
 
-def test_a_hand_off_is_played_only_when_it_is_asked_for():
+def test_a_hand_off_is_played_only_when_it_is_asked_for() -> None:
     tools = (tool("spanish", HandoffBinding(agent="b")), tool("bye", HangupBinding()))
     made = default_script(agent(*tools), [], TODAY)
     assert names(made) == ["bye"]
@@ -77,7 +77,7 @@ def test_a_hand_off_is_played_only_when_it_is_asked_for():
     assert (names(made), made.notes) == (["spanish"], ())
 
 
-def test_an_agent_that_no_route_leads_to_is_handed_its_call():
+def test_an_agent_that_no_route_leads_to_is_handed_its_call() -> None:
     front = agent(tool("spanish", HandoffBinding(agent="b")), greeting=Wait())
     made = default_script(
         agent(tool("facts", STATIC)), [], TODAY, HandedOver(answering=front, tool="spanish")
@@ -87,30 +87,30 @@ def test_an_agent_that_no_route_leads_to_is_handed_its_call():
     assert made.tools == ("facts",)
 
 
-def test_only_one_hang_up_can_end_the_call():
+def test_only_one_hang_up_can_end_the_call() -> None:
     made = default_script(agent(tool("bye", HangupBinding()), tool("leave", HangupBinding())), [], TODAY)
     assert names(made) == ["bye"]
     assert made.notes == ('"leave" is not called: "bye" ends the call',)
     assert made.tools == ("bye",)
 
 
-def test_without_a_tool_that_ends_the_call_the_caller_does():
+def test_without_a_tool_that_ends_the_call_the_caller_does() -> None:
     assert default_script(agent(tool("facts", STATIC)), [], TODAY).script[-1] == CallerHangsUp()
     assert default_script(agent(), [], TODAY).script[-1] == CallerHangsUp()
 
 
-def test_an_agent_that_waits_is_spoken_to_first():
+def test_an_agent_that_waits_is_spoken_to_first() -> None:
     assert isinstance(default_script(agent(greeting=Wait()), [], TODAY).script[0], CallerSays)
     assert isinstance(default_script(agent(greeting=ModelOpens()), [], TODAY).script[0], Answer)
 
 
-def test_only_the_tools_that_are_asked_for_are_called_with_the_arguments_given():
+def test_only_the_tools_that_are_asked_for_are_called_with_the_arguments_given() -> None:
     tools = (tool("facts", STATIC), tool("more", STATIC, n={"type": "integer"}), tool("bye", HangupBinding()))
     asked = [AskedCall(tool="more", arguments={"n": "x"}), AskedCall(tool="more")]
     assert called(default_script(agent(*tools), asked, TODAY)) == [("more", {"n": "x"}), ("more", {"n": 1})]
 
 
-def test_arguments_that_cannot_be_made_up_are_told_with_what_helps():
+def test_arguments_that_cannot_be_made_up_are_told_with_what_helps() -> None:
     made = default_script(
         agent(tool("find", STATIC, id={"type": "string", "pattern": "^[0-9]{6}$"})), [], TODAY
     )
@@ -123,7 +123,7 @@ def test_arguments_that_cannot_be_made_up_are_told_with_what_helps():
     ("text", "asked"),
     [("find", AskedCall(tool="find")), ('find={"a": "b=c"}', AskedCall(tool="find", arguments={"a": "b=c"}))],
 )
-def test_a_call_is_a_name_and_perhaps_arguments(text: str, asked: AskedCall):
+def test_a_call_is_a_name_and_perhaps_arguments(text: str, asked: AskedCall) -> None:
     assert parse_asked(text) == asked
 
 
@@ -134,7 +134,7 @@ def test_a_call_is_a_name_and_perhaps_arguments(text: str, asked: AskedCall):
         ("find=[1]", 'the arguments of "find" must be a JSON object, not [1]'),
     ],
 )
-def test_arguments_that_are_no_json_object_are_refused(text: str, message: str):
+def test_arguments_that_are_no_json_object_are_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match="find") as refused:
         parse_asked(text)
     assert str(refused.value) == message

@@ -70,29 +70,29 @@ def found(made: Configuration, **given: Any) -> ExampleCall | None:
     ],
 )
 @pytest.mark.parametrize("party", ["called", "caller"])
-def test_a_call_is_found_for_each_kind_of_matcher(matcher: Matcher, party: str):
+def test_a_call_is_found_for_each_kind_of_matcher(matcher: Matcher, party: str) -> None:
     example = found(configuration(Conditions(**{party: matcher})))
     assert example is not None
     assert (example.at, example.waits_for) == (SUNDAY_NOON, None)
 
 
-def test_a_withheld_caller_is_found():
+def test_a_withheld_caller_is_found() -> None:
     example = found(configuration(Conditions(caller=Anonymous())))
     assert example is not None
     assert example.caller == "anonymous"
 
 
-def test_a_header_is_sent_along():
+def test_a_header_is_sent_along() -> None:
     example = found(configuration(Conditions(headers=(("X-Plan", Text("gold*")),))))
     assert example is not None
     assert example.headers == (("X-Plan", "goldexample"),)
 
 
-def test_a_share_of_callers_is_searched_for():
+def test_a_share_of_callers_is_searched_for() -> None:
     assert found(configuration(Conditions(share=0.1))) is not None
 
 
-def test_a_closed_schedule_puts_the_call_off_until_it_opens():
+def test_a_closed_schedule_puts_the_call_off_until_it_opens() -> None:
     made = configuration(Conditions(during="office-hours"), schedules={"office-hours": OFFICE_HOURS})
     example = found(made)
     assert example is not None
@@ -100,7 +100,7 @@ def test_a_closed_schedule_puts_the_call_off_until_it_opens():
     assert example.waits_for == "office-hours"
 
 
-def test_a_route_that_is_open_now_is_preferred():
+def test_a_route_that_is_open_now_is_preferred() -> None:
     made = configuration(
         Conditions(called=ExactNumber("+18005551212"), during="office-hours"),
         Conditions(called=ExactNumber("+18005551213")),
@@ -111,7 +111,7 @@ def test_a_route_that_is_open_now_is_preferred():
     assert (example.called, example.at) == ("+18005551213", SUNDAY_NOON)
 
 
-def test_an_agent_that_otherwise_names_needs_no_route():
+def test_an_agent_that_otherwise_names_needs_no_route() -> None:
     assert found(configuration(routing=RoutingSettings(otherwise=ToAgent(agent="a")))) is not None
 
 
@@ -119,11 +119,11 @@ def test_an_agent_that_otherwise_names_needs_no_route():
     "conditions",
     [(), (Conditions(called=Regex("sip:secret[0-9]+@pbx")),), (Conditions(transport=Transport.WEBRTC),)],
 )
-def test_no_call_is_better_than_one_that_somebody_else_gets(conditions: tuple[Conditions, ...]):
+def test_no_call_is_better_than_one_that_somebody_else_gets(conditions: tuple[Conditions, ...]) -> None:
     assert found(configuration(*conditions)) is None
 
 
-def test_numbers_that_are_given_are_kept():
+def test_numbers_that_are_given_are_kept() -> None:
     made = configuration(Conditions(called=Prefix("+1800")))
     example = found(made, caller="+421948155064", called="+18001112222")
     assert example is not None

@@ -38,11 +38,11 @@ CALL = item(type="function_call", name="find", call_id="c", arguments="{}")
         ({"type": "response.done"}, None),
     ],
 )
-def test_an_event_of_the_api_tells(event: dict[str, Any], moment: Moment | None):
+def test_an_event_of_the_api_tells(event: dict[str, Any], moment: Moment | None) -> None:
     assert list(Story(["Hi"]).sent(event, 1.0)) == ([moment] if moment else [])
 
 
-def test_the_callers_lines_come_in_order_and_end():
+def test_the_callers_lines_come_in_order_and_end() -> None:
     story = Story(["one", "two"])
     told = [moment.text for _ in range(3) for moment in story.sent(SPEAKS, 0.0)]
     assert told == ["one", "two"]
@@ -71,5 +71,5 @@ def output(text: str) -> dict[str, Any]:
         ("event", {"type": "response.create"}, None),
     ],
 )
-def test_what_the_runner_sends_tells(kind: str, value: dict[str, Any], moment: Moment | None):
+def test_what_the_runner_sends_tells(kind: str, value: dict[str, Any], moment: Moment | None) -> None:
     assert list(Story([]).received(kind, value, 1.0)) == ([moment] if moment else [])

@@ -57,7 +57,7 @@ def plan(secrets: dict[str, str] | None = None, **fields: Any) -> Plan:
     )
 
 
-async def test_a_watcher_who_fails_is_told_so_and_disturbs_no_call():
+async def test_a_watcher_who_fails_is_told_so_and_disturbs_no_call() -> None:
     """A closed pipe, e.g. of `| head`, is not the stand-in's to stumble over."""
     shown: list[Moment] = []
 
@@ -105,18 +105,20 @@ def rehearsed(ended: str = "hangup", tools: tuple[ToolUse, ...] = (), **more: An
         ),
     ],
 )
-def test_the_verdict_names_what_went_wrong(play: dict[str, Any], came: Rehearsed, problems: list[str]):
+def test_the_verdict_names_what_went_wrong(
+    play: dict[str, Any], came: Rehearsed, problems: list[str]
+) -> None:
     assert problems_of(DefaultScript(script=(), **play), came) == problems
 
 
-def test_each_secret_of_the_tools_has_a_placeholder():
+def test_each_secret_of_the_tools_has_a_placeholder() -> None:
     settings = Settings(secrets={"TOKEN": SecretRef(env="TOKEN")})
     made = placeholders(Configuration(directory=".", settings=settings))
     assert made == {"TOKEN": "placeholder-TOKEN"}
 
 
 @pytest.mark.parametrize("name", ["A", "AB", "ABC", "ABCD", "A_B-C", "CALLS_WEBHOOK"])
-def test_a_placeholder_can_sign(name: str):
+def test_a_placeholder_can_sign(name: str) -> None:
     settings = Settings(secrets={name: SecretRef(env="X")})
     [secret] = placeholders(Configuration(directory=".", settings=settings)).values()
     assert Webhook(secret).sign("msg_1", datetime.now(UTC), "{}").startswith("v1,")
@@ -133,7 +135,7 @@ OUTCOME = OutcomeQuestion(
 )
 
 
-async def test_outcome_and_deliveries_are_part_of_the_story():
+async def test_outcome_and_deliveries_are_part_of_the_story() -> None:
     shown: list[Moment] = []
     played = plan({"KEY": "placeholder-KEYx"}, outcome=OUTCOME, on_end=(POST,))
     result = await rehearse(played, shown.append)
@@ -148,7 +150,7 @@ async def test_outcome_and_deliveries_are_part_of_the_story():
     ]
 
 
-async def test_a_delivery_that_cannot_be_made_is_a_problem():
+async def test_a_delivery_that_cannot_be_made_is_a_problem() -> None:
     result = await rehearse(plan(on_end=(POST,)), lambda _: None)
     assert result.owed == [
         'the delivery is still owed: the secret of "sign" is no Standard Webhooks secret (whsec_…)'

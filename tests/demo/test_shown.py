@@ -4,7 +4,7 @@ import pytest
 
 from runner.demo.moments import Moment, What
 from runner.demo.shown import Mask
-from runner.model.agent import Guardrail, Recording, Sensitive, Then
+from runner.model.agent import Agent, Guardrail, Recording, Sensitive, Then
 from runner.model.call import Role
 from tests.call.session.playing import TO_SPANISH, an_agent
 
@@ -14,7 +14,7 @@ STRICT = Recording(
 SECRETS = {"TOKEN": "placeholder-TOKEN", "PIN": "1234"}
 
 
-def mask(agent=None, *others) -> Mask:
+def mask(agent: Agent | None = None, *others: Agent) -> Mask:
     agent = agent or an_agent(record=STRICT)
     return Mask(agent, {each.id: each for each in (agent, *others)}, SECRETS)
 
@@ -37,11 +37,11 @@ def shown(what: What, text: str, by: Mask | None = None) -> str:
         (What.OUTPUT, "ada@mail.example", "[email]"),
     ],
 )
-def test_a_moment_is_masked_by_what_it_is_about(what, text, masked):
+def test_a_moment_is_masked_by_what_it_is_about(what: What, text: str, masked: str) -> None:
     assert shown(what, text) == masked
 
 
-def test_what_was_masked_once_is_masked_when_it_is_said_again():
+def test_what_was_masked_once_is_masked_when_it_is_said_again() -> None:
     by = mask()
     shown(What.TOOL, 'find {"account": "204518"}', by)
     shown(What.OUTPUT, '{"patient":{"code":"tulip"}}', by)
@@ -59,11 +59,11 @@ def test_what_was_masked_once_is_masked_when_it_is_said_again():
         ("https://a.example/x%20y", "https://a.example/x%20y"),
     ],
 )
-def test_a_url_shows_no_secret(url, masked):
+def test_a_url_shows_no_secret(url: str, masked: str) -> None:
     assert mask().url(url) == masked
 
 
-def test_whoever_may_get_the_call_has_a_say():
+def test_whoever_may_get_the_call_has_a_say() -> None:
     guardrail = Guardrail(name="g", on=Role.CALLER, pattern="x", then=Then.HANDOFF, handoff="strict")
     spanish = an_agent("recepcion", guardrails=(guardrail,), tools=(TO_SPANISH,))
     strict = an_agent("strict", record=STRICT)

@@ -1,6 +1,7 @@
 """Two configurations, and what differs in them for callers."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -142,21 +143,21 @@ def desk(more: str = "") -> Files:
         ),
     ],
 )
-def test_what_differs_in_an_agent_is_told_by_its_path(tmp_path, old, new, expected):
+def test_what_differs_in_an_agent_is_told_by_its_path(tmp_path: Path, old, new, expected) -> None:
     found = compared(tmp_path, desk(old), desk(new))
     assert changed(found) == expected
     assert (found.calls.moved, found.added, found.removed, found.settings) == ((), (), (), ())
     assert found.is_empty is (not expected)
 
 
-def test_instructions_are_the_same_in_a_file_of_their_own(tmp_path):
+def test_instructions_are_the_same_in_a_file_of_their_own(tmp_path: Path) -> None:
     text = "agent: desk\nmodel: gpt-realtime-2.1\n" + ROUTED
     old = {"desk.yaml": text + "instructions: |\n  You answer.\n  Briefly.\n\n"}
     new = {"desk.yaml": text + "instructions: {file: _p.md}\n", "_p.md": "You answer.\nBriefly."}
     assert compared(tmp_path, old, new).is_empty
 
 
-def test_files_comments_and_order_are_no_difference(tmp_path):
+def test_files_comments_and_order_are_no_difference(tmp_path: Path) -> None:
     old = {
         "desk.yaml": agent("desk", ROUTED + TOOL),
         "sales.yaml": agent("sales"),
@@ -176,7 +177,7 @@ def test_files_comments_and_order_are_no_difference(tmp_path):
     assert compared(tmp_path, old, new).is_empty
 
 
-def test_agents_come_and_go(tmp_path):
+def test_agents_come_and_go(tmp_path: Path) -> None:
     old = {"a.yaml": agent("a", ROUTED), "b.yaml": agent("b")}
     new = {"a.yaml": agent("a", ROUTED), "c.yaml": agent("c")}
     found = compared(tmp_path, old, new)
@@ -214,7 +215,7 @@ def test_agents_come_and_go(tmp_path):
         ),
     ],
 )
-def test_settings_that_callers_notice_are_compared(tmp_path, old, new, expected):
+def test_settings_that_callers_notice_are_compared(tmp_path: Path, old, new, expected) -> None:
     hours = "schedules: {hours: {timezone: UTC, open: {mon: 09:00-17:00}}}\n"
     sides = [
         {
@@ -228,7 +229,7 @@ def test_settings_that_callers_notice_are_compared(tmp_path, old, new, expected)
     assert [(".".join(change.path), change.old, change.new) for change in found.settings] == expected
 
 
-def test_every_field_of_an_agent_is_compared_somewhere():
+def test_every_field_of_an_agent_is_compared_somewhere() -> None:
     """Those that are compared otherwise than by their names exist; all others are walked."""
     assert {field.name for field in dataclasses.fields(Agent)} >= _IN_THE_ACCEPT_BODY | _BY_THEMSELVES
     assert {"id", "routes", "instructions", "tools"} == _BY_THEMSELVES

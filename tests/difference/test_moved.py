@@ -1,5 +1,7 @@
 """Two routing tables, and calls that show what they answer otherwise."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.difference.compared import Files, agent, calls, compared
@@ -119,19 +121,19 @@ def with_routes(desk: str, sales: str, runner: str = "") -> Files:
         ),
     ],
 )  # fmt: skip
-def test_calls_that_go_elsewhere_are_found(tmp_path, old, new, expected):
+def test_calls_that_go_elsewhere_are_found(tmp_path: Path, old, new, expected) -> None:
     found = compared(tmp_path, old, new)
     assert calls(found) == expected
     assert found.calls.unshown == ()
 
 
-def test_an_otherwise_that_no_call_reaches_moves_no_call(tmp_path):
+def test_an_otherwise_that_no_call_reaches_moves_no_call(tmp_path: Path) -> None:
     old = {"desk.yaml": agent("desk", "routes: [{}]\n")}
     new = {**old, "runner.yaml": "routing: {otherwise: {reject: 480}}\n"}
     assert calls(compared(tmp_path, old, new)) == []
 
 
-def test_an_example_says_which_rule_decided_before_and_now(tmp_path):
+def test_an_example_says_which_rule_decided_before_and_now(tmp_path: Path) -> None:
     new = {**TWO, "runner.yaml": "routing: {reject: [{from: {anonymous: true}}]}\n"}
     found = compared(tmp_path, TWO, new).calls
     example = next(moved for moved in found.moved if moved.old == "desk").examples[0]
@@ -140,7 +142,7 @@ def test_an_example_says_which_rule_decided_before_and_now(tmp_path):
     assert not found.has_schedules
 
 
-def test_a_list_in_a_file_is_compared_by_its_lines(tmp_path):
+def test_a_list_in_a_file_is_compared_by_its_lines(tmp_path: Path) -> None:
     rule = "routing: {reject: [{from: {in: %s}}]}\n"
     old = {**TWO, "runner.yaml": rule % "_a.txt", "_a.txt": "+19005550001\n+19005550002\n"}
     same = {**TWO, "runner.yaml": rule % "_b.txt", "_b.txt": "+19005550002\n+1 900 555 0001\n"}
@@ -149,7 +151,7 @@ def test_a_list_in_a_file_is_compared_by_its_lines(tmp_path):
     assert "desk → reject 603: +19005550003 > +18005551212" in calls(compared(tmp_path / "2", old, more))
 
 
-def test_a_number_far_down_a_long_list_is_found(tmp_path):
+def test_a_number_far_down_a_long_list_is_found(tmp_path: Path) -> None:
     numbers = [f"+1900555{number:04}" for number in range(5000)]
     old = {**TWO, "runner.yaml": "routing: {reject: [{from: {in: _a.txt}}]}\n", "_a.txt": "\n".join(numbers)}
     new = {**old, "_a.txt": "\n".join([*numbers[:4000], "+19015550000", *numbers[4001:]])}
@@ -161,7 +163,7 @@ def test_a_number_far_down_a_long_list_is_found(tmp_path):
 
 
 @pytest.mark.parametrize("more", ["share: 10%", "during: weekend"])
-def test_each_of_many_numbers_is_found_where_few_callers_or_hours_matter(tmp_path, more):
+def test_each_of_many_numbers_is_found_where_few_callers_or_hours_matter(tmp_path: Path, more) -> None:
     numbers = ", ".join(f'"+1800555{number:04}"' for number in range(300))
     runner = "schedules: {weekend: {timezone: UTC, open: {sat: 09:00-17:00}}}\n"
     routes = f"[{{to: [{numbers}], {more}}}]"
@@ -172,7 +174,7 @@ def test_each_of_many_numbers_is_found_where_few_callers_or_hours_matter(tmp_pat
     assert found["desk", "sales" if "during" in more else 404] == 300
 
 
-def test_headers_that_a_route_asks_for_are_sent(tmp_path):
+def test_headers_that_a_route_asks_for_are_sent(tmp_path: Path) -> None:
     old = with_routes('[{to: "+18005550001"}]', '[{to: "+18005550001", headers: {X-Plan: gold}}]')
     new = with_routes(
         '[{to: "+18005550001"}]', '[{to: "+18005550001", headers: {X-Plan: [gold, "silver-*"]}}]'
@@ -182,7 +184,7 @@ def test_headers_that_a_route_asks_for_are_sent(tmp_path):
     assert [example.call.headers for example in moved.examples] == [(("X-Plan", "silver-x"),)]
 
 
-def test_a_transport_that_a_route_asks_for_is_used(tmp_path):
+def test_a_transport_that_a_route_asks_for_is_used(tmp_path: Path) -> None:
     old = with_routes('[{to: "+18005550001"}]', '[{to: "+18005550001", transport: webrtc}]')
     new = with_routes('[{to: "+18005550001"}]', "[]")
     (moved,) = compared(tmp_path, old, new).calls.moved
@@ -190,7 +192,7 @@ def test_a_transport_that_a_route_asks_for_is_used(tmp_path):
     assert [example.call.transport.value for example in moved.examples] == ["webrtc"]
 
 
-def test_a_share_that_grows_takes_callers_over(tmp_path):
+def test_a_share_that_grows_takes_callers_over(tmp_path: Path) -> None:
     routes = '[{to: "+18005550001", share: %s}]'
     old = with_routes('[{to: "+18005550001"}]', routes % "10%")
     new = with_routes('[{to: "+18005550001"}]', routes % "30%")
@@ -199,7 +201,7 @@ def test_a_share_that_grows_takes_callers_over(tmp_path):
     assert found.calls.unshown == ()
 
 
-def test_a_share_that_grows_a_little_is_told_without_a_call(tmp_path):
+def test_a_share_that_grows_a_little_is_told_without_a_call(tmp_path: Path) -> None:
     routes = '[{to: "+18005550001", share: %s}]'
     old = with_routes('[{to: "+18005550001"}]', routes % "10%")
     new = with_routes('[{to: "+18005550001"}]', routes % "10.001%")
@@ -212,7 +214,7 @@ def test_a_share_that_grows_a_little_is_told_without_a_call(tmp_path):
     assert not found.is_empty
 
 
-def test_a_pattern_that_no_call_can_be_thought_of_for_is_told_by_itself(tmp_path):
+def test_a_pattern_that_no_call_can_be_thought_of_for_is_told_by_itself(tmp_path: Path) -> None:
     old = with_routes('[{to: {regex: "sip:1[0-9]{3}@pbx.example"}}]', "[]")
     new = with_routes('[{to: {regex: "sip:1[0-8]{3}@pbx.example"}}]', "[]")
     found = compared(tmp_path, old, new)
@@ -235,7 +237,7 @@ def test_a_pattern_that_no_call_can_be_thought_of_for_is_told_by_itself(tmp_path
         (("17:00", ""), ("17:00", "2026-12-26"), {}),  # a Saturday
     ],
 )
-def test_hours_that_change_are_shown_at_a_time_when_it_matters(tmp_path, old, new, expected):
+def test_hours_that_change_are_shown_at_a_time_when_it_matters(tmp_path: Path, old, new, expected) -> None:
     from datetime import UTC, datetime
 
     routes = ('[{to: "+18005550001", during: hours}]', '[{to: "+18005550001"}]')
@@ -249,7 +251,7 @@ def test_hours_that_change_are_shown_at_a_time_when_it_matters(tmp_path, old, ne
     } == expected
 
 
-def test_a_header_that_holds_the_dialled_number_from_now_on(tmp_path):
+def test_a_header_that_holds_the_dialled_number_from_now_on(tmp_path: Path) -> None:
     new = {**TWO, "runner.yaml": "routing: {called_number: [X-Dialled]}\n"}
     found = compared(tmp_path, TWO, new)
     example = next(moved for moved in found.calls.moved if moved.new == "desk").examples[0]
@@ -259,14 +261,14 @@ def test_a_header_that_holds_the_dialled_number_from_now_on(tmp_path):
     )
 
 
-def test_a_default_country_reads_the_same_digits_as_another_number(tmp_path):
+def test_a_default_country_reads_the_same_digits_as_another_number(tmp_path: Path) -> None:
     routes = ('[{to: "+442079460999"}]', "[]")
     old = with_routes(*routes, "routing: {default_country: US}\n")
     new = with_routes(*routes, "routing: {default_country: GB}\n")
     assert calls(compared(tmp_path, old, new)) == ["reject 404 → desk: +14155550100 > 2079460999"]
 
 
-def test_many_routes_that_change_take_a_few_seconds(tmp_path):
+def test_many_routes_that_change_take_a_few_seconds(tmp_path: Path) -> None:
     def routes(first: int) -> str:
         return "".join(f'- to: "+1800555{first + number:04}"\n' for number in range(2000))
 

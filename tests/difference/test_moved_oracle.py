@@ -114,7 +114,7 @@ def every_answer(configuration: Configuration) -> list[str | int]:
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(old=sides, new=sides)
-def test_two_tables_that_differ_for_some_call_differ_in_what_is_told(old, new):
+def test_two_tables_that_differ_for_some_call_differ_in_what_is_told(old, new) -> None:
     before, after = configuration(old), configuration(new)
     pairs = set(zip(every_answer(before), every_answer(after), strict=True))
     wanted = {(one, other) for one, other in pairs if one != other}
@@ -125,7 +125,7 @@ def test_two_tables_that_differ_for_some_call_differ_in_what_is_told(old, new):
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(side=sides, data=st.data())
-def test_one_more_route_is_told_where_it_matters(side, data):
+def test_one_more_route_is_told_where_it_matters(side, data) -> None:
     routes, rejects, otherwise = side
     more = data.draw(st.tuples(st.sampled_from("abc"), conditions, st.just(0)))
     before, after = configuration(side), configuration(([*routes, more], rejects, otherwise))

@@ -28,7 +28,7 @@ MODEL = [
     ("seconds", "text"),
     [(0.0, "0s"), (0.2, "200ms"), (1.0, "1s"), (1.5, "1.5s"), (90.0, "90s"), (900.0, "15m"), (7200.0, "2h")],
 )
-def test_durations_are_written_as_people_write_them(seconds, text):
+def test_durations_are_written_as_people_write_them(seconds, text) -> None:
     assert duration(seconds) == text
 
 
@@ -52,11 +52,11 @@ def test_durations_are_written_as_people_write_them(seconds, text):
         ([frozenset({503, "timeout"}), (1, None)], [[503, "timeout"], [1, None]]),
     ],
 )
-def test_values_are_written_as_the_language_has_them(value, expected):
+def test_values_are_written_as_the_language_has_them(value, expected) -> None:
     assert outline(value) == expected
 
 
-def test_a_week_says_days_that_are_alike_together():
+def test_a_week_says_days_that_are_alike_together() -> None:
     day, saturday = (OpenHours(start=time(9), end=time(17)),), (OpenHours(start=time(10), end=time(1, 30)),)
     week = (day, day, (), day, day, saturday * 2, ())
     hours = Schedule(
@@ -69,7 +69,7 @@ def test_a_week_says_days_that_are_alike_together():
     }
 
 
-def test_a_binding_stands_under_its_own_key():
+def test_a_binding_stands_under_its_own_key() -> None:
     http = HttpBinding(method="GET", url=compile_template("https://x.example"), timeout_s=5.0)
     made = Tool(
         name="a", description="b", parameters={}, binding=http, result=Result(example={}, has_example=True)
@@ -90,7 +90,7 @@ def test_a_binding_stands_under_its_own_key():
     assert outline([http]) == [{"http": written}]
 
 
-def test_what_cannot_be_written_is_an_error_and_not_passed_over():
+def test_what_cannot_be_written_is_an_error_and_not_passed_over() -> None:
     with pytest.raises(TypeError, match=r"^<object object at .*> cannot be compared$"):
         outline(object())
 
@@ -115,7 +115,7 @@ class Unheard:
         (Unheard(tomorrow=(Unheard(tomorrow=1),)), Unheard(tomorrow=(Unheard(tomorrow=2),))),
     ],
 )
-def test_a_field_that_nobody_has_heard_of_is_compared(one, other):
+def test_a_field_that_nobody_has_heard_of_is_compared(one, other) -> None:
     assert list(changes(outline(one), outline(other))) != []
 
 
@@ -131,12 +131,12 @@ def test_a_field_that_nobody_has_heard_of_is_compared(one, other):
         (Schedule, ["name", "timezone", "week", "closed"]),
     ],
 )
-def test_what_is_written_in_its_own_way_has_no_field_that_is_forgotten(type_, fields):
+def test_what_is_written_in_its_own_way_has_no_field_that_is_forgotten(type_, fields) -> None:
     """Whoever adds a field to one of these has to write it in `outline` too."""
     assert [field.name for field in dataclasses.fields(type_)] == fields
 
 
-def test_the_tables_name_fields_and_types_that_there_are():
+def test_the_tables_name_fields_and_types_that_there_are() -> None:
     names = {field.name for type_ in MODEL for field in dataclasses.fields(type_)}
     assert set(NAMES) <= names
     assert set(KINDS) <= set(MODEL)

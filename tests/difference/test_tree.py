@@ -28,11 +28,11 @@ def found(old: object, new: object) -> list[tuple[str, object, object]]:
         ({"a": {}}, {"a": []}, [("a", {}, [])]),
     ],
 )
-def test_what_differs_is_told_by_its_path(old, new, expected):
+def test_what_differs_is_told_by_its_path(old, new, expected) -> None:
     assert found(old, new) == expected
 
 
-def test_mappings_in_a_list_are_compared_by_their_names():
+def test_mappings_in_a_list_are_compared_by_their_names() -> None:
     old = [{"name": "one", "x": 1}, {"name": "two"}]
     new = [{"name": "three"}, {"name": "one", "x": 2}]
     assert found({"a": old}, {"a": new}) == [
@@ -42,18 +42,18 @@ def test_mappings_in_a_list_are_compared_by_their_names():
     ]
 
 
-def test_named_mappings_in_another_order_differ_in_their_order():
+def test_named_mappings_in_another_order_differ_in_their_order() -> None:
     old, new = [{"name": "one"}, {"name": "two"}], [{"name": "two"}, {"name": "one"}]
     assert found(old, new) == [("order", ["one", "two"], ["two", "one"])]
 
 
-def test_mappings_without_names_are_counted():
+def test_mappings_without_names_are_counted() -> None:
     assert found([{"after": 1}], [{"after": 2}, {"after": 3}]) == [
         ("[1].after", 1, 2),
         ("[2]", ABSENT, {"after": 3}),
     ]
 
 
-def test_a_name_that_comes_twice_names_nothing():
+def test_a_name_that_comes_twice_names_nothing() -> None:
     old, new = [{"name": "one"}, {"name": "one"}], [{"name": "one"}, {"name": "two"}]
     assert list(changes(old, new)) == [Change(path=("[2]", "name"), old="one", new="two")]

@@ -555,7 +555,7 @@ async def test_a_call_that_is_ended_before_it_has_begun_is_hung_up(stage: Stage)
 class Broken(Session):
     """A machine with a bug in it."""
 
-    def handle(self, event, now):
+    def handle(self, event, now) -> None:
         raise ZeroDivisionError("a bug")
 
 

@@ -72,7 +72,7 @@ def output(call_id: str, text: str = "{}") -> dict[str, Any]:
     return {"type": "conversation.item.create", "event_id": "e1", "item": item}
 
 
-def test_a_spoken_response_comes_in_the_recorded_order():
+def test_a_spoken_response_comes_in_the_recorded_order() -> None:
     played = conversation()
     effects = played.receive(say("Hello there.")) + run(played)
     assert types(effects) == [
@@ -94,7 +94,7 @@ def test_a_spoken_response_comes_in_the_recorded_order():
     ]
 
 
-def test_a_tool_call_comes_in_the_recorded_order():
+def test_a_tool_call_comes_in_the_recorded_order() -> None:
     played = conversation(calls("get_weather", {"city": "London"}, call_id="call_a"))
     effects = played.receive(CREATE) + run(played)
     shortened = [
@@ -120,7 +120,7 @@ def test_a_tool_call_comes_in_the_recorded_order():
     )
 
 
-def test_a_callers_turn_is_answered_by_the_api_itself():
+def test_a_callers_turn_is_answered_by_the_api_itself() -> None:
     played = conversation(CallerSays(text="Hello"), says("Hi."))
     assert types(run(played))[:6] == [
         "input_audio_buffer.speech_started",
@@ -136,17 +136,17 @@ def test_a_callers_turn_is_answered_by_the_api_itself():
     ("detection", "answers"),
     [({"type": "semantic_vad"}, 1), ({"type": "server_vad", "create_response": False}, 0)],
 )
-def test_create_response_decides_whether_the_api_answers(detection: Any, answers: int):
+def test_create_response_decides_whether_the_api_answers(detection: Any, answers: int) -> None:
     played = conversation(CallerSays(text="Hello"), audio={"input": {"turn_detection": detection}})
     assert types(run(played)).count("response.created") == answers
 
 
-def test_without_turn_detection_nobody_notices_that_the_caller_spoke():
+def test_without_turn_detection_nobody_notices_that_the_caller_spoke() -> None:
     played = conversation(CallerSays(text="Hello"), audio={"input": {"turn_detection": None}})
     assert run(played) == []
 
 
-def test_transcription_is_off_unless_the_session_asks_for_it():
+def test_transcription_is_off_unless_the_session_asks_for_it() -> None:
     played = conversation(CallerSays(text="Hello"))
     assert [kind for kind in types(run(played)) if "transcription" in kind] == []
 
@@ -161,7 +161,7 @@ def test_transcription_is_off_unless_the_session_asks_for_it():
         (Transcription.NEVER, ["two"]),
     ],
 )
-def test_transcriptions_come_when_the_script_says(when: Transcription, expected: list[str]):
+def test_transcriptions_come_when_the_script_says(when: Transcription, expected: list[str]) -> None:
     played = conversation(CallerSays(text="one", transcription=when), CallerSays(text="two"), **TRANSCRIBED)
     effects = run(played)
     done = only(effects, "conversation.item.input_audio_transcription.completed")
@@ -170,13 +170,13 @@ def test_transcriptions_come_when_the_script_says(when: Transcription, expected:
     assert len(failed) == (when is Transcription.FAILED)
 
 
-def test_a_transcription_after_the_answer_comes_after_response_done():
+def test_a_transcription_after_the_answer_comes_after_response_done() -> None:
     played = conversation(CallerSays(text="one", transcription=Transcription.AFTER_ANSWER), **TRANSCRIBED)
     kinds = types(run(played))
     assert kinds.index("response.done") < kinds.index("conversation.item.input_audio_transcription.completed")
 
 
-def test_keys_have_no_event_id():
+def test_keys_have_no_event_id() -> None:
     effects = run(conversation(CallerPresses(keys="4#")))
     assert [(event["event"], "event_id" in event) for event in effects if isinstance(event, dict)] == [
         ("4", False),
@@ -184,7 +184,7 @@ def test_keys_have_no_event_id():
     ]
 
 
-def test_silence_brings_a_nudge_that_is_no_turn_of_the_callers():
+def test_silence_brings_a_nudge_that_is_no_turn_of_the_callers() -> None:
     kinds = types(run(conversation(CallerIsSilent())))
     assert kinds[:5] == [
         "input_audio_buffer.timeout_triggered",
@@ -196,7 +196,7 @@ def test_silence_brings_a_nudge_that_is_no_turn_of_the_callers():
     assert "response.created" in kinds
 
 
-def test_metadata_comes_back_with_the_response():
+def test_metadata_comes_back_with_the_response() -> None:
     played = conversation()
     effects = played.receive({**CREATE, "response": {"metadata": {"wish": "w1"}}}) + run(played)
     (created,) = only(effects, "response.created")
@@ -204,7 +204,7 @@ def test_metadata_comes_back_with_the_response():
     assert created["response"]["metadata"] == done["response"]["metadata"] == {"wish": "w1"}
 
 
-def test_a_second_response_is_refused_while_one_is_active():
+def test_a_second_response_is_refused_while_one_is_active() -> None:
     played = conversation(greets(), CallerHangsUp())
     played.receive(say("Hello."))
     (error,) = played.receive({**CREATE, "event_id": "mine"})
@@ -219,7 +219,7 @@ def test_a_second_response_is_refused_while_one_is_active():
     assert len(played.violations) == 1
 
 
-def test_a_response_that_the_api_has_made_meanwhile_is_no_fault_of_the_clients():
+def test_a_response_that_the_api_has_made_meanwhile_is_no_fault_of_the_clients() -> None:
     played = conversation(Answer(to=Occasion.OVERTAKES, parts=(Says(text="I am first."),)))
     created, error = played.receive(say("Hello."))
     assert created["response"]["metadata"] is None
@@ -227,7 +227,7 @@ def test_a_response_that_the_api_has_made_meanwhile_is_no_fault_of_the_clients()
     assert played.violations == []
 
 
-def test_cancel_ends_the_response_and_a_second_one_finds_none():
+def test_cancel_ends_the_response_and_a_second_one_finds_none() -> None:
     played = conversation(Answer(parts=(Says(text="On and on."),), ending=Ending.NEVER))
     played.receive(CREATE)
     run(played)
@@ -248,7 +248,7 @@ def test_cancel_ends_the_response_and_a_second_one_finds_none():
 )
 def test_a_response_that_ends_badly_leaves_its_last_part_incomplete(
     ending: Ending, status: str, details: Any
-):
+) -> None:
     played = conversation(Answer(parts=(CallsTool(name="f", arguments={"a": 1}),), ending=ending))
     effects = played.receive(CREATE) + run(played)
     (done,) = only(effects, "response.done")
@@ -259,14 +259,14 @@ def test_a_response_that_ends_badly_leaves_its_last_part_incomplete(
     assert played.open_calls == {}
 
 
-def test_a_failed_response_tells_its_error():
+def test_a_failed_response_tells_its_error() -> None:
     played = conversation(Answer(ending=Ending.FAILED))
     (done,) = only(played.receive(CREATE) + run(played), "response.done")
     assert done["response"]["status"] == "failed"
     assert done["response"]["status_details"]["error"]["code"] == "server_error"
 
 
-def test_speech_and_a_call_interleave_in_one_response():
+def test_speech_and_a_call_interleave_in_one_response() -> None:
     parts = (
         Says(text="I'll look at the calendar for you."),
         CallsTool(name="f", arguments={"day": "friday"}),
@@ -277,7 +277,7 @@ def test_speech_and_a_call_interleave_in_one_response():
     assert kinds.index("response.function_call_arguments.delta") < last_word
 
 
-def test_a_barge_in_cancels_the_response_and_forgets_what_was_not_heard():
+def test_a_barge_in_cancels_the_response_and_forgets_what_was_not_heard() -> None:
     played = conversation(greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS), says("Sorry."))
     effects = played.receive(say("Welcome to a very long greeting that nobody wants.")) + run(played)
     kinds = types(effects)
@@ -298,7 +298,7 @@ def test_a_barge_in_cancels_the_response_and_forgets_what_was_not_heard():
     assert second["response"]["status"] == "completed"
 
 
-def test_an_interrupted_transcript_holds_just_the_words_that_were_sent():
+def test_an_interrupted_transcript_holds_just_the_words_that_were_sent() -> None:
     played = conversation(greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
     effects = played.receive(say("one two three four five six")) + run(played)
     (first, *_) = only(effects, "response.output_audio_transcript.done")
@@ -310,7 +310,7 @@ def test_an_interrupted_transcript_holds_just_the_words_that_were_sent():
     assert "".join(deltas) == first["transcript"] == "one two three"
 
 
-def test_a_barge_in_after_the_response_was_made_clears_the_playback_only():
+def test_a_barge_in_after_the_response_was_made_clears_the_playback_only() -> None:
     script = (greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
     played = conversation(*script)
     effects = played.receive(say("Hello.")) + run(played)
@@ -320,7 +320,7 @@ def test_a_barge_in_after_the_response_was_made_clears_the_playback_only():
     assert only(effects, "response.done")[0]["response"]["status"] == "completed"
 
 
-def test_responses_are_heard_one_after_the_other():
+def test_responses_are_heard_one_after_the_other() -> None:
     played = conversation()
     effects = played.receive(say("A sentence that takes its time to be heard."))
     while not only(effects, "response.done"):
@@ -331,7 +331,7 @@ def test_responses_are_heard_one_after_the_other():
     assert len(only(effects, "response.done")) == 2
 
 
-def test_the_caller_waits_until_tools_have_answered_and_the_model_has_spoken():
+def test_the_caller_waits_until_tools_have_answered_and_the_model_has_spoken() -> None:
     played = conversation(greets(), calls("f", call_id="call_a"), CallerHangsUp())
     effects = played.receive(say("Hello.")) + run(played) + played.receive(CREATE) + run(played)
     assert "Leave" not in types(effects)
@@ -341,7 +341,7 @@ def test_the_caller_waits_until_tools_have_answered_and_the_model_has_spoken():
     assert effects[-1] == Leave(1000)
 
 
-def test_a_caller_may_speak_or_leave_while_a_tool_runs():
+def test_a_caller_may_speak_or_leave_while_a_tool_runs() -> None:
     played = conversation(calls("f", call_id="call_a"), CallerHangsUp(when=When.TOOL_RUNS, close_code=1006))
     effects = played.receive(CREATE) + run(played)
     assert Leave(1006) in effects
@@ -355,7 +355,9 @@ def test_a_caller_may_speak_or_leave_while_a_tool_runs():
         (True, "call_a", "Tool call ID 'call_a' has an output already."),
     ],
 )
-def test_an_output_is_taken_once_and_only_for_a_call_that_was_made(twice: bool, call_id: str, message: str):
+def test_an_output_is_taken_once_and_only_for_a_call_that_was_made(
+    twice: bool, call_id: str, message: str
+) -> None:
     played = conversation(calls("f", call_id="call_a"))
     played.receive(CREATE)
     run(played)
@@ -369,7 +371,7 @@ def test_an_output_is_taken_once_and_only_for_a_call_that_was_made(twice: bool, 
     assert played.violations == [message]
 
 
-def test_what_a_response_has_read_the_next_one_reads_from_the_cache():
+def test_what_a_response_has_read_the_next_one_reads_from_the_cache() -> None:
     played = conversation(instructions="x" * 400)
     first = only(played.receive(say("One.")) + run(played), "response.done")[0]["response"]["usage"]
     second = only(played.receive(say("Two.")) + run(played), "response.done")[0]["response"]["usage"]
@@ -389,25 +391,25 @@ def test_what_a_response_has_read_the_next_one_reads_from_the_cache():
         (CallerHangsUp(close_code=1006), [Leave(1006)]),
     ],
 )
-def test_what_breaks_is_a_step_like_any_other(step: Step, effects: list[Effect]):
+def test_what_breaks_is_a_step_like_any_other(step: Step, effects: list[Effect]) -> None:
     assert run(conversation(step)) == effects
 
 
-def test_an_expired_session_is_an_error_and_the_end():
+def test_an_expired_session_is_an_error_and_the_end() -> None:
     error, leave = run(conversation(Expires()))
     assert isinstance(error, dict)
     assert error["error"]["code"] == "session_expired"
     assert leave == Leave(1001)
 
 
-def test_a_complaint_may_close_the_sideband():
+def test_a_complaint_may_close_the_sideband() -> None:
     error, closed = run(conversation(Complains(code="invalid_api_key", close_code=3000)))
     assert isinstance(error, dict)
     assert error["error"]["code"] == "invalid_api_key"
     assert closed == Break(3000)
 
 
-def test_an_answer_can_be_held_until_the_client_has_sent_something():
+def test_an_answer_can_be_held_until_the_client_has_sent_something() -> None:
     played = conversation(
         CallerSays(text="Hi"), Answer(parts=(Says(text="Yes?"),), held_until="response.create")
     )
@@ -418,14 +420,14 @@ def test_an_answer_can_be_held_until_the_client_has_sent_something():
     assert played.violations == []
 
 
-def test_a_session_of_text_speaks_no_audio():
+def test_a_session_of_text_speaks_no_audio() -> None:
     played = conversation(output_modalities=["text"])
     kinds = types(played.receive(say("Hello.")) + run(played))
     assert "response.output_text.delta" in kinds
     assert not any("audio" in kind for kind in kinds)
 
 
-def test_a_response_outside_the_conversation_adds_no_items():
+def test_a_response_outside_the_conversation_adds_no_items() -> None:
     played = conversation()
     effects = played.receive({**CREATE, "response": {"conversation": "none"}}) + run(played)
     assert "conversation.item.added" not in types(effects)
@@ -474,20 +476,20 @@ def test_a_response_outside_the_conversation_adds_no_items():
         ),
     ],
 )
-def test_what_the_api_would_not_take_is_refused_and_noted(event: Any, message: str):
+def test_what_the_api_would_not_take_is_refused_and_noted(event: Any, message: str) -> None:
     played = conversation()
     (error,) = played.receive(event)
     assert error["error"]["message"] == message
     assert played.violations == [message]
 
 
-def test_the_audio_of_a_phone_call_is_not_the_clients():
+def test_the_audio_of_a_phone_call_is_not_the_clients() -> None:
     played = conversation()
     (error,) = played.receive({"type": "input_audio_buffer.append", "audio": "AAAA"})
     assert error["error"]["message"].startswith("Invalid value: 'input_audio_buffer.append'.")
 
 
-def test_a_message_enters_the_conversation_where_it_is_put():
+def test_a_message_enters_the_conversation_where_it_is_put() -> None:
     played = conversation()
     content = [{"type": "input_text", "text": "The caller pressed 4."}]
     first = {"id": "one", "type": "message", "role": "user", "content": content}
@@ -501,7 +503,7 @@ def test_a_message_enters_the_conversation_where_it_is_put():
     assert played.items.before("one") is None
 
 
-def test_an_update_of_the_session_leaves_what_it_does_not_name():
+def test_an_update_of_the_session_leaves_what_it_does_not_name() -> None:
     played = conversation(instructions="Old.", audio={"output": {"voice": "marin", "speed": 1.0}})
     update = {"type": "realtime", "instructions": "New.", "audio": {"output": {"speed": 1.2}}}
     (updated,) = played.receive({"type": "session.update", "session": update})
@@ -509,7 +511,7 @@ def test_an_update_of_the_session_leaves_what_it_does_not_name():
     assert updated["session"]["audio"] == {"output": {"voice": "marin", "speed": 1.2}}
 
 
-def test_the_voice_is_frozen_once_it_was_heard():
+def test_the_voice_is_frozen_once_it_was_heard() -> None:
     update = {
         "type": "session.update",
         "session": {"type": "realtime", "audio": {"output": {"voice": "cedar"}}},
@@ -525,7 +527,7 @@ def test_the_voice_is_frozen_once_it_was_heard():
     assert len(played.violations) == 1
 
 
-def test_a_caller_who_may_not_interrupt_is_answered_after_the_agent():
+def test_a_caller_who_may_not_interrupt_is_answered_after_the_agent() -> None:
     detection = {"type": "server_vad", "interrupt_response": False}
     script = (greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
     played = conversation(*script, audio={"input": {"turn_detection": detection}})
@@ -534,7 +536,7 @@ def test_a_caller_who_may_not_interrupt_is_answered_after_the_agent():
     assert only(effects, "response.done")[0]["response"]["status"] == "completed"
 
 
-def test_everything_that_is_sent_can_be_written_as_json():
+def test_everything_that_is_sent_can_be_written_as_json() -> None:
     played = conversation(greets(), CallerSays(text="Ünïcode"), calls("f", "not json"), **TRANSCRIBED)
     effects = played.receive(say("Hello.")) + run(played)
     assert json.loads(json.dumps(effects)) == effects

@@ -46,7 +46,7 @@ def made(schema: dict[str, Any], name: str = "x", **root: Any) -> Any:
         ({}, "an example x"),
     ],
 )
-def test_a_value_fits_its_schema(schema: dict[str, Any], value: Any):
+def test_a_value_fits_its_schema(schema: dict[str, Any], value: Any) -> None:
     assert made(schema) == value
     assert list(Draft202012Validator(schema).iter_errors(value)) == []
 
@@ -55,26 +55,26 @@ def test_a_value_fits_its_schema(schema: dict[str, Any], value: Any):
     ("name", "value"),
     [("phone_number", "+14155550123"), ("caller-name", "Ada Lovelace"), ("remark", "an example remark")],
 )
-def test_a_name_hints_at_a_text(name: str, value: str):
+def test_a_name_hints_at_a_text(name: str, value: str) -> None:
     assert made({"type": "string"}, name) == value
 
 
-def test_a_local_reference_is_followed():
+def test_a_local_reference_is_followed() -> None:
     assert made({"$ref": "#/$defs/kind"}, **{"$defs": {"kind": {"enum": ["k"]}}}) == "k"
 
 
-def test_a_schema_that_refers_to_itself_ends():
+def test_a_schema_that_refers_to_itself_ends() -> None:
     node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}
     assert "next" in made({"$ref": "#/$defs/node"}, **{"$defs": {"node": node}})
 
 
-def test_without_parameters_there_are_no_arguments():
+def test_without_parameters_there_are_no_arguments() -> None:
     assert example_arguments({}, TODAY) == {}
     assert example_arguments({"type": "object"}, TODAY) == {}
 
 
 @given(low=st.integers(-50, 50), size=st.integers(0, 50), step=st.sampled_from([None, 1]))
-def test_an_integer_is_within_its_bounds(low: int, size: int, step: int | None):
+def test_an_integer_is_within_its_bounds(low: int, size: int, step: int | None) -> None:
     schema: dict[str, Any] = {"type": "integer", "minimum": low, "maximum": low + size}
     if step:
         schema["multipleOf"] = step

@@ -33,7 +33,7 @@ def code(reply: Reply) -> tuple[int, str | None]:
     return reply.status, reply.body["error"]["code"] if reply.body else None
 
 
-def test_the_first_decision_about_a_ringing_call_wins():
+def test_the_first_decision_about_a_ringing_call_wins() -> None:
     call = placed()
     assert code(call.answer("accept", ACCEPT, NOW)) == (200, None)
     assert call.state is State.ACCEPTED
@@ -41,7 +41,7 @@ def test_the_first_decision_about_a_ringing_call_wins():
     assert code(call.answer("reject", {"status_code": 486}, NOW)) == (409, "decision_already_made")
 
 
-def test_a_rejected_call_is_known_no_more():
+def test_a_rejected_call_is_known_no_more() -> None:
     call = placed()
     assert code(call.answer("reject", {"status_code": 486}, NOW)) == (200, None)
     assert call.state is State.REJECTED
@@ -49,11 +49,11 @@ def test_a_rejected_call_is_known_no_more():
 
 
 @pytest.mark.parametrize(("action", "body"), [("refer", {"target_uri": "tel:+1"}), ("hangup", None)])
-def test_a_ringing_call_cannot_be_referred_or_hung_up(action: str, body: Any):
+def test_a_ringing_call_cannot_be_referred_or_hung_up(action: str, body: Any) -> None:
     assert code(placed().answer(action, body, NOW)) == (404, "call_id_not_found")
 
 
-def test_a_second_hang_up_finds_no_call():
+def test_a_second_hang_up_finds_no_call() -> None:
     call = placed()
     call.answer("accept", ACCEPT, NOW)
     assert code(call.answer("hangup", None, NOW)) == (200, None)
@@ -62,7 +62,9 @@ def test_a_second_hang_up_finds_no_call():
 
 
 @pytest.mark.parametrize(("effect", "leaves"), [(ReferEffect.LEAVES, True), (ReferEffect.STAYS, False)])
-def test_a_refer_answered_with_200_may_or_may_not_take_the_caller_away(effect: ReferEffect, leaves: bool):
+def test_a_refer_answered_with_200_may_or_may_not_take_the_caller_away(
+    effect: ReferEffect, leaves: bool
+) -> None:
     call = placed(refer_effect=effect)
     call.answer("accept", ACCEPT, NOW)
     assert code(call.answer("refer", {"target_uri": "tel:+14155550123"}, NOW)) == (200, None)
@@ -81,7 +83,9 @@ def test_a_refer_answered_with_200_may_or_may_not_take_the_caller_away(effect: R
         ("hangup", {"reason": "x"}, "hangup: the body must be empty"),
     ],
 )
-def test_a_body_that_the_api_would_not_take_is_refused_and_noted(action: str, body: Any, violation: str):
+def test_a_body_that_the_api_would_not_take_is_refused_and_noted(
+    action: str, body: Any, violation: str
+) -> None:
     call = placed()
     if action in ("refer", "hangup"):
         call.answer("accept", ACCEPT, NOW)
@@ -90,14 +94,14 @@ def test_a_body_that_the_api_would_not_take_is_refused_and_noted(action: str, bo
 
 
 @pytest.mark.parametrize("side", ["input", "output"])
-def test_an_audio_format_is_taken_and_noted_because_it_breaks_the_audio(side: str):
+def test_an_audio_format_is_taken_and_noted_because_it_breaks_the_audio(side: str) -> None:
     call = placed()
     body = {**ACCEPT, "audio": {side: {"format": {"type": "audio/pcmu"}}}}
     assert call.answer("accept", body, NOW).status == 200
     assert call.violations == [f"accept: 'audio.{side}.format' breaks the audio of a phone call"]
 
 
-def test_the_sideband_of_a_call_is_unknown_for_as_many_attempts_as_was_asked_for():
+def test_the_sideband_of_a_call_is_unknown_for_as_many_attempts_as_was_asked_for() -> None:
     call = placed(unknown_attempts=2)
     assert call.attach() is None  # ringing
     call.answer("accept", ACCEPT, NOW)
@@ -105,7 +109,7 @@ def test_the_sideband_of_a_call_is_unknown_for_as_many_attempts_as_was_asked_for
     assert call.attach() is call.conversation is not None
 
 
-def test_a_refused_sideband_opens_and_is_closed_after_an_error():
+def test_a_refused_sideband_opens_and_is_closed_after_an_error() -> None:
     call = placed(refusal=Refusal(code="invalid_api_key", message="No.", close_code=4000))
     call.answer("accept", ACCEPT, NOW)
     call.attach()
@@ -115,7 +119,7 @@ def test_a_refused_sideband_opens_and_is_closed_after_an_error():
     assert closed == Break(4000)
 
 
-def test_what_was_not_sent_before_the_sideband_broke_is_not_sent_after():
+def test_what_was_not_sent_before_the_sideband_broke_is_not_sent_after() -> None:
     call = placed()
     call.answer("accept", ACCEPT, NOW)
     call.attach()
@@ -126,7 +130,7 @@ def test_what_was_not_sent_before_the_sideband_broke_is_not_sent_after():
     assert list(call.outbox) == []
 
 
-def test_faults_of_a_request_are_used_up_one_by_one():
+def test_faults_of_a_request_are_used_up_one_by_one() -> None:
     fault = HttpFault(status=500)
     call = placed(accept=(fault,))
     assert [call.take_fault("accept"), call.take_fault("accept"), call.take_fault("hangup")] == [
@@ -156,11 +160,11 @@ def sent(stream: Stream, *kinds: str) -> list[str]:
         (Twice(type="z"), ["a", "b", "c", "d"]),
     ],
 )
-def test_a_stream_misbehaves_as_it_was_told(fault: StreamFault, expected: list[str]):
+def test_a_stream_misbehaves_as_it_was_told(fault: StreamFault, expected: list[str]) -> None:
     assert sent(Stream((fault,)), "a", "b", "c", "d") == expected
 
 
-def test_what_is_late_comes_at_last_when_nothing_else_does():
+def test_what_is_late_comes_at_last_when_nothing_else_does() -> None:
     stream = Stream((Late(type="b", events=9),))
     assert sent(stream, "a", "b") == ["a"]
     assert stream.rest() == ['{"type":"b"}']

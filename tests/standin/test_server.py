@@ -75,7 +75,7 @@ async def read_until(connection: ClientConnection, kind: str) -> list[dict[str, 
     return events
 
 
-async def test_a_whole_call_runs_from_greeting_over_a_tool_to_the_callers_goodbye(api, post):
+async def test_a_whole_call_runs_from_greeting_over_a_tool_to_the_callers_goodbye(api, post) -> None:
     call = api.place_call(
         greets(),
         CallerSays(text="Anything on Friday?"),
@@ -128,7 +128,7 @@ async def refused_with(api: StandIn, call: PlacedCall, query: str = "") -> int:
     return refused.value.response.status_code
 
 
-async def test_without_the_key_nothing_is_answered(api):
+async def test_without_the_key_nothing_is_answered(api) -> None:
     call = api.place_call()
     async with (
         aiohttp.ClientSession() as session,
@@ -138,19 +138,19 @@ async def test_without_the_key_nothing_is_answered(api):
     assert call.violations == ["the header 'Authorization' is missing or holds another key"]
 
 
-async def test_the_header_of_the_beta_is_refused(api, post):
+async def test_the_header_of_the_beta_is_refused(api, post) -> None:
     call = api.place_call()
     status, body = await post(call, "accept", SESSION, headers={"OpenAI-Beta": "realtime=v1"})
     assert (status, body["error"]["code"]) == (400, "beta_api_shape_disabled")
     assert len(call.violations) == 1
 
 
-async def test_an_unknown_call_is_not_found(api, post):
+async def test_an_unknown_call_is_not_found(api, post) -> None:
     status, body = await post(PlacedCall("rtc_nobody", ()), "accept", SESSION)
     assert (status, body["error"]["code"]) == (404, "call_id_not_found")
 
 
-async def test_a_body_that_is_no_json_is_noted(api, post):
+async def test_a_body_that_is_no_json_is_noted(api, post) -> None:
     call = api.place_call()
     async with aiohttp.ClientSession(headers=headers(api)) as session:
         url = f"{api.base_url}/realtime/calls/{call.id}/accept"
@@ -159,13 +159,13 @@ async def test_a_body_that_is_no_json_is_noted(api, post):
     assert call.violations == ["accept: the body is not JSON", "accept: the body must be a JSON object"]
 
 
-async def test_a_field_that_the_published_types_do_not_know_is_noted(api, post):
+async def test_a_field_that_the_published_types_do_not_know_is_noted(api, post) -> None:
     call = api.place_call()
     await post(call, "accept", {**SESSION, "audio": {"input": {"turn_detektion": None}}})
     assert call.violations == ["unknown fields: audio.input.turn_detektion"]
 
 
-async def test_an_event_that_the_published_types_do_not_know_is_noted(api, post):
+async def test_an_event_that_the_published_types_do_not_know_is_noted(api, post) -> None:
     call = api.place_call()
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -175,14 +175,14 @@ async def test_an_event_that_the_published_types_do_not_know_is_noted(api, post)
     assert call.violations == ["unknown fields: response.voice", "Unknown parameter: 'response.voice'."]
 
 
-async def test_the_sideband_wants_no_model_beside_the_call(api, post):
+async def test_the_sideband_wants_no_model_beside_the_call(api, post) -> None:
     call = api.place_call()
     await post(call, "accept", SESSION)
     assert await refused_with(api, call, query="&model=gpt-realtime-2.1") == 400
     assert call.violations == ["'model' stands beside 'call_id' in the sideband's URL"]
 
 
-async def test_a_sideband_is_not_found_before_accept_and_for_a_moment_after(api, post):
+async def test_a_sideband_is_not_found_before_accept_and_for_a_moment_after(api, post) -> None:
     call = api.place_call(faults=Faults(unknown_attempts=2))
     assert await refused_with(api, call) == 404
     await post(call, "accept", SESSION)
@@ -191,7 +191,7 @@ async def test_a_sideband_is_not_found_before_accept_and_for_a_moment_after(api,
         await api.until(lambda: call.attached == 1)
 
 
-async def test_a_refused_sideband_is_opened_and_closed_after_an_error(api, post):
+async def test_a_refused_sideband_is_opened_and_closed_after_an_error(api, post) -> None:
     refusal = Refusal(code="invalid_api_key", message="Incorrect API key provided.", close_code=3000)
     call = api.place_call(faults=Faults(refusal=refusal))
     await post(call, "accept", SESSION)
@@ -202,7 +202,7 @@ async def test_a_refused_sideband_is_opened_and_closed_after_an_error(api, post)
 
 
 @pytest.mark.parametrize(("code", "seen"), [(1006, None), (1001, 1001)])
-async def test_a_dropped_sideband_can_be_dialled_again_and_the_call_goes_on(api, post, code, seen):
+async def test_a_dropped_sideband_can_be_dialled_again_and_the_call_goes_on(api, post, code, seen) -> None:
     call = api.place_call(Drops(close_code=code), CallerHangsUp())
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -213,7 +213,7 @@ async def test_a_dropped_sideband_can_be_dialled_again_and_the_call_goes_on(api,
     await api.until_over(call)
 
 
-async def test_nothing_that_was_missed_is_replayed(api, post):
+async def test_nothing_that_was_missed_is_replayed(api, post) -> None:
     call = api.place_call(
         calls("f", call_id="call_a"), Drops(when=When.TOOL_RUNS), says("Done."), CallerHangsUp()
     )
@@ -230,7 +230,7 @@ async def test_nothing_that_was_missed_is_replayed(api, post):
         assert await closed_with(connection) == 1000
 
 
-async def test_a_caller_who_leaves_is_known_no_more(api, post):
+async def test_a_caller_who_leaves_is_known_no_more(api, post) -> None:
     call = api.place_call(CallerHangsUp(close_code=1006))
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -240,7 +240,7 @@ async def test_a_caller_who_leaves_is_known_no_more(api, post):
     assert await refused_with(api, call) == 404
 
 
-async def test_a_hang_up_closes_the_sideband(api, post):
+async def test_a_hang_up_closes_the_sideband(api, post) -> None:
     call = api.place_call()
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -250,7 +250,7 @@ async def test_a_hang_up_closes_the_sideband(api, post):
 
 
 @pytest.mark.parametrize(("effect", "over"), [(ReferEffect.LEAVES, True), (ReferEffect.STAYS, False)])
-async def test_a_transferred_caller_leaves_or_stays(api, post, effect, over):
+async def test_a_transferred_caller_leaves_or_stays(api, post, effect, over) -> None:
     call = api.place_call(faults=Faults(refer_effect=effect))
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -263,7 +263,7 @@ async def test_a_transferred_caller_leaves_or_stays(api, post, effect, over):
     assert call.is_over is over
 
 
-async def test_a_wrong_status_leaves_the_call_ringing_unless_it_was_carried_out(api, post):
+async def test_a_wrong_status_leaves_the_call_ringing_unless_it_was_carried_out(api, post) -> None:
     call = api.place_call(
         faults=Faults(accept=(HttpFault(status=503), HttpFault(status=500, carried_out=True)))
     )
@@ -274,7 +274,7 @@ async def test_a_wrong_status_leaves_the_call_ringing_unless_it_was_carried_out(
     assert [(asked.action, asked.status) for asked in call.asked] == [("accept", 503), ("accept", 500)]
 
 
-async def test_a_connection_can_be_cut_before_the_answer(api, post):
+async def test_a_connection_can_be_cut_before_the_answer(api, post) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(),)))
     with pytest.raises(aiohttp.ClientError):
         await post(call, "accept", SESSION)
@@ -282,7 +282,7 @@ async def test_a_connection_can_be_cut_before_the_answer(api, post):
     assert [asked.status for asked in call.asked] == [None, 200]
 
 
-async def test_an_expired_session_is_told_and_over(api, post):
+async def test_an_expired_session_is_told_and_over(api, post) -> None:
     call = api.place_call(Expires())
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -292,7 +292,7 @@ async def test_an_expired_session_is_told_and_over(api, post):
     await api.until_over(call)
 
 
-async def test_frames_can_be_anything(api, post):
+async def test_frames_can_be_anything(api, post) -> None:
     call = api.place_call(Sends(frame=NOT_JSON), Complains(code="server_error"), CallerHangsUp())
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -300,7 +300,7 @@ async def test_frames_can_be_anything(api, post):
         assert json.loads(await connection.recv())["error"]["code"] == "server_error"
 
 
-async def test_a_late_event_is_sent_at_last(api, post):
+async def test_a_late_event_is_sent_at_last(api, post) -> None:
     call = api.place_call(faults=Faults(stream=(Late(type="response.done", events=99),)))
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -309,7 +309,7 @@ async def test_a_late_event_is_sent_at_last(api, post):
     assert [event["type"] for event in events[-2:]] == ["output_audio_buffer.stopped", "response.done"]
 
 
-async def test_steps_can_be_added_while_the_call_lasts(api, post):
+async def test_steps_can_be_added_while_the_call_lasts(api, post) -> None:
     call = api.place_call()
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -319,7 +319,7 @@ async def test_steps_can_be_added_while_the_call_lasts(api, post):
         assert await closed_with(connection) == 1000
 
 
-async def test_a_pace_slows_the_call_down():
+async def test_a_pace_slows_the_call_down() -> None:
     async with StandIn(pace=0.01) as slow, aiohttp.ClientSession(headers=headers(slow)) as session:
         call = slow.place_call(CallerSays(text="Hello"), CallerHangsUp())
         await session.post(f"{slow.base_url}/realtime/calls/{call.id}/accept", json=SESSION)
@@ -329,12 +329,12 @@ async def test_a_pace_slows_the_call_down():
         assert call.conversation.flows.now_s > 1.0
 
 
-async def test_waiting_for_what_never_happens_ends(api):
+async def test_waiting_for_what_never_happens_ends(api) -> None:
     with pytest.raises(TimeoutError):
         await api.until(lambda: False, timeout_s=0.01)
 
 
-async def test_a_bug_of_the_stand_in_is_no_client_that_never_comes():
+async def test_a_bug_of_the_stand_in_is_no_client_that_never_comes() -> None:
     def fails(kind: str, value: Any) -> None:
         raise ZeroDivisionError(kind)
 

@@ -16,7 +16,7 @@ NOW = 1_700_000_000.0
 HEADERS = sip_headers(caller="+14155550100", called="+18005551212", call_id="rtc_1")
 
 
-def test_the_runner_believes_it_with_the_right_secret_only():
+def test_the_runner_believes_it_with_the_right_secret_only() -> None:
     secret = new_secret()
     webhook = call_incoming(call_id="rtc_1", headers=HEADERS, secret=secret, now=NOW)
     event = verify(webhook.body, webhook.headers, [secret], NOW)
@@ -25,7 +25,7 @@ def test_the_runner_believes_it_with_the_right_secret_only():
         verify(webhook.body, webhook.headers, [new_secret()], NOW)
 
 
-def test_the_published_types_know_all_of_it():
+def test_the_published_types_know_all_of_it() -> None:
     webhook = call_incoming(call_id="rtc_1", headers=HEADERS, secret=new_secret(), now=NOW)
     assert complaint(WEBHOOK, json.loads(webhook.body)) is None
 
@@ -40,7 +40,7 @@ def test_the_published_types_know_all_of_it():
 )
 def test_the_headers_are_read_as_a_carriers(
     caller: str, called: str, seen_caller: str | None, seen_called: str | None, found_in: str
-):
+) -> None:
     headers = sip_headers(caller=caller, called=called, call_id="rtc_1")
     call = incoming_call(
         Ringing(call_id="rtc_1", created_at=NOW, origin=SipOrigin(headers=tuple(headers))), RoutingSettings()
@@ -52,7 +52,7 @@ def test_the_headers_are_read_as_a_carriers(
     )
 
 
-def test_an_anonymous_caller_is_one():
+def test_an_anonymous_caller_is_one() -> None:
     headers = sip_headers(caller="anonymous", called="+18005551212", call_id="rtc_1")
     call = incoming_call(
         Ringing(call_id="rtc_1", created_at=NOW, origin=SipOrigin(headers=tuple(headers))), RoutingSettings()

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -20,18 +21,18 @@ def said(body: dict) -> object:
     return json.loads(message["content"][0]["text"])
 
 
-def test_a_question_is_one_of_the_api_s_and_so_is_the_answer():
+def test_a_question_is_one_of_the_api_s_and_so_is_the_answer() -> None:
     assert client_complaint("responses", BODY) is None
     reply = TextModel().answer(BODY, 1.0, TODAY)
     assert complaint(RESPONSE, reply.body) is None
 
 
-def test_it_answers_with_an_instance_of_the_schema():
+def test_it_answers_with_an_instance_of_the_schema() -> None:
     reply = TextModel().answer(BODY, 1.0, TODAY)
     assert (reply.status, said(reply.body)) == (200, {"booked": True, "why": "an example why"})
 
 
-def test_it_answers_as_it_is_told_first():
+def test_it_answers_as_it_is_told_first() -> None:
     model = TextModel(answers=[Answers(json={"booked": False}), Answers(refuses=True)])
     first, second, third = (model.answer(BODY, 1.0, TODAY) for _ in range(3))
     assert said(first.body) == {"booked": False}
@@ -63,7 +64,7 @@ LOOSE = {"type": "json_schema", "name": "outcome", "schema": SCHEMA, "strict": T
         ),
     ],
 )
-def test_what_the_api_would_refuse_is_refused_and_noted(body, fault):
+def test_what_the_api_would_refuse_is_refused_and_noted(body: dict[str, Any] | None, fault: str) -> None:
     model = TextModel()
     reply = model.answer(body, 1.0, TODAY)
     assert (reply.status, reply.body["error"]["message"]) == (400, fault)

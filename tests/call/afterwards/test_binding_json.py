@@ -50,10 +50,10 @@ BINDINGS = [
 
 
 @pytest.mark.parametrize("binding", BINDINGS)
-def test_it_comes_back_as_it_was(binding):
+def test_it_comes_back_as_it_was(binding: HttpBinding) -> None:
     assert decode(json.loads(json.dumps(encode(binding)))) == binding
 
 
-def test_what_is_written_down_names_secrets_and_holds_none():
+def test_what_is_written_down_names_secrets_and_holds_none() -> None:
     assert encode(BINDINGS[1])["sign"] == "{{ secrets.SIGN }}"
     assert encode(BINDINGS[1])["auth"] == {"kind": "bearer", "token": "{{ secrets.TOKEN }}"}

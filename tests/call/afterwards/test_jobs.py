@@ -28,7 +28,7 @@ from runner.model.event import ItemPlaced, Transcribed
 from runner.model.http import Failure, HttpReply
 from runner.model.job import Done, DueJob, Job, JobKind, Later, Parked
 from runner.model.record import CallRecord, Turn
-from runner.model.tool import Body, BodyKind, HttpBinding, Result
+from runner.model.tool import Body, BodyKind, HttpBinding, Result, Tool
 from tests.call.session.playing import TO_SPANISH, Play, an_agent, http_tool, words
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of the receiver").decode()
@@ -70,11 +70,11 @@ def owed(record: CallRecord = RECORD, **agent: object) -> tuple[Job, ...]:
 # What is owed
 
 
-def test_an_agent_that_declares_nothing_owes_nothing():
+def test_an_agent_that_declares_nothing_owes_nothing() -> None:
     assert owed() == ()
 
 
-def test_deliveries_wait_for_the_outcome():
+def test_deliveries_wait_for_the_outcome() -> None:
     asked, first, second = owed(outcome=OUTCOME, on_end=(POST, POST))
     assert [job.kind for job in (asked, first, second)] == [
         JobKind.OUTCOME,
@@ -85,18 +85,18 @@ def test_deliveries_wait_for_the_outcome():
     assert {job.call_id for job in (asked, first, second)} == {"rtc_1"}
 
 
-def test_without_an_outcome_deliveries_are_due_at_once():
+def test_without_an_outcome_deliveries_are_due_at_once() -> None:
     assert [job.due_at for job in owed(on_end=(POST,))] == [200.0]
 
 
-def test_a_call_of_which_no_word_is_kept_is_not_asked_about():
+def test_a_call_of_which_no_word_is_kept_is_not_asked_about() -> None:
     silent = replace(RECORD, turns=(Turn(role="caller", text=None, at=1.0),))
     assert [(job.kind, job.due_at) for job in owed(silent, outcome=OUTCOME, on_end=(POST,))] == [
         (JobKind.DELIVERY, 200.0)
     ]
 
 
-def test_ids_differ_by_duty_and_call_and_are_the_same_whenever_they_are_made():
+def test_ids_differ_by_duty_and_call_and_are_the_same_whenever_they_are_made() -> None:
     def ids(call_id: str) -> list[str]:
         return [job.id for job in owed(replace(RECORD, id=call_id), outcome=OUTCOME, on_end=(POST, POST))]
 
@@ -105,13 +105,13 @@ def test_ids_differ_by_duty_and_call_and_are_the_same_whenever_they_are_made():
     assert all(len(each) == 36 and each.startswith("msg_") for each in ids("rtc_1"))
 
 
-def test_what_is_kept_for_a_delivery_names_secrets_and_shows_nothing_in_its_text():
+def test_what_is_kept_for_a_delivery_names_secrets_and_shows_nothing_in_its_text() -> None:
     [job] = owed(on_end=(replace(POST, sign=words("{{ secrets.SIGN }}")),))
     assert "{{ secrets.SIGN }}" in encoded_work(job)
     assert "Maple" not in repr(job)
 
 
-def test_a_variable_that_json_has_no_form_for_is_kept_as_text():
+def test_a_variable_that_json_has_no_form_for_is_kept_as_text() -> None:
     [job] = jobs_after(an_agent(on_end=(POST,)), RECORD, {**NAMES, "vars": {"a": {1}}}, 200.0)
     assert json.loads(encoded_work(job))["names"]["vars"] == {"a": "{1}"}
 
@@ -119,14 +119,14 @@ def test_a_variable_that_json_has_no_form_for_is_kept_as_text():
 # What is sent
 
 
-def test_a_question_is_made_of_the_record():
+def test_a_question_is_made_of_the_record() -> None:
     [asked] = owed(outcome=OUTCOME)
     body = question(due(asked))
     assert (body["model"], body["text"]["format"]["name"]) == ("gpt-5-mini", "outcome")
     assert "caller: Hello, Jörg." in body["input"]
 
 
-def test_a_delivery_carries_the_record_with_the_outcome_signed_under_its_own_id():
+def test_a_delivery_carries_the_record_with_the_outcome_signed_under_its_own_id() -> None:
     [job] = owed(on_end=(replace(POST, sign=words("{{ secrets.SIGN }}")),))
     request = delivery(due(job, {"booked": True}), {"SIGN": SECRET}, 1_700_000_000.0)
     headers = dict(request.headers)
@@ -146,7 +146,7 @@ def test_a_delivery_carries_the_record_with_the_outcome_signed_under_its_own_id(
     assert headers["webhook-signature"] == Webhook(SECRET).sign(job.id, moment, request.body.decode())
 
 
-def test_its_templates_know_the_call_and_the_moment_of_delivery():
+def test_its_templates_know_the_call_and_the_moment_of_delivery() -> None:
     templates = {
         "call": words("{{ call.id }} {{ call.headers['X-Plan'] }}"),
         "vars": words("{{ vars.clinic }}"),
@@ -167,7 +167,7 @@ def test_its_templates_know_the_call_and_the_moment_of_delivery():
     }
 
 
-def test_a_secret_that_is_gone_is_a_failure_of_this_attempt():
+def test_a_secret_that_is_gone_is_a_failure_of_this_attempt() -> None:
     [job] = owed(on_end=(replace(POST, sign=words("{{ secrets.SIGN }}")),))
     with pytest.raises(TemplateFailure):
         delivery(due(job), {}, 0.0)
@@ -180,16 +180,16 @@ QUESTION = replace(DELIVERY, kind=JobKind.OUTCOME, work={"model": "m", "schema":
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_a_delivery_that_is_taken_is_done(status):
+def test_a_delivery_that_is_taken_is_done(status: int) -> None:
     assert delivery_result(DELIVERY, HttpReply(status=status), 1001.0) == Done()
 
 
-def test_a_delivery_that_is_taken_with_many_words_is_done():
+def test_a_delivery_that_is_taken_with_many_words_is_done() -> None:
     reply = HttpReply(status=200, failure=Failure.TOO_LARGE)
     assert delivery_result(DELIVERY, reply, 1001.0) == Done()
 
 
-def test_410_parks_a_delivery_at_once():
+def test_410_parks_a_delivery_at_once() -> None:
     assert delivery_result(DELIVERY, HttpReply(status=410), 1001.0) == Parked(
         error="the endpoint answered 410: it wants no more deliveries"
     )
@@ -210,7 +210,7 @@ def test_410_parks_a_delivery_at_once():
         (HttpReply(status=500, failure=Failure.TOO_LARGE, detail="long"), "long"),
     ],
 )
-def test_every_other_answer_means_another_attempt(reply, error):
+def test_every_other_answer_means_another_attempt(reply: HttpReply, error: str) -> None:
     result = delivery_result(DELIVERY, reply, 1001.0)
     assert isinstance(result, Later)
     assert result.error == error
@@ -221,12 +221,12 @@ def answered(value: object) -> HttpReply:
     return HttpReply(status=200, body=json.dumps({"status": "completed", "output": [message]}).encode())
 
 
-def test_a_question_that_is_answered_is_done():
+def test_a_question_that_is_answered_is_done() -> None:
     assert question_result(QUESTION, answered({"booked": True}), 1001.0) == Done(outcome={"booked": True})
 
 
 @pytest.mark.parametrize(("attempts", "kind"), [(0, Later), (1, Later), (2, Parked), (7, Parked)])
-def test_a_model_without_a_usable_answer_is_asked_three_times(attempts, kind):
+def test_a_model_without_a_usable_answer_is_asked_three_times(attempts: int, kind: type) -> None:
     result = question_result(replace(QUESTION, attempts=attempts), answered({}), 1001.0)
     assert isinstance(result, kind)
     assert result.error == "the answer does not fit the schema"
@@ -235,7 +235,7 @@ def test_a_model_without_a_usable_answer_is_asked_three_times(attempts, kind):
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, Parked), (404, Parked), (401, Later), (429, Later), (500, Later)]
 )
-def test_a_question_is_parked_at_once_only_when_it_is_refused_for_what_it_is(status, kind):
+def test_a_question_is_parked_at_once_only_when_it_is_refused_for_what_it_is(status: int, kind: type) -> None:
     result = question_result(replace(QUESTION, attempts=9), HttpReply(status=status), 1001.0)
     assert isinstance(result, kind)
 
@@ -254,7 +254,7 @@ def waits(job: Job) -> list[float]:
         now, job = result.due_at, replace(job, attempts=job.attempts + 1, due_at=result.due_at)
 
 
-def test_waits_double_from_five_seconds_to_four_hours_with_up_to_a_half_off():
+def test_waits_double_from_five_seconds_to_four_hours_with_up_to_a_half_off() -> None:
     for number in range(20):
         found = waits(replace(DELIVERY, id=f"msg_{number}"))
         for attempt, wait_s in enumerate(found[:-1]):
@@ -262,25 +262,25 @@ def test_waits_double_from_five_seconds_to_four_hours_with_up_to_a_half_off():
             assert full_s / 2 <= wait_s <= full_s
 
 
-def test_the_last_attempt_is_72_hours_after_the_call():
+def test_the_last_attempt_is_72_hours_after_the_call() -> None:
     found = waits(DELIVERY)
     assert sum(found) == pytest.approx(LONGEST_S)
     assert 25 <= len(found) <= 50
 
 
-def test_what_failed_together_is_not_tried_again_together():
+def test_what_failed_together_is_not_tried_again_together() -> None:
     firsts = {waits(replace(DELIVERY, id=f"msg_{number}"))[0] for number in range(20)}
     assert len(firsts) == 20
     assert waits(DELIVERY) == waits(DELIVERY), "and yet it is no matter of luck"
 
 
-def test_what_comes_to_its_turn_only_after_72_hours_has_one_attempt():
+def test_what_comes_to_its_turn_only_after_72_hours_has_one_attempt() -> None:
     late = DELIVERY.created_at + LONGEST_S + 1
     assert again(DELIVERY, "no", late) == Parked(error="no")
     assert again(DELIVERY, "no", late - 2) == Later(due_at=DELIVERY.created_at + LONGEST_S, error="no")
 
 
-def test_any_number_of_attempts_has_a_wait():
+def test_any_number_of_attempts_has_a_wait() -> None:
     assert isinstance(again(replace(DELIVERY, attempts=10**6), "no", 1000.0), Later)
 
 
@@ -297,7 +297,7 @@ def said(play: Play, text: str) -> None:
     )
 
 
-def a_tool(**fields: object):
+def a_tool(**fields: object) -> Tool:
     parameters = {"type": "object", "properties": {"account": {"type": "string"}}}
     return http_tool("find", parameters=parameters, **fields)
 
@@ -309,7 +309,7 @@ def kept(play: Play) -> str:
     return encode(record) + "".join(encoded_work(job) for job in owed)
 
 
-def test_what_is_private_leaves_the_machine_in_no_way():
+def test_what_is_private_leaves_the_machine_in_no_way() -> None:
     result = Result(sets={"code": "patient.code", "mail": "patient.mail", "account": "account"})
     play = Play(an_agent(tools=(a_tool(result=result),), record=STRICT, outcome=OUTCOME, on_end=(POST,)))
     play.opens()
@@ -332,7 +332,7 @@ def test_what_is_private_leaves_the_machine_in_no_way():
     }
 
 
-def test_what_the_model_and_the_endpoint_get_is_not_masked():
+def test_what_the_model_and_the_endpoint_get_is_not_masked() -> None:
     play = Play(an_agent(tools=(a_tool(),), record=STRICT))
     play.opens()
     [sent, *_] = play.responds(("find", '{"account": "204518"}'), audible=False)
@@ -340,7 +340,7 @@ def test_what_the_model_and_the_endpoint_get_is_not_masked():
     assert "tulip-7" in play.outputs()["call_1_0"]
 
 
-def test_a_hand_off_adds_what_the_next_agent_wants_masked_and_leaves_the_duties_to_the_first():
+def test_a_hand_off_adds_what_the_next_agent_wants_masked_and_leaves_the_duties_to_the_first() -> None:
     spanish = an_agent("recepcion", record=STRICT, on_end=(POST, POST))
     play = Play(an_agent(tools=(TO_SPANISH,), on_end=(POST,)), spanish)
     play.opens()

@@ -45,7 +45,7 @@ def text(value: str) -> dict:
     return {"type": "output_text", "text": value, "annotations": []}
 
 
-def test_the_whole_question():
+def test_the_whole_question() -> None:
     body = outcome_body("gpt-5-mini", SCHEMA, RECORD)
     instructions = body.pop("instructions")
     assert body == {
@@ -81,7 +81,7 @@ def test_the_whole_question():
     assert client_complaint("responses", {**body, "instructions": instructions}) is None
 
 
-def test_a_schema_without_a_strict_form_is_asked_for_loosely():
+def test_a_schema_without_a_strict_form_is_asked_for_loosely() -> None:
     loose = {"type": "object", "properties": {"note": {"type": "string", "minLength": 2}}}
     asked = outcome_body("m", loose, RECORD)["text"]["format"]
     assert (asked["schema"], asked["strict"]) == (loose, False)
@@ -96,7 +96,7 @@ def test_a_schema_without_a_strict_form_is_asked_for_loosely():
         (replied(text('{"booked": true}'), status=201), {"booked": True}),
     ],
 )
-def test_an_answer_that_fits_is_taken(reply, value):
+def test_an_answer_that_fits_is_taken(reply: HttpReply, value: dict[str, bool]) -> None:
     assert read_answer(reply, SCHEMA) == Answer(value=value)
 
 
@@ -117,7 +117,7 @@ def test_an_answer_that_fits_is_taken(reply, value):
         (HttpReply(status=200, body=b"{}"), 'the response is "None"'),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_told_without_its_words(reply, error):
+def test_an_answer_that_cannot_be_used_is_told_without_its_words(reply: HttpReply, error: str) -> None:
     assert read_answer(reply, SCHEMA) == UselessAnswer(error=error)
 
 
@@ -141,14 +141,18 @@ def test_an_answer_that_cannot_be_used_is_told_without_its_words(reply, error):
         ),
     ],
 )
-def test_no_answer_is_hopeless_only_where_the_question_is_refused_for_what_it_is(reply, expected):
+def test_no_answer_is_hopeless_only_where_the_question_is_refused_for_what_it_is(
+    reply: HttpReply, expected: NoAnswer
+) -> None:
     assert read_answer(reply, SCHEMA) == expected
 
 
 @pytest.mark.parametrize(
     ("texts", "expected"), [((), False), ((None,), False), (("",), False), ((None, "Hello."), True)]
 )
-def test_there_is_something_to_ask_about_when_a_word_is_kept(texts, expected):
+def test_there_is_something_to_ask_about_when_a_word_is_kept(
+    texts: tuple[str | None, ...], expected: bool
+) -> None:
     turns = tuple(Turn(role="agent", text=each, at=1.0) for each in texts)
     record = CallRecord(
         id="c",

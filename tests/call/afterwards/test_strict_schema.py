@@ -1,5 +1,7 @@
 """A schema has a strict form where the API's Structured Outputs can say the same, and none otherwise."""
 
+from typing import Any
+
 import pytest
 
 from runner.call.afterwards.strict_schema import strict_form, without_nulls
@@ -11,11 +13,11 @@ BOOKED = {
 }
 
 
-def an_object(inner, **more):
+def an_object(inner: bool | dict[str, Any], **more: bool | dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {"type": "object", "properties": {"a": inner}, "required": ["a"], **more}
 
 
-def test_optional_keys_become_required_and_may_be_null():
+def test_optional_keys_become_required_and_may_be_null() -> None:
     assert strict_form(BOOKED) == {
         "type": "object",
         "properties": {
@@ -27,13 +29,13 @@ def test_optional_keys_become_required_and_may_be_null():
     }
 
 
-def test_objects_below_are_closed_too():
+def test_objects_below_are_closed_too() -> None:
     listed = {"type": "array", "items": BOOKED, "minItems": 1}
     strict = strict_form(an_object(listed))
     assert strict["properties"]["a"] == {"type": "array", "items": strict_form(BOOKED), "minItems": 1}
 
 
-def test_a_schema_that_is_strict_already_stays_as_it_is():
+def test_a_schema_that_is_strict_already_stays_as_it_is() -> None:
     schema = an_object(
         {"anyOf": [an_object({"$ref": "#/$defs/x"}, additionalProperties=False), {"type": "null"}]},
         additionalProperties=False,
@@ -62,7 +64,7 @@ def test_a_schema_that_is_strict_already_stays_as_it_is():
         an_object({"type": "array", "items": {"not": {}}}),
     ],
 )
-def test_what_the_strict_form_cannot_say_has_none(schema):
+def test_what_the_strict_form_cannot_say_has_none(schema: dict[str, Any]) -> None:
     assert strict_form(schema) is None
 
 
@@ -83,5 +85,9 @@ def test_what_the_strict_form_cannot_say_has_none(schema):
         ({"a": {"b": None}}, an_object(True), {"a": {"b": None}}),
     ],
 )
-def test_nulls_that_stand_for_keys_left_out_are_taken_away(answer, schema, meant):
+def test_nulls_that_stand_for_keys_left_out_are_taken_away(
+    answer: dict[str, Any] | list[None] | str,
+    schema: dict[str, Any],
+    meant: dict[str, Any] | list[None] | str,
+) -> None:
     assert without_nulls(answer, schema) == meant

@@ -82,22 +82,22 @@ NO_EMAILS = ["ada at mail dot example", "a@b", "@home", "5 @ 3.50"]
 
 
 @pytest.mark.parametrize(("text", "masked"), CARDS)
-def test_a_payment_card_is_masked_however_it_is_written(text, masked):
+def test_a_payment_card_is_masked_however_it_is_written(text, masked) -> None:
     assert redactor(CARD).text(text) == masked
 
 
 @pytest.mark.parametrize(("text", "masked"), SSNS)
-def test_a_social_security_number_is_masked_as_the_us_write_it(text, masked):
+def test_a_social_security_number_is_masked_as_the_us_write_it(text, masked) -> None:
     assert redactor(SSN).text(text) == masked
 
 
 @pytest.mark.parametrize(("text", "country", "masked"), PHONES)
-def test_a_telephone_number_is_masked_as_its_country_writes_it(text, country, masked):
+def test_a_telephone_number_is_masked_as_its_country_writes_it(text, country, masked) -> None:
     assert redactor(PHONE, country=country).text(text) == masked
 
 
 @pytest.mark.parametrize(("text", "masked"), EMAILS)
-def test_an_address_of_electronic_mail_is_masked(text, masked):
+def test_an_address_of_electronic_mail_is_masked(text, masked) -> None:
     assert redactor(EMAIL).text(text) == masked
 
 
@@ -110,31 +110,31 @@ def test_an_address_of_electronic_mail_is_masked(text, masked):
         *((EMAIL, text, None) for text in NO_EMAILS),
     ],
 )
-def test_what_only_looks_alike_is_left_alone(kind, text, country):
+def test_what_only_looks_alike_is_left_alone(kind, text, country) -> None:
     assert redactor(kind, country=country).text(text) == text
 
 
 @pytest.mark.parametrize(
     "digits", ["4111111111111111", "5500000000000004", "340000000000009", "30000000000004"]
 )
-def test_the_check_digit_of_a_card_is_checked(digits):
+def test_the_check_digit_of_a_card_is_checked(digits) -> None:
     assert passes_luhn(digits)
     assert not any(passes_luhn(digits[:-1] + other) for other in "0123456789" if other != digits[-1])
 
 
-def test_what_meets_is_masked_once_under_the_first_of_its_names():
+def test_what_meets_is_masked_once_under_the_first_of_its_names() -> None:
     assert redactor(*Sensitive).text("4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1") == "[payment_card]"
     assert redactor(*Sensitive).text("123-45-6789, a@b.example") == "[ssn], [email]"
 
 
-def test_of_two_that_meet_all_of_both_is_masked():
+def test_of_two_that_meet_all_of_both_is_masked() -> None:
     assert (
         Redactor([Recording(kinds=frozenset({EMAIL}))], ["ada.l"]).text("ada.l@mail.example!")
         == "[redacted]!"
     )
 
 
-def test_masking_again_changes_nothing():
+def test_masking_again_changes_nothing() -> None:
     once = redactor(*Sensitive).text(" ".join(text for text, *_ in [*CARDS, *SSNS, *PHONES, *EMAILS]))
     assert redactor(*Sensitive).text(once) == once
 
@@ -142,13 +142,13 @@ def test_masking_again_changes_nothing():
 @pytest.mark.parametrize(
     "text", ["a" * 50_000, "a.@" * 20_000, "1" * 50_000, "word " * 20_000, "1 2 3 4 5 6 " * 200, "@" * 50_000]
 )
-def test_no_text_takes_long(text):
+def test_no_text_takes_long(text) -> None:
     began = time.perf_counter()
     redactor(*Sensitive).text(text)
     assert time.perf_counter() - began < 3.0
 
 
-def test_numbers_and_keys_of_data_are_masked_too():
+def test_numbers_and_keys_of_data_are_masked_too() -> None:
     masked = redactor(CARD, EMAIL).data(
         {"card": 4111111111111111, "n": [1.5, True, None, 7], "a@b.example": {"c": ("a@b.example",)}}
     )
@@ -177,11 +177,11 @@ GIVEN = {"ssn": "78-05", "who": {"name": "Ada", "ids": [{"ssn": 123456}, {"ssn":
         (("ssn", "deeper"), GIVEN),
     ],
 )
-def test_a_path_masks_what_it_leads_to(path, masked):
+def test_a_path_masks_what_it_leads_to(path, masked) -> None:
     assert redactor(arguments=(path,)).arguments(GIVEN) == masked
 
 
-def test_arguments_that_were_never_read_are_masked_where_the_path_leads_or_as_a_whole():
+def test_arguments_that_were_never_read_are_masked_where_the_path_leads_or_as_a_whole() -> None:
     by_path = redactor(arguments=(("ssn",),))
     assert json.loads(by_path.arguments('{"ssn": "78-05", "day": "ü"}')) == {"ssn": "[redacted]", "day": "ü"}
     assert [by_path.arguments(text) for text in ('{"ssn": "78', '["78-05"]', "78-05", "")] == [
@@ -193,12 +193,12 @@ def test_arguments_that_were_never_read_are_masked_where_the_path_leads_or_as_a_
     assert redactor(EMAIL).arguments('{"a": "a@b.example') == '{"a": "[email]'
 
 
-def test_a_short_value_is_masked_in_its_place_only():
+def test_a_short_value_is_masked_in_its_place_only() -> None:
     by_path = redactor(arguments=(("pin",),))
     assert by_path.arguments({"pin": "12", "day": "12"}) == {"pin": "[redacted]", "day": "12"}
 
 
-def test_digits_that_a_path_led_to_are_masked_however_they_are_said():
+def test_digits_that_a_path_led_to_are_masked_however_they_are_said() -> None:
     by_path = redactor(arguments=(("account",),))
     by_path.arguments({"account": "20451877"})
     assert by_path.text("So that is 2 0 4 5, 18-77. Or 204518771?") == "So that is [redacted]. Or 204518771?"
@@ -215,7 +215,7 @@ def test_digits_that_a_path_led_to_are_masked_however_they_are_said():
         (b"", set()),
     ],
 )
-def test_result_paths_find_what_the_record_may_not_hold(body, found):
+def test_result_paths_find_what_the_record_may_not_hold(body, found) -> None:
     assert private_values((("patient", "ssn"),), HttpReply(status=200, body=body)) == found
     assert private_values((), HttpReply(status=200, body=body)) == set()
 
@@ -259,7 +259,7 @@ def a_record(**fields: object) -> CallRecord:
     )
 
 
-def test_every_part_of_a_record_is_masked_and_its_parties_stay():
+def test_every_part_of_a_record_is_masked_and_its_parties_stay() -> None:
     masked = redactor(*Sensitive, arguments=(("account",),)).record(a_record())
     assert [turn.text for turn in masked.turns] == ["Which e-mail?", "[email], account [redacted].", None]
     assert masked.tools[0].arguments == {"account": "[redacted]", "email": "[email]"}
@@ -271,19 +271,19 @@ def test_every_part_of_a_record_is_masked_and_its_parties_stay():
     assert "+14155550100" in masked.why
 
 
-def test_a_value_that_a_later_tool_call_gave_away_is_masked_in_an_earlier_one():
+def test_a_value_that_a_later_tool_call_gave_away_is_masked_in_an_earlier_one() -> None:
     use = a_record().tools[0]
     earlier = ToolUse(**{**_fields(use), "call_id": "c0", "arguments": {"note": "account 20451877"}})
     masked = redactor(arguments=(("account",),)).record(a_record(tools=(earlier, use)))
     assert masked.tools[0].arguments == {"note": "account [redacted]"}
 
 
-def test_values_known_from_replies_are_masked():
+def test_values_known_from_replies_are_masked() -> None:
     masked = Redactor([Recording()], ["ada@mail.example"]).record(a_record())
     assert masked.turns[1].text == "[redacted], account 20451877."
 
 
-def test_without_a_transcript_turns_keep_who_and_when():
+def test_without_a_transcript_turns_keep_who_and_when() -> None:
     kept = Redactor([Recording(transcript=False)]).record(a_record())
     assert kept.turns == (
         Turn(role="agent", text=None, at=1.0),
@@ -293,7 +293,7 @@ def test_without_a_transcript_turns_keep_who_and_when():
     assert kept.tools == a_record().tools
 
 
-def test_a_call_is_kept_as_strictly_as_the_strictest_of_its_agents_wants():
+def test_a_call_is_kept_as_strictly_as_the_strictest_of_its_agents_wants() -> None:
     loose, strict = Recording(), Recording(transcript=False, kinds=frozenset({EMAIL}))
     for recordings in ([loose, strict], [strict, loose]):
         kept = Redactor(recordings).record(a_record())
@@ -301,12 +301,12 @@ def test_a_call_is_kept_as_strictly_as_the_strictest_of_its_agents_wants():
         assert kept.faults == ("the template failed on [email]",)
 
 
-def test_nothing_declared_changes_nothing():
+def test_nothing_declared_changes_nothing() -> None:
     record = a_record()
     assert Redactor([Recording(), Recording()]).record(record) is record
 
 
-def test_names_are_masked_and_the_parties_of_the_call_stay():
+def test_names_are_masked_and_the_parties_of_the_call_stay() -> None:
     call = {"from": {"number": "+14155550100"}, "headers": {"x-mail": "a@b.example", "x-plan": "gold"}}
     names = {"call": call, "vars": {"a": "a@b.example"}, "lookup": ["a@b.example"], "agent": "desk"}
     assert redactor(*Sensitive).names(names) == {

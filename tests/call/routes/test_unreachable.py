@@ -74,7 +74,7 @@ CALLS = [
     st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), conditions), min_size=1, max_size=6),
     st.lists(conditions, max_size=2),
 )
-def test_what_is_named_never_wins(routes, rejects):
+def test_what_is_named_never_wins(routes, rejects) -> None:
     asked = table(*routes, rejects=tuple(rejects))
     covered = {id(found.route) for found in find_covered(asked)}
     for call in CALLS:
@@ -102,13 +102,13 @@ ONE = Conditions(called=ExactNumber(NUMBERS[0]))
         (("a", 1, Conditions(share=0.1)), ("a", 0, Conditions(share=0.5)), False),
     ],
 )
-def test_what_is_plain_to_see_is_named(stronger, weaker, is_covered):
+def test_what_is_plain_to_see_is_named(stronger, weaker, is_covered) -> None:
     found = list(find_covered(table(stronger, weaker)))
     assert [covered.route.place.line for covered in found] == ([2] if is_covered else [])
     assert [rule.place.line for covered in found for rule in covered.by] == ([1] if is_covered else [])
 
 
-def test_a_list_is_covered_when_each_of_its_entries_is():
+def test_a_list_is_covered_when_each_of_its_entries_is() -> None:
     both = Conditions(called=AnyOf((ExactNumber(NUMBERS[0]), ExactNumber(NUMBERS[3]))))
     other = Conditions(called=Country(frozenset({"DE"})))
     assert list(find_covered(table(("a", 1, TOLL_FREE), ("b", 0, both)))) == []
@@ -116,11 +116,11 @@ def test_a_list_is_covered_when_each_of_its_entries_is():
     assert [rule.place.line for rule in found.by] == [1, 2]
 
 
-def test_reject_rules_cover_whatever_the_priority():
+def test_reject_rules_cover_whatever_the_priority() -> None:
     (found,) = find_covered(table(("a", 99, ONE), rejects=(TOLL_FREE,)))
     assert found.by[0].place == Place("runner.yaml", 1, 1)
 
 
-def test_many_routes_with_one_number_each_take_time_in_proportion():
+def test_many_routes_with_one_number_each_take_time_in_proportion() -> None:
     routes = [("a", i % 3, Conditions(called=ExactNumber(f"+1800{5_000_000 + i}"))) for i in range(2000)]
     assert list(find_covered(table(*routes))) == []

@@ -20,6 +20,7 @@ from runner.model.event import (
     ToolCalled,
 )
 from runner.model.http import HttpReply
+from runner.model.record import CallRecord
 from runner.model.tool import HandoffBinding, HangupBinding, HttpBinding, Tool, TransferBinding
 from runner.model.values import Json, Place
 
@@ -98,7 +99,7 @@ class Play:
         self._take(self.session.begin(self.now))
 
     @property
-    def record(self):
+    def record(self) -> CallRecord:
         return self.session.record()
 
     def happens(self, *events: CallEvent) -> list[Action]:

@@ -297,7 +297,7 @@ def test_whatever_the_data_a_filter_gives_data_or_a_template_failure(value: Json
 
 
 @pytest.mark.parametrize("height", range(1, 40))
-def test_a_template_that_python_cannot_compile_is_refused_when_it_is_read(height):
+def test_a_template_that_python_cannot_compile_is_refused_when_it_is_read(height) -> None:
     """Compiling waits until a template is rendered; what is read without a complaint must compile then."""
     loops = "".join(f"{{% for x{i} in [1] %}}" for i in range(height)) + "a" + "{% endfor %}" * height
     sums = "{{ " + "(" * height + "1" + " + 1)" * height + " }}"
@@ -310,12 +310,12 @@ def test_a_template_that_python_cannot_compile_is_refused_when_it_is_read(height
 @pytest.mark.parametrize(
     "source", ["{% for loop in [1] %}{% endfor %}", "{% for x in [1] %}{% set loop = 1 %}{% endfor %}"]
 )
-def test_the_name_of_a_loop_is_its_own(source):
+def test_the_name_of_a_loop_is_its_own(source) -> None:
     with pytest.raises(
         TemplateError, match=r'^"loop" is what Jinja tells a loop about itself; choose another name$'
     ):
         compile_template(source)
 
 
-def test_the_same_text_is_compiled_once():
+def test_the_same_text_is_compiled_once() -> None:
     assert compile_template("{{ args.n }}x") is compile_template("{{ args.n }}x")

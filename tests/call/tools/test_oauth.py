@@ -29,7 +29,7 @@ def refusal(reply: HttpReply) -> tuple[Failure | None, str, bool]:
     return found.reply.failure, found.reply.detail, found.asks_otherwise
 
 
-def test_credentials_travel_as_basic_authentication_each_encoded_as_in_a_form():
+def test_credentials_travel_as_basic_authentication_each_encoded_as_in_a_form() -> None:
     request = token_request(GRANT, ClientAuth.BASIC, 7.0)
     headers = dict(request.headers)
     scheme, _, credentials = headers.pop("Authorization").partition(" ")
@@ -39,7 +39,7 @@ def test_credentials_travel_as_basic_authentication_each_encoded_as_in_a_form():
     assert request.body == b"grant_type=client_credentials"
 
 
-def test_credentials_travel_in_the_body_where_the_endpoint_wants_them_there():
+def test_credentials_travel_in_the_body_where_the_endpoint_wants_them_there() -> None:
     request = token_request(GRANT, ClientAuth.BODY, 7.0)
     assert "Authorization" not in dict(request.headers)
     assert request.body == (
@@ -47,7 +47,7 @@ def test_credentials_travel_in_the_body_where_the_endpoint_wants_them_there():
     )
 
 
-def test_scopes_are_one_text_and_the_audience_is_named():
+def test_scopes_are_one_text_and_the_audience_is_named() -> None:
     grant = Grant(
         token_url="https://login.maple.example/token",
         client_id="a",
@@ -71,20 +71,20 @@ def test_scopes_are_one_text_and_the_audience_is_named():
         ({"token_type": "bearer", "expires_in": 300, "scope": "x"}, 270.0),
     ],
 )
-def test_a_token_is_used_until_shortly_before_it_expires(answer, life_s):
+def test_a_token_is_used_until_shortly_before_it_expires(answer, life_s) -> None:
     assert read_token(answered({"access_token": "abc", "token_type": "Bearer", **answer}), NOW) == Token(
         value="abc", expires_at=NOW + life_s
     )
 
 
 @pytest.mark.parametrize("odd", [{}, *({"expires_in": odd} for odd in (None, -1, True, "soon", "", [], {}))])
-def test_a_token_whose_life_is_not_told_is_used_until_it_is_refused(odd):
+def test_a_token_whose_life_is_not_told_is_used_until_it_is_refused(odd) -> None:
     token = read_token(answered({"access_token": "abc", **odd}), NOW)
     assert token == Token(value="abc")
     assert token.is_fresh(NOW + 10**9)
 
 
-def test_a_token_is_fresh_up_to_its_end():
+def test_a_token_is_fresh_up_to_its_end() -> None:
     token = Token(value="abc", expires_at=NOW)
     assert (token.is_fresh(NOW - 0.001), token.is_fresh(NOW)) == (True, False)
 
@@ -124,7 +124,7 @@ def test_a_token_is_fresh_up_to_its_end():
         ),
     ],
 )
-def test_a_reply_without_a_token_is_a_failure_in_few_words_of_ours(reply, detail):
+def test_a_reply_without_a_token_is_a_failure_in_few_words_of_ours(reply, detail) -> None:
     assert refusal(reply) == (Failure.UNAUTHORIZED, detail, False)
 
 
@@ -139,21 +139,21 @@ def test_a_reply_without_a_token_is_a_failure_in_few_words_of_ours(reply, detail
         (answered({"error": "invalid_request"}, 400), "the token endpoint answered 400 (invalid_request)"),
     ],
 )
-def test_credentials_that_were_not_found_may_be_looked_for_elsewhere(reply, detail):
+def test_credentials_that_were_not_found_may_be_looked_for_elsewhere(reply, detail) -> None:
     assert refusal(reply) == (Failure.UNAUTHORIZED, detail, True)
 
 
 @pytest.mark.parametrize(
     "failure", [Failure.TIMEOUT, Failure.CONNECTION, Failure.FORBIDDEN, Failure.TOO_LARGE]
 )
-def test_a_token_endpoint_that_cannot_be_reached_fails_as_the_tool_s_own_would(failure):
+def test_a_token_endpoint_that_cannot_be_reached_fails_as_the_tool_s_own_would(failure) -> None:
     reply = HttpReply(
         status=200 if failure is Failure.TOO_LARGE else None, failure=failure, detail="so and so"
     )
     assert refusal(reply) == (failure, "for a token: so and so", False)
 
 
-def test_a_request_with_its_token_is_otherwise_the_same():
+def test_a_request_with_its_token_is_otherwise_the_same() -> None:
     request = HttpRequest(
         method="GET", url="https://a.example", headers=(("X-A", "1"),), body=b"x", oauth=GRANT
     )
@@ -166,7 +166,7 @@ def test_a_request_with_its_token_is_otherwise_the_same():
     )
 
 
-def test_secrets_and_tokens_are_in_no_repr():
+def test_secrets_and_tokens_are_in_no_repr() -> None:
     request = HttpRequest(method="GET", url="https://a.example", oauth=GRANT)
     shown = f"{request!r} {GRANT!r} {Token(value='abc-token')!r}"
     assert "s:e/c" not in shown
@@ -193,7 +193,7 @@ def requested(secret: str) -> HttpRequest:
     )
 
 
-def test_a_request_carries_its_grant_with_the_secret_as_it_is_now():
+def test_a_request_carries_its_grant_with_the_secret_as_it_is_now() -> None:
     assert requested("one").oauth == Grant(
         token_url="https://login.maple.example/token",
         client_id="phone-agents",
@@ -205,6 +205,6 @@ def test_a_request_carries_its_grant_with_the_secret_as_it_is_now():
     assert "Authorization" not in dict(requested("one").headers)
 
 
-def test_an_empty_secret_is_not_sent():
+def test_an_empty_secret_is_not_sent() -> None:
     with pytest.raises(TemplateFailure, match=r'^what "auth" sends is empty$'):
         requested(" ")

@@ -26,11 +26,11 @@ def seconds(text: str, **bounds: float) -> tuple[float | None, list[str]]:
         ("0.1s", 0.1),
     ],
 )
-def test_a_duration_is_read_in_seconds(text, expected):
+def test_a_duration_is_read_in_seconds(text: str, expected: float) -> None:
     assert seconds(text) == (expected, [])
 
 
-def test_a_senseless_duration_is_refused():
+def test_a_senseless_duration_is_refused() -> None:
     assert seconds("0s") == (None, ['"0s" is too short; write at least "1ms"'])
     assert seconds("0s", at_least_s=0.0) == (0.0, [])
     assert seconds("500ms", at_least_s=1.0) == (None, ['"500ms" is too short; write at least "1s"'])

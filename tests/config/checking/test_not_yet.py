@@ -27,7 +27,7 @@ def below(found: dict[str, Any], whole: dict[str, Any], step: str) -> list[dict[
 
 
 @pytest.mark.parametrize(("kind", "path"), PATHS)
-def test_every_refused_path_is_one_of_the_language(kind, path):
+def test_every_refused_path_is_one_of_the_language(kind: str, path: str) -> None:
     """A path with a slip of the pen would refuse nothing."""
     whole = schema(kind)
     found = [whole]
@@ -36,7 +36,7 @@ def test_every_refused_path_is_one_of_the_language(kind, path):
     assert found
 
 
-def test_a_value_is_refused_where_only_the_value_is_not_built():
+def test_a_value_is_refused_where_only_the_value_is_not_built() -> None:
     problems = Problems()
     for text in (b"api: realtime", b"api: live"):
         node = read("f", text, Problems())

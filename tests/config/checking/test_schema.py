@@ -52,13 +52,15 @@ def checked(text: str, wanted: dict[str, Any]) -> tuple[Any, list[str]]:
         ("~", ["string", "null"], None),
     ],
 )
-def test_a_scalar_becomes_what_the_schema_wants(text, type_, data):
+def test_a_scalar_becomes_what_the_schema_wants(
+    text: str, type_: list[str] | str, data: int | str | None
+) -> None:
     found, messages = checked(text, {"type": type_})
     assert (found, messages) == (data, [])
     assert type(found) is type(data)
 
 
-def test_digits_are_text_where_the_schema_says_so_although_it_takes_a_number_too():
+def test_digits_are_text_where_the_schema_says_so_although_it_takes_a_number_too() -> None:
     wanted = {"type": ["string", "integer"], "x-text": True, "pattern": "^[+]"}
     assert checked("+18005550142", wanted) == ("+18005550142", [])
     assert checked("204518", {**wanted, "pattern": "^2"}) == ("204518", [])
@@ -66,12 +68,12 @@ def test_digits_are_text_where_the_schema_says_so_although_it_takes_a_number_too
     assert checked("[]", wanted)[1] == ["f:1:1: this is empty; write text [type]"]
 
 
-def test_what_may_never_be_written_has_no_value_to_choose_from():
+def test_what_may_never_be_written_has_no_value_to_choose_from() -> None:
     wanted = {"properties": {"a": {"enum": [], "errorMessage": "leave it out"}}}
     assert checked("a: 1", wanted)[1] == ['f:1:4: "a" has no place here; leave it out [refused-key]']
 
 
-def test_a_key_may_want_something_of_the_others():
+def test_a_key_may_want_something_of_the_others() -> None:
     refused = {"properties": {"b": {"enum": [], "errorMessage": "keep one"}}}
     wanted = {"properties": {"a": {"type": "string"}}, "dependentSchemas": {"a": refused}}
     assert checked("{a: 1, b: 2}", wanted)[1] == ['f:1:11: "b" has no place here; keep one [refused-key]']
@@ -79,7 +81,7 @@ def test_a_key_may_want_something_of_the_others():
     assert checked("{a: 1}", wanted) == ({"a": "1"}, [])
 
 
-def test_a_whole_number_is_written_plainly_whatever_its_form_was():
+def test_a_whole_number_is_written_plainly_whatever_its_form_was() -> None:
     problems = Problems()
     assert SchemaCheck({"type": "integer"}).check(node("0x1F"), problems).root.text == "31"
 
@@ -118,11 +120,13 @@ def test_a_whole_number_is_written_plainly_whatever_its_form_was():
         ('"b\\n"', {"pattern": "^b$"}, 'f:1:1: this is "b…"; write text [value]'),
     ],
 )
-def test_a_wrong_value_is_quoted_with_what_would_be_right(text, wanted, message):
+def test_a_wrong_value_is_quoted_with_what_would_be_right(
+    text: str, wanted: dict[str, Any], message: str
+) -> None:
     assert checked(text, wanted)[1] == [message]
 
 
-def test_what_stands_beside_a_reference_comes_on_top_of_it():
+def test_what_stands_beside_a_reference_comes_on_top_of_it() -> None:
     wanted = {
         "$defs": {"named": {"title": "Thing", "required": ["a"], "properties": {"a": {"type": "string"}}}},
         "$ref": "#/$defs/named",
@@ -136,7 +140,7 @@ def test_what_stands_beside_a_reference_comes_on_top_of_it():
     ]
 
 
-def test_only_the_branch_that_was_meant_is_judged():
+def test_only_the_branch_that_was_meant_is_judged() -> None:
     wanted = {
         "oneOf": [
             {"type": "string"},
@@ -149,13 +153,13 @@ def test_only_the_branch_that_was_meant_is_judged():
     assert checked("5", wanted) == ("5", [])
 
 
-def test_a_branch_that_takes_the_value_as_it_is_goes_before_one_that_takes_its_text():
+def test_a_branch_that_takes_the_value_as_it_is_goes_before_one_that_takes_its_text() -> None:
     wanted = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
     assert checked("5", wanted) == (5, [])
     assert checked("5.5", wanted) == ("5.5", [])
 
 
-def test_entries_of_any_kind_may_stand_only_once_where_the_schema_says_so():
+def test_entries_of_any_kind_may_stand_only_once_where_the_schema_says_so() -> None:
     assert checked("[{a: 1}, {a: 2}, 1, '1']", {"uniqueItems": True})[1] == []
     assert checked("[{a: 1}, x, {a: 1}, x]", {"uniqueItems": True})[1] == [
         "f:1:13: a mapping stands twice in this list [value]",
@@ -163,7 +167,7 @@ def test_entries_of_any_kind_may_stand_only_once_where_the_schema_says_so():
     ]
 
 
-def test_a_part_is_sound_when_nothing_is_wrong_in_it():
+def test_a_part_is_sound_when_nothing_is_wrong_in_it() -> None:
     problems = Problems()
     wanted = {"properties": {"a": {"items": {"type": "string"}}, "b": {"type": "integer"}}}
     found = SchemaCheck(wanted).check(node("a: [x, [y]]\nb: 1\n"), problems)
@@ -175,7 +179,7 @@ def test_a_part_is_sound_when_nothing_is_wrong_in_it():
     assert found.part("c") is None
 
 
-def test_a_broken_value_behind_an_alias_is_broken_only_where_it_does_not_fit():
+def test_a_broken_value_behind_an_alias_is_broken_only_where_it_does_not_fit() -> None:
     problems = Problems()
     wanted = {"properties": {"a": {"type": "integer"}, "b": {"type": "string"}}}
     found = SchemaCheck(wanted).check(node("x: &x word\na: *x\nb: *x\n"), problems)
@@ -183,7 +187,7 @@ def test_a_broken_value_behind_an_alias_is_broken_only_where_it_does_not_fit():
     assert found.part("b") is not None
 
 
-def test_a_secret_is_never_quoted_and_its_line_is_to_be_hidden():
+def test_a_secret_is_never_quoted_and_its_line_is_to_be_hidden() -> None:
     problems = Problems()
     SchemaCheck({"properties": {"key": {"type": "object", "x-secret": True}}}).check(
         node("key: sk-12345\n"), problems
@@ -205,7 +209,7 @@ def subschemas(found: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_shipped_schemas_use_no_keyword_that_is_not_checked(kind):
+def test_the_shipped_schemas_use_no_keyword_that_is_not_checked(kind: str) -> None:
     used = {keyword for found in subschemas(schema(kind)) for keyword in found}
     assert used <= KEYWORDS | ANNOTATIONS | OF_EDITORS | OF_OURS
 
@@ -225,7 +229,7 @@ def as_node(data: Any) -> Node:
 
 @settings(max_examples=400)
 @given(broken_agents())
-def test_what_the_check_allows_is_what_json_schema_allows(data):
+def test_what_the_check_allows_is_what_json_schema_allows(data: dict[str, Any]) -> None:
     """Texts that were written as numbers apart: there the check gives the text, which JSON Schema allows."""
     oracle = Draft202012Validator({**schema("agent"), "required": ["agent", "model", "instructions"]})
     problems = Problems()

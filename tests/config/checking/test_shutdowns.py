@@ -22,14 +22,14 @@ def announced() -> dict[str, str]:
     return found
 
 
-def test_every_model_of_the_table_is_announced_for_its_day():
+def test_every_model_of_the_table_is_announced_for_its_day() -> None:
     days = announced()
     assert {model: days.get(model) for model in SHUTDOWNS} == {
         model: day for model, (day, _) in SHUTDOWNS.items()
     }
 
 
-def test_models_for_calls_and_their_transcription_are_all_in_the_table():
+def test_models_for_calls_and_their_transcription_are_all_in_the_table() -> None:
     wanted = {
         model
         for model, day in announced().items()
@@ -40,5 +40,5 @@ def test_models_for_calls_and_their_transcription_are_all_in_the_table():
     assert wanted - old <= set(SHUTDOWNS)
 
 
-def test_what_is_to_be_used_instead_goes_on():
+def test_what_is_to_be_used_instead_goes_on() -> None:
     assert {instead for _, instead in SHUTDOWNS.values()} & set(announced()) == set()

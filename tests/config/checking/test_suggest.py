@@ -21,17 +21,17 @@ KEYS = ["max_duration", "env", "user", "host", "http", "GET", "x-plan"]
         ("", None),
     ],
 )
-def test_the_nearest_name_is_found_whatever_case_and_separators(word, meant):
+def test_the_nearest_name_is_found_whatever_case_and_separators(word: str, meant: str | None) -> None:
     assert nearest(word, KEYS) == meant
 
 
-def test_nothing_is_suggested_when_nothing_is_near_or_it_is_the_same():
+def test_nothing_is_suggested_when_nothing_is_near_or_it_is_the_same() -> None:
     assert did_you_mean("nonsense", KEYS) == ""
     assert did_you_mean("env", KEYS) == ""
     assert did_you_mean("evn", KEYS) == '; did you mean "env"?'
 
 
-def test_names_are_listed_up_to_a_limit():
+def test_names_are_listed_up_to_a_limit() -> None:
     assert one_of(["a"]) == '"a"'
     assert one_of(["a", "b", "c"]) == '"a", "b" or "c"'
     assert one_of("abc", limit=2) == '"a", "b", …'

@@ -1,11 +1,13 @@
 """An environment is laid over runner.yaml and over the variables of every agent; the rest stays as it was."""
 
+from pathlib import Path
+
 import pytest
 
 from runner.config.load import load, load_everywhere
 from runner.errors import UsageError
 from runner.model.route import Reject, ToAgent
-from runner.model.settings import SecretRef
+from runner.model.settings import Configuration, SecretRef
 
 AGENT = """\
 agent: desk
@@ -32,13 +34,13 @@ environments:
 """
 
 
-def written(folder, runner=RUNNER, agent=AGENT):
+def written(folder: Path, runner: str = RUNNER, agent: str = AGENT) -> Path:
     (folder / "desk.yaml").write_text(agent)
     (folder / "runner.yaml").write_text(runner)
     return folder
 
 
-def configured(folder, environment, **files):
+def configured(folder: Path, environment: str | None, **files: str) -> Configuration:
     loaded = load(written(folder, **files), environment)
     assert [str(problem) for problem in loaded.problems] == []
     return loaded.configuration
@@ -48,7 +50,7 @@ def sources(agent):
     return {name: value.source for name, value in agent.vars.items()}
 
 
-def test_an_environment_is_laid_over_runner_yaml(tmp_path):
+def test_an_environment_is_laid_over_runner_yaml(tmp_path: Path) -> None:
     settings = configured(tmp_path, "staging").settings
     assert (settings.server.host, settings.server.port) == ("127.0.0.2", 9090)
     assert settings.provider.base_url == "https://api.example/v1"
@@ -57,7 +59,7 @@ def test_an_environment_is_laid_over_runner_yaml(tmp_path):
     assert settings.routing.otherwise == ToAgent(agent="desk")
 
 
-def test_shared_tools_and_defaults_are_those_of_the_environment(tmp_path):
+def test_shared_tools_and_defaults_are_those_of_the_environment(tmp_path: Path) -> None:
     agent = configured(tmp_path, "staging", agent=AGENT + "tools: [find]\n").agents["desk"]
     assert agent.voice == "cedar"
     (tool,) = agent.tools
@@ -66,7 +68,7 @@ def test_shared_tools_and_defaults_are_those_of_the_environment(tmp_path):
 
 
 @pytest.mark.parametrize("environment", [None, "empty"])
-def test_without_one_and_in_an_empty_one_nothing_is_changed(tmp_path, environment):
+def test_without_one_and_in_an_empty_one_nothing_is_changed(tmp_path: Path, environment: str | None) -> None:
     configuration = configured(tmp_path, environment)
     assert configuration.settings.server.port == 8081
     assert configuration.settings.secrets == {"TOKEN": SecretRef(env="TOKEN")}
@@ -75,7 +77,7 @@ def test_without_one_and_in_an_empty_one_nothing_is_changed(tmp_path, environmen
     assert configuration.agents["desk"].vars == {}
 
 
-def test_variables_of_an_environment_are_laid_over_those_of_every_agent(tmp_path):
+def test_variables_of_an_environment_are_laid_over_those_of_every_agent(tmp_path: Path) -> None:
     agent = AGENT + "vars: {clinic: Maple Dental, street: Main}\n"
     configuration = configured(tmp_path, "staging", agent=agent)
     found = configuration.agents["desk"].vars
@@ -84,7 +86,7 @@ def test_variables_of_an_environment_are_laid_over_those_of_every_agent(tmp_path
     assert found["more"] == 1
 
 
-def test_an_agent_without_variables_gets_those_of_the_environment(tmp_path):
+def test_an_agent_without_variables_gets_those_of_the_environment(tmp_path: Path) -> None:
     agent = AGENT.replace("Be kind.", "Be {{ vars.clinic }}.")
     configured(tmp_path, "staging", agent=agent)
     (problem,) = load(tmp_path).problems
@@ -99,19 +101,21 @@ def test_an_agent_without_variables_gets_those_of_the_environment(tmp_path):
         ("staging", "defaults: {}\n", '"{}" declares no environment "staging"'),
     ],
 )
-def test_an_environment_that_is_not_declared_is_wrong_usage(tmp_path, name, runner, message):
+def test_an_environment_that_is_not_declared_is_wrong_usage(
+    tmp_path: Path, name: str, runner: str, message: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         load(written(tmp_path, runner), name)
     assert str(caught.value) == message.format(tmp_path)
 
 
-def test_a_runner_yaml_that_cannot_be_read_is_told_and_not_its_environments(tmp_path):
+def test_a_runner_yaml_that_cannot_be_read_is_told_and_not_its_environments(tmp_path: Path) -> None:
     loaded = load(written(tmp_path, "environments: {"), "staging")
     assert {problem.place.file for problem in loaded.problems} == {f"{tmp_path}/runner.yaml"}
     assert load_everywhere(tmp_path).problems == loaded.problems
 
 
-def test_what_only_environments_have_is_told_with_their_names(tmp_path):
+def test_what_only_environments_have_is_told_with_their_names(tmp_path: Path) -> None:
     odd = "{schedules: {night: {timezone: Mars, open: {mon: 09:00-17:00}}}}"
     runner = f"voice: x\nenvironments:\n  one: &odd {odd}\n  two: *odd\n  fine: {{}}\n"
     loaded = load_everywhere(written(tmp_path, runner))
@@ -122,7 +126,7 @@ def test_what_only_environments_have_is_told_with_their_names(tmp_path):
     ]
 
 
-def test_an_environment_is_checked_without_the_mistakes_of_another(tmp_path):
+def test_an_environment_is_checked_without_the_mistakes_of_another(tmp_path: Path) -> None:
     runner = "environments: {fine: {}, odd: {routing: {otherwise: {agent: nobody}}}}\n"
     assert load(written(tmp_path, runner), "fine").problems == ()
     assert load(tmp_path).problems == ()
@@ -131,7 +135,7 @@ def test_an_environment_is_checked_without_the_mistakes_of_another(tmp_path):
     ]
 
 
-def test_the_secrets_of_every_environment_are_known(tmp_path):
+def test_the_secrets_of_every_environment_are_known(tmp_path: Path) -> None:
     written(tmp_path)
     assert [str(secret.ref) for secret in load(tmp_path).secrets] == ["environment variable TOKEN"]
     assert [str(secret.ref) for secret in load(tmp_path, "staging").secrets] == [

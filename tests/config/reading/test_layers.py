@@ -1,5 +1,7 @@
 """What is laid over what: mappings merge, anything else is replaced, and every part keeps its place."""
 
+from typing import Any
+
 import pytest
 
 from runner.config.node import Node
@@ -84,11 +86,13 @@ def node(text: str, file: str = "a.yaml") -> Node:
         ),
     ],
 )
-def test_mappings_merge_and_anything_else_is_replaced(kind, below, above, together):
+def test_mappings_merge_and_anything_else_is_replaced(
+    kind: str, below: str, above: str, together: dict[str, Any]
+) -> None:
     assert laid_over(node(below), node(above), kind).data() == together
 
 
-def test_every_part_keeps_the_place_that_it_came_from():
+def test_every_part_keeps_the_place_that_it_came_from() -> None:
     merged = laid_over(
         node("limits:\n  max_tool_calls: 4", "below"), node("limits: {max_duration: 5m}"), "agent"
     )
@@ -99,6 +103,6 @@ def test_every_part_keeps_the_place_that_it_came_from():
     assert str(merged.place) == "a.yaml:1:1"
 
 
-def test_nothing_below_is_as_it_was():
+def test_nothing_below_is_as_it_was() -> None:
     above = node("voice: marin")
     assert laid_over(None, above, "agent") is above

@@ -29,7 +29,7 @@ def mistakes(text: str | bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("word", ["no", "on", "off", "yes", "No", "y", "N", "ON", "Yes"])
-def test_words_of_yaml_1_1_stay_text(word):
+def test_words_of_yaml_1_1_stay_text(word: str) -> None:
     assert read(f"a: {word}").data() == {"a": word}
 
 
@@ -62,7 +62,7 @@ def test_words_of_yaml_1_1_stay_text(word):
         "9" * 5000,
     ],
 )
-def test_what_is_no_number_of_the_core_schema_or_would_lose_digits_stays_text(text):
+def test_what_is_no_number_of_the_core_schema_or_would_lose_digits_stays_text(text: str) -> None:
     assert read(f"a: {text}").data() == {"a": text}
 
 
@@ -92,7 +92,7 @@ def test_what_is_no_number_of_the_core_schema_or_would_lose_digits_stays_text(te
         ("", None),
     ],
 )
-def test_the_core_schema_of_yaml_1_2_is_read(text, value):
+def test_the_core_schema_of_yaml_1_2_is_read(text: str, value: bool | float | None) -> None:
     node = read(f"a: {text}").find("a")
     assert node is not None
     assert node.value == value
@@ -100,11 +100,11 @@ def test_the_core_schema_of_yaml_1_2_is_read(text, value):
     assert node.text == text
 
 
-def test_a_quoted_scalar_is_text_whatever_it_looks_like():
+def test_a_quoted_scalar_is_text_whatever_it_looks_like() -> None:
     assert read("[\"5\", 'true', \"~\", '']").data() == ["5", "true", "~", ""]
 
 
-def test_keys_keep_their_text():
+def test_keys_keep_their_text() -> None:
     assert list(read("on: 1\n5: 2\ntrue: 3\n1.50: 4\n~: 5\n'<<': 6\n").data()) == [
         "on",
         "5",
@@ -115,7 +115,7 @@ def test_keys_keep_their_text():
     ]
 
 
-def test_every_value_and_key_knows_its_place():
+def test_every_value_and_key_knows_its_place() -> None:
     node = read("# first\nagent: desk\ntools:\n  - name: x\n    http: {url: 'y'}\n")
     assert str(node.place) == "agent.yaml:2:1"
     assert str(node.key_place("tools")) == "agent.yaml:3:1"
@@ -123,7 +123,7 @@ def test_every_value_and_key_knows_its_place():
     assert str(node.find("tools", 0).key_place("http")) == "agent.yaml:5:5"
 
 
-def test_columns_count_characters_not_bytes_and_crlf_is_one_line_break():
+def test_columns_count_characters_not_bytes_and_crlf_is_one_line_break() -> None:
     node = read("ä: 1\r\nb: {ü: ö, 😀: x}\r\n")
     assert str(node.find("b", "😀").place) == "agent.yaml:2:14"
 
@@ -151,11 +151,11 @@ def test_columns_count_characters_not_bytes_and_crlf_is_one_line_break():
         ("a: |\n", 1, 1, "agent.yaml:1:4"),
     ],
 )
-def test_a_character_of_a_text_is_found_in_the_file(text, line, column, place):
+def test_a_character_of_a_text_is_found_in_the_file(text: str, line: int, column: int, place: str) -> None:
     assert str(read(text).find("a").place_in(line, column)) == place
 
 
-def test_every_word_of_a_text_is_found_in_the_file():
+def test_every_word_of_a_text_is_found_in_the_file() -> None:
     text = "a: >+\n  one   two\n   three\n\n\n  four\n\nb: |2\n    five\n\n   six\nc: 'seven\n\n  eight'\n"
     node = read(text)
     for value in (node.find(key) for key in "abc"):
@@ -165,17 +165,17 @@ def test_every_word_of_a_text_is_found_in_the_file():
                 assert text.split("\n")[place.line - 1].startswith(word, place.column - 1)
 
 
-def test_aliases_stand_for_what_they_name_with_its_place():
+def test_aliases_stand_for_what_they_name_with_its_place() -> None:
     node = read("a: &x {b: 1}\nc: *x\n&k d: *k\n")
     assert node.data() == {"a": {"b": 1}, "c": {"b": 1}, "d": "d"}
     assert str(node.find("c", "b").place) == "agent.yaml:1:11"
 
 
-def test_an_anchor_may_be_set_anew():
+def test_an_anchor_may_be_set_anew() -> None:
     assert read("a: &x 1\nb: *x\nc: &x 2\nd: *x\n").data() == {"a": 1, "b": 1, "c": 2, "d": 2}
 
 
-def test_aliases_cannot_stand_for_more_than_a_bounded_number_of_values():
+def test_aliases_cannot_stand_for_more_than_a_bounded_number_of_values() -> None:
     laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
     )
@@ -184,17 +184,17 @@ def test_aliases_cannot_stand_for_more_than_a_bounded_number_of_values():
     ]
 
 
-def test_a_chain_of_aliases_cannot_nest_deeper_than_written_values_can():
+def test_a_chain_of_aliases_cannot_nest_deeper_than_written_values_can() -> None:
     chain = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 100))
     assert mistakes(chain) == ["f:63:12: nested deeper than 64 levels [yaml-syntax]"]
 
 
-def test_the_deepest_allowed_nesting_is_read():
+def test_the_deepest_allowed_nesting_is_read() -> None:
     assert read("[" * 64 + "]" * 64).data() is not None
     assert mistakes("[" * 65 + "]" * 65) == ["f:1:65: nested deeper than 64 levels [yaml-syntax]"]
 
 
-def test_all_duplicate_keys_of_a_file_are_told_and_the_first_value_stays():
+def test_all_duplicate_keys_of_a_file_are_told_and_the_first_value_stays() -> None:
     problems = Problems()
     node = yaml_text.read("f", b"a: 1\nb: {c: 1, c: 2}\na: 3\n", problems)
     assert node.data() == {"a": 1, "b": {"c": 1}}
@@ -309,12 +309,14 @@ SYNTAX = [
 
 
 @pytest.mark.parametrize(("content", "message"), SYNTAX)
-def test_what_is_no_yaml_is_said_in_one_sentence(content, message):
+def test_what_is_no_yaml_is_said_in_one_sentence(content: bytes, message: str) -> None:
     assert mistakes(content) == [message]
 
 
 @pytest.mark.parametrize(("content", "message"), SYNTAX)
-def test_the_pure_parser_leads_to_the_same_sentence(content, message, monkeypatch):
+def test_the_pure_parser_leads_to_the_same_sentence(
+    content: bytes, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where PyYAML was built without libyaml, nothing changes for the reader of a message."""
     monkeypatch.setattr(yaml_text, "_PARSER", yaml.SafeLoader)
     assert mistakes(content) == [message]
@@ -342,14 +344,14 @@ YAML_LIKE = st.lists(st.sampled_from([*" \n\t:-?,[]{}#&*!|>'\"%@`\\a1\r~<=.", *F
 
 
 @given(st.binary() | YAML_LIKE.map(str.encode) | st.text().map(str.encode))
-def test_no_bytes_raise(content):
+def test_no_bytes_raise(content: bytes) -> None:
     problems = Problems()
     node = yaml_text.read("f", content, problems)
     assert node is not None or problems.has_errors
 
 
 @given(YAML_LIKE)
-def test_the_pure_parser_raises_nothing_either(text):
+def test_the_pure_parser_raises_nothing_either(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(yaml_text, "_PARSER", yaml.SafeLoader)
         problems = Problems()
