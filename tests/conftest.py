@@ -17,6 +17,8 @@ def _log_is_put_back() -> Iterator[None]:
     root, ours = logging.getLogger(), logging.getLogger("runner")
     handlers, levels = root.handlers[:], (root.level, ours.level)
     yield
-    root.handlers[:] = [handler for handler in root.handlers if handler in handlers]
+    for handler in [one for one in root.handlers if one not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
     root.setLevel(levels[0])
     ours.setLevel(levels[1])

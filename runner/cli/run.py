@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,13 @@ from runner.serve import logs
 from runner.serve.runner import Runner, webhook_url
 from runner.serve.secrets import find_secrets
 
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -35,6 +43,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=_port, help="the port to listen on, instead of server.port; 0 takes a free one"
     )
+    parser.add_argument(
+        "--log-format",
+        choices=("json", "text"),
+        help="what a line of the log looks like (default: text on a terminal, else json)",
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=tuple(LEVELS),
+        default="info",
+        help="the least level that is logged (default: info)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
     if loaded.configuration is None:
         return PROBLEMS
     configuration = _overridden(loaded.configuration, options.host, options.port)
-    logs.configure(sys.stderr)
+    json = None if options.log_format is None else options.log_format == "json"
+    logs.configure(sys.stderr, json=json, level=LEVELS[options.log_level])
     runner = Runner(configuration, find_secrets(configuration.settings, os.environ))
     asyncio.run(_serve(runner, configuration))
     return OK

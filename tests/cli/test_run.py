@@ -282,3 +282,24 @@ async def test_the_address_to_listen_on_can_be_given(desk: Desk) -> None:
         assert (await process.started()).startswith("http://127.0.0.1:")
         process.tell(signal.SIGTERM)
         assert (await process.ended())[0] == 0
+
+
+async def test_the_log_is_json_unless_text_is_asked_for(desk: Desk) -> None:
+    for arguments, first in (
+        ((), r'\{"time": "[^"]*", "level": "info", "logger": "runner.serve.runner", "event": "ready", '),
+        (("--log-format", "text"), r"\S+ info    ready  url=http://127.0.0.1:"),
+    ):
+        async with desk.run("--port", "0", *arguments) as process:
+            await process.started()
+            process.tell(signal.SIGTERM)
+            code, _, err = await process.ended()
+            assert code == 0
+            assert re.match(first, err), err
+
+
+async def test_lines_below_the_level_asked_for_are_not_written(desk: Desk) -> None:
+    async with desk.run("--port", "0", "--log-level", "warning") as process:
+        await process.started()
+        process.tell(signal.SIGTERM)
+        code, _, err = await process.ended()
+        assert (code, err) == (0, "")

@@ -4,12 +4,13 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from runner.serve.logs import MAX_TEXT, JsonLines, TextLines, configure, describe, name_call
+from runner.serve.log_lines import MAX_TEXT, MAX_VALUE, JsonLines, TextLines, describe
+from runner.serve.logs import configure, name_call
 
 log = logging.getLogger("runner.serve.test_logs")
 AT = 1795675255.1234
@@ -18,16 +19,6 @@ AT = 1795675255.1234
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("runner")
-    handlers, levels = root.handlers[:], (root.level, ours.level)
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
 
 
 def entry(message: str, **extra: object) -> logging.LogRecord:
@@ -78,6 +69,14 @@ def test_a_text_value_shows_where_it_begins_and_ends() -> None:
 def test_a_value_that_json_does_not_know_is_written_as_its_text() -> None:
     line = json.loads(JsonLines().format(entry("x", error=ValueError("bad"), listed=[{1}])))
     assert (line["error"], line["listed"]) == ("bad", ["{1}"])
+
+
+@pytest.mark.parametrize("formatter", [JsonLines(), TextLines()])
+def test_no_field_makes_a_line_longer_than_a_bound(formatter: logging.Formatter) -> None:
+    long = "x" * 300_000
+    for value in (long, [long], {"key": long}, ValueError(long)):
+        line = formatter.format(entry(long, field=value))
+        assert MAX_VALUE < len(line) < 3 * MAX_VALUE
 
 
 def test_an_exception_is_one_line_with_its_place_and_its_cause() -> None:
@@ -133,25 +132,28 @@ def test_a_terminal_gets_text_and_anything_else_json_unless_told() -> None:
         (io.StringIO(), False, False),
         (Terminal(), True, True),
     ):
-        configure(stream, json=json_wanted)
+        handler = configure(stream, json=json_wanted)
         log.info("ready")
+        handler.close()
         assert stream.getvalue().startswith("{") is is_json
 
 
 def test_configuring_again_replaces_what_was_there() -> None:
     first, second = io.StringIO(), io.StringIO()
     configure(first)
-    configure(second)
+    handler = configure(second)
     log.info("ready")
+    handler.close()
     assert (first.getvalue(), len(lines(second))) == ("", 1)
 
 
 def test_the_level_is_for_our_own_modules_and_others_only_warn() -> None:
     stream = io.StringIO()
-    configure(stream, level=logging.DEBUG)
+    handler = configure(stream, level=logging.DEBUG)
     for name in ("runner.serve.x", "aiohttp.access", "websockets.client", "asyncio"):
         for level in (logging.DEBUG, logging.INFO, logging.WARNING):
             logging.getLogger(name).log(level, "%s", level)
+    handler.close()
     assert [(line["logger"], line["event"]) for line in lines(stream)] == [
         ("runner.serve.x", "10"),
         ("runner.serve.x", "20"),
@@ -164,14 +166,15 @@ def test_the_level_is_for_our_own_modules_and_others_only_warn() -> None:
 
 def test_debug_is_silent_unless_asked_for() -> None:
     stream = io.StringIO()
-    configure(stream)
+    handler = configure(stream)
     log.debug("private")
+    handler.close()
     assert stream.getvalue() == ""
 
 
 async def test_the_calls_id_is_on_every_line_of_its_tasks_and_of_no_others() -> None:
     stream = io.StringIO()
-    configure(stream)
+    handler = configure(stream)
 
     async def serve(call_id: str) -> None:
         name_call(call_id)
@@ -184,6 +187,7 @@ async def test_the_calls_id_is_on_every_line_of_its_tasks_and_of_no_others() -> 
     await asyncio.gather(asyncio.create_task(serve("rtc_1")), asyncio.create_task(serve("rtc_2")))
     log.info("outside")
     log.info("named", extra={"call_id": "rtc_3"})
+    handler.close()
     ids = [line.get("call_id", "") for line in lines(stream)]
     assert sorted(ids[:4]) == ["rtc_1", "rtc_1", "rtc_2", "rtc_2"]
     assert ids[4:] == ["", "rtc_3"]

@@ -1,0 +1,155 @@
+"""Writes the log in a thread of its own: a reader of stderr that stops reading must not stop a call."""
+
+import logging
+import os
+import queue
+import select
+import threading
+import time
+from collections.abc import Callable
+from io import UnsupportedOperation
+from typing import TextIO
+
+from runner.serve.log_folding import Folding
+from runner.serve.log_lines import call_id_of
+
+MOST_WAITING = 10_000
+"""Lines that wait for a slow reader. Beyond it lines are dropped, counted, and the count is told."""
+BATCH = 100
+"""Lines that are written together."""
+TICK_S = 1.0
+"""Between two looks at which windows of repeated lines are over."""
+FLUSH_S = 1.0
+"""How long the end of the process waits for a reader that may never read again."""
+
+
+class QueuedHandler(logging.Handler):
+    """Formats each record where it is logged, and leaves the writing to its thread.
+
+    Lines that are alike and about no call are folded; a call's lines never are, since they tell what
+    happened to it. `close`, which Python itself calls at exit, writes the last lines.
+    """
+
+    def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self.dropped = 0
+        """Lines that were dropped since the start, because nobody read."""
+        self._told = 0
+        self._write = _writer(stream)
+        self._lines: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
+        self._folding = Folding()
+        self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue the record's line. Never waits and never raises."""
+        now = time.monotonic()
+        self._tell_folded(now)
+        call_id = call_id_of(record)
+        if call_id is not None:
+            record.call_id = call_id
+            self._queue(record)
+        elif self._folding.passes((record.name, record.levelno, str(record.msg)), now):
+            self._queue(record)
+
+    def createLock(self) -> None:  # noqa: N802 - the name is logging's
+        """The lock that `emit` is called under."""
+        self._lock = threading.RLock()
+        self.lock = self._lock
+
+    def close(self) -> None:
+        """Write what is waiting, for at most `FLUSH_S`, and end the thread."""
+        with self._lock:
+            self._tell_folded(float("inf"))
+        try:
+            self._lines.put(None, timeout=FLUSH_S)
+        except queue.Full:
+            pass  # Nobody reads: the thread is a daemon and ends with the process.
+        else:
+            self._thread.join(FLUSH_S)
+        super().close()
+
+    def _tell_folded(self, now: float) -> None:
+        """Wants the handler's lock."""
+        for folded in self._folding.due(now):
+            name, level, event = folded.key
+            self._queue(_record(name, level, event, repeated=folded.held_back))
+
+    def _queue(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception as error:  # a value whose text cannot be had costs its line, never a call
+            event, why = "log line cannot be written", type(error).__name__
+            line = self.format(_record(record.name, record.levelno, event, why=why))
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self.dropped += 1
+
+    def _write_all(self) -> None:
+        """The thread: in batches, and each second what was folded meanwhile."""
+        while True:
+            batch = self._next_batch()
+            is_last = None in batch
+            lines = [line for line in batch if line is not None]
+            count = self.dropped - self._told
+            if count:
+                lines.append(
+                    self.format(_record(__name__, logging.WARNING, "log lines dropped", count=count))
+                )
+                self._told += count
+            if lines:
+                self._write("".join(f"{line}\n" for line in lines))
+            if is_last:
+                return
+
+    def _next_batch(self) -> list[str | None]:
+        try:
+            batch: list[str | None] = [self._lines.get(timeout=TICK_S)]
+        except queue.Empty:
+            # Who closes the handler holds the lock and waits for this thread.
+            if self._lock.acquire(blocking=False):
+                try:
+                    self._tell_folded(time.monotonic())
+                finally:
+                    self._lock.release()
+            return []
+        while len(batch) < BATCH and batch[-1] is not None:
+            try:
+                batch.append(self._lines.get_nowait())
+            except queue.Empty:
+                break
+        return batch
+
+
+def _record(name: str, level: int, event: str, **fields: object) -> logging.LogRecord:
+    return logging.makeLogRecord(
+        {"name": name, "levelno": level, "levelname": logging.getLevelName(level), "msg": event, **fields}
+    )
+
+
+def _writer(stream: TextIO) -> Callable[[str], None]:
+    """What writes text to the stream, below Python's buffers where there is a file: the lock of a buffer
+    that a stuck thread holds would keep the interpreter from ending."""
+    try:
+        stream.flush()
+        number = stream.fileno()
+    except (OSError, UnsupportedOperation):
+
+        def write_text(text: str) -> None:
+            stream.write(text)
+
+        return write_text
+
+    def write(text: str) -> None:
+        rest = memoryview(text.encode(errors="backslashreplace"))
+        while rest:
+            try:
+                rest = rest[os.write(number, rest) :]
+            except BlockingIOError:
+                select.select([], [number], [], TICK_S)
+            except OSError:
+                return  # The reader has gone; there is nobody to tell.
+
+    return write
