@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from runner.call.routes.routing import Match
 from runner.cli.terminal import Style, Terminal, printable
 from runner.demo.example_call import ExampleCall
-from runner.demo.moments import Moment, What
+from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall
 from runner.model.record import CallRecord, ToolUse
@@ -23,20 +23,20 @@ TIME_WIDTH = 7
 LABEL_WIDTH = 9
 
 _LABELS = {
-    What.RINGS: ("rings", Style.BOLD),
-    What.ANSWERED: ("answered", Style.GOOD),
-    What.REJECTED: ("rejected", Style.ERROR),
-    What.AGENT: ("agent", Style.NAME),
-    What.CALLER: ("caller", Style.BOLD),
-    What.TOOL: ("tool", Style.WARNING),
-    What.REQUEST: ("", Style.DIM),
-    What.OUTPUT: ("", Style.DIM),
-    What.TRANSFER: ("transfer", Style.WARNING),
-    What.HANGUP: ("hangs up", Style.BOLD),
-    What.ERROR: ("error", Style.ERROR),
-    What.ENDED: ("ended", Style.BOLD),
-    What.OUTCOME: ("outcome", Style.GOOD),
-    What.DELIVERY: ("delivers", Style.DIM),
+    EntryKind.RINGS: ("rings", Style.BOLD),
+    EntryKind.ANSWERED: ("answered", Style.GOOD),
+    EntryKind.REJECTED: ("rejected", Style.ERROR),
+    EntryKind.AGENT: ("agent", Style.NAME),
+    EntryKind.CALLER: ("caller", Style.BOLD),
+    EntryKind.TOOL: ("tool", Style.WARNING),
+    EntryKind.REQUEST: ("", Style.DIM),
+    EntryKind.OUTPUT: ("", Style.DIM),
+    EntryKind.TRANSFER: ("transfer", Style.WARNING),
+    EntryKind.HANGUP: ("hangs up", Style.BOLD),
+    EntryKind.ERROR: ("error", Style.ERROR),
+    EntryKind.ENDED: ("ended", Style.BOLD),
+    EntryKind.OUTCOME: ("outcome", Style.GOOD),
+    EntryKind.DELIVERY: ("delivers", Style.DIM),
 }
 _ENDED = {
     "hangup": "the agent hung up",
@@ -68,17 +68,17 @@ class CallView:
                 self._terminal.line(self._terminal.styled(line, Style.DIM))
         self._terminal.line()
 
-    def show(self, moment: Moment) -> None:
-        """One moment, on one line or a few."""
-        label, style = _LABELS[moment.what]
-        text, time = self._worded(moment), _clock(moment.at_s)
+    def show(self, entry: TimelineEntry) -> None:
+        """One entry, on one line or a few."""
+        label, style = _LABELS[entry.what]
+        text, time = self._worded(entry), _clock(entry.at_s)
         lines = self._wrapped(text, self._width - TIME_WIDTH - LABEL_WIDTH - 2)
-        if moment.what in (What.TOOL, What.REQUEST, What.OUTPUT):
+        if entry.what in (EntryKind.TOOL, EntryKind.REQUEST, EntryKind.OUTPUT):
             lines = _shortened(lines)
-        detail = moment.what in (What.REQUEST, What.OUTPUT)
+        detail = entry.what in (EntryKind.REQUEST, EntryKind.OUTPUT)
         # The model is told of a tool's error and goes on; any other is a fault of the call.
         failed = Style.WARNING if detail else Style.ERROR
-        text_style = failed if not moment.ok else Style.DIM if detail else None
+        text_style = failed if not entry.ok else Style.DIM if detail else None
         self._rows("" if detail else time, label, style, lines, text_style)
 
     def conclude(self, record: CallRecord | None, lasted_s: float) -> None:
@@ -101,19 +101,19 @@ class CallView:
                 head = self._terminal.styled(line, style) if number == 0 and style is Style.ERROR else line
                 self._terminal.line(head if number == 0 else f"  {head}")
 
-    def _worded(self, moment: Moment) -> str:
-        match moment.what:
-            case What.REQUEST | What.DELIVERY:
-                return f"→ {moment.text}"
-            case What.OUTPUT:
-                return f"← {_spaced(moment.text)}{_in_ms(moment.took_s)}"
-            case What.ANSWERED:
-                return f"by {moment.text}{_in_ms(moment.took_s)}"
-            case What.REJECTED:
-                return f"with {moment.text}"
-            case What.TRANSFER:
-                return f"to {moment.text}"
-        return moment.text
+    def _worded(self, entry: TimelineEntry) -> str:
+        match entry.what:
+            case EntryKind.REQUEST | EntryKind.DELIVERY:
+                return f"→ {entry.text}"
+            case EntryKind.OUTPUT:
+                return f"← {_spaced(entry.text)}{_in_ms(entry.took_s)}"
+            case EntryKind.ANSWERED:
+                return f"by {entry.text}{_in_ms(entry.took_s)}"
+            case EntryKind.REJECTED:
+                return f"with {entry.text}"
+            case EntryKind.TRANSFER:
+                return f"to {entry.text}"
+        return entry.text
 
     def _rows(
         self, time: str | None, label: str, style: Style, lines: list[str], text_style: Style | None

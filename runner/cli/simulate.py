@@ -23,10 +23,10 @@ from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, stderr, stdout
 from runner.config.checking.suggest import did_you_mean
 from runner.config.load import load
-from runner.demo.default_script import AskedCall, HandedOver, default_script, parse_asked
+from runner.demo.default_script import ReachedByHandoff, RequestedTool, default_script, parse_requested
+from runner.demo.demo_call import DemoResult, Plan, placeholders, play_call, problems_of
 from runner.demo.example_call import CALLED, CALLER, ExampleCall, agent_of, example_call
-from runner.demo.moments import Moment
-from runner.demo.rehearsal import Plan, Rehearsed, placeholders, problems_of, rehearse
+from runner.demo.timeline import TimelineEntry
 from runner.errors import CannotRunError, UsageError
 from runner.model.agent import Agent
 from runner.model.settings import Configuration, Provider, SecretRef
@@ -106,41 +106,41 @@ def _print_text(plan: Plan) -> int:
     zone = schedule.timezone if schedule else ZoneInfo("UTC")
     view.introduce(call, match, plan.agent, plan.example, zone)
 
-    def show(moment: Moment) -> None:
-        view.show(moment)
+    def show(entry: TimelineEntry) -> None:
+        view.show(entry)
         sys.stdout.flush()
 
-    rehearsed = asyncio.run(rehearse(plan, show))
-    view.conclude(rehearsed.record, rehearsed.moments[-1].at_s)
-    view.remark("note", rehearsed.notes, Style.DIM)
-    problems = problems_of(plan.play, rehearsed)
+    result = asyncio.run(play_call(plan, show))
+    view.conclude(result.record, result.entries[-1].at_s)
+    view.remark("note", result.notes, Style.DIM)
+    problems = problems_of(plan.play, result)
     view.remark("wrong", problems, Style.ERROR)
     return PROBLEMS if problems else OK
 
 
 def _print_json(plan: Plan) -> int:
-    rehearsed = asyncio.run(rehearse(plan, lambda _: None))
-    problems = problems_of(plan.play, rehearsed)
-    json.dump(_document(plan, rehearsed, problems), sys.stdout, indent=2, ensure_ascii=False)
+    result = asyncio.run(play_call(plan, lambda _: None))
+    problems = problems_of(plan.play, result)
+    json.dump(_document(plan, result, problems), sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
     return PROBLEMS if problems else OK
 
 
-def _document(plan: Plan, rehearsed: Rehearsed, problems: Sequence[str]) -> dict[str, Json]:
+def _document(plan: Plan, result: DemoResult, problems: Sequence[str]) -> dict[str, Json]:
     return {
         "version": JSON_VERSION,
         "call": {"from": plan.example.caller, "to": plan.example.called, "at": plan.example.at},
         "agent": plan.agent.id,
         "conversation": [
             {
-                "at_s": round(moment.at_s, 3),
-                "what": moment.what.value,
-                "text": moment.text,
-                "tool_call_id": moment.tool_call_id,
-                "ok": moment.ok,
-                "took_s": moment.took_s,
+                "at_s": round(entry.at_s, 3),
+                "what": entry.what.value,
+                "text": entry.text,
+                "tool_call_id": entry.tool_call_id,
+                "ok": entry.ok,
+                "took_s": entry.took_s,
             }
-            for moment in rehearsed.moments
+            for entry in result.entries
         ],
         "requests": [
             {
@@ -149,12 +149,12 @@ def _document(plan: Plan, rehearsed: Rehearsed, problems: Sequence[str]) -> dict
                 "method": request.method,
                 "url": request.url,
             }
-            for request in rehearsed.requests
+            for request in result.requests
         ],
-        "outcome": rehearsed.outcome,
-        "deliveries": [{"method": delivery.method, "url": delivery.url} for delivery in rehearsed.deliveries],
-        "record": json.loads(encode(rehearsed.record)) if rehearsed.record else None,
-        "notes": rehearsed.notes,
+        "outcome": result.outcome,
+        "deliveries": [{"method": delivery.method, "url": delivery.url} for delivery in result.deliveries],
+        "record": json.loads(encode(result.record)) if result.record else None,
+        "notes": result.notes,
         "problems": list(problems),
     }
 
@@ -183,7 +183,7 @@ def _plan(options: argparse.Namespace, configuration: Configuration) -> Plan:
 
 def _chosen(
     options: argparse.Namespace, configuration: Configuration, now: Instant
-) -> tuple[Agent, ExampleCall, HandedOver | None]:
+) -> tuple[Agent, ExampleCall, ReachedByHandoff | None]:
     agents, table = configuration.agents, RouteTable.of(configuration)
     caller, called = options.caller, options.called
     if not agents:
@@ -206,7 +206,7 @@ def _chosen(
         return *min(examples, key=lambda found: found[1].at), None
     for answering, tool in _hand_offs_to(options.agent, agents.values()):
         if (handed := example_of(answering.id)) is not None:
-            return answering, handed, HandedOver(answering=answering, tool=tool)
+            return answering, handed, ReachedByHandoff(answering=answering, tool=tool)
     raise _NobodyAnswersError(_why_none(options, configuration, table, now))
 
 
@@ -240,9 +240,9 @@ def _why_none(
     )
 
 
-def _asked(text: str, agent: Agent) -> AskedCall:
+def _asked(text: str, agent: Agent) -> RequestedTool:
     try:
-        asked = parse_asked(text)
+        asked = parse_requested(text)
     except ValueError as error:
         raise UsageError(f"--call: {error}") from None
     names = [tool.name for tool in agent.tools]

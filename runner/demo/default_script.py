@@ -9,9 +9,18 @@ from runner.call.tools.arguments import check_arguments
 from runner.model.agent import Agent, Say, Wait
 from runner.model.tool import Binding, HandoffBinding, HangupBinding, TransferBinding
 from runner.model.values import JsonObject
-from runner.standin.arguments import example_arguments
+from runner.standin.example_arguments import example_arguments
 from runner.standin.faults import FINE, Faults, HttpFault
-from runner.standin.script import Answer, CallerHangsUp, CallerSays, Script, Step, calls, greets, says
+from runner.standin.script import (
+    CallerHangsUp,
+    CallerSays,
+    Script,
+    ScriptedResponse,
+    Step,
+    calls,
+    greets,
+    says,
+)
 
 OPENING = "Hello! I have a question."
 GREETING = "Hello! How can I help you?"
@@ -25,7 +34,7 @@ SAYING_GOODBYE = "Goodbye!"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedCall:
+class RequestedTool:
     """A tool call that the user wants to see."""
 
     tool: str
@@ -47,7 +56,7 @@ class DefaultScript:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HandedOver:
+class ReachedByHandoff:
     """How an agent that no route leads to comes to its calls."""
 
     answering: Agent
@@ -56,7 +65,7 @@ class HandedOver:
 
 
 def default_script(
-    agent: Agent, asked: Sequence[AskedCall], today: date, by: HandedOver | None = None
+    agent: Agent, asked: Sequence[RequestedTool], today: date, by: ReachedByHandoff | None = None
 ) -> DefaultScript:
     """The greeting, a caller's line, every tool (or those asked for) once, and the end of the call.
 
@@ -66,7 +75,7 @@ def default_script(
     """
     notes: list[str] = []
     chosen = list(asked) or [
-        AskedCall(tool=tool.name) for tool in agent.tools if not isinstance(tool.binding, HandoffBinding)
+        RequestedTool(tool=tool.name) for tool in agent.tools if not isinstance(tool.binding, HandoffBinding)
     ]
     if not asked:
         notes += [
@@ -79,7 +88,7 @@ def default_script(
     working = [call for call in chosen if call not in transfers and call not in hangups]
     failing = transfers if hangups else transfers[:-1]
 
-    def answers(some: Sequence[AskedCall]) -> list[Step]:
+    def answers(some: Sequence[RequestedTool]) -> list[Step]:
         return [_answer(agent, call, today, notes) for call in some]
 
     answering = agent if by is None else by.answering
@@ -111,25 +120,25 @@ def default_script(
     )
 
 
-def parse_asked(text: str) -> AskedCall:
+def parse_requested(text: str) -> RequestedTool:
     """`tool` or `tool={json object}`. Raises ValueError, with what would be right."""
     name, equals, given = text.partition("=")
     if not equals:
-        return AskedCall(tool=name)
+        return RequestedTool(tool=name)
     try:
         arguments = json.loads(given)
     except ValueError:
         raise ValueError(f'"{given}" is not JSON; write {name}=\'{{"key": "value"}}\'') from None
     if not isinstance(arguments, Mapping):
         raise ValueError(f'the arguments of "{name}" must be a JSON object, not {given}')
-    return AskedCall(tool=name, arguments=arguments)
+    return RequestedTool(tool=name, arguments=arguments)
 
 
-def _greeting(agent: Agent) -> Answer:
+def _greeting(agent: Agent) -> ScriptedResponse:
     return greets() if isinstance(agent.greeting, Say) else greets(GREETING)
 
 
-def _answer(agent: Agent, call: AskedCall, today: date, notes: list[str]) -> Answer:
+def _answer(agent: Agent, call: RequestedTool, today: date, notes: list[str]) -> ScriptedResponse:
     tool = agent.tool(call.tool)
     if call.arguments is not None or tool is None:
         return calls(call.tool, call.arguments or {})
@@ -143,7 +152,7 @@ def _answer(agent: Agent, call: AskedCall, today: date, notes: list[str]) -> Ans
     return calls(tool.name, arguments)
 
 
-def _tries(agent: Agent, call: AskedCall) -> int:
+def _tries(agent: Agent, call: RequestedTool) -> int:
     """How many addresses a transfer asks for until it is not completed."""
     tool = agent.tool(call.tool)
     if tool is None or not isinstance(tool.binding, TransferBinding):
@@ -152,6 +161,6 @@ def _tries(agent: Agent, call: AskedCall) -> int:
     return 1 if tool.binding.fallback in (None, first) else 2
 
 
-def _is_bound(agent: Agent, call: AskedCall, binding: type[Binding]) -> bool:
+def _is_bound(agent: Agent, call: RequestedTool, binding: type[Binding]) -> bool:
     tool = agent.tool(call.tool)
     return tool is not None and isinstance(tool.binding, binding)

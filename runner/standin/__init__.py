@@ -16,13 +16,13 @@ and models, is strict about what it gets, and misbehaves on request. In a test:
         assert call.violations == []
         assert call.outputs() == {...}
 
-Steps happen one after the other: an `Answer` (`greets`, `says`, `calls`) waits until the model is asked or
-the API's turn detection makes a response; the caller's steps wait for their `When`. A response for which the
-script has no answer next is made up: the model says what it was told to say. `call.play(...)` and
-`api.wake(call)` add steps later; `api.until(condition)` waits for what is observable (`call.received`,
-`call.sent`, `call.asked`, `call.state`). What goes wrong is in `runner.standin.faults`, and, where it
-belongs to a moment of the call, in the script: `Drops`, `Complains`, `Sends`, `Expires`, `Answer.ending`.
-Signed webhooks: `runner.standin.webhook`.
+Steps happen one after the other: a `ScriptedResponse` (`greets`, `says`, `calls`) waits until the model is
+asked or the API's turn detection makes a response; the caller's steps wait for their `When`. A response for
+which the script has none next is made up: the model says what it was told to say. `call.play(...)` and
+`api.wake(call)` add steps later; `api.until(condition)` waits for what can be observed (`call.received`,
+`call.sent`, `call.requests`, `call.state`). What goes wrong on every call is in `runner.standin.faults`; what
+goes wrong at one point of a call is in the script: `Drops`, `Complains`, `Sends`, `Expires` and the `ending`
+of a response. Signed webhooks: `runner.standin.webhook`.
 
 `runner.standin.server` alone has sockets; everything else is plain values and virtual time.
 """

@@ -2,11 +2,11 @@
 
 from runner.model.values import JsonObject
 from runner.standin.conversation import Conversation
-from runner.standin.effects import Break, Flow, Frame, Leave
+from runner.standin.flows import Flow
 from runner.standin.items import Event, Item
+from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame
 from runner.standin.response import SPOKEN_WORD_S, THINKING_S, words
 from runner.standin.script import (
-    Answer,
     CallerHangsUp,
     CallerIsSilent,
     CallerPresses,
@@ -16,6 +16,7 @@ from runner.standin.script import (
     Ending,
     Expires,
     Occasion,
+    ScriptedResponse,
     ScriptEvent,
     Sends,
     Transcription,
@@ -40,7 +41,7 @@ class Caller:
         self._transcripts: list[Event] = []
         """Held back until after those of the next turn."""
 
-    def flow(self) -> Flow:
+    def flow(self) -> Flow[Outgoing]:
         """All that happens by itself, for as long as the call lasts."""
         conversation = self._conversation
         while True:
@@ -58,13 +59,13 @@ class Caller:
     def _next(self) -> ScriptEvent | None:
         """The next step, unless it is the model's."""
         steps = self._conversation.steps
-        return steps[0] if steps and not isinstance(steps[0], Answer) else None
+        return steps[0] if steps and not isinstance(steps[0], ScriptedResponse) else None
 
     def _is_next_due(self) -> bool:
         step = self._next()
         return self._conversation.attached and step is not None and self._conversation.holds(step.when)
 
-    def _step(self, step: ScriptEvent) -> Flow:
+    def _step(self, step: ScriptEvent) -> Flow[Outgoing]:
         conversation = self._conversation
         match step:
             case CallerSays():
@@ -74,28 +75,28 @@ class Caller:
                     yield self._key(key)
                     yield KEY_S
             case CallerHangsUp(close_code=code):
-                yield Leave(code)
+                yield EndCall(code)
             case CallerIsSilent():
                 yield from self._nudge()
             case Drops(close_code=code):
-                yield Break(code)
+                yield CloseSideband(code)
             case Sends(frame=frame):
-                yield Frame(frame)
+                yield RawFrame(frame)
             case Complains():
                 yield conversation.error(step.type, step.code, step.message)
                 if step.close_code is not None:
-                    yield Break(step.close_code)
+                    yield CloseSideband(step.close_code)
             case Expires():
                 message = "Your session hit the maximum duration of 60 minutes."
                 yield conversation.error("invalid_request_error", "session_expired", message)
-                yield Leave(1001)
+                yield EndCall(1001)
 
     def _key(self, key: str) -> Event:
         # The one event without an `event_id` (API reference, `input_audio_buffer.dtmf_event_received`).
         received_at = int(self._started_at + self._conversation.flows.now_s)
         return {"type": "input_audio_buffer.dtmf_event_received", "event": key, "received_at": received_at}
 
-    def _turn(self, step: CallerSays) -> Flow:
+    def _turn(self, step: CallerSays) -> Flow[Outgoing]:
         conversation = self._conversation
         detection = self._detection()
         if detection is None:
@@ -119,7 +120,7 @@ class Caller:
             conversation.flows.start(self._transcript(step, item_id))
         yield from self._answered(detection)
 
-    def _commit(self, item_id: str) -> Flow:
+    def _commit(self, item_id: str) -> Flow[Outgoing]:
         """The caller's turn becomes an item of the conversation."""
         conversation = self._conversation
         item: Item = {
@@ -134,7 +135,7 @@ class Caller:
         yield conversation.event("conversation.item.added", previous_item_id=before, item=dict(item))
         yield conversation.event("conversation.item.done", previous_item_id=before, item=dict(item))
 
-    def _answered(self, detection: JsonObject) -> Flow:
+    def _answered(self, detection: JsonObject) -> Flow[Outgoing]:
         """With turn detection the API makes the response by itself."""
         conversation = self._conversation
         conversation.owes_answer = True
@@ -156,7 +157,7 @@ class Caller:
             events.append(conversation.event("conversation.item.truncated", **truncated))
         return events
 
-    def _transcript(self, step: CallerSays, item_id: str) -> Flow:
+    def _transcript(self, step: CallerSays, item_id: str) -> Flow[Outgoing]:
         conversation = self._conversation
         about = {"item_id": item_id, "content_index": 0}
         if step.transcription is Transcription.NEVER:
@@ -183,7 +184,7 @@ class Caller:
     def _transcription(self, kind: str, **fields: object) -> Event:
         return self._conversation.event(f"conversation.item.input_audio_transcription.{kind}", **fields)
 
-    def _nudge(self) -> Flow:
+    def _nudge(self) -> Flow[Outgoing]:
         conversation = self._conversation
         item_id = conversation.ids.new("item")
         yield conversation.event(

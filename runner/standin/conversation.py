@@ -10,16 +10,19 @@ from typing import Any
 
 from runner.model.values import JsonObject
 from runner.standin.client_events import Refused, check
-from runner.standin.effects import Effect, Flow, Leave
-from runner.standin.flows import Flows
-from runner.standin.items import Event, Ids, Items
+from runner.standin.flows import Flow, Flows
+from runner.standin.items import Event, Ids, Items, Meter
+from runner.standin.outgoing import EndCall, Outgoing
 from runner.standin.response import SPOKEN_WORD_S, THINKING_S, Response
-from runner.standin.script import Answer, Echoes, Ending, Occasion, Part, Says, Script, Step, When
-from runner.standin.told import sentence_in
-from runner.standin.usage import Meter
-
-MADE_UP = "All right."
-"""What the model says when neither the script nor the client has told it what to say."""
+from runner.standin.script import (
+    Echoes,
+    Ending,
+    Occasion,
+    Script,
+    ScriptedResponse,
+    Step,
+    When,
+)
 
 
 class Conversation:
@@ -45,7 +48,7 @@ class Conversation:
         self.owes_answer = False
         """The client holds everything that the model needs to go on, and has not asked for it yet."""
         self.attached = False
-        self.flows: Flows[Effect] = Flows()
+        self.flows: Flows[Outgoing] = Flows()
         self._waiting_to_play: set[str] = set()
         self._has_spoken = False
         self._received: deque[str] = deque(maxlen=1000)
@@ -54,7 +57,7 @@ class Conversation:
         """Add steps to the script."""
         self.steps.extend(script)
 
-    def settle(self) -> list[Effect]:
+    def settle(self) -> list[Outgoing]:
         """What happens now, without time passing."""
         return self.flows.settle()
 
@@ -62,35 +65,35 @@ class Conversation:
         """Virtual seconds until something happens by itself; None: it is the client's turn."""
         return self.flows.delay_s()
 
-    def advance(self, seconds: float) -> list[Effect]:
+    def advance(self, seconds: float) -> list[Outgoing]:
         """Let time pass, up to the next moment at which something happens, and say what does."""
         self.flows.pass_time(seconds)
         return self.settle()
 
     def list_servers(self) -> list[Event]:
         """Every MCP server of the session tells its tools."""
-        told: list[Event] = []
+        events: list[Event] = []
         for tool in self.session.get("tools", ()):
             if tool["type"] == "mcp":
                 item_id = self.ids.new("mcpl")
-                told.append(self.event("mcp_list_tools.in_progress", item_id=item_id))
-                told.append(self.event("mcp_list_tools.completed", item_id=item_id))
-        return told
+                events.append(self.event("mcp_list_tools.in_progress", item_id=item_id))
+                events.append(self.event("mcp_list_tools.completed", item_id=item_id))
+        return events
 
-    def leave(self, close_code: int = 1000) -> list[Effect]:
+    def leave(self, close_code: int = 1000) -> list[Outgoing]:
         """The call is over now."""
-        return [Leave(close_code)]
+        return [EndCall(close_code)]
 
     # What the client sends.
 
-    def receive(self, event: Any) -> list[Effect]:
+    def receive(self, event: Any) -> list[Outgoing]:
         """Take an event of the client's: what it brings at once."""
         refused = check(event)
         if refused is not None:
             return [self._refuse(refused, event)]
         self._received.append(event["type"])
-        effects: list[Effect] = list(self._take(event))
-        return effects + self.settle()
+        outgoing: list[Outgoing] = list(self._take(event))
+        return outgoing + self.settle()
 
     def has_received(self, kind: str) -> int:
         """How many events of this type the client has sent lately."""
@@ -212,14 +215,12 @@ class Conversation:
         step = self._take_answer(occasion)
         response = Response(
             id=self.ids.new("resp"),
-            parts=tuple(self._spoken(part, request) for part in step.parts),
-            ending=step.ending,
+            scripted=step,
             items=self.items,
             ids=self.ids,
             session=self.session,
             request=request,
             meter=self.meter,
-            interleaved=step.interleaved,
         )
         self.active = response
         self.owes_answer = False
@@ -244,25 +245,20 @@ class Conversation:
         self.playing = None
         return [self.event("output_audio_buffer.cleared", response_id=response.id)] if response else []
 
-    def _take_answer(self, occasion: Occasion) -> Answer:
+    def _take_answer(self, occasion: Occasion) -> ScriptedResponse:
         step = self.steps[0] if self.steps else None
-        if isinstance(step, Answer) and self._fits(occasion):
+        if isinstance(step, ScriptedResponse) and self._fits(occasion):
             self.steps.popleft()
             return step
-        return Answer(parts=(Echoes(),))
+        return ScriptedResponse(output=(Echoes(),))
 
     def _fits(self, occasion: Occasion) -> bool:
         step = self.steps[0] if self.steps else None
-        if not isinstance(step, Answer):
+        if not isinstance(step, ScriptedResponse):
             return False
         return step.to is occasion or (step.to is Occasion.ANY and occasion is not Occasion.OVERTAKES)
 
-    def _spoken(self, part: Part, request: JsonObject | None) -> Part:
-        if not isinstance(part, Echoes):
-            return part
-        return Says(text=sentence_in((request or {}).get("instructions", "")) or MADE_UP)
-
-    def _answer(self, response: Response, held_until: str | None) -> Flow:
+    def _answer(self, response: Response, held_until: str | None) -> Flow[Outgoing]:
         yield THINKING_S
         if held_until is not None:
             already = self.has_received(held_until)
@@ -271,7 +267,7 @@ class Conversation:
             yield beat
             if not isinstance(beat, float):
                 self._note(response, beat)
-        if response.ending is Ending.NEVER:
+        if response.scripted.ending is Ending.NEVER:
             return
         self.active = None
         yield self._rate_limits()
@@ -288,7 +284,7 @@ class Conversation:
             }:
                 self.open_calls[call_id] = name
 
-    def _playback(self, response: Response) -> Flow:
+    def _playback(self, response: Response) -> Flow[Outgoing]:
         """The caller hears one response after the other, slower than the model makes them."""
         yield lambda: self.playing is None
         self._waiting_to_play.discard(response.id)

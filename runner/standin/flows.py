@@ -4,27 +4,29 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
-Effect = TypeVar("Effect")
+T = TypeVar("T")
 Condition: TypeAlias = Callable[[], bool]
+Flow: TypeAlias = Iterator[float | Condition | T]
+"""Yields a float to pause for so many seconds, a condition to wait for, or something to send."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class _Running(Generic[Effect]):
-    flow: "Iterator[float | Condition | Effect]"
+class _Running(Generic[T]):
+    flow: Flow[T]
     owner: str
     due_s: float
     until: Condition | None = None
 
 
-class Flows(Generic[Effect]):
-    """Runs flows. A flow yields a float to pause so many seconds, a condition to wait for, or an effect."""
+class Flows(Generic[T]):
+    """Runs flows until each has come to its end, and collects what they send."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
         """Virtual seconds since the beginning."""
-        self._running: list[_Running[Effect]] = []
+        self._running: list[_Running[T]] = []
 
-    def start(self, flow: "Iterator[float | Condition | Effect]", owner: str = "") -> None:
+    def start(self, flow: Flow[T], owner: str = "") -> None:
         """Let a flow begin at the next `settle`. `owner` is what `stop` knows it by."""
         self._running.append(_Running(flow=flow, owner=owner, due_s=self.now_s))
 
@@ -32,12 +34,12 @@ class Flows(Generic[Effect]):
         """Forget the flows of this owner, wherever they are."""
         self._running = [running for running in self._running if running.owner != owner]
 
-    def settle(self) -> list[Effect]:
-        """Run everything that can go on without time passing; the effects in order."""
-        effects: list[Effect] = []
+    def settle(self) -> list[T]:
+        """Run everything that can go on without time passing; what they send, in order."""
+        sent: list[T] = []
         while ready := next((running for running in self._running if self._is_ready(running)), None):
-            effects += self._step(ready)
-        return effects
+            sent += self._step(ready)
+        return sent
 
     def delay_s(self) -> float | None:
         """Seconds until the next flow goes on by itself; None when all wait for something to happen."""
@@ -49,13 +51,13 @@ class Flows(Generic[Effect]):
         limit = self.delay_s()
         self.now_s += seconds if limit is None else min(seconds, limit)
 
-    def _is_ready(self, running: _Running[Effect]) -> bool:
+    def _is_ready(self, running: _Running[T]) -> bool:
         if running.until is not None:
             return running.until()
         return running.due_s <= self.now_s
 
-    def _step(self, running: _Running[Effect]) -> list[Effect]:
-        """Run one flow up to its next pause, or for one effect so that others may react to it."""
+    def _step(self, running: _Running[T]) -> list[T]:
+        """Run one flow up to its next pause, or for one thing to send, so that others may react to it."""
         running.until = None
         running.due_s = self.now_s
         for yielded in running.flow:

@@ -9,10 +9,9 @@ from typing import Any
 from runner.model.values import Json, JsonObject
 from runner.standin.caller import Caller
 from runner.standin.conversation import Conversation
-from runner.standin.effects import Break, Effect, Frame, Leave
 from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
+from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame, SidebandStream
 from runner.standin.script import Script, Step
-from runner.standin.stream import Stream
 
 
 class State(Enum):
@@ -25,7 +24,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RestRequest:
     """A REST request that the client made for this call."""
 
     action: str
@@ -35,7 +34,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class RestReply:
     """What the API answers to a REST request. An error has a `body`, success has none."""
 
     status: int
@@ -49,7 +48,7 @@ class PlacedCall:
         self.id = call_id
         self.faults = faults
         self.state = State.RINGING
-        self.asked: list[Asked] = []
+        self.requests: list[RestRequest] = []
         """Every REST request, in order."""
         self.received: list[JsonObject] = []
         """Every event of the client's, in order."""
@@ -61,9 +60,9 @@ class PlacedCall:
         """How often it was opened."""
         self.accept_body: JsonObject | None = None
         self.conversation: Conversation | None = None
-        self.outbox: deque[Effect] = deque()
+        self.outbox: deque[Outgoing] = deque()
         """What has happened and was not sent yet."""
-        self.stream = Stream(faults.stream)
+        self.stream = SidebandStream(faults.stream)
         self._script = script
         self._short_id = short_id
         self._violations: list[str] = []
@@ -114,7 +113,7 @@ class PlacedCall:
         left = self._faults_left[action]
         return left.popleft() if left else None
 
-    def answer(self, action: str, body: Json, now: float) -> Reply:
+    def answer(self, action: str, body: Json, now: float) -> RestReply:
         """What a REST request brings about."""
         refused = _check_body(action, body)
         if refused is not None:
@@ -131,10 +130,10 @@ class PlacedCall:
                 self.state = State.REJECTED
             case "hangup":
                 self.state = State.OVER
-                self.outbox.append(Leave(1000))
+                self.outbox.append(EndCall(1000))
             case "refer" if self.faults.refer_effect is ReferEffect.LEAVES:
-                self.outbox.append(Leave(1000))
-        return Reply(200)
+                self.outbox.append(EndCall(1000))
+        return RestReply(200)
 
     def _accept(self, body: JsonObject, now: float) -> None:
         audio = body.get("audio") or {}
@@ -163,7 +162,7 @@ class PlacedCall:
         if self.faults.refusal is not None:
             refusal = self.faults.refusal
             error = self.conversation.error("invalid_request_error", refusal.code, refusal.message)
-            self.outbox.extend([error, Break(refusal.close_code)])
+            self.outbox.extend([error, CloseSideband(refusal.close_code)])
         elif self.attached == 1:
             self.outbox.extend(self.conversation.list_servers())
         self.outbox.extend(self.conversation.settle())
@@ -190,16 +189,16 @@ class PlacedCall:
         """Virtual seconds until something happens by itself."""
         return self.conversation.delay_s() if self.conversation is not None else None
 
-    def frames(self, effect: Effect) -> list[str]:
-        """The text frames that an effect comes to, after the faults of the stream."""
-        match effect:
-            case Frame(text=text):
+    def frames(self, step: Outgoing) -> list[str]:
+        """The text frames to send for this, after the faults of the stream."""
+        match step:
+            case RawFrame(text=text):
                 return [text]
-            case Break() | Leave():
+            case CloseSideband() | EndCall():
                 return self.stream.rest()
             case _:
-                self.sent.append(effect)
-                return self.stream.frames(effect)
+                self.sent.append(step)
+                return self.stream.frames(step)
 
 
 def _check_body(action: str, body: Json) -> str | None:
@@ -232,6 +231,6 @@ def _is_refer(body: Json) -> bool:
     return isinstance(target, str) and target.startswith(("tel:", "sip:", "sips:"))
 
 
-def _error(status: int, code: str, message: str) -> Reply:
+def _error(status: int, code: str, message: str) -> RestReply:
     details = {"message": message, "type": "invalid_request_error", "code": code, "param": None}
-    return Reply(status, {"error": details})
+    return RestReply(status, {"error": details})

@@ -8,16 +8,18 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from runner.model.values import JsonObject
-from runner.standin.items import Event, Ids, Item, Items
-from runner.standin.script import CallsTool, Ending, Part, Says
-from runner.standin.usage import Meter
+from runner.standin.items import Event, Ids, Item, Items, Meter
+from runner.standin.script import CallsTool, Echoes, Ending, OutputItem, Says, ScriptedResponse
 
 THINKING_S = 0.4
 WORD_S = 0.05
 """The model makes words faster than it speaks them."""
 SPOKEN_WORD_S = 0.3
+MADE_UP = "All right."
+"""What the model says when neither the script nor the client has told it what to say."""
 
 Beat = float | Event
 """A pause in seconds, or an event. What an event tells becomes true when it is taken, not before."""
@@ -36,15 +38,13 @@ class Response:
     """A response that is under way. It adds its items to the conversation as they appear."""
 
     id: str
-    parts: tuple[Part, ...]
-    ending: Ending
+    scripted: ScriptedResponse
     items: Items
     ids: Ids
     session: JsonObject
     request: JsonObject | None
     """What the client's `response.create` asked for; None for the API's own responses."""
     meter: Meter
-    interleaved: bool = False
     output: list[Item] = field(default_factory=list)
     spoken_words: int = 0
     """Words of audio made so far."""
@@ -62,15 +62,16 @@ class Response:
 
     def beats(self) -> Iterator[Beat]:
         """Everything from the first item to `response.done`."""
-        finished = self.ending is Ending.COMPLETED
+        planned, ending = self.scripted.output, self.scripted.ending
+        finished = ending is Ending.COMPLETED
         flows = [
-            self._flow(index, part, finish=finished or index < len(self.parts) - 1)
-            for index, part in enumerate(self.parts)
+            self._flow(index, item, finish=finished or index < len(planned) - 1)
+            for index, item in enumerate(planned)
         ]
-        yield from _mixed(flows) if self.interleaved else _one_after_the_other(flows)
-        if self.ending is not Ending.NEVER:
+        yield from _mixed(flows) if self.scripted.interleaved else _one_after_the_other(flows)
+        if ending is not Ending.NEVER:
             yield WORD_S
-            yield from self.finish(self.ending)
+            yield from self.finish(ending)
 
     def finish(self, ending: Ending, reason: str | None = None) -> list[Event]:
         """Close what is open, as incomplete, and end. `reason` stands for a cancel of the client's."""
@@ -81,35 +82,41 @@ class Response:
         done = self._event("response.done", response=self._body(status, self._details(ending, reason)))
         return [*events, done]
 
-    def _flow(self, index: int, part: Part, *, finish: bool) -> Iterator[Beat]:
-        if isinstance(part, CallsTool):
-            yield from self._call_flow(index, part)
-        elif isinstance(part, Says):
-            yield from self._message_flow(index, part)
+    def _flow(self, index: int, item: OutputItem, *, finish: bool) -> Iterator[Beat]:
+        match item:
+            case CallsTool():
+                yield from self._call_flow(index, item)
+            case Says(text=text):
+                yield from self._message_flow(index, text)
+            case Echoes():
+                text = sentence_to_say(self._asked.get("instructions", ""))
+                yield from self._message_flow(index, text or MADE_UP)
+            case _:
+                assert_never(item)
         if finish:
             yield WORD_S
             yield from self._close(index, "completed")
 
-    def _message_flow(self, index: int, part: Says) -> Iterator[Beat]:
+    def _message_flow(self, index: int, text: str) -> Iterator[Beat]:
         item: Item = {"type": "message", "status": "in_progress", "role": "assistant", "content": []}
         yield from self._add(index, item)
         yield self._item_event(
             "response.content_part.added", index, content_index=0, part=self._content("", created=True)
         )
         kind = "output_audio_transcript" if self._modality == "audio" else "output_text"
-        for word in words(part.text):
+        for word in words(text):
             yield WORD_S
             self._open[index] += word
             self.spoken_words += self._modality == "audio"
             yield self._item_event(f"response.{kind}.delta", index, content_index=0, delta=word)
 
-    def _call_flow(self, index: int, part: CallsTool) -> Iterator[Beat]:
-        call_id = part.call_id or self.ids.new("call")
-        text = part.arguments if isinstance(part.arguments, str) else json.dumps(part.arguments)
+    def _call_flow(self, index: int, call: CallsTool) -> Iterator[Beat]:
+        call_id = call.call_id or self.ids.new("call")
+        text = call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments)
         item: Item = {
             "type": "function_call",
             "status": "in_progress",
-            "name": part.name,
+            "name": call.name,
             "call_id": call_id,
             "arguments": "",
         }
@@ -229,6 +236,22 @@ class Response:
 
     def _event(self, kind: str, **fields: object) -> Event:
         return {"type": kind, "event_id": self.ids.new("event"), **fields}
+
+
+def sentence_to_say(instructions: str) -> str:
+    """The sentence between quotation marks, else the last paragraph; empty for no instructions.
+
+    Between the marks may stand JSON text, whose escapes are undone.
+    """
+    start, end = instructions.find('"'), instructions.rfind('"')
+    if 0 <= start < end:
+        quoted = instructions[start : end + 1]
+        try:
+            return str(json.loads(quoted, strict=False)).strip()
+        except ValueError:
+            return quoted[1:-1].strip()
+    paragraphs = [part.strip() for part in instructions.split("\n\n") if part.strip()]
+    return paragraphs[-1] if paragraphs else ""
 
 
 def words(text: str) -> list[str]:

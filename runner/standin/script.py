@@ -85,11 +85,11 @@ class CallsTool:
     """None: the stand-in makes one."""
 
 
-Part: TypeAlias = Says | Echoes | CallsTool
+OutputItem: TypeAlias = Says | Echoes | CallsTool
 
 
 class Ending(Enum):
-    """How a response ends. All but COMPLETED leave its last part unfinished."""
+    """How a response ends. All but COMPLETED leave its last item unfinished."""
 
     COMPLETED = "completed"
     TURN_DETECTED = "turn_detected"
@@ -102,7 +102,7 @@ class Ending(Enum):
 
 
 class Occasion(Enum):
-    """What makes the model give an answer of the script."""
+    """What a response of the script is given to."""
 
     TURN = "turn"
     """The conversation: the caller's turn, a tool's output, a bare `response.create`."""
@@ -115,17 +115,17 @@ class Occasion(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One response of the model. Steps after it wait until it has begun.
+class ScriptedResponse:
+    """What the model responds with. Steps after it wait until the response has begun.
 
-    A response that no answer of the script fits is made up: the model says what it was told to say.
+    A response that the script has nothing for is made up: the model says what it was told to say.
     """
 
-    parts: tuple[Part, ...] = ()
+    output: tuple[OutputItem, ...] = ()
     to: Occasion = Occasion.TURN
     ending: Ending = Ending.COMPLETED
     interleaved: bool = False
-    """The parts come mixed instead of one after the other, as gpt-realtime-2 speaks and calls at once."""
+    """The items come mixed instead of one after the other, as gpt-realtime-2 speaks and calls at once."""
     held_until: str | None = None
     """After `response.created` nothing comes until the client has sent an event of this type."""
 
@@ -169,24 +169,26 @@ ScriptEvent: TypeAlias = (
 )
 """A step that happens by itself, when its time has come."""
 
-Step: TypeAlias = ScriptEvent | Answer
+Step: TypeAlias = ScriptEvent | ScriptedResponse
 Script: TypeAlias = tuple[Step, ...]
 
 
-def greets(text: str | None = None) -> Answer:
+def greets(text: str | None = None) -> ScriptedResponse:
     """The model greets as it is told to (or with these words)."""
-    return Answer(
-        parts=(Echoes() if text is None else Says(text=text),),
+    return ScriptedResponse(
+        output=(Echoes() if text is None else Says(text=text),),
         to=Occasion.ANY,
     )
 
 
-def says(text: str) -> Answer:
+def says(text: str) -> ScriptedResponse:
     """The model answers with one sentence."""
-    return Answer(parts=(Says(text=text),))
+    return ScriptedResponse(output=(Says(text=text),))
 
 
-def calls(name: str, arguments: Mapping[str, Json] | str | None = None, call_id: str | None = None) -> Answer:
+def calls(
+    name: str, arguments: Mapping[str, Json] | str | None = None, call_id: str | None = None
+) -> ScriptedResponse:
     """The model answers with one tool call."""
     given = {} if arguments is None else arguments
-    return Answer(parts=(CallsTool(name=name, arguments=given, call_id=call_id),))
+    return ScriptedResponse(output=(CallsTool(name=name, arguments=given, call_id=call_id),))

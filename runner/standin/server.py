@@ -13,9 +13,9 @@ from typing import Any, Self
 from aiohttp import WSMsgType, web
 
 from runner.model.values import Json, JsonObject
-from runner.standin.effects import Break, Effect, Leave
 from runner.standin.faults import FINE, Faults, HttpFault
-from runner.standin.placed_call import Asked, PlacedCall, Reply, State
+from runner.standin.outgoing import CloseSideband, EndCall, Outgoing
+from runner.standin.placed_call import PlacedCall, RestReply, RestRequest, State
 from runner.standin.script import Step
 from runner.standin.text_model import TextModel
 
@@ -155,7 +155,7 @@ class StandIn:
             player.add_done_callback(lambda _: self._changed.set())
             self._players[call.id] = player
         response = _json(reply) if fault is None and reply is not None else _faulty(request, fault)
-        call.asked.append(Asked(action, body, None if response is None else response.status))
+        call.requests.append(RestRequest(action, body, None if response is None else response.status))
         self._pulse(call)
         if response is None:
             raise ConnectionResetError
@@ -176,7 +176,7 @@ class StandIn:
         self._inspect(self._inspect_received, call.note, action, body)
         return body
 
-    def _check_headers(self, request: web.Request, call: PlacedCall | None) -> Reply | None:
+    def _check_headers(self, request: web.Request, call: PlacedCall | None) -> RestReply | None:
         note = call.note if call is not None else self.violations.append
         if "OpenAI-Beta" in request.headers:
             note("the header 'OpenAI-Beta' asks for a protocol that was switched off")
@@ -283,27 +283,27 @@ class StandIn:
             if self._pace:
                 call.advance((self._clock() - started) / self._pace)
 
-    async def _perform(self, call: PlacedCall, effect: Effect) -> None:
+    async def _perform(self, call: PlacedCall, step: Outgoing) -> None:
         sideband = self._sidebands.get(call.id)
-        if isinstance(effect, Leave):
+        if isinstance(step, EndCall):
             call.state = State.OVER
         if sideband is not None:
-            await self._send(call, sideband, effect)
+            await self._send(call, sideband, step)
         self._changed.set()
 
-    async def _send(self, call: PlacedCall, sideband: "_Sideband", effect: Effect) -> None:
-        if isinstance(effect, Mapping):
-            self._inspect(self._inspect_sent, call.note, "event", effect)
+    async def _send(self, call: PlacedCall, sideband: "_Sideband", step: Outgoing) -> None:
+        if isinstance(step, Mapping):
+            self._inspect(self._inspect_sent, call.note, "event", step)
         try:
-            for frame in call.frames(effect):
+            for frame in call.frames(step):
                 await sideband.socket.send_str(frame)
         except ConnectionError:
             # The client has closed its end meanwhile; the reader of the socket sees that too.
             return
-        if isinstance(effect, Break | Leave):
+        if isinstance(step, CloseSideband | EndCall):
             self._sidebands.pop(call.id, None)
             call.detach()
-            await sideband.end(effect.close_code)
+            await sideband.end(step.close_code)
 
     def _inspect(self, inspect: Inspect | None, note: Callable[[str], None], kind: str, value: Any) -> None:
         complaint = inspect(kind, value) if inspect is not None else None
@@ -330,7 +330,7 @@ class _Sideband:
             self.transport.abort()
 
 
-def _json(reply: Reply) -> web.Response:
+def _json(reply: RestReply) -> web.Response:
     if reply.body is None:
         return web.Response(status=reply.status)
     return web.json_response(dict(reply.body), status=reply.status)
@@ -349,6 +349,6 @@ def _faulty(request: web.Request, fault: HttpFault | None) -> web.Response | Non
     )
 
 
-def _error(status: int, code: str, message: str) -> Reply:
+def _error(status: int, code: str, message: str) -> RestReply:
     details: JsonObject = {"message": message, "type": "invalid_request_error", "code": code, "param": None}
-    return Reply(status, {"error": details})
+    return RestReply(status, {"error": details})

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from runner.model.values import Json, JsonObject
-from runner.standin.arguments import example_arguments
-from runner.standin.placed_call import Reply
+from runner.standin.example_arguments import example_arguments
+from runner.standin.placed_call import RestReply
 
 REFUSED = "I can't help with that."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """How the next question is answered, instead of by an instance of its schema."""
+class TextReply:
+    """One reply, instead of an instance of the schema that was asked for."""
 
     json: Json = None
     """This value, whatever the schema says. None: an instance of it."""
@@ -29,23 +29,23 @@ class Answers:
 
 @dataclass(slots=True)
 class TextModel:
-    """Answers questions in the order of `answers`, and then as it can."""
+    """Answers questions with these replies in turn, and then with instances of their schemas."""
 
-    answers: list[Answers] = field(default_factory=list)
-    asked: list[JsonObject] = field(default_factory=list)
+    replies: list[TextReply] = field(default_factory=list)
+    questions: list[JsonObject] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
-    def answer(self, body: Json, now: float, today: date) -> Reply:
+    def answer(self, body: Json, now: float, today: date) -> RestReply:
         """What the API replies to this body."""
         fault = _fault(body)
         if fault is not None:
             self.violations.append(f"responses: {fault}")
             error = {"message": fault, "type": "invalid_request_error", "code": None, "param": None}
-            return Reply(400, {"error": error})
-        self.asked.append(body)
-        chosen = self.answers.pop(0) if self.answers else Answers()
-        number = len(self.asked)
-        return Reply(200, _response(body, chosen, number=number, now=now, today=today))
+            return RestReply(400, {"error": error})
+        self.questions.append(body)
+        chosen = self.replies.pop(0) if self.replies else TextReply()
+        number = len(self.questions)
+        return RestReply(200, _response(body, chosen, number=number, now=now, today=today))
 
 
 def _fault(body: Json) -> str | None:
@@ -79,7 +79,9 @@ def _is_strict(schema: Json) -> bool:
     return all(_is_strict(inner) for inner in schema.values())
 
 
-def _response(body: JsonObject, chosen: Answers, *, number: int, now: float, today: date) -> dict[str, Json]:
+def _response(
+    body: JsonObject, chosen: TextReply, *, number: int, now: float, today: date
+) -> dict[str, Json]:
     text = chosen.text
     if text is None:
         made = example_arguments(body["text"]["format"]["schema"], today)

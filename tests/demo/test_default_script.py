@@ -7,16 +7,16 @@ import pytest
 
 from runner.call.templates.template import compile_template
 from runner.demo.default_script import (
-    AskedCall,
     DefaultScript,
-    HandedOver,
+    ReachedByHandoff,
+    RequestedTool,
     default_script,
-    parse_asked,
+    parse_requested,
 )
 from runner.model.agent import Agent, ModelOpens, Say, Wait
 from runner.model.tool import Binding, HandoffBinding, HangupBinding, StaticBinding, Tool, TransferBinding
 from runner.model.values import Place
-from runner.standin.script import Answer, CallerHangsUp, CallerSays, CallsTool
+from runner.standin.script import CallerHangsUp, CallerSays, CallsTool, ScriptedResponse
 
 TODAY = date(2026, 11, 22)
 TRANSFER = TransferBinding(destinations={"desk": compile_template("tel:+14155550123")})
@@ -35,9 +35,9 @@ def agent(*tools: Tool, **more: Any) -> Agent:
 
 
 def called(made: DefaultScript) -> list[tuple[str, Any]]:
-    answers = [step for step in made.script if isinstance(step, Answer)]
+    answers = [step for step in made.script if isinstance(step, ScriptedResponse)]
     return [
-        (part.name, part.arguments) for step in answers for part in step.parts if isinstance(part, CallsTool)
+        (item.name, item.arguments) for step in answers for item in step.output if isinstance(item, CallsTool)
     ]
 
 
@@ -64,7 +64,7 @@ def test_a_transfer_with_a_fallback_fails_twice_unless_the_fallback_itself_was_a
     person = tool("person", TransferBinding(destinations=desks, fallback="night"))
     tools = (person, tool("bye", HangupBinding()))
     assert len(default_script(agent(*tools), [], TODAY).faults.refer) == 2
-    asked = [AskedCall(tool="person", arguments={"destination": "night"}), AskedCall(tool="bye")]
+    asked = [RequestedTool(tool="person", arguments={"destination": "night"}), RequestedTool(tool="bye")]
     assert len(default_script(agent(*tools), asked, TODAY).faults.refer) == 1
 
 
@@ -73,14 +73,14 @@ def test_a_hand_off_is_played_only_when_it_is_asked_for() -> None:
     made = default_script(agent(*tools), [], TODAY)
     assert names(made) == ["bye"]
     assert made.notes == ('"spanish" hands the call to "b"; --call spanish plays that',)
-    made = default_script(agent(*tools), [AskedCall(tool="spanish")], TODAY)
+    made = default_script(agent(*tools), [RequestedTool(tool="spanish")], TODAY)
     assert (names(made), made.notes) == (["spanish"], ())
 
 
 def test_an_agent_that_no_route_leads_to_is_handed_its_call() -> None:
     front = agent(tool("spanish", HandoffBinding(agent="b")), greeting=Wait())
     made = default_script(
-        agent(tool("facts", STATIC)), [], TODAY, HandedOver(answering=front, tool="spanish")
+        agent(tool("facts", STATIC)), [], TODAY, ReachedByHandoff(answering=front, tool="spanish")
     )
     assert isinstance(made.script[0], CallerSays)
     assert names(made) == ["spanish", "facts"]
@@ -101,12 +101,12 @@ def test_without_a_tool_that_ends_the_call_the_caller_does() -> None:
 
 def test_an_agent_that_waits_is_spoken_to_first() -> None:
     assert isinstance(default_script(agent(greeting=Wait()), [], TODAY).script[0], CallerSays)
-    assert isinstance(default_script(agent(greeting=ModelOpens()), [], TODAY).script[0], Answer)
+    assert isinstance(default_script(agent(greeting=ModelOpens()), [], TODAY).script[0], ScriptedResponse)
 
 
 def test_only_the_tools_that_are_asked_for_are_called_with_the_arguments_given() -> None:
     tools = (tool("facts", STATIC), tool("more", STATIC, n={"type": "integer"}), tool("bye", HangupBinding()))
-    asked = [AskedCall(tool="more", arguments={"n": "x"}), AskedCall(tool="more")]
+    asked = [RequestedTool(tool="more", arguments={"n": "x"}), RequestedTool(tool="more")]
     assert called(default_script(agent(*tools), asked, TODAY)) == [("more", {"n": "x"}), ("more", {"n": 1})]
 
 
@@ -121,10 +121,13 @@ def test_arguments_that_cannot_be_made_up_are_told_with_what_helps() -> None:
 
 @pytest.mark.parametrize(
     ("text", "asked"),
-    [("find", AskedCall(tool="find")), ('find={"a": "b=c"}', AskedCall(tool="find", arguments={"a": "b=c"}))],
+    [
+        ("find", RequestedTool(tool="find")),
+        ('find={"a": "b=c"}', RequestedTool(tool="find", arguments={"a": "b=c"})),
+    ],
 )
-def test_a_call_is_a_name_and_perhaps_arguments(text: str, asked: AskedCall) -> None:
-    assert parse_asked(text) == asked
+def test_a_call_is_a_name_and_perhaps_arguments(text: str, asked: RequestedTool) -> None:
+    assert parse_requested(text) == asked
 
 
 @pytest.mark.parametrize(
@@ -136,5 +139,5 @@ def test_a_call_is_a_name_and_perhaps_arguments(text: str, asked: AskedCall) -> 
 )
 def test_arguments_that_are_no_json_object_are_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match="find") as refused:
-        parse_asked(text)
+        parse_requested(text)
     assert str(refused.value) == message

@@ -166,7 +166,7 @@ async def test_a_delivery_under_way_when_the_process_is_killed_is_made_once_more
     assert record == again
     assert record["outcome"] == {"booked": True}
     assert "I am [email]." in [turn["text"] for turn in record["turns"]]
-    assert len(api.text_model.asked) == 1, "what was answered is not asked again"
+    assert len(api.text_model.questions) == 1, "what was answered is not asked again"
     assert owed() == []
 
 

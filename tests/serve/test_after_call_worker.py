@@ -36,7 +36,7 @@ from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
 from runner.standin.faults import HttpFault
 from runner.standin.server import StandIn
-from runner.standin.text_model import Answers
+from runner.standin.text_model import TextReply
 from runner.standin.webhook import new_secret
 from tests.standin.openai_types import client_complaint, server_complaint
 
@@ -264,13 +264,13 @@ async def test_a_request_that_the_endpoint_refuses_is_tried_again_for_72_hours(d
 
 
 async def test_the_outcome_is_asked_for_first_and_delivered_with_the_record(desk: Desk) -> None:
-    desk.api.text_model.answers = [Answers(json={"booked": False})]
+    desk.api.text_model.replies = [TextReply(json={"booked": False})]
     await desk.call_ends(outcome=True, deliveries=2)
     await desk.start()
     await desk.passes(0)
     assert rows("SELECT outcome FROM calls") == [('{"booked": false}',)]
     assert [json.loads(body)["outcome"] for _, body in desk.receiver.got] == [{"booked": False}] * 2
-    [asked] = desk.api.text_model.asked
+    [asked] = desk.api.text_model.questions
     assert "caller: Friday at nine." in asked["input"]
     assert asked["store"] is False
     assert rows("SELECT * FROM after_call") == []
@@ -292,21 +292,21 @@ async def test_deliveries_wait_while_the_text_model_cannot_be_asked(desk: Desk) 
 @pytest.mark.parametrize(
     ("answers", "error", "asked"),
     [
-        ([Answers(refuses=True)] * 3, "the model refused to answer", 3),
-        ([Answers(text="no")] * 3, "the answer is not JSON", 3),
-        ([Answers(json={"booked": "x"})] * 3, "the answer does not fit the schema", 3),
-        ([Answers(status="incomplete")] * 3, 'the response is "incomplete"', 3),
+        ([TextReply(refuses=True)] * 3, "the model refused to answer", 3),
+        ([TextReply(text="no")] * 3, "the answer is not JSON", 3),
+        ([TextReply(json={"booked": "x"})] * 3, "the answer does not fit the schema", 3),
+        ([TextReply(status="incomplete")] * 3, 'the response is "incomplete"', 3),
     ],
 )
 async def test_a_question_without_a_usable_answer_is_parked_and_the_record_delivered_without(
-    desk: Desk, answers: list[Answers], error: str, asked: int
+    desk: Desk, answers: list[TextReply], error: str, asked: int
 ) -> None:
-    desk.api.text_model.answers = list(answers)
+    desk.api.text_model.replies = list(answers)
     await desk.call_ends(outcome=True)
     await desk.start()
     for _ in range(asked + 1):
         await desk.passes(3600)
-    assert len(desk.api.text_model.asked) == asked
+    assert len(desk.api.text_model.questions) == asked
     assert [json.loads(body)["outcome"] for _, body in desk.receiver.got] == [None]
     assert rows("SELECT kind, state, error FROM after_call") == [("outcome", "parked", error)]
 

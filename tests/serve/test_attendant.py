@@ -130,7 +130,7 @@ async def office(api: StandIn) -> AsyncIterator[Office]:
 
 
 def asked(call: PlacedCall) -> list[tuple[str, int | None]]:
-    return [(ask.action, ask.status) for ask in call.asked]
+    return [(request.action, request.status) for request in call.requests]
 
 
 async def test_a_call_that_a_route_matches_is_accepted_and_begins(office: Office, api: StandIn) -> None:
@@ -156,7 +156,7 @@ async def test_a_call_that_nobody_is_to_answer_is_rejected(
 ) -> None:
     call = api.place_call()
     assert await office.attend(call.id, **event) is Result.REJECTED
-    assert [(ask.action, ask.body) for ask in call.asked] == [("reject", {"status_code": status})]
+    assert [(rest.action, rest.body) for rest in call.requests] == [("reject", {"status_code": status})]
     assert office.records == []
 
 
@@ -216,7 +216,7 @@ async def test_a_call_that_may_not_be_accepted_is_not_left_ringing(
     call = api.place_call(faults=Faults(accept=(HttpFault(status=400),)))
     assert await office.attend(call.id) is Result.FAILED
     assert asked(call) == [("accept", 400), ("reject", 200)]
-    assert call.asked[1].body == {"status_code": 480}
+    assert call.requests[1].body == {"status_code": 480}
     assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call was not accepted")]
 
 
@@ -225,7 +225,7 @@ async def test_a_call_that_cannot_be_prepared_is_not_left_ringing(
 ) -> None:
     call = api.place_call()
     assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is Result.FAILED
-    assert [(ask.action, ask.body) for ask in call.asked] == [("reject", {"status_code": 480})]
+    assert [(rest.action, rest.body) for rest in call.requests] == [("reject", {"status_code": 480})]
     assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call cannot be prepared")]
 
 

@@ -299,7 +299,7 @@ async def test_a_call_is_rejected_when_not_even_the_default_makes_instructions(l
     async with lab.running():
         call, status = await lab.ring()
         assert status == 200
-        assert [(ask.action, ask.body) for ask in call.asked] == [("reject", {"status_code": 480})]
+        assert [(rest.action, rest.body) for rest in call.requests] == [("reject", {"status_code": 480})]
 
 
 async def test_a_webhook_that_comes_twice_at_once_is_looked_up_once(lab: Lab) -> None:
@@ -314,7 +314,7 @@ async def test_a_webhook_that_comes_twice_at_once_is_looked_up_once(lab: Lab) ->
         assert await asyncio.gather(*posts) == [200, 200, 200]
         await lab.api.until_over(call)
     assert len(lab.crm.asked) == 1
-    assert [ask.action for ask in call.asked] == ["accept"]
+    assert [request.action for request in call.requests] == ["accept"]
 
 
 # Busy
@@ -330,7 +330,7 @@ async def test_a_call_over_the_limit_is_rejected_until_another_has_ended(lab: La
         first, _ = await lab.ring(greets())
         second, status = await lab.ring(greets())
         assert status == 200
-        assert [(ask.action, ask.body) for ask in second.asked] == [("reject", {"status_code": 480})]
+        assert [(rest.action, rest.body) for rest in second.requests] == [("reject", {"status_code": 480})]
         metrics = await lab.metrics()
         assert 'phone_agents_webhooks_total{result="busy"} 1.0' in metrics
         assert 'phone_agents_busy_total{agent="front-desk",limit="concurrent_calls"} 1.0' in metrics
@@ -341,7 +341,7 @@ async def test_a_call_over_the_limit_is_rejected_until_another_has_ended(lab: La
                 pass
         third, _ = await lab.ring(greets(), CallerHangsUp())
         assert third.state is not State.RINGING
-        assert third.asked[0].action == "accept"
+        assert third.requests[0].action == "accept"
         await lab.api.until_over(third)
 
 
@@ -356,9 +356,11 @@ async def test_calls_that_come_at_once_do_not_all_find_room(lab: Lab) -> None:
             await asyncio.wait([post for post in posts if not post.done()], return_when="FIRST_COMPLETED")
         lab.crm.release.set()
         await asyncio.gather(*posts)
-        decided = sorted(call.asked[0].action for call in calls)
+        decided = sorted(call.requests[0].action for call in calls)
         assert decided == ["accept", "reject", "reject", "reject"]
-        await lab.api.until(lambda: all(call.is_over for call in calls if call.asked[0].action == "accept"))
+        await lab.api.until(
+            lambda: all(each.is_over for each in calls if each.requests[0].action == "accept")
+        )
 
 
 async def test_a_call_over_the_limit_is_given_to_the_other_agent_and_the_record_says_so(lab: Lab) -> None:
@@ -389,5 +391,5 @@ async def test_the_calls_of_the_day_are_counted_across_a_restart(lab: Lab) -> No
             await lab.api.until_over(call)
     async with lab.running():
         refused, _ = await lab.ring(greets())
-        assert [(ask.action, ask.body) for ask in refused.asked] == [("reject", {"status_code": 486})]
+        assert [(rest.action, rest.body) for rest in refused.requests] == [("reject", {"status_code": 486})]
         assert 'phone_agents_busy_total{agent="front-desk",limit="calls_per_day"} 1.0' in await lab.metrics()

@@ -38,7 +38,6 @@ from runner.standin.faults import (
 )
 from runner.standin.placed_call import PlacedCall, State
 from runner.standin.script import (
-    Answer,
     CallerHangsUp,
     CallerSays,
     CallsTool,
@@ -48,6 +47,7 @@ from runner.standin.script import (
     Expires,
     Occasion,
     Says,
+    ScriptedResponse,
     Sends,
     Step,
     When,
@@ -199,14 +199,14 @@ async def test_a_call_with_a_tool_from_greeting_to_goodbye(stage: Stage) -> None
     assert record.ended == "hangup"
     assert record.cost_usd is not None
     assert record.cost_usd > 0
-    assert [ask.action for ask in call.asked] == ["accept", "hangup"]
+    assert [request.action for request in call.requests] == ["accept", "hangup"]
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006])
 async def test_a_caller_who_hangs_up_ends_the_call_however_the_socket_closes(stage: Stage, code: int) -> None:
     record, call = await stage.play(greeting(), OPENING, CallerHangsUp(close_code=code))
     assert record.ended == "caller_hung_up"
-    assert [ask.action for ask in call.asked] == ["accept"]
+    assert [request.action for request in call.requests] == ["accept"]
 
 
 async def test_a_sideband_that_the_api_does_not_know_yet_is_dialled_again(stage: Stage) -> None:
@@ -219,7 +219,7 @@ async def test_a_call_whose_sideband_never_opens_is_hung_up(stage: Stage) -> Non
     record, call = await stage.play(greeting(), faults=Faults(unknown_attempts=100))
     assert (record.ended, record.attached_at) == ("failed", None)
     assert record.detail.startswith("the sideband was not found: the caller has gone, or the accept body")
-    assert [ask.action for ask in call.asked] == ["accept", "hangup"]
+    assert [request.action for request in call.requests] == ["accept", "hangup"]
 
 
 @pytest.mark.parametrize("code", [3000, 4000])
@@ -228,7 +228,7 @@ async def test_a_sideband_that_is_refused_is_not_dialled_again(stage: Stage, cod
     record, call = await stage.play(greeting(), faults=Faults(refusal=refusal))
     assert record.ended == "failed"
     assert f"closed the sideband with {code}" in record.detail
-    assert [ask.action for ask in call.asked] == ["accept", "hangup"]
+    assert [request.action for request in call.requests] == ["accept", "hangup"]
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011])
@@ -254,7 +254,7 @@ async def test_a_sideband_that_is_lost_again_and_again_is_given_up_though_it_tel
     losses = [Sends(frame=UNKNOWN_EVENT), Drops(close_code=1011)] * 20
     record, call = await stage.play(greeting(), OPENING, *losses)
     assert (record.ended, record.detail) == ("failed", "the sideband is lost again and again")
-    assert call.asked[-1].action == "hangup"
+    assert call.requests[-1].action == "hangup"
     assert creates(call) <= 1 + len(TIMEOUTS.redial_delays_s), "the greeting, and one for each time"
 
 
@@ -296,8 +296,8 @@ async def test_a_request_is_tried_again_with_the_same_key(stage: Stage) -> None:
 
 
 async def test_several_calls_of_one_response_are_answered_before_the_model_goes_on_once(stage: Stage) -> None:
-    both = Answer(
-        parts=(
+    both = ScriptedResponse(
+        output=(
             Says(text="One moment."),
             CallsTool(name="find_slots", arguments={}, call_id="call_a"),
             CallsTool(name="find_slots", arguments={"day": "x"}, call_id="call_b"),
@@ -313,7 +313,7 @@ async def test_several_calls_of_one_response_are_answered_before_the_model_goes_
 
 
 async def test_a_response_that_the_api_began_first_is_no_error(stage: Stage) -> None:
-    overtaken = Answer(parts=(Says(text="Yes?"),), to=Occasion.OVERTAKES)
+    overtaken = ScriptedResponse(output=(Says(text="Yes?"),), to=Occasion.OVERTAKES)
     record, _ = await stage.play(greeting(), overtaken, OPENING, CallerHangsUp())
     assert ("agent", "Hello.") in said(record)
     assert record.complaints == 0
@@ -326,8 +326,8 @@ async def test_a_transfer_that_happens(stage: Stage) -> None:
         CallerSays(text="A nurse please."),
         calls("to_a_person", {"destination": "nurse"}),
     )
-    assert [ask.action for ask in call.asked] == ["accept", "refer"]
-    assert call.asked[1].body == {"target_uri": "sip:nurse@maple.example"}
+    assert [request.action for request in call.requests] == ["accept", "refer"]
+    assert call.requests[1].body == {"target_uri": "sip:nurse@maple.example"}
     assert record.ended == "transferred"
     assert record.tools[0].status == "completed"
 
@@ -398,10 +398,10 @@ async def test_the_tools_of_an_mcp_server_are_asked_by_the_api_and_the_model_goe
 
 
 async def test_a_model_that_fails_twice_in_a_row_is_given_up(stage: Stage) -> None:
-    failed = Answer(parts=(Says(text="Hm"),), ending=Ending.FAILED, to=Occasion.ANY)
+    failed = ScriptedResponse(output=(Says(text="Hm"),), ending=Ending.FAILED, to=Occasion.ANY)
     record, call = await stage.play(greeting(), failed, failed)
     assert record.ended == "model_failed"
-    assert [ask.action for ask in call.asked] == ["accept", "hangup"]
+    assert [request.action for request in call.requests] == ["accept", "hangup"]
 
 
 @pytest.mark.parametrize(
@@ -514,7 +514,7 @@ async def test_a_call_that_the_api_does_not_hang_up_is_given_up_and_recorded(sta
     playing = asyncio.create_task(live.run())
     await stage.api.until(lambda: call.attached)
     live.end("shutdown")
-    await stage.api.until(lambda: call.asked[-1].action == "hangup")
+    await stage.api.until(lambda: call.requests[-1].action == "hangup")
     live.give_up()
     record = await playing
     assert (record.ended, record.faults) == (

@@ -138,7 +138,7 @@ async def test_a_drain_waits_for_live_calls_and_takes_no_new_ones(lab: Lab) -> N
     await lab.api.until(lambda: live.attached)
     drain = asyncio.create_task(lab.runner.drain(asyncio.Event()))
     refused, status = await lab.ring(greets())
-    assert (status, refused.asked) == (503, [])
+    assert (status, refused.requests) == (503, [])
     assert await lab.announce(live) == 200, "what was answered before is still known"
     assert not drain.done()
     live.play(CallerHangsUp())
@@ -184,7 +184,7 @@ async def test_a_hurried_drain_hangs_up_what_is_left(lab: Lab, caplog: pytest.Lo
     hurry.set()
     async with asyncio.timeout(5):
         await lab.runner.drain(hurry)
-    assert [ask.action for ask in live.asked] == ["accept", "hangup"]
+    assert [request.action for request in live.requests] == ["accept", "hangup"]
     assert live.state is State.OVER
     assert lab.records()[live.id]["ended"] == "shutdown"
     assert [r.message for r in caplog.records if r.levelno == logging.WARNING] == ["live calls are ended"]
@@ -210,7 +210,7 @@ async def test_a_call_that_is_being_accepted_when_the_drain_begins_is_ended_too(
         await lab.runner.drain(hurry)
         call, status = await ringing
         assert status == 200
-        assert [ask.action for ask in call.asked] == ["accept", "hangup"]
+        assert [request.action for request in call.requests] == ["accept", "hangup"]
         assert lab.records()[call.id]["ended"] == "shutdown"
 
 

@@ -7,10 +7,9 @@ import pytest
 
 from runner.standin.caller import Caller
 from runner.standin.conversation import Conversation
-from runner.standin.effects import Break, Effect, Frame, Leave
 from runner.standin.faults import UNKNOWN_EVENT
+from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame
 from runner.standin.script import (
-    Answer,
     CallerHangsUp,
     CallerIsSilent,
     CallerPresses,
@@ -22,6 +21,7 @@ from runner.standin.script import (
     Expires,
     Occasion,
     Says,
+    ScriptedResponse,
     Sends,
     Step,
     Transcription,
@@ -44,23 +44,23 @@ def conversation(*script: Step, **session: Any) -> Conversation:
     return made
 
 
-def run(played: Conversation) -> list[Effect]:
+def run(played: Conversation) -> list[Outgoing]:
     """Everything that happens until it is the client's turn."""
-    effects = played.settle()
+    outgoing = played.settle()
     while (delay_s := played.delay_s()) is not None:
-        effects += played.advance(delay_s)
-    for effect in effects:
-        if isinstance(effect, dict):
-            assert server_complaint("event", effect) is None
-    return effects
+        outgoing += played.advance(delay_s)
+    for each in outgoing:
+        if isinstance(each, dict):
+            assert server_complaint("event", each) is None
+    return outgoing
 
 
-def types(effects: list[Effect]) -> list[str]:
-    return [effect["type"] if isinstance(effect, dict) else type(effect).__name__ for effect in effects]
+def types(outgoing: list[Outgoing]) -> list[str]:
+    return [each["type"] if isinstance(each, dict) else type(each).__name__ for each in outgoing]
 
 
-def only(effects: list[Effect], kind: str) -> list[dict[str, Any]]:
-    return [effect for effect in effects if isinstance(effect, dict) and effect["type"] == kind]
+def only(outgoing: list[Outgoing], kind: str) -> list[dict[str, Any]]:
+    return [each for each in outgoing if isinstance(each, dict) and each["type"] == kind]
 
 
 def say(sentence: str) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def output(call_id: str, text: str = "{}") -> dict[str, Any]:
 
 def test_a_spoken_response_comes_in_the_recorded_order() -> None:
     played = conversation()
-    effects = played.receive(say("Hello there.")) + run(played)
-    assert types(effects) == [
+    outgoing = played.receive(say("Hello there.")) + run(played)
+    assert types(outgoing) == [
         "response.created",
         "response.output_item.added",
         "conversation.item.added",
@@ -96,9 +96,9 @@ def test_a_spoken_response_comes_in_the_recorded_order() -> None:
 
 def test_a_tool_call_comes_in_the_recorded_order() -> None:
     played = conversation(calls("get_weather", {"city": "London"}, call_id="call_a"))
-    effects = played.receive(CREATE) + run(played)
+    outgoing = played.receive(CREATE) + run(played)
     shortened = [
-        kind for kind, after in zip(types(effects), [*types(effects)[1:], ""], strict=True) if kind != after
+        kind for kind, after in zip(types(outgoing), [*types(outgoing)[1:], ""], strict=True) if kind != after
     ]
     assert shortened == [
         "response.created",
@@ -111,7 +111,7 @@ def test_a_tool_call_comes_in_the_recorded_order() -> None:
         "response.done",
         "rate_limits.updated",
     ]
-    (done,) = only(effects, "response.done")
+    (done,) = only(outgoing, "response.done")
     (item,) = done["response"]["output"]
     assert (item["name"], item["call_id"], item["arguments"]) == (
         "get_weather",
@@ -163,10 +163,10 @@ def test_transcription_is_off_unless_the_session_asks_for_it() -> None:
 )
 def test_transcriptions_come_when_the_script_says(when: Transcription, expected: list[str]) -> None:
     played = conversation(CallerSays(text="one", transcription=when), CallerSays(text="two"), **TRANSCRIBED)
-    effects = run(played)
-    done = only(effects, "conversation.item.input_audio_transcription.completed")
+    outgoing = run(played)
+    done = only(outgoing, "conversation.item.input_audio_transcription.completed")
     assert [event["transcript"] for event in done] == expected
-    failed = only(effects, "conversation.item.input_audio_transcription.failed")
+    failed = only(outgoing, "conversation.item.input_audio_transcription.failed")
     assert len(failed) == (when is Transcription.FAILED)
 
 
@@ -177,8 +177,8 @@ def test_a_transcription_after_the_answer_comes_after_response_done() -> None:
 
 
 def test_keys_have_no_event_id() -> None:
-    effects = run(conversation(CallerPresses(keys="4#")))
-    assert [(event["event"], "event_id" in event) for event in effects if isinstance(event, dict)] == [
+    outgoing = run(conversation(CallerPresses(keys="4#")))
+    assert [(event["event"], "event_id" in event) for event in outgoing if isinstance(event, dict)] == [
         ("4", False),
         ("#", False),
     ]
@@ -198,9 +198,9 @@ def test_silence_brings_a_nudge_that_is_no_turn_of_the_callers() -> None:
 
 def test_metadata_comes_back_with_the_response() -> None:
     played = conversation()
-    effects = played.receive({**CREATE, "response": {"metadata": {"wish": "w1"}}}) + run(played)
-    (created,) = only(effects, "response.created")
-    (done,) = only(effects, "response.done")
+    outgoing = played.receive({**CREATE, "response": {"metadata": {"wish": "w1"}}}) + run(played)
+    (created,) = only(outgoing, "response.created")
+    (done,) = only(outgoing, "response.done")
     assert created["response"]["metadata"] == done["response"]["metadata"] == {"wish": "w1"}
 
 
@@ -220,7 +220,7 @@ def test_a_second_response_is_refused_while_one_is_active() -> None:
 
 
 def test_a_response_that_the_api_has_made_meanwhile_is_no_fault_of_the_clients() -> None:
-    played = conversation(Answer(to=Occasion.OVERTAKES, parts=(Says(text="I am first."),)))
+    played = conversation(ScriptedResponse(to=Occasion.OVERTAKES, output=(Says(text="I am first."),)))
     created, error = played.receive(say("Hello."))
     assert created["response"]["metadata"] is None
     assert error["error"]["code"] == "conversation_already_has_active_response"
@@ -228,7 +228,7 @@ def test_a_response_that_the_api_has_made_meanwhile_is_no_fault_of_the_clients()
 
 
 def test_cancel_ends_the_response_and_a_second_one_finds_none() -> None:
-    played = conversation(Answer(parts=(Says(text="On and on."),), ending=Ending.NEVER))
+    played = conversation(ScriptedResponse(output=(Says(text="On and on."),), ending=Ending.NEVER))
     played.receive(CREATE)
     run(played)
     (done,) = only(played.receive({"type": "response.cancel"}), "response.done")
@@ -249,18 +249,18 @@ def test_cancel_ends_the_response_and_a_second_one_finds_none() -> None:
 def test_a_response_that_ends_badly_leaves_its_last_part_incomplete(
     ending: Ending, status: str, details: Any
 ) -> None:
-    played = conversation(Answer(parts=(CallsTool(name="f", arguments={"a": 1}),), ending=ending))
-    effects = played.receive(CREATE) + run(played)
-    (done,) = only(effects, "response.done")
+    played = conversation(ScriptedResponse(output=(CallsTool(name="f", arguments={"a": 1}),), ending=ending))
+    outgoing = played.receive(CREATE) + run(played)
+    (done,) = only(outgoing, "response.done")
     assert (done["response"]["status"], done["response"]["status_details"]) == (status, details)
     assert [item["status"] for item in done["response"]["output"]] == ["incomplete"]
     # It comes on interruption too, which is why nobody may act on it.
-    assert len(only(effects, "response.function_call_arguments.done")) == 1
+    assert len(only(outgoing, "response.function_call_arguments.done")) == 1
     assert played.open_calls == {}
 
 
 def test_a_failed_response_tells_its_error() -> None:
-    played = conversation(Answer(ending=Ending.FAILED))
+    played = conversation(ScriptedResponse(ending=Ending.FAILED))
     (done,) = only(played.receive(CREATE) + run(played), "response.done")
     assert done["response"]["status"] == "failed"
     assert done["response"]["status_details"]["error"]["code"] == "server_error"
@@ -271,7 +271,7 @@ def test_speech_and_a_call_interleave_in_one_response() -> None:
         Says(text="I'll look at the calendar for you."),
         CallsTool(name="f", arguments={"day": "friday"}),
     )
-    played = conversation(Answer(parts=parts, interleaved=True))
+    played = conversation(ScriptedResponse(output=parts, interleaved=True))
     kinds = types(played.receive(CREATE) + run(played))
     last_word = len(kinds) - kinds[::-1].index("response.output_audio_transcript.delta") - 1
     assert kinds.index("response.function_call_arguments.delta") < last_word
@@ -279,8 +279,8 @@ def test_speech_and_a_call_interleave_in_one_response() -> None:
 
 def test_a_barge_in_cancels_the_response_and_forgets_what_was_not_heard() -> None:
     played = conversation(greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS), says("Sorry."))
-    effects = played.receive(say("Welcome to a very long greeting that nobody wants.")) + run(played)
-    kinds = types(effects)
+    outgoing = played.receive(say("Welcome to a very long greeting that nobody wants.")) + run(played)
+    kinds = types(outgoing)
     start = kinds.index("input_audio_buffer.speech_started")
     assert kinds[start + 1 : start + 10] == [
         "response.output_audio.done",
@@ -293,18 +293,18 @@ def test_a_barge_in_cancels_the_response_and_forgets_what_was_not_heard() -> Non
         "output_audio_buffer.cleared",
         "conversation.item.truncated",
     ]
-    first, second = only(effects, "response.done")
+    first, second = only(outgoing, "response.done")
     assert first["response"]["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
     assert second["response"]["status"] == "completed"
 
 
 def test_an_interrupted_transcript_holds_just_the_words_that_were_sent() -> None:
     played = conversation(greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
-    effects = played.receive(say("one two three four five six")) + run(played)
-    (first, *_) = only(effects, "response.output_audio_transcript.done")
+    outgoing = played.receive(say("one two three four five six")) + run(played)
+    (first, *_) = only(outgoing, "response.output_audio_transcript.done")
     deltas = [
         event["delta"]
-        for event in only(effects, "response.output_audio_transcript.delta")
+        for event in only(outgoing, "response.output_audio_transcript.delta")
         if event["item_id"] == first["item_id"]
     ]
     assert "".join(deltas) == first["transcript"] == "one two three"
@@ -313,39 +313,39 @@ def test_an_interrupted_transcript_holds_just_the_words_that_were_sent() -> None
 def test_a_barge_in_after_the_response_was_made_clears_the_playback_only() -> None:
     script = (greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
     played = conversation(*script)
-    effects = played.receive(say("Hello.")) + run(played)
-    kinds = types(effects)
+    outgoing = played.receive(say("Hello.")) + run(played)
+    kinds = types(outgoing)
     assert kinds.index("response.done") < kinds.index("input_audio_buffer.speech_started")
     assert kinds.index("input_audio_buffer.speech_started") < kinds.index("output_audio_buffer.cleared")
-    assert only(effects, "response.done")[0]["response"]["status"] == "completed"
+    assert only(outgoing, "response.done")[0]["response"]["status"] == "completed"
 
 
 def test_responses_are_heard_one_after_the_other() -> None:
     played = conversation()
-    effects = played.receive(say("A sentence that takes its time to be heard."))
-    while not only(effects, "response.done"):
-        effects += played.advance(played.delay_s() or 0.0)
-    effects += played.receive(say("The next.")) + run(played)
-    heard = [kind for kind in types(effects) if kind.startswith("output_audio_buffer")]
+    outgoing = played.receive(say("A sentence that takes its time to be heard."))
+    while not only(outgoing, "response.done"):
+        outgoing += played.advance(played.delay_s() or 0.0)
+    outgoing += played.receive(say("The next.")) + run(played)
+    heard = [kind for kind in types(outgoing) if kind.startswith("output_audio_buffer")]
     assert heard == ["output_audio_buffer.started", "output_audio_buffer.stopped"] * 2
-    assert len(only(effects, "response.done")) == 2
+    assert len(only(outgoing, "response.done")) == 2
 
 
 def test_the_caller_waits_until_tools_have_answered_and_the_model_has_spoken() -> None:
     played = conversation(greets(), calls("f", call_id="call_a"), CallerHangsUp())
-    effects = played.receive(say("Hello.")) + run(played) + played.receive(CREATE) + run(played)
-    assert "Leave" not in types(effects)
-    effects = played.receive(output("call_a")) + run(played)
-    assert types(effects) == ["conversation.item.added", "conversation.item.done"]
-    effects = played.receive(CREATE) + run(played)
-    assert effects[-1] == Leave(1000)
+    outgoing = played.receive(say("Hello.")) + run(played) + played.receive(CREATE) + run(played)
+    assert "EndCall" not in types(outgoing)
+    outgoing = played.receive(output("call_a")) + run(played)
+    assert types(outgoing) == ["conversation.item.added", "conversation.item.done"]
+    outgoing = played.receive(CREATE) + run(played)
+    assert outgoing[-1] == EndCall(1000)
 
 
 def test_a_caller_may_speak_or_leave_while_a_tool_runs() -> None:
     played = conversation(calls("f", call_id="call_a"), CallerHangsUp(when=When.TOOL_RUNS, close_code=1006))
-    effects = played.receive(CREATE) + run(played)
-    assert Leave(1006) in effects
-    assert types(effects).index("response.output_item.done") < effects.index(Leave(1006))
+    outgoing = played.receive(CREATE) + run(played)
+    assert EndCall(1006) in outgoing
+    assert types(outgoing).index("response.output_item.done") < outgoing.index(EndCall(1006))
 
 
 @pytest.mark.parametrize(
@@ -384,34 +384,34 @@ def test_what_a_response_has_read_the_next_one_reads_from_the_cache() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "effects"),
+    ("step", "outgoing"),
     [
-        (Drops(close_code=1001), [Break(1001)]),
-        (Sends(frame=UNKNOWN_EVENT), [Frame(UNKNOWN_EVENT)]),
-        (CallerHangsUp(close_code=1006), [Leave(1006)]),
+        (Drops(close_code=1001), [CloseSideband(1001)]),
+        (Sends(frame=UNKNOWN_EVENT), [RawFrame(UNKNOWN_EVENT)]),
+        (CallerHangsUp(close_code=1006), [EndCall(1006)]),
     ],
 )
-def test_what_breaks_is_a_step_like_any_other(step: Step, effects: list[Effect]) -> None:
-    assert run(conversation(step)) == effects
+def test_what_breaks_is_a_step_like_any_other(step: Step, outgoing: list[Outgoing]) -> None:
+    assert run(conversation(step)) == outgoing
 
 
 def test_an_expired_session_is_an_error_and_the_end() -> None:
     error, leave = run(conversation(Expires()))
     assert isinstance(error, dict)
     assert error["error"]["code"] == "session_expired"
-    assert leave == Leave(1001)
+    assert leave == EndCall(1001)
 
 
 def test_a_complaint_may_close_the_sideband() -> None:
     error, closed = run(conversation(Complains(code="invalid_api_key", close_code=3000)))
     assert isinstance(error, dict)
     assert error["error"]["code"] == "invalid_api_key"
-    assert closed == Break(3000)
+    assert closed == CloseSideband(3000)
 
 
 def test_an_answer_can_be_held_until_the_client_has_sent_something() -> None:
     played = conversation(
-        CallerSays(text="Hi"), Answer(parts=(Says(text="Yes?"),), held_until="response.create")
+        CallerSays(text="Hi"), ScriptedResponse(output=(Says(text="Yes?"),), held_until="response.create")
     )
     assert types(run(played))[-1] == "response.created"
     (error,) = played.receive(CREATE)
@@ -429,8 +429,8 @@ def test_a_session_of_text_speaks_no_audio() -> None:
 
 def test_a_response_outside_the_conversation_adds_no_items() -> None:
     played = conversation()
-    effects = played.receive({**CREATE, "response": {"conversation": "none"}}) + run(played)
-    assert "conversation.item.added" not in types(effects)
+    outgoing = played.receive({**CREATE, "response": {"conversation": "none"}}) + run(played)
+    assert "conversation.item.added" not in types(outgoing)
     assert played.items.last_id is None
 
 
@@ -531,12 +531,12 @@ def test_a_caller_who_may_not_interrupt_is_answered_after_the_agent() -> None:
     detection = {"type": "server_vad", "interrupt_response": False}
     script = (greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
     played = conversation(*script, audio={"input": {"turn_detection": detection}})
-    effects = played.receive(say("A greeting that is a little longer.")) + run(played)
-    assert "output_audio_buffer.cleared" not in types(effects)
-    assert only(effects, "response.done")[0]["response"]["status"] == "completed"
+    outgoing = played.receive(say("A greeting that is a little longer.")) + run(played)
+    assert "output_audio_buffer.cleared" not in types(outgoing)
+    assert only(outgoing, "response.done")[0]["response"]["status"] == "completed"
 
 
 def test_everything_that_is_sent_can_be_written_as_json() -> None:
     played = conversation(greets(), CallerSays(text="Ünïcode"), calls("f", "not json"), **TRANSCRIBED)
-    effects = played.receive(say("Hello.")) + run(played)
-    assert json.loads(json.dumps(effects)) == effects
+    outgoing = played.receive(say("Hello.")) + run(played)
+    assert json.loads(json.dumps(outgoing)) == outgoing

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from runner.standin.arguments import example_arguments
+from runner.standin.example_arguments import example_arguments
 
 TODAY = date(2026, 11, 22)
 

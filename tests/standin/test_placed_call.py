@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from runner.standin.effects import Break, Leave
 from runner.standin.faults import (
     AUDIO_FRAME,
     Faults,
@@ -18,8 +17,8 @@ from runner.standin.faults import (
     StreamFault,
     Twice,
 )
-from runner.standin.placed_call import PlacedCall, Reply, State
-from runner.standin.stream import Stream
+from runner.standin.outgoing import CloseSideband, EndCall, SidebandStream
+from runner.standin.placed_call import PlacedCall, RestReply, State
 
 ACCEPT = {"type": "realtime", "model": "gpt-realtime-2.1"}
 NOW = 1_700_000_000.0
@@ -29,7 +28,7 @@ def placed(**faults: Any) -> PlacedCall:
     return PlacedCall("rtc_1", (), Faults(**faults))
 
 
-def code(reply: Reply) -> tuple[int, str | None]:
+def code(reply: RestReply) -> tuple[int, str | None]:
     return reply.status, reply.body["error"]["code"] if reply.body else None
 
 
@@ -57,7 +56,7 @@ def test_a_second_hang_up_finds_no_call() -> None:
     call = placed()
     call.answer("accept", ACCEPT, NOW)
     assert code(call.answer("hangup", None, NOW)) == (200, None)
-    assert call.outbox.pop() == Leave(1000)
+    assert call.outbox.pop() == EndCall(1000)
     assert code(call.answer("hangup", None, NOW)) == (404, "call_id_not_found")
 
 
@@ -68,7 +67,7 @@ def test_a_refer_answered_with_200_may_or_may_not_take_the_caller_away(
     call = placed(refer_effect=effect)
     call.answer("accept", ACCEPT, NOW)
     assert code(call.answer("refer", {"target_uri": "tel:+14155550123"}, NOW)) == (200, None)
-    assert (Leave(1000) in call.outbox) is leaves
+    assert (EndCall(1000) in call.outbox) is leaves
 
 
 @pytest.mark.parametrize(
@@ -116,7 +115,7 @@ def test_a_refused_sideband_opens_and_is_closed_after_an_error() -> None:
     error, closed = call.outbox
     assert isinstance(error, dict)
     assert error["error"]["code"] == "invalid_api_key"
-    assert closed == Break(4000)
+    assert closed == CloseSideband(4000)
 
 
 def test_what_was_not_sent_before_the_sideband_broke_is_not_sent_after() -> None:
@@ -144,7 +143,7 @@ def event(kind: str) -> dict[str, str]:
     return {"type": kind}
 
 
-def sent(stream: Stream, *kinds: str) -> list[str]:
+def sent(stream: SidebandStream, *kinds: str) -> list[str]:
     frames = [frame for kind in kinds for frame in stream.frames(event(kind))]
     return [json.loads(frame)["type"] for frame in frames]
 
@@ -161,11 +160,11 @@ def sent(stream: Stream, *kinds: str) -> list[str]:
     ],
 )
 def test_a_stream_misbehaves_as_it_was_told(fault: StreamFault, expected: list[str]) -> None:
-    assert sent(Stream((fault,)), "a", "b", "c", "d") == expected
+    assert sent(SidebandStream((fault,)), "a", "b", "c", "d") == expected
 
 
 def test_what_is_late_comes_at_last_when_nothing_else_does() -> None:
-    stream = Stream((Late(type="b", events=9),))
+    stream = SidebandStream((Late(type="b", events=9),))
     assert sent(stream, "a", "b") == ["a"]
     assert stream.rest() == ['{"type":"b"}']
     assert stream.rest() == []

@@ -271,7 +271,7 @@ async def test_a_wrong_status_leaves_the_call_ringing_unless_it_was_carried_out(
     assert call.state is State.RINGING
     assert (await post(call, "accept", SESSION))[0] == 500
     assert call.state is State.ACCEPTED
-    assert [(asked.action, asked.status) for asked in call.asked] == [("accept", 503), ("accept", 500)]
+    assert [(asked.action, asked.status) for asked in call.requests] == [("accept", 503), ("accept", 500)]
 
 
 async def test_a_connection_can_be_cut_before_the_answer(api, post) -> None:
@@ -279,7 +279,7 @@ async def test_a_connection_can_be_cut_before_the_answer(api, post) -> None:
     with pytest.raises(aiohttp.ClientError):
         await post(call, "accept", SESSION)
     assert (await post(call, "accept", SESSION))[0] == 200
-    assert [asked.status for asked in call.asked] == [None, 200]
+    assert [asked.status for asked in call.requests] == [None, 200]
 
 
 async def test_an_expired_session_is_told_and_over(api, post) -> None:

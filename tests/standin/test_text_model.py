@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runner.call.afterwards.outcome import outcome_body
-from runner.standin.text_model import Answers, TextModel
+from runner.standin.text_model import TextModel, TextReply
 from tests.standin.openai_types import RESPONSE, client_complaint, complaint
 
 SCHEMA = {"type": "object", "properties": {"booked": {"type": "boolean"}, "why": {"type": "string"}}}
@@ -32,8 +32,8 @@ def test_it_answers_with_an_instance_of_the_schema() -> None:
     assert (reply.status, said(reply.body)) == (200, {"booked": True, "why": "an example why"})
 
 
-def test_it_answers_as_it_is_told_first() -> None:
-    model = TextModel(answers=[Answers(json={"booked": False}), Answers(refuses=True)])
+def test_its_replies_come_first() -> None:
+    model = TextModel(replies=[TextReply(json={"booked": False}), TextReply(refuses=True)])
     first, second, third = (model.answer(BODY, 1.0, TODAY) for _ in range(3))
     assert said(first.body) == {"booked": False}
     assert second.body["output"][-1]["content"][0] == {
@@ -41,7 +41,7 @@ def test_it_answers_as_it_is_told_first() -> None:
         "refusal": "I can't help with that.",
     }
     assert said(third.body)["booked"] is True
-    assert [question["model"] for question in model.asked] == ["gpt-5-mini"] * 3
+    assert [question["model"] for question in model.questions] == ["gpt-5-mini"] * 3
 
 
 LOOSE = {"type": "json_schema", "name": "outcome", "schema": SCHEMA, "strict": True}
@@ -69,4 +69,4 @@ def test_what_the_api_would_refuse_is_refused_and_noted(body: dict[str, Any] | N
     reply = model.answer(body, 1.0, TODAY)
     assert (reply.status, reply.body["error"]["message"]) == (400, fault)
     assert model.violations == [f"responses: {fault}"]
-    assert model.asked == []
+    assert model.questions == []

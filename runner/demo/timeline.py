@@ -1,4 +1,4 @@
-"""Tells a call as a story: from what travels between a runner and the stand-in to moments to show. Pure."""
+"""A call's timeline, made of what travels between a runner and the stand-in. Pure."""
 
 import json
 from collections import deque
@@ -9,8 +9,8 @@ from enum import Enum
 from runner.model.values import Json, JsonObject
 
 
-class What(Enum):
-    """What a moment is about."""
+class EntryKind(Enum):
+    """What an entry is about."""
 
     RINGS = "rings"
     ANSWERED = "answered"
@@ -31,11 +31,11 @@ class What(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class TimelineEntry:
     """One thing that happened. `at_s` is the time of the call, in seconds since it was answered."""
 
     at_s: float
-    what: What
+    what: EntryKind
     text: str
     tool_call_id: str | None = None
     ok: bool = True
@@ -43,55 +43,55 @@ class Moment:
     """Real seconds that the runner needed: to answer the call, or for the output of a tool call."""
 
 
-class Story:
+class Timeline:
     """Watches one call."""
 
     def __init__(self, caller_lines: Iterable[str]) -> None:
         """`caller_lines`: what the caller will say, turn by turn; only the script knows it in time."""
         self._caller_lines = deque(caller_lines)
 
-    def sent(self, event: JsonObject, at_s: float) -> Iterator[Moment]:
+    def sent(self, event: JsonObject, at_s: float) -> Iterator[TimelineEntry]:
         """What an event of the API's tells, or an answer of its text model."""
         match event:
             case {"type": "input_audio_buffer.speech_started"} if self._caller_lines:
-                yield Moment(at_s=at_s, what=What.CALLER, text=self._caller_lines.popleft())
+                yield TimelineEntry(at_s=at_s, what=EntryKind.CALLER, text=self._caller_lines.popleft())
             case {"type": "input_audio_buffer.dtmf_event_received", "event": key}:
-                yield Moment(at_s=at_s, what=What.CALLER, text=f"presses {key}")
+                yield TimelineEntry(at_s=at_s, what=EntryKind.CALLER, text=f"presses {key}")
             case {"type": "response.output_item.done", "item": item}:
                 yield from _item(item, at_s)
             case {"object": "response", "output": [*_, {"content": [{"text": text}]}]}:
-                yield Moment(at_s=at_s, what=What.OUTCOME, text=text)
+                yield TimelineEntry(at_s=at_s, what=EntryKind.OUTCOME, text=text)
             case {"type": "error", "error": error}:
-                yield Moment(at_s=at_s, what=What.ERROR, text=str(error["message"]), ok=False)
+                yield TimelineEntry(at_s=at_s, what=EntryKind.ERROR, text=str(error["message"]), ok=False)
 
-    def received(self, kind: str, value: JsonObject, at_s: float) -> Iterator[Moment]:
+    def received(self, kind: str, value: JsonObject, at_s: float) -> Iterator[TimelineEntry]:
         """What a request or an event of the runner's tells."""
         match kind, value:
             case "reject", {"status_code": status}:
-                yield Moment(at_s=at_s, what=What.REJECTED, text=str(status), ok=False)
+                yield TimelineEntry(at_s=at_s, what=EntryKind.REJECTED, text=str(status), ok=False)
             case "refer", {"target_uri": target}:
-                yield Moment(at_s=at_s, what=What.TRANSFER, text=str(target))
+                yield TimelineEntry(at_s=at_s, what=EntryKind.TRANSFER, text=str(target))
             case "hangup", _:
-                yield Moment(at_s=at_s, what=What.HANGUP, text="")
+                yield TimelineEntry(at_s=at_s, what=EntryKind.HANGUP, text="")
             case "event", {"item": {"type": "function_call_output", "call_id": call_id, "output": output}}:
-                yield Moment(
+                yield TimelineEntry(
                     at_s=at_s,
-                    what=What.OUTPUT,
+                    what=EntryKind.OUTPUT,
                     text=output,
                     tool_call_id=call_id,
                     ok=not _is_error(output),
                 )
 
 
-def _item(item: JsonObject, at_s: float) -> Iterator[Moment]:
+def _item(item: JsonObject, at_s: float) -> Iterator[TimelineEntry]:
     if item["type"] == "function_call":
         text = f"{item['name']} {item['arguments']}"
-        yield Moment(at_s=at_s, what=What.TOOL, text=text, tool_call_id=item["call_id"])
+        yield TimelineEntry(at_s=at_s, what=EntryKind.TOOL, text=text, tool_call_id=item["call_id"])
         return
     spoken = "".join(part.get("transcript") or part.get("text") or "" for part in item["content"])
     if spoken:
         cut_short = item["status"] != "completed"
-        yield Moment(at_s=at_s, what=What.AGENT, text=f"{spoken} —" if cut_short else spoken)
+        yield TimelineEntry(at_s=at_s, what=EntryKind.AGENT, text=f"{spoken} —" if cut_short else spoken)
 
 
 def _is_error(output: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import unquote_plus
 
 from runner.call.records.redaction import Redactor
-from runner.demo.moments import Moment, What
+from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent
 from runner.model.tool import HandoffBinding
 
@@ -18,26 +18,26 @@ _URL_PARTS = re.compile(r"[^/?&=#]+")
 
 
 class Mask:
-    """Masks the moments of one call, in their order: an argument that is masked may be said later."""
+    """Masks the entries of one call, in their order: an argument that is masked may be said later."""
 
     def __init__(self, agent: Agent, agents: Mapping[str, Agent], secrets: Mapping[str, str]) -> None:
         """`agent` answers; whoever it may hand the call to has a say in what is masked."""
         self._redactor = Redactor(each.record for each in _may_serve(agent, agents))
         self._secrets = secrets
 
-    def moment(self, moment: Moment) -> Moment:
-        """The moment as it may be shown. URLs are masked apart."""
-        match moment.what:
-            case What.TOOL:
-                name, _, arguments = moment.text.partition(" ")
+    def entry(self, entry: TimelineEntry) -> TimelineEntry:
+        """The entry as it may be shown. URLs are masked apart."""
+        match entry.what:
+            case EntryKind.TOOL:
+                name, _, arguments = entry.text.partition(" ")
                 text = f"{name} {self._redactor.arguments(arguments)}"
-            case What.OUTPUT:
-                text = self._output(moment.text)
-            case What.REQUEST | What.DELIVERY:
-                return moment
+            case EntryKind.OUTPUT:
+                text = self._output(entry.text)
+            case EntryKind.REQUEST | EntryKind.DELIVERY:
+                return entry
             case _:
-                text = self._redactor.text(moment.text)
-        return replace(moment, text=text)
+                text = self._redactor.text(entry.text)
+        return replace(entry, text=text)
 
     def url(self, url: str) -> str:
         """A URL without the values of secrets: a key may travel in its query or its path."""

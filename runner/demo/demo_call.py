@@ -1,4 +1,4 @@
-"""Plays one call against the real server: a stand-in for the API and one for the endpoints, one story."""
+"""Plays one call against the real server: a stand-in for the API, and one for the endpoints."""
 
 import asyncio
 import json
@@ -18,8 +18,8 @@ from runner.call.records.record_json import decode
 from runner.demo.default_script import DefaultScript
 from runner.demo.endpoints import Endpoints, WatchedConnector
 from runner.demo.example_call import ExampleCall
-from runner.demo.moments import Moment, Story, What
-from runner.demo.shown import Mask
+from runner.demo.masking import Mask
+from runner.demo.timeline import EntryKind, Timeline, TimelineEntry
 from runner.model.agent import Agent
 from runner.model.record import CallRecord
 from runner.model.settings import Configuration, Provider, SecretRef
@@ -68,10 +68,10 @@ class SentRequest:
 
 
 @dataclass(slots=True)
-class Rehearsed:
+class DemoResult:
     """What came of it."""
 
-    moments: list[Moment] = field(default_factory=list)
+    entries: list[TimelineEntry] = field(default_factory=list)
     requests: list[SentRequest] = field(default_factory=list)
     deliveries: list[SentRequest] = field(default_factory=list)
     outcome: Json = None
@@ -85,17 +85,17 @@ class Rehearsed:
     ended_in_time: bool = True
 
 
-async def rehearse(plan: Plan, show: Callable[[Moment], None]) -> Rehearsed:
-    """Play the call to its end; `show` is told each moment as it happens."""
-    return await _Rehearsal(plan, show).run()
+async def play_call(plan: Plan, show: Callable[[TimelineEntry], None]) -> DemoResult:
+    """Play the call to its end; `show` is told each entry as it happens."""
+    return await _DemoCall(plan, show).run()
 
 
-class _Rehearsal:
-    def __init__(self, plan: Plan, show: Callable[[Moment], None]) -> None:
+class _DemoCall:
+    def __init__(self, plan: Plan, show: Callable[[TimelineEntry], None]) -> None:
         self._plan = plan
         self._show = show
-        self._result = Rehearsed(notes=list(plan.play.notes))
-        self._story = Story(step.text for step in plan.play.script if isinstance(step, CallerSays))
+        self._result = DemoResult(notes=list(plan.play.notes))
+        self._timeline = Timeline(step.text for step in plan.play.script if isinstance(step, CallerSays))
         self._tool_names: dict[str, str] = {}
         self._began: dict[str, float] = {}
         """When a tool was called, or the call announced (the empty key), by a clock that never jumps."""
@@ -104,10 +104,10 @@ class _Rehearsal:
         self._clock: Callable[[], Instant] = lambda: time.time() + shift_s
         self._secret = new_secret()
         self._mask = Mask(plan.agent, plan.configuration.agents, plan.tool_secrets)
-        self._unshown: Exception | None = None
+        self._show_error: Exception | None = None
         """Why nobody watches any more, e.g. a closed pipe."""
 
-    async def run(self) -> Rehearsed:
+    async def run(self) -> DemoResult:
         with TemporaryDirectory() as temporary:
             directory = Path(temporary)
             async with (
@@ -128,8 +128,8 @@ class _Rehearsal:
             if self._placed is not None:
                 self._result.violations += [*self._placed.violations, *api.violations]
                 _read_store(directory / "calls.db", self._placed.id, self._result)
-        if self._unshown is not None:
-            raise self._unshown
+        if self._show_error is not None:
+            raise self._show_error
         return self._result
 
     def _runner(self, api: StandIn, endpoints: Endpoints, database: Path) -> Runner:
@@ -161,7 +161,7 @@ class _Rehearsal:
         # A lookup is asked with the call's own id where tools have that of their call.
         self._tool_names[placed.id] = LOOKUP
         text = f"{plan.example.caller} calls {plan.example.called}"
-        self._tell(Moment(at_s=0.0, what=What.RINGS, text=text))
+        self._tell(TimelineEntry(at_s=0.0, what=EntryKind.RINGS, text=text))
         self._began[""] = time.perf_counter()
         headers = plan.example.sip_headers(placed.id)
         webhook = call_incoming(call_id=placed.id, headers=headers, secret=self._secret, now=self._clock())
@@ -173,11 +173,11 @@ class _Rehearsal:
         hurry = asyncio.Event()
         if placed.conversation is not None:
             try:
-                await api.until(lambda: placed.is_over or self._unshown, LONGEST_S)
+                await api.until(lambda: placed.is_over or self._show_error, LONGEST_S)
             except TimeoutError:
                 self._result.ended_in_time = False
                 hurry.set()
-        if self._unshown is not None:
+        if self._show_error is not None:
             hurry.set()
         await runner.drain(hurry)
 
@@ -187,21 +187,23 @@ class _Rehearsal:
         if isinstance(value, Mapping):
             if kind == "accept":
                 took_s = self._took_s("")
-                self._tell(Moment(at_s=0.0, what=What.ANSWERED, text=self._plan.agent.id, took_s=took_s))
-            for moment in self._story.received(kind, value, self._at_s()):
-                if moment.what is What.TRANSFER:
+                self._tell(
+                    TimelineEntry(at_s=0.0, what=EntryKind.ANSWERED, text=self._plan.agent.id, took_s=took_s)
+                )
+            for entry in self._timeline.received(kind, value, self._at_s()):
+                if entry.what is EntryKind.TRANSFER:
                     # The caller hears a sentence first, so what the whole took says nothing of the runner.
                     self._began.clear()
-                took_s = self._took_s(moment.tool_call_id or "") if moment.what is What.OUTPUT else None
-                self._tell(replace(moment, took_s=took_s))
+                took_s = self._took_s(entry.tool_call_id or "") if entry.what is EntryKind.OUTPUT else None
+                self._tell(replace(entry, took_s=took_s))
 
     def _sent(self, kind: str, value: Any) -> None:
         item = value.get("item", {})
         if item.get("type") == "function_call":
             self._tool_names[item["call_id"]] = item["name"]
             self._began[item["call_id"]] = time.perf_counter()
-        for moment in self._story.sent(value, self._at_s()):
-            self._tell(moment)
+        for entry in self._timeline.sent(value, self._at_s()):
+            self._tell(entry)
 
     def _request(self, tool_call_id: str, method: str, url: str) -> None:
         masked = self._mask.url(url)
@@ -209,9 +211,9 @@ class _Rehearsal:
         request = SentRequest(tool=tool, tool_call_id=tool_call_id, method=method, url=masked)
         is_delivery = is_job(tool_call_id)
         (self._result.deliveries if is_delivery else self._result.requests).append(request)
-        what = What.DELIVERY if is_delivery else What.REQUEST
+        what = EntryKind.DELIVERY if is_delivery else EntryKind.REQUEST
         text = f"{method} {masked}"
-        self._tell(Moment(at_s=self._at_s(), what=what, text=text, tool_call_id=tool_call_id))
+        self._tell(TimelineEntry(at_s=self._at_s(), what=what, text=text, tool_call_id=tool_call_id))
 
     def _example_of(self, tool_call_id: str) -> Json:
         lookup = self._plan.agent.lookup
@@ -229,16 +231,16 @@ class _Rehearsal:
             self._result.notes.append(note)
         return {}
 
-    def _tell(self, moment: Moment) -> None:
-        moment = self._mask.moment(moment)
-        self._result.moments.append(moment)
-        if self._unshown is not None:
+    def _tell(self, entry: TimelineEntry) -> None:
+        entry = self._mask.entry(entry)
+        self._result.entries.append(entry)
+        if self._show_error is not None:
             return
         try:
-            self._show(moment)
+            self._show(entry)
         except Exception as error:
             # It is raised at the end: the call of the stand-in's that we are in has no part in it.
-            self._unshown = error
+            self._show_error = error
 
     def _took_s(self, key: str) -> float | None:
         began = self._began.get(key)
@@ -249,14 +251,14 @@ class _Rehearsal:
         return conversation.flows.now_s if conversation else 0.0
 
 
-def problems_of(play: DefaultScript, rehearsed: Rehearsed) -> list[str]:
+def problems_of(play: DefaultScript, result: DemoResult) -> list[str]:
     """What went wrong, in sentences; none for a good call. A transfer that was to fail is no problem."""
-    problems = [*rehearsed.violations, *rehearsed.owed]
-    if not rehearsed.ended_in_time:
+    problems = [*result.violations, *result.owed]
+    if not result.ended_in_time:
         problems.append("the call did not come to its end, and was ended")
-    record = rehearsed.record
+    record = result.record
     if record is None:
-        return [*problems, f"the call was not answered (the webhook got {rehearsed.webhook_status})"]
+        return [*problems, f"the call was not answered (the webhook got {result.webhook_status})"]
     if record.ended not in GOOD_ENDS:
         problems.append(
             f"the call ended with {record.ended}" + (f": {record.detail}" if record.detail else "")
@@ -286,7 +288,7 @@ def _letters(text: str) -> int:
     return sum(character.isalnum() for character in text)
 
 
-def _read_store(database: Path, call_id: str, result: Rehearsed) -> None:
+def _read_store(database: Path, call_id: str, result: DemoResult) -> None:
     """What the runner has written down: the record, the outcome, and what is still owed."""
     with closing(sqlite3.connect(database)) as connection:
         found = connection.execute("SELECT record, outcome FROM calls WHERE id = ?", (call_id,)).fetchone()

@@ -10,9 +10,9 @@ from standardwebhooks.webhooks import Webhook
 from runner.call.routes.routing import RouteTable
 from runner.call.templates.template import compile_template
 from runner.demo.default_script import DefaultScript, default_script
+from runner.demo.demo_call import DemoResult, Plan, placeholders, play_call, problems_of
 from runner.demo.example_call import example_call
-from runner.demo.moments import Moment, What
-from runner.demo.rehearsal import Plan, Rehearsed, placeholders, problems_of, rehearse
+from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent, OutcomeQuestion, Say
 from runner.model.record import CallRecord, ToolUse
 from runner.model.route import Conditions, ExactNumber, Route
@@ -59,16 +59,16 @@ def plan(secrets: dict[str, str] | None = None, **fields: Any) -> Plan:
 
 async def test_a_watcher_who_fails_is_told_so_and_disturbs_no_call() -> None:
     """A closed pipe, e.g. of `| head`, is not the stand-in's to stumble over."""
-    shown: list[Moment] = []
+    shown: list[TimelineEntry] = []
 
-    def show(moment: Moment) -> None:
-        shown.append(moment)
-        # The second moment is told from within the stand-in's answer to `accept`.
+    def show(entry: TimelineEntry) -> None:
+        shown.append(entry)
+        # The second entry is told from within the stand-in's answer to `accept`.
         if len(shown) >= 2:
             raise BrokenPipeError("nobody reads")
 
     with pytest.raises(BrokenPipeError, match="nobody reads"):
-        await rehearse(plan(), show)
+        await play_call(plan(), show)
     assert len(shown) == 2
 
 
@@ -78,35 +78,35 @@ def tool(status: str, name: str = "find", error: str | None = None) -> ToolUse:
     )
 
 
-def rehearsed(ended: str = "hangup", tools: tuple[ToolUse, ...] = (), **more: Any) -> Rehearsed:
+def result(ended: str = "hangup", tools: tuple[ToolUse, ...] = (), **more: Any) -> DemoResult:
     detail = more.pop("detail", "")
     record = CallRecord(**RECORD, ended=ended, tools=tools, detail=detail)
-    return Rehearsed(**{"record": record, **more})
+    return DemoResult(**{"record": record, **more})
 
 
 @pytest.mark.parametrize(
     ("play", "came", "problems"),
     [
-        ({}, rehearsed(), []),
-        ({}, rehearsed("transferred", (tool("completed"),)), []),
-        ({}, rehearsed("failed", detail="no sideband"), ["the call ended with failed: no sideband"]),
-        ({}, rehearsed("max_duration"), ["the call ended with max_duration"]),
-        ({}, rehearsed(tools=(tool("error", error="down"),)), ['tool "find" is error: down']),
-        ({}, rehearsed(tools=(tool("not_completed"),)), ['tool "find" is not_completed']),
-        ({"failing": ("find",)}, rehearsed(tools=(tool("not_completed"),)), []),
-        ({"tools": ("find", "book")}, rehearsed(tools=(tool("ok"),)), ['tool "book" was never called']),
-        ({}, rehearsed(violations=["Unknown parameter: 'x'."]), ["Unknown parameter: 'x'."]),
-        ({}, rehearsed(owed=["the delivery is still owed: x"]), ["the delivery is still owed: x"]),
-        ({}, rehearsed(ended_in_time=False), ["the call did not come to its end, and was ended"]),
+        ({}, result(), []),
+        ({}, result("transferred", (tool("completed"),)), []),
+        ({}, result("failed", detail="no sideband"), ["the call ended with failed: no sideband"]),
+        ({}, result("max_duration"), ["the call ended with max_duration"]),
+        ({}, result(tools=(tool("error", error="down"),)), ['tool "find" is error: down']),
+        ({}, result(tools=(tool("not_completed"),)), ['tool "find" is not_completed']),
+        ({"failing": ("find",)}, result(tools=(tool("not_completed"),)), []),
+        ({"tools": ("find", "book")}, result(tools=(tool("ok"),)), ['tool "book" was never called']),
+        ({}, result(violations=["Unknown parameter: 'x'."]), ["Unknown parameter: 'x'."]),
+        ({}, result(owed=["the delivery is still owed: x"]), ["the delivery is still owed: x"]),
+        ({}, result(ended_in_time=False), ["the call did not come to its end, and was ended"]),
         (
             {},
-            Rehearsed(webhook_status=503),
+            DemoResult(webhook_status=503),
             ["the call was not answered (the webhook got 503)"],
         ),
     ],
 )
 def test_the_verdict_names_what_went_wrong(
-    play: dict[str, Any], came: Rehearsed, problems: list[str]
+    play: dict[str, Any], came: DemoResult, problems: list[str]
 ) -> None:
     assert problems_of(DefaultScript(script=(), **play), came) == problems
 
@@ -136,22 +136,22 @@ OUTCOME = OutcomeQuestion(
 
 
 async def test_outcome_and_deliveries_are_part_of_the_story() -> None:
-    shown: list[Moment] = []
+    shown: list[TimelineEntry] = []
     played = plan({"KEY": "placeholder-KEYx"}, outcome=OUTCOME, on_end=(POST,))
-    result = await rehearse(played, shown.append)
+    result = await play_call(played, shown.append)
     assert result.outcome == {"booked": True}
     assert [(each.method, each.url) for each in result.deliveries] == [
         ("POST", "https://api.maple.example/calls?key=<KEY>")
     ]
     assert (result.requests, result.owed, problems_of(played.play, result)) == ([], [], [])
-    assert [(moment.what, moment.text) for moment in shown[-2:]] == [
-        (What.OUTCOME, '{"booked": true}'),
-        (What.DELIVERY, "POST https://api.maple.example/calls?key=<KEY>"),
+    assert [(entry.what, entry.text) for entry in shown[-2:]] == [
+        (EntryKind.OUTCOME, '{"booked": true}'),
+        (EntryKind.DELIVERY, "POST https://api.maple.example/calls?key=<KEY>"),
     ]
 
 
 async def test_a_delivery_that_cannot_be_made_is_a_problem() -> None:
-    result = await rehearse(plan(on_end=(POST,)), lambda _: None)
+    result = await play_call(plan(on_end=(POST,)), lambda _: None)
     assert result.owed == [
         'the delivery is still owed: the secret of "sign" is no Standard Webhooks secret (whsec_…)'
     ]

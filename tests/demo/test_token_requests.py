@@ -1,4 +1,4 @@
-"""Tokens in a rehearsal: they are given by the stand-in, and are no requests of a tool's."""
+"""A request for an access token is answered by the stand-in, and is not shown as a request of the tool."""
 
 import json
 from pathlib import Path

@@ -1,10 +1,37 @@
-"""What the stream faults do to the events on their way out: twice, late, lost, with noise between. Pure."""
+"""What the API sends over a sideband, and what stream faults make of it: twice, late, lost. Pure."""
 
 import json
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from runner.model.values import JsonObject
 from runner.standin.faults import Late, Lost, Noise, StreamFault, Twice
+from runner.standin.items import Event
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """A text frame that is sent just as it stands."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSideband:
+    """The sideband ends, the call does not. 1006 cuts the connection without a closing frame."""
+
+    close_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """The call is over, and its sideband ends."""
+
+    close_code: int
+
+
+Outgoing: TypeAlias = Event | RawFrame | CloseSideband | EndCall
+"""A dict is an event to send."""
 
 
 @dataclass(slots=True)
@@ -13,7 +40,7 @@ class _Held:
     events: int
 
 
-class Stream:
+class SidebandStream:
     """Turns events into text frames, with the faults of one call."""
 
     def __init__(self, faults: tuple[StreamFault, ...] = ()) -> None:
