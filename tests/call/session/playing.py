@@ -1,11 +1,12 @@
 """Plays a call on the session machine without clock or sockets, so that a test reads like a play."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from runner.call.session.session import Session
 from runner.call.templates.template import compile_template
 from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, SetTimer, Speak, Timer, TimerKind
-from runner.model.agent import Agent
+from runner.model.agent import Agent, ModelOpens
 from runner.model.call import Address, IncomingCall
 from runner.model.event import (
     CallEvent,
@@ -25,6 +26,7 @@ from runner.model.tool import HandoffBinding, HangupBinding, HttpBinding, Tool, 
 from runner.model.values import Json, Place
 
 words = compile_template
+Some = TypeVar("Some", bound=Action)
 NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
@@ -68,12 +70,17 @@ def an_agent(agent_id: str = "desk", **fields: Json) -> Agent:
             "id": agent_id,
             "model": "gpt-realtime-2.1",
             "instructions": words(f"You are {agent_id}."),
-            "greeting": fields.pop("greeting", None)
-            or Agent.__dataclass_fields__["greeting"].default_factory(),
+            "greeting": fields.pop("greeting", None) or ModelOpens(),
             "place": Place(f"{agent_id}.yaml", 1, 1),
             **fields,
         }
     )
+
+
+def expect(kind: type[Some], action: Action) -> Some:
+    """This action, which has to be of this kind."""
+    assert isinstance(action, kind)
+    return action
 
 
 class Play:

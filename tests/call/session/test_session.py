@@ -2,9 +2,10 @@
 
 import pytest
 
-from runner.call.session.phase import Phase
-from runner.call.session.session import CONNECTED, ROWS, TABLE
+from runner.call.session.phase import CONNECTED, Phase
+from runner.call.session.session import ROWS, TABLE
 from runner.model.action import (
+    Action,
     Finish,
     HangUp,
     Refer,
@@ -15,7 +16,7 @@ from runner.model.action import (
     Timer,
     TimerKind,
 )
-from runner.model.agent import Limits, Say, Tell, Wait
+from runner.model.agent import Greeting, Limits, Say, Tell, Wait
 from runner.model.event import (
     ApiError,
     ApiErrorKind,
@@ -33,7 +34,8 @@ from runner.model.event import (
     ToolCalled,
     Unreachable,
 )
-from runner.model.tool import Retries, StaticBinding, TransferBinding
+from runner.model.tool import Retries, StaticBinding, Tool, TransferBinding
+from runner.model.values import Json
 from tests.call.session.playing import (
     END_CALL,
     HANG_UP,
@@ -41,13 +43,14 @@ from tests.call.session.playing import (
     TO_SPANISH,
     Play,
     an_agent,
+    expect,
     http_tool,
     tool,
     words,
 )
 
 
-def talking(*tools, **fields) -> Play:
+def talking(*tools: Tool, **fields: Json) -> Play:
     """A call whose agent waits for the caller, so that the tests have the stage for themselves."""
     play = Play(an_agent(tools=tools, **{"greeting": Wait(), **fields}), an_agent("recepcion"))
     play.opens()
@@ -71,7 +74,9 @@ def test_when_it_is_over_nothing_is_done_any_more() -> None:
         (None, [Speak(wish="wish_1")]),
     ],
 )
-def test_the_agent_greets_as_declared_as_soon_as_the_sideband_is_open(greeting, asked) -> None:
+def test_the_agent_greets_as_declared_as_soon_as_the_sideband_is_open(
+    greeting: Greeting | None, asked: list[Action]
+) -> None:
     play = Play(an_agent(greeting=greeting))
     assert play.done == []
     assert play.opens() == asked
@@ -140,7 +145,9 @@ def test_a_barge_in_does_not_stop_a_tool_and_its_output_is_still_sent() -> None:
         ("find_slots", "{", None),
     ],
 )
-def test_a_call_that_cannot_run_is_answered_with_an_error_and_sends_nothing(name, arguments, told) -> None:
+def test_a_call_that_cannot_run_is_answered_with_an_error_and_sends_nothing(
+    name: str, arguments: str, told: str | None
+) -> None:
     play = talking(http_tool())
     output, go_on = play.responds((name, arguments))
     assert isinstance(output, SendOutput)
@@ -167,11 +174,15 @@ def test_a_request_is_tried_again_as_declared_and_the_same_one() -> None:
     assert play.replies(second, 503) == []
     assert play.passes(0.3) == []
     (third,) = play.passes(0.1)
-    assert (first.attempt, second.attempt, third.attempt) == (1, 2, 3)
-    assert first.request == second.request == third.request
-    assert dict(first.request.headers)["Idempotency-Key"] == "call_1_0"
+    sent = [expect(SendRequest, each) for each in (first, second, third)]
+    assert [each.attempt for each in sent] == [1, 2, 3]
+    assert sent[0].request == sent[1].request == sent[2].request
+    assert dict(sent[0].request.headers)["Idempotency-Key"] == "call_1_0"
     output, _ = play.replies(third, 503)
-    assert output.output == '{"error":"the endpoint answered 503 Service Unavailable","status":503}'
+    assert (
+        expect(SendOutput, output).output
+        == '{"error":"the endpoint answered 503 Service Unavailable","status":503}'
+    )
     (use,) = play.record.tools
     assert (use.status, use.http_status, use.attempts) == ("error", 503, 3)
 
@@ -376,7 +387,7 @@ def test_a_transfer_that_was_refused_is_told_to_the_model_at_once() -> None:
     play = transferring()
     play.responds()
     output, go_on = play.happens(ReferAnswered(ok=False, detail="refer was answered 500"))
-    assert output.call_id == "call_1_0"
+    assert expect(SendOutput, output).call_id == "call_1_0"
     assert go_on == Speak(wish="wish_2")
     assert play.record.faults == ("a transfer was not completed: refer was answered 500",)
 
@@ -390,7 +401,8 @@ def test_a_transfer_that_nobody_takes_goes_to_the_fallback_before_the_model_is_t
     assert play.responds(("transfer", '{"destination":"nurse"}')) == [Refer(target="sip:nurse@maple.example")]
     play.happens(ReferAnswered(ok=True))
     assert play.passes(15) == [Refer(target="tel:+14155550123")]
-    assert play.happens(ReferAnswered(ok=False, detail="no"))[0].call_id == "call_1_0"
+    output, *_ = play.happens(ReferAnswered(ok=False, detail="no"))
+    assert expect(SendOutput, output).call_id == "call_1_0"
     assert len(play.record.faults) == 2
 
 
@@ -398,7 +410,7 @@ def test_a_destination_that_is_no_address_for_this_call_is_not_asked_for() -> No
     binding = TransferBinding(destinations={"desk": words("tel:{{ vars.number }}")})
     play = talking(tool("transfer", binding, parameters={"type": "object"}), vars={"number": words("nine")})
     output, go_on = play.responds(("transfer", '{"destination":"desk"}'))
-    assert output.output == '{"error":"the transfer was not completed"}'
+    assert expect(SendOutput, output).output == '{"error":"the transfer was not completed"}'
     assert go_on == Speak(wish="wish_1")
     assert play.record.faults == ("a transfer was not completed: the destination is no address",)
 
@@ -407,7 +419,8 @@ def test_the_fallback_itself_has_no_fallback() -> None:
     binding = TransferBinding(destinations={"office": words("tel:+14155550123")}, fallback="office")
     play = talking(tool("transfer", binding, parameters={"type": "object"}))
     play.responds(("transfer", '{"destination":"office"}'))
-    assert play.happens(ReferAnswered(ok=False))[0].call_id == "call_1_0"
+    output, *_ = play.happens(ReferAnswered(ok=False))
+    assert expect(SendOutput, output).call_id == "call_1_0"
 
 
 def test_a_caller_who_leaves_before_the_transfer_was_asked_for_has_hung_up() -> None:
@@ -434,11 +447,11 @@ def test_a_hand_off_changes_the_agent_and_the_model_goes_on() -> None:
 def test_the_voice_changes_only_before_it_was_heard() -> None:
     play = talking(TO_SPANISH)
     (become, *_) = play.responds(("to_spanish", "{}"), audible=False)
-    assert become.with_voice
+    assert expect(SwitchAgent, become).with_voice
     play = talking(TO_SPANISH)
     play.responds()
     (become, *_) = play.responds(("to_spanish", "{}"))
-    assert not become.with_voice
+    assert not expect(SwitchAgent, become).with_voice
 
 
 def test_variables_stay_when_the_agent_changes() -> None:
@@ -448,7 +461,7 @@ def test_variables_stay_when_the_agent_changes() -> None:
     )
     play.opens()
     (become, *_) = play.responds(("to_spanish", "{}"))
-    assert become.instructions == '{"city":"Lima","more":1}'
+    assert expect(SwitchAgent, become).instructions == '{"city":"Lima","more":1}'
 
 
 def test_hand_offs_in_a_circle_are_bounded() -> None:
@@ -470,7 +483,9 @@ def test_the_longest_duration_ends_the_call_with_a_leave() -> None:
     play = talking(limits=Limits(max_duration_s=900))
     assert play.passes(899) == []
     (leave,) = play.passes(1)
-    assert leave.tell.startswith("You are desk.\n\nThe call has to end now.")
+    tell = expect(Speak, leave).tell
+    assert tell is not None
+    assert tell.startswith("You are desk.\n\nThe call has to end now.")
     assert play.responds() == [HangUp()]
     assert play.record.ended == "max_duration"
 
@@ -511,7 +526,7 @@ def test_hang_up_is_asked_for_once() -> None:
 
 
 @pytest.mark.parametrize("phase", CONNECTED)
-def test_an_agent_that_fell_silent_is_asked_to_go_on_only_while_it_talks(phase) -> None:
+def test_an_agent_that_fell_silent_is_asked_to_go_on_only_while_it_talks(phase: Phase) -> None:
     play = talking()
     play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
     play.session._ending.phase = phase

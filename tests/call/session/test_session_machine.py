@@ -441,7 +441,7 @@ ANNOUNCES_IT = [*ASKS_FOR_A_TRANSFER, (stops, 0, 1), (starts, 1, 0), (stops, 0, 
 @example([*ANNOUNCES_IT, (writes, 0, 2)])  # a guardrail wants to hang up meanwhile
 @example([(starts, 0, 0), (calls, 0, 4), (fires, 0, 0), (fires, 0, 0), (fires, 0, 0)])  # waiting sentences
 @example([(is_pressed, 1, 0), (is_pressed, 2, 0), (starts, 0, 0), (calls, 0, 5)])  # repeats what was pressed
-def test_a_call_keeps_its_rules_whatever_happens(steps) -> None:
+def test_a_call_keeps_its_rules_whatever_happens(steps: list[tuple[Move, int, int]]) -> None:
     play = Watched()
     for move, a, b in steps:
         move(play, a, b)

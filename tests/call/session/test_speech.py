@@ -38,6 +38,9 @@ class Queue:
     def flush(self) -> None:
         self._take(self.speech.ask())
 
+    def floor(self) -> Floor:
+        return self.speech.floor
+
     def _take(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
@@ -216,14 +219,14 @@ def test_a_request_refused_for_another_reason_has_failed(queue: Queue) -> None:
     queue.flush()
     queue.happens(ApiError(kind=ApiErrorKind.OTHER, about="wish_1"))
     assert queue.ended == [("k", SentenceEnd.FAILED)]
-    assert queue.speech.floor is Floor.IDLE
+    assert queue.floor() is Floor.IDLE
 
 
 def test_an_error_about_something_else_is_not_about_the_request(queue: Queue) -> None:
     queue.speech.say("Hello.")
     queue.flush()
     queue.happens(ApiError(kind=ApiErrorKind.OTHER), ApiError(kind=ApiErrorKind.OTHER, about="x"))
-    assert queue.speech.floor is Floor.SENDING
+    assert queue.floor() is Floor.SENDING
 
 
 def test_a_sentence_is_heard_when_its_playback_has_ended(queue: Queue) -> None:
@@ -271,16 +274,16 @@ def test_what_becomes_of_a_sentence_is_told_once(
 
 def test_a_barge_in_gives_the_floor_to_the_caller(queue: Queue) -> None:
     queue.happens(started(wish=None), CallerSpeaks(began=True))
-    assert queue.speech.floor is Floor.OVERLAP
+    assert queue.floor() is Floor.OVERLAP
     queue.happens(ended(wish=None, outcome=Outcome.CANCELLED))
-    assert queue.speech.floor is Floor.CALLER
+    assert queue.floor() is Floor.CALLER
 
 
 def test_events_told_twice_change_nothing(queue: Queue) -> None:
     queue.speech.say("Hello.")
     queue.flush()
     queue.happens(started(), started(), ended(), ended(), started(), ended())
-    assert queue.speech.floor is Floor.IDLE
+    assert queue.floor() is Floor.IDLE
     assert len(queue.asked) == 1
 
 
