@@ -25,7 +25,7 @@ from runner.model.tool import (
     HandoffBinding,
     HangupBinding,
     HttpBinding,
-    Result,
+    ResultSpec,
     StaticBinding,
     TransferBinding,
 )
@@ -34,7 +34,7 @@ from runner.model.values import Json, Place
 NOT_FOR_CALLERS: Mapping[type, frozenset[str]] = {
     Agent: frozenset({"description"}),
     # What simulate and scenarios answer with; no call ever meets it.
-    Result: frozenset({"example", "has_example"}),
+    ResultSpec: frozenset({"example", "has_example"}),
     # Where the runner finds its keys, listens and keeps its records.
     Settings: frozenset({"secrets", "store"}),
     Provider: frozenset({"api_key", "webhook_secrets"}),

@@ -120,6 +120,10 @@ class RejectRule:
     place: Place
 
 
+RoutingRule: TypeAlias = Route | RejectRule
+"""Either way to decide about calls by their conditions."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
     """Turn the call away with this SIP status."""

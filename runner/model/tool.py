@@ -178,7 +178,7 @@ class WaitingStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class ResultSpec:
     """What the model is told of a reply."""
 
     select: str | None = None
@@ -200,7 +200,7 @@ class Tool:
     description: str
     parameters: JsonObject
     binding: Binding
-    result: Result = field(default_factory=Result)
+    result: ResultSpec = field(default_factory=ResultSpec)
     while_waiting: tuple[WaitingStep, ...] = ()
     background: bool = False
     """The model is answered at once and told the result when it comes."""

@@ -17,7 +17,7 @@ from runner.call.templates.template import compile_template
 from runner.call.tools.tool_request import build_request
 from runner.call.tools.tool_result import model_output
 from runner.model.settings import Egress
-from runner.model.tool import Bearer, HttpBinding, Result
+from runner.model.tool import Bearer, HttpBinding, ResultSpec
 from runner.serve.egress import GuardedConnector
 from runner.serve.tool_client import ToolClient
 from tests.benchmarks.row import Row
@@ -105,7 +105,7 @@ async def _ours(url: str) -> AsyncIterator[Trip]:
         },
         auth=Bearer(token=compile_template("{{ secrets.MAPLE_TOKEN }}")),
     )
-    result = Result(select="slots[].{start: start, doctor: provider.name}")
+    result = ResultSpec(select="slots[].{start: start, doctor: provider.name}")
     async with ToolClient(GuardedConnector(Egress(allow=("localhost",)))) as client:
 
         async def trip() -> str:

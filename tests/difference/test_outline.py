@@ -13,7 +13,7 @@ from runner.model import agent, route, schedule, settings, tool
 from runner.model.agent import Agent, Lookup, ModelOpens, Recording, Say, Sensitive, Tell, Wait
 from runner.model.route import Reject, ToAgent
 from runner.model.schedule import OpenHours, Schedule
-from runner.model.tool import Body, BodyKind, HandoffBinding, HttpBinding, Result, Tool
+from runner.model.tool import Body, BodyKind, HandoffBinding, HttpBinding, ResultSpec, Tool
 from runner.model.values import Place
 
 MODEL = [
@@ -72,7 +72,11 @@ def test_a_week_says_days_that_are_alike_together() -> None:
 def test_a_binding_stands_under_its_own_key() -> None:
     http = HttpBinding(method="GET", url=compile_template("https://x.example"), timeout_s=5.0)
     made = Tool(
-        name="a", description="b", parameters={}, binding=http, result=Result(example={}, has_example=True)
+        name="a",
+        description="b",
+        parameters={},
+        binding=http,
+        result=ResultSpec(example={}, has_example=True),
     )
     written = {
         "method": "GET",

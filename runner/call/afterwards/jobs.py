@@ -16,7 +16,7 @@ from hashlib import sha256
 
 from runner.call.afterwards import binding_json
 from runner.call.afterwards.outcome import Answer, NoAnswer, has_words, outcome_body, read_answer
-from runner.call.templates.names import Headers, timestamp
+from runner.call.templates.names import HeadersByName, timestamp
 from runner.call.tools.tool_request import build_request
 from runner.model.agent import Agent
 from runner.model.http import HttpReply, HttpRequest
@@ -81,7 +81,7 @@ def delivery(due: DueJob, secrets: Mapping[str, str], now: Instant) -> HttpReque
     call = work["names"]["call"]
     names = {
         **work["names"],
-        "call": {**call, "headers": Headers(call["headers"])},
+        "call": {**call, "headers": HeadersByName(call["headers"])},
         "agent": work["agent"],
         "now": timestamp(now),
         "secrets": secrets,

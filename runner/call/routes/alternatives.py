@@ -1,4 +1,4 @@
-"""The ways to match a route: of each of its lists, one entry. Ties and covered routes are found by them."""
+"""The ways to match a route: one entry of each of its lists. Ties and unreachable routes show in them."""
 
 from collections.abc import Iterator
 from itertools import islice, product
@@ -7,27 +7,27 @@ from typing import NamedTuple, TypeAlias
 from runner.call.routes.matcher import leaves
 from runner.model.route import Conditions, Country, Matcher
 
-MOST_WAYS = 100_000
-"""Of one route; what its lists multiply to beyond this is not looked at."""
+MOST_ALTERNATIVES = 100_000
+"""Of one route; alternatives beyond these are not looked at."""
 
-Headers: TypeAlias = tuple[tuple[str, Matcher], ...]
+HeaderMatchers: TypeAlias = tuple[tuple[str, Matcher], ...]
 
 
-class Way(NamedTuple):
-    """One entry for each part; None where nothing is asked for."""
+class Alternative(NamedTuple):
+    """One way to match a route: one entry for each part, None where the route asks for nothing."""
 
     called: Matcher | None
     caller: Matcher | None
-    headers: Headers
+    headers: HeaderMatchers
 
 
-def ways(conditions: Conditions) -> Iterator[Way]:
-    """Every way to match these conditions, each country of an entry by itself. At most MOST_WAYS."""
+def alternatives(conditions: Conditions) -> Iterator[Alternative]:
+    """Every way to match these conditions, each country of an entry by itself. At most MOST_ALTERNATIVES."""
     called, caller = _entries(conditions.called), _entries(conditions.caller)
     headers = [[(name, leaf) for leaf in leaves(matcher)] for name, matcher in conditions.headers]
     found = product(product(called, caller), product(*headers))
-    for (to, from_), values in islice(found, MOST_WAYS):
-        yield Way(called=to, caller=from_, headers=values)
+    for (to, from_), values in islice(found, MOST_ALTERNATIVES):
+        yield Alternative(called=to, caller=from_, headers=values)
 
 
 def _entries(matcher: Matcher | None) -> list[Matcher | None]:

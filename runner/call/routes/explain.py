@@ -1,6 +1,7 @@
 """Says conditions in words: why a route won, and which condition of another one failed."""
 
 from collections.abc import Callable, Sequence
+from typing import assert_never
 
 from runner.model.route import (
     Anonymous,
@@ -16,37 +17,25 @@ from runner.model.route import (
     Text,
 )
 
-_MOST_SAID = 3
-"""Of a longer list, only the number of entries is said."""
+_MOST_NAMED = 3
+"""Of a longer list, only the number of entries is given."""
 
 
 def holds(matcher: Matcher) -> str:
     """What is so when the matcher matches, e.g. `begins with +1800`."""
-    match matcher:
-        case AnyOf():
-            return _any_of(matcher, "is one of", "or", holds)
-        case Not(matcher=inner):
-            return fails(inner)
-        case _:
-            return _said(matcher, is_so=True)
+    return _in_words(matcher, is_so=True)
 
 
 def fails(matcher: Matcher) -> str:
     """What is so when the matcher does not match, e.g. `does not begin with +1800`."""
-    match matcher:
-        case AnyOf():
-            return _any_of(matcher, "is none of", "and", fails)
-        case Not(matcher=inner):
-            return holds(inner)
-        case _:
-            return _said(matcher, is_so=False)
+    return _in_words(matcher, is_so=False)
 
 
-def _said(leaf: Matcher, *, is_so: bool) -> str:
+def _in_words(matcher: Matcher, *, is_so: bool) -> str:
     be, begin, match_ = (
         ("is", "begins", "matches") if is_so else ("is not", "does not begin", "does not match")
     )
-    match leaf:
+    match matcher:
         case ExactNumber(number=number):
             return f"{be} {number}"
         case ExactAddress(user=user, host=host):
@@ -66,14 +55,18 @@ def _said(leaf: Matcher, *, is_so: bool) -> str:
             return f'{match_ if "*" in pattern else be} "{pattern}"'
         case Anonymous(anonymous=anonymous):
             return "is withheld" if anonymous is is_so else "is not withheld"
+        case AnyOf():
+            return _any_of(matcher, *(("is one of", "or", holds) if is_so else ("is none of", "and", fails)))
+        case Not(matcher=inner):
+            return fails(inner) if is_so else holds(inner)
         case _:
-            raise TypeError(f"no words for {leaf!r}")
+            assert_never(matcher)
 
 
 def _any_of(matcher: AnyOf, one_of: str, joint: str, say: Callable[[Matcher], str]) -> str:
     entries: Sequence[Matcher] = matcher.matchers
     if matcher.listed_in is not None:
         return f"{one_of} the lines of {matcher.listed_in}"
-    if len(entries) > _MOST_SAID:
+    if len(entries) > _MOST_NAMED:
         return f"{one_of} the {len(entries)} entries"
     return f" {joint} ".join(say(entry) for entry in entries)

@@ -6,7 +6,7 @@ and does not grow with the number of numbers, addresses and prefixes that an any
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, assert_never
 
 from runner.call.addresses.address import is_readable, read_address
 from runner.model.call import Address
@@ -129,7 +129,7 @@ class CompiledMatcher:
                 self._countries.update(dict.fromkeys(leaf.codes, leaf))
             case Text(pattern=pattern) if "*" not in pattern:
                 self._texts[pattern] = leaf
-            case _:
+            case _:  # everything that cannot be looked up
                 self._others.append((specificity(leaf), leaf, _test(leaf)))
 
     def _look_up(self, subject: Subject) -> Hit | None:
@@ -177,8 +177,12 @@ def specificity(leaf: Matcher) -> Specificity:
             return COUNTRY
         case Not() | Anonymous(anonymous=False):
             return NEGATION
-        case _:
+        case Glob() | Regex() | Text() | Anonymous():
             return PATTERN
+        case AnyOf():
+            return max(map(specificity, leaves(leaf)), default=NOTHING)
+        case _:
+            assert_never(leaf)
 
 
 def glob_matches(pattern: str, text: str) -> bool:
@@ -226,8 +230,10 @@ def _test(leaf: Matcher) -> Test:
         case Not(matcher=inner):
             compiled = CompiledMatcher(inner)
             return lambda subjects: compiled.find(subjects) is None
+        case ExactNumber() | ExactAddress() | Prefix() | Country() | AnyOf():
+            raise TypeError(f"{leaf!r} is looked up, not tried")
         case _:
-            raise TypeError(f"no test for {leaf!r}")
+            assert_never(leaf)
 
 
 def _glob(user: str | None, host: str | None, address: Address) -> bool:

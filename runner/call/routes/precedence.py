@@ -7,10 +7,10 @@ from runner.call.routes.conditions import Rank, rank
 from runner.call.routes.matcher import NOTHING, Specificity, leaves, specificity
 from runner.model.route import Matcher, RejectRule, Route
 
-Rule = TypeVar("Rule", Route, RejectRule)
+RuleT = TypeVar("RuleT", Route, RejectRule)
 
 
-def in_order(rules: Iterable[Rule]) -> list[Rule]:
+def in_order(rules: Iterable[RuleT]) -> list[RuleT]:
     """Whoever comes first wins over those behind it, for calls that both match: routes, or reject rules.
 
     A list counts as its most specific entry, which is what it is at best.

@@ -7,12 +7,25 @@ the conditions themselves. Each route stands in cells of (called, caller, header
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from math import prod
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar, assert_never
 
 from runner.call.routes.conditions import Facts
 from runner.call.routes.matcher import leaves
 from runner.model.call import Address
-from runner.model.route import Conditions, Country, ExactAddress, ExactNumber, Glob, Matcher, Prefix, Text
+from runner.model.route import (
+    Anonymous,
+    AnyOf,
+    Conditions,
+    Country,
+    ExactAddress,
+    ExactNumber,
+    Glob,
+    Matcher,
+    Not,
+    Prefix,
+    Regex,
+    Text,
+)
 
 Key: TypeAlias = tuple[str, ...]
 """What must be so for a matcher to match, e.g. `("prefix", "+1800")`."""
@@ -110,8 +123,10 @@ def _leaf_keys(leaf: Matcher) -> Iterator[Key]:
             yield ("host", host.lower())
         case Text(pattern=pattern) if "*" not in pattern:
             yield ("text", pattern)
-        case _:
+        case Glob() | Text() | Regex() | Anonymous() | Not() | AnyOf():
             yield ANY
+        case _:
+            assert_never(leaf)
 
 
 def _cells(conditions: Conditions) -> Iterator[tuple[Key, Key, Key]]:

@@ -17,7 +17,7 @@ from runner.model.schedule import Schedule
 from runner.model.settings import Configuration
 from runner.model.values import Instant
 
-Rule = TypeVar("Rule", Route, RejectRule)
+RuleT = TypeVar("RuleT", Route, RejectRule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,21 +141,21 @@ class RouteTable:
         return Match(agent=agent, reject=None, route=None, rule=None, why=why)
 
 
-class _Rules(Generic[Rule]):
+class _Rules(Generic[RuleT]):
     """Routes, or reject rules: both are found and ranked in the same way."""
 
-    def __init__(self, rules: Iterable[tuple[Rule, CompiledConditions]]) -> None:
-        self._rules: list[tuple[Rule, CompiledConditions]] = sorted(rules, key=lambda entry: entry[0].place)
+    def __init__(self, rules: Iterable[tuple[RuleT, CompiledConditions]]) -> None:
+        self._rules: list[tuple[RuleT, CompiledConditions]] = sorted(rules, key=lambda entry: entry[0].place)
         self._conditions: dict[int, CompiledConditions] = {id(rule): asked for rule, asked in self._rules}
         self._index = RouteIndex(
             (rule.conditions, position) for position, (rule, _) in enumerate(self._rules)
         )
 
-    def all(self) -> list[Rule]:
+    def all(self) -> list[RuleT]:
         """By file and line."""
         return [rule for rule, _ in self._rules]
 
-    def best(self, facts: Facts) -> list[Rule]:
+    def best(self, facts: Facts) -> list[RuleT]:
         """Those of the highest rank, by file and line."""
         highest: Rank | None = None
         best: list[int] = []
@@ -168,11 +168,11 @@ class _Rules(Generic[Rule]):
             best.append(position)
         return [self._rules[position][0] for position in sorted(best)]
 
-    def why(self, rule: Rule, facts: Facts) -> str:
+    def why(self, rule: RuleT, facts: Facts) -> str:
         """Why this one matches, in words."""
         return self._conditions[id(rule)].why(facts)
 
-    def others(self, facts: Facts, winner: Rule | None, stronger: str) -> list[Candidate]:
+    def others(self, facts: Facts, winner: RuleT | None, stronger: str) -> list[Candidate]:
         """All but the winner, and what keeps each from winning."""
         won = self._conditions[id(winner)].ask(facts) if winner is not None else None
         return [

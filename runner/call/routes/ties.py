@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import NamedTuple
 
-from runner.call.routes.alternatives import Headers, ways
+from runner.call.routes.alternatives import HeaderMatchers, alternatives
 from runner.call.routes.examples import addresses, header_value
 from runner.call.routes.matcher import NOTHING, Specificity, specificity
 from runner.call.routes.route_index import ANY, matcher_keys
@@ -24,9 +24,9 @@ from runner.model.schedule import Schedule
 from runner.model.values import Instant
 
 _MOST_PARTNERS = 32
-"""Each lane is compared with the same lane of others, and with so many different ones."""
+"""Each option is compared with the same option of others, and with so many different ones."""
 
-_MOST_TOLD = 20
+_MOST_REPORTED = 20
 """Of routes that are as specific as each other."""
 
 _MOST_TRIES = 4
@@ -46,12 +46,12 @@ class Tie:
     now: Instant
 
 
-class _Lane(NamedTuple):
+class _Option(NamedTuple):
     """One way to match a route: of each of its lists, one entry."""
 
     called: Matcher | None
     caller: Matcher | None
-    headers: Headers
+    headers: HeaderMatchers
     route: Route
 
 
@@ -60,31 +60,31 @@ def find_ties(table: RouteTable) -> Iterator[Tie]:
 
     Of routes that all ask for the same, only the first few ties are told: mending those shows the way.
     """
-    groups: dict[tuple[object, ...], list[_Lane]] = {}
+    groups: dict[tuple[object, ...], list[_Option]] = {}
     for route in table.routes:
-        for lane in _lanes(route) if route.conditions.share != 0 else ():
-            groups.setdefault(_group(lane), []).append(lane)
+        for option in _options(route) if route.conditions.share != 0 else ():
+            groups.setdefault(_group(option), []).append(option)
     found: dict[int, Tie] = {}
-    for lanes in groups.values():
-        if len({lane.route.agent for lane in lanes}) > 1:
-            for tie in islice(_ties_in(lanes, table, found), _MOST_TOLD):
+    for options in groups.values():
+        if len({option.route.agent for option in options}) > 1:
+            for tie in islice(_ties_in(options, table, found), _MOST_REPORTED):
                 found[id(tie.second)] = tie
     return iter(sorted(found.values(), key=lambda tie: (tie.second.place, tie.first.place)))
 
 
-def _lanes(route: Route) -> Iterator[_Lane]:
-    for way in ways(route.conditions):
-        yield _Lane(*way, route=route)
+def _options(route: Route) -> Iterator[_Option]:
+    for way in alternatives(route.conditions):
+        yield _Option(*way, route=route)
 
 
-def _group(lane: _Lane) -> tuple[object, ...]:
-    """What two lanes must have in common to tie."""
-    conditions = lane.route.conditions
+def _group(option: _Option) -> tuple[object, ...]:
+    """What two options must have in common to tie."""
+    conditions = option.route.conditions
     return (
-        lane.route.priority,
-        _class(lane.called),
-        _class(lane.caller),
-        tuple(sorted(specificity(matcher) for _, matcher in lane.headers)),
+        option.route.priority,
+        _class(option.called),
+        _class(option.caller),
+        tuple(sorted(specificity(matcher) for _, matcher in option.headers)),
         conditions.during is not None,
         conditions.transport,
         conditions.share,
@@ -98,43 +98,43 @@ def _class(entry: Matcher | None) -> tuple[Specificity, Matcher | None]:
     return specificity(entry), entry if is_itself else None
 
 
-def _ties_in(lanes: Sequence[_Lane], table: RouteTable, found: dict[int, Tie]) -> Iterator[Tie]:
-    """The ties among lanes that are as specific as each other."""
-    alike: dict[tuple[object, ...], list[_Lane]] = {}
-    others: list[_Lane] = []
+def _ties_in(options: Sequence[_Option], table: RouteTable, found: dict[int, Tie]) -> Iterator[Tie]:
+    """The ties among options that are as specific as each other."""
+    alike: dict[tuple[object, ...], list[_Option]] = {}
+    others: list[_Option] = []
     # Whole values meet only the same ones, so that patterns are the likelier partners.
-    for lane in sorted(lanes, key=lambda lane: (_asks_for_whole_values(lane), lane.route.place)):
-        same = alike.setdefault(_signature(lane), [])
-        if id(lane.route) not in found:
-            tie = _tie_with(lane, chain(same, others), table)
+    for option in sorted(options, key=lambda option: (_asks_for_whole_values(option), option.route.place)):
+        same = alike.setdefault(_signature(option), [])
+        if id(option.route) not in found:
+            tie = _tie_with(option, chain(same, others), table)
             if tie is not None:
                 yield tie
-        if lane.route.agent not in {partner.route.agent for partner in same} and len(same) < 2:
-            same.append(lane)
+        if option.route.agent not in {partner.route.agent for partner in same} and len(same) < 2:
+            same.append(option)
         if len(others) < _MOST_PARTNERS:
-            others.append(lane)
+            others.append(option)
 
 
-def _signature(lane: _Lane) -> tuple[object, ...]:
-    headers = frozenset((name.lower(), matcher) for name, matcher in lane.headers)
-    return lane.called, lane.caller, headers, lane.route.conditions.during
+def _signature(option: _Option) -> tuple[object, ...]:
+    headers = frozenset((name.lower(), matcher) for name, matcher in option.headers)
+    return option.called, option.caller, headers, option.route.conditions.during
 
 
-def _asks_for_whole_values(lane: _Lane) -> bool:
-    entries = (lane.called, lane.caller, *(matcher for _, matcher in lane.headers))
+def _asks_for_whole_values(option: _Option) -> bool:
+    entries = (option.called, option.caller, *(matcher for _, matcher in option.headers))
     return all(ANY not in matcher_keys(entry) for entry in entries if entry is not None)
 
 
-def _tie_with(lane: _Lane, partners: Iterable[_Lane], table: RouteTable) -> Tie | None:
+def _tie_with(option: _Option, partners: Iterable[_Option], table: RouteTable) -> Tie | None:
     for partner in partners:
-        if partner.route.agent != lane.route.agent:
-            tie = _proven(partner, lane, table)
+        if partner.route.agent != option.route.agent:
+            tie = _proven(partner, option, table)
             if tie is not None:
                 return tie
     return None
 
 
-def _proven(one: _Lane, other: _Lane, table: RouteTable) -> Tie | None:
+def _proven(one: _Option, other: _Option, table: RouteTable) -> Tie | None:
     """A call that both match, if the table itself finds no route above them."""
     if _clash(one.called, other.called) or _clash(one.caller, other.caller):
         return None
@@ -179,7 +179,7 @@ def _parties(one: Matcher | None, other: Matcher | None, table: RouteTable) -> I
     return addresses(sorted(entries, key=repr), table.default_country)
 
 
-def _headers(wanted: Headers, default_country: str | None) -> tuple[tuple[str, str], ...] | None:
+def _headers(wanted: HeaderMatchers, default_country: str | None) -> tuple[tuple[str, str], ...] | None:
     """Headers that satisfy all of these, each once; None where the same header would need two values."""
     by_name: dict[str, tuple[str, list[Matcher]]] = {}
     for name, matcher in wanted:

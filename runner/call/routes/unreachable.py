@@ -1,8 +1,9 @@
 """Finds routes that can never win, because others take all of their calls.
 
-A route is covered when each way to match it is: by a reject rule, or by a route that asks for no more and
-is at least as strong for those calls. What is told is true; that one pattern implies another is known only
-for numbers, prefixes and countries, and for patterns that are written the same.
+A route is unreachable when each of its alternatives is taken: by a reject rule, or by a route that asks for
+no more and is at least as strong for those calls. Every route that is reported is unreachable, but not every
+unreachable one is found: that one pattern implies another is known only for numbers, prefixes and countries,
+and for patterns that are written the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from itertools import islice, product
 from typing import TypeAlias
 
 from runner.call.addresses.number import read_number
-from runner.call.routes.alternatives import Headers, Way, ways
+from runner.call.routes.alternatives import Alternative, HeaderMatchers, alternatives
 from runner.call.routes.conditions import Rank, rank
 from runner.call.routes.matcher import NOTHING, glob_matches, specificity
 from runner.call.routes.routing import RouteTable
@@ -23,59 +24,60 @@ from runner.model.route import (
     Prefix,
     RejectRule,
     Route,
+    RoutingRule,
     Text,
 )
 
 _MOST_CANDIDATES = 64
 """So many rules that ask for the same parties are compared with a route, so that time stays linear."""
 
-Rule: TypeAlias = Route | RejectRule
 _Key: TypeAlias = tuple[object, ...]
 _ANYBODY: _Key = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Covered:
+class UnreachableRoute:
     """A route that never wins, and what takes its calls; nothing where it asks for a share of 0%."""
 
     route: Route
-    by: tuple[Rule, ...]
+    by: tuple[RoutingRule, ...]
 
 
-def find_covered(table: RouteTable) -> Iterator[Covered]:
+def find_unreachable(table: RouteTable) -> Iterator[UnreachableRoute]:
     """The routes of a table that no call can reach, by file and line."""
     index = _Index()
-    rules: list[Rule] = [*table.rejects, *table.routes]
+    rules: list[RoutingRule] = [*table.rejects, *table.routes]
     for rule in rules:
         index.add(rule)
     for route in table.routes:
         if route.conditions.share == 0:
-            yield Covered(route=route, by=())
+            yield UnreachableRoute(route=route, by=())
             continue
-        found = [index.stronger(route, way) for way in ways(route.conditions)]
-        if found and None not in found:
-            yield Covered(route=route, by=tuple(dict.fromkeys(rule for rule in found if rule is not None)))
+        takers = [index.stronger(route, way) for way in alternatives(route.conditions)]
+        if takers and None not in takers:
+            by = tuple(dict.fromkeys(rule for rule in takers if rule is not None))
+            yield UnreachableRoute(route=route, by=by)
 
 
 @dataclass(slots=True)
 class _Index:
     """Rules by whom they ask for."""
 
-    _filed: dict[tuple[_Key, _Key], list[tuple[Rule, Way]]] = field(default_factory=dict)
+    _filed: dict[tuple[_Key, _Key], list[tuple[RoutingRule, Alternative]]] = field(default_factory=dict)
     _lengths: set[int] = field(default_factory=set)
     _has_countries: bool = False
 
-    def add(self, rule: Rule) -> None:
+    def add(self, rule: RoutingRule) -> None:
         if rule.conditions.share == 0:
             return
-        for way in ways(rule.conditions):
+        for way in alternatives(rule.conditions):
             for entry in way[:2]:
                 if isinstance(entry, Prefix):
                     self._lengths.add(len(entry.prefix))
                 self._has_countries |= isinstance(entry, Country)
             self._filed.setdefault((_key(way.called), _key(way.caller)), []).append((rule, way))
 
-    def stronger(self, route: Route, way: Way) -> Rule | None:
+    def stronger(self, route: Route, way: Alternative) -> RoutingRule | None:
         """A rule that takes every call that matches the route in this way, and in no stronger one."""
         ours = _rank(route, way)
         for keys in product(self._wider(way.called), self._wider(way.caller)):
@@ -114,7 +116,7 @@ def _key(entry: Matcher | None) -> _Key:
             return "same", entry
 
 
-def _implied(rule: Rule, other: Way, route: Route, way: Way) -> bool:
+def _implied(rule: RoutingRule, other: Alternative, route: Route, way: Alternative) -> bool:
     """Whether a call of these parties that matches the route in its way matches the rule in the other."""
     wanted, given = rule.conditions, route.conditions
     return (
@@ -125,14 +127,14 @@ def _implied(rule: Rule, other: Way, route: Route, way: Way) -> bool:
     )
 
 
-def _share_implied(rule: Rule, wanted: Conditions, route: Route, given: Conditions) -> bool:
+def _share_implied(rule: RoutingRule, wanted: Conditions, route: Route, given: Conditions) -> bool:
     """Each agent has callers of its own in its share, and the larger share holds those of the smaller."""
     if wanted.share is None or given.share is None:
         return wanted.share is None
     return isinstance(rule, Route) and rule.agent == route.agent and wanted.share >= given.share
 
 
-def _header_implied(name: str, wanted: Matcher, given: Headers) -> bool:
+def _header_implied(name: str, wanted: Matcher, given: HeaderMatchers) -> bool:
     return any(name.lower() == other.lower() and _value_implied(wanted, leaf) for other, leaf in given)
 
 
@@ -144,14 +146,14 @@ def _value_implied(wanted: Matcher, given: Matcher) -> bool:
     return "*" not in given.pattern and glob_matches(wanted.pattern, given.pattern)
 
 
-def _wins(rule: Rule, other: Way, route: Route, ours: Rank) -> bool:
+def _wins(rule: RoutingRule, other: Alternative, route: Route, ours: Rank) -> bool:
     if isinstance(rule, RejectRule):
         return True
     theirs = _rank(rule, other)
     return theirs > ours or (theirs == ours and rule.place < route.place)
 
 
-def _rank(route: Route, way: Way) -> Rank:
+def _rank(route: Route, way: Alternative) -> Rank:
     called, caller = (NOTHING if entry is None else specificity(entry) for entry in way[:2])
     headers: Sequence[tuple[int, int]] = [specificity(leaf) for _, leaf in way.headers]
     return rank(route.conditions, route.priority, called=called, caller=caller, headers=headers)

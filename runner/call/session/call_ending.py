@@ -15,7 +15,7 @@ from runner.call.session.tool_calls import ToolCalls
 from runner.call.tools.tool_result import error_output
 from runner.model.action import Action, ClearTimer, Finish, HangUp, Refer, SetTimer, Timer, TimerKind
 from runner.model.template import Template
-from runner.model.tool import Result
+from runner.model.tool import ResultSpec
 from runner.model.values import Instant
 
 TRANSFER_S = 15.0
@@ -108,7 +108,7 @@ class CallEnding:
         self.phase = Phase.TALKING
         if transfer.call_id is None:
             return [*intents, End(reason="model_failed", at_once=True)]
-        told = Result(on_error=transfer.if_not_completed)
+        told = ResultSpec(on_error=transfer.if_not_completed)
         output = error_output("the transfer was not completed", told, self._texts.names(now))
         intents += self._tools.answer(transfer.call_id, output, now, status="not_completed")
         due, self._end_after_transfer = self._end_after_transfer, None

@@ -42,8 +42,8 @@ CALL: Mapping[str, Shape] = {
 """The shape of `call`."""
 
 
-class Headers(dict[str, str]):
-    """Headers by lower-case name, found in any case (RFC 3261, 7.3.1)."""
+class HeadersByName(dict[str, str]):
+    """HeadersByName by lower-case name, found in any case (RFC 3261, 7.3.1)."""
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
@@ -65,7 +65,7 @@ def call_names(call: IncomingCall) -> JsonObject:
         "id": call.id,
         "from": _party(call.caller),
         "to": _party(call.called),
-        "headers": Headers({name: ", ".join(values) for name, values in headers.items()}),
+        "headers": HeadersByName({name: ", ".join(values) for name, values in headers.items()}),
         "started_at": timestamp(call.created_at),
         "transport": call.transport.value,
     }

@@ -51,7 +51,7 @@ def build_request(
     """
     body = None if binding.body is None else _content(binding.body, names)
     query = list(_pairs(render(binding.query, names), binding.styles))
-    headers = _Headers()
+    headers = _RequestHeaders()
     if binding.body is not None and body is not None:
         headers.put("Content-Type", _TYPES[binding.body.kind])
     for name, template in binding.headers.items():
@@ -134,7 +134,7 @@ def _percent(text: str) -> str:
     return quote(text, safe="", errors="replace")
 
 
-class _Headers:
+class _RequestHeaders:
     """Headers by name in any case: what is put later replaces what is there."""
 
     def __init__(self) -> None:

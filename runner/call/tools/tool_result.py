@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from runner.call.templates.template import TemplateFailure
 from runner.model.http import Failure, HttpReply
 from runner.model.template import Template
-from runner.model.tool import Result
+from runner.model.tool import ResultSpec
 from runner.model.values import Json, JsonObject
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ToolOutput:
     http_status: int | None = None
 
     @classmethod
-    def of(cls, answer: Json, result: Result, *, http_status: int | None = None) -> Self:
+    def of(cls, answer: Json, result: ResultSpec, *, http_status: int | None = None) -> Self:
         """A success: text as it is, anything else as compact JSON, both cut at `max_chars`."""
         text = answer if isinstance(answer, str) else _json(answer)
         text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be sent on
@@ -55,7 +55,7 @@ class ToolOutput:
         return cls(text=_json({"error": error}), ok=False, error=error)
 
 
-def model_output(result: Result, reply: HttpReply, names: JsonObject) -> ToolOutput:
+def model_output(result: ResultSpec, reply: HttpReply, names: JsonObject) -> ToolOutput:
     """What the model is told of this reply. `names` holds `args`, for `on_error`. Never raises."""
     if reply.failure is not None or reply.status is None:
         error = _FAILURES[reply.failure or Failure.CONNECTION]
@@ -83,7 +83,7 @@ def reply_json(reply: HttpReply) -> Json:
         raise UnusableError("the endpoint's reply is not JSON") from None
 
 
-def reply_variables(result: Result, reply: HttpReply) -> dict[str, Json]:
+def reply_variables(result: ResultSpec, reply: HttpReply) -> dict[str, Json]:
     """The variables that `set` takes from a reply that succeeded. What cannot be taken stays as it was."""
     if not result.sets or reply.failure is not None or reply.status is None or not 200 <= reply.status <= 299:
         return {}
@@ -100,7 +100,9 @@ def reply_variables(result: Result, reply: HttpReply) -> dict[str, Json]:
     return taken
 
 
-def error_output(error: str, result: Result, names: JsonObject, *, status: int | None = None) -> ToolOutput:
+def error_output(
+    error: str, result: ResultSpec, names: JsonObject, *, status: int | None = None
+) -> ToolOutput:
     """A failure: `{"error": …, "status": …}` with what `on_error` says. Never raises."""
     told: dict[str, Json] = {"error": error}
     if status is not None:
@@ -131,7 +133,7 @@ class UnusableError(Exception):
     """A reply that says it succeeded and yet is no answer."""
 
 
-def _answer(result: Result, reply: HttpReply) -> Json:
+def _answer(result: ResultSpec, reply: HttpReply) -> Json:
     if not reply.body.strip():
         # Nothing to select from and nothing to say: 204, or a 200 without a body.
         return {"status": reply.status}

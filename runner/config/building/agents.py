@@ -29,7 +29,7 @@ _LATER = '"vars.{0}" has no value yet, since "{0}" stands below; move it above t
 _ITSELF = '"vars.{}" cannot be made of itself'
 
 if TYPE_CHECKING:
-    from runner.config.openapi.openapi_document import ApiDocument
+    from runner.config.openapi.document import ApiDocument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +228,7 @@ class AgentBuilder:
         return entry.get("openapi") if self._checked.sound(entry) else None
 
     def _operations(self, entry: Node, openapi: Node, places: dict[str, Place]) -> Iterator[Tool]:
-        from runner.config.openapi.openapi import build_operations  # noqa: PLC0415 - few agents have documents
+        from runner.config.openapi.operations import build_operations  # noqa: PLC0415 - few agents have documents
 
         built = build_operations(openapi, self._scope, self._directory, self._api_documents, self._problems)
         for node, tool in built:

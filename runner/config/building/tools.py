@@ -21,7 +21,7 @@ from runner.model.tool import (
     Binding,
     HandoffBinding,
     HangupBinding,
-    Result,
+    ResultSpec,
     StaticBinding,
     Tool,
     TransferBinding,
@@ -188,21 +188,21 @@ class _Builder:
             self.problems.error(node.place, "destination", message)
         return compiled
 
-    # Result
+    # ResultSpec
 
-    def _result(self, scope: Scope) -> Result:
+    def _result(self, scope: Scope) -> ResultSpec:
         node = self.node.get("result")
         if node is None:
-            return Result()
+            return ResultSpec()
         select, example, longest = node.get("select"), node.get("example"), node.get("max_chars")
         if select is not None:
             check_select(select, example, self.problems)
-        return Result(
+        return ResultSpec(
             select=select.text if select is not None else None,
             on_error=template(node.get("on_error"), scope, self.problems),
             example=example.data() if example is not None else None,
             has_example=example is not None,
-            max_chars=int(longest.text) if longest is not None else Result().max_chars,
+            max_chars=int(longest.text) if longest is not None else ResultSpec().max_chars,
             sets=dict(self._sets(node.get("set"), example)),
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.call.routes.routing import RouteTable
-from runner.config.checking.unreachable_routes import check_covered
+from runner.config.checking.unreachable_routes import check_unreachable
 from runner.config.checking.unused import check_agents, check_shared
 from runner.config.problem import Problem, Problems
 
@@ -21,7 +21,7 @@ def review(variants: "Sequence[Loaded]") -> tuple[Problem, ...]:
     if len(configurations) < len(variants):
         return ()
     problems = Problems()
-    check_covered(RouteTable.of(configurations[0]), problems)
+    check_unreachable(RouteTable.of(configurations[0]), problems)
     check_agents(configurations, problems)
     runner = variants[0].runner
     if runner is not None:

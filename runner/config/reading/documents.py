@@ -14,7 +14,7 @@ from runner.config.reading.files import SETTINGS_FILE, Directory, Kind, SourceFi
 from runner.config.reading.yaml_text import read
 
 if TYPE_CHECKING:
-    from runner.config.openapi.openapi_document import ApiDocument
+    from runner.config.openapi.document import ApiDocument
 
 _THREE_KINDS = (
     'this file is none of the three kinds: an agent (it has the key "agent"), "runner.yaml" at the top, '

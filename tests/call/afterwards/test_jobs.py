@@ -28,7 +28,7 @@ from runner.model.event import ItemPlaced, Transcribed
 from runner.model.http import Failure, HttpReply
 from runner.model.job import Done, DueJob, Job, JobKind, Later, Parked
 from runner.model.record import CallRecord, Turn
-from runner.model.tool import Body, BodyKind, HttpBinding, Result, Tool
+from runner.model.tool import Body, BodyKind, HttpBinding, ResultSpec, Tool
 from tests.call.session.playing import TO_SPANISH, Play, an_agent, http_tool, words
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of the receiver").decode()
@@ -310,7 +310,7 @@ def kept(play: Play) -> str:
 
 
 def test_what_is_private_leaves_the_machine_in_no_way() -> None:
-    result = Result(sets={"code": "patient.code", "mail": "patient.mail", "account": "account"})
+    result = ResultSpec(sets={"code": "patient.code", "mail": "patient.mail", "account": "account"})
     play = Play(an_agent(tools=(a_tool(result=result),), record=STRICT, outcome=OUTCOME, on_end=(POST,)))
     play.opens()
     said(play, "I am ada@mail.example, account 2 0 4 5 1 8.")

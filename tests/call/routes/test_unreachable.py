@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from runner.call.addresses.address import read_address
 from runner.call.routes.routing import RouteTable
-from runner.call.routes.unreachable import find_covered
+from runner.call.routes.unreachable import find_unreachable
 from runner.model.call import IncomingCall, SipOrigin
 from runner.model.route import (
     AnyOf,
@@ -76,7 +76,7 @@ CALLS = [
 )
 def test_what_is_named_never_wins(routes, rejects) -> None:
     asked = table(*routes, rejects=tuple(rejects))
-    covered = {id(found.route) for found in find_covered(asked)}
+    covered = {id(found.route) for found in find_unreachable(asked)}
     for call in CALLS:
         assert id(asked.match(call, 0.0).route) not in covered
 
@@ -103,7 +103,7 @@ ONE = Conditions(called=ExactNumber(NUMBERS[0]))
     ],
 )
 def test_what_is_plain_to_see_is_named(stronger, weaker, is_covered) -> None:
-    found = list(find_covered(table(stronger, weaker)))
+    found = list(find_unreachable(table(stronger, weaker)))
     assert [covered.route.place.line for covered in found] == ([2] if is_covered else [])
     assert [rule.place.line for covered in found for rule in covered.by] == ([1] if is_covered else [])
 
@@ -111,16 +111,16 @@ def test_what_is_plain_to_see_is_named(stronger, weaker, is_covered) -> None:
 def test_a_list_is_covered_when_each_of_its_entries_is() -> None:
     both = Conditions(called=AnyOf((ExactNumber(NUMBERS[0]), ExactNumber(NUMBERS[3]))))
     other = Conditions(called=Country(frozenset({"DE"})))
-    assert list(find_covered(table(("a", 1, TOLL_FREE), ("b", 0, both)))) == []
-    (found,) = find_covered(table(("a", 1, TOLL_FREE), ("c", 1, other), ("b", 0, both)))
+    assert list(find_unreachable(table(("a", 1, TOLL_FREE), ("b", 0, both)))) == []
+    (found,) = find_unreachable(table(("a", 1, TOLL_FREE), ("c", 1, other), ("b", 0, both)))
     assert [rule.place.line for rule in found.by] == [1, 2]
 
 
 def test_reject_rules_cover_whatever_the_priority() -> None:
-    (found,) = find_covered(table(("a", 99, ONE), rejects=(TOLL_FREE,)))
+    (found,) = find_unreachable(table(("a", 99, ONE), rejects=(TOLL_FREE,)))
     assert found.by[0].place == Place("runner.yaml", 1, 1)
 
 
 def test_many_routes_with_one_number_each_take_time_in_proportion() -> None:
     routes = [("a", i % 3, Conditions(called=ExactNumber(f"+1800{5_000_000 + i}"))) for i in range(2000)]
-    assert list(find_covered(table(*routes))) == []
+    assert list(find_unreachable(table(*routes))) == []

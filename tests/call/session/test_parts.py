@@ -40,7 +40,7 @@ from runner.model.event import (
     TranscriptGrew,
     Usage,
 )
-from runner.model.tool import HttpBinding, Result, Tool, WaitingStep
+from runner.model.tool import HttpBinding, ResultSpec, Tool, WaitingStep
 from runner.model.values import Json
 from tests.call.session.playing import (
     HANG_UP,
@@ -552,7 +552,7 @@ def test_a_tool_whose_condition_does_not_hold_is_refused_with_what_to_say() -> N
 
 
 def test_what_a_reply_sets_is_known_to_later_templates() -> None:
-    first = http_tool(result=Result(sets={"last_day": "day"}))
+    first = http_tool(result=ResultSpec(sets={"last_day": "day"}))
     second = tool("again", HttpBinding(method="GET", url=words("https://api.example/{{ vars.last_day }}")))
     play = talking(first, second)
     (sent,) = play.responds(("find_slots", "{}"))

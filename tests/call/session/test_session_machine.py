@@ -66,7 +66,7 @@ from runner.model.tool import (
     HandoffBinding,
     HangupBinding,
     McpServer,
-    Result,
+    ResultSpec,
     Retries,
     StaticBinding,
     TransferBinding,
@@ -86,7 +86,7 @@ TOOLS = (
     http_tool(
         "look",
         retries=Retries(attempts=2, on=frozenset({503})),
-        result=Result(sets={"last": "day"}),
+        result=ResultSpec(sets={"last": "day"}),
         while_waiting=(
             WaitingStep(after_s=1, say=(words("One second."), words("{{ 1 / (args.n or 0) }}"))),
             WaitingStep(after_s=2, tell=words("{{ 1 / (args.n or 0) }}")),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from runner.call.templates.template import compile_template
 from runner.call.tools.tool_result import ToolOutput, cut, error_output, model_output
 from runner.model.http import Failure, HttpReply
-from runner.model.tool import Result
+from runner.model.tool import ResultSpec
 from runner.model.values import Json
 
 NAMES = {"args": {"day": "Friday"}}
@@ -24,48 +24,52 @@ def reply(body: bytes = b"", content_type: str = "application/json", status: int
     ("result", "given", "text"),
     [
         (
-            Result(select="slots[].{start: start, doctor: by.name}"),
+            ResultSpec(select="slots[].{start: start, doctor: by.name}"),
             reply(SLOTS),
             '[{"start":"09:00","doctor":"Dr. Räy"},{"start":"10:00","doctor":null}]',
         ),
-        (Result(select="slots[0].start"), reply(SLOTS), "09:00"),
-        (Result(select="length(slots)"), reply(SLOTS), "2"),
-        (Result(select="nothing.here"), reply(SLOTS), "null"),
-        (Result(select="slots[0].start"), reply(SLOTS, "text/plain"), "09:00"),
-        (Result(select="slots[0].start"), reply(SLOTS, ""), "09:00"),
-        (Result(), reply(b'{ "a" : "\xc3\xa9" }'), '{"a":"é"}'),
-        (Result(), reply(b'{ "a" : "\xe9" }', "application/json; charset=ISO-8859-1"), '{"a":"é"}'),
-        (Result(), reply(b'{ "a" : 1 }', 'application/json; charset="no-such"'), '{"a":1}'),
-        (Result(), reply(b"\xef\xbb\xbf[1]"), "[1]"),
-        (Result(), reply(b"[1]", "application/problem+json"), "[1]"),
-        (Result(), reply(b"We are\n open.", "text/plain"), "We are\n open."),
-        (Result(), reply(b"1.50", "text/plain"), "1.50"),
-        (Result(), reply(b"not {json", "application/json"), "not {json"),
-        (Result(), reply(b'{"a": NaN}'), '{"a": NaN}'),
-        (Result(), reply(b"", "", 204), '{"status":204}'),
-        (Result(select="a"), reply(b" \n", "text/html", 201), '{"status":201}'),
-        (Result(), reply(b"\xef\xbb\xbf\n", "text/plain"), '{"status":200}'),
-        (Result(), reply(b'{"a": "\\ud83d"}'), '{"a":"?"}'),
+        (ResultSpec(select="slots[0].start"), reply(SLOTS), "09:00"),
+        (ResultSpec(select="length(slots)"), reply(SLOTS), "2"),
+        (ResultSpec(select="nothing.here"), reply(SLOTS), "null"),
+        (ResultSpec(select="slots[0].start"), reply(SLOTS, "text/plain"), "09:00"),
+        (ResultSpec(select="slots[0].start"), reply(SLOTS, ""), "09:00"),
+        (ResultSpec(), reply(b'{ "a" : "\xc3\xa9" }'), '{"a":"é"}'),
+        (ResultSpec(), reply(b'{ "a" : "\xe9" }', "application/json; charset=ISO-8859-1"), '{"a":"é"}'),
+        (ResultSpec(), reply(b'{ "a" : 1 }', 'application/json; charset="no-such"'), '{"a":1}'),
+        (ResultSpec(), reply(b"\xef\xbb\xbf[1]"), "[1]"),
+        (ResultSpec(), reply(b"[1]", "application/problem+json"), "[1]"),
+        (ResultSpec(), reply(b"We are\n open.", "text/plain"), "We are\n open."),
+        (ResultSpec(), reply(b"1.50", "text/plain"), "1.50"),
+        (ResultSpec(), reply(b"not {json", "application/json"), "not {json"),
+        (ResultSpec(), reply(b'{"a": NaN}'), '{"a": NaN}'),
+        (ResultSpec(), reply(b"", "", 204), '{"status":204}'),
+        (ResultSpec(select="a"), reply(b" \n", "text/html", 201), '{"status":201}'),
+        (ResultSpec(), reply(b"\xef\xbb\xbf\n", "text/plain"), '{"status":200}'),
+        (ResultSpec(), reply(b'{"a": "\\ud83d"}'), '{"a":"?"}'),
     ],
 )
-def test_a_reply_is_told_as_selected_json_or_text(result: Result, given: HttpReply, text: str) -> None:
+def test_a_reply_is_told_as_selected_json_or_text(result: ResultSpec, given: HttpReply, text: str) -> None:
     assert model_output(result, given, NAMES) == ToolOutput(text=text, ok=True, http_status=given.status)
 
 
 @pytest.mark.parametrize(
     ("result", "given", "error"),
     [
-        (Result(), reply(status=503), "the endpoint answered 503 Service Unavailable"),
-        (Result(), reply(b'{"a": 1}', status=404), "the endpoint answered 404 Not Found"),
-        (Result(), reply(status=302), "the endpoint answered 302 Found, a redirect, which is not followed"),
-        (Result(), reply(status=599), "the endpoint answered 599"),
-        (Result(select="a"), reply(b"<html>", "text/html"), "the endpoint's reply is not JSON"),
-        (Result(select="a"), reply(b"[" * 100_000), "the endpoint's reply is not JSON"),
-        (Result(), reply(b"\x89PNG", "image/png"), "the endpoint's reply is image/png, which is no text"),
-        (Result(), reply(b"a\x00b", "text/plain"), "the endpoint's reply is no text"),
-        (Result(), reply(b"\xff\xfe\xfd", ""), "the endpoint's reply is no text in UTF-8"),
+        (ResultSpec(), reply(status=503), "the endpoint answered 503 Service Unavailable"),
+        (ResultSpec(), reply(b'{"a": 1}', status=404), "the endpoint answered 404 Not Found"),
         (
-            Result(select="length(a)"),
+            ResultSpec(),
+            reply(status=302),
+            "the endpoint answered 302 Found, a redirect, which is not followed",
+        ),
+        (ResultSpec(), reply(status=599), "the endpoint answered 599"),
+        (ResultSpec(select="a"), reply(b"<html>", "text/html"), "the endpoint's reply is not JSON"),
+        (ResultSpec(select="a"), reply(b"[" * 100_000), "the endpoint's reply is not JSON"),
+        (ResultSpec(), reply(b"\x89PNG", "image/png"), "the endpoint's reply is image/png, which is no text"),
+        (ResultSpec(), reply(b"a\x00b", "text/plain"), "the endpoint's reply is no text"),
+        (ResultSpec(), reply(b"\xff\xfe\xfd", ""), "the endpoint's reply is no text in UTF-8"),
+        (
+            ResultSpec(select="length(a)"),
             reply(b'{"a": 1}'),
             "the endpoint's reply is not of the expected form "
             "(In function length(), invalid type for value: 1, "
@@ -74,7 +78,7 @@ def test_a_reply_is_told_as_selected_json_or_text(result: Result, given: HttpRep
     ],
 )
 def test_a_reply_that_is_no_answer_is_an_error_with_its_status(
-    result: Result, given: HttpReply, error: str
+    result: ResultSpec, given: HttpReply, error: str
 ) -> None:
     output = model_output(result, given, NAMES)
     assert json.loads(output.text) == {"error": error, "status": given.status}
@@ -91,14 +95,16 @@ def test_a_reply_that_is_no_answer_is_an_error_with_its_status(
     ],
 )
 def test_no_reply_is_an_error_without_a_status(failure: Failure, error: str) -> None:
-    output = model_output(Result(), HttpReply(failure=failure, detail="private"), NAMES)
+    output = model_output(ResultSpec(), HttpReply(failure=failure, detail="private"), NAMES)
     assert output == ToolOutput(
         text=json.dumps({"error": error}, separators=(",", ":")), ok=False, error=error
     )
 
 
 def test_on_error_is_told_beside_the_error() -> None:
-    result = Result(on_error=compile_template("The calendar is down. Offer another day than {{ args.day }}."))
+    result = ResultSpec(
+        on_error=compile_template("The calendar is down. Offer another day than {{ args.day }}.")
+    )
     output = model_output(result, reply(status=503), NAMES)
     assert json.loads(output.text) == {
         "error": "the endpoint answered 503 Service Unavailable",
@@ -108,7 +114,7 @@ def test_on_error_is_told_beside_the_error() -> None:
 
 
 def test_an_on_error_that_quotes_a_long_argument_is_cut_as_results_are() -> None:
-    result = Result(on_error=compile_template("No slot on {{ args.day }}."), max_chars=100)
+    result = ResultSpec(on_error=compile_template("No slot on {{ args.day }}."), max_chars=100)
     output = error_output("down", result, {"args": {"day": "x" * 100_000}})
     assert len(json.loads(output.text)["on_error"]) == 100
 
@@ -121,7 +127,7 @@ def test_a_refusal_is_cut_whatever_the_model_made_up() -> None:
 
 
 def test_an_on_error_that_fails_is_left_out() -> None:
-    result = Result(on_error=compile_template("{{ 1 / 0 }}"))
+    result = ResultSpec(on_error=compile_template("{{ 1 / 0 }}"))
     assert error_output("it broke", result, NAMES).text == '{"error":"it broke"}'
 
 
@@ -136,11 +142,11 @@ def test_a_refused_call_says_why_and_nothing_else() -> None:
     [("Näh", "Näh"), ({"a": ["ä", None, True]}, '{"a":["ä",null,true]}'), (None, "null"), (3, "3"), ("", "")],
 )
 def test_an_answer_is_text_as_it_is_or_compact_json(answer: Json, text: str) -> None:
-    assert ToolOutput.of(answer, Result()) == ToolOutput(text=text, ok=True)
+    assert ToolOutput.of(answer, ResultSpec()) == ToolOutput(text=text, ok=True)
 
 
 def test_a_long_answer_is_cut_with_a_mark_that_counts() -> None:
-    output = ToolOutput.of("a" * 9_000, Result())
+    output = ToolOutput.of("a" * 9_000, ResultSpec())
     assert output.text == "a" * 7_975 + " … [cut: 9000 characters]"
     assert len(output.text) == 8_000
 
@@ -160,6 +166,6 @@ def test_no_answer_is_longer_than_its_limit(text: str, limit: int) -> None:
 )
 def test_any_reply_is_answered(body: bytes, content_type: str) -> None:
     for select in (None, "a.b[0]", "length(@)", "sort_by(@, &a)"):
-        output = model_output(Result(select=select), reply(body, content_type), NAMES)
+        output = model_output(ResultSpec(select=select), reply(body, content_type), NAMES)
         assert output.text.encode()
         assert output.ok is (output.error is None)

@@ -21,7 +21,7 @@ from runner.model.tool import (
     HangupBinding,
     HttpBinding,
     KeyIn,
-    Result,
+    ResultSpec,
     Retries,
     StaticBinding,
     Tool,
@@ -58,7 +58,7 @@ def test_the_least_http_tool_posts_its_arguments() -> None:
         binding=HttpBinding(
             method="POST", url=t("https://a.example/"), body=Body(kind=BodyKind.JSON, is_arguments=True)
         ),
-        result=Result(),
+        result=ResultSpec(),
     )
 
 
@@ -146,7 +146,7 @@ def test_a_result_is_selected_cut_and_explained() -> None:
         " result: {select: 'slots[].start', on_error: 'No calendar for {{ args.day }}.', max_chars: 100,"
         " example: {day: 2026-11-27, slots: [{start: '09:00'}]}}}"
     )
-    assert tool.result == Result(
+    assert tool.result == ResultSpec(
         select="slots[].start",
         on_error=t("No calendar for {{ args.day }}."),
         example={"day": "2026-11-27", "slots": [{"start": "09:00"}]},
@@ -156,7 +156,7 @@ def test_a_result_is_selected_cut_and_explained() -> None:
 
 
 def test_an_example_of_null_is_an_example() -> None:
-    assert build("{name: x, http: {url: https://a.example/}, result: {example: null}}").result == Result(
+    assert build("{name: x, http: {url: https://a.example/}, result: {example: null}}").result == ResultSpec(
         has_example=True
     )
 

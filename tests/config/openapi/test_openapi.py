@@ -9,9 +9,9 @@ import pytest
 from runner.call.tools.arguments import check_arguments
 from runner.call.tools.tool_request import build_request
 from runner.config.load import load, load_everywhere
-from runner.config.openapi import openapi_document
+from runner.config.openapi import document as document_module
 from runner.model.http import HttpRequest
-from runner.model.tool import ApiKey, Bearer, HttpBinding, KeyIn, Result, Tool
+from runner.model.tool import ApiKey, Bearer, HttpBinding, KeyIn, ResultSpec, Tool
 from runner.model.values import Json
 
 AGENT = """\
@@ -121,7 +121,7 @@ def test_an_operation_becomes_an_http_tool(tmp_path: Path) -> None:
         "required": ["order_id", "X-Clinic"],
         "additionalProperties": False,
     }
-    assert tool.result == Result(example={"status": "shipped"}, has_example=True)
+    assert tool.result == ResultSpec(example={"status": "shipped"}, has_example=True)
     request = sent(tool, order_id="204518", fields=["status", "items"], **{"X-Clinic": "maple"})
     assert (request.method, request.url, request.body) == (
         "GET",
@@ -462,7 +462,9 @@ def test_the_description_is_summary_and_description_within_bounds(
     ],
 )
 def test_a_reply_s_example_answers_in_simulate(tmp_path: Path, responses: str, example: Json) -> None:
-    assert operation(tmp_path, f"responses: {responses}").result == Result(example=example, has_example=True)
+    assert operation(tmp_path, f"responses: {responses}").result == ResultSpec(
+        example=example, has_example=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -476,7 +478,7 @@ def test_a_reply_s_example_answers_in_simulate(tmp_path: Path, responses: str, e
     ],
 )
 def test_without_an_example_of_a_good_reply_there_is_none(tmp_path: Path, responses: str) -> None:
-    assert operation(tmp_path, f"responses: {responses}").result == Result()
+    assert operation(tmp_path, f"responses: {responses}").result == ResultSpec()
 
 
 SECURED = """\
@@ -557,14 +559,14 @@ def test_a_document_is_read_once_for_all_agents_and_environments(
     other = (tmp_path / "desk.yaml").read_text().replace("desk", "other").replace("0142", "0143")
     (tmp_path / "other.yaml").write_text(other)
     (tmp_path / "runner.yaml").write_text("environments: {staging: {vars: {a: b}}}")
-    read = openapi_document.read_data
+    read = document_module.read_data
     texts: list[str] = []
 
     def counted(text: str) -> Json:
         texts.append(text)
         return read(text)
 
-    monkeypatch.setattr(openapi_document, "read_data", counted)
+    monkeypatch.setattr(document_module, "read_data", counted)
     assert load_everywhere(tmp_path).configuration is not None
     assert texts == [ORDERS]
 

@@ -7,11 +7,11 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from runner.config.node import Node
-from runner.config.openapi import openapi_schema
-from runner.config.openapi.openapi_document import Library
-from runner.config.openapi.openapi_merge import merged
-from runner.config.openapi.openapi_schema import complete
-from runner.config.openapi.openapi_words import shortened
+from runner.config.openapi import schema as schema_module
+from runner.config.openapi.descriptions import shortened
+from runner.config.openapi.document import Library
+from runner.config.openapi.merge import merged
+from runner.config.openapi.schema import complete
 from runner.config.problem import Problems
 from runner.config.reading.files import Directory
 from runner.model.values import Json, Place
@@ -189,7 +189,7 @@ def test_a_schema_that_refers_to_its_own_beginning_is_complete(tmp_path: Path) -
 def test_where_references_replaced_would_be_too_much_they_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openapi_schema, "MOST_INLINE", 5)
+    monkeypatch.setattr(schema_module, "MOST_INLINE", 5)
     schema = (
         "{properties: {a: {$ref: '#/components/schemas/Person'}, b: {$ref: '#/components/schemas/Person'}}}"
     )

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from runner.call.tools.tool_request import CONNECTION, OURS
-from runner.config.openapi.openapi_document import Library, Part, UnfitError
-from runner.config.openapi.openapi_kinds import Kind, holds_objects, kinds
-from runner.config.openapi.openapi_schema import MOST_DESCRIPTION, SchemaMaker
-from runner.config.openapi.openapi_words import shortened
+from runner.config.openapi.descriptions import shortened
+from runner.config.openapi.document import DocumentPart, Library, UnfitError
+from runner.config.openapi.schema import MOST_DESCRIPTION, SchemaMaker
+from runner.config.openapi.value_kinds import ValueKind, holds_objects, kinds
 from runner.model.tool import Style
 from runner.model.values import Json
 
@@ -42,9 +42,9 @@ class Parameter:
     """For the query."""
 
 
-def declared_parameters(library: Library, lists: Iterable[Part | None]) -> list[Part]:
+def declared_parameters(library: Library, lists: Iterable[DocumentPart | None]) -> list[DocumentPart]:
     """The parameters of an operation and, before them, those of its path that it does not declare anew."""
-    found: dict[tuple[str, str], Part] = {}
+    found: dict[tuple[str, str], DocumentPart] = {}
     for parts in lists:
         for entry in parts.entries() if parts is not None else ():
             part = library.followed(entry)
@@ -52,7 +52,7 @@ def declared_parameters(library: Library, lists: Iterable[Part | None]) -> list[
     return sorted(found.values(), key=lambda part: part.text("in") != "path")
 
 
-def read_parameter(part: Part, maker: SchemaMaker, before: Iterable[Parameter]) -> Parameter | None:
+def read_parameter(part: DocumentPart, maker: SchemaMaker, before: Iterable[Parameter]) -> Parameter | None:
     """The parameter, or None when it is sent anyway or never. `before` are those that there are already.
 
     Raises UnfitError when it cannot be sent.
@@ -93,7 +93,7 @@ def _argument(name: str, place: str, taken: Mapping[str, str]) -> str:
     return argument
 
 
-def _schema(part: Part, name: str, maker: SchemaMaker) -> tuple[Json, bool]:
+def _schema(part: DocumentPart, name: str, maker: SchemaMaker) -> tuple[Json, bool]:
     """The schema, and whether its values are written as JSON."""
     content = part.get("content")
     if content is None:
@@ -108,7 +108,7 @@ def _schema(part: Part, name: str, maker: SchemaMaker) -> tuple[Json, bool]:
     return (maker.schema(schema) if schema is not None else {}), True
 
 
-def _described(schema: Json, part: Part, name: str, argument: str) -> Json:
+def _described(schema: Json, part: DocumentPart, name: str, argument: str) -> Json:
     words = dict(schema) if isinstance(schema, Mapping) else {}
     description = part.text("description") or words.get("description", "")
     if argument != name:
@@ -124,7 +124,7 @@ def _described(schema: Json, part: Part, name: str, argument: str) -> Json:
 
 
 def _template(
-    part: Part, name: str, argument: str, schema: Json, maker: SchemaMaker, *, as_json: bool
+    part: DocumentPart, name: str, argument: str, schema: Json, maker: SchemaMaker, *, as_json: bool
 ) -> str:
     value = f"args.{argument}" if argument.isidentifier() else f'args["{argument}"]'
     place = part.text("in")
@@ -139,9 +139,9 @@ def _template(
     found = kinds(schema, maker.definitions)
     if as_json:
         value = f"{value} | tojson"
-    elif Kind.OBJECT in found:
+    elif ValueKind.OBJECT in found:
         raise UnfitError(part, f'the parameter "{name}" is an object, which cannot be written into a {place}')
-    elif Kind.LIST in found:
+    elif ValueKind.LIST in found:
         if before:
             raise UnfitError(part, f'the parameter "{name}" is a list in the style "{style}"; write "simple"')
         # What is left out stays null, so that no header is sent for it.
@@ -149,7 +149,9 @@ def _template(
     return f"{before}{{{{ {value} }}}}"
 
 
-def _query_style(part: Part, name: str, schema: Json, maker: SchemaMaker, *, as_json: bool) -> Style | None:
+def _query_style(
+    part: DocumentPart, name: str, schema: Json, maker: SchemaMaker, *, as_json: bool
+) -> Style | None:
     if as_json:
         return Style.JSON
     style = part.text("style") or "form"
@@ -157,7 +159,7 @@ def _query_style(part: Part, name: str, schema: Json, maker: SchemaMaker, *, as_
     found = _STYLES.get((style, explode is True if isinstance(explode, bool) else style == "form"))
     if found is None:
         raise UnfitError(part, f'the parameter "{name}" has the style "{style}", which a query does not know')
-    if kinds(schema, maker.definitions) == {Kind.SCALAR}:
+    if kinds(schema, maker.definitions) == {ValueKind.SCALAR}:
         return None
     if found is not Style.BRACKETS and holds_objects(schema, maker.definitions):
         message = f'the parameter "{name}" holds objects inside, which a query in the style "{style}" cannot'

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from runner.call.templates.template import compile_template
-from runner.config.openapi.openapi_document import Library, Part, UnfitError
-from runner.config.openapi.openapi_kinds import Kind, kinds
-from runner.config.openapi.openapi_schema import MOST_DESCRIPTION, SchemaMaker
-from runner.config.openapi.openapi_words import shortened
+from runner.config.openapi.descriptions import shortened
+from runner.config.openapi.document import DocumentPart, Library, UnfitError
+from runner.config.openapi.schema import MOST_DESCRIPTION, SchemaMaker
+from runner.config.openapi.value_kinds import ValueKind, kinds
 from runner.model.tool import Body, BodyKind, Style
 from runner.model.values import Json, JsonObject
 
@@ -44,7 +44,9 @@ class RequestBody:
     """What else is said of the arguments together."""
 
 
-def read_body(part: Part, library: Library, maker: SchemaMaker, taken: Collection[str]) -> RequestBody:
+def read_body(
+    part: DocumentPart, library: Library, maker: SchemaMaker, taken: Collection[str]
+) -> RequestBody:
     """The body. `taken` are the arguments that travel elsewhere.
 
     The properties of an object become arguments of their own. What is no object, says more of its
@@ -95,7 +97,7 @@ def read_body(part: Part, library: Library, maker: SchemaMaker, taken: Collectio
     )
 
 
-def _media(content: Part) -> tuple[BodyKind, str, Part]:
+def _media(content: DocumentPart) -> tuple[BodyKind, str, DocumentPart]:
     for kind, pattern in _MEDIA_TYPES:
         for media_type, media in content.items():
             if pattern.match(media_type):
@@ -109,7 +111,7 @@ def _is_special(kind: BodyKind, media_type: str) -> bool:
     return kind is BodyKind.JSON and "+json" in media_type
 
 
-def _schema(part: Part | None, library: Library, maker: SchemaMaker) -> Json:
+def _schema(part: DocumentPart | None, library: Library, maker: SchemaMaker) -> Json:
     if part is None:
         return {}
     is_reference = isinstance(part.value, Mapping) and set(part.value) == {"$ref"}
@@ -135,12 +137,12 @@ def _can_spread(schema: JsonObject, taken: Collection[str]) -> bool:
     )
 
 
-def _styles(media: Part, properties: JsonObject, maker: SchemaMaker) -> Iterator[tuple[str, Style]]:
+def _styles(media: DocumentPart, properties: JsonObject, maker: SchemaMaker) -> Iterator[tuple[str, Style]]:
     """How lists and objects are written into a form (OpenAPI 3.1, 4.8.15.1)."""
     encoding = media.get("encoding")
     for name, schema in properties.items():
         found = kinds(schema, maker.definitions)
-        if found == {Kind.SCALAR}:
+        if found == {ValueKind.SCALAR}:
             continue
         said = encoding.get(name) if encoding is not None else None
         style = said.text("style") if said is not None else ""
@@ -148,7 +150,7 @@ def _styles(media: Part, properties: JsonObject, maker: SchemaMaker) -> Iterator
         is_json = said is not None and "json" in said.text("contentType")
         if style == "deepObject":
             yield name, Style.BRACKETS
-        elif is_json or (not style and Kind.OBJECT in found):
+        elif is_json or (not style and ValueKind.OBJECT in found):
             yield name, Style.JSON
         elif explode is False:
             yield (

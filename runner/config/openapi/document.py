@@ -13,7 +13,7 @@ import yaml
 
 from runner.config.checking.suggest import did_you_mean
 from runner.config.node import Node
-from runner.config.openapi.openapi_text import below, composed, read_data
+from runner.config.openapi.text import below, composed, read_data
 from runner.config.problem import Problems
 from runner.config.reading.files import Directory
 from runner.config.reading.yaml_syntax import SyntaxMistake
@@ -26,7 +26,7 @@ MOST_STEPS = 20
 class UnfitError(Exception):
     """What stands in a document at this place cannot become a tool, and why. It never leaves this package."""
 
-    def __init__(self, part: "Part", message: str) -> None:
+    def __init__(self, part: "DocumentPart", message: str) -> None:
         super().__init__(message)
         self.part = part
 
@@ -43,7 +43,7 @@ class ApiDocument:
         self.name = name
         self._text = text
         self._nodes: yaml.Node | None = None
-        self.root = Part(document=self, path=(), value=read_data(text))
+        self.root = DocumentPart(document=self, path=(), value=read_data(text))
 
     def place(self, path: "tuple[str | int, ...]") -> Place:
         """Where the part stands, or the nearest around it that is written out in this file."""
@@ -60,7 +60,7 @@ class ApiDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class DocumentPart:
     """A value in a document that knows its way from the root."""
 
     document: ApiDocument
@@ -77,18 +77,18 @@ class Part:
         """What tells it from every other part of every other file."""
         return self.document.name, self.path
 
-    def get(self, key: str) -> "Part | None":
+    def get(self, key: str) -> "DocumentPart | None":
         """The value of a mapping's key, or None where there is none or null."""
         value = self.value.get(key) if isinstance(self.value, Mapping) else None
         return None if value is None else self._below(key, value)
 
-    def items(self) -> "Iterator[tuple[str, Part]]":
+    def items(self) -> "Iterator[tuple[str, DocumentPart]]":
         """The entries of a mapping; none for anything else."""
         if isinstance(self.value, Mapping):
             for key, value in self.value.items():
                 yield key, self._below(key, value)
 
-    def entries(self) -> "Iterator[Part]":
+    def entries(self) -> "Iterator[DocumentPart]":
         """The entries of a list; none for anything else."""
         if isinstance(self.value, list):
             for index, value in enumerate(self.value):
@@ -99,8 +99,8 @@ class Part:
         value = self.value.get(key) if isinstance(self.value, Mapping) else None
         return value if isinstance(value, str) else ""
 
-    def _below(self, step: str | int, value: Json) -> "Part":
-        return Part(document=self.document, path=(*self.path, step), value=value)
+    def _below(self, step: str | int, value: Json) -> "DocumentPart":
+        return DocumentPart(document=self.document, path=(*self.path, step), value=value)
 
 
 class Library:
@@ -131,7 +131,7 @@ class Library:
             self._problems.error(Place(name, mistake.line, mistake.column), "yaml-syntax", mistake.message)
             return None
 
-    def followed(self, part: Part) -> Part:
+    def followed(self, part: DocumentPart) -> DocumentPart:
         """The part itself, or what its `$ref` leads to in the end. Raises UnfitError."""
         found = part
         for _ in range(MOST_STEPS):
@@ -141,7 +141,7 @@ class Library:
             found = self.target(reference)
         raise UnfitError(part, "this $ref leads back to itself")
 
-    def target(self, reference: Part) -> Part:
+    def target(self, reference: DocumentPart) -> DocumentPart:
         """What the text of one `$ref` leads to. Raises UnfitError."""
         if not isinstance(reference.value, str):
             raise UnfitError(reference, 'a $ref is a text such as "#/components/schemas/Order"')
@@ -156,7 +156,7 @@ class Library:
             found = below
         return found
 
-    def _other(self, reference: Part, file: str) -> ApiDocument:
+    def _other(self, reference: DocumentPart, file: str) -> ApiDocument:
         if re.match(r"[a-z][a-z0-9+.-]*:", file, re.IGNORECASE):
             raise UnfitError(
                 reference, f'"{file}" is on the network, which is never asked; put a copy beside this file'
@@ -174,7 +174,7 @@ class Library:
         return document
 
 
-def _step(part: Part, name: str) -> Part | None:
+def _step(part: DocumentPart, name: str) -> DocumentPart | None:
     if isinstance(part.value, list):
         return next((entry for entry in part.entries() if str(entry.path[-1]) == name), None)
     return part.get(name)

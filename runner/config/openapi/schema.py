@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
 
 from runner.config.checking.suggest import one_of
-from runner.config.openapi.openapi_document import Library, Part, UnfitError
-from runner.config.openapi.openapi_merge import merged
-from runner.config.openapi.openapi_words import shortened
+from runner.config.openapi.descriptions import shortened
+from runner.config.openapi.document import DocumentPart, Library, UnfitError
+from runner.config.openapi.merge import merged
 from runner.model.values import Json, JsonObject
 
 MAX_DEPTH = 60
@@ -63,7 +63,7 @@ class SchemaMaker:
         self.definitions: dict[str, Json] = {}
         """What belongs under `$defs`."""
 
-    def schema(self, part: Part) -> Json:
+    def schema(self, part: DocumentPart) -> Json:
         """The schema, or true or false. Raises UnfitError."""
         self._count += 1
         if not self._apart and self._count > MOST_INLINE:
@@ -76,7 +76,7 @@ class SchemaMaker:
         finally:
             self._depth -= 1
 
-    def _made(self, part: Part) -> Json:
+    def _made(self, part: DocumentPart) -> Json:
         if isinstance(part.value, bool):
             return part.value
         if not isinstance(part.value, Mapping):
@@ -90,7 +90,7 @@ class SchemaMaker:
             return found
         return merged([beside, found]) or {"allOf": [found], **beside}
 
-    def _referred(self, target: Part) -> Json:
+    def _referred(self, target: DocumentPart) -> Json:
         key = target.key
         if key in self._names:
             return {"$ref": f"#/$defs/{self._names[key]}"}
@@ -108,7 +108,7 @@ class SchemaMaker:
         self.definitions[self._names[key]] = found
         return {"$ref": f"#/$defs/{self._names[key]}"}
 
-    def _new_name(self, target: Part) -> str:
+    def _new_name(self, target: DocumentPart) -> str:
         words = [re.sub(r"[^A-Za-z0-9_.-]", "_", str(step)) for step in target.path]
         name = base = words[-1] if words else "root"
         number = 2
@@ -118,7 +118,7 @@ class SchemaMaker:
 
     # Words
 
-    def _words(self, part: Part) -> Iterator[tuple[str, Json]]:
+    def _words(self, part: DocumentPart) -> Iterator[tuple[str, Json]]:
         for word, value in part.items():
             if value.value is None and word not in ("default", "const"):
                 continue
@@ -139,7 +139,7 @@ class SchemaMaker:
             elif word in _PLAIN and _PLAIN[word](value.value):
                 yield word, shortened(value.value, MOST_DESCRIPTION) if word == "description" else value.value
 
-    def _tidied(self, part: Part, words: dict[str, Json]) -> Json:
+    def _tidied(self, part: DocumentPart, words: dict[str, Json]) -> Json:
         for bound, other in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
             # In 3.0 a flag beside the bound.
             if part.value.get(bound) is True and other in words:
@@ -157,7 +157,7 @@ class SchemaMaker:
         return _nullable(words) if part.value.get("nullable") is True else words
 
 
-def _type(part: Part) -> Json:
+def _type(part: DocumentPart) -> Json:
     names = part.value if isinstance(part.value, list) else [part.value]
     if not names or any(name not in TYPES for name in names):
         raise UnfitError(part, f'"type" is {json.dumps(part.value)}; write {one_of(TYPES)}')

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from runner.config.openapi.openapi_document import Library, Part, UnfitError
+from runner.config.openapi.document import DocumentPart, Library, UnfitError
 
 _NAMED = '"{{ secrets.NAME }}"'
 
 
-def missing_auth(operation: Part, root: Part, library: Library) -> str | None:
+def missing_auth(operation: DocumentPart, root: DocumentPart, library: Library) -> str | None:
     """How `auth` would be written for the operation, or None when it needs none.
 
     Raises UnfitError when it needs what one `auth` cannot give.
@@ -18,12 +18,12 @@ def missing_auth(operation: Part, root: Part, library: Library) -> str | None:
     return next((written for written in alternatives if not written), alternatives[0]) or None
 
 
-def check_auth(operation: Part, root: Part, library: Library) -> None:
+def check_auth(operation: DocumentPart, root: DocumentPart, library: Library) -> None:
     """Raise UnfitError when no single `auth` would be enough for the operation."""
     list(_alternatives(operation, root, library))
 
 
-def _alternatives(operation: Part, root: Part, library: Library) -> Iterator[str]:
+def _alternatives(operation: DocumentPart, root: DocumentPart, library: Library) -> Iterator[str]:
     """Each way that is enough, as it would be written; an empty text for none at all."""
     security = operation.get("security") or root.get("security")
     if security is None or not security.value:
@@ -42,7 +42,7 @@ def _alternatives(operation: Part, root: Part, library: Library) -> Iterator[str
         raise refusal
 
 
-def _written(requirement: Part, root: Part, library: Library) -> str:
+def _written(requirement: DocumentPart, root: DocumentPart, library: Library) -> str:
     names = [name for name, _ in requirement.items()]
     if len(names) > 1:
         together = " and ".join(f'"{name}"' for name in names)
@@ -58,7 +58,7 @@ def _written(requirement: Part, root: Part, library: Library) -> str:
     return _of_scheme(library.followed(declared), scopes, names[0])
 
 
-def _of_scheme(scheme: Part, scopes: Part, name: str) -> str:
+def _of_scheme(scheme: DocumentPart, scopes: DocumentPart, name: str) -> str:
     kind, how = scheme.text("type"), scheme.text("scheme").lower()
     if kind == "apiKey" and scheme.text("in") in ("header", "query"):
         place = ", in: query" if scheme.text("in") == "query" else ""
@@ -73,7 +73,7 @@ def _of_scheme(scheme: Part, scopes: Part, name: str) -> str:
     raise UnfitError(scheme, f'"{name}" is {what or "of no type"}, which "auth" does not know')
 
 
-def _of_oauth2(scheme: Part, scopes: Part) -> str:
+def _of_oauth2(scheme: DocumentPart, scopes: DocumentPart) -> str:
     flows = scheme.get("flows")
     flow = flows.get("clientCredentials") if flows is not None else None
     if flow is None:

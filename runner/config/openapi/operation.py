@@ -8,14 +8,14 @@ from typing import TypeAlias, TypeVar
 
 from runner.call.templates.template import compile_template, constant
 from runner.call.tools.url import compiled_url
-from runner.config.openapi.openapi_body import RequestBody, read_body
-from runner.config.openapi.openapi_document import Library, Part, ToldError, UnfitError
-from runner.config.openapi.openapi_parameters import Parameter, declared_parameters, read_parameter
-from runner.config.openapi.openapi_schema import SchemaMaker, complete
-from runner.config.openapi.openapi_words import shortened
+from runner.config.openapi.body import RequestBody, read_body
+from runner.config.openapi.descriptions import shortened
+from runner.config.openapi.document import DocumentPart, Library, ToldError, UnfitError
+from runner.config.openapi.parameters import Parameter, declared_parameters, read_parameter
+from runner.config.openapi.schema import SchemaMaker, complete
 from runner.errors import TemplateError
 from runner.model.template import Template
-from runner.model.tool import Auth, HttpBinding, Result, Tool
+from runner.model.tool import Auth, HttpBinding, ResultSpec, Tool
 from runner.model.values import Json, JsonObject
 
 METHODS = ("get", "put", "post", "delete", "patch")
@@ -36,9 +36,9 @@ class Operation:
 
     method: str
     path: str
-    part: Part
-    item: Part
-    root: Part
+    part: DocumentPart
+    item: DocumentPart
+    root: DocumentPart
 
     @property
     def id(self) -> str:
@@ -101,7 +101,7 @@ class _Builder:
             description=self._description(),
             parameters=parameters,
             binding=sent[0].binding(operation.method.upper(), url, auth),
-            result=Result() if example is None else Result(example=example.value, has_example=True),
+            result=ResultSpec() if example is None else ResultSpec(example=example.value, has_example=True),
         )
 
     def _tried(self, refused: list[_Refused], work: Callable[[], _Found]) -> _Found | None:
@@ -190,7 +190,7 @@ class _Builder:
         text = f"{summary.rstrip()}{joint} {description}".strip()
         return shortened(text, MOST_DESCRIPTION) or operation.address
 
-    def _example(self) -> Part | None:
+    def _example(self) -> DocumentPart | None:
         """What a reply looks like, where the document shows one."""
         responses = self._operation.part.get("responses")
         for status, declared in responses.items() if responses is not None else ():
@@ -201,7 +201,7 @@ class _Builder:
                         return next(self._examples(media), None)
         return None
 
-    def _examples(self, media: Part) -> Iterator[Part]:
+    def _examples(self, media: DocumentPart) -> Iterator[DocumentPart]:
         if (example := media.get("example")) is not None:
             yield example
         examples = media.get("examples")
@@ -257,7 +257,7 @@ class _Sent:
         )
 
 
-def _server_url(server: Part) -> str:
+def _server_url(server: DocumentPart) -> str:
     variables = server.get("variables")
 
     def default(found: re.Match[str]) -> str:
@@ -275,7 +275,7 @@ def _server_url(server: Part) -> str:
     return url
 
 
-def _literal(part: Part, text: str) -> str:
+def _literal(part: DocumentPart, text: str) -> str:
     if "{" in text or "}" in text:
         raise UnfitError(part, f'"{text}" has a brace without its other half')
     return text

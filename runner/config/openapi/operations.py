@@ -13,9 +13,9 @@ from runner.config.building.tool_http import build_auth
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
-from runner.config.openapi.openapi_auth import check_auth, missing_auth
-from runner.config.openapi.openapi_document import ApiDocument, Library, Part, ToldError, UnfitError
-from runner.config.openapi.openapi_operation import METHODS, OTHER_METHODS, Operation, operation_tool
+from runner.config.openapi.auth import check_auth, missing_auth
+from runner.config.openapi.document import ApiDocument, DocumentPart, Library, ToldError, UnfitError
+from runner.config.openapi.operation import METHODS, OTHER_METHODS, Operation, operation_tool
 from runner.config.problem import Problems
 from runner.config.reading.files import Directory
 from runner.model.tool import Auth, Tool
@@ -159,7 +159,7 @@ class _Operations:
         return f'"{self._document.name}" has no operation "{name}"{near}'
 
 
-def _operations(root: Part, library: Library) -> Iterator[Operation]:
+def _operations(root: DocumentPart, library: Library) -> Iterator[Operation]:
     """Every operation. One that cannot be reached is as good as not there."""
     paths = root.get("paths")
     for path, declared in paths.items() if paths is not None else ():
@@ -171,7 +171,7 @@ def _operations(root: Part, library: Library) -> Iterator[Operation]:
                     yield Operation(method=method, path=path, part=operation, item=item, root=root)
 
 
-def _reached(part: Part, library: Library) -> Part | None:
+def _reached(part: DocumentPart, library: Library) -> DocumentPart | None:
     try:
         return library.followed(part)
     except (UnfitError, ToldError):

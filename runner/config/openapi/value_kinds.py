@@ -8,7 +8,7 @@ from runner.model.values import Json, JsonObject
 _DEEPEST = 12
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """What a value is made of."""
 
     SCALAR = "scalar"
@@ -16,10 +16,10 @@ class Kind(Enum):
     OBJECT = "object"
 
 
-def kinds(schema: Json, definitions: JsonObject, depth: int = 0) -> frozenset[Kind]:
+def kinds(schema: Json, definitions: JsonObject, depth: int = 0) -> frozenset[ValueKind]:
     """Every kind that a value may be of. A schema that does not say is taken to be of a scalar."""
     if not isinstance(schema, Mapping) or depth == _DEEPEST:
-        return frozenset({Kind.SCALAR})
+        return frozenset({ValueKind.SCALAR})
     named = schema.get("type")
     if named is not None:
         return frozenset(_of_type(name) for name in (named if isinstance(named, list) else [named]))
@@ -30,8 +30,8 @@ def kinds(schema: Json, definitions: JsonObject, depth: int = 0) -> frozenset[Ki
         if word in schema:
             return frozenset().union(*(kinds(part, definitions, depth + 1) for part in schema[word]))
     if "properties" in schema or "additionalProperties" in schema:
-        return frozenset({Kind.OBJECT})
-    return frozenset({Kind.LIST if "items" in schema else Kind.SCALAR})
+        return frozenset({ValueKind.OBJECT})
+    return frozenset({ValueKind.LIST if "items" in schema else ValueKind.SCALAR})
 
 
 def holds_objects(schema: Json, definitions: JsonObject, depth: int = 0) -> bool:
@@ -42,10 +42,10 @@ def holds_objects(schema: Json, definitions: JsonObject, depth: int = 0) -> bool
     parts = [part for word in ("anyOf", "oneOf", "allOf") for part in schema.get(word, ())]
     if "$ref" in schema:
         parts.append(definitions.get(schema["$ref"].removeprefix("#/$defs/")))
-    return any(Kind.OBJECT in kinds(one, definitions) for one in inner) or any(
+    return any(ValueKind.OBJECT in kinds(one, definitions) for one in inner) or any(
         holds_objects(part, definitions, depth + 1) for part in parts
     )
 
 
-def _of_type(name: str) -> Kind:
-    return {"array": Kind.LIST, "object": Kind.OBJECT}.get(name, Kind.SCALAR)
+def _of_type(name: str) -> ValueKind:
+    return {"array": ValueKind.LIST, "object": ValueKind.OBJECT}.get(name, ValueKind.SCALAR)
