@@ -11,6 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +19,9 @@ import runner.cli.validate
 import runner.config
 from runner.cli.main import main
 from runner.config.checking.rules import RULES
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted({path.name.removesuffix(".yaml") for path in GOLDEN.iterdir() if path.suffix != ".out"})
@@ -110,7 +114,7 @@ def test_every_statement_that_reports_a_problem_is_reached(
     """So that a new message cannot come without being written down here."""
     reached: set[tuple[str, int]] = set()
 
-    def trace(frame: FrameType, event: str, _: object) -> object:
+    def trace(frame: FrameType, event: str, _: object) -> "TraceFunction | None":
         path = Path(frame.f_code.co_filename)
         if CONFIG not in path.parents and path.name != "validate.py":
             return None

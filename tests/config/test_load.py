@@ -1,7 +1,7 @@
 """A directory becomes a configuration: values, merging, what is read and what is not."""
 
-import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.call.templates.template import CompiledTemplate
 from runner.config.load import Loaded, load
 from runner.config.problem import Severity
 from runner.errors import CannotRunError
 from runner.model.agent import Agent, ModelOpens, Say, Tell, Wait
 from runner.model.route import ExactNumber, Reject, ToAgent
-from runner.model.settings import SecretRef, Settings
+from runner.model.settings import Configuration, SecretRef, Settings
+from runner.model.template import Templated
 from runner.model.tool import HttpBinding
 from tests.config.broken_documents import broken_agents
 
@@ -36,8 +38,18 @@ def agent(folder: Path, text: str, runner: str = "") -> Agent:
     files = {"desk_yaml": text, **({"runner_yaml": runner} if runner else {})}
     loaded = load(written(folder, **files))
     assert [str(problem) for problem in loaded.problems] == []
+    return made_of(loaded).agents["desk"]
+
+
+def made_of(loaded: Loaded) -> Configuration:
+    """The configuration, which has to be there."""
     assert loaded.configuration is not None
-    return loaded.configuration.agents["desk"]
+    return loaded.configuration
+
+
+def sources(values: Mapping[str, Templated]) -> dict[str, str]:
+    """The values that are templates, as they were written."""
+    return {name: value.source for name, value in values.items() if isinstance(value, CompiledTemplate)}
 
 
 def messages(loaded: Loaded) -> list[str]:
@@ -46,8 +58,8 @@ def messages(loaded: Loaded) -> list[str]:
 
 def test_the_smallest_agent_has_the_defaults_of_the_language(tmp_path: Path) -> None:
     found = agent(tmp_path, AGENT)
-    assert dataclasses.replace(found, instructions=None, place=None) == Agent(
-        id="desk", model="gpt-realtime-2.1", instructions=None, place=None
+    assert found == Agent(
+        id="desk", model="gpt-realtime-2.1", instructions=found.instructions, place=found.place
     )
     assert found.instructions.source == "You answer."
     assert str(found.place) == f"{tmp_path}/desk.yaml:1:1"
@@ -55,8 +67,8 @@ def test_the_smallest_agent_has_the_defaults_of_the_language(tmp_path: Path) -> 
 
 def test_without_runner_yaml_the_settings_are_the_defaults(tmp_path: Path) -> None:
     loaded = load(written(tmp_path, desk_yaml=AGENT))
-    assert loaded.configuration.settings == Settings()
-    assert loaded.configuration.directory == str(tmp_path)
+    assert made_of(loaded).settings == Settings()
+    assert made_of(loaded).directory == str(tmp_path)
 
 
 def test_every_setting_of_runner_yaml_arrives(tmp_path: Path) -> None:
@@ -71,7 +83,7 @@ routing: {default_country: DE, called_number: [X-Dialled], otherwise: {agent: de
 secrets: {TOKEN: {env: TOKEN}}
 egress: {allow: ["*.maple.example"], private_networks: allow}
 """
-    found = load(written(tmp_path, desk_yaml=AGENT, runner_yaml=runner)).configuration.settings
+    found = made_of(load(written(tmp_path, desk_yaml=AGENT, runner_yaml=runner))).settings
     assert found.provider.api_key == SecretRef(file="/run/secrets/key")
     assert found.provider.webhook_secrets == (SecretRef(env="NEW"), SecretRef(env="OLD"))
     assert found.provider.base_url == "https://eu.api.example/v1"
@@ -93,7 +105,7 @@ def test_digits_reach_the_model_as_they_were_written(tmp_path: Path) -> None:
         "routes: [{to: +18005551212}]\n"
         "session: {prompt: {id: 007, version: 2}}\n",
     )
-    assert {name: value.source for name, value in found.vars.items()} == {
+    assert sources(found.vars) == {
         "phone": "+14155550123",
         "code": "0123",
         "day": "2026-11-27",
@@ -122,7 +134,7 @@ def test_instructions_come_from_a_file_beside_the_agent(tmp_path: Path) -> None:
     written(tmp_path, sub__desk_yaml=AGENT.replace("You answer.", "{file: ../_prompts/desk.md}"))
     written(tmp_path, **{"_prompts__desk.md": "\ufeffYou answer.\r\nPolitely.\n"})
     found = load(tmp_path)
-    assert found.configuration.agents["desk"].instructions.source == "You answer.\nPolitely.\n"
+    assert made_of(found).agents["desk"].instructions.source == "You answer.\nPolitely.\n"
     assert str(tmp_path / "_prompts/desk.md") in found.sources
 
 
@@ -137,7 +149,7 @@ defaults:
     text = AGENT + "vars: {city: Troy}\nsession: {audio: {input: {transcription: {language: en}}}}\n"
     found = agent(tmp_path, text, runner)
     assert found.voice == "marin"
-    assert {name: value.source for name, value in found.vars.items()} == {"clinic": "Maple", "city": "Troy"}
+    assert sources(found.vars) == {"clinic": "Maple", "city": "Troy"}
     assert found.limits.max_duration_s == 600
     assert found.session == {
         "reasoning": {"effort": "low"},
@@ -217,7 +229,7 @@ def test_files_and_folders_are_read_by_their_names(tmp_path: Path) -> None:
         )
     )
     assert loaded.problems == ()
-    assert list(loaded.configuration.agents) == ["a", "b", "c"]
+    assert list(made_of(loaded).agents) == ["a", "b", "c"]
 
 
 def test_a_folder_behind_a_link_is_read_under_the_links_name(tmp_path: Path) -> None:
@@ -264,7 +276,7 @@ def test_a_broken_file_hides_no_problem_of_another_and_causes_none(tmp_path: Pat
 
 def test_without_otherwise_a_call_that_nobody_takes_is_rejected_with_404(tmp_path: Path) -> None:
     loaded = load(written(tmp_path, desk_yaml=AGENT))
-    assert loaded.configuration.settings.routing.otherwise == Reject(status=404)
+    assert made_of(loaded).settings.routing.otherwise == Reject(status=404)
 
 
 def test_the_examples_load() -> None:

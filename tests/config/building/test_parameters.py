@@ -31,7 +31,7 @@ def has_errors(schema: Json) -> bool:
     return problems.has_errors
 
 
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Json] = st.sampled_from(
     [
         *(None, True, False, 0, 1, -1, 2.5, "", "string", "strng", "a", "(", "^a$"),
         *([], ["a"], ["a", "a"], ["string", "null"], [1], [{}], [True, {"minimum": "x"}]),

@@ -37,7 +37,9 @@ def build(tool: str) -> Tool:
     problems = Problems()
     node = read("a.yaml", f"agent: a\nmodel: m\ninstructions: i\ntools:\n- {tool}\n".encode(), problems)
     assert node is not None
-    (only,) = check(node, "agent", problems).root.find("tools").entries()
+    tools = check(node, "agent", problems).root.find("tools")
+    assert tools is not None
+    (only,) = tools.entries()
     built = build_tool(only, scope=SCOPE, problems=problems)
     assert [str(problem) for problem in problems.sorted()] == []
     assert built is not None

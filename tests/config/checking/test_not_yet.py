@@ -1,20 +1,19 @@
 """Keys that are not built yet are keys of the language, and each is refused where it stands."""
 
-from typing import Any
-
 import pytest
 
 from runner.config.checking import not_yet
 from runner.config.checking.schema_files import schema
 from runner.config.problem import Problems
 from runner.config.reading.yaml_text import read
+from runner.model.values import JsonObject
 
 PATHS = [(kind, path) for kind, paths in not_yet._TABLE.items() for path in paths]
 
 
-def below(found: dict[str, Any], whole: dict[str, Any], step: str) -> list[dict[str, Any]]:
+def below(found: JsonObject, whole: JsonObject, step: str) -> list[JsonObject]:
     """The schemas of what stands at one key, `*` for entries."""
-    parts = [found]
+    parts: list[JsonObject] = [found]
     if "$ref" in found:
         parts += [whole["$defs"][found["$ref"].removeprefix("#/$defs/")]]
     parts += found.get("oneOf", [])
@@ -40,6 +39,7 @@ def test_a_value_is_refused_where_only_the_value_is_not_built() -> None:
     problems = Problems()
     for text in (b"api: realtime", b"api: live"):
         node = read("f", text, Problems())
+        assert node is not None
         not_yet.refuse(node, "agent", problems)
     assert [str(problem) for problem in problems.sorted()] == [
         'f:1:6: "api: live" is not supported yet [not-supported]'

@@ -28,7 +28,7 @@ from runner.model.route import (
     Text,
 )
 from runner.model.schedule import OpenHours, Schedule
-from runner.model.values import Place
+from runner.model.values import Json, Place
 
 NUMBER = ExactNumber("+18005551212")
 US, GB, FR = "US", "GB", "FR"
@@ -53,12 +53,12 @@ SCHEDULES = {
 }
 
 
-def routes(*conditions: dict[str, object]) -> list[Route]:
+def routes(*conditions: dict[str, Json]) -> list[Route]:
     return [
         Route(
             agent=str(entry.pop("agent", f"agent-{line}")),
             priority=int(str(entry.pop("priority", 0))),
-            conditions=Conditions(**entry),  # type: ignore[arg-type]
+            conditions=Conditions(**entry),
             place=Place("a.yaml", line, 3),
         )
         for line, entry in enumerate(map(dict, conditions), start=1)

@@ -10,6 +10,7 @@ from runner.call.tools.arguments import check_arguments
 from runner.call.tools.tool_request import build_request
 from runner.config.load import load, load_everywhere
 from runner.config.openapi import document as document_module
+from runner.config.openapi.text import read_data
 from runner.model.http import HttpRequest
 from runner.model.tool import ApiKey, Bearer, HttpBinding, KeyIn, ResultSpec, Tool
 from runner.model.values import Json
@@ -559,12 +560,11 @@ def test_a_document_is_read_once_for_all_agents_and_environments(
     other = (tmp_path / "desk.yaml").read_text().replace("desk", "other").replace("0142", "0143")
     (tmp_path / "other.yaml").write_text(other)
     (tmp_path / "runner.yaml").write_text("environments: {staging: {vars: {a: b}}}")
-    read = document_module.read_data
     texts: list[str] = []
 
     def counted(text: str) -> Json:
         texts.append(text)
-        return read(text)
+        return read_data(text)
 
     monkeypatch.setattr(document_module, "read_data", counted)
     assert load_everywhere(tmp_path).configuration is not None

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from runner.call.templates.template import CompiledTemplate
 from runner.config.load import load, load_everywhere
 from runner.errors import UsageError
+from runner.model.agent import Agent
 from runner.model.route import Reject, ToAgent
 from runner.model.settings import Configuration, SecretRef
+from runner.model.tool import HttpBinding
 
 AGENT = """\
 agent: desk
@@ -43,11 +46,13 @@ def written(folder: Path, runner: str = RUNNER, agent: str = AGENT) -> Path:
 def configured(folder: Path, environment: str | None, **files: str) -> Configuration:
     loaded = load(written(folder, **files), environment)
     assert [str(problem) for problem in loaded.problems] == []
+    assert loaded.configuration is not None
     return loaded.configuration
 
 
-def sources(agent):
-    return {name: value.source for name, value in agent.vars.items()}
+def sources(agent: Agent) -> dict[str, str]:
+    """The variables that are templates, as they were written."""
+    return {name: value.source for name, value in agent.vars.items() if isinstance(value, CompiledTemplate)}
 
 
 def test_an_environment_is_laid_over_runner_yaml(tmp_path: Path) -> None:
@@ -63,6 +68,7 @@ def test_shared_tools_and_defaults_are_those_of_the_environment(tmp_path: Path) 
     agent = configured(tmp_path, "staging", agent=AGENT + "tools: [find]\n").agents["desk"]
     assert agent.voice == "cedar"
     (tool,) = agent.tools
+    assert isinstance(tool.binding, HttpBinding)
     assert tool.binding.url.source == "http://127.0.0.1:1/find"
     assert list(tool.binding.query) == ["a"]
 
@@ -80,10 +86,10 @@ def test_without_one_and_in_an_empty_one_nothing_is_changed(tmp_path: Path, envi
 def test_variables_of_an_environment_are_laid_over_those_of_every_agent(tmp_path: Path) -> None:
     agent = AGENT + "vars: {clinic: Maple Dental, street: Main}\n"
     configuration = configured(tmp_path, "staging", agent=agent)
-    found = configuration.agents["desk"].vars
-    assert found.keys() == {"clinic", "street", "more"}
-    assert (found["clinic"].source, found["street"].source) == ("Maple Dental (test)", "Main")
-    assert found["more"] == 1
+    found = configuration.agents["desk"]
+    assert found.vars.keys() == {"clinic", "street", "more"}
+    assert sources(found) == {"clinic": "Maple Dental (test)", "street": "Main"}
+    assert found.vars["more"] == 1
 
 
 def test_an_agent_without_variables_gets_those_of_the_environment(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.reading.layers import laid_over
 from runner.config.reading.yaml_text import read
+from tests.config.nodes import at
 
 
 def node(text: str, file: str = "a.yaml") -> Node:
@@ -96,9 +97,9 @@ def test_every_part_keeps_the_place_that_it_came_from() -> None:
     merged = laid_over(
         node("limits:\n  max_tool_calls: 4", "below"), node("limits: {max_duration: 5m}"), "agent"
     )
-    limits = merged.get("limits")
-    assert str(limits.get("max_tool_calls").place) == "below:2:19"
-    assert str(limits.get("max_duration").place) == "a.yaml:1:24"
+    limits = at(merged, "limits")
+    assert str(at(limits, "max_tool_calls").place) == "below:2:19"
+    assert str(at(limits, "max_duration").place) == "a.yaml:1:24"
     assert str(limits.key_place("max_tool_calls")) == "below:2:3"
     assert str(merged.place) == "a.yaml:1:1"
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.reading import yaml_text
+from tests.config.nodes import at
 
 
 def read(text: str | bytes) -> Node:
@@ -119,13 +120,13 @@ def test_every_value_and_key_knows_its_place() -> None:
     node = read("# first\nagent: desk\ntools:\n  - name: x\n    http: {url: 'y'}\n")
     assert str(node.place) == "agent.yaml:2:1"
     assert str(node.key_place("tools")) == "agent.yaml:3:1"
-    assert str(node.find("tools", 0, "http", "url").place) == "agent.yaml:5:17"
-    assert str(node.find("tools", 0).key_place("http")) == "agent.yaml:5:5"
+    assert str(at(node, "tools", 0, "http", "url").place) == "agent.yaml:5:17"
+    assert str(at(node, "tools", 0).key_place("http")) == "agent.yaml:5:5"
 
 
 def test_columns_count_characters_not_bytes_and_crlf_is_one_line_break() -> None:
     node = read("ä: 1\r\nb: {ü: ö, 😀: x}\r\n")
-    assert str(node.find("b", "😀").place) == "agent.yaml:2:14"
+    assert str(at(node, "b", "😀").place) == "agent.yaml:2:14"
 
 
 @pytest.mark.parametrize(
@@ -152,14 +153,14 @@ def test_columns_count_characters_not_bytes_and_crlf_is_one_line_break() -> None
     ],
 )
 def test_a_character_of_a_text_is_found_in_the_file(text: str, line: int, column: int, place: str) -> None:
-    assert str(read(text).find("a").place_in(line, column)) == place
+    assert str(at(read(text), "a").place_in(line, column)) == place
 
 
 def test_every_word_of_a_text_is_found_in_the_file() -> None:
     text = "a: >+\n  one   two\n   three\n\n\n  four\n\nb: |2\n    five\n\n   six\nc: 'seven\n\n  eight'\n"
     node = read(text)
-    for value in (node.find(key) for key in "abc"):
-        for line, words in enumerate(value.value.split("\n"), start=1):
+    for value in (at(node, key) for key in "abc"):
+        for line, words in enumerate(str(value.value).split("\n"), start=1):
             for word in words.split():
                 place = value.place_in(line, words.index(word) + 1)
                 assert text.split("\n")[place.line - 1].startswith(word, place.column - 1)
@@ -168,7 +169,7 @@ def test_every_word_of_a_text_is_found_in_the_file() -> None:
 def test_aliases_stand_for_what_they_name_with_its_place() -> None:
     node = read("a: &x {b: 1}\nc: *x\n&k d: *k\n")
     assert node.data() == {"a": {"b": 1}, "c": {"b": 1}, "d": "d"}
-    assert str(node.find("c", "b").place) == "agent.yaml:1:11"
+    assert str(at(node, "c", "b").place) == "agent.yaml:1:11"
 
 
 def test_an_anchor_may_be_set_anew() -> None:
@@ -197,6 +198,7 @@ def test_the_deepest_allowed_nesting_is_read() -> None:
 def test_all_duplicate_keys_of_a_file_are_told_and_the_first_value_stays() -> None:
     problems = Problems()
     node = yaml_text.read("f", b"a: 1\nb: {c: 1, c: 2}\na: 3\n", problems)
+    assert node is not None
     assert node.data() == {"a": 1, "b": {"c": 1}}
     assert [str(problem) for problem in problems.sorted()] == [
         'f:2:11: the key "c" stands twice in this mapping, on line 2 and on line 2; '
