@@ -31,6 +31,18 @@ def print_problems(problems: Sequence[Problem], sources: Mapping[str, str], term
             print_source(place, found, style, terminal)
 
 
+def counted(problems: Iterable[Problem]) -> str:
+    """How many there are, e.g. `1 error and 2 warnings`; nothing where there are none."""
+    severities = [problem.severity for problem in problems]
+    counts = ((severities.count(severity), severity.value) for severity in Severity)
+    return " and ".join(plural(count, noun) for count, noun in counts if count)
+
+
+def plural(count: int, noun: str) -> str:
+    """The count with its noun: `1 error`, `2 errors`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _secret_places(problems: Iterable[Problem]) -> Iterator[Place]:
     """Where a secret may be written out: such lines are not shown, whatever else is wrong with them."""
     return (problem.place for problem in problems if problem.hide_source)

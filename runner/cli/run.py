@@ -11,10 +11,11 @@ from pathlib import Path
 
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
-from runner.cli.problems import print_problems
+from runner.cli.problems import counted, print_problems
 from runner.cli.summary import show_summary
 from runner.cli.terminal import stderr, stdout
 from runner.config.load import load
+from runner.config.problem import Severity
 from runner.model.settings import Configuration
 from runner.serve import logs
 from runner.serve.runner import Runner, webhook_url
@@ -61,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
     loaded = load(options.directory, options.environment)
     print_problems(loaded.problems, loaded.sources, stderr())
     if loaded.configuration is None:
+        errors = [problem for problem in loaded.problems if problem.severity is Severity.ERROR]
+        stderr().line(f"not started: {counted(errors)}")
         return PROBLEMS
     configuration = _overridden(loaded.configuration, options.host, options.port)
     json = None if options.log_format is None else options.log_format == "json"

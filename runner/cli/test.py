@@ -14,6 +14,7 @@ from runner.cli.test_report import FORMATS, Report, summary
 from runner.cli.test_update import update
 from runner.config.checking.suggest import did_you_mean
 from runner.config.load import Loaded, load
+from runner.config.problem import has_errors
 from runner.errors import UsageError
 from runner.model.scenario import Scenario
 from runner.scenario.coverage import Coverage, Touch, coverage
@@ -139,9 +140,9 @@ def _play(places: Mapping[str | None, Loaded], scenarios: Iterable[Scenario]) ->
 
 
 def _print_errors(loaded: Sequence[Loaded]) -> bool:
-    """Print the problems of configurations that cannot be used; whether there are any."""
-    wrong = [one for one in loaded if one.configuration is None]
-    problems = dict.fromkeys(problem for one in wrong for problem in one.problems)
+    """Print the problems of configurations and scenarios that cannot be used; whether there are any."""
+    wrong = [one for one in loaded if one.configuration is None or has_errors(one.scenario_problems)]
+    problems = dict.fromkeys(problem for one in wrong for problem in one.all_problems)
     print_problems(list(problems), _sources(wrong), stderr())
     return bool(wrong)
 

@@ -20,6 +20,8 @@ class Unsaved:
     name: str
     """The file as places name it: the directory, then the path in it."""
     content: bytes = field(repr=False)
+    is_alone: bool = False
+    """The file is in no configuration directory, so nothing beside it is read."""
 
 
 def read_unsaved(filename: Path, directories: Sequence[Path]) -> Unsaved:
@@ -27,10 +29,12 @@ def read_unsaved(filename: Path, directories: Sequence[Path]) -> Unsaved:
 
     Raises UsageError when the file is in none of them.
     """
-    directory = _holder(filename, directories) if directories else _found(filename)
+    found = _holder(filename, directories) if directories else _found(filename)
+    directory = found or filename.parent
     inside = _whole(filename).relative_to(_whole(directory))
     name = (directory / inside).as_posix()
-    return Unsaved(directory=directory, name=name, content=sys.stdin.buffer.read())
+    content = sys.stdin.buffer.read()
+    return Unsaved(directory=directory, name=name, content=content, is_alone=found is None)
 
 
 def _holder(filename: Path, directories: Sequence[Path]) -> Path:
@@ -41,13 +45,16 @@ def _holder(filename: Path, directories: Sequence[Path]) -> Path:
     raise UsageError(f'"{filename}" is not in {names}; name the directory that holds it')
 
 
-def _found(filename: Path) -> Path:
-    """The nearest folder above with a runner.yaml, or one named agents, but none outside of where we are."""
+def _found(filename: Path) -> Path | None:
+    """The nearest folder above with a runner.yaml, or one named agents, but none outside of where we are.
+
+    None where there is no such folder: the file's own may be a home directory.
+    """
     above = [folder for folder in Path(os.path.normpath(filename)).parents if _is_here(folder)]
     for folder in above:
         if (folder / SETTINGS_FILE).is_file():
             return folder
-    return next((folder for folder in above if folder.name == _USUAL), filename.parent)
+    return next((folder for folder in above if folder.name == _USUAL), None)
 
 
 def _is_here(folder: Path) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
-from runner.cli.problems import print_problems
+from runner.cli.problems import counted, plural, print_problems
 from runner.cli.report import Report
 from runner.cli.terminal import stderr, stdout
 from runner.cli.unsaved import Unsaved, read_unsaved
@@ -83,12 +83,15 @@ def _check(
     directory: Path, unsaved: Unsaved | None, options: argparse.Namespace, environ: Mapping[str, str]
 ) -> _Checked:
     texts = {unsaved.name: unsaved.content} if unsaved is not None else {}
-    if options.environment is None:
+    if unsaved is not None and unsaved.is_alone:
+        loaded = load(directory, options.environment, texts, only_unsaved=True)
+        found = loaded.all_problems
+    elif options.environment is None:
         loaded = load_everywhere(directory, texts)
-        found = loaded.problems
+        found = loaded.all_problems
     else:
         loaded = load(directory, options.environment, texts)
-        found = (*loaded.problems, *review([loaded]))
+        found = (*loaded.all_problems, *review([loaded]))
     if options.asks_environment:
         found = (*found, *_missing(loaded.secrets, environ))
     report = Report(
@@ -124,15 +127,9 @@ def _print(reports: Sequence[Report], name: str) -> None:
 
 def _summary(checked: Sequence[_Checked]) -> str:
     reports = [one.report for one in checked]
-    severities = [problem.severity for report in reports for problem in report.problems]
-    errors, warnings = severities.count(Severity.ERROR), severities.count(Severity.WARNING)
     names = ", ".join(f'"{report.directory}"' for report in reports)
-    if errors or warnings:
-        counts = [_count(errors, "error")] * bool(errors) + [_count(warnings, "warning")] * bool(warnings)
-        return f"{' and '.join(counts)} in {names}"
+    counts = counted(problem for report in reports for problem in report.problems)
+    if counts:
+        return f"{counts} in {names}"
     agents = sum(len(one.loaded.configuration.agents) for one in checked if one.loaded.configuration)
-    return f"{_count(agents, 'agent')} in {names}, no problems"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{plural(agents, 'agent')} in {names}, no problems"

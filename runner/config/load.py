@@ -18,16 +18,16 @@ from runner.config.checking.review import review
 from runner.config.checking.route_ties import check_ties
 from runner.config.checking.schema import check
 from runner.config.node import Node
-from runner.config.problem import Problem, Problems, Severity
+from runner.config.problem import Problem, Problems, has_errors
 from runner.config.reading.documents import Documents, read_documents
 from runner.config.reading.environments import (
     check_environment,
     environment_names,
     in_environment,
-    told_with_environments,
+    only_in_environments,
     with_variables,
 )
-from runner.config.reading.files import SETTINGS_FILE, Directory
+from runner.config.reading.files import SETTINGS_FILE, Directory, is_scenarios
 from runner.config.reading.layers import laid_over
 from runner.config.scenarios.declared import declared
 from runner.config.scenarios.scenario_scope import ScenarioScope
@@ -45,9 +45,11 @@ class Loaded:
     """What came of loading a directory."""
 
     configuration: Configuration | None
-    """None when there are errors."""
+    """None when `problems` has errors."""
     problems: tuple[Problem, ...]
-    """Everything that is wrong, sorted by place."""
+    """What is wrong with the configuration, sorted by place."""
+    scenario_problems: tuple[Problem, ...] = ()
+    """What is wrong in `*.test.yaml`, sorted by place. It concerns `test` and `validate` only."""
     sources: Mapping[str, str] = field(repr=False)
     """The text of each file that was read, by the name that places use."""
     secrets: tuple[NeededSecret, ...]
@@ -61,19 +63,32 @@ class Loaded:
     runner: Node | None = field(repr=False)
     """The document of runner.yaml as it was read."""
 
+    @property
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Those of the configuration and of its scenarios, sorted by place."""
+        problems = Problems()
+        problems.extend((*self.problems, *self.scenario_problems))
+        return problems.sorted()
+
 
 def load(
-    directory: Path, environment: str | None = None, unsaved: Mapping[str, bytes] = _ALL_SAVED
+    directory: Path,
+    environment: str | None = None,
+    unsaved: Mapping[str, bytes] = _ALL_SAVED,
+    *,
+    only_unsaved: bool = False,
 ) -> Loaded:
     """Load a directory, as it is in one environment or without any, with every problem in it at once.
 
-    `unsaved` stands for the content of files of that name: the directory, then the path in it.
+    `unsaved` stands for the content of files of that name: the directory, then the path in it. With
+    `only_unsaved` no other YAML file is read, and nothing is said about what those might declare.
     Raises CannotRunError when there is no such directory or it cannot be read, and UsageError when
     runner.yaml declares no such environment.
     """
     problems = Problems()
-    files = Directory(directory, problems, unsaved)
+    files = Directory(directory, problems, unsaved, only_unsaved=only_unsaved)
     documents = read_documents(files, problems)
+    documents.is_partial = only_unsaved
     if environment is not None and not documents.is_runner_unread:
         check_environment(environment, documents.runner, files.name)
     return _Loading(files, documents, problems, environment).loaded()
@@ -90,25 +105,34 @@ def load_everywhere(directory: Path, unsaved: Mapping[str, bytes] = _ALL_SAVED) 
     base = _Loading(files, documents, problems, None).loaded()
     there: dict[str, Loaded] = {}
     for name in environment_names(documents.runner):
-        found = Problems()
-        there[name] = _Loading(Directory(directory, found, unsaved), documents, found, name).loaded()
-    only_there = told_with_environments(
-        base.problems, {name: loaded.problems for name, loaded in there.items()}
-    )
-    problems.extend(only_there)
+        problems = Problems()
+        there[name] = _Loading(Directory(directory, problems, unsaved), documents, problems, name).loaded()
     every = [base, *there.values()]
+    problems = Problems()
+    problems.extend(base.problems)
+    problems.extend(
+        only_in_environments(base.problems, {name: loaded.problems for name, loaded in there.items()})
+    )
     problems.extend(review(every))
+    of_scenarios = Problems()
+    of_scenarios.extend(base.scenario_problems)
+    of_scenarios.extend(
+        only_in_environments(
+            base.scenario_problems, {name: loaded.scenario_problems for name, loaded in there.items()}
+        )
+    )
     return replace(
         base,
         configuration=None if problems.has_errors else base.configuration,
         problems=problems.sorted(),
+        scenario_problems=of_scenarios.sorted(),
         sources={name: text for loaded in every for name, text in loaded.sources.items()},
         secrets=tuple(dict.fromkeys(secret for loaded in every for secret in loaded.secrets)),
     )
 
 
-# What is said about an agent only because runner.yaml could not be read.
-_FOLLOW_UPS = {
+# What is said about an agent only because runner.yaml was not read.
+_NEEDS_RUNNER = {
     "unknown-secret",
     "unknown-tool",
     "unknown-schedule",
@@ -116,6 +140,8 @@ _FOLLOW_UPS = {
     "missing-default",
     "default-country",
 }
+# What is said about a file only because the agents beside it were not read.
+_NEEDS_AGENTS = {"unknown-agent", "unreached-agent"}
 _EMPTY = Node(value={}, place=Place(SETTINGS_FILE, 1, 1))
 
 
@@ -139,13 +165,19 @@ class _Loading:
 
     def loaded(self) -> Loaded:
         configuration = self._configuration()
-        if not self._problems.has_errors:
+        if not has_errors(self._of_configuration()):
             # With a route or a schedule missing, the table would show ties that are none.
             check_ties(RouteTable.of(configuration), self._problems)
-        scenarios = scenarios_of(self._read.scenarios, self._scenario_scope(configuration), self._problems)
+        problems = self._of_configuration()
+        is_sound = not has_errors(problems)
+        scope = self._scenario_scope(configuration, is_whole=is_sound and not self._read.is_partial)
+        scenarios = scenarios_of(self._read.scenarios, scope, self._problems)
         return Loaded(
-            configuration=None if self._problems.has_errors else configuration,
-            problems=self._problems.sorted(),
+            configuration=configuration if is_sound else None,
+            problems=problems,
+            scenario_problems=tuple(
+                problem for problem in self._problems.sorted() if is_scenarios(problem.place.file)
+            ),
             sources=dict(self._directory.texts),
             secrets=tuple(needed_secrets(self._runner)),
             documents=self._documents,
@@ -181,12 +213,19 @@ class _Loading:
             agents={name: agent for name, agent in agents.items() if agent},
         )
 
-    def _scenario_scope(self, configuration: Configuration) -> ScenarioScope:
-        files = {scenarios.root.place.file for scenarios in self._read.scenarios}
-        errors = (one for one in self._problems.sorted() if one.severity is Severity.ERROR)
+    def _of_configuration(self) -> tuple[Problem, ...]:
+        """The problems so far that are not in scenarios."""
+        unread = _NEEDS_AGENTS if self._read.is_partial else ()
+        return tuple(
+            problem
+            for problem in self._problems.sorted()
+            if not is_scenarios(problem.place.file) and problem.rule not in unread
+        )
+
+    def _scenario_scope(self, configuration: Configuration, *, is_whole: bool) -> ScenarioScope:
         return ScenarioScope(
             agents=configuration.agents,
-            is_whole=all(error.place.file in files for error in errors),
+            is_whole=is_whole,
             environments=environment_names(self._read.runner),
             default_country=configuration.settings.routing.default_country,
         )
@@ -197,6 +236,7 @@ class _Loading:
             default_country=default_country(self._runner, self._problems),
             schedules=schedule_names(self._runner),
             read_list=self._directory.referenced_text,
+            lists=self._read.number_lists,
         )
 
     def _agents(self) -> dict[str, Agent | None]:
@@ -220,9 +260,11 @@ class _Loading:
             self._problems.extend(
                 problem
                 for problem in found.sorted()
-                if not (self._read.is_runner_unread and problem.rule in _FOLLOW_UPS)
+                if not (
+                    (self._read.is_runner_unread or self._read.is_partial) and problem.rule in _NEEDS_RUNNER
+                )
             )
-        if not agents and not self._read.strangers:
+        if not agents and not self._read.strangers and not self._read.is_partial:
             place = Place(self._directory.name, 1, 1)
             self._problems.error(
                 place, "no-agent", 'no agent here; an agent is a YAML file with the key "agent"'

@@ -29,6 +29,11 @@ class Problem:
         return f"{self.place}: {self.message} [{self.rule}]"
 
 
+def has_errors(problems: Iterable[Problem]) -> bool:
+    """Whether any of them is an error."""
+    return any(problem.severity is Severity.ERROR for problem in problems)
+
+
 class Problems:
     """Collects what the checks find, so that every problem is told at once."""
 
@@ -51,7 +56,7 @@ class Problems:
     @property
     def has_errors(self) -> bool:
         """Whether any error was found."""
-        return any(problem.severity is Severity.ERROR for problem in self._found)
+        return has_errors(self._found)
 
     def sorted(self) -> tuple[Problem, ...]:
         """All of them, by file, line and column."""

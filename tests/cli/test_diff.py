@@ -443,6 +443,34 @@ def test_an_old_side_with_errors_is_shown_by_its_revision(
     )
 
 
+@pytest.mark.parametrize("target", ["/proc/self/environ", "../secret.md"])
+def test_a_link_in_a_revision_shows_no_file_from_outside_of_the_directory(
+    repository: Path, capsys: pytest.CaptureFixture[str], target: str
+) -> None:
+    """In a pipeline a stranger's pull request would read the runner's environment."""
+    write(repository, {"secret.md": "hunter2"})
+    (repository / "agents" / "_p.md").unlink()
+    (repository / "agents" / "_p.md").symlink_to(target)
+    write(
+        repository / "agents",
+        {"desk.yaml": DESK.partition("instructions")[0] + "instructions: {file: _p.md}\n"},
+    )
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "two")
+    git(repository, "branch", "stranger")
+    for arguments in (["diff", "main~1", "stranger", "--format", "markdown"], ["explain", "agents", "desk"]):
+        assert main(arguments) != 0
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert "hunter2" not in printed.err
+        assert "PATH" not in printed.err
+        assert re.search(
+            r'desk.yaml:6:22: "_p.md" leads out of the directory "\S+"; '
+            r"replace the link with what it leads to \[file\]\n",
+            printed.err,
+        )
+
+
 @pytest.mark.parametrize(
     ("old", "message"),
     [

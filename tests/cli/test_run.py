@@ -263,8 +263,10 @@ async def test_a_directory_that_is_not_there_is_told(desk: Desk) -> None:
 
 async def test_a_configuration_with_errors_is_not_served(desk: Desk) -> None:
     (desk.agents / "front-desk.yaml").write_text(AGENT.replace("voice:", "vioce:"))
+    (desk.agents / "other.yaml").write_text(AGENT.replace("front-desk", "other") + "busy: {reject: 486}\n")
     code, out, err = await desk.outcome()
     assert (code, out) == (1, "")
+    assert err.endswith("\nnot started: 1 error\n"), "not the warning that is the last of the problems"
     assert 'agents/front-desk.yaml:7:1: unknown key "vioce"; did you mean "voice"? [unknown-key]\n' in err
     assert "    7 | vioce: marin\n      | ^\n" in err
 

@@ -434,12 +434,42 @@ def test_the_directory_of_a_file_that_is_not_there_yet_is_found(
 def test_no_directory_is_taken_from_outside_of_where_we_are(
     folder: Path, capsys: pytest.CaptureFixture[str], typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / "runner.yaml").write_text("tools: {find: {description: Find., static: 1}}\n")
+    (folder / "runner.yaml").write_text("tools: {find: {description: Find., statik: 1}}\n")
     (folder / "deep" / "deeper").mkdir(parents=True)
     monkeypatch.chdir(folder / "deep")
     typed(AGENT + "tools: [find]\n")
-    assert main(["validate", "--stdin-filename", "deeper/new.yaml"]) == 1
-    assert capsys.readouterr().out.startswith('deeper/new.yaml:5:9: "tools" in runner.yaml has no "find"')
+    assert main(["validate", "--stdin-filename", "deeper/new.yaml"]) == 0
+    assert capsys.readouterr() == ("", '1 agent in "deeper/new.yaml", no problems\n')
+
+
+def test_a_file_outside_of_a_configuration_is_checked_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str], typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing beside it is read, and nothing is said about what might stand there."""
+    home = folder.parent / "home"
+    (home / "projects").mkdir(parents=True)
+    (home / "projects" / "other.yaml").write_text("agent: [\n")
+    (home / "hello.md").write_text("Hello.")
+    monkeypatch.chdir(home)
+    listed: list[Path] = []
+
+    def listing(path: Path) -> list[Path]:
+        listed.append(path)
+        return []
+
+    monkeypatch.setattr(Path, "iterdir", listing)
+    typed(
+        AGENT.replace("You answer.", "{file: hello.md}")
+        + "tools: [find, {name: a, description: A., handoff: {agent: other}}]\nvoise: x\n"
+    )
+    assert main(["validate", "--stdin-filename", "new.yaml"]) == 1
+    assert capsys.readouterr() == (
+        'new.yaml:6:1: unknown key "voise"; did you mean "voice"? [unknown-key]\n'
+        "    6 | voise: x\n"
+        "      | ^\n",
+        '1 error in "new.yaml"\n',
+    )
+    assert listed == []
 
 
 def test_a_prompt_on_stdin_is_checked_where_an_agent_names_it(

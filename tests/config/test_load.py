@@ -233,10 +233,18 @@ def test_files_and_folders_are_read_by_their_names(tmp_path: Path) -> None:
 
 
 def test_a_folder_behind_a_link_is_read_under_the_links_name(tmp_path: Path) -> None:
-    written(tmp_path, shared__desk_yaml=AGENT)
-    (tmp_path / "agents").mkdir()
-    (tmp_path / "agents/linked").symlink_to(tmp_path / "shared")
-    assert [Path(name).parts[-2:] for name in load(tmp_path / "agents").sources] == [("linked", "desk.yaml")]
+    written(tmp_path, _shared__desk_yaml=AGENT)
+    (tmp_path / "linked").symlink_to("_shared")
+    assert [Path(name).parts[-2:] for name in load(tmp_path).sources] == [("linked", "desk.yaml")]
+
+
+def test_a_directory_that_is_mounted_as_links_to_a_folder_of_its_own_is_read(tmp_path: Path) -> None:
+    """As Kubernetes mounts a ConfigMap."""
+    written(tmp_path, **{"real__..2026__desk_yaml": AGENT})
+    (tmp_path / "real" / "..data").symlink_to("..2026")
+    (tmp_path / "real" / "desk.yaml").symlink_to("..data/desk.yaml")
+    (tmp_path / "agents").symlink_to("real")
+    assert [*made_of(load(tmp_path / "agents")).agents] == ["desk"]
 
 
 def test_a_directory_that_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from runner.call.addresses.number import begins_a_number, is_region, read_number
 from runner.call.addresses.sip_address import parse_address
 from runner.call.routes.matcher import compile_regex
 from runner.config.node import Node
-from runner.config.problem import Problems
+from runner.config.problem import Problem, Problems
 from runner.model.route import (
     Anonymous,
     AnyOf,
@@ -27,6 +27,9 @@ from runner.model.values import Place
 
 ReadList: TypeAlias = Callable[[Node], tuple[str, str] | None]
 """Gives the name and the text of a file that a node names; None after noting why not."""
+
+Lists: TypeAlias = dict[tuple[str, bool, str | None], tuple[tuple[Matcher, ...], tuple[Problem, ...]]]
+"""The entries of parsed lists, with their problems: by file, whether parties, and country."""
 
 _COMMENT = re.compile(r"(^|\s)#.*")
 _DIGITS = re.compile(r"[0-9 ().\-/]*[0-9][0-9 ().\-/]*")
@@ -46,6 +49,7 @@ class MatcherBuilder:
     problems: Problems
     default_country: str | None
     read_list: ReadList
+    lists: Lists
 
     def party(self, node: Node) -> Matcher:
         """A matcher of `to` or `from`."""
@@ -131,11 +135,23 @@ class MatcherBuilder:
         return Regex(node.text)
 
     def _listed(self, node: Node, exact: Exact) -> Matcher:
+        """A list is parsed once per file, and its entries are shared by everything that names it."""
         found = self.read_list(node)
         if found is None:
             return _NOTHING
         name, text = found
-        return AnyOf(tuple(exact(entry, place) for entry, place in _lines(name, text)), listed_in=node.text)
+        is_party = exact == self._number_or_address
+        key = name, is_party, self.default_country if is_party else None
+        known = self.lists.get(key)
+        if known is None:
+            problems = Problems()
+            apart = replace(self, problems=problems)
+            entry_of = apart._number_or_address if is_party else exact
+            entries = tuple(entry_of(entry, place) for entry, place in _lines(name, text))
+            known = self.lists[key] = entries, problems.sorted()
+        entries, mistakes = known
+        self.problems.extend(mistakes)
+        return AnyOf(entries, listed_in=node.text)
 
 
 def check_country(node: Node, problems: Problems) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from runner.config.building.matchers import MatcherBuilder, ReadList, check_country
+from runner.config.building.matchers import Lists, MatcherBuilder, ReadList, check_country
 from runner.config.checking.schema import Checked
 from runner.config.checking.suggest import did_you_mean, one_of, or_there_is
 from runner.config.node import Node
@@ -21,12 +21,14 @@ class RouteBuilder:
         default_country: str | None,
         schedules: Collection[str],
         read_list: ReadList,
+        lists: Lists,
     ) -> None:
+        """`lists` keeps the number lists that are parsed, for whoever reads the next routes."""
         self._problems = problems
         self._default_country = default_country
         self._schedules = schedules
         self._matchers = MatcherBuilder(
-            problems=problems, default_country=default_country, read_list=read_list
+            problems=problems, default_country=default_country, read_list=read_list, lists=lists
         )
 
     def routes(self, agent: str, entries: Iterable[Node]) -> tuple[Route, ...]:

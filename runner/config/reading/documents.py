@@ -10,10 +10,11 @@ from runner.config.checking.schema import Checked, Memory, check
 from runner.config.checking.suggest import nearest
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.config.reading.files import SETTINGS_FILE, Directory, Kind, SourceFile
+from runner.config.reading.files import SETTINGS_FILE, Directory, FileKind, SourceFile
 from runner.config.reading.yaml_text import read
 
 if TYPE_CHECKING:
+    from runner.config.building.matchers import Lists
     from runner.config.openapi.document import ApiDocument
 
 _THREE_KINDS = (
@@ -32,6 +33,8 @@ class Documents:
     """The document of runner.yaml."""
     is_runner_unread: bool = False
     """There is a runner.yaml, and it cannot be read."""
+    is_partial: bool = False
+    """Only one file was read: what it names may be declared beside it."""
     agents: list[Node] = field(default_factory=list)
     scenarios: list[Checked] = field(default_factory=list)
     """The documents of scenarios, each checked by its schema."""
@@ -43,6 +46,8 @@ class Documents:
     """Files that may have been meant as agents."""
     api_documents: "dict[str, ApiDocument | None]" = field(default_factory=dict)
     """The OpenAPI documents that were read so far, by name; None for what is none."""
+    number_lists: "Lists" = field(default_factory=dict)
+    """The number lists that were parsed so far."""
 
 
 def read_documents(directory: Directory, problems: Problems) -> Documents:
@@ -52,9 +57,9 @@ def read_documents(directory: Directory, problems: Problems) -> Documents:
         node = None if file.content is None else read(file.name, file.content, problems)
         if node is None:
             _unreadable(file, directory.texts, documents)
-        elif file.kind is Kind.SETTINGS:
+        elif file.kind is FileKind.SETTINGS:
             documents.runner = node
-        elif file.kind is Kind.SCENARIOS:
+        elif file.kind is FileKind.SCENARIOS:
             documents.scenarios.append(check(node, "test", problems))
         elif node.get("agent") is not None:
             documents.agents.append(node)
@@ -65,9 +70,9 @@ def read_documents(directory: Directory, problems: Problems) -> Documents:
 
 
 def _unreadable(file: SourceFile, texts: Mapping[str, str], documents: Documents) -> None:
-    if file.kind is Kind.SETTINGS:
+    if file.kind is FileKind.SETTINGS:
         documents.is_runner_unread = True
-    elif file.kind is Kind.AGENT:
+    elif file.kind is FileKind.AGENT:
         documents.unread_ids.update(_AGENT_LINE.findall(texts.get(file.name, "")))
         documents.strangers += 1
 

@@ -54,7 +54,7 @@ def _without(node: Node, key: str) -> Node:
     return replace(node, value={name: value for name, value in node.items() if name != key})
 
 
-def told_with_environments(
+def only_in_environments(
     everywhere: Collection[Problem], there: Mapping[str, Collection[Problem]]
 ) -> Iterator[Problem]:
     """The problems that only environments have, each once, with the names of those that have it."""

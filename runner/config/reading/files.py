@@ -1,12 +1,19 @@
-"""What is in a configuration directory, and the texts that its files refer to. Judges no content."""
+"""What is in a configuration directory, and the texts that its files refer to. Judges no content.
+
+Nothing outside of the directory is read, wherever a link leads: a pull request could make a pipeline print
+any file of the machine.
+"""
 
 import os
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
+from runner.config.checking.suggest import nearest
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.errors import CannotRunError
@@ -15,9 +22,11 @@ from runner.model.values import Place
 SETTINGS_FILE = "runner.yaml"
 _YAML = (".yaml", ".yml")
 _SCENARIOS = (".test.yaml", ".test.yml")
+_MOST_LOOKED_AT = 5_000
+"""Files, in the search for the one that a path was meant to name."""
 
 
-class Kind(Enum):
+class FileKind(Enum):
     """What a YAML file is for. That a file is an agent is shown by its content, not by its name."""
 
     SETTINGS = "runner"
@@ -30,21 +39,33 @@ class SourceFile:
     """One YAML file as it was read. `name` is its path as messages show it."""
 
     name: str
-    kind: Kind
+    kind: FileKind
     content: bytes | None = field(repr=False)
     """None when it cannot be read, which is noted."""
+
+
+def is_scenarios(name: str) -> bool:
+    """Whether a file of this name holds scenarios."""
+    return name.endswith(_SCENARIOS)
 
 
 class Directory:
     """One configuration directory. Files are named as a user would: the directory as given, then the path."""
 
     def __init__(
-        self, path: Path, problems: Problems, unsaved: Mapping[str, bytes] = MappingProxyType({})
+        self,
+        path: Path,
+        problems: Problems,
+        unsaved: Mapping[str, bytes] = MappingProxyType({}),
+        *,
+        only_unsaved: bool = False,
     ) -> None:
         self._path = path
         self._unsaved = unsaved
-        """What stands for the content of these files, there or not: an editor has not saved them yet."""
+        """Content that an editor has not saved yet, by file name. The files need not exist."""
+        self._only_unsaved = only_unsaved
         self._problems = problems
+        self._real = os.path.realpath(path)
         self.texts: dict[str, str] = {}
         """The text of each file that was read, by name, so that messages can show its lines."""
 
@@ -58,6 +79,10 @@ class Directory:
 
         CannotRunError: there is no such directory, or it cannot be read.
         """
+        if self._only_unsaved:
+            for name in self._unsaved:
+                yield from self._file(Path(name))
+            return
         if not self._path.exists():
             raise CannotRunError(f'there is no directory "{self._path}"')
         if not self._path.is_dir():
@@ -65,8 +90,8 @@ class Directory:
         try:
             entries = self._names(self._path)
         except OSError as error:
-            raise CannotRunError(f'"{self._path}" cannot be read: {_why(error)}') from error
-        yield from self._walk(self._path, entries, (self._path.resolve(),))
+            raise CannotRunError(f'cannot read "{self._path}": {_why(error)}') from error
+        yield from self._walk(self._path, entries, (self._real,))
 
     def referenced_text(self, node: Node) -> tuple[str, str] | None:
         """The name and the text of a file that a configuration file names, e.g. `{file: _prompts/desk.md}`.
@@ -77,18 +102,23 @@ class Directory:
         written = node.text
         inside = self._inside(node)
         if inside is None:
-            message = f'"{written}" is outside of the directory "{self.name}"; keep the file inside of it'
+            message = f'"{written}" is outside of the directory "{self.name}"; move the file into it'
             self._problems.error(node.place, "file", message)
             return None
         name = (PurePosixPath(self.name) / inside).as_posix()
-        content = self._read(self._path / inside, node.place, f'"{written}"')
+        content = self._read(
+            self._path / inside, node.place, f'"{written}"', lambda: self._missing(name, node)
+        )
         if content is None:
             return None
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
-            message = f'"{written}" is not UTF-8: byte 0x{content[error.start]:02X} on line {line}'
+            message = (
+                f'"{written}" is not UTF-8 (byte 0x{content[error.start]:02X} on line {line}); '
+                "save that file as UTF-8"
+            )
             self._problems.error(node.place, "file", message)
             return None
         self.texts[name] = text
@@ -99,44 +129,58 @@ class Directory:
         inside = self._inside(node)
         return None if inside is None else (PurePosixPath(self.name) / inside).as_posix()
 
+    def has(self, node: Node) -> bool:
+        """Whether the text of a node is the path of a file of this directory."""
+        text = node.text
+        if not text or "\n" in text or "\0" in text or len(text) > 255:
+            return False
+        inside = self._inside(node)
+        return inside is not None and (self._path / inside).is_file()
+
     def _inside(self, node: Node) -> PurePosixPath | None:
         folder = PurePosixPath(node.place.file).relative_to(self.name).parent
         inside = PurePosixPath(os.path.normpath(folder / node.text))
         return None if inside.is_absolute() or inside.parts[:1] == ("..",) else inside
 
-    def _walk(self, folder: Path, entries: list[str], above: tuple[Path, ...]) -> Iterator[SourceFile]:
+    def _walk(self, folder: Path, entries: list[str], above: tuple[str, ...]) -> Iterator[SourceFile]:
         for entry in entries:
             path = folder / entry
             if entry.startswith(("_", ".")):
                 continue
-            if path.is_dir():
+            if _may_be_folder(path):
                 yield from self._sub_folder(path, above)
             elif entry.endswith(_YAML):
                 yield from self._file(path)
 
-    def _sub_folder(self, path: Path, above: tuple[Path, ...]) -> Iterator[SourceFile]:
-        real = path.resolve()
+    def _sub_folder(self, path: Path, above: tuple[str, ...]) -> Iterator[SourceFile]:
         place = Place(path.as_posix(), 1, 1)
-        if real in above:
-            self._problems.error(place, "file", "this link leads back to a folder that it is in")
-            return
         try:
+            real = self._resolved(path)
+            if real in above:
+                self._problems.error(
+                    place, "file", "this link leads back to a folder that it is in; remove it"
+                )
+                return
             entries = self._names(path)
+        except _LeadsOutError as error:
+            self._problems.error(place, "file", f"this link {error}")
+            return
         except OSError as error:
-            self._problems.error(place, "file", f"this folder cannot be read: {_why(error)}")
+            self._problems.error(place, "file", f"cannot read this folder: {_why(error)}")
             return
         yield from self._walk(path, entries, (*above, real))
 
     def _file(self, path: Path) -> Iterator[SourceFile]:
         name = path.as_posix()
-        content = self._read(path, Place(name, 1, 1), "this file")
+        dangling = "this link leads to no file; remove it"
+        content = self._read(path, Place(name, 1, 1), "this file", lambda: dangling)
         if content is not None:
             self.texts[name] = content.decode(errors="replace")
-        kind = Kind.AGENT
-        if path.name.endswith(_SCENARIOS):
-            kind = Kind.SCENARIOS
+        kind = FileKind.AGENT
+        if is_scenarios(path.name):
+            kind = FileKind.SCENARIOS
         elif path == self._path / SETTINGS_FILE:
-            kind = Kind.SETTINGS
+            kind = FileKind.SETTINGS
         yield SourceFile(name=name, kind=kind, content=content)
 
     def _names(self, folder: Path) -> list[str]:
@@ -144,19 +188,60 @@ class Directory:
         new = {name for name in map(PurePosixPath, self._unsaved) if name.parent == PurePosixPath(folder)}
         return sorted(there | {name.name for name in new})
 
-    def _read(self, path: Path, place: Place, what: str) -> bytes | None:
+    def _read(self, path: Path, place: Place, what: str, missing: Callable[[], str]) -> bytes | None:
+        """The content; None after noting why it cannot be read. `missing` is the message for no such file."""
         if path.as_posix() in self._unsaved:
             return self._unsaved[path.as_posix()]
         try:
-            if path.exists() and not path.is_file():
-                self._problems.error(place, "file", f"{what} is no regular file")
-                return None
-            return path.read_bytes()
+            real = self._resolved(path)
+            if Path(real).is_file():
+                return Path(real).read_bytes()
+            self._problems.error(place, "file", f"{what} is not a regular file")
+        except _LeadsOutError as error:
+            self._problems.error(place, "file", f"{what} {error}")
+        except (FileNotFoundError, NotADirectoryError):
+            self._problems.error(place, "file", missing())
         except OSError as error:
-            here = "; a path begins at the folder of the file that names it"
-            hint = here if isinstance(error, FileNotFoundError) else ""
-            self._problems.error(place, "file", f"{what} cannot be read: {_why(error)}{hint}")
-            return None
+            self._problems.error(place, "file", f"cannot read {what}: {_why(error)}")
+        return None
+
+    def _resolved(self, path: Path) -> str:
+        """Where a path leads in the end. Raises _LeadsOutError where that is outside, and OSError."""
+        real = os.path.realpath(path)
+        if real != self._real and not real.startswith(self._real.rstrip("/") + "/"):
+            raise _LeadsOutError(
+                f'leads out of the directory "{self.name}"; replace the link with what it leads to'
+            )
+        return os.path.realpath(path, strict=True)
+
+    def _missing(self, name: str, node: Node) -> str:
+        """The message for a path that leads to no file: the one of that name was meant, or the nearest."""
+        folder = PurePosixPath(node.place.file).parent
+        there: dict[str, str] = {}
+        for file in islice(self._all_files(), _MOST_LOOKED_AT):
+            there.setdefault(PurePosixPath(file).stem, os.path.relpath(file, folder))
+        near = nearest(PurePosixPath(name).stem, there)
+        right = f'did you mean "{there[near]}"?' if near else "create it, or correct the path"
+        return f'there is no file "{name}"; {right}'
+
+    def _all_files(self) -> Iterator[str]:
+        for folder, folders, names in os.walk(self._path):
+            folders.sort()
+            yield from (PurePosixPath(folder, name).as_posix() for name in sorted(names))
+
+
+def _may_be_folder(path: Path) -> bool:
+    """Whether it is a folder, or a link that nobody here may follow."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+class _LeadsOutError(Exception):
+    """A path that a link takes out of the directory. The text goes on after the name of the path."""
 
 
 def _why(error: OSError) -> str:

@@ -55,6 +55,7 @@ def build(
         default_country=default_country(settings, problems),
         schedules=schedules,
         read_list=read_list,
+        lists={},
     )
     routes = agent.part("routes")
     check_otherwise(settings, {"front-desk", "sales"}, problems)
