@@ -20,7 +20,7 @@ from runner.model.action import (
 )
 from runner.model.agent import Agent
 from runner.model.tool import StaticBinding, Tool
-from runner.model.values import Place
+from runner.model.values import Json, Place
 
 
 class Words:
@@ -36,8 +36,8 @@ class Words:
         return self.source
 
 
-def an_agent(**changes: object) -> Agent:
-    fields = {
+def an_agent(**changes: Json) -> Agent:
+    fields: dict[str, Json] = {
         "id": "desk",
         "model": "gpt-realtime-2.1",
         "instructions": Words("Be brief."),
@@ -61,7 +61,7 @@ def test_a_session_with_everything_is_one_that_the_api_knows() -> None:
         parameters={"type": "object", "properties": {"day": {"type": "string"}}},
         binding=StaticBinding(answer=None),
     )
-    session = {
+    session: Json = {
         "reasoning": {"effort": "low"},
         "audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}, "output": {"speed": 1.1}},
     }

@@ -29,6 +29,7 @@ from runner.model.http import Failure, HttpReply
 from runner.model.job import Done, DueJob, Job, JobKind, Later, Parked
 from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding, ResultSpec, Tool
+from runner.model.values import Json
 from tests.call.session.playing import TO_SPANISH, Play, an_agent, http_tool, words
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of the receiver").decode()
@@ -63,7 +64,7 @@ def due(job: Job, outcome: object = None) -> DueJob:
     return DueJob(job=kept, record=json.loads(encode(RECORD)), outcome=outcome)
 
 
-def owed(record: CallRecord = RECORD, **agent: object) -> tuple[Job, ...]:
+def owed(record: CallRecord = RECORD, **agent: Json) -> tuple[Job, ...]:
     return jobs_after(an_agent(**agent), record, NAMES, 200.0)
 
 
@@ -131,7 +132,7 @@ def test_a_delivery_carries_the_record_with_the_outcome_signed_under_its_own_id(
     request = delivery(due(job, {"booked": True}), {"SIGN": SECRET}, 1_700_000_000.0)
     headers = dict(request.headers)
     assert (request.method, request.url) == ("POST", "https://api.maple.example/calls")
-    assert json.loads(request.body) == {**json.loads(encode(RECORD)), "outcome": {"booked": True}}
+    assert json.loads(request.body or b"") == {**json.loads(encode(RECORD)), "outcome": {"booked": True}}
     assert {name: headers[name] for name in ("webhook-id", "webhook-timestamp", "Content-Type")} == {
         "webhook-id": job.id,
         "webhook-timestamp": "1700000000",
@@ -143,7 +144,9 @@ def test_a_delivery_carries_the_record_with_the_outcome_signed_under_its_own_id(
         "desk",
     )
     moment = datetime.fromtimestamp(1_700_000_000, UTC)
-    assert headers["webhook-signature"] == Webhook(SECRET).sign(job.id, moment, request.body.decode())
+    assert headers["webhook-signature"] == Webhook(SECRET).sign(
+        job.id, moment, (request.body or b"").decode()
+    )
 
 
 def test_its_templates_know_the_call_and_the_moment_of_delivery() -> None:
@@ -157,7 +160,7 @@ def test_its_templates_know_the_call_and_the_moment_of_delivery() -> None:
     }
     binding = replace(POST, body=Body(kind=BodyKind.JSON, content=templates))
     [job] = owed(on_end=(binding,))
-    assert json.loads(delivery(due(job), {"TOKEN": "t"}, 0.0).body) == {
+    assert json.loads(delivery(due(job), {"TOKEN": "t"}, 0.0).body or b"") == {
         "call": "rtc_1 gold",
         "vars": "Maple",
         "lookup": "Ada",
@@ -226,7 +229,9 @@ def test_a_question_that_is_answered_is_done() -> None:
 
 
 @pytest.mark.parametrize(("attempts", "kind"), [(0, Later), (1, Later), (2, Parked), (7, Parked)])
-def test_a_model_without_a_usable_answer_is_asked_three_times(attempts: int, kind: type) -> None:
+def test_a_model_without_a_usable_answer_is_asked_three_times(
+    attempts: int, kind: type[Later | Parked]
+) -> None:
     result = question_result(replace(QUESTION, attempts=attempts), answered({}), 1001.0)
     assert isinstance(result, kind)
     assert result.error == "the answer does not fit the schema"
@@ -245,7 +250,8 @@ def test_a_question_is_parked_at_once_only_when_it_is_refused_for_what_it_is(sta
 
 def waits(job: Job) -> list[float]:
     """Between the attempts of a job that always fails."""
-    now, found = job.created_at, []
+    now = job.created_at
+    found: list[float] = []
     while True:
         result = again(job, "no", now)
         if isinstance(result, Parked):

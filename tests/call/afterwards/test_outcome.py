@@ -14,6 +14,7 @@ from runner.call.afterwards.outcome import (
 )
 from runner.model.http import Failure, HttpReply
 from runner.model.record import CallRecord, Turn
+from runner.model.values import JsonObject
 from tests.standin.openai_types import client_complaint
 
 SCHEMA = {
@@ -32,7 +33,7 @@ RECORD = {
 }
 
 
-def replied(*content: dict, status: int = 200, **fields: object) -> HttpReply:
+def replied(*content: JsonObject, status: int = 200, **fields: object) -> HttpReply:
     output = [
         {"type": "reasoning", "summary": []},
         {"type": "message", "role": "assistant", "content": list(content)},
@@ -41,7 +42,7 @@ def replied(*content: dict, status: int = 200, **fields: object) -> HttpReply:
     return HttpReply(status=status, body=json.dumps(body).encode(), content_type="application/json")
 
 
-def text(value: str) -> dict:
+def text(value: str) -> JsonObject:
     return {"type": "output_text", "text": value, "annotations": []}
 
 

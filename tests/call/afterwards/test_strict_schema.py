@@ -32,6 +32,7 @@ def test_optional_keys_become_required_and_may_be_null() -> None:
 def test_objects_below_are_closed_too() -> None:
     listed = {"type": "array", "items": BOOKED, "minItems": 1}
     strict = strict_form(an_object(listed))
+    assert strict is not None
     assert strict["properties"]["a"] == {"type": "array", "items": strict_form(BOOKED), "minItems": 1}
 
 

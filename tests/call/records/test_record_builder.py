@@ -109,10 +109,10 @@ def test_usage_is_counted_once_for_each_response_and_each_transcription() -> Non
     transcribed = Transcribed(item_id="a", role=Role.CALLER, text="x", usage=TranscriptionUsage(tokens=5))
     record.note(transcribed, 1.0)
     record.note(transcribed, 1.0)
-    record = record.record()
-    assert record.usage == Usage(text_in=1_000_000, audio_out=500_000)
-    assert record.transcription == TranscriptionUsage(tokens=5)
-    assert record.cost_usd == 36.0
+    made = record.record()
+    assert made.usage == Usage(text_in=1_000_000, audio_out=500_000)
+    assert made.transcription == TranscriptionUsage(tokens=5)
+    assert made.cost_usd == 36.0
 
 
 def test_only_complaints_that_mean_something_are_counted() -> None:
@@ -121,8 +121,8 @@ def test_only_complaints_that_mean_something_are_counted() -> None:
         record.note(ApiError(kind=kind), 1.0)
     for oddity in (IgnoredBecause.UNKNOWN, IgnoredBecause.UNKNOWN, IgnoredBecause.MALFORMED):
         record.note(Ignored(oddity), 1.0)
-    record = record.record()
-    assert (record.complaints, record.unknown_events, record.malformed_events) == (1, 2, 1)
+    made = record.record()
+    assert (made.complaints, made.unknown_events, made.malformed_events) == (1, 2, 1)
 
 
 def test_the_first_reason_is_why_a_call_ended() -> None:

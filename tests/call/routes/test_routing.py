@@ -29,7 +29,7 @@ from runner.model.route import (
     ToAgent,
 )
 from runner.model.schedule import OpenHours, Schedule
-from runner.model.values import Place
+from runner.model.values import Json, Place
 
 DESK = "sip:+18005551212@pbx.example"
 
@@ -41,19 +41,17 @@ def call(to: str = DESK, from_: str = "sip:+14155550100@carrier.example", **head
     return incoming_call(ringing, RoutingSettings(default_country="US"))
 
 
-def route(
-    agent: str, *, line: int = 1, priority: int = 0, file: str = "a.yaml", **conditions: object
-) -> Route:
+def route(agent: str, *, line: int = 1, priority: int = 0, file: str = "a.yaml", **conditions: Json) -> Route:
     return Route(
         agent=agent,
-        conditions=Conditions(**conditions),  # type: ignore[arg-type]
+        conditions=Conditions(**conditions),
         priority=priority,
         place=Place(file, line, 3),
     )
 
 
-def answers(routes: list[Route], incoming: IncomingCall, now: float = 0.0, **table: object) -> str | None:
-    return RouteTable(routes, **table).match(incoming, now).agent  # type: ignore[arg-type]
+def answers(routes: list[Route], incoming: IncomingCall, now: float = 0.0, **table: Json) -> str | None:
+    return RouteTable(routes, **table).match(incoming, now).agent
 
 
 NUMBER = ExactNumber("+18005551212")
@@ -129,7 +127,7 @@ def test_a_header_matches_by_any_of_its_values(
 
 
 # Each route of this list beats all that stand below it; every one of them matches the same call.
-ORDER: list[tuple[str, dict[str, object]]] = [
+ORDER: list[tuple[str, dict[str, Json]]] = [
     ("priority", {"priority": 1}),
     ("address", {"called": ExactAddress("+18005551212", "pbx.example")}),
     ("number-and-more", {"called": NUMBER, "caller": Prefix("+1")}),
@@ -165,7 +163,7 @@ SCHEDULES = {"always": ALWAYS, "never": NEVER}
 @pytest.mark.parametrize("stronger", range(len(ORDER) - 1))
 def test_precedence_is_as_the_language_says(stronger: int) -> None:
     incoming = call(X_Plan="gold", X_Region="eu")
-    routes = [route(name, line=99 - i, **conditions) for i, (name, conditions) in enumerate(ORDER[stronger:])]  # type: ignore[arg-type]
+    routes = [route(name, line=99 - i, **conditions) for i, (name, conditions) in enumerate(ORDER[stronger:])]
     assert answers(routes, incoming, schedules=SCHEDULES) == ORDER[stronger][0]
     assert answers(routes[:2], incoming, schedules=SCHEDULES) == ORDER[stronger][0]
 
@@ -330,10 +328,10 @@ def test_where_no_route_matches_otherwise_decides(
         ),
     ],
 )
-def test_one_sentence_says_why_a_route_won(conditions: dict[str, object], why: str) -> None:
+def test_one_sentence_says_why_a_route_won(conditions: dict[str, Json], why: str) -> None:
     match = RouteTable([route("a", line=7, **conditions)], schedules=SCHEDULES).match(
         call(X_Plan="gold"), 0.0
-    )  # type: ignore[arg-type]
+    )
     assert match.why == f"the route at a.yaml:7:3 matches: {why}"
 
 
@@ -370,8 +368,8 @@ def test_one_sentence_says_why_a_route_won(conditions: dict[str, object], why: s
         ({"called": NUMBER}, "matches too, but the winning route has the higher priority"),
     ],
 )
-def test_an_explanation_names_the_condition_that_failed(conditions: dict[str, object], why_not: str) -> None:
-    winner, other = route("a", priority=5), route("b", line=2, **conditions)  # type: ignore[arg-type]
+def test_an_explanation_names_the_condition_that_failed(conditions: dict[str, Json], why_not: str) -> None:
+    winner, other = route("a", priority=5), route("b", line=2, **conditions)
     explained = RouteTable([winner, other], schedules=SCHEDULES).explain(call(X_Plan="gold"), 0.0)
     assert explained.match.agent == "a"
     [candidate] = explained.others
@@ -393,9 +391,9 @@ def test_an_explanation_names_the_condition_that_failed(conditions: dict[str, ob
     ],
 )
 def test_an_explanation_says_what_made_the_winner_stronger(
-    stronger: dict[str, object], weaker: dict[str, object], why_not: str
+    stronger: dict[str, Json], weaker: dict[str, Json], why_not: str
 ) -> None:
-    routes = [route("a", **stronger), route("b", line=2, **weaker)]  # type: ignore[arg-type]
+    routes = [route("a", **stronger), route("b", line=2, **weaker)]
     explained = RouteTable(routes, schedules=SCHEDULES).explain(call(), 0.0)
     assert [other.why_not for other in explained.others] == [f"matches too, but the winning route {why_not}"]
 

@@ -1,5 +1,7 @@
 """Routes that can never win: those that are named never do, and what is plain to see is named."""
 
+from typing import TypeAlias
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,8 +43,11 @@ conditions = st.builds(
     share=st.sampled_from([None, None, None, 0.0, 0.5]),
 )
 
+# An agent, a priority and what the route asks for.
+Declared: TypeAlias = tuple[str, int, Conditions]
 
-def table(*routes: tuple[str, int, Conditions], rejects: tuple[Conditions, ...] = ()) -> RouteTable:
+
+def table(*routes: Declared, rejects: tuple[Conditions, ...] = ()) -> RouteTable:
     """Routes of agents with priorities, in the order of their lines."""
     return RouteTable(
         [
@@ -74,7 +79,7 @@ CALLS = [
     st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), conditions), min_size=1, max_size=6),
     st.lists(conditions, max_size=2),
 )
-def test_what_is_named_never_wins(routes, rejects) -> None:
+def test_what_is_named_never_wins(routes: list[Declared], rejects: list[Conditions]) -> None:
     asked = table(*routes, rejects=tuple(rejects))
     covered = {id(found.route) for found in find_unreachable(asked)}
     for call in CALLS:
@@ -102,7 +107,7 @@ ONE = Conditions(called=ExactNumber(NUMBERS[0]))
         (("a", 1, Conditions(share=0.1)), ("a", 0, Conditions(share=0.5)), False),
     ],
 )
-def test_what_is_plain_to_see_is_named(stronger, weaker, is_covered) -> None:
+def test_what_is_plain_to_see_is_named(stronger: Declared, weaker: Declared, is_covered: bool) -> None:
     found = list(find_unreachable(table(stronger, weaker)))
     assert [covered.route.place.line for covered in found] == ([2] if is_covered else [])
     assert [rule.place.line for covered in found for rule in covered.by] == ([1] if is_covered else [])

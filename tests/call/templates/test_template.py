@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runner.call.templates.filters import filters
 from runner.call.templates.template import TemplateError, TemplateFailure, compile_template, render
+from runner.model.template import Templated
 from runner.model.values import Json
 
 NAMES = {
@@ -258,7 +259,7 @@ def test_templates_are_equal_when_they_are_written_the_same() -> None:
 
 
 def test_render_goes_through_a_tree_and_leaves_keys_alone() -> None:
-    tree = {
+    tree: Templated = {
         "{{ k }}": [compile_template("{{ args.n }}"), compile_template("n={{ args.n }}"), True, None, 1.5]
     }
     assert render(tree, NAMES) == {"{{ k }}": [3, "n=3", True, None, 1.5]}
@@ -297,7 +298,7 @@ def test_whatever_the_data_a_filter_gives_data_or_a_template_failure(value: Json
 
 
 @pytest.mark.parametrize("height", range(1, 40))
-def test_a_template_that_python_cannot_compile_is_refused_when_it_is_read(height) -> None:
+def test_a_template_that_python_cannot_compile_is_refused_when_it_is_read(height: int) -> None:
     """Compiling waits until a template is rendered; what is read without a complaint must compile then."""
     loops = "".join(f"{{% for x{i} in [1] %}}" for i in range(height)) + "a" + "{% endfor %}" * height
     sums = "{{ " + "(" * height + "1" + " + 1)" * height + " }}"
@@ -310,7 +311,7 @@ def test_a_template_that_python_cannot_compile_is_refused_when_it_is_read(height
 @pytest.mark.parametrize(
     "source", ["{% for loop in [1] %}{% endfor %}", "{% for x in [1] %}{% set loop = 1 %}{% endfor %}"]
 )
-def test_the_name_of_a_loop_is_its_own(source) -> None:
+def test_the_name_of_a_loop_is_its_own(source: str) -> None:
     with pytest.raises(
         TemplateError, match=r'^"loop" is what Jinja tells a loop about itself; choose another name$'
     ):

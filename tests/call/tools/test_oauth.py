@@ -10,7 +10,7 @@ from runner.call.tools.oauth import ClientAuth, NoToken, Token, read_token, toke
 from runner.call.tools.tool_request import build_request
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.tool import ClientCredentials, HttpBinding
-from runner.model.values import Json
+from runner.model.values import Json, JsonObject
 
 NOW = 1_795_000_000.0
 GRANT = Grant(
@@ -71,14 +71,17 @@ def test_scopes_are_one_text_and_the_audience_is_named() -> None:
         ({"token_type": "bearer", "expires_in": 300, "scope": "x"}, 270.0),
     ],
 )
-def test_a_token_is_used_until_shortly_before_it_expires(answer, life_s) -> None:
+def test_a_token_is_used_until_shortly_before_it_expires(answer: JsonObject, life_s: float) -> None:
     assert read_token(answered({"access_token": "abc", "token_type": "Bearer", **answer}), NOW) == Token(
         value="abc", expires_at=NOW + life_s
     )
 
 
-@pytest.mark.parametrize("odd", [{}, *({"expires_in": odd} for odd in (None, -1, True, "soon", "", [], {}))])
-def test_a_token_whose_life_is_not_told_is_used_until_it_is_refused(odd) -> None:
+ODD_LIVES: tuple[Json, ...] = (None, -1, True, "soon", "", [], {})
+
+
+@pytest.mark.parametrize("odd", [{}, *({"expires_in": odd} for odd in ODD_LIVES)])
+def test_a_token_whose_life_is_not_told_is_used_until_it_is_refused(odd: JsonObject) -> None:
     token = read_token(answered({"access_token": "abc", **odd}), NOW)
     assert token == Token(value="abc")
     assert token.is_fresh(NOW + 10**9)
@@ -124,7 +127,7 @@ def test_a_token_is_fresh_up_to_its_end() -> None:
         ),
     ],
 )
-def test_a_reply_without_a_token_is_a_failure_in_few_words_of_ours(reply, detail) -> None:
+def test_a_reply_without_a_token_is_a_failure_in_few_words_of_ours(reply: HttpReply, detail: str) -> None:
     assert refusal(reply) == (Failure.UNAUTHORIZED, detail, False)
 
 
@@ -139,14 +142,14 @@ def test_a_reply_without_a_token_is_a_failure_in_few_words_of_ours(reply, detail
         (answered({"error": "invalid_request"}, 400), "the token endpoint answered 400 (invalid_request)"),
     ],
 )
-def test_credentials_that_were_not_found_may_be_looked_for_elsewhere(reply, detail) -> None:
+def test_credentials_that_were_not_found_may_be_looked_for_elsewhere(reply: HttpReply, detail: str) -> None:
     assert refusal(reply) == (Failure.UNAUTHORIZED, detail, True)
 
 
 @pytest.mark.parametrize(
     "failure", [Failure.TIMEOUT, Failure.CONNECTION, Failure.FORBIDDEN, Failure.TOO_LARGE]
 )
-def test_a_token_endpoint_that_cannot_be_reached_fails_as_the_tool_s_own_would(failure) -> None:
+def test_a_token_endpoint_that_cannot_be_reached_fails_as_the_tool_s_own_would(failure: Failure) -> None:
     reply = HttpReply(
         status=200 if failure is Failure.TOO_LARGE else None, failure=failure, detail="so and so"
     )

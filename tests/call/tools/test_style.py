@@ -50,7 +50,7 @@ def test_a_value_becomes_names_with_texts(value: Json, style: Style | None, writ
     assert [f"{name}={text}" for name, text in pairs("x", value, style)] == written
 
 
-def request(args: JsonObject, **binding: object) -> HttpRequest:
+def request(args: JsonObject, **binding: Json) -> HttpRequest:
     made = HttpBinding(**{"method": "POST", "url": compile_template("https://a.example"), **binding})
     return build_request(made, {"args": args}, call_id="c", tool_call_id="t", agent_id="a", now=0.0)
 

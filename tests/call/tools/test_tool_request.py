@@ -26,7 +26,7 @@ t = compile_template
 
 
 def request(
-    names: JsonObject = ARGS, method: str = "GET", url: str = "https://api.example/slots", **fields: Any
+    names: JsonObject = ARGS, method: str = "GET", url: str = "https://api.example/slots", **fields: Json
 ) -> HttpRequest:
     binding = HttpBinding(method=method, url=t(url), **fields)
     return build_request(
@@ -281,7 +281,7 @@ def test_a_lost_connection_is_tried_again_where_that_is_declared() -> None:
 
 
 TEXTS = st.text(max_size=20) | st.sampled_from(["a&b", "a=b", "\r\n", "+", "%", "#", "{{ 1 }}"])
-ANY = {
+ANY: dict[str, Json] = {
     "url": "https://api.example/{{ 'p' ~ args.a }}",
     "query": {"q": t("{{ args.a }}"), "r": t("x{{ args.b }}")},
     "headers": {"X-A": t("{{ args.a }}"), "X-B": t("b{{ args.b }}")},
