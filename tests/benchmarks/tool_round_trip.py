@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 import aiohttp
 
 from runner.call.templates.template import compile_template
+from runner.call.tools.endpoint_reply import read_reply
 from runner.call.tools.tool_request import build_request
 from runner.call.tools.tool_result import model_output
 from runner.model.settings import Egress
@@ -112,7 +113,7 @@ async def _ours(url: str) -> AsyncIterator[Trip]:
             request = build_request(
                 binding, NAMES, call_id="rtc_1", tool_call_id="call_1", agent_id="front-desk", now=0.0
             )
-            output = model_output(result, await client.send(request), NAMES)
+            output = model_output(result, read_reply(await client.send(request)), NAMES)
             if not output.ok:
                 raise RuntimeError(output.text)
             return output.text

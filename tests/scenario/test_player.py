@@ -99,16 +99,17 @@ PASS = {
         replies: {save: {status: 422, json: {error: no}}}
         steps:
           - model_calls: {save: {text: hello}}
-            expect: {output: {save: {error: "the endpoint answered 422 Unprocessable*", status: 422}}}
+            expect:
+              output: {save: {error: "the endpoint answered 422*", status: 422, reply: {error: "no"}}}
           - model_calls: {save: {text: hello}}
             replies: {save: {text: Saved.}}
             expect: {output: {save: Saved.}}
           - model_calls: {save: {text: hello}}
-            replies: {save: {text: x, content_type: image/png}}
+            replies: {save: {text: "x", content_type: image/png}}
             expect: {output: {save: {error: "*image/png*"}}}
           - model_calls: {find_slots: {}}
             replies: {find_slots: {text: "<html>"}}
-            expect: {output: {find_slots: {error: the endpoint's reply is not JSON}}}
+            expect: {output: {find_slots: {error: "the endpoint answered 200, but its reply is not JSON"}}}
     """,
     "bodies": """
         steps:

@@ -205,9 +205,9 @@ async def test_the_answer_of_a_lookup_stands_in_the_instructions(lab: Lab) -> No
     ("handler", "reason"),
     [
         (Crm.answers(web.Response, status=500), "the endpoint answered 500 Internal Server Error"),
-        (Crm.answers(web.Response, text="<html>"), "the endpoint's reply is not JSON"),
-        (Crm.answers(web.Response, body=b"\xff\x00"), "the endpoint's reply is application/octet-stream"),
-        (Crm.answers(web.Response, status=204), "the endpoint's reply is empty"),
+        (Crm.answers(web.Response, text="<html>"), "the endpoint answered 200, but its reply is not JSON"),
+        (Crm.answers(web.Response, body=b"\xff\x00"), "the endpoint answered 200, but its reply is not JSON"),
+        (Crm.answers(web.Response, status=204), "the endpoint answered 204, but its reply is empty"),
         (
             Crm.answers(web.Response, status=302, headers={"Location": "/elsewhere"}),
             "the endpoint answered 302 Found, a redirect, which is not followed",

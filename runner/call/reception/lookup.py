@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from runner.call.templates.names import names
 from runner.call.templates.template import TemplateFailure, render
+from runner.call.tools.endpoint_reply import UnusableReplyError, json_of, read_reply
 from runner.call.tools.tool_request import build_request, next_delay
-from runner.call.tools.tool_result import UnusableError, reply_json
 from runner.model.agent import Agent, Lookup
 from runner.model.call import IncomingCall
 from runner.model.http import HttpReply, HttpRequest
@@ -57,11 +57,9 @@ def read_answer(lookup: Lookup, reply: HttpReply) -> LookedUp:
     if len(reply.body) > MAX_BYTES:
         return default_answer(lookup, f"the endpoint's reply is longer than {MAX_BYTES} bytes", reply.took_s)
     try:
-        return LookedUp(value=_clean(reply_json(reply)), took_s=reply.took_s)
-    except UnusableError as error:
+        return LookedUp(value=json_of(read_reply(reply)), took_s=reply.took_s)
+    except UnusableReplyError as error:
         return default_answer(lookup, str(error), reply.took_s)
-    except RecursionError:
-        return default_answer(lookup, "the endpoint's reply is nested too deeply", reply.took_s)
 
 
 def next_attempt_s(lookup: Lookup, attempt: int, reply: HttpReply, gone_s: float) -> float | None:
@@ -77,16 +75,3 @@ def next_attempt_s(lookup: Lookup, attempt: int, reply: HttpReply, gone_s: float
 def default_answer(lookup: Lookup, reason: str, took_s: float) -> LookedUp:
     """The declared default, and why."""
     return LookedUp(value=lookup.default, took_s=took_s, fault=f"the lookup gave its default: {reason}")
-
-
-def _clean(value: Json) -> Json:
-    """Without what JSON can write and the voice API refuses in a text: NUL, and halves of surrogate pairs."""
-    match value:
-        case str():
-            return value.replace("\x00", "").encode("utf-8", "replace").decode()
-        case list():
-            return [_clean(entry) for entry in value]
-        case dict():
-            return {_clean(key): _clean(entry) for key, entry in value.items()}
-        case _:
-            return value

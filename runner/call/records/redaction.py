@@ -23,7 +23,6 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from runner.model.agent import Recording, Sensitive
-from runner.model.http import HttpReply
 from runner.model.record import CallRecord
 from runner.model.values import Json, JsonObject
 
@@ -140,16 +139,6 @@ class Redactor:
     def _at_paths(self, value: Json, paths: Collection[Path]) -> Json:
         self._values |= values_at(value, paths)
         return self.data(_without(value, paths))
-
-
-def private_values(paths: Collection[Path], reply: HttpReply) -> set[str]:
-    """What these paths lead to in a tool's reply, success or not; nothing where it is no JSON."""
-    if not paths:
-        return set()
-    try:
-        return values_at(json.loads(reply.body), paths)
-    except (ValueError, RecursionError):
-        return set()
 
 
 def values_at(value: Json, paths: Iterable[Path]) -> set[str]:

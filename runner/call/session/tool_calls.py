@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from runner.call.records.record_builder import RecordBuilder
-from runner.call.records.redaction import private_values
+from runner.call.records.redaction import values_at
 from runner.call.session.intent import AddMessage, GoOn, InstructModel, Intent, SayToCaller, WithdrawSentence
 from runner.call.templates.template import TemplateFailure, render
 from runner.call.tools.arguments import check_arguments
+from runner.call.tools.endpoint_reply import read_reply
 from runner.call.tools.tool_request import build_request, next_delay
 from runner.call.tools.tool_result import ToolOutput, error_output, model_output, reply_variables
 from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, SetTimer, Timer, TimerKind
@@ -181,9 +182,10 @@ class ToolCalls:
             delay_s = next_delay(opened.tool.binding.retries, replied.attempt, replied.reply)
             if delay_s is not None:
                 return [SetTimer(timer=Timer(TimerKind.RETRY, replied.call_id), after_s=delay_s)]
-        self._record.private |= private_values(opened.agent.record.results, replied.reply)
-        self._variables.update(reply_variables(opened.tool.result, replied.reply))
-        output = model_output(opened.tool.result, replied.reply, self._names_of(opened, now))
+        reply = read_reply(replied.reply)
+        self._record.private |= values_at(reply.value, opened.agent.record.results)
+        self._variables.update(reply_variables(opened.tool.result, reply))
+        output = model_output(opened.tool.result, reply, self._names_of(opened, now))
         done = self._stop_waiting(opened)
         if opened.in_background:
             self.close(opened.call_id, "ok" if output.ok else "error", now, output)

@@ -5,7 +5,6 @@ the rest may hold secrets.
 """
 
 import base64
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from enum import Enum
 from math import isfinite
 from urllib.parse import quote_plus
 
-from runner.call.tools.tool_result import UnusableError, reply_json
+from runner.call.tools.endpoint_reply import EndpointReply, UnusableReplyError, json_of, read_reply
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.values import Instant, Json
 
@@ -94,12 +93,12 @@ def read_token(reply: HttpReply, now: Instant) -> Token | NoToken:
             reply=replace(reply, status=None, failure=failure, detail=f"for a token: {reply.detail}")
         )
     if not 200 <= reply.status <= 299:
-        code = _error_code(reply)
+        code = _error_code(read_reply(reply))
         told = f"the token endpoint answered {reply.status}" + (f" ({code})" if code else "")
         return _refused(told, asks_otherwise=reply.status in (400, 401) and code in _NOT_KNOWN)
     try:
-        answer = reply_json(reply)
-    except UnusableError:
+        answer = json_of(read_reply(reply))
+    except UnusableReplyError:
         return _refused("the token endpoint's reply is not JSON")
     value = answer.get("access_token") if isinstance(answer, Mapping) else None
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
@@ -124,12 +123,8 @@ def _refused(detail: str, *, asks_otherwise: bool = False) -> NoToken:
     return NoToken(reply=reply, asks_otherwise=asks_otherwise)
 
 
-def _error_code(reply: HttpReply) -> str | None:
-    try:
-        answer = json.loads(reply.body)
-    except (ValueError, RecursionError):
-        return None
-    code = answer.get("error") if isinstance(answer, Mapping) else None
+def _error_code(reply: EndpointReply) -> str | None:
+    code = reply.value.get("error") if isinstance(reply.value, Mapping) else None
     return code if isinstance(code, str) and code in _ERRORS else None
 
 

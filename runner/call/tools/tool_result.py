@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
 from runner.call.templates.template import TemplateFailure
-from runner.model.http import Failure, HttpReply
+from runner.call.tools.endpoint_reply import EndpointReply, UnusableReplyError, json_of, unusable
 from runner.model.template import Template
 from runner.model.tool import ResultSpec
 from runner.model.values import Json, JsonObject
@@ -20,16 +19,9 @@ if TYPE_CHECKING:
 LONGEST_REFUSAL = 2000
 """Characters: what refuses a call lists what is wrong with it, and is told in each later turn."""
 
-_FAILURES: Mapping[Failure, str] = {
-    Failure.TIMEOUT: "the endpoint did not answer in time",
-    Failure.CONNECTION: "the endpoint could not be reached",
-    Failure.FORBIDDEN: "the endpoint's address is one that tools may not reach",
-    Failure.TOO_LARGE: "the endpoint's reply is too large",
-    Failure.UNAUTHORIZED: "no access token was given for the endpoint",
-}
-_TEXT_TYPES = re.compile(
-    r"text/|application/([a-z0-9.+-]+\+)?(json|xml|yaml)|application/(x-)?(javascript|yaml|ndjson)"
-)
+_HTML = re.compile(r"(?i)\s*<(!doctype\s+html|html)\b")
+LONGEST_REPLY = 1000
+"""Characters of what an endpoint says when it refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,62 +47,42 @@ class ToolOutput:
         return cls(text=_json({"error": error}), ok=False, error=error)
 
 
-def model_output(result: ResultSpec, reply: HttpReply, names: JsonObject) -> ToolOutput:
+def model_output(result: ResultSpec, reply: EndpointReply, names: JsonObject) -> ToolOutput:
     """What the model is told of this reply. `names` holds `args`, for `on_error`. Never raises."""
-    if reply.failure is not None or reply.status is None:
-        error = _FAILURES[reply.failure or Failure.CONNECTION]
-        return error_output(error, result, names, status=reply.status)
-    if not 200 <= reply.status <= 299:
-        return error_output(_status_error(reply.status), result, names, status=reply.status)
+    if reply.error is not None:
+        refusal = _refusal(reply, min(LONGEST_REPLY, result.max_chars))
+        return error_output(reply.error, result, names, status=reply.status, reply=refusal)
     try:
         answer = _answer(result, reply)
-    except UnusableError as unusable:
+    except UnusableReplyError as unusable:
         return error_output(str(unusable), result, names, status=reply.status)
     return ToolOutput.of(answer, result, http_status=reply.status)
 
 
-def reply_json(reply: HttpReply) -> Json:
-    """The JSON value of a reply that succeeded. Raises UnusableError, which says what else it is."""
-    if reply.failure is not None or reply.status is None:
-        raise UnusableError(_FAILURES[reply.failure or Failure.CONNECTION])
-    if not 200 <= reply.status <= 299:
-        raise UnusableError(_status_error(reply.status))
-    if not reply.body.strip():
-        raise UnusableError("the endpoint's reply is empty")
-    try:
-        return json.loads(_decoded(reply), parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        raise UnusableError("the endpoint's reply is not JSON") from None
-
-
-def reply_variables(result: ResultSpec, reply: HttpReply) -> dict[str, Json]:
-    """The variables that `set` takes from a reply that succeeded. What cannot be taken stays as it was."""
-    if not result.sets or reply.failure is not None or reply.status is None or not 200 <= reply.status <= 299:
-        return {}
-    try:
-        value = json.loads(_decoded(reply), parse_constant=_no_number)
-    except (ValueError, RecursionError, UnusableError):
+def reply_variables(result: ResultSpec, reply: EndpointReply) -> dict[str, Json]:
+    """The variables that `set` takes from a success. What cannot be taken stays as it was."""
+    if reply.error is not None or not reply.is_json:
         return {}
     taken: dict[str, Json] = {}
     for name, expression in result.sets.items():
-        try:
-            taken[name] = _selected(expression, value)
-        except UnusableError:
-            continue
+        with suppress(UnusableReplyError):
+            taken[name] = _selected(expression, reply)
     return taken
 
 
 def error_output(
-    error: str, result: ResultSpec, names: JsonObject, *, status: int | None = None
+    error: str, result: ResultSpec, names: JsonObject, *, status: int | None = None, reply: Json = None
 ) -> ToolOutput:
-    """A failure: `{"error": …, "status": …}` with what `on_error` says. Never raises."""
-    told: dict[str, Json] = {"error": error}
+    """A failure: `{"error": …, "status": …, "reply": …}` with what `on_error` says. Never raises."""
+    output: dict[str, Json] = {"error": error}
     if status is not None:
-        told["status"] = status
+        output["status"] = status
+    if reply is not None:
+        output["reply"] = reply
     on_error = _text(result.on_error, names)
     if on_error:
-        told["on_error"] = cut(on_error, result.max_chars)
-    return ToolOutput(text=_json(told), ok=False, error=error, http_status=status)
+        output["on_error"] = cut(on_error, result.max_chars)
+    return ToolOutput(text=_json(output), ok=False, error=error, http_status=status)
 
 
 def cut(text: str, limit: int) -> str:
@@ -129,62 +101,39 @@ def compiled_select(expression: str) -> "ParsedResult":
     return jmespath.compile(expression)
 
 
-class UnusableError(Exception):
-    """A reply that says it succeeded and yet is no answer."""
+def _refusal(reply: EndpointReply, limit: int) -> Json:
+    """What an endpoint says when it refuses (4xx), or None. A page for browsers says nothing to a model."""
+    if reply.status is None or not 400 <= reply.status <= 499 or reply.is_empty:
+        return None
+    if reply.is_json:
+        text = _json(reply.value)
+        return reply.value if len(text) <= limit else cut(text, limit)
+    if reply.text is None or reply.media_type == "text/html" or _HTML.match(reply.text):
+        return None
+    return cut(reply.text.strip(), limit)
 
 
-def _answer(result: ResultSpec, reply: HttpReply) -> Json:
-    if not reply.body.strip():
+def _answer(result: ResultSpec, reply: EndpointReply) -> Json:
+    if reply.is_empty:
         # Nothing to select from and nothing to say: 204, or a 200 without a body.
         return {"status": reply.status}
-    text = _decoded(reply)
-    if not text.strip():
-        return {"status": reply.status}
-    try:
-        value = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        if result.select is not None:
-            raise UnusableError("the endpoint's reply is not JSON") from None
-        return text
-    if result.select is None:
-        return value if isinstance(value, (dict, list)) else text
-    return _selected(result.select, value)
+    if result.select is not None:
+        return _selected(result.select, reply)
+    if reply.is_json and (reply.text is None or isinstance(reply.value, dict | list)):
+        return reply.value
+    if reply.text is None:
+        raise unusable(reply, f"not text ({reply.media_type})" if reply.media_type else "not text")
+    return reply.text
 
 
-def _no_number(text: str) -> Json:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _selected(expression: str, value: Json) -> Json:
+def _selected(expression: str, reply: EndpointReply) -> Json:
+    value = json_of(reply)
     try:
         return compiled_select(expression).search(value)
     except Exception as error:
         # Functions of JMESPath meet types that they are not made for, and Python's own errors come through.
         detail = str(error).partition("\n")[0][:200]
-        raise UnusableError(f"the endpoint's reply is not of the expected form ({detail})") from None
-
-
-def _decoded(reply: HttpReply) -> str:
-    kind = reply.content_type.partition(";")[0].strip().lower()
-    if kind and not _TEXT_TYPES.match(kind):
-        raise UnusableError(f"the endpoint's reply is {kind}, which is no text")
-    charset = re.search(r'(?i)charset="?([\w.:-]+)', reply.content_type)
-    try:
-        text = reply.body.decode(charset[1] if charset else "utf-8-sig")
-    except (LookupError, ValueError):
-        try:
-            text = reply.body.decode("utf-8-sig")
-        except ValueError:
-            raise UnusableError("the endpoint's reply is no text in UTF-8") from None
-    if "\x00" in text:
-        raise UnusableError("the endpoint's reply is no text")
-    return text
-
-
-def _status_error(status: int) -> str:
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
-    redirect = ", a redirect, which is not followed" if 300 <= status <= 399 else ""
-    return f"the endpoint answered {status} {phrase}".rstrip() + redirect
+        raise unusable(reply, f"not of the expected form ({detail})") from None
 
 
 def _text(template: Template | None, names: JsonObject) -> str:

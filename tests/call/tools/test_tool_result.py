@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.call.templates.template import compile_template
-from runner.call.tools.tool_result import ToolOutput, cut, error_output, model_output
+from runner.call.tools.endpoint_reply import EndpointReply, read_reply
+from runner.call.tools.tool_result import ToolOutput, cut, error_output, model_output, reply_variables
 from runner.model.http import Failure, HttpReply
 from runner.model.tool import ResultSpec
 from runner.model.values import Json
@@ -16,8 +17,8 @@ NAMES = {"args": {"day": "Friday"}}
 SLOTS = b'{"slots": [{"start": "09:00", "by": {"name": "Dr. R\xc3\xa4y"}}, {"start": "10:00"}]}'
 
 
-def reply(body: bytes = b"", content_type: str = "application/json", status: int = 200) -> HttpReply:
-    return HttpReply(status=status, body=body, content_type=content_type)
+def reply(body: bytes = b"", content_type: str = "application/json", status: int = 200) -> EndpointReply:
+    return read_reply(HttpReply(status=status, body=body, content_type=content_type))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,9 @@ def reply(body: bytes = b"", content_type: str = "application/json", status: int
         (ResultSpec(), reply(b'{"a": "\\ud83d"}'), '{"a":"?"}'),
     ],
 )
-def test_a_reply_is_told_as_selected_json_or_text(result: ResultSpec, given: HttpReply, text: str) -> None:
+def test_a_reply_is_told_as_selected_json_or_text(
+    result: ResultSpec, given: EndpointReply, text: str
+) -> None:
     assert model_output(result, given, NAMES) == ToolOutput(text=text, ok=True, http_status=given.status)
 
 
@@ -56,33 +59,140 @@ def test_a_reply_is_told_as_selected_json_or_text(result: ResultSpec, given: Htt
     ("result", "given", "error"),
     [
         (ResultSpec(), reply(status=503), "the endpoint answered 503 Service Unavailable"),
-        (ResultSpec(), reply(b'{"a": 1}', status=404), "the endpoint answered 404 Not Found"),
         (
             ResultSpec(),
             reply(status=302),
             "the endpoint answered 302 Found, a redirect, which is not followed",
         ),
         (ResultSpec(), reply(status=599), "the endpoint answered 599"),
-        (ResultSpec(select="a"), reply(b"<html>", "text/html"), "the endpoint's reply is not JSON"),
-        (ResultSpec(select="a"), reply(b"[" * 100_000), "the endpoint's reply is not JSON"),
-        (ResultSpec(), reply(b"\x89PNG", "image/png"), "the endpoint's reply is image/png, which is no text"),
-        (ResultSpec(), reply(b"a\x00b", "text/plain"), "the endpoint's reply is no text"),
-        (ResultSpec(), reply(b"\xff\xfe\xfd", ""), "the endpoint's reply is no text in UTF-8"),
+        (
+            ResultSpec(select="a"),
+            reply(b"<html>", "text/html"),
+            "the endpoint answered 200, but its reply is not JSON",
+        ),
+        (
+            ResultSpec(select="a"),
+            reply(b"[" * 100_000),
+            "the endpoint answered 200, but its reply is nested deeper than 64 levels",
+        ),
+        (
+            ResultSpec(),
+            reply(b"\x89PNG", "image/png"),
+            "the endpoint answered 200, but its reply is not text (image/png)",
+        ),
+        (
+            ResultSpec(),
+            reply(b"a\x00b", "text/plain"),
+            "the endpoint answered 200, but its reply is not text (text/plain)",
+        ),
+        (ResultSpec(), reply(b"\xff\xfe\xfd", ""), "the endpoint answered 200, but its reply is not text"),
         (
             ResultSpec(select="length(a)"),
             reply(b'{"a": 1}'),
-            "the endpoint's reply is not of the expected form "
+            "the endpoint answered 200, but its reply is not of the expected form "
             "(In function length(), invalid type for value: 1, "
             "expected one of: ['string', 'array', 'object'], received: \"number\")",
         ),
     ],
 )
 def test_a_reply_that_is_no_answer_is_an_error_with_its_status(
-    result: ResultSpec, given: HttpReply, error: str
+    result: ResultSpec, given: EndpointReply, error: str
 ) -> None:
     output = model_output(result, given, NAMES)
     assert json.loads(output.text) == {"error": error, "status": given.status}
     assert (output.ok, output.error, output.http_status) == (False, error, given.status)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/octet-stream",
+        "application/x-amz-json-1.1",
+        "application/x-json",
+        "application/x-www-form-urlencoded",
+        "image/png",
+        "text/html; charset=no-such",
+        "application/json; charset=punycode",
+        "application/json; charset=unicode_escape",
+        "nonsense",
+        "",
+    ],
+)
+def test_a_reply_whose_bytes_are_json_is_json_whatever_its_media_type(content_type: str) -> None:
+    given = reply(b'{"id": 7, "name": "R\xc3\xa4y"}', content_type)
+    assert model_output(ResultSpec(), given, NAMES).text == '{"id":7,"name":"Räy"}'
+    assert model_output(ResultSpec(select="name"), given, NAMES).text == "Räy"
+    assert reply_variables(ResultSpec(sets={"last": "id"}), given) == {"last": 7}
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [
+        ("UTF-8", "utf-8"),
+        ("utf-16", "utf-16"),
+        ("utf-16le", "utf-16-le"),
+        ("iso-8859-1", "latin-1"),
+        ("latin1", "latin-1"),
+        ("windows-1252", "cp1252"),
+        ("cp1250", "cp1250"),
+    ],
+)
+def test_text_is_read_in_the_charsets_of_the_web(charset: str, codec: str) -> None:
+    given = reply("Räy".encode(codec), f"text/plain; charset={charset}")
+    assert model_output(ResultSpec(), given, NAMES).text == "Räy"
+
+
+def test_a_charset_that_decodes_slowly_is_not_used() -> None:
+    given = reply(b"a" * 1_000_000 + b"-" + b"b" * 50_000, "text/plain; charset=punycode")
+    assert model_output(ResultSpec(), given, NAMES).text.startswith("aaa")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "told"),
+    [
+        (
+            b'{"message": "Returns were possible until November 3, 2026."}',
+            "application/json",
+            {"message": "Returns were possible until November 3, 2026."},
+        ),
+        (b'{"a": 1}', "application/octet-stream", {"a": 1}),
+        (b"Slot taken.\n", "text/plain", "Slot taken."),
+        (b"<error>taken</error>", "application/xml", "<error>taken</error>"),
+        (b"x" * 2000, "text/plain", "x" * 975 + " … [cut: 2000 characters]"),
+        (b"[" + b"1," * 2000 + b"1]", "application/json", "[" + "1," * 487 + " … [cut: 4003 characters]"),
+    ],
+)
+def test_what_a_4xx_says_is_told(body: bytes, content_type: str, told: Json) -> None:
+    output = model_output(ResultSpec(select="slots"), reply(body, content_type, 409), NAMES)
+    assert json.loads(output.text) == {
+        "error": "the endpoint answered 409 Conflict",
+        "status": 409,
+        "reply": told,
+    }
+    assert (output.ok, output.error) == (False, "the endpoint answered 409 Conflict")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"", "application/json", 404),
+        (b" \n", "text/plain", 404),
+        (b"null", "application/json", 404),
+        (b"<p>Not found", "text/html; charset=utf-8", 404),
+        (b"\n<!DOCTYPE html><p>Not found", "", 404),
+        (b"\x89PNG", "image/png", 404),
+        (b'{"trace": "Traceback"}', "application/json", 500),
+        (b'{"moved": true}', "application/json", 301),
+    ],
+)
+def test_what_says_nothing_to_a_model_is_left_out(body: bytes, content_type: str, status: int) -> None:
+    output = model_output(ResultSpec(), reply(body, content_type, status), NAMES)
+    assert "reply" not in json.loads(output.text)
+
+
+def test_a_short_max_chars_bounds_what_a_4xx_says() -> None:
+    output = model_output(ResultSpec(max_chars=100), reply(b"x" * 500, "text/plain", 400), NAMES)
+    assert len(json.loads(output.text)["reply"]) == 100
 
 
 @pytest.mark.parametrize(
@@ -95,7 +205,7 @@ def test_a_reply_that_is_no_answer_is_an_error_with_its_status(
     ],
 )
 def test_no_reply_is_an_error_without_a_status(failure: Failure, error: str) -> None:
-    output = model_output(ResultSpec(), HttpReply(failure=failure, detail="private"), NAMES)
+    output = model_output(ResultSpec(), read_reply(HttpReply(failure=failure, detail="private")), NAMES)
     assert output == ToolOutput(
         text=json.dumps({"error": error}, separators=(",", ":")), ok=False, error=error
     )

@@ -1,0 +1,96 @@
+"""Reads JSON that others wrote: models, endpoints, the voice API.
+
+It is bounded at the door: nothing behind asks again whether a value can be walked, stored and sent on.
+"""
+
+import json
+import re
+from json import detect_encoding
+from math import isfinite
+
+from runner.model.values import Json
+
+MAX_DEPTH = 64
+"""Lists and objects within each other. Nobody means more; a thousand would exhaust Python's stack."""
+
+MAX_DIGITS = 308
+"""Of a whole number: more are not a number for the databases and models that it goes to."""
+
+
+class TooDeepError(ValueError):
+    """JSON that is nested deeper than MAX_DEPTH."""
+
+
+_UNSENDABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def read_json(text: str | bytes) -> Json:
+    """The value. Bytes are UTF-8, UTF-16 or UTF-32, whichever they can be (RFC 4627, 3).
+
+    Text comes without what JSON can write and nobody can send: NUL is dropped, half a surrogate pair becomes
+    `?`. Raises ValueError for what is not JSON or has a number that no float can hold, and its TooDeepError.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(detect_encoding(text), "surrogatepass")
+    text = text.removeprefix("\ufeff")
+    try:
+        value = json.loads(text, parse_float=_finite, parse_int=_whole, parse_constant=_finite)
+    except RecursionError:
+        raise _too_deep() from None
+    # Counting is fast, and settles it for all but long texts.
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_too_deep(value):
+        raise _too_deep()
+    return _sendable(value) if _has_unsendable(text) else value
+
+
+def _has_unsendable(text: str) -> bool:
+    if "\\u" in text and _UNSENDABLE_ESCAPE.search(text):
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _too_deep() -> ValueError:
+    return TooDeepError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _is_too_deep(value: Json) -> bool:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text[:20]} is not a number that JSON can hold")
+    return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"{text[:20]}… has more than {MAX_DIGITS} digits")
+    return int(text)
+
+
+def _sendable(value: Json) -> Json:
+    match value:
+        case str():
+            return value.replace("\x00", "").encode("utf-8", "replace").decode()
+        case list():
+            return [_sendable(entry) for entry in value]
+        case dict():
+            return {_sendable(key): _sendable(entry) for key, entry in value.items()}
+        case _:
+            return value
