@@ -129,7 +129,9 @@ def test_no_input_is_pasted_into_a_script() -> None:
         ("==0.1.0", "install --quiet phone-agents==0.1.0"),
     ],
 )
-def test_the_action_installs_itself_or_the_version_that_is_asked_for(project: Path, version, asked) -> None:
+def test_the_action_installs_itself_or_the_version_that_is_asked_for(
+    project: Path, version: str, asked: str
+) -> None:
     tools = project.parent / "tools"
     tools.mkdir()
     stand_in = tools / "python3"
@@ -237,7 +239,7 @@ def test_a_base_without_agents_is_a_notice(project: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Validate", "Test", "What changes for callers"])
-def test_an_input_is_text_and_no_command(project: Path, name) -> None:
+def test_an_input_is_text_and_no_command(project: Path, name: str) -> None:
     base = git(project, "rev-parse", "HEAD")
     done = Job(project).step(name, base, directory="agents; touch $(touch pwned) pwned")
     assert done.returncode != 0 or "::notice::" in done.stdout
@@ -279,7 +281,7 @@ def test_the_workflow_of_init_passes_and_shows_what_changes(project: Path) -> No
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
-def test_a_hook_passes_for_good_agents_and_fails_for_others(project: Path, hook) -> None:
+def test_a_hook_passes_for_good_agents_and_fails_for_others(project: Path, hook: dict[str, Any]) -> None:
     command = shlex.join([*shlex.split(hook["entry"]), *hook["args"]])
     assert Job(project).run(command).returncode == 0
     edit(project, "say: Goodbye!", "say: Bye!\n    voise: x")

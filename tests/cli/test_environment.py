@@ -1,7 +1,6 @@
 """`--environment` of every command that loads a directory."""
 
 import json
-import logging
 from pathlib import Path
 
 import pytest
@@ -28,16 +27,12 @@ ODD = (
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NO_COLOR", raising=False)
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "desk.yaml").write_text(AGENT)
     (tmp_path / "agents" / "runner.yaml").write_text(RUNNER)
-    ours = logging.getLogger("runner")
-    level = ours.level
-    yield
-    ours.setLevel(level)  # simulate silences the log of its process
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,8 @@ def document(capsys: pytest.CaptureFixture[str], *options: str, code: int = 0) -
     printed = capsys.readouterr()
     assert "written-out" not in printed.out
     assert "the-token" not in printed.out
-    return json.loads(printed.out)
+    found: dict[str, Any] = json.loads(printed.out)
+    return found
 
 
 def whence(found: dict[str, Any]) -> dict[str, tuple[str, str]]:

@@ -21,7 +21,7 @@ MISTAKES = {
 }
 
 
-@pytest.fixture(autouse=True, params=MISTAKES.values(), ids=MISTAKES)
+@pytest.fixture(autouse=True, params=list(MISTAKES.values()), ids=list(MISTAKES))
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "agents").mkdir()

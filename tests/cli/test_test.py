@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from time import perf_counter
+from typing import Protocol
 from xml.etree import ElementTree
 
 import pytest
@@ -60,8 +61,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "agents"
 
 
+class Told(Protocol):
+    """Plays these scenarios with these arguments: exit code, stdout and stderr."""
+
+    def __call__(self, scenarios: str | None, *arguments: str) -> tuple[int, str, str]: ...
+
+
 @pytest.fixture
-def told(folder: Path, capsys: pytest.CaptureFixture[str]):
+def told(folder: Path, capsys: pytest.CaptureFixture[str]) -> Told:
     """Write the scenarios, play them, and give exit code, stdout and stderr."""
 
     def play(scenarios: str | None, *arguments: str) -> tuple[int, str, str]:
@@ -74,11 +81,11 @@ def told(folder: Path, capsys: pytest.CaptureFixture[str]):
     return play
 
 
-def test_scenarios_that_pass_say_so_in_one_line(told) -> None:
+def test_scenarios_that_pass_say_so_in_one_line(told: Told) -> None:
     assert told(GOOD) == (0, "", '2 scenarios passed in "agents"\n')
 
 
-def test_a_failure_is_a_diff_under_the_line_of_the_scenario(told) -> None:
+def test_a_failure_is_a_diff_under_the_line_of_the_scenario(told: Told) -> None:
     assert told(GOOD + BAD) == (
         1,
         WRONG.replace(":3:19", ":11:19").replace("    3 |", "   11 |"),
@@ -87,7 +94,7 @@ def test_a_failure_is_a_diff_under_the_line_of_the_scenario(told) -> None:
 
 
 def test_a_terminal_shows_the_diff_in_colour(
-    told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -97,7 +104,7 @@ def test_a_terminal_shows_the_diff_in_colour(
     assert '\x1b[32m      + "Hello, Maple Dental."\x1b[0m\n' in out
 
 
-def test_errors_of_the_configuration_are_told_instead(told) -> None:
+def test_errors_of_the_configuration_are_told_instead(told: Told) -> None:
     code, out, err = told("- name: a\n  call: {to: '+18005550142'}\n  expect: {agent: dsk}\n")
     assert (code, out) == (1, "")
     assert err == (
@@ -120,7 +127,7 @@ NOTHING = [
 
 @pytest.mark.parametrize(("scenarios", "arguments", "message"), NOTHING)
 def test_what_selects_nothing_is_a_failure(
-    scenarios: str | None, arguments: list[str], message: str, told
+    scenarios: str | None, arguments: list[str], message: str, told: Told
 ) -> None:
     assert told(scenarios, *arguments) == (1, "", message)
 
@@ -129,13 +136,13 @@ def test_what_selects_nothing_is_a_failure(
     ("pattern", "count"),
     [("greeted", 1), ("GREETED", 1), ("a*e", 2), ("slots*found", 1), ("a caller", 1), ("", 2)],
 )
-def test_a_pattern_selects_by_a_part_of_the_name(pattern: str, count: int, told) -> None:
+def test_a_pattern_selects_by_a_part_of_the_name(pattern: str, count: int, told: Told) -> None:
     noun = "scenario" if count == 1 else "scenarios"
     assert told(GOOD, "--run", pattern) == (0, "", f'{count} {noun} passed in "agents"\n')
 
 
 @pytest.mark.parametrize("pattern", ["[a]", "?", "gr??ted"])
-def test_other_signs_of_a_pattern_stand_for_themselves(pattern: str, told) -> None:
+def test_other_signs_of_a_pattern_stand_for_themselves(pattern: str, told: Told) -> None:
     assert told(GOOD, "--run", pattern)[0] == 1
 
 
@@ -145,7 +152,7 @@ agents/desk.yaml:14:10: no scenario touches this limit "max_duration" of "desk"
 """
 
 
-def test_coverage_lists_what_is_untouched(told) -> None:
+def test_coverage_lists_what_is_untouched(told: Told) -> None:
     assert told(GOOD, "--coverage") == (
         0,
         UNTOUCHED,
@@ -153,14 +160,14 @@ def test_coverage_lists_what_is_untouched(told) -> None:
     )
 
 
-def test_coverage_under_the_bound_fails_and_is_not_listed_unasked(told) -> None:
+def test_coverage_under_the_bound_fails_and_is_not_listed_unasked(told: Told) -> None:
     passed = '2 scenarios passed in "agents"; coverage 50 % (2 of 4)'
     assert told(GOOD, "--min-coverage", "50") == (0, "", f"{passed}\n")
     assert told(GOOD, "--min-coverage", "50.1") == (1, "", f"{passed}, less than 50.1 %\n")
     assert told(GOOD, "--coverage", "--min-coverage", "80%") == (1, UNTOUCHED, f"{passed}, less than 80 %\n")
 
 
-def test_a_scenario_that_fails_is_no_less_a_failure_when_all_is_covered(told) -> None:
+def test_a_scenario_that_fails_is_no_less_a_failure_when_all_is_covered(told: Told) -> None:
     assert told(GOOD + BAD, "--min-coverage", "0")[0] == 1
 
 
@@ -177,17 +184,17 @@ WRONG_USAGE = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG_USAGE)
-def test_wrong_usage_is_told(arguments: list[str], message: str, told) -> None:
+def test_wrong_usage_is_told(arguments: list[str], message: str, told: Told) -> None:
     code, out, err = told(GOOD, *arguments)
     assert (code, out) == (2, "")
     assert message in err
 
 
-def test_a_directory_that_is_not_there_is_told(told) -> None:
+def test_a_directory_that_is_not_there_is_told(told: Told) -> None:
     assert told(None, "nowhere") == (3, "", 'phone-agents test: there is no directory "nowhere"\n')
 
 
-def test_json_is_one_document_with_a_version(told) -> None:
+def test_json_is_one_document_with_a_version(told: Told) -> None:
     code, out, err = told(GOOD + BAD, "--format", "json", "--coverage")
     assert (code, err) == (1, '1 of 3 scenarios failed in "agents"; coverage 50 % (2 of 4)\n')
     document = json.loads(out)
@@ -224,11 +231,11 @@ def test_json_is_one_document_with_a_version(told) -> None:
     }
 
 
-def test_json_without_coverage_has_none(told) -> None:
+def test_json_without_coverage_has_none(told: Told) -> None:
     assert json.loads(told(GOOD, "--format", "json")[1])["coverage"] is None
 
 
-def test_junit_has_a_suite_for_each_file_and_a_case_for_each_scenario(told, folder: Path) -> None:
+def test_junit_has_a_suite_for_each_file_and_a_case_for_each_scenario(told: Told, folder: Path) -> None:
     odd = GOOD.replace("a caller is greeted", '"é \\u0007 <&>"')
     (folder / "more.test.yaml").write_text(odd)
     code, out, _ = told(GOOD + BAD, "--format", "junit")
@@ -254,7 +261,7 @@ TO_WRITE = """\
 """
 
 
-def test_an_expectation_that_is_to_be_written_fails_without_update(told) -> None:
+def test_an_expectation_that_is_to_be_written_fails_without_update(told: Told) -> None:
     code, out, err = told(TO_WRITE)
     assert code == 1
     assert out.startswith(
@@ -266,7 +273,7 @@ def test_an_expectation_that_is_to_be_written_fails_without_update(told) -> None
     assert err == '1 of 1 scenario failed in "agents"\n'
 
 
-def test_update_shows_the_change_writes_it_and_it_passes_from_then_on(told, folder: Path) -> None:
+def test_update_shows_the_change_writes_it_and_it_passes_from_then_on(told: Told, folder: Path) -> None:
     code, out, err = told(TO_WRITE, "--update")
     assert (code, err) == (0, '1 scenario passed in "agents"\n')
     got = (
@@ -294,19 +301,19 @@ def test_update_shows_the_change_writes_it_and_it_passes_from_then_on(told, fold
     assert (folder / "desk.test.yaml").read_text() == written
 
 
-def test_update_keeps_a_document_for_programs_whole(told) -> None:
+def test_update_keeps_a_document_for_programs_whole(told: Told) -> None:
     code, out, err = told(TO_WRITE, "--update", "--format", "json")
     assert code == 0
     assert json.loads(out)["scenarios"][0]["passed"]
     assert err.startswith("--- agents/desk.test.yaml\n")
 
 
-def test_update_leaves_what_is_expected_already(told, folder: Path) -> None:
+def test_update_leaves_what_is_expected_already(told: Told, folder: Path) -> None:
     assert told(BAD, "--update")[0] == 1
     assert (folder / "desk.test.yaml").read_text() == BAD
 
 
-def test_a_scenario_plays_in_its_environment_or_in_that_of_the_command_line(told, folder: Path) -> None:
+def test_a_scenario_plays_in_its_environment_or_in_that_of_the_command_line(told: Told, folder: Path) -> None:
     (folder / "runner.yaml").write_text(
         "environments:\n  staging: {vars: {clinic: Staging}}\n  test: {vars: {clinic: Test}}\n"
     )
@@ -317,7 +324,7 @@ def test_a_scenario_plays_in_its_environment_or_in_that_of_the_command_line(told
     assert told(text, "--environment", "test") == (0, "", '2 scenarios passed in "agents"\n')
 
 
-def test_errors_of_an_environment_that_a_scenario_names_are_told_instead(told, folder: Path) -> None:
+def test_errors_of_an_environment_that_a_scenario_names_are_told_instead(told: Told, folder: Path) -> None:
     (folder / "runner.yaml").write_text('environments: {staging: {vars: {clinic: "{{ vars.no }}"}}}\n')
     text = '- name: a\n  environment: staging\n  call: {to: "+18005550142"}\n  expect: {agent: desk}\n'
     code, out, err = told(text)
@@ -326,7 +333,7 @@ def test_errors_of_an_environment_that_a_scenario_names_are_told_instead(told, f
     assert err.count("[unknown-name]") == 1
 
 
-def test_several_directories_are_played_each_on_its_own(told, folder: Path) -> None:
+def test_several_directories_are_played_each_on_its_own(told: Told, folder: Path) -> None:
     other = folder.parent / "other"
     other.mkdir()
     (other / "desk.yaml").write_text(AGENT.replace("Maple", "Oak"))
@@ -338,7 +345,7 @@ def test_several_directories_are_played_each_on_its_own(told, folder: Path) -> N
     )
 
 
-def test_a_pattern_may_select_nothing_in_one_directory_of_several(told, folder: Path) -> None:
+def test_a_pattern_may_select_nothing_in_one_directory_of_several(told: Told, folder: Path) -> None:
     other = folder.parent / "other"
     other.mkdir()
     (other / "desk.yaml").write_text(AGENT)
@@ -355,7 +362,7 @@ def test_a_pattern_may_select_nothing_in_one_directory_of_several(told, folder: 
     )
 
 
-def test_secrets_need_not_be_there(told, folder: Path) -> None:
+def test_secrets_need_not_be_there(told: Told, folder: Path) -> None:
     (folder / "runner.yaml").write_text("secrets: {TOKEN: {env: NO_SUCH_VARIABLE}}\n")
     (folder / "desk.yaml").write_text(
         AGENT.replace('slots"}', 'slots", auth: {bearer: "{{ secrets.TOKEN }}"}}')
@@ -363,7 +370,7 @@ def test_secrets_need_not_be_there(told, folder: Path) -> None:
     assert told(GOOD)[0] == 0
 
 
-def test_two_hundred_scenarios_take_no_time(told) -> None:
+def test_two_hundred_scenarios_take_no_time(told: Told) -> None:
     slots = "    - {model_calls: {find_slots: {}}, expect: {requests: [{path: /slots}]}}\n"
     one = '- name: call {0}\n  call: {{to: "+18005550142"}}\n  expect: {{agent: desk}}\n  steps:\n' + "{1}"
     text = "".join(one.format(number, slots * 5) for number in range(200))
@@ -380,7 +387,7 @@ print(json.dumps([code, sorted(sys.modules)]))
 """
 
 
-def test_scenarios_need_nothing_of_the_server(told, folder: Path) -> None:
+def test_scenarios_need_nothing_of_the_server(told: Told, folder: Path) -> None:
     told(GOOD)
     command = [sys.executable, "-c", PROGRAM]
     result = subprocess.run(

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
@@ -377,7 +378,7 @@ def test_every_rule_is_explained_in_a_sentence(name: str) -> None:
 
 
 @pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch):
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """What the editor has on stdin."""
 
     def put(text: str) -> None:
@@ -387,7 +388,7 @@ def typed(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_file_on_stdin_stands_for_its_content_and_its_problems_alone_are_told(
-    folder: Path, capsys: pytest.CaptureFixture[str], typed
+    folder: Path, capsys: pytest.CaptureFixture[str], typed: Callable[[str], None]
 ) -> None:
     (folder / "other.yaml").write_text(AGENT + "voise: x\n")
     (folder / "desk.yaml").write_text(AGENT)
@@ -416,7 +417,11 @@ def test_a_file_on_stdin_stands_for_its_content_and_its_problems_alone_are_told(
     ],
 )
 def test_the_directory_of_a_file_that_is_not_there_yet_is_found(
-    folder: Path, capsys: pytest.CaptureFixture[str], typed, arguments: list[str], told: str
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    typed: Callable[[str], None],
+    arguments: list[str],
+    told: str,
 ) -> None:
     (folder / "sub").mkdir()
     (folder / "desk.yaml").write_text(AGENT)
@@ -432,7 +437,10 @@ def test_the_directory_of_a_file_that_is_not_there_yet_is_found(
 
 
 def test_no_directory_is_taken_from_outside_of_where_we_are(
-    folder: Path, capsys: pytest.CaptureFixture[str], typed, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    typed: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (folder / "runner.yaml").write_text("tools: {find: {description: Find., statik: 1}}\n")
     (folder / "deep" / "deeper").mkdir(parents=True)
@@ -443,7 +451,10 @@ def test_no_directory_is_taken_from_outside_of_where_we_are(
 
 
 def test_a_file_outside_of_a_configuration_is_checked_alone(
-    folder: Path, capsys: pytest.CaptureFixture[str], typed, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    typed: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing beside it is read, and nothing is said about what might stand there."""
     home = folder.parent / "home"
@@ -473,7 +484,7 @@ def test_a_file_outside_of_a_configuration_is_checked_alone(
 
 
 def test_a_prompt_on_stdin_is_checked_where_an_agent_names_it(
-    folder: Path, capsys: pytest.CaptureFixture[str], typed
+    folder: Path, capsys: pytest.CaptureFixture[str], typed: Callable[[str], None]
 ) -> None:
     (folder / "_prompts").mkdir()
     (folder / "_prompts" / "desk.md").write_text("Hello.\n")
@@ -484,7 +495,7 @@ def test_a_prompt_on_stdin_is_checked_where_an_agent_names_it(
 
 
 def test_a_file_on_stdin_that_is_in_none_of_the_directories_is_wrong_usage(
-    folder: Path, capsys: pytest.CaptureFixture[str], typed
+    folder: Path, capsys: pytest.CaptureFixture[str], typed: Callable[[str], None]
 ) -> None:
     typed(AGENT)
     assert main(["validate", "agents", "--stdin-filename", "desk.yaml"]) == 2

@@ -21,7 +21,7 @@ from runner.model.tool import Body, BodyKind, HttpBinding
 from runner.model.values import Place
 
 PLACE = Place("a.yaml", 1, 1)
-RECORD = {
+RECORD: dict[str, Any] = {
     "id": "rtc_1",
     "agent": "a",
     "route": None,

@@ -71,7 +71,8 @@ def found(made: Configuration, **given: Any) -> ExampleCall | None:
 )
 @pytest.mark.parametrize("party", ["called", "caller"])
 def test_a_call_is_found_for_each_kind_of_matcher(matcher: Matcher, party: str) -> None:
-    example = found(configuration(Conditions(**{party: matcher})))
+    conditions = Conditions(called=matcher) if party == "called" else Conditions(caller=matcher)
+    example = found(configuration(conditions))
     assert example is not None
     assert (example.at, example.waits_for) == (SUNDAY_NOON, None)
 

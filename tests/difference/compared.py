@@ -49,6 +49,9 @@ def _group(moved: Moved) -> str:
 def changed(found: Difference, name: str = "desk") -> dict[str, tuple[object, object]]:
     """The changes of one agent by their paths; None stands for what is not there."""
     return {
-        ".".join(change.path): tuple(None if side is ABSENT else side for side in (change.old, change.new))
-        for change in found.agents.get(name, ())
+        ".".join(change.path): (_side(change.old), _side(change.new)) for change in found.agents.get(name, ())
     }
+
+
+def _side(value: object) -> object:
+    return None if value is ABSENT else value

@@ -143,7 +143,9 @@ def desk(more: str = "") -> Files:
         ),
     ],
 )
-def test_what_differs_in_an_agent_is_told_by_its_path(tmp_path: Path, old, new, expected) -> None:
+def test_what_differs_in_an_agent_is_told_by_its_path(
+    tmp_path: Path, old: str, new: str, expected: dict[str, tuple[object, object]]
+) -> None:
     found = compared(tmp_path, desk(old), desk(new))
     assert changed(found) == expected
     assert (found.calls.moved, found.added, found.removed, found.settings) == ((), (), (), ())
@@ -215,7 +217,9 @@ def test_agents_come_and_go(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_settings_that_callers_notice_are_compared(tmp_path: Path, old, new, expected) -> None:
+def test_settings_that_callers_notice_are_compared(
+    tmp_path: Path, old: str, new: str, expected: list[tuple[str, object, object]]
+) -> None:
     hours = "schedules: {hours: {timezone: UTC, open: {mon: 09:00-17:00}}}\n"
     sides = [
         {

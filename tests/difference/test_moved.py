@@ -121,7 +121,9 @@ def with_routes(desk: str, sales: str, runner: str = "") -> Files:
         ),
     ],
 )  # fmt: skip
-def test_calls_that_go_elsewhere_are_found(tmp_path: Path, old, new, expected) -> None:
+def test_calls_that_go_elsewhere_are_found(
+    tmp_path: Path, old: Files, new: Files, expected: list[str]
+) -> None:
     found = compared(tmp_path, old, new)
     assert calls(found) == expected
     assert found.calls.unshown == ()
@@ -163,7 +165,7 @@ def test_a_number_far_down_a_long_list_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("more", ["share: 10%", "during: weekend"])
-def test_each_of_many_numbers_is_found_where_few_callers_or_hours_matter(tmp_path: Path, more) -> None:
+def test_each_of_many_numbers_is_found_where_few_callers_or_hours_matter(tmp_path: Path, more: str) -> None:
     numbers = ", ".join(f'"+1800555{number:04}"' for number in range(300))
     runner = "schedules: {weekend: {timezone: UTC, open: {sat: 09:00-17:00}}}\n"
     routes = f"[{{to: [{numbers}], {more}}}]"
@@ -237,7 +239,9 @@ def test_a_pattern_that_no_call_can_be_thought_of_for_is_told_by_itself(tmp_path
         (("17:00", ""), ("17:00", "2026-12-26"), {}),  # a Saturday
     ],
 )
-def test_hours_that_change_are_shown_at_a_time_when_it_matters(tmp_path: Path, old, new, expected) -> None:
+def test_hours_that_change_are_shown_at_a_time_when_it_matters(
+    tmp_path: Path, old: tuple[str, str], new: tuple[str, str], expected: dict[str, list[str]]
+) -> None:
     from datetime import UTC, datetime
 
     routes = ('[{to: "+18005550001", during: hours}]', '[{to: "+18005550001"}]')

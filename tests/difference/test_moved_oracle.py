@@ -4,6 +4,7 @@ Not at random, for the search is right rather than complete; with more examples 
 """
 
 from itertools import product
+from typing import TypeAlias
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from runner.model.route import (
     ExactAddress,
     ExactNumber,
     Glob,
+    Matcher,
     Not,
     Prefix,
     Reject,
@@ -50,7 +52,7 @@ PARTIES = (
 )
 HEADERS = ((), (("X-Plan", "gold"),), (("X-Plan", "tin"),))
 
-leaf = st.sampled_from(
+leaf: st.SearchStrategy[Matcher] = st.sampled_from(
     [
         ExactNumber("+18005551212"),
         ExactNumber("+442079460123"),
@@ -75,11 +77,13 @@ headers = st.sampled_from([(), (), (("X-Plan", Text("gold")),), (("X-Plan", Not(
 conditions = st.builds(Conditions, called=matcher, caller=matcher, headers=headers)
 routes = st.lists(st.tuples(st.sampled_from("abc"), conditions, st.sampled_from([0, 0, 1])), max_size=4)
 rejects = st.lists(st.tuples(conditions, st.sampled_from([480, 603])), max_size=1)
-otherwise = st.sampled_from([Reject(status=404), ToAgent(agent="a")])
-sides = st.tuples(routes, rejects, otherwise)
+otherwise: st.SearchStrategy[Reject | ToAgent] = st.sampled_from([Reject(status=404), ToAgent(agent="a")])
+# Routes of agents with their priorities, reject rules with their statuses, and `otherwise`.
+Side: TypeAlias = tuple[list[tuple[str, Conditions, int]], list[tuple[Conditions, int]], Reject | ToAgent]
+sides: st.SearchStrategy[Side] = st.tuples(routes, rejects, otherwise)
 
 
-def configuration(side) -> Configuration:  # type: ignore[no-untyped-def] - as drawn from `sides`
+def configuration(side: Side) -> Configuration:
     routes, rejects, otherwise = side
     found = [
         Route(agent=agent, conditions=asked, priority=priority, place=Place(agent, line, 1))
@@ -114,7 +118,7 @@ def every_answer(configuration: Configuration) -> list[str | int]:
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(old=sides, new=sides)
-def test_two_tables_that_differ_for_some_call_differ_in_what_is_told(old, new) -> None:
+def test_two_tables_that_differ_for_some_call_differ_in_what_is_told(old: Side, new: Side) -> None:
     before, after = configuration(old), configuration(new)
     pairs = set(zip(every_answer(before), every_answer(after), strict=True))
     wanted = {(one, other) for one, other in pairs if one != other}
@@ -125,7 +129,7 @@ def test_two_tables_that_differ_for_some_call_differ_in_what_is_told(old, new) -
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(side=sides, data=st.data())
-def test_one_more_route_is_told_where_it_matters(side, data) -> None:
+def test_one_more_route_is_told_where_it_matters(side: Side, data: st.DataObject) -> None:
     routes, rejects, otherwise = side
     more = data.draw(st.tuples(st.sampled_from("abc"), conditions, st.just(0)))
     before, after = configuration(side), configuration(([*routes, more], rejects, otherwise))

@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import date, time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +15,7 @@ from runner.model.agent import Agent, Lookup, ModelOpens, Recording, Say, Sensit
 from runner.model.route import Reject, ToAgent
 from runner.model.schedule import OpenHours, Schedule
 from runner.model.tool import Body, BodyKind, HandoffBinding, HttpBinding, ResultSpec, Tool
-from runner.model.values import Place
+from runner.model.values import Json, Place
 
 MODEL = [
     value
@@ -28,7 +29,7 @@ MODEL = [
     ("seconds", "text"),
     [(0.0, "0s"), (0.2, "200ms"), (1.0, "1s"), (1.5, "1.5s"), (90.0, "90s"), (900.0, "15m"), (7200.0, "2h")],
 )
-def test_durations_are_written_as_people_write_them(seconds, text) -> None:
+def test_durations_are_written_as_people_write_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
@@ -52,7 +53,7 @@ def test_durations_are_written_as_people_write_them(seconds, text) -> None:
         ([frozenset({503, "timeout"}), (1, None)], [[503, "timeout"], [1, None]]),
     ],
 )
-def test_values_are_written_as_the_language_has_them(value, expected) -> None:
+def test_values_are_written_as_the_language_has_them(value: object, expected: Json) -> None:
     assert outline(value) == expected
 
 
@@ -119,7 +120,7 @@ class Unheard:
         (Unheard(tomorrow=(Unheard(tomorrow=1),)), Unheard(tomorrow=(Unheard(tomorrow=2),))),
     ],
 )
-def test_a_field_that_nobody_has_heard_of_is_compared(one, other) -> None:
+def test_a_field_that_nobody_has_heard_of_is_compared(one: Unheard, other: Unheard) -> None:
     assert list(changes(outline(one), outline(other))) != []
 
 
@@ -135,7 +136,9 @@ def test_a_field_that_nobody_has_heard_of_is_compared(one, other) -> None:
         (Schedule, ["name", "timezone", "week", "closed"]),
     ],
 )
-def test_what_is_written_in_its_own_way_has_no_field_that_is_forgotten(type_, fields) -> None:
+def test_what_is_written_in_its_own_way_has_no_field_that_is_forgotten(
+    type_: type[Any], fields: list[str]
+) -> None:
     """Whoever adds a field to one of these has to write it in `outline` too."""
     assert [field.name for field in dataclasses.fields(type_)] == fields
 

@@ -3,6 +3,7 @@
 import pytest
 
 from runner.difference.tree import ABSENT, Change, changes
+from runner.model.values import Json
 
 
 def found(old: object, new: object) -> list[tuple[str, object, object]]:
@@ -28,7 +29,9 @@ def found(old: object, new: object) -> list[tuple[str, object, object]]:
         ({"a": {}}, {"a": []}, [("a", {}, [])]),
     ],
 )
-def test_what_differs_is_told_by_its_path(old, new, expected) -> None:
+def test_what_differs_is_told_by_its_path(
+    old: Json, new: Json, expected: list[tuple[str, object, object]]
+) -> None:
     assert found(old, new) == expected
 
 

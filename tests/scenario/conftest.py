@@ -1,9 +1,9 @@
 """A small telephone exchange, and a way to play a scenario on it and see what is told."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent, indent
+from typing import Protocol
 
 import pytest
 
@@ -113,8 +113,20 @@ guardrails:
 """
 
 
+class Scene(Protocol):
+    """Plays one scenario, of a call to this number."""
+
+    def __call__(self, text: str, to: str = ..., /) -> Played: ...
+
+
+class Told(Protocol):
+    """Plays one scenario and gives what differs, line by line."""
+
+    def __call__(self, text: str, to: str = ..., /) -> list[str]: ...
+
+
 @pytest.fixture
-def scene(tmp_path: Path) -> Callable[..., Played]:
+def scene(tmp_path: Path) -> Scene:
     """Plays one scenario, written without its name and `call` as they are mostly the same."""
 
     def played(text: str, to: str = "+18005550142") -> Played:
@@ -137,7 +149,7 @@ def scene(tmp_path: Path) -> Callable[..., Played]:
 
 
 @pytest.fixture
-def told(scene: Callable[..., Played]) -> Callable[..., list[str]]:
+def told(scene: Scene) -> Told:
     """What differs, each line as it is printed; none when the scenario has passed."""
 
     def lines(text: str, to: str = "+18005550142") -> list[str]:

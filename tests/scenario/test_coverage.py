@@ -5,6 +5,7 @@ import pytest
 from runner.model.scenario import Declared, Kind
 from runner.model.values import Place
 from runner.scenario.coverage import Touch, coverage
+from tests.scenario.conftest import Scene
 
 TOUCHED = [
     ("expect: {agent: desk}", []),
@@ -36,18 +37,18 @@ TOUCHED = [
 
 
 @pytest.mark.parametrize(("text", "touched"), TOUCHED)
-def test_a_scenario_touches_what_it_uses(text: str, touched: list, scene) -> None:
+def test_a_scenario_touches_what_it_uses(text: str, touched: list[tuple[Kind, str]], scene: Scene) -> None:
     found = {(touch.kind, touch.name) for touch in scene(text).touched if touch.kind is not Kind.ROUTE}
     assert found == set(touched)
 
 
-def test_too_many_tool_calls_touch_the_limit(scene) -> None:
+def test_too_many_tool_calls_touch_the_limit(scene: Scene) -> None:
     calls = "{model_calls: {note: {}, form: {}}}, " * 2 + "{model_calls: {note: {}, form: {}}, "
     played = scene(f"steps: [{calls}expect: {{ended: max_tool_calls}}}}]")
     assert Touch(Kind.LIMIT, "desk", "max_tool_calls") in played.touched
 
 
-def test_a_busy_agent_touches_its_limit_and_the_route_that_led_to_it(scene) -> None:
+def test_a_busy_agent_touches_its_limit_and_the_route_that_led_to_it(scene: Scene) -> None:
     played = scene("live_calls: {desk: 2}\nreplies: {lookup: timeout}\nexpect: {agent: recepcion}")
     assert {(touch.kind, touch.agent) for touch in played.touched} == {
         (Kind.LIMIT, "desk"),
@@ -55,7 +56,7 @@ def test_a_busy_agent_touches_its_limit_and_the_route_that_led_to_it(scene) -> N
     }
 
 
-def test_a_rejected_call_touches_the_rule(scene) -> None:
+def test_a_rejected_call_touches_the_rule(scene: Scene) -> None:
     played = scene('call: {from: "+442079460123", to: "+18005550142"}\nexpect: {rejected: 603}')
     assert [(touch.kind, touch.name.split("/")[-1]) for touch in played.touched] == [
         (Kind.REJECT_RULE, "runner.yaml:3:12")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.scenario.conftest import Scene, Told
+
 SLOTS = """
 steps:
   - model_calls: {find_slots: {day: friday}}
@@ -52,7 +54,7 @@ HOLDS = [
 
 
 @pytest.mark.parametrize(("scenario", "expected"), HOLDS)
-def test_what_is_as_expected_passes(scenario: str, expected: str, told) -> None:
+def test_what_is_as_expected_passes(scenario: str, expected: str, told: Told) -> None:
     assert told(scenario.replace("EXPECTED", expected)) == []
 
 
@@ -197,17 +199,17 @@ DIFFERS = [
 
 
 @pytest.mark.parametrize(("scenario", "expected", "lines"), DIFFERS)
-def test_what_is_not_as_expected_is_told(scenario: str, expected: str, lines: list[str], told) -> None:
+def test_what_is_not_as_expected_is_told(scenario: str, expected: str, lines: list[str], told: Told) -> None:
     assert told(scenario.replace("EXPECTED", expected)) == lines
 
 
-def test_a_difference_stands_at_the_value_that_differs(scene) -> None:
+def test_a_difference_stands_at_the_value_that_differs(scene: Scene) -> None:
     played = scene("expect: {agent: desk, vars: {clinic: Maple*, seen: 1}, not: {says: [x, 'Hello*']}}")
     columns = [(difference.place.line, difference.place.column) for difference in played.differences]
     assert columns == [(3, 54), (3, 74)]
 
 
-def test_what_has_happened_counts_once_and_until_the_next_expectation(told) -> None:
+def test_what_has_happened_counts_once_and_until_the_next_expectation(told: Told) -> None:
     text = """
         steps:
           - model_calls: {form: {}}
@@ -219,7 +221,7 @@ def test_what_has_happened_counts_once_and_until_the_next_expectation(told) -> N
     assert told(text) == []
 
 
-def test_the_last_output_of_a_tool_counts(told) -> None:
+def test_the_last_output_of_a_tool_counts(told: Told) -> None:
     text = """
         steps:
           - model_calls: {save: {text: a}}

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.scenario.conftest import Scene, Told
+
 PASS = {
     "who answers, and what the API is told": """
         expect:
@@ -308,7 +310,7 @@ PASS = {
 
 
 @pytest.mark.parametrize("case", PASS)
-def test_a_call_goes_as_a_real_one_would(case: str, told) -> None:
+def test_a_call_goes_as_a_real_one_would(case: str, told: Told) -> None:
     assert told(PASS[case]) == []
 
 
@@ -344,11 +346,11 @@ LOOKUPS = {
 
 
 @pytest.mark.parametrize("case", LOOKUPS)
-def test_a_lookup_is_answered_within_its_time(case: str, told) -> None:
+def test_a_lookup_is_answered_within_its_time(case: str, told: Told) -> None:
     assert told(LOOKUPS[case], "+18005550143") == []
 
 
-def test_a_scenario_gives_the_same_each_time(scene) -> None:
+def test_a_scenario_gives_the_same_each_time(scene: Scene) -> None:
     text = """
         steps:
           - model_calls: {find_slots: {}, form: {text: a}, note: {}}
@@ -360,7 +362,7 @@ def test_a_scenario_gives_the_same_each_time(scene) -> None:
     assert first.touched == second.touched
 
 
-def test_the_moment_is_the_scenarios_own(told) -> None:
+def test_the_moment_is_the_scenarios_own(told: Told) -> None:
     assert told("at: 2026-11-23T15:00:00-05:00\nexpect: {record: {created_at: 1795464000}}") == []
     assert told("expect: {record: {created_at: 1767614400}}") == []
 
@@ -382,14 +384,14 @@ CANNOT = {
 
 
 @pytest.mark.parametrize("text", CANNOT)
-def test_what_can_never_be_fails_the_scenario(text: str, scene) -> None:
+def test_what_can_never_be_fails_the_scenario(text: str, scene: Scene) -> None:
     (difference,) = scene(text).differences
     assert difference.what == CANNOT[text]
     assert difference.lines == ()
     assert difference.place.line >= 2
 
 
-def test_a_lookup_without_a_reply_fails_the_scenario(told) -> None:
+def test_a_lookup_without_a_reply_fails_the_scenario(told: Told) -> None:
     assert told("expect: {agent: recepcion}", "+18005550143") == [
         'GET https://crm.maple.example/callers/%2B14155550100 is sent for "lookup", '
         "which has neither a reply nor an example"

@@ -4,10 +4,10 @@ import pytest
 
 from runner.config.problem import Problems
 from runner.config.reading.yaml_text import read
-from runner.model.values import Place
+from runner.model.values import Json, JsonObject, Place
 from runner.scenario.update import Change, flow, updated
 
-NOTHING = {
+NOTHING: dict[str, Json] = {
     "rejected": None,
     "ended": None,
     "output": {},
@@ -32,7 +32,7 @@ BUSY = {
 }
 
 
-def change(line: int, column: int, facts: dict) -> Change:
+def change(line: int, column: int, facts: JsonObject) -> Change:
     return Change(place=Place("a.test.yaml", line, column), facts=facts)
 
 

@@ -71,7 +71,10 @@ class LanguageServer:
         self._ask("initialize", root)
         self._tell("initialized", {})
         # Only the schema that the file itself names: nothing is fetched from the network.
-        settings = {"schemaStore": {"enable": False}, "kubernetesCRDStore": {"enable": False}}
+        settings: dict[str, object] = {
+            "schemaStore": {"enable": False},
+            "kubernetesCRDStore": {"enable": False},
+        }
         settings |= {"validate": True, "hover": True, "completion": True}
         self._tell("workspace/didChangeConfiguration", {"settings": {"yaml": settings}})
         return self

@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from runner.config.checking.schema_files import KINDS, schema
+from runner.model.values import JsonObject
 
 # Under these keys stand values of the user's, not schemas.
 VALUES = {"examples", "default", "const", "enum", "required", "dependentRequired"}
@@ -29,14 +30,14 @@ def schemas(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
                 yield from schemas(entry, (*path, key))
 
 
-def properties(node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def properties(node: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     """Every key that some mapping of the language may have, with its schema."""
     for path, found in schemas(node):
         if len(path) > 1 and path[-2] == "properties":
             yield "/".join(path), found
 
 
-def resolved(found: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+def resolved(found: JsonObject, whole: JsonObject) -> JsonObject:
     """The schema with what it refers to."""
     while "$ref" in found:
         target = whole["$defs"][found["$ref"].removeprefix("#/$defs/")]
@@ -118,7 +119,7 @@ def test_no_definition_hides_one_of_the_agents_schema(kind: str) -> None:
     assert all(whole[name] == agent[name] for name in agent)
 
 
-def shows(branch: dict[str, Any], tag: str | None) -> tuple[str, ...]:
+def shows(branch: JsonObject, tag: str | None) -> tuple[str, ...]:
     """What tells that this branch is meant: a JSON type, a key, or the value of the tag."""
     kinds = branch.get("type", "any")
     if "x-key" in branch:

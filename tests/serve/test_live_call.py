@@ -12,10 +12,13 @@ from aiohttp import web
 
 from runner.api.realtime import accept_body
 from runner.call.session.session import Session
+from runner.model.action import Action
 from runner.model.agent import Agent, Say, Wait
 from runner.model.call import Address, IncomingCall
+from runner.model.event import CallEvent
 from runner.model.record import CallRecord
-from runner.model.tool import HttpBinding, McpServer, Retries
+from runner.model.tool import HttpBinding, McpServer, Retries, Tool
+from runner.model.values import Json
 from runner.serve.live_call import LiveCall
 from runner.serve.provider import Provider
 from runner.serve.timeouts import Timeouts
@@ -34,6 +37,7 @@ from runner.standin.faults import (
     Noise,
     ReferEffect,
     Refusal,
+    StreamFault,
     Twice,
 )
 from runner.standin.placed_call import PlacedCall, State
@@ -84,7 +88,7 @@ class Stage:
         self.provider = provider
         self.timeouts = TIMEOUTS
 
-    def slots(self, path: str = "/slots", **fields: object) -> object:
+    def slots(self, path: str = "/slots", **fields: Json) -> Tool:
         binding = HttpBinding(method="GET", url=words(self.endpoint + path), **fields)
         return tool("find_slots", binding)
 
@@ -160,7 +164,7 @@ async def _stage() -> AsyncIterator[Stage]:
         yield made
 
 
-def greeting(*tools: object, **fields: object) -> Agent:
+def greeting(*tools: Tool, **fields: Json) -> Agent:
     return an_agent(tools=tools, greeting=Say(text=words("Hello.")), **fields)
 
 
@@ -251,7 +255,7 @@ async def test_a_sideband_lost_in_mid_call_is_opened_again_and_nobody_is_greeted
 async def test_a_sideband_that_is_lost_again_and_again_is_given_up_though_it_tells_something_each_time(
     stage: Stage,
 ) -> None:
-    losses = [Sends(frame=UNKNOWN_EVENT), Drops(close_code=1011)] * 20
+    losses: list[Step] = [Sends(frame=UNKNOWN_EVENT), Drops(close_code=1011)] * 20
     record, call = await stage.play(greeting(), OPENING, *losses)
     assert (record.ended, record.detail) == ("failed", "the sideband is lost again and again")
     assert call.requests[-1].action == "hangup"
@@ -384,6 +388,7 @@ async def test_the_tools_of_an_mcp_server_are_asked_by_the_api_and_the_model_goe
         says("You are Ada."),
         CallerHangsUp(),
     )
+    assert call.accept_body is not None
     assert call.accept_body["tools"] == [
         {
             "type": "mcp",
@@ -430,7 +435,7 @@ async def test_a_model_that_fails_twice_in_a_row_is_given_up(stage: Stage) -> No
     ),
 )
 async def test_events_told_twice_late_never_or_wrongly_do_not_break_a_call(
-    stage: Stage, fault: object
+    stage: Stage, fault: StreamFault
 ) -> None:
     record, call = await stage.play(
         greeting(stage.slots(), END_CALL),
@@ -555,7 +560,7 @@ async def test_a_call_that_is_ended_before_it_has_begun_is_hung_up(stage: Stage)
 class Broken(Session):
     """A machine with a bug in it."""
 
-    def handle(self, event, now) -> None:
+    def handle(self, event: CallEvent, now: float) -> list[Action]:
         raise ZeroDivisionError("a bug")
 
 

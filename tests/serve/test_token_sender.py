@@ -12,6 +12,7 @@ from aiohttp import BasicAuth, web
 
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.settings import Egress
+from runner.model.values import Json
 from runner.serve import oauth
 from runner.serve.egress import GuardedConnector
 from runner.serve.oauth import TokenSender
@@ -42,7 +43,7 @@ class World:
     def grant(self) -> Grant:
         return Grant(token_url=f"{self.base}/token", client_id="desk", client_secret=SECRET)
 
-    def request(self, key: str = "call_1", **changes: object) -> HttpRequest:
+    def request(self, key: str = "call_1", **changes: Json) -> HttpRequest:
         request = HttpRequest(
             method="POST",
             url=f"{self.base}/orders",

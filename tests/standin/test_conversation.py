@@ -59,6 +59,13 @@ def types(outgoing: list[Outgoing]) -> list[str]:
     return [each["type"] if isinstance(each, dict) else type(each).__name__ for each in outgoing]
 
 
+def events(outgoing: list[Outgoing]) -> list[dict[str, Any]]:
+    """What is sent, where all of it has to be events."""
+    sent = [each for each in outgoing if isinstance(each, dict)]
+    assert sent == outgoing
+    return sent
+
+
 def only(outgoing: list[Outgoing], kind: str) -> list[dict[str, Any]]:
     return [each for each in outgoing if isinstance(each, dict) and each["type"] == kind]
 
@@ -207,7 +214,7 @@ def test_metadata_comes_back_with_the_response() -> None:
 def test_a_second_response_is_refused_while_one_is_active() -> None:
     played = conversation(greets(), CallerHangsUp())
     played.receive(say("Hello."))
-    (error,) = played.receive({**CREATE, "event_id": "mine"})
+    (error,) = events(played.receive({**CREATE, "event_id": "mine"}))
     assert error["error"] == {
         "type": "invalid_request_error",
         "code": "conversation_already_has_active_response",
@@ -221,7 +228,7 @@ def test_a_second_response_is_refused_while_one_is_active() -> None:
 
 def test_a_response_that_the_api_has_made_meanwhile_is_no_fault_of_the_clients() -> None:
     played = conversation(ScriptedResponse(to=Occasion.OVERTAKES, output=(Says(text="I am first."),)))
-    created, error = played.receive(say("Hello."))
+    created, error = events(played.receive(say("Hello.")))
     assert created["response"]["metadata"] is None
     assert error["error"]["code"] == "conversation_already_has_active_response"
     assert played.violations == []
@@ -233,7 +240,7 @@ def test_cancel_ends_the_response_and_a_second_one_finds_none() -> None:
     run(played)
     (done,) = only(played.receive({"type": "response.cancel"}), "response.done")
     assert done["response"]["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
-    (error,) = played.receive({"type": "response.cancel"})
+    (error,) = events(played.receive({"type": "response.cancel"}))
     assert error["error"]["code"] == "response_cancel_not_active"
     assert played.violations == []
 
@@ -366,7 +373,7 @@ def test_an_output_is_taken_once_and_only_for_a_call_that_was_made(
             "conversation.item.added",
             "conversation.item.done",
         ]
-    (error,) = played.receive(output(call_id))
+    (error,) = events(played.receive(output(call_id)))
     assert (error["error"]["code"], error["error"]["message"]) == ("invalid_tool_call_id", message)
     assert played.violations == [message]
 
@@ -414,7 +421,7 @@ def test_an_answer_can_be_held_until_the_client_has_sent_something() -> None:
         CallerSays(text="Hi"), ScriptedResponse(output=(Says(text="Yes?"),), held_until="response.create")
     )
     assert types(run(played))[-1] == "response.created"
-    (error,) = played.receive(CREATE)
+    (error,) = events(played.receive(CREATE))
     assert error["error"]["code"] == "conversation_already_has_active_response"
     assert "response.done" in types(run(played))
     assert played.violations == []
@@ -478,14 +485,14 @@ def test_a_response_outside_the_conversation_adds_no_items() -> None:
 )
 def test_what_the_api_would_not_take_is_refused_and_noted(event: Any, message: str) -> None:
     played = conversation()
-    (error,) = played.receive(event)
+    (error,) = events(played.receive(event))
     assert error["error"]["message"] == message
     assert played.violations == [message]
 
 
 def test_the_audio_of_a_phone_call_is_not_the_clients() -> None:
     played = conversation()
-    (error,) = played.receive({"type": "input_audio_buffer.append", "audio": "AAAA"})
+    (error,) = events(played.receive({"type": "input_audio_buffer.append", "audio": "AAAA"}))
     assert error["error"]["message"].startswith("Invalid value: 'input_audio_buffer.append'.")
 
 
@@ -494,8 +501,10 @@ def test_a_message_enters_the_conversation_where_it_is_put() -> None:
     content = [{"type": "input_text", "text": "The caller pressed 4."}]
     first = {"id": "one", "type": "message", "role": "user", "content": content}
     played.receive({"type": "conversation.item.create", "item": first})
-    added, _ = played.receive(
-        {"type": "conversation.item.create", "previous_item_id": "root", "item": {**first, "id": "two"}}
+    added, _ = events(
+        played.receive(
+            {"type": "conversation.item.create", "previous_item_id": "root", "item": {**first, "id": "two"}}
+        )
     )
     assert added["previous_item_id"] is None
     assert played.items.before("one") == "two"
@@ -506,7 +515,7 @@ def test_a_message_enters_the_conversation_where_it_is_put() -> None:
 def test_an_update_of_the_session_leaves_what_it_does_not_name() -> None:
     played = conversation(instructions="Old.", audio={"output": {"voice": "marin", "speed": 1.0}})
     update = {"type": "realtime", "instructions": "New.", "audio": {"output": {"speed": 1.2}}}
-    (updated,) = played.receive({"type": "session.update", "session": update})
+    (updated,) = events(played.receive({"type": "session.update", "session": update}))
     assert updated["session"]["instructions"] == "New."
     assert updated["session"]["audio"] == {"output": {"voice": "marin", "speed": 1.2}}
 
@@ -522,7 +531,7 @@ def test_the_voice_is_frozen_once_it_was_heard() -> None:
     run(played)
     assert types(played.receive(update)) == ["session.updated"]
     other = {**update, "session": {"type": "realtime", "audio": {"output": {"voice": "marin"}}}}
-    (error,) = played.receive(other)
+    (error,) = events(played.receive(other))
     assert error["error"]["code"] == "cannot_update_voice"
     assert len(played.violations) == 1
 

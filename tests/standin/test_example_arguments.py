@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from runner.model.values import Json
 from runner.standin.example_arguments import example_arguments
 
 TODAY = date(2026, 11, 22)
 
 
-def made(schema: dict[str, Any], name: str = "x", **root: Any) -> Any:
+def made(schema: dict[str, Any], name: str = "x", **root: Json) -> Json:
     return example_arguments({"type": "object", "properties": {name: schema}, **root}, TODAY)[name]
 
 
@@ -60,12 +61,14 @@ def test_a_name_hints_at_a_text(name: str, value: str) -> None:
 
 
 def test_a_local_reference_is_followed() -> None:
-    assert made({"$ref": "#/$defs/kind"}, **{"$defs": {"kind": {"enum": ["k"]}}}) == "k"
+    root: dict[str, Json] = {"$defs": {"kind": {"enum": ["k"]}}}
+    assert made({"$ref": "#/$defs/kind"}, **root) == "k"
 
 
 def test_a_schema_that_refers_to_itself_ends() -> None:
     node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}
-    assert "next" in made({"$ref": "#/$defs/node"}, **{"$defs": {"node": node}})
+    root: dict[str, Json] = {"$defs": {"node": node}}
+    assert "next" in made({"$ref": "#/$defs/node"}, **root)
 
 
 def test_without_parameters_there_are_no_arguments() -> None:

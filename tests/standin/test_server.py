@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiohttp
 import pytest
@@ -27,6 +27,9 @@ from runner.standin.script import (
 from runner.standin.server import StandIn
 from tests.standin.openai_types import client_complaint, server_complaint
 
+# Asks for an action upon a call; gives status and body of the reply.
+Post: TypeAlias = Callable[..., Awaitable[tuple[int, Any]]]
+
 SESSION = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Be kind."}
 GREET = {
     "type": "response.create",
@@ -41,7 +44,7 @@ async def api() -> AsyncIterator[StandIn]:
 
 
 @pytest.fixture
-async def post(api: StandIn) -> AsyncIterator[Callable[..., Awaitable[tuple[int, Any]]]]:
+async def post(api: StandIn) -> AsyncIterator[Post]:
     async with aiohttp.ClientSession(headers=headers(api)) as session:
 
         async def post(call: PlacedCall, action: str, body: Any = None, **more: Any) -> tuple[int, Any]:
@@ -69,13 +72,15 @@ async def send(connection: ClientConnection, event: Any) -> None:
 
 
 async def read_until(connection: ClientConnection, kind: str) -> list[dict[str, Any]]:
-    events = []
+    events: list[dict[str, Any]] = []
     while not events or events[-1]["type"] != kind:
         events.append(json.loads(await connection.recv()))
     return events
 
 
-async def test_a_whole_call_runs_from_greeting_over_a_tool_to_the_callers_goodbye(api, post) -> None:
+async def test_a_whole_call_runs_from_greeting_over_a_tool_to_the_callers_goodbye(
+    api: StandIn, post: Post
+) -> None:
     call = api.place_call(
         greets(),
         CallerSays(text="Anything on Friday?"),
@@ -128,7 +133,7 @@ async def refused_with(api: StandIn, call: PlacedCall, query: str = "") -> int:
     return refused.value.response.status_code
 
 
-async def test_without_the_key_nothing_is_answered(api) -> None:
+async def test_without_the_key_nothing_is_answered(api: StandIn) -> None:
     call = api.place_call()
     async with (
         aiohttp.ClientSession() as session,
@@ -138,19 +143,19 @@ async def test_without_the_key_nothing_is_answered(api) -> None:
     assert call.violations == ["the header 'Authorization' is missing or holds another key"]
 
 
-async def test_the_header_of_the_beta_is_refused(api, post) -> None:
+async def test_the_header_of_the_beta_is_refused(api: StandIn, post: Post) -> None:
     call = api.place_call()
     status, body = await post(call, "accept", SESSION, headers={"OpenAI-Beta": "realtime=v1"})
     assert (status, body["error"]["code"]) == (400, "beta_api_shape_disabled")
     assert len(call.violations) == 1
 
 
-async def test_an_unknown_call_is_not_found(api, post) -> None:
+async def test_an_unknown_call_is_not_found(api: StandIn, post: Post) -> None:
     status, body = await post(PlacedCall("rtc_nobody", ()), "accept", SESSION)
     assert (status, body["error"]["code"]) == (404, "call_id_not_found")
 
 
-async def test_a_body_that_is_no_json_is_noted(api, post) -> None:
+async def test_a_body_that_is_no_json_is_noted(api: StandIn, post: Post) -> None:
     call = api.place_call()
     async with aiohttp.ClientSession(headers=headers(api)) as session:
         url = f"{api.base_url}/realtime/calls/{call.id}/accept"
@@ -159,13 +164,13 @@ async def test_a_body_that_is_no_json_is_noted(api, post) -> None:
     assert call.violations == ["accept: the body is not JSON", "accept: the body must be a JSON object"]
 
 
-async def test_a_field_that_the_published_types_do_not_know_is_noted(api, post) -> None:
+async def test_a_field_that_the_published_types_do_not_know_is_noted(api: StandIn, post: Post) -> None:
     call = api.place_call()
     await post(call, "accept", {**SESSION, "audio": {"input": {"turn_detektion": None}}})
     assert call.violations == ["unknown fields: audio.input.turn_detektion"]
 
 
-async def test_an_event_that_the_published_types_do_not_know_is_noted(api, post) -> None:
+async def test_an_event_that_the_published_types_do_not_know_is_noted(api: StandIn, post: Post) -> None:
     call = api.place_call()
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -175,14 +180,14 @@ async def test_an_event_that_the_published_types_do_not_know_is_noted(api, post)
     assert call.violations == ["unknown fields: response.voice", "Unknown parameter: 'response.voice'."]
 
 
-async def test_the_sideband_wants_no_model_beside_the_call(api, post) -> None:
+async def test_the_sideband_wants_no_model_beside_the_call(api: StandIn, post: Post) -> None:
     call = api.place_call()
     await post(call, "accept", SESSION)
     assert await refused_with(api, call, query="&model=gpt-realtime-2.1") == 400
     assert call.violations == ["'model' stands beside 'call_id' in the sideband's URL"]
 
 
-async def test_a_sideband_is_not_found_before_accept_and_for_a_moment_after(api, post) -> None:
+async def test_a_sideband_is_not_found_before_accept_and_for_a_moment_after(api: StandIn, post: Post) -> None:
     call = api.place_call(faults=Faults(unknown_attempts=2))
     assert await refused_with(api, call) == 404
     await post(call, "accept", SESSION)
@@ -191,7 +196,7 @@ async def test_a_sideband_is_not_found_before_accept_and_for_a_moment_after(api,
         await api.until(lambda: call.attached == 1)
 
 
-async def test_a_refused_sideband_is_opened_and_closed_after_an_error(api, post) -> None:
+async def test_a_refused_sideband_is_opened_and_closed_after_an_error(api: StandIn, post: Post) -> None:
     refusal = Refusal(code="invalid_api_key", message="Incorrect API key provided.", close_code=3000)
     call = api.place_call(faults=Faults(refusal=refusal))
     await post(call, "accept", SESSION)
@@ -202,7 +207,9 @@ async def test_a_refused_sideband_is_opened_and_closed_after_an_error(api, post)
 
 
 @pytest.mark.parametrize(("code", "seen"), [(1006, None), (1001, 1001)])
-async def test_a_dropped_sideband_can_be_dialled_again_and_the_call_goes_on(api, post, code, seen) -> None:
+async def test_a_dropped_sideband_can_be_dialled_again_and_the_call_goes_on(
+    api: StandIn, post: Post, code: int, seen: int | None
+) -> None:
     call = api.place_call(Drops(close_code=code), CallerHangsUp())
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -213,7 +220,7 @@ async def test_a_dropped_sideband_can_be_dialled_again_and_the_call_goes_on(api,
     await api.until_over(call)
 
 
-async def test_nothing_that_was_missed_is_replayed(api, post) -> None:
+async def test_nothing_that_was_missed_is_replayed(api: StandIn, post: Post) -> None:
     call = api.place_call(
         calls("f", call_id="call_a"), Drops(when=When.TOOL_RUNS), says("Done."), CallerHangsUp()
     )
@@ -230,7 +237,7 @@ async def test_nothing_that_was_missed_is_replayed(api, post) -> None:
         assert await closed_with(connection) == 1000
 
 
-async def test_a_caller_who_leaves_is_known_no_more(api, post) -> None:
+async def test_a_caller_who_leaves_is_known_no_more(api: StandIn, post: Post) -> None:
     call = api.place_call(CallerHangsUp(close_code=1006))
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -240,7 +247,7 @@ async def test_a_caller_who_leaves_is_known_no_more(api, post) -> None:
     assert await refused_with(api, call) == 404
 
 
-async def test_a_hang_up_closes_the_sideband(api, post) -> None:
+async def test_a_hang_up_closes_the_sideband(api: StandIn, post: Post) -> None:
     call = api.place_call()
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -250,7 +257,9 @@ async def test_a_hang_up_closes_the_sideband(api, post) -> None:
 
 
 @pytest.mark.parametrize(("effect", "over"), [(ReferEffect.LEAVES, True), (ReferEffect.STAYS, False)])
-async def test_a_transferred_caller_leaves_or_stays(api, post, effect, over) -> None:
+async def test_a_transferred_caller_leaves_or_stays(
+    api: StandIn, post: Post, effect: ReferEffect, over: bool
+) -> None:
     call = api.place_call(faults=Faults(refer_effect=effect))
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -263,18 +272,21 @@ async def test_a_transferred_caller_leaves_or_stays(api, post, effect, over) -> 
     assert call.is_over is over
 
 
-async def test_a_wrong_status_leaves_the_call_ringing_unless_it_was_carried_out(api, post) -> None:
+async def test_a_wrong_status_leaves_the_call_ringing_unless_it_was_carried_out(
+    api: StandIn, post: Post
+) -> None:
     call = api.place_call(
         faults=Faults(accept=(HttpFault(status=503), HttpFault(status=500, carried_out=True)))
     )
-    assert (await post(call, "accept", SESSION))[0] == 503
-    assert call.state is State.RINGING
-    assert (await post(call, "accept", SESSION))[0] == 500
-    assert call.state is State.ACCEPTED
+    states = []
+    for status in (503, 500):
+        assert (await post(call, "accept", SESSION))[0] == status
+        states.append(call.state)
+    assert states == [State.RINGING, State.ACCEPTED]
     assert [(asked.action, asked.status) for asked in call.requests] == [("accept", 503), ("accept", 500)]
 
 
-async def test_a_connection_can_be_cut_before_the_answer(api, post) -> None:
+async def test_a_connection_can_be_cut_before_the_answer(api: StandIn, post: Post) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(),)))
     with pytest.raises(aiohttp.ClientError):
         await post(call, "accept", SESSION)
@@ -282,7 +294,7 @@ async def test_a_connection_can_be_cut_before_the_answer(api, post) -> None:
     assert [asked.status for asked in call.requests] == [None, 200]
 
 
-async def test_an_expired_session_is_told_and_over(api, post) -> None:
+async def test_an_expired_session_is_told_and_over(api: StandIn, post: Post) -> None:
     call = api.place_call(Expires())
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -292,7 +304,7 @@ async def test_an_expired_session_is_told_and_over(api, post) -> None:
     await api.until_over(call)
 
 
-async def test_frames_can_be_anything(api, post) -> None:
+async def test_frames_can_be_anything(api: StandIn, post: Post) -> None:
     call = api.place_call(Sends(frame=NOT_JSON), Complains(code="server_error"), CallerHangsUp())
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -300,7 +312,7 @@ async def test_frames_can_be_anything(api, post) -> None:
         assert json.loads(await connection.recv())["error"]["code"] == "server_error"
 
 
-async def test_a_late_event_is_sent_at_last(api, post) -> None:
+async def test_a_late_event_is_sent_at_last(api: StandIn, post: Post) -> None:
     call = api.place_call(faults=Faults(stream=(Late(type="response.done", events=99),)))
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -309,7 +321,7 @@ async def test_a_late_event_is_sent_at_last(api, post) -> None:
     assert [event["type"] for event in events[-2:]] == ["output_audio_buffer.stopped", "response.done"]
 
 
-async def test_steps_can_be_added_while_the_call_lasts(api, post) -> None:
+async def test_steps_can_be_added_while_the_call_lasts(api: StandIn, post: Post) -> None:
     call = api.place_call()
     await post(call, "accept", SESSION)
     async with sideband(api, call) as connection:
@@ -329,7 +341,7 @@ async def test_a_pace_slows_the_call_down() -> None:
         assert call.conversation.flows.now_s > 1.0
 
 
-async def test_waiting_for_what_never_happens_ends(api) -> None:
+async def test_waiting_for_what_never_happens_ends(api: StandIn) -> None:
     with pytest.raises(TimeoutError):
         await api.until(lambda: False, timeout_s=0.01)
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from runner.call.afterwards.outcome import outcome_body
+from runner.model.values import Json
+from runner.standin.placed_call import RestReply
 from runner.standin.text_model import TextModel, TextReply
 from tests.standin.openai_types import RESPONSE, client_complaint, complaint
 
@@ -16,9 +18,14 @@ BODY = outcome_body("gpt-5-mini", SCHEMA, RECORD)
 TODAY = date(2026, 11, 27)
 
 
-def said(body: dict) -> object:
-    message = body["output"][-1]
-    return json.loads(message["content"][0]["text"])
+def content(reply: RestReply) -> Json:
+    """What the reply's message holds."""
+    assert reply.body is not None
+    return reply.body["output"][-1]["content"][0]
+
+
+def said(reply: RestReply) -> Json:
+    return json.loads(content(reply)["text"])
 
 
 def test_a_question_is_one_of_the_api_s_and_so_is_the_answer() -> None:
@@ -29,18 +36,18 @@ def test_a_question_is_one_of_the_api_s_and_so_is_the_answer() -> None:
 
 def test_it_answers_with_an_instance_of_the_schema() -> None:
     reply = TextModel().answer(BODY, 1.0, TODAY)
-    assert (reply.status, said(reply.body)) == (200, {"booked": True, "why": "an example why"})
+    assert (reply.status, said(reply)) == (200, {"booked": True, "why": "an example why"})
 
 
 def test_its_replies_come_first() -> None:
     model = TextModel(replies=[TextReply(json={"booked": False}), TextReply(refuses=True)])
     first, second, third = (model.answer(BODY, 1.0, TODAY) for _ in range(3))
-    assert said(first.body) == {"booked": False}
-    assert second.body["output"][-1]["content"][0] == {
+    assert said(first) == {"booked": False}
+    assert content(second) == {
         "type": "refusal",
         "refusal": "I can't help with that.",
     }
-    assert said(third.body)["booked"] is True
+    assert said(third)["booked"] is True
     assert [question["model"] for question in model.questions] == ["gpt-5-mini"] * 3
 
 
@@ -67,6 +74,7 @@ LOOSE = {"type": "json_schema", "name": "outcome", "schema": SCHEMA, "strict": T
 def test_what_the_api_would_refuse_is_refused_and_noted(body: dict[str, Any] | None, fault: str) -> None:
     model = TextModel()
     reply = model.answer(body, 1.0, TODAY)
+    assert reply.body is not None
     assert (reply.status, reply.body["error"]["message"]) == (400, fault)
     assert model.violations == [f"responses: {fault}"]
     assert model.questions == []
