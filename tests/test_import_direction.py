@@ -25,7 +25,7 @@ def complaints(folder: str, line: str) -> str:
 @pytest.mark.parametrize(
     ("folder", "line"),
     [
-        ("model", "from runner.call.session.session import Session"),
+        ("model", "from runner.call.machine.session import Session"),
         ("model", "import os"),
         ("call", "from runner.config.load import load"),
         ("call", "from runner.config import load"),
@@ -77,7 +77,7 @@ def test_an_import_against_the_direction_is_refused(folder: str, line: str) -> N
         ("config", "from runner.call.templates.template import compile_template"),
         ("config", "from pathlib import Path"),
         ("difference", "from runner.api.realtime import accept_body"),
-        ("scenario", "from runner.call.session.session import Session"),
+        ("scenario", "from runner.call.machine.session import Session"),
         ("scenario", "from runner.config.load import load"),
         ("demo", "from runner.standin.server import StandIn"),
         ("demo", "from runner.serve.runner import Runner"),

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.api.realtime import accept_body
-from runner.call.reception.admission import Admit
-from runner.call.reception.lookup import LookedUp
-from runner.call.reception.reception import receive
+from runner.call.machine.machine import CallMachine
+from runner.call.machine.phase import Phase
+from runner.call.machine.reception import DEADLINE
+from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
-from runner.call.templates.template import TemplateFailure
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
@@ -25,8 +25,11 @@ from runner.config.checking.suggest import did_you_mean
 from runner.config.load import load
 from runner.config.origins import MASK, Origin, Origins, Value
 from runner.errors import UsageError
+from runner.model.action import AnswerCall
 from runner.model.agent import Agent
-from runner.model.call import IncomingCall
+from runner.model.call import IncomingCall, Ringing
+from runner.model.event import ClaimReplied, TimerFired
+from runner.model.route import ToAgent
 from runner.model.settings import Configuration
 from runner.model.values import Json, JsonObject
 
@@ -99,20 +102,13 @@ def _explained(
 ) -> _Explained:
     agent = configuration.agents[options.agent]
     call, why = _call(options, configuration)
-    answer = LookedUp(value=agent.lookup.default, took_s=0.0) if agent.lookup is not None else None
-    accept: dict[str, Json] | None = None
-    problem = ""
-    try:
-        session = receive(
-            Admit(call=call, agent=agent.id, route=None, why=why),
-            answer,
-            agents=configuration.agents,
-            secrets=dict.fromkeys(configuration.settings.secrets, MASK),
-            now=call.created_at,
-        )
-        accept = _masked(accept_body(agent, session.instructions, session.servers))
-    except TemplateFailure as failure:
-        problem = f"such a call would be rejected: {failure}"
+    answer = _answer(agent, configuration, call)
+    accept = (
+        _masked(accept_body(agent, answer.instructions, answer.servers))
+        if isinstance(answer, AnswerCall)
+        else None
+    )
+    problem = "" if isinstance(answer, AnswerCall) else f"such a call would be rejected: {answer}"
     return _Explained(
         agent=agent,
         environment=options.environment,
@@ -138,6 +134,25 @@ def _call(options: argparse.Namespace, configuration: Configuration) -> tuple[In
     if match.agent == options.agent:
         return call, match.why
     return call, f"such a call would not reach the agent: {match.why}"
+
+
+def _answer(agent: Agent, configuration: Configuration, call: IncomingCall) -> AnswerCall | str:
+    """What the call is answered with, by the machine itself; or why it is turned away."""
+    world = World(
+        agents=configuration.agents,
+        # Whoever calls, it is this agent that is explained.
+        table=RouteTable((), otherwise=ToAgent(agent=agent.id)),
+        routing=configuration.settings.routing,
+        secrets=dict.fromkeys(configuration.settings.secrets, MASK),
+    )
+    ringing = Ringing(call_id=call.id, created_at=call.created_at, origin=call.origin)
+    now = call.created_at
+    machine, _ = CallMachine.ring(ringing, world, now)
+    actions = machine.handle(ClaimReplied(agent=agent.id), now)
+    if machine.phase is Phase.LOOKING_UP:
+        actions = machine.handle(TimerFired(timer=DEADLINE), now)
+    answer = next((action for action in actions if isinstance(action, AnswerCall)), None)
+    return answer or machine.reception.detail
 
 
 def _masked(body: dict[str, Json]) -> dict[str, Json]:

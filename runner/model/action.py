@@ -6,15 +6,21 @@ from typing import TypeAlias
 
 from runner.model.agent import Agent
 from runner.model.http import HttpRequest
-from runner.model.values import JsonObject
+from runner.model.values import Instant, JsonObject
 
 
 class TimerKind(Enum):
     """What a timer is for."""
 
+    LOOKUP = "lookup"
+    """The caller has heard ringing for long enough: the call is answered with the lookup's default."""
+    LOOKUP_RETRY = "lookup_retry"
+    """The next attempt of the lookup is due."""
+    HANG_UP_AGAIN = "hang_up_again"
+    """The API took no hang-up; it is tried once more."""
     MAX_DURATION = "max_duration"
     FLOOR = "floor"
-    """Something that should follow on the floor (see `runner.call.session.floor`) has not come."""
+    """Something that should follow on the floor (see `runner.call.machine.floor`) has not come."""
     HEARD = "heard"
     """A sentence was made and nobody said that it was heard. The key is its response's id."""
     SAYING_GOODBYE = "parting"
@@ -128,6 +134,11 @@ class RejectCall:
     status: int
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSideband:
+    """Attach the sideband, and keep it attached until the call is gone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendRequest:
     """Send one attempt of a tool's request; `Replied` tells what came of it."""
@@ -152,10 +163,10 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetTimer:
-    """Fire `TimerFired` after so many seconds; a timer of the same name is replaced."""
+    """Fire `TimerFired` at this instant, or now if it is past; a timer of the same name is replaced."""
 
     timer: Timer
-    after_s: float
+    at: Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +185,7 @@ Action: TypeAlias = (
     ClaimCall
     | AnswerCall
     | RejectCall
+    | OpenSideband
     | Speak
     | Interrupt
     | AddItem

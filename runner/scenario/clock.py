@@ -24,9 +24,9 @@ class SimulatedClock:
         """Seconds since the beginning, free of the rounding of large numbers."""
         return self._elapsed_s
 
-    def set(self, timer: Timer, after_s: float) -> None:
+    def set(self, timer: Timer, at: Instant) -> None:
         """Let a timer fire; one of the same name is replaced."""
-        self._put(timer, after_s, TimerFired(timer=timer))
+        self._put(timer, max(0.0, at - self._start - self._elapsed_s), TimerFired(timer=timer))
 
     def clear(self, timer: Timer) -> None:
         """Forget a timer, set or not."""

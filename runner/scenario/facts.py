@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
+from runner.call.machine.session import Session
 from runner.call.records.record_json import encode
-from runner.call.session.session import Session
 from runner.model.http import HttpRequest
 from runner.model.values import Json, JsonObject
 from runner.scenario.happened import Ended, Given, HandedOver, Happened, Referred, Said, Sent, Told

@@ -1,20 +1,15 @@
 """Plays one scenario: who answers, what happens step by step, and whether it is what is expected."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runner.api.realtime import accept_body
-from runner.call.addresses.incoming import incoming_call
-from runner.call.reception.admission import Admit, TurnAway, admit
-from runner.call.reception.call_counts import CallCounts, place_call
-from runner.call.reception.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
-from runner.call.reception.reception import UNAVAILABLE_STATUS, receive
-from runner.call.routes.routing import RouteTable
-from runner.call.session.session import Session
-from runner.call.templates.template import TemplateFailure
-from runner.model.agent import Lookup
+from runner.call.machine.call_counts import CallCounts
+from runner.call.machine.machine import CallMachine
+from runner.call.machine.world import World
+from runner.model.action import AnswerCall, ClaimCall, ClearTimer, RejectCall, SendRequest, SetTimer
 from runner.model.call import Ringing, origin_over
-from runner.model.http import Failure, HttpReply
+from runner.model.event import ClaimReplied, Limit, Replied
 from runner.model.scenario import (
     Expectation,
     Kind,
@@ -62,13 +57,12 @@ class Player:
     """Plays scenarios on one configuration."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
-        self._table = RouteTable.of(configuration)
-        self._secrets = {name: f"placeholder-{name}" for name in configuration.settings.secrets}
+        secrets = {name: f"placeholder-{name}" for name in configuration.settings.secrets}
+        self._world = World.of(configuration, secrets)
 
     def play(self, scenario: Scenario) -> Played:
         """Play it from the ringing to the last step, or to the first thing that cannot be."""
-        play = _Play(scenario, self._configuration, self._table, self._secrets)
+        play = _Play(scenario, self._world)
         try:
             play.run()
         except UndeclaredError as error:
@@ -87,18 +81,14 @@ class _Play:
     def __init__(
         self,
         scenario: Scenario,
-        configuration: Configuration,
-        table: RouteTable,
-        secrets: Mapping[str, str],
+        world: World,
     ) -> None:
         self.found: list[Difference] = []
         self.to_write: list[ToWrite] = []
         self.touched: set[Touch] = set()
         self.place: Place = scenario.place
         self._scenario = scenario
-        self._configuration = configuration
-        self._table = table
-        self._secrets = secrets
+        self._world = world
         self._clock = SimulatedClock(scenario.at)
         self._stage: Stage | None = None
         self._before_answer: list[Happened] = []
@@ -118,8 +108,11 @@ class _Play:
             self._check(scenario.expect, facts_of_rejection(answered), self._before_answer)
             self._never_reached(scenario.steps, f"the call is rejected with {answered}")
             return
-        stage = self._stage = Stage(answered, self._clock, scenario.replies)
-        accept = accept_body(answered.agent, answered.instructions, answered.servers)
+        session = answered.session
+        if session is None:
+            raise RuntimeError("a call that is to be answered has a session")
+        stage = self._stage = Stage(answered, session, self._clock, scenario.replies)
+        accept = accept_body(session.agent, session.instructions, session.servers)
         stage.open(model_is_next=_is_models(scenario.steps[:1]))
         self._check(scenario.expect, stage.facts(accept), [*self._before_answer, *stage.happened])
         seen = len(stage.happened)
@@ -127,7 +120,7 @@ class _Play:
             self.place = step.place
             if stage.is_over:
                 self._never_reached(
-                    scenario.steps[number:], f'the call has ended ("{answered.builder.ended}")'
+                    scenario.steps[number:], f'the call has ended ("{session.builder.ended}")'
                 )
                 break
             rest = scenario.steps[number + 1 : number + 2]
@@ -153,68 +146,60 @@ class _Play:
 
     # Before the call is answered
 
-    def _answer(self) -> Session | int:
-        """The session of the call, or the SIP status that it is turned away with."""
-        scenario, settings = self._scenario, self._configuration.settings
+    def _answer(self) -> CallMachine | int:
+        """The machine of the call that is to be answered, or the SIP status that it is turned away with."""
+        scenario = self._scenario
         origin = origin_over(scenario.transport, scenario.headers)
         ringing = Ringing(call_id=CALL_ID, created_at=scenario.at, origin=origin)
-        call = incoming_call(ringing, settings.routing)
-        admitted = self._make_room(admit(call, self._table, scenario.at))
-        if isinstance(admitted, TurnAway):
-            return admitted.status
-        lookup = self._configuration.agents[admitted.agent].lookup
-        try:
-            return receive(
-                admitted,
-                self._look_up(admitted, lookup) if lookup is not None else None,
-                agents=self._configuration.agents,
-                secrets=self._secrets,
-                now=self._clock.now,
-            )
-        except TemplateFailure:
-            return UNAVAILABLE_STATUS
+        machine, actions = CallMachine.ring(ringing, self._world, self._clock.now)
+        self._touch_match(machine)
+        counts = self._counts()
+        while True:
+            for action in actions:
+                match action:
+                    case ClaimCall():
+                        self._clock.later(self._claimed(action, counts), 0.0)
+                    case SendRequest():
+                        self._before_answer.append(Sent(LOOKUP, LOOKUP, action.request))
+                        reply = reply_to(action.request, LOOKUP, action.attempt, scenario.replies, None)
+                        replied = Replied(call_id=action.call_id, attempt=action.attempt, reply=reply)
+                        self._clock.later(replied, reply.took_s)
+                    case SetTimer(timer=timer, at=at):
+                        self._clock.set(timer, at)
+                    case ClearTimer(timer=timer):
+                        self._clock.clear(timer)
+                    case AnswerCall():
+                        return machine
+                    case RejectCall(status=status):
+                        return status
+            event = self._clock.take(float("inf"))
+            if event is None:
+                raise RuntimeError("the call is neither answered nor turned away")
+            actions = machine.handle(event, self._clock.now)
 
-    def _make_room(self, decision: Admit | TurnAway) -> Admit | TurnAway:
-        """What becomes of the call where the agent has calls already."""
-        if isinstance(decision, TurnAway):
-            if decision.rule is not None:
-                self.touched.add(Touch(Kind.REJECT_RULE, "", str(decision.rule.place)))
-            return decision
-        if decision.route is not None:
-            self.touched.add(Touch(Kind.ROUTE, decision.agent, str(decision.route.place)))
-        call_counts = CallCounts()
-        call_counts.remember(self._scenario.calls_today, self._scenario.at)
+    def _touch_match(self, machine: CallMachine) -> None:
+        match = machine.reception.match
+        if match is None:
+            return
+        if match.rule is not None:
+            self.touched.add(Touch(Kind.REJECT_RULE, "", str(match.rule.place)))
+        if match.route is not None and match.agent is not None:
+            self.touched.add(Touch(Kind.ROUTE, match.agent, str(match.route.place)))
+
+    def _counts(self) -> CallCounts:
+        counts = CallCounts()
+        counts.remember(self._scenario.calls_today, self._scenario.at)
         for agent, number in self._scenario.live_calls.items():
             for _ in range(number):
-                call_counts.take(agent, self._scenario.at)
-        room = place_call(decision, self._configuration.agents, call_counts)
-        for full in room.full:
-            self.touched.add(Touch(Kind.LIMIT, full.agent, full.limit.value))
-        return room.decision
+                counts.take(agent, self._scenario.at)
+        return counts
 
-    def _look_up(self, admitted: Admit, lookup: Lookup) -> LookedUp:
-        """As the live call's: one deadline over all attempts, and always an answer in the end."""
-        agent, began_s = self._configuration.agents[admitted.agent], self._clock.elapsed_s
-        try:
-            request = lookup_request(
-                lookup, call=admitted.call, agent=agent, secrets=self._secrets, now=self._clock.now
-            )
-        except TemplateFailure as failure:
-            return default_answer(lookup, str(failure), 0.0)
-        deadline_s = began_s + lookup.timeout_s
-        attempt = 0
-        while True:
-            attempt += 1
-            self._before_answer.append(Sent(LOOKUP, LOOKUP, request))
-            reply = reply_to(request, LOOKUP, attempt, self._scenario.replies, None)
-            replied_s = self._clock.elapsed_s + reply.took_s
-            if replied_s > deadline_s:
-                reply, replied_s = HttpReply(failure=Failure.TIMEOUT), deadline_s
-            self._clock.move_to(replied_s)
-            delay_s = next_attempt_s(lookup, attempt, reply, replied_s - began_s)
-            if delay_s is None:
-                return read_answer(lookup, replace(reply, took_s=replied_s - began_s))
-            self._clock.move_to(replied_s + delay_s)
+    def _claimed(self, claim: ClaimCall, counts: CallCounts) -> ClaimReplied:
+        claimed = counts.claim(claim, self._scenario.at)
+        if not isinstance(claimed, Limit):
+            return ClaimReplied(agent=claim.agent)
+        self.touched.add(Touch(Kind.LIMIT, claim.agent, claimed.value))
+        return ClaimReplied(agent=claim.agent, reached=claimed)
 
 
 def _is_models(steps: Sequence[Step]) -> bool:

@@ -9,8 +9,9 @@ from collections import Counter, deque
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from runner.call.session.phase import Phase
-from runner.call.session.session import Session
+from runner.call.machine.machine import CallMachine
+from runner.call.machine.phase import Phase
+from runner.call.machine.session import Session
 from runner.model.action import (
     Action,
     AddItem,
@@ -29,9 +30,11 @@ from runner.model.action import (
 )
 from runner.model.call import Role
 from runner.model.event import (
+    AnswerReplied,
     CallerSpeaks,
     CallEvent,
     CallGone,
+    Decided,
     ItemPlaced,
     KeyPressed,
     McpListed,
@@ -82,9 +85,16 @@ TRANSFERRING = frozenset(
 class Stage:
     """One call, from accept to its end. What has happened so far is `happened`."""
 
-    def __init__(self, session: Session, clock: SimulatedClock, replies: Mapping[str, Replies]) -> None:
+    def __init__(
+        self,
+        machine: CallMachine,
+        session: Session,
+        clock: SimulatedClock,
+        replies: Mapping[str, Replies],
+    ) -> None:
         self.happened: list[Happened] = []
         self._touches = Touches()
+        self._machine = machine
         self._session = session
         self._clock = clock
         self._replies_of_all = replies
@@ -114,7 +124,7 @@ class Stage:
 
     def open(self, *, model_is_next: bool) -> None:
         """The call was accepted, and the sideband opens."""
-        self._do(self._session.begin(self._clock.now))
+        self._happen(AnswerReplied(decided=Decided.DONE))
         self._happen(SidebandOpened())
         for server in self._session.servers:
             self._happen(McpListed(item_id=str(server.get("server_label")), ok=True))
@@ -260,7 +270,7 @@ class Stage:
     def _happen(self, event: CallEvent) -> None:
         if self._is_over:
             return
-        actions = self._session.handle(event, self._clock.now)
+        actions = self._machine.handle(event, self._clock.now)
         if isinstance(event, TimerFired):
             self._touches.fire(self._session.agent, event.timer.kind, actions)
         self._do(actions)
@@ -268,8 +278,8 @@ class Stage:
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case SetTimer(timer=timer, after_s=after_s):
-                    self._clock.set(timer, after_s)
+                case SetTimer(timer=timer, at=at):
+                    self._clock.set(timer, at)
                 case ClearTimer(timer=timer):
                     self._clock.clear(timer)
                 case SendRequest():

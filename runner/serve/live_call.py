@@ -1,4 +1,4 @@
-"""One live call: feeds the session machine and does what it decides. Decides nothing itself.
+"""One call, done: feeds its machine and does what the machine decides. Decides nothing itself.
 
 Owns everything that the call needs while it lasts: the sideband, the timers, the requests. The timers
 stand outside the sideband, because the call lives on without it.
@@ -9,24 +9,31 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from runner.api.port import Order
 from runner.api.realtime import events, frame_of
 from runner.api.realtime_events import parse
-from runner.call.session.session import Session
-from runner.errors import ProviderError
+from runner.call.machine.call_counts import CallCounts, Slot
+from runner.call.machine.machine import CallMachine
+from runner.call.machine.reception import LOOKUP, UNAVAILABLE_STATUS
+from runner.call.machine.world import World
 from runner.model.action import (
     Action,
     AddItem,
+    AnswerCall,
     Approve,
+    ClaimCall,
     ClearTimer,
     Finish,
     HangUp,
     Interrupt,
+    OpenSideband,
     Refer,
+    RejectCall,
     SendOutput,
     SendRequest,
     SetTimer,
@@ -34,11 +41,15 @@ from runner.model.action import (
     SwitchAgent,
     Timer,
 )
+from runner.model.call import Ringing
 from runner.model.event import (
+    AnswerReplied,
     CallEvent,
     CallGone,
+    ClaimReplied,
+    Decided,
     EndRequested,
-    ReferAnswered,
+    Limit,
     Replied,
     SidebandLost,
     SidebandOpened,
@@ -47,9 +58,12 @@ from runner.model.event import (
 )
 from runner.model.http import HttpReply, HttpRequest
 from runner.model.job import Job
+from runner.model.reception import RingResult
 from runner.model.record import CallRecord
 from runner.model.values import Instant
-from runner.serve.provider import Provider, is_retryable
+from runner.serve import call_log
+from runner.serve.metrics import Metrics
+from runner.serve.provider import Provider
 from runner.serve.sideband import Lost, SidebandLostError, attach, check_close, reattach
 from runner.serve.timeouts import Timeouts
 
@@ -68,59 +82,82 @@ class _OverError(Exception):
 
 
 class LiveCall:
-    """Plays one accepted call to its end."""
+    """Plays one call from its ring to its end."""
 
     def __init__(
         self,
         *,
-        session: Session,
+        ringing: Ringing,
+        world: World,
         provider: Provider,
         tools: Sender,
+        counts: CallCounts,
+        metrics: Metrics,
         timeouts: Timeouts,
         clock: Callable[[], Instant] = time.time,
     ) -> None:
-        self.id = session.call.id
-        self._session = session
+        self.id = ringing.call_id
+        self._ringing = ringing
+        self._world = world
         self._provider = provider
         self._tools = tools
+        self._counts = counts
+        self._metrics = metrics
         self._timeouts = timeouts
         self._clock = clock
+        self._machine: CallMachine | None = None
+        self._slot: Slot | None = None
         self._tasks = asyncio.TaskGroup()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._outbox: asyncio.Queue[str] | None = None
         self._over = asyncio.Event()
+        self._rang: asyncio.Event = asyncio.Event()
+        self._rang_at = 0.0
+        self._result: RingResult | None = None
         self._bug: Exception | None = None
-        self._has_begun = False
         self._has_given_up = False
         self._end_at_once: str | None = None
         """The reason, when the end was asked for before the call has begun."""
 
-    async def run(self) -> CallRecord:
-        """Attach the sideband, serve the call until it is over, and return its record.
+    @property
+    def is_answered(self) -> bool:
+        """Whether the API has put the caller through to us."""
+        return self._result is RingResult.ACCEPTED
+
+    async def run(self) -> CallRecord | None:
+        """Serve the call until it is over, and return its record; None when it was not answered.
 
         A bug of ours ends this call, hung up and recorded as failed, and no other.
         """
+        self._rang_at = asyncio.get_running_loop().time()
         try:
             async with self._tasks:
-                self._has_begun = True
-                self._do(self._session.begin(self._clock()))
-                if self._end_at_once is not None:
-                    self.end(self._end_at_once)
-                self._spawn(self._attend())
+                self._ring()
                 await self._over.wait()
                 raise _OverError
         except* _OverError:
             pass
         except* Exception as bugs:
-            self._bug = bugs
+            self._bug = self._bug or bugs
         finally:
             for handle in self._timers.values():
                 handle.cancel()
-        return await self._record()
+            if self._slot is not None:
+                self._slot.free()
+        try:
+            return await self._record()
+        finally:
+            self._result = self._result or RingResult.FAILED
+            self._rang.set()
+
+    async def ring_result(self) -> RingResult:
+        """What came of the ringing, as soon as it is known."""
+        await self._rang.wait()
+        return self._result or RingResult.FAILED
 
     def end(self, reason: str) -> None:
         """End the call from outside, e.g. when a drain has run out of time."""
-        if self._has_begun:
+        if self.is_answered:
             self._happen(EndRequested(reason=reason))
         else:
             self._end_at_once = reason
@@ -131,22 +168,28 @@ class LiveCall:
         self._over.set()
 
     def jobs(self, record: CallRecord) -> tuple[Job, ...]:
-        """What is owed now that the call is over."""
-        return self._session.jobs(record, self._clock())
+        """What is due now that the call is over."""
+        return self._machine.jobs(record, self._clock()) if self._machine is not None else ()
 
-    async def _record(self) -> CallRecord:
-        if self._bug is None:
-            record = self._session.record()
-            if not self._has_given_up:
-                return record
-            fault = "the call was given up before the API said that it is over"
-            return replace(record, ended_at=self._clock(), faults=(*record.faults, fault))
-        log.error("call failed by a bug of ours", exc_info=self._bug, extra={"call_id": self.id})
-        try:
-            await self._provider.hangup(self.id)
-        except ProviderError as failed:
-            log.warning("hang-up failed", extra={"call_id": self.id, "error": str(failed)})
-        record = self._session.record()
+    async def _record(self) -> CallRecord | None:
+        if self._bug is not None:
+            return await self._failed(self._bug)
+        record = self._machine.record() if self._machine is not None else None
+        if record is None or not self._has_given_up:
+            return record
+        fault = "the call was given up before the API said that it is over"
+        return replace(record, ended_at=self._clock(), faults=(*record.faults, fault))
+
+    async def _failed(self, bug: Exception) -> CallRecord | None:
+        """A bug of ours: nobody is left ringing, or talking to an agent that nobody serves."""
+        log.error("call failed by a bug of ours", exc_info=bug, extra={"call_id": self.id})
+        if not self.is_answered:
+            await self._provider.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
+            return None
+        await self._provider.carry_out(HangUp(), self.id)
+        record = self._machine.record() if self._machine is not None else None
+        if record is None:
+            return None
         return replace(
             record,
             ended="failed",
@@ -154,38 +197,72 @@ class LiveCall:
             ended_at=record.ended_at or self._clock(),
         )
 
+    @property
+    def _follows_words(self) -> bool:
+        return self._machine is not None and self._machine.follows_words
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work)
 
+    # The machine
+
+    def _ring(self) -> None:
+        machine, actions = CallMachine.ring(self._ringing, self._world, self._clock())
+        self._machine = machine
+        call_log.rings(machine)
+        self._do(actions)
+        self._follow(machine)
+
     def _happen(self, event: CallEvent) -> None:
         """The one way into the machine. Whatever it raises is a bug, and ends the call as one."""
-        if self._over.is_set():
+        machine = self._machine
+        if machine is None or self._over.is_set():
             return
         try:
-            self._do(self._session.handle(event, self._clock()))
+            call_log.happened(event)
+            self._do(machine.handle(event, self._clock()))
+            if self._result is None:
+                self._follow(machine)
         except Exception as bug:
             self._bug = bug
             self._over.set()
+
+    def _follow(self, machine: CallMachine) -> None:
+        """Tell who waits for it what came of the ringing."""
+        self._result = machine.reception.result
+        if self._result is None:
+            return
+        self._rang.set()
+        took_s = asyncio.get_running_loop().time() - self._rang_at
+        call_log.rang(machine, self._result, took_s)
+        if self._result is RingResult.ACCEPTED:
+            self._metrics.accept_seconds.observe(took_s)
+            if self._end_at_once is not None:
+                self.end(self._end_at_once)
 
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
                 case Speak() | Interrupt() | AddItem() | SwitchAgent() | Approve() | SendOutput():
                     self._send(action)
-                case SetTimer(timer=timer, after_s=after_s):
+                case SetTimer(timer=timer, at=at):
                     self._clear(timer)
-                    loop = asyncio.get_running_loop()
-                    self._timers[timer] = loop.call_later(after_s, self._fire, timer)
+                    delay_s = max(0.0, at - self._clock())
+                    self._timers[timer] = asyncio.get_running_loop().call_later(delay_s, self._fire, timer)
                 case ClearTimer(timer=timer):
                     self._clear(timer)
                 case SendRequest():
                     self._spawn(self._request(action))
-                case Refer(target=target):
-                    self._spawn(self._refer(target))
-                case HangUp():
-                    self._spawn(self._hang_up())
+                case AnswerCall() | RejectCall() | Refer() | HangUp():
+                    self._spawn(self._order(action))
+                case ClaimCall():
+                    self._claim(action)
+                case OpenSideband():
+                    self._spawn(self._attend())
                 case Finish():
                     self._over.set()
+                case _:
+                    assert_never(action)
 
     # Timers
 
@@ -197,6 +274,24 @@ class LiveCall:
     def _fire(self, timer: Timer) -> None:
         del self._timers[timer]
         self._happen(TimerFired(timer=timer))
+
+    # Orders to the API
+
+    def _claim(self, claim: ClaimCall) -> None:
+        """Taken before anything is waited for, so that calls that come at once cannot all find room."""
+        claimed = self._counts.claim(claim, self._ringing.created_at)
+        if isinstance(claimed, Limit):
+            self._metrics.busy.labels(agent=claim.agent, limit=claimed.value).inc()
+            self._happen(ClaimReplied(agent=claim.agent, reached=claimed))
+        else:
+            self._slot = claimed
+            self._happen(ClaimReplied(agent=claim.agent))
+
+    async def _order(self, order: Order) -> None:
+        event = await self._provider.carry_out(order, self.id)
+        if isinstance(event, AnswerReplied) and event.decided is Decided.DONE and self._slot is not None:
+            self._slot.keep()
+        self._happen(event)
 
     # The sideband
 
@@ -231,7 +326,7 @@ class LiveCall:
         try:
             while True:
                 frame = await connection.recv()
-                for event in parse(frame, follow_words=self._session.follows_words):
+                for event in parse(frame, follow_words=self._follows_words):
                     self._happen(event)
         except ConnectionClosed as closed:
             check_close(closed)
@@ -261,38 +356,8 @@ class LiveCall:
 
     async def _request(self, send: SendRequest) -> None:
         reply = await self._tools.send(send.request)
-        log.info(
-            "tool was answered",
-            extra={
-                "call_id": self.id,
-                "tool": send.tool,
-                "attempt": send.attempt,
-                "status": reply.status,
-                "failure": reply.failure.value if reply.failure else None,
-                "took_s": round(reply.took_s, 3),
-            },
-        )
+        if send.tool == LOOKUP:
+            result = "default" if reply.failure is not None else "answered"
+            self._metrics.lookup_seconds.labels(result=result).observe(reply.took_s)
+        call_log.replied(send, reply)
         self._happen(Replied(call_id=send.call_id, attempt=send.attempt, reply=reply))
-
-    async def _refer(self, target: str) -> None:
-        try:
-            await self._provider.refer(self.id, target)
-        except ProviderError as failed:
-            log.warning("transfer was refused", extra={"call_id": self.id, "error": str(failed)})
-            self._happen(ReferAnswered(ok=False, detail=str(failed)))
-        else:
-            self._happen(ReferAnswered(ok=True))
-
-    async def _hang_up(self) -> None:
-        """Until the API has taken it: a call that stays up talks to nobody and costs money."""
-        while True:
-            try:
-                await self._provider.hangup(self.id)
-            except ProviderError as failed:
-                log.error("hang-up failed", extra={"call_id": self.id, "error": str(failed)})
-                if not is_retryable(failed.status):
-                    break
-                await asyncio.sleep(self._timeouts.hangup_again_s)
-            else:
-                break
-        self._happen(CallGone())

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from runner.model.job import Job
 from runner.model.record import CallRecord
+from runner.serve import call_log
 from runner.serve.logs import name_call
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
@@ -15,12 +16,16 @@ log = logging.getLogger("runner.serve.live_calls")
 
 
 class Call(Protocol):
-    """An accepted call that can be played to its end. `runner.serve.live_call` has the real one."""
+    """A call that can be played to its end. `runner.serve.live_call` has the real one."""
 
     id: str
 
-    async def run(self) -> CallRecord:
-        """Serve the call until it is over, and see that it is over at the API too."""
+    @property
+    def is_answered(self) -> bool:
+        """Whether the API has put the caller through to us."""
+
+    async def run(self) -> CallRecord | None:
+        """Serve the call until it is over at the API too; None when it was not answered."""
 
     def jobs(self, record: CallRecord) -> tuple[Job, ...]:
         """What is owed once it is over, going by its record."""
@@ -56,14 +61,14 @@ class LiveCalls:
         self._timeouts = timeouts
         self._on_owed = on_owed
         self._calls: dict[asyncio.Task[None], Call] = {}
-        metrics.watch_live_calls(lambda: len(self._calls))
+        metrics.watch_live_calls(lambda: len(self))
 
     def __len__(self) -> int:
-        return len(self._calls)
+        return sum(call.is_answered for call in self._calls.values())
 
-    def connect(self, call: Call, when_over: Callable[[], None] = lambda: None) -> None:
-        """Serve this call from now on. `when_over` is told as soon as the call is over."""
-        task = asyncio.create_task(self._serve(call, when_over), name=f"call {call.id}")
+    def serve(self, call: Call) -> None:
+        """Serve this call from now on."""
+        task = asyncio.create_task(self._serve(call), name=f"call {call.id}")
         self._calls[task] = call
         task.add_done_callback(self._calls.pop)
 
@@ -91,7 +96,7 @@ class LiveCalls:
             task.cancel()
         await asyncio.gather(*stuck, return_exceptions=True)
 
-    async def _serve(self, call: Call, when_over: Callable[[], None]) -> None:
+    async def _serve(self, call: Call) -> None:
         name_call(call.id)
         try:
             record = await call.run()
@@ -100,18 +105,9 @@ class LiveCalls:
             log.exception("call has failed")
             self._metrics.calls.labels(agent="", ended="failed").inc()
             return
-        finally:
-            when_over()
-        log.info(
-            "call has ended",
-            extra={
-                "agent": record.agent,
-                "ended": record.ended,
-                "turns": len(record.turns),
-                "tools": len(record.tools),
-                "cost_usd": record.cost_usd,
-            },
-        )
+        if record is None:
+            return
+        call_log.ended(record)
         await self._save(record, self._duties(call, record))
         self._metrics.calls.labels(agent=record.agent, ended=record.ended).inc()
 

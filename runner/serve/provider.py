@@ -9,12 +9,25 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import assert_never
 from urllib.parse import quote, urlsplit
 
 import aiohttp
 from yarl import URL
 
+from runner.api.port import Order
+from runner.api.realtime import accept_body
 from runner.errors import ProviderError
+from runner.model.action import AnswerCall, HangUp, Refer, RejectCall
+from runner.model.event import (
+    AnswerReplied,
+    CallEvent,
+    CallGone,
+    Decided,
+    HangUpFailed,
+    ReferAnswered,
+    RejectReplied,
+)
 from runner.model.http import Failure, HttpReply
 from runner.model.values import Json, JsonObject
 from runner.serve.timeouts import Timeouts
@@ -35,6 +48,25 @@ class Answer(Enum):
     """The caller has hung up (404)."""
     TAKEN = "taken"
     """Somebody else has decided first (`decision_already_made`)."""
+
+
+_DECIDED = {Answer.DONE: Decided.DONE, Answer.GONE: Decided.GONE, Answer.TAKEN: Decided.TAKEN}
+
+
+def _failed(order: Order, error: ProviderError) -> CallEvent:
+    retryable = is_retryable(error.status)
+    decided = Decided.UNAVAILABLE if retryable else Decided.REFUSED
+    match order:
+        case AnswerCall():
+            return AnswerReplied(decided=decided, detail=str(error))
+        case RejectCall():
+            return RejectReplied(decided=decided, detail=str(error))
+        case Refer():
+            return ReferAnswered(ok=False, detail=str(error))
+        case HangUp():
+            return HangUpFailed(detail=str(error), final=not retryable)
+        case _:
+            assert_never(order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +111,26 @@ class Provider:
         scheme, _, rest = self._base_url.partition("://")
         secure = "s" if scheme.lower() == "https" else ""
         return f"ws{secure}://{rest}/realtime?call_id={quote(call_id, safe='')}"
+
+    async def carry_out(self, order: Order, call_id: str) -> CallEvent:
+        """Carry out an order, trying again where that may help: what the API said to it. Never raises."""
+        try:
+            match order:
+                case AnswerCall(agent=agent, instructions=instructions, servers=servers):
+                    body = accept_body(agent, instructions, servers)
+                    return AnswerReplied(decided=_DECIDED[await self.accept(call_id, body)])
+                case RejectCall(status=status):
+                    return RejectReplied(decided=_DECIDED[await self.reject(call_id, status)])
+                case Refer(target=target):
+                    await self.refer(call_id, target)
+                    return ReferAnswered(ok=True)
+                case HangUp():
+                    await self.hangup(call_id)
+                    return CallGone()
+                case _:
+                    assert_never(order)
+        except ProviderError as error:
+            return _failed(order, error)
 
     async def accept(self, call_id: str, body: JsonObject) -> Answer:
         """Answer a ringing call with this session object."""

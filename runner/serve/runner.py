@@ -16,17 +16,17 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from runner.call.reception.call_counts import DAY_S, CallCounts, day_of
+from runner.call.machine.call_counts import DAY_S, CallCounts, day_of
+from runner.call.machine.world import World
 from runner.call.reception.webhook import is_secret
-from runner.call.routes.routing import RouteTable
-from runner.call.session.session import Session
 from runner.errors import CannotRunError
+from runner.model.call import Ringing
 from runner.model.settings import Configuration
 from runner.model.settings import Server as ServerSettings
 from runner.model.values import Instant
 from runner.serve.after_call import AfterCall
 from runner.serve.app import WEBHOOK_PATH, create_app, create_server
-from runner.serve.attendant import Attendant
+from runner.serve.call_answerer import CallAnswerer
 from runner.serve.egress import GuardedConnector
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
@@ -129,31 +129,26 @@ class Runner:
             store=store, metrics=self._metrics, timeouts=self._timeouts, on_owed=after_call.wake
         )
 
-        def new_call(session: Session) -> LiveCall:
+        live_calls, world = self._live_calls, World.of(self._configuration, self._secrets.tools)
+
+        def new_call(ringing: Ringing) -> LiveCall:
             return LiveCall(
-                session=session,
+                ringing=ringing,
+                world=world,
                 provider=provider,
                 tools=tools,
+                counts=call_counts,
+                metrics=self._metrics,
                 timeouts=self._timeouts,
                 clock=self._clock,
             )
 
-        attendant = Attendant(
-            configuration=self._configuration,
-            table=RouteTable.of(self._configuration),
-            secrets=self._secrets.tools,
-            provider=provider,
-            live_calls=self._live_calls,
-            metrics=self._metrics,
-            tools=tools,
-            call_counts=call_counts,
-            new_call=new_call,
-            is_open=lambda: self._phase is Phase.READY,
-            clock=self._clock,
+        answerer = CallAnswerer(
+            live_calls=live_calls, new_call=new_call, is_open=lambda: self._phase is Phase.READY
         )
         self._webhooks = Webhooks(
             secrets=self._secrets.webhook_secrets,
-            attend=attendant.attend,
+            answer=answerer.answer,
             metrics=self._metrics,
             timeouts=self._timeouts,
             clock=self._clock,

@@ -16,22 +16,22 @@ from runner.errors import WebhookRejectedError
 from runner.model.values import Instant
 from runner.serve.metrics import Metrics
 from runner.serve.once_by_id import OnceById
-from runner.serve.result import Result
+from runner.serve.result import WebhookResult
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.webhooks")
 
 _SENTENCES = {
-    Result.ACCEPTED: "the call was accepted",
-    Result.REJECTED: "the call was rejected",
-    Result.BUSY: "the call was rejected: all agents for it are busy",
-    Result.GONE: "the caller has gone",
-    Result.TAKEN: "the call is answered elsewhere",
-    Result.LATE: "the call is too old to be answered",
-    Result.OTHER_EVENT: "nothing is done about events of this type",
-    Result.FAILED: "the call cannot be answered",
-    Result.UNAVAILABLE: "the call could not be answered now",
-    Result.CLOSED: "no calls are taken now",
+    WebhookResult.ACCEPTED: "the call was accepted",
+    WebhookResult.REJECTED: "the call was rejected",
+    WebhookResult.BUSY: "the call was rejected: all agents for it are busy",
+    WebhookResult.GONE: "the caller has gone",
+    WebhookResult.TAKEN: "the call is answered elsewhere",
+    WebhookResult.LATE: "the call is too old to be answered",
+    WebhookResult.OTHER_EVENT: "nothing is done about events of this type",
+    WebhookResult.FAILED: "the call cannot be answered",
+    WebhookResult.UNAVAILABLE: "the call could not be answered now",
+    WebhookResult.CLOSED: "no calls are taken now",
 }
 
 
@@ -42,18 +42,18 @@ class Webhooks:
         self,
         *,
         secrets: Callable[[], Sequence[str]],
-        attend: Callable[[WebhookEvent], Coroutine[Any, Any, Result]],
+        answer: Callable[[WebhookEvent], Coroutine[Any, Any, WebhookResult]],
         metrics: Metrics,
         timeouts: Timeouts,
         clock: Callable[[], Instant] = time.time,
     ) -> None:
         """`secrets` is asked for every webhook: one may be rotated while the process lives."""
         self._secrets = secrets
-        self._attend = attend
+        self._answer = answer
         self._metrics = metrics
         self._timeouts = timeouts
         self._clock = clock
-        self._deliveries: OnceById[Result] = OnceById(lambda result: result.is_final)
+        self._deliveries: OnceById[WebhookResult] = OnceById(lambda result: result.is_final)
 
     async def handle(self, request: web.Request) -> web.Response:
         """2xx when the event has been dealt with, 503 when another delivery could help, else 4xx."""
@@ -83,10 +83,10 @@ class Webhooks:
         if event.call_id is not None:
             ids.append(f"call {event.call_id}")
         try:
-            result, repeated = await self._deliveries.once(ids, lambda: self._attend(event))
+            result, repeated = await self._deliveries.once(ids, lambda: self._answer(event))
         except Exception:
             log.exception("webhook has failed", extra={"call_id": event.call_id})
-            return self._refuse(503, "error", _SENTENCES[Result.UNAVAILABLE])
+            return self._refuse(503, "error", _SENTENCES[WebhookResult.UNAVAILABLE])
         if repeated:
             log.info("webhook was delivered again", extra={"call_id": event.call_id, "result": result.value})
         self._metrics.webhooks.labels(result="duplicate" if repeated else result.value).inc()

@@ -6,7 +6,7 @@ from runner.demo.masking import Mask
 from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent, Guardrail, Recording, Sensitive, Then
 from runner.model.call import Role
-from tests.call.session.playing import TO_SPANISH, an_agent
+from tests.call.machine.playing import TO_SPANISH, an_agent
 
 STRICT = Recording(
     kinds=frozenset({Sensitive.EMAIL}), arguments=(("account",),), results=(("patient", "code"),)

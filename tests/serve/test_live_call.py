@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from runner.api.realtime import accept_body
-from runner.call.session.session import Session
+from runner.call.machine.session import Session
 from runner.model.action import Action
 from runner.model.agent import Agent, Say, Wait
 from runner.model.call import Address, IncomingCall
@@ -60,7 +60,7 @@ from runner.standin.script import (
     says,
 )
 from runner.standin.server import StandIn
-from tests.call.session.playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, tool, words
+from tests.call.machine.playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, tool, words
 from tests.standin.openai_types import client_complaint, server_complaint
 
 TIMEOUTS = Timeouts(

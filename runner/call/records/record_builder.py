@@ -18,7 +18,7 @@ from runner.model.event import (
     Usage,
 )
 from runner.model.record import CallRecord, Handoff, ToolUse, Turn
-from runner.model.values import Instant
+from runner.model.values import Instant, Json
 
 
 @dataclass(slots=True)
@@ -88,22 +88,22 @@ class Transcript:
 
 
 class RecordBuilder:
-    """Everything that the record of a call needs, as it comes."""
+    """All that the record of a call needs, as it comes. The machine writes here and reads nothing back."""
 
     def __init__(self, start: CallRecord) -> None:
-        self._start = start
         self.transcript = Transcript()
-        self.usage = Usage()
-        self.tools: dict[str, ToolUse] = {}
-        self.handoffs: list[Handoff] = []
-        self.faults: list[str] = []
         self.private: set[str] = set()
         """Values that the record may not hold: out of tools' replies, and keys pressed in private."""
-        self.ended = ""
-        self.detail = ""
-        self.accepted_at: Instant | None = None
-        self.attached_at: Instant | None = None
-        self.ended_at: Instant | None = None
+        self._start = start
+        self._usage = Usage()
+        self._tools: dict[str, ToolUse] = {}
+        self._handoffs: list[Handoff] = []
+        self._faults: list[str] = list(start.faults)
+        self._ended = ""
+        self._detail = ""
+        self._accepted_at: Instant | None = None
+        self._attached_at: Instant | None = None
+        self._ended_at: Instant | None = None
         self._transcription_tokens = 0
         self._transcription_s = 0.0
         self._complaints = 0
@@ -111,6 +111,58 @@ class RecordBuilder:
         self._malformed = 0
         self._responses: set[str] = set()
         self._billed: set[str] = set()
+
+    @property
+    def ended(self) -> str:
+        """Why the call ends, as far as that is known."""
+        return self._ended
+
+    def accepted(self, now: Instant) -> None:
+        """The API has answered the call."""
+        self._accepted_at = now
+
+    def attached(self, now: Instant) -> None:
+        """The sideband was opened for the first time."""
+        self._attached_at = now
+
+    def gone(self, now: Instant) -> None:
+        """The API knows the call no more."""
+        self._ended_at = now
+
+    def fault(self, text: str) -> None:
+        """Something could not be done as declared."""
+        self._faults.append(text)
+
+    def handed_off(self, handoff: Handoff) -> None:
+        """Another agent has taken over."""
+        self._handoffs.append(handoff)
+
+    def tool_began(self, call_id: str, name: str, arguments: Json, now: Instant) -> None:
+        """The model has called a tool; what comes of it is not known yet."""
+        self._tools[call_id] = ToolUse(
+            name=name, call_id=call_id, arguments=arguments, started_at=now, took_s=None, status="unfinished"
+        )
+
+    def tool_ended(
+        self,
+        call_id: str,
+        status: str,
+        now: Instant,
+        *,
+        attempts: int = 0,
+        http_status: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        """What came of the tool call."""
+        use = self._tools[call_id]
+        self._tools[call_id] = replace(
+            use,
+            took_s=round(now - use.started_at, 3),
+            status=status,
+            http_status=http_status,
+            attempts=attempts,
+            error=error,
+        )
 
     def note(self, event: CallEvent, now: Instant) -> None:
         """Write down what a event means for the record, whatever it means to the call."""
@@ -124,7 +176,7 @@ class RecordBuilder:
                 self.transcript.leave_out(item_id)
             case ResponseEnded(response_id=response_id) if response_id not in self._responses:
                 self._responses.add(response_id)
-                self.usage = self.usage + event.usage
+                self._usage = self._usage + event.usage
             case ApiError(kind=kind):
                 self._complaints += kind is ApiErrorKind.OTHER
             case Ignored(because=because):
@@ -133,38 +185,29 @@ class RecordBuilder:
             case _:
                 pass
 
-    @property
-    def model(self) -> str:
-        """The model that serves the call; it stays the same when the call is handed over."""
-        return self._start.model
-
-    def has_more_tool_calls_than(self, most: int | None) -> bool:
-        """Whether the model has asked for more tools than these; None sets no bound."""
-        return most is not None and len(self.tools) > most
-
     def end(self, reason: str, detail: str = "") -> None:
         """Why the call ends; the first reason is the one that counts."""
-        if not self.ended:
-            self.ended, self.detail = reason, detail
+        if not self._ended:
+            self._ended, self._detail = reason, detail
 
     def record(self) -> CallRecord:
         """The record as it stands now."""
         return replace(
             self._start,
-            accepted_at=self.accepted_at,
-            attached_at=self.attached_at,
-            ended_at=self.ended_at,
-            ended=self.ended,
-            detail=self.detail,
+            accepted_at=self._accepted_at,
+            attached_at=self._attached_at,
+            ended_at=self._ended_at,
+            ended=self._ended,
+            detail=self._detail,
             turns=self.transcript.turns(),
-            tools=tuple(self.tools.values()),
-            handoffs=tuple(self.handoffs),
-            faults=tuple(self.faults),
-            usage=self.usage,
+            tools=tuple(self._tools.values()),
+            handoffs=tuple(self._handoffs),
+            faults=tuple(self._faults),
+            usage=self._usage,
             transcription=TranscriptionUsage(
                 tokens=self._transcription_tokens, seconds=self._transcription_s
             ),
-            cost_usd=cost_usd(self._start.model, self.usage),
+            cost_usd=cost_usd(self._start.model, self._usage),
             complaints=self._complaints,
             unknown_events=self._unknown,
             malformed_events=self._malformed,

@@ -30,7 +30,7 @@ from runner.model.job import Done, DueJob, Job, JobKind, Later, Parked
 from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding, ResultSpec, Tool
 from runner.model.values import Json
-from tests.call.session.playing import TO_SPANISH, Play, an_agent, http_tool, words
+from tests.call.machine.playing import TO_SPANISH, Play, an_agent, http_tool, words
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of the receiver").decode()
 SCHEMA = {"type": "object", "properties": {"booked": {"type": "boolean"}}, "required": ["booked"]}

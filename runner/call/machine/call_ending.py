@@ -1,0 +1,215 @@
+"""How a call ends or leaves: a goodbye and the hang-up, or a transfer announced, asked for and observed.
+
+Every change of a served call's phase, but the first, is a step on the way out or back from it.
+"""
+
+from dataclasses import dataclass, replace
+
+from runner.call.addresses.target import is_target
+from runner.call.machine.call_texts import CallTexts
+from runner.call.machine.intent import End, Intent
+from runner.call.machine.phase import LIVE, TRANSFERRING, CallPhase, Phase, Step
+from runner.call.machine.speech import Speech
+from runner.call.machine.tool_calls import ToolCalls
+from runner.call.records.record_builder import RecordBuilder
+from runner.call.tools.tool_result import error_output
+from runner.model.action import Action, ClearTimer, Finish, HangUp, Refer, SetTimer, Timer, TimerKind
+from runner.model.event import HangUpFailed
+from runner.model.template import Template
+from runner.model.tool import ResultSpec
+from runner.model.values import Instant
+
+TRANSFER_S = 15.0
+"""How long a transferred call may take to leave. A 200 proves nothing: REFERs were seen not to leave."""
+
+GOODBYE_S = 30.0
+"""The longest that a goodbye, and the tools that still run, may hold up the end of a call; and the sentence
+before a transfer the transfer."""
+
+HANG_UP_AGAIN_S = 30.0
+"""Before a hang-up that failed altogether is tried once more."""
+
+GOODBYE = "goodbye"
+ANNOUNCEMENT = "announcement"
+
+SAY_GOODBYE = (
+    "The call has to end now. Say so in one short sentence, in the language of the conversation, and say"
+    " goodbye. Ask nothing."
+)
+"""What the model is told where the user has declared no sentence for the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """A transfer: a tool call of the model's, or (`call_id` None) the way out of a broken call."""
+
+    target: Template
+    fallback: Template | None = None
+    """Tried when `target` did not take the call."""
+    say: Template | None = None
+    call_id: str | None = None
+    if_not_completed: Template | None = None
+
+
+class CallEnding:
+    """The way out of a call."""
+
+    def __init__(
+        self, *, phase: CallPhase, speech: Speech, tools: ToolCalls, record: RecordBuilder, texts: CallTexts
+    ) -> None:
+        self._phase = phase
+        self._speech = speech
+        self._tools = tools
+        self._record = record
+        self._texts = texts
+        self._transfer: Transfer | None = None
+        self._end_after_transfer: End | None = None
+        self._goodbye_is_said = False
+
+    @property
+    def being(self) -> str:
+        """What is event to a call that is on its way out."""
+        return "transferred" if self._phase.now in TRANSFERRING else "ended"
+
+    # Transfer
+
+    def announce(self, transfer: Transfer, now: Instant) -> list[Intent]:
+        """Say the sentence first; the transfer is asked for when it has been heard."""
+        self._transfer = transfer
+        self._phase.move(Step.ANNOUNCE)
+        sentence = self._texts.text(transfer.say, now) if transfer.say is not None else ""
+        if not sentence:
+            return self._refer(transfer, now)
+        self._speech.say(sentence, key=ANNOUNCEMENT)
+        return [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=now + GOODBYE_S)]
+
+    def sentence_ended(self, key: str, now: Instant) -> list[Intent]:
+        """A sentence that the call waited for was heard; or was cut short, which ends the wait as well.
+
+        Callers often say their own goodbye over ours, so an interruption does not keep the call open.
+        """
+        if key == GOODBYE and self._phase.now is Phase.SAYING_GOODBYE:
+            self._goodbye_is_said = True
+            return [*self.tools_ended()]
+        if key == ANNOUNCEMENT and self._phase.now is Phase.ANNOUNCING and self._transfer is not None:
+            return self._refer(self._transfer, now)
+        return []
+
+    def refer_answered(self, ok: bool, detail: str, now: Instant) -> list[Intent]:
+        """The API has taken the request, which proves nothing yet, or has refused it."""
+        if ok:
+            return [SetTimer(timer=Timer(TimerKind.TRANSFER), at=now + TRANSFER_S)]
+        return self.not_transferred(detail, now)
+
+    def not_transferred(self, detail: str, now: Instant) -> list[Intent]:
+        """The caller is still ours: tell the model, and go on talking."""
+        transfer, self._transfer = self._transfer, None
+        if transfer is None:
+            return []
+        self._record.fault(f"a transfer was not completed: {detail}")
+        intents: list[Intent] = [ClearTimer(timer=Timer(TimerKind.TRANSFER))]
+        if transfer.fallback is not None:
+            self._transfer = replace(transfer, target=transfer.fallback, fallback=None)
+            return [*intents, *self._refer(self._transfer, now)]
+        self._phase.move(Step.STAY)
+        if transfer.call_id is None:
+            return [*intents, End(reason="model_failed", at_once=True)]
+        told = ResultSpec(on_error=transfer.if_not_completed)
+        output = error_output("the transfer was not completed", told, self._texts.names(now))
+        intents += self._tools.answer(transfer.call_id, output, now, status="not_completed")
+        due, self._end_after_transfer = self._end_after_transfer, None
+        return intents if due is None else [*intents, due]
+
+    def _refer(self, transfer: Transfer, now: Instant) -> list[Intent]:
+        """Ask for the transfer, unless a template has made something of the address that is none."""
+        self._phase.move(Step.REFER)
+        waited = ClearTimer(timer=Timer(TimerKind.SAYING_GOODBYE))
+        target = self._texts.text(transfer.target, now)
+        if not is_target(target):
+            return [waited, *self.not_transferred("the destination is no address", now)]
+        return [waited, Refer(target=target)]
+
+    # The end
+
+    def end(self, end: End, now: Instant) -> list[Action]:
+        """End the call: at once, or after a sentence and what running tools still have to do."""
+        if self._phase.now not in LIVE:
+            return []
+        if end.at_once:
+            self._record.end(end.reason, end.detail)
+            return self._hang_up()
+        if self._phase.now in TRANSFERRING:
+            # Hanging up now would break the transfer. If it does not happen, the end is due again.
+            self._end_after_transfer = end
+            return []
+        if self._phase.now is Phase.SAYING_GOODBYE:
+            return []
+        self._record.end(end.reason, end.detail)
+        if self._phase.now is Phase.WAITING:
+            return self._hang_up()
+        self._phase.move(Step.SAY_GOODBYE)
+        self._speech.clear()
+        return self._say_goodbye(end, now) or [
+            SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=now + GOODBYE_S)
+        ]
+
+    def tools_ended(self) -> list[Action]:
+        """Hang up if nothing is left to wait for."""
+        ready = self._phase.now is Phase.SAYING_GOODBYE and self._goodbye_is_said and not self._tools.running
+        return self._hang_up() if ready else []
+
+    def overdue(self, kind: TimerKind, now: Instant) -> list[Intent]:
+        """A wait of ours has lasted too long."""
+        match kind, self._phase.now:
+            case TimerKind.SAYING_GOODBYE, Phase.SAYING_GOODBYE:
+                return [*self._hang_up()]
+            case TimerKind.SAYING_GOODBYE, Phase.ANNOUNCING if self._transfer is not None:
+                return self._refer(self._transfer, now)
+            case TimerKind.TRANSFER, Phase.REFERRED:
+                return self.not_transferred("the call did not leave", now)
+            case _:
+                return []
+
+    def gone(self, now: Instant) -> list[Action]:
+        """The API knows the call no more. After a transfer was asked for, that is its success."""
+        if self._phase.now is Phase.REFERRED and self._transfer is not None:
+            self._record.end("transferred")
+            if self._transfer.call_id is not None:
+                self._tools.close(self._transfer.call_id, "completed", now)
+        self._record.end("caller_hung_up")
+        self._record.gone(now)
+        self._phase.move(Step.GONE)
+        self._speech.clear()
+        return self.cleared()
+
+    def hang_up_failed(self, failed: HangUpFailed, now: Instant) -> list[Action]:
+        """The API has not taken the hang-up: try once more in a while, unless it would refuse it again."""
+        if not failed.final:
+            return [SetTimer(timer=Timer(TimerKind.HANG_UP_AGAIN), at=now + HANG_UP_AGAIN_S)]
+        self._record.fault(f"the call could not be hung up: {failed.detail}")
+        return self.gone(now)
+
+    def cleared(self) -> list[Action]:
+        """Finish, unless a request is still under way whose end the record is to tell."""
+        is_done = self._phase.now is Phase.DRAINING_REQUESTS and not self._tools.in_flight
+        return self.finish() if is_done else []
+
+    def finish(self) -> list[Action]:
+        """Nothing more will be done."""
+        self._phase.move(Step.FINISH)
+        return [Finish()]
+
+    def _say_goodbye(self, end: End, now: Instant) -> list[Action]:
+        goodbye = self._texts.text(end.say, now) if end.say is not None else ""
+        if goodbye:
+            self._speech.say(goodbye, key=GOODBYE)
+        elif end.silently:
+            self._goodbye_is_said = True
+        else:
+            self._speech.tell(self._texts.directed(SAY_GOODBYE), key=GOODBYE)
+        return self.tools_ended()
+
+    def _hang_up(self) -> list[Action]:
+        self._phase.move(Step.HANG_UP)
+        self._speech.clear()
+        return [HangUp()]

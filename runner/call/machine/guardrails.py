@@ -1,0 +1,67 @@
+"""Patterns over what is said on a call, and what to do when one is found."""
+
+from collections.abc import Sequence
+
+from runner.call.machine.intent import End, HandOff, Intent, SayToCaller
+from runner.call.routes.matcher import compile_regex
+from runner.model.action import Interrupt
+from runner.model.agent import Guardrail, Then
+from runner.model.call import Role
+from runner.model.event import CallEvent, Transcribed, TranscriptGrew
+from runner.model.values import Instant
+
+LONGEST_TEXT = 20_000
+"""Characters of one item that are searched. A turn on the telephone is a few hundred."""
+
+
+class GuardrailWatch:
+    """Follows the words of both sides as they come. A guardrail acts once for each item.
+
+    The patterns are RE2, which searches in linear time whatever a caller says.
+    """
+
+    hears = frozenset({TranscriptGrew, Transcribed})
+
+    def __init__(self, guardrails: Sequence[Guardrail]) -> None:
+        self._patterns = [(guardrail, compile_regex(guardrail.pattern)) for guardrail in guardrails]
+        self._heard: dict[str, str] = {}
+        self._acted: set[tuple[str, str]] = set()
+
+    def start(self, now: Instant) -> list[Intent]:
+        """Nothing."""
+        return []
+
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
+        """Search what was said so far of an item."""
+        match event:
+            case TranscriptGrew(item_id=item_id, role=role, text=text):
+                self._heard[item_id] = self._heard.get(item_id, "") + text
+                return self._search(item_id, role, self._heard[item_id])
+            case Transcribed(item_id=item_id, role=role, text=text):
+                self._heard.pop(item_id, None)
+                return self._search(item_id, role, text)
+            case _:
+                return []
+
+    def _search(self, item_id: str, role: Role, text: str) -> list[Intent]:
+        wanted: list[Intent] = []
+        for guardrail, pattern in self._patterns:
+            acted = (guardrail.name, item_id)
+            if guardrail.on is role and acted not in self._acted and pattern.search(text[-LONGEST_TEXT:]):
+                self._acted.add(acted)
+                wanted += _consequences(guardrail)
+        return wanted
+
+
+def _consequences(guardrail: Guardrail) -> list[Intent]:
+    spoken: list[Intent] = [SayToCaller(text=guardrail.say)] if guardrail.say is not None else []
+    detail = f'guardrail "{guardrail.name}"'
+    match guardrail.then:
+        case Then.CANCEL:
+            return [Interrupt(), *spoken]
+        case Then.SAY:
+            return spoken
+        case Then.HANGUP:
+            return [Interrupt(), End(reason="guardrail", say=guardrail.say, detail=detail)]
+        case Then.HANDOFF:
+            return [Interrupt(), *spoken, HandOff(agent=guardrail.handoff or "", because=detail)]

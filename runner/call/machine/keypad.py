@@ -1,0 +1,55 @@
+"""Keys pressed on the telephone: collected to entries, and put into the conversation."""
+
+from runner.call.machine.intent import AddMessage, GoOn, Intent
+from runner.call.records.record_builder import RecordBuilder
+from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
+from runner.model.agent import Keys
+from runner.model.event import CallEvent, KeyPressed, TimerFired
+from runner.model.values import Instant
+
+ENTRY = Timer(TimerKind.KEYS)
+
+
+class Keypad:
+    """Collects keys until the ending key, the longest entry, or a pause.
+
+    The API tells of each key by itself and puts none of them into the conversation.
+    """
+
+    hears = frozenset({KeyPressed, TimerFired})
+
+    def __init__(self, keys: Keys, record: RecordBuilder) -> None:
+        self._keys = keys
+        self._record = record
+        self._pressed = ""
+
+    def start(self, now: Instant) -> list[Intent]:
+        """Nothing."""
+        return []
+
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
+        """Take one key, or close the entry."""
+        match event:
+            case KeyPressed(key=key) if key == self._keys.until:
+                return self._close()
+            case KeyPressed(key=key):
+                self._pressed += key
+                if len(self._pressed) == self._keys.max_keys:
+                    return self._close()
+                return [SetTimer(timer=ENTRY, at=now + self._keys.timeout_s)]
+            case TimerFired(timer=Timer(kind=TimerKind.KEYS)):
+                return self._close()
+            case _:
+                return []
+
+    def _close(self) -> list[Intent]:
+        pressed, self._pressed = self._pressed, ""
+        if self._keys.private:
+            # The model repeats it: in the arguments of tools, and aloud.
+            self._record.private.add(pressed)
+        told = f"pressed {pressed}" if pressed else f"pressed only {self._keys.until}"
+        return [
+            ClearTimer(timer=ENTRY),
+            AddMessage(text=f"(On the telephone I {told}.)", as_caller=True, private=self._keys.private),
+            GoOn(),
+        ]

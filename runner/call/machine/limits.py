@@ -1,0 +1,54 @@
+"""What a call may take: time, money, tool calls. Measured over the whole call, whoever serves it."""
+
+from runner.call.machine.consumption import Consumption
+from runner.call.machine.intent import AddMessage, End, GoOn, Intent
+from runner.call.records.cost import cost_usd
+from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
+from runner.model.agent import Limits
+from runner.model.event import CallEvent, ResponseEnded, TimerFired, ToolCalled
+from runner.model.values import Instant
+
+MAX_DURATION = Timer(TimerKind.MAX_DURATION)
+WIND_DOWN = Timer(TimerKind.WIND_DOWN)
+
+
+class LimitWatch:
+    """Ends the call at its limits. The counts are the call's, so that a hand-off does not reset them."""
+
+    hears = frozenset({TimerFired, ResponseEnded, ToolCalled})
+
+    def __init__(self, limits: Limits, consumption: Consumption) -> None:
+        self._limits = limits
+        self._consumption = consumption
+
+    def start(self, now: Instant) -> list[Intent]:
+        """Set the timers, counted from when the call was accepted."""
+        end_at = self._consumption.since + self._limits.max_duration_s
+        timers: list[Intent] = [SetTimer(timer=MAX_DURATION, at=end_at)]
+        wind_down = self._limits.wind_down
+        if wind_down is not None and end_at - wind_down.before_s > now:
+            return [*timers, SetTimer(timer=WIND_DOWN, at=end_at - wind_down.before_s)]
+        return [*timers, ClearTimer(timer=WIND_DOWN)]
+
+    def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
+        """What a limit that was reached asks for."""
+        match event:
+            case TimerFired(timer=Timer(kind=TimerKind.MAX_DURATION)):
+                return [End(reason="max_duration")]
+            case TimerFired(timer=Timer(kind=TimerKind.WIND_DOWN)) if self._limits.wind_down is not None:
+                return [AddMessage(text=self._limits.wind_down.tell), GoOn()]
+            case ResponseEnded() if self._too_dear():
+                return [End(reason="max_cost")]
+            # A call of a tool may be told with its response only.
+            case ToolCalled() | ResponseEnded() if self._consumption.has_more_tool_calls_than(
+                self._limits.max_tool_calls
+            ):
+                return [End(reason="max_tool_calls")]
+            case _:
+                return []
+
+    def _too_dear(self) -> bool:
+        if self._limits.max_cost_usd is None:
+            return False
+        cost = cost_usd(self._consumption.model, self._consumption.usage)
+        return cost is not None and cost >= self._limits.max_cost_usd

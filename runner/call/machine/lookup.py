@@ -1,0 +1,77 @@
+"""The lookup: what is asked about a caller before the call is answered, and what is made of the answer. Pure.
+
+Whatever the endpoint does, there is an answer: its own, or the declared default with the reason why.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from runner.call.templates.names import names
+from runner.call.templates.template import TemplateFailure, render
+from runner.call.tools.endpoint_reply import UnusableReplyError, json_of, read_reply
+from runner.call.tools.tool_request import build_request, next_delay
+from runner.model.agent import Agent, Lookup
+from runner.model.call import IncomingCall
+from runner.model.http import HttpReply, HttpRequest
+from runner.model.values import Instant, Json
+
+MAX_BYTES = 64 * 1024
+"""A longer reply is taken for a mistake: an answer stands in instructions, which the API bounds too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedUp:
+    """What `lookup` stands for during a call. `fault` says in a sentence why it is the default."""
+
+    value: Json
+    took_s: float
+    fault: str | None = None
+
+
+def lookup_request(
+    lookup: Lookup, *, call: IncomingCall, agent: Agent, secrets: Mapping[str, str], now: Instant
+) -> HttpRequest:
+    """The request; every attempt, and every delivery of the call's webhook, sends the same one.
+
+    Its templates may name all but `args` and `lookup`. A variable that is made of the lookup's answer is
+    null. Raises TemplateFailure when the data of this call does not fit the templates.
+    """
+    known = names(call=call, agent_id=agent.id, vars={}, now=now)
+    variables: dict[str, Json] = {}
+    for name, value in agent.vars.items():
+        with suppress(TemplateFailure):
+            variables[name] = render(value, known)
+    return build_request(
+        lookup.http,
+        {**known, "vars": variables, "secrets": secrets},
+        call_id=call.id,
+        tool_call_id=call.id,
+        agent_id=agent.id,
+        now=now,
+    )
+
+
+def read_answer(lookup: Lookup, reply: HttpReply, took_s: float) -> LookedUp:
+    """What an endpoint's last reply stands for. `took_s` is the time of all attempts together."""
+    if len(reply.body) > MAX_BYTES:
+        return default_answer(lookup, f"the endpoint's reply is longer than {MAX_BYTES} bytes", took_s)
+    try:
+        return LookedUp(value=json_of(read_reply(reply)), took_s=took_s)
+    except UnusableReplyError as error:
+        return default_answer(lookup, str(error), took_s)
+
+
+def next_attempt_s(lookup: Lookup, attempt: int, reply: HttpReply, gone_s: float) -> float | None:
+    """Seconds to wait before the next attempt, or None when this reply is the last.
+
+    `gone_s` is the time since the first attempt began. An attempt that could only begin after the deadline
+    over all of them is not waited for.
+    """
+    delay_s = next_delay(lookup.http.retries, attempt, reply)
+    return None if delay_s is None or gone_s + delay_s >= lookup.timeout_s else delay_s
+
+
+def default_answer(lookup: Lookup, reason: str, took_s: float) -> LookedUp:
+    """The declared default, and why."""
+    return LookedUp(value=lookup.default, took_s=took_s, fault=f"the lookup gave its default: {reason}")

@@ -1,0 +1,110 @@
+"""One call, decided, from its ring to its record: events in, actions out. The program's one state machine.
+
+It drives real calls and everything that plays calls offline, and it knows no clock, no socket and no event
+name of an API. `runner.call.machine.phase` is the table of its phases. What an event does in each of them is
+said by two tables: `runner.call.machine.reception` for a call that rings, `runner.call.machine.session` for
+one that was answered. The same events at the same instants give the same actions, so a call that has lost
+its process is what its journal says.
+"""
+
+from collections.abc import Iterable
+from typing import Self
+
+from runner.call.addresses.incoming import incoming_call
+from runner.call.machine.phase import UNANSWERED, CallPhase, Phase
+from runner.call.machine.reception import Reception
+from runner.call.machine.session import Session
+from runner.call.machine.world import World
+from runner.model.action import Action, ClearTimer, SetTimer, Timer
+from runner.model.agent import Agent
+from runner.model.call import IncomingCall, Ringing
+from runner.model.event import CallEvent, Replied, TimerFired
+from runner.model.job import Job
+from runner.model.record import CallRecord
+from runner.model.values import Instant
+
+
+class CallMachine:
+    """The state of one call."""
+
+    def __init__(self, call: IncomingCall, world: World) -> None:
+        """Use `ring` or `replay`."""
+        self.call = call
+        self.timers: dict[Timer, Instant] = {}
+        """The timers that are set, and when they fire."""
+        self._phase = CallPhase()
+        self.reception = Reception(call, world, self._phase)
+
+    @classmethod
+    def ring(cls, ringing: Ringing, world: World, now: Instant) -> tuple[Self, list[Action]]:
+        """A call rings: its machine, and what is to be done first."""
+        machine = cls(incoming_call(ringing, world.routing), world)
+        return machine, machine.reception.ring(now)
+
+    @classmethod
+    def replay(
+        cls, ringing: Ringing, rang_at: Instant, events: Iterable[tuple[Instant, CallEvent]], world: World
+    ) -> Self:
+        """The machine of a call that has lived through these events, in their order."""
+        machine, _ = cls.ring(ringing, world, rang_at)
+        for at, event in events:
+            machine.handle(event, at)
+        return machine
+
+    @property
+    def phase(self) -> Phase:
+        """Where the call stands."""
+        return self._phase.now
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will be done any more."""
+        return self._phase.now is Phase.OVER
+
+    @property
+    def session(self) -> Session | None:
+        """The served half of the call; None before the API was told to answer, and where it never was."""
+        return self.reception.session
+
+    @property
+    def agent(self) -> Agent | None:
+        """The agent that serves the call now, or is to answer it."""
+        return self.session.agent if self.session is not None else None
+
+    @property
+    def follows_words(self) -> bool:
+        """Whether anything here wants to hear words as they come."""
+        return self.session is not None and self.session.follows_words
+
+    def handle(self, event: CallEvent, now: Instant) -> list[Action]:
+        """What is to be done about `event`, in this order."""
+        if isinstance(event, TimerFired):
+            self.timers.pop(event.timer, None)
+        actions = self._decide(event, now)
+        for action in actions:
+            if isinstance(action, SetTimer):
+                self.timers[action.timer] = action.at
+            elif isinstance(action, ClearTimer):
+                self.timers.pop(action.timer, None)
+        return actions
+
+    def _decide(self, event: CallEvent, now: Instant) -> list[Action]:
+        if self._phase.now is Phase.OVER:
+            return []
+        if self._phase.now in UNANSWERED:
+            return self.reception.handle(event, now)
+        if self.session is None or (isinstance(event, Replied) and event.call_id == self.call.id):
+            # An attempt of the lookup that ended after the call was answered without it.
+            return []
+        return self.session.handle(event, now)
+
+    def record(self) -> CallRecord | None:
+        """The record as it stands now, with nothing in it that its agents want masked.
+
+        None for a call that was not answered.
+        """
+        return self.session.record() if self.session is not None else None
+
+    def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
+        """What is due once the call is over, going by the record of it."""
+        return self.session.jobs(record, now) if self.session is not None else ()

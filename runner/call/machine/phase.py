@@ -1,0 +1,109 @@
+"""Where a call stands, and where it may go from there: the table of a call's phases.
+
+    RINGING ─► CLAIMING ─► LOOKING_UP ─► ANSWERING ─► WAITING ─► TALKING ◄──────────────┐
+       │          │  └───────────┼───────────▲            │        │ │ └─► ANNOUNCING ─► REFERRED
+       │          │              │           │            │        │ │         │            │
+       └──────────┴──► REJECTING ◄───────────┘            │        │ └─► SAYING_GOODBYE     │
+                           │                              ▼        ▼           ▼            ▼
+                           │                             HANGING_UP ◄───────────────────────┘
+                           │                                  │
+                           ▼                                  ▼
+                          OVER ◄──────────────────── DRAINING_REQUESTS
+
+From every phase between WAITING and HANGING_UP the call may be gone, which leads to DRAINING_REQUESTS; from
+every phase before WAITING it may finish unanswered, which leads to OVER. `TABLE` is all of it: a step that it
+does not have is a bug, since phases change by our own decisions only.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+
+
+class Phase(Enum):
+    """The stages of a call. Which event does what in each is the table of `runner.call.machine.machine`."""
+
+    RINGING = "ringing"
+    """Nothing was decided yet."""
+    CLAIMING = "claiming"
+    """We ask for the call, and for a slot among the calls of its agent."""
+    LOOKING_UP = "looking_up"
+    """The agent's lookup is asked while the caller hears ringing."""
+    ANSWERING = "answering"
+    """The API was told to answer the call."""
+    REJECTING = "rejecting"
+    """The API was told to turn the call away."""
+    WAITING = "waiting"
+    """Answered; the sideband is not open yet."""
+    TALKING = "talking"
+    ANNOUNCING = "announcing"
+    """The agent says the sentence before a transfer."""
+    REFERRED = "referred"
+    """The transfer was asked for; we watch whether the call leaves."""
+    SAYING_GOODBYE = "saying_goodbye"
+    """The agent says goodbye, or the last tools finish."""
+    HANGING_UP = "hanging_up"
+    """The API was told to end the call."""
+    DRAINING_REQUESTS = "draining_requests"
+    """The call is gone; requests may still end, so that the record is true."""
+    OVER = "over"
+
+
+class Step(Enum):
+    """What moves a call from one phase to the next."""
+
+    CLAIM = "claim"
+    LOOK_UP = "look_up"
+    ANSWER = "answer"
+    REJECT = "reject"
+    ANSWERED = "answered"
+    OPENED = "opened"
+    ANNOUNCE = "announce"
+    REFER = "refer"
+    STAY = "stay"
+    """The transfer did not happen: the caller is still ours."""
+    SAY_GOODBYE = "say_goodbye"
+    HANG_UP = "hang_up"
+    GONE = "gone"
+    FINISH = "finish"
+
+
+UNANSWERED = (Phase.RINGING, Phase.CLAIMING, Phase.LOOKING_UP, Phase.ANSWERING, Phase.REJECTING)
+CONNECTED = (Phase.TALKING, Phase.ANNOUNCING, Phase.REFERRED, Phase.SAYING_GOODBYE)
+LIVE = (Phase.WAITING, *CONNECTED)
+NOT_GONE = (*LIVE, Phase.HANGING_UP)
+TRANSFERRING = (Phase.ANNOUNCING, Phase.REFERRED)
+
+TABLE: Mapping[tuple[Phase, Step], Phase] = {
+    (Phase.RINGING, Step.CLAIM): Phase.CLAIMING,
+    # The agent that was asked first has no room: the claim is made for the next.
+    (Phase.CLAIMING, Step.CLAIM): Phase.CLAIMING,
+    (Phase.CLAIMING, Step.LOOK_UP): Phase.LOOKING_UP,
+    (Phase.CLAIMING, Step.ANSWER): Phase.ANSWERING,
+    (Phase.LOOKING_UP, Step.ANSWER): Phase.ANSWERING,
+    (Phase.RINGING, Step.REJECT): Phase.REJECTING,
+    (Phase.CLAIMING, Step.REJECT): Phase.REJECTING,
+    (Phase.LOOKING_UP, Step.REJECT): Phase.REJECTING,
+    (Phase.ANSWERING, Step.REJECT): Phase.REJECTING,
+    (Phase.ANSWERING, Step.ANSWERED): Phase.WAITING,
+    (Phase.WAITING, Step.OPENED): Phase.TALKING,
+    (Phase.TALKING, Step.ANNOUNCE): Phase.ANNOUNCING,
+    (Phase.ANNOUNCING, Step.REFER): Phase.REFERRED,
+    # The destination that is tried after the first.
+    (Phase.REFERRED, Step.REFER): Phase.REFERRED,
+    (Phase.REFERRED, Step.STAY): Phase.TALKING,
+    (Phase.TALKING, Step.SAY_GOODBYE): Phase.SAYING_GOODBYE,
+    **{(phase, Step.HANG_UP): Phase.HANGING_UP for phase in LIVE},
+    **{(phase, Step.GONE): Phase.DRAINING_REQUESTS for phase in NOT_GONE},
+    **{(phase, Step.FINISH): Phase.OVER for phase in (*UNANSWERED, Phase.DRAINING_REQUESTS)},
+}
+
+
+class CallPhase:
+    """The phase of one call. Everybody who moves the call moves it here."""
+
+    def __init__(self) -> None:
+        self.now = Phase.RINGING
+
+    def move(self, step: Step) -> None:
+        """Go on to the next phase. Raises KeyError for a step that the table does not have."""
+        self.now = TABLE[self.now, step]

@@ -1,0 +1,288 @@
+"""A call before it is answered: who takes it, what is known of the caller, or how it is turned away.
+
+One deadline bounds the lookup; whatever goes wrong, the caller is never left ringing.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from runner.call.machine.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
+from runner.call.machine.phase import CallPhase, Phase, Step
+from runner.call.machine.session import Session
+from runner.call.machine.world import World
+from runner.call.routes.routing import Match
+from runner.call.templates.template import TemplateFailure
+from runner.model.action import (
+    Action,
+    AnswerCall,
+    ClaimCall,
+    ClearTimer,
+    Finish,
+    OpenSideband,
+    RejectCall,
+    SendRequest,
+    SetTimer,
+    Timer,
+    TimerKind,
+)
+from runner.model.agent import BUSY_HERE, Agent
+from runner.model.call import IncomingCall
+from runner.model.event import (
+    AnswerReplied,
+    CallEvent,
+    ClaimReplied,
+    Decided,
+    Limit,
+    RejectReplied,
+    Replied,
+    TimerFired,
+)
+from runner.model.http import Failure, HttpReply, HttpRequest
+from runner.model.reception import LimitReached, RingResult
+from runner.model.route import Reject
+from runner.model.values import Instant
+
+UNAVAILABLE_STATUS = 480
+"""SIP "Temporarily Unavailable": for a call that ought to be answered and cannot be."""
+DECLINE_STATUS = 603
+"""What the API answers with when it is told no status."""
+
+LOOKUP = "lookup"
+"""Stands for a tool's name where the lookup sends a request. Its key is the call's own id."""
+DEADLINE = Timer(TimerKind.LOOKUP)
+RETRY = Timer(TimerKind.LOOKUP_RETRY)
+
+_RESULTS = {
+    Decided.GONE: RingResult.GONE,
+    Decided.TAKEN: RingResult.TAKEN,
+    Decided.REFUSED: RingResult.FAILED,
+    Decided.UNAVAILABLE: RingResult.UNAVAILABLE,
+}
+
+
+class Reception:
+    """Decides about one ringing call, until it is answered or turned away."""
+
+    def __init__(self, call: IncomingCall, world: World, phase: CallPhase) -> None:
+        self.result: RingResult | None = None
+        """What came of the ringing, once it is known."""
+        self.match: Match | None = None
+        self.why = ""
+        """One sentence: why this agent answers, or why nobody does."""
+        self.rejected_with: int | None = None
+        self.reached: list[LimitReached] = []
+        """The agents that had no room, in the order in which they were asked."""
+        self.detail = ""
+        """What the API, or a template, had to say when the call could not be answered."""
+        self.session: Session | None = None
+        """The call's session, once its texts could be made."""
+        self._call = call
+        self._world = world
+        self._phase = phase
+        self._agent: Agent | None = None
+        self._request: HttpRequest | None = None
+        self._attempt = 0
+        self._asked_at: Instant = 0.0
+        self._turned_away_as = RingResult.REJECTED
+
+    @property
+    def agent(self) -> str | None:
+        """The agent that takes the call, as far as it is known."""
+        return self._agent.id if self._agent is not None else None
+
+    def ring(self, now: Instant) -> list[Action]:
+        """The first decision: who is to take the call."""
+        if now - self._call.created_at > self._world.max_call_age_s:
+            self.why = "the call began to ring too long ago"
+            return self._finish(RingResult.LATE)
+        self.match = match = self._world.table.match(self._call, now)
+        self.why = match.why
+        if match.agent is None:
+            return self._reject(match.reject or DECLINE_STATUS)
+        return self._claim(self._world.agents[match.agent])
+
+    def handle(self, event: CallEvent, now: Instant) -> list[Action]:
+        """What is to be done about an event before the call is answered. What no row has changes nothing."""
+        handler = HANDLERS.get((self._phase.now, type(event)))
+        return handler(self, event, now) if handler is not None else []
+
+    # Who takes the call
+
+    def _claim(self, agent: Agent) -> list[Action]:
+        self._agent = agent
+        self._phase.move(Step.CLAIM)
+        limits = agent.limits
+        return [
+            ClaimCall(
+                agent=agent.id,
+                concurrent_calls=limits.concurrent_calls,
+                calls_per_day=limits.calls_per_day,
+            )
+        ]
+
+    def claimed(self, replied: ClaimReplied, now: Instant) -> list[Action]:
+        """The call is ours; or its agent has no room, so that the next is asked; or another runner has it."""
+        if self._agent is None or replied.agent != self._agent.id:
+            return []
+        if replied.taken:
+            return self._finish(RingResult.TAKEN)
+        if replied.reached is not None:
+            return self._no_room(self._agent, replied.reached)
+        if self.reached:
+            self.why = "; ".join(
+                [self.why, *map(str, self.reached), f'the call is given to "{self._agent.id}"']
+            )
+        return self._look_up(self._agent, now)
+
+    def _no_room(self, agent: Agent, limit: Limit) -> list[Action]:
+        limits = agent.limits
+        most = limits.concurrent_calls if limit is Limit.CONCURRENT_CALLS else limits.calls_per_day
+        self.reached.append(LimitReached(agent=agent.id, limit=limit, most=most or 0))
+        busy = agent.busy
+        if not isinstance(busy, Reject) and busy.agent not in {one.agent for one in self.reached}:
+            return self._claim(self._world.agents[busy.agent])
+        # `validate` refuses circles; one that was made otherwise ends here.
+        status = busy.status if isinstance(busy, Reject) else BUSY_HERE
+        self.why = "; ".join([self.why, *map(str, self.reached), f"the call is rejected with {status}"])
+        self._turned_away_as = RingResult.BUSY
+        return self._reject(status)
+
+    # What is known of the caller
+
+    def _look_up(self, agent: Agent, now: Instant) -> list[Action]:
+        lookup = agent.lookup
+        if lookup is None:
+            return self._answer(agent, None, now)
+        try:
+            self._request = lookup_request(
+                lookup, call=self._call, agent=agent, secrets=self._world.secrets, now=now
+            )
+        except TemplateFailure as failure:
+            return self._answer(agent, default_answer(lookup, str(failure), 0.0), now)
+        self._phase.move(Step.LOOK_UP)
+        self._asked_at = now
+        return [SetTimer(timer=DEADLINE, at=now + lookup.timeout_s), *self._ask()]
+
+    def timer_fired(self, fired: TimerFired, now: Instant) -> list[Action]:
+        """The next attempt is due, or the caller has heard ringing for long enough."""
+        if fired.timer == RETRY:
+            return self._ask()
+        return self._lookup_is_late(now) if fired.timer == DEADLINE else []
+
+    def _ask(self) -> list[Action]:
+        """Send the next attempt of the lookup."""
+        if self._request is None:
+            return []
+        self._attempt += 1
+        return [SendRequest(call_id=self._call.id, attempt=self._attempt, tool=LOOKUP, request=self._request)]
+
+    def looked_up(self, replied: Replied, now: Instant) -> list[Action]:
+        """An attempt of the lookup has ended: try again where that is declared, or answer the call."""
+        agent = self._agent
+        if agent is None or agent.lookup is None:
+            return []
+        if replied.call_id != self._call.id or replied.attempt != self._attempt:
+            return []
+        took_s = now - self._asked_at
+        delay_s = next_attempt_s(agent.lookup, replied.attempt, replied.reply, took_s)
+        if delay_s is not None:
+            return [SetTimer(timer=RETRY, at=now + delay_s)]
+        return self._answer(agent, read_answer(agent.lookup, replied.reply, took_s), now)
+
+    def _lookup_is_late(self, now: Instant) -> list[Action]:
+        """Answer with the lookup's default."""
+        agent = self._agent
+        if agent is None or agent.lookup is None:
+            return []
+        took_s = now - self._asked_at
+        late = HttpReply(failure=Failure.TIMEOUT, detail=f"no reply within {agent.lookup.timeout_s:g} s")
+        return self._answer(agent, read_answer(agent.lookup, late, took_s), now)
+
+    # The answer
+
+    def _answer(self, agent: Agent, found: LookedUp | None, now: Instant) -> list[Action]:
+        timers: list[Action] = (
+            [ClearTimer(timer=DEADLINE), ClearTimer(timer=RETRY)] if self._request is not None else []
+        )
+        try:
+            self.session = session = self._begin(agent, found, now)
+        except TemplateFailure as failure:
+            self.detail = str(failure)
+            self._turned_away_as = RingResult.FAILED
+            return [*timers, *self._reject(UNAVAILABLE_STATUS)]
+        self._phase.move(Step.ANSWER)
+        answer = AnswerCall(agent=agent, instructions=session.instructions, servers=session.servers)
+        return [*timers, answer]
+
+    def _begin(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
+        """The session of the call. An answer that the templates cannot use must not cost the caller the call.
+
+        Raises TemplateFailure.
+        """
+        try:
+            return self._session(agent, found, now)
+        except TemplateFailure as failure:
+            if found is None or found.fault is not None or agent.lookup is None:
+                raise
+            return self._session(agent, default_answer(agent.lookup, str(failure), found.took_s), now)
+
+    def _session(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
+        match = self.match
+        return Session(
+            call=self._call,
+            phase=self._phase,
+            agent=agent,
+            agents=self._world.agents,
+            secrets=self._world.secrets,
+            now=now,
+            lookup=found.value if found else None,
+            lookup_s=found.took_s if found else None,
+            faults=[found.fault] if found and found.fault else [],
+            why=self.why,
+            route=str(match.route.place) if match is not None and match.route is not None else None,
+        )
+
+    def answered(self, replied: AnswerReplied, now: Instant) -> list[Action]:
+        """The API has answered the call for us, or has not."""
+        self.detail = replied.detail
+        if replied.decided is Decided.DONE and self.session is not None:
+            self.result = RingResult.ACCEPTED
+            self._phase.move(Step.ANSWERED)
+            return [OpenSideband(), *self.session.begin(now)]
+        if replied.decided is Decided.REFUSED:
+            # The call rings on, and the API would refuse the same answer again.
+            self._turned_away_as = RingResult.FAILED
+            return self._reject(UNAVAILABLE_STATUS)
+        return self._finish(_RESULTS[replied.decided])
+
+    def _reject(self, status: int) -> list[Action]:
+        self.rejected_with = status
+        self._phase.move(Step.REJECT)
+        return [RejectCall(status=status)]
+
+    def rejected(self, replied: RejectReplied, now: Instant) -> list[Action]:
+        """The API has turned the call away for us, or has not."""
+        self.detail = self.detail or replied.detail
+        if replied.decided is Decided.DONE:
+            return self._finish(self._turned_away_as)
+        return self._finish(_RESULTS[replied.decided])
+
+    def _finish(self, result: RingResult) -> list[Action]:
+        self.result = result
+        self.session = None
+        self._phase.move(Step.FINISH)
+        return [Finish()]
+
+
+Handler: TypeAlias = Callable[[Reception, Any, Instant], list[Action]]
+# Any: each row pairs a type of event with a handler of just that type, which no signature can say.
+
+ROWS: tuple[tuple[Phase, type, Handler], ...] = (
+    (Phase.CLAIMING, ClaimReplied, Reception.claimed),
+    (Phase.LOOKING_UP, Replied, Reception.looked_up),
+    (Phase.LOOKING_UP, TimerFired, Reception.timer_fired),
+    (Phase.ANSWERING, AnswerReplied, Reception.answered),
+    (Phase.REJECTING, RejectReplied, Reception.rejected),
+)
+
+HANDLERS: Mapping[tuple[Phase, type], Handler] = {(phase, event): handler for phase, event, handler in ROWS}

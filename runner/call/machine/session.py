@@ -1,0 +1,443 @@
+"""The served half of a call's machine: from the API's answer to the end. Events in, actions out.
+
+`ROWS` says in which phase which event does what. What is not in it changes nothing, because a live API sends
+late, twice and out of order, and none of that is an error. Who speaks has a table of its own in
+`runner.call.machine.floor`; what is watched beside (silence, limits, guardrails, keys, failures) are parts,
+whose intents `_carry_out` fits to the phase.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from runner.call.afterwards.jobs import jobs_after
+from runner.call.machine.call_ending import CallEnding, Transfer
+from runner.call.machine.call_texts import CallTexts
+from runner.call.machine.consumption import Consumption
+from runner.call.machine.intent import (
+    AddMessage,
+    End,
+    FallBackToTransfer,
+    GoOn,
+    Greet,
+    HandOff,
+    InstructModel,
+    Intent,
+    SayToCaller,
+    WithdrawSentence,
+)
+from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, CallPhase, Phase, Step
+from runner.call.machine.serving_agent import ServingAgent
+from runner.call.machine.speech import Speech
+from runner.call.machine.tool_calls import OpenCall, Refusal, ToolCalls
+from runner.call.records.record_builder import RecordBuilder
+from runner.call.records.redaction import Redactor
+from runner.call.tools.tool_result import ToolOutput
+from runner.model.action import Action, AddItem, HangUp, TimerKind
+from runner.model.agent import Agent, Say, Tell, Wait
+from runner.model.call import IncomingCall
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
+    CallEvent,
+    CallGone,
+    EndRequested,
+    HangUpFailed,
+    OutputTaken,
+    PlaybackStarted,
+    ReferAnswered,
+    Replied,
+    ResponseEnded,
+    SidebandLost,
+    SidebandOpened,
+    TimerFired,
+    ToolCalled,
+    Unreachable,
+)
+from runner.model.job import Job
+from runner.model.record import CallRecord
+from runner.model.tool import HandoffBinding, HangupBinding, TransferBinding
+from runner.model.values import Instant, Json, JsonObject
+
+
+class Session:
+    """The state of an answered call. Create it when the call is to be answered, and `begin` when it was.
+
+    Creating it raises TemplateFailure when the agent's instructions cannot be made for this call.
+    """
+
+    def __init__(
+        self,
+        *,
+        call: IncomingCall,
+        phase: CallPhase,
+        agent: Agent,
+        agents: Mapping[str, Agent],
+        secrets: Mapping[str, str],
+        now: Instant,
+        lookup: Json = None,
+        lookup_s: float | None = None,
+        faults: Sequence[str] = (),
+        why: str = "",
+        route: str | None = None,
+    ) -> None:
+        """`lookup_s` is how long the lookup took, `faults` what went wrong before the call was answered."""
+        self._phase = phase
+        self.speech = Speech()
+        self.builder = RecordBuilder(
+            CallRecord(
+                id=call.id,
+                agent=agent.id,
+                route=route,
+                why=why,
+                caller=call.caller.number or call.caller.uri or None,
+                called=call.called.number or call.called.uri or None,
+                transport=call.transport.value,
+                created_at=call.created_at,
+                lookup_s=lookup_s,
+                model=agent.model,
+                faults=tuple(faults),
+            )
+        )
+        self._consumption = Consumption(agent.model)
+        self._texts = CallTexts(call=call, agent=agent, lookup=lookup, record=self.builder, now=now)
+        self.tools = ToolCalls(
+            call_id=call.id,
+            record=self.builder,
+            consumption=self._consumption,
+            names=self._texts.names,
+            variables=self._texts.variables,
+            secrets=secrets,
+        )
+        self._ending = CallEnding(
+            phase=phase, speech=self.speech, tools=self.tools, record=self.builder, texts=self._texts
+        )
+        self._serving = ServingAgent(
+            agent=agent,
+            agents=agents,
+            texts=self._texts,
+            record=self.builder,
+            consumption=self._consumption,
+            secrets=secrets,
+            is_quiet=self._is_quiet,
+            now=now,
+        )
+        self._greeting_is_due = False
+        self._voice_was_heard = False
+        self._unsent: list[AddItem] = []
+        self._items = 0
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that serves the call now."""
+        return self._serving.agent
+
+    @property
+    def servers(self) -> tuple[JsonObject, ...]:
+        """The MCP servers of that agent, as the API's own objects."""
+        return self._serving.servers
+
+    @property
+    def phase(self) -> Phase:
+        """Where the call stands."""
+        return self._phase.now
+
+    @property
+    def instructions(self) -> str:
+        """The instructions of the agent that serves the call now."""
+        return self._texts.instructions
+
+    @property
+    def variables(self) -> JsonObject:
+        """What `vars` holds now."""
+        return self._texts.variables
+
+    @property
+    def follows_words(self) -> bool:
+        """Whether anything here wants to hear words as they come."""
+        return bool(self.agent.guardrails)
+
+    def begin(self, now: Instant) -> list[Action]:
+        """The API has answered the call."""
+        self._consumption.since = now
+        self.builder.accepted(now)
+        return self._carry_out_all(self._serving.start(now), now)
+
+    def handle(self, event: CallEvent, now: Instant) -> list[Action]:
+        """What is to be done about `event`, in this order."""
+        self.builder.note(event, now)
+        self._consumption.note(event)
+        actions = self.speech.handle(event, now)
+        handler = TABLE.get((self.phase, type(event)))
+        if handler is not None:
+            actions += self._carry_out_all(handler(self, event, now), now)
+        for part in self._serving.parts:
+            if type(event) in part.hears:
+                actions += self._carry_out_all(part.handle(event, now), now)
+        for key, _ in self.speech.take_sentence_ends():
+            intents = [*self._ending.sentence_ended(key, now), *self._continue()]
+            actions += self._carry_out_all(intents, now)
+        return actions + self.speech.ask(now)
+
+    def record(self) -> CallRecord:
+        """The record of the call as it stands now, with nothing in it that its agents want masked."""
+        return self._redactor().record(self.builder.record())
+
+    def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
+        """What is owed once the call is over, going by the record of it."""
+        redactor = self._redactor()
+        redactor.record(self.builder.record())  # it learns there what else it has to mask
+        return jobs_after(self._serving.served[0], record, redactor.names(self._texts.names(now)), now)
+
+    def _redactor(self) -> Redactor:
+        return Redactor((agent.record for agent in self._serving.served), self.builder.private)
+
+    # Opening and losing the sideband
+
+    def _open(self, _: SidebandOpened, now: Instant) -> list[Intent]:
+        self._phase.move(Step.OPENED)
+        self.builder.attached(now)
+        self._greeting_is_due = True
+        # Tools of MCP servers that are not there yet would be missing from the first answer.
+        return [] if self.agent.mcp else self._greet(now)
+
+    def _greet(self, now: Instant) -> list[Intent]:
+        if not self._greeting_is_due:
+            return []
+        self._greeting_is_due = False
+        match self.agent.greeting:
+            case Wait():
+                return []
+            case Say(text=text) if greeting := self._texts.text(text, now):
+                return [SayToCaller(text=greeting)]
+            case Tell(text=text) if greeting := self._texts.text(text, now):
+                return [InstructModel(text=greeting)]
+            case _:
+                return [GoOn()]
+
+    def _reopen(self, _: SidebandOpened, now: Instant) -> list[Intent]:
+        """Nothing that was missed is replayed: tell again what may be lost, and let the model go on.
+
+        It is never greeted again, and a response that is being made already answers the nudge.
+        """
+        unsent, self._unsent = self._unsent, []
+        again = [*unsent, *self.tools.resend()]
+        if self.phase is Phase.TALKING:
+            if again:
+                self.speech.go_on()
+            else:
+                self.speech.nudge()
+        return list(again)
+
+    def _detached(self, _: SidebandLost, now: Instant) -> list[Intent]:
+        self.tools.all_ended()
+        return []
+
+    def _unreachable(self, unreachable: Unreachable, now: Instant) -> list[Intent]:
+        """A call that cannot be served is hung up, not left talking to nobody."""
+        return [End(reason="failed", at_once=True, detail=unreachable.detail)]
+
+    # Responses and tools
+
+    def _playback_started(self, _: PlaybackStarted, now: Instant) -> list[Intent]:
+        self._voice_was_heard = True
+        return []
+
+    def _response_ended(self, ended: ResponseEnded, now: Instant) -> list[Intent]:
+        intents: list[Intent] = []
+        for called in ended.calls:
+            intents += self._tool_called(called, now)
+        self.tools.response_ended(ended.response_id)
+        return intents + self._continue()
+
+    def _tool_called(self, called: ToolCalled, now: Instant) -> list[Intent]:
+        opened = self.tools.begin(called, self.agent, now)
+        if opened is None:
+            return []
+        intents: list[Intent] = []
+        if isinstance(opened, Refusal):
+            intents += self.tools.refuse(called, opened.error, now)
+        elif isinstance(opened.tool.binding, HangupBinding | TransferBinding | HandoffBinding):
+            intents += self._move_on(called, opened, now)
+        elif self._consumption.has_more_tool_calls_than(self.agent.limits.max_tool_calls):
+            # The call ends for it, see `LimitWatch`; what is over the limit is not done any more.
+            intents += self.tools.refuse(called, "this call may use no more tools", now)
+        else:
+            intents += self.tools.run(opened, now)
+        return intents + self._continue()
+
+    def _output_taken(self, taken: OutputTaken, _: Instant) -> list[Intent]:
+        self.tools.taken(taken.call_id)
+        return []
+
+    def _replied(self, replied: Replied, now: Instant) -> list[Intent]:
+        intents = self.tools.replied(replied, now, may_retry=True)
+        return [*intents, *self._continue(), *self._ending.tools_ended()]
+
+    def _continue(self) -> list[Intent]:
+        """Once the last call of a response is answered, the model goes on: once, not once a call."""
+        return [GoOn()] if self.tools.take_settled() else []
+
+    # Moving on: hang-up, transfer, hand-off
+
+    def _move_on(self, called: ToolCalled, opened: OpenCall, now: Instant) -> list[Intent]:
+        if self.phase is not Phase.TALKING:
+            error = f"not now: the call is being {self._ending.being}"
+            return [*self.tools.refuse(called, error, now)]
+        match opened.tool.binding:
+            case HangupBinding(say=goodbye):
+                self.tools.close(opened.call_id, "ok", now)
+                return [End(reason="hangup", say=goodbye, silently=goodbye is None)]
+            case HandoffBinding(agent=agent_id):
+                return self._asked_for_handoff(called, opened, agent_id, now)
+            case TransferBinding() as binding:
+                chosen = str(opened.arguments["destination"])
+                fallback = binding.fallback if binding.fallback != chosen else None
+                transfer = Transfer(
+                    target=binding.destinations[chosen],
+                    fallback=binding.destinations[fallback] if fallback else None,
+                    say=binding.say,
+                    call_id=opened.call_id,
+                    if_not_completed=binding.if_not_completed,
+                )
+                return self._ending.announce(transfer, now)
+            case _:
+                return []
+
+    def _asked_for_handoff(
+        self, called: ToolCalled, opened: OpenCall, agent_id: str, now: Instant
+    ) -> list[Intent]:
+        taken = self._hand_off(agent_id, f'tool "{opened.tool.name}"', now)
+        if not taken:
+            error = "the hand-off is not possible; go on as you are"
+            return [*self.tools.refuse(called, error, now)]
+        output = ToolOutput.of({"status": "handed over"}, opened.tool.result)
+        return [*taken, *self.tools.answer(opened.call_id, output, now)]
+
+    def _hand_off(self, agent_id: str, because: str, now: Instant) -> list[Intent]:
+        return self._serving.hand_off(agent_id, because, now, with_voice=not self._voice_was_heard)
+
+    # Timers, errors, and the end
+
+    def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Intent]:
+        match fired.timer.kind:
+            case TimerKind.RETRY:
+                return [*self.tools.again(fired.timer.key)]
+            case TimerKind.WAITING:
+                return self.tools.still_waiting(fired.timer.key, now)
+            case clock:
+                return self._ending.overdue(clock, now) + self._continue()
+
+    def _refer_answered(self, answered: ReferAnswered, now: Instant) -> list[Intent]:
+        return self._ending.refer_answered(answered.ok, answered.detail, now) + self._continue()
+
+    def _refused(self, error: ApiError, now: Instant) -> list[Intent]:
+        if error.kind is ApiErrorKind.SESSION_EXPIRED:
+            return [End(reason="session_expired", at_once=True)]
+        return []
+
+    def _end_requested(self, requested: EndRequested, now: Instant) -> list[Intent]:
+        return [End(reason=requested.reason, at_once=True)]
+
+    def _hang_up_failed(self, failed: HangUpFailed, now: Instant) -> list[Intent]:
+        """A call that stays up talks to nobody and costs money: insist, unless the API never will."""
+        return [*self._ending.hang_up_failed(failed, now)]
+
+    def _hang_up_again(self, fired: TimerFired, now: Instant) -> list[Intent]:
+        return [HangUp()] if fired.timer.kind is TimerKind.HANG_UP_AGAIN else []
+
+    def _gone(self, _: CallGone, now: Instant) -> list[Intent]:
+        return [*self._ending.gone(now)]
+
+    def _last_reply(self, replied: Replied, now: Instant) -> list[Intent]:
+        """Nobody waits for this output any more, but the record says what the request did."""
+        self.tools.replied(replied, now, may_retry=False)
+        return [*self._ending.cleared()]
+
+    def _let_go(self, _: EndRequested, now: Instant) -> list[Intent]:
+        return [*self._ending.finish()]
+
+    # What parts and handlers want, fitted to the phase
+
+    def _carry_out_all(self, intents: list[Intent], now: Instant) -> list[Action]:
+        return [action for intent in intents for action in self._carry_out(intent, now)]
+
+    def _carry_out(self, intent: Intent, now: Instant) -> list[Action]:
+        match intent:
+            case End():
+                return self._ending.end(intent, now)
+            case AddMessage():
+                return self._inform(intent, now)
+            case Greet():
+                return self._carry_out_all(self._greet(now), now) if self.phase is Phase.TALKING else []
+            case WithdrawSentence(key=key):
+                self.speech.retract(key)
+                return []
+            case SayToCaller() | InstructModel() | GoOn() | FallBackToTransfer() | HandOff():
+                # A call that is leaving has other things to say.
+                return self._talk(intent, now) if self.phase is Phase.TALKING else []
+            case _:
+                return [intent]
+
+    def _talk(
+        self, intent: SayToCaller | InstructModel | GoOn | FallBackToTransfer | HandOff, now: Instant
+    ) -> list[Action]:
+        match intent:
+            case SayToCaller(text=text, key=key):
+                if sentence := self._texts.text(text, now):
+                    self.speech.say(sentence, key=key)
+            case InstructModel(text=text, key=key):
+                self.speech.tell(self._texts.directed(self._texts.text(text, now)), key=key)
+            case GoOn():
+                self.speech.go_on()
+            case FallBackToTransfer(target=target, detail=detail):
+                self.builder.fault(detail)
+                return self._carry_out_all(self._ending.announce(Transfer(target=target), now), now)
+            case HandOff(agent=agent_id, because=because):
+                return self._carry_out_all(self._hand_off(agent_id, because, now), now)
+        return []
+
+    def _inform(self, inform: AddMessage, now: Instant) -> list[Action]:
+        if self.phase not in CONNECTED:
+            return []
+        self._items += 1
+        text = self._texts.text(inform.text, now)
+        item = AddItem(item_id=f"item_{self._items}", text=text, as_caller=inform.as_caller)
+        if inform.private:
+            self.builder.transcript.hide(item.item_id, "(keys pressed, kept private)")
+        if self.speech.is_closed:
+            self._unsent.append(item)
+            return []
+        return [item]
+
+    def _is_quiet(self) -> bool:
+        """Nobody speaks, and nothing is under way that will make somebody speak."""
+        return self.phase is Phase.TALKING and self.speech.is_idle and not self.tools.awaited
+
+
+Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
+# Any: each row pairs a type of event with a handler of just that type, which no signature can say.
+
+ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
+    ((Phase.WAITING,), SidebandOpened, Session._open),
+    (CONNECTED, SidebandOpened, Session._reopen),
+    (CONNECTED, SidebandLost, Session._detached),
+    (LIVE, Unreachable, Session._unreachable),
+    (CONNECTED, PlaybackStarted, Session._playback_started),
+    (CONNECTED, ToolCalled, Session._tool_called),
+    (CONNECTED, ResponseEnded, Session._response_ended),
+    (CONNECTED, OutputTaken, Session._output_taken),
+    (CONNECTED, Replied, Session._replied),
+    ((Phase.REFERRED,), ReferAnswered, Session._refer_answered),
+    (LIVE, ApiError, Session._refused),
+    (LIVE, TimerFired, Session._timer_fired),
+    (LIVE, EndRequested, Session._end_requested),
+    ((Phase.HANGING_UP,), HangUpFailed, Session._hang_up_failed),
+    ((Phase.HANGING_UP,), TimerFired, Session._hang_up_again),
+    (NOT_GONE, CallGone, Session._gone),
+    ((Phase.HANGING_UP, Phase.DRAINING_REQUESTS), Replied, Session._last_reply),
+    ((Phase.DRAINING_REQUESTS,), EndRequested, Session._let_go),
+)
+
+TABLE: Mapping[tuple[Phase, type], Handler] = {
+    (phase, event): handler for phases, event, handler in ROWS for phase in phases
+}

@@ -1,0 +1,266 @@
+"""What the agent still wants to say, and what became of what it said. One queue for each call.
+
+Sentences wait until the floor is free; several of them become one `response.create`, and so do several
+wishes to go on. Nobody else in the program asks the model to speak.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+from runner.call.machine.floor import PATIENCE_S, Cue, Floor, next_floor
+from runner.model.action import Action, ClearTimer, SetTimer, Speak, Timer, TimerKind
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
+    CallerSpeaks,
+    CallEvent,
+    Outcome,
+    PlaybackEnded,
+    ResponseEnded,
+    ResponseStarted,
+    SidebandLost,
+    SidebandOpened,
+    TimerFired,
+)
+from runner.model.values import Instant
+
+FLOOR_TIMER = Timer(TimerKind.FLOOR)
+
+
+class SentenceEnd(Enum):
+    """What became of a sentence."""
+
+    HEARD = "heard"
+    INTERRUPTED = "interrupted"
+    """The caller spoke over it, or the sideband was lost while it was being said."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentence:
+    """Something to be said (`say`) or an instruction for one response (`tell`), exactly one of them."""
+
+    say: str | None = None
+    tell: str | None = None
+    key: str = ""
+    """The name under which its result is told; empty when nobody asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One `response.create` and what it was for. No sentences: the model is asked to go on."""
+
+    wish: str
+    sentences: tuple[Sentence, ...] = ()
+    is_nudge: bool = False
+
+    @property
+    def length(self) -> int:
+        """Characters to be spoken."""
+        return sum(len(sentence.say or sentence.tell or "") for sentence in self.sentences)
+
+
+class Speech:
+    """The speech queue of one call."""
+
+    def __init__(self) -> None:
+        self.floor = Floor.CLOSED
+        self._sentences: deque[Sentence] = deque()
+        self._go_on = False
+        self._nudge = False
+        self._count = 0
+        self._asked: Request | None = None
+        self._unheard: dict[str, Request] = {}
+        self._current: str | None = None
+        self._over: deque[str] = deque(maxlen=16)
+        self._wishes_come_back = False
+        self._sentence_ends: list[tuple[str, SentenceEnd]] = []
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether there is no sideband."""
+        return self.floor is Floor.CLOSED
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has the floor and nothing waits to be said."""
+        return self.floor is Floor.IDLE and not self._sentences and not self._go_on
+
+    def say(self, text: str, *, key: str = "") -> None:
+        """Queue a sentence for the caller's ear."""
+        self._sentences.append(Sentence(say=text, key=key))
+
+    def tell(self, text: str, *, key: str = "") -> None:
+        """Queue an instruction for one response."""
+        self._sentences.append(Sentence(tell=text, key=key))
+
+    def go_on(self) -> None:
+        """Let the model continue as soon as the floor is free, unless the API lets it by itself."""
+        self._go_on = True
+
+    def nudge(self) -> None:
+        """Let the model continue if nobody speaks just now; forgotten when somebody does."""
+        self._nudge = True
+
+    def clear(self) -> None:
+        """Forget everything that waits. What was asked for already cannot be taken back."""
+        self._sentences.clear()
+        self._go_on = self._nudge = False
+
+    def retract(self, key: str) -> None:
+        """Forget the sentences of this key that still wait."""
+        self._sentences = deque(sentence for sentence in self._sentences if sentence.key != key)
+
+    def take_sentence_ends(self) -> list[tuple[str, SentenceEnd]]:
+        """What became of keyed sentences since the last time."""
+        ends, self._sentence_ends = self._sentence_ends, []
+        return ends
+
+    def handle(self, event: CallEvent, now: Instant) -> list[Action]:
+        """Follow who speaks. The actions are timers only; `ask` is what makes the agent speak."""
+        match event:
+            case SidebandOpened():
+                return self._move(Cue.ATTACHED, now)
+            case SidebandLost():
+                return self._lost(now)
+            case CallerSpeaks(began=began):
+                return self._move(Cue.CALLER_BEGAN if began else Cue.CALLER_STOPPED, now)
+            case ResponseStarted():
+                return self._began(event, now)
+            case ResponseEnded():
+                return self._ended(event, now)
+            case PlaybackEnded(response_id=response_id, interrupted=interrupted):
+                return self._close(response_id, SentenceEnd.INTERRUPTED if interrupted else SentenceEnd.HEARD)
+            case ApiError():
+                return self._refused(event, now)
+            case TimerFired(timer=Timer(kind=TimerKind.FLOOR)):
+                return self._overdue(now)
+            case TimerFired(timer=Timer(kind=TimerKind.HEARD, key=response_id)):
+                return self._close(response_id, SentenceEnd.HEARD)
+            case _:
+                return []
+
+    def ask(self, now: Instant) -> list[Action]:
+        """Ask the model to speak, if something is wanted and the floor is free."""
+        if self.floor is not Floor.IDLE or not (self._sentences or self._go_on or self._nudge):
+            return []
+        self._count += 1
+        sentences = self._next_sentences()
+        self._asked = Request(
+            wish=f"wish_{self._count}",
+            sentences=sentences,
+            is_nudge=not sentences and not self._go_on,
+        )
+        if not sentences:
+            self._go_on = self._nudge = False
+        spoken = [sentence.say for sentence in sentences if sentence.say is not None]
+        told = [sentence.tell for sentence in sentences if sentence.tell is not None]
+        speak = Speak(wish=self._asked.wish, say=" ".join(spoken) or None, tell="\n".join(told) or None)
+        return [*self._move(Cue.ASKED, now), speak]
+
+    def _next_sentences(self) -> tuple[Sentence, ...]:
+        """The sentences at the head of the queue that can share one response: all said or all told."""
+        taken: list[Sentence] = []
+        while self._sentences and (not taken or (self._sentences[0].say is None) == (taken[0].say is None)):
+            taken.append(self._sentences.popleft())
+        return tuple(taken)
+
+    def _move(self, cue: Cue, now: Instant) -> list[Action]:
+        floor = next_floor(self.floor, cue)
+        if floor is self.floor:
+            return []
+        patience_s = PATIENCE_S.get(floor)
+        self.floor = floor
+        if patience_s is None:
+            return [ClearTimer(timer=FLOOR_TIMER)]
+        return [SetTimer(timer=FLOOR_TIMER, at=now + patience_s)]
+
+    def _began(self, started: ResponseStarted, now: Instant) -> list[Action]:
+        if started.response_id in self._over or started.response_id == self._current:
+            return []
+        self._current = started.response_id
+        if started.wish is not None:
+            self._wishes_come_back = True
+        if self._asked is not None and started.wish == self._asked.wish:
+            self._unheard[started.response_id] = self._asked
+            self._asked = None
+        elif self._asked is None:
+            # The API answers the caller by itself, and with all outputs that it holds in view: what we
+            # wanted to add to them is being said.
+            self._go_on = self._nudge = False
+        return self._move(Cue.BEGAN, now)
+
+    def _ended(self, ended: ResponseEnded, now: Instant) -> list[Action]:
+        if ended.response_id in self._over:
+            return []
+        self._over.append(ended.response_id)
+        moved: list[Action] = []
+        if self._asked is not None and (ended.wish == self._asked.wish or not self._wishes_come_back):
+            # Its beginning was missed, or the provider does not send our wish back: a response that
+            # ended while ours was asked for, and was not refused, was ours.
+            self._unheard[ended.response_id] = self._asked
+            self._asked = None
+            moved += self._move(Cue.BEGAN, now)
+        if self._current in {None, ended.response_id}:
+            self._current = None
+            moved += self._move(Cue.ENDED, now)
+            if self._asked is not None:
+                # Our request crossed with this response, which was not ours: it stands, or is refused yet.
+                moved += self._move(Cue.ASKED, now)
+        request = self._unheard.get(ended.response_id)
+        if request is None:
+            return moved
+        if ended.outcome is Outcome.CANCELLED:
+            return moved + self._close(ended.response_id, SentenceEnd.INTERRUPTED)
+        if ended.outcome is Outcome.FAILED:
+            return moved + self._close(ended.response_id, SentenceEnd.FAILED)
+        if not ended.audible:
+            return moved + self._close(ended.response_id, SentenceEnd.HEARD)
+        # The buffer tells when the caller has heard it all; this is for the case that it never does.
+        # People hear about 15 characters a second; the margin covers a slow voice and the network.
+        heard = Timer(TimerKind.HEARD, ended.response_id)
+        return [*moved, SetTimer(timer=heard, at=now + 5.0 + request.length / 10)]
+
+    def _refused(self, error: ApiError, now: Instant) -> list[Action]:
+        asked = self._asked
+        if asked is None or error.about not in {asked.wish, None}:
+            return []
+        if error.kind is ApiErrorKind.BUSY_SPEAKING:
+            self._asked = None
+            self._sentences.extendleft(reversed(asked.sentences))
+            self._go_on = self._go_on or not (asked.sentences or asked.is_nudge)
+            return self._move(Cue.REFUSED_BUSY, now)
+        if error.about is None:
+            return []
+        self._asked = None
+        self._note_end(asked, SentenceEnd.FAILED)
+        return self._move(Cue.REFUSED, now)
+
+    def _overdue(self, now: Instant) -> list[Action]:
+        if self._asked is not None:
+            self._note_end(self._asked, SentenceEnd.FAILED)
+            self._asked = None
+        self._current = None
+        return self._move(Cue.OVERDUE, now)
+
+    def _lost(self, now: Instant) -> list[Action]:
+        """What was being said is not known to us any more, and nothing is ever said twice."""
+        if self._asked is not None:
+            self._note_end(self._asked, SentenceEnd.INTERRUPTED)
+        for request in self._unheard.values():
+            self._note_end(request, SentenceEnd.INTERRUPTED)
+        timers: list[Action] = [ClearTimer(timer=Timer(TimerKind.HEARD, key)) for key in self._unheard]
+        self._unheard.clear()
+        self._asked = self._current = None
+        return [*timers, *self._move(Cue.LOST, now)]
+
+    def _close(self, response_id: str, result: SentenceEnd) -> list[Action]:
+        request = self._unheard.pop(response_id, None)
+        if request is None:
+            return []
+        self._note_end(request, result)
+        return [ClearTimer(timer=Timer(TimerKind.HEARD, response_id))]
+
+    def _note_end(self, request: Request, result: SentenceEnd) -> None:
+        self._sentence_ends.extend((sentence.key, result) for sentence in request.sentences if sentence.key)

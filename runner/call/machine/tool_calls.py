@@ -1,0 +1,298 @@
+"""The tool calls of one call: what is running, what the model has been told, what must be told again.
+
+Runs nothing itself: it makes the requests, reads the replies, and decides on further attempts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+from runner.call.machine.consumption import Consumption
+from runner.call.machine.intent import AddMessage, GoOn, InstructModel, Intent, SayToCaller, WithdrawSentence
+from runner.call.records.record_builder import RecordBuilder
+from runner.call.records.redaction import values_at
+from runner.call.templates.template import TemplateFailure, render
+from runner.call.tools.arguments import check_arguments
+from runner.call.tools.endpoint_reply import read_reply
+from runner.call.tools.tool_request import build_request, next_delay
+from runner.call.tools.tool_result import ToolOutput, error_output, model_output, reply_variables
+from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, SetTimer, Timer, TimerKind
+from runner.model.agent import Agent
+from runner.model.event import Replied, ToolCalled
+from runner.model.http import HttpRequest
+from runner.model.tool import HttpBinding, StaticBinding, Tool
+from runner.model.values import Instant, Json, JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The call of a tool cannot be carried out. `error` is for the model, so that it can mend it."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCall:
+    """A tool call that has not ended. In the background: the model does not wait for it any more."""
+
+    call_id: str
+    response_id: str
+    agent: Agent
+    tool: Tool
+    arguments: JsonObject
+    request: HttpRequest | None = None
+    attempt: int = 0
+    in_background: bool = False
+
+
+class ToolCalls:
+    """Keeps the tool calls of one call from the model's asking to the API's taking of the output."""
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        record: RecordBuilder,
+        consumption: Consumption,
+        names: Callable[[Instant], dict[str, Json]],
+        variables: dict[str, Json],
+        secrets: Mapping[str, str],
+    ) -> None:
+        self._call_id = call_id
+        self._record = record
+        self._consumption = consumption
+        self._known: set[str] = set()
+        self._names = names
+        self._variables = variables
+        self._secrets = secrets
+        self._open: dict[str, OpenCall] = {}
+        self._in_flight: set[str] = set()
+        self._unconfirmed: dict[str, str] = {}
+        self._waiting: set[str] = set()
+        self._ended: set[str] = set()
+
+    @property
+    def running(self) -> bool:
+        """Whether any request is under way or will be tried again."""
+        return any(call.request is not None for call in self._open.values())
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether any request is under way now."""
+        return bool(self._in_flight)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the model waits for any output."""
+        return any(not call.in_background for call in self._open.values())
+
+    def begin(self, called: ToolCalled, agent: Agent, now: Instant) -> OpenCall | Refusal | None:
+        """Take up a call of the model's; None when it was taken up before.
+
+        The API tells of a call twice (with its item and with its response), and once more after a
+        duplicate event.
+        """
+        if called.call_id in self._known:
+            return None
+        self._known.add(called.call_id)
+        self._consumption.tool_calls += 1
+        self._waiting.add(called.response_id)
+        tool = agent.tool(called.name)
+        checked = None if tool is None else check_arguments(tool, called.arguments)
+        arguments = checked if isinstance(checked, dict) else called.arguments
+        self._record.tool_began(called.call_id, called.name, arguments, now)
+        if tool is None or checked is None:
+            known = ", ".join(tool.name for tool in agent.tools) or "none"
+            return Refusal(error=f'there is no tool "{called.name}"; the tools are: {known}')
+        if isinstance(checked, str):
+            return Refusal(error=checked)
+        opened = OpenCall(
+            call_id=called.call_id,
+            response_id=called.response_id,
+            agent=agent,
+            tool=tool,
+            arguments=checked,
+        )
+        refusal = self._condition(opened, now)
+        if refusal is None:
+            self._open[called.call_id] = opened
+        return refusal or opened
+
+    def run(self, opened: OpenCall, now: Instant) -> list[Action]:
+        """Carry out a call that is answered by an endpoint or by a fixed answer."""
+        names = self._names_of(opened, now)
+        match opened.tool.binding:
+            case StaticBinding(answer=answer):
+                try:
+                    output = ToolOutput.of(render(answer, names), opened.tool.result)
+                except TemplateFailure as failure:
+                    output = error_output(str(failure), opened.tool.result, names)
+                return self.answer(opened.call_id, output, now)
+            case HttpBinding() as binding:
+                try:
+                    request = build_request(
+                        binding,
+                        {**names, "secrets": self._secrets},
+                        call_id=self._call_id,
+                        tool_call_id=opened.call_id,
+                        agent_id=opened.agent.id,
+                        now=now,
+                    )
+                except TemplateFailure as failure:
+                    return self.answer(
+                        opened.call_id, error_output(str(failure), opened.tool.result, names), now
+                    )
+                return self._send(replace(opened, request=request), now)
+            case _:
+                raise TypeError(f'tool "{opened.tool.name}" is not carried out by a request')
+
+    def again(self, call_id: str) -> list[Action]:
+        """The wait before a further attempt is over."""
+        opened = self._open.get(call_id)
+        return [] if opened is None or opened.request is None else self._attempt(opened, opened.request)
+
+    def still_waiting(self, key: str, now: Instant) -> list[Intent]:
+        """A tool takes its time: say what is declared for that."""
+        call_id, _, index = key.rpartition("/")
+        opened = self._open.get(call_id)
+        if opened is None:
+            return []
+        step = opened.tool.while_waiting[int(index)]
+        # Chosen by the call's id: different from call to call, and the same when a call is replayed.
+        template = step.tell or step.say[crc32(key.encode()) % len(step.say)]
+        try:
+            text = template.text(self._names_of(opened, now))
+        except TemplateFailure as failure:
+            self._record.fault(str(failure))
+            return []
+        return [
+            SayToCaller(text=text, key=call_id)
+            if step.tell is None
+            else InstructModel(text=text, key=call_id)
+        ]
+
+    def replied(self, replied: Replied, now: Instant, *, may_retry: bool) -> list[Intent]:
+        """An attempt has ended: try again where that is declared, or answer the model."""
+        opened = self._open.get(replied.call_id)
+        if opened is None or opened.attempt != replied.attempt:
+            return []
+        self._in_flight.discard(replied.call_id)
+        if may_retry and isinstance(opened.tool.binding, HttpBinding):
+            delay_s = next_delay(opened.tool.binding.retries, replied.attempt, replied.reply)
+            if delay_s is not None:
+                return [SetTimer(timer=Timer(TimerKind.RETRY, replied.call_id), at=now + delay_s)]
+        reply = read_reply(replied.reply)
+        self._record.private |= values_at(reply.value, opened.agent.record.results)
+        self._variables.update(reply_variables(opened.tool.result, reply))
+        output = model_output(opened.tool.result, reply, self._names_of(opened, now))
+        done = self._stop_waiting(opened)
+        if opened.in_background:
+            self.close(opened.call_id, "ok" if output.ok else "error", now, output)
+            told = f"The result of {opened.tool.name}, which was started before: {output.text}"
+            return [*done, AddMessage(text=told), GoOn()]
+        return [*done, *self.answer(replied.call_id, output, now)]
+
+    def refuse(self, called: ToolCalled, error: str, now: Instant) -> list[Action]:
+        """Answer a call that is not carried out with an error that the model can mend."""
+        return self.answer(called.call_id, ToolOutput.refused(error), now, status="refused")
+
+    def answer(
+        self, call_id: str, output: ToolOutput, now: Instant, *, status: str | None = None
+    ) -> list[Action]:
+        """Give the model what came of its call. The output is kept until the API says that it has it."""
+        self.close(call_id, status or ("ok" if output.ok else "error"), now, output)
+        return self._tell(call_id, output)
+
+    def close(self, call_id: str, status: str, now: Instant, output: ToolOutput | None = None) -> None:
+        """The call is settled, with or without an output for the model."""
+        opened = self._open.pop(call_id, None)
+        self._record.tool_ended(
+            call_id,
+            status,
+            now,
+            attempts=opened.attempt if opened is not None else 0,
+            http_status=output.http_status if output is not None else None,
+            error=output.error if output is not None else None,
+        )
+
+    def taken(self, call_id: str) -> None:
+        """The API holds the output of this call."""
+        self._unconfirmed.pop(call_id, None)
+
+    def resend(self) -> list[Action]:
+        """Every output that the API has not confirmed, for a sideband that was opened again."""
+        return [SendOutput(call_id=call_id, output=text) for call_id, text in self._unconfirmed.items()]
+
+    def response_ended(self, response_id: str) -> None:
+        """No further calls will come from this response."""
+        self._ended.add(response_id)
+
+    def all_ended(self) -> None:
+        """The sideband was lost: what else its responses may have held will never be told."""
+        self._ended |= self._waiting
+
+    def take_settled(self) -> bool:
+        """Whether some response has had its last call answered since the last time this was asked.
+
+        Then the model is to go on, once for the whole response.
+        """
+        busy = {call.response_id for call in self._open.values() if not call.in_background}
+        settled = (self._waiting & self._ended) - busy
+        self._waiting -= settled
+        return bool(settled)
+
+    def _condition(self, opened: OpenCall, now: Instant) -> Refusal | None:
+        """What the tool's `when` says now. A condition that cannot be worked out does not hold."""
+        tool, names = opened.tool, self._names_of(opened, now)
+        if tool.when is None:
+            return None
+        try:
+            if tool.when.value(names):
+                return None
+            told = tool.otherwise.text(names) if tool.otherwise is not None else ""
+        except TemplateFailure as failure:
+            told = str(failure)
+        return Refusal(error=told or f"{tool.name} cannot be used now")
+
+    def _send(self, opened: OpenCall, now: Instant) -> list[Action]:
+        if opened.request is None:
+            return []
+        waiting: list[Action] = [
+            SetTimer(timer=Timer(TimerKind.WAITING, f"{opened.call_id}/{index}"), at=now + step.after_s)
+            for index, step in enumerate(opened.tool.while_waiting)
+        ]
+        if not opened.tool.background:
+            return [*waiting, *self._attempt(opened, opened.request)]
+        started = ToolOutput.of({"status": "started", "result": "will follow"}, opened.tool.result)
+        return [
+            *waiting,
+            *self._attempt(replace(opened, in_background=True), opened.request),
+            *self._tell(opened.call_id, started),
+        ]
+
+    def _attempt(self, opened: OpenCall, request: HttpRequest) -> list[Action]:
+        opened = replace(opened, attempt=opened.attempt + 1)
+        self._open[opened.call_id] = opened
+        self._in_flight.add(opened.call_id)
+        return [
+            SendRequest(
+                call_id=opened.call_id, attempt=opened.attempt, tool=opened.tool.name, request=request
+            )
+        ]
+
+    def _tell(self, call_id: str, output: ToolOutput) -> list[Action]:
+        self._unconfirmed[call_id] = output.text
+        return [SendOutput(call_id=call_id, output=output.text)]
+
+    def _stop_waiting(self, opened: OpenCall) -> list[Intent]:
+        """The tool has answered first: what was to be said meanwhile is not said any more."""
+        if not opened.tool.while_waiting:
+            return []
+        timers = [
+            ClearTimer(timer=Timer(TimerKind.WAITING, f"{opened.call_id}/{index}"))
+            for index in range(len(opened.tool.while_waiting))
+        ]
+        return [WithdrawSentence(key=opened.call_id), *timers]
+
+    def _names_of(self, opened: OpenCall, now: Instant) -> dict[str, Json]:
+        return {**self._names(now), "args": opened.arguments}

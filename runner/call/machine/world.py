@@ -1,0 +1,35 @@
+"""What a call's machine knows besides its call: the agents, the routes, the secrets. It never changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runner.call.routes.routing import RouteTable
+from runner.model.agent import Agent
+from runner.model.route import RoutingSettings
+from runner.model.settings import Configuration
+
+MAX_CALL_AGE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """One version of the configuration, as calls meet it. A call keeps the version that it began with."""
+
+    agents: Mapping[str, Agent]
+    table: RouteTable
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    max_call_age_s: float = MAX_CALL_AGE_S
+    """An older announcement is for a caller who is long gone."""
+
+    @classmethod
+    def of(cls, configuration: Configuration, secrets: Mapping[str, str]) -> "World":
+        """The world of a loaded configuration."""
+        settings = configuration.settings
+        return cls(
+            agents=configuration.agents,
+            table=RouteTable.of(configuration),
+            routing=settings.routing,
+            secrets=secrets,
+            max_call_age_s=settings.server.max_call_age_s,
+        )

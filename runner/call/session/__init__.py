@@ -1,1 +1,0 @@
-"""One live call: the machine, who has the floor, what is watched, and how it ends."""

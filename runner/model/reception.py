@@ -1,0 +1,39 @@
+"""What came of a ringing call."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from runner.model.event import Limit
+
+
+class RingResult(Enum):
+    """What came of a ringing call."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    BUSY = "busy"
+    """Turned away since no agent that could take it had room."""
+    GONE = "gone"
+    """The caller had hung up."""
+    TAKEN = "taken"
+    """Another runner, or another of the API's interfaces, has the call."""
+    LATE = "late"
+    """Announcements are repeated for up to 72 hours; the caller of an old one is long gone."""
+    FAILED = "failed"
+    """It cannot be answered, and another delivery of its webhook would change nothing."""
+    UNAVAILABLE = "unavailable"
+    """The voice API gave no answer; another delivery may find it well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitReached:
+    """An agent that had no room for a call."""
+
+    agent: str
+    limit: Limit
+    most: int
+
+    def __str__(self) -> str:
+        number = f"{self.most} call" if self.most == 1 else f"{self.most} calls"
+        when = "at once" if self.limit is Limit.CONCURRENT_CALLS else "a day"
+        return f'"{self.agent}" is busy ({number} {when})'

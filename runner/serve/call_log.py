@@ -1,0 +1,108 @@
+"""What the log tells of a call: who reads nothing else can still tell what happened to it.
+
+INFO is normal, WARNING wants a look, ERROR wants a hand. Neither instructions, arguments, replies,
+transcripts nor secrets are ever told here.
+"""
+
+import logging
+
+from runner.call.machine.machine import CallMachine
+from runner.model.action import SendRequest
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
+    CallEvent,
+    HangUpFailed,
+    Outcome,
+    ReferAnswered,
+    ResponseEnded,
+)
+from runner.model.http import HttpReply
+from runner.model.reception import RingResult
+from runner.model.record import CallRecord
+
+log = logging.getLogger("runner.serve.call_log")
+
+_LEVELS = {
+    RingResult.FAILED: logging.ERROR,
+    RingResult.UNAVAILABLE: logging.ERROR,
+    RingResult.TAKEN: logging.WARNING,
+}
+
+
+def rings(machine: CallMachine) -> None:
+    """A call rings: who calls whom, where that was read, who is to answer and why."""
+    call, reception = machine.call, machine.reception
+    route = reception.match.route if reception.match is not None else None
+    extra = {
+        "call_id": call.id,
+        "from": call.caller.number or call.caller.uri,
+        "to": call.called.number or call.called.uri,
+        "to_found_in": call.called_found_in,
+        "agent": reception.agent,
+        "route": str(route.place) if route is not None else None,
+        "why": reception.why,
+    }
+    if reception.agent is None:
+        extra["headers"] = ", ".join(dict.fromkeys(name for name, _ in call.headers))
+    log.info("call rings", extra=extra)
+
+
+def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
+    """What came of the ringing."""
+    reception = machine.reception
+    extra = {"call_id": machine.call.id, "agent": reception.agent, "result": result.value}
+    if reception.rejected_with is not None:
+        extra["status"] = str(reception.rejected_with)
+    if reception.reached:
+        extra["why"] = reception.why
+    if reception.detail:
+        extra["detail"] = reception.detail
+    message = "call was answered" if result is RingResult.ACCEPTED else "call was not answered"
+    log.log(_LEVELS.get(result, logging.INFO), message, extra={**extra, "took_s": round(took_s, 3)})
+
+
+def happened(event: CallEvent) -> None:
+    """What the API complains of, and how it takes a transfer or a hang-up."""
+    match event:
+        case ApiError(kind=ApiErrorKind.OTHER | ApiErrorKind.SESSION_EXPIRED, code=code, detail=detail):
+            log.warning("api error", extra={"code": code, "detail": detail})
+        case ResponseEnded(outcome=Outcome.FAILED | Outcome.INCOMPLETE, detail=detail):
+            log.warning("response failed", extra={"outcome": event.outcome.value, "detail": detail})
+        case ReferAnswered(ok=False, detail=detail):
+            log.warning("transfer was refused", extra={"detail": detail})
+        case HangUpFailed(detail=detail, final=final):
+            log.error("hang-up failed", extra={"detail": detail, "final": final})
+        case _:
+            pass
+
+
+def replied(send: SendRequest, reply: HttpReply) -> None:
+    """An endpoint has replied to an attempt, or has not."""
+    failed = reply.failure is not None or (reply.status is not None and reply.status >= 400)
+    log.log(
+        logging.WARNING if failed else logging.INFO,
+        "endpoint replied",
+        extra={
+            "tool": send.tool,
+            "attempt": send.attempt,
+            "status": reply.status,
+            "failure": reply.failure.value if reply.failure else None,
+            "took_s": round(reply.took_s, 3),
+        },
+    )
+
+
+def ended(record: CallRecord) -> None:
+    """The call is over: why, and what it was."""
+    log.info(
+        "call has ended",
+        extra={
+            "agent": record.agent,
+            "ended": record.ended,
+            "detail": record.detail,
+            "turns": len(record.turns),
+            "tools": len(record.tools),
+            "cost_usd": record.cost_usd,
+        },
+    )

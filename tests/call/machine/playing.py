@@ -1,0 +1,185 @@
+"""Plays a call on the session machine without clock or sockets, so that a test reads like a play."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from runner.call.machine.session import Session
+from runner.call.templates.template import compile_template
+from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, SetTimer, Speak, Timer, TimerKind
+from runner.model.agent import Agent, ModelOpens
+from runner.model.call import Address, IncomingCall
+from runner.model.event import (
+    CallEvent,
+    Outcome,
+    PlaybackEnded,
+    PlaybackStarted,
+    Replied,
+    ResponseEnded,
+    ResponseStarted,
+    SidebandOpened,
+    TimerFired,
+    ToolCalled,
+)
+from runner.model.http import HttpReply
+from runner.model.record import CallRecord
+from runner.model.tool import HandoffBinding, HangupBinding, HttpBinding, Tool, TransferBinding
+from runner.model.values import Json, Place
+
+words = compile_template
+Some = TypeVar("Some", bound=Action)
+NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+def http_tool(name: str = "find_slots", **fields: Json) -> Tool:
+    binding = HttpBinding(
+        method="GET",
+        url=words("https://api.example/slots"),
+        **{key: fields.pop(key) for key in ("retries", "timeout_s") if key in fields},
+    )
+    return tool(name, binding, **fields)
+
+
+def tool(name: str, binding: object, **fields: Json) -> Tool:
+    return Tool(
+        **{
+            "name": name,
+            "description": "",
+            "parameters": {"type": "object", "properties": {"day": {"type": "string"}}},
+            "binding": binding,
+            **fields,
+        }
+    )
+
+
+END_CALL = tool("end_call", HangupBinding(say=words("Goodbye!")))
+HANG_UP = tool("hang_up", HangupBinding())
+TO_NURSE = tool(
+    "to_a_person",
+    TransferBinding(
+        destinations={"nurse": words("sip:nurse@maple.example")},
+        say=words("One moment."),
+        if_not_completed=words("Say that nobody picked up."),
+    ),
+)
+TO_SPANISH = tool("to_spanish", HandoffBinding(agent="recepcion"))
+
+
+def an_agent(agent_id: str = "desk", **fields: Json) -> Agent:
+    return Agent(
+        **{
+            "id": agent_id,
+            "model": "gpt-realtime-2.1",
+            "instructions": words(f"You are {agent_id}."),
+            "greeting": fields.pop("greeting", None) or ModelOpens(),
+            "place": Place(f"{agent_id}.yaml", 1, 1),
+            **fields,
+        }
+    )
+
+
+def expect(kind: type[Some], action: Action) -> Some:
+    """This action, which has to be of this kind."""
+    assert isinstance(action, kind)
+    return action
+
+
+class Play:
+    """One call, played by hand. `done` holds every action but timers, which are in `timers`."""
+
+    def __init__(self, agent: Agent, *others: Agent, secrets: Mapping[str, str] | None = None) -> None:
+        self.now = 1000.0
+        self.timers: dict[Timer, float] = {}
+        self.done: list[Action] = []
+        self._responses = 0
+        self.session = Session(
+            call=IncomingCall(
+                id="rtc_1",
+                caller=Address(uri="sip:+14155550100@carrier", number="+14155550100"),
+                called=Address(uri="sip:+18005551212@carrier", number="+18005551212"),
+                called_found_in="To",
+            ),
+            agent=agent,
+            agents={each.id: each for each in (agent, *others)},
+            secrets=secrets or {},
+            now=self.now,
+        )
+        self._take(self.session.begin(self.now))
+
+    @property
+    def record(self) -> CallRecord:
+        return self.session.record()
+
+    def happens(self, *events: CallEvent) -> list[Action]:
+        """The actions that these events lead to, timers apart."""
+        before = len(self.done)
+        for event in events:
+            self._take(self.session.handle(event, self.now))
+        return self.done[before:]
+
+    def passes(self, seconds: float) -> list[Action]:
+        """Let time pass, and every timer that is due fire in its order."""
+        before, until = len(self.done), self.now + seconds
+        while due := [timer for timer, at in self.timers.items() if at <= until]:
+            timer = min(due, key=lambda each: self.timers[each])
+            self.now = max(self.now, self.timers.pop(timer))
+            self.happens(TimerFired(timer=timer))
+        self.now = until
+        return self.done[before:]
+
+    def opens(self) -> list[Action]:
+        return self.happens(SidebandOpened())
+
+    def responds(
+        self,
+        *calls: tuple[str, str],
+        outcome: Outcome = Outcome.COMPLETED,
+        audible: bool = True,
+        heard: bool = True,
+    ) -> list[Action]:
+        """A whole response: to what was asked last, or of the API's own when nothing was."""
+        self._responses += 1
+        response_id = f"resp_{self._responses}"
+        asked = self.session.speech._asked
+        wish = asked.wish if asked is not None else None
+        made = tuple(
+            ToolCalled(
+                response_id=response_id, call_id=f"call_{self._responses}_{index}", name=name, arguments=text
+            )
+            for index, (name, text) in enumerate(calls)
+        )
+        done = self.happens(ResponseStarted(response_id=response_id, wish=wish), *made)
+        if audible:
+            done += self.happens(PlaybackStarted(response_id=response_id))
+        done += self.happens(
+            ResponseEnded(response_id=response_id, wish=wish, outcome=outcome, calls=made, audible=audible)
+        )
+        if audible and heard:
+            done += self.happens(PlaybackEnded(response_id=response_id))
+        return done
+
+    def replies(self, sent: Action, status: int = 200, body: bytes = b'{"ok":true}') -> list[Action]:
+        """The endpoint answers this request."""
+        assert isinstance(sent, SendRequest)
+        reply = HttpReply(status=status, body=body, content_type="application/json")
+        return self.happens(Replied(call_id=sent.call_id, attempt=sent.attempt, reply=reply))
+
+    def timer(self, kind: TimerKind) -> float | None:
+        """Seconds until the first timer of this kind."""
+        times = [at - self.now for timer, at in self.timers.items() if timer.kind is kind]
+        return min(times, default=None)
+
+    def spoken(self) -> list[str | None]:
+        return [action.say or action.tell for action in self.done if isinstance(action, Speak)]
+
+    def outputs(self) -> dict[str, str]:
+        return {action.call_id: action.output for action in self.done if isinstance(action, SendOutput)}
+
+    def _take(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case SetTimer(timer=timer, after_s=after_s):
+                    self.timers[timer] = self.now + after_s
+                case ClearTimer(timer=timer):
+                    self.timers.pop(timer, None)
+                case _:
+                    self.done.append(action)

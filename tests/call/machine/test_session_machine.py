@@ -1,0 +1,456 @@
+"""Any events, late, doubled or out of order: what a call must never do, and what it always does."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from runner.call.machine.phase import Phase
+from runner.call.machine.session import Session
+from runner.call.records.record_json import encode
+from runner.call.records.redaction import SHORTEST
+from runner.model.action import (
+    Action,
+    AddItem,
+    ClearTimer,
+    Finish,
+    HangUp,
+    Refer,
+    SendOutput,
+    SendRequest,
+    SetTimer,
+    Speak,
+    Timer,
+    TimerKind,
+)
+from runner.model.agent import Guardrail, IfBroken, Keys, Limits, Say, Silence, Then, WindDown
+from runner.model.call import Address, IncomingCall, Role
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
+    ApprovalAsked,
+    CallerSpeaks,
+    CallEvent,
+    CallGone,
+    EndRequested,
+    Ignored,
+    IgnoredBecause,
+    ItemPlaced,
+    KeyPressed,
+    McpCallEnded,
+    McpCallStarted,
+    McpListed,
+    Outcome,
+    OutputTaken,
+    PlaybackEnded,
+    PlaybackStarted,
+    ReferAnswered,
+    Replied,
+    ResponseEnded,
+    ResponseStarted,
+    SidebandLost,
+    SidebandOpened,
+    SilenceNudge,
+    TimerFired,
+    ToolCalled,
+    Transcribed,
+    TranscriptGrew,
+    Unreachable,
+    Usage,
+)
+from runner.model.http import Failure, HttpReply
+from runner.model.tool import (
+    HandoffBinding,
+    HangupBinding,
+    McpServer,
+    ResultSpec,
+    Retries,
+    StaticBinding,
+    TransferBinding,
+    WaitingStep,
+)
+from tests.call.machine.playing import an_agent, http_tool, tool, words
+
+LONGEST_CALL_S = 600.0
+DESTINATION = {"type": "object", "properties": {"destination": {"enum": ["desk", "nowhere"]}}}
+TRANSFER = TransferBinding(
+    destinations={"desk": words("sip:desk@maple.example"), "nowhere": words("{{ vars.nowhere }}")},
+    fallback="desk",
+    say=words("One moment."),
+    if_not_completed=words("{{ 1 / (vars.nothing or 0) }}"),
+)
+TOOLS = (
+    http_tool(
+        "look",
+        retries=Retries(attempts=2, on=frozenset({503})),
+        result=ResultSpec(sets={"last": "day"}),
+        while_waiting=(
+            WaitingStep(after_s=1, say=(words("One second."), words("{{ 1 / (args.n or 0) }}"))),
+            WaitingStep(after_s=2, tell=words("{{ 1 / (args.n or 0) }}")),
+        ),
+    ),
+    http_tool("slow", background=True),
+    http_tool("never", when=words("{{ vars.nothing }}"), otherwise=words("Not today.")),
+    tool("fixed", StaticBinding(answer={"open": words("{{ 1 / (args.n or 0) }}")})),
+    tool("end_call", HangupBinding(say=words("Goodbye!"))),
+    tool("hang_up", HangupBinding()),
+    tool("put_through", TRANSFER, parameters={**DESTINATION, "required": ["destination"]}),
+    tool("to_other", HandoffBinding(agent="other")),
+    tool("to_desk", HandoffBinding(agent="desk")),
+)
+LIMITS = Limits(
+    max_duration_s=LONGEST_CALL_S,
+    wind_down=WindDown(before_s=60, tell=words("Wrap up.")),
+    silence=Silence(after_s=20, say=words("Are you still there?")),
+    max_cost_usd=5.0,
+    max_tool_calls=30,
+    ghost_after_s=30,
+)
+GUARDRAILS = tuple(
+    Guardrail(name=then.value, on=on, pattern=then.value, then=then, say=words("Stop."), handoff="other")
+    for on in (Role.AGENT, Role.CALLER)
+    for then in Then
+)
+DESK = an_agent(
+    tools=TOOLS,
+    limits=LIMITS,
+    greeting=Say(text=words("Hello.")),
+    keys=Keys(until="#", max_keys=8, private=True),
+    guardrails=GUARDRAILS,
+    mcp=(McpServer(label="crm", settings={}, approved=frozenset({"look_up"})),),
+    if_broken=IfBroken(transfer=words("tel:+14155550123")),
+)
+OTHER = an_agent("other", tools=TOOLS, limits=Limits(max_duration_s=LONGEST_CALL_S, ghost_after_s=30))
+
+BESIDE_THE_SIDEBAND = (
+    SidebandOpened,
+    TimerFired,
+    Replied,
+    ReferAnswered,
+    EndRequested,
+    CallGone,
+    Unreachable,
+)
+"""What can happen while there is none."""
+
+PRESSED = re.compile(r"I pressed (\d+)")
+AT_ONCE = (Unreachable, EndRequested, ApiError, ResponseEnded)
+"""What may end a call at once, a transfer under way or not; so may a ghost's timer."""
+
+
+class Watched:
+    """A call that is played at random, and everything that is held against it after each event."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.timers: dict[Timer, float] = {}
+        self.asked: str | None = None
+        self.began: str | None = None
+        self.is_attached = False
+        self.is_referred = False
+        self.is_over = False
+        self.counts: Counter[type] = Counter()
+        self.outputs: Counter[str] = Counter()
+        self.done: set[str] = set()
+        self.called: set[str] = set()
+        self.requests: list[SendRequest] = []
+        self.wishes: dict[str, str | None] = {}
+        self.entries: list[str] = []
+        call = IncomingCall(
+            id="rtc_1",
+            caller=Address(uri="sip:+14155550100@carrier"),
+            called=Address(uri=""),
+            called_found_in="",
+        )
+        agents = {"desk": DESK, "other": OTHER}
+        self.session = Session(call=call, agent=DESK, agents=agents, secrets={}, now=self.now)
+        self._take(SidebandOpened(), self.session.begin(self.now))
+        # From here on it is known that this API sends wishes back, so that whose a response is can be told.
+        self.happens(SidebandOpened(), McpListed(item_id="crm", ok=True))
+        self.happens(ResponseStarted(response_id="resp_0", wish=self.asked))
+        self.happens(
+            ResponseEnded(response_id="resp_0", wish=self.asked, outcome=Outcome.COMPLETED, audible=False)
+        )
+
+    def happens(self, *events: CallEvent) -> None:
+        for event in events:
+            if not self.is_attached and not isinstance(event, BESIDE_THE_SIDEBAND):
+                continue
+            self._before(event)
+            actions = self.session.handle(event, self.now)
+            assert not (self.is_over and actions), "nothing is done after the end"
+            self._take(event, actions)
+
+    def fires(self, timer: Timer) -> None:
+        self.now = max(self.now, self.timers.pop(timer))
+        self.happens(TimerFired(timer=timer))
+
+    def _before(self, event: CallEvent) -> None:
+        """What this event tells of who speaks and where a transfer stands."""
+        match event:
+            case ResponseStarted(response_id=response_id, wish=wish):
+                self.began = self.began if response_id in self.done else response_id
+                self.asked = None if wish is not None and self.asked == wish else self.asked
+            case ResponseEnded(response_id=response_id, wish=wish, calls=calls):
+                self.done.add(response_id)
+                self.called |= {call.call_id for call in calls}
+                self.began = None if self.began == response_id else self.began
+                self.asked = None if wish is not None and self.asked == wish else self.asked
+            case ApiError(kind=ApiErrorKind.BUSY_SPEAKING, about=None):
+                self.asked = None
+            case ApiError(about=about) if about is not None and about == self.asked:
+                self.asked = None
+            case SidebandOpened():
+                self.is_attached = True
+            case SidebandLost():
+                self.asked = self.began = None
+                self.is_attached = False
+            case TimerFired(timer=Timer(kind=TimerKind.FLOOR)):
+                self.asked = self.began = None
+            case ReferAnswered(ok=False) | TimerFired(timer=Timer(kind=TimerKind.TRANSFER)) | CallGone():
+                self.is_referred = False
+            case ToolCalled(call_id=call_id):
+                self.called.add(call_id)
+
+    def _take(self, event: CallEvent, actions: list[Action]) -> None:
+        for action in actions:
+            self.counts[type(action)] += 1
+            match action:
+                case SetTimer(timer=timer, after_s=after_s):
+                    assert after_s >= 0
+                    self.timers[timer] = self.now + after_s
+                case ClearTimer(timer=timer):
+                    self.timers.pop(timer, None)
+                case Speak(wish=wish):
+                    assert self.asked is None, "a second request before the first was done"
+                    assert self.began is None, "a request while a response is being made"
+                    assert len(wish) <= 32
+                    self.asked = wish
+                case SendRequest():
+                    self.requests.append(action)
+                case SendOutput(call_id=call_id):
+                    self.outputs[call_id] += not isinstance(event, SidebandOpened)
+                case Refer():
+                    self.is_referred = True
+                case HangUp():
+                    ghost = isinstance(event, TimerFired) and event.timer.kind is TimerKind.GHOST
+                    assert not self.is_referred or ghost or isinstance(event, AT_ONCE)
+                case AddItem(item_id=item_id, text=text):
+                    assert len(item_id) <= 32
+                    if pressed := PRESSED.search(text):
+                        self.entries.append(pressed[1])
+                    self.happens(ItemPlaced(item_id=item_id, role=Role.CALLER, text=text))
+                case Finish():
+                    self.is_over = True
+        assert self.counts[HangUp] <= 1
+        assert self.counts[Finish] <= 1
+        assert all(count == 1 for count in self.outputs.values()), "one output for each call"
+
+    def ends(self) -> None:
+        """Let everybody do their part, and every timer fire in its order: then the call ends by itself."""
+        if self.session.phase is Phase.TALKING:
+            unanswered = {call for call in self.called if not self.outputs[call]}
+            asked = {sent.call_id for sent in self.requests}
+            again = {timer.key for timer in self.timers if timer.kind is TimerKind.RETRY}
+            assert unanswered <= asked | again, "each call of a tool has an output"
+        for _ in range(2000):
+            if self.is_over:
+                return
+            if self.requests:
+                sent = self.requests.pop(0)
+                self.happens(replied(sent, 200))
+            elif self.counts[HangUp]:
+                self.happens(CallGone())
+            elif (
+                self.is_referred
+                and self.session.phase is Phase.REFERRED
+                and Timer(TimerKind.TRANSFER) not in self.timers
+            ):
+                self.happens(ReferAnswered(ok=False, detail="refused"))
+            else:
+                assert self.timers, f"nothing will ever happen to a call that is {self.session.phase}"
+                self.fires(min(self.timers, key=lambda timer: self.timers[timer]))
+        raise AssertionError(f"a call that never ends: {self.session.phase}, {self.timers}")
+
+
+def replied(sent: SendRequest, status: int) -> Replied:
+    reply = (
+        HttpReply(status=status, body=b'{"day": "Friday"}', content_type="application/json")
+        if status
+        else HttpReply(failure=Failure.TIMEOUT)
+    )
+    return Replied(call_id=sent.call_id, attempt=sent.attempt, reply=reply)
+
+
+# What may happen next. Each takes the call and two numbers, which choose among what there is.
+
+Move = Callable[[Watched, int, int], None]
+OUTCOMES = tuple(Outcome)
+ARGUMENTS = ("{}", '{"n": 1}', "{", '{"destination": "desk"}', '{"destination": "nowhere"}')
+
+
+def _calls(play: Watched, response_id: str, a: int, b: int) -> tuple[ToolCalled, ...]:
+    names = (*(each.name for each in TOOLS), "unknown")
+    arguments = (*ARGUMENTS, json.dumps({"day": (play.entries or ["Friday"])[-1]}))
+    name, given = names[a % len(names)], arguments[b % len(arguments)]
+    # Of some, both calls are one and the same, told twice.
+    return tuple(
+        ToolCalled(response_id=response_id, call_id=f"call_{response_id}_{index}", name=name, arguments=given)
+        for index in range(b % 3)
+    )
+
+
+def starts(play: Watched, a: int, b: int) -> None:
+    response_id = f"resp_{len(play.wishes) + 1}"
+    play.wishes[response_id] = play.asked if a % 2 else None
+    play.happens(ResponseStarted(response_id=response_id, wish=play.wishes[response_id]))
+
+
+def calls(play: Watched, a: int, b: int) -> None:
+    play.happens(*_calls(play, f"resp_{len(play.wishes)}", a, b))
+
+
+def stops(play: Watched, a: int, b: int) -> None:
+    """A response ends: the last, or one before it, for the first time or once more."""
+    number = max(1, len(play.wishes) - a % 3)
+    response_id = f"resp_{number}"
+    outcome = OUTCOMES[min(b, 3)]
+    play.happens(
+        ResponseEnded(
+            response_id=response_id,
+            wish=play.wishes.get(response_id),
+            outcome=outcome,
+            calls=_calls(play, response_id, a, b),
+            usage=Usage(audio_out=1000 * b),
+            audible=b % 2 == 0,
+        )
+    )
+
+
+def is_heard(play: Watched, a: int, b: int) -> None:
+    response_id = f"resp_{max(0, len(play.wishes) - a % 3)}"
+    if b % 3:
+        play.happens(PlaybackEnded(response_id=response_id, interrupted=b % 3 == 2))
+    else:
+        play.happens(PlaybackStarted(response_id=response_id))
+
+
+def fires(play: Watched, a: int, b: int) -> None:
+    """The next timer: any that is set, since clocks are compared only with themselves."""
+    if play.timers:
+        play.fires(
+            sorted(play.timers, key=lambda timer: (play.timers[timer], timer.key))[
+                a % min(3, len(play.timers))
+            ]
+        )
+
+
+def is_answered(play: Watched, a: int, b: int) -> None:
+    if play.requests:
+        sent = play.requests[a % len(play.requests)]
+        play.happens(replied(sent, (200, 503, 0)[b % 3]))
+        if b < 3:  # otherwise the same answer may come again
+            play.requests.remove(sent)
+
+
+def is_pressed(play: Watched, a: int, b: int) -> None:
+    for key in ("7", "8989", "#", "98#")[a % 4]:
+        play.happens(KeyPressed(key=key))
+
+
+def is_refused(play: Watched, a: int, b: int) -> None:
+    kind = tuple(ApiErrorKind)[min(a, 3)]
+    play.happens(ApiError(kind=kind, about=(play.asked, None, "output_x")[b % 3]))
+
+
+def loses(play: Watched, a: int, b: int) -> None:
+    play.happens(SidebandLost())
+    if a % 2:
+        opens(play, a, b)
+
+
+def opens(play: Watched, a: int, b: int) -> None:
+    if not play.is_attached:
+        play.happens(SidebandOpened(again=True))
+
+
+def speaks(play: Watched, a: int, b: int) -> None:
+    play.happens(CallerSpeaks(began=a % 2 == 0))
+
+
+def writes(play: Watched, a: int, b: int) -> None:
+    role = (Role.AGENT, Role.CALLER)[a % 2]
+    text = (
+        *(then.value for then in Then),
+        "Well.",
+        f"You pressed {' '.join((play.entries or ['nothing'])[-1])}.",
+    )[b % 6]
+    item_id = f"item_{a}"
+    play.happens(
+        (
+            ItemPlaced(item_id=item_id, after=f"item_{b}", role=role),
+            Transcribed(item_id=item_id, role=role, text=text),
+            TranscriptGrew(item_id=item_id, role=role, text=text),
+        )[b % 3]
+    )
+
+
+def is_odd(play: Watched, a: int, b: int) -> None:
+    """Whatever else there is."""
+    oddities: tuple[CallEvent, ...] = (
+        Ignored(IgnoredBecause.UNKNOWN),
+        SilenceNudge(item_id=f"item_{b}"),
+        OutputTaken(call_id=f"call_resp_{b}_0"),
+        McpListed(item_id="crm", ok=b % 2 == 0),
+        McpCallStarted(item_id="mcp_1", server="crm", tool="look_up"),
+        McpCallEnded(item_id="mcp_1", ok=True),
+        ApprovalAsked(request_id="ask_1", server="crm", tool="look_up"),
+        ReferAnswered(ok=b % 2 == 0),
+        ReferAnswered(ok=True),
+    )
+    play.happens(oddities[a % len(oddities)])
+
+
+def is_ended(play: Watched, a: int, b: int) -> None:
+    """Seldom: most calls shall go on for a while."""
+    if a == b == 7:
+        play.happens(EndRequested(reason="shutdown"))
+    elif (a, b) == (6, 7):
+        play.happens(CallGone())
+    elif (a, b) == (7, 6):
+        play.happens(Unreachable(detail="refused"))
+
+
+MOVES: tuple[Move, ...] = (
+    starts, starts, calls, stops, stops, is_heard, fires, fires, is_answered, is_pressed,
+    is_refused, loses, opens, speaks, writes, is_odd, is_ended,
+)  # fmt: skip
+STEPS = st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 11), st.integers(0, 7)), max_size=60)
+
+
+ASKS_FOR_A_TRANSFER = [(starts, 0, 0), (calls, 6, 4)]
+ANNOUNCES_IT = [*ASKS_FOR_A_TRANSFER, (stops, 0, 1), (starts, 1, 0), (stops, 0, 1)]
+
+
+@settings(max_examples=400, deadline=None)
+@given(STEPS)
+@example([(is_heard, 0, 0), *ASKS_FOR_A_TRANSFER, (loses, 0, 0)])  # the sentence before it is never heard
+@example([*ANNOUNCES_IT, (writes, 0, 2)])  # a guardrail wants to hang up meanwhile
+@example([(starts, 0, 0), (calls, 0, 4), (fires, 0, 0), (fires, 0, 0), (fires, 0, 0)])  # waiting sentences
+@example([(is_pressed, 1, 0), (is_pressed, 2, 0), (starts, 0, 0), (calls, 0, 5)])  # repeats what was pressed
+def test_a_call_keeps_its_rules_whatever_happens(steps: list[tuple[Move, int, int]]) -> None:
+    play = Watched()
+    for move, a, b in steps:
+        move(play, a, b)
+    play.ends()
+    record = play.session.record()
+    assert record.ended
+    assert record.ended_at is not None
+    written = encode(record)
+    private = [entry for entry in play.entries if len(entry) >= SHORTEST]
+    assert not [entry for entry in private if entry in written or " ".join(entry) in written]
+    play.session.jobs(record, play.now)
+    assert play.session.handle(SidebandOpened(again=True), play.now) == []

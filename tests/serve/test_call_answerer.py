@@ -1,0 +1,251 @@
+"""What is decided about a webhook is carried out at the API, here the stand-in, and calls begin."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import aiohttp
+import pytest
+from runner.serve.attendant import Attendant
+
+from runner.call.machine.call_counts import CallCounts, Load
+from runner.call.machine.session import Session
+from runner.call.reception.webhook import WebhookEvent
+from runner.call.routes.routing import RouteTable
+from runner.call.templates.template import compile_template
+from runner.model.agent import Agent
+from runner.model.job import Job
+from runner.model.record import CallRecord
+from runner.model.route import Conditions, ExactNumber, Prefix, Reject, RejectRule, Route, RoutingSettings
+from runner.model.settings import Configuration, Settings
+from runner.model.values import Place
+from runner.serve.live_calls import LiveCalls
+from runner.serve.metrics import Metrics
+from runner.serve.provider import Provider
+from runner.serve.result import Result
+from runner.serve.timeouts import Timeouts
+from runner.serve.tool_client import ToolClient
+from runner.standin.faults import Faults, HttpFault
+from runner.standin.placed_call import PlacedCall
+from runner.standin.server import StandIn
+
+PLACE = Place("front-desk.yaml", 3, 5)
+CLINIC = "+18005551212"
+
+
+class Answered:
+    """A call that is over as soon as it is connected."""
+
+    def __init__(self, session: Session) -> None:
+        self.id = session.call.id
+        self._session = session
+
+    async def run(self) -> CallRecord:
+        return self._session.record()
+
+    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
+        return ()
+
+    def end(self, reason: str) -> None:
+        """It is over anyway."""
+
+    def give_up(self) -> None:
+        """It is over anyway."""
+
+
+class Office:
+    """An attendant with everything that it needs, and what became of its calls."""
+
+    def __init__(self, session: aiohttp.ClientSession, api: StandIn) -> None:
+        timeouts = Timeouts(decision_s=1.0, retry_s=0.001)
+        self.records: list[CallRecord] = []
+        self.is_open = True
+        self.tools = ToolClient(aiohttp.TCPConnector())
+        self.call_counts = CallCounts()
+        self.metrics = Metrics()
+        self.live_calls = LiveCalls(store=self, metrics=self.metrics, timeouts=timeouts)
+        self._provider = Provider(session, api.base_url, lambda: api.api_key, timeouts)
+
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
+        self.records.append(record)
+
+    async def attend(self, call_id: str, *, instructions: str = "Be kind.", **event: Any) -> Result:
+        configuration = configured(instructions)
+        attendant = Attendant(
+            configuration=configuration,
+            table=RouteTable.of(configuration),
+            secrets={},
+            provider=self._provider,
+            live_calls=self.live_calls,
+            metrics=self.metrics,
+            tools=self.tools,
+            call_counts=self.call_counts,
+            new_call=Answered,
+            is_open=lambda: self.is_open,
+        )
+        result = await attendant.attend(incoming(call_id, **event))
+        await self.live_calls.idle()
+        return result
+
+
+def configured(instructions: str) -> Configuration:
+    agent = Agent(
+        id="front-desk",
+        model="gpt-realtime-2.1",
+        voice="marin",
+        instructions=compile_template(instructions),
+        routes=(Route(agent="front-desk", conditions=Conditions(called=ExactNumber(CLINIC)), place=PLACE),),
+        place=PLACE,
+    )
+    blocked = RejectRule(conditions=Conditions(caller=Prefix("+1900")), status=486, place=PLACE)
+    routing = RoutingSettings(reject=(blocked,), otherwise=Reject(status=404))
+    return Configuration(directory="agents", settings=Settings(routing=routing), agents={"front-desk": agent})
+
+
+def incoming(
+    call_id: str, *, to: str = CLINIC, caller: str = "+14155550100", age_s: float = 0.0
+) -> WebhookEvent:
+    return WebhookEvent(
+        webhook_id="wh_1",
+        type="realtime.call.incoming",
+        created_at=time.time() - age_s,
+        call_id=call_id,
+        sip_headers=(("From", f"<sip:{caller}@pstn.example>"), ("To", f"<sip:{to}@pstn.example>")),
+    )
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[StandIn]:
+    async with StandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+async def office(api: StandIn) -> AsyncIterator[Office]:
+    async with aiohttp.ClientSession() as session:
+        office = Office(session, api)
+        async with office.tools:
+            yield office
+
+
+def asked(call: PlacedCall) -> list[tuple[str, int | None]]:
+    return [(request.action, request.status) for request in call.requests]
+
+
+async def test_a_call_that_a_route_matches_is_accepted_and_begins(office: Office, api: StandIn) -> None:
+    call = api.place_call()
+    assert await office.attend(call.id, instructions="{{ call.from.number }} calls.") is Result.ACCEPTED
+    assert call.accept_body == {
+        "type": "realtime",
+        "model": "gpt-realtime-2.1",
+        "instructions": "+14155550100 calls.",
+        "audio": {"output": {"voice": "marin"}},
+    }
+    (record,) = office.records
+    assert (record.id, record.agent, record.route) == (call.id, "front-desk", "front-desk.yaml:3:5")
+    assert record.why == "the route at front-desk.yaml:3:5 matches: to is +18005551212"
+    assert b"phone_agents_accept_seconds_count 1.0" in office.metrics.text()
+
+
+@pytest.mark.parametrize(
+    ("event", "status"), [({"caller": "+19005550000"}, 486), ({"to": "+18005550000"}, 404)]
+)
+async def test_a_call_that_nobody_is_to_answer_is_rejected(
+    office: Office, api: StandIn, event: dict[str, Any], status: int
+) -> None:
+    call = api.place_call()
+    assert await office.attend(call.id, **event) is Result.REJECTED
+    assert [(rest.action, rest.body) for rest in call.requests] == [("reject", {"status_code": status})]
+    assert office.records == []
+
+
+async def test_a_late_call_is_not_asked_about(office: Office, api: StandIn) -> None:
+    call = api.place_call()
+    assert await office.attend(call.id, age_s=121) is Result.LATE
+    assert asked(call) == []
+
+
+async def test_a_closed_office_takes_no_call_but_passes_over_late_ones(office: Office, api: StandIn) -> None:
+    office.is_open = False
+    call = api.place_call()
+    assert await office.attend(call.id) is Result.CLOSED
+    assert await office.attend(call.id, to="+18005550000") is Result.CLOSED
+    assert await office.attend(call.id, age_s=121) is Result.LATE
+    assert asked(call) == []
+
+
+@pytest.mark.parametrize("to", [CLINIC, "+18005550000"])
+async def test_a_caller_who_has_gone_is_left_in_peace(office: Office, to: str) -> None:
+    assert await office.attend("rtc_unknown", to=to) is Result.GONE
+    assert office.records == []
+
+
+@pytest.mark.parametrize("to", [CLINIC, "+18005550000"])
+async def test_a_call_that_another_runner_has_is_left_to_it(office: Office, api: StandIn, to: str) -> None:
+    call = api.place_call()
+    call.answer("accept", {"type": "realtime"}, time.time())
+    assert await office.attend(call.id, to=to) is Result.TAKEN
+    assert office.records == []
+
+
+async def test_trouble_that_passes_is_got_over(office: Office, api: StandIn) -> None:
+    call = api.place_call(faults=Faults(accept=(HttpFault(status=500), HttpFault(status=503))))
+    assert await office.attend(call.id) is Result.ACCEPTED
+    assert asked(call) == [("accept", 500), ("accept", 503), ("accept", 200)]
+
+
+async def test_an_accept_whose_answer_is_lost_is_ours(office: Office, api: StandIn) -> None:
+    call = api.place_call(faults=Faults(accept=(HttpFault(status=None, carried_out=True),)))
+    assert await office.attend(call.id) is Result.ACCEPTED
+    assert asked(call) == [("accept", None), ("accept", 409)]
+    assert [record.id for record in office.records] == [call.id]
+
+
+@pytest.mark.parametrize("to", [CLINIC, "+18005550000"])
+async def test_trouble_that_lasts_asks_for_another_delivery(office: Office, api: StandIn, to: str) -> None:
+    down = (HttpFault(status=500),) * 10_000
+    call = api.place_call(faults=Faults(accept=down, reject=down))
+    assert await office.attend(call.id, to=to) is Result.UNAVAILABLE
+    assert office.records == []
+
+
+async def test_a_call_that_may_not_be_accepted_is_not_left_ringing(
+    office: Office, api: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = api.place_call(faults=Faults(accept=(HttpFault(status=400),)))
+    assert await office.attend(call.id) is Result.FAILED
+    assert asked(call) == [("accept", 400), ("reject", 200)]
+    assert call.requests[1].body == {"status_code": 480}
+    assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call was not accepted")]
+
+
+async def test_a_call_that_cannot_be_prepared_is_not_left_ringing(
+    office: Office, api: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = api.place_call()
+    assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is Result.FAILED
+    assert [(rest.action, rest.body) for rest in call.requests] == [("reject", {"status_code": 480})]
+    assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call cannot be prepared")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "result"),
+    [(HttpFault(status=400), Result.FAILED), (HttpFault(status=500), Result.UNAVAILABLE)],
+)
+async def test_a_call_that_was_not_accepted_takes_no_place(
+    office: Office, api: StandIn, fault: HttpFault, result: Result
+) -> None:
+    call = api.place_call(faults=Faults(accept=(fault,) * 10_000))
+    assert await office.attend(call.id) is result
+    assert await office.attend("rtc_unknown") is Result.GONE
+    assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is Result.FAILED
+    assert office.call_counts.load("front-desk", time.time()) == Load(live=0, today=0)
+
+
+async def test_a_call_that_is_over_leaves_its_place_and_counts_for_the_day(
+    office: Office, api: StandIn
+) -> None:
+    call = api.place_call()
+    assert await office.attend(call.id) is Result.ACCEPTED
+    assert office.call_counts.load("front-desk", time.time()) == Load(live=0, today=1)
