@@ -19,7 +19,7 @@ from runner.api.realtime import events, frame_of
 from runner.api.realtime_events import parse
 from runner.call.machine.call_counts import CallCounts, Slot
 from runner.call.machine.machine import CallMachine
-from runner.call.machine.reception import LOOKUP, UNAVAILABLE_STATUS
+from runner.call.machine.reception import UNAVAILABLE_STATUS
 from runner.call.machine.world import World
 from runner.model.action import (
     Action,
@@ -235,6 +235,9 @@ class LiveCall:
         self._rang.set()
         took_s = asyncio.get_running_loop().time() - self._rang_at
         call_log.rang(machine, self._result, took_s)
+        if (found := machine.reception.found) is not None:
+            result = "answered" if found.fault is None else "default"
+            self._metrics.lookup_seconds.labels(result=result).observe(found.took_s)
         if self._result is RingResult.ACCEPTED:
             self._metrics.accept_seconds.observe(took_s)
             if self._end_at_once is not None:
@@ -356,8 +359,5 @@ class LiveCall:
 
     async def _request(self, send: SendRequest) -> None:
         reply = await self._tools.send(send.request)
-        if send.tool == LOOKUP:
-            result = "default" if reply.failure is not None else "answered"
-            self._metrics.lookup_seconds.labels(result=result).observe(reply.took_s)
         call_log.replied(send, reply)
         self._happen(Replied(call_id=send.call_id, attempt=send.attempt, reply=reply))

@@ -21,8 +21,6 @@ class Timeouts:
     """For hang-up, all tries together: a call that stays up costs money and helps nobody."""
     retry_s: float = 0.1
     """Before the second try of a request to the voice API; doubles with each further one, up to a second."""
-    hangup_again_s: float = 30.0
-    """Before a hang-up that failed altogether is tried once more."""
     attach_delays_s: tuple[float, ...] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 1.9)
     """Before each attempt to open the sideband of a call just accepted, which the API may not know yet."""
     attach_s: float = 6.0

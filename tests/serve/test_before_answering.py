@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
@@ -74,6 +75,12 @@ class Crm:
             await server.cleanup()
 
 
+def a_clock() -> Callable[[], float]:
+    """Noon, and from then on as time passes."""
+    began = time.monotonic()
+    return lambda: NOON + time.monotonic() - began
+
+
 class Lab:
     """A directory of agents, the stand-in for the API, an endpoint, and a runner that serves them."""
 
@@ -107,7 +114,7 @@ class Lab:
         secrets = FoundSecrets.fixed(
             api_key=self.api.api_key, webhook_secrets=[SECRET], tools={"CRM": "s3cret"}
         )
-        self._runner = Runner(loaded.configuration, secrets, clock=lambda: NOON)
+        self._runner = Runner(loaded.configuration, secrets, clock=a_clock())
         try:
             await self._runner.start()
             yield

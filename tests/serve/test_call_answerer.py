@@ -7,58 +7,43 @@ from typing import Any
 
 import aiohttp
 import pytest
-from runner.serve.attendant import Attendant
 
 from runner.call.machine.call_counts import CallCounts, Load
-from runner.call.machine.session import Session
+from runner.call.machine.world import World
 from runner.call.reception.webhook import WebhookEvent
-from runner.call.routes.routing import RouteTable
 from runner.call.templates.template import compile_template
 from runner.model.agent import Agent
+from runner.model.call import Ringing
 from runner.model.job import Job
 from runner.model.record import CallRecord
 from runner.model.route import Conditions, ExactNumber, Prefix, Reject, RejectRule, Route, RoutingSettings
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
+from runner.serve.call_answerer import CallAnswerer
+from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.provider import Provider
-from runner.serve.result import Result
+from runner.serve.result import WebhookResult
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
 from runner.standin.faults import Faults, HttpFault
 from runner.standin.placed_call import PlacedCall
+from runner.standin.script import CallerHangsUp, When
 from runner.standin.server import StandIn
 
 PLACE = Place("front-desk.yaml", 3, 5)
 CLINIC = "+18005551212"
 
 
-class Answered:
-    """A call that is over as soon as it is connected."""
-
-    def __init__(self, session: Session) -> None:
-        self.id = session.call.id
-        self._session = session
-
-    async def run(self) -> CallRecord:
-        return self._session.record()
-
-    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
-        return ()
-
-    def end(self, reason: str) -> None:
-        """It is over anyway."""
-
-    def give_up(self) -> None:
-        """It is over anyway."""
-
-
 class Office:
-    """An attendant with everything that it needs, and what became of its calls."""
+    """Answers calls with everything that this needs, and keeps what became of them."""
 
     def __init__(self, session: aiohttp.ClientSession, api: StandIn) -> None:
-        timeouts = Timeouts(decision_s=1.0, retry_s=0.001)
+        self._timeouts = timeouts = Timeouts(
+            decision_s=1.0, retry_s=0.001, redial_delays_s=(0.0, 0.01, 0.01), attach_delays_s=(0.0, 0.01)
+        )
+        self._api = api
         self.records: list[CallRecord] = []
         self.is_open = True
         self.tools = ToolClient(aiohttp.TCPConnector())
@@ -70,21 +55,26 @@ class Office:
     async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
         self.records.append(record)
 
-    async def attend(self, call_id: str, *, instructions: str = "Be kind.", **event: Any) -> Result:
-        configuration = configured(instructions)
-        attendant = Attendant(
-            configuration=configuration,
-            table=RouteTable.of(configuration),
-            secrets={},
-            provider=self._provider,
-            live_calls=self.live_calls,
-            metrics=self.metrics,
-            tools=self.tools,
-            call_counts=self.call_counts,
-            new_call=Answered,
-            is_open=lambda: self.is_open,
-        )
-        result = await attendant.attend(incoming(call_id, **event))
+    async def attend(self, call_id: str, *, instructions: str = "Be kind.", **event: Any) -> WebhookResult:
+        """What came of a webhook; a call that was answered is over when this returns."""
+        world = World.of(configured(instructions), {})
+
+        def new_call(ringing: Ringing) -> LiveCall:
+            return LiveCall(
+                ringing=ringing,
+                world=world,
+                provider=self._provider,
+                tools=self.tools,
+                counts=self.call_counts,
+                metrics=self.metrics,
+                timeouts=self._timeouts,
+            )
+
+        answerer = CallAnswerer(live_calls=self.live_calls, new_call=new_call, is_open=lambda: self.is_open)
+        result = await answerer.answer(incoming(call_id, **event))
+        if call := self._api.calls.get(call_id):
+            call.play(CallerHangsUp(when=When.AT_ONCE))
+            self._api.wake(call)
         await self.live_calls.idle()
         return result
 
@@ -135,7 +125,9 @@ def asked(call: PlacedCall) -> list[tuple[str, int | None]]:
 
 async def test_a_call_that_a_route_matches_is_accepted_and_begins(office: Office, api: StandIn) -> None:
     call = api.place_call()
-    assert await office.attend(call.id, instructions="{{ call.from.number }} calls.") is Result.ACCEPTED
+    assert (
+        await office.attend(call.id, instructions="{{ call.from.number }} calls.") is WebhookResult.ACCEPTED
+    )
     assert call.accept_body == {
         "type": "realtime",
         "model": "gpt-realtime-2.1",
@@ -155,29 +147,28 @@ async def test_a_call_that_nobody_is_to_answer_is_rejected(
     office: Office, api: StandIn, event: dict[str, Any], status: int
 ) -> None:
     call = api.place_call()
-    assert await office.attend(call.id, **event) is Result.REJECTED
+    assert await office.attend(call.id, **event) is WebhookResult.REJECTED
     assert [(rest.action, rest.body) for rest in call.requests] == [("reject", {"status_code": status})]
     assert office.records == []
 
 
 async def test_a_late_call_is_not_asked_about(office: Office, api: StandIn) -> None:
     call = api.place_call()
-    assert await office.attend(call.id, age_s=121) is Result.LATE
+    assert await office.attend(call.id, age_s=121) is WebhookResult.LATE
     assert asked(call) == []
 
 
-async def test_a_closed_office_takes_no_call_but_passes_over_late_ones(office: Office, api: StandIn) -> None:
+async def test_a_closed_office_takes_no_call(office: Office, api: StandIn) -> None:
     office.is_open = False
     call = api.place_call()
-    assert await office.attend(call.id) is Result.CLOSED
-    assert await office.attend(call.id, to="+18005550000") is Result.CLOSED
-    assert await office.attend(call.id, age_s=121) is Result.LATE
+    assert await office.attend(call.id) is WebhookResult.CLOSED
+    assert await office.attend(call.id, to="+18005550000") is WebhookResult.CLOSED
     assert asked(call) == []
 
 
 @pytest.mark.parametrize("to", [CLINIC, "+18005550000"])
 async def test_a_caller_who_has_gone_is_left_in_peace(office: Office, to: str) -> None:
-    assert await office.attend("rtc_unknown", to=to) is Result.GONE
+    assert await office.attend("rtc_unknown", to=to) is WebhookResult.GONE
     assert office.records == []
 
 
@@ -185,19 +176,19 @@ async def test_a_caller_who_has_gone_is_left_in_peace(office: Office, to: str) -
 async def test_a_call_that_another_runner_has_is_left_to_it(office: Office, api: StandIn, to: str) -> None:
     call = api.place_call()
     call.answer("accept", {"type": "realtime"}, time.time())
-    assert await office.attend(call.id, to=to) is Result.TAKEN
+    assert await office.attend(call.id, to=to) is WebhookResult.TAKEN
     assert office.records == []
 
 
 async def test_trouble_that_passes_is_got_over(office: Office, api: StandIn) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(status=500), HttpFault(status=503))))
-    assert await office.attend(call.id) is Result.ACCEPTED
+    assert await office.attend(call.id) is WebhookResult.ACCEPTED
     assert asked(call) == [("accept", 500), ("accept", 503), ("accept", 200)]
 
 
 async def test_an_accept_whose_answer_is_lost_is_ours(office: Office, api: StandIn) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(status=None, carried_out=True),)))
-    assert await office.attend(call.id) is Result.ACCEPTED
+    assert await office.attend(call.id) is WebhookResult.ACCEPTED
     assert asked(call) == [("accept", None), ("accept", 409)]
     assert [record.id for record in office.records] == [call.id]
 
@@ -206,7 +197,7 @@ async def test_an_accept_whose_answer_is_lost_is_ours(office: Office, api: Stand
 async def test_trouble_that_lasts_asks_for_another_delivery(office: Office, api: StandIn, to: str) -> None:
     down = (HttpFault(status=500),) * 10_000
     call = api.place_call(faults=Faults(accept=down, reject=down))
-    assert await office.attend(call.id, to=to) is Result.UNAVAILABLE
+    assert await office.attend(call.id, to=to) is WebhookResult.UNAVAILABLE
     assert office.records == []
 
 
@@ -214,32 +205,33 @@ async def test_a_call_that_may_not_be_accepted_is_not_left_ringing(
     office: Office, api: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(status=400),)))
-    assert await office.attend(call.id) is Result.FAILED
+    assert await office.attend(call.id) is WebhookResult.FAILED
     assert asked(call) == [("accept", 400), ("reject", 200)]
     assert call.requests[1].body == {"status_code": 480}
-    assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call was not accepted")]
+    assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call was not answered")]
 
 
 async def test_a_call_that_cannot_be_prepared_is_not_left_ringing(
     office: Office, api: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     call = api.place_call()
-    assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is Result.FAILED
+    assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is WebhookResult.FAILED
     assert [(rest.action, rest.body) for rest in call.requests] == [("reject", {"status_code": 480})]
-    assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call cannot be prepared")]
+    assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call was not answered")]
 
 
 @pytest.mark.parametrize(
     ("fault", "result"),
-    [(HttpFault(status=400), Result.FAILED), (HttpFault(status=500), Result.UNAVAILABLE)],
+    [(HttpFault(status=400), WebhookResult.FAILED), (HttpFault(status=500), WebhookResult.UNAVAILABLE)],
 )
 async def test_a_call_that_was_not_accepted_takes_no_place(
-    office: Office, api: StandIn, fault: HttpFault, result: Result
+    office: Office, api: StandIn, fault: HttpFault, result: WebhookResult
 ) -> None:
     call = api.place_call(faults=Faults(accept=(fault,) * 10_000))
     assert await office.attend(call.id) is result
-    assert await office.attend("rtc_unknown") is Result.GONE
-    assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is Result.FAILED
+    assert await office.attend("rtc_unknown") is WebhookResult.GONE
+    other = api.place_call()
+    assert await office.attend(other.id, instructions="{{ 1 // 0 }}") is WebhookResult.FAILED
     assert office.call_counts.load("front-desk", time.time()) == Load(live=0, today=0)
 
 
@@ -247,5 +239,5 @@ async def test_a_call_that_is_over_leaves_its_place_and_counts_for_the_day(
     office: Office, api: StandIn
 ) -> None:
     call = api.place_call()
-    assert await office.attend(call.id) is Result.ACCEPTED
+    assert await office.attend(call.id) is WebhookResult.ACCEPTED
     assert office.call_counts.load("front-desk", time.time()) == Load(live=0, today=1)

@@ -10,16 +10,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from runner.api.realtime import accept_body
+from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.session import Session
 from runner.model.action import Action
 from runner.model.agent import Agent, Say, Wait
-from runner.model.call import Address, IncomingCall
-from runner.model.event import CallEvent
 from runner.model.record import CallRecord
 from runner.model.tool import HttpBinding, McpServer, Retries, Tool
 from runner.model.values import Json
 from runner.serve.live_call import LiveCall
+from runner.serve.metrics import Metrics
 from runner.serve.provider import Provider
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
@@ -60,7 +59,7 @@ from runner.standin.script import (
     says,
 )
 from runner.standin.server import StandIn
-from tests.call.machine.playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, tool, words
+from tests.call.machine.playing import END_CALL, RINGING, TO_NURSE, TO_SPANISH, a_world, an_agent, tool, words
 from tests.standin.openai_types import client_complaint, server_complaint
 
 TIMEOUTS = Timeouts(
@@ -68,7 +67,6 @@ TIMEOUTS = Timeouts(
     decision_s=0.3,
     hangup_s=0.3,
     retry_s=0.001,
-    hangup_again_s=0.01,
     attach_delays_s=(0.0, 0.01, 0.01, 0.01),
     redial_delays_s=(0.0, 0.01, 0.01),
 )
@@ -79,52 +77,53 @@ class Stage:
     """The stand-in, an endpoint for tools, and a way to play one call between them."""
 
     def __init__(
-        self, api: StandIn, endpoint: str, asked: list[str], tools: ToolClient, provider: Provider
+        self,
+        api: StandIn,
+        endpoint: str,
+        asked: list[str],
+        tools: ToolClient,
+        session: aiohttp.ClientSession,
     ) -> None:
         self.api = api
         self.endpoint = endpoint
         self.asked = asked
         self.tools = tools
-        self.provider = provider
-        self.timeouts = TIMEOUTS
+        self._session = session
+        self.use(TIMEOUTS)
+
+    def use(self, timeouts: Timeouts) -> None:
+        """Let calls from now on have these deadlines."""
+        self.timeouts = timeouts
+        self.provider = Provider(self._session, self.api.base_url, lambda: self.api.api_key, timeouts)
 
     def slots(self, path: str = "/slots", **fields: Json) -> Tool:
         binding = HttpBinding(method="GET", url=words(self.endpoint + path), **fields)
         return tool("find_slots", binding)
 
-    async def accepted(
-        self,
-        agent: Agent,
-        *script: Step,
-        faults: Faults = FINE,
-        others: tuple[Agent, ...] = (),
-        session_class: type[Session] = Session,
+    def ringing(
+        self, agent: Agent, *script: Step, faults: Faults = FINE, others: tuple[Agent, ...] = ()
     ) -> tuple[LiveCall, PlacedCall]:
-        """A call that was accepted, and that nobody serves yet."""
+        """A call that rings, and that nobody serves yet."""
         call = self.api.place_call(*script, faults=faults)
-        session = session_class(
-            call=IncomingCall(
-                id=call.id,
-                caller=Address(uri="sip:+14155550100@carrier", number="+14155550100"),
-                called=Address(uri="sip:+18005551212@carrier", number="+18005551212"),
-                called_found_in="To",
-            ),
-            agent=agent,
-            agents={each.id: each for each in (agent, *others)},
-            secrets={},
-            now=0.0,
+        live = LiveCall(
+            ringing=replace(RINGING, call_id=call.id),
+            world=replace(a_world(agent, *others), max_call_age_s=float("inf")),
+            provider=self.provider,
+            tools=self.tools,
+            counts=CallCounts(),
+            metrics=Metrics(),
+            timeouts=self.timeouts,
         )
-        await self.provider.accept(call.id, accept_body(agent, session.instructions, session.servers))
-        live = LiveCall(session=session, provider=self.provider, tools=self.tools, timeouts=self.timeouts)
         return live, call
 
     async def play(
         self, agent: Agent, *script: Step, faults: Faults = FINE, others: tuple[Agent, ...] = ()
     ) -> tuple[CallRecord, PlacedCall]:
-        live, call = await self.accepted(agent, *script, faults=faults, others=others)
+        live, call = self.ringing(agent, *script, faults=faults, others=others)
         async with asyncio.timeout(20):
             record = await live.run()
         assert call.violations == []
+        assert record is not None
         return record, call
 
 
@@ -153,8 +152,7 @@ async def stage() -> AsyncIterator[Stage]:
         aiohttp.ClientSession() as session,
         ToolClient(aiohttp.TCPConnector()) as tools,
     ):
-        provider = Provider(session, api.base_url, lambda: api.api_key, TIMEOUTS)
-        yield Stage(api, f"http://{host}:{port}", asked, tools, provider)
+        yield Stage(api, f"http://{host}:{port}", asked, tools, session)
     await server.cleanup()
 
 
@@ -502,26 +500,26 @@ async def test_a_hang_up_that_fails_is_tried_until_the_api_takes_it(stage: Stage
 
 
 async def test_an_api_that_is_too_busy_to_hang_up_is_asked_until_it_does(stage: Stage) -> None:
+    stage.use(replace(TIMEOUTS, hangup_s=10.0))
     _, call = await stage.play(
         greeting(END_CALL),
         OPENING,
         CallerSays(text="Bye."),
         calls("end_call"),
-        faults=Faults(hangup=(HttpFault(status=429),) * 12),
+        faults=Faults(hangup=(HttpFault(status=429),) * 6),
     )
     assert call.state is State.OVER
 
 
 async def test_a_call_that_the_api_does_not_hang_up_is_given_up_and_recorded(stage: Stage) -> None:
-    live, call = await stage.accepted(
-        greeting(), OPENING, faults=Faults(hangup=(HttpFault(status=500),) * 100_000)
-    )
+    live, call = stage.ringing(greeting(), OPENING, faults=Faults(hangup=(HttpFault(status=500),) * 100_000))
     playing = asyncio.create_task(live.run())
     await stage.api.until(lambda: call.attached)
     live.end("shutdown")
     await stage.api.until(lambda: call.requests[-1].action == "hangup")
     live.give_up()
     record = await playing
+    assert record is not None
     assert (record.ended, record.faults) == (
         "shutdown",
         ("the call was given up before the API said that it is over",),
@@ -541,34 +539,35 @@ async def test_a_barge_in_cuts_the_agent_short_and_is_answered(stage: Stage) -> 
 
 
 async def test_a_call_is_ended_from_outside(stage: Stage) -> None:
-    live, call = await stage.accepted(an_agent(greeting=Wait()), OPENING)
+    live, call = stage.ringing(an_agent(greeting=Wait()), OPENING)
     running = asyncio.create_task(live.run())
     await stage.api.until(lambda: call.attached)
     live.end("shutdown")
-    assert (await running).ended == "shutdown"
+    record = await running
+    assert record is not None
+    assert record.ended == "shutdown"
     assert call.state is State.OVER
 
 
 async def test_a_call_that_is_ended_before_it_has_begun_is_hung_up(stage: Stage) -> None:
-    live, call = await stage.accepted(an_agent(greeting=Wait()), OPENING)
+    live, call = stage.ringing(an_agent(greeting=Wait()), OPENING)
     live.end("shutdown")
     record = await live.run()
+    assert record is not None
     assert (record.ended, record.detail) == ("shutdown", "")
     assert call.state is State.OVER
 
 
-class Broken(Session):
-    """A machine with a bug in it."""
-
-    def handle(self, event: CallEvent, now: float) -> list[Action]:
+async def test_a_bug_of_ours_hangs_up_the_call_that_it_hit(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-
-async def test_a_bug_of_ours_hangs_up_the_call_that_it_hit(
-    stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
-    live, call = await stage.accepted(an_agent(), OPENING, session_class=Broken)
+    monkeypatch.setattr(Session, "handle", broken)
+    live, call = stage.ringing(an_agent(), OPENING)
     record = await live.run()
+    assert record is not None
     assert (record.ended, record.detail) == ("failed", "a bug of ours; the log has its traceback")
     assert call.state is State.OVER
     assert "call failed by a bug of ours" in caplog.messages

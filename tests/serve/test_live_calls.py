@@ -35,6 +35,7 @@ class TalkingCall:
 
     owes = False
     forgetful = False
+    is_answered = True
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ def live_calls(shelf: Shelf, metrics: Metrics | None = None, timeouts: Timeouts 
 async def test_a_call_that_is_over_leaves_its_record() -> None:
     shelf, metrics = Shelf(), Metrics()
     board, call = live_calls(shelf, metrics), TalkingCall()
-    board.connect(call)
+    board.serve(call)
     assert len(board) == 1
     assert b"phone_agents_live_calls 1.0" in metrics.text()
     call.end("caller_hung_up")
@@ -113,7 +114,7 @@ async def test_ending_ends_every_call_and_waits_for_the_records() -> None:
     shelf = Shelf()
     board = live_calls(shelf)
     for number in range(3):
-        board.connect(TalkingCall(f"rtc_{number}"))
+        board.serve(TalkingCall(f"rtc_{number}"))
     await board.end("shutdown")
     assert len(board) == 0
     assert [(record.id, record.ended) for record in shelf.records] == [
@@ -132,7 +133,7 @@ async def test_a_call_that_does_not_end_is_given_up_and_its_record_kept(
 ) -> None:
     shelf = Shelf()
     board = live_calls(shelf, timeouts=Timeouts(end_s=0.01))
-    board.connect(TalkingCall(deaf=True))
+    board.serve(TalkingCall(deaf=True))
     await board.end("shutdown")
     assert [record.ended for record in shelf.records] == ["given up"]
     assert "call did not end in time" in [record.message for record in caplog.records]
@@ -140,7 +141,7 @@ async def test_a_call_that_does_not_end_is_given_up_and_its_record_kept(
 
 async def test_a_call_that_cannot_even_be_given_up_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
     board, call = live_calls(Shelf(), timeouts=Timeouts(end_s=0.01, save_s=0.01)), TalkingCall(stuck=True)
-    board.connect(call)
+    board.serve(call)
     await board.end("shutdown")
     assert call.was_cancelled
     assert len(board) == 0
@@ -152,8 +153,8 @@ async def test_a_call_that_cannot_even_be_given_up_is_cancelled(caplog: pytest.L
 async def test_a_call_with_a_bug_is_told_and_disturbs_no_other(caplog: pytest.LogCaptureFixture) -> None:
     shelf, metrics = Shelf(), Metrics()
     board, good = live_calls(shelf, metrics), TalkingCall("rtc_good")
-    board.connect(TalkingCall("rtc_bad", broken=True))
-    board.connect(good)
+    board.serve(TalkingCall("rtc_bad", broken=True))
+    board.serve(good)
     good.end("hangup")
     await board.idle()
     assert [record.id for record in shelf.records] == ["rtc_good"]
@@ -167,7 +168,7 @@ async def test_a_failing_store_never_costs_a_call(
 ) -> None:
     metrics = Metrics()
     board, call = live_calls(Shelf(trouble), metrics, Timeouts(save_s=0.01)), TalkingCall()
-    board.connect(call)
+    board.serve(call)
     call.end("hangup")
     await board.idle()
     assert b"phone_agents_store_failures_total 1.0" in metrics.text()
@@ -183,7 +184,7 @@ async def test_what_a_call_owes_is_saved_with_its_record_before_the_call_counts_
     )
     call = TalkingCall()
     call.owes = True
-    board.connect(call)
+    board.serve(call)
     call.end("hangup")
     await board.idle()
     assert [(job.id, job.call_id) for job in shelf.jobs] == [("msg_1", "rtc_1")]
@@ -197,7 +198,7 @@ async def test_a_call_that_owes_nothing_wakes_nobody() -> None:
         store=Shelf(), metrics=Metrics(), timeouts=Timeouts(), on_owed=lambda: told.append(None)
     )
     call = TalkingCall()
-    board.connect(call)
+    board.serve(call)
     call.end("hangup")
     await board.idle()
     assert told == []
@@ -207,7 +208,7 @@ async def test_a_bug_in_what_is_owed_costs_no_record(caplog: pytest.LogCaptureFi
     shelf = Shelf()
     board, call = live_calls(shelf), TalkingCall()
     call.forgetful = True
-    board.connect(call)
+    board.serve(call)
     call.end("hangup")
     await board.idle()
     assert [record.id for record in shelf.records] == ["rtc_1"]

@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 from runner.call.reception.webhook import WebhookEvent
 from runner.serve.app import MOST_BODY_BYTES, create_app, create_server
 from runner.serve.metrics import Metrics
-from runner.serve.result import Result
+from runner.serve.result import WebhookResult
 from runner.serve.timeouts import Timeouts
 from runner.serve.webhooks import Webhooks
 
@@ -28,13 +28,13 @@ class Desk:
     """Attends to every event with the next result of a list, and waits for `go` if it is closed."""
 
     def __init__(self) -> None:
-        self.results: list[Result | Exception] = [Result.ACCEPTED]
+        self.results: list[WebhookResult | Exception] = [WebhookResult.ACCEPTED]
         self.events: list[WebhookEvent] = []
         self.began = asyncio.Event()
         self.go = asyncio.Event()
         self.go.set()
 
-    async def attend(self, event: WebhookEvent) -> Result:
+    async def attend(self, event: WebhookEvent) -> WebhookResult:
         self.events.append(event)
         self.began.set()
         await self.go.wait()
@@ -103,7 +103,7 @@ async def desk() -> Desk:
 @pytest.fixture
 async def port(desk: Desk, metrics: Metrics) -> AsyncIterator[int]:
     webhooks = Webhooks(
-        secrets=lambda: [SECRET], attend=desk.attend, metrics=metrics, timeouts=Timeouts(body_s=1.0)
+        secrets=lambda: [SECRET], answer=desk.attend, metrics=metrics, timeouts=Timeouts(body_s=1.0)
     )
     app = create_app(webhook=webhooks.handle, is_ready=lambda: False, metrics=metrics)
     async with served(app) as port:
@@ -139,19 +139,19 @@ def counted(metrics: Metrics) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("result", "answer"),
     [
-        (Result.ACCEPTED, (200, "the call was accepted\n")),
-        (Result.REJECTED, (200, "the call was rejected\n")),
-        (Result.GONE, (200, "the caller has gone\n")),
-        (Result.TAKEN, (200, "the call is answered elsewhere\n")),
-        (Result.LATE, (200, "the call is too old to be answered\n")),
-        (Result.OTHER_EVENT, (200, "nothing is done about events of this type\n")),
-        (Result.FAILED, (200, "the call cannot be answered\n")),
-        (Result.UNAVAILABLE, (503, "the call could not be answered now\n")),
-        (Result.CLOSED, (503, "no calls are taken now\n")),
+        (WebhookResult.ACCEPTED, (200, "the call was accepted\n")),
+        (WebhookResult.REJECTED, (200, "the call was rejected\n")),
+        (WebhookResult.GONE, (200, "the caller has gone\n")),
+        (WebhookResult.TAKEN, (200, "the call is answered elsewhere\n")),
+        (WebhookResult.LATE, (200, "the call is too old to be answered\n")),
+        (WebhookResult.OTHER_EVENT, (200, "nothing is done about events of this type\n")),
+        (WebhookResult.FAILED, (200, "the call cannot be answered\n")),
+        (WebhookResult.UNAVAILABLE, (503, "the call could not be answered now\n")),
+        (WebhookResult.CLOSED, (503, "no calls are taken now\n")),
     ],
 )
 async def test_each_result_is_told_and_counted(
-    sender: Sender, desk: Desk, metrics: Metrics, result: Result, answer: tuple[int, str]
+    sender: Sender, desk: Desk, metrics: Metrics, result: WebhookResult, answer: tuple[int, str]
 ) -> None:
     desk.results = [result]
     assert await sender.event() == answer
@@ -162,7 +162,7 @@ async def test_each_result_is_told_and_counted(
 async def test_a_bug_of_ours_is_logged_and_asks_for_another_delivery(
     sender: Sender, desk: Desk, metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk.results = [RuntimeError("secret detail"), Result.ACCEPTED]
+    desk.results = [RuntimeError("secret detail"), WebhookResult.ACCEPTED]
     assert await sender.event() == (503, "the call could not be answered now\n")
     assert [(r.levelno, r.message, r.__dict__["call_id"]) for r in caplog.records] == [
         (logging.ERROR, "webhook has failed", "rtc_1")
@@ -178,7 +178,7 @@ async def test_the_same_event_is_carried_out_once(sender: Sender, desk: Desk, me
 
 
 async def test_the_same_event_about_no_call_is_carried_out_once(sender: Sender, desk: Desk) -> None:
-    desk.results = [Result.OTHER_EVENT]
+    desk.results = [WebhookResult.OTHER_EVENT]
     assert await sender.event(type="batch.completed") == await sender.event(type="batch.completed")
     assert [event.call_id for event in desk.events] == [None]
 
@@ -199,7 +199,7 @@ async def test_copies_that_arrive_together_get_one_result(sender: Sender, desk: 
 
 
 async def test_what_failed_for_now_is_tried_again(sender: Sender, desk: Desk) -> None:
-    desk.results = [Result.UNAVAILABLE, Result.CLOSED, Result.ACCEPTED]
+    desk.results = [WebhookResult.UNAVAILABLE, WebhookResult.CLOSED, WebhookResult.ACCEPTED]
     assert [(await sender.event())[0] for _ in range(4)] == [503, 503, 200, 200]
     assert len(desk.events) == 3
 

@@ -74,6 +74,8 @@ class Reception:
         """The agents that had no room, in the order in which they were asked."""
         self.detail = ""
         """What the API, or a template, had to say when the call could not be answered."""
+        self.found: LookedUp | None = None
+        """What the lookup said of the caller, or its default; None for an agent without a lookup."""
         self.session: Session | None = None
         """The call's session, once its texts could be made."""
         self._call = call
@@ -183,7 +185,7 @@ class Reception:
             return []
         if replied.call_id != self._call.id or replied.attempt != self._attempt:
             return []
-        took_s = now - self._asked_at
+        took_s = round(now - self._asked_at, 6)
         delay_s = next_attempt_s(agent.lookup, replied.attempt, replied.reply, took_s)
         if delay_s is not None:
             return [SetTimer(timer=RETRY, at=now + delay_s)]
@@ -194,13 +196,14 @@ class Reception:
         agent = self._agent
         if agent is None or agent.lookup is None:
             return []
-        took_s = now - self._asked_at
+        took_s = round(now - self._asked_at, 6)
         late = HttpReply(failure=Failure.TIMEOUT, detail=f"no reply within {agent.lookup.timeout_s:g} s")
         return self._answer(agent, read_answer(agent.lookup, late, took_s), now)
 
     # The answer
 
     def _answer(self, agent: Agent, found: LookedUp | None, now: Instant) -> list[Action]:
+        self.found = found
         timers: list[Action] = (
             [ClearTimer(timer=DEADLINE), ClearTimer(timer=RETRY)] if self._request is not None else []
         )

@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+from runner.call.machine.machine import CallMachine
 from runner.call.machine.session import Session
+from runner.call.machine.world import World
+from runner.call.routes.routing import RouteTable
 from runner.call.templates.template import compile_template
 from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, SetTimer, Speak, Timer, TimerKind
 from runner.model.agent import Agent, ModelOpens
-from runner.model.call import Address, IncomingCall
+from runner.model.call import Ringing, SipOrigin
 from runner.model.event import (
+    AnswerReplied,
     CallEvent,
+    ClaimReplied,
+    Decided,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
@@ -22,6 +28,7 @@ from runner.model.event import (
 )
 from runner.model.http import HttpReply
 from runner.model.record import CallRecord
+from runner.model.route import ToAgent
 from runner.model.tool import HandoffBinding, HangupBinding, HttpBinding, Tool, TransferBinding
 from runner.model.values import Json, Place
 
@@ -83,6 +90,22 @@ def expect(kind: type[Some], action: Action) -> Some:
     return action
 
 
+RINGING = Ringing(
+    call_id="rtc_1",
+    created_at=1000.0,
+    origin=SipOrigin(headers=(("From", "<sip:+14155550100@carrier>"), ("To", "<sip:+18005551212@carrier>"))),
+)
+
+
+def a_world(agent: Agent, *others: Agent, secrets: Mapping[str, str] | None = None) -> World:
+    """A world in which every call goes to the first of these agents."""
+    return World(
+        agents={each.id: each for each in (agent, *others)},
+        table=RouteTable((), otherwise=ToAgent(agent=agent.id)),
+        secrets=secrets or {},
+    )
+
+
 class Play:
     """One call, played by hand. `done` holds every action but timers, which are in `timers`."""
 
@@ -91,19 +114,15 @@ class Play:
         self.timers: dict[Timer, float] = {}
         self.done: list[Action] = []
         self._responses = 0
-        self.session = Session(
-            call=IncomingCall(
-                id="rtc_1",
-                caller=Address(uri="sip:+14155550100@carrier", number="+14155550100"),
-                called=Address(uri="sip:+18005551212@carrier", number="+18005551212"),
-                called_found_in="To",
-            ),
-            agent=agent,
-            agents={each.id: each for each in (agent, *others)},
-            secrets=secrets or {},
-            now=self.now,
-        )
-        self._take(self.session.begin(self.now))
+        self.machine, actions = CallMachine.ring(RINGING, a_world(agent, *others, secrets=secrets), self.now)
+        self._take(actions)
+        self.happens(ClaimReplied(agent=agent.id), AnswerReplied(decided=Decided.DONE))
+        self.done.clear()
+
+    @property
+    def session(self) -> Session:
+        assert self.machine.session is not None
+        return self.machine.session
 
     @property
     def record(self) -> CallRecord:
@@ -113,7 +132,7 @@ class Play:
         """The actions that these events lead to, timers apart."""
         before = len(self.done)
         for event in events:
-            self._take(self.session.handle(event, self.now))
+            self._take(self.machine.handle(event, self.now))
         return self.done[before:]
 
     def passes(self, seconds: float) -> list[Action]:
@@ -177,8 +196,8 @@ class Play:
     def _take(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case SetTimer(timer=timer, after_s=after_s):
-                    self.timers[timer] = self.now + after_s
+                case SetTimer(timer=timer, at=at):
+                    self.timers[timer] = at
                 case ClearTimer(timer=timer):
                     self.timers.pop(timer, None)
                 case _:

@@ -88,7 +88,7 @@ def reply(body: bytes | str, status: int = 200, content_type: str = "application
     ],
 )
 def test_any_json_is_an_answer_without_what_the_api_refuses(body: str, value: Json) -> None:
-    assert read_answer(lookup(), reply(body)) == LookedUp(value=value, took_s=0.25)
+    assert read_answer(lookup(), reply(body), 0.25) == LookedUp(value=value, took_s=0.25)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,6 @@ def test_any_json_is_an_answer_without_what_the_api_refuses(body: str, value: Js
     ],
 )
 def test_everything_else_gives_the_default_and_says_why(given: HttpReply, reason: str) -> None:
-    assert read_answer(lookup(), given) == LookedUp(
+    assert read_answer(lookup(), given, 0.25) == LookedUp(
         value=DEFAULT, took_s=0.25, fault=f"the lookup gave its default: {reason}"
     )

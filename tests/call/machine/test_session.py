@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.call.machine.phase import CONNECTED, Phase
+from runner.call.machine.phase import CONNECTED, UNANSWERED, Phase
 from runner.call.machine.session import ROWS, TABLE
 from runner.model.action import (
     Action,
@@ -62,7 +62,7 @@ def test_no_phase_and_happening_has_two_handlers() -> None:
 
 
 def test_when_it_is_over_nothing_is_done_any_more() -> None:
-    assert {phase for phase, _ in TABLE} == set(Phase) - {Phase.OVER}
+    assert {phase for phase, _ in TABLE} == set(Phase) - {*UNANSWERED, Phase.OVER}
 
 
 @pytest.mark.parametrize(
@@ -529,7 +529,7 @@ def test_hang_up_is_asked_for_once() -> None:
 def test_an_agent_that_fell_silent_is_asked_to_go_on_only_while_it_talks(phase: Phase) -> None:
     play = talking()
     play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
-    play.session._ending.phase = phase
+    play.machine._phase.now = phase
     assert play.passes(6) == ([Speak(wish="wish_1")] if phase is Phase.TALKING else [])
 
 

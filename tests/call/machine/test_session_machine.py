@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
 from runner.call.machine.session import Session
 from runner.call.records.record_json import encode
@@ -15,6 +16,7 @@ from runner.call.records.redaction import SHORTEST
 from runner.model.action import (
     Action,
     AddItem,
+    ClaimCall,
     ClearTimer,
     Finish,
     HangUp,
@@ -26,16 +28,20 @@ from runner.model.action import (
     Timer,
     TimerKind,
 )
-from runner.model.agent import Guardrail, IfBroken, Keys, Limits, Say, Silence, Then, WindDown
-from runner.model.call import Address, IncomingCall, Role
+from runner.model.agent import Guardrail, IfBroken, Keys, Limits, Lookup, Say, Silence, Then, WindDown
+from runner.model.call import Role
 from runner.model.event import (
+    AnswerReplied,
     ApiError,
     ApiErrorKind,
     ApprovalAsked,
     CallerSpeaks,
     CallEvent,
     CallGone,
+    ClaimReplied,
+    Decided,
     EndRequested,
+    HangUpFailed,
     Ignored,
     IgnoredBecause,
     ItemPlaced,
@@ -65,6 +71,7 @@ from runner.model.http import Failure, HttpReply
 from runner.model.tool import (
     HandoffBinding,
     HangupBinding,
+    HttpBinding,
     McpServer,
     ResultSpec,
     Retries,
@@ -72,7 +79,9 @@ from runner.model.tool import (
     TransferBinding,
     WaitingStep,
 )
-from tests.call.machine.playing import an_agent, http_tool, tool, words
+from runner.model.values import Instant
+from tests.call.machine.machine_state import state_of
+from tests.call.machine.playing import RINGING, a_world, an_agent, http_tool, tool, words
 
 LONGEST_CALL_S = 600.0
 DESTINATION = {"type": "object", "properties": {"destination": {"enum": ["desk", "nowhere"]}}}
@@ -120,12 +129,18 @@ DESK = an_agent(
     greeting=Say(text=words("Hello.")),
     keys=Keys(until="#", max_keys=8, private=True),
     guardrails=GUARDRAILS,
+    lookup=Lookup(http=HttpBinding(method="GET", url=words("https://crm.example"))),
     mcp=(McpServer(label="crm", settings={}, approved=frozenset({"look_up"})),),
     if_broken=IfBroken(transfer=words("tel:+14155550123")),
 )
 OTHER = an_agent("other", tools=TOOLS, limits=Limits(max_duration_s=LONGEST_CALL_S, ghost_after_s=30))
 
+WORLD = a_world(DESK, OTHER)
+
 BESIDE_THE_SIDEBAND = (
+    ClaimReplied,
+    AnswerReplied,
+    HangUpFailed,
     SidebandOpened,
     TimerFired,
     Replied,
@@ -159,15 +174,14 @@ class Watched:
         self.requests: list[SendRequest] = []
         self.wishes: dict[str, str | None] = {}
         self.entries: list[str] = []
-        call = IncomingCall(
-            id="rtc_1",
-            caller=Address(uri="sip:+14155550100@carrier"),
-            called=Address(uri=""),
-            called_found_in="",
-        )
-        agents = {"desk": DESK, "other": OTHER}
-        self.session = Session(call=call, agent=DESK, agents=agents, secrets={}, now=self.now)
-        self._take(SidebandOpened(), self.session.begin(self.now))
+        self.failed_hang_ups = 0
+        self.lived: list[tuple[Instant, CallEvent]] = []
+        self.machine, actions = CallMachine.ring(RINGING, WORLD, self.now)
+        assert actions == [ClaimCall(agent="desk")]
+        self.happens(ClaimReplied(agent="desk"))
+        self.happens(Replied(call_id="rtc_1", attempt=1, reply=HttpReply(status=200, body=b"{}")))
+        self.requests.clear()
+        self.happens(AnswerReplied(decided=Decided.DONE))
         # From here on it is known that this API sends wishes back, so that whose a response is can be told.
         self.happens(SidebandOpened(), McpListed(item_id="crm", ok=True))
         self.happens(ResponseStarted(response_id="resp_0", wish=self.asked))
@@ -180,9 +194,15 @@ class Watched:
             if not self.is_attached and not isinstance(event, BESIDE_THE_SIDEBAND):
                 continue
             self._before(event)
-            actions = self.session.handle(event, self.now)
+            self.lived.append((self.now, event))
+            actions = self.machine.handle(event, self.now)
             assert not (self.is_over and actions), "nothing is done after the end"
             self._take(event, actions)
+
+    @property
+    def session(self) -> Session:
+        assert self.machine.session is not None
+        return self.machine.session
 
     def fires(self, timer: Timer) -> None:
         self.now = max(self.now, self.timers.pop(timer))
@@ -219,9 +239,8 @@ class Watched:
         for action in actions:
             self.counts[type(action)] += 1
             match action:
-                case SetTimer(timer=timer, after_s=after_s):
-                    assert after_s >= 0
-                    self.timers[timer] = self.now + after_s
+                case SetTimer(timer=timer, at=at):
+                    self.timers[timer] = at
                 case ClearTimer(timer=timer):
                     self.timers.pop(timer, None)
                 case Speak(wish=wish):
@@ -245,13 +264,13 @@ class Watched:
                     self.happens(ItemPlaced(item_id=item_id, role=Role.CALLER, text=text))
                 case Finish():
                     self.is_over = True
-        assert self.counts[HangUp] <= 1
+        assert self.counts[HangUp] <= 1 + self.failed_hang_ups
         assert self.counts[Finish] <= 1
         assert all(count == 1 for count in self.outputs.values()), "one output for each call"
 
     def ends(self) -> None:
         """Let everybody do their part, and every timer fire in its order: then the call ends by itself."""
-        if self.session.phase is Phase.TALKING:
+        if self.machine.phase is Phase.TALKING:
             unanswered = {call for call in self.called if not self.outputs[call]}
             asked = {sent.call_id for sent in self.requests}
             again = {timer.key for timer in self.timers if timer.kind is TimerKind.RETRY}
@@ -262,18 +281,22 @@ class Watched:
             if self.requests:
                 sent = self.requests.pop(0)
                 self.happens(replied(sent, 200))
-            elif self.counts[HangUp]:
+            elif self.machine.phase is Phase.HANGING_UP and not self.failed_hang_ups:
+                self.failed_hang_ups += 1
+                self.happens(HangUpFailed(detail="busy"))
+                assert self.machine.timers[Timer(TimerKind.HANG_UP_AGAIN)] == self.now + 30
+            elif self.machine.phase is Phase.HANGING_UP and Timer(TimerKind.HANG_UP_AGAIN) not in self.timers:
                 self.happens(CallGone())
             elif (
                 self.is_referred
-                and self.session.phase is Phase.REFERRED
+                and self.machine.phase is Phase.REFERRED
                 and Timer(TimerKind.TRANSFER) not in self.timers
             ):
                 self.happens(ReferAnswered(ok=False, detail="refused"))
             else:
-                assert self.timers, f"nothing will ever happen to a call that is {self.session.phase}"
+                assert self.timers, f"nothing will ever happen to a call that is {self.machine.phase}"
                 self.fires(min(self.timers, key=lambda timer: self.timers[timer]))
-        raise AssertionError(f"a call that never ends: {self.session.phase}, {self.timers}")
+        raise AssertionError(f"a call that never ends: {self.machine.phase}, {self.timers}")
 
 
 def replied(sent: SendRequest, status: int) -> Replied:
@@ -445,7 +468,22 @@ def test_a_call_keeps_its_rules_whatever_happens(steps: list[tuple[Move, int, in
     play = Watched()
     for move, a, b in steps:
         move(play, a, b)
+        assert play.machine.timers == play.timers, "the machine knows the timers that are set"
     play.ends()
+    assert_replays(play)
+
+
+def assert_replays(play: Watched) -> None:
+    """The machine of a journal is the machine that lived it, wherever the journal ends."""
+    live, _ = CallMachine.ring(RINGING, WORLD, 1000.0)
+    # A few places are enough for one call; hypothesis makes many calls.
+    ends = {len(play.lived) * part // 3 for part in (1, 2, 3)}
+    for number, (at, event) in enumerate(play.lived, start=1):
+        live.handle(event, at)
+        if number in ends:
+            replayed = CallMachine.replay(RINGING, 1000.0, play.lived[:number], WORLD)
+            assert state_of(replayed) == state_of(live)
+    assert state_of(live) == state_of(play.machine)
     record = play.session.record()
     assert record.ended
     assert record.ended_at is not None
@@ -453,4 +491,4 @@ def test_a_call_keeps_its_rules_whatever_happens(steps: list[tuple[Move, int, in
     private = [entry for entry in play.entries if len(entry) >= SHORTEST]
     assert not [entry for entry in private if entry in written or " ".join(entry) in written]
     play.session.jobs(record, play.now)
-    assert play.session.handle(SidebandOpened(again=True), play.now) == []
+    assert play.machine.handle(SidebandOpened(again=True), play.now) == []

@@ -19,6 +19,8 @@ from runner.model.event import (
     TimerFired,
 )
 
+NOW = 1000.0
+
 
 class Queue:
     """A speech queue and everything that it asked of the model."""
@@ -31,12 +33,12 @@ class Queue:
 
     def happens(self, *events: CallEvent) -> None:
         for event in events:
-            self._take(self.speech.handle(event))
+            self._take(self.speech.handle(event, NOW))
             self.ended += self.speech.take_sentence_ends()
             self.flush()
 
     def flush(self) -> None:
-        self._take(self.speech.ask())
+        self._take(self.speech.ask(NOW))
 
     def floor(self) -> Floor:
         return self.speech.floor
@@ -46,8 +48,8 @@ class Queue:
             match action:
                 case Speak():
                     self.asked.append(action)
-                case SetTimer(timer=timer, after_s=after_s):
-                    self.timers[timer] = after_s
+                case SetTimer(timer=timer, at=at):
+                    self.timers[timer] = at - NOW
                 case ClearTimer(timer=timer):
                     self.timers.pop(timer, None)
 
