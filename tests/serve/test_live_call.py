@@ -12,7 +12,6 @@ from aiohttp import web
 
 from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.session import Session
-from runner.model.action import Action
 from runner.model.agent import Agent, Say, Wait
 from runner.model.record import CallRecord
 from runner.model.tool import HttpBinding, McpServer, Retries, Tool
