@@ -4,6 +4,7 @@ In the order in which a call meets them:
 
 - `addresses`: who calls whom, read from SIP headers
 - `routes`: which agent answers, by a table that matches by index
+- `examples`: calls that are made up, to show what routes do
 - `reception`: the webhook, admission, capacity and the lookup, before the call is answered
 - `session`: the machine of the live call, who has the floor, what is watched, how it ends
 - `tools`: a tool call's arguments, request and reply

@@ -3,15 +3,10 @@
 import json
 import textwrap
 from collections.abc import Iterable
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from runner.call.routes.routing import Match
 from runner.cli.terminal import Style, Terminal, printable
-from runner.demo.example_call import ExampleCall
 from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent
-from runner.model.call import IncomingCall
 from runner.model.record import CallRecord, ToolUse
 
 NARROWEST = 30
@@ -54,16 +49,13 @@ class CallView:
         self._terminal = terminal
         self._width = max(NARROWEST, min(columns - 1, WIDEST))
 
-    def introduce(
-        self, call: IncomingCall, match: Match, agent: Agent, example: ExampleCall, zone: ZoneInfo
-    ) -> None:
-        """Why this agent answers; when, by the clocks of `zone`, if the call cannot be played now."""
+    def introduce(self, agent: Agent, facts: Iterable[str]) -> None:
+        """Which agent answers, and what is to be known of the call."""
         self._terminal.line()
         title = f"{agent.id}: {agent.description}" if agent.description else agent.id
         for line in self._wrapped(title, self._width):
             self._terminal.line(self._terminal.styled(line, Style.BOLD))
-        found = f"the dialled number stands in {call.called_found_in}"
-        for text in (match.why, found, *_later(example, zone)):
+        for text in facts:
             for line in self._wrapped(text, self._width):
                 self._terminal.line(self._terminal.styled(line, Style.DIM))
         self._terminal.line()
@@ -129,13 +121,6 @@ class CallView:
     def _wrapped(self, text: str, width: int) -> list[str]:
         flat = printable(" ".join(text.split()))
         return textwrap.wrap(flat, width, break_on_hyphens=False)
-
-
-def _later(example: ExampleCall, zone: ZoneInfo) -> list[str]:
-    if example.waits_for is None:
-        return []
-    when = datetime.fromtimestamp(example.at, zone)
-    return [f'"{example.waits_for}" is closed now, so the call is played on {when:%A, %Y-%m-%d at %H:%M %Z}']
 
 
 def _rows_of(record: CallRecord, lasted_s: float) -> list[tuple[str, str]]:

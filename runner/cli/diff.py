@@ -3,12 +3,12 @@
 import argparse
 import json
 import sys
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from runner.cli.call_options import add_time, call_time, time_words
 from runner.cli.difference_markdown import markdown
 from runner.cli.difference_text import show_difference
 from runner.cli.difference_words import Compared, path_words, rule_words
@@ -28,8 +28,6 @@ from runner.model.values import Json
 JSON_VERSION = 1
 """Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
 
-_MINUTE_S = 60
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -37,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help=f"what it is compared with: {side}")
     parser.add_argument("new", metavar="NEW", help=f"what is compared: {side}")
     add_environment(parser)
+    add_time(parser)
     parser.add_argument(
         "--format", choices=("text", "markdown", "json"), default="text", help="how to print (default: text)"
     )
@@ -44,27 +43,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare two sides. Raises CannotRunError, also where one of them has errors."""
+    asked = call_time(options.at).replace(second=0, microsecond=0)
     with TemporaryDirectory() as folder:
         old = open_side(options.old, options.new, Path(folder, "old"))
         new = open_side(options.new, options.old, Path(folder, "new"))
         before, after = _loaded(old, options.environment), _loaded(new, options.environment)
-    now = time.time() // _MINUTE_S * _MINUTE_S
     compared = Compared(
         old=old,
         new=new,
         old_configuration=before,
         new_configuration=after,
-        difference=difference(before, after, now),
+        difference=difference(before, after, asked.timestamp()),
     )
     if options.format == "json":
-        json.dump(_document(compared), sys.stdout, indent=2, ensure_ascii=False)
+        json.dump(_document(compared, asked), sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
     elif options.format == "markdown":
         sys.stdout.write(markdown(compared))
     else:
         show_difference(compared, stdout())
     sys.stdout.flush()  # so that the summary comes last where both go to one place
-    stderr().line(printable(_summary(compared)))
+    stderr().line(printable(_summary(compared, asked)))
     return OK if compared.difference.is_empty else PROBLEMS
 
 
@@ -76,20 +75,21 @@ def _loaded(side: Side, environment: str | None) -> Configuration:
     return loaded.configuration
 
 
-def _summary(compared: Compared) -> str:
+def _summary(compared: Compared, asked: datetime) -> str:
     between = f'between "{compared.old.label}" and "{compared.new.label}"'
     count = compared.count()
-    if not count:
-        return f"nothing changes for callers {between}"
-    return f"{count} {'change' if count == 1 else 'changes'} for callers {between}"
+    changes = "nothing changes" if not count else "1 change" if count == 1 else f"{count} changes"
+    since = f", from {time_words(asked)} on" if compared.difference.calls.has_schedules else ""
+    return f"{changes} for callers {between}{since}"
 
 
-def _document(compared: Compared) -> Json:
+def _document(compared: Compared, asked: datetime) -> Json:
     found = compared.difference
     return {
         "version": JSON_VERSION,
         "old": compared.old.label,
         "new": compared.new.label,
+        "at": asked.isoformat(),
         "calls": [
             {
                 "old": _answer(moved.old),

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, tzinfo
 from difflib import unified_diff
 from enum import Enum
 
+from runner.call.examples.example_call import ExampleCall
 from runner.cli.revision import Side
 from runner.difference.configurations import Difference
 from runner.difference.moved import Answer, Example
-from runner.difference.probes import ExampleCall
 from runner.difference.tree import ABSENT, Change
 from runner.model.call import Transport
 from runner.model.route import Route

@@ -6,17 +6,20 @@ Calls nobody, and shows no secret.
 import argparse
 import json
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from runner.api.realtime import accept_body
+from runner.call.examples.call_for_agent import CallFinder, Given, handoffs_to
+from runner.call.examples.example_call import ExampleCall
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
 from runner.call.machine.reception import DEADLINE
 from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
+from runner.cli.call_options import add_parties, add_time, call_time, later_words, time_words
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
@@ -47,6 +50,9 @@ class _Explained:
     environment: str | None
     values: Sequence[Value]
     call: IncomingCall
+    at: datetime
+    later: str | None
+    """Why the call comes at another time than was asked for."""
     why: str
     """Why the agent answers such a call, or why it would not."""
     accept: JsonObject | None
@@ -65,8 +71,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the configuration directory (default: agents)",
     )
     parser.add_argument("agent", metavar="AGENT", help="the agent to explain")
-    parser.add_argument("--from", dest="caller", metavar="N", help="who calls: a number, or a sip: address")
-    parser.add_argument("--to", dest="called", metavar="N", help="the number or sip: address that is dialled")
+    add_parties(parser)
+    add_time(parser)
     add_environment(parser)
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="how to print (default: text)"
@@ -101,7 +107,10 @@ def _explained(
     options: argparse.Namespace, configuration: Configuration, values: Iterable[Value]
 ) -> _Explained:
     agent = configuration.agents[options.agent]
-    call, why = _call(options, configuration)
+    asked = call_time(options.at)
+    finder = CallFinder(configuration, asked.timestamp(), Given(caller=options.caller, called=options.called))
+    example, why = _example(agent, finder, configuration)
+    call = example.incoming(configuration.settings.routing)
     answer = _answer(agent, configuration, call)
     accept = (
         _masked(accept_body(agent, answer.instructions, answer.servers))
@@ -114,26 +123,25 @@ def _explained(
         environment=options.environment,
         values=tuple(values),
         call=call,
+        at=datetime.fromtimestamp(example.at, asked.tzinfo),
+        later=later_words(finder, example, asked),
         why=why,
         accept=accept,
         problem=problem,
     )
 
 
-def _call(options: argparse.Namespace, configuration: Configuration) -> tuple[IncomingCall, str]:
-    """A call that the agent answers if one was found, and why."""
-    # Its package holds the whole stand-in, which only this needs.
-    from runner.demo.example_call import CALLED, CALLER, ExampleCall, example_call  # noqa: PLC0415
-
-    now, table = time.time(), RouteTable.of(configuration)
-    caller, called = options.caller, options.called
-    found = example_call(options.agent, configuration, table, now, caller=caller, called=called)
-    example = found or ExampleCall(caller=caller or CALLER, called=called or CALLED, at=now)
-    call = example.incoming(configuration.settings.routing)
-    match = table.match(call, example.at)
-    if match.agent == options.agent:
-        return call, match.why
-    return call, f"such a call would not reach the agent: {match.why}"
+def _example(agent: Agent, finder: CallFinder, configuration: Configuration) -> tuple[ExampleCall, str]:
+    """A call that comes to the agent if one was found, and why it does or does not."""
+    found = finder.call_for(agent)
+    if found is not None:
+        return found, finder.match(found).why
+    for handoff in handoffs_to(agent.id, configuration.agents):
+        found = finder.call_for(handoff.agent)
+        if found is not None:
+            return found, f'"{handoff.agent.id}" answers such a call, and hands it over with "{handoff.tool}"'
+    example = finder.given.call(finder.now)
+    return example, f"such a call would not reach the agent: {finder.match(example).why}"
 
 
 def _answer(agent: Agent, configuration: Configuration, call: IncomingCall) -> AnswerCall | str:
@@ -193,6 +201,8 @@ def _document(explained: _Explained) -> dict[str, Json]:
         "call": {
             "from": explained.call.caller.number or explained.call.caller.uri,
             "to": explained.call.called.number or explained.call.called.uri,
+            "at": explained.at.isoformat(),
+            "later": explained.later,
             "why": explained.why,
         },
         "lookup": None if lookup is None else {"default": lookup.default},
@@ -213,6 +223,9 @@ def _show(explained: _Explained, terminal: Terminal) -> None:
     caller, called = explained.call.caller, explained.call.called
     _row("from", caller.number or caller.uri, terminal)
     _row("to", called.number or called.uri, terminal)
+    _row("at", time_words(explained.at), terminal)
+    if explained.later is not None:
+        _row("", explained.later, terminal)
     _row("why", explained.why, terminal)
     if agent.lookup is not None:
         _row("lookup", f"not asked here; its default is used: {_as_json(agent.lookup.default)}", terminal)

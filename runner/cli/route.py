@@ -6,14 +6,14 @@ With --tree it shows the whole table, with --file it checks a list of calls.
 import argparse
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from runner.call.addresses.incoming import incoming_call
 from runner.call.routes.matcher import address_text
 from runner.call.routes.routing import Candidate, Explanation, Match, RouteTable
+from runner.cli.call_options import add_headers, add_time, call_headers, call_time, time_words
 from runner.cli.environment import add_environment
-from runner.cli.instant import read_instant
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.route_list import became, check_list, show_report, summary, unknown_agent
@@ -42,14 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from", dest="caller", metavar="N", help="who calls: the same, or the word anonymous"
     )
-    parser.add_argument(
-        "--header",
-        action="append",
-        default=[],
-        metavar="'N: v'",
-        help="a SIP header of the call; may be repeated",
-    )
-    parser.add_argument("--at", metavar="TIME", help="when, such as 2026-11-23T15:00-05:00 (default: now)")
+    add_headers(parser)
+    add_time(parser)
     parser.add_argument("--expect", metavar="AGENT", help="exit with 1 when another agent answers, or none")
     parser.add_argument(
         "--tree", action="store_true", help="show the whole routing table in the order of precedence"
@@ -64,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain one call, show the table or check a list. Raises UsageError and CannotRunError."""
-    at = _time(options.at) if options.at is not None else datetime.now(UTC).astimezone()
+    at = call_time(options.at)
     headers = _wanted(options)
     loaded = load(options.directory, options.environment)
     configuration = loaded.configuration
@@ -113,21 +107,10 @@ def _check_list(file: Path, configuration: Configuration, now: Instant) -> int:
 def _headers(to: str | None, caller: str | None, more: Iterable[str]) -> list[tuple[str, str]]:
     headers = [("To", to)] if to is not None else []
     headers += [("From", caller)] if caller is not None else []
-    for header in more:
-        name, colon, value = header.partition(":")
-        if not colon or not name.strip() or " " in name.strip():
-            raise UsageError(f"\"{header}\" is no header; write one such as 'X-Plan: gold'")
-        headers.append((name.strip(), value.strip()))
+    headers += call_headers(more)
     if to is None and not more:
         raise UsageError("say who is called: --to NUMBER, or --header with the headers of a call")
     return headers
-
-
-def _time(text: str) -> datetime:
-    try:
-        return read_instant(text)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
 
 
 def _expected(agent: str | None, match: Match, configuration: Configuration) -> int:
@@ -143,7 +126,7 @@ def _show(call: IncomingCall, at: datetime, explanation: Explanation, terminal: 
     found_in = f", found in {call.called_found_in}" if call.called_found_in else ""
     _row("to", f"{_party(call.called)}{found_in}", terminal)
     _row("from", _party(call.caller), terminal)
-    _row("at", f"{at:%A} {at.isoformat(timespec='minutes')}", terminal)
+    _row("at", time_words(at), terminal)
     if match.agent is not None:
         _row("agent", match.agent, terminal, Style.GOOD)
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.call.addresses.incoming import incoming_call
 from runner.call.routes.routing import Match, RouteTable
-from runner.cli.instant import read_instant
+from runner.cli.call_options import read_instant
 from runner.cli.terminal import Terminal, printable
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.errors import CannotRunError

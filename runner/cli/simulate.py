@@ -7,15 +7,23 @@ import logging
 import os
 import shutil
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
+from runner.call.examples.call_for_agent import CallFinder, Given, HandoffTo, handoffs_to
+from runner.call.examples.example_call import ExampleCall
 from runner.call.records.record_json import encode
-from runner.call.routes.routing import RouteTable
+from runner.cli.call_options import (
+    add_headers,
+    add_parties,
+    add_time,
+    call_headers,
+    call_time,
+    later_words,
+    time_words,
+)
 from runner.cli.call_view import CallView
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
@@ -23,15 +31,13 @@ from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, stderr, stdout
 from runner.config.checking.suggest import did_you_mean
 from runner.config.load import load
-from runner.demo.default_script import ReachedByHandoff, RequestedTool, default_script, parse_requested
+from runner.demo.default_script import RequestedTool, default_script, parse_requested
 from runner.demo.demo_call import DemoResult, Plan, placeholders, play_call, problems_of
-from runner.demo.example_call import CALLED, CALLER, ExampleCall, agent_of, example_call
 from runner.demo.timeline import TimelineEntry
 from runner.errors import CannotRunError, UsageError
 from runner.model.agent import Agent
 from runner.model.settings import Configuration, Provider, SecretRef
-from runner.model.tool import HandoffBinding
-from runner.model.values import Instant, Json
+from runner.model.values import Json
 from runner.serve import logs
 from runner.serve.secrets import find_secrets
 
@@ -57,8 +63,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_environment(parser)
     parser.add_argument("--agent", metavar="NAME", help="the agent to call")
-    parser.add_argument("--from", dest="caller", metavar="N", help="who calls: a number, or a sip: address")
-    parser.add_argument("--to", dest="called", metavar="N", help="the number or sip: address that is dialled")
+    add_parties(parser)
+    add_headers(parser)
+    add_time(parser)
     parser.add_argument(
         "--call",
         action="append",
@@ -91,20 +98,16 @@ def run(options: argparse.Namespace) -> int:
     # What goes wrong in the call is shown as part of it; an error in the log is a fault of our own.
     logs.configure(sys.stderr, json=False, level=logging.ERROR)
     try:
-        plan = _plan(options, loaded.configuration)
+        prepared = _prepared(options, loaded.configuration)
     except _NobodyAnswersError as error:
         stderr().line(f"phone-agents simulate: {error}")
         return PROBLEMS
-    return _print_json(plan) if options.format == "json" else _print_text(plan)
+    return _print_json(prepared) if options.format == "json" else _print_text(prepared)
 
 
-def _print_text(plan: Plan) -> int:
-    view = CallView(stdout(), shutil.get_terminal_size().columns)
-    call = plan.example.incoming(plan.configuration.settings.routing)
-    match = RouteTable.of(plan.configuration).match(call, plan.example.at)
-    schedule = plan.configuration.settings.schedules.get(plan.example.waits_for or "")
-    zone = schedule.timezone if schedule else ZoneInfo("UTC")
-    view.introduce(call, match, plan.agent, plan.example, zone)
+def _print_text(prepared: "_Prepared") -> int:
+    view, plan = CallView(stdout(), shutil.get_terminal_size().columns), prepared.plan
+    view.introduce(plan.agent, [prepared.why, prepared.found_in, prepared.when])
 
     def show(entry: TimelineEntry) -> None:
         view.show(entry)
@@ -118,18 +121,25 @@ def _print_text(plan: Plan) -> int:
     return PROBLEMS if problems else OK
 
 
-def _print_json(plan: Plan) -> int:
-    result = asyncio.run(play_call(plan, lambda _: None))
-    problems = problems_of(plan.play, result)
-    json.dump(_document(plan, result, problems), sys.stdout, indent=2, ensure_ascii=False)
+def _print_json(prepared: "_Prepared") -> int:
+    result = asyncio.run(play_call(prepared.plan, lambda _: None))
+    problems = problems_of(prepared.plan.play, result)
+    json.dump(_document(prepared, result, problems), sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
     return PROBLEMS if problems else OK
 
 
-def _document(plan: Plan, result: DemoResult, problems: Sequence[str]) -> dict[str, Json]:
+def _document(prepared: "_Prepared", result: DemoResult, problems: Sequence[str]) -> dict[str, Json]:
+    plan = prepared.plan
     return {
         "version": JSON_VERSION,
-        "call": {"from": plan.example.caller, "to": plan.example.called, "at": plan.example.at},
+        "call": {
+            "from": plan.example.caller,
+            "to": plan.example.called,
+            "headers": [list(header) for header in plan.example.headers],
+            "at": plan.example.at,
+            "when": prepared.when,
+        },
         "agent": plan.agent.id,
         "conversation": [
             {
@@ -162,94 +172,101 @@ def _document(plan: Plan, result: DemoResult, problems: Sequence[str]) -> dict[s
 # What to play.
 
 
-def _plan(options: argparse.Namespace, configuration: Configuration) -> Plan:
-    now = time.time()
-    agent, example, by = _chosen(options, configuration, now)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A call that is ready to be played, and what to say of it before."""
+
+    plan: Plan
+    why: str
+    """Why this agent answers."""
+    found_in: str
+    when: str
+
+
+def _prepared(options: argparse.Namespace, configuration: Configuration) -> _Prepared:
+    asked = call_time(options.at)
+    given = Given(caller=options.caller, called=options.called, headers=call_headers(options.header))
+    finder = CallFinder(configuration, asked.timestamp(), given)
+    agent, example, by = _chosen(options.agent, configuration, finder, asked)
     played = agent if by is None else configuration.agents[options.agent]
-    asked = [_asked(text, played) for text in options.call]
+    tools = [_requested(text, played) for text in options.call]
     watched = options.format == "text" and sys.stdout.isatty()
     speed = options.speed if options.speed is not None else PLEASANT_SPEED * watched
-    return Plan(
-        configuration=configuration,
-        agent=agent,
-        played=played,
-        example=example,
-        play=default_script(played, asked, datetime.fromtimestamp(example.at, UTC).date(), by),
-        tool_secrets=_live_secrets(configuration) if options.live_tools else placeholders(configuration),
-        live_tools=options.live_tools,
-        pace=1 / speed if speed else 0.0,
+    found_in = example.incoming(configuration.settings.routing).called_found_in
+    return _Prepared(
+        plan=Plan(
+            configuration=configuration,
+            agent=agent,
+            played=played,
+            example=example,
+            play=default_script(played, tools, datetime.fromtimestamp(example.at, UTC).date(), by),
+            tool_secrets=_live_secrets(configuration) if options.live_tools else placeholders(configuration),
+            live_tools=options.live_tools,
+            pace=1 / speed if speed else 0.0,
+        ),
+        why=finder.match(example).why,
+        found_in=f"the dialled number stands in {found_in}",
+        when=later_words(finder, example, asked) or f"the call comes at {time_words(asked)}",
     )
 
 
 def _chosen(
-    options: argparse.Namespace, configuration: Configuration, now: Instant
-) -> tuple[Agent, ExampleCall, ReachedByHandoff | None]:
-    agents, table = configuration.agents, RouteTable.of(configuration)
-    caller, called = options.caller, options.called
+    name: str | None, configuration: Configuration, finder: CallFinder, asked: datetime
+) -> tuple[Agent, ExampleCall, HandoffTo | None]:
+    """Who answers which call, and how the call comes from there to the agent that is to be seen."""
+    agents = configuration.agents
     if not agents:
         raise CannotRunError(f'there is no agent in "{configuration.directory}"')
-    if options.agent is not None and options.agent not in agents:
-        raise UsageError(f'there is no agent "{options.agent}"{did_you_mean(options.agent, agents)}')
-    if options.agent is None and called is not None:
-        example = ExampleCall(caller=caller or CALLER, called=called, at=now)
-        name = agent_of(example, configuration, table)
-        if name is None:
-            raise _NobodyAnswersError(_why_nobody(example, configuration, table))
-        return agents[name], example, None
-
-    def example_of(name: str) -> ExampleCall | None:
-        return example_call(name, configuration, table, now, caller=caller, called=called)
-
-    wanted = [options.agent] if options.agent else list(agents)
-    examples = [(agents[name], found) for name in wanted if (found := example_of(name))]
-    if examples:
-        return *min(examples, key=lambda found: found[1].at), None
-    for answering, tool in _hand_offs_to(options.agent, agents.values()):
-        if (handed := example_of(answering.id)) is not None:
-            return answering, handed, ReachedByHandoff(answering=answering, tool=tool)
-    raise _NobodyAnswersError(_why_none(options, configuration, table, now))
+    if name is not None and name not in agents:
+        raise UsageError(f'there is no agent "{name}"{did_you_mean(name, agents)}')
+    if name is None and finder.given.called is not None:
+        example = finder.given.call(finder.now)
+        answering = finder.match(example).agent
+        if answering is None:
+            raise _NobodyAnswersError(_why_nobody(finder, asked))
+        return agents[answering], example, None
+    wanted = [agents[name]] if name is not None else list(agents.values())
+    found = [(agent, call) for agent in wanted if (call := finder.call_for(agent)) is not None]
+    if found:
+        return *min(found, key=lambda one: one[1].at), None
+    for handoff in handoffs_to(name, agents) if name is not None else ():
+        if (handed := finder.call_for(handoff.agent)) is not None:
+            return handoff.agent, handed, handoff
+    raise _NobodyAnswersError(_why_none(name, finder, asked))
 
 
-def _hand_offs_to(name: str | None, agents: Iterable[Agent]) -> Iterator[tuple[Agent, str]]:
-    """The agents that hand calls to this one, each with its tool for it."""
-    for agent in agents:
-        for tool in agent.tools:
-            if isinstance(tool.binding, HandoffBinding) and tool.binding.agent == name:
-                yield agent, tool.name
-
-
-def _why_nobody(example: ExampleCall, configuration: Configuration, table: RouteTable) -> str:
-    match = table.match(example.incoming(configuration.settings.routing), example.at)
+def _why_nobody(finder: CallFinder, asked: datetime) -> str:
+    example = finder.given.call(finder.now)
     return (
-        f'nobody answers a call from "{example.caller}" to "{example.called}" now: {match.why}; '
-        "--agent NAME plays a call that this agent answers, at a time when it does"
+        f'nobody answers a call from "{example.caller}" to "{example.called}" at {time_words(asked)}: '
+        f"{finder.match(example).why}; --agent NAME plays a call that this agent answers, at a time when it "
+        "does"
     )
 
 
-def _why_none(
-    options: argparse.Namespace, configuration: Configuration, table: RouteTable, now: Instant
-) -> str:
-    who = f'"{options.agent}"' if options.agent else "any agent"
-    if options.caller is None and options.called is None:
-        return f"no call was found that {who} answers; say which with --from and --to"
-    example = ExampleCall(caller=options.caller or CALLER, called=options.called or CALLED, at=now)
-    match = table.match(example.incoming(configuration.settings.routing), now)
+def _why_none(name: str | None, finder: CallFinder, asked: datetime) -> str:
+    who = f'"{name}"' if name is not None else "any agent"
+    if finder.given == Given():
+        return f"no call was found that {who} answers; say which with --from, --to and --header"
+    example = finder.given.call(finder.now)
+    match = finder.match(example)
     answered = f'"{match.agent}" answers it' if match.agent else "nobody answers it"
     return (
-        f'{who} does not answer a call from "{example.caller}" to "{example.called}": {answered}: {match.why}'
+        f'no call from "{example.caller}" to "{example.called}" was found that {who} answers; '
+        f"at {time_words(asked)} {answered}: {match.why}"
     )
 
 
-def _asked(text: str, agent: Agent) -> RequestedTool:
+def _requested(text: str, agent: Agent) -> RequestedTool:
     try:
-        asked = parse_requested(text)
+        requested = parse_requested(text)
     except ValueError as error:
         raise UsageError(f"--call: {error}") from None
     names = [tool.name for tool in agent.tools]
-    if asked.tool not in names:
-        hint = did_you_mean(asked.tool, names)
-        raise UsageError(f'--call: agent "{agent.id}" has no tool "{asked.tool}"{hint}')
-    return asked
+    if requested.tool not in names:
+        hint = did_you_mean(requested.tool, names)
+        raise UsageError(f'--call: agent "{agent.id}" has no tool "{requested.tool}"{hint}')
+    return requested
 
 
 def _live_secrets(configuration: Configuration) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from runner.call.examples.call_for_agent import HandoffTo
 from runner.call.tools.arguments import check_arguments
 from runner.model.agent import Agent, Say, Wait
 from runner.model.tool import Binding, HandoffBinding, HangupBinding, TransferBinding
@@ -55,17 +56,8 @@ class DefaultScript:
     """Transfers among them that are played as not completed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReachedByHandoff:
-    """How an agent that no route leads to comes to its calls."""
-
-    answering: Agent
-    tool: str
-    """The tool of the agent that answers which hands the call over."""
-
-
 def default_script(
-    agent: Agent, asked: Sequence[RequestedTool], today: date, by: ReachedByHandoff | None = None
+    agent: Agent, asked: Sequence[RequestedTool], today: date, by: HandoffTo | None = None
 ) -> DefaultScript:
     """The greeting, a caller's line, every tool (or those asked for) once, and the end of the call.
 
@@ -91,7 +83,7 @@ def default_script(
     def answers(some: Sequence[RequestedTool]) -> list[Step]:
         return [_answer(agent, call, today, notes) for call in some]
 
-    answering = agent if by is None else by.answering
+    answering = agent if by is None else by.agent
     script: list[Step] = [_greeting(answering)] if not isinstance(answering.greeting, Wait) else []
     script.append(CallerSays(text=OPENING if by is None else OTHER))
     script += [calls(by.tool, {})] if by is not None else []

@@ -14,10 +14,10 @@ from typing import Any
 import aiohttp
 
 from runner.call.afterwards.jobs import is_job
+from runner.call.examples.example_call import ExampleCall
 from runner.call.records.record_json import decode
 from runner.demo.default_script import DefaultScript
 from runner.demo.endpoints import Endpoints, WatchedConnector
-from runner.demo.example_call import ExampleCall
 from runner.demo.masking import Mask
 from runner.demo.timeline import EntryKind, Timeline, TimelineEntry
 from runner.model.agent import Agent

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TypeAlias
 
+from runner.call.examples.calls_about_rules import CallsAboutRules, Rule, boundaries
+from runner.call.examples.example_call import CALLED, PROJECT, ExampleCall
+from runner.call.examples.instants import Instants
 from runner.call.routes.conditions import CompiledConditions, Facts
 from runner.call.routes.matcher import CompiledMatcher, Subject, leaves
 from runner.call.routes.routing import Match, RouteTable
-from runner.difference.instants import Moments
-from runner.difference.probes import CALLED, PROJECT, ExampleCall, Probes, Rule, boundaries
 from runner.model.call import Address, IncomingCall
 from runner.model.route import (
     AnyOf,
@@ -123,8 +124,8 @@ class _Search:
         )
         rules = [*self._old.rules, *self._new.rules]
         self._has_schedules = any(rule.conditions.during is not None for rule in rules)
-        moments = Moments(self._old.schedules, self._new.schedules, now)
-        self._probes = Probes(rules, moments, self._new.routing.default_country)
+        instants = Instants((self._old.schedules, self._new.schedules), now)
+        self._examples = CallsAboutRules(rules, instants, self._new.routing.default_country)
         self._found: dict[Hashable, Example] = {}
         self._shown: set[Hashable] = set()
         """Rules that decided about some call that moved. Of two shares of the same, one shows the other."""
@@ -135,7 +136,7 @@ class _Search:
         budget = min(_MOST_CALLS_OF_A_RULE, max(_LEAST_CALLS_OF_A_RULE, share))
         matched = {id(rule) for side, rule in changed if self._tried(side, rule, budget)}
         if self._old.routing.otherwise != self._new.routing.otherwise:
-            for call in islice(self._probes.calls(Conditions(), ""), _MOST_CALLS_OF_A_RULE):
+            for call in islice(self._examples.about(Conditions(), ""), _MOST_CALLS_OF_A_RULE):
                 self._ask(call)
         unshown = [
             Unshown(rule=rule, is_new=side is self._new)
@@ -173,7 +174,7 @@ class _Search:
         return matched
 
     def _calls(self, rule: Rule, fresh: Sequence[Matcher]) -> Iterator[ExampleCall]:
-        for call in self._probes.calls(rule.conditions, owner_of(rule), fresh):
+        for call in self._examples.about(rule.conditions, owner_of(rule), fresh):
             yield call
             if self._is_read_otherwise:
                 yield from self._read_otherwise(call)

@@ -1,4 +1,4 @@
-"""The webhook that announces a call, signed by Standard Webhooks, with headers as a carrier sends them."""
+"""The webhook that announces a call, signed by Standard Webhooks, as the API sends it."""
 
 import base64
 import json
@@ -8,10 +8,7 @@ from datetime import UTC, datetime
 
 from standardwebhooks.webhooks import Webhook
 
-PROJECT_ADDRESS = "<sip:proj_simulated0000000000@sip.api.openai.com;transport=tls>"
-CARRIER_HOST = "pstn.carrier.example"
-
-Headers = tuple[tuple[str, str], ...]
+from runner.model.call import Headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,26 +22,6 @@ class SignedWebhook:
 def new_secret() -> str:
     """A fresh signing secret, as the API would hand it out."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-
-
-def sip_headers(*, caller: str, called: str, call_id: str, more: Headers = ()) -> Headers:
-    """The headers of an INVITE that a carrier forwards to the API.
-
-    `To` is the API's project, and the dialled number stands in `Diversion`, as carriers really send it. A
-    `called` that is a whole `sip:` address stands in `To` itself: so it comes from one's own exchange.
-    """
-    dialled_directly = called.startswith(("sip:", "sips:"))
-    to = f"<{called}>" if dialled_directly else PROJECT_ADDRESS
-    diversion = (("Diversion", f"<sip:{called}@{CARRIER_HOST}>;reason=unconditional"),)
-    return (
-        ("Via", f"SIP/2.0/TLS {CARRIER_HOST}:5061;branch=z9hG4bK{call_id[-8:]}"),
-        ("From", _from(caller)),
-        ("To", to),
-        ("Call-ID", f"{call_id}@{CARRIER_HOST}"),
-        ("CSeq", "1 INVITE"),
-        *(() if dialled_directly else diversion),
-        *more,
-    )
 
 
 def call_incoming(
@@ -83,11 +60,3 @@ def signed(body: bytes, *, secret: str, now: float, webhook_id: str) -> SignedWe
         "webhook-signature": signature,
     }
     return SignedWebhook(headers=headers, body=body)
-
-
-def _from(caller: str) -> str:
-    if caller.startswith(("sip:", "sips:", "tel:")):
-        return f"<{caller}>;tag=simulated"
-    if caller == "anonymous":
-        return '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=simulated'
-    return f'"{caller}" <sip:{caller}@{CARRIER_HOST}>;tag=simulated'

@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 
 import aiohttp
 
-from runner.standin.webhook import call_incoming, new_secret, sip_headers
+from runner.call.examples.example_call import sip_headers
+from runner.standin.webhook import call_incoming, new_secret
 from tests.benchmarks.row import Row
 from tests.benchmarks.talking_api import TURN
 

@@ -174,14 +174,13 @@ def test_the_same_as_a_comment_on_a_pull_request(folder: Path, capsys: pytest.Ca
 
 def test_the_same_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(folder / "new", {**CHANGED, "reception.yaml": DESK})
-    assert main(["diff", "old", "new", "--format", "json"]) == 1
+    assert main(["diff", "old", "new", "--format", "json", "--at", "2026-11-23T12:00:30-05:00"]) == 1
     document = json.loads(capsys.readouterr().out)
-    at = document["calls"][0]["examples"][0].pop("at")
-    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:00\+00:00", at)
     assert document == {
         "version": 1,
         "old": "old",
         "new": "new",
+        "at": "2026-11-23T12:00:00-05:00",
         "calls": [
             {
                 "old": {"agent": "sales"},
@@ -191,6 +190,7 @@ def test_the_same_for_programs(folder: Path, capsys: pytest.CaptureFixture[str])
                         "from": "+14155550100",
                         "to": "+18002500100",
                         "headers": [],
+                        "at": "2026-11-23T17:00:00+00:00",
                         "transport": "sip",
                         "old": "the route at old/sales.yaml:2:10 matches: to begins with +1800",
                         "new": "no route matches, and routing.otherwise rejects with 404",
@@ -216,6 +216,7 @@ def test_the_same_for_programs(folder: Path, capsys: pytest.CaptureFixture[str])
                     "version": 1,
                     "old": "old",
                     "new": "new",
+                    "at": "2026-11-23T12:00:00-05:00",
                     "calls": [],
                     "routes_without_example": [],
                     "agents": {"added": [], "removed": [], "changed": {}},
@@ -234,7 +235,7 @@ def test_without_a_change_for_callers_the_exit_code_is_0(
         folder / "new",
         {"a/b.yaml": f"# moved\n{DESK}", "c.yml": SALES, "runner.yaml": "store: sqlite:x.db\n"},
     )
-    assert main(["diff", "old", "new", "--format", form]) == 0
+    assert main(["diff", "old", "new", "--format", form, "--at", "2026-11-23T12:00-05:00"]) == 0
     assert capsys.readouterr() == (out, 'nothing changes for callers between "old" and "new"\n')
 
 
@@ -298,11 +299,13 @@ def test_a_call_has_a_time_where_schedules_decide(folder: Path, capsys: pytest.C
     desk = DESK.replace("}]\n", ", during: hours}]\n", 1)
     write(folder / "old", {"desk.yaml": desk, "runner.yaml": hours % "17:00"})
     write(folder / "new", {"desk.yaml": desk, "s.yaml": SALES, "runner.yaml": hours % "18:00"})
-    assert main(["diff", "old", "new"]) == 1
-    lines = capsys.readouterr().out.splitlines()
+    assert main(["diff", "old", "new", "--at", "2026-11-23T12:00-05:00"]) == 1
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
     assert lines[1] == "  sales → desk"
-    assert re.fullmatch(
-        r"    from \+14155550100 to \+18005551212, [A-Z][a-z]+day 20\d\d-\d\d-\d\dT17:00-0[45]:00", lines[2]
+    assert lines[2] == "    from +14155550100 to +18005551212, Monday 2026-11-23T17:00-05:00"
+    assert printed.err == (
+        '2 changes for callers between "old" and "new", from Monday 2026-11-23T12:00-05:00 on\n'
     )
     assert lines[-1] == "  schedules.hours.open: mon-sun 09:00-17:00 → mon-sun 09:00-18:00"
 

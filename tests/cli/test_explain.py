@@ -45,6 +45,9 @@ environments:
 """
 
 
+HOURS = """\
+schedules: {hours: {timezone: America/New_York, open: {mon-fri: 09:00-17:00}}}
+"""
 SHOWN = """\
 desk: Answers the main line.
 
@@ -97,6 +100,7 @@ busy
 call
   from    +14155550199
   to      +18005551212
+  at      Monday 2026-11-23T12:00-05:00
   why     the route at agents/desk.yaml:3:10 matches: to is +18005551212
   lookup  not asked here; its default is used: {"name": null}
 """  # noqa: E501 - a table
@@ -133,7 +137,8 @@ def values(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_text_tells_each_value_its_place_and_the_accept_body(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explain", "agents", "desk", "--from", "+14155550199"]) == 0
+    options = ["--from", "+14155550199", "--at", "2026-11-23T12:00-05:00"]
+    assert main(["explain", "agents", "desk", *options]) == 0
     shown, _, accept = capsys.readouterr().out.partition("\naccepted with\n")
     assert shown == SHOWN
     assert json.loads(accept) == {
@@ -154,11 +159,13 @@ def test_the_text_tells_each_value_its_place_and_the_accept_body(capsys: pytest.
 
 
 def test_the_same_as_json_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    found = document(capsys, "--from", "+14155550199")
+    found = document(capsys, "--from", "+14155550199", "--at", "2026-11-23T12:00-05:00")
     assert (found["version"], found["agent"], found["environment"]) == (1, "desk", None)
     assert found["call"] == {
         "from": "+14155550199",
         "to": "+18005551212",
+        "at": "2026-11-23T12:00:00-05:00",
+        "later": None,
         "why": "the route at agents/desk.yaml:3:10 matches: to is +18005551212",
     }
     assert found["lookup"] == {"default": {"name": None}}
@@ -209,6 +216,52 @@ def test_a_call_that_would_not_reach_the_agent_is_explained_all_the_same(
         "such a call would not reach the agent: no route matches, and routing.otherwise rejects with 404"
     )
     assert found["accept"]["instructions"].startswith("You work for Maple Dental.")
+
+
+def test_an_agent_that_answers_at_other_times_is_explained_by_a_call_at_such_a_time(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "night.yaml").write_text(DESK.replace("agent: desk", "agent: night"))
+    (folder / "desk.yaml").write_text(DESK.replace('"}]', '", during: hours}]'))
+    (folder / "runner.yaml").write_text(RUNNER + HOURS)
+    assert main(["explain", "night", "--at", "2026-11-23T12:00-05:00"]) == 0
+    shown = capsys.readouterr().out
+    assert shown[shown.index("\ncall\n") : shown.index("  lookup  not asked")] == (
+        """
+call
+  from    +14155550100
+  to      +18005551212
+  at      Monday 2026-11-23T17:00-05:00
+          at Monday 2026-11-23T12:00-05:00 "desk" answers such a call, so it comes at Monday """
+        """2026-11-23T17:00-05:00, when "night" does
+  why     the route at agents/night.yaml:3:10 matches: to is +18005551212
+"""
+    )
+
+
+def test_an_agent_that_no_route_leads_to_is_explained_by_a_call_that_is_handed_over(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handoff = "  - name: over\n    description: Hand over.\n    handoff: {agent: desk}\n"
+    (folder / "first.yaml").write_text(
+        'agent: first\nroutes: [{to: "+18005551299"}]\nmodel: gpt-realtime-2.1\ninstructions: Be kind.\n'
+        "tools:\n" + handoff
+    )
+    (folder / "desk.yaml").write_text(DESK.replace('routes: [{to: "+18005551212"}]\n', ""))
+    assert document(capsys, "--at", "2026-11-23T12:00-05:00")["call"] == {
+        "from": "+14155550100",
+        "to": "+18005551299",
+        "at": "2026-11-23T12:00:00-05:00",
+        "later": None,
+        "why": '"first" answers such a call, and hands it over with "over"',
+    }
+
+
+def test_a_time_that_cannot_be_read_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "desk", "--at", "noon"]) == 2
+    assert capsys.readouterr().err.endswith(
+        'phone-agents explain: "noon" is not a time; write one such as 2026-11-23T15:00-05:00\n'
+    )
 
 
 def test_instructions_that_cannot_be_made_are_a_problem(

@@ -159,15 +159,15 @@ def test_an_expectation_that_is_not_met_is_exit_code_1(
     ("arguments", "message"),
     [
         ([], "say who is called: --to NUMBER, or --header with the headers of a call"),
-        (["--to", "1", "--header", "X-Plan"], "\"X-Plan\" is no header; write one such as 'X-Plan: gold'"),
+        (["--to", "1", "--header", "X-Plan"], "\"X-Plan\" is not a header; write one such as 'X-Plan: gold'"),
         (
             ["--to", "1", "--header", "X Plan: a"],
-            "\"X Plan: a\" is no header; write one such as 'X-Plan: gold'",
+            "\"X Plan: a\" is not a header; write one such as 'X-Plan: gold'",
         ),
-        (["--to", "1", "--at", "noon"], '"noon" is no time; write one such as 2026-11-23T15:00-05:00'),
+        (["--to", "1", "--at", "noon"], '"noon" is not a time; write one such as 2026-11-23T15:00-05:00'),
         (
             ["--to", "1", "--at", "0001-01-01T00:00Z"],
-            '"0001-01-01T00:00Z" is no time; write one such as 2026-11-23T15:00-05:00',
+            '"0001-01-01T00:00Z" is not a time; write one such as 2026-11-23T15:00-05:00',
         ),
         (
             ["--to", "1", "--at", "2026-11-23T15:00"],

@@ -114,7 +114,7 @@ def test_each_mismatch_and_each_row_that_cannot_be_read_is_told_with_its_line(
         "numbers.csv:6: 1 value, and the first line names 4 columns\n"
         'numbers.csv:7: "to" is empty; write the number that is dialled\n'
         'numbers.csv:8: "expected" is empty; write an agent, or "reject 404"\n'
-        'numbers.csv:9: "noon" is no time; write one such as 2026-11-23T15:00-05:00\n'
+        'numbers.csv:9: "noon" is not a time; write one such as 2026-11-23T15:00-05:00\n'
         'numbers.csv:10: "2026-11-23T15:00" could be anywhere; end it with an offset such as -05:00, or with'
         " Z\n"
     )

@@ -14,11 +14,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from runner.call.examples.example_call import sip_headers
 from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.placed_call import PlacedCall, State
 from runner.standin.script import CallerHangsUp, Step, greets
 from runner.standin.server import StandIn
-from runner.standin.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.webhook import call_incoming, new_secret
 
 SECRET = new_secret()
 KEYS = {"OPENAI_API_KEY": "sk-simulated", "OPENAI_WEBHOOK_SECRET": SECRET}

@@ -5,7 +5,6 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -196,17 +195,61 @@ def test_live_tools_want_the_real_secrets(agents: Path, capsys: pytest.CaptureFi
     )
 
 
-def test_a_closed_agent_is_called_when_it_opens(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # Open for one quarter of an hour, on a day that is not today: whenever this runs, it is closed.
-    write(agents, front_desk=FRONT_DESK.replace('"+18005551212"', '"+18005551212", during: rarely'))
-    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-    other_day = days[(datetime.now(UTC).weekday() + 3) % 7]
-    schedule = f"schedules: {{rarely: {{timezone: UTC, open: {{{other_day}: 09:00-09:15}}}}}}\n"
-    (agents / "runner.yaml").write_text(SETTINGS + schedule, encoding="utf-8")
-    assert simulate(agents) == OK
-    text = " ".join(printed(capsys).split())
-    assert '"rarely" is closed now, so the call is played on ' in text
-    assert "at 09:00 UTC" in text
+@pytest.fixture
+def day_and_night(agents: Path) -> Path:
+    """Two agents of one number: one has the office hours, the other the rest."""
+    write(agents, front_desk=FRONT_DESK.replace('"+18005551212"', '"+18005551212", during: hours'))
+    write(agents, night=FRONT_DESK.replace("agent: front-desk", "agent: night"))
+    hours = "schedules: {hours: {timezone: America/New_York, open: {mon-fri: 09:00-17:00}}}\n"
+    (agents / "runner.yaml").write_text(SETTINGS + hours, encoding="utf-8")
+    return agents
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--agent", "front-desk", "--at", "2026-11-28T12:00-05:00"],
+            'at Saturday 2026-11-28T12:00-05:00 "night" answers such a call, so it comes at Monday '
+            '2026-11-30T09:00-05:00, when "front-desk" does',
+        ),
+        (
+            ["--agent", "night", "--at", "2026-11-25T23:00+07:00"],
+            'at Wednesday 2026-11-25T23:00+07:00 "front-desk" answers such a call, so it comes at Thursday '
+            '2026-11-26T05:00+07:00, when "night" does',
+        ),
+        (
+            ["--agent", "night", "--at", "2026-11-28T12:00-05:00"],
+            "the call comes at Saturday 2026-11-28T12:00-05:00",
+        ),
+        (["--at", "2028-02-29T12:00Z"], "the call comes at Tuesday 2028-02-29T12:00+00:00"),
+    ],
+)
+def test_an_agent_that_answers_at_other_times_is_called_then(
+    day_and_night: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    assert simulate(day_and_night, *options) == OK
+    assert said in " ".join(printed(capsys).split())
+    assert simulate(day_and_night, *options, "--format", "json") == OK
+    assert document(capsys)["call"]["when"] == said
+
+
+def test_headers_of_the_call_can_be_given(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gold = 'routes: [{to: "+18005551212", headers: {X-Plan: gold}}]'
+    write(
+        agents,
+        gold=FRONT_DESK.replace("agent: front-desk", "agent: gold").replace(
+            'routes: [{to: "+18005551212"}]', gold
+        ),
+    )
+    options = ["--to", "+18005551212", "--header", "X-Plan: gold", "--format", "json"]
+    assert simulate(agents, *options) == OK
+    played = document(capsys)
+    assert (played["agent"], played["call"]["headers"]) == ("gold", [["X-Plan", "gold"]])
+    assert simulate(agents, "--header", "X-Plan") == USAGE
+    assert capsys.readouterr().err == (
+        "phone-agents simulate: \"X-Plan\" is not a header; write one such as 'X-Plan: gold'\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -226,22 +269,23 @@ def test_a_closed_agent_is_called_when_it_opens(agents: Path, capsys: pytest.Cap
         (
             ["--to", "+18005559999"],
             PROBLEMS,
-            'nobody answers a call from "+14155550100" to "+18005559999" now: no route matches, and '
-            "routing.otherwise rejects with 404; --agent NAME plays a call that this agent answers, at a "
-            "time when it does",
+            'nobody answers a call from "+14155550100" to "+18005559999" at Monday 2026-11-23T12:00-05:00: '
+            "no route matches, and routing.otherwise rejects with 404; --agent NAME plays a call "
+            "that this agent answers, at a time when it does",
         ),
         (
             ["--agent", "front-desk", "--to", "+18005559999"],
             PROBLEMS,
-            '"front-desk" does not answer a call from "+14155550100" to "+18005559999": nobody answers it: '
-            "no route matches, and routing.otherwise rejects with 404",
+            'no call from "+14155550100" to "+18005559999" was found that "front-desk" answers; at Monday '
+            "2026-11-23T12:00-05:00 nobody answers it: no route matches, and routing.otherwise rejects with "
+            "404",
         ),
     ],
 )
 def test_a_call_that_cannot_be_placed_says_what_would_help(
     agents: Path, capsys: pytest.CaptureFixture[str], options: list[str], code: int, message: str
 ) -> None:
-    assert simulate(agents, *options) == code
+    assert simulate(agents, "--at", "2026-11-23T12:00-05:00", *options) == code
     captured = capsys.readouterr()
     assert captured.err == f"phone-agents simulate: {message}\n"
     assert captured.out == ""

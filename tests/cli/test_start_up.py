@@ -46,3 +46,13 @@ def test_validate_imports_nothing_of_the_server(tmp_path: Path) -> None:
     assert "runner.config.load" in modules
     assert [name for name in modules if name.startswith(SERVER)] == []
     assert [name for name in modules if "openapi.openapi" in name] == [], "none has a document"
+
+
+def test_explain_imports_nothing_of_the_server_or_the_stand_in(tmp_path: Path) -> None:
+    (tmp_path / "front-desk.yaml").write_text(AGENT)
+    command = [sys.executable, "-c", PROGRAM, "explain", str(tmp_path), "front-desk"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    code, modules = json.loads(result.stdout)
+    assert code == 0
+    assert "runner.call.examples.call_for_agent" in modules
+    assert [name for name in modules if name.startswith(SERVER)] == []

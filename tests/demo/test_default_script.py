@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from runner.call.examples.call_for_agent import HandoffTo
 from runner.call.templates.template import compile_template
 from runner.demo.default_script import (
     DefaultScript,
-    ReachedByHandoff,
     RequestedTool,
     default_script,
     parse_requested,
@@ -79,9 +79,7 @@ def test_a_hand_off_is_played_only_when_it_is_asked_for() -> None:
 
 def test_an_agent_that_no_route_leads_to_is_handed_its_call() -> None:
     front = agent(tool("spanish", HandoffBinding(agent="b")), greeting=Wait())
-    made = default_script(
-        agent(tool("facts", STATIC)), [], TODAY, ReachedByHandoff(answering=front, tool="spanish")
-    )
+    made = default_script(agent(tool("facts", STATIC)), [], TODAY, HandoffTo(agent=front, tool="spanish"))
     assert isinstance(made.script[0], CallerSays)
     assert names(made) == ["spanish", "facts"]
     assert made.tools == ("facts",)

@@ -1,17 +1,15 @@
 """A whole call on the real server, and the verdict on it."""
 
-import time
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from runner.call.routes.routing import RouteTable
+from runner.call.examples.call_for_agent import CallFinder, Given
 from runner.call.templates.template import compile_template
 from runner.demo.default_script import DefaultScript, default_script
 from runner.demo.demo_call import DemoResult, Plan, placeholders, play_call, problems_of
-from runner.demo.example_call import example_call
 from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent, OutcomeQuestion, Say
 from runner.model.record import CallRecord, ToolUse
@@ -21,6 +19,7 @@ from runner.model.tool import Body, BodyKind, HttpBinding
 from runner.model.values import Place
 
 PLACE = Place("a.yaml", 1, 1)
+MONDAY_NOON = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 RECORD: dict[str, Any] = {
     "id": "rtc_1",
     "agent": "a",
@@ -44,7 +43,7 @@ def plan(secrets: dict[str, str] | None = None, **fields: Any) -> Plan:
         place=PLACE,
     )
     configuration = Configuration(directory=".", agents={"a": agent})
-    example = example_call("a", configuration, RouteTable.of(configuration), time.time())
+    example = CallFinder(configuration, MONDAY_NOON, Given()).call_for(agent)
     assert example is not None
     play = default_script(agent, [], date(2026, 11, 22))
     return Plan(
@@ -121,7 +120,7 @@ def test_each_secret_of_the_tools_has_a_placeholder() -> None:
 def test_a_placeholder_can_sign(name: str) -> None:
     settings = Settings(secrets={name: SecretRef(env="X")})
     [secret] = placeholders(Configuration(directory=".", settings=settings)).values()
-    assert Webhook(secret).sign("msg_1", datetime.now(UTC), "{}").startswith("v1,")
+    assert Webhook(secret).sign("msg_1", datetime(2026, 11, 23, 12, tzinfo=UTC), "{}").startswith("v1,")
 
 
 POST = HttpBinding(

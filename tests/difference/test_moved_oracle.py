@@ -9,10 +9,10 @@ from typing import TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.call.examples.example_call import ExampleCall
 from runner.call.routes.routing import RouteTable
 from runner.call.templates.template import compile_template
 from runner.difference.moved import answer, movement
-from runner.difference.probes import ExampleCall
 from runner.model.agent import Agent
 from runner.model.route import (
     Anonymous,

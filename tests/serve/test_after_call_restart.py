@@ -16,13 +16,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from runner.call.examples.example_call import sip_headers
 from runner.config.load import load
 from runner.serve.runner import Runner
 from runner.serve.secrets import find_secrets
 from runner.standin.faults import HttpFault
 from runner.standin.script import CallerHangsUp, CallerSays, greets
 from runner.standin.server import StandIn
-from runner.standin.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.webhook import call_incoming, new_secret
 
 SECRET, SIGN = new_secret(), new_secret()
 KEYS = {"OPENAI_API_KEY": "sk-simulated", "OPENAI_WEBHOOK_SECRET": SECRET, "SIGN": SIGN}

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from runner.call.examples.example_call import sip_headers
 from runner.call.records.record_json import decode
 from runner.config.load import load
 from runner.model.record import CallRecord
@@ -19,7 +20,7 @@ from runner.serve.secrets import FoundSecrets
 from runner.standin.placed_call import PlacedCall, State
 from runner.standin.script import CallerHangsUp, Step, greets
 from runner.standin.server import StandIn
-from runner.standin.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.webhook import call_incoming, new_secret
 
 SECRET = new_secret()
 CLINIC = "+18005551212"

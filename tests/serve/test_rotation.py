@@ -6,13 +6,14 @@ from pathlib import Path
 
 import aiohttp
 
+from runner.call.examples.example_call import sip_headers
 from runner.config.load import load
 from runner.serve.runner import Runner
 from runner.serve.secrets import find_secrets
 from runner.standin.placed_call import State
 from runner.standin.script import CallerHangsUp, greets
 from runner.standin.server import StandIn
-from runner.standin.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.webhook import call_incoming, new_secret
 
 CLINIC = "+18005551212"
 

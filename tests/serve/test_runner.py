@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from runner.call.examples.example_call import sip_headers
 from runner.call.templates.template import compile_template
 from runner.errors import CannotRunError
 from runner.model.agent import Agent, Say
@@ -28,7 +29,7 @@ from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.placed_call import PlacedCall, State
 from runner.standin.script import CallerHangsUp, Step, greets
 from runner.standin.server import StandIn
-from runner.standin.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.webhook import call_incoming, new_secret
 
 SECRET = new_secret()
 TIMEOUTS = Timeouts(

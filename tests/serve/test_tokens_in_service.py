@@ -10,13 +10,14 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from runner.call.examples.example_call import sip_headers
 from runner.config.load import load
 from runner.serve.runner import Runner, webhook_url
 from runner.serve.secrets import FileSecret, FixedSecret, FoundSecrets, Secrets
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from runner.standin.server import StandIn
-from runner.standin.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.webhook import call_incoming, new_secret
 
 SECRET = new_secret()
 AGENT = """\

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from runner.call.addresses.incoming import incoming_call
+from runner.call.examples.example_call import sip_headers
 from runner.call.reception.webhook import verify
 from runner.errors import WebhookRejectedError
 from runner.model.call import Ringing, SipOrigin
 from runner.model.route import RoutingSettings
-from runner.standin.webhook import call_incoming, new_secret, sip_headers
+from runner.standin.webhook import call_incoming, new_secret
 from tests.standin.openai_types import WEBHOOK, complaint
 
 NOW = 1_700_000_000.0

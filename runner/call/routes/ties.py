@@ -8,19 +8,18 @@ ask for the same number, prefix or country, so that a large table takes time in 
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import NamedTuple
 
+from runner.call.examples.instants import Instants
+from runner.call.examples.matching_values import addresses, header_value
 from runner.call.routes.alternatives import HeaderMatchers, alternatives
-from runner.call.routes.examples import addresses, header_value
 from runner.call.routes.matcher import NOTHING, Specificity, specificity
 from runner.call.routes.route_index import ANY, matcher_keys
 from runner.call.routes.routing import RouteTable
-from runner.call.routes.schedule import is_open
 from runner.model.call import Address, IncomingCall, Transport, origin_over
 from runner.model.route import Country, ExactAddress, ExactNumber, Matcher, Prefix, Route
-from runner.model.schedule import Schedule
 from runner.model.values import Instant
 
 _MOST_PARTNERS = 32
@@ -32,8 +31,8 @@ _MOST_REPORTED = 20
 _MOST_TRIES = 4
 _MOST_TRIES_FOR_A_SHARE = 2000
 
-_SOME_MONDAY = datetime(2026, 1, 5)  # noqa: DTZ001 - the schedule's time zone is put to it
-_DAYS_TRIED = 21
+_SOME_MONDAY = datetime(2026, 1, 5, tzinfo=UTC).timestamp()
+"""Whether routes tie does not hang on the day on which somebody asks, so the search begins on this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +63,11 @@ def find_ties(table: RouteTable) -> Iterator[Tie]:
     for route in table.routes:
         for option in _options(route) if route.conditions.share != 0 else ():
             groups.setdefault(_group(option), []).append(option)
+    instants = Instants((table.schedules,), _SOME_MONDAY)
     found: dict[int, Tie] = {}
     for options in groups.values():
         if len({option.route.agent for option in options}) > 1:
-            for tie in islice(_ties_in(options, table, found), _MOST_REPORTED):
+            for tie in islice(_ties_in(options, table, instants, found), _MOST_REPORTED):
                 found[id(tie.second)] = tie
     return iter(sorted(found.values(), key=lambda tie: (tie.second.place, tie.first.place)))
 
@@ -98,7 +98,9 @@ def _class(entry: Matcher | None) -> tuple[Specificity, Matcher | None]:
     return specificity(entry), entry if is_itself else None
 
 
-def _ties_in(options: Sequence[_Option], table: RouteTable, found: dict[int, Tie]) -> Iterator[Tie]:
+def _ties_in(
+    options: Sequence[_Option], table: RouteTable, instants: Instants, found: dict[int, Tie]
+) -> Iterator[Tie]:
     """The ties among options that are as specific as each other."""
     alike: dict[tuple[object, ...], list[_Option]] = {}
     others: list[_Option] = []
@@ -106,7 +108,7 @@ def _ties_in(options: Sequence[_Option], table: RouteTable, found: dict[int, Tie
     for option in sorted(options, key=lambda option: (_asks_for_whole_values(option), option.route.place)):
         same = alike.setdefault(_signature(option), [])
         if id(option.route) not in found:
-            tie = _tie_with(option, chain(same, others), table)
+            tie = _tie_with(option, chain(same, others), table, instants)
             if tie is not None:
                 yield tie
         if option.route.agent not in {partner.route.agent for partner in same} and len(same) < 2:
@@ -125,16 +127,18 @@ def _asks_for_whole_values(option: _Option) -> bool:
     return all(ANY not in matcher_keys(entry) for entry in entries if entry is not None)
 
 
-def _tie_with(option: _Option, partners: Iterable[_Option], table: RouteTable) -> Tie | None:
+def _tie_with(
+    option: _Option, partners: Iterable[_Option], table: RouteTable, instants: Instants
+) -> Tie | None:
     for partner in partners:
         if partner.route.agent != option.route.agent:
-            tie = _proven(partner, option, table)
+            tie = _proven(partner, option, table, instants)
             if tie is not None:
                 return tie
     return None
 
 
-def _proven(one: _Option, other: _Option, table: RouteTable) -> Tie | None:
+def _proven(one: _Option, other: _Option, table: RouteTable, instants: Instants) -> Tie | None:
     """A call that both match, if the table itself finds no route above them."""
     if _clash(one.called, other.called) or _clash(one.caller, other.caller):
         return None
@@ -143,8 +147,9 @@ def _proven(one: _Option, other: _Option, table: RouteTable) -> Tie | None:
         return None
     conditions = one.route.conditions
     tries = _MOST_TRIES if conditions.share is None else _MOST_TRIES_FOR_A_SHARE
+    during = sorted(filter(None, {one.route.conditions.during, other.route.conditions.during}))
     first, second = sorted((one.route, other.route), key=lambda route: route.place)
-    for now in islice(_instants(one.route, other.route, table), _MOST_TRIES):
+    for now in islice(instants.when_open(during), _MOST_TRIES):
         for called in islice(_parties(one.called, other.called, table), _MOST_TRIES):
             # Nobody calls from the number that is called.
             callers = (
@@ -193,21 +198,3 @@ def _headers(wanted: HeaderMatchers, default_country: str | None) -> tuple[tuple
             return None
         found.append((name, value))
     return tuple(found)
-
-
-def _instants(one: Route, other: Route, table: RouteTable) -> Iterator[Instant]:
-    """Instants at which both are open. Hours overlap somewhere only if they do where one of them begins."""
-    names = {route.conditions.during for route in (one, other)} - {None}
-    schedules = [table.schedules[name] for name in sorted(filter(None, names))]
-    if not schedules:
-        yield _SOME_MONDAY.replace(hour=12, tzinfo=UTC).timestamp()
-    for days in range(_DAYS_TRIED):
-        for schedule in schedules:
-            for now in _openings(schedule, _SOME_MONDAY + timedelta(days=days)):
-                if all(is_open(each, now) for each in schedules):
-                    yield now
-
-
-def _openings(schedule: Schedule, midnight: datetime) -> Iterator[Instant]:
-    for hours in schedule.week[midnight.weekday()]:
-        yield datetime.combine(midnight, hours.start, schedule.timezone).timestamp()

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from runner.call.routes.examples import common_text
+from runner.call.examples.matching_values import common_text
 from runner.call.routes.matcher import glob_matches
 from runner.call.routes.routing import RouteTable
 from runner.call.routes.ties import find_ties
@@ -49,6 +49,7 @@ SCHEDULES = {
     "morning": opened("morning", 8, 12),
     "evening": opened("evening", 18, 22),
     "new-york": opened("new-york", 3, 5, "America/New_York"),
+    "never": Schedule(name="never", timezone=ZoneInfo("UTC"), week=((),) * 7),
     "shut": opened("shut", 8, 8, closed=frozenset(date(2026, 1, day) for day in range(1, 32))),
 }
 
@@ -100,6 +101,7 @@ TIES: list[tuple[dict[str, object], dict[str, object], str]] = [
         {"caller": Regex("sip:.*")},
         "+12015550123 from sip:anonymous@anonymous.invalid",
     ),
+    ({"during": "shut"}, {"during": "shut"}, "+12015550123 from +441212345678 at 2026-02-02T08:00:00+00:00"),
     ({"caller": Not(countries(US))}, {"caller": Anonymous(False)}, "+12015550123 from +441212345678"),
     (
         {"headers": (("X-Plan", Text("gold")),)},
@@ -158,7 +160,7 @@ NO_TIES: list[tuple[dict[str, object], dict[str, object]]] = [
     ({"headers": (("X-Plan", Text("g*")),)}, {"headers": (("x-plan", Not(Text("g*"))),)}),
     ({"during": "morning"}, {"during": "evening"}),
     ({"during": "morning"}, {}),
-    ({"during": "shut"}, {"during": "shut"}),
+    ({"during": "never"}, {"during": "never"}),
     ({"transport": Transport.SIP}, {"transport": Transport.WEBRTC}),
     ({"share": 0.5}, {"share": 0.4}),
     ({"share": 0.0}, {"share": 0.0}),

@@ -1,8 +1,8 @@
-"""Makes up calls that show what a route is about: inside of it, just outside, and where others take over.
+"""Makes up calls that show what a rule is about: inside of it, just outside, and where others take over.
 
-Right rather than complete, as `runner.call.routes.examples` is: what is proposed here is always asked of
-the tables themselves. Between two plans of numbers nothing is missed: for each prefix there is a number
-that no longer prefix of either table covers.
+Right rather than complete, as `matching_values` is: what is proposed here is always asked of the tables
+themselves. Between two plans of numbers nothing is missed: for each prefix there is a number that no longer
+prefix of either table covers.
 """
 
 from bisect import bisect_left
@@ -12,14 +12,14 @@ from itertools import chain, islice, product, zip_longest
 from typing import Any, TypeAlias, TypeVar
 
 from runner.call.addresses.address import read_address
-from runner.call.addresses.incoming import incoming_call
 from runner.call.addresses.number import country_code, example_number, regions_with
+from runner.call.examples.example_call import CALLED, CALLER, ExampleCall
+from runner.call.examples.instants import Instants
+from runner.call.examples.matching_values import addresses, header_value
 from runner.call.routes.conditions import Facts
-from runner.call.routes.examples import addresses, header_value
 from runner.call.routes.matcher import leaves
 from runner.call.routes.route_index import ANY, Key, keys_of_address, matcher_keys
-from runner.difference.instants import Moments
-from runner.model.call import Address, IncomingCall, Ringing, Transport, origin_over
+from runner.model.call import Address, Headers, Transport
 from runner.model.route import (
     Anonymous,
     Conditions,
@@ -32,17 +32,12 @@ from runner.model.route import (
     Route,
     RoutingSettings,
 )
-from runner.model.values import Instant
 
 T = TypeVar("T")
 
-CALLED = "+18005550100"
 OTHER_CALLED = ("+442079460999", "sip:reception@elsewhere.example", "+493023125999")
-CALLERS = ("+14155550100", "+442079460123", "anonymous", "sip:1001@elsewhere.example", "+493023125123")
+CALLERS = (CALLER, "+442079460123", "anonymous", "sip:1001@elsewhere.example", "+493023125123")
 """Parties of different kinds, for rules that do not ask who is called or calls."""
-
-PROJECT = "sip:proj_example@sip.api.openai.com"
-"""What `To` holds when the dialled number stands in another header."""
 
 _MOST_ENTRIES = 1000
 _MOST_OTHERS = 12
@@ -52,25 +47,6 @@ _CALLERS_OF_A_SHARE = 200
 _DIGITS = "2345678901"  # where numbers of ten digits are at home, none begins with 0 or 1
 
 Rule: TypeAlias = Route | RejectRule
-Headers: TypeAlias = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleCall:
-    """A call as its headers announce it, at an instant."""
-
-    called: str
-    caller: str
-    headers: Headers = ()
-    """Those beside `To` and `From`."""
-    at: Instant
-    transport: Transport = Transport.SIP
-
-    def incoming(self, routing: RoutingSettings) -> IncomingCall:
-        """The call as a runner with these settings reads it."""
-        headers = (("To", self.called), ("From", self.caller), *self.headers)
-        origin = origin_over(self.transport, headers)
-        return incoming_call(Ringing(call_id="rtc_example", created_at=self.at, origin=origin), routing)
 
 
 def _combined(every: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
@@ -142,11 +118,11 @@ def _numbers_of_regions(named: set[str]) -> Iterator[str]:
                 yield number
 
 
-class Probes:
-    """Makes calls about the rules of two tables, which it knows all of."""
+class CallsAboutRules:
+    """Makes calls about the rules of one table, or of two that are compared, which it knows all of."""
 
-    def __init__(self, rules: Sequence[Rule], moments: Moments, default_country: str | None) -> None:
-        self._moments = moments
+    def __init__(self, rules: Sequence[Rule], instants: Instants, default_country: str | None) -> None:
+        self._instants = instants
         self._default_country = default_country
         self._called_plan = _Plan.of(rule.conditions.called for rule in rules)
         self._caller_plan = _Plan.of(rule.conditions.caller for rule in rules)
@@ -163,7 +139,7 @@ class Probes:
         self._prefix_lengths = sorted({len(key[1]) for key in self._by_called if key[:1] == ("prefix",)})
         self._called_by_others: list[str] | None = None
 
-    def calls(
+    def about(
         self, conditions: Conditions, owner: str, fresh: Iterable[Matcher] = ()
     ) -> Iterator[ExampleCall]:
         """Calls about a rule of these conditions, the likeliest to tell something first.
@@ -182,7 +158,7 @@ class Probes:
             _unique(called),
             _unique(callers),
             _unique(headers),
-            self._moments.about(filter(None, during)),
+            self._instants.about(filter(None, during)),
             _unique(filter(None, transports)),
         )
         for to, from_, more, at, transport in _combined(every):

@@ -1,6 +1,6 @@
 """Picks instants at which schedules differ from each other, or from what they were. `now` is passed in."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 
@@ -9,37 +9,48 @@ from runner.model.schedule import Schedule
 from runner.model.values import Instant
 
 _DAYS = 15
-"""Hours are weekly; two weeks show each of them with a holiday in one."""
+"""Hours are weekly; two weeks of days that are not closed show all of them."""
 
+_LONGEST_CLOSED_DAYS = 400
 _MOST_INSTANTS = 24
 
 Schedules = Mapping[str, Schedule]
 
 
-class Moments:
-    """Instants for calls whose answer depends on the schedules of two configurations."""
+class Instants:
+    """Instants for calls whose answer depends on the schedules of one configuration, or of two."""
 
-    def __init__(self, old: Schedules, new: Schedules, now: Instant) -> None:
-        self._sides = (old, new)
+    def __init__(self, schedules: Sequence[Schedules], now: Instant) -> None:
+        """`schedules`: those of each configuration. `now` is where the search begins."""
+        self._sides = tuple(schedules)
         self._now = now
-        self._found: dict[frozenset[str], list[Instant]] = {}
+        self._distinct: dict[frozenset[str], list[Instant]] = {}
 
     def about(self, names: Iterable[str]) -> list[Instant]:
-        """One instant for each way in which these schedules, old and new, can stand; never none.
+        """One instant for each way in which these schedules can stand on each side; never none.
 
-        The first schedule is open at the first instant where it ever is, so that a route which asks for it
-        matches then.
+        Those at which the first schedule is open come first, so that a route which asks for it matches then.
         """
         wanted = list(dict.fromkeys(names))
         if not wanted:
             return [self._now]
         key = frozenset(wanted)
-        if key not in self._found:
-            self._found[key] = list(self._distinct(sorted(key)))
+        if key not in self._distinct:
+            self._distinct[key] = list(self._one_of_each(sorted(key)))
         first = wanted[0]
-        return sorted(self._found[key], key=lambda now: not any(self._states([first], now)))
+        return sorted(self._distinct[key], key=lambda now: not any(self._states([first], now)))
 
-    def _distinct(self, names: list[str]) -> Iterator[Instant]:
+    def when_open(self, names: Iterable[str]) -> Iterator[Instant]:
+        """Instants at which all of these schedules are open on every side, the soonest first.
+
+        Hours overlap somewhere only if they do where one of them begins.
+        """
+        wanted = list(dict.fromkeys(names))
+        for now in [self._now, *self._boundaries(wanted)]:
+            if all(self._states(wanted, now)):
+                yield now
+
+    def _one_of_each(self, names: list[str]) -> Iterator[Instant]:
         seen: dict[tuple[bool | None, ...], Instant] = {}
         for now in [self._now, *self._boundaries(names)]:
             seen.setdefault(self._states(names, now), now)
@@ -51,18 +62,28 @@ class Moments:
         )
 
     def _boundaries(self, names: Iterable[str]) -> list[Instant]:
-        """Where hours begin and end in the days to come, and on the days that only one side has closed."""
+        """Where hours begin and end in the days to come, and on the days that not every side has closed."""
         found: set[Instant] = set()
         for name in names:
             there = [side[name] for side in self._sides if name in side]
             closed = {day for schedule in there for day in schedule.closed}
             for schedule in there:
-                today = datetime.fromtimestamp(self._now, schedule.timezone).date()
-                days = {today + timedelta(days=day) for day in range(_DAYS)}
+                days = set(_upcoming(schedule, self._now))
                 days |= {day for day in closed if any(day not in other.closed for other in there)}
                 found.update(_edges(schedule, days))
         upcoming = sorted(now for now in found if now >= self._now)
         return upcoming + sorted(found - set(upcoming), reverse=True)
+
+
+def _upcoming(schedule: Schedule, now: Instant) -> Iterator[date]:
+    """The days to come, until enough of them were not closed: after a summer's holidays come the hours."""
+    today = datetime.fromtimestamp(now, schedule.timezone).date()
+    usual = 0
+    for day in (today + timedelta(days=days) for days in range(_LONGEST_CLOSED_DAYS)):
+        yield day
+        usual += day not in schedule.closed
+        if usual == _DAYS:
+            return
 
 
 def _edges(schedule: Schedule, days: Iterable[date]) -> Iterator[Instant]:

@@ -1,0 +1,99 @@
+"""Finds a call that a given agent answers, at the soonest time at which it does. `now` is passed in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from runner.call.examples.calls_about_rules import CallsAboutRules
+from runner.call.examples.example_call import CALLED, CALLER, ExampleCall
+from runner.call.examples.instants import Instants
+from runner.call.routes.routing import Match, RouteTable
+from runner.model.agent import Agent
+from runner.model.call import Headers, Transport
+from runner.model.route import Conditions
+from runner.model.settings import Configuration
+from runner.model.tool import HandoffBinding
+from runner.model.values import Instant
+
+_MOST_TRIED = 3000
+"""Of the calls about one route."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What of the call is not to be made up."""
+
+    caller: str | None = None
+    called: str | None = None
+    headers: Headers = ()
+
+    def applied(self, call: ExampleCall) -> ExampleCall:
+        """The call, with what is given put in place of what was made up."""
+        names = {name.lower() for name, _ in self.headers}
+        others = tuple(header for header in call.headers if header[0].lower() not in names)
+        return replace(
+            call,
+            caller=self.caller or call.caller,
+            called=self.called or call.called,
+            headers=(*self.headers, *others),
+        )
+
+    def call(self, at: Instant) -> ExampleCall:
+        """The call that is given, as far as it is."""
+        return self.applied(ExampleCall(caller=CALLER, called=CALLED, at=at))
+
+
+class CallFinder:
+    """Asks one configuration's table about calls that start at `now` or, where nothing else helps, later."""
+
+    def __init__(self, configuration: Configuration, now: Instant, given: Given) -> None:
+        settings = configuration.settings
+        self.given = given
+        self.now = now
+        self._configuration = configuration
+        self._table = RouteTable.of(configuration)
+        self._examples = CallsAboutRules(
+            [*settings.routing.reject, *self._table.routes],
+            Instants((settings.schedules,), now),
+            settings.routing.default_country,
+        )
+
+    def match(self, call: ExampleCall) -> Match:
+        """What becomes of a call."""
+        return self._table.match(call.incoming(self._configuration.settings.routing), call.at)
+
+    def call_for(self, agent: Agent) -> ExampleCall | None:
+        """A call that the agent answers, at the soonest time when it does; None when none was found."""
+        soonest: ExampleCall | None = None
+        for call in self._candidates(agent):
+            if soonest is not None and call.at >= soonest.at:
+                continue
+            if self.match(call).agent == agent.id:
+                soonest = call
+                if call.at <= self.now:
+                    break
+        return soonest
+
+    def _candidates(self, agent: Agent) -> Iterator[ExampleCall]:
+        """Calls about each of its routes, and about none: `otherwise` may lead to it."""
+        for conditions in (*(route.conditions for route in agent.routes), Conditions()):
+            made_up = islice(self._examples.about(conditions, agent.id), _MOST_TRIED)
+            calls = (self.given.applied(call) for call in made_up if call.transport is Transport.SIP)
+            yield from dict.fromkeys(calls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoffTo:
+    """A way by which calls of another agent come to this one."""
+
+    agent: Agent
+    """Who has the call before."""
+    tool: str
+
+
+def handoffs_to(agent_id: str, agents: Mapping[str, Agent]) -> Iterator[HandoffTo]:
+    """The tools of other agents that hand calls to this one."""
+    for agent in agents.values():
+        for tool in agent.tools:
+            if isinstance(tool.binding, HandoffBinding) and tool.binding.agent == agent_id:
+                yield HandoffTo(agent=agent, tool=tool.name)

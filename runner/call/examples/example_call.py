@@ -1,0 +1,65 @@
+"""A call that was made up: who calls which number, when, and the headers that a carrier would send."""
+
+from dataclasses import dataclass
+
+from runner.call.addresses.incoming import incoming_call
+from runner.model.call import Headers, IncomingCall, Ringing, Transport, origin_over
+from runner.model.route import RoutingSettings
+from runner.model.values import Instant
+
+CALLER = "+14155550100"
+CALLED = "+18005550100"
+
+PROJECT = "sip:proj_example@sip.api.openai.com"
+"""What `To` holds when the dialled number stands in another header."""
+
+CARRIER_HOST = "pstn.carrier.example"
+EXAMPLE_ID = "rtc_example"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleCall:
+    """A call as its headers announce it, at an instant."""
+
+    called: str
+    caller: str
+    headers: Headers = ()
+    """Those beside what says who is called and who calls."""
+    at: Instant
+    transport: Transport = Transport.SIP
+
+    def sip_headers(self, call_id: str = EXAMPLE_ID) -> Headers:
+        """All headers, as a carrier would send them."""
+        return sip_headers(caller=self.caller, called=self.called, call_id=call_id, more=self.headers)
+
+    def incoming(self, routing: RoutingSettings) -> IncomingCall:
+        """The call as a runner with these settings reads it."""
+        origin = origin_over(self.transport, self.sip_headers())
+        return incoming_call(Ringing(call_id=EXAMPLE_ID, created_at=self.at, origin=origin), routing)
+
+
+def sip_headers(*, caller: str, called: str, call_id: str, more: Headers = ()) -> Headers:
+    """The headers of an INVITE that a carrier forwards to the API.
+
+    `To` is the API's project, and the dialled number stands in `Diversion`, as carriers really send it. A
+    `called` that is a whole `sip:` address stands in `To` itself: so it comes from one's own exchange.
+    """
+    dialled_directly = called.startswith(("sip:", "sips:"))
+    diversion = (("Diversion", f"<sip:{called}@{CARRIER_HOST}>;reason=unconditional"),)
+    return (
+        ("Via", f"SIP/2.0/TLS {CARRIER_HOST}:5061;branch=z9hG4bK{call_id[-8:]}"),
+        ("From", _from(caller)),
+        ("To", f"<{called}>" if dialled_directly else f"<{PROJECT};transport=tls>"),
+        ("Call-ID", f"{call_id}@{CARRIER_HOST}"),
+        ("CSeq", "1 INVITE"),
+        *(() if dialled_directly else diversion),
+        *more,
+    )
+
+
+def _from(caller: str) -> str:
+    if caller.startswith(("sip:", "sips:", "tel:")):
+        return f"<{caller}>;tag=example"
+    if caller == "anonymous":
+        return '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=example'
+    return f'"{caller}" <sip:{caller}@{CARRIER_HOST}>;tag=example'

@@ -1,0 +1,87 @@
+"""The options that describe a call: who calls whom, with which headers, and when; and words about when."""
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from runner.call.examples.call_for_agent import CallFinder
+from runner.call.examples.example_call import ExampleCall
+from runner.errors import UsageError
+from runner.model.call import Headers
+
+
+def add_parties(parser: argparse.ArgumentParser) -> None:
+    """Declare --from and --to, for a command that makes up what is not given."""
+    parser.add_argument("--from", dest="caller", metavar="N", help="who calls: a number, or a sip: address")
+    parser.add_argument("--to", dest="called", metavar="N", help="the number or sip: address that is dialled")
+
+
+def add_headers(parser: argparse.ArgumentParser) -> None:
+    """Declare --header."""
+    parser.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        metavar="'N: v'",
+        help="a SIP header of the call; may be repeated",
+    )
+
+
+def add_time(parser: argparse.ArgumentParser) -> None:
+    """Declare --at."""
+    parser.add_argument("--at", metavar="TIME", help="when, such as 2026-11-23T15:00-05:00 (default: now)")
+
+
+def call_headers(texts: Iterable[str]) -> Headers:
+    """The values of --header. Raises UsageError."""
+    headers = []
+    for text in texts:
+        name, colon, value = text.partition(":")
+        if not colon or not name.strip() or " " in name.strip():
+            raise UsageError(f"\"{text}\" is not a header; write one such as 'X-Plan: gold'")
+        headers.append((name.strip(), value.strip()))
+    return tuple(headers)
+
+
+def call_time(text: str | None) -> datetime:
+    """The value of --at, or the time by the clock of this machine. Raises UsageError."""
+    if text is None:
+        return datetime.now(UTC).astimezone()
+    try:
+        return read_instant(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def read_instant(text: str) -> datetime:
+    """The instant, with its offset. Raises ValueError, whose text says what would be right."""
+    try:
+        at = datetime.fromisoformat(text)
+        # Instants at the ends of the calendar have no local time everywhere.
+        is_usable = 1 < at.year < 9999
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ValueError(f'"{text}" is not a time; write one such as 2026-11-23T15:00-05:00')
+    if at.tzinfo is None:
+        raise ValueError(f'"{text}" could be anywhere; end it with an offset such as -05:00, or with Z')
+    return at
+
+
+def time_words(at: datetime) -> str:
+    """An instant as people read it, in the form that --at takes after the name of the day."""
+    return f"{at:%A} {at.isoformat(timespec='minutes')}"
+
+
+def later_words(finder: CallFinder, call: ExampleCall, asked: datetime) -> str | None:
+    """Why a call comes at another time than was asked for; None when it does not."""
+    if call.at == asked.timestamp():
+        return None
+    then, now = finder.match(call), finder.match(replace(call, at=asked.timestamp()))
+    who = f'"{now.agent}"' if now.agent else "nobody"
+    at = datetime.fromtimestamp(call.at, asked.tzinfo)
+    return (
+        f"at {time_words(asked)} {who} answers such a call, so it comes at {time_words(at)}, "
+        f'when "{then.agent}" does'
+    )
