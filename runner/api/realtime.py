@@ -72,10 +72,10 @@ def events(action: Action) -> tuple[dict[str, Json], ...]:
                 "content": [{"type": "input_text", "text": text}],
             }
             return ({"type": "conversation.item.create", "event_id": item_id, "item": message},)
-        case SwitchAgent(agent=agent):
+        case SwitchAgent(update_id=update_id):
             update = {
                 "type": "session.update",
-                "event_id": f"become_{agent.id}",
+                "event_id": update_id,
                 "session": session_update(action),
             }
             return (update,)

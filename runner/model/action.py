@@ -87,8 +87,15 @@ class SendOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchAgent:
-    """Let another agent take over the session: its instructions and tools, and its voice where allowed."""
+    """Let another agent take over the session, which becomes the other agent's whole.
 
+    `SessionUpdated` says that the API has taken it; an `ApiError` about `update_id` that it has not.
+    """
+
+    update_id: str
+    """Ours. At most 32 characters."""
+    before: Agent
+    """Whose session it was: what that agent set and this one does not is set back."""
     agent: Agent
     instructions: str
     servers: tuple[JsonObject, ...] = ()

@@ -159,12 +159,29 @@ class ResponseEnded:
     response_id: str
     outcome: Outcome
     wish: str | None = None
+    code: str = ""
+    """The API's own name for why it failed, e.g. `rate_limit_exceeded`."""
     detail: str = ""
     calls: tuple[ToolCalled, ...] = ()
     """Every complete tool call of the response, seen before or not."""
     usage: Usage = field(default_factory=Usage)
     audible: bool = True
     """Whether it holds anything for the caller to hear."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionUpdated:
+    """The API has taken an update of the session. `model` is the real name behind an alias."""
+
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnTruncated:
+    """The caller has interrupted an item of the agent's and heard this much of it."""
+
+    item_id: str
+    heard_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,6 +374,8 @@ CallEvent: TypeAlias = (
     | ResponseStarted
     | ResponseEnded
     | ToolCalled
+    | SessionUpdated
+    | TurnTruncated
     | PlaybackStarted
     | PlaybackEnded
     | CallerSpeaks

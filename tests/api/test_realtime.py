@@ -197,11 +197,18 @@ def test_an_agent_that_takes_over_changes_all_but_what_the_api_fixes_at_accept()
     servers = ({"server_label": "crm", "server_url": "https://crm.example", "require_approval": "never"},)
     session = {"audio": {"output": {"speed": 1.1}}}
     agent = an_agent(id="other", voice="cedar", session=session)
-    become = SwitchAgent(agent=agent, instructions="Be other.", servers=servers, with_voice=True)
+    become = SwitchAgent(
+        update_id="switch_1",
+        before=an_agent(),
+        agent=agent,
+        instructions="Be other.",
+        servers=servers,
+        with_voice=True,
+    )
     (sent,) = events(become)
     assert sent == {
         "type": "session.update",
-        "event_id": "become_other",
+        "event_id": "switch_1",
         "session": {
             "type": "realtime",
             "instructions": "Be other.",
@@ -211,7 +218,11 @@ def test_an_agent_that_takes_over_changes_all_but_what_the_api_fixes_at_accept()
     }
     parsed = TypeAdapter(RealtimeClientEvent).validate_python(sent)
     assert parsed.model_dump(exclude_unset=True) == sent
-    (sent,) = events(SwitchAgent(agent=agent, instructions="Be other.", with_voice=False))
+    (sent,) = events(
+        SwitchAgent(
+            update_id="switch_1", before=an_agent(), agent=agent, instructions="Be other.", with_voice=False
+        )
+    )
     assert sent["session"]["audio"] == {"output": {"speed": 1.1}}
     assert sent["session"]["tools"] == []
 

@@ -73,10 +73,12 @@ class ServingAgent:
             return []
         self._consumption.handoffs += 1
         self._record.handed_off(Handoff(agent=agent_id, because=because, at=now))
-        self.agent = agent
+        before, self.agent = self.agent, agent
         if agent not in self.served:
             self.served.append(agent)
         become = SwitchAgent(
+            update_id=f"switch_{self._consumption.handoffs}",
+            before=before,
             agent=agent,
             instructions=self._texts.instructions,
             servers=self.servers,
