@@ -22,6 +22,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment behind a value, with the whole line that both stand in."""
+
+    place: Place
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """One value of a YAML document: a scalar, a sequence or a mapping, each with its place.
 
@@ -40,6 +48,8 @@ class Node:
     """For text: which part of `value` stands where in the file."""
     begins: int | None = None
     """For text that one line of the file holds as it is: so many characters behind `place`."""
+    comment: Comment | None = None
+    """For a value without quotes: what follows it in its line."""
 
     def get(self, key: str) -> "Node | None":
         """The value of a mapping's key, or None."""
@@ -63,6 +73,7 @@ class Node:
             text=self.text,
             runs=self.runs,
             begins=self.begins,
+            comment=self.comment,
         )
 
     def find(self, *path: str | int) -> "Node | None":

@@ -51,6 +51,7 @@ RULES: Mapping[str, Rule] = {
         {
             "body": "A request carries a body where its method has one: not with GET, and always "
             "with a record.",
+            "cut-text": "A text is whole: what follows a # that is not in quotes is a comment.",
             "date": "Dates are days of the calendar, written 2026-12-25.",
             "destination": "A transfer goes to a tel: number in E.164 or to a sip: address.",
             "fixed-text": "A text that cannot be a template holds no expressions.",

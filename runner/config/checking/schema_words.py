@@ -31,6 +31,8 @@ def subject(name: str | None, schema: JsonObject | None = None) -> str:
 def given(node: Node, schema: JsonObject) -> str:
     """What the value is, quoted as it was written. A secret is never quoted."""
     value = node.value
+    if value is None and node.comment is not None:
+        return 'empty, since "#" begins a comment unless it is in quotes'
     if value is None or value in ("", ()) or value == {}:
         return "empty"
     if isinstance(value, Mapping):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from runner.config.checking.cut_texts import check_texts
 from runner.config.checking.schema import Checked, Memory, check
 from runner.config.checking.suggest import nearest
 from runner.config.node import Node
@@ -55,6 +56,8 @@ def read_documents(directory: Directory, problems: Problems) -> Documents:
     documents = Documents()
     for file in directory.yaml_files():
         node = None if file.content is None else read(file.name, file.content, problems)
+        if node is not None:
+            check_texts(node, problems)
         if node is None:
             _unreadable(file, directory.texts, documents)
         elif file.kind is FileKind.SETTINGS:

@@ -14,7 +14,7 @@ def beginning(event: Any) -> int | None:
 
     That is so where it stands in one line, without an escape or a doubled quote. None: see `text_runs`.
     """
-    start, end, quoted = event.start_mark, event.end_mark, 0 if event.style is None else 1
+    start, end, quoted = event.start_mark, event.end_mark, 1 if event.style else 0
     is_whole = start.line == end.line and end.column - start.column == len(event.value) + 2 * quoted
     return quoted if is_whole and event.style not in ("|", ">") else None
 

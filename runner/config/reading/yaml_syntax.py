@@ -7,6 +7,9 @@ from yaml.error import Mark, MarkedYAMLError
 
 _TEMPLATE_VALUE = re.compile(r"(?:^|:\s|-\s)\s*(\{[{%])")
 
+_COMMENT = re.compile(r"\s#")
+_NEAR_LINES = 3
+
 _GLUED = re.compile(r"\s*(?:- )?([A-Za-z_]\w*):(?!//)\S")
 """A key and its value without the space between them. The value may be a secret."""
 
@@ -57,6 +60,7 @@ class _Trouble:
             or self._template()
             or self._special_character()
             or self._quoted()
+            or self._comment_in_braces()
             or self._flow()
             or self._block()
             or self._document()
@@ -116,6 +120,19 @@ class _Trouble:
                 column,
             )
         return self._at_begin("this quote is never closed")
+
+    def _comment_in_braces(self) -> SyntaxMistake | None:
+        """A `#` that was meant as text, with the bracket before it that it keeps from being closed."""
+        if not any(word in self.context + self.problem for word in ("flow", "node content")):
+            return None
+        for index in range(self.mark.line, max(-1, self.mark.line - _NEAR_LINES), -1):
+            found = _COMMENT.search(self._line(index))
+            before = self._line(index)[: found.start()] if found else ""
+            if sum(map(before.count, "[{")) > sum(map(before.count, "]}")):
+                column = len(before) + 2
+                message = 'a comment begins at this "#", so that the brackets before it are never closed'
+                return SyntaxMistake(f"{message}; put the text in quotes", index + 1, column)
+        return None
 
     def _flow(self) -> SyntaxMistake | None:
         for name, opening, closing in (("flow sequence", "[", "]"), ("flow mapping", "{", "}")):
@@ -180,6 +197,10 @@ class _Trouble:
             return self._here(f'this "{self.character}" closes nothing; a value with brackets needs quotes')
         if self.character == ":":
             return self._here('a key is missing before ":"')
+        if self.text[: self.mark.column].endswith("'") and self.character.isalpha():
+            return self._here(
+                "an apostrophe in single quotes is written twice (''), or put the text in double quotes"
+            )
         if before.endswith(("'", '"')):
             return self._here("text after a closed quote; put the whole value in one pair of quotes")
         return self._here(

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from runner.config.node import Node
+from runner.config.node import Comment, Node
 from runner.config.problem import Problems
 from runner.config.reading.yaml_runs import beginning, text_runs
 from runner.config.reading.yaml_scalar import plain_scalar
+from runner.config.reading.yaml_slips import comment_column, control_escape, open_quote
 from runner.config.reading.yaml_syntax import SyntaxMistake, explain, template_needs_quotes
 from runner.model.values import Place
 
@@ -16,6 +17,9 @@ MAX_DEPTH = 64
 """How deep values may be nested; nothing in the language comes near."""
 MAX_ALIASED = 100_000
 """How many values the aliases of one file may stand for: ten lines of them can stand for billions."""
+
+_BASE = ("_", ".", "x-")
+"""How people begin the names of keys that stand in a file only to be merged into others."""
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
@@ -91,6 +95,8 @@ class _Composer:
         self._parser: Any = _PARSER(text)
         self._anchors: dict[str, _Part | None] = {}
         self._aliased = 0
+        self._merged: set[int] = set()
+        """The mappings that merge keys name, by identity."""
 
     def document(self) -> Node:
         self._next()  # the start of the stream
@@ -102,7 +108,7 @@ class _Composer:
         further = self._next()
         if isinstance(further, yaml.DocumentStartEvent):
             raise self._mistake(further, "a second document begins here; a file holds one")
-        return root
+        return self._without_bases(root)
 
     def _next(self) -> Any:
         try:
@@ -169,6 +175,8 @@ class _Composer:
                 event, "an escape in this text names no character; write the character itself"
             )
         is_plain = event.implicit[0]
+        if event.style:
+            self._check_quotes(event)
         begins = beginning(event)
         return Node(
             value=plain_scalar(text) if is_plain else text,
@@ -176,7 +184,24 @@ class _Composer:
             text=text,
             runs=text_runs(self._file, self._lines, event) if begins is None else (),
             begins=begins,
+            comment=self._comment(event) if is_plain else None,
         )
+
+    def _check_quotes(self, event: Any) -> None:
+        mistake = open_quote(event, self._lines)
+        if mistake is not None:
+            raise mistake
+        mistake = control_escape(event, self._lines)
+        if mistake is not None:
+            place = Place(self._file, mistake.line, mistake.column)
+            self._problems.error(place, "yaml-syntax", mistake.message)
+
+    def _comment(self, event: Any) -> Comment | None:
+        column = comment_column(event, self._lines)
+        if column is None:
+            return None
+        line = event.end_mark.line
+        return Comment(place=Place(self._file, line + 1, column), line=self._lines[line])
 
     def _sequence(self, event: Any, depth: int) -> _Part:
         parts = []
@@ -186,17 +211,17 @@ class _Composer:
 
     def _mapping(self, event: Any, depth: int) -> _Part:
         parts: dict[str, _Part] = {}
+        merged: dict[str, Node] = {}
         key_places: dict[str, Place] = {}
         while not isinstance(key_event := self._next(), yaml.MappingEndEvent):
             key = self._key(event, key_event)
-            part = self._part(self._next(), depth + 1)
+            value_event = self._next()
+            part = self._part(value_event, depth + 1)
             place = self._place(key_event)
             if key == "<<" and not key_event.style:
-                message = (
-                    'merge keys ("<<") are not read; write the keys out, '
-                    'or put what all agents share under "defaults" in runner.yaml'
-                )
-                self._problems.error(place, "yaml-syntax", message)
+                merged |= self._merge(place, part.node)
+            elif event.flow_style and self._has_no_colon(key_event, value_event):
+                self._orphan(key, key_event, parts)
             elif key in parts:
                 lines = f"on line {key_places[key].line} and on line {place.line}"
                 message = f'the key "{key}" stands twice in this mapping, {lines}; keep one of them'
@@ -204,10 +229,53 @@ class _Composer:
             else:
                 parts[key] = part
                 key_places[key] = place
-        values = {key: part.node for key, part in parts.items()}
+        values = {**merged, **{key: part.node for key, part in parts.items()}}
         return _joined(
             Node(value=values, place=self._place(event), key_places=key_places), list(parts.values())
         )
+
+    def _merge(self, place: Place, node: Node) -> dict[str, Node]:
+        """Note a merge key. What it brings in is taken over, so that nothing is told to be missing."""
+        message = (
+            'merge keys ("<<") are not read; write the keys out here, '
+            'or put what all agents share under "defaults" in runner.yaml'
+        )
+        self._problems.error(place, "yaml-syntax", message)
+        sources = node.entries() or (node,)
+        self._merged |= {id(source) for source in sources}
+        return {key: value for source in reversed(sources) for key, value in source.items()}
+
+    def _without_bases(self, root: Node) -> Node:
+        """The document without the keys that stand in it only to be merged into others."""
+        if not self._merged:
+            return root
+        return root.holding(
+            {
+                key: value
+                for key, value in root.items()
+                if not (key.startswith(_BASE) and id(value) in self._merged)
+            }
+        )
+
+    def _has_no_colon(self, key: Any, value: Any) -> bool:
+        """Whether inside of braces nothing but a key stands between two commas."""
+        start, end = key.end_mark, value.end_mark
+        if not isinstance(value, yaml.ScalarEvent) or value.value or value.style or value.anchor:
+            return False
+        between = self._lines[start.line : end.line + 1]
+        if len(between) > end.line - start.line:
+            between[-1] = between[-1][: end.column]
+        between[0] = between[0][start.column :]
+        return not any(":" in line for line in between)
+
+    def _orphan(self, key: str, event: Any, parts: dict[str, _Part]) -> None:
+        """Note a key without a value: most often the rest of a text that has a comma in it."""
+        before = next(reversed(parts), "")
+        text = parts[before].node if parts else None
+        if text is None or not isinstance(text.value, str) or text.begins != 0:
+            raise self._mistake(event, f'"{key}" has no value; write "{key}: …"')
+        message = f'inside of braces a comma ends a text; put the whole text of "{before}" in quotes'
+        self._problems.error(text.place, "yaml-syntax", message)
 
     def _key(self, mapping: Any, event: Any) -> str:
         if isinstance(event, yaml.ScalarEvent):

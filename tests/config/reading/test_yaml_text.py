@@ -304,7 +304,7 @@ SYNTAX = [
     ),
     (
         b"<<: {a: b}",
-        'f:1:1: merge keys ("<<") are not read; write the keys out, '
+        'f:1:1: merge keys ("<<") are not read; write the keys out here, '
         'or put what all agents share under "defaults" in runner.yaml [yaml-syntax]',
     ),
 ]
@@ -359,3 +359,81 @@ def test_the_pure_parser_raises_nothing_either(text: str) -> None:
         problems = Problems()
         node = yaml_text.read("f", text.encode(), problems)
     assert node is not None or problems.has_errors
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a: "one\n  two"\n',
+        'a:\n  "one\n\n  two"\n',
+        'a:\n- "one\n two"\n- b\n',
+        '  - "one\n   two"\n',
+        '- b: "one\n   two"\n',
+        'a: {b: "one\n two"}\n',
+        "a: 'it''s\n  one: text'\n",
+        'a: "one\n\n\n  two"\n',
+        'a: "one\\\n  two"\n',
+    ],
+)
+def test_a_quoted_text_over_several_lines_is_read(text: str) -> None:
+    assert mistakes(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ('a: "one\nb: "two"\n', 1, 4),
+        ('- a: "one\n  b: "two"\n', 1, 6),
+        ('- "one\n- "two"\n', 1, 3),
+        ('-  - "one\n   - "two"\n', 1, 6),
+        ("a: {b: 'one}\nc: 'two'\n", 1, 8),
+        ('a: "one\nb: "two" three\n', 1, 4),
+    ],
+)
+def test_a_quote_that_was_left_open_is_found_where_it_opens(text: str, line: int, column: int) -> None:
+    (message,) = mistakes(text)
+    assert message.startswith(f"f:{line}:{column}: this quote is closed only on line 2; close it at")
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        (r'a: "\\b \" \n \t \x41 \u00e9 \_"', []),
+        (r"a: '\b \f'", []),
+        (r'a: "\\\b"', [r'f:1:7: "\b" in double quotes is a backspace']),
+        (r'a: "x\u0007"', [r'f:1:6: "\u0007" in double quotes is a control character']),
+        (r'a: "\P{L}"', [r'f:1:5: "\P" in double quotes is a paragraph separator']),
+        ('a: "one\n  \\v"', [r'f:2:3: "\v" in double quotes is a vertical tab']),
+        (r'a: "\a \e"', [r'f:1:5: "\a" in double quotes is a bell']),
+    ],
+)
+def test_an_escape_that_stands_for_a_control_character_is_told(text: str, messages: list[str]) -> None:
+    right = "; use single quotes, or double the backslash [yaml-syntax]"
+    assert mistakes(text) == [message + right for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("{a: b c, d}", "a"),
+        ("{a: b, c: d e, f, g}", "c"),
+        ("[{a: b\n, c}]", "a"),
+        ("{a: b # x: y\n, c}", "a"),
+        ("{a: b, c\n}", "a"),
+    ],
+)
+def test_a_comma_that_ends_a_text_in_braces_is_told_once(text: str, key: str) -> None:
+    (message,) = mistakes(text)
+    end = f'inside of braces a comma ends a text; put the whole text of "{key}" in quotes [yaml-syntax]'
+    assert message.endswith(end)
+
+
+@pytest.mark.parametrize(
+    "text", ["{a: , b: c}", '{"a":, "b":}', "{? a : b}", "{a: '', b: c}", "[a, b]", "{a: b,}"]
+)
+def test_a_key_with_a_colon_may_be_empty(text: str) -> None:
+    assert mistakes(text) == []
+
+
+def test_a_key_in_braces_that_follows_no_text_ends_the_reading() -> None:
+    assert mistakes("{a: 1, b}") == ['f:1:8: "b" has no value; write "b: …" [yaml-syntax]']

@@ -1,0 +1,41 @@
+"""Warns of texts that are cut short by a `#`, where YAML begins a comment. Knows which keys hold texts."""
+
+from runner.config.node import Comment, Node
+from runner.config.problem import Problems
+
+_TEXTS = frozenset(
+    {
+        *("say", "tell", "greeting", "instructions", "description", "on_error", "otherwise"),
+        *("if_not_completed", "caller", "model_says"),
+    }
+)
+_SENTENCE_END = (".", "!", "?", "…", ":", ";", '"', "'", ")", "”", "»")
+
+
+def check_texts(node: Node, problems: Problems) -> None:
+    """Note each text of a document that a comment behind it was surely a part of."""
+    if isinstance(node.value, tuple):
+        for entry in node.value:
+            check_texts(entry, problems)
+    elif isinstance(node.value, dict):
+        for key, value in node.value.items():
+            if key in _TEXTS:
+                for text in value.entries() or (value,):
+                    _check(text, problems)
+            check_texts(value, problems)
+
+
+def _check(text: Node, problems: Problems) -> None:
+    if text.comment is not None and isinstance(text.value, str) and _is_cut(text.value, text.comment):
+        message = (
+            'the text ends before this "#", where a comment begins; put the text in quotes, '
+            "or two spaces before the comment"
+        )
+        problems.warning(text.comment.place, "cut-text", message)
+
+
+def _is_cut(text: str, comment: Comment) -> bool:
+    """A comment stands apart from the text that it is about, and its words stand apart from the `#`."""
+    before, after = comment.line[: comment.place.column - 1], comment.line[comment.place.column :]
+    is_near = len(before) - len(before.rstrip()) == 1
+    return after[:1].isdigit() or (is_near and " " in text and not text.endswith(_SENTENCE_END))
