@@ -47,4 +47,8 @@ class TemplateFailure(PhoneAgentsError):  # noqa: N818 - it is the data that fai
 
 
 class StoreError(PhoneAgentsError):
-    """A call's record could not be written now."""
+    """The store could not do it now; later it may."""
+
+
+class StoreRefusedError(StoreError):
+    """The store does not take this row, and never will."""

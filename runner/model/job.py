@@ -1,4 +1,4 @@
-"""What is owed once a call is over: the question about its outcome, and the deliveries of its record."""
+"""A job after a call: the question about its outcome, or a delivery of its record. And what came of it."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,9 +16,17 @@ class JobKind(Enum):
     """Bring the record to an endpoint of the user's."""
 
 
+class JobState(Enum):
+    """Whether a job is still tried. One that is done leaves the store."""
+
+    OPEN = "open"
+    PARKED = "parked"
+    """Given up, and kept for a person to see."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One thing that is owed. It is kept in the store until it is done, or parked for a person to see."""
+    """One job. It is kept in the store until it is done, or parked for a person to see."""
 
     id: str
     """The same over all attempts and restarts: a receiver knows by it what it has already."""
@@ -34,11 +42,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueJob:
-    """A job whose time has come, with what the store knows of its call."""
+    """A job taken from the store because its time has come, with what the store knows of its call."""
 
     job: Job
     record: JsonObject = field(repr=False)
     outcome: Json = field(default=None, repr=False)
+    fence: int = 0
+    """Counts how often the job was taken: who holds an older number has lost the job to another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +78,8 @@ JobResult: TypeAlias = Done | Later | Parked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """How much is owed."""
+    """How many jobs the store holds, and when the next open one is due."""
 
-    queued: int = 0
+    open: int = 0
     parked: int = 0
     next_due_at: Instant | None = None

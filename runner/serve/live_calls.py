@@ -28,7 +28,7 @@ class Call(Protocol):
         """Serve the call until it is over at the API too; None when it was not answered."""
 
     def jobs(self, record: CallRecord) -> tuple[Job, ...]:
-        """What is owed once it is over, going by its record."""
+        """The jobs after the call, going by its record."""
 
     def end(self, reason: str) -> None:
         """End it from outside."""
@@ -37,11 +37,11 @@ class Call(Protocol):
         """Let `run` return with what is known, whether the call is over or not."""
 
 
-class RecordStore(Protocol):
-    """Where records are kept."""
+class Saver(Protocol):
+    """Takes records, and sees that they are saved. `runner.store.record_saver` has the real one."""
 
     async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
-        """Keep this record, and what is owed after the call."""
+        """Save this record and the jobs after its call, now or later. Bounded in time."""
 
 
 class LiveCalls:
@@ -50,16 +50,13 @@ class LiveCalls:
     def __init__(
         self,
         *,
-        store: RecordStore,
+        saver: Saver,
         metrics: Metrics,
         timeouts: Timeouts,
-        on_owed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_owed` is called when the store holds something new that is owed after a call."""
-        self._store = store
+        self._saver = saver
         self._metrics = metrics
         self._timeouts = timeouts
-        self._on_owed = on_owed
         self._calls: dict[asyncio.Task[None], Call] = {}
         metrics.watch_live_calls(lambda: len(self))
 
@@ -108,24 +105,21 @@ class LiveCalls:
         if record is None:
             return
         call_log.ended(record)
-        await self._save(record, self._duties(call, record))
+        await self._save(record, self._jobs(call, record))
         self._metrics.calls.labels(agent=record.agent, ended=record.ended).inc()
 
-    def _duties(self, call: Call, record: CallRecord) -> tuple[Job, ...]:
+    def _jobs(self, call: Call, record: CallRecord) -> tuple[Job, ...]:
         try:
             return call.jobs(record)
         except Exception:
             # A bug of ours; at least the record is kept.
-            log.exception("what is owed after the call cannot be told")
+            log.exception("the jobs after the call cannot be made")
             return ()
 
     async def _save(self, record: CallRecord, jobs: tuple[Job, ...]) -> None:
-        """A store that fails may cost the record, but never a call."""
+        """A bug in saving may cost the record, but never a call."""
         try:
-            async with asyncio.timeout(self._timeouts.save_s):
-                await self._store.save(record, jobs)
-            if jobs:
-                self._on_owed()
-        except Exception as error:
+            await self._saver.save(record, jobs)
+        except Exception:
             self._metrics.store_failures.inc()
-            log.error("record was not saved", extra={"error": f"{type(error).__name__}: {error}"})
+            log.exception("record was not saved")

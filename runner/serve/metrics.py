@@ -48,19 +48,23 @@ class Metrics:
         )
         self.store_failures = Counter(
             "phone_agents_store_failures",
-            "Records of calls that the store did not take at once.",
+            "Times that the store failed to take a record or to give a job.",
             registry=self._registry,
         )
-
-        self.after_call = Counter(
-            "phone_agents_after_call",
-            "Attempts at what is owed after calls (outcomes, deliveries), by what came of them.",
+        self.unsaved_records = Gauge(
+            "phone_agents_unsaved_records",
+            "Records of calls that wait for the store to take them.",
+            registry=self._registry,
+        )
+        self.job_attempts = Counter(
+            "phone_agents_job_attempts",
+            "Attempts at jobs after calls (outcomes, deliveries), by their result.",
             ["kind", "result"],
             registry=self._registry,
         )
-        self.owed = Gauge(
-            "phone_agents_after_call_owed",
-            "What is owed after calls: still queued, or parked because it was given up.",
+        self.jobs = Gauge(
+            "phone_agents_jobs",
+            "Jobs after calls in the store: open, or parked because they were given up.",
             ["state"],
             registry=self._registry,
         )
@@ -68,6 +72,10 @@ class Metrics:
     def watch_live_calls(self, count: Callable[[], float]) -> None:
         """Ask `count` whenever the number of live calls is wanted."""
         self.live_calls.set_function(count)
+
+    def watch_unsaved_records(self, count: Callable[[], float]) -> None:
+        """Ask `count` whenever the number of records that wait is wanted."""
+        self.unsaved_records.set_function(count)
 
     def text(self) -> bytes:
         """All of it, in the format of `CONTENT_TYPE`."""

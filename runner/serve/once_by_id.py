@@ -1,9 +1,12 @@
 """Webhooks are delivered at least once; here each is carried out once, and every copy gets its result."""
 
 import asyncio
-from collections import OrderedDict
+import logging
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Generic, TypeVar
+
+log = logging.getLogger("runner.serve.once_by_id")
 
 Result = TypeVar("Result")
 
@@ -19,6 +22,7 @@ class OnceById(Generic[Result]):
         self._most = most
         self._known: OrderedDict[str, asyncio.Task[Result]] = OrderedDict()
         self._running: set[asyncio.Task[Result]] = set()
+        self._waiting: Counter[asyncio.Task[Result]] = Counter()
 
     async def once(
         self, ids: Iterable[str], work: Callable[[], Coroutine[Any, Any, Result]]
@@ -31,23 +35,36 @@ class OnceById(Generic[Result]):
         ids = tuple(ids)
         earlier = next((self._known[key] for key in ids if key in self._known), None)
         if earlier is not None:
-            return await asyncio.shield(earlier), True
+            return await self._wait_for(earlier), True
         task = asyncio.create_task(work())
         self._running.add(task)
         self._known.update(dict.fromkeys(ids, task))
         while len(self._known) > self._most:
             self._known.popitem(last=False)
         task.add_done_callback(lambda done: self._settle(ids, done))
-        return await asyncio.shield(task), False
+        return await self._wait_for(task), False
 
     async def settle(self) -> None:
         """Wait until nothing is being carried out."""
         while self._running:
             await asyncio.wait(self._running)
 
+    async def _wait_for(self, task: asyncio.Task[Result]) -> Result:
+        self._waiting[task] += 1
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._waiting[task] -= 1
+            if not self._waiting[task]:
+                del self._waiting[task]
+
     def _settle(self, ids: Iterable[str], done: asyncio.Task[Result]) -> None:
         self._running.discard(done)
-        if not done.cancelled() and done.exception() is None and self._is_final(done.result()):
+        error = None if done.cancelled() else done.exception()
+        if error is not None and not self._waiting[done]:
+            # Whoever waits tells it; here everybody has gone.
+            log.error("work that nobody waits for has failed", exc_info=error)
+        if not done.cancelled() and error is None and self._is_final(done.result()):
             return
         for key in ids:
             if self._known.get(key) is done:

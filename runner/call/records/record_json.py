@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 
 from runner.model.event import TranscriptionUsage, Usage
 from runner.model.record import CallRecord, Handoff, ToolUse, Turn
-from runner.model.values import Json
+from runner.model.values import Json, JsonObject
 
 
 def encode(record: CallRecord) -> str:
@@ -22,7 +22,11 @@ def encode(record: CallRecord) -> str:
 
 def decode(text: str) -> CallRecord:
     """The record that `encode` wrote."""
-    data = json.loads(text)
+    return of_json(json.loads(text))
+
+
+def of_json(data: JsonObject) -> CallRecord:
+    """The record of what `encode` wrote, read as JSON."""
     return CallRecord(
         **{
             **data,

@@ -1,44 +1,30 @@
-"""Does what is owed after calls: asks for outcomes, delivers records. What comes of it, it does not decide.
+"""Does the jobs after calls: asks for outcomes, delivers records. What a result means, it does not decide.
 
-Everything that is owed is in the store, and what is not done when the process ends stays there. Whatever is
-attempted has been put off in the store first, so that it is done again after a crash, and by one process at
-a time where several share the store.
+Every job is in the store, and one that is not done when the process ends stays there. Before a job is
+attempted it is taken in the store, so that it is due again after a crash, and that one process at a time
+attempts it where several share the store.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from runner.call.afterwards.jobs import again, delivery, delivery_result, question, question_result
 from runner.call.templates.template import TemplateFailure
 from runner.errors import StoreError
 from runner.model.http import HttpReply, HttpRequest
-from runner.model.job import Backlog, Done, DueJob, Job, JobKind, JobResult, Later
+from runner.model.job import Done, DueJob, Job, JobKind, JobResult, JobState, Later
 from runner.model.values import Instant, JsonObject
+from runner.serve.background import Background
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
+from runner.store.store import Jobs
 
-log = logging.getLogger("runner.serve.after_call")
+log = logging.getLogger("runner.serve.jobs")
 
 MOST_AT_ONCE = 8
 """Attempts under way together: one endpoint that hangs must not hold up all others."""
-
-
-class JobStore(Protocol):
-    """Where jobs are kept. `runner.serve.store.Store` says what each method promises."""
-
-    async def take(self, most: int, *, now: Instant, until: Instant) -> list[DueJob]:
-        """What is due."""
-
-    async def settle(self, job: Job, result: JobResult, now: Instant) -> None:
-        """Write down what came of an attempt."""
-
-    async def release(self, jobs: Sequence[Job]) -> None:
-        """Give back what was taken."""
-
-    async def backlog(self) -> Backlog:
-        """How much is owed."""
 
 
 class TextModel(Protocol):
@@ -55,13 +41,13 @@ class Sender(Protocol):
         """The reply, or why there is none."""
 
 
-class AfterCall:
-    """One worker over the store. `start` it once, `wake` it when something new is owed, `close` it."""
+class JobWorker:
+    """Works through the jobs of a store. `start` it once, `wake` it when there is a new job, `close` it."""
 
     def __init__(
         self,
         *,
-        store: JobStore,
+        store: Jobs,
         model: TextModel,
         endpoints: Sender,
         secrets: Mapping[str, str],
@@ -76,14 +62,19 @@ class AfterCall:
         self._metrics = metrics
         self._timeouts = timeouts
         self._clock = clock
-        self._running: dict[asyncio.Task[None], Job] = {}
+        self._running: dict[asyncio.Task[None], DueJob] = {}
         self._changed = asyncio.Event()
         self._quiet = asyncio.Event()
-        self._worker: asyncio.Task[None] | None = None
+        self._background = Background("the job worker", self._work)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why jobs are not done now, if they are not."""
+        return self._background.trouble
 
     def start(self) -> None:
         """Begin with whatever is due. Wants a running event loop."""
-        self._worker = asyncio.create_task(self._work(), name="after calls")
+        self._background.start()
 
     def wake(self) -> None:
         """Something may be due now."""
@@ -96,15 +87,15 @@ class AfterCall:
         await self._quiet.wait()
 
     async def close(self) -> None:
-        """Stop at once. What is under way is given back to the store."""
-        tasks = [task for task in (self._worker, *self._running) if task is not None]
-        given_up = list(self._running.values())
-        for task in tasks:
+        """Stop at once. The jobs under way are given back to the store."""
+        given_back = list(self._running.values())
+        await self._background.stop()
+        for task in self._running:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if given_up:
+        await asyncio.gather(*self._running, return_exceptions=True)
+        if given_back:
             try:
-                await self._store.release(given_up)
+                await self._store.release(given_back)
             except StoreError as error:
                 log.warning("jobs are not given back", extra={"error": str(error)})
 
@@ -116,11 +107,11 @@ class AfterCall:
                 pause_s = 0.0 if taken else await self._pause_s()
             except StoreError as error:
                 self._metrics.store_failures.inc()
-                log.warning("what is owed cannot be read", extra={"error": str(error)})
+                log.warning("jobs cannot be read", extra={"error": str(error)})
                 taken, pause_s = [], self._timeouts.poll_s
             for due in taken:
                 task = asyncio.create_task(self._attempt(due), name=f"job {due.job.id}")
-                self._running[task] = due.job
+                self._running[task] = due
                 task.add_done_callback(self._ended)
             if not taken:
                 await self._pause(pause_s)
@@ -129,15 +120,14 @@ class AfterCall:
         free = MOST_AT_ONCE - len(self._running)
         if not free:
             return []
-        now = self._clock()
-        return await self._store.take(free, now=now, until=now + self._timeouts.lease_s)
+        return await self._store.take(free, now=self._clock(), lease_s=self._timeouts.lease_s)
 
     async def _pause_s(self) -> float:
         """How long until something may be due. The store is looked at now and then in any case: another
         process may have left something in it."""
         backlog = await self._store.backlog()
-        self._metrics.owed.labels(state="queued").set(backlog.queued)
-        self._metrics.owed.labels(state="parked").set(backlog.parked)
+        self._metrics.jobs.labels(state=JobState.OPEN.value).set(backlog.open)
+        self._metrics.jobs.labels(state=JobState.PARKED.value).set(backlog.parked)
         if backlog.next_due_at is None:
             return self._timeouts.poll_s
         return min(max(backlog.next_due_at - self._clock(), 0.0), self._timeouts.poll_s)
@@ -175,14 +165,14 @@ class AfterCall:
             result = again(job, "a bug of ours; the log has its traceback", self._clock())
         self._tell(job, result, reply)
         try:
-            await self._store.settle(job, result, self._clock())
+            await self._store.settle(due, result, self._clock())
         except StoreError as error:
             # It is done again when its time in the store has come: at least once is what is promised.
             self._metrics.store_failures.inc()
             log.error("job was not settled", extra={"call_id": job.call_id, "error": str(error)})
 
     def _tell(self, job: Job, result: JobResult, reply: HttpReply) -> None:
-        """What came of it. Why it failed is in the store, since a template that failed may quote the call."""
+        """Log and count the result. Why it failed is in the store, since a template that failed may quote the call."""
         match result:
             case Done():
                 label, level = "done", logging.INFO
@@ -190,7 +180,7 @@ class AfterCall:
                 label, level = "again", logging.WARNING
             case _:
                 label, level = "parked", logging.ERROR
-        self._metrics.after_call.labels(kind=job.kind.value, result=label).inc()
+        self._metrics.job_attempts.labels(kind=job.kind.value, result=label).inc()
         log.log(
             level,
             "job was attempted",

@@ -1,0 +1,236 @@
+"""Sees that each record is saved: one that the store cannot take waits in a file, and is tried again by time.
+
+Works over any store. Whoever saves waits for no store that has just failed: the record is kept, and that is all.
+"""
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.call.records import record_json
+from runner.errors import StoreError, StoreRefusedError
+from runner.model.job import Job, JobKind
+from runner.model.record import CallRecord
+from runner.store import rows
+from runner.store.spool import Spool
+from runner.store.store import Records
+
+log = logging.getLogger("runner.store")
+
+ATTEMPT_S = 5.0
+"""For the store to take a record."""
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 30.0
+LAST_ATTEMPT_S = 3.0
+"""At the end, for all that waits together."""
+MOST_IN_MEMORY = 1000
+"""How many records are kept when no file takes them either; then the oldest is lost."""
+
+
+class RecordSaver:
+    """`open` it, keep `run` running, and `close` it after the last record."""
+
+    def __init__(
+        self,
+        store: Records,
+        spool: Spool | None,
+        *,
+        on_jobs: Callable[[], None] = lambda: None,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_jobs` is called when a record was saved that has jobs, `on_failure` when the store fails."""
+        self._store = store
+        self._spool = spool
+        self._on_jobs = on_jobs
+        self._on_failure = on_failure
+        self._in_memory: deque[str] = deque()
+        self._saving: set[asyncio.Task[None]] = set()
+        self._order = asyncio.Lock()
+        self._has_work = asyncio.Event()
+        self.trouble: str | None = None
+        """Why the store did not take the last record."""
+
+    def __len__(self) -> int:
+        """How many records wait."""
+        return len(self._in_memory) + (len(self._spool) if self._spool else 0)
+
+    async def open(self) -> None:
+        """Take over the records that an earlier process could not save."""
+        if self._spool is not None:
+            try:
+                await asyncio.to_thread(self._spool.open)
+            except OSError as error:
+                log.error("records that were put aside cannot be read", extra={"error": str(error)})
+        if len(self):
+            log.warning("records that were put aside are saved now", extra={"records": len(self)})
+            self._has_work.set()
+
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
+        """Save the record and the jobs after its call, or keep them until they can be saved.
+
+        Cancelling the wait does not cancel the saving.
+        """
+        saving = asyncio.create_task(self._save(record, jobs), name=f"save {record.id}")
+        self._saving.add(saving)
+        saving.add_done_callback(self._saving.discard)
+        await asyncio.shield(saving)
+
+    async def run(self) -> None:
+        """Try again what waits, for as long as the process lives."""
+        pause_s = FIRST_RETRY_S
+        while True:
+            await self._has_work.wait()
+            if await self._catch_up():
+                pause_s = FIRST_RETRY_S
+                continue
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_RETRY_S)
+
+    async def close(self) -> None:
+        """Save what still waits, or leave it in its file for the next process. Bounded in time."""
+        await asyncio.gather(*self._saving, return_exceptions=True)
+        try:
+            async with asyncio.timeout(LAST_ATTEMPT_S):
+                await self._catch_up()
+        except TimeoutError:
+            log.warning("the store is too slow to save what waits")
+        for _ in range(len(self._in_memory)):
+            line = self._in_memory.popleft()
+            if not await self._put_aside(line):
+                self._lose(line)
+        if self._spool is not None:
+            if len(self._spool):
+                waiting = {"records": len(self._spool), "file": str(self._spool.path)}
+                log.warning("records are put aside until the next start", extra=waiting)
+            await asyncio.to_thread(self._spool.close)
+
+    async def _save(self, record: CallRecord, jobs: Sequence[Job]) -> None:
+        async with self._order:
+            # Behind others it waits as they do: a store that fails would keep each caller for seconds.
+            if not len(self) and await self._write(record, jobs):
+                return
+            await self._keep(_encoded(record, jobs))
+
+    async def _write(self, record: CallRecord, jobs: Sequence[Job]) -> bool:
+        """Whether it needs no further attempt."""
+        try:
+            async with asyncio.timeout(ATTEMPT_S):
+                await self._store.save(record, jobs)
+        except StoreRefusedError as error:
+            self._on_failure()
+            log.error("record is refused by the store", extra={"call_id": record.id, "error": str(error)})
+            await self._set_apart(_encoded(record, jobs))
+            return True
+        except (StoreError, TimeoutError) as error:
+            self._on_failure()
+            reason = str(error) or f"no answer within {ATTEMPT_S:g} s"
+            level = logging.ERROR if self.trouble is None else logging.DEBUG
+            log.log(level, "record was not saved", extra={"call_id": record.id, "error": reason})
+            self.trouble = reason
+            return False
+        self.trouble = None
+        if jobs:
+            self._on_jobs()
+        return True
+
+    async def _keep(self, line: str) -> None:
+        if self._in_memory or not await self._put_aside(line):
+            self._in_memory.append(line)
+            if len(self._in_memory) > MOST_IN_MEMORY:
+                self._lose(self._in_memory.popleft())
+        self._has_work.set()
+
+    async def _catch_up(self) -> bool:
+        """Whether nothing waits any more."""
+        while len(self):
+            async with self._order:
+                if not await self._save_first():
+                    return False
+        self._has_work.clear()
+        return True
+
+    async def _save_first(self) -> bool:
+        is_in_file = self._spool is not None and len(self._spool) > 0
+        try:
+            line = await asyncio.to_thread(self._spool.first) if is_in_file else self._in_memory[0]
+            try:
+                record, jobs = _decoded(line)
+            except Exception:
+                log.exception("a record that was put aside cannot be read")
+                await self._set_apart(line)
+            else:
+                if not await self._write(record, jobs):
+                    return False
+                log.info("record was saved late", extra={"call_id": record.id})
+            if is_in_file:
+                await asyncio.to_thread(self._spool.drop_first)
+            else:
+                self._in_memory.popleft()
+        except OSError as error:
+            log.error("records that were put aside cannot be read", extra={"error": str(error)})
+            return False
+        return True
+
+    async def _put_aside(self, line: str) -> bool:
+        """Whether the file has taken it."""
+        if self._spool is None:
+            return False
+        try:
+            return await asyncio.to_thread(self._spool.append, line)
+        except OSError as error:
+            log.error("a record cannot be put aside", extra={"error": str(error)})
+            return False
+
+    async def _set_apart(self, line: str) -> None:
+        """Keep for a person what no further attempt would help."""
+        if self._spool is None:
+            return
+        path = Path(f"{self._spool.path}.refused")
+        try:
+            await asyncio.to_thread(_append, path, line)
+        except OSError as error:
+            log.error("a record is lost", extra={"error": str(error)})
+        else:
+            log.error("a record is kept apart", extra={"file": str(path)})
+
+    def _lose(self, line: str) -> None:
+        log.error("record is lost", extra={"call_id": json.loads(line)["record"]["id"]})
+
+
+def spool_path(url: str) -> Path | None:
+    """Where records wait for the store of this URL; None where nothing outlives the process."""
+    _, _, path = url.partition(":")
+    return None if path == ":memory:" else Path(f"{path}.unsaved")
+
+
+def _encoded(record: CallRecord, jobs: Sequence[Job]) -> str:
+    job_rows = [rows.job_row(job)._asdict() for job in jobs]
+    text = rows.call_row(record).record
+    return f'{{"record": {text}, "jobs": {json.dumps(job_rows)}}}'
+
+
+def _decoded(line: str) -> tuple[CallRecord, list[Job]]:
+    data = json.loads(line)
+    return record_json.of_json(data["record"]), [_job(row) for row in data["jobs"]]
+
+
+def _job(row: dict[str, Any]) -> Job:
+    return Job(
+        id=row["id"],
+        call_id=row["call_id"],
+        kind=JobKind(row["kind"]),
+        created_at=row["created_at"],
+        due_at=row["due_at"],
+        attempts=row["attempts"],
+        work=json.loads(row["work"]),
+    )
+
+
+def _append(path: Path, line: str) -> None:
+    path.touch(mode=0o600)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")

@@ -1,0 +1,46 @@
+"""Deletes records that are older than they may be kept, in steps so small that nothing waits for one."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from runner.errors import StoreError
+from runner.model.values import Instant
+from runner.store.store import Records
+
+log = logging.getLogger("runner.store")
+
+STEP = 200
+"""Calls deleted in one transaction."""
+PAUSE_S = 0.2
+"""Between two steps: everybody else has the store then."""
+SWEEP_EVERY_S = 3600.0
+
+
+class Retention:
+    """Keeps records for so long and no longer. Keep `run` running."""
+
+    def __init__(self, store: Records, keep_s: float, clock: Callable[[], Instant]) -> None:
+        self._store = store
+        self._keep_s = keep_s
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Sweep now and every hour, for as long as the process lives."""
+        while True:
+            try:
+                await self.sweep()
+            except StoreError as error:
+                log.warning("old records are not deleted yet", extra={"error": str(error)})
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def sweep(self) -> int:
+        """Delete what is too old; how many calls that was. Raises StoreError."""
+        before = self._clock() - self._keep_s
+        total = 0
+        while count := await self._store.delete_before(before, STEP):
+            total += count
+            await asyncio.sleep(PAUSE_S)
+        if total:
+            log.info("old records were deleted", extra={"calls": total})
+        return total

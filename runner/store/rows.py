@@ -1,0 +1,221 @@
+"""Records and jobs as rows of any database, and back. No SQL.
+
+What a call left behind may be anything that a caller, a model or a backend made up, and none of it may cost
+the record: text that no database takes is put right, and what has no JSON form is left out, which the record
+then says.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from runner.call.afterwards.jobs import encoded_work
+from runner.call.records.record_json import encode
+from runner.errors import StoreError
+from runner.model.event import TranscriptionUsage, Usage
+from runner.model.job import DueJob, Job, JobKind, JobState
+from runner.model.record import CallRecord
+from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
+from runner.model.values import Json
+
+log = logging.getLogger("runner.store")
+
+
+class CallRow(NamedTuple):
+    """A row of `calls`, without the outcome that comes later."""
+
+    id: str
+    agent: str
+    caller: str | None
+    called: str | None
+    started_at: float
+    ended_at: float | None
+    ended: str
+    cost_usd: float | None
+    words: str
+    record: str
+
+
+class JobRow(NamedTuple):
+    """A row of `jobs` as a new job has it."""
+
+    id: str
+    call_id: str
+    kind: str
+    state: str
+    created_at: float
+    due_at: float | None
+    attempts: int
+    error: str | None
+    work: str
+
+
+def call_row(record: CallRecord) -> CallRow:
+    """The row of a record. Never fails."""
+    said = (turn.text for turn in record.turns)
+    words = (record.id, record.agent, record.caller, record.called, record.ended, *said)
+    return CallRow(
+        id=column_text(record.id),
+        agent=column_text(record.agent),
+        caller=None if record.caller is None else column_text(record.caller),
+        called=None if record.called is None else column_text(record.called),
+        started_at=record.created_at,
+        ended_at=record.ended_at,
+        ended=column_text(record.ended),
+        cost_usd=record.cost_usd,
+        words=column_text("\n".join(word for word in words if word)).casefold(),
+        record=_record_text(record),
+    )
+
+
+def job_row(job: Job) -> JobRow:
+    """The row of a new job. One that cannot be written as JSON is parked from the start: a person can see it."""
+    try:
+        work, state, error = encoded_work(job), JobState.OPEN, None
+    except Exception as failure:
+        log.exception("job cannot be written and is parked", extra={"call_id": job.call_id, "job": job.id})
+        work, state, error = "{}", JobState.PARKED, f"it cannot be written: {failure}"
+    return JobRow(
+        id=job.id,
+        call_id=column_text(job.call_id),
+        kind=job.kind.value,
+        state=state.value,
+        created_at=job.created_at,
+        due_at=job.due_at if state is JobState.OPEN else None,
+        attempts=job.attempts,
+        error=error,
+        work=work,
+    )
+
+
+def due_job(row: Sequence[Any]) -> DueJob:
+    """The job of a row `id, call_id, kind, created_at, due_at, attempts, fence, work, record, outcome`.
+
+    Raises ValueError, TypeError or RecursionError when the row cannot be read.
+    """
+    job_id, call_id, kind, created_at, due_at, attempts, fence, work, record, outcome = row
+    job = Job(
+        id=job_id,
+        call_id=call_id,
+        kind=JobKind(kind),
+        created_at=float(created_at),
+        due_at=float(due_at),
+        attempts=int(attempts),
+        work=_object(work),
+    )
+    return DueJob(
+        job=job, record=_object(record), outcome=None if outcome is None else json.loads(outcome), fence=fence
+    )
+
+
+def stored_job(row: Sequence[Any]) -> StoredJob:
+    """The job of a row `id, call_id, kind, state, created_at, due_at, attempts, error`."""
+    job_id, call_id, kind, state, created_at, due_at, attempts, error = row
+    return StoredJob(
+        id=job_id,
+        call_id=call_id,
+        kind=kind,
+        state=JobState(state),
+        created_at=created_at,
+        due_at=due_at,
+        attempts=attempts,
+        error=error,
+    )
+
+
+def stored_call(record: str, outcome: str | None, jobs: Iterable[Sequence[Any]]) -> StoredCall:
+    """A call from the texts of its row and the rows of its jobs. Raises StoreError when it cannot be read."""
+    try:
+        return StoredCall(
+            record=_object(record),
+            outcome=None if outcome is None else json.loads(outcome),
+            jobs=tuple(map(stored_job, jobs)),
+        )
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StoreError(f"the record cannot be read: {error}") from None
+
+
+def summary(row: Sequence[Any]) -> CallSummary:
+    """The call of a row `id, agent, caller, called, started_at, ended_at, ended, cost_usd`."""
+    call_id, agent, caller, called, started_at, ended_at, ended, cost_usd = row
+    return CallSummary(
+        id=call_id,
+        agent=agent,
+        caller=caller,
+        called=called,
+        started_at=started_at,
+        ended_at=ended_at,
+        ended=ended,
+        cost_usd=cost_usd,
+    )
+
+
+class Conditions:
+    """What follows WHERE for a filter, with numbered parameters as the engine writes them (`?1` or `$1`).
+
+    `position` is the engine's function that finds one text in another.
+    """
+
+    def __init__(self, where: CallFilter, *, mark: str, position: str) -> None:
+        self.values: list[Any] = []
+        self._mark = mark
+        parts = ["1 = 1"]
+        if where.agent is not None:
+            parts.append(f"agent = {self.parameter(where.agent)}")
+        if where.number is not None:
+            number = self.parameter(column_text(where.number))
+            parts.append(f"(caller = {number} OR called = {number})")
+        if where.ended is not None:
+            parts.append(f"ended = {self.parameter(where.ended)}")
+        if where.since is not None:
+            parts.append(f"started_at >= {self.parameter(where.since)}")
+        if where.until is not None:
+            parts.append(f"started_at < {self.parameter(where.until)}")
+        if where.text is not None:
+            parts.append(f"{position}(words, {self.parameter(column_text(where.text).casefold())}) > 0")
+        if where.before is not None:
+            started_at, call_id = where.before
+            instant, last_id = self.parameter(started_at), self.parameter(column_text(call_id))
+            parts.append(f"(started_at, id) < ({instant}, {last_id})")
+        self.text = " AND ".join(parts)
+
+    def parameter(self, value: Any) -> str:
+        """How the statement names this value."""
+        self.values.append(value)
+        return f"{self._mark}{len(self.values)}"
+
+
+def outcome_text(outcome: Json) -> str:
+    """An outcome as JSON text."""
+    return json.dumps(outcome)
+
+
+def column_text(text: str) -> str:
+    """Text that every database takes: no half of a surrogate pair, no NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise TypeError(f"expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def _record_text(record: CallRecord) -> str:
+    try:
+        return encode(record)
+    except Exception as error:
+        log.exception("record is kept without what cannot be written", extra={"call_id": record.id})
+        fault = f"arguments and usage were left out of the record: they cannot be written ({error})"
+    smaller = replace(
+        record,
+        tools=tuple(replace(tool, arguments=None) for tool in record.tools),
+        usage=Usage(),
+        transcription=TranscriptionUsage(),
+        cost_usd=None,
+        faults=(*record.faults, fault),
+    )
+    return encode(smaller)

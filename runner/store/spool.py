@@ -1,0 +1,131 @@
+"""A queue of lines in a file, for what the store cannot take now. It outlives the process, and is bounded."""
+
+import fcntl
+import os
+from pathlib import Path
+
+MOST_BYTES = 256 * 1024 * 1024
+"""How large the file may grow. The record of a call takes some kilobytes, that of a long one some hundred."""
+MOST_FILES = 64
+"""How many processes may have a file each beside one store."""
+_CHUNK = 64 * 1024
+
+
+class Spool:
+    """First in, first out. A line is text without line breaks; the file is for our eyes only.
+
+    Every method blocks as files do, and raises OSError. Processes that name the same path have a file each
+    (`PATH`, `PATH.2`, …); the next to `open` takes over what a process that has ended left in its own.
+    """
+
+    def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
+        self._base = path
+        self._most_bytes = most_bytes
+        self._file: int | None = None
+        self._first_at = 0
+        self._end = 0
+        self._lines = 0
+        self.path = path
+        """The file, once there is one."""
+
+    def __len__(self) -> int:
+        return self._lines
+
+    def open(self) -> None:
+        """Take over what processes that have ended left behind. Makes no file."""
+        for path in self._paths():
+            left = _claimed(path) if path.exists() else None
+            if left is None:
+                continue
+            if self._file is None:
+                self._use(left, path)
+                continue
+            try:
+                self._write(_whole_lines(left))
+                path.unlink()
+            finally:
+                os.close(left)
+
+    def append(self, line: str) -> bool:
+        """Put a line at the end. False when the file is full."""
+        data = line.encode() + b"\n"
+        if self._end + len(data) > self._most_bytes:
+            return False
+        if self._file is None:
+            self._make()
+        self._write(data)
+        return True
+
+    def first(self) -> str:
+        """The line that has waited longest. There has to be one."""
+        return self._first_line().decode(errors="replace")
+
+    def drop_first(self) -> None:
+        """Take that line out."""
+        self._first_at += len(self._first_line()) + 1
+        self._lines -= 1
+        if not self._lines:
+            os.ftruncate(self._opened(), 0)
+            self._first_at = self._end = 0
+
+    def close(self) -> None:
+        """Let go of the file, and delete it when nothing waits in it."""
+        if self._file is not None:
+            if not self._lines:
+                self.path.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = None
+
+    def _paths(self) -> list[Path]:
+        return [self._base, *(Path(f"{self._base}.{number}") for number in range(2, MOST_FILES + 1))]
+
+    def _make(self) -> None:
+        for path in self._paths():
+            if (made := _claimed(path)) is not None:
+                self._use(made, path)
+                return
+        raise OSError(f'"{self._base}" and {MOST_FILES - 1} more files are all in use')
+
+    def _use(self, file: int, path: Path) -> None:
+        self._file, self.path = file, path
+        content = _whole_lines(file)
+        self._first_at, self._end, self._lines = 0, len(content), content.count(b"\n")
+
+    def _opened(self) -> int:
+        assert self._file is not None  # noqa: S101 - whoever has a line has a file
+        return self._file
+
+    def _write(self, data: bytes) -> None:
+        written = 0
+        while written < len(data):
+            written += os.pwrite(self._opened(), data[written:], self._end + written)
+        # Only now is it there: what a full disk has cut off is written over, and passed over by `open`.
+        self._end += len(data)
+        self._lines += data.count(b"\n")
+
+    def _first_line(self) -> bytes:
+        line = b""
+        while not (found := line.partition(b"\n"))[1]:
+            line += os.pread(self._opened(), _CHUNK, self._first_at + len(line))
+        return found[0]
+
+
+def _claimed(path: Path) -> int | None:
+    """The file, made if there is none, for this process alone; None when another has it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(file), path.stat()):
+            return file
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(file)  # another process has it, or has just deleted it
+    return None
+
+
+def _whole_lines(file: int) -> bytes:
+    """The content, without a last line that was never finished."""
+    content = b""
+    while chunk := os.pread(file, 16 * 1024 * 1024, len(content)):
+        content += chunk
+    return content[: content.rfind(b"\n") + 1]

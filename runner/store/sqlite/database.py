@@ -1,0 +1,251 @@
+"""One SQLite file: made or checked when it is opened, and used on a thread of its own.
+
+Only that thread touches the connection, so that it needs no lock and a slow disk delays no call.
+"""
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from runner.errors import CannotRunError, StoreError, StoreRefusedError
+from runner.store.migrations import migrations
+
+APPLICATION_ID = 0x70616773
+"""Marks the file as ours among all SQLite files (PRAGMA application_id)."""
+NEEDED = (3, 37)
+"""The first SQLite with STRICT tables; RETURNING is older."""
+BUSY_S = 1.0
+"""How long to wait for another process that is writing to the file."""
+CHECK_S = 5.0
+"""How long the file may be checked for damage when it is opened: some GB. The rest is not looked at then."""
+CLOSE_S = 3.0
+"""How long closing may wait for what is under way."""
+MEMORY = ":memory:"
+
+_Result = TypeVar("_Result")
+_FAILURES = (sqlite3.Error, OSError, CannotRunError)
+_REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, ValueError, OverflowError)
+"""What the row is to blame for, and not the disk."""
+
+
+class Database:
+    """Runs work in transactions. Open it before, and close it at the end."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the file that is open."""
+        self._is_closed = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+    async def open(self) -> None:
+        """Make the file where there is none; else check that it is ours, whole, and can be written.
+
+        Raises CannotRunError, with one sentence that says what would help.
+        """
+        try:
+            await self._on_thread(self._open)
+        except (sqlite3.Error, OSError) as error:
+            self._thread.shutdown()
+            raise CannotRunError(f'store "sqlite:{self.path}" cannot be used: {self._reason(error)}') from None
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
+
+    async def read(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """The result of work that changes nothing. Raises StoreError."""
+        return await self._run(work, "BEGIN")
+
+    async def write(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """The result of work that is done wholly or not at all. Raises StoreError, and then it is not done.
+
+        What was begun is brought to its end, whether anybody waits for it or not.
+        """
+        return await self._run(work, "BEGIN IMMEDIATE")
+
+    async def close(self) -> None:
+        """Let go of the file. Work that has not begun by then is not done."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        running = asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.shield(running)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, work: Callable[[sqlite3.Connection], _Result], begin: str) -> _Result:
+        def run() -> _Result:
+            try:
+                return self._transaction(work, begin)
+            except _REFUSALS as error:
+                raise StoreRefusedError(str(error)) from None
+            except _FAILURES as error:
+                raise StoreError(self._reason(error)) from None
+
+        return await self._on_thread(run)
+
+    async def _on_thread(self, work: Callable[[], _Result]) -> _Result:
+        if self._is_closed:
+            raise StoreError("the store is closed")
+        running = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if running.cancelled():  # by `close`: nobody has cancelled who waits here
+                raise StoreError("the store is closed") from None
+            raise
+
+    # Everything below runs on the thread.
+
+    def _open(self) -> None:
+        _check_whole(self._connected(), self.path)
+
+    def _transaction(self, work: Callable[[sqlite3.Connection], _Result], begin: str) -> _Result:
+        """All of it or nothing. After a failure the connection is opened anew: a disk may come back."""
+        self._check_place()
+        connection = self._connected()
+        try:
+            connection.execute(begin)
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            # Closing takes back what was not committed.
+            self._disconnect()
+            raise
+        return result
+
+    def _check_place(self) -> None:
+        """SQLite goes on writing to a file that was deleted or moved, and says nothing.
+
+        Raises StoreError for this once; the next transaction finds, or makes, a file in its place.
+        """
+        if self._connection is not None and self._file != _identity(self.path):
+            self._disconnect()
+            raise StoreError("the file was deleted or moved while it was in use; a new one takes its place")
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection, opened when there is none."""
+        if self._connection is None:
+            _make_private(self.path)
+            connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+            try:
+                _prepare(connection, self.path)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection, self._file = connection, _identity(self.path)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _reason(self, error: Exception) -> str:
+        folder = Path(self.path).parent
+        if not folder.is_dir():
+            return f'"{folder}" is not a directory'
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+            return "the file is not an SQLite database; name another file"
+        if isinstance(error, OSError):
+            return error.strerror or str(error)
+        return str(error)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file it is; None when there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a path of SQLite's, e.g. ":memory:"
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _make_private(path: str) -> None:
+    """Records hold what callers said: only we may read the file, and what SQLite puts beside it."""
+    if path == MEMORY:
+        return
+    # A file that is there is not opened: closing it would drop the locks of SQLite's own (fcntl(2)).
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if os.stat(path).st_mode & 0o077:  # noqa: PTH116 - a path of SQLite's
+            os.chmod(path, 0o600)  # noqa: PTH101 - a path of SQLite's
+
+
+def _prepare(connection: sqlite3.Connection, path: str) -> None:
+    """Check that the file is ours or new and can be written, before anything in it is changed."""
+    if sqlite3.sqlite_version_info < NEEDED:
+        needed = ".".join(map(str, NEEDED))
+        raise CannotRunError(
+            f"this Python has SQLite {sqlite3.sqlite_version}, the store needs {needed} or later"
+        )
+    connection.execute("BEGIN IMMEDIATE")
+    _migrate(connection, path)
+    connection.execute("COMMIT")
+    # The mode stays with the file. Changing it does not wait for others, so when it is refused another
+    # process is at it, and the next to open the file tries again.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = WAL")
+    # With WAL a crash of the process loses nothing; a power cut may lose the last records, and never
+    # harms the file (https://www.sqlite.org/pragma.html#pragma_synchronous).
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    steps = migrations("runner.store.sqlite")
+    if (application or version or tables) and application != APPLICATION_ID:
+        raise CannotRunError(f'store "sqlite:{path}" is the database of another program; name another file')
+    if version > steps[-1].version:
+        raise CannotRunError(
+            f'store "sqlite:{path}" was written by a newer phone-agents (schema {version}, '
+            f"this one knows {steps[-1].version}); use that one or name another file"
+        )
+    for step in steps[version:]:
+        for statement in _statements(step.sql):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {step.version}")
+    if not application:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script. `executescript` would commit before it begins."""
+    statements, statement = [], ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            statements.append(statement)
+            statement = ""
+    return statements
+
+
+def _check_whole(connection: sqlite3.Connection, path: str) -> None:
+    """Raises CannotRunError when the file is damaged: it would fail later, when somebody's call is over."""
+    deadline = time.monotonic() + CHECK_S
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
+    try:
+        result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+            return
+        result = str(error)
+    finally:
+        connection.set_progress_handler(None, 0)
+    if result != "ok":
+        first = str(result).splitlines()[0]
+        raise CannotRunError(
+            f'store "sqlite:{path}" is damaged ({first}); restore a backup, or move it away and start anew'
+        )

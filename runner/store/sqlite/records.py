@@ -1,0 +1,72 @@
+"""The records of calls in SQLite. SQL only: no transaction, no decision."""
+
+from sqlite3 import Connection
+
+from runner.model.stored_call import CallFilter, CallSummary, StoredCall
+from runner.model.values import Instant
+from runner.store import rows
+
+_OF_JOB = "id, call_id, kind, state, created_at, due_at, attempts, error"
+_OF_SUMMARY = "id, agent, caller, called, started_at, ended_at, ended, cost_usd"
+
+
+def save(connection: Connection, row: rows.CallRow) -> None:
+    """Write a record, or replace the one of the same call."""
+    connection.execute(
+        """INSERT INTO calls
+            (id, agent, caller, called, started_at, ended_at, ended, cost_usd, words, record)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET
+            agent = excluded.agent, caller = excluded.caller, called = excluded.called,
+            started_at = excluded.started_at, ended_at = excluded.ended_at, ended = excluded.ended,
+            cost_usd = excluded.cost_usd, words = excluded.words, record = excluded.record""",
+        row,
+    )
+
+
+def read(connection: Connection, call_id: str) -> StoredCall | None:
+    """One call."""
+    row = connection.execute("SELECT record, outcome FROM calls WHERE id = ?", (call_id,)).fetchone()
+    if row is None:
+        return None
+    record, outcome = row
+    jobs = connection.execute(f"SELECT {_OF_JOB} FROM jobs WHERE call_id = ? ORDER BY id", (call_id,))  # noqa: S608 - our own columns
+    return rows.stored_call(record, outcome, jobs)
+
+
+def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
+    """The newest calls that fit."""
+    conditions = rows.Conditions(where, mark="?", position="instr")
+    limit = conditions.parameter(most)
+    found = connection.execute(
+        f"SELECT {_OF_SUMMARY} FROM calls WHERE {conditions.text} ORDER BY started_at DESC, id DESC LIMIT {limit}",  # noqa: S608,E501 - values are parameters
+        conditions.values,
+    )
+    return [rows.summary(row) for row in found]
+
+
+def count_calls(connection: Connection, since: Instant) -> dict[str, int]:
+    """How many calls each agent answered."""
+    return dict(
+        connection.execute("SELECT agent, count(*) FROM calls WHERE started_at >= ? GROUP BY agent", (since,))
+    )
+
+
+def delete(connection: Connection, call_id: str) -> bool:
+    """One call with its jobs."""
+    connection.execute("DELETE FROM jobs WHERE call_id = ?", (call_id,))
+    return connection.execute("DELETE FROM calls WHERE id = ?", (call_id,)).rowcount > 0
+
+
+def delete_before(connection: Connection, instant: Instant, most: int) -> int:
+    """The oldest calls, but for those whose jobs are still tried."""
+    ids = connection.execute(
+        """SELECT id FROM calls
+        WHERE started_at < ?
+            AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.call_id = calls.id AND state = 'open')
+        ORDER BY started_at LIMIT ?""",
+        (instant, most),
+    ).fetchall()
+    connection.executemany("DELETE FROM jobs WHERE call_id = ?", ids)
+    connection.executemany("DELETE FROM calls WHERE id = ?", ids)
+    return len(ids)
