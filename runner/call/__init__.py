@@ -10,5 +10,5 @@ In the order in which a call meets them:
 - `tools`: a tool call's arguments, request and reply
 - `templates`: what all of the above say in the user's words
 - `records`: what is written down
-- `afterwards`: what is owed once the call is over
+- `afterwards`: the jobs after a call: its outcome and its deliveries
 """

@@ -24,6 +24,10 @@ FORMATS = ("text", "json", "github", "sarif", "junit")
 """Each but `text` has a module `runner.cli.problems_…`, whose `rendered` makes the whole document."""
 
 _DEFAULT = Path("agents")
+_KEPT = (
+    "records of calls are kept until somebody deletes them; "
+    "runner.yaml can say how long, for example `records: {keep: 90d}`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
     _print(reports, options.format)
     sys.stdout.flush()  # so that the summary comes last where both go to one place
     stderr().line(_summary(checked))
+    if any(_keeps_for_ever(one.loaded) for one in checked):
+        stderr().line(_KEPT)
     return PROBLEMS if any(report.has_failed for report in reports) else OK
 
 
@@ -133,3 +139,13 @@ def _summary(checked: Sequence[_Checked]) -> str:
         return f"{counts} in {names}"
     agents = sum(len(one.loaded.configuration.agents) for one in checked if one.loaded.configuration)
     return f"{plural(agents, 'agent')} in {names}, no problems"
+
+
+def _keeps_for_ever(loaded: Loaded) -> bool:
+    """Whether runner.yaml does not say how long records are kept. That is legal, so it is no warning."""
+    configuration = loaded.configuration
+    return (
+        configuration is not None
+        and loaded.runner is not None
+        and configuration.settings.records.keep_s is None
+    )

@@ -205,6 +205,7 @@ class _Loading:
                 provider=settings.provider(runner, problems),
                 server=settings.server(runner, problems),
                 store=settings.store(runner, problems) or default.store,
+                records=settings.records(runner),
                 routing=routes.settings(runner),
                 schedules=schedules(runner, problems),
                 secrets=settings.secrets(runner),

@@ -1,11 +1,8 @@
 """Plays one call against the real server: a stand-in for the API, and one for the endpoints."""
 
 import asyncio
-import json
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +12,7 @@ import aiohttp
 
 from runner.call.afterwards.jobs import is_job
 from runner.call.examples.example_call import ExampleCall
-from runner.call.records.record_json import decode
+from runner.call.records.record_json import of_json
 from runner.demo.default_script import DefaultScript
 from runner.demo.endpoints import Endpoints, WatchedConnector
 from runner.demo.masking import Mask
@@ -30,6 +27,7 @@ from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerSays
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
+from runner.store.opening import open_store
 
 LONGEST_S = 120.0
 """Real seconds after which a call that does not end is ended."""
@@ -76,7 +74,7 @@ class DemoResult:
     deliveries: list[SentRequest] = field(default_factory=list)
     outcome: Json = None
     """What the text model said about the call, checked against the schema."""
-    owed: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     """What was not done after the call, each in a sentence."""
     violations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -127,7 +125,7 @@ class _DemoCall:
                     await runner.close()
             if self._placed is not None:
                 self._result.violations += [*self._placed.violations, *api.violations]
-                _read_store(directory / "calls.db", self._placed.id, self._result)
+                await _read_store(f"sqlite:{directory / 'calls.db'}", self._placed.id, self._result)
         if self._show_error is not None:
             raise self._show_error
         return self._result
@@ -253,7 +251,7 @@ class _DemoCall:
 
 def problems_of(play: DefaultScript, result: DemoResult) -> list[str]:
     """What went wrong, in sentences; none for a good call. A transfer that was to fail is no problem."""
-    problems = [*result.violations, *result.owed]
+    problems = [*result.violations, *result.unfinished]
     if not result.ended_in_time:
         problems.append("the call did not come to its end, and was ended")
     record = result.record
@@ -288,12 +286,16 @@ def _letters(text: str) -> int:
     return sum(character.isalnum() for character in text)
 
 
-def _read_store(database: Path, call_id: str, result: DemoResult) -> None:
-    """What the runner has written down: the record, the outcome, and what is still owed."""
-    with closing(sqlite3.connect(database)) as connection:
-        found = connection.execute("SELECT record, outcome FROM calls WHERE id = ?", (call_id,)).fetchone()
-        owed = connection.execute("SELECT kind, error FROM after_call").fetchall()
-    if found is not None:
-        result.record = decode(found[0])
-        result.outcome = None if found[1] is None else json.loads(found[1])
-    result.owed += [f"the {kind} is still owed: {error or 'it was not attempted'}" for kind, error in owed]
+async def _read_store(url: str, call_id: str, result: DemoResult) -> None:
+    """What the runner has left in its store: the record, the outcome, and the jobs that are not done."""
+    store = await open_store(url)
+    try:
+        stored = await store.read(call_id)
+    finally:
+        await store.close()
+    if stored is not None:
+        result.record = of_json(stored.record)
+        result.outcome = stored.outcome
+        result.unfinished += [
+            f"the {job.kind} is not done: {job.error or 'it was not attempted'}" for job in stored.jobs
+        ]

@@ -48,12 +48,21 @@ class Egress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """How records of calls are kept."""
+
+    keep_s: float | None = None
+    """How long; None keeps them until somebody deletes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of runner.yaml but `tools` and `defaults`, which are already part of each agent."""
 
     provider: Provider = field(default_factory=Provider)
     server: Server = field(default_factory=Server)
     store: str = "sqlite:calls.db"
+    records: Records = field(default_factory=Records)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     secrets: Mapping[str, SecretRef] = field(default_factory=dict)

@@ -59,4 +59,4 @@ class CallFilter:
     text: str | None = None
     """Part of what was said, of a number, or of another word of the record; upper and lower case are one."""
     before: tuple[Instant, str] | None = None
-    """Only calls older than this one, by `started_at` and `id`: the next page after a page that ended with it."""
+    """Only calls older than this one, by `started_at` and `id`: what follows a page that ended with it."""

@@ -1,6 +1,6 @@
 """The HTTP side of a runner: which path is answered by whom."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
@@ -20,15 +20,22 @@ def create_app(
     *,
     webhook: Callable[[web.Request], Awaitable[web.StreamResponse]],
     is_ready: Callable[[], bool],
+    troubles: Callable[[], Sequence[str]] = tuple,
     metrics: Metrics,
 ) -> web.Application:
-    """The application. `is_ready` is asked whenever somebody wants to know."""
+    """The application. `is_ready` and `troubles` are asked whenever somebody wants to know.
+
+    Troubles are told and change no status: calls are answered all the same, and a load balancer that took
+    out every runner because their store fails would turn callers away.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text="ready\n") if is_ready() else web.Response(status=503, text="not ready\n")
+        if not is_ready():
+            return web.Response(status=503, text="not ready\n")
+        return web.Response(text="".join(f"{line}\n" for line in ("ready", *troubles())))
 
     async def show_metrics(_: web.Request) -> web.Response:
         return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})

@@ -146,6 +146,9 @@ class JobWorker:
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
         self._changed.set()
+        if not task.cancelled() and task.exception() is not None:
+            # A bug of ours: the job is due again when its lease ends.
+            log.error("job was not settled", exc_info=task.exception())
 
     async def _attempt(self, due: DueJob) -> None:
         job = due.job
@@ -172,7 +175,7 @@ class JobWorker:
             log.error("job was not settled", extra={"call_id": job.call_id, "error": str(error)})
 
     def _tell(self, job: Job, result: JobResult, reply: HttpReply) -> None:
-        """Log and count the result. Why it failed is in the store, since a template that failed may quote the call."""
+        """Log and count the result, not why it failed: a template that failed may quote the call."""
         match result:
             case Done():
                 label, level = "done", logging.INFO

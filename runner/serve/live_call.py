@@ -168,7 +168,7 @@ class LiveCall:
         self._over.set()
 
     def jobs(self, record: CallRecord) -> tuple[Job, ...]:
-        """What is due now that the call is over."""
+        """The jobs after the call."""
         return self._machine.jobs(record, self._clock()) if self._machine is not None else ()
 
     async def _record(self) -> CallRecord | None:

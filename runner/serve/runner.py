@@ -24,17 +24,17 @@ from runner.model.call import Ringing
 from runner.model.settings import Configuration
 from runner.model.settings import Server as ServerSettings
 from runner.model.values import Instant
-from runner.serve.after_call import AfterCall
 from runner.serve.app import WEBHOOK_PATH, create_app, create_server
 from runner.serve.call_answerer import CallAnswerer
 from runner.serve.egress import GuardedConnector
+from runner.serve.jobs import JobWorker
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.oauth import TokenSender
 from runner.serve.provider import Provider
 from runner.serve.secrets import FoundSecrets
-from runner.serve.store import open_store
+from runner.serve.storage import Storage
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
 from runner.serve.webhooks import Webhooks
@@ -80,7 +80,8 @@ class Runner:
         self._owned = AsyncExitStack()
         self._live_calls: LiveCalls | None = None
         self._webhooks: Webhooks | None = None
-        self._after_call: AfterCall | None = None
+        self._storage: Storage | None = None
+        self._jobs: JobWorker | None = None
         self.url = ""
         """Where we listen, once started."""
 
@@ -90,17 +91,23 @@ class Runner:
         Raises CannotRunError, with one sentence that says what would help.
         """
         app = create_app(
-            webhook=self._webhook, is_ready=lambda: self._phase is Phase.READY, metrics=self._metrics
+            webhook=self._webhook,
+            is_ready=lambda: self._phase is Phase.READY,
+            troubles=self._troubles,
+            metrics=self._metrics,
         )
         server = create_server(app)
         await server.setup()
         self._owned.push_async_callback(server.cleanup)
         self.url = await _listen(server, self._configuration.settings.server)
-        store = open_store(self._configuration.settings.store)
-        self._owned.push_async_callback(store.close)
+        storage = await Storage.open(
+            self._configuration.settings, metrics=self._metrics, clock=self._clock, on_jobs=self._wake_jobs
+        )
+        self._storage = storage
+        self._owned.push_async_callback(storage.close)
         call_counts = CallCounts()
         now = self._clock()
-        call_counts.remember(await store.count_calls(day_of(now) * float(DAY_S)), now)
+        call_counts.remember(await storage.count_calls(day_of(now) * float(DAY_S)), now)
         # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
         connector = aiohttp.TCPConnector(limit=0)
         api_session = await self._owned.enter_async_context(aiohttp.ClientSession(connector=connector))
@@ -113,8 +120,8 @@ class Runner:
             self._secrets.api_key,
             self._timeouts,
         )
-        after_call = AfterCall(
-            store=store,
+        jobs = JobWorker(
+            store=storage.store,
             model=provider,
             endpoints=tools,
             secrets=self._secrets.tools,
@@ -122,12 +129,10 @@ class Runner:
             timeouts=self._timeouts,
             clock=self._clock,
         )
-        self._after_call = after_call
-        self._owned.push_async_callback(after_call.close)
-        after_call.start()
-        self._live_calls = LiveCalls(
-            store=store, metrics=self._metrics, timeouts=self._timeouts, on_owed=after_call.wake
-        )
+        self._jobs = jobs
+        self._owned.push_async_callback(jobs.close)
+        jobs.start()
+        self._live_calls = LiveCalls(saver=storage.saver, metrics=self._metrics, timeouts=self._timeouts)
 
         live_calls, world = self._live_calls, World.of(self._configuration, self._secrets.tools)
 
@@ -159,8 +164,8 @@ class Runner:
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no new calls, give the live ones `server.drain_timeout`, or until `hurry`, and end the rest.
 
-        A call that is still live then is hung up: without us it would talk to nobody. What is owed after
-        calls is attempted once more, and stays in the store where that is not enough.
+        A call that is still live then is hung up: without us it would talk to nobody. The jobs
+        after calls are attempted once more, and stay in the store where that is not enough.
         """
         self._phase = Phase.DRAINING
         if self._live_calls is None or self._webhooks is None:
@@ -172,8 +177,8 @@ class Runner:
         if len(self._live_calls):
             log.warning("live calls are ended", extra={"live_calls": len(self._live_calls)})
         await self._live_calls.end("shutdown")
-        if self._after_call is not None:
-            await _unless(hurry, self._after_call.settle(), self._timeouts.after_call_s)
+        if self._jobs is not None:
+            await _unless(hurry, self._jobs.settle(), self._timeouts.after_call_s)
 
     async def close(self) -> None:
         """Let go of everything, last in first out, under one deadline. Safe at any time, and twice."""
@@ -189,6 +194,16 @@ class Runner:
         if self._webhooks is not None and self._live_calls is not None:
             await self._webhooks.settle()
             await self._live_calls.idle()
+
+    def _wake_jobs(self) -> None:
+        if self._jobs is not None:
+            self._jobs.wake()
+
+    def _troubles(self) -> list[str]:
+        """What is wrong, though calls are answered."""
+        storage = [] if self._storage is None else self._storage.troubles
+        jobs = None if self._jobs is None else self._jobs.trouble
+        return storage if jobs is None else [*storage, jobs]
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         if self._webhooks is None:
@@ -217,7 +232,9 @@ async def _unless(hurry: asyncio.Event, work: Coroutine[Any, Any, None], longest
     await asyncio.wait(waits, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
-    await asyncio.gather(*waits, return_exceptions=True)
+    for result in await asyncio.gather(*waits, return_exceptions=True):
+        if isinstance(result, Exception):
+            log.error("work that the end of the process waited for has failed", exc_info=result)
 
 
 async def _listen(server: web.AppRunner, settings: ServerSettings) -> str:

@@ -40,11 +40,11 @@ class Timeouts:
     question_s: float = 60.0
     """For a text model to answer about a call that is over."""
     lease_s: float = 120.0
-    """For an attempt at what is owed after a call; then it counts as lost with whoever made it."""
+    """For an attempt at a job after a call; then it counts as lost with whoever made it."""
     poll_s: float = 60.0
-    """Between two looks into the store for what is owed after calls, when nothing says that there is any."""
+    """Between two looks into the store for jobs after calls, when nothing says that there is any."""
     after_call_s: float = 10.0
-    """At the end, for what is owed after calls and due by then."""
+    """At the end, for the jobs after calls that are due by then."""
     end_s: float = 25.0
     """For live calls to hang up and finish once the drain time is over; longer than `hangup_s`."""
     close_s: float = 10.0

@@ -1,6 +1,6 @@
 """Sees that each record is saved: one that the store cannot take waits in a file, and is tried again by time.
 
-Works over any store. Whoever saves waits for no store that has just failed: the record is kept, and that is all.
+Works over any store. Whoever saves does not wait for a store that has just failed: the record is kept.
 """
 
 import asyncio
@@ -51,6 +51,7 @@ class RecordSaver:
         self._saving: set[asyncio.Task[None]] = set()
         self._order = asyncio.Lock()
         self._has_work = asyncio.Event()
+        self._is_closed = False
         self.trouble: str | None = None
         """Why the store did not take the last record."""
 
@@ -91,7 +92,10 @@ class RecordSaver:
             pause_s = min(pause_s * 2, LONGEST_RETRY_S)
 
     async def close(self) -> None:
-        """Save what still waits, or leave it in its file for the next process. Bounded in time."""
+        """Save what still waits, or leave it in its file for the next process. Bounded in time, safe twice."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         await asyncio.gather(*self._saving, return_exceptions=True)
         try:
             async with asyncio.timeout(LAST_ATTEMPT_S):
@@ -103,7 +107,7 @@ class RecordSaver:
             if not await self._put_aside(line):
                 self._lose(line)
         if self._spool is not None:
-            if len(self._spool):
+            if self._spool:
                 waiting = {"records": len(self._spool), "file": str(self._spool.path)}
                 log.warning("records are put aside until the next start", extra=waiting)
             await asyncio.to_thread(self._spool.close)
@@ -154,9 +158,8 @@ class RecordSaver:
         return True
 
     async def _save_first(self) -> bool:
-        is_in_file = self._spool is not None and len(self._spool) > 0
         try:
-            line = await asyncio.to_thread(self._spool.first) if is_in_file else self._in_memory[0]
+            line = await self._first()
             try:
                 record, jobs = _decoded(line)
             except Exception:
@@ -166,14 +169,22 @@ class RecordSaver:
                 if not await self._write(record, jobs):
                     return False
                 log.info("record was saved late", extra={"call_id": record.id})
-            if is_in_file:
-                await asyncio.to_thread(self._spool.drop_first)
-            else:
-                self._in_memory.popleft()
+            await self._drop_first()
         except OSError as error:
             log.error("records that were put aside cannot be read", extra={"error": str(error)})
             return False
         return True
+
+    async def _first(self) -> str:
+        if self._spool:
+            return await asyncio.to_thread(self._spool.first)
+        return self._in_memory[0]
+
+    async def _drop_first(self) -> None:
+        if self._spool:
+            await asyncio.to_thread(self._spool.drop_first)
+        else:
+            self._in_memory.popleft()
 
     async def _put_aside(self, line: str) -> bool:
         """Whether the file has taken it."""

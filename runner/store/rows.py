@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any, NamedTuple
 
 from runner.call.afterwards.jobs import encoded_work
@@ -61,17 +62,17 @@ def call_row(record: CallRecord) -> CallRow:
         agent=column_text(record.agent),
         caller=None if record.caller is None else column_text(record.caller),
         called=None if record.called is None else column_text(record.called),
-        started_at=record.created_at,
-        ended_at=record.ended_at,
+        started_at=_finite(record.created_at) or 0.0,
+        ended_at=_finite(record.ended_at),
         ended=column_text(record.ended),
-        cost_usd=record.cost_usd,
+        cost_usd=_finite(record.cost_usd),
         words=column_text("\n".join(word for word in words if word)).casefold(),
         record=_record_text(record),
     )
 
 
 def job_row(job: Job) -> JobRow:
-    """The row of a new job. One that cannot be written as JSON is parked from the start: a person can see it."""
+    """The row of a new job. One that cannot be written as JSON is parked at once, for a person to see."""
     try:
         work, state, error = encoded_work(job), JobState.OPEN, None
     except Exception as failure:
@@ -195,6 +196,11 @@ def outcome_text(outcome: Json) -> str:
 def column_text(text: str) -> str:
     """Text that every database takes: no half of a surrogate pair, no NUL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def _finite(number: float | None) -> float | None:
+    """A number that every database takes and orders, or None."""
+    return number if number is not None and isfinite(number) else None
 
 
 def _object(text: str) -> dict[str, Any]:

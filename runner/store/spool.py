@@ -106,7 +106,11 @@ class Spool:
     def _first_line(self) -> bytes:
         line = b""
         while not (found := line.partition(b"\n"))[1]:
-            line += os.pread(self._opened(), _CHUNK, self._first_at + len(line))
+            chunk = os.pread(self._opened(), _CHUNK, self._first_at + len(line))
+            if not chunk:
+                self._lines = 0
+                raise OSError(f'"{self.path}" was cut short by somebody else')
+            line += chunk
         return found[0]
 
 

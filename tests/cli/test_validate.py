@@ -48,6 +48,18 @@ def test_without_problems_there_is_one_line_on_stderr(
     assert capsys.readouterr() == ("", '1 agent in "agents", no problems\n')
 
 
+def test_who_does_not_say_how_long_records_are_kept_is_told_once(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "desk.yaml").write_text(AGENT)
+    (folder / "runner.yaml").write_text("routing: {default_country: US}\n")
+    assert main(["validate", "--deny-warnings", "agents", "agents"]) == 0
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "records of calls are kept until somebody deletes them; "
+        "runner.yaml can say how long, for example `records: {keep: 90d}`"
+    ]
+
+
 def test_several_directories_are_checked_in_one_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "desk.yaml").write_text(AGENT)
     (folder.parent / "other").mkdir()
@@ -344,7 +356,7 @@ def test_without_the_environment_nobody_asks_for_its_variables(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "desk.yaml").write_text(AGENT)
-    (folder / "runner.yaml").write_text("provider: {api_key: {env: NOT_SET}}\n")
+    (folder / "runner.yaml").write_text("provider: {api_key: {env: NOT_SET}}\nrecords: {keep: 90d}\n")
     monkeypatch.delenv("NOT_SET", raising=False)
     assert main(["validate", "--deny-warnings"]) == 1
     assert "[secret-missing]" in capsys.readouterr().out

@@ -95,7 +95,7 @@ def result(ended: str = "hangup", tools: tuple[ToolUse, ...] = (), **more: Any) 
         ({"failing": ("find",)}, result(tools=(tool("not_completed"),)), []),
         ({"tools": ("find", "book")}, result(tools=(tool("ok"),)), ['tool "book" was never called']),
         ({}, result(violations=["Unknown parameter: 'x'."]), ["Unknown parameter: 'x'."]),
-        ({}, result(owed=["the delivery is still owed: x"]), ["the delivery is still owed: x"]),
+        ({}, result(unfinished=["the delivery is not done: x"]), ["the delivery is not done: x"]),
         ({}, result(ended_in_time=False), ["the call did not come to its end, and was ended"]),
         (
             {},
@@ -142,7 +142,7 @@ async def test_outcome_and_deliveries_are_part_of_the_story() -> None:
     assert [(each.method, each.url) for each in result.deliveries] == [
         ("POST", "https://api.maple.example/calls?key=<KEY>")
     ]
-    assert (result.requests, result.owed, problems_of(played.play, result)) == ([], [], [])
+    assert (result.requests, result.unfinished, problems_of(played.play, result)) == ([], [], [])
     assert [(entry.what, entry.text) for entry in shown[-2:]] == [
         (EntryKind.OUTCOME, '{"booked": true}'),
         (EntryKind.DELIVERY, "POST https://api.maple.example/calls?key=<KEY>"),
@@ -151,6 +151,6 @@ async def test_outcome_and_deliveries_are_part_of_the_story() -> None:
 
 async def test_a_delivery_that_cannot_be_made_is_a_problem() -> None:
     result = await play_call(plan(on_end=(POST,)), lambda _: None)
-    assert result.owed == [
-        'the delivery is still owed: the secret of "sign" is no Standard Webhooks secret (whsec_…)'
+    assert result.unfinished == [
+        'the delivery is not done: the secret of "sign" is no Standard Webhooks secret (whsec_…)'
     ]

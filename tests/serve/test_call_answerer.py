@@ -49,7 +49,7 @@ class Office:
         self.tools = ToolClient(aiohttp.TCPConnector())
         self.call_counts = CallCounts()
         self.metrics = Metrics()
-        self.live_calls = LiveCalls(store=self, metrics=self.metrics, timeouts=timeouts)
+        self.live_calls = LiveCalls(saver=self, metrics=self.metrics, timeouts=timeouts)
         self._provider = Provider(session, api.base_url, lambda: api.api_key, timeouts)
 
     async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:

@@ -114,3 +114,24 @@ async def test_settling_waits_for_what_is_being_carried_out() -> None:
     work.go.set()
     await settling
     assert (await delivery) == ("one", False)
+
+
+async def test_a_failure_that_nobody_waits_for_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    work, deliveries = Work("bug"), remembering()
+    work.go.clear()
+    impatient = asyncio.create_task(deliveries.once(["a"], work))
+    await work.began.wait()
+    impatient.cancel()
+    await asyncio.gather(impatient, return_exceptions=True)
+    work.go.set()
+    await deliveries.settle()
+    await asyncio.sleep(0)
+    assert [entry.message for entry in caplog.records] == ["work that nobody waits for has failed"]
+
+
+async def test_a_failure_that_somebody_waits_for_is_not_logged_here(caplog: pytest.LogCaptureFixture) -> None:
+    work, deliveries = Work("bug"), remembering()
+    with pytest.raises(RuntimeError, match="bug"):
+        await deliveries.once(["a"], work)
+    assert caplog.records == []
+    assert not deliveries._waiting

@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from runner.model.agent import Agent, Say
 from runner.model.route import Conditions, ExactNumber, Route
 from runner.model.settings import Configuration, Provider, SecretRef, Server, Settings
 from runner.model.values import Place
+from runner.serve.live_calls import LiveCalls
 from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
 from runner.serve.timeouts import Timeouts
@@ -46,7 +47,7 @@ class Lab:
         self.api = api
         self.runner = runner
         self._session = session
-        self._store = store
+        self.store = store
 
     async def ring(self, *script: Step, faults: Faults = FINE) -> tuple[PlacedCall, int]:
         call = self.api.place_call(*script, faults=faults)
@@ -64,7 +65,7 @@ class Lab:
             return response.status, await response.text()
 
     def records(self) -> dict[str, dict[str, Any]]:
-        with sqlite3.connect(self._store) as connection:
+        with sqlite3.connect(self.store) as connection:
             rows = connection.execute("SELECT id, record FROM calls").fetchall()
         connection.close()
         return {call_id: json.loads(record) for call_id, record in rows}
@@ -132,6 +133,31 @@ async def test_it_is_ready_until_it_drains_and_alive_until_it_is_closed(lab: Lab
     await lab.runner.close()
     with pytest.raises(aiohttp.ClientConnectorError):
         await lab.get("/healthz")
+
+
+async def test_what_is_wrong_shows_beside_readiness_and_turns_no_caller_away(lab: Lab) -> None:
+    with closing(sqlite3.connect(lab.store, isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        call, status = await lab.ring(greets(), CallerHangsUp())
+        await lab.api.until_over(call)
+        assert status == 200
+        async with asyncio.timeout(10):
+            while (shown := await lab.get("/readyz")) == (200, "ready\n"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    assert shown == (200, "ready\nthe store fails: database is locked; records that wait: 1\n")
+
+
+async def test_a_drain_that_fails_is_told(
+    lab: Lab, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: LiveCalls) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(LiveCalls, "idle", fail)
+    await lab.runner.drain(asyncio.Event())
+    assert [r.message for r in caplog.records if r.levelno == logging.ERROR] == [
+        "work that the end of the process waited for has failed"
+    ]
 
 
 async def test_a_drain_waits_for_live_calls_and_takes_no_new_ones(lab: Lab) -> None:

@@ -1,1 +1,1 @@
-"""What is owed once a call is over: the outcome and the deliveries."""
+"""The jobs after a call: the question about its outcome, and the deliveries of its record."""

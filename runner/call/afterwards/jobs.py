@@ -1,4 +1,4 @@
-"""What is owed once a call is over, when it is due, and what came of an attempt. Does none of it.
+"""Which jobs follow a call, when they are due, and what the result of an attempt means. Does none of them.
 
 A job is tried until it is done. After a failure it is due again after a wait that doubles from five
 seconds to four hours, shortened by up to a half so that what failed together is not tried again together.
@@ -36,22 +36,22 @@ _PREFIX = "msg_"
 
 
 def jobs_after(agent: Agent, record: CallRecord, names: JsonObject, now: Instant) -> tuple[Job, ...]:
-    """What this call owes. `names` is what templates may name, redacted as the record is.
+    """The jobs after this call. `names` is what templates may name, redacted as the record is.
 
     The agent that answered the call decides, whoever served it later. A call of which no word is kept has
     nothing to ask about.
     """
     asks = agent.outcome is not None and has_words(record)
-    owed = []
+    jobs = []
     if agent.outcome is not None and asks:
         work = {"model": agent.outcome.model, "schema": agent.outcome.schema}
-        owed.append(_duty(record.id, JobKind.OUTCOME, 0, now, due_at=now, work=work))
+        jobs.append(_job(record.id, JobKind.OUTCOME, 0, now, due_at=now, work=work))
     named = {name: value for name, value in names.items() if name != "now"}
     for index, binding in enumerate(agent.on_end):
         work = {"http": binding_json.encode(binding), "agent": agent.id, "names": named}
         due_at = None if asks else now
-        owed.append(_duty(record.id, JobKind.DELIVERY, index, now, due_at=due_at, work=work))
-    return tuple(owed)
+        jobs.append(_job(record.id, JobKind.DELIVERY, index, now, due_at=due_at, work=work))
+    return tuple(jobs)
 
 
 def is_job(request_id: str) -> bool:
@@ -59,7 +59,7 @@ def is_job(request_id: str) -> bool:
     return request_id.startswith(_PREFIX)
 
 
-def _duty(
+def _job(
     call_id: str, kind: JobKind, index: int, now: Instant, *, due_at: Instant | None, work: JsonObject
 ) -> Job:
     digest = sha256(f"{call_id}/{kind.value}/{index}".encode("utf-8", "replace")).hexdigest()

@@ -183,7 +183,7 @@ class Session:
         return self._redactor().record(self.builder.record())
 
     def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
-        """What is owed once the call is over, going by the record of it."""
+        """The jobs after the call, going by the record of it."""
         redactor = self._redactor()
         redactor.record(self.builder.record())  # it learns there what else it has to mask
         return jobs_after(self._serving.served[0], record, redactor.names(self._texts.names(now)), now)

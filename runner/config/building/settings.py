@@ -7,7 +7,9 @@ from runner.config.building.secrets import secret_ref
 from runner.config.checking.schema import Checked
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.model.settings import Egress, Provider, SecretRef, Server
+from runner.model.settings import Egress, Provider, Records, SecretRef, Server
+
+DAY_S = 24 * 3600.0
 
 
 def provider(runner: Checked, problems: Problems) -> Provider:
@@ -52,6 +54,12 @@ def store(runner: Checked, problems: Problems) -> str | None:
         )
         return None
     return node.text
+
+
+def records(runner: Checked) -> Records:
+    """How records are kept."""
+    keep = runner.part("records", "keep")
+    return Records(keep_s=int(keep.text.removesuffix("d")) * DAY_S if keep else None)
 
 
 def secrets(runner: Checked) -> dict[str, SecretRef]:

@@ -54,7 +54,9 @@ class Database:
             await self._on_thread(self._open)
         except (sqlite3.Error, OSError) as error:
             self._thread.shutdown()
-            raise CannotRunError(f'store "sqlite:{self.path}" cannot be used: {self._reason(error)}') from None
+            raise CannotRunError(
+                f'store "sqlite:{self.path}" cannot be used: {self._reason(error)}'
+            ) from None
         except BaseException:
             self._thread.shutdown(wait=False)
             raise
@@ -128,6 +130,9 @@ class Database:
         Raises StoreError for this once; the next transaction finds, or makes, a file in its place.
         """
         if self._connection is not None and self._file != _identity(self.path):
+            with suppress(sqlite3.Error):
+                # What was written ahead belongs to the file that was moved; closing would leave it behind.
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._disconnect()
             raise StoreError("the file was deleted or moved while it was in use; a new one takes its place")
 

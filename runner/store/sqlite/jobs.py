@@ -39,7 +39,9 @@ def take(connection: Connection, most: int, now: Instant, lease_s: float) -> lis
             taken.append(rows.due_job((*row, *record)))
         except (ValueError, TypeError, RecursionError) as error:
             log.error("job cannot be read and is parked", extra={"call_id": row[1], "job": row[0]})
-            _park(connection, row[0], row[1], row[2], f"it cannot be read: {error}", now)
+            _park(connection, row[0], f"it cannot be read: {error}")
+            if row[2] == JobKind.OUTCOME.value:
+                _open_deliveries(connection, row[1], now)
     return taken
 
 
@@ -66,8 +68,11 @@ def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant)
                 "UPDATE jobs SET attempts = ? WHERE id = ? AND fence = ?",
                 (job.attempts + 1, job.id, due.fence),
             )
-            if parked.rowcount:
-                _park(connection, job.id, job.call_id, job.kind.value, error, now)
+            if not parked.rowcount:
+                return
+            _park(connection, job.id, error)
+            if job.kind is JobKind.OUTCOME:
+                _open_deliveries(connection, job.call_id, now)
         case Done(outcome=outcome):
             connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
             if job.kind is JobKind.OUTCOME:
@@ -107,13 +112,11 @@ def retry_parked(connection: Connection, call_id: str, now: Instant) -> int:
     ).rowcount
 
 
-def _park(connection: Connection, job_id: str, call_id: str, kind: str, error: str, now: Instant) -> None:
+def _park(connection: Connection, job_id: str, error: str) -> None:
     connection.execute(
         "UPDATE jobs SET state = 'parked', due_at = NULL, taken_until = 0, error = ? WHERE id = ?",
         (error, job_id),
     )
-    if kind == JobKind.OUTCOME.value:
-        _open_deliveries(connection, call_id, now)
 
 
 def _open_deliveries(connection: Connection, call_id: str, now: Instant) -> None:

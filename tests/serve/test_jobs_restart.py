@@ -1,4 +1,4 @@
-"""A process that is killed after a call owes what it owed: the next one asks and delivers, under one id."""
+"""A process that is killed after a call leaves its jobs to the next, which asks and delivers under one id."""
 
 import asyncio
 import os
@@ -141,9 +141,9 @@ async def restarted_later(later_s: float) -> None:
         await runner.close()
 
 
-def owed() -> list[tuple[Any, ...]]:
+def open_jobs() -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect("calls.db")) as connection:
-        return connection.execute("SELECT kind, state FROM after_call ORDER BY kind").fetchall()
+        return connection.execute("SELECT kind, state FROM jobs ORDER BY kind").fetchall()
 
 
 async def test_a_delivery_under_way_when_the_process_is_killed_is_made_once_more_under_its_id(
@@ -159,7 +159,7 @@ async def test_a_delivery_under_way_when_the_process_is_killed_is_made_once_more
                 await receiver.came.wait()
             process.send_signal(signal.SIGKILL)
             await process.wait()
-        assert owed() == [("delivery", "queued")]
+        assert open_jobs() == [("delivery", "open")]
         receiver.open.set()
         await restarted_later(200)
     (first, record), (second, again) = receiver.got
@@ -168,7 +168,7 @@ async def test_a_delivery_under_way_when_the_process_is_killed_is_made_once_more
     assert record["outcome"] == {"booked": True}
     assert "I am [email]." in [turn["text"] for turn in record["turns"]]
     assert len(api.text_model.questions) == 1, "what was answered is not asked again"
-    assert owed() == []
+    assert open_jobs() == []
 
 
 async def test_a_question_that_was_not_answered_is_asked_by_the_next_process(
@@ -186,7 +186,7 @@ async def test_a_question_that_was_not_answered_is_asked_by_the_next_process(
             await api.until(lambda: not api.text_faults)
             process.send_signal(signal.SIGKILL)
             await process.wait()
-        assert owed() == [("delivery", "queued"), ("outcome", "queued")]
+        assert open_jobs() == [("delivery", "open"), ("outcome", "open")]
         assert receiver.got == []
         (tmp_path / "agents" / "front-desk.yaml").write_text(
             "agent: other\nmodel: gpt-realtime-2.1\ninstructions: Be kind.\n"
@@ -194,7 +194,7 @@ async def test_a_question_that_was_not_answered_is_asked_by_the_next_process(
         await restarted_later(200)
     [(_, record)] = receiver.got
     assert (record["agent"], record["outcome"]) == ("front-desk", {"booked": True})
-    assert owed() == []
+    assert open_jobs() == []
 
 
 async def test_an_orderly_end_delivers_what_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +209,7 @@ async def test_an_orderly_end_delivers_what_is_due(tmp_path: Path, monkeypatch: 
             async with asyncio.timeout(20):
                 assert await process.wait() == 0
     assert [record["ended"] for _, record in receiver.got] == ["caller_hung_up"]
-    assert owed() == []
+    assert open_jobs() == []
 
 
 async def test_a_hurried_end_leaves_it_for_the_next_process(
@@ -228,8 +228,8 @@ async def test_a_hurried_end_leaves_it_for_the_next_process(
             process.terminate()
             async with asyncio.timeout(5):
                 assert await process.wait() == 0
-        assert owed() == [("delivery", "queued")]
+        assert open_jobs() == [("delivery", "open")]
         receiver.open.set()
         await restarted_later(0)
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
-    assert owed() == []
+    assert open_jobs() == []

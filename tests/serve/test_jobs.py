@@ -1,4 +1,4 @@
-"""What is owed after calls is done, tried again, parked, and never lost: on a real store and real servers.
+"""Jobs after calls are done, tried again, parked, and never lost: on a real store and real servers.
 
 The clock is moved by hand, and nothing waits for it: who moves it wakes the worker.
 """
@@ -27,17 +27,18 @@ from runner.model.job import Job, JobKind
 from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding
 from runner.model.values import Place
-from runner.serve.after_call import MOST_AT_ONCE, AfterCall
+from runner.serve.jobs import MOST_AT_ONCE, JobWorker
 from runner.serve.metrics import Metrics
 from runner.serve.provider import Provider
 from runner.serve.secrets import Secrets
-from runner.serve.store import Store, open_store
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
 from runner.standin.faults import HttpFault
 from runner.standin.server import StandIn
 from runner.standin.text_model import TextReply
 from runner.standin.webhook import new_secret
+from runner.store.opening import open_store
+from runner.store.store import Store
 from tests.standin.openai_types import client_complaint, server_complaint
 
 SECRET = new_secret()
@@ -97,13 +98,13 @@ class Desk:
         self.metrics = Metrics()
         self.secrets = {"SIGN": SECRET}
         self._stack = stack
-        self.worker: AfterCall
+        self.worker: JobWorker
 
     async def start(self, store: Any = None) -> None:
         session = await self._stack.enter_async_context(aiohttp.ClientSession())
         tools = await self._stack.enter_async_context(ToolClient(aiohttp.TCPConnector()))
         timeouts = Timeouts(question_s=5.0)
-        self.worker = AfterCall(
+        self.worker = JobWorker(
             store=store or self.store,
             model=Provider(session, self.api.base_url, lambda: self.api.api_key, timeouts),
             endpoints=tools,
@@ -133,9 +134,9 @@ class Desk:
 
     async def call_ends(self, call_id: str = "rtc_1", **agent: Any) -> tuple[Job, ...]:
         record = replace(RECORD, id=call_id)
-        owed = jobs_after(self.agent(**agent), record, NAMES, self.now)
-        await self.store.save(record, owed)
-        return owed
+        jobs = jobs_after(self.agent(**agent), record, NAMES, self.now)
+        await self.store.save(record, jobs)
+        return jobs
 
     async def passes(self, seconds: float) -> None:
         """Let time pass, and everything that is due then be attempted."""
@@ -145,11 +146,11 @@ class Desk:
 
     def count(self, kind: JobKind, result: str) -> float | None:
         return self.metrics._registry.get_sample_value(
-            "phone_agents_after_call_total", {"kind": kind.value, "result": result}
+            "phone_agents_job_attempts_total", {"kind": kind.value, "result": result}
         )
 
-    def owed(self, state: str) -> float | None:
-        return self.metrics._registry.get_sample_value("phone_agents_after_call_owed", {"state": state})
+    def in_store(self, state: str) -> float | None:
+        return self.metrics._registry.get_sample_value("phone_agents_jobs", {"state": state})
 
 
 def rows(query: str) -> list[tuple[Any, ...]]:
@@ -182,13 +183,13 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         serving(receiver),
         AsyncExitStack() as stack,
     ):
-        store = open_store("sqlite:calls.db")
+        store = await open_store("sqlite:calls.db")
         stack.push_async_callback(store.close)
         yield Desk(store, api, receiver, stack)
     assert api.violations == []
 
 
-async def test_a_record_is_delivered_signed_and_then_no_more_owed(desk: Desk) -> None:
+async def test_a_record_is_delivered_signed_and_then_its_job_is_gone(desk: Desk) -> None:
     [job] = await desk.call_ends()
     desk.now = _real_time()
     await desk.start()
@@ -197,7 +198,7 @@ async def test_a_record_is_delivered_signed_and_then_no_more_owed(desk: Desk) ->
     assert Webhook(SECRET).verify(body, headers)["turns"][0]["text"] == "Friday at nine."
     assert json.loads(body)["outcome"] is None
     assert headers["webhook-id"] == headers["Idempotency-Key"] == job.id
-    assert rows("SELECT * FROM after_call") == []
+    assert rows("SELECT * FROM jobs") == []
     assert desk.count(JobKind.DELIVERY, "done") == 1
 
 
@@ -214,21 +215,19 @@ async def test_a_delivery_that_fails_is_tried_again_under_the_same_id_until_it_i
     [job] = await desk.call_ends()
     await desk.start()
     await desk.passes(0)
-    assert rows("SELECT state, attempts, error FROM after_call") == [
-        ("queued", 1, "the endpoint answered 500")
-    ]
+    assert rows("SELECT state, attempts, error FROM jobs") == [("open", 1, "the endpoint answered 500")]
     await desk.passes(2.4)
     assert len(desk.receiver.got) == 1, "the first wait is 2.5 to 5 seconds"
     await desk.passes(2.6)
     await desk.passes(10)
     assert desk.receiver.ids == [job.id] * 3
     assert len({body for _, body in desk.receiver.got}) == 1
-    assert rows("SELECT * FROM after_call") == []
+    assert rows("SELECT * FROM jobs") == []
     assert (desk.count(JobKind.DELIVERY, "again"), desk.count(JobKind.DELIVERY, "done")) == (2, 1)
     assert [
         (r.levelname, r.message, r.__dict__["result"], r.__dict__["attempt"], r.__dict__["status"])
         for r in caplog.records
-        if r.name == "runner.serve.after_call"
+        if r.name == "runner.serve.jobs"
     ] == [
         ("WARNING", "job was attempted", "again", 1, 500),
         ("WARNING", "job was attempted", "again", 2, 503),
@@ -246,10 +245,10 @@ async def test_an_endpoint_that_is_gone_parks_its_delivery_and_no_other(desk: De
     await desk.passes(0)
     await desk.passes(1e6)
     assert len(desk.receiver.got) == 2
-    assert rows("SELECT call_id, state, attempts, error FROM after_call") == [
+    assert rows("SELECT call_id, state, attempts, error FROM jobs") == [
         ("rtc_1", "parked", 1, "the endpoint answered 410: it wants no more deliveries")
     ]
-    assert (desk.owed("queued"), desk.owed("parked")) == (0, 1)
+    assert (desk.in_store("open"), desk.in_store("parked")) == (0, 1)
     assert desk.count(JobKind.DELIVERY, "parked") == 1
 
 
@@ -260,7 +259,7 @@ async def test_a_request_that_the_endpoint_refuses_is_tried_again_for_72_hours(d
     for _ in range(60):
         await desk.passes(LONGEST_S / 50)
     assert 10 < len(desk.receiver.got) < 60
-    assert rows("SELECT state, error FROM after_call") == [("parked", "the endpoint answered 400")]
+    assert rows("SELECT state, error FROM jobs") == [("parked", "the endpoint answered 400")]
 
 
 async def test_the_outcome_is_asked_for_first_and_delivered_with_the_record(desk: Desk) -> None:
@@ -273,7 +272,7 @@ async def test_the_outcome_is_asked_for_first_and_delivered_with_the_record(desk
     [asked] = desk.api.text_model.questions
     assert "caller: Friday at nine." in asked["input"]
     assert asked["store"] is False
-    assert rows("SELECT * FROM after_call") == []
+    assert rows("SELECT * FROM jobs") == []
 
 
 async def test_deliveries_wait_while_the_text_model_cannot_be_asked(desk: Desk) -> None:
@@ -308,7 +307,7 @@ async def test_a_question_without_a_usable_answer_is_parked_and_the_record_deliv
         await desk.passes(3600)
     assert len(desk.api.text_model.questions) == asked
     assert [json.loads(body)["outcome"] for _, body in desk.receiver.got] == [None]
-    assert rows("SELECT kind, state, error FROM after_call") == [("outcome", "parked", error)]
+    assert rows("SELECT kind, state, error FROM jobs") == [("outcome", "parked", error)]
 
 
 async def test_a_question_that_the_api_refuses_is_parked_at_once(desk: Desk) -> None:
@@ -317,9 +316,7 @@ async def test_a_question_that_the_api_refuses_is_parked_at_once(desk: Desk) -> 
     await desk.start()
     await desk.passes(0)
     assert len(desk.receiver.got) == 1
-    assert rows("SELECT kind, state, error FROM after_call") == [
-        ("outcome", "parked", "the API answered 400")
-    ]
+    assert rows("SELECT kind, state, error FROM jobs") == [("outcome", "parked", "the API answered 400")]
 
 
 async def test_a_secret_that_is_put_back_lets_the_delivery_out(desk: Desk) -> None:
@@ -328,8 +325,8 @@ async def test_a_secret_that_is_put_back_lets_the_delivery_out(desk: Desk) -> No
     await desk.start()
     await desk.passes(0)
     assert desk.receiver.got == []
-    [(state, error)] = rows("SELECT state, error FROM after_call")
-    assert (state, error) == ("queued", 'the secret of "sign" is no Standard Webhooks secret (whsec_…)')
+    [(state, error)] = rows("SELECT state, error FROM jobs")
+    assert (state, error) == ("open", 'the secret of "sign" is no Standard Webhooks secret (whsec_…)')
     await desk.worker.close()
     desk.secrets = secrets
     await desk.start()
@@ -337,13 +334,13 @@ async def test_a_secret_that_is_put_back_lets_the_delivery_out(desk: Desk) -> No
     assert len(desk.receiver.got) == 1
 
 
-async def test_what_is_owed_since_days_is_still_tried_when_the_process_comes_back(desk: Desk) -> None:
+async def test_a_job_that_is_days_old_is_still_tried_when_the_process_comes_back(desk: Desk) -> None:
     await desk.call_ends()
     desk.now += 5 * 24 * 3600
     await desk.start()
     await desk.passes(0)
     assert len(desk.receiver.got) == 1
-    assert rows("SELECT * FROM after_call") == []
+    assert rows("SELECT * FROM jobs") == []
 
 
 async def test_a_worker_that_is_woken_needs_no_clock(desk: Desk) -> None:
@@ -371,7 +368,7 @@ async def test_no_more_are_under_way_at_once_than_there_are_hands(desk: Desk) ->
         await desk.call_ends(f"rtc_{number}")
     await desk.start()
     await desk.receiver.until(lambda: len(desk.receiver.got) == MOST_AT_ONCE)
-    assert rows("SELECT count(*) FROM after_call WHERE due_at > 1000") == [(MOST_AT_ONCE,)]
+    assert rows("SELECT count(*) FROM jobs WHERE taken_until > 1000") == [(MOST_AT_ONCE,)]
     desk.receiver.gate.set()
     await desk.passes(0)
     assert len(set(desk.receiver.ids)) == MOST_AT_ONCE + 3
@@ -408,7 +405,7 @@ async def test_what_is_under_way_at_the_end_is_due_again_at_once(desk: Desk) -> 
     await desk.start()
     await desk.receiver.until(lambda: desk.receiver.got)
     await desk.worker.close()
-    assert rows("SELECT state, due_at, attempts FROM after_call") == [("queued", 1000.0, 0)]
+    assert rows("SELECT state, due_at, attempts FROM jobs") == [("open", 1000.0, 0)]
     desk.receiver.gate.set()
     await desk.start()
     await desk.passes(0)
@@ -442,7 +439,7 @@ async def test_a_store_that_cannot_be_read_is_read_again(
     await desk.call_ends()
     await desk.passes(0)
     assert len(desk.receiver.got) == 1
-    assert [r.message for r in caplog.records] == ["what is owed cannot be read"]
+    assert [r.message for r in caplog.records] == ["jobs cannot be read"]
 
 
 async def test_a_result_that_cannot_be_written_down_means_that_it_is_done_once_more(
@@ -456,20 +453,20 @@ async def test_a_result_that_cannot_be_written_down_means_that_it_is_done_once_m
     await desk.passes(1)
     assert len(desk.receiver.got) == 2
     assert len(set(desk.receiver.ids)) == 1
-    assert rows("SELECT * FROM after_call") == []
+    assert rows("SELECT * FROM jobs") == []
     assert [r.message for r in caplog.records] == ["job was not settled"]
 
 
-async def test_a_bug_in_one_attempt_is_told_and_the_duty_tried_again(
+async def test_a_bug_in_one_attempt_is_told_and_the_job_tried_again(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     [job] = await desk.call_ends()
     with closing(sqlite3.connect("calls.db", isolation_level=None)) as connection:
-        connection.execute("UPDATE after_call SET work = '{}'")
+        connection.execute("UPDATE jobs SET work = '{}'")
     await desk.start()
     await desk.passes(0)
-    assert rows("SELECT state, attempts, error FROM after_call") == [
-        ("queued", 1, "a bug of ours; the log has its traceback")
+    assert rows("SELECT state, attempts, error FROM jobs") == [
+        ("open", 1, "a bug of ours; the log has its traceback")
     ]
     assert [r.message for r in caplog.records] == ["job failed by a bug of ours", "job was attempted"]
     assert job.id

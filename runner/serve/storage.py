@@ -1,0 +1,81 @@
+"""The store as a runner has it: opened, with what saves to it, deletes from it and says how it is."""
+
+from collections.abc import Callable
+
+from runner.errors import CannotRunError, StoreError
+from runner.model.settings import Settings
+from runner.model.values import Instant
+from runner.serve.background import Background
+from runner.serve.metrics import Metrics
+from runner.store.opening import open_store
+from runner.store.record_saver import RecordSaver, spool_path
+from runner.store.retention import Retention
+from runner.store.spool import Spool
+from runner.store.store import Store
+
+
+class Storage:
+    """Made by `open`; `close` it when no call is live and no job is under way."""
+
+    def __init__(self, store: Store, saver: RecordSaver, work: tuple[Background, ...], url: str) -> None:
+        self.store = store
+        self.saver = saver
+        self._work = work
+        self._url = url
+
+    @classmethod
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        metrics: Metrics,
+        clock: Callable[[], Instant],
+        on_jobs: Callable[[], None],
+    ) -> "Storage":
+        """`on_jobs` is called when the store has new jobs.
+
+        Raises CannotRunError, with one sentence that says what would help.
+        """
+        store = await open_store(settings.store)
+        path = spool_path(settings.store)
+        saver = RecordSaver(
+            store,
+            Spool(path) if path is not None else None,
+            on_jobs=on_jobs,
+            on_failure=metrics.store_failures.inc,
+        )
+        metrics.watch_unsaved_records(lambda: len(saver))
+        await saver.open()
+        work = [Background("saving records", saver.run)]
+        if settings.records.keep_s is not None:
+            work.append(
+                Background("deleting old records", Retention(store, settings.records.keep_s, clock).run)
+            )
+        for each in work:
+            each.start()
+        return cls(store, saver, tuple(work), settings.store)
+
+    async def count_calls(self, since: Instant) -> dict[str, int]:
+        """How many calls each agent answered. Without that number it might take too many.
+
+        Raises CannotRunError.
+        """
+        try:
+            return await self.store.count_calls(since)
+        except StoreError as error:
+            raise CannotRunError(f'store "{self._url}" cannot be read: {error}') from None
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong, each in a sentence."""
+        failed = [each.trouble for each in self._work if each.trouble is not None]
+        if self.saver.trouble is not None:
+            failed.append(f"the store fails: {self.saver.trouble}; records that wait: {len(self.saver)}")
+        return failed
+
+    async def close(self) -> None:
+        """Save what still waits, or put it aside, and let go of the store."""
+        for each in self._work:
+            await each.stop()
+        await self.saver.close()
+        await self.store.close()

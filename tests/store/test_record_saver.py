@@ -1,0 +1,260 @@
+"""A record is saved now, or waits until it can be: a store that fails keeps nobody waiting."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.errors import StoreError, StoreRefusedError
+from runner.model.job import Job, JobKind
+from runner.model.record import CallRecord, ToolUse
+from runner.store import record_saver
+from runner.store.record_saver import RecordSaver, spool_path
+from runner.store.spool import Spool
+from tests.store.engines import call_record
+
+JOB = Job(id="a", call_id="rtc_1", kind=JobKind.DELIVERY, created_at=1.0, due_at=2.0, work={"http": {}})
+
+
+class Shelf:
+    """A store of records that fails while there is `trouble`, and hangs while it is `stuck`."""
+
+    def __init__(self, trouble: str = "") -> None:
+        self.saved: list[tuple[CallRecord, tuple[Job, ...]]] = []
+        self.trouble = trouble
+        self.refuses = ""
+        self.is_stuck = False
+        self.tries = 0
+
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
+        self.tries += 1
+        if self.is_stuck:
+            await asyncio.Future()
+        if record.id == self.refuses:
+            raise StoreRefusedError("NOT NULL constraint failed")
+        if self.trouble:
+            raise StoreError(self.trouble)
+        self.saved.append((record, tuple(jobs)))
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"nobody needs {name}")
+
+    @property
+    def ids(self) -> list[str]:
+        return [record.id for record, _ in self.saved]
+
+
+class Heard:
+    """What the saver tells others."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+        self.failures = 0
+
+    def on_jobs(self) -> None:
+        self.jobs += 1
+
+    def on_failure(self) -> None:
+        self.failures += 1
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(record_saver, "FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr(record_saver, "ATTEMPT_S", 0.05)
+    monkeypatch.setattr(record_saver, "LAST_ATTEMPT_S", 0.05)
+    caplog.set_level(logging.INFO, "runner.store")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "calls.db.unsaved"
+
+
+def made(shelf: Shelf, path: Path | None, heard: Heard | None = None) -> RecordSaver:
+    heard = heard or Heard()
+    spool = Spool(path) if path else None
+    return RecordSaver(shelf, spool, on_jobs=heard.on_jobs, on_failure=heard.on_failure)
+
+
+@asynccontextmanager
+async def running(saver: RecordSaver) -> AsyncIterator[None]:
+    task = asyncio.create_task(saver.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until_empty(saver: RecordSaver) -> None:
+    async with asyncio.timeout(5):
+        while len(saver):  # noqa: ASYNC110 - it tells nobody when it is empty
+            await asyncio.sleep(0.001)
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
+    return [(entry.message, entry.__dict__.get("call_id")) for entry in caplog.records]
+
+
+async def test_a_record_that_can_be_saved_is_saved_and_its_jobs_are_told(path: Path) -> None:
+    shelf, heard = Shelf(), Heard()
+    saver = made(shelf, path, heard)
+    await saver.save(call_record("rtc_1"), [JOB])
+    await saver.save(call_record("rtc_2"))
+    assert (shelf.ids, heard.jobs, heard.failures, saver.trouble) == (["rtc_1", "rtc_2"], 1, 0, None)
+    assert not path.exists()
+
+
+async def test_a_record_that_could_not_be_saved_is_saved_later_and_wakes_its_jobs(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf, heard = Shelf("disk full"), Heard()
+    saver = made(shelf, path, heard)
+    tool = ToolUse(name="f", call_id="c", arguments={"a": 1}, started_at=1.0, took_s=None, status="ok")
+    first = call_record("rtc_1", tools=(tool,))
+    async with running(saver):
+        await saver.save(first, [JOB])
+        assert (len(saver), heard.failures >= 1, saver.trouble) == (1, True, "disk full")
+        shelf.trouble = ""
+        await until_empty(saver)
+    assert shelf.saved == [(first, (JOB,))]
+    assert (heard.jobs, saver.trouble) == (1, None)
+    assert told(caplog) == [("record was not saved", "rtc_1"), ("record was saved late", "rtc_1")]
+
+
+@pytest.mark.parametrize("trouble", ["fails", "hangs"])
+async def test_one_failure_keeps_nobody_else_waiting(path: Path, trouble: str) -> None:
+    shelf = Shelf("locked" if trouble == "fails" else "")
+    shelf.is_stuck = trouble == "hangs"
+    saver = made(shelf, path)
+    names = [f"rtc_{number:03}" for number in range(100)]
+    async with asyncio.timeout(3):
+        await asyncio.gather(*(saver.save(call_record(name)) for name in names))
+    assert (shelf.tries, len(saver)) == (1, 100)
+    shelf.trouble, shelf.is_stuck = "", False
+    async with running(saver):
+        await until_empty(saver)
+    assert shelf.ids == names
+
+
+async def test_who_stops_waiting_does_not_stop_the_saving(path: Path) -> None:
+    shelf = Shelf()
+    shelf.is_stuck = True
+    saver = made(shelf, path)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.001):
+            await saver.save(call_record("rtc_1"))
+    await saver.close()
+    assert json.loads(path.read_text())["record"]["id"] == "rtc_1"
+
+
+async def test_what_still_waits_at_the_end_is_saved_by_the_next_process(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = Shelf("disk full")
+    saver = made(shelf, path)
+    await saver.save(call_record("rtc_1"), [JOB])
+    await saver.close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    shelf, heard = Shelf(), Heard()
+    saver = made(shelf, path, heard)
+    await saver.open()
+    async with running(saver):
+        await until_empty(saver)
+    await saver.close()
+    assert (shelf.saved, heard.jobs) == ([(call_record("rtc_1"), (JOB,))], 1)
+    assert not path.exists()
+    assert [message for message, _ in told(caplog)] == [
+        "record was not saved",
+        "records are put aside until the next start",
+        "records that were put aside are saved now",
+        "record was saved late",
+    ]
+
+
+async def test_what_waits_is_tried_once_more_at_the_end(path: Path) -> None:
+    shelf = Shelf("disk full")
+    saver = made(shelf, path)
+    await saver.save(call_record("rtc_1"))
+    shelf.trouble = ""
+    await saver.close()
+    assert shelf.ids == ["rtc_1"]
+    assert not path.exists()
+
+
+async def test_the_end_waits_for_no_store_that_hangs(path: Path) -> None:
+    shelf = Shelf("disk full")
+    saver = made(shelf, path)
+    await saver.save(call_record("rtc_1"))
+    shelf.is_stuck = True
+    async with asyncio.timeout(1):
+        await saver.close()
+    assert json.loads(path.read_text())["record"]["id"] == "rtc_1"
+
+
+async def test_without_a_file_memory_keeps_so_many_and_names_what_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_saver, "MOST_IN_MEMORY", 2)
+    caplog.set_level(logging.ERROR)
+    shelf = Shelf("disk full")
+    saver = made(shelf, tmp_path / "no folder" / "calls.db.unsaved")
+    for call_id in ("rtc_1", "rtc_2", "rtc_3"):
+        await saver.save(call_record(call_id, detail="hidden"))
+    assert len(saver) == 2
+    shelf.trouble = ""
+    async with running(saver):
+        await until_empty(saver)
+    assert shelf.ids == ["rtc_2", "rtc_3"]
+    shelf.trouble = "disk full"
+    await saver.save(call_record("rtc_4"))
+    await saver.close()
+    assert [call_id for message, call_id in told(caplog) if message == "record is lost"] == ["rtc_1", "rtc_4"]
+    assert "hidden" not in str([entry.__dict__ for entry in caplog.records])
+
+
+async def test_a_record_that_the_store_refuses_for_ever_is_kept_apart_and_stops_no_other(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = Shelf("disk full")
+    shelf.refuses = "rtc_1"
+    saver = made(shelf, path)
+    for call_id in ("rtc_1", "rtc_2", "rtc_3"):
+        await saver.save(call_record(call_id))
+    shelf.trouble = ""
+    async with running(saver):
+        await until_empty(saver)
+    assert shelf.ids == ["rtc_2", "rtc_3"]
+    apart = path.with_name("calls.db.unsaved.refused")
+    assert json.loads(apart.read_text())["record"]["id"] == "rtc_1"
+    assert apart.stat().st_mode & 0o777 == 0o600
+    assert ("record is refused by the store", "rtc_1") in told(caplog)
+
+
+async def test_a_line_that_cannot_be_read_is_kept_apart_and_stops_no_other(path: Path) -> None:
+    shelf = Shelf("disk full")
+    saver = made(shelf, path)
+    await saver.save(call_record("rtc_1"))
+    await saver.close()
+    path.write_text("no JSON\n" + path.read_text())
+    shelf = Shelf()
+    saver = made(shelf, path)
+    await saver.open()
+    async with running(saver):
+        await until_empty(saver)
+    assert shelf.ids == ["rtc_1"]
+    assert path.with_name("calls.db.unsaved.refused").read_text() == "no JSON\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [("sqlite:calls.db", Path("calls.db.unsaved")), ("sqlite::memory:", None)],
+)
+def test_records_wait_beside_the_file_of_the_store(url: str, expected: Path | None) -> None:
+    assert spool_path(url) == expected
