@@ -92,7 +92,7 @@ class RecordSaver:
             pause_s = min(pause_s * 2, LONGEST_RETRY_S)
 
     async def close(self) -> None:
-        """Save what still waits, or leave it in its file for the next process. Bounded in time, safe twice."""
+        """Save what still waits, or leave it in its file for the next process. Bounded in time."""
         if self._is_closed:
             return
         self._is_closed = True

@@ -103,6 +103,7 @@ class Database:
         except asyncio.CancelledError:
             if running.cancelled():  # by `close`: nobody has cancelled who waits here
                 raise StoreError("the store is closed") from None
+            running.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
 
     # Everything below runs on the thread.
