@@ -21,14 +21,6 @@ class WebhookRejectedError(PhoneAgentsError):
     """The webhook is not one that we may act on: malformed, unsigned or stale. A 4xx."""
 
 
-class ProviderError(PhoneAgentsError):
-    """The voice API answered with a status that ends the attempt, or not at all (`status` None)."""
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 class TemplateError(PhoneAgentsError):
     """A template cannot be compiled. `line` and `column` count from 1 inside its source."""
 

@@ -1,23 +1,39 @@
-"""What a voice API is to us: a Protocol of pure functions over values.
+"""What a voice API is to us: Protocols of pure functions over values.
 
-Everything particular to one API (event names, paths, bodies, close codes, prices) stands behind it; the rest
-of the program speaks of calls, actions and events. Implementations do no I/O: `runner.serve` sends the
-requests and frames that they make.
+Everything particular to one API (event names, paths, bodies, close codes, prices) stands behind them; the
+rest of the program speaks of calls, actions and events. Implementations do no I/O: `runner.serve` sends the
+requests and frames that they make. What deciding has to know of an API (prices, the longest session, whose
+address is the API's own) is in the loaded configuration, because deciding does not know this port.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from runner.model.action import Action, AnswerCall, HangUp, Refer, RejectCall
+from runner.api.webhook import WebhookEvent
+from runner.model.action import (
+    AddItem,
+    AnswerCall,
+    Approve,
+    HangUp,
+    Interrupt,
+    Refer,
+    RejectCall,
+    SendOutput,
+    Speak,
+    SwitchAgent,
+)
 from runner.model.agent import Agent
 from runner.model.call import Ringing
 from runner.model.event import CallEvent
 from runner.model.http import HttpReply, HttpRequest
-from runner.model.values import JsonObject
+from runner.model.question import Answer, Question
+from runner.model.values import Json, JsonObject
 
 Order: TypeAlias = AnswerCall | RejectCall | Refer | HangUp
-"""An action that is carried out by a request to the API, not over the sideband."""
+"""An action that is carried out by a request to the API."""
+SidebandAction: TypeAlias = Speak | Interrupt | AddItem | SwitchAgent | Approve | SendOutput
+"""An action that is carried out over the sideband."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,41 +44,52 @@ class Authentication:
     scheme: str = "Bearer"
     """Stands before the key, with a space; empty for a header that holds the key alone."""
 
-    def headers(self, api_key: str) -> dict[str, str]:
+    def headers(self, api_key: str) -> Mapping[str, str]:
         """The header that carries this key."""
         return {self.header: f"{self.scheme} {api_key}".lstrip()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announcement:
-    """A verified webhook. `ringing` is None when it announces no call that could be answered."""
+class Conversation(Protocol):
+    """The sideband of one call: what is read from it and written to it. Keeps what reading needs between two
+    events, and nothing that the call itself depends on."""
 
-    webhook_id: str
-    """The same on every delivery of the event."""
-    type: str
-    ringing: Ringing | None = None
+    @property
+    def sideband(self) -> str:
+        """Where the sideband is attached now, relative to the base URL."""
+
+    def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
+        """What one frame means. Never raises: what cannot be read is an `Ignored`.
+
+        `TranscriptGrew` comes only with `follow_words`.
+        """
+
+    def frames(self, action: SidebandAction) -> tuple[str, ...]:
+        """The frames that carry out an action."""
 
 
 class VoiceApi(Protocol):
     """One voice API, e.g. `runner.api.realtime`."""
 
-    name: str
-    """The value of `api:` in an agent, e.g. `realtime`."""
-    longest_s: float
-    """The API ends every session after so many seconds."""
+    @property
+    def base_url(self) -> str:
+        """Where the API is found unless something else is declared."""
 
-    def verify(
-        self, body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now: float
-    ) -> Announcement:
-        """The announcement in a webhook. Raises WebhookRejectedError when it is not the API's or too old."""
+    def ringing(self, event: WebhookEvent) -> Ringing | None:
+        """The call that a webhook announces; None when it announces no call of this API.
+
+        Raises WebhookRejectedError for an announcement without what makes it one.
+        """
 
     def session_body(
         self, agent: Agent, instructions: str, servers: Sequence[JsonObject] = ()
-    ) -> dict[str, object]:
+    ) -> dict[str, Json]:
         """The API's session object of an agent: what a call is answered with, and `explain` shows."""
 
     def request(self, order: Order, call_id: str) -> HttpRequest:
-        """The request that carries out an order, without authentication; `url` begins after the base URL."""
+        """The request that carries out an order, without authentication; `url` begins after the base URL.
+
+        Its `timeout_s` is how long the API may take to reply.
+        """
 
     def is_retryable(self, order: Order, reply: HttpReply) -> bool:
         """Whether sending the request again could help and cannot do harm."""
@@ -71,17 +98,18 @@ class VoiceApi(Protocol):
         """What a reply to an order means. `unsettled`: the reply to an earlier try was lost, so that
         "already decided" is most likely our own decision."""
 
-    def sideband(self, call_id: str) -> str:
-        """Where the sideband of a call is attached, relative to the base URL."""
-
     def is_final(self, close_code: int | None) -> bool:
         """Whether the API refuses us with this close code, so that dialling again cannot help."""
 
-    def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
-        """What one frame of the sideband means. Never raises."""
+    def conversation(self, call_id: str) -> Conversation:
+        """The conversation of a call that was answered."""
 
-    def frames(self, action: Action) -> tuple[str, ...]:
-        """The frames that carry out an action; none for what is not done over the sideband."""
 
-    def cost_usd(self, model: str, usage: object) -> float | None:
-        """What usage costs in US dollars; None when the model's price is unknown."""
+class TextModel(Protocol):
+    """The API that answers questions about calls that are over."""
+
+    def request(self, question: Question) -> HttpRequest:
+        """The request that asks, without authentication; `url` begins after the base URL."""
+
+    def answer(self, question: Question, reply: HttpReply) -> Answer:
+        """What a reply holds. Texts of errors quote nothing of it. Never raises."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from runner.api.realtime import accept_body
+from runner.api.realtime.session import session_body
 from runner.call.examples.call_for_agent import CallFinder, Given, handoffs_to
 from runner.call.examples.example_call import ExampleCall
 from runner.call.machine.machine import CallMachine
@@ -113,7 +113,7 @@ def _explained(
     call = example.incoming(configuration.settings.routing)
     answer = _answer(agent, configuration, call)
     accept = (
-        _masked(accept_body(agent, answer.instructions, answer.servers))
+        _masked(session_body(agent, answer.instructions, answer.servers))
         if isinstance(answer, AnswerCall)
         else None
     )

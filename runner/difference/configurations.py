@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runner.api.realtime import accept_body
+from runner.api.realtime.session import session_body
 from runner.difference.moved import Movement, movement
 from runner.difference.outline import fields_of, outline
 from runner.difference.tree import Change, changes
@@ -55,7 +55,7 @@ def difference(old: Configuration, new: Configuration, now: Instant) -> Differen
 
 
 def _agent(agent: Agent) -> Json:
-    body = accept_body(agent, "")
+    body = session_body(agent, "")
     accept = {key: value for key, value in body.items() if key not in ("type", "instructions", "tools")}
     return {
         "accept": accept,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.api.realtime import accept_body
+from runner.api.realtime.session import session_body
 from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
@@ -112,7 +112,7 @@ class _Play:
         if session is None:
             raise RuntimeError("a call that is to be answered has a session")
         stage = self._stage = Stage(answered, session, self._clock, scenario.replies)
-        accept = accept_body(session.agent, session.instructions, session.servers)
+        accept = session_body(session.agent, session.instructions, session.servers)
         stage.open(model_is_next=_is_models(scenario.steps[:1]))
         self._check(scenario.expect, stage.facts(accept), [*self._before_answer, *stage.happened])
         seen = len(stage.happened)

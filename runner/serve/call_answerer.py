@@ -1,9 +1,8 @@
-"""Answers verified webhooks: a call that rings is served from then on. Decides nothing."""
+"""Answers ringing calls: a call that rings is served from then on. Decides nothing."""
 
 from collections.abc import Callable
 
-from runner.call.reception.webhook import WebhookEvent
-from runner.model.call import Ringing, SipOrigin
+from runner.model.call import Ringing
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.logs import name_call
@@ -24,18 +23,15 @@ class CallAnswerer:
         self._new_call = new_call
         self._is_open = is_open
 
-    async def answer(self, event: WebhookEvent) -> WebhookResult:
-        """Do what has to be done about a verified event. It has been done when this returns.
+    async def answer(self, ringing: Ringing) -> WebhookResult:
+        """Do what has to be done about a ringing call. It has been done when this returns.
 
         Wants a task of its own: from here on every line that the task logs names the call.
         """
-        if event.call_id is None:
-            return WebhookResult.OTHER_EVENT
-        name_call(event.call_id)
+        name_call(ringing.call_id)
         if not self._is_open():
             return WebhookResult.CLOSED
-        origin = SipOrigin(headers=event.sip_headers)
-        call = self._new_call(Ringing(call_id=event.call_id, created_at=event.created_at, origin=origin))
+        call = self._new_call(ringing)
         self._live_calls.serve(call)
         result = await call.ring_result()
         return WebhookResult(result.value)

@@ -15,7 +15,8 @@ from runner.call.templates.template import TemplateFailure
 from runner.errors import StoreError
 from runner.model.http import HttpReply, HttpRequest
 from runner.model.job import Done, DueJob, Job, JobKind, JobResult, JobState, Later
-from runner.model.values import Instant, JsonObject
+from runner.model.question import Answer, Question
+from runner.model.values import Instant
 from runner.serve.background import Background
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
@@ -30,8 +31,8 @@ MOST_AT_ONCE = 8
 class TextModel(Protocol):
     """Answers questions about calls."""
 
-    async def respond(self, body: JsonObject) -> HttpReply:
-        """Its reply, or why there is none."""
+    async def ask(self, question: Question) -> Answer:
+        """Its answer, or why there is none."""
 
 
 class Sender(Protocol):
@@ -156,8 +157,8 @@ class JobWorker:
         result: JobResult
         try:
             if job.kind is JobKind.OUTCOME:
-                reply = await self._model.respond(question(due))
-                result = question_result(job, reply, self._clock())
+                answer = await self._model.ask(question(due))
+                result = question_result(job, answer, self._clock())
             else:
                 reply = await self._endpoints.send(delivery(due, self._secrets, self._clock()))
                 result = delivery_result(job, reply, self._clock())

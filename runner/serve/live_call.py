@@ -14,9 +14,7 @@ from typing import Any, Protocol, assert_never
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from runner.api.port import Order
-from runner.api.realtime import events, frame_of
-from runner.api.realtime_events import parse
+from runner.api.port import Order, SidebandAction
 from runner.call.machine.call_counts import CallCounts, Slot
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.reception import UNAVAILABLE_STATUS
@@ -62,9 +60,9 @@ from runner.model.reception import RingResult
 from runner.model.record import CallRecord
 from runner.model.values import Instant
 from runner.serve import call_log
+from runner.serve.api_client import ApiClient
 from runner.serve.metrics import Metrics
-from runner.serve.provider import Provider
-from runner.serve.sideband import Lost, SidebandLostError, attach, check_close, reattach
+from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.live_call")
@@ -89,7 +87,8 @@ class LiveCall:
         *,
         ringing: Ringing,
         world: World,
-        provider: Provider,
+        api: ApiClient,
+        sidebands: Sidebands,
         tools: Sender,
         counts: CallCounts,
         metrics: Metrics,
@@ -99,7 +98,9 @@ class LiveCall:
         self.id = ringing.call_id
         self._ringing = ringing
         self._world = world
-        self._provider = provider
+        self._api = api
+        self._sidebands = sidebands
+        self._conversation = api.api.conversation(ringing.call_id)
         self._tools = tools
         self._counts = counts
         self._metrics = metrics
@@ -184,9 +185,9 @@ class LiveCall:
         """A bug of ours: nobody is left ringing, or talking to an agent that nobody serves."""
         log.error("call failed by a bug of ours", exc_info=bug, extra={"call_id": self.id})
         if not self.is_answered:
-            await self._provider.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
+            await self._api.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
             return None
-        await self._provider.carry_out(HangUp(), self.id)
+        await self._api.carry_out(HangUp(), self.id)
         record = self._machine.record() if self._machine is not None else None
         if record is None:
             return None
@@ -291,7 +292,7 @@ class LiveCall:
             self._happen(ClaimReplied(agent=claim.agent))
 
     async def _order(self, order: Order) -> None:
-        event = await self._provider.carry_out(order, self.id)
+        event = await self._api.carry_out(order, self.id)
         if isinstance(event, AnswerReplied) and event.decided is Decided.DONE and self._slot is not None:
             self._slot.keep()
         self._happen(event)
@@ -300,15 +301,14 @@ class LiveCall:
 
     async def _attend(self) -> None:
         """Keep the sideband open until the call is gone or cannot be reached."""
-        # The headers are asked for each time: the key may have been rotated since.
-        url, headers = self._provider.sideband_url(self.id), self._provider.headers
+        sidebands, conversation = self._sidebands, self._conversation
         try:
-            connection = await attach(url, headers(), self._timeouts)
+            connection = await sidebands.attach(conversation.sideband)
             flaps = int(not await self._listen(connection, again=False))
             # Each time it opens the model is asked to go on, which costs money, and the caller hears a
             # beginning: it is not to go on for ever, and not without a growing pause.
             while flaps < len(self._timeouts.redial_delays_s):
-                connection = await reattach(url, headers(), self._timeouts, earlier=flaps)
+                connection = await sidebands.reattach(conversation.sideband, self.id, earlier=flaps)
                 flaps = 0 if await self._listen(connection, again=True) else flaps + 1
             lost = SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
         except SidebandLostError as error:
@@ -329,10 +329,10 @@ class LiveCall:
         try:
             while True:
                 frame = await connection.recv()
-                for event in parse(frame, follow_words=self._follows_words):
+                for event in self._conversation.read(frame, follow_words=self._follows_words):
                     self._happen(event)
         except ConnectionClosed as closed:
-            check_close(closed)
+            check_close(closed, self._api.api.is_final)
         finally:
             self._outbox = None
             writer.cancel()
@@ -341,11 +341,11 @@ class LiveCall:
         self._happen(SidebandLost())
         return asyncio.get_running_loop().time() - opened_at >= self._timeouts.steady_s
 
-    def _send(self, action: Action) -> None:
+    def _send(self, action: SidebandAction) -> None:
         """Without a sideband nothing is kept: the machine tells again what was not confirmed."""
         if self._outbox is not None:
-            for event in events(action):
-                self._outbox.put_nowait(frame_of(event))
+            for frame in self._conversation.frames(action):
+                self._outbox.put_nowait(frame)
 
     async def _write(self, connection: ClientConnection, outbox: "asyncio.Queue[str]") -> None:
         try:

@@ -7,6 +7,7 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -16,14 +17,17 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from runner.api.realtime import api as realtime
+from runner.api.realtime import text_model
+from runner.api.webhook import is_secret
 from runner.call.machine.call_counts import DAY_S, CallCounts, day_of
 from runner.call.machine.world import World
-from runner.call.reception.webhook import is_secret
 from runner.errors import CannotRunError
 from runner.model.call import Ringing
 from runner.model.settings import Configuration
 from runner.model.settings import Server as ServerSettings
 from runner.model.values import Instant
+from runner.serve.api_client import ApiClient
 from runner.serve.app import WEBHOOK_PATH, create_app, create_server
 from runner.serve.call_answerer import CallAnswerer
 from runner.serve.egress import GuardedConnector
@@ -32,8 +36,8 @@ from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.oauth import TokenSender
-from runner.serve.provider import Provider
 from runner.serve.secrets import FoundSecrets
+from runner.serve.sideband import Sidebands
 from runner.serve.storage import Storage
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
@@ -108,21 +112,25 @@ class Runner:
         call_counts = CallCounts()
         now = self._clock()
         call_counts.remember(await storage.count_calls(day_of(now) * float(DAY_S)), now)
+        tls = ssl.create_default_context()
         # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
-        connector = aiohttp.TCPConnector(limit=0)
+        connector = aiohttp.TCPConnector(limit=0, ssl=tls)
         api_session = await self._owned.enter_async_context(aiohttp.ClientSession(connector=connector))
         client = await self._owned.enter_async_context(ToolClient(self._new_connector()))
         tools = TokenSender(client, timeouts=self._timeouts, clock=self._clock)
         self._owned.push_async_callback(tools.close)
-        provider = Provider(
+        api_client = ApiClient(
             api_session,
-            self._configuration.settings.provider.base_url,
-            self._secrets.api_key,
-            self._timeouts,
+            api=realtime,
+            text_model=text_model,
+            base_url=self._configuration.settings.provider.base_url,
+            api_key=self._secrets.api_key,
+            timeouts=self._timeouts,
         )
+        sidebands = Sidebands(api_client, self._timeouts, tls)
         jobs = JobWorker(
             store=storage.store,
-            model=provider,
+            model=api_client,
             endpoints=tools,
             secrets=self._secrets.tools,
             metrics=self._metrics,
@@ -140,7 +148,8 @@ class Runner:
             return LiveCall(
                 ringing=ringing,
                 world=world,
-                provider=provider,
+                api=api_client,
+                sidebands=sidebands,
                 tools=tools,
                 counts=call_counts,
                 metrics=self._metrics,
@@ -152,6 +161,7 @@ class Runner:
             live_calls=live_calls, new_call=new_call, is_open=lambda: self._phase is Phase.READY
         )
         self._webhooks = Webhooks(
+            api=realtime,
             secrets=self._secrets.webhook_secrets,
             answer=answerer.answer,
             metrics=self._metrics,

@@ -9,14 +9,13 @@ class Timeouts:
 
     body_s: float = 5.0
     """For the body of a webhook to arrive."""
-    attempt_s: float = 4.0
-    """For one request to the voice API, connecting and reading included."""
-    decision_s: float = 6.0
-    """For accept and reject, all tries together: the caller hears ringing all the while."""
+    decision_s: float = 8.0
+    """For answering or rejecting a call, all tries together: the caller hears ringing all the while. How long
+    one try may take is the voice API's to say (`HttpRequest.timeout_s`)."""
     token_s: float = 10.0
     """For an OAuth token endpoint to answer."""
-    refer_s: float = 10.0
-    """For refer, which is tried once."""
+    refer_s: float = 60.0
+    """For a transfer, which is tried once: an API may reply when it has succeeded or failed."""
     hangup_s: float = 20.0
     """For hang-up, all tries together: a call that stays up costs money and helps nobody."""
     retry_s: float = 0.1

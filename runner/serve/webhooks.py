@@ -1,6 +1,6 @@
-"""`POST /webhooks/openai`: verifies, has each event carried out once, and tells the sender how it went.
+"""`POST /webhooks/openai`: verifies, has each ringing call answered once, and tells the sender how it went.
 
-What a sender learns is one sentence; the reasons are in the log. No route and no agent is known here.
+What a sender learns is one sentence; the reasons are in the log. No route, no agent and no API is known here.
 """
 
 import asyncio
@@ -11,8 +11,10 @@ from typing import Any
 
 from aiohttp import web
 
-from runner.call.reception.webhook import WebhookEvent, verify
+from runner.api.port import VoiceApi
+from runner.api.webhook import verify
 from runner.errors import WebhookRejectedError
+from runner.model.call import Ringing
 from runner.model.values import Instant
 from runner.serve.metrics import Metrics
 from runner.serve.once_by_id import OnceById
@@ -41,13 +43,15 @@ class Webhooks:
     def __init__(
         self,
         *,
+        api: VoiceApi,
         secrets: Callable[[], Sequence[str]],
-        answer: Callable[[WebhookEvent], Coroutine[Any, Any, WebhookResult]],
+        answer: Callable[[Ringing], Coroutine[Any, Any, WebhookResult]],
         metrics: Metrics,
         timeouts: Timeouts,
         clock: Callable[[], Instant] = time.time,
     ) -> None:
         """`secrets` is asked for every webhook: one may be rotated while the process lives."""
+        self._api = api
         self._secrets = secrets
         self._answer = answer
         self._metrics = metrics
@@ -68,28 +72,34 @@ class Webhooks:
             return self._refuse(408, "too_slow", "the body took too long to arrive")
         try:
             event = verify(body, request.headers, self._secrets(), self._clock())
+            ringing = self._api.ringing(event)
         except WebhookRejectedError as error:
             log.warning("webhook was refused", extra={"reason": str(error), "bytes": len(body)})
             return self._refuse(400, "refused", "this is not a webhook that can be acted on")
-        return await self._carry_out(event)
+        if ringing is None:
+            log.info("webhook was ignored", extra={"type": event.type})
+            return self._reply(WebhookResult.OTHER_EVENT)
+        return await self._answer_once(event.webhook_id, ringing)
 
     async def settle(self) -> None:
         """Wait until every event that has arrived is dealt with."""
         await self._deliveries.settle()
 
-    async def _carry_out(self, event: WebhookEvent) -> web.Response:
+    async def _answer_once(self, webhook_id: str, ringing: Ringing) -> web.Response:
         # The same call can be announced by two events, and the same event arrive twice.
-        ids = [f"webhook {event.webhook_id}"]
-        if event.call_id is not None:
-            ids.append(f"call {event.call_id}")
+        ids = (f"webhook {webhook_id}", f"call {ringing.call_id}")
         try:
-            result, repeated = await self._deliveries.once(ids, lambda: self._answer(event))
+            result, repeated = await self._deliveries.once(ids, lambda: self._answer(ringing))
         except Exception:
-            log.exception("webhook has failed", extra={"call_id": event.call_id})
+            log.exception("webhook failed", extra={"call_id": ringing.call_id})
             return self._refuse(503, "error", _SENTENCES[WebhookResult.UNAVAILABLE])
         if repeated:
-            log.info("webhook was delivered again", extra={"call_id": event.call_id, "result": result.value})
-        self._metrics.webhooks.labels(result="duplicate" if repeated else result.value).inc()
+            extra = {"call_id": ringing.call_id, "result": result.value}
+            log.info("webhook was delivered again", extra=extra)
+        return self._reply(result, "duplicate" if repeated else None)
+
+    def _reply(self, result: WebhookResult, label: str | None = None) -> web.Response:
+        self._metrics.webhooks.labels(result=label or result.value).inc()
         return web.Response(status=200 if result.is_final else 503, text=_SENTENCES[result] + "\n")
 
     def _refuse(self, status: int, result: str, sentence: str) -> web.Response:

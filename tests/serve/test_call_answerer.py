@@ -8,23 +8,25 @@ from typing import Any
 import aiohttp
 import pytest
 
+from runner.api.realtime import api as realtime
+from runner.api.realtime import text_model
 from runner.call.machine.call_counts import CallCounts, Load
 from runner.call.machine.world import World
-from runner.call.reception.webhook import WebhookEvent
 from runner.call.templates.template import compile_template
 from runner.model.agent import Agent
-from runner.model.call import Ringing
+from runner.model.call import Ringing, SipOrigin
 from runner.model.job import Job
 from runner.model.record import CallRecord
 from runner.model.route import Conditions, ExactNumber, Prefix, Reject, RejectRule, Route, RoutingSettings
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
+from runner.serve.api_client import ApiClient
 from runner.serve.call_answerer import CallAnswerer
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
-from runner.serve.provider import Provider
 from runner.serve.result import WebhookResult
+from runner.serve.sideband import Sidebands
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
 from runner.standin.faults import Faults, HttpFault
@@ -50,7 +52,14 @@ class Office:
         self.call_counts = CallCounts()
         self.metrics = Metrics()
         self.live_calls = LiveCalls(saver=self, metrics=self.metrics, timeouts=timeouts)
-        self._provider = Provider(session, api.base_url, lambda: api.api_key, timeouts)
+        self._client = ApiClient(
+            session,
+            api=realtime,
+            text_model=text_model,
+            base_url=api.base_url,
+            api_key=lambda: api.api_key,
+            timeouts=timeouts,
+        )
 
     async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
         self.records.append(record)
@@ -63,7 +72,8 @@ class Office:
             return LiveCall(
                 ringing=ringing,
                 world=world,
-                provider=self._provider,
+                api=self._client,
+                sidebands=Sidebands(self._client, self._timeouts),
                 tools=self.tools,
                 counts=self.call_counts,
                 metrics=self.metrics,
@@ -93,16 +103,9 @@ def configured(instructions: str) -> Configuration:
     return Configuration(directory="agents", settings=Settings(routing=routing), agents={"front-desk": agent})
 
 
-def incoming(
-    call_id: str, *, to: str = CLINIC, caller: str = "+14155550100", age_s: float = 0.0
-) -> WebhookEvent:
-    return WebhookEvent(
-        webhook_id="wh_1",
-        type="realtime.call.incoming",
-        created_at=time.time() - age_s,
-        call_id=call_id,
-        sip_headers=(("From", f"<sip:{caller}@pstn.example>"), ("To", f"<sip:{to}@pstn.example>")),
-    )
+def incoming(call_id: str, *, to: str = CLINIC, caller: str = "+14155550100", age_s: float = 0.0) -> Ringing:
+    headers = (("From", f"<sip:{caller}@pstn.example>"), ("To", f"<sip:{to}@pstn.example>"))
+    return Ringing(call_id=call_id, created_at=time.time() - age_s, origin=SipOrigin(headers=headers))
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ import pytest
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
+from runner.api.realtime import api as realtime
+from runner.api.realtime import text_model
 from runner.call.afterwards.jobs import LONGEST_S, jobs_after
 from runner.call.templates.template import compile_template as words
 from runner.errors import StoreError
@@ -27,9 +29,9 @@ from runner.model.job import Job, JobKind
 from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding
 from runner.model.values import Place
+from runner.serve.api_client import ApiClient
 from runner.serve.jobs import MOST_AT_ONCE, JobWorker
 from runner.serve.metrics import Metrics
-from runner.serve.provider import Provider
 from runner.serve.secrets import Secrets
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
@@ -106,7 +108,14 @@ class Desk:
         timeouts = Timeouts(question_s=5.0)
         self.worker = JobWorker(
             store=store or self.store,
-            model=Provider(session, self.api.base_url, lambda: self.api.api_key, timeouts),
+            model=ApiClient(
+                session,
+                api=realtime,
+                text_model=text_model,
+                base_url=self.api.base_url,
+                api_key=lambda: self.api.api_key,
+                timeouts=timeouts,
+            ),
             endpoints=tools,
             secrets=Secrets.fixed(self.secrets),
             metrics=self.metrics,

@@ -10,15 +10,18 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from runner.api.realtime import api as realtime
+from runner.api.realtime import text_model
 from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.session import Session
 from runner.model.agent import Agent, Say, Wait
 from runner.model.record import CallRecord
 from runner.model.tool import HttpBinding, McpServer, Retries, Tool
 from runner.model.values import Json
+from runner.serve.api_client import ApiClient
 from runner.serve.live_call import LiveCall
 from runner.serve.metrics import Metrics
-from runner.serve.provider import Provider
+from runner.serve.sideband import Sidebands
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
 from runner.standin.faults import (
@@ -62,7 +65,6 @@ from tests.call.machine.playing import END_CALL, RINGING, TO_NURSE, TO_SPANISH, 
 from tests.standin.openai_types import client_complaint, server_complaint
 
 TIMEOUTS = Timeouts(
-    attempt_s=2.0,
     decision_s=0.3,
     hangup_s=0.3,
     retry_s=0.001,
@@ -93,7 +95,14 @@ class Stage:
     def use(self, timeouts: Timeouts) -> None:
         """Let calls from now on have these deadlines."""
         self.timeouts = timeouts
-        self.provider = Provider(self._session, self.api.base_url, lambda: self.api.api_key, timeouts)
+        self.client = ApiClient(
+            self._session,
+            api=realtime,
+            text_model=text_model,
+            base_url=self.api.base_url,
+            api_key=lambda: self.api.api_key,
+            timeouts=timeouts,
+        )
 
     def slots(self, path: str = "/slots", **fields: Json) -> Tool:
         binding = HttpBinding(method="GET", url=words(self.endpoint + path), **fields)
@@ -107,7 +116,8 @@ class Stage:
         live = LiveCall(
             ringing=replace(RINGING, call_id=call.id),
             world=replace(a_world(agent, *others), max_call_age_s=float("inf")),
-            provider=self.provider,
+            api=self.client,
+            sidebands=Sidebands(self.client, self.timeouts),
             tools=self.tools,
             counts=CallCounts(),
             metrics=Metrics(),

@@ -33,9 +33,7 @@ from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 
 SECRET = new_secret()
-TIMEOUTS = Timeouts(
-    attempt_s=2.0, decision_s=1.0, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01)
-)
+TIMEOUTS = Timeouts(decision_s=1.0, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01))
 CLINIC = "+18005551212"
 PLACE = Place("front-desk.yaml", 3, 5)
 

@@ -13,7 +13,8 @@ import pytest
 from aiohttp import ClientSession, web
 from standardwebhooks import Webhook
 
-from runner.call.reception.webhook import WebhookEvent
+from runner.api.realtime import api as realtime
+from runner.model.call import Ringing
 from runner.serve.app import MOST_BODY_BYTES, create_app, create_server
 from runner.serve.metrics import Metrics
 from runner.serve.result import WebhookResult
@@ -25,17 +26,17 @@ REFUSED = (400, "this is not a webhook that can be acted on\n")
 
 
 class Desk:
-    """Attends to every event with the next result of a list, and waits for `go` if it is closed."""
+    """Answers every call with the next result of a list, and waits for `go` if it is closed."""
 
     def __init__(self) -> None:
         self.results: list[WebhookResult | Exception] = [WebhookResult.ACCEPTED]
-        self.events: list[WebhookEvent] = []
+        self.calls: list[Ringing] = []
         self.began = asyncio.Event()
         self.go = asyncio.Event()
         self.go.set()
 
-    async def attend(self, event: WebhookEvent) -> WebhookResult:
-        self.events.append(event)
+    async def answer(self, ringing: Ringing) -> WebhookResult:
+        self.calls.append(ringing)
         self.began.set()
         await self.go.wait()
         result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
@@ -103,7 +104,11 @@ async def desk() -> Desk:
 @pytest.fixture
 async def port(desk: Desk, metrics: Metrics) -> AsyncIterator[int]:
     webhooks = Webhooks(
-        secrets=lambda: [SECRET], answer=desk.attend, metrics=metrics, timeouts=Timeouts(body_s=1.0)
+        api=realtime,
+        secrets=lambda: [SECRET],
+        answer=desk.answer,
+        metrics=metrics,
+        timeouts=Timeouts(body_s=1.0),
     )
     app = create_app(webhook=webhooks.handle, is_ready=lambda: False, metrics=metrics)
     async with served(app) as port:
@@ -144,7 +149,6 @@ def counted(metrics: Metrics) -> dict[str, float]:
         (WebhookResult.GONE, (200, "the caller has gone\n")),
         (WebhookResult.TAKEN, (200, "the call is answered elsewhere\n")),
         (WebhookResult.LATE, (200, "the call is too old to be answered\n")),
-        (WebhookResult.OTHER_EVENT, (200, "nothing is done about events of this type\n")),
         (WebhookResult.FAILED, (200, "the call cannot be answered\n")),
         (WebhookResult.UNAVAILABLE, (503, "the call could not be answered now\n")),
         (WebhookResult.CLOSED, (503, "no calls are taken now\n")),
@@ -155,7 +159,7 @@ async def test_each_result_is_told_and_counted(
 ) -> None:
     desk.results = [result]
     assert await sender.event() == answer
-    assert [event.call_id for event in desk.events] == ["rtc_1"]
+    assert [call.call_id for call in desk.calls] == ["rtc_1"]
     assert counted(metrics) == {result.value: 1.0}
 
 
@@ -165,7 +169,7 @@ async def test_a_bug_of_ours_is_logged_and_asks_for_another_delivery(
     desk.results = [RuntimeError("secret detail"), WebhookResult.ACCEPTED]
     assert await sender.event() == (503, "the call could not be answered now\n")
     assert [(r.levelno, r.message, r.__dict__["call_id"]) for r in caplog.records] == [
-        (logging.ERROR, "webhook has failed", "rtc_1")
+        (logging.ERROR, "webhook failed", "rtc_1")
     ]
     assert await sender.event() == (200, "the call was accepted\n")
     assert counted(metrics) == {"error": 1.0, "accepted": 1.0}
@@ -173,19 +177,27 @@ async def test_a_bug_of_ours_is_logged_and_asks_for_another_delivery(
 
 async def test_the_same_event_is_carried_out_once(sender: Sender, desk: Desk, metrics: Metrics) -> None:
     assert await sender.event() == await sender.event() == (200, "the call was accepted\n")
-    assert len(desk.events) == 1
+    assert len(desk.calls) == 1
     assert counted(metrics) == {"accepted": 1.0, "duplicate": 1.0}
 
 
-async def test_the_same_event_about_no_call_is_carried_out_once(sender: Sender, desk: Desk) -> None:
-    desk.results = [WebhookResult.OTHER_EVENT]
-    assert await sender.event(type="batch.completed") == await sender.event(type="batch.completed")
-    assert [event.call_id for event in desk.events] == [None]
+@pytest.mark.parametrize("kind", ["batch.completed", "live.transport.incoming"])
+async def test_an_event_that_announces_no_call_is_ignored(
+    sender: Sender, desk: Desk, metrics: Metrics, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    caplog.set_level(logging.INFO, logger="runner")
+    told = (200, "nothing is done about events of this type\n")
+    assert await sender.event(type=kind) == await sender.event(type=kind) == told
+    assert desk.calls == []
+    assert counted(metrics) == {"other_event": 2.0}
+    assert [(r.levelno, r.message, r.__dict__["type"]) for r in caplog.records] == [
+        (logging.INFO, "webhook was ignored", kind)
+    ] * 2
 
 
 async def test_the_same_call_in_another_event_is_carried_out_once(sender: Sender, desk: Desk) -> None:
     assert await sender.event(webhook_id="wh_1") == await sender.event(webhook_id="wh_2")
-    assert len(desk.events) == 1
+    assert len(desk.calls) == 1
 
 
 async def test_copies_that_arrive_together_get_one_result(sender: Sender, desk: Desk) -> None:
@@ -195,20 +207,20 @@ async def test_copies_that_arrive_together_get_one_result(sender: Sender, desk: 
         await desk.began.wait()
         desk.go.set()
     assert {copy.result() for copy in copies} == {(200, "the call was accepted\n")}
-    assert len(desk.events) == 1
+    assert len(desk.calls) == 1
 
 
 async def test_what_failed_for_now_is_tried_again(sender: Sender, desk: Desk) -> None:
     desk.results = [WebhookResult.UNAVAILABLE, WebhookResult.CLOSED, WebhookResult.ACCEPTED]
     assert [(await sender.event())[0] for _ in range(4)] == [503, 503, 200, 200]
-    assert len(desk.events) == 3
+    assert len(desk.calls) == 3
 
 
 async def test_an_unsigned_webhook_is_told_nothing(
     sender: Sender, desk: Desk, metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert await sender.post(b"{}", {}) == REFUSED
-    assert desk.events == []
+    assert desk.calls == []
     assert counted(metrics) == {"refused": 1.0}
     assert [(r.message, r.__dict__["reason"]) for r in caplog.records] == [
         ("webhook was refused", "webhook-id is missing")
@@ -220,7 +232,7 @@ async def test_an_unsigned_webhook_is_told_nothing(
 )
 async def test_a_signed_body_that_is_no_event_is_refused(sender: Sender, desk: Desk, body: bytes) -> None:
     assert await sender.post(body, signed(body)) == REFUSED
-    assert desk.events == []
+    assert desk.calls == []
 
 
 async def test_a_compressed_body_is_not_unpacked(sender: Sender) -> None:
@@ -284,7 +296,7 @@ async def test_what_is_hardly_http_is_a_bad_request(sender: Sender, desk: Desk, 
     answer = await sender.raw(start + lines)
     assert answer.split(b"\r\n")[0] in (b"HTTP/1.0 400 Bad Request", b"HTTP/1.1 400 Bad Request")
     assert b"Traceback" not in answer
-    assert desk.events == []
+    assert desk.calls == []
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from runner.api.realtime.ringing import ringing
+from runner.api.webhook import verify
 from runner.call.addresses.incoming import incoming_call
 from runner.call.examples.example_call import sip_headers
-from runner.call.reception.webhook import verify
 from runner.errors import WebhookRejectedError
 from runner.model.call import Ringing, SipOrigin
 from runner.model.route import RoutingSettings
@@ -21,7 +22,9 @@ def test_the_runner_believes_it_with_the_right_secret_only() -> None:
     secret = new_secret()
     webhook = call_incoming(call_id="rtc_1", headers=HEADERS, secret=secret, now=NOW)
     event = verify(webhook.body, webhook.headers, [secret], NOW)
-    assert (event.call_id, event.webhook_id) == ("rtc_1", "wh_rtc_1")
+    found = ringing(event)
+    assert found is not None
+    assert (found.call_id, event.webhook_id) == ("rtc_1", "wh_rtc_1")
     with pytest.raises(WebhookRejectedError):
         verify(webhook.body, webhook.headers, [new_secret()], NOW)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from runner.call.afterwards.outcome import outcome_body
+from runner.api.realtime import text_model
+from runner.call.afterwards.outcome import outcome_question
 from runner.model.values import Json
 from runner.standin.placed_call import RestReply
 from runner.standin.text_model import TextModel, TextReply
@@ -14,7 +15,9 @@ from tests.standin.openai_types import RESPONSE, client_complaint, complaint
 
 SCHEMA = {"type": "object", "properties": {"booked": {"type": "boolean"}, "why": {"type": "string"}}}
 RECORD = {"ended": "hangup", "turns": [{"role": "caller", "text": "Hello.", "at": 1.0}], "tools": []}
-BODY = outcome_body("gpt-5-mini", SCHEMA, RECORD)
+BODY: dict[str, Json] = json.loads(
+    text_model.request(outcome_question("gpt-5-mini", SCHEMA, RECORD)).body or b""
+)
 TODAY = date(2026, 11, 27)
 
 

@@ -13,16 +13,18 @@ What is not done after 72 hours is parked: kept, and tried no more. So is what c
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import assert_never
 
 from runner.call.afterwards import binding_json
-from runner.call.afterwards.outcome import Answer, NoAnswer, has_words, outcome_body, read_answer
+from runner.call.afterwards.outcome import checked, has_words, outcome_question
 from runner.call.templates.names import HeadersByName, timestamp
 from runner.call.tools.tool_request import build_request
 from runner.model.agent import Agent
 from runner.model.http import HttpReply, HttpRequest
 from runner.model.job import Done, DueJob, Job, JobKind, JobResult, Later, Parked
+from runner.model.question import Answer, Answered, NoAnswer, Question, UselessAnswer
 from runner.model.record import CallRecord
-from runner.model.values import Instant, Json, JsonObject
+from runner.model.values import Instant, JsonObject
 
 LONGEST_S = 72 * 3600.0
 """From the end of the call to the last attempt."""
@@ -67,9 +69,9 @@ def _job(
     return Job(id=job_id, call_id=call_id, kind=kind, created_at=now, due_at=due_at, work=work)
 
 
-def question(due: DueJob) -> dict[str, Json]:
-    """The body of the request that asks for the outcome."""
-    return outcome_body(due.job.work["model"], due.job.work["schema"], due.record)
+def question(due: DueJob) -> Question:
+    """The question for the outcome."""
+    return outcome_question(due.job.work["model"], due.job.work["schema"], due.record)
 
 
 def delivery(due: DueJob, secrets: Mapping[str, str], now: Instant) -> HttpRequest:
@@ -98,19 +100,22 @@ def delivery(due: DueJob, secrets: Mapping[str, str], now: Instant) -> HttpReque
     )
 
 
-def question_result(job: Job, reply: HttpReply, now: Instant) -> JobResult:
-    """What the API's reply means for a question."""
-    match read_answer(reply, job.work["schema"]):
-        case Answer(value=value):
+def question_result(job: Job, answer: Answer, now: Instant) -> JobResult:
+    """What the text model's answer means for a question."""
+    answer = checked(answer, job.work["schema"])
+    match answer:
+        case Answered(value=value):
             return Done(outcome=value)
         case NoAnswer(error=error, hopeless=True):
             return Parked(error=error)
         case NoAnswer(error=error):
             return again(job, error, now)
-        case useless:
+        case UselessAnswer(error=error):
             if job.attempts + 1 >= MOST_USELESS:
-                return Parked(error=useless.error)
-            return again(job, useless.error, now)
+                return Parked(error=error)
+            return again(job, error, now)
+        case _:
+            assert_never(answer)
 
 
 def delivery_result(job: Job, reply: HttpReply, now: Instant) -> JobResult:

@@ -27,6 +27,7 @@ from runner.model.call import Role
 from runner.model.event import ItemPlaced, Transcribed
 from runner.model.http import Failure, HttpReply
 from runner.model.job import Done, DueJob, Job, JobKind, Later, Parked
+from runner.model.question import Answer, Answered, NoAnswer, UselessAnswer
 from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding, ResultSpec, Tool
 from runner.model.values import Json
@@ -122,9 +123,9 @@ def test_a_variable_that_json_has_no_form_for_is_kept_as_text() -> None:
 
 def test_a_question_is_made_of_the_record() -> None:
     [asked] = owed(outcome=OUTCOME)
-    body = question(due(asked))
-    assert (body["model"], body["text"]["format"]["name"]) == ("gpt-5-mini", "outcome")
-    assert "caller: Hello, Jörg." in body["input"]
+    made = question(due(asked))
+    assert (made.model, made.schema) == ("gpt-5-mini", SCHEMA)
+    assert "caller: Hello, Jörg." in made.text
 
 
 def test_a_delivery_carries_the_record_with_the_outcome_signed_under_its_own_id() -> None:
@@ -219,29 +220,33 @@ def test_every_other_answer_means_another_attempt(reply: HttpReply, error: str) 
     assert result.error == error
 
 
-def answered(value: object) -> HttpReply:
-    message = {"type": "message", "content": [{"type": "output_text", "text": json.dumps(value)}]}
-    return HttpReply(status=200, body=json.dumps({"status": "completed", "output": [message]}).encode())
-
-
 def test_a_question_that_is_answered_is_done() -> None:
-    assert question_result(QUESTION, answered({"booked": True}), 1001.0) == Done(outcome={"booked": True})
+    answer = Answered(value={"booked": True})
+    assert question_result(QUESTION, answer, 1001.0) == Done(outcome={"booked": True})
 
 
 @pytest.mark.parametrize(("attempts", "kind"), [(0, Later), (1, Later), (2, Parked), (7, Parked)])
-def test_a_model_without_a_usable_answer_is_asked_three_times(
-    attempts: int, kind: type[Later | Parked]
-) -> None:
-    result = question_result(replace(QUESTION, attempts=attempts), answered({}), 1001.0)
-    assert isinstance(result, kind)
-    assert result.error == "the answer does not fit the schema"
-
-
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, Parked), (404, Parked), (401, Later), (429, Later), (500, Later)]
+    ("answer", "error"),
+    [
+        (Answered(value={}), "the answer does not fit the schema"),
+        (UselessAnswer(error="the model refused to answer"), "the model refused to answer"),
+    ],
 )
-def test_a_question_is_parked_at_once_only_when_it_is_refused_for_what_it_is(status: int, kind: type) -> None:
-    result = question_result(replace(QUESTION, attempts=9), HttpReply(status=status), 1001.0)
+def test_a_model_without_a_usable_answer_is_asked_three_times(
+    attempts: int, kind: type[Later | Parked], answer: Answer, error: str
+) -> None:
+    result = question_result(replace(QUESTION, attempts=attempts), answer, 1001.0)
+    assert isinstance(result, kind)
+    assert result.error == error
+
+
+@pytest.mark.parametrize(("hopeless", "kind"), [(True, Parked), (False, Later)])
+def test_a_question_is_parked_at_once_only_when_it_is_refused_for_what_it_is(
+    hopeless: bool, kind: type[Later | Parked]
+) -> None:
+    answer = NoAnswer(error="the API answered 400", hopeless=hopeless)
+    result = question_result(replace(QUESTION, attempts=9), answer, 1001.0)
     assert isinstance(result, kind)
 
 

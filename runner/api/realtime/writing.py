@@ -1,58 +1,17 @@
-"""OpenAI's Realtime API, outgoing: an agent to the session that it is accepted with, actions to events.
-
-Incoming events are read in `runner.api.realtime_events`. Nothing outside this folder knows their names.
-"""
+"""Writes to the sideband: the events that carry out an action."""
 
 import json
-from collections.abc import Sequence
+from typing import assert_never
 from zlib import crc32
 
-from runner.model.action import Action, AddItem, Approve, Interrupt, SendOutput, Speak, SwitchAgent
-from runner.model.agent import Agent
+from runner.api.port import SidebandAction
+from runner.api.realtime.session import session_update
+from runner.model.action import AddItem, Approve, Interrupt, SendOutput, Speak, SwitchAgent
 from runner.model.values import Json, JsonObject
 
 
-def accept_body(agent: Agent, instructions: str, servers: Sequence[JsonObject] = ()) -> dict[str, Json]:
-    """The session object that accepts a call for `agent`, with its MCP servers as `Session.servers` has them.
-
-    It never holds `audio.*.format`: on a phone call the carrier negotiates it, and sending it makes
-    static or silence.
-    """
-    body: dict[str, Json] = {"type": "realtime", "model": agent.model, "instructions": instructions}
-    body |= agent.session
-    if agent.voice is not None:
-        audio = dict(agent.session.get("audio") or {})
-        audio["output"] = {**(audio.get("output") or {}), "voice": agent.voice}
-        body["audio"] = audio
-    functions = [
-        {
-            "type": "function",
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": tool.parameters,
-        }
-        for tool in agent.tools
-    ]
-    if functions or servers:
-        body["tools"] = [*functions, *({"type": "mcp", **server} for server in servers)]
-    return body
-
-
-def session_update(become: SwitchAgent) -> dict[str, Json]:
-    """The session of an agent that takes over. What the API fixes at accept is left out: the model, and
-    the voice once it was heard.
-    """
-    session = accept_body(become.agent, become.instructions, become.servers)
-    del session["model"]
-    session.setdefault("tools", [])
-    if not become.with_voice and "output" in session.get("audio", {}):
-        output = {key: value for key, value in session["audio"]["output"].items() if key != "voice"}
-        session["audio"] = {**session["audio"], "output": output}
-    return session
-
-
-def events(action: Action) -> tuple[dict[str, Json], ...]:
-    """The events that carry out `action`; none for what is not done over the sideband.
+def events(action: SidebandAction) -> tuple[dict[str, Json], ...]:
+    """The events that carry out `action`.
 
     Each event has an id, so that an `error` can be matched to what it is about.
     """
@@ -85,10 +44,15 @@ def events(action: Action) -> tuple[dict[str, Json], ...]:
             item = {"type": "function_call_output", "call_id": call_id, "output": output}
             return ({"type": "conversation.item.create", "event_id": f"output_{call_id}", "item": item},)
         case _:
-            return ()
+            assert_never(action)
 
 
-def frame_of(event: JsonObject) -> str:
+def frames(action: SidebandAction) -> tuple[str, ...]:
+    """The frames that carry out an action."""
+    return tuple(_frame(event) for event in events(action))
+
+
+def _frame(event: JsonObject) -> str:
     """The text that carries an event.
 
     Half of a surrogate pair, which models do write, has no form in a frame and becomes a question mark.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runner.call.afterwards.strict_schema import strict_form, without_nulls
+from runner.api.realtime.strict_schema import strict_form, without_nulls
 
 BOOKED = {
     "type": "object",

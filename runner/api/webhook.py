@@ -1,7 +1,7 @@
-"""Is this webhook the API's, and what does it say? Pure: bytes, headers, secrets and `now` in, an event out.
+"""Is this webhook a voice API's? Pure: bytes, headers, secrets and `now` in, an event out.
 
 The scheme is Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, a timestamp within five minutes,
-several `v1,…` candidates and several secrets while one rotates.
+several `v1,…` candidates and several secrets while one rotates. What an event says is its API's to read.
 """
 
 import base64
@@ -9,15 +9,14 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from standardwebhooks import Webhook
 
 from runner.errors import WebhookRejectedError
-from runner.model.values import Instant, Json
+from runner.model.values import Instant, Json, JsonObject
 
-CALL_INCOMING = "realtime.call.incoming"
 TOLERANCE_S = 300
 """How far the sender's clock may be from ours, by the Standard Webhooks specification."""
 
@@ -28,16 +27,13 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEvent:
-    """A verified event. `call_id` is set when, and only when, it announces a call that can be accepted."""
+    """A verified event."""
 
     webhook_id: str
     """The same on every delivery of the event."""
     type: str
-    created_at: Instant
-    """When the call began to ring; for other events, when this delivery was signed if they do not say."""
-    call_id: str | None = None
-    sip_headers: tuple[tuple[str, str], ...] = ()
-    """As received: in order, repeated names kept. The caller wrote them."""
+    body: JsonObject = field(repr=False)
+    """The whole event, as it was sent."""
 
 
 def is_secret(secret: str) -> bool:
@@ -52,7 +48,7 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now:
     believed.
     """
     fields = {name.lower(): value for name, value in headers.items()}
-    webhook_id = _identifier(fields.get("webhook-id"), "webhook-id")
+    webhook_id = identifier(fields.get("webhook-id"), "webhook-id")
     signed_at = _timestamp(fields.get("webhook-timestamp"), now)
     try:
         text = body.decode()
@@ -61,10 +57,11 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now:
     candidates = _candidates(fields.get("webhook-signature"))
     if not any(_signed(secret, candidates, webhook_id, signed_at, text) for secret in secrets):
         raise WebhookRejectedError("no signature fits the body")
-    return _event(webhook_id, signed_at, _parse(text))
+    return _event(webhook_id, _parse(text))
 
 
-def _identifier(value: Json, name: str) -> str:
+def identifier(value: Json, name: str) -> str:
+    """An id out of a webhook. Raises `WebhookRejectedError` for what could not be one."""
     if not isinstance(value, str) or not value:
         raise WebhookRejectedError(f"{name} is missing")
     if _IDENTIFIER.fullmatch(value) is None:
@@ -117,43 +114,10 @@ def _parse(text: str) -> Json:
         raise WebhookRejectedError("the body is not JSON") from error
 
 
-def _event(webhook_id: str, signed_at: int, body: Json) -> WebhookEvent:
+def _event(webhook_id: str, body: Json) -> WebhookEvent:
     if not isinstance(body, dict):
         raise WebhookRejectedError("the body is not a JSON object")
     kind = body.get("type")
     if not isinstance(kind, str):
         raise WebhookRejectedError("the event has no type")
-    created_at = _instant(body.get("created_at"))
-    if kind != CALL_INCOMING:
-        at = float(signed_at) if created_at is None else created_at
-        return WebhookEvent(webhook_id=webhook_id, type=kind, created_at=at)
-    if created_at is None:
-        raise WebhookRejectedError("created_at is not a time in seconds")
-    data = body.get("data")
-    if not isinstance(data, dict):
-        raise WebhookRejectedError("the event has no data")
-    return WebhookEvent(
-        webhook_id=webhook_id,
-        type=kind,
-        created_at=created_at,
-        call_id=_identifier(data.get("call_id"), "call_id"),
-        sip_headers=_sip_headers(data.get("sip_headers")),
-    )
-
-
-def _instant(value: Json) -> Instant | None:
-    # Python's bool is an int, and its JSON reader takes NaN, Infinity and integers that no float holds.
-    return float(value) if type(value) in (int, float) and -1e12 < value < 1e12 else None
-
-
-def _sip_headers(entries: Json) -> tuple[tuple[str, str], ...]:
-    """Whatever looks like a header; an odd entry costs itself, never the call."""
-    if not isinstance(entries, list):
-        return ()
-    return tuple(
-        (entry["name"], entry["value"])
-        for entry in entries
-        if isinstance(entry, dict)
-        and isinstance(entry.get("name"), str)
-        and isinstance(entry.get("value"), str)
-    )
+    return WebhookEvent(webhook_id=webhook_id, type=kind, body=body)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.api.realtime_events import parse
+from runner.api.realtime.reading import read
 from runner.model.call import Role
 from runner.model.event import (
     ApiError,
@@ -216,14 +216,14 @@ SPOKEN_ITEM = {
     ],
 )
 def test_events_become_happenings(received: dict[str, object], event: CallEvent) -> None:
-    assert parse(json.dumps(received)) == (event,)
-    assert parse(json.dumps(received).encode()) == (event,)
+    assert read(json.dumps(received)) == (event,)
+    assert read(json.dumps(received).encode()) == (event,)
 
 
 def test_an_output_that_the_api_holds_is_placed_and_taken() -> None:
     item = {"id": "item_4", "type": "function_call_output", "call_id": "call_1", "output": "{}"}
     received = {"type": "conversation.item.added", "previous_item_id": "item_3", "item": item}
-    assert parse(json.dumps(received)) == (
+    assert read(json.dumps(received)) == (
         ItemPlaced(item_id="item_4", after="item_3"),
         OutputTaken(call_id="call_1"),
     )
@@ -239,7 +239,7 @@ def test_an_output_that_the_api_holds_is_placed_and_taken() -> None:
 def test_what_the_api_asks_of_mcp_servers_is_told(kind: str, event: CallEvent) -> None:
     item = {"id": "i", "type": kind, "server_label": "crm", "name": "look_up", "arguments": "{}"}
     received = {"type": "conversation.item.added", "previous_item_id": None, "item": item}
-    assert parse(json.dumps(received)) == (ItemPlaced(item_id="i"), event)
+    assert read(json.dumps(received)) == (ItemPlaced(item_id="i"), event)
 
 
 @pytest.mark.parametrize(
@@ -252,29 +252,29 @@ def test_what_the_api_asks_of_mcp_servers_is_told(kind: str, event: CallEvent) -
 )
 def test_words_are_told_to_those_who_follow_them(kind: str, role: Role) -> None:
     frame = json.dumps({"type": kind, "item_id": "i", "delta": "Hel"})
-    assert parse(frame) == ()
-    assert parse(frame, follow_words=True) == (TranscriptGrew(item_id="i", role=role, text="Hel"),)
+    assert read(frame) == ()
+    assert read(frame, follow_words=True) == (TranscriptGrew(item_id="i", role=role, text="Hel"),)
 
 
 def test_a_tool_call_that_was_cut_short_does_not_run() -> None:
     item = {**CALL_ITEM, "status": "incomplete"}
     received = {"type": "response.output_item.done", "response_id": "resp_1", "item": item}
-    assert parse(json.dumps(received)) == ()
+    assert read(json.dumps(received)) == ()
 
 
 def test_arguments_that_are_only_done_do_not_run_the_tool() -> None:
     received = {"type": "response.function_call_arguments.done", "call_id": "call_1", "arguments": "{}"}
-    assert parse(json.dumps(received)) == ()
+    assert read(json.dumps(received)) == ()
 
 
 def test_audio_is_dropped_without_being_parsed() -> None:
-    assert parse('{"type":"response.output_audio.delta","delta":"AAAA') == ()
-    assert parse('{"event_id": "event_1", "type": "response.output_audio.delta", "delta": "AAAA') == ()
+    assert read('{"type":"response.output_audio.delta","delta":"AAAA') == ()
+    assert read('{"event_id": "event_1", "type": "response.output_audio.delta", "delta": "AAAA') == ()
 
 
 def test_the_head_of_a_nested_object_is_not_the_type_of_the_event() -> None:
     frame = '{"part": {"type": "response.output_audio.delta"}, "type": "input_audio_buffer.speech_started"}'
-    assert parse(frame) == (CallerSpeaks(began=True),)
+    assert read(frame) == (CallerSpeaks(began=True),)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_the_head_of_a_nested_object_is_not_the_type_of_the_event() -> None:
     ],
 )
 def test_what_cannot_be_read_is_counted_and_passed_over(frame: str | bytes, because: IgnoredBecause) -> None:
-    assert parse(frame) == (Ignored(because),)
+    assert read(frame) == (Ignored(because),)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_what_cannot_be_read_is_counted_and_passed_over(frame: str | bytes, beca
 )
 def test_a_response_that_is_done_is_over_however_odd_it_is(odd: dict[str, object]) -> None:
     done = {"type": "response.done", "response": {"id": "r", "metadata": {"wish": "wish_1"}, **odd}}
-    assert parse(json.dumps(done)) == (
+    assert read(json.dumps(done)) == (
         ResponseEnded(response_id="r", wish="wish_1", outcome=Outcome.COMPLETED),
         Ignored(IgnoredBecause.MALFORMED),
     )
@@ -344,5 +344,5 @@ FIELDS = ["response", "item", "item_id", "response_id", "error", "transcript", "
     ),
 )
 def test_known_events_with_any_content_never_raise(kind: str, fields: dict[str, object]) -> None:
-    for event in parse(json.dumps({"type": kind, **fields})):
+    for event in read(json.dumps({"type": kind, **fields})):
         assert isinstance(event, CallEvent)

@@ -1,4 +1,4 @@
-"""OpenAI's Realtime API, incoming: what each event of the sideband means to a call.
+"""Reads the sideband: what each of the API's events means to a call.
 
 Unknown events and unknown fields are normal, and nothing that the API sends makes this raise.
 """
@@ -82,7 +82,7 @@ _UNKNOWN = (Ignored(IgnoredBecause.UNKNOWN),)
 _MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
 
 
-def parse(frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
+def read(frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
     """What one frame of the sideband means. Never raises: what cannot be read is a `Ignored`.
 
     `TranscriptGrew` is told only with `follow_words`.

@@ -1,0 +1,134 @@
+"""The API's requests about a call (accept, reject, refer, hang up) and what its replies mean.
+
+Source: https://developers.openai.com/api/docs/guides/realtime-sip and the reference of `realtime/calls`.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import assert_never
+from urllib.parse import quote
+
+from runner.api.port import Order
+from runner.api.realtime.session import session_body
+from runner.model.action import AnswerCall, HangUp, Refer, RejectCall
+from runner.model.event import (
+    AnswerReplied,
+    CallEvent,
+    CallGone,
+    Decided,
+    HangUpFailed,
+    ReferAnswered,
+    RejectReplied,
+)
+from runner.model.http import HttpReply, HttpRequest
+from runner.model.values import Json, JsonObject
+
+REPLY_S = 6.0
+"""Accept was seen to take 5.3 s to say that the caller has gone; cut off before, that would look like an API
+which does not answer."""
+REFER_REPLY_S = 10.0
+
+LONGEST_MESSAGE = 200
+
+
+def request(order: Order, call_id: str) -> HttpRequest:
+    """The request that carries out an order, relative to the base URL."""
+    timeout_s = REPLY_S
+    body: JsonObject | None = None
+    match order:
+        case AnswerCall(agent=agent, instructions=instructions, servers=servers):
+            action, body = "accept", session_body(agent, instructions, servers)
+        case RejectCall(status=status):
+            action, body = "reject", {"status_code": status}
+        case Refer(target=target):
+            action, body, timeout_s = "refer", {"target_uri": target}, REFER_REPLY_S
+        case HangUp():
+            action = "hangup"
+        case _:
+            assert_never(order)
+    return HttpRequest(
+        method="POST",
+        url=f"/realtime/calls/{quote(call_id, safe='')}/{action}",
+        headers=() if body is None else (("Content-Type", "application/json"),),
+        body=None if body is None else json.dumps(body).encode(),
+        timeout_s=timeout_s,
+    )
+
+
+def is_retryable(order: Order, reply: HttpReply) -> bool:
+    """Whether asking again could help: nobody answered, the API has trouble, or it is too busy.
+
+    Refer is sent once: a second one could transfer twice.
+    """
+    return not isinstance(order, Refer) and _may_pass(reply.status)
+
+
+def answered(order: Order, reply: HttpReply, *, unsettled: bool) -> CallEvent:
+    """What a reply to an order means."""
+    code, message = _error(reply)
+    detail = _detail(reply, code, message)
+    match order:
+        case AnswerCall():
+            return AnswerReplied(decided=_decided(reply, code, unsettled=unsettled), code=code, detail=detail)
+        case RejectCall():
+            return RejectReplied(decided=_decided(reply, code, unsettled=unsettled), code=code, detail=detail)
+        case Refer():
+            return ReferAnswered(ok=_is_ok(reply), detail=detail)
+        case HangUp():
+            # A call that is over already is what we wanted.
+            if _is_ok(reply) or reply.status == 404:
+                return CallGone()
+            return HangUpFailed(detail=detail, final=not _may_pass(reply.status))
+        case _:
+            assert_never(order)
+
+
+def _decided(reply: HttpReply, code: str, *, unsettled: bool) -> Decided:
+    if _is_ok(reply):
+        return Decided.DONE
+    if reply.status == 404:
+        return Decided.GONE
+    if code == "decision_already_made":
+        # After a request of ours whose reply was lost the decision is most likely our own; to leave it
+        # would put the caller through to an agent that nobody serves.
+        return Decided.DONE if unsettled else Decided.TAKEN
+    return Decided.UNAVAILABLE if _may_pass(reply.status) else Decided.REFUSED
+
+
+def _is_ok(reply: HttpReply) -> bool:
+    return reply.status is not None and 200 <= reply.status < 300
+
+
+def _may_pass(status: int | None) -> bool:
+    return status is None or status >= 500 or status in (408, 429)
+
+
+def _error(reply: HttpReply) -> tuple[str, str]:
+    """Code and message of the API's `{"error": {…}}`, each empty where there is none."""
+    if _is_ok(reply):
+        return "", ""
+    error: Json = None
+    try:
+        body = json.loads(reply.body)
+        error = body.get("error") if isinstance(body, dict) else None
+    except (ValueError, RecursionError):
+        pass  # A proxy's error page: its status says enough.
+    if not isinstance(error, Mapping):
+        return "", ""
+    code, message = error.get("code") or error.get("type"), error.get("message")
+    # With 401 and 403 the message repeats part of the key.
+    is_told = isinstance(message, str) and reply.status not in (401, 403)
+    return (
+        code if isinstance(code, str) else "",
+        " ".join(str(message).split())[:LONGEST_MESSAGE] if is_told else "",
+    )
+
+
+def _detail(reply: HttpReply, code: str, message: str) -> str:
+    """One line for the log: nothing for success."""
+    if _is_ok(reply):
+        return ""
+    if reply.status is None:
+        return f"the voice API could not be reached ({reply.detail or 'no reply'})"
+    said = ": ".join(part for part in (code, message) if part)
+    return f"the voice API answered {reply.status}" + (f" ({said})" if said else "")

@@ -1,0 +1,311 @@
+"""How long the client insists, what it remembers, and what it never does with the key."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from runner.api.port import Authentication, Order
+from runner.api.realtime import api as realtime
+from runner.api.realtime import text_model
+from runner.model.action import AnswerCall, HangUp, Refer, RejectCall
+from runner.model.event import (
+    AnswerReplied,
+    CallEvent,
+    CallGone,
+    Decided,
+    HangUpFailed,
+    ReferAnswered,
+    RejectReplied,
+)
+from runner.model.question import Answered, NoAnswer, Question
+from runner.serve.api_client import ApiClient
+from runner.serve.timeouts import Timeouts
+from tests.api.realtime.agents import an_agent
+
+PATIENT = Timeouts(decision_s=9.0, refer_s=9.0, hangup_s=9.0, question_s=9.0, retry_s=0.001)
+IMPATIENT = Timeouts(decision_s=0.4, refer_s=0.4, hangup_s=0.4, question_s=0.4, retry_s=0.001)
+
+ANSWER = AnswerCall(agent=an_agent(), instructions="Be brief.")
+REJECT = RejectCall(status=486)
+REFER = Refer(target="tel:+14155550123")
+QUESTION = Question(model="gpt-5.5", instructions="Fill in the form.", text="agent: Hello.", schema={})
+
+Says = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Api:
+    """Answers requests from a list, the last one for ever, and keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.replies: list[Says] = [says(200)]
+        self.asked: list[tuple[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.was_asked = asyncio.Event()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        self.asked.append((request.raw_path, json.loads(body) if body else None))
+        self.headers.append(dict(request.headers))
+        self.was_asked.set()
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        return await reply(request)
+
+
+def says(status: int, code: str | None = None, **more: Any) -> Says:
+    async def reply(_: web.Request) -> web.Response:
+        return web.json_response({"error": {"code": code, **more}} if code else None, status=status)
+
+    return reply
+
+
+async def drops_the_line(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def never_answers(_: web.Request) -> web.StreamResponse:
+    return await asyncio.Future()
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+async def base_url(api: Api) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", api.handle)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/v1"))
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+def client_of(
+    session: aiohttp.ClientSession,
+    base_url: str,
+    timeouts: Timeouts = PATIENT,
+    authentication: Authentication | None = None,
+    api_key: str = "sk-test",
+) -> ApiClient:
+    return ApiClient(
+        session,
+        api=realtime,
+        text_model=text_model,
+        base_url=base_url,
+        api_key=lambda: api_key,
+        authentication=authentication,
+        timeouts=timeouts,
+    )
+
+
+@pytest.fixture
+def client(session: aiohttp.ClientSession, base_url: str) -> ApiClient:
+    return client_of(session, base_url)
+
+
+@pytest.fixture
+def impatient(session: aiohttp.ClientSession, base_url: str) -> ApiClient:
+    return client_of(session, base_url, IMPATIENT)
+
+
+async def test_what_the_port_makes_is_sent_with_the_key(client: ApiClient, api: Api) -> None:
+    assert await client.carry_out(REJECT, "rtc_1") == RejectReplied(decided=Decided.DONE)
+    assert await client.carry_out(REFER, "rtc_1/2") == ReferAnswered(ok=True)
+    assert await client.carry_out(HangUp(), "rtc_1") == CallGone()
+    assert api.asked == [
+        ("/v1/realtime/calls/rtc_1/reject", {"status_code": 486}),
+        ("/v1/realtime/calls/rtc_1%2F2/refer", {"target_uri": "tel:+14155550123"}),
+        ("/v1/realtime/calls/rtc_1/hangup", None),
+    ]
+    assert {headers["Authorization"] for headers in api.headers} == {"Bearer sk-test"}
+    assert [headers.get("Content-Type") for headers in api.headers[:2]] == ["application/json"] * 2
+
+
+async def test_the_key_travels_as_it_is_declared(
+    session: aiohttp.ClientSession, base_url: str, api: Api
+) -> None:
+    authentication = Authentication(header="api-key", scheme="")
+    client = client_of(session, base_url, authentication=authentication)
+    await client.carry_out(HangUp(), "rtc_1")
+    [headers] = api.headers
+    assert (headers["api-key"], "Authorization" in headers) == ("sk-test", False)
+    assert client.sideband("/x")[1] == {"api-key": "sk-test"}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url"),
+    [
+        ("https://api.example/v1", "wss://api.example/v1/realtime?call_id=rtc_1%2B%26"),
+        ("https://api.example/v1/", "wss://api.example/v1/realtime?call_id=rtc_1%2B%26"),
+        ("HTTPS://api.example/v1", "wss://api.example/v1/realtime?call_id=rtc_1%2B%26"),
+        ("http://127.0.0.1:9/v1", "ws://127.0.0.1:9/v1/realtime?call_id=rtc_1%2B%26"),
+    ],
+)
+async def test_the_sideband_is_beside_the_rest(
+    session: aiohttp.ClientSession, base_url: str, url: str
+) -> None:
+    path = realtime.conversation("rtc_1+&").sideband
+    assert client_of(session, base_url).sideband(path) == (url, {"Authorization": "Bearer sk-test"})
+
+
+@pytest.mark.parametrize("trouble", [says(500), says(503), says(429), says(408), drops_the_line])
+@pytest.mark.parametrize(
+    ("order", "event"),
+    [
+        (ANSWER, AnswerReplied(decided=Decided.DONE)),
+        (REJECT, RejectReplied(decided=Decided.DONE)),
+        (HangUp(), CallGone()),
+    ],
+)
+async def test_passing_trouble_is_tried_again(
+    client: ApiClient, api: Api, trouble: Says, order: Order, event: CallEvent
+) -> None:
+    api.replies = [trouble, trouble, says(200)]
+    assert await client.carry_out(order, "rtc_1") == event
+    assert len(api.asked) == 3
+
+
+async def test_each_failed_try_is_told(client: ApiClient, api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    api.replies = [says(503), drops_the_line, says(200)]
+    await client.carry_out(HangUp(), "rtc_1")
+    assert [
+        (
+            r.levelno,
+            r.message,
+            *(r.__dict__[key] for key in ("call_id", "order", "attempt", "status", "detail")),
+        )
+        for r in caplog.records
+    ] == [
+        (logging.WARNING, "api request failed", "rtc_1", "HangUp", 1, 503, ""),
+        (logging.WARNING, "api request failed", "rtc_1", "HangUp", 2, None, "Server disconnected"),
+    ]
+
+
+@pytest.mark.parametrize("trouble", [says(500), says(503), drops_the_line])
+async def test_a_transfer_is_never_asked_for_twice(client: ApiClient, api: Api, trouble: Says) -> None:
+    api.replies = [trouble, says(200)]
+    answered = await client.carry_out(REFER, "rtc_1")
+    assert isinstance(answered, ReferAnswered)
+    assert not answered.ok
+    assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize("trouble", [says(500), drops_the_line])
+async def test_a_decision_whose_reply_was_lost_is_our_own(client: ApiClient, api: Api, trouble: Says) -> None:
+    api.replies = [trouble, says(409, "decision_already_made")]
+    answered = await client.carry_out(ANSWER, "rtc_1")
+    assert isinstance(answered, AnswerReplied)
+    assert answered.decided is Decided.DONE
+
+
+async def decided(client: ApiClient, call_id: str) -> Decided:
+    answered = await client.carry_out(ANSWER, call_id)
+    assert isinstance(answered, AnswerReplied)
+    return answered.decided
+
+
+async def test_a_lost_reply_is_remembered_after_giving_up(impatient: ApiClient, api: Api) -> None:
+    api.replies = [never_answers, says(409, "decision_already_made")]
+    assert await decided(impatient, "rtc_1") is Decided.UNAVAILABLE
+    assert await decided(impatient, "rtc_2") is Decided.TAKEN
+    assert await decided(impatient, "rtc_1") is Decided.DONE
+
+
+async def test_a_decision_that_never_reached_the_api_is_not_ours(
+    session: aiohttp.ClientSession, unused_tcp_port: int
+) -> None:
+    client = client_of(session, f"http://127.0.0.1:{unused_tcp_port}/v1", IMPATIENT)
+    assert await decided(client, "rtc_1") is Decided.UNAVAILABLE
+    app = web.Application()
+    app.router.add_post("/{path:.*}", says(409, "decision_already_made"))
+    async with TestServer(app, host="127.0.0.1", port=unused_tcp_port):
+        assert await decided(client, "rtc_1") is Decided.TAKEN
+
+
+@pytest.mark.parametrize(
+    ("reply", "event"),
+    [
+        (says(400), HangUpFailed(detail="the voice API answered 400", final=True)),
+        (says(503), HangUpFailed(detail="the voice API answered 503")),
+        (never_answers, HangUpFailed(detail="the voice API could not be reached (no reply in time)")),
+        (drops_the_line, HangUpFailed(detail="the voice API could not be reached (Server disconnected)")),
+    ],
+)
+async def test_giving_up_says_why(impatient: ApiClient, api: Api, reply: Says, event: CallEvent) -> None:
+    api.replies = [reply]
+    assert await impatient.carry_out(HangUp(), "rtc_1") == event
+
+
+async def test_a_redirect_does_not_get_the_key(client: ApiClient, api: Api) -> None:
+    async def elsewhere(_: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect("/elsewhere")
+
+    api.replies = [elsewhere]
+    assert await client.carry_out(HangUp(), "rtc_1") == HangUpFailed(
+        detail="the voice API answered 307", final=True
+    )
+    assert len(api.asked) == 1
+
+
+async def test_a_host_that_is_not_there_is_no_exception(
+    session: aiohttp.ClientSession, unused_tcp_port: int
+) -> None:
+    client = client_of(session, f"http://127.0.0.1:{unused_tcp_port}/v1", IMPATIENT)
+    for order in (REFER, HangUp()):
+        event = await client.carry_out(order, "rtc_1")
+        assert isinstance(event, ReferAnswered | HangUpFailed)
+        assert event.detail.startswith("the voice API could not be reached (Cannot connect to host 127.0.0.1")
+
+
+async def test_a_key_that_no_header_can_hold_is_no_exception(
+    session: aiohttp.ClientSession, base_url: str, api: Api
+) -> None:
+    client = client_of(session, base_url, IMPATIENT, api_key="sk-test\nX: y")
+    assert await client.carry_out(REFER, "rtc_1") == ReferAnswered(
+        ok=False, detail="the voice API could not be reached (ValueError)"
+    )
+    assert api.asked == []
+
+
+async def test_giving_up_on_a_request_lets_cancellation_through(client: ApiClient, api: Api) -> None:
+    api.replies = [never_answers]
+    task = asyncio.create_task(client.carry_out(HangUp(), "rtc_1"))
+    await api.was_asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_text_model_is_asked_once_whatever_it_says(client: ApiClient, api: Api) -> None:
+    api.replies = [says(503), says(200)]
+    assert await client.ask(QUESTION) == NoAnswer(error="the API answered 503")
+    [(path, body)] = api.asked
+    assert (path, body["model"], body["input"]) == ("/v1/responses", "gpt-5.5", "agent: Hello.")
+
+
+async def test_the_answer_of_the_text_model_is_read(client: ApiClient, api: Api) -> None:
+    async def completed(_: web.Request) -> web.Response:
+        content = [{"type": "output_text", "text": "{}"}]
+        return web.json_response({"status": "completed", "output": [{"type": "message", "content": content}]})
+
+    api.replies = [completed]
+    assert await client.ask(QUESTION) == Answered(value={})
+
+
+async def test_a_text_model_that_does_not_answer_is_given_up(impatient: ApiClient, api: Api) -> None:
+    api.replies = [never_answers]
+    assert await impatient.ask(QUESTION) == NoAnswer(error="no reply in time")
