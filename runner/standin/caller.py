@@ -5,7 +5,7 @@ from runner.standin.conversation import Conversation
 from runner.standin.flows import Flow
 from runner.standin.items import Event, Item
 from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame
-from runner.standin.response import SPOKEN_WORD_S, THINKING_S, words
+from runner.standin.response import words
 from runner.standin.script import (
     CallerHangsUp,
     CallerIsSilent,
@@ -23,9 +23,6 @@ from runner.standin.script import (
     When,
 )
 
-REACTION_S = 0.6
-"""People wait so long before they answer."""
-KEY_S = 0.2
 NUDGE = (
     "No user speech was detected for a while. Please review the recorded audio: If the user was speaking, "
     "respond naturally. If not, follow up on their last message."
@@ -48,7 +45,7 @@ class Caller:
             yield self._is_next_due
             step = self._next()
             if step is not None and step.when is When.QUIET:
-                yield REACTION_S
+                yield conversation.pace.reaction_s
                 if not self._is_next_due():
                     continue
             step = self._next()
@@ -73,7 +70,7 @@ class Caller:
             case CallerPresses(keys=keys):
                 for key in keys:
                     yield self._key(key)
-                    yield KEY_S
+                    yield conversation.pace.key_s
             case CallerHangsUp(close_code=code):
                 yield EndCall(code)
             case CallerIsSilent():
@@ -109,7 +106,7 @@ class Caller:
         if detection.get("interrupt_response", True):
             yield from self._interrupt()
         spoken = words(step.text)
-        yield SPOKEN_WORD_S * len(spoken)
+        yield conversation.pace.spoken_word_s * len(spoken)
         conversation.meter.heard(len(spoken))
         yield conversation.event(
             "input_audio_buffer.speech_stopped", audio_end_ms=self._ms(), item_id=item_id
@@ -141,7 +138,7 @@ class Caller:
         conversation.owes_answer = True
         if not detection.get("create_response", True):
             return
-        yield THINKING_S
+        yield conversation.pace.thinking_s
         if conversation.active is None and conversation.owes_answer:
             yield from conversation.begin_response(None, Occasion.TURN)
 
@@ -153,7 +150,8 @@ class Caller:
         events += conversation.clear_playback()
         messages = [item for item in heard.output if item["type"] == "message"] if heard else []
         if messages:
-            truncated = {"item_id": messages[-1]["id"], "content_index": 0, "audio_end_ms": self._ms()}
+            heard_ms = round(1000 * (conversation.flows.now_s - conversation.playing_since_s))
+            truncated = {"item_id": messages[-1]["id"], "content_index": 0, "audio_end_ms": heard_ms}
             events.append(conversation.event("conversation.item.truncated", **truncated))
         return events
 
@@ -165,14 +163,14 @@ class Caller:
         if step.transcription is Transcription.AFTER_ANSWER:
             yield lambda: conversation.active is not None
             yield lambda: conversation.active is None
-        yield THINKING_S
+        yield conversation.pace.thinking_s
         if step.transcription is Transcription.FAILED:
             message = f"Input transcription failed for item '{item_id}'."
             error = {"type": "server_error", "code": "server_error", "message": message, "param": None}
             events = [self._transcription("failed", **about, error=error)]
         else:
             spoken = words(step.text)
-            usage = {"type": "duration", "seconds": round(SPOKEN_WORD_S * len(spoken), 2)}
+            usage = {"type": "duration", "seconds": round(conversation.pace.spoken_word_s * len(spoken), 2)}
             events = [self._transcription("delta", **about, delta=word) for word in spoken]
             events.append(self._transcription("completed", **about, transcript=step.text, usage=usage))
         if step.transcription is Transcription.AFTER_NEXT:

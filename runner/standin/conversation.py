@@ -13,7 +13,8 @@ from runner.standin.client_events import Refused, check
 from runner.standin.flows import Flow, Flows
 from runner.standin.items import Event, Ids, Items, Meter
 from runner.standin.outgoing import EndCall, Outgoing
-from runner.standin.response import SPOKEN_WORD_S, THINKING_S, Response
+from runner.standin.pace import AS_PEOPLE_SPEAK, Pace
+from runner.standin.response import Response
 from runner.standin.script import (
     Echoes,
     Ending,
@@ -26,9 +27,20 @@ from runner.standin.script import (
 
 
 class Conversation:
-    """What the API knows of one call. Feed it with `receive` and `advance`, send what they return."""
+    """What the API knows of one call. Feed it with `receive`, and send what that and `flows` bring."""
 
-    def __init__(self, *, call: str, session: JsonObject) -> None:
+    def __init__(
+        self,
+        *,
+        call: str,
+        session: JsonObject,
+        pace: Pace = AS_PEOPLE_SPEAK,
+        improvises: bool = True,
+        flows: Flows[Outgoing] | None = None,
+    ) -> None:
+        """`improvises`: the model makes up a response that the script has nothing for; else it thinks until
+        the script has."""
+        self.pace = pace
         self.ids = Ids(call)
         self.items = Items()
         self.session: dict[str, Any] = dict(session)
@@ -44,11 +56,15 @@ class Conversation:
         self.active: Response | None = None
         self.playing: Response | None = None
         """The response that the caller hears just now."""
+        self.playing_since_s = 0.0
+        self.refused_updates = 0
+        """So many updates of the session, the next ones, are refused though nothing is wrong with them."""
         self.caller_speaks = False
         self.owes_answer = False
         """The client holds everything that the model needs to go on, and has not asked for it yet."""
         self.attached = False
-        self.flows: Flows[Outgoing] = Flows()
+        self.flows: Flows[Outgoing] = flows if flows is not None else Flows()
+        self._improvises = improvises
         self._waiting_to_play: set[str] = set()
         self._has_spoken = False
         self._received: deque[str] = deque(maxlen=1000)
@@ -57,18 +73,10 @@ class Conversation:
         """Add steps to the script."""
         self.steps.extend(script)
 
-    def settle(self) -> list[Outgoing]:
-        """What happens now, without time passing."""
-        return self.flows.settle()
-
-    def delay_s(self) -> float | None:
-        """Virtual seconds until something happens by itself; None: it is the client's turn."""
-        return self.flows.delay_s()
-
-    def advance(self, seconds: float) -> list[Outgoing]:
-        """Let time pass, up to the next moment at which something happens, and say what does."""
-        self.flows.pass_time(seconds)
-        return self.settle()
+    @property
+    def is_thinking(self) -> bool:
+        """Whether a response is active that nobody has said anything for."""
+        return self.active is not None and self.active.scripted is None
 
     def list_servers(self) -> list[Event]:
         """Every MCP server of the session tells its tools."""
@@ -87,13 +95,12 @@ class Conversation:
     # What the client sends.
 
     def receive(self, event: Any) -> list[Outgoing]:
-        """Take an event of the client's: what it brings at once."""
+        """Take an event of the client's: what answers it directly. What follows from it are flows."""
         refused = check(event)
         if refused is not None:
             return [self._refuse(refused, event)]
         self._received.append(event["type"])
-        outgoing: list[Outgoing] = list(self._take(event))
-        return outgoing + self.settle()
+        return list(self._take(event))
 
     def has_received(self, kind: str) -> int:
         """How many events of this type the client has sent lately."""
@@ -114,6 +121,10 @@ class Conversation:
         return self._touch_item(event)
 
     def _update_session(self, event: JsonObject) -> list[Event]:
+        if self.refused_updates:
+            self.refused_updates -= 1
+            refused = Refused(code="invalid_value", message="The session could not be updated.")
+            return [self._refuse(refused, event, violation=False)]
         updated = _merged(self.session, event["session"])
         if self._has_spoken and _voice(updated) != _voice(self.session):
             message = "Cannot update a conversation's voice if assistant audio is present."
@@ -212,19 +223,22 @@ class Conversation:
 
     def begin_response(self, request: JsonObject | None, occasion: Occasion) -> list[Event]:
         """Let the model answer, by the script if its next step is an answer to this occasion."""
-        step = self._take_answer(occasion)
+        scripted = self._take_scripted(occasion)
+        if scripted is None and self._improvises:
+            scripted = ScriptedResponse(output=(Echoes(),))
         response = Response(
             id=self.ids.new("resp"),
-            scripted=step,
+            scripted=scripted,
             items=self.items,
             ids=self.ids,
             session=self.session,
             request=request,
             meter=self.meter,
+            pace=self.pace,
         )
         self.active = response
         self.owes_answer = False
-        self.flows.start(self._answer(response, step.held_until), owner=response.id)
+        self.flows.start(self._respond(response, occasion), owner=response.id)
         return [response.created()]
 
     def cut_response(self, ending: Ending, reason: str | None = None) -> list[Event]:
@@ -245,12 +259,12 @@ class Conversation:
         self.playing = None
         return [self.event("output_audio_buffer.cleared", response_id=response.id)] if response else []
 
-    def _take_answer(self, occasion: Occasion) -> ScriptedResponse:
+    def _take_scripted(self, occasion: Occasion) -> ScriptedResponse | None:
         step = self.steps[0] if self.steps else None
         if isinstance(step, ScriptedResponse) and self._fits(occasion):
             self.steps.popleft()
             return step
-        return ScriptedResponse(output=(Echoes(),))
+        return None
 
     def _fits(self, occasion: Occasion) -> bool:
         step = self.steps[0] if self.steps else None
@@ -258,26 +272,34 @@ class Conversation:
             return False
         return step.to is occasion or (step.to is Occasion.ANY and occasion is not Occasion.OVERTAKES)
 
-    def _answer(self, response: Response, held_until: str | None) -> Flow[Outgoing]:
-        yield THINKING_S
-        if held_until is not None:
+    def _respond(self, response: Response, occasion: Occasion) -> Flow[Outgoing]:
+        yield self.pace.thinking_s
+        if response.scripted is None:
+            yield lambda: self._fits(occasion)
+            response.scripted = self._take_scripted(occasion)
+        scripted = response.scripted or ScriptedResponse()
+        if (held_until := scripted.held_until) is not None:
             already = self.has_received(held_until)
             yield lambda: self.has_received(held_until) > already
         for beat in response.beats():
             yield beat
             if not isinstance(beat, float):
                 self._note(response, beat)
-        if response.scripted.ending is Ending.NEVER:
+        if scripted.ending is Ending.NEVER:
             return
         self.active = None
         yield self._rate_limits()
 
     def _note(self, response: Response, event: Event) -> None:
         match event:
-            case {"type": "response.output_audio_transcript.delta"} if response.spoken_words == 1:
-                self._has_spoken = True
+            case {"type": "response.output_audio_transcript.delta" | "response.output_audio.done"} if (
+                not response.is_audible
+            ):
+                # Ahead of the response, so that the caller hears it begin before more of it is made.
+                first = self.playing is None and not self._waiting_to_play
+                response.is_audible = self._has_spoken = True
                 self._waiting_to_play.add(response.id)
-                self.flows.start(self._playback(response), owner=f"playback of {response.id}")
+                self.flows.start(self._playback(response), owner=f"playback of {response.id}", first=first)
             case {
                 "type": "response.output_item.done",
                 "item": {"type": "function_call", "status": "completed", "call_id": call_id, "name": name},
@@ -289,10 +311,10 @@ class Conversation:
         yield lambda: self.playing is None
         self._waiting_to_play.discard(response.id)
         self.playing = response
-        started_s = self.flows.now_s
+        self.playing_since_s = self.flows.now_s
         yield self.event("output_audio_buffer.started", response_id=response.id)
         yield lambda: self.active is not response
-        end_s = started_s + SPOKEN_WORD_S * response.spoken_words
+        end_s = self.playing_since_s + self.pace.spoken_word_s * response.spoken_words
         yield max(0.0, end_s - self.flows.now_s)
         self.playing = None
         yield self.event("output_audio_buffer.stopped", response_id=response.id)

@@ -1,72 +1,96 @@
 """Several things that go on at once, in virtual time: a small, pure scheduler of generators."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 Condition: TypeAlias = Callable[[], bool]
 Flow: TypeAlias = Iterator[float | Condition | T]
-"""Yields a float to pause for so many seconds, a condition to wait for, or something to send."""
+"""Yields a float to pause for so many seconds, a condition to wait for, or something that happens."""
+
+
+@dataclass(slots=True)
+class VirtualTime:
+    """A clock that moves only when it is moved. Schedulers that share it take turns."""
+
+    now_s: float = 0.0
+    """Seconds since the beginning."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Running(Generic[T]):
     flow: Flow[T]
-    owner: str
+    owner: Hashable
     due_s: float
     until: Condition | None = None
 
 
 class Flows(Generic[T]):
-    """Runs flows until each has come to its end, and collects what they send."""
+    """Runs flows until each has come to its end, and tells what happens, one thing after the other."""
 
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        """Virtual seconds since the beginning."""
+    def __init__(self, time: VirtualTime | None = None) -> None:
+        self._time = time or VirtualTime()
         self._running: list[_Running[T]] = []
 
-    def start(self, flow: Flow[T], owner: str = "") -> None:
-        """Let a flow begin at the next `settle`. `owner` is what `stop` knows it by."""
-        self._running.append(_Running(flow=flow, owner=owner, due_s=self.now_s))
+    @property
+    def now_s(self) -> float:
+        """Virtual seconds since the beginning."""
+        return self._time.now_s
 
-    def stop(self, owner: str) -> None:
+    def start(self, flow: Flow[T], owner: Hashable = None, *, first: bool = False) -> None:
+        """Let a flow begin. `owner` is what `stop` knows it by; `first`: it goes before those that run."""
+        running = _Running(flow=flow, owner=owner, due_s=self.now_s)
+        self._running.insert(0 if first else len(self._running), running)
+
+    def stop(self, owner: Hashable) -> None:
         """Forget the flows of this owner, wherever they are."""
         self._running = [running for running in self._running if running.owner != owner]
 
-    def settle(self) -> list[T]:
-        """Run everything that can go on without time passing; what they send, in order."""
-        sent: list[T] = []
+    def step(self) -> T | None:
+        """The next thing that happens without time passing; None when nothing does."""
         while ready := next((running for running in self._running if self._is_ready(running)), None):
-            sent += self._step(ready)
-        return sent
+            happened = self._run(ready)
+            if happened is not None:
+                return happened
+        return None
+
+    def settle(self) -> list[T]:
+        """Everything that happens without time passing, in order."""
+        return list(iter(self.step, None))
+
+    def due_s(self) -> float | None:
+        """When the next flow goes on by itself; None when all wait for something to happen."""
+        return min((running.due_s for running in self._running if running.until is None), default=None)
 
     def delay_s(self) -> float | None:
-        """Seconds until the next flow goes on by itself; None when all wait for something to happen."""
-        due = [running.due_s for running in self._running if running.until is None]
-        return max(0.0, min(due) - self.now_s) if due else None
+        """Seconds until then."""
+        due_s = self.due_s()
+        return None if due_s is None else max(0.0, due_s - self.now_s)
 
     def pass_time(self, seconds: float) -> None:
         """Let virtual time pass, up to the next moment at which something goes on."""
-        limit = self.delay_s()
-        self.now_s += seconds if limit is None else min(seconds, limit)
+        limit_s = self.due_s()
+        after_s = self.now_s + seconds
+        self._time.now_s = after_s if limit_s is None else max(self.now_s, min(after_s, limit_s))
 
     def _is_ready(self, running: _Running[T]) -> bool:
         if running.until is not None:
             return running.until()
         return running.due_s <= self.now_s
 
-    def _step(self, running: _Running[T]) -> list[T]:
-        """Run one flow up to its next pause, or for one thing to send, so that others may react to it."""
+    def _run(self, running: _Running[T]) -> T | None:
+        """Run one flow up to its next pause, or for one thing that happens, so that others may react."""
         running.until = None
         running.due_s = self.now_s
         for yielded in running.flow:
             if isinstance(yielded, float):
-                running.due_s = self.now_s + yielded
-                return []
+                # To the microsecond: sums of decimal fractions would not meet, and twice ten is twenty.
+                running.due_s = round(self.now_s + yielded, 6)
+                return None
             if callable(yielded):
                 running.until = yielded
-                return []
-            return [yielded]
+                return None
+            return yielded
         self._running.remove(running)
-        return []
+        return None

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.model.values import JsonObject
+from runner.standin.script import Tokens
 
 CHARACTERS_PER_TOKEN = 4
 AUDIO_TOKENS_PER_WORD_IN = 3
@@ -94,27 +95,38 @@ class Meter:
 
     def usage(self, *, written: str, spoken_words: int) -> Event:
         """The `usage` of a response that wrote this text and spoke so many words."""
-        text_out = -(-len(written) // CHARACTERS_PER_TOKEN)
-        audio_out = spoken_words * AUDIO_TOKENS_PER_WORD_OUT
         cached_text, cached_audio = self._cached
-        usage = {
-            "total_tokens": self.text_in + self.audio_in + text_out + audio_out,
-            "input_tokens": self.text_in + self.audio_in,
-            "output_tokens": text_out + audio_out,
-            "input_token_details": {
-                "text_tokens": self.text_in,
-                "audio_tokens": self.audio_in,
-                "image_tokens": 0,
-                "cached_tokens": cached_text + cached_audio,
-                "cached_tokens_details": {
-                    "text_tokens": cached_text,
-                    "audio_tokens": cached_audio,
-                    "image_tokens": 0,
-                },
-            },
-            "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
-        }
+        tokens = Tokens(
+            text_in=self.text_in,
+            text_cached=cached_text,
+            audio_in=self.audio_in,
+            audio_cached=cached_audio,
+            text_out=-(-len(written) // CHARACTERS_PER_TOKEN),
+            audio_out=spoken_words * AUDIO_TOKENS_PER_WORD_OUT,
+        )
         self._cached = (self.text_in, self.audio_in)
-        self.text_in += text_out
-        self.audio_in += audio_out
-        return usage
+        self.text_in += tokens.text_out
+        self.audio_in += tokens.audio_out
+        return usage_of(tokens)
+
+
+def usage_of(tokens: Tokens) -> Event:
+    """The `usage` of a response, in the API's own fields."""
+    tokens_in, tokens_out = tokens.text_in + tokens.audio_in, tokens.text_out + tokens.audio_out
+    return {
+        "total_tokens": tokens_in + tokens_out,
+        "input_tokens": tokens_in,
+        "output_tokens": tokens_out,
+        "input_token_details": {
+            "text_tokens": tokens.text_in,
+            "audio_tokens": tokens.audio_in,
+            "image_tokens": 0,
+            "cached_tokens": tokens.text_cached + tokens.audio_cached,
+            "cached_tokens_details": {
+                "text_tokens": tokens.text_cached,
+                "audio_tokens": tokens.audio_cached,
+                "image_tokens": 0,
+            },
+        },
+        "output_token_details": {"text_tokens": tokens.text_out, "audio_tokens": tokens.audio_out},
+    }

@@ -4,13 +4,16 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from runner.model.values import Json, JsonObject
 from runner.standin.caller import Caller
 from runner.standin.conversation import Conversation
 from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
+from runner.standin.flows import Flows, VirtualTime
 from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame, SidebandStream
+from runner.standin.pace import AS_PEOPLE_SPEAK, Pace
 from runner.standin.script import Script, Step
 
 
@@ -44,8 +47,20 @@ class RestReply:
 class PlacedCall:
     """A call that was placed with a script. Tests look here for what the client did."""
 
-    def __init__(self, call_id: str, script: Script, faults: Faults = FINE, short_id: str = "1") -> None:
+    def __init__(
+        self,
+        call_id: str,
+        script: Script = (),
+        faults: Faults = FINE,
+        *,
+        short_id: str = "1",
+        pace: Pace = AS_PEOPLE_SPEAK,
+        improvises: bool = True,
+        time: VirtualTime | None = None,
+    ) -> None:
+        """`short_id` stands in the ids of events; for the rest see `Conversation`."""
         self.id = call_id
+        self.flows: Flows[Outgoing] = Flows(time)
         self.faults = faults
         self.state = State.RINGING
         self.requests: list[RestRequest] = []
@@ -60,11 +75,14 @@ class PlacedCall:
         """How often it was opened."""
         self.accept_body: JsonObject | None = None
         self.conversation: Conversation | None = None
-        self.outbox: deque[Outgoing] = deque()
-        """What has happened and was not sent yet."""
+        self.refer_effect = faults.refer_effect
         self.stream = SidebandStream(faults.stream)
+        self._replies: deque[Outgoing] = deque()
+        """What answers the client directly and was not sent yet."""
         self._script = script
-        self._short_id = short_id
+        self._new_conversation = partial(
+            Conversation, call=short_id, pace=pace, improvises=improvises, flows=self.flows
+        )
         self._violations: list[str] = []
         self._faults_left = {
             action: deque[HttpFault](getattr(faults, action))
@@ -91,7 +109,6 @@ class PlacedCall:
             self._script += steps
         else:
             self.conversation.play(steps)
-            self.outbox.extend(self.conversation.settle())
 
     def sent_types(self) -> list[str]:
         """The types of the events that reached the client."""
@@ -130,9 +147,9 @@ class PlacedCall:
                 self.state = State.REJECTED
             case "hangup":
                 self.state = State.OVER
-                self.outbox.append(EndCall(1000))
-            case "refer" if self.faults.refer_effect is ReferEffect.LEAVES:
-                self.outbox.append(EndCall(1000))
+                self._replies.append(EndCall(1000))
+            case "refer" if self.refer_effect is ReferEffect.LEAVES:
+                self._replies.append(EndCall(1000))
         return RestReply(200)
 
     def _accept(self, body: JsonObject, now: float) -> None:
@@ -143,7 +160,7 @@ class PlacedCall:
                 self.note(f"accept: 'audio.{side}.format' breaks the audio of a phone call")
         self.accept_body = body
         self.state = State.ACCEPTED
-        conversation = Conversation(call=self._short_id, session=body)
+        conversation = self._new_conversation(session=body)
         conversation.play(self._script)
         conversation.flows.start(Caller(conversation, now).flow())
         self.conversation = conversation
@@ -157,15 +174,14 @@ class PlacedCall:
         if not known or self.conversation is None:
             return None
         self.attached += 1
-        self.outbox.clear()
+        self._replies.clear()
         self.conversation.attached = self.faults.refusal is None
         if self.faults.refusal is not None:
             refusal = self.faults.refusal
             error = self.conversation.error("invalid_request_error", refusal.code, refusal.message)
-            self.outbox.extend([error, CloseSideband(refusal.close_code)])
+            self._replies.extend([error, CloseSideband(refusal.close_code)])
         elif self.attached == 1:
-            self.outbox.extend(self.conversation.list_servers())
-        self.outbox.extend(self.conversation.settle())
+            self._replies.extend(self.conversation.list_servers())
         return self.conversation
 
     def detach(self) -> None:
@@ -173,21 +189,21 @@ class PlacedCall:
         if self.conversation is not None:
             self.conversation.attached = False
 
-    def receive(self, event: Any) -> None:
-        """Take an event of the client's."""
+    def receive(self, event: Any) -> bool:
+        """Take an event of the client's. The result: whether it was not refused."""
         if isinstance(event, Mapping):
             self.received.append(event)
-        if self.conversation is not None:
-            self.outbox.extend(self.conversation.receive(event))
+        if self.conversation is None:
+            return False
+        replies = self.conversation.receive(event)
+        self._replies.extend(replies)
+        return not any(isinstance(reply, Mapping) and reply["type"] == "error" for reply in replies)
 
-    def advance(self, seconds: float) -> None:
-        """Let virtual time pass, up to the next moment at which something happens."""
-        if self.conversation is not None:
-            self.outbox.extend(self.conversation.advance(seconds))
-
-    def delay_s(self) -> float | None:
-        """Virtual seconds until something happens by itself."""
-        return self.conversation.delay_s() if self.conversation is not None else None
+    def next(self) -> Outgoing | None:
+        """What happens next without time passing; None when nothing does."""
+        if self._replies:
+            return self._replies.popleft()
+        return self.flows.step()
 
     def frames(self, step: Outgoing) -> list[str]:
         """The text frames to send for this, after the faults of the stream."""

@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from runner.model.values import JsonObject
-from runner.standin.items import Event, Ids, Item, Items, Meter
-from runner.standin.script import CallsTool, Echoes, Ending, OutputItem, Says, ScriptedResponse
+from runner.standin.items import Event, Ids, Item, Items, Meter, usage_of
+from runner.standin.pace import Pace
+from runner.standin.script import MODEL_FAILED, CallsTool, Echoes, Ending, OutputItem, Says, ScriptedResponse
 
-THINKING_S = 0.4
-WORD_S = 0.05
-"""The model makes words faster than it speaks them."""
-SPOKEN_WORD_S = 0.3
 MADE_UP = "All right."
 """What the model says when neither the script nor the client has told it what to say."""
 
@@ -38,16 +35,20 @@ class Response:
     """A response that is under way. It adds its items to the conversation as they appear."""
 
     id: str
-    scripted: ScriptedResponse
+    scripted: ScriptedResponse | None
+    """What it holds; None while the model thinks, which it does until somebody says what it is to say."""
     items: Items
     ids: Ids
     session: JsonObject
     request: JsonObject | None
     """What the client's `response.create` asked for; None for the API's own responses."""
     meter: Meter
+    pace: Pace
     output: list[Item] = field(default_factory=list)
     spoken_words: int = 0
     """Words of audio made so far."""
+    is_audible: bool = False
+    """Whether there is anything for the caller to hear."""
     _open: dict[int, str] = field(default_factory=dict)
     """Unfinished items: output index -> the text so far."""
 
@@ -62,15 +63,16 @@ class Response:
 
     def beats(self) -> Iterator[Beat]:
         """Everything from the first item to `response.done`."""
-        planned, ending = self.scripted.output, self.scripted.ending
+        scripted = self.scripted or ScriptedResponse()
+        planned, ending = scripted.output, scripted.ending
         finished = ending is Ending.COMPLETED
         flows = [
             self._flow(index, item, finish=finished or index < len(planned) - 1)
             for index, item in enumerate(planned)
         ]
-        yield from _mixed(flows) if self.scripted.interleaved else _one_after_the_other(flows)
+        yield from _mixed(flows) if scripted.interleaved else _one_after_the_other(flows)
         if ending is not Ending.NEVER:
-            yield WORD_S
+            yield self.pace.word_s
             yield from self.finish(ending)
 
     def finish(self, ending: Ending, reason: str | None = None) -> list[Event]:
@@ -94,7 +96,7 @@ class Response:
             case _:
                 assert_never(item)
         if finish:
-            yield WORD_S
+            yield self.pace.word_s
             yield from self._close(index, "completed")
 
     def _message_flow(self, index: int, text: str) -> Iterator[Beat]:
@@ -105,7 +107,7 @@ class Response:
         )
         kind = "output_audio_transcript" if self._modality == "audio" else "output_text"
         for word in words(text):
-            yield WORD_S
+            yield self.pace.word_s
             self._open[index] += word
             self.spoken_words += self._modality == "audio"
             yield self._item_event(f"response.{kind}.delta", index, content_index=0, delta=word)
@@ -122,14 +124,14 @@ class Response:
         }
         yield from self._add(index, item)
         for piece in _pieces(text):
-            yield WORD_S
+            yield self.pace.word_s
             self._open[index] += piece
             yield self._item_event(
                 "response.function_call_arguments.delta", index, call_id=call_id, delta=piece
             )
 
     def _add(self, index: int, item: Item) -> Iterator[Beat]:
-        yield WORD_S
+        yield self.pace.word_s
         item = {"id": self.ids.new("item"), **item}
         self.output.append(item)
         self._open[index] = ""
@@ -191,8 +193,8 @@ class Response:
         if ending is Ending.COMPLETED:
             return None
         if ending is Ending.FAILED:
-            error = {"type": "server_error", "code": "server_error", "message": "The model failed."}
-            return {"type": "failed", "error": error}
+            code, message = self.scripted.error if self.scripted is not None else MODEL_FAILED
+            return {"type": "failed", "error": {"type": "server_error", "code": code, "message": message}}
         return {"type": _STATUS[ending], "reason": ending.value}
 
     def _body(self, status: str, details: Event | None = None) -> Event:
@@ -213,6 +215,8 @@ class Response:
         }
 
     def _usage(self) -> Event:
+        if self.scripted is not None and self.scripted.tokens is not None:
+            return usage_of(self.scripted.tokens)
         written = "".join(str(item.get("arguments") or item.get("content")) for item in self.output)
         return self.meter.usage(written=written, spoken_words=self.spoken_words)
 

@@ -101,6 +101,21 @@ class Ending(Enum):
     """The response stays active until the client cancels it or the caller interrupts."""
 
 
+MODEL_FAILED = ("server_error", "The model failed.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """What a response is billed for. Cached tokens are part of the input tokens of their kind."""
+
+    text_in: int = 0
+    text_cached: int = 0
+    audio_in: int = 0
+    audio_cached: int = 0
+    text_out: int = 0
+    audio_out: int = 0
+
+
 class Occasion(Enum):
     """What a response of the script is given to."""
 
@@ -128,6 +143,10 @@ class ScriptedResponse:
     """The items come mixed instead of one after the other, as gpt-realtime-2 speaks and calls at once."""
     held_until: str | None = None
     """After `response.created` nothing comes until the client has sent an event of this type."""
+    error: tuple[str, str | None] = MODEL_FAILED
+    """Code and message of a response that fails."""
+    tokens: Tokens | None = None
+    """What it costs. None: counted by what it reads and writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

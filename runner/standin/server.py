@@ -256,18 +256,20 @@ class StandIn:
     async def _play(self, call: PlacedCall) -> None:
         """Send what happens on a call, at the call's pace, until it is over."""
         wake = self._wakes[call.id]
-        while call.outbox or not call.is_over:
-            if call.outbox:
-                await self._perform(call, call.outbox.popleft())
+        while True:
+            if (step := call.next()) is not None:
+                await self._perform(call, step)
+            elif call.is_over:
+                return
             else:
                 await self._wait(call, wake)
 
     async def _wait(self, call: PlacedCall, wake: asyncio.Event) -> None:
         """Wait for the next moment at which something happens, or for the client."""
-        delay_s = call.delay_s()
+        delay_s = call.flows.delay_s()
         if delay_s is not None and not delay_s * self._pace:
             await asyncio.sleep(0)
-            call.advance(delay_s)
+            call.flows.pass_time(delay_s)
             return
         if delay_s is None and call.id in self._sidebands:
             for frame in call.stream.rest():
@@ -277,11 +279,11 @@ class StandIn:
             async with asyncio.timeout(None if delay_s is None else delay_s * self._pace):
                 await wake.wait()
         except TimeoutError:
-            call.advance(delay_s or 0.0)
+            call.flows.pass_time(delay_s or 0.0)
         else:
             wake.clear()
             if self._pace:
-                call.advance((self._clock() - started) / self._pace)
+                call.flows.pass_time((self._clock() - started) / self._pace)
 
     async def _perform(self, call: PlacedCall, step: Outgoing) -> None:
         sideband = self._sidebands.get(call.id)

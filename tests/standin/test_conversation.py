@@ -46,9 +46,10 @@ def conversation(*script: Step, **session: Any) -> Conversation:
 
 def run(played: Conversation) -> list[Outgoing]:
     """Everything that happens until it is the client's turn."""
-    outgoing = played.settle()
-    while (delay_s := played.delay_s()) is not None:
-        outgoing += played.advance(delay_s)
+    outgoing = played.flows.settle()
+    while (delay_s := played.flows.delay_s()) is not None:
+        played.flows.pass_time(delay_s)
+        outgoing += played.flows.settle()
     for each in outgoing:
         if isinstance(each, dict):
             assert server_complaint("event", each) is None
@@ -331,7 +332,8 @@ def test_responses_are_heard_one_after_the_other() -> None:
     played = conversation()
     outgoing = played.receive(say("A sentence that takes its time to be heard."))
     while not only(outgoing, "response.done"):
-        outgoing += played.advance(played.delay_s() or 0.0)
+        played.flows.pass_time(played.flows.delay_s() or 0.0)
+        outgoing += played.flows.settle()
     outgoing += played.receive(say("The next.")) + run(played)
     heard = [kind for kind in types(outgoing) if kind.startswith("output_audio_buffer")]
     assert heard == ["output_audio_buffer.started", "output_audio_buffer.stopped"] * 2
