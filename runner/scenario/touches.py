@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from runner.call.routes.matcher import compile_regex
+from runner.call.regex import compile_regex
 from runner.model.action import Action, ClearTimer, SetTimer, TimerKind
 from runner.model.agent import Agent
 from runner.model.call import Role

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from runner.call.machine.intent import End, HandOff, Intent, SayToCaller
-from runner.call.routes.matcher import compile_regex
+from runner.call.regex import compile_regex
 from runner.model.action import Interrupt
 from runner.model.agent import Guardrail, Then
 from runner.model.call import Role

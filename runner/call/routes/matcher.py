@@ -6,9 +6,10 @@ and does not grow with the number of numbers, addresses and prefixes that an any
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from runner.call.addresses.address import is_readable, read_address
+from runner.call.regex import compile_regex
 from runner.model.call import Address
 from runner.model.route import (
     Anonymous,
@@ -200,20 +201,6 @@ def glob_matches(pattern: str, text: str) -> bool:
             return False
         position += len(part)
     return position <= end
-
-
-def compile_regex(pattern: str) -> Any:
-    """The pattern in RE2's syntax; matching is linear in the text. Raises `ValueError` with RE2's reason."""
-    import re2  # noqa: PLC0415 - a C++ library that most configurations need nothing of
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        # RE2 gives bytes, and repeats the pattern where it means all of it.
-        reason = error.args[0].decode(errors="replace")
-        raise ValueError(reason.removesuffix(f": {pattern}")) from None
 
 
 def _test(leaf: Matcher) -> Test:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from runner.call.records.cost import cost_usd
-from runner.call.routes.matcher import compile_regex
+from runner.call.regex import compile_regex
 from runner.config.building.duration import duration_s
 from runner.config.building.templates import template
 from runner.config.checking.scope import Scope

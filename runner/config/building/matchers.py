@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from runner.call.addresses.number import begins_a_number, is_region, read_number
 from runner.call.addresses.sip_address import parse_address
-from runner.call.routes.matcher import compile_regex
+from runner.call.regex import compile_regex
 from runner.config.node import Node
 from runner.config.problem import Problem, Problems
 from runner.model.route import (

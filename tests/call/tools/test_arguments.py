@@ -51,6 +51,15 @@ def tool(parameters: JsonObject) -> Tool:
         (NONE, "", {}),
         (NONE, "  ", {}),
         (NONE, "{}", {}),
+        (NONE, "null", {}),
+        (NONE, " null\n", {}),
+        # A null is the same as leaving out what may be left out, at any depth.
+        (BOOKING, '{"day": "2026-11-27", "kind": null, "slots": null}', {"day": "2026-11-27"}),
+        (
+            {"type": "object", "properties": {"guests": {"type": "array", "items": BOOKING}}},
+            '{"guests": [{"day": "2026-11-27", "slots": null, "guest": null, "note": null}]}',
+            {"guests": [{"day": "2026-11-27", "note": None}]},
+        ),
         # Half a surrogate pair is legal JSON and cannot be sent on.
         ({"type": "object"}, '{"a": "\\ud83d!"}', {"a": "?!"}),
         ({"type": "object"}, '{"a": "\\ud83d\\ude00"}', {"a": "😀"}),
@@ -101,13 +110,18 @@ def test_arguments_that_fit_are_given_as_the_model_gave_them(
             '"kind" is "tea", it must be one of "lunch", "dinner"; '
             '"day" is missing, it must be text, a date such as 2026-11-27',
         ),
+        ('{"day": null}', '"day" is null, it must be text, a date such as 2026-11-27'),
+        (
+            '{"day": "2026-11-27", "guest": {"vip": null}}',
+            '"guest.vip" is null, it must be true or false',
+        ),
         (
             '{"day": ' + json.dumps("x" * 100) + "}",
             '"day" is "' + "x" * 58 + "…, it must be text, a date such as 2026-11-27",
         ),
         (
             "[1]",
-            "the arguments are [1], which is no JSON object; send one JSON object with "
+            "the arguments are [1], which is not a JSON object; send one JSON object with "
             '"day", "slots", "kind", "guest", "times", "note", "code"',
         ),
     ],
@@ -124,15 +138,24 @@ def test_the_error_names_the_argument_what_was_given_and_what_would_fit(text: st
             "the arguments are not JSON (Expecting value: line 1 column 1 (char 0)); "
             "send {}, this tool takes no arguments",
         ),
-        ("null", "the arguments are null, which is no JSON object; send {}, this tool takes no arguments"),
+        ("7", "the arguments are 7, which is not a JSON object; send {}, this tool takes no arguments"),
+        (
+            '{"a": ' + "[" * 65 + "]" * 65 + "}",
+            "the arguments are not JSON (nested deeper than 64 levels); "
+            "send {}, this tool takes no arguments",
+        ),
+        (
+            '"' + "x" * 100_000 + '"',
+            "the arguments are 100002 characters long, at most 100000 are taken",
+        ),
         (
             '{"a": NaN}',
-            "the arguments are not JSON (NaN is no number that JSON can hold); "
+            "the arguments are not JSON (NaN is not a number that JSON can hold); "
             "send {}, this tool takes no arguments",
         ),
         (
             '{"a": 1e999}',
-            "the arguments are not JSON (1e999 is no number that JSON can hold); "
+            "the arguments are not JSON (1e999 is not a number that JSON can hold); "
             "send {}, this tool takes no arguments",
         ),
         ('{"a": 1}', 'there is no argument "a"; send none'),
@@ -164,7 +187,6 @@ def test_formats_are_checked(name: str, fitting: list[str], wrong: list[str]) ->
         assert isinstance(check_arguments(tool(schema), json.dumps({"x": text})), str)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # jsonschema warns before it fetches, and fetches
 def test_a_reference_to_elsewhere_is_not_fetched() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
@@ -177,8 +199,27 @@ def test_a_reference_to_elsewhere_is_not_fetched() -> None:
             socket.setdefaulttimeout(None)
         with pytest.raises(BlockingIOError):
             listener.accept()
-    assert (
-        error == 'the arguments cannot be checked (_WrappedReferencingError); send one JSON object with "x"'
+    assert error == (
+        f'the arguments cannot be checked: the reference "{reference}" leads to nothing; '
+        'send one JSON object with "x"'
+    )
+
+
+def test_a_pattern_that_backtracks_keeps_nobody_waiting() -> None:
+    schema = {"type": "object", "properties": {"x": {"type": "string", "pattern": r"^(\w+\s?)*$"}}}
+    text = "a" * 40 + "!"
+    assert check_arguments(tool(schema), json.dumps({"x": text})) == (
+        rf'"x" is "{text}", it must be text, matching ^(\w+\s?)*$'
+    )
+
+
+def test_arguments_that_take_too_long_to_check_are_refused() -> None:
+    choice = {
+        "anyOf": [{"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}, "required": ["b"]}] * 4
+    }
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}, "$defs": {"x": choice}}
+    assert check_arguments(tool(schema), '{"a":' * 60 + "1" + "}" * 60) == (
+        'the arguments cannot be checked: it takes too long; send one JSON object with "a"'
     )
 
 

@@ -1,0 +1,1 @@
+"""Checking values against JSON Schemas in bounded time."""

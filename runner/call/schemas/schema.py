@@ -1,0 +1,123 @@
+"""JSON Schemas (2020-12), compiled: what does not fit, and where, in bounded time.
+
+Values come from models. A general validator searches with patterns that backtrack, compares each entry of a
+list with each other, and follows choices within choices as often as there are ways through them: a value of
+1 kB can keep it busy for ever. Here patterns are RE2, entries are compared by a key, and steps are counted.
+
+References lead within the schema and nowhere else: `#`, `#/$defs/day` and `#anchor`. `$id` and the dynamic
+scope of `$dynamicRef` mean nothing with a single schema.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
+
+from runner.call.regex import compile_regex
+from runner.call.schemas.check import Misfit, Run, UncheckableError
+from runner.call.schemas.keywords import LAST_RULES, RULES
+from runner.model.values import Json, JsonObject
+
+_ESCAPE = re.compile(r"(?s)\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]+)\}|.)")
+
+
+class Schema:
+    """A schema, with its patterns compiled and its references found when they are first needed."""
+
+    def __init__(self, root: JsonObject) -> None:
+        self.root = root
+        self.tracks = any(keyword in schema for schema in _mappings(root) for keyword in LAST_RULES)
+        self._patterns: dict[str, Any] = {}
+        self._targets: dict[str, Json] = {}
+
+    def misfits(self, value: Json, most: int = 1) -> list[Misfit]:
+        """The first few things that do not fit. Raises UncheckableError."""
+        try:
+            return Run(self, RULES, LAST_RULES).check(self.root, value, ()).misfits[:most]
+        except RecursionError:
+            raise UncheckableError("the schema leads back to itself") from None
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise UncheckableError("the schema is malformed") from None
+
+    def fits(self, value: Json) -> bool:
+        """Whether a value fits. One that cannot be checked does not."""
+        try:
+            return not self.misfits(value)
+        except UncheckableError:
+            return False
+
+    def pattern(self, source: str) -> Any:
+        """A `pattern`, compiled. Raises UncheckableError."""
+        if source not in self._patterns:
+            try:
+                self._patterns[source] = compile_pattern(source)
+            except ValueError as error:
+                raise UncheckableError(f'the pattern "{source}" cannot be run: {error}') from None
+        return self._patterns[source]
+
+    def target(self, reference: str) -> Json:
+        """What a reference leads to. Raises UncheckableError."""
+        if reference not in self._targets:
+            self._targets[reference] = self._found(reference)
+        return self._targets[reference]
+
+    def _found(self, reference: str) -> Json:
+        if reference.startswith("#"):
+            fragment = unquote(reference[1:])
+            candidates = (
+                _at_pointer(self.root, fragment)
+                if fragment[:1] in ("", "/")
+                else _at_anchor(self.root, fragment)
+            )
+            for found in candidates:
+                return found
+        raise UncheckableError(f'the reference "{reference}" leads to nothing')
+
+
+@lru_cache(maxsize=1024)
+def compile_pattern(source: str) -> Any:
+    """A `pattern` in the syntax of ECMA-262, as far as RE2 knows it. Raises ValueError with RE2's reason."""
+    return compile_regex(_ESCAPE.sub(_re2_escape, source))
+
+
+def _re2_escape(escape: re.Match[str]) -> str:
+    code = escape[1] or escape[2]
+    return f"\\x{{{code}}}" if code else escape[0]
+
+
+def _mappings(root: Json) -> Iterator[Mapping[str, Json]]:
+    """Every mapping in a schema, each once: an alias of YAML's may stand in many places."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        value = waiting.pop()
+        if not isinstance(value, Mapping | list | tuple) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Mapping):
+            yield value
+            waiting += value.values()
+        else:
+            waiting += value
+
+
+def _at_pointer(root: Json, pointer: str) -> Iterator[Json]:
+    """The value at a JSON pointer (RFC 6901), if there is one."""
+    found = root
+    for step in pointer.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, Mapping) and name in found:
+            found = found[name]
+        elif isinstance(found, list | tuple) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            return
+    yield found
+
+
+def _at_anchor(root: Json, anchor: str) -> Iterator[Json]:
+    """The schemas with this anchor."""
+    for schema in _mappings(root):
+        if anchor in (schema.get("$anchor"), schema.get("$dynamicAnchor")):
+            yield schema
