@@ -18,6 +18,7 @@ from runner.config.load import load
 from runner.config.problem import Severity
 from runner.model.settings import Configuration
 from runner.serve import logs
+from runner.serve.descriptors import raise_limit
 from runner.serve.runner import Runner, webhook_url
 from runner.serve.secrets import find_secrets
 
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     configuration = _overridden(loaded.configuration, options.host, options.port)
     json = None if options.log_format is None else options.log_format == "json"
     logs.configure(sys.stderr, json=json, level=LEVELS[options.log_level])
+    raise_limit()
     runner = Runner(configuration, find_secrets(configuration.settings, os.environ))
     asyncio.run(_serve(runner, configuration))
     return OK

@@ -1,46 +1,60 @@
 """The HTTP side of a runner: which path is answered by whom."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
+from runner.serve.listener import Handler
 from runner.serve.metrics import CONTENT_TYPE, Metrics
+
+log = logging.getLogger("runner.serve.app")
 
 WEBHOOK_PATH = "/webhooks/openai"
 MOST_BODY_BYTES = 256 * 1024
 """A call's webhook is its SIP headers: a few kilobytes."""
-
-LINGER_S = 0.5
-"""How long the rest of a body that nobody wants is read, so that its sender gets to see the answer."""
-SHUTDOWN_S = 1.0
-"""How long requests may still take when the server is closed; no call depends on them by then."""
+MOST_PATH = 200
+"""Characters of a path that the log shows; whoever asked for it has written them."""
 
 
 def create_app(
     *,
     webhook: Callable[[web.Request], Awaitable[web.StreamResponse]],
-    is_ready: Callable[[], bool],
+    obstacles: Callable[[], Sequence[str]],
     troubles: Callable[[], Sequence[str]] = tuple,
     metrics: Metrics,
 ) -> web.Application:
-    """The application. `is_ready` and `troubles` are asked whenever somebody wants to know.
+    """The application. `obstacles` and `troubles` are asked whenever somebody wants to know.
 
-    Troubles are told and change no status: calls are answered all the same, and a load balancer that took
-    out every runner because their store fails would turn callers away.
+    While there is an obstacle we are not ready. Troubles are told and change no status: calls are answered
+    all the same, and a load balancer that took out every runner because their store fails would turn
+    callers away.
     """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        if not is_ready():
-            return web.Response(status=503, text="not ready\n")
-        return web.Response(text="".join(f"{line}\n" for line in ("ready", *troubles())))
+        found = obstacles()
+        status, lines = (503, ("not ready", *found)) if found else (200, ("ready", *troubles()))
+        return web.Response(status=status, text="".join(f"{line}\n" for line in lines))
 
     async def show_metrics(_: web.Request) -> web.Response:
         return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
-    app = web.Application(client_max_size=MOST_BODY_BYTES)
+    @web.middleware
+    async def tell_wrong_paths(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A webhook that is sent elsewhere is a call that nobody answers; only the log can tell."""
+        try:
+            return await handler(request)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
+            if request.method == "POST":
+                metrics.webhooks.labels(result="wrong_path").inc()
+                path = request.path[:MOST_PATH]
+                log.warning("webhook path not found", extra={"path": path, "webhook_path": WEBHOOK_PATH})
+            return web.Response(status=error.status, text=f"{error.reason.lower()}\n")
+
+    app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=[tell_wrong_paths])
     app.add_routes(
         [
             web.post(WEBHOOK_PATH, webhook),
@@ -50,15 +64,3 @@ def create_app(
         ]
     )
     return app
-
-
-def create_server(app: web.Application) -> web.AppRunner:
-    """What serves the application, not yet listening. Signals are the command's business."""
-    return web.AppRunner(
-        app,
-        # What was signed are the bytes as they were sent; nothing is ever unpacked.
-        auto_decompress=False,
-        access_log=None,
-        lingering_time=LINGER_S,
-        shutdown_timeout=SHUTDOWN_S,
-    )

@@ -18,6 +18,17 @@ class Metrics:
             ["result"],
             registry=self._registry,
         )
+        self.connections = Gauge(
+            "phone_agents_http_connections",
+            "Connections that clients have open to us.",
+            registry=self._registry,
+        )
+        self.connections_closed = Counter(
+            "phone_agents_http_connections_closed",
+            "Connections that we closed instead of serving them, by why.",
+            ["reason"],
+            registry=self._registry,
+        )
         self.calls = Counter(
             "phone_agents_calls",
             "Calls that have ended, by agent and by why they ended.",
@@ -44,6 +55,18 @@ class Metrics:
             "phone_agents_busy",
             "Calls that an agent had no room for, by agent and by the limit that was reached.",
             ["agent", "limit"],
+            registry=self._registry,
+        )
+        self.loop_lag_seconds = Histogram(
+            "phone_agents_event_loop_lag_seconds",
+            "How late the event loop was, measured twenty times a second: every call waits as long.",
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+            registry=self._registry,
+        )
+        self.obstacles = Gauge(
+            "phone_agents_obstacles",
+            "1 for each part that keeps this runner from being ready; /readyz says why.",
+            ["part"],
             registry=self._registry,
         )
         self.store_failures = Counter(
@@ -76,6 +99,10 @@ class Metrics:
     def watch_unsaved_records(self, count: Callable[[], float]) -> None:
         """Ask `count` whenever the number of records that wait is wanted."""
         self.unsaved_records.set_function(count)
+
+    def watch_connections(self, count: Callable[[], float]) -> None:
+        """Ask `count` whenever the number of open connections is wanted."""
+        self.connections.set_function(count)
 
     def text(self) -> bytes:
         """All of it, in the format of `CONTENT_TYPE`."""

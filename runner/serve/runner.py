@@ -28,12 +28,16 @@ from runner.model.settings import Configuration
 from runner.model.settings import Server as ServerSettings
 from runner.model.values import Instant
 from runner.serve.api_client import ApiClient
-from runner.serve.app import WEBHOOK_PATH, create_app, create_server
+from runner.serve.app import WEBHOOK_PATH, create_app
 from runner.serve.call_answerer import CallAnswerer
+from runner.serve.descriptors import DescriptorShares, limit
 from runner.serve.egress import GuardedConnector
+from runner.serve.health import Health
 from runner.serve.jobs import JobWorker
+from runner.serve.listener import Listener
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
+from runner.serve.loop_lag import watch_loop
 from runner.serve.metrics import Metrics
 from runner.serve.oauth import TokenSender
 from runner.serve.secrets import FoundSecrets
@@ -44,6 +48,8 @@ from runner.serve.tool_client import ToolClient
 from runner.serve.webhooks import Webhooks
 
 log = logging.getLogger("runner.serve.runner")
+
+FULL = "no descriptors are left for another call; raise the limit (ulimit -n, LimitNOFILE) or add a runner"
 
 
 class Phase(Enum):
@@ -66,10 +72,12 @@ class Runner:
         timeouts: Timeouts | None = None,
         new_connector: Callable[[], aiohttp.BaseConnector] | None = None,
         clock: Callable[[], Instant] = time.time,
+        shares: DescriptorShares | None = None,
     ) -> None:
         """`new_connector` makes what tools connect through; by default it keeps to `egress`.
 
-        `clock` is what routes, templates and records go by.
+        `clock` is what routes, templates and records go by. `shares` bounds connections and calls; by
+        default they follow from the limit of descriptors in force.
 
         Raises CannotRunError when no webhook could ever be verified.
         """
@@ -79,7 +87,9 @@ class Runner:
         self._timeouts = timeouts or Timeouts()
         self._new_connector = new_connector or (lambda: GuardedConnector(configuration.settings.egress))
         self._clock = clock
+        self._shares = shares or DescriptorShares.of(limit())
         self._metrics = Metrics()
+        self._health = Health(self._metrics)
         self._phase = Phase.STARTING
         self._owned = AsyncExitStack()
         self._live_calls: LiveCalls | None = None
@@ -94,16 +104,16 @@ class Runner:
 
         Raises CannotRunError, with one sentence that says what would help.
         """
+        watch = asyncio.create_task(watch_loop(self._metrics.loop_lag_seconds.observe), name="loop lag")
+        self._owned.callback(watch.cancel)
         app = create_app(
-            webhook=self._webhook,
-            is_ready=lambda: self._phase is Phase.READY,
-            troubles=self._troubles,
-            metrics=self._metrics,
+            webhook=self._webhook, obstacles=self._obstacles, troubles=self._troubles, metrics=self._metrics
         )
-        server = create_server(app)
-        await server.setup()
-        self._owned.push_async_callback(server.cleanup)
-        self.url = await _listen(server, self._configuration.settings.server)
+        listener = Listener(
+            app, most=self._shares.connections, metrics=self._metrics, timeouts=self._timeouts
+        )
+        self._owned.push_async_callback(listener.close)
+        self.url = await _listen(listener, self._configuration.settings.server, self._shares.backlog)
         storage = await Storage.open(
             self._configuration.settings, metrics=self._metrics, clock=self._clock, on_jobs=self._wake_jobs
         )
@@ -157,9 +167,7 @@ class Runner:
                 clock=self._clock,
             )
 
-        answerer = CallAnswerer(
-            live_calls=live_calls, new_call=new_call, is_open=lambda: self._phase is Phase.READY
-        )
+        answerer = CallAnswerer(live_calls=live_calls, new_call=new_call, is_open=self._takes_calls)
         self._webhooks = Webhooks(
             api=realtime,
             secrets=self._secrets.webhook_secrets,
@@ -169,7 +177,15 @@ class Runner:
             clock=self._clock,
         )
         self._phase = Phase.READY
-        log.info("ready", extra={"url": self.url, "agents": len(self._configuration.agents)})
+        log.info(
+            "ready",
+            extra={
+                "url": self.url,
+                "agents": len(self._configuration.agents),
+                "most_calls": self._shares.calls,
+                "most_connections": self._shares.connections,
+            },
+        )
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no new calls, give the live ones `server.drain_timeout`, or until `hurry`, and end the rest.
@@ -205,9 +221,25 @@ class Runner:
             await self._webhooks.settle()
             await self._live_calls.idle()
 
+    def _takes_calls(self) -> bool:
+        """Whether another call can be served to its end."""
+        if self._is_full():
+            log.warning("call refused", extra={"reason": FULL, "live_calls": self._shares.calls})
+        return self._phase is Phase.READY and not self._is_full()
+
+    def _is_full(self) -> bool:
+        return self._live_calls is not None and len(self._live_calls) >= self._shares.calls
+
     def _wake_jobs(self) -> None:
         if self._jobs is not None:
             self._jobs.wake()
+
+    def _obstacles(self) -> list[str]:
+        """What keeps us from answering calls."""
+        obstacles = self._health.obstacles()
+        if self._is_full():
+            obstacles.append(FULL)
+        return obstacles if self._phase is Phase.READY else [self._phase.value, *obstacles]
 
     def _troubles(self) -> list[str]:
         """What is wrong, though calls are answered."""
@@ -247,16 +279,15 @@ async def _unless(hurry: asyncio.Event, work: Coroutine[Any, Any, None], longest
             log.error("work that the end of the process waited for has failed", exc_info=result)
 
 
-async def _listen(server: web.AppRunner, settings: ServerSettings) -> str:
+async def _listen(listener: Listener, settings: ServerSettings, backlog: int) -> str:
     """Open the port; the URL of what was opened."""
     host, port = settings.host, settings.port
     try:
-        await web.TCPSite(server, host, port).start()
+        bound_host, bound_port = await listener.listen(host, port, backlog)
     except socket.gaierror as error:
         raise CannotRunError(f'host "{host}" cannot be resolved; write an address of this machine') from error
     except OSError as error:
         raise CannotRunError(_cannot_listen(host, port, error)) from error
-    bound_host, bound_port = server.addresses[0][:2]
     shown = f"[{bound_host}]" if ":" in bound_host else bound_host
     return f"http://{shown}:{bound_port}"
 
@@ -269,7 +300,7 @@ def _cannot_listen(host: str, port: int, error: OSError) -> str:
             return f"port {port} may not be opened by this user; choose one above 1023"
         # From Python 3.13 on, asyncio passes over addresses of others and at the end names no errno.
         case errno.EADDRNOTAVAIL | None:
-            return f'"{host}" is no address of this machine; write one in --host or server.host'
+            return f'"{host}" is not an address of this machine; write one in --host or server.host'
         case _:
             return f'"{host}" port {port} cannot be opened: {error.strerror or error}'
 

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 class Timeouts:
     """How long we wait for others, in seconds. Waits that the user declares (tools, drain) are not here."""
 
+    head_s: float = 10.0
+    """For a request's line and headers, from the connection or from the first byte after an answer."""
+    idle_s: float = 620.0
+    """For the next request on a connection. Longer than load balancers keep theirs (ten minutes at most by
+    default), so that none sends a webhook into a connection that is just being closed."""
+    send_s: float = 20.0
+    """For a client to read on, once it has not taken all of an answer."""
+    shutdown_s: float = 1.0
+    """For requests that are still under way when the server is closed; no call depends on them by then."""
     body_s: float = 5.0
     """For the body of a webhook to arrive."""
     decision_s: float = 8.0

@@ -96,9 +96,16 @@ class Desk:
         (self.agents / "runner.yaml").write_text("\n".join(lines) + "\n")
 
     @asynccontextmanager
-    async def run(self, *arguments: str, environ: dict[str, str] = KEYS) -> AsyncIterator[Process]:
+    async def run(
+        self, *arguments: str, environ: dict[str, str] = KEYS, descriptors: tuple[int, int] | None = None
+    ) -> AsyncIterator[Process]:
+        """`descriptors`: the soft and the hard limit under which it is started."""
+        command = (sys.executable, "-m", "runner", "run", *(arguments or ("--port", "0")))
+        if descriptors is not None:
+            limits = f"ulimit -Sn {descriptors[0]} && ulimit -Hn {descriptors[1]}"
+            command = ("sh", "-c", f'{limits} && exec "$@"', "sh", *command)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "runner", "run", *(arguments or ("--port", "0"))),
+            *command,
             cwd=self.directory,
             env=environ,
             stdout=asyncio.subprocess.PIPE,

@@ -15,7 +15,8 @@ from standardwebhooks import Webhook
 
 from runner.api.realtime import api as realtime
 from runner.model.call import Ringing
-from runner.serve.app import MOST_BODY_BYTES, create_app, create_server
+from runner.serve.app import MOST_BODY_BYTES, create_app
+from runner.serve.listener import Listener
 from runner.serve.metrics import Metrics
 from runner.serve.result import WebhookResult
 from runner.serve.timeouts import Timeouts
@@ -64,6 +65,9 @@ class Sender:
     async def post(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
         return await self.request("POST", "/webhooks/openai", data=body, headers=headers)
 
+    async def post_to(self, path: str) -> None:
+        await self.request("POST", path, data=b"{}", headers=signed(b"{}"))
+
     async def request(self, method: str, path: str, **more: Any) -> tuple[int, str]:
         url = f"http://127.0.0.1:{self._port}{path}"
         async with self._session.request(method, url, **more) as response:
@@ -110,8 +114,8 @@ async def port(desk: Desk, metrics: Metrics) -> AsyncIterator[int]:
         metrics=metrics,
         timeouts=Timeouts(body_s=1.0),
     )
-    app = create_app(webhook=webhooks.handle, is_ready=lambda: False, metrics=metrics)
-    async with served(app) as port:
+    app = create_app(webhook=webhooks.handle, obstacles=lambda: ["starting"], metrics=metrics)
+    async with served(app, metrics) as port:
         yield port
 
 
@@ -122,14 +126,12 @@ async def sender(port: int) -> AsyncIterator[Sender]:
 
 
 @asynccontextmanager
-async def served(app: web.Application) -> AsyncIterator[int]:
-    server = create_server(app)
-    await server.setup()
+async def served(app: web.Application, metrics: Metrics) -> AsyncIterator[int]:
+    listener = Listener(app, most=100, metrics=metrics, timeouts=Timeouts())
     try:
-        await web.TCPSite(server, "127.0.0.1", 0).start()
-        yield server.addresses[0][1]
+        yield (await listener.listen("127.0.0.1", 0))[1]
     finally:
-        await server.cleanup()
+        await listener.close()
 
 
 def counted(metrics: Metrics) -> dict[str, float]:
@@ -334,14 +336,41 @@ async def test_each_path_answers_its_own_method(sender: Sender, method: str, pat
 
 
 async def test_ready_is_said_when_it_is_so() -> None:
-    ready = False
+    obstacles, troubles = ["starting", "the API refuses our key"], ["records wait"]
 
     async def webhook(_: web.Request) -> web.Response:
         return web.Response()
 
-    app = create_app(webhook=webhook, is_ready=lambda: ready, metrics=Metrics())
-    async with served(app) as port, ClientSession() as session:
+    metrics = Metrics()
+    app = create_app(webhook=webhook, obstacles=lambda: obstacles, troubles=lambda: troubles, metrics=metrics)
+    async with served(app, metrics) as port, ClientSession() as session:
         sender = Sender(port, session)
-        assert await sender.request("GET", "/readyz") == (503, "not ready\n")
-        ready = True
-        assert await sender.request("GET", "/readyz") == (200, "ready\n")
+        assert await sender.request("GET", "/readyz") == (
+            503,
+            "not ready\nstarting\nthe API refuses our key\n",
+        )
+        obstacles.clear()
+        assert await sender.request("GET", "/readyz") == (200, "ready\nrecords wait\n")
+
+
+@pytest.mark.parametrize("path", ["/webhooks/openai/", "/", "/webhook/openai", "/healthz"])
+async def test_a_webhook_at_another_path_is_told_and_counted(
+    sender: Sender, metrics: Metrics, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await sender.post_to(path)
+    told = [(r.levelname, r.message, vars(r)["path"]) for r in caplog.records if r.name == "runner.serve.app"]
+    assert told == [("WARNING", "webhook path not found", path)]
+    assert counted(metrics) == {"wrong_path": 1.0}
+
+
+async def test_a_stranger_who_looks_around_is_not_told(
+    sender: Sender, metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await sender.request("GET", "/.env") == (404, "not found\n")
+    assert (caplog.records, counted(metrics)) == ([], {})
+
+
+async def test_a_long_path_is_cut_in_the_log(sender: Sender, caplog: pytest.LogCaptureFixture) -> None:
+    await sender.post_to("/" + "x" * 3000)
+    (told,) = [vars(r)["path"] for r in caplog.records]
+    assert told == "/" + "x" * 199
