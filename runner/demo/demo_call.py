@@ -161,7 +161,7 @@ class _DemoCall:
         text = f"{plan.example.caller} calls {plan.example.called}"
         self._tell(TimelineEntry(at_s=0.0, what=EntryKind.RINGS, text=text))
         self._began[""] = time.perf_counter()
-        headers = plan.example.sip_headers(placed.id)
+        headers = plan.example.sip_headers(self._plan.configuration.settings.routing, placed.id)
         webhook = call_incoming(call_id=placed.id, headers=headers, secret=self._secret, now=self._clock())
         async with (
             aiohttp.ClientSession() as session,

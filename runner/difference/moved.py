@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import TypeAlias
 
 from runner.call.examples.calls_about_rules import CallsAboutRules, Rule, boundaries
-from runner.call.examples.example_call import CALLED, PROJECT, ExampleCall
+from runner.call.examples.example_call import CALLED, ExampleCall, project_address
 from runner.call.examples.instants import Instants
 from runner.call.routes.conditions import CompiledConditions, Facts
 from runner.call.routes.matcher import CompiledMatcher, Subject, leaves
@@ -182,12 +182,13 @@ class _Search:
     def _read_otherwise(self, call: ExampleCall) -> Iterator[ExampleCall]:
         """The same call with its numbers where, or written so that, the two sides read them differently."""
         names = dict.fromkeys((*self._old.routing.called_number, *self._new.routing.called_number))
+        project = project_address(self._new.routing) or ""
         for name in names if self._old.routing.called_number != self._new.routing.called_number else ():
-            yield replace(call, called=PROJECT, headers=((name, call.called), *call.headers))
+            yield replace(call, called=project, headers=((name, call.called), *call.headers))
             for other in names:
                 if other != name:
                     headers = ((name, call.called), (other, CALLED), *call.headers)
-                    yield replace(call, called=PROJECT, headers=headers)
+                    yield replace(call, called=project, headers=headers)
         if self._old.routing.default_country != self._new.routing.default_country:
             # Country codes have one to three digits; one of these is the number as it is dialled at home.
             for end in (2, 3, 4):

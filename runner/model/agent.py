@@ -76,7 +76,7 @@ class Limits:
     """What keeps a call, and an agent's calls together, within bounds. None sets no bound."""
 
     max_duration_s: float = 3300.0
-    """The API ends every session after 60 minutes; the default leaves five to end it ourselves."""
+    """The default is shorter than the longest session of any voice API."""
     wind_down: WindDown | None = None
     silence: Silence | None = None
     max_cost_usd: float | None = None

@@ -148,5 +148,7 @@ class RoutingSettings:
     default_country: str | None = None
     called_number: tuple[str, ...] = ()
     """Headers that are looked at first for the number that was dialled."""
+    project_prefix: str | None = None
+    """How the user of the voice API's own addresses begins: calls arrive there, and nobody dials them."""
     reject: tuple[RejectRule, ...] = ()
     otherwise: Otherwise = field(default_factory=lambda: Reject(status=404))

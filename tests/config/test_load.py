@@ -14,7 +14,7 @@ from runner.config.load import Loaded, load
 from runner.config.problem import Severity
 from runner.errors import CannotRunError
 from runner.model.agent import Agent, ModelOpens, Say, Tell, Wait
-from runner.model.route import ExactNumber, Reject, ToAgent
+from runner.model.route import ExactNumber, Reject, RoutingSettings, ToAgent
 from runner.model.settings import Configuration, SecretRef, Settings
 from runner.model.template import Templated
 from runner.model.tool import HttpBinding
@@ -67,7 +67,7 @@ def test_the_smallest_agent_has_the_defaults_of_the_language(tmp_path: Path) -> 
 
 def test_without_runner_yaml_the_settings_are_the_defaults(tmp_path: Path) -> None:
     loaded = load(written(tmp_path, desk_yaml=AGENT))
-    assert made_of(loaded).settings == Settings()
+    assert made_of(loaded).settings == Settings(routing=RoutingSettings(project_prefix="proj_"))
     assert made_of(loaded).directory == str(tmp_path)
 
 

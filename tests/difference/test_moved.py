@@ -260,7 +260,7 @@ def test_a_header_that_holds_the_dialled_number_from_now_on(tmp_path: Path) -> N
     found = compared(tmp_path, TWO, new)
     example = next(moved for moved in found.calls.moved if moved.new == "desk").examples[0]
     assert (example.call.called, example.call.headers) == (
-        "sip:proj_example@sip.api.openai.com",
+        "sip:proj_example@voice-api.example",
         (("X-Dialled", "+18005551212"),),
     )
 

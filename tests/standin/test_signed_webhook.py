@@ -7,7 +7,7 @@ import pytest
 from runner.api.realtime.ringing import ringing
 from runner.api.webhook import verify
 from runner.call.addresses.incoming import incoming_call
-from runner.call.examples.example_call import sip_headers
+from runner.call.examples.example_call import project_address, sip_headers
 from runner.errors import WebhookRejectedError
 from runner.model.call import Ringing, SipOrigin
 from runner.model.route import RoutingSettings
@@ -15,6 +15,7 @@ from runner.standin.webhook import call_incoming, new_secret
 from tests.standin.openai_types import WEBHOOK, complaint
 
 NOW = 1_700_000_000.0
+ROUTING = RoutingSettings(project_prefix="proj_")
 HEADERS = sip_headers(caller="+14155550100", called="+18005551212", call_id="rtc_1")
 
 
@@ -45,9 +46,9 @@ def test_the_published_types_know_all_of_it() -> None:
 def test_the_headers_are_read_as_a_carriers(
     caller: str, called: str, seen_caller: str | None, seen_called: str | None, found_in: str
 ) -> None:
-    headers = sip_headers(caller=caller, called=called, call_id="rtc_1")
+    headers = sip_headers(caller=caller, called=called, call_id="rtc_1", project=project_address(ROUTING))
     call = incoming_call(
-        Ringing(call_id="rtc_1", created_at=NOW, origin=SipOrigin(headers=tuple(headers))), RoutingSettings()
+        Ringing(call_id="rtc_1", created_at=NOW, origin=SipOrigin(headers=tuple(headers))), ROUTING
     )
     assert (call.caller.number, call.called.number, call.called_found_in) == (
         seen_caller,
@@ -59,6 +60,6 @@ def test_the_headers_are_read_as_a_carriers(
 def test_an_anonymous_caller_is_one() -> None:
     headers = sip_headers(caller="anonymous", called="+18005551212", call_id="rtc_1")
     call = incoming_call(
-        Ringing(call_id="rtc_1", created_at=NOW, origin=SipOrigin(headers=tuple(headers))), RoutingSettings()
+        Ringing(call_id="rtc_1", created_at=NOW, origin=SipOrigin(headers=tuple(headers))), ROUTING
     )
     assert call.caller.anonymous

@@ -49,11 +49,6 @@ def is_readable(address: Address) -> bool:
     return not (address.user is None and address.host is None and address.number is None)
 
 
-def is_project(address: Address) -> bool:
-    """Whether this is the voice API's address of a project: calls arrive there, nobody dials it."""
-    return address.user is not None and address.user.lower().startswith("proj_")
-
-
 def _is_withheld(parsed: SipAddress) -> bool:
     """RFC 3323, 4.1.1.3: `sip:anonymous@anonymous.invalid`; RFC 2606: nobody is reachable at `.invalid`."""
     user = (parsed.user or "").lower()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from runner.call.addresses.address import is_project, is_readable, read_address
+from runner.call.addresses.address import is_readable, read_address
 from runner.call.addresses.sip_address import parse_address, split_entries, unfold
 from runner.model.call import Address, Headers, IncomingCall, Ringing
 from runner.model.route import RoutingSettings
@@ -61,10 +61,15 @@ def _called(headers: Headers, routing: RoutingSettings) -> tuple[Address, str]:
     for name in (*routing.called_number, "To", *_CALLED_AFTER_TO):
         for address in _addresses(headers, name, routing.default_country):
             # A project's id contains digits, so this is decided before anybody looks at the number.
-            if is_readable(address) and not is_project(address) and not address.anonymous:
+            if is_readable(address) and not _is_project(address, routing) and not address.anonymous:
                 return address, name
     as_it_came = next(_addresses(headers, "To", routing.default_country), None)
     return (as_it_came, "To") if as_it_came else (Address(uri=""), "")
+
+
+def _is_project(address: Address, routing: RoutingSettings) -> bool:
+    prefix = routing.project_prefix
+    return prefix is not None and (address.user or "").lower().startswith(prefix)
 
 
 def _caller(headers: Headers, default_country: str | None) -> Address:

@@ -10,9 +10,6 @@ from runner.model.values import Instant
 CALLER = "+14155550100"
 CALLED = "+18005550100"
 
-PROJECT = "sip:proj_example@sip.api.openai.com"
-"""What `To` holds when the dialled number stands in another header."""
-
 CARRIER_HOST = "pstn.carrier.example"
 EXAMPLE_ID = "rtc_example"
 
@@ -28,31 +25,46 @@ class ExampleCall:
     at: Instant
     transport: Transport = Transport.SIP
 
-    def sip_headers(self, call_id: str = EXAMPLE_ID) -> Headers:
+    def sip_headers(self, routing: RoutingSettings, call_id: str = EXAMPLE_ID) -> Headers:
         """All headers, as a carrier would send them."""
-        return sip_headers(caller=self.caller, called=self.called, call_id=call_id, more=self.headers)
+        return sip_headers(
+            caller=self.caller,
+            called=self.called,
+            call_id=call_id,
+            project=project_address(routing),
+            more=self.headers,
+        )
 
     def incoming(self, routing: RoutingSettings) -> IncomingCall:
         """The call as a runner with these settings reads it."""
-        origin = origin_over(self.transport, self.sip_headers())
+        origin = origin_over(self.transport, self.sip_headers(routing))
         return incoming_call(Ringing(call_id=EXAMPLE_ID, created_at=self.at, origin=origin), routing)
 
 
-def sip_headers(*, caller: str, called: str, call_id: str, more: Headers = ()) -> Headers:
+def project_address(routing: RoutingSettings) -> str | None:
+    """What `To` holds when the dialled number stands in another header; None where that is unknown."""
+    prefix = routing.project_prefix
+    return None if prefix is None else f"sip:{prefix}example@voice-api.example"
+
+
+def sip_headers(
+    *, caller: str, called: str, call_id: str, project: str | None = None, more: Headers = ()
+) -> Headers:
     """The headers of an INVITE that a carrier forwards to the API.
 
     `To` is the API's project, and the dialled number stands in `Diversion`, as carriers really send it. A
     `called` that is a whole `sip:` address stands in `To` itself: so it comes from one's own exchange.
     """
     dialled_directly = called.startswith(("sip:", "sips:"))
+    to = called if dialled_directly else project or f"sip:{called}@{CARRIER_HOST}"
     diversion = (("Diversion", f"<sip:{called}@{CARRIER_HOST}>;reason=unconditional"),)
     return (
         ("Via", f"SIP/2.0/TLS {CARRIER_HOST}:5061;branch=z9hG4bK{call_id[-8:]}"),
         ("From", _from(caller)),
-        ("To", f"<{called}>" if dialled_directly else f"<{PROJECT};transport=tls>"),
+        ("To", f"<{to};transport=tls>" if to == project else f"<{to}>"),
         ("Call-ID", f"{call_id}@{CARRIER_HOST}"),
         ("CSeq", "1 INVITE"),
-        *(() if dialled_directly else diversion),
+        *(diversion if to == project else ()),
         *more,
     )
 

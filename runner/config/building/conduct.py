@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from runner.api.realtime.facts import LONGEST_S
 from runner.call.records.cost import cost_usd
 from runner.call.regex import compile_regex
 from runner.config.building.duration import duration_s
@@ -13,9 +14,6 @@ from runner.model.agent import Guardrail, IfBroken, Keys, Limits, Silence, Then,
 from runner.model.call import Role
 from runner.model.event import Usage
 
-API_LONGEST_S = 3600.0
-"""The voice API ends every session after 60 minutes."""
-
 
 def build_limits(node: Node | None, *, model: str, scope: Scope, problems: Problems) -> Limits:
     """`limits`. What cannot hold (a price that is not known) is an error, what is never reached a warning."""
@@ -24,8 +22,9 @@ def build_limits(node: Node | None, *, model: str, scope: Scope, problems: Probl
     default = Limits()
     duration, most = node.get("max_duration"), node.get("max_cost")
     seconds = duration_s(duration, problems, at_least_s=1.0) if duration is not None else None
-    if duration is not None and seconds is not None and seconds > API_LONGEST_S:
-        message = f'"{duration.text}" is never reached: the voice API ends every call after 60 minutes'
+    if duration is not None and seconds is not None and seconds > LONGEST_S:
+        longest = f"{LONGEST_S / 60:g} minutes"
+        message = f'"{duration.text}" is never reached: the voice API ends every call after {longest}'
         problems.warning(duration.place, "never-reached", message)
     if most is not None and model and cost_usd(model, Usage()) is None:
         message = f'the price of "{model}" is not known, so "max_cost" could never be kept'

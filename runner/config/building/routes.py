@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from runner.api.realtime.facts import PROJECT_PREFIX
 from runner.config.building.matchers import Lists, MatcherBuilder, ReadList, check_country
 from runner.config.checking.schema import Checked
 from runner.config.checking.suggest import did_you_mean, one_of, or_there_is
@@ -52,6 +53,7 @@ class RouteBuilder:
             default_country=self._default_country,
             called_number=tuple(entry.text for entry in called_number.entries()) if called_number else (),
             reject=tuple(self._reject_rule(entry) for entry in reject.entries()) if reject else (),
+            project_prefix=PROJECT_PREFIX,
             otherwise=_otherwise(otherwise) if otherwise else RoutingSettings().otherwise,
         )
 

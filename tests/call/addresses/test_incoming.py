@@ -16,7 +16,9 @@ def call(
     *headers: tuple[str, str], country: str | None = "US", called_number: tuple[str, ...] = ()
 ) -> IncomingCall:
     ringing = Ringing(call_id="rtc_1", created_at=12.5, origin=SipOrigin(headers=tuple(headers)))
-    return incoming_call(ringing, RoutingSettings(default_country=country, called_number=called_number))
+    return incoming_call(
+        ringing, RoutingSettings(default_country=country, called_number=called_number, project_prefix="proj_")
+    )
 
 
 @pytest.mark.parametrize(
@@ -265,7 +267,9 @@ def test_a_number_of_the_default_country_without_its_plus_is_read_in_every_heade
 
 def test_the_call_keeps_what_it_was_given() -> None:
     origin = WebRtcOrigin(headers=(DIVERSION, PROJECT))
-    got = incoming_call(Ringing(call_id="rtc_ü", created_at=7.0, origin=origin), RoutingSettings())
+    got = incoming_call(
+        Ringing(call_id="rtc_ü", created_at=7.0, origin=origin), RoutingSettings(project_prefix="proj_")
+    )
     assert (got.id, got.created_at, got.transport, got.headers) == (
         "rtc_ü",
         7.0,

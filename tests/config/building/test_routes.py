@@ -261,13 +261,14 @@ routing:
             ),
         ),
         otherwise=ToAgent(agent="sales"),
+        project_prefix="proj_",
     )
 
 
 def test_without_routing_everything_has_its_default() -> None:
-    assert build("{}", "{}")[1] == RoutingSettings()
+    assert build("{}", "{}")[1] == RoutingSettings(project_prefix="proj_")
     assert build("{}", "{routing: {otherwise: {reject: 480}}}")[1] == RoutingSettings(
-        otherwise=Reject(status=480)
+        otherwise=Reject(status=480), project_prefix="proj_"
     )
 
 

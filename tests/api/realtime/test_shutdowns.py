@@ -5,7 +5,7 @@ from pathlib import Path
 
 import openai.types
 
-from runner.config.checking.shutdowns import SHUTDOWNS, SHUTDOWNS_AS_OF
+from runner.api.realtime.shutdowns import SHUTDOWNS, SHUTDOWNS_AS_OF
 
 TYPES = Path(openai.types.__file__).parent
 FILES = ("realtime/call_accept_params.py", "realtime/audio_transcription_param.py", "shared/chat_model.py")
