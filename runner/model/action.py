@@ -1,6 +1,6 @@
 """What the session machine wants done. The shell does it; nothing here knows how."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
@@ -25,6 +25,10 @@ class TimerKind(Enum):
     """A sentence was made and nobody said that it was heard. The key is its response's id."""
     SAYING_GOODBYE = "parting"
     """The goodbye, or the sentence before a transfer, takes too long: the call leaves without it."""
+    MODEL_RETRY = "model_retry"
+    """The API takes no more responses just now; what failed for that is asked for once more."""
+    HANDOFF = "handoff"
+    """The API has not refused the change of the session: the other agent has taken over."""
     RETRY = "retry"
     """The next attempt of a tool's request is due. The key is the tool call's id."""
     TRANSFER = "transfer"
@@ -183,6 +187,35 @@ class ClearTimer:
     timer: Timer
 
 
+class LogEvent(Enum):
+    """What the machine tells the log. The value is the event's name there."""
+
+    TRANSFER_COMPLETED = "transfer was completed"
+    TRANSFER_NOT_COMPLETED = "transfer was not completed"
+    AGENT_SWITCHED = "another agent has taken over"
+    HANDOFF_REFUSED = "hand-off was refused"
+    WAY_OUT_TAKEN = "model cannot serve the call"
+    GUARDRAIL_MATCHED = "guardrail matched"
+    CALL_ENDING = "call is being ended"
+
+
+class LogLevel(Enum):
+    """INFO is normal, WARNING wants a look, ERROR wants a hand."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """Tell the log. Nothing private is among the fields: no words, arguments, replies or secrets."""
+
+    event: LogEvent
+    level: LogLevel = LogLevel.INFO
+    fields: JsonObject = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """The call is over and its record complete: let go of everything."""
@@ -204,5 +237,6 @@ Action: TypeAlias = (
     | HangUp
     | SetTimer
     | ClearTimer
+    | Log
     | Finish
 )

@@ -13,6 +13,16 @@ from runner.model.call import Role
 from runner.model.http import HttpReply
 
 
+class FailureCause(Enum):
+    """Why a response failed, as far as it matters to what is done about it."""
+
+    RATE_LIMITED = "rate_limited"
+    """Passes in a second or two."""
+    OUT_OF_QUOTA = "out_of_quota"
+    """Does not pass: somebody has to pay."""
+    OTHER = "other"
+
+
 class Outcome(Enum):
     """How a response of the model ended."""
 
@@ -159,8 +169,10 @@ class ResponseEnded:
     response_id: str
     outcome: Outcome
     wish: str | None = None
+    cause: FailureCause = FailureCause.OTHER
+    """Why it failed, where it did."""
     code: str = ""
-    """The API's own name for why it failed, e.g. `rate_limit_exceeded`."""
+    """The API's own name for that."""
     detail: str = ""
     calls: tuple[ToolCalled, ...] = ()
     """Every complete tool call of the response, seen before or not."""

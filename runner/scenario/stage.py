@@ -46,6 +46,7 @@ from runner.model.event import (
     Replied,
     ResponseEnded,
     ResponseStarted,
+    SessionUpdated,
     SidebandLost,
     SidebandOpened,
     TimerFired,
@@ -309,6 +310,7 @@ class Stage:
                 self._give(call_id, output)
             case SwitchAgent(agent=agent):
                 self.happened.append(HandedOver(agent.id))
+                self._lines.append(SessionUpdated())
 
     def _interrupt(self) -> None:
         """The response that is being made is cut off, or the one that is owed is never heard."""

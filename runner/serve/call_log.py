@@ -7,7 +7,7 @@ transcripts nor secrets are ever told here.
 import logging
 
 from runner.call.machine.machine import CallMachine
-from runner.model.action import SendRequest
+from runner.model.action import Log, LogLevel, SendRequest
 from runner.model.event import (
     ApiError,
     ApiErrorKind,
@@ -23,6 +23,11 @@ from runner.model.record import CallRecord
 
 log = logging.getLogger("runner.serve.call_log")
 
+_LOG_LEVELS = {
+    LogLevel.INFO: logging.INFO,
+    LogLevel.WARNING: logging.WARNING,
+    LogLevel.ERROR: logging.ERROR,
+}
 _LEVELS = {
     RingResult.FAILED: logging.ERROR,
     RingResult.UNAVAILABLE: logging.ERROR,
@@ -91,6 +96,11 @@ def replied(send: SendRequest, reply: HttpReply) -> None:
             "took_s": round(reply.took_s, 3),
         },
     )
+
+
+def told(entry: Log) -> None:
+    """What the machine tells of the way that the call takes."""
+    log.log(_LOG_LEVELS[entry.level], entry.event.value, extra=dict(entry.fields))
 
 
 def ended(record: CallRecord) -> None:

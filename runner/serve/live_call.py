@@ -29,6 +29,7 @@ from runner.model.action import (
     Finish,
     HangUp,
     Interrupt,
+    Log,
     OpenSideband,
     Refer,
     RejectCall,
@@ -263,6 +264,8 @@ class LiveCall:
                     self._claim(action)
                 case OpenSideband():
                     self._spawn(self._attend())
+                case Log():
+                    call_log.told(action)
                 case Finish():
                     self._over.set()
                 case _:

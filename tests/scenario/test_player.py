@@ -268,6 +268,7 @@ PASS = {
           - model_fails: server_error
           - model_says: It is 4111.
           - model_fails: server_error
+          - model_fails: server_error
             expect: {ended: model_failed}
     """,
     "the model answers a caller by itself": """

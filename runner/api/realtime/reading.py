@@ -15,6 +15,7 @@ from runner.model.event import (
     ApprovalAsked,
     CallerSpeaks,
     CallEvent,
+    FailureCause,
     Ignored,
     IgnoredBecause,
     ItemPlaced,
@@ -28,6 +29,7 @@ from runner.model.event import (
     PlaybackStarted,
     ResponseEnded,
     ResponseStarted,
+    SessionUpdated,
     SilenceNudge,
     ToolCalled,
     Transcribed,
@@ -64,7 +66,6 @@ _PASSED_BY = frozenset(
         "response.output_audio.done",
         "response.output_item.added",
         "session.created",
-        "session.updated",
     }
 )
 """Events that we know and need nothing of."""
@@ -154,6 +155,8 @@ def _ended(response_id: str, wish: str | None, response: JsonObject) -> Response
         response_id=response_id,
         outcome=Outcome(response.get("status") or "completed"),
         wish=wish,
+        cause=_CAUSES.get(_status_code(response.get("status_details")), FailureCause.OTHER),
+        code=_status_code(response.get("status_details")),
         detail=_status_detail(response.get("status_details")),
         calls=calls,
         usage=_usage(response.get("usage")),
@@ -163,6 +166,18 @@ def _ended(response_id: str, wish: str | None, response: JsonObject) -> Response
             for part in item.get("content") or []
         ),
     )
+
+
+_CAUSES = {
+    "rate_limit_exceeded": FailureCause.RATE_LIMITED,
+    "insufficient_quota": FailureCause.OUT_OF_QUOTA,
+}
+
+
+def _status_code(details: Json) -> str:
+    error = details.get("error") if isinstance(details, Mapping) else None
+    code = error.get("code") if isinstance(error, Mapping) else None
+    return code if isinstance(code, str) else ""
 
 
 def _status_detail(details: Json) -> str:
@@ -313,6 +328,7 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], tuple[CallEvent, ...]]] = {
     ),
     "output_audio_buffer.started": lambda e: (PlaybackStarted(response_id=_text(e["response_id"])),),
     "output_audio_buffer.stopped": lambda e: (PlaybackEnded(response_id=_text(e["response_id"])),),
+    "session.updated": lambda e: (SessionUpdated(model=_optional_text(e["session"].get("model"))),),
     "response.created": _response_created,
     "response.done": _response_done,
     "response.output_audio_transcript.done": _agent_transcript,

@@ -13,7 +13,19 @@ from runner.call.machine.speech import Speech
 from runner.call.machine.tool_calls import ToolCalls
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.tools.tool_result import error_output
-from runner.model.action import Action, ClearTimer, Finish, HangUp, Refer, SetTimer, Timer, TimerKind
+from runner.model.action import (
+    Action,
+    ClearTimer,
+    Finish,
+    HangUp,
+    Log,
+    LogEvent,
+    LogLevel,
+    Refer,
+    SetTimer,
+    Timer,
+    TimerKind,
+)
 from runner.model.event import HangUpFailed
 from runner.model.template import Template
 from runner.model.tool import ResultSpec
@@ -48,6 +60,8 @@ class Transfer:
     """Tried when `target` did not take the call."""
     say: Template | None = None
     call_id: str | None = None
+    response_id: str | None = None
+    """The response that asks for it: the caller is to hear it to its end first."""
     if_not_completed: Template | None = None
 
 
@@ -78,9 +92,10 @@ class CallEnding:
         self._transfer = transfer
         self._phase.move(Step.ANNOUNCE)
         sentence = self._texts.text(transfer.say, now) if transfer.say is not None else ""
-        if not sentence:
+        if sentence:
+            self._speech.say(sentence, key=ANNOUNCEMENT)
+        elif transfer.response_id is None or not self._speech.follow(transfer.response_id, ANNOUNCEMENT):
             return self._refer(transfer, now)
-        self._speech.say(sentence, key=ANNOUNCEMENT)
         return [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=now + GOODBYE_S)]
 
     def sentence_ended(self, key: str, now: Instant) -> list[Intent]:
@@ -107,15 +122,16 @@ class CallEnding:
         if transfer is None:
             return []
         self._record.fault(f"a transfer was not completed: {detail}")
-        intents: list[Intent] = [ClearTimer(timer=Timer(TimerKind.TRANSFER))]
+        told = Log(event=LogEvent.TRANSFER_NOT_COMPLETED, level=LogLevel.WARNING, fields={"detail": detail})
+        intents: list[Intent] = [told, ClearTimer(timer=Timer(TimerKind.TRANSFER))]
         if transfer.fallback is not None:
             self._transfer = replace(transfer, target=transfer.fallback, fallback=None)
             return [*intents, *self._refer(self._transfer, now)]
         self._phase.move(Step.STAY)
         if transfer.call_id is None:
             return [*intents, End(reason="model_failed", at_once=True)]
-        told = ResultSpec(on_error=transfer.if_not_completed)
-        output = error_output("the transfer was not completed", told, self._texts.names(now))
+        result = ResultSpec(on_error=transfer.if_not_completed)
+        output = error_output("the transfer was not completed", result, self._texts.names(now))
         intents += self._tools.answer(transfer.call_id, output, now, status="not_completed")
         due, self._end_after_transfer = self._end_after_transfer, None
         return intents if due is None else [*intents, due]
@@ -123,6 +139,8 @@ class CallEnding:
     def _refer(self, transfer: Transfer, now: Instant) -> list[Intent]:
         """Ask for the transfer, unless a template has made something of the address that is none."""
         self._phase.move(Step.REFER)
+        # A sentence that could not be said in time is not said to a caller who is being put through.
+        self._speech.withdraw(ANNOUNCEMENT)
         waited = ClearTimer(timer=Timer(TimerKind.SAYING_GOODBYE))
         target = self._texts.text(transfer.target, now)
         if not is_target(target):
@@ -161,18 +179,27 @@ class CallEnding:
     def overdue(self, kind: TimerKind, now: Instant) -> list[Intent]:
         """A wait of ours has lasted too long."""
         match kind, self._phase.now:
-            case TimerKind.SAYING_GOODBYE, Phase.SAYING_GOODBYE:
-                return [*self._hang_up()]
-            case TimerKind.SAYING_GOODBYE, Phase.ANNOUNCING if self._transfer is not None:
-                return self._refer(self._transfer, now)
+            case TimerKind.SAYING_GOODBYE, Phase.SAYING_GOODBYE | Phase.ANNOUNCING:
+                return self._not_heard_in_time(now)
             case TimerKind.TRANSFER, Phase.REFERRED:
                 return self.not_transferred("the call did not leave", now)
             case _:
                 return []
 
+    def _not_heard_in_time(self, now: Instant) -> list[Intent]:
+        """Go without the sentence, unless the caller still hears it, or what stands before it."""
+        heard_by = self._speech.busy_until(now)
+        if heard_by > now:
+            return [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=heard_by)]
+        if self._phase.now is Phase.ANNOUNCING and self._transfer is not None:
+            return self._refer(self._transfer, now)
+        return [*self._hang_up()]
+
     def gone(self, now: Instant) -> list[Action]:
         """The API knows the call no more. After a transfer was asked for, that is its success."""
+        told: list[Action] = []
         if self._phase.now is Phase.REFERRED and self._transfer is not None:
+            told = [Log(event=LogEvent.TRANSFER_COMPLETED)]
             self._record.end("transferred")
             if self._transfer.call_id is not None:
                 self._tools.close(self._transfer.call_id, "completed", now)
@@ -180,7 +207,7 @@ class CallEnding:
         self._record.gone(now)
         self._phase.move(Step.GONE)
         self._speech.clear()
-        return self.cleared()
+        return [*told, *self.cleared()]
 
     def hang_up_failed(self, failed: HangUpFailed, now: Instant) -> list[Action]:
         """The API has not taken the hang-up: try once more in a while, unless it would refuse it again."""
@@ -203,8 +230,8 @@ class CallEnding:
         goodbye = self._texts.text(end.say, now) if end.say is not None else ""
         if goodbye:
             self._speech.say(goodbye, key=GOODBYE)
-        elif end.silently:
-            self._goodbye_is_said = True
+        elif end.after_response is not None:
+            self._goodbye_is_said = not self._speech.follow(end.after_response, GOODBYE)
         else:
             self._speech.tell(self._texts.directed(SAY_GOODBYE), key=GOODBYE)
         return self.tools_ended()
@@ -212,4 +239,4 @@ class CallEnding:
     def _hang_up(self) -> list[Action]:
         self._phase.move(Step.HANG_UP)
         self._speech.clear()
-        return [HangUp()]
+        return [Log(event=LogEvent.CALL_ENDING, fields={"reason": self._record.ended}), HangUp()]

@@ -1,5 +1,7 @@
 """The words of one call: what templates may name while it lasts, and the texts made of them."""
 
+from dataclasses import dataclass
+
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.names import names
 from runner.call.templates.template import TemplateFailure, render
@@ -7,6 +9,17 @@ from runner.model.agent import Agent
 from runner.model.call import IncomingCall
 from runner.model.template import Template
 from runner.model.values import Instant, Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTexts:
+    """The texts of one call for an agent that is to serve it."""
+
+    agent: Agent
+    variables: dict[str, Json]
+    instructions: str
+    names: dict[str, Json]
+    """Everything that a template of the agent may name, arguments and secrets apart."""
 
 
 class CallTexts:
@@ -22,29 +35,35 @@ class CallTexts:
         self._agent = agent
         self._lookup = lookup
         self._record = record
-        self.adopt(agent, now)
+        self.adopt(self.prepare(agent, now))
 
-    def adopt(self, agent: Agent, now: Instant) -> None:
-        """Speak for this agent from now on.
+    def prepare(self, agent: Agent, now: Instant) -> "AgentTexts":
+        """What the call says and knows when this agent serves it. Nothing changes until it is adopted.
 
-        Variables that are set already stay: they are what the call has come to know. Raises
-        TemplateFailure, and then nothing has changed but variables that were not there before.
+        Variables that are set already stay: they are what the call has come to know. Raises TemplateFailure.
         """
+        variables = dict(self.variables)
         for name, value in agent.vars.items():
-            if name not in self.variables:
-                self.variables[name] = render(value, self.names(now))
-        before, self._agent = self._agent, agent
-        try:
-            self.instructions = agent.instructions.text(self.names(now))
-        except TemplateFailure:
-            self._agent = before
-            raise
+            if name not in variables:
+                variables[name] = render(value, self._names(agent, variables, now))
+        known = self._names(agent, variables, now)
+        return AgentTexts(
+            agent=agent, variables=variables, instructions=agent.instructions.text(known), names=known
+        )
+
+    def adopt(self, texts: "AgentTexts") -> None:
+        """Speak for this agent from now on."""
+        for name, value in texts.variables.items():
+            self.variables.setdefault(name, value)
+        self._agent = texts.agent
+        self.instructions = texts.instructions
 
     def names(self, now: Instant) -> dict[str, Json]:
         """Everything that a template of the agent may name, arguments and secrets apart."""
-        return names(
-            call=self._call, agent_id=self._agent.id, vars=self.variables, lookup=self._lookup, now=now
-        )
+        return self._names(self._agent, self.variables, now)
+
+    def _names(self, agent: Agent, variables: dict[str, Json], now: Instant) -> dict[str, Json]:
+        return names(call=self._call, agent_id=agent.id, vars=variables, lookup=self._lookup, now=now)
 
     def text(self, text: Template | str, now: Instant) -> str:
         """A template's text, or the empty text when it fails."""

@@ -1,8 +1,9 @@
-"""The model fails: let it apologise once, and after two failures in a row take the agent's way out."""
+"""The model fails: let it apologise and go on, and when that does not help take the agent's way out."""
 
-from runner.call.machine.intent import AddMessage, End, FallBackToTransfer, GoOn, Intent
+from runner.call.machine.intent import AddMessage, GoOn, Intent, TakeWayOut
+from runner.call.machine.speech import RATE_LIMIT_WAITS_S
 from runner.model.agent import IfBroken
-from runner.model.event import CallEvent, Outcome, ResponseEnded
+from runner.model.event import CallEvent, FailureCause, Outcome, ResponseEnded
 from runner.model.values import Instant
 
 FAILURES_IN_A_ROW = 2
@@ -17,8 +18,11 @@ class FailureWatch:
     hears = frozenset({ResponseEnded})
 
     def __init__(self, if_broken: IfBroken) -> None:
-        self._if_broken = if_broken
+        has_way_out = if_broken.transfer is not None or if_broken.say is not None
+        # Without a way out there is nothing to lose by one more try.
+        self._most = FAILURES_IN_A_ROW if has_way_out else FAILURES_IN_A_ROW + 1
         self._failures = 0
+        self._rate_limited = 0
         self._counted: set[str] = set()
 
     def start(self, now: Instant) -> list[Intent]:
@@ -32,15 +36,31 @@ class FailureWatch:
         self._counted.add(event.response_id)
         match event.outcome:
             case Outcome.COMPLETED:
-                self._failures = 0
+                self._failures = self._rate_limited = 0
                 return []
             case Outcome.CANCELLED:
                 return []
-        self._failures += 1
-        if self._failures < FAILURES_IN_A_ROW:
-            return [AddMessage(text=APOLOGY), GoOn()]
-        detail = f"the model failed {self._failures} times in a row: {event.detail or 'no reason told'}"
-        if self._if_broken.transfer is not None:
-            return [FallBackToTransfer(target=self._if_broken.transfer, detail=detail)]
-        say = self._if_broken.say
-        return [End(reason="model_failed", say=say, at_once=say is None, detail=detail)]
+            case Outcome.FAILED | Outcome.INCOMPLETE:
+                return self._failed(event)
+
+    def stop(self, now: Instant) -> list[Intent]:
+        """Nothing."""
+        return []
+
+    def _failed(self, ended: ResponseEnded) -> list[Intent]:
+        reason = ended.detail or ended.code or "no reason given"
+        match ended.cause:
+            case FailureCause.RATE_LIMITED:
+                self._rate_limited += 1
+                if self._rate_limited <= len(RATE_LIMIT_WAITS_S):
+                    # It is asked for again by itself, see `Speech`.
+                    return []
+                return [TakeWayOut(detail=f"the API takes no more responses: {reason}")]
+            case FailureCause.OUT_OF_QUOTA:
+                return [TakeWayOut(detail=f"the API account has no quota left: {reason}")]
+            case FailureCause.OTHER:
+                self._failures += 1
+                if self._failures < self._most:
+                    return [AddMessage(text=APOLOGY), GoOn()]
+                detail = f"the model failed {self._failures} times in a row: {reason}"
+                return [TakeWayOut(detail=detail)]

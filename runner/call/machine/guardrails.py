@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from runner.call.machine.intent import End, HandOff, Intent, SayToCaller
 from runner.call.regex import compile_regex
-from runner.model.action import Interrupt
+from runner.model.action import Interrupt, Log, LogEvent
 from runner.model.agent import Guardrail, Then
 from runner.model.call import Role
 from runner.model.event import CallEvent, Transcribed, TranscriptGrew
@@ -43,6 +43,10 @@ class GuardrailWatch:
             case _:
                 return []
 
+    def stop(self, now: Instant) -> list[Intent]:
+        """Nothing."""
+        return []
+
     def _search(self, item_id: str, role: Role, text: str) -> list[Intent]:
         wanted: list[Intent] = []
         for guardrail, pattern in self._patterns:
@@ -56,6 +60,11 @@ class GuardrailWatch:
 def _consequences(guardrail: Guardrail) -> list[Intent]:
     spoken: list[Intent] = [SayToCaller(text=guardrail.say)] if guardrail.say is not None else []
     detail = f'guardrail "{guardrail.name}"'
+    told = Log(event=LogEvent.GUARDRAIL_MATCHED, fields={"guardrail": guardrail.name})
+    return [told, *_acts(guardrail, spoken, detail)]
+
+
+def _acts(guardrail: Guardrail, spoken: list[Intent], detail: str) -> list[Intent]:
     match guardrail.then:
         case Then.CANCEL:
             return [Interrupt(), *spoken]

@@ -63,19 +63,18 @@ class End:
 
     reason: str
     say: Template | None = None
-    silently: bool = False
-    """Say nothing, but let running tools end first."""
+    after_response: str | None = None
+    """Say nothing of our own: the caller is to hear this response to its end, and running tools end first."""
     at_once: bool = False
     """Wait for nothing: the call cannot be served any more."""
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FallBackToTransfer:
-    """Put the caller through to this address, since the model cannot serve the call."""
+class TakeWayOut:
+    """The model cannot serve the call: take the way out that the agent declares in `if_broken`, or end it."""
 
-    target: Template
-    detail: str = ""
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,7 @@ Intent: TypeAlias = (
     | Greet
     | GoOn
     | End
-    | FallBackToTransfer
+    | TakeWayOut
     | HandOff
     | Action
 )
@@ -113,3 +112,6 @@ class Part(Protocol):
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """What the part wants after `event`."""
+
+    def stop(self, now: Instant) -> list[Intent]:
+        """What the part wants when another agent takes the call: its own timers go with it."""

@@ -22,6 +22,7 @@ class Keypad:
         self._keys = keys
         self._record = record
         self._pressed = ""
+        self._was_full = False
 
     def start(self, now: Instant) -> list[Intent]:
         """Nothing."""
@@ -31,16 +32,24 @@ class Keypad:
         """Take one key, or close the entry."""
         match event:
             case KeyPressed(key=key) if key == self._keys.until:
-                return self._close()
+                was_full, self._was_full = self._was_full, False
+                # Who was cut off at the longest entry presses the ending key all the same.
+                return [] if was_full and not self._pressed else self._close()
             case KeyPressed(key=key):
+                self._was_full = False
                 self._pressed += key
                 if len(self._pressed) == self._keys.max_keys:
+                    self._was_full = True
                     return self._close()
                 return [SetTimer(timer=ENTRY, at=now + self._keys.timeout_s)]
             case TimerFired(timer=Timer(kind=TimerKind.KEYS)):
                 return self._close()
             case _:
                 return []
+
+    def stop(self, now: Instant) -> list[Intent]:
+        """What was pressed so far is told: the next agent begins an entry of its own."""
+        return self._close() if self._pressed else [ClearTimer(timer=ENTRY)]
 
     def _close(self) -> list[Intent]:
         pressed, self._pressed = self._pressed, ""

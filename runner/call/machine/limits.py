@@ -47,6 +47,10 @@ class LimitWatch:
             case _:
                 return []
 
+    def stop(self, now: Instant) -> list[Intent]:
+        """The next agent sets its own timers, and none of them is left over."""
+        return []
+
     def _too_dear(self) -> bool:
         if self._limits.max_cost_usd is None:
             return False

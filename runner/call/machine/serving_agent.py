@@ -1,8 +1,9 @@
 """Which agent serves a call, what is watched for it, and how another agent takes over."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from runner.call.machine.call_texts import CallTexts
+from runner.call.machine.call_texts import AgentTexts, CallTexts
 from runner.call.machine.consumption import Consumption
 from runner.call.machine.failures import FailureWatch
 from runner.call.machine.guardrails import GuardrailWatch
@@ -13,13 +14,40 @@ from runner.call.machine.mcp import McpWatch
 from runner.call.machine.silence import GhostWatch, SilenceLadder, StallWatch
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.template import TemplateFailure, render
-from runner.model.action import SwitchAgent
+from runner.model.action import ClearTimer, SetTimer, SwitchAgent, Timer, TimerKind
 from runner.model.agent import Agent, Wait
 from runner.model.record import Handoff
-from runner.model.values import Instant, JsonObject
+from runner.model.values import Instant, Json, JsonObject
 
 MOST_HANDOFFS = 10
 """Agents may hand a call back and forth, but not for ever."""
+
+
+CONFIRMED = Timer(TimerKind.HANDOFF)
+CONFIRMED_S = 2.0
+"""A change of the session that the API has not refused by then counts as taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """A hand-off that was asked for."""
+
+    update: SwitchAgent
+    texts: AgentTexts
+    because: str
+    call_id: str | None
+    """The tool call that waits for it."""
+    response_id: str | None
+
+    @property
+    def agent(self) -> Agent:
+        """Who takes over."""
+        return self.update.agent
+
+    @property
+    def before(self) -> Agent:
+        """Whose call it was."""
+        return self.update.before
 
 
 class ServingAgent:
@@ -34,7 +62,7 @@ class ServingAgent:
         record: RecordBuilder,
         consumption: Consumption,
         secrets: Mapping[str, str],
-        is_quiet: Callable[[], bool],
+        is_quiet: Callable[[Instant], bool],
         now: Instant,
     ) -> None:
         """Raises TemplateFailure when what the agent's MCP servers are sent cannot be made for this call."""
@@ -42,13 +70,17 @@ class ServingAgent:
         self.served = [agent]
         """Every agent that has served the call, the first first."""
         self.parts: tuple[Part, ...] = ()
+        self.pending: Switch | None = None
+        """The hand-off that the API has not taken yet."""
         self._agents = agents
         self._texts = texts
         self._record = record
         self._consumption = consumption
         self._secrets = secrets
         self._is_quiet = is_quiet
-        self.servers = self._servers_of(agent, now)
+        self._last: Switch | None = None
+        self._is_confirmed = True
+        self.servers = self._servers_of(agent, texts.names(now))
         """The agent's MCP servers as the API's own objects."""
 
     def start(self, now: Instant) -> list[Intent]:
@@ -56,39 +88,95 @@ class ServingAgent:
         self.parts = self._parts_of(self.agent)
         return [intent for part in self.parts for intent in part.start(now)]
 
-    def hand_off(self, agent_id: str, because: str, now: Instant, *, with_voice: bool) -> list[Intent]:
-        """Another agent takes over: what it declares holds from now on, the conversation stays.
+    def caller_of(self, response_id: str) -> Agent:
+        """The agent whose tools a response calls: what one that hands over calls besides is its own."""
+        last = self._last
+        return last.before if last is not None and last.response_id == response_id else self.agent
 
-        Nothing when it cannot; the record then tells why.
+    def hand_off(
+        self,
+        agent_id: str,
+        because: str,
+        now: Instant,
+        *,
+        with_voice: bool,
+        call_id: str | None = None,
+        response_id: str | None = None,
+    ) -> list[Intent]:
+        """Ask the API to let another agent take over; it has not happened before `confirm`.
+
+        Nothing when it cannot be asked for; the record then tells why. `call_id` and `response_id` are those
+        of the tool call that wants it.
         """
+        if self.pending is not None:
+            return self._impossible(agent_id, f'"{self.pending.agent.id}" is taking over')
         if self._consumption.handoffs >= MOST_HANDOFFS:
-            self._record.fault(f'no hand-off to "{agent_id}" after {MOST_HANDOFFS} of them')
-            return []
+            return self._impossible(agent_id, f"there were {MOST_HANDOFFS} of them already")
         agent = self._agents[agent_id]
         try:
-            self._texts.adopt(agent, now)
-            self.servers = self._servers_of(agent, now)
+            texts = self._texts.prepare(agent, now)
+            servers = self._servers_of(agent, texts.names)
         except TemplateFailure as failure:
-            self._record.fault(f'no hand-off to "{agent_id}": {failure}')
-            return []
+            return self._impossible(agent_id, str(failure))
         self._consumption.handoffs += 1
-        self._record.handed_off(Handoff(agent=agent_id, because=because, at=now))
-        before, self.agent = self.agent, agent
-        if agent not in self.served:
-            self.served.append(agent)
-        become = SwitchAgent(
-            update_id=f"switch_{self._consumption.handoffs}",
-            before=before,
-            agent=agent,
-            instructions=self._texts.instructions,
-            servers=self.servers,
-            with_voice=with_voice,
+        self.pending = Switch(
+            update=SwitchAgent(
+                update_id=f"switch_{self._consumption.handoffs}",
+                before=self.agent,
+                agent=agent,
+                instructions=texts.instructions,
+                servers=servers,
+                with_voice=with_voice,
+            ),
+            texts=texts,
+            because=because,
+            call_id=call_id,
+            response_id=response_id,
         )
-        return [become, *self.start(now)]
+        return self.tell_again(now)
 
-    def _servers_of(self, agent: Agent, now: Instant) -> tuple[JsonObject, ...]:
-        names = {**self._texts.names(now), "secrets": self._secrets}
-        return tuple(render(server.settings, names) for server in agent.mcp)
+    def tell_again(self, now: Instant) -> list[Intent]:
+        """Send the change of the session that the API has not confirmed, for the first time or once more."""
+        if self.pending is not None:
+            return [self.pending.update, SetTimer(timer=CONFIRMED, at=now + CONFIRMED_S)]
+        return [self._last.update] if self._last is not None and not self._is_confirmed else []
+
+    def confirm(self, now: Instant, *, told: bool) -> Switch | None:
+        """The API has taken the change; or (`told` False) it has not refused it in time. None without one."""
+        switch, self.pending = self.pending, None
+        if switch is None:
+            self._is_confirmed = self._is_confirmed or told
+            return None
+        self._last, self._is_confirmed = switch, told
+        self._texts.adopt(switch.texts)
+        self.servers = switch.update.servers
+        self.agent = switch.agent
+        if self.agent not in self.served:
+            self.served.append(self.agent)
+        self._record.handed_off(Handoff(agent=self.agent.id, because=switch.because, at=now))
+        return switch
+
+    def take_over(self, now: Instant) -> list[Intent]:
+        """What the agent before watched is watched no more; what this one wants is."""
+        stopped = [intent for part in self.parts for intent in part.stop(now)]
+        return [ClearTimer(timer=CONFIRMED), *stopped, *self.start(now)]
+
+    def refuse(self, update_id: str | None, detail: str) -> Switch | None:
+        """The API has refused a change of the session: None when it was not one that is pending."""
+        switch = self.pending
+        if switch is None or switch.update.update_id != update_id:
+            return None
+        self.pending = None
+        self._impossible(switch.agent.id, f"the API refused it: {detail}")
+        return switch
+
+    def _impossible(self, agent_id: str, reason: str) -> list[Intent]:
+        self._record.fault(f'no hand-off to "{agent_id}": {reason}')
+        return []
+
+    def _servers_of(self, agent: Agent, names: Mapping[str, Json]) -> tuple[JsonObject, ...]:
+        known = {**names, "secrets": self._secrets}
+        return tuple(render(server.settings, known) for server in agent.mcp)
 
     def _parts_of(self, agent: Agent) -> tuple[Part, ...]:
         limits = agent.limits

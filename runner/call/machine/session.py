@@ -16,13 +16,13 @@ from runner.call.machine.consumption import Consumption
 from runner.call.machine.intent import (
     AddMessage,
     End,
-    FallBackToTransfer,
     GoOn,
     Greet,
     HandOff,
     InstructModel,
     Intent,
     SayToCaller,
+    TakeWayOut,
     WithdrawSentence,
 )
 from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, CallPhase, Phase, Step
@@ -32,7 +32,7 @@ from runner.call.machine.tool_calls import OpenCall, Refusal, ToolCalls
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
 from runner.call.tools.tool_result import ToolOutput
-from runner.model.action import Action, AddItem, HangUp, TimerKind
+from runner.model.action import Action, AddItem, HangUp, Log, LogEvent, LogLevel, TimerKind
 from runner.model.agent import Agent, Say, Tell, Wait
 from runner.model.call import IncomingCall
 from runner.model.event import (
@@ -42,11 +42,13 @@ from runner.model.event import (
     CallGone,
     EndRequested,
     HangUpFailed,
+    ItemPlaced,
     OutputTaken,
     PlaybackStarted,
     ReferAnswered,
     Replied,
     ResponseEnded,
+    SessionUpdated,
     SidebandLost,
     SidebandOpened,
     TimerFired,
@@ -55,8 +57,10 @@ from runner.model.event import (
 )
 from runner.model.job import Job
 from runner.model.record import CallRecord
-from runner.model.tool import HandoffBinding, HangupBinding, TransferBinding
+from runner.model.tool import HandoffBinding, HangupBinding, ResultSpec, TransferBinding
 from runner.model.values import Instant, Json, JsonObject
+
+NO_HANDOFF = "the hand-off is not possible; go on as you are"
 
 
 class Session:
@@ -124,6 +128,7 @@ class Session:
         self._greeting_is_due = False
         self._voice_was_heard = False
         self._unsent: list[AddItem] = []
+        self._unplaced: set[str] = set()
         self._items = 0
 
     @property
@@ -166,7 +171,7 @@ class Session:
         """What is to be done about `event`, in this order."""
         self.builder.note(event, now)
         self._consumption.note(event)
-        actions = self.speech.handle(event, now)
+        actions = self.speech.handle(event, now, sees_all=self._is_all_placed)
         handler = TABLE.get((self.phase, type(event)))
         if handler is not None:
             actions += self._carry_out_all(handler(self, event, now), now)
@@ -190,6 +195,11 @@ class Session:
 
     def _redactor(self) -> Redactor:
         return Redactor((agent.record for agent in self._serving.served), self.builder.private)
+
+    @property
+    def _is_all_placed(self) -> bool:
+        """Whether the API has told the place of everything that we have put into the conversation."""
+        return not self._unplaced and not self.tools.has_unconfirmed
 
     # Opening and losing the sideband
 
@@ -220,13 +230,14 @@ class Session:
         It is never greeted again, and a response that is being made already answers the nudge.
         """
         unsent, self._unsent = self._unsent, []
-        again = [*unsent, *self.tools.resend()]
+        self._unplaced = {item.item_id for item in unsent}
+        again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self.tools.resend()]
         if self.phase is Phase.TALKING:
             if again:
                 self.speech.go_on()
             else:
                 self.speech.nudge()
-        return list(again)
+        return again
 
     def _detached(self, _: SidebandLost, now: Instant) -> list[Intent]:
         self.tools.all_ended()
@@ -250,7 +261,7 @@ class Session:
         return intents + self._continue()
 
     def _tool_called(self, called: ToolCalled, now: Instant) -> list[Intent]:
-        opened = self.tools.begin(called, self.agent, now)
+        opened = self.tools.begin(called, self._serving.caller_of(called.response_id), now)
         if opened is None:
             return []
         intents: list[Intent] = []
@@ -286,7 +297,8 @@ class Session:
         match opened.tool.binding:
             case HangupBinding(say=goodbye):
                 self.tools.close(opened.call_id, "ok", now)
-                return [End(reason="hangup", say=goodbye, silently=goodbye is None)]
+                after = opened.response_id if goodbye is None else None
+                return [End(reason="hangup", say=goodbye, after_response=after)]
             case HandoffBinding(agent=agent_id):
                 return self._asked_for_handoff(called, opened, agent_id, now)
             case TransferBinding() as binding:
@@ -297,6 +309,7 @@ class Session:
                     fallback=binding.destinations[fallback] if fallback else None,
                     say=binding.say,
                     call_id=opened.call_id,
+                    response_id=opened.response_id,
                     if_not_completed=binding.if_not_completed,
                 )
                 return self._ending.announce(transfer, now)
@@ -306,15 +319,42 @@ class Session:
     def _asked_for_handoff(
         self, called: ToolCalled, opened: OpenCall, agent_id: str, now: Instant
     ) -> list[Intent]:
-        taken = self._hand_off(agent_id, f'tool "{opened.tool.name}"', now)
-        if not taken:
-            error = "the hand-off is not possible; go on as you are"
-            return [*self.tools.refuse(called, error, now)]
-        output = ToolOutput.of({"status": "handed over"}, opened.tool.result)
-        return [*taken, *self.tools.answer(opened.call_id, output, now)]
+        wanted = self._serving.hand_off(
+            agent_id,
+            f'tool "{opened.tool.name}"',
+            now,
+            with_voice=not self._voice_was_heard,
+            call_id=opened.call_id,
+            response_id=opened.response_id,
+        )
+        return wanted or [*self.tools.refuse(called, NO_HANDOFF, now)]
 
-    def _hand_off(self, agent_id: str, because: str, now: Instant) -> list[Intent]:
-        return self._serving.hand_off(agent_id, because, now, with_voice=not self._voice_was_heard)
+    def _session_updated(self, _: SessionUpdated, now: Instant) -> list[Intent]:
+        return self._handed_off(now, told=True)
+
+    def _handed_off(self, now: Instant, *, told: bool) -> list[Intent]:
+        """The API has taken the change of the session: now the other agent serves the call."""
+        switch = self._serving.confirm(now, told=told)
+        if switch is None:
+            return []
+        fields = {"agent": switch.agent.id, "because": switch.because}
+        entry = Log(event=LogEvent.AGENT_SWITCHED, fields=fields)
+        intents: list[Intent] = [entry, *self._serving.take_over(now)]
+        if switch.call_id is not None:
+            output = ToolOutput.of({"status": "handed over"}, ResultSpec())
+            intents += self.tools.answer(switch.call_id, output, now)
+        return intents + self._continue()
+
+    def _not_handed_off(self, error: ApiError, now: Instant) -> list[Intent]:
+        switch = self._serving.refuse(error.about, error.detail or error.code)
+        if switch is None:
+            return []
+        fields = {"agent": switch.agent.id, "code": error.code, "detail": error.detail}
+        told = Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)
+        if switch.call_id is None:
+            return [told]
+        output = ToolOutput.refused(NO_HANDOFF)
+        return [told, *self.tools.answer(switch.call_id, output, now, status="refused"), *self._continue()]
 
     # Timers, errors, and the end
 
@@ -322,6 +362,8 @@ class Session:
         match fired.timer.kind:
             case TimerKind.RETRY:
                 return [*self.tools.again(fired.timer.key)]
+            case TimerKind.HANDOFF:
+                return self._handed_off(now, told=False)
             case TimerKind.WAITING:
                 return self.tools.still_waiting(fired.timer.key, now)
             case clock:
@@ -333,7 +375,7 @@ class Session:
     def _refused(self, error: ApiError, now: Instant) -> list[Intent]:
         if error.kind is ApiErrorKind.SESSION_EXPIRED:
             return [End(reason="session_expired", at_once=True)]
-        return []
+        return self._not_handed_off(error, now)
 
     def _end_requested(self, requested: EndRequested, now: Instant) -> list[Intent]:
         return [End(reason=requested.reason, at_once=True)]
@@ -370,16 +412,16 @@ class Session:
             case Greet():
                 return self._carry_out_all(self._greet(now), now) if self.phase is Phase.TALKING else []
             case WithdrawSentence(key=key):
-                self.speech.retract(key)
+                self.speech.withdraw(key)
                 return []
-            case SayToCaller() | InstructModel() | GoOn() | FallBackToTransfer() | HandOff():
+            case SayToCaller() | InstructModel() | GoOn() | TakeWayOut() | HandOff():
                 # A call that is leaving has other things to say.
                 return self._talk(intent, now) if self.phase is Phase.TALKING else []
             case _:
                 return [intent]
 
     def _talk(
-        self, intent: SayToCaller | InstructModel | GoOn | FallBackToTransfer | HandOff, now: Instant
+        self, intent: SayToCaller | InstructModel | GoOn | TakeWayOut | HandOff, now: Instant
     ) -> list[Action]:
         match intent:
             case SayToCaller(text=text, key=key):
@@ -389,12 +431,22 @@ class Session:
                 self.speech.tell(self._texts.directed(self._texts.text(text, now)), key=key)
             case GoOn():
                 self.speech.go_on()
-            case FallBackToTransfer(target=target, detail=detail):
-                self.builder.fault(detail)
-                return self._carry_out_all(self._ending.announce(Transfer(target=target), now), now)
+            case TakeWayOut(detail=detail):
+                return self._carry_out_all(self._take_way_out(detail, now), now)
             case HandOff(agent=agent_id, because=because):
-                return self._carry_out_all(self._hand_off(agent_id, because, now), now)
+                with_voice = not self._voice_was_heard
+                wanted = self._serving.hand_off(agent_id, because, now, with_voice=with_voice)
+                return self._carry_out_all(wanted, now)
         return []
+
+    def _take_way_out(self, detail: str, now: Instant) -> list[Intent]:
+        way_out = self.agent.if_broken
+        told = Log(event=LogEvent.WAY_OUT_TAKEN, level=LogLevel.ERROR, fields={"detail": detail})
+        if way_out.transfer is None:
+            say = way_out.say
+            return [told, End(reason="model_failed", say=say, at_once=say is None, detail=detail)]
+        self.builder.fault(detail)
+        return [told, *self._ending.announce(Transfer(target=way_out.transfer), now)]
 
     def _inform(self, inform: AddMessage, now: Instant) -> list[Action]:
         if self.phase not in CONNECTED:
@@ -407,11 +459,17 @@ class Session:
         if self.speech.is_closed:
             self._unsent.append(item)
             return []
+        self._unplaced.add(item.item_id)
         return [item]
 
-    def _is_quiet(self) -> bool:
+    def _item_placed(self, placed: ItemPlaced, _: Instant) -> list[Intent]:
+        self._unplaced.discard(placed.item_id)
+        return []
+
+    def _is_quiet(self, now: Instant) -> bool:
         """Nobody speaks, and nothing is under way that will make somebody speak."""
-        return self.phase is Phase.TALKING and self.speech.is_idle and not self.tools.awaited
+        is_waiting = self.tools.awaited or self.tools.running or self._serving.pending is not None
+        return self.phase is Phase.TALKING and self.speech.is_idle(now) and not is_waiting
 
 
 Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
@@ -426,6 +484,8 @@ ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
     (CONNECTED, ToolCalled, Session._tool_called),
     (CONNECTED, ResponseEnded, Session._response_ended),
     (CONNECTED, OutputTaken, Session._output_taken),
+    (CONNECTED, ItemPlaced, Session._item_placed),
+    (CONNECTED, SessionUpdated, Session._session_updated),
     (CONNECTED, Replied, Session._replied),
     ((Phase.REFERRED,), ReferAnswered, Session._refer_answered),
     (LIVE, ApiError, Session._refused),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from runner.call.machine.intent import End, GoOn, Intent, SayToCaller
+from runner.call.machine.intent import End, GoOn, Intent, SayToCaller, TakeWayOut
 from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Silence
 from runner.model.event import (
@@ -23,8 +23,11 @@ from runner.model.values import Instant
 STALL_S = 6.0
 """After the caller has spoken or a tool was answered, the agent should begin to speak within this time."""
 
-LONGEST_PLAYBACK_S = 30.0
-"""How long a response may be heard after it was made, should nobody tell when it ends."""
+LONGEST_TURN_S = 60.0
+"""How long caller or agent may speak in one turn, should nobody tell when it ends."""
+
+MOST_STALLS = 3
+"""So often is an agent asked to go on that says nothing; then it cannot serve the call."""
 
 SILENCE = Timer(TimerKind.SILENCE)
 STALL = Timer(TimerKind.STALL)
@@ -42,7 +45,7 @@ class SilenceLadder:
         {SidebandOpened, PlaybackEnded, ResponseEnded, CallerSpeaks, KeyPressed, ResponseStarted, TimerFired}
     )
 
-    def __init__(self, silence: Silence, quiet: Callable[[], bool]) -> None:
+    def __init__(self, silence: Silence, quiet: Callable[[Instant], bool]) -> None:
         self._silence = silence
         self._quiet = quiet
         self._asked = 0
@@ -57,20 +60,28 @@ class SilenceLadder:
             case SidebandOpened() | PlaybackEnded():
                 return [SetTimer(timer=SILENCE, at=now + self._silence.after_s)]
             case ResponseEnded():
-                return [SetTimer(timer=SILENCE, at=now + self._silence.after_s + LONGEST_PLAYBACK_S)]
+                return [SetTimer(timer=SILENCE, at=now + self._silence.after_s)]
+            case CallerSpeaks(began=True):
+                # Their end may never be told, so the ladder is put off and not taken away.
+                self._asked = 0
+                return [SetTimer(timer=SILENCE, at=now + self._silence.after_s + LONGEST_TURN_S)]
             case CallerSpeaks() | KeyPressed():
                 self._asked = 0
-                return [ClearTimer(timer=SILENCE)]
+                return [SetTimer(timer=SILENCE, at=now + self._silence.after_s)]
             case ResponseStarted():
-                return [ClearTimer(timer=SILENCE)]
+                return [SetTimer(timer=SILENCE, at=now + self._silence.after_s + LONGEST_TURN_S)]
             case TimerFired(timer=Timer(kind=TimerKind.SILENCE)):
                 return self._silent(now)
             case _:
                 return []
 
+    def stop(self, now: Instant) -> list[Intent]:
+        """The next agent may allow another silence, or none at all."""
+        return [ClearTimer(timer=SILENCE)]
+
     def _silent(self, now: Instant) -> list[Intent]:
         again = SetTimer(timer=SILENCE, at=now + self._silence.after_s)
-        if not self._quiet():
+        if not self._quiet(now):
             return [again]
         if self._asked >= self._silence.times:
             return [End(reason="silence")]
@@ -84,10 +95,11 @@ class StallWatch:
 
     hears = frozenset({SidebandOpened, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, TimerFired})
 
-    def __init__(self, quiet: Callable[[], bool], *, agent_opens: bool) -> None:
+    def __init__(self, quiet: Callable[[Instant], bool], *, agent_opens: bool) -> None:
         """`agent_opens`: the first word of the call is the agent's."""
         self._quiet = quiet
         self._agent_opens = agent_opens
+        self._stalls = 0
 
     def start(self, now: Instant) -> list[Intent]:
         """Nothing."""
@@ -101,13 +113,28 @@ class StallWatch:
                 return [watch]
             case SidebandOpened(again=False) if self._agent_opens:
                 return [watch]
-            case CallerSpeaks() | ResponseStarted() | PlaybackStarted():
+            case CallerSpeaks():
+                return [ClearTimer(timer=STALL)]
+            case ResponseStarted() | PlaybackStarted():
+                self._stalls = 0
                 return [ClearTimer(timer=STALL)]
             case TimerFired(timer=Timer(kind=TimerKind.STALL)):
-                # The watch goes on: a tool may still run, and what is asked for may be lost as well.
-                return [GoOn(), watch] if self._quiet() else [watch]
+                return self._stalled(watch, now)
             case _:
                 return []
+
+    def stop(self, now: Instant) -> list[Intent]:
+        """The next agent has its own time to begin."""
+        return [ClearTimer(timer=STALL)]
+
+    def _stalled(self, watch: SetTimer, now: Instant) -> list[Intent]:
+        # The watch goes on: a tool may still run, and what is asked for may be lost as well.
+        if not self._quiet(now):
+            return [watch]
+        self._stalls += 1
+        if self._stalls > MOST_STALLS:
+            return [TakeWayOut(detail=f"the agent was asked to speak {MOST_STALLS} times and said nothing")]
+        return [GoOn(), watch]
 
 
 class GhostWatch:
@@ -138,3 +165,7 @@ class GhostWatch:
                 return [End(reason="ghost", at_once=True)]
             case _:
                 return []
+
+    def stop(self, now: Instant) -> list[Intent]:
+        """A call that is handed over has somebody on the line."""
+        return [ClearTimer(timer=GHOST)]

@@ -5,16 +5,18 @@ wishes to go on. Nobody else in the program asks the model to speak.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from runner.call.machine.floor import PATIENCE_S, Cue, Floor, next_floor
+from runner.call.machine.playback import MARGIN_S, Playback
 from runner.model.action import Action, ClearTimer, SetTimer, Speak, Timer, TimerKind
 from runner.model.event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
     CallEvent,
+    FailureCause,
     Outcome,
     PlaybackEnded,
     ResponseEnded,
@@ -26,6 +28,8 @@ from runner.model.event import (
 from runner.model.values import Instant
 
 FLOOR_TIMER = Timer(TimerKind.FLOOR)
+RATE_LIMIT_WAITS_S = (1.0, 2.0)
+"""Before what failed since the API takes no more is asked for again; then it has failed."""
 
 
 class SentenceEnd(Enum):
@@ -39,7 +43,10 @@ class SentenceEnd(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """Something to be said (`say`) or an instruction for one response (`tell`), exactly one of them."""
+    """Something to be said (`say`) or an instruction for one response (`tell`).
+
+    Neither of them: whatever a response of the model's holds.
+    """
 
     say: str | None = None
     tell: str | None = None
@@ -55,11 +62,6 @@ class Request:
     sentences: tuple[Sentence, ...] = ()
     is_nudge: bool = False
 
-    @property
-    def length(self) -> int:
-        """Characters to be spoken."""
-        return sum(len(sentence.say or sentence.tell or "") for sentence in self.sentences)
-
 
 class Speech:
     """The speech queue of one call."""
@@ -73,7 +75,11 @@ class Speech:
         self._asked: Request | None = None
         self._unheard: dict[str, Request] = {}
         self._current: str | None = None
+        self._followed: dict[str, list[Sentence]] = {}
         self._over: deque[str] = deque(maxlen=16)
+        self._rate_limited = 0
+        self._is_held = False
+        self.playback = Playback()
         self._wishes_come_back = False
         self._sentence_ends: list[tuple[str, SentenceEnd]] = []
 
@@ -82,10 +88,18 @@ class Speech:
         """Whether there is no sideband."""
         return self.floor is Floor.CLOSED
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody has the floor and nothing waits to be said."""
-        return self.floor is Floor.IDLE and not self._sentences and not self._go_on
+    def is_idle(self, now: Instant) -> bool:
+        """Whether nobody speaks or is heard, and nothing waits to be said."""
+        waits = self._sentences or self._go_on
+        return self.floor is Floor.IDLE and not waits and not self.playback.is_playing(now)
+
+    def busy_until(self, now: Instant) -> Instant:
+        """How long the agent may still speak, or be heard, by what is known now."""
+        until = self.playback.until(now)
+        if self.floor in {Floor.SENDING, Floor.ACTIVE}:
+            # Nobody knows yet how long this response becomes; the floor's own patience bounds it.
+            until = max(until, now + MARGIN_S)
+        return until
 
     def say(self, text: str, *, key: str = "") -> None:
         """Queue a sentence for the caller's ear."""
@@ -94,6 +108,13 @@ class Speech:
     def tell(self, text: str, *, key: str = "") -> None:
         """Queue an instruction for one response."""
         self._sentences.append(Sentence(tell=text, key=key))
+
+    def follow(self, response_id: str, key: str) -> bool:
+        """Report under `key` how the caller heard this response; False when all of it was heard already."""
+        if self.playback.is_heard(response_id):
+            return False
+        self._followed.setdefault(response_id, []).append(Sentence(key=key))
+        return True
 
     def go_on(self) -> None:
         """Let the model continue as soon as the floor is free, unless the API lets it by itself."""
@@ -108,7 +129,7 @@ class Speech:
         self._sentences.clear()
         self._go_on = self._nudge = False
 
-    def retract(self, key: str) -> None:
+    def withdraw(self, key: str) -> None:
         """Forget the sentences of this key that still wait."""
         self._sentences = deque(sentence for sentence in self._sentences if sentence.key != key)
 
@@ -117,8 +138,12 @@ class Speech:
         ends, self._sentence_ends = self._sentence_ends, []
         return ends
 
-    def handle(self, event: CallEvent, now: Instant) -> list[Action]:
-        """Follow who speaks. The actions are timers only; `ask` is what makes the agent speak."""
+    def handle(self, event: CallEvent, now: Instant, *, sees_all: bool = True) -> list[Action]:
+        """Follow who speaks. The actions are timers only; `ask` is what makes the agent speak.
+
+        `sees_all`: everything that we have put into the conversation lies before a response that begins now.
+        """
+        self.playback.handle(event, now)
         match event:
             case SidebandOpened():
                 return self._move(Cue.ATTACHED, now)
@@ -127,7 +152,7 @@ class Speech:
             case CallerSpeaks(began=began):
                 return self._move(Cue.CALLER_BEGAN if began else Cue.CALLER_STOPPED, now)
             case ResponseStarted():
-                return self._began(event, now)
+                return self._began(event, now, sees_all=sees_all)
             case ResponseEnded():
                 return self._ended(event, now)
             case PlaybackEnded(response_id=response_id, interrupted=interrupted):
@@ -136,6 +161,9 @@ class Speech:
                 return self._refused(event, now)
             case TimerFired(timer=Timer(kind=TimerKind.FLOOR)):
                 return self._overdue(now)
+            case TimerFired(timer=Timer(kind=TimerKind.MODEL_RETRY)):
+                self._is_held = False
+                return []
             case TimerFired(timer=Timer(kind=TimerKind.HEARD, key=response_id)):
                 return self._close(response_id, SentenceEnd.HEARD)
             case _:
@@ -143,7 +171,9 @@ class Speech:
 
     def ask(self, now: Instant) -> list[Action]:
         """Ask the model to speak, if something is wanted and the floor is free."""
-        if self.floor is not Floor.IDLE or not (self._sentences or self._go_on or self._nudge):
+        if self.floor is not Floor.IDLE or self._is_held:
+            return []
+        if not (self._sentences or self._go_on or self._nudge):
             return []
         self._count += 1
         sentences = self._next_sentences()
@@ -176,7 +206,7 @@ class Speech:
             return [ClearTimer(timer=FLOOR_TIMER)]
         return [SetTimer(timer=FLOOR_TIMER, at=now + patience_s)]
 
-    def _began(self, started: ResponseStarted, now: Instant) -> list[Action]:
+    def _began(self, started: ResponseStarted, now: Instant, *, sees_all: bool) -> list[Action]:
         if started.response_id in self._over or started.response_id == self._current:
             return []
         self._current = started.response_id
@@ -187,8 +217,9 @@ class Speech:
             self._asked = None
         elif self._asked is None:
             # The API answers the caller by itself, and with all outputs that it holds in view: what we
-            # wanted to add to them is being said.
-            self._go_on = self._nudge = False
+            # wanted to add to them is being said. An output that crossed with it was not in view.
+            self._nudge = False
+            self._go_on = self._go_on and not sees_all
         return self._move(Cue.BEGAN, now)
 
     def _ended(self, ended: ResponseEnded, now: Instant) -> list[Action]:
@@ -208,19 +239,40 @@ class Speech:
             if self._asked is not None:
                 # Our request crossed with this response, which was not ours: it stands, or is refused yet.
                 moved += self._move(Cue.ASKED, now)
+        if ended.outcome is Outcome.COMPLETED:
+            self._rate_limited = 0
+        if ended.outcome is Outcome.FAILED and ended.cause is FailureCause.RATE_LIMITED:
+            moved += self._wait_for_rate(ended.response_id, now)
+        followed = self._followed.pop(ended.response_id, [])
         request = self._unheard.get(ended.response_id)
-        if request is None:
+        if request is None and not followed:
             return moved
+        if followed:
+            asked = request or Request(wish="")
+            self._unheard[ended.response_id] = replace(asked, sentences=(*asked.sentences, *followed))
         if ended.outcome is Outcome.CANCELLED:
             return moved + self._close(ended.response_id, SentenceEnd.INTERRUPTED)
         if ended.outcome is Outcome.FAILED:
             return moved + self._close(ended.response_id, SentenceEnd.FAILED)
-        if not ended.audible:
+        if not ended.audible or self.playback.is_heard(ended.response_id):
             return moved + self._close(ended.response_id, SentenceEnd.HEARD)
         # The buffer tells when the caller has heard it all; this is for the case that it never does.
-        # People hear about 15 characters a second; the margin covers a slow voice and the network.
         heard = Timer(TimerKind.HEARD, ended.response_id)
-        return [*moved, SetTimer(timer=heard, at=now + 5.0 + request.length / 10)]
+        return [*moved, SetTimer(timer=heard, at=self.playback.heard_by(ended.response_id, now))]
+
+    def _wait_for_rate(self, response_id: str, now: Instant) -> list[Action]:
+        """The API takes no more just now: what was asked for is asked for once more, a little later."""
+        if self._rate_limited == len(RATE_LIMIT_WAITS_S):
+            return []
+        wait_s = RATE_LIMIT_WAITS_S[self._rate_limited]
+        self._rate_limited += 1
+        self._is_held = True
+        request = self._unheard.pop(response_id, None)
+        if request is not None and request.sentences:
+            self._sentences.extendleft(reversed(request.sentences))
+        else:
+            self._go_on = True
+        return [SetTimer(timer=Timer(TimerKind.MODEL_RETRY), at=now + wait_s)]
 
     def _refused(self, error: ApiError, now: Instant) -> list[Action]:
         asked = self._asked
@@ -251,7 +303,10 @@ class Speech:
         for request in self._unheard.values():
             self._note_end(request, SentenceEnd.INTERRUPTED)
         timers: list[Action] = [ClearTimer(timer=Timer(TimerKind.HEARD, key)) for key in self._unheard]
+        for sentences in self._followed.values():
+            self._note_end(Request(wish="", sentences=tuple(sentences)), SentenceEnd.INTERRUPTED)
         self._unheard.clear()
+        self._followed.clear()
         self._asked = self._current = None
         return [*timers, *self._move(Cue.LOST, now)]
 

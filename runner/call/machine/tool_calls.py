@@ -82,6 +82,11 @@ class ToolCalls:
         return bool(self._in_flight)
 
     @property
+    def has_unconfirmed(self) -> bool:
+        """Whether an output was sent whose place in the conversation is not told yet."""
+        return bool(self._unconfirmed)
+
+    @property
     def awaited(self) -> bool:
         """Whether the model waits for any output."""
         return any(not call.in_background for call in self._open.values())

@@ -109,6 +109,7 @@ SPOKEN_ITEM = {
             ResponseEnded(
                 response_id="resp_1",
                 outcome=Outcome.FAILED,
+                code="server_error",
                 detail="server_error Sorry.",
                 audible=False,
             ),

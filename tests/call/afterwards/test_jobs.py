@@ -24,7 +24,7 @@ from runner.call.records.record_json import encode
 from runner.call.templates.template import TemplateFailure
 from runner.model.agent import OutcomeQuestion, Recording, Sensitive
 from runner.model.call import Role
-from runner.model.event import ItemPlaced, Transcribed
+from runner.model.event import ItemPlaced, SessionUpdated, Transcribed
 from runner.model.http import Failure, HttpReply
 from runner.model.job import Done, DueJob, Job, JobKind, Later, Parked
 from runner.model.question import Answer, Answered, NoAnswer, UselessAnswer
@@ -357,6 +357,7 @@ def test_a_hand_off_adds_what_the_next_agent_wants_masked_and_leaves_the_duties_
     play.opens()
     said(play, "ada@mail.example")
     play.responds(("to_spanish", "{}"), audible=False)
+    play.happens(SessionUpdated())
     assert play.session.agent.id == "recepcion"
     assert [turn.text for turn in play.record.turns] == ["[email]"]
     [job] = play.session.jobs(play.record, play.now)

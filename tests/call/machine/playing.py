@@ -8,7 +8,17 @@ from runner.call.machine.session import Session
 from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
 from runner.call.templates.template import compile_template
-from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, SetTimer, Speak, Timer, TimerKind
+from runner.model.action import (
+    Action,
+    ClearTimer,
+    Log,
+    SendOutput,
+    SendRequest,
+    SetTimer,
+    Speak,
+    Timer,
+    TimerKind,
+)
 from runner.model.agent import Agent, ModelOpens
 from runner.model.call import Ringing, SipOrigin
 from runner.model.event import (
@@ -113,6 +123,7 @@ class Play:
         self.now = 1000.0
         self.timers: dict[Timer, float] = {}
         self.done: list[Action] = []
+        self.logged: list[Log] = []
         self._responses = 0
         self.machine, actions = CallMachine.ring(RINGING, a_world(agent, *others, secrets=secrets), self.now)
         self._take(actions)
@@ -200,5 +211,7 @@ class Play:
                     self.timers[timer] = at
                 case ClearTimer(timer=timer):
                     self.timers.pop(timer, None)
+                case Log():
+                    self.logged.append(action)
                 case _:
                     self.done.append(action)

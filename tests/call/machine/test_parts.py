@@ -16,7 +16,7 @@ from runner.model.action import (
     SwitchAgent,
     TimerKind,
 )
-from runner.model.agent import Agent, Guardrail, IfBroken, Keys, Limits, Silence, Then, Wait, WindDown
+from runner.model.agent import Agent, Guardrail, IfBroken, Keys, Limits, Say, Silence, Then, Wait, WindDown
 from runner.model.call import Role
 from runner.model.event import (
     ApiError,
@@ -24,14 +24,17 @@ from runner.model.event import (
     CallerSpeaks,
     CallEvent,
     CallGone,
+    FailureCause,
     ItemPlaced,
     KeyPressed,
     Outcome,
+    OutputTaken,
     PlaybackEnded,
     PlaybackStarted,
     ReferAnswered,
     ResponseEnded,
     ResponseStarted,
+    SessionUpdated,
     SidebandLost,
     SidebandOpened,
     SilenceNudge,
@@ -40,7 +43,7 @@ from runner.model.event import (
     TranscriptGrew,
     Usage,
 )
-from runner.model.tool import HttpBinding, ResultSpec, Tool, WaitingStep
+from runner.model.tool import HandoffBinding, HttpBinding, ResultSpec, Tool, WaitingStep
 from runner.model.values import Json
 from tests.call.machine.playing import (
     HANG_UP,
@@ -101,7 +104,8 @@ def test_a_key_is_a_sign_of_the_caller_too() -> None:
     play = talking(limits=Limits(silence=ASK))
     play.passes(15)
     play.happens(KeyPressed(key="1"))
-    assert play.passes(60) == []
+    assert play.passes(19) == []
+    assert play.passes(1) == [Speak(wish="wish_1", say="Are you still there?")]
 
 
 def test_the_nudge_of_the_api_itself_is_no_turn_of_the_caller() -> None:
@@ -287,6 +291,7 @@ def test_limits_are_those_of_the_agent_that_took_over_counted_from_the_accept() 
     )
     play.passes(200)
     play.responds(("over", "{}"))
+    play.happens(SessionUpdated())
     assert play.timer(TimerKind.MAX_DURATION) == 100
 
 
@@ -419,6 +424,7 @@ def test_a_guardrail_can_hand_the_call_over() -> None:
     assert done == []
     done = play.happens(Transcribed(item_id="j", role=Role.AGENT, text="1234"))
     assert [type(action) for action in done] == [Interrupt, SwitchAgent]
+    play.happens(SessionUpdated())
     assert play.record.handoffs[0].because == 'guardrail "no-cards"'
 
 
@@ -436,10 +442,23 @@ def test_a_failure_is_apologised_for_once() -> None:
 
 
 def test_an_interrupted_response_is_no_failure_and_no_success() -> None:
-    play = talking()
+    play = talking(if_broken=IfBroken(say=words("Sorry, call again.")))
     play.responds(outcome=Outcome.FAILED)
     play.responds(outcome=Outcome.CANCELLED)
-    assert play.responds(outcome=Outcome.FAILED)[-1] == HangUp()
+    assert play.responds(outcome=Outcome.FAILED)[-1] == Speak(wish="wish_2", say="Sorry, call again.")
+
+
+def test_without_a_way_out_the_model_has_one_more_try_before_the_end() -> None:
+    play = talking()
+    for _ in range(2):
+        apology, go_on = play.responds(outcome=Outcome.FAILED, audible=False)
+        assert expect(AddItem, apology).text.startswith("Your last answer was cut short")
+        assert isinstance(go_on, Speak)
+    assert play.responds(outcome=Outcome.FAILED, audible=False) == [HangUp()]
+    assert (play.record.ended, play.record.detail) == (
+        "model_failed",
+        "the model failed 3 times in a row: no reason given",
+    )
 
 
 def test_two_failures_in_a_row_take_the_way_out_by_transfer() -> None:
@@ -449,7 +468,7 @@ def test_two_failures_in_a_row_take_the_way_out_by_transfer() -> None:
     play.happens(ReferAnswered(ok=True))
     assert play.happens(CallGone()) == [Finish()]
     assert play.record.ended == "transferred"
-    assert play.record.faults == ("the model failed 2 times in a row: no reason told",)
+    assert play.record.faults == ("the model failed 2 times in a row: no reason given",)
 
 
 def test_a_way_out_that_does_not_work_ends_the_call() -> None:
@@ -511,7 +530,7 @@ def test_a_waiting_sentence_that_a_barge_in_held_up_is_dropped_when_the_tool_ans
     play.happens(CallerSpeaks(began=True))
     play.passes(1)
     play.replies(sent)
-    play.happens(CallerSpeaks(began=False))
+    play.happens(OutputTaken(call_id="call_1_0"), CallerSpeaks(began=False))
     play.responds()
     assert play.spoken() == []
 
@@ -587,3 +606,117 @@ def test_silence_is_not_counted_while_the_call_is_being_transferred() -> None:
     play.responds()
     play.happens(ReferAnswered(ok=True))
     assert "Are you still there?" not in play.spoken()
+
+
+# An API that takes no more, has no quota, or says nothing
+
+
+def limited(play: Play, response_id: str, wish: str | None = None) -> list[Action]:
+    """A response that fails since the API takes no more just now."""
+    play.happens(ResponseStarted(response_id=response_id, wish=wish))
+    return play.happens(
+        ResponseEnded(
+            response_id=response_id,
+            wish=wish,
+            outcome=Outcome.FAILED,
+            cause=FailureCause.RATE_LIMITED,
+            code="rate_limit_exceeded",
+            audible=False,
+        )
+    )
+
+
+def test_a_response_over_the_rate_limit_is_asked_for_again_after_a_wait() -> None:
+    play = talking(if_broken=IfBroken(transfer=words("tel:+14155550123")))
+    assert limited(play, "r1") == []
+    assert play.passes(0.9) == []
+    (again,) = play.passes(0.1)
+    assert limited(play, "r2", expect(Speak, again).wish) == []
+    assert play.passes(1.9) == []
+    (again,) = play.passes(0.1)
+    assert limited(play, "r3", expect(Speak, again).wish) == [Refer(target="tel:+14155550123")]
+    assert play.record.faults[0] == "the API takes no more responses: rate_limit_exceeded"
+
+
+def test_a_sentence_over_the_rate_limit_is_said_after_the_wait() -> None:
+    play = Play(an_agent(greeting=Say(text=words("Hello."))))
+    (greeting,) = play.opens()
+    assert limited(play, "r1", expect(Speak, greeting).wish) == []
+    assert play.passes(1) == [Speak(wish="wish_2", say="Hello.")]
+
+
+def test_an_account_without_quota_is_not_asked_again() -> None:
+    play = talking(if_broken=IfBroken(transfer=words("tel:+14155550123")))
+    ended = ResponseEnded(
+        response_id="r",
+        outcome=Outcome.FAILED,
+        cause=FailureCause.OUT_OF_QUOTA,
+        code="insufficient_quota",
+        audible=False,
+    )
+    assert play.happens(ResponseStarted(response_id="r"), ended) == [Refer(target="tel:+14155550123")]
+
+
+def test_an_api_that_never_answers_is_asked_three_times() -> None:
+    play = talking(if_broken=IfBroken(transfer=words("tel:+14155550123")))
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    play.passes(120)
+    assert play.spoken() == [None] * 3
+    assert play.done[-1] == Refer(target="tel:+14155550123")
+
+
+# Silence that is none
+
+
+def test_a_caller_whose_end_of_speech_is_lost_does_not_end_the_ladder() -> None:
+    play = talking(limits=Limits(silence=ASK))
+    play.happens(CallerSpeaks(began=True))
+    play.passes(81)
+    assert play.spoken() == ["Are you still there?"]
+
+
+def test_what_is_still_being_heard_is_no_silence() -> None:
+    play = talking(limits=Limits(silence=Silence(after_s=3, say=words("Hello?"), times=1)))
+    play.happens(ResponseStarted(response_id="r"), PlaybackStarted(response_id="r"))
+    play.happens(ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, usage=Usage(audio_out=1400)))
+    assert play.passes(70) == []
+    play.happens(PlaybackEnded(response_id="r"))
+    assert play.passes(3) == [Speak(wish="wish_1", say="Hello?")]
+
+
+def test_a_background_tool_at_work_is_no_silence() -> None:
+    ladder = Limits(silence=Silence(after_s=2, say=words("Hello?"), times=1))
+    play = talking(http_tool(background=True), limits=ladder)
+    _, sent, *_ = play.responds(("find_slots", "{}"))
+    sent = next(action for action in play.done if isinstance(action, SendRequest))
+    play.responds()
+    assert play.passes(12) == []
+    told, _ = play.replies(sent)
+    assert expect(AddItem, told).text.startswith("The result of find_slots")
+
+
+# Keys across agents and entries
+
+
+def test_keys_pressed_before_a_hand_off_are_told_and_the_next_entry_is_the_next_agents() -> None:
+    other = an_agent("other", keys=Keys(until="#"))
+    play = talking(
+        tool("over", HandoffBinding(agent="other")), others=(other,), keys=Keys(until="#", timeout_s=5)
+    )
+    play.happens(KeyPressed(key="1"), KeyPressed(key="2"))
+    play.responds(("over", "{}"))
+    play.happens(SessionUpdated())
+    play.passes(6)
+    play.happens(KeyPressed(key="3"), KeyPressed(key="#"))
+    texts = [action.text for action in play.done if isinstance(action, AddItem)]
+    assert texts == ["(On the telephone I pressed 12.)", "(On the telephone I pressed 3.)"]
+
+
+def test_the_ending_key_after_a_full_entry_is_part_of_it() -> None:
+    play = talking(keys=Keys(until="#", max_keys=4))
+    for key in "1234#":
+        play.happens(KeyPressed(key=key))
+    texts = [action.text for action in play.done if isinstance(action, AddItem)]
+    assert texts == ["(On the telephone I pressed 1234.)"]
+    play.happens(KeyPressed(key="#"))
+    assert len([action for action in play.done if isinstance(action, AddItem)]) == 2

@@ -6,8 +6,12 @@ from runner.call.machine.phase import CONNECTED, UNANSWERED, Phase
 from runner.call.machine.session import ROWS, TABLE
 from runner.model.action import (
     Action,
+    AddItem,
     Finish,
     HangUp,
+    Log,
+    LogEvent,
+    LogLevel,
     Refer,
     SendOutput,
     SendRequest,
@@ -16,25 +20,31 @@ from runner.model.action import (
     Timer,
     TimerKind,
 )
-from runner.model.agent import Greeting, Limits, Say, Tell, Wait
+from runner.model.agent import Greeting, Keys, Limits, Say, Tell, Wait
+from runner.model.call import Role
 from runner.model.event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
     CallGone,
     EndRequested,
+    ItemPlaced,
+    KeyPressed,
     Outcome,
     OutputTaken,
     PlaybackEnded,
+    PlaybackStarted,
     ReferAnswered,
     ResponseEnded,
     ResponseStarted,
+    SessionUpdated,
     SidebandLost,
     SidebandOpened,
     ToolCalled,
     Unreachable,
+    Usage,
 )
-from runner.model.tool import Retries, StaticBinding, Tool, TransferBinding
+from runner.model.tool import McpServer, Retries, StaticBinding, Tool, TransferBinding
 from runner.model.values import Json
 from tests.call.machine.playing import (
     END_CALL,
@@ -129,7 +139,7 @@ def test_a_barge_in_does_not_stop_a_tool_and_its_output_is_still_sent() -> None:
     (sent,) = play.responds(("find_slots", "{}"), outcome=Outcome.CANCELLED)
     play.happens(CallerSpeaks(began=True))
     assert play.replies(sent) == [SendOutput(call_id="call_1_0", output='{"ok":true}')]
-    play.happens(CallerSpeaks(began=False))
+    play.happens(OutputTaken(call_id="call_1_0"), CallerSpeaks(began=False))
     assert play.responds() == []
 
 
@@ -434,9 +444,12 @@ def test_a_caller_who_leaves_before_the_transfer_was_asked_for_has_hung_up() -> 
 
 def test_a_hand_off_changes_the_agent_and_the_model_goes_on() -> None:
     play = talking(TO_SPANISH)
-    become, output, go_on = play.responds(("to_spanish", "{}"))
+    (become,) = play.responds(("to_spanish", "{}"))
     assert isinstance(become, SwitchAgent)
     assert (become.agent.id, become.instructions) == ("recepcion", "You are recepcion.")
+    assert (become.before.id, play.session.agent.id, play.record.handoffs) == ("desk", "desk", ())
+    output, go_on = play.happens(SessionUpdated())
+    assert play.session.agent.id == "recepcion"
     assert output == SendOutput(call_id="call_1_0", output='{"status":"handed over"}')
     assert go_on == Speak(wish="wish_1")
     assert [(each.agent, each.because) for each in play.record.handoffs] == [
@@ -472,6 +485,7 @@ def test_hand_offs_in_a_circle_are_bounded() -> None:
     play.opens()
     for _ in range(12):
         play.responds(("to_spanish", "{}"))
+        play.happens(SessionUpdated())
     assert len(play.record.handoffs) == 10
     assert play.outputs()["call_12_0"].startswith('{"error":"the hand-off is not possible')
 
@@ -539,3 +553,214 @@ def test_no_timer_outlives_a_tool_that_waits_no_more() -> None:
     play.replies(sent)
     play.responds()
     assert Timer(TimerKind.FLOOR) not in play.timers
+
+
+# What the caller is to hear first
+
+
+def hanging_up(*, audio_out: int = 0) -> Play:
+    """A call whose agent says goodbye and hangs up in one response, which is still being heard."""
+    play = talking(HANG_UP)
+    called = ToolCalled(response_id="r", call_id="c", name="hang_up", arguments="{}")
+    play.happens(ResponseStarted(response_id="r"), PlaybackStarted(response_id="r"), called)
+    ended = ResponseEnded(
+        response_id="r", outcome=Outcome.COMPLETED, calls=(called,), usage=Usage(audio_out=audio_out)
+    )
+    assert play.happens(ended) == []
+    return play
+
+
+def test_a_hang_up_without_a_sentence_waits_until_the_response_was_heard() -> None:
+    play = hanging_up()
+    assert play.passes(3) == []
+    assert play.happens(PlaybackEnded(response_id="r")) == [HangUp()]
+
+
+def test_a_response_that_is_never_said_to_be_heard_holds_up_the_hang_up_for_its_length() -> None:
+    # 800 tokens of audio are 40 seconds.
+    play = hanging_up(audio_out=800)
+    assert play.passes(44) == []
+    assert play.passes(1) == [HangUp()]
+
+
+def test_a_caller_who_speaks_over_the_last_words_ends_the_wait() -> None:
+    play = hanging_up()
+    assert play.happens(PlaybackEnded(response_id="r", interrupted=True)) == [HangUp()]
+
+
+def test_a_hang_up_whose_response_nobody_hears_is_done_at_once() -> None:
+    play = talking(HANG_UP)
+    assert play.responds(("hang_up", "{}"), audible=False) == [HangUp()]
+
+
+def test_a_transfer_without_a_sentence_waits_until_the_response_was_heard() -> None:
+    binding = TransferBinding(destinations={"nurse": words("sip:nurse@maple.example")})
+    play = talking(tool("transfer", binding, parameters={"type": "object"}))
+    assert play.responds(("transfer", '{"destination":"nurse"}'), heard=False) == []
+    assert play.session.phase is Phase.ANNOUNCING
+    play.passes(10)
+    assert play.happens(PlaybackEnded(response_id="resp_1")) == [Refer(target="sip:nurse@maple.example")]
+
+
+def test_a_goodbye_waits_for_what_stands_before_it() -> None:
+    play = talking(END_CALL)
+    called = ToolCalled(response_id="r", call_id="c", name="end_call", arguments="{}")
+    play.happens(ResponseStarted(response_id="r"), PlaybackStarted(response_id="r"), called)
+    ended = ResponseEnded(
+        response_id="r", outcome=Outcome.COMPLETED, calls=(called,), usage=Usage(audio_out=1400)
+    )
+    (goodbye,) = play.happens(ended)
+    wish = expect(Speak, goodbye).wish
+    play.happens(
+        ResponseStarted(response_id="g", wish=wish),
+        ResponseEnded(response_id="g", wish=wish, outcome=Outcome.COMPLETED, usage=Usage(audio_out=20)),
+    )
+    # Seventy seconds of speech come first, though they were made in no time.
+    assert play.passes(60) == []
+    play.happens(PlaybackEnded(response_id="r"), PlaybackStarted(response_id="g"))
+    assert play.happens(PlaybackEnded(response_id="g")) == [HangUp()]
+
+
+def test_a_sentence_that_could_not_be_said_before_a_transfer_is_not_said_after_it() -> None:
+    play = talking(TO_NURSE)
+    play.happens(CallerSpeaks(began=True))
+    play.happens(
+        ToolCalled(response_id="r", call_id="c", name="to_a_person", arguments='{"destination":"nurse"}')
+    )
+    for _ in range(3):
+        assert play.passes(9) == [], "the caller speaks, so the sentence waits"
+        play.happens(CallerSpeaks(began=False), CallerSpeaks(began=True))
+    assert play.passes(3) == [Refer(target="sip:nurse@maple.example")]
+    play.happens(ReferAnswered(ok=False, detail="no"))
+    play.passes(60)
+    assert "One moment." not in play.spoken()
+
+
+# Hand-offs that the API has to take
+
+
+def test_a_hand_off_that_the_api_refuses_leaves_the_first_agent_with_its_own_tools() -> None:
+    play = talking(TO_SPANISH, http_tool())
+    (switch,) = play.responds(("to_spanish", "{}"))
+    refused = ApiError(
+        kind=ApiErrorKind.OTHER,
+        about=expect(SwitchAgent, switch).update_id,
+        code="bad",
+        detail="no such voice",
+    )
+    output, go_on = play.happens(refused)
+    assert output == SendOutput(
+        call_id="call_1_0", output='{"error":"the hand-off is not possible; go on as you are"}'
+    )
+    assert isinstance(go_on, Speak)
+    assert (play.session.agent.id, play.session.instructions) == ("desk", "You are desk.")
+    assert play.record.handoffs == ()
+    assert play.record.faults == ('no hand-off to "recepcion": the API refused it: no such voice',)
+    assert [use.status for use in play.record.tools] == ["refused"]
+    # What it called besides is still its own.
+    assert isinstance(play.responds(("find_slots", "{}"))[0], SendRequest)
+    # A late word about it changes nothing.
+    assert play.happens(SessionUpdated()) == []
+    assert play.session.agent.id == "desk"
+
+
+def test_a_hand_off_that_is_not_refused_in_two_seconds_has_happened() -> None:
+    play = talking(TO_SPANISH)
+    play.responds(("to_spanish", "{}"))
+    assert play.passes(1.9) == []
+    output, _ = play.passes(0.1)
+    assert output == SendOutput(call_id="call_1_0", output='{"status":"handed over"}')
+    assert play.session.agent.id == "recepcion"
+
+
+def test_an_error_about_something_else_does_not_refuse_a_hand_off() -> None:
+    play = talking(TO_SPANISH)
+    play.responds(("to_spanish", "{}"))
+    assert play.happens(ApiError(kind=ApiErrorKind.OTHER, about="output_x")) == []
+    play.happens(SessionUpdated())
+    assert play.session.agent.id == "recepcion"
+
+
+def test_further_tool_calls_of_the_response_that_hands_over_are_the_first_agents() -> None:
+    play = talking(TO_SPANISH, http_tool())
+    play.happens(ResponseStarted(response_id="r"))
+    play.happens(ToolCalled(response_id="r", call_id="c1", name="to_spanish", arguments="{}"))
+    play.happens(SessionUpdated())
+    (sent,) = play.happens(ToolCalled(response_id="r", call_id="c2", name="find_slots", arguments="{}"))
+    assert expect(SendRequest, sent).tool == "find_slots"
+    (refused,) = play.happens(ToolCalled(response_id="r2", call_id="c3", name="find_slots", arguments="{}"))
+    assert "there is no tool" in expect(SendOutput, refused).output
+
+
+def test_a_hand_off_that_cannot_be_prepared_changes_nothing() -> None:
+    servers = (McpServer(label="crm", settings={"server_url": words("{{ 1 // 0 }}")}),)
+    play = Play(
+        an_agent(tools=(TO_SPANISH,), greeting=Wait()),
+        an_agent("recepcion", vars={"fresh": 1}, mcp=servers),
+    )
+    play.opens()
+    output, _ = play.responds(("to_spanish", "{}"))
+    assert expect(SendOutput, output).output == '{"error":"the hand-off is not possible; go on as you are"}'
+    assert (play.session.agent.id, play.session.instructions) == ("desk", "You are desk.")
+    assert dict(play.session.variables) == {}
+
+
+def test_a_hand_off_that_a_lost_sideband_may_have_swallowed_is_told_again() -> None:
+    play = talking(TO_SPANISH)
+    (switch,) = play.responds(("to_spanish", "{}"))
+    play.happens(SidebandLost())
+    again, *_ = play.happens(SidebandOpened(again=True))
+    assert again == switch
+    play.happens(SessionUpdated())
+    play.happens(SidebandLost())
+    assert switch not in play.happens(SidebandOpened(again=True))
+
+
+# Outputs that cross with a response of the API's own
+
+
+def test_an_output_that_crosses_with_an_answer_of_the_apis_is_answered_afterwards() -> None:
+    play = talking(http_tool())
+    (sent,) = play.responds(("find_slots", "{}"), audible=False)
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    play.replies(sent)
+    # The API began before it had the output: the caller would wait for the result for ever.
+    play.happens(ResponseStarted(response_id="own"), OutputTaken(call_id="call_1_0"))
+    ended = ResponseEnded(response_id="own", outcome=Outcome.COMPLETED, audible=False)
+    assert play.happens(ended) == [Speak(wish="wish_1")]
+
+
+def test_keys_that_cross_with_an_answer_of_the_apis_are_answered_afterwards() -> None:
+    play = talking(keys=Keys(until="#"))
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    play.happens(KeyPressed(key="7"), KeyPressed(key="#"))
+    (item,) = [action for action in play.done if isinstance(action, AddItem)]
+    play.happens(ResponseStarted(response_id="own"))
+    play.happens(ItemPlaced(item_id=item.item_id, role=Role.CALLER, text=item.text))
+    ended = ResponseEnded(response_id="own", outcome=Outcome.COMPLETED, audible=False)
+    assert play.happens(ended) == [Speak(wish="wish_1")]
+
+
+# What the log is told
+
+
+def test_the_log_is_told_how_transfers_hand_offs_and_the_end_came_about() -> None:
+    play = talking(TO_NURSE, TO_SPANISH, END_CALL)
+    play.responds(("to_a_person", '{"destination":"nurse"}'))
+    play.responds()
+    play.happens(ReferAnswered(ok=False, detail="no"))
+    play.responds(("to_spanish", "{}"))
+    play.happens(SessionUpdated())
+    play.happens(EndRequested(reason="shutdown"))
+    assert play.logged == [
+        Log(event=LogEvent.TRANSFER_NOT_COMPLETED, level=LogLevel.WARNING, fields={"detail": "no"}),
+        Log(event=LogEvent.AGENT_SWITCHED, fields={"agent": "recepcion", "because": 'tool "to_spanish"'}),
+        Log(event=LogEvent.CALL_ENDING, fields={"reason": "shutdown"}),
+    ]
+
+
+def test_the_log_is_told_that_a_transfer_was_completed() -> None:
+    play = transferring()
+    play.responds()
+    play.happens(ReferAnswered(ok=True), CallGone())
+    assert [entry.event for entry in play.logged] == [LogEvent.TRANSFER_COMPLETED]

@@ -57,6 +57,7 @@ from runner.model.event import (
     Replied,
     ResponseEnded,
     ResponseStarted,
+    SessionUpdated,
     SidebandLost,
     SidebandOpened,
     SilenceNudge,
@@ -64,6 +65,7 @@ from runner.model.event import (
     ToolCalled,
     Transcribed,
     TranscriptGrew,
+    TurnTruncated,
     Unreachable,
     Usage,
 )
@@ -273,6 +275,8 @@ class Watched:
         if self.machine.phase is Phase.TALKING:
             unanswered = {call for call in self.called if not self.outputs[call]}
             asked = {sent.call_id for sent in self.requests}
+            pending = self.session._serving.pending
+            asked |= {pending.call_id} if pending is not None and pending.call_id else set()
             again = {timer.key for timer in self.timers if timer.kind is TimerKind.RETRY}
             assert unanswered <= asked | again, "each call of a tool has an output"
         for _ in range(2000):
@@ -433,6 +437,9 @@ def is_odd(play: Watched, a: int, b: int) -> None:
         ApprovalAsked(request_id="ask_1", server="crm", tool="look_up"),
         ReferAnswered(ok=b % 2 == 0),
         ReferAnswered(ok=True),
+        SessionUpdated(),
+        ApiError(kind=ApiErrorKind.OTHER, about=f"switch_{b % 3}"),
+        TurnTruncated(item_id=f"item_{b}", heard_ms=500),
     )
     play.happens(oddities[a % len(oddities)])
 

@@ -1,5 +1,7 @@
 """One speaker at a time: the table of the floor, and the queue of what the agent wants to say."""
 
+from dataclasses import replace
+
 import pytest
 
 from runner.call.machine.floor import PATIENCE_S, TABLE, Cue, Floor, next_floor
@@ -17,6 +19,7 @@ from runner.model.event import (
     SidebandLost,
     SidebandOpened,
     TimerFired,
+    Usage,
 )
 
 NOW = 1000.0
@@ -243,9 +246,10 @@ def test_a_sentence_is_heard_when_its_playback_has_ended(queue: Queue) -> None:
 
 
 def test_a_sentence_whose_playback_never_ends_is_taken_for_heard_after_its_length(queue: Queue) -> None:
-    queue.speech.say("x" * 100, key="k")
+    queue.speech.say("Hello.", key="k")
     queue.flush()
-    queue.happens(started(), ended())
+    # Twenty tokens of audio are a second of speech.
+    queue.happens(started(), replace(ended(), usage=Usage(audio_out=200)))
     assert queue.timers[Timer(TimerKind.HEARD, "r1")] == 15.0
     queue.happens(TimerFired(timer=Timer(TimerKind.HEARD, "r1")))
     assert queue.ended == [("k", SentenceEnd.HEARD)]

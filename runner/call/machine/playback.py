@@ -1,0 +1,81 @@
+"""What the caller still hears: responses are made faster than they are spoken, and are heard one by one.
+
+Only the API can tell that something was heard. The times here are bounds, for an API that never does.
+"""
+
+from runner.model.event import (
+    CallEvent,
+    Outcome,
+    PlaybackEnded,
+    PlaybackStarted,
+    ResponseEnded,
+    SidebandLost,
+)
+from runner.model.values import Instant
+
+AUDIO_TOKENS_PER_S = 20.0
+"""The API's spoken audio is one token for each 50 ms (OpenAI, "Managing costs" of the Realtime API)."""
+UNKNOWN_LENGTH_S = 30.0
+"""How long a response may be heard whose length is not told."""
+LONGEST_S = 120.0
+"""How long a response may be heard whose end is not told either."""
+MARGIN_S = 5.0
+"""For a slow voice and the network."""
+
+
+class Playback:
+    """The responses that were made and not heard to their end."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, Instant] = {}
+        """When each has been heard, at the latest."""
+        self._heard: set[str] = set()
+
+    def handle(self, event: CallEvent, now: Instant) -> None:
+        """Follow what is made, and what is heard of it."""
+        match event:
+            case PlaybackStarted(response_id=response_id) if response_id not in self._heard:
+                self._until.setdefault(response_id, now + LONGEST_S)
+            case PlaybackEnded(response_id=response_id):
+                self._end(response_id)
+            case ResponseEnded(response_id=response_id) if response_id not in self._heard:
+                self._made(event, now)
+            case SidebandLost():
+                self._until.clear()
+            case _:
+                pass
+
+    def until(self, now: Instant) -> Instant:
+        """When everything that was made has been heard, at the latest."""
+        return max([now, *self._until.values()])
+
+    def heard_by(self, response_id: str, now: Instant) -> Instant:
+        """When this response has been heard, at the latest."""
+        return self._until.get(response_id, now)
+
+    def is_heard(self, response_id: str) -> bool:
+        """Whether nothing of this response is left to be heard."""
+        return response_id in self._heard
+
+    def is_playing(self, now: Instant) -> bool:
+        """Whether the caller hears the agent just now."""
+        return any(now < until for until in self._until.values())
+
+    def _made(self, ended: ResponseEnded, now: Instant) -> None:
+        started = self._until.pop(ended.response_id, None)
+        if ended.audible and ended.outcome in {Outcome.COMPLETED, Outcome.INCOMPLETE}:
+            self._until[ended.response_id] = self.until(now) + _length_s(ended) + MARGIN_S
+        elif started is not None:
+            # Cut off while it was heard: the buffer is cleared any moment now.
+            self._until[ended.response_id] = now + MARGIN_S
+        else:
+            self._heard.add(ended.response_id)
+
+    def _end(self, response_id: str) -> None:
+        self._heard.add(response_id)
+        self._until.pop(response_id, None)
+
+
+def _length_s(ended: ResponseEnded) -> float:
+    tokens = ended.usage.audio_out
+    return tokens / AUDIO_TOKENS_PER_S if tokens else UNKNOWN_LENGTH_S
