@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 
+from runner.call.schemas.schema import compile_pattern
 from runner.call.templates.names import NOTHING, Shape
 from runner.config.checking.schema_words import given
 from runner.config.checking.suggest import did_you_mean, nearest, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.model.values import JsonObject
+from runner.model.values import JsonObject, Place
 
 NO_ARGUMENTS: JsonObject = {"type": "object", "properties": {}, "additionalProperties": False}
 """The parameters of a tool that takes none."""
@@ -79,7 +80,9 @@ def check_parameters(node: Node, problems: Problems, *, named: str = "parameters
     if kind is None or kind.value != "object":
         place = kind.place if kind is not None else node.place
         problems.error(place, named, f'"{named}" describes one object; write "type: object" at its top')
-    _Check(node, problems, named).schema(node)
+    check = _Check(node, problems, named)
+    check.schema(node)
+    check.circles(node)
 
 
 class _Check:
@@ -101,6 +104,9 @@ class _Check:
             return
         for keyword, value in node.items():
             self._keyword(node, keyword, value)
+        if (patterns := node.get("patternProperties")) is not None:
+            for source in patterns.key_places:
+                self._pattern(patterns.key_place(source), '"patternProperties" has', source)
         self._required_exists(node)
 
     def _keyword(self, schema: Node, keyword: str, value: Node) -> None:
@@ -116,6 +122,8 @@ class _Check:
         elif keyword == "type" and value.entries():
             for name in value.entries():
                 self._keyword(schema, keyword, name)
+        elif kind is _Kind.PATTERN and isinstance(value.value, str):
+            self._pattern(value.place, f'"{keyword}" is', value.value)
         elif not self._fits(kind, value):
             self._error(value, f'"{keyword}" is {given(value, {})}; {self._right(kind, value)}')
 
@@ -139,6 +147,29 @@ class _Check:
             self.schema(schema)
         return inner is not None
 
+    def _pattern(self, place: Place, subject: str, source: str) -> None:
+        """A pattern searches what a model or a caller says, so that its time has to be bounded."""
+        try:
+            compile_pattern(source)
+        except ValueError as error:
+            why = next((f"; {why}" for part, why in _NOT_IN_RE2.items() if re.search(part, str(error))), "")
+            self._problems.error(
+                place, self._rule, f'{subject} "{source}", which RE2 cannot read: {error}{why}'
+            )
+
+    def circles(self, node: Node) -> None:
+        """Note each reference that leads back to its own schema before it comes to a part of the value."""
+        for schema in _schemas(node):
+            reference = schema.get("$ref")
+            target = resolved(self._root, reference.text) if reference is not None else None
+            if (
+                reference is not None
+                and target is not None
+                and any(each.value is schema.value for each in _at_once(target, self._root, also=("not",)))
+            ):
+                message = f'"{reference.text}" leads back to itself, so that no value can be checked'
+                self._error(reference, message)
+
     def _required_exists(self, node: Node) -> None:
         """A required argument that is described nowhere is legal, and surely a slip of the pen."""
         properties, required = node.get("properties"), node.get("required")
@@ -154,6 +185,11 @@ class _Check:
                 self._problems.warning(name.place, self._rule, message)
 
 
+_NOT_IN_RE2 = {
+    "perl operator": "it has no look-around, so that it searches in linear time",
+    r"escape sequence: \\[1-9]": "it has no back-references, so that it searches in linear time",
+    "repetition size": "it counts to 1000",
+}
 _LISTS = (_Kind.LIST, _Kind.NAMES, _Kind.NAMES_MAP, _Kind.TYPE)
 
 
@@ -172,22 +208,12 @@ def _is_list(kind: _Kind, node: Node) -> bool:
     )
 
 
-def _is_pattern(text: str) -> bool:
-    try:
-        re.compile(text)
-    except re.error:
-        return False
-    return True
-
-
 def _is_scalar(kind: _Kind, value: object) -> bool:
     match kind:
         case _Kind.FLAG:
             return isinstance(value, bool)
         case _Kind.TEXT:
             return isinstance(value, str)
-        case _Kind.PATTERN:
-            return isinstance(value, str) and _is_pattern(value)
         case _Kind.ANY:
             return True
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -217,7 +243,7 @@ def argument_shapes(parameters: Node) -> tuple[Mapping[str, Shape], bool]:
     shapes: dict[str, Shape] = {}
     # A schema that lacks both says something else than it means, and that is told already.
     is_open = parameters.get("type") is None and parameters.get("properties") is None
-    for schema in _parts(parameters, parameters, depth=8):
+    for schema in _at_once(parameters, parameters):
         properties = schema.get("properties")
         for name, node in properties.items() if properties is not None else ():
             shapes[name] = _shape(node)
@@ -228,24 +254,37 @@ def argument_shapes(parameters: Node) -> tuple[Mapping[str, Shape], bool]:
     return shapes, is_open
 
 
-def _parts(schema: Node, root: Node, depth: int) -> Iterator[Node]:
-    """The schema and all that apply to the same value, whether always or sometimes."""
-    if depth == 0:
-        return
-    yield schema
-    reference = schema.get("$ref")
-    target = resolved(root, reference.text) if reference is not None else None
-    lists = [schema.get(keyword) for keyword in ("allOf", "anyOf", "oneOf")]
-    branches = [schema.get(keyword) for keyword in ("if", "then", "else")]
-    dependent = schema.get("dependentSchemas")
-    for part in (
-        target,
-        *(entry for node in lists if node is not None for entry in node.entries()),
-        *branches,
-        *(node for _, node in (dependent.items() if dependent is not None else ())),
-    ):
-        if part is not None:
-            yield from _parts(part, root, depth - 1)
+def _at_once(schema: Node, root: Node, *, also: Iterable[str] = ()) -> Iterator[Node]:
+    """The schema and all that apply to the same value, whether always or sometimes; each once."""
+    seen: set[int] = set()
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop(0)
+        if id(node.value) in seen or not isinstance(node.value, Mapping):
+            continue
+        seen.add(id(node.value))
+        yield node
+        reference = node.get("$ref")
+        if reference is not None and (target := resolved(root, reference.text)) is not None:
+            waiting.append(target)
+        for word in ("allOf", "anyOf", "oneOf", "if", "then", "else", *also):
+            if (inner := node.get(word)) is not None:
+                waiting += inner.entries() or (inner,)
+        if (dependent := node.get("dependentSchemas")) is not None:
+            waiting += [inner for _, inner in dependent.items()]
+
+
+def _schemas(root: Node) -> Iterator[Node]:
+    """Every mapping in a schema, each once."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node.value) not in seen:
+            seen.add(id(node.value))
+            if isinstance(node.value, Mapping):
+                yield node
+            waiting += [*node.entries(), *(inner for _, inner in node.items())]
 
 
 def _shape(schema: Node) -> Shape:
