@@ -1,14 +1,18 @@
 """What all tests share: a log that each test finds as the one before found it, and hypothesis unhurried."""
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Hypothesis judges what the code does, never how fast this machine happens to be.
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("project")
+# Hypothesis judges what the code does, never how fast this machine happens to be. It looks elsewhere each
+# time, except in CI: there a failure comes from the change, and anybody can repeat it.
+PROJECT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("project", PROJECT)
+settings.register_profile("ci", PROJECT, derandomize=True, database=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 
 @pytest.fixture(autouse=True)

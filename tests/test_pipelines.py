@@ -13,6 +13,7 @@ import yaml
 
 from runner import __version__
 from runner.cli.main import main
+from tests.processes import CLOCK
 
 ROOT = Path(__file__).parents[1]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -70,6 +71,7 @@ class Job:
     def run(self, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run one step. `PATH` begins with where `phone-agents` is."""
         environ = {
+            **CLOCK,
             **{name: value for name, value in os.environ.items() if name in ("HOME", "TMPDIR")},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "GITHUB_ACTION_PATH": str(ROOT),

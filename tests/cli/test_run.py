@@ -20,6 +20,7 @@ from runner.standin.placed_call import PlacedCall, State
 from runner.standin.script import CallerHangsUp, Step, greets
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
+from tests.processes import CLOCK
 
 SECRET = new_secret()
 KEYS = {"OPENAI_API_KEY": "sk-simulated", "OPENAI_WEBHOOK_SECRET": SECRET}
@@ -107,7 +108,7 @@ class Desk:
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=self.directory,
-            env=environ,
+            env={**CLOCK, **environ},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -1,0 +1,10 @@
+"""What a process that a test starts takes over from this one."""
+
+import os
+
+# The time of day, which may be made up, and its zone.
+CLOCK = {
+    name: value
+    for name, value in os.environ.items()
+    if name in ("LD_PRELOAD", "PYTHONPATH", "TZ") or name.startswith("FAKETIME")
+}
