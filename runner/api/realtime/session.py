@@ -1,14 +1,58 @@
 """The session object: what a call is answered with, and what another agent changes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Final, TypeAlias
 
 from runner.model.action import SwitchAgent
 from runner.model.agent import Agent
 from runner.model.values import Json, JsonObject
 
+_Path: TypeAlias = tuple[str, ...]
+
+_VAD: Final[Mapping[str, Mapping[str, Json]]] = {
+    "server_vad": {
+        "create_response": True,
+        "idle_timeout_ms": None,
+        "interrupt_response": True,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 500,
+        "threshold": 0.5,
+    },
+    "semantic_vad": {"create_response": True, "eagerness": "auto", "interrupt_response": True},
+}
+"""What each kind of turn detection is unless the session says otherwise."""
+
+DEFAULTS: Final[Mapping[_Path, Json]] = {
+    ("include",): [],
+    ("max_output_tokens",): "inf",
+    ("output_modalities",): ["audio"],
+    ("parallel_tool_calls",): True,
+    ("prompt",): None,
+    ("reasoning",): {"effort": "low"},
+    ("tool_choice",): "auto",
+    ("truncation",): "auto",
+    ("audio", "input", "noise_reduction"): None,
+    ("audio", "input", "transcription"): None,
+    ("audio", "input", "turn_detection"): {"type": "server_vad", **_VAD["server_vad"]},
+    ("audio", "output", "speed"): 1.0,
+}
+"""What the API takes for a field that the session does not have. Source: the reference of
+`RealtimeSessionCreateRequest`; the sessions that the API tells back say the same."""
+
+FIXED: Final = frozenset({("tracing",), ("audio", "output", "voice")})
+"""Fields that are not set back: `tracing` cannot be changed once it is on, and the API has no word for its
+default voice."""
+
+_NOISE_REDUCTION: Final = ("audio", "input", "noise_reduction")
+_SPEED: Final = ("audio", "output", "speed")
+_TURN_DETECTION: Final = ("audio", "input", "turn_detection")
+_VOICE: Final = ("audio", "output", "voice")
+_MISSING: Final = object()
+
 
 def session_body(agent: Agent, instructions: str, servers: Sequence[JsonObject] = ()) -> dict[str, Json]:
-    """The session object that accepts a call for `agent`, with its MCP servers as `Session.servers` has them.
+    """The session object that a call is answered with.
 
     It never holds `audio.*.format`: on a phone call the carrier negotiates it, and sending it makes
     static or silence.
@@ -33,14 +77,77 @@ def session_body(agent: Agent, instructions: str, servers: Sequence[JsonObject] 
     return body
 
 
-def session_update(become: SwitchAgent) -> dict[str, Json]:
-    """The session of an agent that takes over. What the API fixes at accept is left out: the model, and
-    the voice once it was heard.
+def session_updates(switch: SwitchAgent) -> tuple[dict[str, Json], ...]:
+    """The updates that make the session the other agent's whole, in this order.
+
+    An update changes the fields that it holds and no others, at any depth. So the last one holds all that the
+    other agent's session says, and the API's default for whatever else the first agent's said. Before it may
+    come one that sets objects back of which a part has no default to send (`language: null` is refused), and
+    one for the speed, which the API refuses while the agent speaks, and with it the rest of that update.
+
+    What the API fixes is left out: the model, and the voice once it was heard.
     """
-    session = session_body(become.agent, become.instructions, become.servers)
-    del session["model"]
-    session.setdefault("tools", [])
-    if not become.with_voice and "output" in session.get("audio", {}):
-        output = {key: value for key, value in session["audio"]["output"].items() if key != "voice"}
-        session["audio"] = {**session["audio"], "output": output}
-    return session
+    before = session_body(switch.before, "")
+    after = deepcopy(session_body(switch.agent, switch.instructions, switch.servers))
+    del after["model"]
+    after.setdefault("tools", [])
+    reset: dict[str, Json] = {}
+    for path, default in DEFAULTS.items():
+        old, new = _at(before, path), _at(after, path)
+        if old is _MISSING:
+            continue
+        if new is _MISSING:
+            _put(after, path, deepcopy(default))
+        elif isinstance(old, Mapping) and isinstance(new, dict):
+            inner = _inner_defaults(path, new)
+            if inner is None and old.keys() - new.keys():
+                _put(reset, path, deepcopy(default))
+            elif inner is not None:
+                new |= {key: value for key, value in inner.items() if key in old.keys() - new.keys()}
+    if not switch.with_voice:
+        _take(after, _VOICE)
+    if before.get("tracing") is not None:
+        _take(after, ("tracing",))
+    speed: dict[str, Json] = {}
+    if (new_speed := _take(after, _SPEED)) not in {_MISSING, _at(before, _SPEED)}:
+        _put(speed, _SPEED, new_speed)
+    return (*({"type": "realtime", **update} for update in (reset, speed) if update), after)
+
+
+def transcription_model(session: JsonObject) -> str | None:
+    """The model that transcribes the caller in such a session, where one does."""
+    model = _at(session, ("audio", "input", "transcription", "model"))
+    return model if isinstance(model, str) else None
+
+
+def _inner_defaults(path: _Path, new: JsonObject) -> Mapping[str, Json] | None:
+    """What the parts of an object are by default; None where that is not published for all of them."""
+    if path == _TURN_DETECTION:
+        return _VAD.get(str(new.get("type")), {})
+    return {"strength": 1.0} if path == _NOISE_REDUCTION else None
+
+
+def _at(session: JsonObject, path: _Path) -> Json:
+    value: Json = session
+    for key in path:
+        if not isinstance(value, Mapping) or key not in value:
+            return _MISSING
+        value = value[key]
+    return value
+
+
+def _put(session: dict[str, Json], path: _Path, value: Json) -> None:
+    for key in path[:-1]:
+        session = session.setdefault(key, {})
+    session[path[-1]] = value
+
+
+def _take(session: dict[str, Json], path: _Path) -> Json:
+    """Take a field out, and the objects that are empty without it; what it held, or `_MISSING`."""
+    value = _at(session, path)
+    if value is not _MISSING:
+        inner = session if len(path) == 1 else _at(session, path[:-1])
+        del inner[path[-1]]
+        if not inner and len(path) > 1:
+            _take(session, path[:-1])
+    return value

@@ -5,7 +5,7 @@ from typing import assert_never
 from zlib import crc32
 
 from runner.api.port import SidebandAction
-from runner.api.realtime.session import session_update
+from runner.api.realtime.session import session_updates
 from runner.model.action import AddItem, Approve, Interrupt, SendOutput, Speak, SwitchAgent
 from runner.model.values import Json, JsonObject
 
@@ -32,12 +32,13 @@ def events(action: SidebandAction) -> tuple[dict[str, Json], ...]:
             }
             return ({"type": "conversation.item.create", "event_id": item_id, "item": message},)
         case SwitchAgent(update_id=update_id):
-            update = {
-                "type": "session.update",
-                "event_id": update_id,
-                "session": session_update(action),
-            }
-            return (update,)
+            # The last update is the one that counts: it alone has the id that the machine knows.
+            *earlier, last = session_updates(action)
+            ids = [*(f"{update_id}_{number}" for number in range(1, len(earlier) + 1)), update_id]
+            return tuple(
+                {"type": "session.update", "event_id": event_id, "session": session}
+                for event_id, session in zip(ids, [*earlier, last], strict=True)
+            )
         case Approve():
             return (_approval(action),)
         case SendOutput(call_id=call_id, output=output):
