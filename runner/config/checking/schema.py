@@ -15,9 +15,11 @@ from typing import Any, TypeAlias
 
 from runner.config.checking.schema_branch import Mistake, by_key, by_tag
 from runner.config.checking.schema_files import schema as shipped_schema
+from runner.config.checking.schema_keys import instead_of
+from runner.config.checking.schema_shapes import reshaped
 from runner.config.checking.schema_types import as_wanted, fits
 from runner.config.checking.schema_words import given, right, subject
-from runner.config.checking.suggest import did_you_mean, nearest, one_of
+from runner.config.checking.suggest import nearest
 from runner.config.node import Node
 from runner.config.problem import Problem, Problems
 from runner.model.values import JsonObject, Place
@@ -130,11 +132,20 @@ class _Walk:
     """One walk over one document. `name` is the key that leads to a value, None for entries and the root."""
 
     def __init__(
-        self, flat: Callable[[JsonObject], JsonObject], document: Node | None, memory: Memory
+        self,
+        flat: Callable[[JsonObject], JsonObject],
+        document: Node | None,
+        memory: Memory,
+        *,
+        gives_hints: bool = True,
     ) -> None:
+        """Without hints it only finds out whether there is a mistake."""
         self._resolved = flat
+        self._gives_hints = gives_hints
         self._document = document
         self._memory = memory
+        self._above: list[tuple[str, JsonObject]] = []
+        """The mappings around the one that is walked, from the document on, with the keys into them."""
         self.found: list[Problem] = []
         self.broken: dict[int, Node] = {}
 
@@ -167,8 +178,19 @@ class _Walk:
             return False
         if fits(node, schema):
             return True
-        self._wrong(node, "type", schema, name)
+        self._wrong(node, "type", schema, name, self._reshaped(node, schema))
         return False
+
+    def _reshaped(self, node: Node, schema: JsonObject) -> str:
+        return reshaped(node, schema, self._accepts, self._resolved) if self._gives_hints else ""
+
+    def _accepts(self, node: Node, schema: JsonObject) -> bool:
+        """Whether a value keeps to a schema. true and false are never meant as texts."""
+        if not fits(node, schema, exactly=isinstance(node.value, bool)):
+            return False
+        walk = _Walk(self._resolved, None, {}, gives_hints=False)
+        walk.value(node, schema, None)
+        return not walk.found
 
     def _constraints(self, node: Node, schema: JsonObject, name: str | None) -> bool:
         """Whether the value keeps to everything that is said about it as a whole."""
@@ -269,7 +291,9 @@ class _Walk:
         for key, value in values.items():
             self._key(node, key, names)
             if key in properties:
+                self._above.append((key, schema))
                 checked[key] = self._entry(node, value, self._resolved(properties[key]), key)
+                self._above.pop()
             elif others is False:
                 self._unknown(node, key, schema)
             else:
@@ -284,6 +308,7 @@ class _Walk:
         known = self._memory.get((id(value), id(schema), key))
         if known is None:
             apart = _Walk(self._resolved, None, {})
+            apart._above += self._above
             result = apart.value(value, schema, key)
             known = _Known(value, result, apart.found, apart.broken)
             self._memory[id(value), id(schema), key] = known
@@ -314,30 +339,8 @@ class _Walk:
             self._error(node.key_place(key), "value", f'the key is "{key}"; {right(schema)}', schema)
 
     def _unknown(self, node: Node, key: str, schema: JsonObject) -> None:
-        known = self._suggestable(schema)
-        hint = (
-            self._elsewhere(key, schema) or did_you_mean(key, known) or f"; known here: {one_of(known, 20)}"
-        )
+        hint = instead_of(key, schema, self._above, self._resolved)
         self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
-
-    def _suggestable(self, schema: JsonObject) -> list[str]:
-        properties = schema.get("properties", {})
-        return [key for key in properties if not self._resolved(properties[key]).get("doNotSuggest")]
-
-    def _elsewhere(self, key: str, schema: JsonObject) -> str:
-        """Where below this mapping the key belongs, when it was written too high up."""
-        level: list[tuple[str, JsonObject]] = [("", schema)]
-        for _ in range(3):
-            deeper = [
-                (f"{path}{name}", self._resolved(mapping["properties"][name]))
-                for path, mapping in level
-                for name in self._suggestable(mapping)
-            ]
-            found = [path for path, mapping in deeper if key in self._suggestable(mapping)]
-            if found:
-                return f'; it belongs inside of "{found[0]}"' if len(found) == 1 else ""
-            level = [(f"{path}.", mapping) for path, mapping in deeper]
-        return ""
 
     # Which of several it is meant to be.
 
@@ -347,8 +350,14 @@ class _Walk:
         fitting = [branch for branch in branches if fits(node, branch, exactly=True)]
         fitting = fitting or [branch for branch in branches if fits(node, branch)]
         if not fitting:
-            self._wrong(node, "type", schema, name)
+            self._wrong(node, "type", schema, name, self._reshaped(node, schema))
             return node
+        stands_as_text = self._gives_hints and not fits(node, fitting[0], exactly=True)
+        if stands_as_text and not self._accepts(node, fitting[0]):
+            hint = self._reshaped(node, schema)
+            if hint:
+                self._wrong(node, "type", schema, name, hint)
+                return node
         if len(fitting) == 1 or not isinstance(node.value, dict):
             return self.value(node, {"errorMessage": schema["errorMessage"], **fitting[0]}, name)
         tag = schema.get("x-tag")

@@ -3,16 +3,18 @@
 import json
 from collections.abc import Mapping
 
+from runner.config.checking.schema_shapes import flow_data
 from runner.config.node import Node
 from runner.model.values import JsonObject
 
 _LONGEST_QUOTE = 60
+_LONGEST_EXAMPLE = 100
 _TYPES = {
     "string": "text",
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
-    "array": 'a list ("- …")',
+    "array": "a list",
     "object": "a mapping",
     "null": "null",
 }
@@ -40,7 +42,7 @@ def given(node: Node, schema: JsonObject) -> str:
     if isinstance(value, tuple):
         return "a list"
     if schema.get("x-secret"):
-        return "a value that is not shown here"
+        return "a text (not shown)"
     line = node.text.strip().split("\n")[0]
     return f'"{line[:_LONGEST_QUOTE]}…"' if line != node.text or len(line) > _LONGEST_QUOTE else f'"{line}"'
 
@@ -59,11 +61,11 @@ def expected(schema: JsonObject) -> str:
         ]
         return written[0] if len(written) == 1 else f"{', '.join(written[:-1])} or {written[-1]}"
     if "oneOf" in schema:
-        return " or ".join(dict.fromkeys(expected(branch) for branch in schema["oneOf"]))
+        return " or ".join(dict.fromkeys(map(expected, schema["oneOf"]))) + _example(schema)
     wanted = "string" if schema.get("x-text") else schema.get("type", "string")
     types = [wanted] if isinstance(wanted, str) else wanted
     words = " or ".join(dict.fromkeys(_TYPES[name] for name in types))
-    return words + _range(schema) + _count(schema)
+    return words + _range(schema) + _count(schema) + _example(schema)
 
 
 def _range(schema: JsonObject) -> str:
@@ -75,6 +77,15 @@ def _range(schema: JsonObject) -> str:
     if "exclusiveMinimum" in schema:
         return f" greater than {schema['exclusiveMinimum']}"
     return f", at most {most}" if most is not None else ""
+
+
+def _example(schema: JsonObject) -> str:
+    """How a list or a mapping is written, as far as the schema has a short example."""
+    if schema.get("type") not in ("array", "object", None):
+        return ""
+    structures = (example for example in schema.get("examples", ()) if isinstance(example, Mapping | list))
+    shown = [text for example in structures if len(text := flow_data(example)) <= _LONGEST_EXAMPLE]
+    return f", such as {shown[0]}" if shown else ""
 
 
 def _count(schema: JsonObject) -> str:

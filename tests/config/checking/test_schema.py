@@ -16,7 +16,7 @@ from tests.config.broken_documents import broken_agents
 
 ANNOTATIONS = {"$schema", "$id", "$comment", "$defs", "title", "description", "examples", "default"}
 OF_EDITORS = {"errorMessage", "doNotSuggest"}
-OF_OURS = {"x-key", "x-tag", "x-text", "x-unit", "x-secret", "x-required-with-defaults"}
+OF_OURS = {"x-bare", "x-key", "x-tag", "x-text", "x-unit", "x-secret", "x-required-with-defaults"}
 SCHEMA_MAPS = ("properties", "$defs", "dependentSchemas")
 SCHEMAS = ("items", "additionalProperties", "propertyNames", "oneOf")
 
@@ -149,7 +149,7 @@ def test_only_the_branch_that_was_meant_is_judged() -> None:
         ]
     }
     assert checked("{b: x}", wanted)[1] == ['f:1:5: "b" is "x"; write true or false [type]']
-    assert checked("[x]", wanted)[1] == ["f:1:1: this is a list; write text or a mapping [type]"]
+    assert checked("[x, y]", wanted)[1] == ["f:1:1: this is a list; write text or a mapping [type]"]
     assert checked("5", wanted) == ("5", [])
 
 
@@ -193,7 +193,7 @@ def test_a_secret_is_never_quoted_and_its_line_is_to_be_hidden() -> None:
         node("key: sk-12345\n"), problems
     )
     (problem,) = problems.sorted()
-    assert str(problem) == 'f:1:6: "key" is a value that is not shown here; write a mapping [type]'
+    assert str(problem) == 'f:1:6: "key" is a text (not shown); write a mapping [type]'
     assert problem.hide_source
 
 

@@ -1,0 +1,57 @@
+"""What an unknown key was meant to be: one of another place, or another word for one of this place."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from runner.config.checking.suggest import did_you_mean, one_of
+from runner.model.values import JsonObject
+
+Flat: TypeAlias = Callable[[JsonObject], JsonObject]
+"""A schema with what its `$ref` refers to."""
+
+_LEVELS = 3
+"""How far inside of a mapping a key is looked for."""
+_MOST_LISTED = 20
+
+
+def instead_of(key: str, schema: JsonObject, above: Sequence[tuple[str, JsonObject]], flat: Flat) -> str:
+    """The end of the message about an unknown key of a mapping with this schema.
+
+    `above` are the schemas of the mappings around it, each with the key that leads inside.
+    """
+    known = _keys(schema, flat)
+    return (
+        _inside(key, schema, flat)
+        or _beside(key, above, flat)
+        or did_you_mean(key, known)
+        or f"; known here: {one_of(known, _MOST_LISTED)}"
+    )
+
+
+def _keys(schema: JsonObject, flat: Flat) -> list[str]:
+    properties = schema.get("properties", {})
+    return [key for key in properties if not flat(properties[key]).get("doNotSuggest")]
+
+
+def _inside(key: str, schema: JsonObject, flat: Flat) -> str:
+    """Where below this mapping the key belongs, when it was written too high up."""
+    level: list[tuple[str, JsonObject]] = [("", schema)]
+    for _ in range(_LEVELS):
+        deeper = [
+            (f"{path}{name}", flat(mapping["properties"][name]))
+            for path, mapping in level
+            for name in _keys(mapping, flat)
+        ]
+        found = [path for path, mapping in deeper if key in _keys(mapping, flat)]
+        if found:
+            return f'; it belongs inside of "{found[0]}"' if len(found) == 1 else ""
+        level = [(f"{path}.", mapping) for path, mapping in deeper]
+    return ""
+
+
+def _beside(key: str, above: Sequence[tuple[str, JsonObject]], flat: Flat) -> str:
+    """Beside which key around this mapping the key belongs, when it was written too far inside."""
+    for inside, schema in reversed(above):
+        if key != inside and key in _keys(schema, flat):
+            return f'; it belongs beside "{inside}"'
+    return ""

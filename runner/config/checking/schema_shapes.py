@@ -1,0 +1,112 @@
+"""What a value of the wrong shape was meant to be: `3` where `{attempts: 3}` is wanted, `en` where `[en]` is.
+
+People write the value that they think of. A message that shows it in the right shape needs no second look.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
+
+from runner.config.checking.schema_keys import Flat
+from runner.config.node import Node
+from runner.config.reading.yaml_scalar import plain_scalar
+from runner.model.values import Json, JsonObject
+
+Accepts: TypeAlias = Callable[[Node, JsonObject], bool]
+"""Whether a value keeps to a schema."""
+
+_MOST_NESTED = 3
+_LONGEST = 40
+"""Characters of a value that is repeated."""
+_SWITCHES = frozenset({"on", "off", "yes", "no"})
+"""Said to mean the thing as it is by default, and not as the name of anything."""
+_NEEDS_QUOTES = re.compile(r"""^$|^[-?:,\[\]{}#&*!|>'"%@`\s+]|[,\[\]{}]|: |:$| #|\s$|\n""")
+
+
+def reshaped(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat) -> str:
+    """`write {attempts: 3}`: the value as the schema wants it; nothing where no shape of it would do."""
+    if not _is_shown(node):
+        return ""
+    meant = next(_meant(node, schema, accepts, flat, _MOST_NESTED), None)
+    return f"write {meant}" if meant is not None else ""
+
+
+def _is_shown(node: Node) -> bool:
+    """Whether the value is short enough to be repeated in a message."""
+    entries = node.entries()
+    if entries:
+        return len(entries) == 1 and _is_shown(entries[0])
+    return (
+        not isinstance(node.value, Mapping | tuple)
+        and node.text.lower() not in _SWITCHES
+        and node.value is not None
+        and len(node.text) <= _LONGEST
+        and "\n" not in node.text
+    )
+
+
+def _meant(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: int) -> Iterator[str]:
+    """The ways to put the value into the shape that the schema wants, the likeliest first."""
+    if depth == 0 or schema.get("x-secret"):
+        return
+    for branch in map(flat, schema.get("oneOf", ())):
+        yield from _meant(node, branch, accepts, flat, depth)
+    wanted = schema.get("type")
+    if wanted == "object" and not node.entries():
+        yield from _in_mapping(node, schema, accepts, flat, depth)
+    elif wanted == "array" and not node.entries():
+        inner = _value(node, flat(schema.get("items", {})), accepts, flat, depth - 1)
+        if inner is not None:
+            yield f"[{inner}]"
+    elif node.entries() and accepts(node.entries()[0], schema):
+        yield flow(node.entries()[0])
+
+
+def _in_mapping(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: int) -> Iterator[str]:
+    others = schema.get("additionalProperties")
+    if "properties" not in schema and isinstance(others, Mapping):
+        inner = _value(node, flat(others), accepts, flat, depth - 1)
+        if inner is not None:
+            yield f"{{NAME: {inner}}}"
+    required = schema.get("required", ())
+    for key in [schema["x-bare"]] if "x-bare" in schema else required[:1]:
+        if key not in schema.get("properties", {}):
+            continue
+        inner = _value(node, flat(schema["properties"][key]), accepts, flat, depth - 1)
+        if inner is not None:
+            further = "".join(f", {other}: …" for other in required if other != key)
+            yield f"{{{key}: {inner}{further}}}"
+
+
+def _value(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: int) -> str | None:
+    if schema.get("x-secret"):
+        return None
+    if accepts(node, schema):
+        return flow(node)
+    return next(_meant(node, schema, accepts, flat, depth), None)
+
+
+def flow(node: Node) -> str:
+    """A value as one would write it inside of braces, digits as they are written."""
+    if isinstance(node.value, str):
+        return _scalar(node.text or node.value)
+    if isinstance(node.value, Mapping | tuple):
+        return flow_data(node.data())
+    return node.text
+
+
+def flow_data(value: Json) -> str:
+    """A JSON value as one would write it in one line of YAML."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_scalar(key)}: {flow_data(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow_data, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else _scalar(value) if isinstance(value, str) else str(value)
+
+
+def _scalar(text: str) -> str:
+    """A text, in quotes where YAML would take it for something else."""
+    is_text = isinstance(plain_scalar(text), str) and not _NEEDS_QUOTES.search(text)
+    return text if is_text else f'"{text}"'
