@@ -25,8 +25,8 @@ FORMATS = ("text", "json", "github", "sarif", "junit")
 
 _DEFAULT = Path("agents")
 _KEPT = (
-    "records of calls are kept until somebody deletes them; "
-    "runner.yaml can say how long, for example `records: {keep: 90d}`"
+    "note: records of calls are kept until somebody deletes them; "
+    'write "records: {keep: 90d}" in runner.yaml to delete them after 90 days'
 )
 
 
@@ -79,9 +79,9 @@ def run(options: argparse.Namespace) -> int:
     reports = [one.report for one in checked]
     _print(reports, options.format)
     sys.stdout.flush()  # so that the summary comes last where both go to one place
-    stderr().line(_summary(checked))
     if any(_keeps_for_ever(one.loaded) for one in checked):
         stderr().line(_KEPT)
+    stderr().line(_summary(checked))
     return PROBLEMS if any(report.has_failed for report in reports) else OK
 
 
