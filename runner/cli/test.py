@@ -7,6 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from runner.api.realtime import api as realtime
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import stderr, stdout
@@ -17,8 +18,8 @@ from runner.config.load import Loaded, load
 from runner.config.problem import has_errors
 from runner.errors import UsageError
 from runner.model.scenario import Scenario
-from runner.scenario.coverage import Coverage, Touch, coverage
-from runner.scenario.player import Played, Player
+from runner.scenario.coverage import Coverage, Use, coverage
+from runner.scenario.player import Player, ScenarioResult
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     if _print_errors([one for everywhere in places for one in everywhere.values()]):
         return PROBLEMS
     played = [list(_play(*each)) for each in zip(places, selected, strict=True)]
-    touched = [frozenset[Touch]().union(*(one.touched for one in found)) for found in played]
+    touched = [frozenset[Use]().union(*(one.uses for one in found)) for found in played]
     wants_coverage = options.coverage or options.min_coverage is not None
     report = Report(
         played=tuple(one for found in played for one in found),
@@ -132,9 +133,9 @@ def _everywhere(directory: Path, loaded: Loaded, scenarios: Iterable[Scenario]) 
     return {None: loaded, **{name: load(directory, name) for name in named}}
 
 
-def _play(places: Mapping[str | None, Loaded], scenarios: Iterable[Scenario]) -> Iterator[Played]:
+def _play(places: Mapping[str | None, Loaded], scenarios: Iterable[Scenario]) -> Iterator[ScenarioResult]:
     """Each scenario in the environment that it names, or else in that of the command line."""
-    players = {name: Player(one.configuration) for name, one in places.items() if one.configuration}
+    players = {name: Player(one.configuration, realtime) for name, one in places.items() if one.configuration}
     for scenario in scenarios:
         yield players[scenario.environment].play(scenario)
 
@@ -147,7 +148,7 @@ def _print_errors(loaded: Sequence[Loaded]) -> bool:
     return bool(wrong)
 
 
-def _coverage(loaded: Sequence[Loaded], touched: Sequence[frozenset[Touch]]) -> Coverage:
+def _coverage(loaded: Sequence[Loaded], touched: Sequence[frozenset[Use]]) -> Coverage:
     """Over all directories: what one declares, only its own scenarios touch."""
     found = [coverage(one.declared, mine) for one, mine in zip(loaded, touched, strict=True)]
     whole = Coverage(declared=0, untouched=())

@@ -11,7 +11,7 @@ from runner.config.reading.yaml_text import split_lines
 from runner.model.values import Json, Place
 from runner.scenario.coverage import Coverage
 from runner.scenario.difference import Difference
-from runner.scenario.player import Played
+from runner.scenario.player import ScenarioResult
 
 JSON_VERSION = 1
 """Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
@@ -23,7 +23,7 @@ _NOT_WRITTEN = 'nothing is expected yet; "phone-agents test --update" writes wha
 class Report:
     """Everything that is to be told."""
 
-    played: tuple[Played, ...]
+    played: tuple[ScenarioResult, ...]
     coverage: Coverage | None = None
     shows_untouched: bool = False
     min_coverage: float | None = None
@@ -31,7 +31,7 @@ class Report:
     is_updated: bool = False
     """What is to be written is being written, and so no failure."""
 
-    def failures(self, played: Played) -> tuple[Difference, ...]:
+    def failures(self, played: ScenarioResult) -> tuple[Difference, ...]:
         """What is wrong with one scenario."""
         if self.is_updated:
             return played.differences
@@ -92,7 +92,7 @@ def _text(report: Report, terminal: Terminal) -> None:
 
 
 def _failure(
-    played: Played, failure: Difference, lines: Mapping[str, Sequence[str]], terminal: Terminal
+    played: ScenarioResult, failure: Difference, lines: Mapping[str, Sequence[str]], terminal: Terminal
 ) -> None:
     place = terminal.styled(printable(str(failure.place)), Style.BOLD)
     name = printable(played.scenario.name)

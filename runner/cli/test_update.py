@@ -16,7 +16,7 @@ def update(report: Report, terminal: Terminal) -> None:
     for played in report.played:
         for one in played.to_write:
             place = one.expectation.place
-            changes.setdefault(place.file, []).append(Change(place=place, facts=one.facts))
+            changes.setdefault(place.file, []).append(Change(place=place, observed=one.observed))
     for file, found in changes.items():
         before = Path(file).read_bytes().decode()
         after = updated(before, found)

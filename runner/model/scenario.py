@@ -24,7 +24,7 @@ class Expected:
 class Expectation:
     """What holds at one moment of a call, by the language's own keys (`agent`, `says`, …)."""
 
-    facts: Mapping[str, Expected] = field(default_factory=dict)
+    wanted: Mapping[str, Expected] = field(default_factory=dict)
     unwanted: Mapping[str, Expected] = field(default_factory=dict)
     """What stands below `not`."""
     to_be_written: bool = False
@@ -154,7 +154,7 @@ class Scenario:
 
 
 class Kind(Enum):
-    """What can be declared, and touched by a scenario or not."""
+    """What can be declared, and used by a scenario or not."""
 
     ROUTE = "route"
     REJECT_RULE = "reject rule"
@@ -167,7 +167,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """One thing that a configuration declares and a scenario can touch.
+    """One thing that a configuration declares and a scenario can use.
 
     `name` is the tool's, the limit's or the guardrail's, `tool: destination` of a transfer; a route or
     reject rule has none and is known by its place.

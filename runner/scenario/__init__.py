@@ -1,1 +1,4 @@
-"""Plays scenarios offline, on the code that answers real calls. No sockets, no waiting, no clock."""
+"""Plays scenarios offline: the machine, the port and the stand-in for the voice API, on a virtual time.
+
+No sockets, no waiting, no clock.
+"""

@@ -1,23 +1,28 @@
-"""What of a configuration the scenarios have touched, and what not."""
+"""What of a configuration the scenarios use, and what not."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.model.action import TimerKind
+from runner.call.regex import compile_regex
+from runner.call.routes.routing import Match
+from runner.model.action import Action, ClearTimer, Log, SetTimer, TimerKind
+from runner.model.agent import Agent
+from runner.model.event import CallEvent, Limit, TimerFired, ToolCalled, Transcribed
 from runner.model.scenario import Declared, Kind
+from runner.model.tool import HandoffBinding, TransferBinding
 from runner.model.values import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Touch:
-    """A scenario has used one thing that is declared. A route or reject rule is named by its place."""
+class Use:
+    """A scenario uses one thing that is declared. A route or reject rule is named by its place."""
 
     kind: Kind
     agent: str
     name: str
 
 
-LIMITS_BY_CLOCK: Mapping[TimerKind, str] = {
+LIMITS_BY_TIMER: Mapping[TimerKind, str] = {
     TimerKind.MAX_DURATION: "max_duration",
     TimerKind.WIND_DOWN: "wind_down",
     TimerKind.SILENCE: "silence",
@@ -32,9 +37,59 @@ LIMITS_BY_END: Mapping[str, str] = {
 """The limits that show themselves as the reason of the end."""
 
 
+class UseRecorder:
+    """Notes what one call uses, by what happens in it."""
+
+    def __init__(self) -> None:
+        self.uses: set[Use] = set()
+
+    def matched(self, match: Match) -> None:
+        """The call has found its route, or a rule that rejects it."""
+        if match.rule is not None:
+            self.uses.add(Use(Kind.REJECT_RULE, "", str(match.rule.place)))
+        if match.route is not None and match.agent is not None:
+            self.uses.add(Use(Kind.ROUTE, match.agent, str(match.route.place)))
+
+    def no_room(self, agent: str, limit: Limit) -> None:
+        """The agent has as many calls as it may."""
+        self.uses.add(Use(Kind.LIMIT, agent, limit.value))
+
+    def handled(self, event: CallEvent, agent: Agent, actions: Sequence[Action]) -> None:
+        """The machine was given this event while `agent` served the call, and these actions followed."""
+        match event:
+            case ToolCalled(name=name):
+                self._tool_called(agent, name)
+            case Transcribed(role=role, text=text):
+                for guardrail in agent.guardrails:
+                    if guardrail.on is role and compile_regex(guardrail.pattern).search(text):
+                        self.uses.add(Use(Kind.GUARDRAIL, agent.id, guardrail.name))
+            case TimerFired(timer=timer) if timer.kind in LIMITS_BY_TIMER:
+                # One that is only set anew has found nothing to do.
+                if any(not isinstance(action, SetTimer | ClearTimer | Log) for action in actions):
+                    self.uses.add(Use(Kind.LIMIT, agent.id, LIMITS_BY_TIMER[timer.kind]))
+            case _:
+                pass
+
+    def referred(self, agent: Agent, tool: str, destination: str) -> None:
+        """A tool's transfer to this destination was asked for."""
+        self.uses.add(Use(Kind.TRANSFER, agent.id, f"{tool}: {destination}"))
+
+    def ended(self, agent: Agent, reason: str) -> None:
+        """The call has ended."""
+        if reason in LIMITS_BY_END:
+            self.uses.add(Use(Kind.LIMIT, agent.id, LIMITS_BY_END[reason]))
+
+    def _tool_called(self, agent: Agent, name: str) -> None:
+        """A tool that transfers is used when the transfer is asked for."""
+        tool = agent.tool(name)
+        if tool is not None and not isinstance(tool.binding, TransferBinding):
+            kind = Kind.HANDOFF if isinstance(tool.binding, HandoffBinding) else Kind.TOOL
+            self.uses.add(Use(kind, agent.id, name))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How much of what is declared was touched."""
+    """How much of what is declared is used."""
 
     declared: int
     untouched: tuple[Declared, ...]
@@ -46,7 +101,7 @@ class Coverage:
         return 100.0 if not self.declared else 100.0 * (self.declared - len(self.untouched)) / self.declared
 
 
-def coverage(declared: Iterable[Declared], touched: Collection[Touch]) -> Coverage:
+def coverage(declared: Iterable[Declared], uses: Collection[Use]) -> Coverage:
     """What is declared at one place counts once, however many agents share it."""
     by_place: dict[tuple[Place, Kind, str], list[Declared]] = {}
     for one in declared:
@@ -54,7 +109,7 @@ def coverage(declared: Iterable[Declared], touched: Collection[Touch]) -> Covera
     untouched = [
         same[0]
         for same in by_place.values()
-        if not any(Touch(one.kind, one.agent, one.name or str(one.place)) in touched for one in same)
+        if not any(Use(one.kind, one.agent, one.name or str(one.place)) in uses for one in same)
     ]
     return Coverage(
         declared=len(by_place), untouched=tuple(sorted(untouched, key=lambda one: (one.place, one.name)))

@@ -16,8 +16,8 @@ NEVER = "not"
 
 
 def differences(expectation: Expectation, got: Mapping[str, Json]) -> Iterator[Difference]:
-    """Where the facts that were got are not the expected ones, in the order of the file."""
-    for key, expected in expectation.facts.items():
+    """Where what is observed is not what is expected, in the order of the file."""
+    for key, expected in expectation.wanted.items():
         yield from _CHECKS.get(key, _value)(key, expected, got)
     for key, unwanted in expectation.unwanted.items():
         yield from _unwanted(key, unwanted, got)
@@ -32,7 +32,7 @@ def _value(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Di
 
 
 def _instead(key: str, got: Mapping[str, Json]) -> str:
-    """What there is in place of a fact that there is not."""
+    """What there is in place of what is not there."""
     if got["rejected"] is not None:
         return f"the call is rejected with {got['rejected']}"
     if key == "rejected":

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.model.values import Json, JsonObject, Place
-from runner.scenario.facts import SPAN_FACTS
+from runner.scenario.observation import LOGGED
 
 _MARK = "..."
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./ -]*[A-Za-z0-9_.!?/-]|[A-Za-z_]")
@@ -20,7 +20,7 @@ class Change:
     """What is to stand where a mark is."""
 
     place: Place
-    facts: Mapping[str, Json]
+    observed: Mapping[str, Json]
 
 
 def updated(text: str, changes: Iterable[Change]) -> str:
@@ -36,22 +36,22 @@ def updated(text: str, changes: Iterable[Change]) -> str:
         opens = re.fullmatch(r"([\s-]*)expect: *", before)
         if opens and not after.split("#")[0].strip():
             indent = " " * (len(opens[1]) + 2)
-            rows = "".join(f"\n{indent}{key}: {flow(value)}" for key, value in worth(change.facts).items())
+            rows = "".join(f"\n{indent}{key}: {flow(value)}" for key, value in worth(change.observed).items())
             lines[index] = before.rstrip() + after.rstrip("\r\n").rstrip() + rows + _ending(line)
         else:
-            lines[index] = before + flow(worth(change.facts)) + after
+            lines[index] = before + flow(worth(change.observed)) + after
     return "".join(lines)
 
 
-def worth(facts: Mapping[str, Json]) -> dict[str, Json]:
+def worth(observed: Mapping[str, Json]) -> dict[str, Json]:
     """Of what was got, that which makes an expectation: who has the call, what happened, whether it ended."""
-    if facts["rejected"] is not None:
-        return {"rejected": facts["rejected"]}
-    found: dict[str, Json] = {"agent": facts["agent"], "says": facts["says"]}
-    for key in SPAN_FACTS:
-        if facts[key]:
-            found[key] = [_request(one) for one in facts[key]] if key == "requests" else facts[key]
-    return found if facts["ended"] is None else {**found, "ended": facts["ended"]}
+    if observed["rejected"] is not None:
+        return {"rejected": observed["rejected"]}
+    found: dict[str, Json] = {"agent": observed["agent"], "says": observed["says"]}
+    for key in LOGGED:
+        if observed[key]:
+            found[key] = [_request(one) for one in observed[key]] if key == "requests" else observed[key]
+    return found if observed["ended"] is None else {**found, "ended": observed["ended"]}
 
 
 def _request(got: JsonObject) -> JsonObject:

@@ -282,13 +282,12 @@ class Conversation:
             already = self.has_received(held_until)
             yield lambda: self.has_received(held_until) > already
         for beat in response.beats():
-            yield beat
             if not isinstance(beat, float):
+                # Before it is sent: the client may react to it at once.
                 self._note(response, beat)
-        if scripted.ending is Ending.NEVER:
-            return
-        self.active = None
-        yield self._rate_limits()
+            yield beat
+        if scripted.ending is not Ending.NEVER:
+            yield self._rate_limits()
 
     def _note(self, response: Response, event: Event) -> None:
         match event:
@@ -305,6 +304,8 @@ class Conversation:
                 "item": {"type": "function_call", "status": "completed", "call_id": call_id, "name": name},
             }:
                 self.open_calls[call_id] = name
+            case {"type": "response.done"}:
+                self.active = None
 
     def _playback(self, response: Response) -> Flow[Outgoing]:
         """The caller hears one response after the other, slower than the model makes them."""

@@ -14,7 +14,7 @@ from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
 from runner.standin.flows import Flows, VirtualTime
 from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame, SidebandStream
 from runner.standin.pace import AS_PEOPLE_SPEAK, Pace
-from runner.standin.script import Script, Step
+from runner.standin.script import Occasion, Script, Step
 
 
 class State(Enum):
@@ -183,6 +183,16 @@ class PlacedCall:
         elif self.attached == 1:
             self._replies.extend(self.conversation.list_servers())
         return self.conversation
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the sideband is open."""
+        return self.conversation is not None and self.conversation.attached
+
+    def speak_up(self) -> None:
+        """Let the API begin a response by itself."""
+        if self.conversation is not None and self.conversation.active is None:
+            self._replies.extend(self.conversation.begin_response(None, Occasion.TURN))
 
     def detach(self) -> None:
         """The sideband is gone. What happens from now on is told to nobody."""

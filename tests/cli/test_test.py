@@ -402,7 +402,7 @@ def test_scenarios_need_nothing_of_the_server(told: Told, folder: Path) -> None:
         "openai",
         "runner.demo",
         "runner.serve",
-        "runner.standin",
+        "runner.standin.server",
         "sqlite3",
         "websockets",
     )

@@ -7,8 +7,9 @@ from typing import Protocol
 
 import pytest
 
+from runner.api.realtime import api as realtime
 from runner.config.load import load
-from runner.scenario.player import Played, Player
+from runner.scenario.player import Player, ScenarioResult
 
 RUNNER = """\
 routing:
@@ -116,7 +117,7 @@ guardrails:
 class Scene(Protocol):
     """Plays one scenario, of a call to this number."""
 
-    def __call__(self, text: str, to: str = ..., /) -> Played: ...
+    def __call__(self, text: str, to: str = ..., /) -> ScenarioResult: ...
 
 
 class Told(Protocol):
@@ -126,14 +127,20 @@ class Told(Protocol):
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
+def folder(tmp_path: Path) -> Path:
+    """The directory of the exchange."""
+    folder = tmp_path / "agents"
+    folder.mkdir()
+    for name, content in (("runner", RUNNER), ("desk", DESK), ("recepcion", RECEPCION), ("mute", MUTE)):
+        (folder / f"{name}.yaml").write_text(content)
+    return folder
+
+
+@pytest.fixture
+def scene(folder: Path) -> Scene:
     """Plays one scenario, written without its name and `call` as they are mostly the same."""
 
-    def played(text: str, to: str = "+18005550142") -> Played:
-        folder = tmp_path / "agents"
-        folder.mkdir(exist_ok=True)
-        for name, content in (("runner", RUNNER), ("desk", DESK), ("recepcion", RECEPCION), ("mute", MUTE)):
-            (folder / f"{name}.yaml").write_text(content)
+    def played(text: str, to: str = "+18005550142") -> ScenarioResult:
         head = (
             ""
             if re.search(r"^ *call:", text, re.MULTILINE)
@@ -143,7 +150,7 @@ def scene(tmp_path: Path) -> Scene:
         loaded = load(folder)
         assert loaded.configuration is not None, "\n".join(map(str, loaded.problems))
         (scenario,) = loaded.scenarios
-        return Player(loaded.configuration).play(scenario)
+        return Player(loaded.configuration, realtime).play(scenario)
 
     return played
 

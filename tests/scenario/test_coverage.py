@@ -4,7 +4,7 @@ import pytest
 
 from runner.model.scenario import Declared, Kind
 from runner.model.values import Place
-from runner.scenario.coverage import Touch, coverage
+from runner.scenario.coverage import Use, coverage
 from tests.scenario.conftest import Scene
 
 TOUCHED = [
@@ -38,19 +38,19 @@ TOUCHED = [
 
 @pytest.mark.parametrize(("text", "touched"), TOUCHED)
 def test_a_scenario_touches_what_it_uses(text: str, touched: list[tuple[Kind, str]], scene: Scene) -> None:
-    found = {(touch.kind, touch.name) for touch in scene(text).touched if touch.kind is not Kind.ROUTE}
+    found = {(use.kind, use.name) for use in scene(text).uses if use.kind is not Kind.ROUTE}
     assert found == set(touched)
 
 
 def test_too_many_tool_calls_touch_the_limit(scene: Scene) -> None:
     calls = "{model_calls: {note: {}, form: {}}}, " * 2 + "{model_calls: {note: {}, form: {}}, "
     played = scene(f"steps: [{calls}expect: {{ended: max_tool_calls}}}}]")
-    assert Touch(Kind.LIMIT, "desk", "max_tool_calls") in played.touched
+    assert Use(Kind.LIMIT, "desk", "max_tool_calls") in played.uses
 
 
 def test_a_busy_agent_touches_its_limit_and_the_route_that_led_to_it(scene: Scene) -> None:
     played = scene("live_calls: {desk: 2}\nreplies: {lookup: timeout}\nexpect: {agent: recepcion}")
-    assert {(touch.kind, touch.agent) for touch in played.touched} == {
+    assert {(use.kind, use.agent) for use in played.uses} == {
         (Kind.LIMIT, "desk"),
         (Kind.ROUTE, "desk"),
     }
@@ -58,7 +58,7 @@ def test_a_busy_agent_touches_its_limit_and_the_route_that_led_to_it(scene: Scen
 
 def test_a_rejected_call_touches_the_rule(scene: Scene) -> None:
     played = scene('call: {from: "+442079460123", to: "+18005550142"}\nexpect: {rejected: 603}')
-    assert [(touch.kind, touch.name.split("/")[-1]) for touch in played.touched] == [
+    assert [(use.kind, use.name.split("/")[-1]) for use in played.uses] == [
         (Kind.REJECT_RULE, "runner.yaml:3:12")
     ]
 
@@ -71,13 +71,13 @@ def test_what_agents_share_counts_once_and_is_touched_by_any() -> None:
     shared = [one(Kind.LIMIT, "max_duration", 1, agent) for agent in ("a", "b")]
     assert coverage(shared, []).declared == 1
     assert coverage(shared, []).untouched == (shared[0],)
-    assert coverage(shared, [Touch(Kind.LIMIT, "b", "max_duration")]).percent == 100
-    assert coverage(shared, [Touch(Kind.LIMIT, "c", "max_duration")]).percent == 0
+    assert coverage(shared, [Use(Kind.LIMIT, "b", "max_duration")]).percent == 100
+    assert coverage(shared, [Use(Kind.LIMIT, "c", "max_duration")]).percent == 0
 
 
 def test_what_is_untouched_stands_in_the_order_of_the_file() -> None:
     declared = [one(Kind.TOOL, "b", 9), one(Kind.TOOL, "a", 4), one(Kind.ROUTE, "", 2)]
-    found = coverage(declared, [Touch(Kind.ROUTE, "desk", "a.yaml:2:3")])
+    found = coverage(declared, [Use(Kind.ROUTE, "desk", "a.yaml:2:3")])
     assert found.untouched == (declared[1], declared[0])
     assert round(found.percent) == 33
 

@@ -1,7 +1,15 @@
 """What a scenario may let happen, and that the call goes as a real one would."""
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from runner.api.port import SidebandAction, VoiceApi
+from runner.api.realtime import api as realtime
+from runner.config.load import load
+from runner.scenario.player import Player
 from tests.scenario.conftest import Scene, Told
 
 PASS = {
@@ -360,7 +368,7 @@ def test_a_scenario_gives_the_same_each_time(scene: Scene) -> None:
     """
     first, second = scene(text), scene(text)
     assert first.to_write == second.to_write
-    assert first.touched == second.touched
+    assert first.uses == second.uses
 
 
 def test_the_moment_is_the_scenarios_own(told: Told) -> None:
@@ -396,4 +404,25 @@ def test_a_lookup_without_a_reply_fails_the_scenario(told: Told) -> None:
     assert told("expect: {agent: recepcion}", "+18005550143") == [
         'GET https://crm.maple.example/callers/%2B14155550100 is sent for "lookup", '
         "which has neither a reply nor an example"
+    ]
+
+
+class _Misspelled(realtime.conversation):
+    """A port that writes an event which the API does not take."""
+
+    def frames(self, action: SidebandAction) -> tuple[str, ...]:
+        return tuple(frame.replace('"metadata"', '"metdata"') for frame in super().frames(action))
+
+
+def test_what_the_voice_api_would_refuse_fails_the_scenario(folder: Path) -> None:
+    (folder / "a.test.yaml").write_text(
+        '- {name: a, call: {to: "+18005550142"}, expect: {agent: desk}}\n', encoding="utf-8"
+    )
+    loaded = load(folder)
+    assert loaded.configuration is not None
+    names = {name: getattr(realtime, name) for name in realtime.__all__}
+    api = cast(VoiceApi, SimpleNamespace(**{**names, "conversation": _Misspelled}))
+    result = Player(loaded.configuration, api).play(loaded.scenarios[0])
+    assert [difference.what for difference in result.differences] == [
+        "the voice API would refuse what it is sent: Unknown parameter: 'response.metdata'."
     ]

@@ -33,7 +33,7 @@ BUSY = {
 
 
 def change(line: int, column: int, facts: JsonObject) -> Change:
-    return Change(place=Place("a.test.yaml", line, column), facts=facts)
+    return Change(place=Place("a.test.yaml", line, column), observed=facts)
 
 
 def test_an_expectation_on_a_line_of_its_own_becomes_a_mapping() -> None:

@@ -1,4 +1,4 @@
-"""Lists what a configuration declares and a scenario can touch, each with its place."""
+"""Lists what a configuration declares and a scenario can use, each with its place."""
 
 from collections.abc import Iterator, Mapping
 

@@ -17,15 +17,15 @@ def build_expectation(node: Node, scope: ScenarioScope, problems: Problems) -> E
     if expect is None:
         return None
     unwanted = expect.get("not")
-    facts = {key: value for key, value in expect.items() if key != "not"}
-    for part in (facts, dict(unwanted.items()) if unwanted is not None else {}):
+    wanted = {key: value for key, value in expect.items() if key != "not"}
+    for part in (wanted, dict(unwanted.items()) if unwanted is not None else {}):
         for key, value in part.items():
             _check_names(key, value, scope, problems)
-            if _is_empty(key, value, is_unwanted=part is not facts):
+            if _is_empty(key, value, is_unwanted=part is not wanted):
                 message = f'"{key}" is empty here, so that it could never fail; say what is expected'
                 problems.error(value.place, "never-fails", message)
     return Expectation(
-        facts={key: expected(value) for key, value in facts.items()},
+        wanted={key: expected(value) for key, value in wanted.items()},
         unwanted={key: expected(value) for key, value in unwanted.items()} if unwanted is not None else {},
         to_be_written=expect.value == TO_BE_WRITTEN,
         place=expect.place,

@@ -1,17 +1,18 @@
-"""What was got at one moment of a call, under the names that expectations use."""
+"""What is observed of a call, under the names that expectations use."""
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import assert_never
 from urllib.parse import parse_qsl, urlsplit
 
 from runner.call.machine.session import Session
 from runner.call.records.record_json import encode
 from runner.model.http import HttpRequest
 from runner.model.values import Json, JsonObject
-from runner.scenario.happened import Ended, Given, HandedOver, Happened, Referred, Said, Sent, Told
+from runner.scenario.call_log import Attempt, End, Handoff, Instruction, LogEntry, Output, Referral, Sentence
 
 
-def facts_of_call(session: Session, accept: JsonObject) -> dict[str, Json]:
+def answered_call(session: Session, accept: JsonObject, *, is_over: bool) -> dict[str, Json]:
     """What holds of a call that was answered, as it stands now."""
     record = json.loads(encode(session.record()))
     return {
@@ -19,14 +20,15 @@ def facts_of_call(session: Session, accept: JsonObject) -> dict[str, Json]:
         "rejected": None,
         "accept": accept,
         "vars": dict(session.variables),
-        "ended": record["ended"] or None,
+        # A call has ended when it is over, not when the end was decided.
+        "ended": record["ended"] if is_over else None,
         "cost": record["cost_usd"],
         "max_cost": record["cost_usd"],
         "record": record,
     }
 
 
-def facts_of_rejection(status: int) -> dict[str, Json]:
+def rejected_call(status: int) -> dict[str, Json]:
     """What holds of a call that was turned away."""
     return {
         **dict.fromkeys(("agent", "accept", "vars", "ended", "cost", "max_cost", "record")),
@@ -34,46 +36,48 @@ def facts_of_rejection(status: int) -> dict[str, Json]:
     }
 
 
-def facts_of_span(happened: Sequence[Happened]) -> dict[str, Json]:
-    """What has happened between two moments."""
+def logged(entries: Sequence[LogEntry]) -> dict[str, Json]:
+    """What stands in the log of a call, or in a part of it."""
     return {
-        "says": [one.text for one in happened if isinstance(one, Said)],
-        "tells": [one.text for one in happened if isinstance(one, Told)],
-        "requests": _requests(one for one in happened if isinstance(one, Sent)),
-        "output": {one.tool: _read(one.output) for one in happened if isinstance(one, Given)},
-        "handoffs": [one.agent for one in happened if isinstance(one, HandedOver)],
-        "transfers": [one.target for one in happened if isinstance(one, Referred)],
-        "order": [event(one) for one in happened],
+        "says": [entry.text for entry in entries if isinstance(entry, Sentence)],
+        "tells": [entry.text for entry in entries if isinstance(entry, Instruction)],
+        "requests": _requests(entry for entry in entries if isinstance(entry, Attempt)),
+        "output": {entry.tool: _read(entry.text) for entry in entries if isinstance(entry, Output)},
+        "handoffs": [entry.agent for entry in entries if isinstance(entry, Handoff)],
+        "transfers": [entry.target for entry in entries if isinstance(entry, Referral)],
+        "order": [_named(entry) for entry in entries],
     }
 
 
-def event(one: Happened) -> dict[str, str]:
-    """One thing that happened, as `order` names it."""
-    match one:
-        case Said(text=text):
+def _named(entry: LogEntry) -> dict[str, str]:
+    """An entry as `order` names it."""
+    match entry:
+        case Sentence(text=text):
             return {"says": text}
-        case Told(text=text):
+        case Instruction(text=text):
             return {"tells": text}
-        case Sent(tool=tool):
+        case Attempt(tool=tool):
             return {"request": tool}
-        case Given(tool=tool):
+        case Output(tool=tool):
             return {"output": tool}
-        case HandedOver(agent=agent):
+        case Handoff(agent=agent):
             return {"handoff": agent}
-        case Referred(target=target):
+        case Referral(target=target):
             return {"transfer": target}
-        case Ended(reason=reason):
+        case End(reason=reason):
             return {"ended": reason}
+        case _:
+            assert_never(entry)
 
 
-def _requests(attempts: Iterable[Sent]) -> list[Json]:
+def _requests(attempts: Iterable[Attempt]) -> list[Json]:
     """Each request once, where its first attempt was made."""
     found: dict[str, dict[str, Json]] = {}
-    for sent in attempts:
-        if sent.key in found:
-            found[sent.key]["attempts"] += 1
+    for attempt in attempts:
+        if attempt.key in found:
+            found[attempt.key]["attempts"] += 1
         else:
-            found[sent.key] = {"tool": sent.tool, **_request(sent.request), "attempts": 1}
+            found[attempt.key] = {"tool": attempt.tool, **_request(attempt.request), "attempts": 1}
     return list(found.values())
 
 
@@ -117,5 +121,5 @@ def _read(text: str) -> Json:
         return text
 
 
-SPAN_FACTS = ("tells", "requests", "output", "handoffs", "transfers")
-"""What is worth to be expected of a span where there is any of it."""
+LOGGED = ("tells", "requests", "output", "handoffs", "transfers")
+"""What of the log is worth to be expected where there is any of it."""

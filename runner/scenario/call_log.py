@@ -1,4 +1,4 @@
-"""What has happened in a call that is played, in its order: what expectations are held against."""
+"""What happens in a call that is played, entry by entry: what expectations are held against."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -7,21 +7,21 @@ from runner.model.http import HttpRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """The caller has heard a sentence."""
+class Sentence:
+    """The agent says a sentence of the user's."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The model was given an instruction."""
+class Instruction:
+    """The model is given an instruction."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class Attempt:
     """One attempt of a request. `key` is the same for all attempts of one request."""
 
     key: str
@@ -30,32 +30,32 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """The model was given the output of a tool."""
+class Output:
+    """The model is given the output of a tool."""
 
     tool: str
-    output: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
-class HandedOver:
-    """Another agent has taken over."""
+class Handoff:
+    """Another agent takes over."""
 
     agent: str
 
 
 @dataclass(frozen=True, slots=True)
-class Referred:
-    """A transfer was asked for."""
+class Referral:
+    """A transfer is asked for."""
 
     target: str
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """The call has ended."""
+class End:
+    """The call ends."""
 
     reason: str
 
 
-Happened: TypeAlias = Said | Told | Sent | Given | HandedOver | Referred | Ended
+LogEntry: TypeAlias = Sentence | Instruction | Attempt | Output | Handoff | Referral | End

@@ -1,0 +1,59 @@
+"""Whose a transfer is that is asked for, and what is seen of it: the tool call's that was made last."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runner.model.event import ToolCalled
+from runner.model.scenario import Replies, TransferEnd
+from runner.model.tool import TransferBinding
+from runner.scenario.replies import transfer_end
+
+IF_BROKEN = "if_broken"
+"""The name under which the transfer of a broken call is answered."""
+
+
+@dataclass(slots=True)
+class _Chosen:
+    tool: str
+    call_id: str
+    destinations: tuple[str, str | None]
+    """The one that was chosen, and the one that is tried after it."""
+
+
+class Transfers:
+    """The transfers of one call."""
+
+    def __init__(self) -> None:
+        self._chosen: _Chosen | None = None
+        self._asked = 0
+
+    def called(self, called: ToolCalled, binding: TransferBinding) -> None:
+        """A tool that transfers is called, with arguments as the model wrote them."""
+        try:
+            destination = str(json.loads(called.arguments)["destination"])
+        except (ValueError, TypeError, KeyError):
+            destination = ""
+        self._chosen = _Chosen(called.name, called.call_id, (destination, binding.fallback))
+        self._asked = 0
+
+    def answered(self, call_id: str) -> None:
+        """A tool call has its output: no transfer of it will follow."""
+        if self._chosen is not None and self._chosen.call_id == call_id:
+            self._chosen, self._asked = None, 0
+
+    def asked(self, replies: Mapping[str, Replies]) -> TransferEnd:
+        """The next transfer is asked for. The result: what is seen of it.
+
+        Raises UndeclaredError when the list of replies has ended.
+        """
+        self._asked += 1
+        return transfer_end(self._chosen.tool if self._chosen else IF_BROKEN, self._asked, replies)
+
+    @property
+    def current(self) -> tuple[str, str] | None:
+        """The tool and the destination of the transfer that was asked for last; None for a broken call's."""
+        if self._chosen is None or not self._asked:
+            return None
+        destination = self._chosen.destinations[min(self._asked, 2) - 1]
+        return self._chosen.tool, destination or ""
