@@ -1,5 +1,6 @@
 """A YAML value that remembers where it stands."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -45,7 +46,7 @@ class Node:
     text: str = ""
     """A scalar as written (after unquoting), so that digits are never lost."""
     runs: tuple[Run, ...] = ()
-    """For text: which part of `value` stands where in the file."""
+    """For text: which part of `value` stands where in the file, in the order of the text."""
     begins: int | None = None
     """For text that one line of the file holds as it is: so many characters behind `place`."""
     comment: Comment | None = None
@@ -109,7 +110,10 @@ class Node:
         if self.begins is not None:
             column = self.place.column + self.begins + column - 1 if line == 1 else self.place.column
             return Place(self.place.file, self.place.line, column)
-        on_line = [run for run in self.runs if run.line == line]
+        first, behind = (
+            side(self.runs, line, key=lambda run: run.line) for side in (bisect_left, bisect_right)
+        )
+        on_line = self.runs[first:behind]
         if not on_line:
             return self.place
         run = next((run for run in reversed(on_line) if run.column <= column), on_line[0])

@@ -135,7 +135,9 @@ def format_(value: Any, *values: Any) -> str:
     pattern = text(value)
     if len(pattern) > MAX_WIDTH or re.search(r"%[^a-zA-Z%]*(\*|\d{4})", pattern):
         raise TemplateFailure("the format is too wide")
-    return pattern % tuple(text(entry) if not isinstance(entry, (int, float)) else entry for entry in values)
+    texts = [entry if isinstance(entry, int | float) else text(entry) for entry in values]
+    bounded(sum(len(entry) for entry in texts if isinstance(entry, str)))
+    return pattern % tuple(texts)
 
 
 def round_(value: Any, precision: int = 0, method: str = "common") -> Any:

@@ -6,8 +6,10 @@ How the bounds are kept:
 
 - Names and attributes find keys of mappings and entries of sequences, never anything of a Python object;
   so there are no methods, and nothing to call but `range`.
-- All loops of one rendering share one budget of steps; `*` and `**` are for numbers of a bounded size;
-  filters that make text know its length before they make it; the output is counted as it grows.
+- Whatever grows or repeats is counted (`runner.call.templates.work`): the rounds of loops, lists that are
+  written out, `+`, `~`, comparisons, filters and tests; all of one rendering share one bound.
+- `*` and `**` are for numbers of a bounded size; filters that make text know its length before they make it;
+  the output is counted as it grows.
 """
 
 import re
@@ -22,8 +24,19 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
-from runner.call.templates.filters import MAX_CHARS, NULL, Null, bounded, concat, filters, plain, tests
+from runner.call.templates.filters import (
+    MAX_CHARS,
+    NULL,
+    Function,
+    Null,
+    bounded,
+    concat,
+    filters,
+    plain,
+    tests,
+)
 from runner.call.templates.references import Reference, check_syntax, references
+from runner.call.templates.work import Work
 from runner.errors import TemplateError, TemplateFailure
 from runner.model.values import Json, JsonObject
 
@@ -85,7 +98,7 @@ class Program:
         """The value. Raises TemplateFailure where the data does not fit the expressions."""
         context = _Names(self._environment, names)
         try:
-            parts = _counted(self._compiled()(context))
+            parts = _bounded_parts(self._compiled()(context))
             return plain(context.vars["result"]) if self.is_whole else "".join(parts)
         except TemplateFailure:
             raise
@@ -108,7 +121,7 @@ def _whole_expression(tree: nodes.Template) -> nodes.Expr | None:
     return None
 
 
-def _counted(parts: Iterable[str]) -> list[str]:
+def _bounded_parts(parts: Iterable[str]) -> list[str]:
     kept = []
     length = 0
     for part in parts:
@@ -125,6 +138,7 @@ class _Names(Context):
     def __init__(self, environment: "_Environment", names: JsonObject) -> None:
         super().__init__(environment, names, None, {})  # type: ignore[arg-type]  # only ever read
         self.steps_left = MAX_STEPS
+        self.work = Work()
 
     def resolve_or_missing(self, key: str) -> Any:
         value = self.parent.get(key)
@@ -141,8 +155,11 @@ def _range(*bounds: int) -> range:
 
 
 @pass_context
-def _each(context: Context, value: Any) -> list[Any]:
-    """What a loop goes through: nothing for a null, the keys of a mapping, the entries of a list."""
+def _each(context: Context, value: Any, weight: int) -> list[Any]:
+    """What a loop goes through: nothing for a null, the keys of a mapping, the entries of a list.
+
+    `weight` is what there is to do in each round.
+    """
     if value is None or isinstance(value, Null):
         return []
     if not isinstance(value, (list, tuple, Mapping, str, range)):
@@ -151,24 +168,80 @@ def _each(context: Context, value: Any) -> list[Any]:
     context.steps_left -= len(value)
     if context.steps_left < 0:
         raise TemplateFailure(f"the loops go round more than {MAX_STEPS} times")
+    context.work.spend(len(value) * weight)
     return [NULL if entry is None else entry for entry in value]
 
 
+@pass_context
+def _weighed(context: Context, value: Any) -> Any:
+    """A value that is compared, or has just been written out."""
+    assert isinstance(context, _Names)  # noqa: S101 - for the type checker
+    context.work.weigh(value)
+    return value
+
+
+@pass_context
+def _concat(context: Context, values: list[Any]) -> str:
+    """What the operator `~` does."""
+    result = concat(values)
+    assert isinstance(context, _Names)  # noqa: S101 - for the type checker
+    context.work.weigh(result)
+    return result
+
+
+def _counted(name: str, function: Function) -> Function:
+    """A filter or test whose work is counted first."""
+    passed = getattr(getattr(function, "jinja_pass_arg", None), "name", "")
+
+    @pass_context
+    def counted(context: Context, value: Any, *arguments: Any, **keywords: Any) -> Any:
+        assert isinstance(context, _Names)  # noqa: S101 - for the type checker
+        context.work.filter(name, value, (*arguments, *keywords.values()))
+        first = {"context": (context,), "environment": (context.environment,)}.get(passed, ())
+        first = (context.eval_ctx,) if passed == "eval_context" else first
+        return function(*first, value, *arguments, **keywords)
+
+    return counted
+
+
 class _Bounding(NodeTransformer):
-    """Puts our own functions where Jinja would loop and join text without bounds."""
+    """Puts our own functions where Jinja would loop, join and compare without bounds."""
 
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - Jinja's visitors are named so
+        weight = sum(map(_weight, node.body))
         self.generic_visit(node)
-        node.iter = _filtered(node.iter, "_each")
+        node.iter = _filtered(node.iter, "_each", nodes.Const(weight, lineno=node.lineno))
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802
         self.generic_visit(node)
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_concat")
 
+    def visit_List(self, node: nodes.List | nodes.Tuple | nodes.Dict) -> nodes.Expr:  # noqa: N802
+        self.generic_visit(node)
+        return _filtered(node, "_weighed")
 
-def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+    visit_Dict = visit_List  # noqa: N815
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Expr:  # noqa: N802
+        return self.visit_List(node) if node.ctx == "load" else node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:  # noqa: N802
+        self.generic_visit(node)
+        node.expr = _filtered(node.expr, "_weighed")
+        for operand in node.ops:
+            operand.expr = _filtered(operand.expr, "_weighed")
+        return node
+
+
+def _weight(node: nodes.Node) -> int:
+    """How much there is to do in a node each time, but for what inner loops count themselves."""
+    inner = [node.iter] if isinstance(node, nodes.For) else node.iter_child_nodes()
+    return 1 + sum(map(_weight, inner))
+
+
+def _filtered(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(node, name, [*arguments], [], None, None, lineno=node.lineno)
 
 
 class _At(int):
@@ -176,11 +249,23 @@ class _At(int):
 
     column: int
 
-    @classmethod
-    def offset(cls, source: str, offset: int) -> "_At":
+
+class _Places:
+    """Lines and columns of a source, for offsets that only grow."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._line = 1
+        self._begin = 0
+        self._offset = 0
+
+    def at(self, offset: int) -> _At:
         """The line and column of the character at this offset."""
-        at = cls(source.count("\n", 0, offset) + 1)
-        at.column = offset - source.rfind("\n", 0, offset)
+        self._line += self._source.count("\n", self._offset, offset)
+        self._begin = max(self._begin, self._source.rfind("\n", self._offset, offset) + 1)
+        self._offset = offset
+        at = _At(self._line)
+        at.column = offset - self._begin + 1
         return at
 
 
@@ -191,28 +276,30 @@ class _Lexer(Lexer):
         self, source: str, name: str | None, filename: str | None = None, state: str | None = None
     ) -> Iterator[tuple[int, str, str]]:
         source = re.sub(r"\r\n?", "\n", source)
+        places = _Places(source)
         end = 0
         try:
             for _, token, value in super().tokeniter(source, name, filename, state):
                 # Only white space is ever passed over (`{%-`), so that the next such text is the token.
                 start = source.find(value, end)
                 end = start + len(value)
-                yield _At.offset(source, start), token, value
+                yield places.at(start), token, value
         except TemplateSyntaxError as error:
-            error.lineno = _At.offset(source, end)
+            error.lineno = places.at(end)
             raise
 
 
 class _Environment(ImmutableSandboxedEnvironment):
     """Data only: keys and entries are found, Python attributes never."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self, write: Write) -> None:
         super().__init__(undefined=Null, finalize=write, keep_trailing_newline=True, optimized=False)
         self.globals = {}
-        self.filters = {**filters, "_each": _each, "_concat": concat}
-        self.tests = dict(tests)
+        self.filters = {name: _counted(name, function) for name, function in filters.items()}
+        self.filters |= {"_each": _each, "_concat": _concat, "_weighed": _weighed}
+        self.tests = {name: _counted(name, function) for name, function in tests.items()}
         self._lexer = _Lexer(self)
 
     @property
@@ -236,6 +323,8 @@ class _Environment(ImmutableSandboxedEnvironment):
         return obj is _range
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+":
+            return _sum(context, left, right)
         if not isinstance(left, (int, float, Null)) or not isinstance(right, (int, float, Null)):
             raise TemplateFailure(f'"{operator}" is for numbers')
         if isinstance(left, int) and isinstance(right, int):
@@ -244,6 +333,17 @@ class _Environment(ImmutableSandboxedEnvironment):
             if made > MAX_BITS:
                 raise TemplateFailure("the number is too large")
         return super().call_binop(context, operator, left, right)
+
+
+def _sum(context: Context, left: Any, right: Any) -> Any:
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return left + right
+    assert isinstance(context, _Names)  # noqa: S101 - for the type checker
+    if isinstance(left, str) and isinstance(right, str):
+        bounded(len(left) + len(right))
+    result = left + right
+    context.work.weigh(result)
+    return result
 
 
 @lru_cache(maxsize=8)

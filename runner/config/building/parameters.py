@@ -212,7 +212,7 @@ def _is_scalar(kind: _Kind, value: object) -> bool:
     match kind:
         case _Kind.FLAG:
             return isinstance(value, bool)
-        case _Kind.TEXT:
+        case _Kind.TEXT | _Kind.PATTERN:
             return isinstance(value, str)
         case _Kind.ANY:
             return True

@@ -35,11 +35,10 @@ def template(node: Node | None, scope: Scope, problems: Problems) -> CompiledTem
 
 def _warn_of_single_braces(source: str, node: Node, problems: Problems) -> None:
     """What looks like an expression and is text would be spoken, or sent, as it stands."""
-    for found in _ALMOST.finditer(source) if "{" in source else ():
-        line = source.count("\n", 0, found.start()) + 1
-        column = found.start() - source.rfind("\n", 0, found.start())
-        message = f'"{found.group()}" is text and no expression; write "{{{{ {found.group(1)} }}}}"'
-        problems.warning(node.place_in(line, column), "template-syntax", message)
+    for number, line in enumerate(source.split("\n"), 1) if "{" in source else ():
+        for found in _ALMOST.finditer(line):
+            message = f'"{found.group()}" is text and no expression; write "{{{{ {found.group(1)} }}}}"'
+            problems.warning(node.place_in(number, found.start() + 1), "template-syntax", message)
 
 
 def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:

@@ -1,0 +1,70 @@
+"""The work that a template does: counted before it is done, and bounded for one rendering as a whole.
+
+One step is about a microsecond: an entry of a list that is looked at, some hundred characters of a text.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from runner.errors import TemplateFailure
+
+MAX_WORK = 200_000
+
+_CHARACTERS_A_STEP = 500
+_SLOW_WITH_TEXT = {"title": 100, "urlencode": 30, "wordcount": 25, "wordwrap": 750}
+"""How many times longer these filters take for a character than others."""
+_AT_ONCE = frozenset(
+    "abs count d date_format default first float int items last length round".split()  # noqa: SIM905
+)
+"""Filters that take no longer for a longer value."""
+_BY_ENTRY = frozenset(
+    "groupby join list map max min reject rejectattr reverse select selectattr sort sum unique".split()  # noqa: SIM905
+)
+"""Filters that go through a value entry by entry, through a text character by character."""
+_FOR_EACH = frozenset({"map", "reject", "rejectattr", "select", "selectattr"})
+"""Filters that use their arguments for each entry."""
+
+
+class Work:
+    """What is left of the work that one rendering may do."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_WORK
+
+    def spend(self, steps: int) -> None:
+        """Count steps. Raises TemplateFailure when there are too many."""
+        self._left -= steps
+        if self._left < 0:
+            raise TemplateFailure("it takes too much work")
+
+    def weigh(self, value: Any) -> int:
+        """Count looking at all of a value once; the steps."""
+        before = self._left
+        self.spend(len(value) // _CHARACTERS_A_STEP + 1 if isinstance(value, str) else 1)
+        if isinstance(value, Mapping):
+            self._weigh_all(value.values())
+        elif isinstance(value, list | tuple | range):
+            self._weigh_all(value)
+        return before - self._left
+
+    def filter(self, name: str, value: Any, arguments: Iterable[Any]) -> None:
+        """Count what a filter does."""
+        if name in _AT_ONCE:
+            self.spend(1)
+            return
+        steps = self.weigh(value)
+        if isinstance(value, str):
+            slow = len(value) * _SLOW_WITH_TEXT.get(name, 0) // _CHARACTERS_A_STEP
+            extra = slow + (2 * len(value) if name in _BY_ENTRY else 0)
+            steps += extra
+            self.spend(extra)
+        for argument in arguments:
+            more = self.weigh(argument)
+            if more > 1 and name in _FOR_EACH:
+                self.spend(steps * more)
+
+    def _weigh_all(self, values: Iterable[Any]) -> None:
+        for value in values:
+            self.weigh(value)
