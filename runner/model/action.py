@@ -145,9 +145,12 @@ class RejectCall:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSideband:
     """Attach the sideband, and keep it attached until the call is gone."""
+
+    again: bool = False
+    """It was open before, in a process that is gone: an API that does not know the call has ended it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,8 @@ class SendRequest:
     attempt: int
     tool: str
     request: HttpRequest
+    is_repeatable: bool = True
+    """Whether it may be sent once more when nobody knows what became of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

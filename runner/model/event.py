@@ -130,6 +130,11 @@ class HangUpFailed:
     final: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Another process serves the call from here on; of the one before only the journal is left."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidebandOpened:
     """The sideband is open: for the first time, or `again` after it was lost. Nothing missed is replayed."""
@@ -378,6 +383,7 @@ CallEvent: TypeAlias = (
     | AnswerReplied
     | RejectReplied
     | HangUpFailed
+    | TakenOver
     | SidebandOpened
     | SidebandLost
     | Unreachable

@@ -37,6 +37,8 @@ class Failure(Enum):
     FORBIDDEN = "forbidden"
     """The address is one that tools may not reach."""
     TOO_LARGE = "too_large"
+    UNKNOWN = "unknown"
+    """Whoever sent the request is gone: it may have been carried out or not."""
     UNAUTHORIZED = "unauthorized"
     """The token endpoint gave no token, so that nothing was sent."""
 

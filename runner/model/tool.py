@@ -204,6 +204,14 @@ class Tool:
     while_waiting: tuple[WaitingStep, ...] = ()
     background: bool = False
     """The model is answered at once and told the result when it comes."""
+    idempotent: bool = False
+    """Asking its endpoint twice does no harm."""
     when: Template | None = None
     """An expression; the tool is refused while it is false."""
     otherwise: Template | None = None
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether its request may be sent again though it may have been carried out (RFC 9110, 9.2.2)."""
+        reads = isinstance(self.binding, HttpBinding) and self.binding.method in {"GET", "HEAD"}
+        return self.idempotent or reads

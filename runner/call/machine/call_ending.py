@@ -12,6 +12,7 @@ from runner.call.machine.phase import LIVE, TRANSFERRING, CallPhase, Phase, Step
 from runner.call.machine.speech import Speech
 from runner.call.machine.tool_calls import ToolCalls
 from runner.call.records.record_builder import RecordBuilder
+from runner.call.templates.names import timestamp
 from runner.call.tools.tool_result import error_output
 from runner.model.action import (
     Action,
@@ -79,6 +80,7 @@ class CallEnding:
         self._transfer: Transfer | None = None
         self._end_after_transfer: End | None = None
         self._goodbye_is_said = False
+        self._unserved_since: Instant | None = None
 
     @property
     def being(self) -> str:
@@ -203,7 +205,7 @@ class CallEnding:
             self._record.end("transferred")
             if self._transfer.call_id is not None:
                 self._tools.close(self._transfer.call_id, "completed", now)
-        self._record.end("caller_hung_up")
+        self._record.end("caller_hung_up" if self._unserved_since is None else "lost")
         self._record.gone(now)
         self._phase.move(Step.GONE)
         self._speech.clear()
@@ -215,6 +217,24 @@ class CallEnding:
             return [SetTimer(timer=Timer(TimerKind.HANG_UP_AGAIN), at=now + HANG_UP_AGAIN_S)]
         self._record.fault(f"the call could not be hung up: {failed.detail}")
         return self.gone(now)
+
+    def taken_over(self, since: Instant, now: Instant) -> None:
+        """Nobody has served the call from `since` on; it may have ended meanwhile."""
+        self._unserved_since = since
+        self._record.fault(
+            f"another process has taken the call over: nobody served it from {timestamp(since)}"
+            f" to {timestamp(now)}"
+        )
+
+    def served_again(self) -> None:
+        """The sideband is open: the call did not end while nobody served it."""
+        self._unserved_since = None
+
+    def watch_transfer(self, now: Instant) -> list[Action]:
+        """Nobody knows whether the API has taken the transfer that was asked for: watch it to its end."""
+        if self._phase.now is not Phase.REFERRED:
+            return []
+        return [SetTimer(timer=Timer(TimerKind.TRANSFER), at=now + TRANSFER_S)]
 
     def cleared(self) -> list[Action]:
         """Finish, unless a request is still under way whose end the record is to tell."""

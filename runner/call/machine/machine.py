@@ -8,19 +8,22 @@ its process is what its journal says.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Self
 
 from runner.call.addresses.incoming import incoming_call
 from runner.call.machine.phase import UNANSWERED, CallPhase, Phase
-from runner.call.machine.reception import Reception
+from runner.call.machine.reception import DEADLINE, Reception
 from runner.call.machine.session import Session
 from runner.call.machine.world import World
+from runner.call.routes.routing import RouteTable
 from runner.model.action import Action, ClearTimer, SetTimer, Timer
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall, Ringing
-from runner.model.event import CallEvent, Replied, TimerFired
+from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, Replied, TimerFired
 from runner.model.job import Job
 from runner.model.record import CallRecord
+from runner.model.route import ToAgent
 from runner.model.values import Instant
 
 
@@ -49,6 +52,23 @@ class CallMachine:
         machine, _ = cls.ring(ringing, world, rang_at)
         for at, event in events:
             machine.handle(event, at)
+        return machine
+
+    @classmethod
+    def bare(cls, ringing: Ringing, agent: Agent, world: World, now: Instant) -> Self:
+        """The machine of a live call whose journal does not tell what it has lived through.
+
+        It serves the agent's instructions and tools, does not greet, and tells the model what is not known.
+        `session` is None where the agent's texts cannot be made: then nobody can serve the call.
+        """
+        alone = replace(world, table=RouteTable((), otherwise=ToAgent(agent=agent.id)))
+        machine, _ = cls.ring(ringing, alone, ringing.created_at)
+        machine.handle(ClaimReplied(agent=agent.id), now)
+        if machine.phase is Phase.LOOKING_UP:
+            machine.handle(TimerFired(timer=DEADLINE), now)
+        machine.handle(AnswerReplied(decided=Decided.DONE), now)
+        if machine.session is not None:
+            machine.session.begin_bare(now)
         return machine
 
     @property

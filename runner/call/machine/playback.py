@@ -10,6 +10,7 @@ from runner.model.event import (
     PlaybackStarted,
     ResponseEnded,
     SidebandLost,
+    TakenOver,
 )
 from runner.model.values import Instant
 
@@ -40,7 +41,7 @@ class Playback:
                 self._end(response_id)
             case ResponseEnded(response_id=response_id) if response_id not in self._heard:
                 self._made(event, now)
-            case SidebandLost():
+            case SidebandLost() | TakenOver():
                 self._until.clear()
             case _:
                 pass

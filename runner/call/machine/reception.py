@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from runner.call.machine.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
-from runner.call.machine.phase import CallPhase, Phase, Step
+from runner.call.machine.phase import UNANSWERED, CallPhase, Phase, Step
 from runner.call.machine.session import Session
 from runner.call.machine.world import World
 from runner.call.routes.routing import Match
@@ -35,6 +35,7 @@ from runner.model.event import (
     Limit,
     RejectReplied,
     Replied,
+    TakenOver,
     TimerFired,
 )
 from runner.model.http import Failure, HttpReply, HttpRequest
@@ -258,6 +259,16 @@ class Reception:
             return self._reject(UNAVAILABLE_STATUS)
         return self._finish(_RESULTS[replied.decided])
 
+    def taken_over(self, _: TakenOver, now: Instant) -> list[Action]:
+        """Before the API was told to answer nothing is promised: its webhook will be delivered again.
+
+        Afterwards it may have answered: telling it once more shows.
+        """
+        if self._phase.now is Phase.ANSWERING and self.session is not None and self._agent is not None:
+            session = self.session
+            return [AnswerCall(agent=self._agent, instructions=session.instructions, servers=session.servers)]
+        return self._finish(RingResult.UNAVAILABLE)
+
     def _reject(self, status: int) -> list[Action]:
         self.rejected_with = status
         self._phase.move(Step.REJECT)
@@ -281,6 +292,7 @@ Handler: TypeAlias = Callable[[Reception, Any, Instant], list[Action]]
 # Any: each row pairs a type of event with a handler of just that type, which no signature can say.
 
 ROWS: tuple[tuple[Phase, type, Handler], ...] = (
+    *((phase, TakenOver, Reception.taken_over) for phase in UNANSWERED),
     (Phase.CLAIMING, ClaimReplied, Reception.claimed),
     (Phase.LOOKING_UP, Replied, Reception.looked_up),
     (Phase.LOOKING_UP, TimerFired, Reception.timer_fired),

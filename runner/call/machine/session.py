@@ -32,7 +32,17 @@ from runner.call.machine.tool_calls import OpenCall, Refusal, ToolCalls
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
 from runner.call.tools.tool_result import ToolOutput
-from runner.model.action import Action, AddItem, HangUp, Log, LogEvent, LogLevel, TimerKind
+from runner.model.action import (
+    Action,
+    AddItem,
+    HangUp,
+    Log,
+    LogEvent,
+    LogLevel,
+    OpenSideband,
+    SwitchAgent,
+    TimerKind,
+)
 from runner.model.agent import Agent, Say, Tell, Wait
 from runner.model.call import IncomingCall
 from runner.model.event import (
@@ -51,6 +61,7 @@ from runner.model.event import (
     SessionUpdated,
     SidebandLost,
     SidebandOpened,
+    TakenOver,
     TimerFired,
     ToolCalled,
     Unreachable,
@@ -60,6 +71,10 @@ from runner.model.record import CallRecord
 from runner.model.tool import HandoffBinding, HangupBinding, ResultSpec, TransferBinding
 from runner.model.values import Instant, Json, JsonObject
 
+NOTHING_IS_KNOWN = (
+    "There was an interruption on our side. It is not known whether tools that you have called were carried"
+    " out: ask the caller before you call one again. Do not greet; go on with the conversation."
+)
 NO_HANDOFF = "the hand-off is not possible; go on as you are"
 
 
@@ -126,9 +141,11 @@ class Session:
             now=now,
         )
         self._greeting_is_due = False
+        self._is_bare = False
         self._voice_was_heard = False
         self._unsent: list[AddItem] = []
         self._unplaced: set[str] = set()
+        self._lived_until: Instant = now
         self._items = 0
 
     @property
@@ -181,6 +198,7 @@ class Session:
         for key, _ in self.speech.take_sentence_ends():
             intents = [*self._ending.sentence_ended(key, now), *self._continue()]
             actions += self._carry_out_all(intents, now)
+        self._lived_until = now
         return actions + self.speech.ask(now)
 
     def record(self) -> CallRecord:
@@ -203,9 +221,20 @@ class Session:
 
     # Opening and losing the sideband
 
-    def _open(self, _: SidebandOpened, now: Instant) -> list[Intent]:
+    def _open(self, opened: SidebandOpened, now: Instant) -> list[Intent]:
         self._phase.move(Step.OPENED)
+        self._ending.served_again()
         self.builder.attached(now)
+        if self._is_bare:
+            update = SwitchAgent(
+                update_id="switch_bare",
+                before=self.agent,
+                agent=self.agent,
+                instructions=self.instructions,
+                servers=self.servers,
+                with_voice=False,
+            )
+            return [update, *self._reopen(opened, now)]
         self._greeting_is_due = True
         # Tools of MCP servers that are not there yet would be missing from the first answer.
         return [] if self.agent.mcp else self._greet(now)
@@ -229,6 +258,7 @@ class Session:
 
         It is never greeted again, and a response that is being made already answers the nudge.
         """
+        self._ending.served_again()
         unsent, self._unsent = self._unsent, []
         self._unplaced = {item.item_id for item in unsent}
         again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self.tools.resend()]
@@ -238,6 +268,27 @@ class Session:
             else:
                 self.speech.nudge()
         return again
+
+    def _taken_over(self, _: TakenOver, now: Instant) -> list[Intent]:
+        """Take up what the process before has left: by phase, and for each request under way."""
+        self._ending.taken_over(self._lived_until, now)
+        self.tools.all_ended()
+        intents = self.tools.taken_over(now)
+        match self.phase:
+            case Phase.HANGING_UP:
+                return [*intents, HangUp()]
+            case Phase.DRAINING_REQUESTS:
+                return [*intents, *self._ending.cleared()]
+            case _:
+                return [*intents, *self._ending.watch_transfer(now), OpenSideband(again=True)]
+
+    def begin_bare(self, now: Instant) -> None:
+        """Serve a call of which only the agent is known: no greeting, and the model is told so."""
+        self._greeting_is_due = False
+        self._is_bare = True
+        self.builder.fault("the call was taken over without its journal: what was said and done is not known")
+        self._items += 1
+        self._unsent.append(AddItem(item_id=f"item_{self._items}", text=NOTHING_IS_KNOWN))
 
     def _detached(self, _: SidebandLost, now: Instant) -> list[Intent]:
         self.tools.all_ended()
@@ -491,6 +542,7 @@ ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
     (LIVE, ApiError, Session._refused),
     (LIVE, TimerFired, Session._timer_fired),
     (LIVE, EndRequested, Session._end_requested),
+    ((*NOT_GONE, Phase.DRAINING_REQUESTS), TakenOver, Session._taken_over),
     ((Phase.HANGING_UP,), HangUpFailed, Session._hang_up_failed),
     ((Phase.HANGING_UP,), TimerFired, Session._hang_up_again),
     (NOT_GONE, CallGone, Session._gone),

@@ -23,6 +23,7 @@ from runner.model.event import (
     ResponseStarted,
     SidebandLost,
     SidebandOpened,
+    TakenOver,
     TimerFired,
 )
 from runner.model.values import Instant
@@ -147,7 +148,7 @@ class Speech:
         match event:
             case SidebandOpened():
                 return self._move(Cue.ATTACHED, now)
-            case SidebandLost():
+            case SidebandLost() | TakenOver():
                 return self._lost(now)
             case CallerSpeaks(began=began):
                 return self._move(Cue.CALLER_BEGAN if began else Cue.CALLER_STOPPED, now)

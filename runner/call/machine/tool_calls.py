@@ -19,7 +19,7 @@ from runner.call.tools.tool_result import ToolOutput, error_output, model_output
 from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, SetTimer, Timer, TimerKind
 from runner.model.agent import Agent
 from runner.model.event import Replied, ToolCalled
-from runner.model.http import HttpRequest
+from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.tool import HttpBinding, StaticBinding, Tool
 from runner.model.values import Instant, Json, JsonObject
 
@@ -220,6 +220,24 @@ class ToolCalls:
             error=output.error if output is not None else None,
         )
 
+    def taken_over(self, now: Instant) -> list[Intent]:
+        """Nobody knows what became of the requests under way: those that do no harm are sent once more.
+
+        They have the same key, so that an endpoint can tell. Of the others the model is told that it is
+        unknown whether they were carried out.
+        """
+        intents: list[Intent] = []
+        for call_id in sorted(self._in_flight):
+            opened = self._open[call_id]
+            if opened.tool.is_repeatable and opened.request is not None:
+                self._open[call_id] = replace(opened, attempt=opened.attempt - 1)
+                intents += self._attempt(self._open[call_id], opened.request)
+            else:
+                reply = HttpReply(failure=Failure.UNKNOWN)
+                replied = Replied(call_id=call_id, attempt=opened.attempt, reply=reply)
+                intents += self.replied(replied, now, may_retry=False)
+        return intents
+
     def taken(self, call_id: str) -> None:
         """The API holds the output of this call."""
         self._unconfirmed.pop(call_id, None)
@@ -281,7 +299,11 @@ class ToolCalls:
         self._in_flight.add(opened.call_id)
         return [
             SendRequest(
-                call_id=opened.call_id, attempt=opened.attempt, tool=opened.tool.name, request=request
+                call_id=opened.call_id,
+                attempt=opened.attempt,
+                tool=opened.tool.name,
+                request=request,
+                is_repeatable=opened.tool.is_repeatable,
             )
         ]
 

@@ -23,6 +23,7 @@ _FAILURES = {
     Failure.CONNECTION: "the endpoint could not be reached",
     Failure.FORBIDDEN: "the endpoint's address is one that tools may not reach",
     Failure.TOO_LARGE: "the endpoint's reply is too large",
+    Failure.UNKNOWN: "it is unknown whether this was done",
     Failure.UNAUTHORIZED: "no access token was given for the endpoint",
 }
 

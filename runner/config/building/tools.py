@@ -75,6 +75,7 @@ class _Builder:
             result=result,
             while_waiting=tuple(self._waiting_steps(told)),
             background=background is not None and background.value is True,
+            idempotent=self._is_idempotent,
             when=expression(self.node.get("when"), told, self.problems),
             otherwise=template(self.node.get("otherwise"), told, self.problems),
         )
@@ -107,13 +108,15 @@ class _Builder:
                     tell=template(tell, scope, self.problems),
                 )
 
+    @property
+    def _is_idempotent(self) -> bool:
+        harmless = self.node.get("idempotent")
+        return harmless is not None and harmless.value is True
+
     def _check_retries(self) -> None:
         """A request that was lost may have been carried out: doing it twice must be said to be harmless."""
         retries, method = self.node.find("http", "retries"), self.node.find("http", "method")
-        harmless = self.node.get("idempotent")
-        if retries is None or (method is not None and method.text in _HARMLESS):
-            return
-        if harmless is not None and harmless.value is True:
+        if retries is None or (method is not None and method.text in _HARMLESS) or self._is_idempotent:
             return
         on = retries.get("on")
         lost = [entry for entry in on.entries() if entry.text in _MAYBE_DONE] if on is not None else [retries]

@@ -61,6 +61,7 @@ from runner.model.event import (
     SidebandLost,
     SidebandOpened,
     SilenceNudge,
+    TakenOver,
     TimerFired,
     ToolCalled,
     Transcribed,
@@ -480,6 +481,27 @@ def test_a_call_keeps_its_rules_whatever_happens(steps: list[tuple[Move, int, in
     assert_replays(play)
 
 
+def assert_taken_over(play: Watched) -> None:
+    """Whoever takes the call up, wherever its journal ends, brings it to its end: nobody is left waiting."""
+    cut = len(play.lived) // 2
+    machine = CallMachine.replay(RINGING, 1000.0, play.lived[:cut], WORLD)
+    now = play.lived[cut - 1][0] if cut else 1000.0
+    before = dict(machine.timers)
+    actions = machine.handle(TakenOver(), now + 5)
+    if not actions or isinstance(actions[0], Finish):
+        return
+    assert sum(isinstance(action, SendOutput) for action in actions) <= len(play.called)
+    assert before.keys() - machine.timers.keys() <= {
+        action.timer for action in actions if isinstance(action, ClearTimer)
+    }
+    machine.handle(CallGone(), now + 6)
+    machine.handle(EndRequested(reason="shutdown"), now + 6)
+    assert machine.is_over
+    record = machine.record()
+    assert record is not None
+    assert record.ended
+
+
 def assert_replays(play: Watched) -> None:
     """The machine of a journal is the machine that lived it, wherever the journal ends."""
     live, _ = CallMachine.ring(RINGING, WORLD, 1000.0)
@@ -491,6 +513,7 @@ def assert_replays(play: Watched) -> None:
             replayed = CallMachine.replay(RINGING, 1000.0, play.lived[:number], WORLD)
             assert state_of(replayed) == state_of(live)
     assert state_of(live) == state_of(play.machine)
+    assert_taken_over(play)
     record = play.session.record()
     assert record.ended
     assert record.ended_at is not None

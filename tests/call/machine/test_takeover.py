@@ -1,0 +1,230 @@
+"""Another process takes a call up: what was in flight when the one before died, row by row."""
+
+import pytest
+
+from runner.call.machine.machine import CallMachine
+from runner.call.machine.phase import Phase
+from runner.model.action import (
+    Action,
+    AddItem,
+    AnswerCall,
+    ClearTimer,
+    Finish,
+    HangUp,
+    OpenSideband,
+    Refer,
+    SendOutput,
+    SendRequest,
+    SetTimer,
+    Speak,
+    SwitchAgent,
+    TimerKind,
+)
+from runner.model.agent import Agent, Limits, Say, Wait
+from runner.model.event import (
+    AnswerReplied,
+    CallEvent,
+    CallGone,
+    ClaimReplied,
+    Decided,
+    EndRequested,
+    ReferAnswered,
+    Replied,
+    SidebandLost,
+    SidebandOpened,
+    TakenOver,
+)
+from runner.model.http import HttpReply
+from runner.model.reception import RingResult
+from runner.model.tool import HttpBinding, ResultSpec
+from runner.model.values import Instant
+from tests.call.machine.playing import (
+    RINGING,
+    TO_NURSE,
+    Play,
+    a_world,
+    an_agent,
+    expect,
+    http_tool,
+    tool,
+    words,
+)
+
+HELLO = Say(text=words("Hello."))
+
+
+class Journalled(Play):
+    """A call whose events are kept, so that another can take it up."""
+
+    def __init__(self, agent: Agent, *others: Agent) -> None:
+        self.lived: list[tuple[Instant, CallEvent]] = []
+        self.world = a_world(agent, *others)
+        super().__init__(agent, *others)
+
+    def happens(self, *events: CallEvent) -> list[Action]:
+        self.lived += [(self.now, event) for event in events]
+        return super().happens(*events)
+
+    def taken_over(self, after_s: float = 5.0) -> list[Action]:
+        """The process dies; so much later another has taken the call up. What it does then."""
+        self.machine = CallMachine.replay(RINGING, 1000.0, self.lived, self.world)
+        self.timers = dict(self.machine.timers)
+        self.now += after_s
+        return self.happens(TakenOver())
+
+
+def opened(*tools: object, agent: Agent | None = None) -> Journalled:
+    play = Journalled(agent or an_agent(tools=tools, greeting=Wait()))
+    play.opens()
+    return play
+
+
+@pytest.mark.parametrize(
+    "events", [(), (ClaimReplied(agent="desk"),)], ids=["claimed or not", "about to be answered"]
+)
+def test_a_call_that_was_not_answered_is_left_to_the_next_delivery(events: tuple[CallEvent, ...]) -> None:
+    world = a_world(an_agent())
+    machine = CallMachine.replay(RINGING, 1000.0, [(1000.0, event) for event in events], world)
+    if machine.phase is Phase.ANSWERING:
+        # The API may have answered the call: it is told once more, and says so.
+        (answer,) = machine.handle(TakenOver(), 1005.0)
+        assert isinstance(answer, AnswerCall)
+        assert machine.handle(AnswerReplied(decided=Decided.DONE), 1005.0)[0] == OpenSideband()
+    else:
+        assert machine.handle(TakenOver(), 1005.0) == [Finish()]
+        assert machine.reception.result is RingResult.UNAVAILABLE
+
+
+def test_a_call_without_a_sideband_is_attached_and_greeted() -> None:
+    play = Journalled(an_agent(greeting=HELLO))
+    assert play.taken_over() == [OpenSideband(again=True)]
+    assert play.opens() == [Speak(wish="wish_1", say="Hello.")]
+
+
+def test_a_call_is_never_greeted_twice_and_the_model_is_asked_to_go_on() -> None:
+    play = Journalled(an_agent(greeting=HELLO))
+    play.opens()
+    assert play.taken_over() == [OpenSideband(again=True)]
+    assert play.happens(SidebandOpened(again=True)) == [Speak(wish="wish_2")]
+    assert play.record.faults == (
+        "another process has taken the call over: nobody served it from 1970-01-01T00:16:40Z"
+        " to 1970-01-01T00:16:45Z",
+    )
+
+
+def test_a_request_that_does_no_harm_is_sent_again_under_the_same_key() -> None:
+    play = opened(http_tool())
+    (sent,) = play.responds(("find_slots", "{}"))
+    again, attach = play.taken_over()
+    assert (again, attach) == (sent, OpenSideband(again=True))
+    assert expect(SendRequest, again).is_repeatable
+    play.happens(SidebandOpened(again=True))
+    assert play.replies(again)[0] == SendOutput(call_id="call_1_0", output='{"ok":true}')
+
+
+def test_of_a_request_that_may_have_been_carried_out_the_model_is_told_that_it_is_unknown() -> None:
+    result = ResultSpec(on_error=words("Say that you will call back."))
+    book = tool("book", HttpBinding(method="POST", url=words("https://api.example/book")), result=result)
+    play = opened(book)
+    (sent,) = play.responds(("book", "{}"))
+    assert not expect(SendRequest, sent).is_repeatable
+    output, _ = play.taken_over()
+    told = expect(SendOutput, output).output
+    assert "it is unknown whether this was done" in told
+    assert "Say that you will call back." in told
+    # It is told again once there is a sideband, and nothing is sent a second time.
+    assert play.happens(SidebandOpened(again=True))[0] == output
+    assert [use.status for use in play.record.tools] == ["error"]
+
+
+def test_an_output_that_may_be_lost_is_sent_again() -> None:
+    play = opened(http_tool())
+    (sent,) = play.responds(("find_slots", "{}"))
+    output, *_ = play.replies(sent)
+    play.taken_over()
+    assert play.happens(SidebandOpened(again=True)) == [output, Speak(wish="wish_2")]
+
+
+def test_a_hang_up_is_sent_again() -> None:
+    play = opened()
+    play.happens(EndRequested(reason="shutdown"))
+    assert play.taken_over() == [HangUp()]
+    play.happens(CallGone())
+    assert play.record.ended == "shutdown"
+
+
+def test_a_transfer_is_watched_to_its_end() -> None:
+    play = opened(TO_NURSE)
+    play.responds(("to_a_person", '{"destination":"nurse"}'))
+    assert play.responds() == [Refer(target="sip:nurse@maple.example")]
+    play.happens(ReferAnswered(ok=True))
+    assert play.taken_over() == [OpenSideband(again=True)]
+    assert play.timer(TimerKind.TRANSFER) == 15
+    play.happens(CallGone())
+    assert play.record.ended == "transferred"
+
+
+def test_timers_that_are_past_fire_at_once_in_order() -> None:
+    play = opened(agent=an_agent(greeting=Wait(), limits=Limits(max_duration_s=60)))
+    play.passes(50)
+    play.taken_over(after_s=30)
+    assert play.timers == play.machine.timers
+    leave = play.passes(0)
+    assert play.record.ended == "max_duration"
+    assert leave == [], "it is said when there is a sideband"
+    assert isinstance(play.happens(SidebandOpened(again=True))[-1], Speak)
+
+
+def test_a_call_that_ended_meanwhile_is_lost_and_the_record_says_from_when_to_when() -> None:
+    play = opened()
+    play.passes(10)
+    play.taken_over(after_s=7)
+    play.happens(CallGone())
+    assert play.record.ended == "lost"
+    assert play.record.ended_at == play.now
+    assert "nobody served it from 1970-01-01T00:16:40Z to 1970-01-01T00:16:57Z" in play.record.faults[0]
+
+
+def test_a_call_that_goes_on_after_a_takeover_ends_as_any_other() -> None:
+    play = opened()
+    play.taken_over()
+    play.happens(SidebandOpened(again=True), SidebandLost(), CallGone())
+    assert play.record.ended == "caller_hung_up"
+
+
+def test_a_call_that_is_taken_over_twice_is_still_the_same_call() -> None:
+    play = opened(http_tool())
+    (sent,) = play.responds(("find_slots", "{}"))
+    play.taken_over()
+    again, _ = play.taken_over()
+    assert again == sent
+    play.happens(SidebandOpened(again=True))
+    reply = HttpReply(status=200, body=b'{"ok":true}')
+    play.happens(Replied(call_id="call_1_0", attempt=1, reply=reply))
+    assert len(play.record.faults) == 2
+    assert [use.status for use in play.record.tools] == ["ok"]
+
+
+# Without a journal
+
+
+def test_a_call_without_its_journal_is_served_without_a_greeting_and_the_model_is_told() -> None:
+    agent = an_agent(greeting=HELLO)
+    machine = CallMachine.bare(RINGING, agent, a_world(agent), 1100.0)
+    assert machine.phase is Phase.WAITING
+    actions = machine.handle(SidebandOpened(again=True), 1100.0)
+    switch, told, go_on = [each for each in actions if not isinstance(each, SetTimer | ClearTimer)]
+    assert isinstance(switch, SwitchAgent)
+    assert (switch.instructions, switch.agent.id) == ("You are desk.", "desk")
+    assert expect(AddItem, told).text.startswith("There was an interruption on our side.")
+    assert isinstance(go_on, Speak)
+    record = machine.record()
+    assert record is not None
+    assert record.faults == (
+        "the call was taken over without its journal: what was said and done is not known",
+    )
+
+
+def test_a_call_whose_agent_cannot_be_prepared_any_more_cannot_be_served() -> None:
+    agent = an_agent(instructions=words("{{ 1 // 0 }}"))
+    assert CallMachine.bare(RINGING, agent, a_world(agent), 1100.0).session is None
