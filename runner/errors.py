@@ -44,3 +44,7 @@ class StoreError(PhoneAgentsError):
 
 class StoreRefusedError(StoreError):
     """The store does not take this row, and never will."""
+
+
+class JournalError(PhoneAgentsError):
+    """A call's journal cannot be replayed: what it lived through is unknown."""

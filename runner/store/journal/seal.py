@@ -1,0 +1,69 @@
+"""Encrypts what a journal holds: a stolen database gives away no word of a call that is live.
+
+AES-256-GCM. Each call has a key of its own, derived (HKDF, RFC 5869) from the webhook's secret, which every
+runner of a fleet has and the database has not. A sealed text is bound to its call and its place in the
+journal, and names its key, so that a secret can rotate while calls are live.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from runner.errors import JournalError
+
+_KEY_BYTES = 32
+_ID_BYTES = 8
+_NONCE_BYTES = 12
+_PURPOSE = b"phone-agents journal"
+
+
+class Seal:
+    """Seals with the first of the secrets, and opens with whichever it was."""
+
+    def __init__(self, secrets: Callable[[], Sequence[str]]) -> None:
+        """`secrets` is asked each time: one may be rotated while the process lives."""
+        self._secrets = secrets
+
+    def seal(self, text: bytes, call_id: str, first_seq: int) -> bytes:
+        """The text of these entries, for nobody else's eyes."""
+        secret = self._secrets()[0]
+        nonce = os.urandom(_NONCE_BYTES)
+        return _key_id(secret) + nonce + _cipher(secret, call_id).encrypt(nonce, text, _place(first_seq))
+
+    def open(self, sealed: bytes, call_id: str, first_seq: int) -> bytes:
+        """The text. Raises JournalError when no secret fits, or somebody has changed it."""
+        key_id, nonce = sealed[:_ID_BYTES], sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
+        secret = next((secret for secret in self._secrets() if _key_id(secret) == key_id), None)
+        if secret is None:
+            raise JournalError("the journal was sealed with a webhook secret that is not configured any more")
+        try:
+            return _cipher(secret, call_id).decrypt(
+                nonce, sealed[_ID_BYTES + _NONCE_BYTES :], _place(first_seq)
+            )
+        except (InvalidTag, ValueError):
+            raise JournalError("the journal was changed after it was written") from None
+
+
+def _place(first_seq: int) -> bytes:
+    return first_seq.to_bytes(8, "big")
+
+
+@lru_cache(maxsize=16)
+def _key_id(secret: str) -> bytes:
+    return _derived(secret, _PURPOSE + b" key id", _ID_BYTES)
+
+
+@lru_cache(maxsize=4096)
+def _cipher(secret: str, call_id: str) -> AESGCM:
+    """With a key for each call, random nonces do not repeat within its life (NIST SP 800-38D, 8.3)."""
+    call = call_id.encode("utf-8", "surrogatepass")
+    return AESGCM(_derived(secret, _PURPOSE + b" of call " + call, _KEY_BYTES))
+
+
+def _derived(secret: str, info: bytes, length: int) -> bytes:
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(secret.encode())
