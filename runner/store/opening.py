@@ -1,5 +1,8 @@
 """Opens the store that a URL names."""
 
+from importlib import import_module
+from typing import Any
+
 from runner.errors import CannotRunError
 from runner.store.sqlite.sqlite_store import SqliteStore
 from runner.store.store import Store
@@ -9,12 +12,21 @@ async def open_store(url: str) -> Store:
     """Open the store that `store` in runner.yaml names, and make it where there is none.
 
     `sqlite:PATH` is a file, relative to the working directory; `sqlite::memory:` forgets everything at the
-    end. Raises CannotRunError, with what would help, when the store cannot be used.
+    end. `postgresql://…` is a database, with parameters as libpq has them (`sslmode=verify-full`); what is
+    not in the URL, such as the password, comes from libpq's environment (`PGPASSWORD`). Raises
+    CannotRunError, with what would help, when the store cannot be used.
     """
     scheme, _, path = url.partition(":")
+    if scheme in {"postgresql", "postgres"}:
+        # Loaded where it is needed only: most who start a runner have no PostgreSQL.
+        module: Any = import_module("runner.store.postgresql.postgresql_store")
+        store: Store = await module.PostgresqlStore.open(url)
+        return store
     if scheme != "sqlite":
         # Only the scheme is shown: the rest may hold a password.
-        raise CannotRunError(f'a store of the kind "{scheme}" is not supported; write "sqlite:calls.db"')
+        raise CannotRunError(
+            f'a store of the kind "{scheme}" is not supported; write "sqlite:calls.db" or "postgresql://…"'
+        )
     if not path or path.startswith("//"):
         raise CannotRunError(f'store "{url}" names no file; write "sqlite:calls.db"')
     return await SqliteStore.open(path)

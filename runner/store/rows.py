@@ -23,6 +23,11 @@ from runner.model.values import Json
 
 log = logging.getLogger("runner.store")
 
+STORED_JOB = "id, call_id, kind, state, created_at, due_at, attempts, error"
+"""The columns of `stored_job`."""
+SUMMARY = "id, agent, caller, called, started_at, ended_at, ended, cost_usd"
+"""The columns of `summary`."""
+
 
 class CallRow(NamedTuple):
     """A row of `calls`, without the outcome that comes later."""
@@ -112,7 +117,7 @@ def due_job(row: Sequence[Any]) -> DueJob:
 
 
 def stored_job(row: Sequence[Any]) -> StoredJob:
-    """The job of a row `id, call_id, kind, state, created_at, due_at, attempts, error`."""
+    """The job of a row of `STORED_JOB`."""
     job_id, call_id, kind, state, created_at, due_at, attempts, error = row
     return StoredJob(
         id=job_id,
@@ -139,7 +144,7 @@ def stored_call(record: str, outcome: str | None, jobs: Iterable[Sequence[Any]])
 
 
 def summary(row: Sequence[Any]) -> CallSummary:
-    """The call of a row `id, agent, caller, called, started_at, ended_at, ended, cost_usd`."""
+    """The call of a row of `SUMMARY`."""
     call_id, agent, caller, called, started_at, ended_at, ended, cost_usd = row
     return CallSummary(
         id=call_id,

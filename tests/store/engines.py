@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from runner.model.record import CallRecord
 from runner.store.opening import open_store
 from runner.store.store import Store
@@ -35,6 +37,15 @@ class SqliteEngine(Engine):
     async def run(self, sql: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             return connection.execute(sql).fetchall()
+
+
+class PostgresqlEngine(Engine):
+    async def run(self, sql: str) -> list[tuple[Any, ...]]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return [tuple(row) for row in await connection.fetch(sql)]
+        finally:
+            await connection.close()
 
 
 def call_record(call_id: str = "rtc_1", **fields: Any) -> CallRecord:

@@ -124,6 +124,13 @@ async def test_a_job_that_is_tried_later_is_free_at_once_then(engine: Engine) ->
     assert list(await take(store, now=1600.0)) == ["q"]
 
 
+@pytest.mark.parametrize("result", [Parked(error="\ud83d\0"), Later(due_at=5.0, error="\ud83d\0")])
+async def test_an_error_may_quote_anything(engine: Engine, result: JobResult) -> None:
+    store = await stored(engine, QUESTION)
+    await store.settle((await take(store))["q"], result, 1500.0)
+    assert await engine.run("SELECT error FROM jobs") == [("?\ufffd",)]
+
+
 async def test_what_is_parked_is_never_taken(engine: Engine) -> None:
     store = await stored(engine, QUESTION)
     await store.settle((await take(store))["q"], Parked(error="no"), 500.0)

@@ -61,7 +61,7 @@ def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant)
             connection.execute(
                 """UPDATE jobs SET due_at = ?, taken_until = 0, attempts = ?, error = ?
                 WHERE id = ? AND fence = ?""",
-                (due_at, job.attempts + 1, error, job.id, due.fence),
+                (due_at, job.attempts + 1, rows.column_text(error), job.id, due.fence),
             )
         case Parked(error=error):
             parked = connection.execute(
@@ -96,8 +96,8 @@ def backlog(connection: Connection) -> Backlog:
 def parked(connection: Connection, most: int) -> list[StoredJob]:
     """The newest that were given up."""
     found = connection.execute(
-        """SELECT id, call_id, kind, state, created_at, due_at, attempts, error FROM jobs
-        WHERE state = 'parked' ORDER BY created_at DESC, id LIMIT ?""",
+        f"SELECT {rows.STORED_JOB} FROM jobs"  # noqa: S608 - our own columns
+        " WHERE state = 'parked' ORDER BY created_at DESC, id LIMIT ?",
         (most,),
     )
     return [rows.stored_job(row) for row in found]
@@ -115,7 +115,7 @@ def retry_parked(connection: Connection, call_id: str, now: Instant) -> int:
 def _park(connection: Connection, job_id: str, error: str) -> None:
     connection.execute(
         "UPDATE jobs SET state = 'parked', due_at = NULL, taken_until = 0, error = ? WHERE id = ?",
-        (error, job_id),
+        (rows.column_text(error), job_id),
     )
 
 

@@ -6,9 +6,6 @@ from runner.model.stored_call import CallFilter, CallSummary, StoredCall
 from runner.model.values import Instant
 from runner.store import rows
 
-_OF_JOB = "id, call_id, kind, state, created_at, due_at, attempts, error"
-_OF_SUMMARY = "id, agent, caller, called, started_at, ended_at, ended, cost_usd"
-
 
 def save(connection: Connection, row: rows.CallRow) -> None:
     """Write a record, or replace the one of the same call."""
@@ -30,7 +27,7 @@ def read(connection: Connection, call_id: str) -> StoredCall | None:
     if row is None:
         return None
     record, outcome = row
-    jobs = connection.execute(f"SELECT {_OF_JOB} FROM jobs WHERE call_id = ? ORDER BY id", (call_id,))  # noqa: S608 - our own columns
+    jobs = connection.execute(f"SELECT {rows.STORED_JOB} FROM jobs WHERE call_id = ? ORDER BY id", (call_id,))  # noqa: S608 - our own columns
     return rows.stored_call(record, outcome, jobs)
 
 
@@ -39,7 +36,7 @@ def find(connection: Connection, where: CallFilter, most: int) -> list[CallSumma
     conditions = rows.Conditions(where, mark="?", position="instr")
     limit = conditions.parameter(most)
     found = connection.execute(
-        f"SELECT {_OF_SUMMARY} FROM calls WHERE {conditions.text} ORDER BY started_at DESC, id DESC LIMIT {limit}",  # noqa: S608,E501 - values are parameters
+        f"SELECT {rows.SUMMARY} FROM calls WHERE {conditions.text} ORDER BY started_at DESC, id DESC LIMIT {limit}",  # noqa: S608,E501 - values are parameters
         conditions.values,
     )
     return [rows.summary(row) for row in found]

@@ -1,0 +1,142 @@
+"""A pool of connections to one PostgreSQL database, and its schema.
+
+Nothing is kept in a session between two transactions, and no statement is prepared by name, so that
+PgBouncer may give each transaction another server connection.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from runner.errors import CannotRunError, StoreError, StoreRefusedError
+from runner.store.migrations import migrations
+
+log = logging.getLogger("runner.store")
+
+CONNECTIONS = 8
+"""Most connections of one runner. Each is held for a transaction of some milliseconds."""
+CONNECT_S = 5.0
+STATEMENT_S = 5.0
+"""For one statement; the longest is a step of deleting old records."""
+CLOSE_S = 3.0
+MIGRATION_LOCK = 0x70616773
+"""The advisory lock under which the schema is brought up to date."""
+
+Connection: TypeAlias = Any
+"""`asyncpg.Connection`, which has no types."""
+_Result = TypeVar("_Result")
+
+_REFUSALS = (
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DataError,
+    asyncpg.exceptions.DataError,
+    ValueError,
+    OverflowError,
+)
+"""What the row is to blame for, and not the database."""
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+    """Leaves nothing behind in its session, so that there is nothing to reset."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Database:
+    """Runs work in transactions. Made by `open`."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._is_closed = False
+
+    @classmethod
+    async def open(cls, url: str) -> "Database":
+        """Connect, and bring the schema up to date. Raises CannotRunError, with what would help."""
+        shown = _without_password(url)
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=CONNECTIONS,
+                timeout=CONNECT_S,
+                command_timeout=STATEMENT_S,
+                statement_cache_size=0,
+                connection_class=_Connection,
+            )
+        except (*_FAILURES, ValueError) as error:
+            raise CannotRunError(f'store "{shown}" cannot be reached: {_reason(error)}') from None
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                await _migrate(connection, shown)
+        except _FAILURES as error:
+            pool.terminate()
+            raise CannotRunError(f'store "{shown}" cannot be used: {_reason(error)}') from None
+        except BaseException:
+            pool.terminate()
+            raise
+        return cls(pool)
+
+    async def run(self, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
+        """The result of work that is done wholly or not at all. Raises StoreError."""
+        if self._is_closed:
+            raise StoreError("the store is closed")
+        try:
+            async with self._pool.acquire(timeout=CONNECT_S) as connection, connection.transaction():
+                return await work(connection)
+        except _REFUSALS as error:
+            raise StoreRefusedError(_reason(error)) from None
+        except _FAILURES as error:
+            raise StoreError(_reason(error)) from None
+
+    async def close(self) -> None:
+        """Let go of the connections, those in use after a moment."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._pool.close()
+        except (*_FAILURES, TimeoutError):
+            self._pool.terminate()
+
+
+async def _migrate(connection: Connection, shown: str) -> None:
+    """Bring the schema up to date; runners that start together do it one after the other."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+    await connection.execute("CREATE TABLE IF NOT EXISTS phone_agents_schema (version integer NOT NULL)")
+    version = await connection.fetchval("SELECT max(version) FROM phone_agents_schema") or 0
+    steps = migrations("runner.store.postgresql")
+    if version > steps[-1].version + 1:
+        # One version ahead is what a rolling update needs; each migration keeps to that.
+        raise CannotRunError(
+            f'store "{shown}" was written by a newer phone-agents (schema {version}, '
+            f"this one knows {steps[-1].version}); use that one or name another database"
+        )
+    for step in steps[version:]:
+        try:
+            await connection.execute(step.sql)
+        except asyncpg.DuplicateTableError as error:
+            raise CannotRunError(
+                f'store "{shown}" holds a table of another program ({_reason(error)}); name another database'
+            ) from None
+        await connection.execute("INSERT INTO phone_agents_schema (version) VALUES ($1)", step.version)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error).split("\n", 1)[0] or type(error).__name__
+
+
+def _without_password(url: str) -> str:
+    """The URL as it may be shown: without the user's part, and without parameters."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,145 @@
+"""The jobs after calls in PostgreSQL. SQL only: no transaction, no decision."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from runner.model.job import Backlog, Done, DueJob, JobKind, JobResult, Later, Parked
+from runner.model.stored_call import StoredJob
+from runner.model.values import Instant
+from runner.store import rows
+from runner.store.postgresql.database import Connection
+
+log = logging.getLogger("runner.store")
+
+
+async def add(connection: Connection, new: Iterable[rows.JobRow]) -> None:
+    """Write down jobs; what is written down already stays as it is."""
+    await connection.executemany(
+        """INSERT INTO jobs (id, call_id, kind, state, created_at, due_at, attempts, error, work)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING""",
+        list(new),
+    )
+
+
+async def take(connection: Connection, most: int, now: Instant, lease_s: float) -> list[DueJob]:
+    """The jobs that are due, kept from others for as long as the lease."""
+    due = await connection.fetch(
+        """UPDATE jobs SET taken_until = clock_timestamp() + make_interval(secs => $3), fence = fence + 1
+        FROM calls
+        WHERE calls.id = call_id AND jobs.id IN (
+            SELECT jobs.id FROM jobs JOIN calls ON calls.id = call_id
+            WHERE state = 'open' AND due_at <= $1 AND taken_until <= clock_timestamp()
+            ORDER BY due_at LIMIT $2 FOR UPDATE OF jobs SKIP LOCKED)
+        RETURNING jobs.id, call_id, kind, created_at, due_at, attempts, fence, work, record, outcome""",
+        now,
+        most,
+        lease_s,
+    )
+    taken = []
+    for row in sorted(due, key=lambda row: row["due_at"]):
+        try:
+            taken.append(rows.due_job(tuple(row)))
+        except (ValueError, TypeError, RecursionError) as error:
+            log.error("job cannot be read and is parked", extra={"call_id": row["call_id"], "job": row["id"]})
+            await _park(connection, row["id"], f"it cannot be read: {error}")
+            if row["kind"] == JobKind.OUTCOME.value:
+                await _open_deliveries(connection, row["call_id"], now)
+    return taken
+
+
+async def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
+    """These are due as they were before they were taken."""
+    await connection.executemany(
+        "UPDATE jobs SET taken_until = '-infinity' WHERE id = $1 AND fence = $2",
+        [(due.job.id, due.fence) for due in jobs],
+    )
+
+
+async def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant) -> None:
+    """Write down the result of an attempt."""
+    job = due.job
+    match result:
+        case Later(due_at=due_at, error=error):
+            await connection.execute(
+                """UPDATE jobs SET due_at = $1, taken_until = '-infinity', attempts = $2, error = $3
+                WHERE id = $4 AND fence = $5""",
+                due_at,
+                job.attempts + 1,
+                rows.column_text(error),
+                job.id,
+                due.fence,
+            )
+        case Parked(error=error):
+            parked = await connection.fetchval(
+                "UPDATE jobs SET attempts = $1 WHERE id = $2 AND fence = $3 RETURNING id",
+                job.attempts + 1,
+                job.id,
+                due.fence,
+            )
+            if parked is None:
+                return
+            await _park(connection, job.id, error)
+            if job.kind is JobKind.OUTCOME:
+                await _open_deliveries(connection, job.call_id, now)
+        case Done(outcome=outcome):
+            await connection.execute("DELETE FROM jobs WHERE id = $1", job.id)
+            if job.kind is JobKind.OUTCOME:
+                text = rows.outcome_text(outcome)
+                await connection.execute("UPDATE calls SET outcome = $1 WHERE id = $2", text, job.call_id)
+                await _open_deliveries(connection, job.call_id, now)
+
+
+async def backlog(connection: Connection) -> Backlog:
+    """How many there are. A job that has lost its call is never due."""
+    is_open, parked, next_due_at = await connection.fetchrow(
+        """SELECT
+            count(*) FILTER (WHERE state = 'open'),
+            count(*) FILTER (WHERE state = 'parked'),
+            min(CASE
+                WHEN due_at IS NULL THEN NULL
+                WHEN taken_until > clock_timestamp() THEN greatest(due_at, extract(epoch FROM taken_until))
+                ELSE due_at
+            END) FILTER (WHERE state = 'open')
+        FROM jobs JOIN calls ON calls.id = call_id"""
+    )
+    return Backlog(
+        open=is_open, parked=parked, next_due_at=None if next_due_at is None else float(next_due_at)
+    )
+
+
+async def parked(connection: Connection, most: int) -> list[StoredJob]:
+    """The newest that were given up."""
+    found = await connection.fetch(
+        f"SELECT {rows.STORED_JOB} FROM jobs"  # noqa: S608 - our own columns
+        " WHERE state = 'parked' ORDER BY created_at DESC, id LIMIT $1",
+        most,
+    )
+    return [rows.stored_job(tuple(row)) for row in found]
+
+
+async def retry_parked(connection: Connection, call_id: str, now: Instant) -> int:
+    """Open them again, with all their attempts before them."""
+    opened = await connection.fetch(
+        """UPDATE jobs
+        SET state = 'open', created_at = $1, due_at = $1, taken_until = '-infinity', attempts = 0
+        WHERE call_id = $2 AND state = 'parked' RETURNING id""",
+        now,
+        call_id,
+    )
+    return len(opened)
+
+
+async def _park(connection: Connection, job_id: str, error: str) -> None:
+    await connection.execute(
+        """UPDATE jobs SET state = 'parked', due_at = NULL, taken_until = '-infinity', error = $1
+        WHERE id = $2""",
+        rows.column_text(error),
+        job_id,
+    )
+
+
+async def _open_deliveries(connection: Connection, call_id: str, now: Instant) -> None:
+    """What waited for the outcome waits no longer."""
+    await connection.execute(
+        "UPDATE jobs SET due_at = $1 WHERE call_id = $2 AND state = 'open' AND due_at IS NULL", now, call_id
+    )

@@ -1,0 +1,74 @@
+"""The records of calls in PostgreSQL. SQL only: no transaction, no decision."""
+
+from runner.model.stored_call import CallFilter, CallSummary, StoredCall
+from runner.model.values import Instant
+from runner.store import rows
+from runner.store.postgresql.database import Connection
+
+
+async def save(connection: Connection, row: rows.CallRow) -> None:
+    """Write a record, or replace the one of the same call."""
+    await connection.execute(
+        """INSERT INTO calls
+            (id, agent, caller, called, started_at, ended_at, ended, cost_usd, words, record)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (id) DO UPDATE SET
+            agent = excluded.agent, caller = excluded.caller, called = excluded.called,
+            started_at = excluded.started_at, ended_at = excluded.ended_at, ended = excluded.ended,
+            cost_usd = excluded.cost_usd, words = excluded.words, record = excluded.record""",
+        *row,
+    )
+
+
+async def read(connection: Connection, call_id: str) -> StoredCall | None:
+    """One call."""
+    row = await connection.fetchrow("SELECT record, outcome FROM calls WHERE id = $1", call_id)
+    if row is None:
+        return None
+    jobs = await connection.fetch(
+        f"SELECT {rows.STORED_JOB} FROM jobs WHERE call_id = $1 ORDER BY id",  # noqa: S608 - our own columns
+        call_id,
+    )
+    return rows.stored_call(row[0], row[1], map(tuple, jobs))
+
+
+async def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
+    """The newest calls that fit."""
+    conditions = rows.Conditions(where, mark="$", position="strpos")
+    limit = conditions.parameter(most)
+    found = await connection.fetch(
+        f"SELECT {rows.SUMMARY} FROM calls WHERE {conditions.text}"  # noqa: S608 - values are parameters
+        f" ORDER BY started_at DESC, id DESC LIMIT {limit}",
+        *conditions.values,
+    )
+    return [rows.summary(tuple(row)) for row in found]
+
+
+async def count_calls(connection: Connection, since: Instant) -> dict[str, int]:
+    """How many calls each agent answered."""
+    counted = await connection.fetch(
+        "SELECT agent, count(*) FROM calls WHERE started_at >= $1 GROUP BY agent", since
+    )
+    return dict(counted)
+
+
+async def delete(connection: Connection, call_id: str) -> bool:
+    """One call with its jobs."""
+    await connection.execute("DELETE FROM jobs WHERE call_id = $1", call_id)
+    return await connection.fetchval("DELETE FROM calls WHERE id = $1 RETURNING id", call_id) is not None
+
+
+async def delete_before(connection: Connection, instant: Instant, most: int) -> int:
+    """The oldest calls, but for those whose jobs are still tried, and those that another runner deletes."""
+    old = await connection.fetch(
+        """DELETE FROM calls WHERE id IN (
+            SELECT id FROM calls
+            WHERE started_at < $1
+                AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.call_id = calls.id AND state = 'open')
+            ORDER BY started_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+        RETURNING id""",
+        instant,
+        most,
+    )
+    await connection.execute("DELETE FROM jobs WHERE call_id = ANY($1)", [row[0] for row in old])
+    return len(old)
