@@ -9,6 +9,7 @@ from runner.cli.terminal import Style, Terminal, printable
 from runner.model.agent import Agent
 from runner.model.route import Conditions, Otherwise, RejectRule, Route, ToAgent
 from runner.model.settings import Configuration
+from runner.store.url import shown_store
 
 MOST_ROUTES = 20
 """Of more, the first are shown and the rest are counted."""
@@ -31,7 +32,7 @@ def show_summary(configuration: Configuration, webhook_url: str, terminal: Termi
     )
     _section("webhook", [(webhook_url, WEBHOOK_NOTE)], terminal)
     _section("voice API", [(settings.provider.base_url, "")], terminal)
-    _section("store", [(settings.store, "")], terminal)
+    _section("store", [(shown_store(settings.store), "")], terminal)
 
 
 def _section(title: str, rows: list[Row], terminal: Terminal) -> None:

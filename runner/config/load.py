@@ -198,13 +198,12 @@ class _Loading:
             self._read.unread_ids,
             problems,
         )
-        default = Settings()
         return Configuration(
             directory=self._directory.name,
             settings=Settings(
                 provider=settings.provider(runner, problems),
                 server=settings.server(runner, problems),
-                store=settings.store(runner, problems) or default.store,
+                store=settings.store(runner),
                 records=settings.records(runner),
                 routing=routes.settings(runner),
                 schedules=schedules(runner, problems),

@@ -61,7 +61,8 @@ class Settings:
 
     provider: Provider = field(default_factory=Provider)
     server: Server = field(default_factory=Server)
-    store: str = "sqlite:calls.db"
+    store: str | SecretRef = "sqlite:calls.db"
+    """Its address, or where that is found, since it may hold a password."""
     records: Records = field(default_factory=Records)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)

@@ -114,8 +114,13 @@ class Runner:
         )
         self._owned.push_async_callback(listener.close)
         self.url = await _listen(listener, self._configuration.settings.server, self._shares.backlog)
+        settings = self._configuration.settings
         storage = await Storage.open(
-            self._configuration.settings, metrics=self._metrics, clock=self._clock, on_jobs=self._wake_jobs
+            self._secrets.store() or str(settings.store),
+            keep_s=settings.records.keep_s,
+            metrics=self._metrics,
+            clock=self._clock,
+            on_jobs=self._wake_jobs,
         )
         self._storage = storage
         self._owned.push_async_callback(storage.close)

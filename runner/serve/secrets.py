@@ -96,25 +96,43 @@ class Secrets(Mapping[str, str]):
 class FoundSecrets:
     """Every secret that a running process needs, each as it is when it is asked for."""
 
-    def __init__(self, *, api_key: Secret, webhook_secrets: Sequence[Secret], tools: Secrets) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: Secret,
+        webhook_secrets: Sequence[Secret],
+        tools: Secrets,
+        store: Secret | None = None,
+    ) -> None:
         self._api_key = api_key
+        self._store = store
         self._webhook_secrets = tuple(webhook_secrets)
         self.tools = tools
 
     @classmethod
     def fixed(
-        cls, *, api_key: str, webhook_secrets: Sequence[str], tools: Mapping[str, str]
+        cls,
+        *,
+        api_key: str,
+        webhook_secrets: Sequence[str],
+        tools: Mapping[str, str],
+        store: str | None = None,
     ) -> "FoundSecrets":
         """Secrets that stay what they are."""
         return cls(
             api_key=FixedSecret(api_key),
             webhook_secrets=[FixedSecret(secret) for secret in webhook_secrets],
             tools=Secrets.fixed(tools),
+            store=FixedSecret(store) if store is not None else None,
         )
 
     def api_key(self) -> str:
         """The key of the voice API."""
         return self._api_key.value
+
+    def store(self) -> str | None:
+        """The address of the store, where it is a secret."""
+        return self._store.value if self._store is not None else None
 
     def webhook_secrets(self) -> tuple[str, ...]:
         """What webhooks may be signed with."""
@@ -143,6 +161,7 @@ def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets
         api_key=find("provider.api_key", provider.api_key),
         webhook_secrets=[find("provider.webhook_secrets", ref) for ref in provider.webhook_secrets],
         tools=Secrets({name: find(f"secrets.{name}", ref) for name, ref in settings.secrets.items()}),
+        store=find("store", settings.store) if isinstance(settings.store, SecretRef) else None,
     )
     if missing:
         raise CannotRunError("; ".join(missing))

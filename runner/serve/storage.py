@@ -3,15 +3,15 @@
 from collections.abc import Callable
 
 from runner.errors import CannotRunError, StoreError
-from runner.model.settings import Settings
 from runner.model.values import Instant
 from runner.serve.background import Background
 from runner.serve.metrics import Metrics
 from runner.store.opening import open_store
-from runner.store.record_saver import RecordSaver, spool_path
+from runner.store.record_saver import RecordSaver
 from runner.store.retention import Retention
 from runner.store.spool import Spool
 from runner.store.store import Store
+from runner.store.url import file_beside, shown_store
 
 
 class Storage:
@@ -26,18 +26,19 @@ class Storage:
     @classmethod
     async def open(
         cls,
-        settings: Settings,
+        url: str,
         *,
+        keep_s: float | None,
         metrics: Metrics,
         clock: Callable[[], Instant],
         on_jobs: Callable[[], None],
     ) -> "Storage":
-        """`on_jobs` is called when the store has new jobs.
+        """`keep_s` is how long records are kept, `on_jobs` is called when the store has new jobs.
 
         Raises CannotRunError, with one sentence that says what would help.
         """
-        store = await open_store(settings.store)
-        path = spool_path(settings.store)
+        store = await open_store(url)
+        path = file_beside(url, "unsaved")
         saver = RecordSaver(
             store,
             Spool(path) if path is not None else None,
@@ -47,13 +48,11 @@ class Storage:
         metrics.watch_unsaved_records(lambda: len(saver))
         await saver.open()
         work = [Background("saving records", saver.run)]
-        if settings.records.keep_s is not None:
-            work.append(
-                Background("deleting old records", Retention(store, settings.records.keep_s, clock).run)
-            )
+        if keep_s is not None:
+            work.append(Background("deleting old records", Retention(store, keep_s, clock).run))
         for each in work:
             each.start()
-        return cls(store, saver, tuple(work), settings.store)
+        return cls(store, saver, tuple(work), url)
 
     async def count_calls(self, since: Instant) -> dict[str, int]:
         """How many calls each agent answered. Without that number it might take too many.
@@ -63,7 +62,7 @@ class Storage:
         try:
             return await self.store.count_calls(since)
         except StoreError as error:
-            raise CannotRunError(f'store "{self._url}" cannot be read: {error}') from None
+            raise CannotRunError(f'store "{shown_store(self._url)}" cannot be read: {error}') from None
 
     @property
     def troubles(self) -> list[str]:

@@ -212,12 +212,6 @@ class RecordSaver:
         log.error("record is lost", extra={"call_id": json.loads(line)["record"]["id"]})
 
 
-def spool_path(url: str) -> Path | None:
-    """Where records wait for the store of this URL; None where nothing outlives the process."""
-    _, _, path = url.partition(":")
-    return None if path == ":memory:" else Path(f"{path}.unsaved")
-
-
 def _encoded(record: CallRecord, jobs: Sequence[Job]) -> str:
     job_rows = [rows.job_row(job)._asdict() for job in jobs]
     text = rows.call_row(record).record

@@ -11,7 +11,6 @@ import pytest
 
 from runner.errors import CannotRunError
 from runner.model.job import Job, JobKind
-from runner.model.settings import Records, Settings
 from runner.model.stored_call import CallFilter
 from runner.serve.metrics import Metrics
 from runner.serve.storage import Storage
@@ -39,7 +38,8 @@ def locked() -> Iterator[None]:
 @asynccontextmanager
 async def opened(metrics: Metrics | None = None, **fields: Any) -> AsyncIterator[Storage]:
     storage = await Storage.open(
-        Settings(store="sqlite:calls.db", **{key: fields[key] for key in fields if key == "records"}),
+        "sqlite:calls.db",
+        keep_s=fields.get("keep_s"),
         metrics=metrics or Metrics(),
         clock=fields.get("clock", lambda: 0.0),
         on_jobs=fields.get("on_jobs", lambda: None),
@@ -107,7 +107,7 @@ async def test_records_are_deleted_when_they_are_older_than_they_may_be() -> Non
     await store.save(call_record("old", created_at=0.0))
     await store.save(call_record("new", created_at=2 * DAY_S))
     await store.close()
-    async with opened(records=Records(keep_s=2 * DAY_S), clock=lambda: 3 * DAY_S) as storage:
+    async with opened(keep_s=2 * DAY_S, clock=lambda: 3 * DAY_S) as storage:
         async with asyncio.timeout(10):
             while await storage.store.read("old") is not None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)

@@ -14,7 +14,7 @@ from runner.errors import StoreError, StoreRefusedError
 from runner.model.job import Job, JobKind
 from runner.model.record import CallRecord, ToolUse
 from runner.store import record_saver
-from runner.store.record_saver import RecordSaver, spool_path
+from runner.store.record_saver import RecordSaver
 from runner.store.spool import Spool
 from tests.store.engines import call_record
 
@@ -250,11 +250,3 @@ async def test_a_line_that_cannot_be_read_is_kept_apart_and_stops_no_other(path:
         await until_empty(saver)
     assert shelf.ids == ["rtc_1"]
     assert path.with_name("calls.db.unsaved.refused").read_text() == "no JSON\n"
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [("sqlite:calls.db", Path("calls.db.unsaved")), ("sqlite::memory:", None)],
-)
-def test_records_wait_beside_the_file_of_the_store(url: str, expected: Path | None) -> None:
-    assert spool_path(url) == expected

@@ -28,6 +28,8 @@ def needed_secrets(runner: Checked) -> Iterator[NeededSecret]:
     """The secrets that runner.yaml names; those that every process needs by default are not among them."""
     named = [("provider.api_key", runner.root.find("provider", "api_key"))]
     webhook, secrets = runner.root.find("provider", "webhook_secrets"), runner.root.get("secrets")
+    store = runner.root.get("store")
+    named += [("store", store)] if store is not None and not isinstance(store.value, str) else []
     named += [("provider.webhook_secrets", node) for node in (webhook.entries() if webhook else ())]
     named += [(f"secrets.{name}", node) for name, node in (secrets.items() if secrets else ())]
     for purpose, node in named:

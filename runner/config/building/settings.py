@@ -7,7 +7,7 @@ from runner.config.building.secrets import secret_ref
 from runner.config.checking.schema import Checked
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.model.settings import Egress, Provider, Records, SecretRef, Server
+from runner.model.settings import Egress, Provider, Records, SecretRef, Server, Settings
 
 DAY_S = 24 * 3600.0
 
@@ -42,18 +42,12 @@ def server(runner: Checked, problems: Problems) -> Server:
     )
 
 
-def store(runner: Checked, problems: Problems) -> str | None:
-    """The address of the store; None for the default. Relative file names stay relative."""
+def store(runner: Checked) -> str | SecretRef:
+    """The address of the store, or where it is found. Relative file names stay relative."""
     node = runner.part("store")
     if node is None:
-        return None
-    if not node.text.startswith("sqlite:"):
-        scheme = node.text.partition(":")[0]
-        problems.error(
-            node.place, "not-supported", f'"{scheme}:" is not supported yet as a store', hide_source=True
-        )
-        return None
-    return node.text
+        return Settings().store
+    return node.text if isinstance(node.value, str) else secret_ref(node)
 
 
 def records(runner: Checked) -> Records:

@@ -8,12 +8,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from runner.errors import CannotRunError, StoreError, StoreRefusedError
 from runner.store.migrations import migrations
+from runner.store.url import without_password
 
 log = logging.getLogger("runner.store")
 
@@ -58,7 +58,7 @@ class Database:
     @classmethod
     async def open(cls, url: str) -> "Database":
         """Connect, and bring the schema up to date. Raises CannotRunError, with what would help."""
-        shown = _without_password(url)
+        shown = without_password(url)
         try:
             pool = await asyncpg.create_pool(
                 url,
@@ -75,10 +75,10 @@ class Database:
             async with pool.acquire() as connection, connection.transaction():
                 await _migrate(connection, shown)
         except _FAILURES as error:
-            pool.terminate()
+            await _close(pool)
             raise CannotRunError(f'store "{shown}" cannot be used: {_reason(error)}') from None
         except BaseException:
-            pool.terminate()
+            await _close(pool)
             raise
         return cls(pool)
 
@@ -99,11 +99,15 @@ class Database:
         if self._is_closed:
             return
         self._is_closed = True
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await self._pool.close()
-        except (*_FAILURES, TimeoutError):
-            self._pool.terminate()
+        await _close(self._pool)
+
+
+async def _close(pool: Any) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await pool.close()
+    except _FAILURES:
+        pool.terminate()
 
 
 async def _migrate(connection: Connection, shown: str) -> None:
@@ -134,9 +138,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error).split("\n", 1)[0] or type(error).__name__
-
-
-def _without_password(url: str) -> str:
-    """The URL as it may be shown: without the user's part, and without parameters."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

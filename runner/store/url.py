@@ -1,0 +1,32 @@
+"""The address of a store: how it may be shown, and what lies beside it."""
+
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from runner.model.settings import SecretRef
+
+
+def shown_store(store: str | SecretRef) -> str:
+    """The address of a store as anybody may see it, or where it is found."""
+    return (
+        str(store) if isinstance(store, SecretRef) or store.startswith("sqlite:") else without_password(store)
+    )
+
+
+def without_password(url: str) -> str:
+    """The URL of a database as it may be shown: without the user's part, and without parameters."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def file_beside(url: str, suffix: str) -> Path | None:
+    """A file for what waits for this store; None where nothing outlives the process.
+
+    Beside the file of an SQLite store, in the working directory for a database elsewhere.
+    """
+    scheme, _, path = url.partition(":")
+    if scheme != "sqlite":
+        name = sha256(without_password(url).encode()).hexdigest()[:8]
+        return Path(f"phone-agents-{name}.{suffix}")
+    return None if path == ":memory:" else Path(f"{path}.{suffix}")
