@@ -38,7 +38,7 @@ def read_json(text: str | bytes) -> Json:
     except RecursionError:
         raise _too_deep() from None
     # Counting is fast, and settles it for all but long texts.
-    if text.count("[") + text.count("{") > MAX_DEPTH and _is_too_deep(value):
+    if text.count("[") + text.count("{") > MAX_DEPTH and is_too_deep(value):
         raise _too_deep()
     return _sendable(value) if _has_unsendable(text) else value
 
@@ -57,7 +57,8 @@ def _too_deep() -> ValueError:
     return TooDeepError(f"nested deeper than {MAX_DEPTH} levels")
 
 
-def _is_too_deep(value: Json) -> bool:
+def is_too_deep(value: Json) -> bool:
+    """Whether a value is nested deeper than MAX_DEPTH."""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH):
         level = [

@@ -1,9 +1,8 @@
 """Whether a value is the expected one: the rules for texts, mappings, lists and requests."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 
+from runner.call.wildcards import glob_matches
 from runner.model.scenario import Expected
 from runner.model.values import Json
 from runner.scenario.difference import MISSING, Difference, Line, shown
@@ -58,19 +57,14 @@ def _is_scalar(expected: Expected, got: Json) -> bool:
     value = expected.value
     if isinstance(value, str):
         if isinstance(got, str):
-            return bool(_pattern(value).fullmatch(got))
+            return glob_matches(value, got)
         # A pattern asks how a value is written, so that `*` alone asks only that there is one.
-        return "*" in value and bool(_pattern(value).fullmatch(shown(got)))
+        return "*" in value and glob_matches(value, shown(got))
     if isinstance(got, str) and value is not None:
         return got == expected.text
     if isinstance(value, bool) or isinstance(got, bool) or value is None or got is None:
         return value is got
     return isinstance(got, int | float) and value == got
-
-
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
 
 
 def request_mismatches(expected: Expected, got: Mapping[str, Json], name: str) -> Iterator[Difference]:

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias, assert_never
 
 from runner.call.addresses.address import is_readable, read_address
 from runner.call.regex import compile_regex
+from runner.call.wildcards import glob_matches
 from runner.model.call import Address
 from runner.model.route import (
     Anonymous,
@@ -184,23 +185,6 @@ def specificity(leaf: Matcher) -> Specificity:
             return max(map(specificity, leaves(leaf)), default=NOTHING)
         case _:
             assert_never(leaf)
-
-
-def glob_matches(pattern: str, text: str) -> bool:
-    """Whether `text` is `pattern`, where each `*` stands for any run of characters. Linear in the text."""
-    first, *rest = pattern.split("*")
-    if not rest:
-        return text == pattern
-    *middle, last = rest
-    if not text.startswith(first) or not text.endswith(last):
-        return False
-    position, end = len(first), len(text) - len(last)
-    for part in middle:
-        position = text.find(part, position, end)
-        if position < 0:
-            return False
-        position += len(part)
-    return position <= end
 
 
 def _test(leaf: Matcher) -> Test:

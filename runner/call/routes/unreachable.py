@@ -14,8 +14,9 @@ from typing import TypeAlias
 from runner.call.addresses.number import read_number
 from runner.call.routes.alternatives import Alternative, HeaderMatchers, alternatives
 from runner.call.routes.conditions import Rank, rank
-from runner.call.routes.matcher import NOTHING, glob_matches, specificity
+from runner.call.routes.matcher import NOTHING, specificity
 from runner.call.routes.routing import RouteTable
+from runner.call.wildcards import glob_matches
 from runner.model.route import (
     Conditions,
     Country,

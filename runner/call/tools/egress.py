@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias
 
+from runner.call.wildcards import glob_matches
 from runner.model.settings import Egress
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
@@ -122,15 +123,11 @@ def literal_address(host: str) -> IPAddress | None:
 def is_listed(host: str, patterns: Iterable[str]) -> bool:
     """Whether one of these patterns names this host: `*` is any run of characters, case does not matter."""
     name = _plain(host)
-    return any(re.fullmatch(_expression(pattern), name) is not None for pattern in patterns)
+    return any(glob_matches(_plain(pattern), name) for pattern in patterns)
 
 
 def _is_free(host: str, egress: Egress) -> bool:
     return egress.private_networks or is_listed(host, egress.allow)
-
-
-def _expression(pattern: str) -> str:
-    return ".*".join(re.escape(part) for part in _plain(pattern).split("*"))
 
 
 def _plain(host: str) -> str:

@@ -4,17 +4,13 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from runner.call.templates.template import TemplateFailure
 from runner.call.tools.endpoint_reply import EndpointReply, UnusableReplyError, json_of, unusable
 from runner.model.template import Template
 from runner.model.tool import ResultSpec
 from runner.model.values import Json, JsonObject
-
-if TYPE_CHECKING:
-    from jmespath.parser import ParsedResult
 
 LONGEST_REFUSAL = 2000
 """Characters: what refuses a call lists what is wrong with it, and is told in each later turn."""
@@ -93,14 +89,6 @@ def cut(text: str, limit: int) -> str:
     return (text[: limit - len(mark)] + mark) if limit > len(mark) else text[:limit]
 
 
-@lru_cache(maxsize=4096)
-def compiled_select(expression: str) -> "ParsedResult":
-    """A JMESPath expression, compiled once. Raises jmespath.exceptions.JMESPathError."""
-    import jmespath  # noqa: PLC0415 - only for tools with `select`
-
-    return jmespath.compile(expression)
-
-
 def _refusal(reply: EndpointReply, limit: int) -> Json:
     """What an endpoint says when it refuses (4xx), or None. A page for browsers says nothing to a model."""
     if reply.status is None or not 400 <= reply.status <= 499 or reply.is_empty:
@@ -128,12 +116,12 @@ def _answer(result: ResultSpec, reply: EndpointReply) -> Json:
 
 def _selected(expression: str, reply: EndpointReply) -> Json:
     value = json_of(reply)
+    from runner.call.tools.query import QueryFailure, compiled_query  # noqa: PLC0415 - only for tools with `select`
+
     try:
-        return compiled_select(expression).search(value)
-    except Exception as error:
-        # Functions of JMESPath meet types that they are not made for, and Python's own errors come through.
-        detail = str(error).partition("\n")[0][:200]
-        raise unusable(reply, f"not of the expected form ({detail})") from None
+        return compiled_query(expression).find(value)
+    except QueryFailure as failure:
+        raise unusable(reply, f"not of the expected form ({failure})") from None
 
 
 def _text(template: Template | None, names: JsonObject) -> str:

@@ -1,18 +1,17 @@
 """Builds a tool from its checked document: parameters, binding, result, and the templates of all of them."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from runner.call.addresses.target import e164_target, is_target
 from runner.call.templates.names import NOTHING
 from runner.config.building.duration import duration_s
 from runner.config.building.parameters import NO_ARGUMENTS, argument_shapes, check_parameters
+from runner.config.building.result import build_result
 from runner.config.building.templates import expression, template, templated
 from runner.config.building.tool_http import build_http
 from runner.config.checking.scope import Scope
-from runner.config.checking.suggest import did_you_mean, one_of
+from runner.config.checking.suggest import did_you_mean
 from runner.config.checking.unused_arguments import check_arguments_used
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -21,16 +20,12 @@ from runner.model.tool import (
     Binding,
     HandoffBinding,
     HangupBinding,
-    ResultSpec,
     StaticBinding,
     Tool,
     TransferBinding,
     WaitingStep,
 )
-from runner.model.values import Json, JsonObject
-
-if TYPE_CHECKING:
-    from jmespath.parser import ParsedResult
+from runner.model.values import JsonObject
 
 LONG_DESCRIPTION = 1000
 """Characters. The API takes 1024; what the model should know of a tool is far less."""
@@ -61,7 +56,7 @@ class _Builder:
         scope = self._scope()
         binding = self._binding(scope)
         told = scope.without_secrets()
-        result = self._result(told)
+        result = build_result(self.node.get("result"), told, self.problems)
         self._check_retries()
         self._check_description(description)
         if name is None or binding is None:
@@ -191,29 +186,6 @@ class _Builder:
             self.problems.error(node.place, "destination", message)
         return compiled
 
-    # ResultSpec
-
-    def _result(self, scope: Scope) -> ResultSpec:
-        node = self.node.get("result")
-        if node is None:
-            return ResultSpec()
-        select, example, longest = node.get("select"), node.get("example"), node.get("max_chars")
-        if select is not None:
-            check_select(select, example, self.problems)
-        return ResultSpec(
-            select=select.text if select is not None else None,
-            on_error=template(node.get("on_error"), scope, self.problems),
-            example=example.data() if example is not None else None,
-            has_example=example is not None,
-            max_chars=int(longest.text) if longest is not None else ResultSpec().max_chars,
-            sets=dict(self._sets(node.get("set"), example)),
-        )
-
-    def _sets(self, node: Node | None, example: Node | None) -> Iterator[tuple[str, str]]:
-        for name, taken in node.items() if node is not None else ():
-            check_select(taken, example, self.problems)
-            yield name, taken.text
-
 
 def _one_of_destinations(transfer: Node) -> JsonObject:
     """What the model is asked for by a transfer: one of the declared names."""
@@ -232,59 +204,3 @@ def _right_target(address: str) -> str:
     if meant is not None:
         return f'write "{meant}"'
     return 'write an E.164 number as "tel:+14155550123", or a SIP address as "sip:nurse@maple.example"'
-
-
-def check_select(select: Node, example: Node | None, problems: Problems) -> None:
-    """Note a JMESPath expression that cannot be read, or that finds nothing in the example."""
-    from jmespath.exceptions import JMESPathError, ParseError  # noqa: PLC0415 - only for tools with `select`
-    from jmespath.functions import Functions  # noqa: PLC0415 - as above
-
-    from runner.call.tools.tool_result import compiled_select  # noqa: PLC0415 - as above
-
-    try:
-        expression = compiled_select(select.text)
-    except JMESPathError as error:
-        column = error.lex_position + 1 if isinstance(error, ParseError) else 1
-        problems.error(
-            select.place_in(1, column), "jmespath", f'"{select.text}" is no JMESPath: {_reason(error)}'
-        )
-        return
-    unknown = next(
-        (name for name in _functions(expression.parsed) if name not in Functions.FUNCTION_TABLE), None
-    )
-    if unknown is not None:
-        near = did_you_mean(unknown, Functions.FUNCTION_TABLE)
-        problems.error(select.place, "jmespath", f'JMESPath has no function "{unknown}"{near}')
-    elif example is not None:
-        _check_example(select, expression, example, problems)
-
-
-def _functions(parsed: JsonObject) -> Iterator[str]:
-    """The functions that a parsed expression calls."""
-    if parsed["type"] == "function_expression":
-        yield parsed["value"]
-    for child in parsed["children"]:
-        if isinstance(child, Mapping):
-            yield from _functions(child)
-
-
-def _check_example(select: Node, expression: "ParsedResult", example: Node, problems: Problems) -> None:
-    from jmespath.exceptions import JMESPathError  # noqa: PLC0415 - only for tools with `select`
-
-    try:
-        found: Json = expression.search(example.data())
-    except JMESPathError as error:
-        problems.error(select.place, "select-example", f'"select" fails on "example": {_reason(error)}')
-        return
-    if found is None:
-        keys = [key for key, _ in example.items()]
-        there = f", which has {one_of(keys).replace(' or ', ' and ')}" if keys else ""
-        message = f'"{select.text}" finds nothing in "example"{there}'
-        problems.warning(select.place, "select-example", message)
-
-
-def _reason(error: Exception) -> str:
-    text = re.sub(
-        r"^(Invalid|Bad) jmespath expression: |: Parse error at .*|[.:]$", "", str(error).partition("\n")[0]
-    ).replace("'", '"')
-    return text[:1].lower() + text[1:]

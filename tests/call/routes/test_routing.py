@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from runner.call.addresses.incoming import incoming_call
-from runner.call.routes.matcher import glob_matches
 from runner.call.routes.routing import Match, RouteTable
+from runner.call.wildcards import glob_matches
 from runner.model.call import IncomingCall, Ringing, SipOrigin, Transport
 from runner.model.route import (
     Anonymous,

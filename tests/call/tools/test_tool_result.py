@@ -90,8 +90,8 @@ def test_a_reply_is_told_as_selected_json_or_text(
             ResultSpec(select="length(a)"),
             reply(b'{"a": 1}'),
             "the endpoint answered 200, but its reply is not of the expected form "
-            "(In function length(), invalid type for value: 1, "
-            "expected one of: ['string', 'array', 'object'], received: \"number\")",
+            "(in function length(), invalid type for value: 1, "
+            'expected one of: ["string", "array", "object"], received: "number")',
         ),
     ],
 )

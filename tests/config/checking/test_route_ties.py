@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from runner.call.examples.matching_values import common_text
-from runner.call.routes.matcher import glob_matches
 from runner.call.routes.routing import RouteTable
 from runner.call.routes.ties import find_ties
+from runner.call.wildcards import glob_matches
 from runner.config.checking.route_ties import check_ties
 from runner.config.problem import Problems
 from runner.model.call import Transport

@@ -1,0 +1,170 @@
+"""JMESPath expressions over JSON, in a bounded number of steps.
+
+An expression is the configuration's, its data an endpoint's. Together they can do far more than either says:
+`[@, @] | [@, @] | …` doubles the data with each step.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, cast
+
+from jmespath.exceptions import JMESPathError, ParseError
+from jmespath.functions import Functions
+from jmespath.parser import Parser
+from jmespath.visitor import TreeInterpreter
+
+from runner.model.json_text import MAX_DEPTH, is_too_deep
+from runner.model.values import Json, JsonObject
+
+LONGEST = 4000
+"""Characters of an expression."""
+MAX_STEPS = 300_000
+"""Parts of an expression that are applied to a value, and values that are put together: under a second."""
+_CHARACTERS_A_STEP = 50
+
+FUNCTIONS = frozenset(Functions.FUNCTION_TABLE)
+"""The functions that there are."""
+
+
+_CALLS = Functions()
+
+
+class QuerySyntaxError(Exception):
+    """A text is not a JMESPath expression that can be used. `column` counts from 1."""
+
+    def __init__(self, message: str, column: int = 1) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+class QueryFailure(Exception):  # noqa: N818 - it is the data that fails, nobody made an error
+    """An expression and the data do not go together."""
+
+
+class Query:
+    """An expression, read. Raises QuerySyntaxError."""
+
+    def __init__(self, source: str) -> None:
+        if len(source) > LONGEST:
+            raise QuerySyntaxError(f"it is longer than {LONGEST} characters")
+        try:
+            self._tree: JsonObject = Parser().parse(source).parsed
+        except JMESPathError as error:
+            column = error.lex_position + 1 if isinstance(error, ParseError) else 1
+            raise QuerySyntaxError(_reason(error), column) from None
+        except RecursionError:
+            raise QuerySyntaxError("it is nested too deeply") from None
+        self.functions = frozenset(_functions(self._tree))
+        """The names of the functions that it calls."""
+
+    def find(self, value: Json) -> Json:
+        """What the expression finds; None where there is nothing. Raises QueryFailure."""
+        try:
+            found = _Interpreter().visit(self._tree, value)
+        except QueryFailure:
+            raise
+        except Exception as error:
+            # Functions meet types that they are not made for, and Python's own errors come through.
+            raise QueryFailure(_reason(error)) from None
+        if isinstance(found, dict | list) and is_too_deep(found):
+            raise QueryFailure(f"what it finds is nested deeper than {MAX_DEPTH} levels")
+        return found
+
+
+@lru_cache(maxsize=4096)
+def compiled_query(source: str) -> Query:
+    """The query of this source, read once. Raises QuerySyntaxError."""
+    return Query(source)
+
+
+class _Interpreter(TreeInterpreter):
+    """JMESPath's own interpreter, with every step counted. For one search."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._steps_left = MAX_STEPS
+        self._methods: dict[str, Callable[[Any, Any], Any]] = {}
+
+    def _spend(self, steps: int) -> None:
+        self._steps_left -= steps
+        if self._steps_left < 0:
+            raise _too_many()
+
+    def _weigh(self, value: dict[str, Any] | list[Any]) -> None:
+        """Count every value in what was put together: a part that stands in it twice counts twice."""
+        self._spend(len(value))
+        for inner in value.values() if type(value) is dict else value:
+            if type(inner) is dict or type(inner) is list:
+                self._weigh(inner)
+
+    def _weigh_top(self, value: Any) -> None:
+        if isinstance(value, list | dict):
+            self._spend(len(value))
+        elif isinstance(value, str):
+            self._spend(len(value) // _CHARACTERS_A_STEP)
+
+    def visit(self, node: Any, value: Any) -> Any:
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            raise _too_many()
+        name = node["type"]
+        method = self._methods.get(name)
+        if method is None:
+            method = self._methods[name] = getattr(self, f"visit_{name}")
+        return method(node, value)
+
+    def visit_multi_select_list(self, node: Any, value: Any) -> Any:
+        found = super().visit_multi_select_list(node, value)
+        if found is not None:
+            self._weigh(found)
+        return found
+
+    def visit_multi_select_dict(self, node: Any, value: Any) -> Any:
+        found = super().visit_multi_select_dict(node, value)
+        if found is not None:
+            self._weigh(found)
+        return found
+
+    def visit_flatten(self, node: Any, value: Any) -> Any:
+        found = super().visit_flatten(node, value)
+        self._weigh_top(found)
+        return found
+
+    def visit_comparator(self, node: Any, value: Any) -> Any:
+        sides = [self.visit(side, value) for side in node["children"]]
+        for side in sides:
+            self._weigh_top(side)
+        known = [{"type": "literal", "value": side, "children": []} for side in sides]
+        return super().visit_comparator(cast(Any, {**node, "children": known}), value)
+
+    def visit_function_expression(self, node: Any, value: Any) -> Any:
+        arguments = [self.visit(child, value) for child in node["children"]]
+        for argument in arguments:
+            self._weigh_top(argument)
+        found = _CALLS.call_function(node["value"], arguments)
+        self._weigh_top(found)
+        return found
+
+
+def _too_many() -> QueryFailure:
+    return QueryFailure("it takes too many steps")
+
+
+def _functions(tree: JsonObject) -> Iterator[str]:
+    """The functions in an expression. Raises QuerySyntaxError where it is too deep to be walked."""
+    level = [tree]
+    for _ in range(MAX_DEPTH):
+        yield from (node["value"] for node in level if node["type"] == "function_expression")
+        level = [child for node in level for child in node["children"] if isinstance(child, Mapping)]
+        if not level:
+            return
+    raise QuerySyntaxError("it is nested too deeply")
+
+
+def _reason(error: Exception) -> str:
+    """JMESPath's message in our style."""
+    text = re.sub(
+        r"^(Invalid|Bad) jmespath expression: |: Parse error at .*|[.:]$", "", str(error).partition("\n")[0]
+    ).replace("'", '"')[:200]
+    return (text[:1].lower() + text[1:]) or type(error).__name__

@@ -1,0 +1,112 @@
+"""JMESPath: what is found, and that nothing takes longer than it may."""
+
+import jmespath
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jmespath.exceptions import JMESPathError
+
+from runner.call.tools.query import Query, QueryFailure, QuerySyntaxError
+from runner.model.values import Json
+
+ROWS = [{"a": i, "n": "x" * 30, "b": {"c": [i, i]}} for i in range(12_000)]
+DATA = {"rows": ROWS, "text": "x" * 900_000}
+
+EXPRESSIONS = [
+    "a",
+    "a.b",
+    "a[0]",
+    "a[-1].b",
+    "a[1:3]",
+    "a[]",
+    "a[*].b",
+    "a.*",
+    "a[?b > `1`].b",
+    "a[?b == 'x' || !c]",
+    "[a, b]",
+    "{x: a, y: b[*].c}",
+    "a | [0]",
+    "length(a)",
+    "sort_by(a, &b)[0]",
+    "map(&b, a)",
+    "to_string(a)",
+    "join('-', a)",
+    "not_null(a, b)",
+    "@",
+]
+KEYS = st.sampled_from(["a", "b", "c"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["", "x", "y"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(EXPRESSIONS), JSON)
+def test_it_finds_what_jmespath_finds(expression: str, data: Json) -> None:
+    try:
+        expected = jmespath.search(expression, data)
+    except JMESPathError:
+        with pytest.raises(QueryFailure):
+            Query(expression).find(data)
+    else:
+        assert Query(expression).find(data) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "failure"),
+    [
+        ("rows | " + " | ".join(["[@, @]"] * 40), "it takes too many steps"),
+        ("rows | " + " | ".join(["{a: @, b: @}"] * 40), "it takes too many steps"),
+        ("rows | " + " | ".join(["[@, @][]"] * 40), "it takes too many steps"),
+        ("text | " + " | ".join(["join('', [@, @])"] * 40), "it takes too many steps"),
+        ("rows[*].[@]" + "[*].[@]" * 50, "it takes too many steps"),
+        (
+            "`1` | " + " | ".join(["[@]"] * 60) + " | [[[[[[[@]]]]]]]",
+            "what it finds is nested deeper than 64 levels",
+        ),
+        (
+            "length(`1`)",
+            "in function length(), invalid type for value: 1, "
+            'expected one of: ["string", "array", "object"], received: "number"',
+        ),
+        ("nope(rows)", "unknown function: nope()"),
+    ],
+)
+def test_what_cannot_be_found_is_told(expression: str, failure: str) -> None:
+    with pytest.raises(QueryFailure) as failed:
+        Query(expression).find(DATA)
+    assert str(failed.value) == failure
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("length(rows)", 12_000),
+        ("rows[].{a: a, c: b.c[0]} | [-1]", {"a": 11_999, "c": 11_999}),
+        ("rows[?a > `11998`].a", [11_999]),
+        ("sort_by(rows, &a)[0].a", 0),
+        ("length(join(',', rows[].n))", 371_999),
+        (".".join(["a"] * 1_500), None),
+    ],
+)
+def test_a_large_reply_is_gone_through(expression: str, found: Json) -> None:
+    assert Query(expression).find(DATA) == found
+
+
+@pytest.mark.parametrize(
+    ("expression", "error", "column"),
+    [
+        ("slots[.start", "expecting: star, got: dot", 7),
+        ("join(", "incomplete expression", 6),
+        ("a." * 3_000 + "a", "it is longer than 4000 characters", 1),
+        ("(" * 1_500 + "a" + ")" * 1_500, "it is nested too deeply", 1),
+        (" | ".join(["a"] * 1_000), "it is nested too deeply", 1),
+        ("{a:" * 100 + "a" + "}" * 100, "it is nested too deeply", 1),
+        ("!" * 500 + "a", "it is nested too deeply", 1),
+    ],
+)
+def test_a_text_that_is_not_an_expression_is_told(expression: str, error: str, column: int) -> None:
+    with pytest.raises(QuerySyntaxError) as failed:
+        Query(expression)
+    assert (str(failed.value), failed.value.column) == (error, column)
