@@ -16,11 +16,14 @@ from runner.cli.summary import show_summary
 from runner.cli.terminal import stderr, stdout
 from runner.config.load import load
 from runner.config.problem import Severity
+from runner.config.version import ConfigurationVersion
 from runner.model.settings import Configuration
 from runner.serve import logs
 from runner.serve.descriptors import raise_limit
+from runner.serve.reloads import Reloads
 from runner.serve.runner import Runner, webhook_url
 from runner.serve.secrets import find_secrets
+from runner.serve.versions import DirectorySource
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -46,6 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--port", type=_port, help="the port to listen on, instead of server.port; 0 takes a free one"
     )
     parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="load the configuration again whenever it changes; live calls keep theirs",
+    )
+    parser.add_argument(
         "--log-format",
         choices=("json", "text"),
         help="what a line of the log looks like (default: text on a terminal, else json)",
@@ -59,7 +67,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT. Raises CannotRunError when something that is needed is missing."""
+    """Serve until SIGTERM or SIGINT; SIGHUP loads the configuration again.
+
+    Raises CannotRunError when something that is needed is missing.
+    """
+    # Made first: what changes from here on is noticed by `--watch`.
+    source = DirectorySource(options.directory, options.environment, os.environ)
     loaded = load(options.directory, options.environment)
     print_problems(loaded.problems, loaded.sources, stderr())
     if loaded.configuration is None:
@@ -70,21 +83,30 @@ def run(options: argparse.Namespace) -> int:
     json = None if options.log_format is None else options.log_format == "json"
     logs.configure(sys.stderr, json=json, level=LEVELS[options.log_level])
     raise_limit()
-    runner = Runner(configuration, find_secrets(configuration.settings, os.environ))
-    asyncio.run(_serve(runner, configuration))
+    runner = Runner(
+        configuration,
+        find_secrets(configuration.settings, os.environ),
+        version=ConfigurationVersion.of(loaded, options.directory, options.environment),
+        source=source,
+    )
+    asyncio.run(_serve(runner, configuration, watch=options.watch))
     return OK
 
 
-async def _serve(runner: Runner, configuration: Configuration) -> None:
+async def _serve(runner: Runner, configuration: Configuration, *, watch: bool) -> None:
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
+    reloads = Reloads(runner.versions)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.ask)
     try:
         await runner.start()
+        reloads.start(watch=watch)
         show_summary(configuration, webhook_url(runner.url), stdout())
         sys.stdout.flush()
         await stop.wait()
         await runner.drain(hurry)
     finally:
+        await reloads.close()
         await runner.close()
 
 

@@ -77,16 +77,18 @@ def load(
     unsaved: Mapping[str, bytes] = _ALL_SAVED,
     *,
     only_unsaved: bool = False,
+    is_whole: bool = False,
 ) -> Loaded:
     """Load a directory, as it is in one environment or without any, with every problem in it at once.
 
     `unsaved` stands for the content of files of that name: the directory, then the path in it. With
-    `only_unsaved` no other YAML file is read, and nothing is said about what those might declare.
+    `only_unsaved` no other YAML file is read, and nothing is said about what those might declare; with
+    `is_whole` they are the whole directory, which need not be there.
     Raises CannotRunError when there is no such directory or it cannot be read, and UsageError when
     runner.yaml declares no such environment.
     """
     problems = Problems()
-    files = Directory(directory, problems, unsaved, only_unsaved=only_unsaved)
+    files = Directory(directory, problems, unsaved, only_unsaved=only_unsaved or is_whole, is_whole=is_whole)
     documents = read_documents(files, problems)
     documents.is_partial = only_unsaved
     if environment is not None and not documents.is_runner_unread:

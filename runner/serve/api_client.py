@@ -107,6 +107,10 @@ class ApiClient:
             case _:
                 assert_never(order)
 
+    def may_have_decided(self, call_id: str) -> None:
+        """Somebody before us may have answered or rejected this call for us."""
+        self._note_unsettled(call_id)
+
     def _note_unsettled(self, call_id: str) -> None:
         self._unsettled[call_id] = None
         if len(self._unsettled) > MOST_UNSETTLED:

@@ -53,6 +53,16 @@ def rings(machine: CallMachine) -> None:
     log.info("call rings", extra=extra)
 
 
+def taken_over(machine: CallMachine) -> None:
+    """A call is taken up that another process has served until now."""
+    extra = {
+        "call_id": machine.call.id,
+        "agent": machine.agent.id if machine.agent is not None else None,
+        "phase": machine.phase.value,
+    }
+    log.warning("call is taken over", extra=extra)
+
+
 def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
     """What came of the ringing."""
     reception = machine.reception

@@ -51,7 +51,7 @@ class JobWorker:
         store: Jobs,
         model: TextModel,
         endpoints: Sender,
-        secrets: Mapping[str, str],
+        secrets: Callable[[], Mapping[str, str]],
         metrics: Metrics,
         timeouts: Timeouts,
         clock: Callable[[], Instant],
@@ -160,7 +160,7 @@ class JobWorker:
                 answer = await self._model.ask(question(due))
                 result = question_result(job, answer, self._clock())
             else:
-                reply = await self._endpoints.send(delivery(due, self._secrets, self._clock()))
+                reply = await self._endpoints.send(delivery(due, self._secrets(), self._clock()))
                 result = delivery_result(job, reply, self._clock())
         except TemplateFailure as failure:
             result = again(job, str(failure), self._clock())

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from runner.api.port import Order, SidebandAction
 from runner.call.machine.call_counts import CallCounts, Slot
 from runner.call.machine.machine import CallMachine
+from runner.call.machine.phase import Phase
 from runner.call.machine.reception import UNAVAILABLE_STATUS
 from runner.call.machine.world import World
 from runner.model.action import (
@@ -41,6 +42,7 @@ from runner.model.action import (
     Timer,
 )
 from runner.model.call import Ringing
+from runner.model.entry import Lived
 from runner.model.event import (
     AnswerReplied,
     CallEvent,
@@ -48,10 +50,12 @@ from runner.model.event import (
     ClaimReplied,
     Decided,
     EndRequested,
+    Ignored,
     Limit,
     Replied,
     SidebandLost,
     SidebandOpened,
+    TakenOver,
     TimerFired,
     Unreachable,
 )
@@ -76,6 +80,26 @@ class Sender(Protocol):
         """The reply, or why there is none."""
 
 
+class Journal(Protocol):
+    """Where one call's events are kept, so that another process can take the call up."""
+
+    def append(self, at: Instant, event: Lived) -> None:
+        """Write it down soon. Never waits."""
+
+    async def written(self) -> None:
+        """Wait until everything that was appended so far is kept, or cannot be kept now."""
+
+
+class NoJournal:
+    """Keeps nothing: the call ends with its process."""
+
+    def append(self, at: Instant, event: Lived) -> None:
+        """Nothing."""
+
+    async def written(self) -> None:
+        """Nothing is waited for."""
+
+
 class _OverError(Exception):
     """Ends the group of the call's tasks."""
 
@@ -94,8 +118,11 @@ class LiveCall:
         counts: CallCounts,
         metrics: Metrics,
         timeouts: Timeouts,
+        journal: Journal | None = None,
+        taken_over: CallMachine | None = None,
         clock: Callable[[], Instant] = time.time,
     ) -> None:
+        """`taken_over` is the machine of a call that another process has served until now."""
         self.id = ringing.call_id
         self._ringing = ringing
         self._world = world
@@ -107,7 +134,9 @@ class LiveCall:
         self._metrics = metrics
         self._timeouts = timeouts
         self._clock = clock
-        self._machine: CallMachine | None = None
+        self._journal = journal or NoJournal()
+        self._machine = taken_over
+        self._is_taken_over = taken_over is not None
         self._slot: Slot | None = None
         self._tasks = asyncio.TaskGroup()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
@@ -134,7 +163,10 @@ class LiveCall:
         self._rang_at = asyncio.get_running_loop().time()
         try:
             async with self._tasks:
-                self._ring()
+                if self._machine is None:
+                    self._ring()
+                else:
+                    self._take_over(self._machine)
                 await self._over.wait()
                 raise _OverError
         except* _OverError:
@@ -209,11 +241,28 @@ class LiveCall:
     # The machine
 
     def _ring(self) -> None:
-        machine, actions = CallMachine.ring(self._ringing, self._world, self._clock())
+        now = self._clock()
+        machine, actions = CallMachine.ring(self._ringing, self._world, now)
         self._machine = machine
+        self._journal.append(now, self._ringing)
         call_log.rings(machine)
         self._do(actions)
         self._follow(machine)
+
+    def _take_over(self, machine: CallMachine) -> None:
+        """Go on where the process before has left the call. Timers that are past fire at once, in order."""
+        call_log.taken_over(machine)
+        if machine.agent is not None:
+            self._slot = self._counts.take(machine.agent.id, self._ringing.created_at)
+            self._slot.keep()
+        self._result = machine.reception.result
+        if self._result is not None:
+            self._rang.set()
+        else:
+            self._api.may_have_decided(self.id)
+        for timer, at in sorted(machine.timers.items(), key=lambda each: each[1]):
+            self._set(timer, at)
+        self._happen(TakenOver())
 
     def _happen(self, event: CallEvent) -> None:
         """The one way into the machine. Whatever it raises is a bug, and ends the call as one."""
@@ -221,8 +270,12 @@ class LiveCall:
         if machine is None or self._over.is_set():
             return
         try:
+            now = self._clock()
             call_log.happened(event)
-            self._do(machine.handle(event, self._clock()))
+            actions = machine.handle(event, now)
+            if not isinstance(event, Ignored):
+                self._journal.append(now, event)
+            self._do(actions)
             if self._result is None:
                 self._follow(machine)
         except Exception as bug:
@@ -251,9 +304,7 @@ class LiveCall:
                 case Speak() | Interrupt() | AddItem() | SwitchAgent() | Approve() | SendOutput():
                     self._send(action)
                 case SetTimer(timer=timer, at=at):
-                    self._clear(timer)
-                    delay_s = max(0.0, at - self._clock())
-                    self._timers[timer] = asyncio.get_running_loop().call_later(delay_s, self._fire, timer)
+                    self._set(timer, at)
                 case ClearTimer(timer=timer):
                     self._clear(timer)
                 case SendRequest():
@@ -262,8 +313,8 @@ class LiveCall:
                     self._spawn(self._order(action))
                 case ClaimCall():
                     self._claim(action)
-                case OpenSideband():
-                    self._spawn(self._attend())
+                case OpenSideband(again=again):
+                    self._spawn(self._attend(again=again))
                 case Log():
                     call_log.told(action)
                 case Finish():
@@ -272,6 +323,11 @@ class LiveCall:
                     assert_never(action)
 
     # Timers
+
+    def _set(self, timer: Timer, at: Instant) -> None:
+        self._clear(timer)
+        delay_s = max(0.0, at - self._clock())
+        self._timers[timer] = asyncio.get_running_loop().call_later(delay_s, self._fire, timer)
 
     def _clear(self, timer: Timer) -> None:
         handle = self._timers.pop(timer, None)
@@ -302,12 +358,18 @@ class LiveCall:
 
     # The sideband
 
-    async def _attend(self) -> None:
-        """Keep the sideband open until the call is gone or cannot be reached."""
+    async def _attend(self, *, again: bool) -> None:
+        """Keep the sideband open until the call is gone or cannot be reached.
+
+        `again`: it was open before, so that an API that does not know the call has ended it.
+        """
         sidebands, conversation = self._sidebands, self._conversation
         try:
-            connection = await sidebands.attach(conversation.sideband)
-            flaps = int(not await self._listen(connection, again=False))
+            if again:
+                connection = await sidebands.reattach(conversation.sideband, self.id)
+            else:
+                connection = await sidebands.attach(conversation.sideband)
+            flaps = int(not await self._listen(connection, again=again))
             # Each time it opens the model is asked to go on, which costs money, and the caller hears a
             # beginning: it is not to go on for ever, and not without a growing pause.
             while flaps < len(self._timeouts.redial_delays_s):
@@ -328,7 +390,9 @@ class LiveCall:
         self._outbox = asyncio.Queue()
         writer = self._spawn(self._write(connection, self._outbox))
         log.info("sideband is attached", extra={"call_id": self.id, "again": again})
-        self._happen(SidebandOpened(again=again))
+        # The first sideband of a call is its first, whichever process opens it.
+        is_first = self._machine is not None and self._machine.phase is Phase.WAITING
+        self._happen(SidebandOpened(again=again and not is_first))
         try:
             while True:
                 frame = await connection.recv()
@@ -361,6 +425,9 @@ class LiveCall:
     # Requests
 
     async def _request(self, send: SendRequest) -> None:
+        if not send.is_repeatable:
+            # Whoever takes the call up must know that it was sent: nobody may send it twice.
+            await self._journal.written()
         reply = await self._tools.send(send.request)
         call_log.replied(send, reply)
         self._happen(Replied(call_id=send.call_id, attempt=send.attempt, reply=reply))

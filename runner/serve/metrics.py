@@ -69,6 +69,29 @@ class Metrics:
             ["part"],
             registry=self._registry,
         )
+        self.configuration = Gauge(
+            "phone_agents_configuration_info",
+            "1 for the version of the configuration that new calls get, by its hash.",
+            ["hash"],
+            registry=self._registry,
+        )
+        self.reloads = Counter(
+            "phone_agents_configuration_reloads",
+            "Attempts to load the configuration again, by their result.",
+            ["result"],
+            registry=self._registry,
+        )
+        self.last_reload_successful = Gauge(
+            "phone_agents_configuration_last_reload_successful",
+            "0 when the last attempt to load the configuration again has failed.",
+            registry=self._registry,
+        )
+        self.last_reload_successful.set(1)
+        self.last_reload_at = Gauge(
+            "phone_agents_configuration_last_reload_success_timestamp_seconds",
+            "When the configuration was last loaded again, in seconds since the Unix epoch; 0 for never.",
+            registry=self._registry,
+        )
         self.store_failures = Counter(
             "phone_agents_store_failures",
             "Times that the store failed to take a record or to give a job.",

@@ -21,7 +21,7 @@ from runner.api.realtime import api as realtime
 from runner.api.realtime import text_model
 from runner.api.webhook import is_secret
 from runner.call.machine.call_counts import DAY_S, CallCounts, day_of
-from runner.call.machine.world import World
+from runner.config.version import ConfigurationVersion
 from runner.errors import CannotRunError
 from runner.model.call import Ringing
 from runner.model.settings import Configuration
@@ -45,6 +45,7 @@ from runner.serve.sideband import Sidebands
 from runner.serve.storage import Storage
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
+from runner.serve.versions import Source, Version, Versions
 from runner.serve.webhooks import Webhooks
 
 log = logging.getLogger("runner.serve.runner")
@@ -73,11 +74,14 @@ class Runner:
         new_connector: Callable[[], aiohttp.BaseConnector] | None = None,
         clock: Callable[[], Instant] = time.time,
         shares: DescriptorShares | None = None,
+        version: ConfigurationVersion | None = None,
+        source: Source | None = None,
     ) -> None:
         """`new_connector` makes what tools connect through; by default it keeps to `egress`.
 
         `clock` is what routes, templates and records go by. `shares` bounds connections and calls; by
-        default they follow from the limit of descriptors in force.
+        default they follow from the limit of descriptors in force. `version` is what the configuration was
+        loaded from, `source` where a reload loads it again.
 
         Raises CannotRunError when no webhook could ever be verified.
         """
@@ -90,6 +94,8 @@ class Runner:
         self._shares = shares or DescriptorShares.of(limit())
         self._metrics = Metrics()
         self._health = Health(self._metrics)
+        self.versions = Versions(Version.of(configuration, secrets, version), source, self._metrics)
+        """The configuration that new calls get."""
         self._phase = Phase.STARTING
         self._owned = AsyncExitStack()
         self._live_calls: LiveCalls | None = None
@@ -147,7 +153,7 @@ class Runner:
             store=storage.store,
             model=api_client,
             endpoints=tools,
-            secrets=self._secrets.tools,
+            secrets=lambda: self.versions.current.secrets.tools,
             metrics=self._metrics,
             timeouts=self._timeouts,
             clock=self._clock,
@@ -157,12 +163,12 @@ class Runner:
         jobs.start()
         self._live_calls = LiveCalls(saver=storage.saver, metrics=self._metrics, timeouts=self._timeouts)
 
-        live_calls, world = self._live_calls, World.of(self._configuration, self._secrets.tools)
+        live_calls = self._live_calls
 
         def new_call(ringing: Ringing) -> LiveCall:
             return LiveCall(
                 ringing=ringing,
-                world=world,
+                world=self.versions.current.world,
                 api=api_client,
                 sidebands=sidebands,
                 tools=tools,
@@ -247,10 +253,11 @@ class Runner:
         return obstacles if self._phase is Phase.READY else [self._phase.value, *obstacles]
 
     def _troubles(self) -> list[str]:
-        """What is wrong, though calls are answered."""
+        """The configuration in force, and what is wrong, though calls are answered."""
+        configuration = f"configuration {self.versions.current.source.hash}"
         storage = [] if self._storage is None else self._storage.troubles
         jobs = None if self._jobs is None else self._jobs.trouble
-        return storage if jobs is None else [*storage, jobs]
+        return [configuration, *storage, *([jobs] if jobs is not None else [])]
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         if self._webhooks is None:

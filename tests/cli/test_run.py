@@ -314,3 +314,45 @@ async def test_lines_below_the_level_asked_for_are_not_written(desk: Desk) -> No
         process.tell(signal.SIGTERM)
         code, _, err = await process.ended()
         assert (code, err) == (0, "")
+
+
+async def test_sighup_loads_the_configuration_again_and_live_calls_keep_theirs(desk: Desk) -> None:
+    async with desk.run() as process:
+        url = await process.started()
+        first, _ = await desk.ring(url, greets())
+        await desk.api.until(lambda: first.attached)
+        text = AGENT.replace("model: gpt-realtime-2.1", "model: gpt-realtime-2")
+        assert text != AGENT
+        (desk.agents / "front-desk.yaml").write_text(text)
+        process.tell(signal.SIGHUP)
+        await process.logged("configuration was reloaded")
+        second, status = await desk.ring(url, greets())
+        assert status == 200
+        assert first.accept_body is not None
+        assert second.accept_body is not None
+        assert (first.accept_body["model"], second.accept_body["model"]) == (
+            "gpt-realtime-2.1",
+            "gpt-realtime-2",
+        )
+        assert not first.is_over
+
+
+async def test_a_configuration_with_errors_is_not_loaded_and_calls_go_on(desk: Desk) -> None:
+    async with desk.run() as process:
+        url = await process.started()
+        (desk.agents / "front-desk.yaml").write_text("agent: front-desk\nmodel: 7\n")
+        process.tell(signal.SIGHUP)
+        await process.logged("configuration was not reloaded")
+        assert "front-desk.yaml:1:1: this agent needs the key" in process.err
+        _, status = await desk.ring(url, greets())
+        assert status == 200
+
+
+async def test_a_directory_that_is_watched_is_loaded_when_it_changes(desk: Desk) -> None:
+    async with desk.run("--port", "0", "--watch") as process:
+        url = await process.started()
+        (desk.agents / "front-desk.yaml").write_text(AGENT.replace("gpt-realtime-2.1", "gpt-realtime-2"))
+        await process.logged("configuration was reloaded")
+        call, _ = await desk.ring(url, greets())
+        assert call.accept_body is not None
+        assert call.accept_body["model"] == "gpt-realtime-2"

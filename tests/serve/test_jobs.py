@@ -117,7 +117,7 @@ class Desk:
                 timeouts=timeouts,
             ),
             endpoints=tools,
-            secrets=Secrets.fixed(self.secrets),
+            secrets=lambda: Secrets.fixed(self.secrets),
             metrics=self.metrics,
             timeouts=timeouts,
             clock=lambda: self.now,

@@ -59,11 +59,13 @@ class Directory:
         unsaved: Mapping[str, bytes] = MappingProxyType({}),
         *,
         only_unsaved: bool = False,
+        is_whole: bool = False,
     ) -> None:
         self._path = path
         self._unsaved = unsaved
         """Content that an editor has not saved yet, by file name. The files need not exist."""
         self._only_unsaved = only_unsaved
+        self._is_whole = is_whole
         self._problems = problems
         self._real = os.path.realpath(path)
         self.texts: dict[str, str] = {}
@@ -81,7 +83,9 @@ class Directory:
         """
         if self._only_unsaved:
             for name in self._unsaved:
-                yield from self._file(Path(name))
+                below = PurePosixPath(name).relative_to(self.name) if self._is_whole else PurePosixPath()
+                if not any(part.startswith(("_", ".")) for part in below.parts):
+                    yield from self._file(Path(name))
             return
         if not self._path.exists():
             raise CannotRunError(f'there is no directory "{self._path}"')

@@ -1,0 +1,52 @@
+"""One version of a configuration: the texts that it was read from, and a hash that names it.
+
+A call goes on under the version with which it began, whichever process serves it; so a version can be loaded
+from its texts alone, on a machine that has another one in its directory.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from runner.config.load import Loaded, load
+from runner.config.reading.files import is_scenarios
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationVersion:
+    """What a configuration was loaded from. Equal texts have an equal hash, on any machine."""
+
+    directory: str
+    """As it was given: places name their files by it."""
+    environment: str | None
+    texts: Mapping[str, str] = field(repr=False)
+    """Each file that was read, but scenarios, by the name that places use."""
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits."""
+        return sha256(self.encoded()).hexdigest()[:16]
+
+    def encoded(self) -> bytes:
+        """The version as one text, always the same for the same version."""
+        parts = [self.directory, self.environment, dict(sorted(self.texts.items()))]
+        return json.dumps(parts, separators=(",", ":")).encode()
+
+    @classmethod
+    def decoded(cls, encoded: bytes) -> "ConfigurationVersion":
+        """The version that `encoded` wrote."""
+        directory, environment, texts = json.loads(encoded)
+        return cls(directory=directory, environment=environment, texts=texts)
+
+    @classmethod
+    def of(cls, loaded: Loaded, directory: Path, environment: str | None) -> "ConfigurationVersion":
+        """The version that was loaded from this directory."""
+        texts = {name: text for name, text in loaded.sources.items() if not is_scenarios(name)}
+        return cls(directory=directory.as_posix(), environment=environment, texts=texts)
+
+    def load(self) -> Loaded:
+        """Load the version once more, from its texts alone."""
+        texts = {name: text.encode() for name, text in self.texts.items()}
+        return load(Path(self.directory), self.environment, texts, is_whole=True)

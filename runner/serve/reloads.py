@@ -1,0 +1,47 @@
+"""Reloads of the configuration while a runner serves: by SIGHUP, and by watching the directory."""
+
+import asyncio
+import logging
+
+from runner.serve.versions import ReloadError, Versions
+
+log = logging.getLogger("runner.serve.reloads")
+
+POLL_S = 1.0
+"""Between two looks at a directory that is watched."""
+
+
+class Reloads:
+    """Carries out one reload after the other, as they are asked for."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+        self._asked = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def ask(self) -> None:
+        """Load the configuration again soon; what is asked for meanwhile is one reload."""
+        self._asked.set()
+
+    def start(self, *, watch: bool) -> None:
+        """Begin with what was asked for already. `watch`: reload whenever the directory changes."""
+        self._tasks.append(asyncio.create_task(self._work(), name="reloads"))
+        if watch:
+            self._tasks.append(asyncio.create_task(self._versions.watch(POLL_S), name="watching"))
+
+    async def close(self) -> None:
+        """Reload no more."""
+        for task in self._tasks:
+            task.cancel()
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                log.error("reloading has failed", exc_info=result)
+
+    async def _work(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                await self._versions.reload()
+            except ReloadError:
+                continue  # The log has it; the configuration in force stays.

@@ -1,0 +1,189 @@
+"""The version of the configuration that new calls get, and how another one takes its place: all or nothing.
+
+A call keeps the version with which it began. What a process has opened when it started (listeners, store,
+provider, egress) stays as it was until the next start, which the log says.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Protocol
+
+from runner.call.machine.world import World
+from runner.config.load import load
+from runner.config.problem import Problem, Severity
+from runner.config.version import ConfigurationVersion
+from runner.errors import PhoneAgentsError
+from runner.model.settings import Configuration, Settings
+from runner.serve.metrics import Metrics
+from runner.serve.secrets import FoundSecrets, find_secrets
+
+log = logging.getLogger("runner.serve.versions")
+
+RELOADED = frozenset({"routing", "schedules", "secrets"})
+"""The sections of runner.yaml that a reload changes, besides all that agents declare."""
+MOST_PROBLEMS_LOGGED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
+class Version:
+    """One version of the configuration, ready for calls."""
+
+    configuration: Configuration
+    secrets: FoundSecrets
+    world: World
+    source: ConfigurationVersion
+    """What it was loaded from."""
+
+    @classmethod
+    def of(
+        cls,
+        configuration: Configuration,
+        secrets: FoundSecrets,
+        source: ConfigurationVersion | None = None,
+    ) -> "Version":
+        """The version of a configuration that was loaded; without `source` it has no texts of its own."""
+        return cls(
+            configuration=configuration,
+            secrets=secrets,
+            world=World.of(configuration, secrets.tools),
+            source=source
+            or ConfigurationVersion(directory=configuration.directory, environment=None, texts={}),
+        )
+
+
+class ReloadError(Exception):
+    """The configuration has errors, or needs what is not there; the one before stays in force."""
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+
+
+class Source(Protocol):
+    """Where versions come from."""
+
+    def read(self) -> Version:
+        """The configuration as it is now. Blocks. Raises ReloadError."""
+
+    def has_changed(self) -> bool:
+        """Whether the configuration may have changed since this was asked last. Blocks, briefly."""
+
+
+class DirectorySource:
+    """A configuration directory, with the environment of the process for its secrets."""
+
+    def __init__(self, directory: Path, environment: str | None, environ: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._environment = environment
+        self._environ = environ
+        self._seen = self._fingerprint()
+
+    def read(self) -> Version:
+        """See `Source.read`."""
+        try:
+            loaded = load(self._directory, self._environment)
+            if loaded.configuration is None:
+                raise ReloadError(tuple(map(_line, _errors(loaded.problems))))
+            secrets = find_secrets(loaded.configuration.settings, self._environ)
+        except PhoneAgentsError as error:
+            raise ReloadError((str(error),)) from error
+        source = ConfigurationVersion.of(loaded, self._directory, self._environment)
+        return Version.of(loaded.configuration, secrets, source)
+
+    def has_changed(self) -> bool:
+        """See `Source.has_changed`."""
+        before, self._seen = self._seen, self._fingerprint()
+        return before != self._seen
+
+    def _fingerprint(self) -> list[tuple[Path, int, int]]:
+        found = []
+        for path in sorted(self._directory.rglob("*")):
+            try:
+                status = path.stat()
+            except OSError:
+                continue  # It went between the two looks; the next one shows what is there instead.
+            found.append((path, status.st_mtime_ns, status.st_size))
+        return found
+
+
+class Versions:
+    """The version in force. `reload` puts another in its place."""
+
+    def __init__(self, first: Version, source: Source | None, metrics: Metrics) -> None:
+        self.current = first
+        self._source = source
+        self._metrics = metrics
+        self._lock = asyncio.Lock()
+        self._show()
+
+    async def reload(self) -> Version:
+        """Load the configuration beside the one in force, and let new calls have it when it is right.
+
+        Raises ReloadError, which the log and the metrics tell too; then nothing has changed.
+        """
+        async with self._lock:
+            try:
+                if self._source is None:
+                    raise ReloadError(("this process has no directory to load from",))
+                version = await asyncio.to_thread(self._source.read)
+            except ReloadError as error:
+                self._metrics.reloads.labels(result="failed").inc()
+                self._metrics.last_reload_successful.set(0)
+                reasons = error.reasons[:MOST_PROBLEMS_LOGGED]
+                log.error(
+                    "configuration was not reloaded",
+                    extra={
+                        "hash": self.current.source.hash,
+                        "errors": len(error.reasons),
+                        "reasons": reasons,
+                    },
+                )
+                raise
+            before, self.current = self.current, version
+            self._metrics.reloads.labels(result="done").inc()
+            self._metrics.last_reload_successful.set(1)
+            self._metrics.last_reload_at.set(time.time())
+            self._show()
+            log.info(
+                "configuration was reloaded",
+                extra={"hash": version.source.hash, "agents": len(version.configuration.agents)},
+            )
+            if unchanged := _needs_restart(before.configuration.settings, version.configuration.settings):
+                log.warning("change takes effect at the next start", extra={"sections": unchanged})
+            return version
+
+    async def watch(self, poll_s: float) -> None:
+        """Reload whenever the configuration changes, looking every `poll_s` seconds. Runs until cancelled."""
+        if self._source is None:
+            return
+        while True:
+            await asyncio.sleep(poll_s)
+            if await asyncio.to_thread(self._source.has_changed):
+                try:
+                    await self.reload()
+                except ReloadError:
+                    continue  # The log has it, and the next change may mend it.
+
+    def _show(self) -> None:
+        self._metrics.configuration.clear()
+        self._metrics.configuration.labels(hash=self.current.source.hash).set(1)
+
+
+def _needs_restart(before: Settings, after: Settings) -> list[str]:
+    return [
+        field.name
+        for field in fields(Settings)
+        if field.name not in RELOADED and getattr(before, field.name) != getattr(after, field.name)
+    ]
+
+
+def _errors(problems: tuple[Problem, ...]) -> list[Problem]:
+    return [problem for problem in problems if problem.severity is Severity.ERROR]
+
+
+def _line(problem: Problem) -> str:
+    return f"{problem.place}: {problem.message} [{problem.rule}]"

@@ -1,0 +1,95 @@
+"""Another version of the configuration takes the place of the one in force: all of it, or nothing."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from runner.serve.metrics import Metrics
+from runner.serve.versions import DirectorySource, ReloadError, Versions
+
+AGENT = """\
+agent: desk
+model: gpt-realtime-2.1
+instructions: Be kind.
+routes: [{to: "+18005551212"}]
+"""
+ENVIRON = {"OPENAI_API_KEY": "sk-1", "OPENAI_WEBHOOK_SECRET": "whsec_bWFwbGU=", "CRM": "s3cret"}
+
+
+class Desk:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.write(AGENT)
+        self.metrics = Metrics()
+        source = DirectorySource(directory, None, ENVIRON)
+        self.versions = Versions(source.read(), source, self.metrics)
+
+    def write(self, agent: str, runner: str = "records: {keep: 90d}\n") -> None:
+        (self.directory / "desk.yaml").write_text(agent)
+        (self.directory / "runner.yaml").write_text(runner)
+
+    def metric(self, name: str) -> float:
+        lines = [line for line in self.metrics.text().decode().splitlines() if line.startswith(name + " ")]
+        return float(lines[0].rsplit(" ", 1)[1])
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+async def test_new_calls_get_the_version_that_was_loaded_last(desk: Desk) -> None:
+    before = desk.versions.current
+    desk.write(AGENT.replace("Be kind.", "Be brief."))
+    after = await desk.versions.reload()
+    assert desk.versions.current is after
+    assert after.source.hash != before.source.hash
+    assert after.world.agents["desk"].instructions.source == "Be brief."
+    assert before.world.agents["desk"].instructions.source == "Be kind."
+    assert desk.metric('phone_agents_configuration_reloads_total{result="done"}') == 1
+    assert desk.metric(f'phone_agents_configuration_info{{hash="{after.source.hash}"}}') == 1
+    assert before.source.hash not in desk.metrics.text().decode()
+
+
+@pytest.mark.parametrize(
+    ("agent", "runner", "reason"),
+    [
+        ("agent: desk\nmodel: [\n", "", "desk.yaml"),
+        (AGENT, "secrets: {CRM: {env: CRM_2}}\n", 'environment variable "CRM_2" is not set'),
+    ],
+    ids=["an error", "a secret that is missing"],
+)
+async def test_whatever_is_wrong_leaves_the_version_in_force_and_says_so(
+    desk: Desk, agent: str, runner: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = desk.versions.current
+    desk.write(agent, runner)
+    with pytest.raises(ReloadError) as raised:
+        await desk.versions.reload()
+    assert reason in str(raised.value)
+    assert desk.versions.current is before
+    assert desk.metric('phone_agents_configuration_reloads_total{result="failed"}') == 1
+    assert desk.metric("phone_agents_configuration_last_reload_successful") == 0
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    desk.write(AGENT)
+    await desk.versions.reload()
+    assert desk.metric("phone_agents_configuration_last_reload_successful") == 1
+
+
+async def test_what_needs_a_restart_is_said(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    desk.write(AGENT, "records: {keep: 90d}\nserver: {port: 9090}\n")
+    await desk.versions.reload()
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert (warning.message, vars(warning)["sections"]) == (
+        "change takes effect at the next start",
+        ["server"],
+    )
+
+
+def test_a_change_of_any_file_is_noticed_once(desk: Desk) -> None:
+    source = DirectorySource(desk.directory, None, ENVIRON)
+    assert not source.has_changed()
+    (desk.directory / "_prompt.md").write_text("x")
+    assert source.has_changed()
+    assert not source.has_changed()
