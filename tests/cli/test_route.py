@@ -186,7 +186,9 @@ def test_wrong_usage_is_exit_code_2(
 def test_a_configuration_with_errors_is_exit_code_1_and_shows_them(
     agents: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (agents / "sales.yaml").write_text("agent: sales\nmodel: m\ninstructions: i\nroutes: [{to: +1800}]\n")
+    (agents / "sales.yaml").write_text(
+        "agent: sales\nmodel: gpt-realtime-2.1\ninstructions: i\nroutes: [{to: +1800}]\n"
+    )
     assert main(["route", "--to", "+18005551212"]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -236,7 +236,7 @@ def test_json_without_coverage_has_none(told: Told) -> None:
 
 
 def test_junit_has_a_suite_for_each_file_and_a_case_for_each_scenario(told: Told, folder: Path) -> None:
-    odd = GOOD.replace("a caller is greeted", '"é \\u0007 <&>"')
+    odd = GOOD.replace("a caller is greeted", '"é \\u202e <&>"')
     (folder / "more.test.yaml").write_text(odd)
     code, out, _ = told(GOOD + BAD, "--format", "junit")
     assert code == 1
@@ -244,7 +244,7 @@ def test_junit_has_a_suite_for_each_file_and_a_case_for_each_scenario(told: Told
     root = ElementTree.fromstring(out)
     suites = [(suite.get("name"), suite.get("tests"), suite.get("failures")) for suite in root]
     assert suites == [("agents/desk.test.yaml", "3", "1"), ("agents/more.test.yaml", "2", "0")]
-    assert [case.get("name") for case in root[1]] == ["é \\x07 <&>", "slots are found"]
+    assert [case.get("name") for case in root[1]] == ["é \\u202e <&>", "slots are found"]
     (failure,) = root.iter("failure")
     assert failure.get("message") == "says"
     assert failure.text == (

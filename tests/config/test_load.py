@@ -347,3 +347,21 @@ def test_no_document_raises(tmp_path: Path, document: dict[str, Any]) -> None:
     assert (loaded.configuration is None) == any(
         problem.severity is Severity.ERROR for problem in loaded.problems
     )
+
+
+@pytest.mark.parametrize(
+    ("base_url", "told"),
+    [
+        ("https://api.openai.com/v1", ['desk.yaml: the API has no model "desk-voice"; write one such as']),
+        ("https://maple.openai.azure.com/openai/v1", []),
+    ],
+)
+def test_models_elsewhere_have_the_names_that_somebody_gave_them(
+    tmp_path: Path, base_url: str, told: list[str]
+) -> None:
+    files = {
+        "desk_yaml": AGENT.replace("gpt-realtime-2.1", "desk-voice"),
+        "runner_yaml": f"provider: {{base_url: {base_url}}}\n",
+    }
+    found = messages(load(written(tmp_path, **files)))
+    assert [message.partition(' "gpt-realtime-2.1"')[0] for message in found] == told

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from runner.api.realtime.facts import BASE_URL
 from runner.call.templates.names import NOTHING, Shape
 from runner.config.building.admission import build_busy, build_lookup
 from runner.config.building.after_call import build_on_end, build_outcome, build_recording
@@ -47,12 +49,14 @@ class Shared:
     tools: Mapping[str, SharedTool]
     secrets: frozenset[str]
     default_country: str | None
+    has_api_names: bool
+    """Whether models have the API's own names: elsewhere they are deployments, named as somebody likes."""
 
 
 def shared_by_agents(runner: Checked) -> Shared:
     """What the document of runner.yaml shares. Names are known whatever is wrong with what they stand for."""
     tools, secrets = runner.root.get("tools"), runner.root.get("secrets")
-    country = runner.part("routing", "default_country")
+    country, base_url = runner.part("routing", "default_country"), runner.part("provider", "base_url")
     return Shared(
         tools={
             name: SharedTool(node=_named(name, tools.key_place(name), node), sound=runner.sound(node))
@@ -62,6 +66,7 @@ def shared_by_agents(runner: Checked) -> Shared:
         else {},
         secrets=frozenset(name for name, _ in secrets.items()) if secrets else frozenset(),
         default_country=country.text if country else None,
+        has_api_names=base_url is None or urlsplit(base_url.text).hostname == urlsplit(BASE_URL).hostname,
     )
 
 
@@ -151,7 +156,13 @@ class AgentBuilder:
             record=record,
             place=self._checked.root.key_place("agent"),
         )
-        review_agent(agent, self._checked.root, dict(self._tool_nodes()), problems)
+        review_agent(
+            agent,
+            self._checked.root,
+            dict(self._tool_nodes()),
+            problems,
+            has_api_names=self._shared.has_api_names,
+        )
         return agent
 
     def _text(self, node: Node) -> Template | None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from runner.config.checking.shutdowns import check_models
+from runner.config.checking.api_names import check_names
+from runner.config.checking.phone_session import check_session
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.agent import Agent, Silence
@@ -10,9 +11,16 @@ from runner.model.call import Role
 from runner.model.tool import HttpBinding, Tool
 
 
-def review_agent(agent: Agent, document: Node, tools: Mapping[str, Node], problems: Problems) -> None:
-    """Note the warnings about an agent. `tools` holds what each of its tools was built from, by name."""
-    check_models(document, problems)
+def review_agent(
+    agent: Agent, document: Node, tools: Mapping[str, Node], problems: Problems, *, has_api_names: bool
+) -> None:
+    """Note the warnings about an agent. `tools` holds what each of its tools was built from, by name.
+
+    `has_api_names` says whether models are named as the API names them, and not as somebody's deployments.
+    """
+    if has_api_names:
+        check_names(document, problems)
+    check_session(document, problems)
     _check_transcription(document, problems)
     for tool in agent.tools:
         if isinstance(tool.binding, HttpBinding) and tool.name in tools:
