@@ -208,7 +208,7 @@ class Session:
     def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
         """The jobs after the call, going by the record of it."""
         redactor = self._redactor()
-        redactor.record(self.builder.record())  # it learns there what else it has to mask
+        redactor.learn(self.builder.record())
         return jobs_after(self._serving.served[0], record, redactor.names(self._texts.names(now)), now)
 
     def _redactor(self) -> Redactor:

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 import pytest
 
-from runner.call.records.redaction import Redactor, passes_luhn, values_at
+from runner.call.records.redaction import Redactor, values_at
+from runner.call.records.sensitive_spans import passes_luhn
 from runner.model.agent import Recording, Sensitive
 from runner.model.record import CallRecord, Handoff, ToolUse, Turn
 from runner.model.values import Json, JsonObject
@@ -215,7 +216,9 @@ def test_digits_that_a_path_led_to_are_masked_however_they_are_said() -> None:
     [
         ({"patient": {"ssn": "078-05-1120", "age": 7}}, {"078-05-1120"}),
         ({"patient": [{"ssn": 78051120}, {"ssn": None}, {}]}, {"78051120"}),
-        ({"patient": {"ssn": {"a": "x", "b": [1, True]}}}, {"x", "1"}),
+        ({"patient": {"ssn": {"a": "mild", "b": [123, True]}}}, {"mild", "123"}),
+        # Too short to tell anything where else they stand.
+        ({"patient": {"ssn": {"a": "yes", "b": [12, 1.5]}}}, set()),
         ({"patient": "078-05-1120"}, set()),
         (None, set()),
     ],
@@ -286,6 +289,33 @@ def test_a_value_that_a_later_tool_call_gave_away_is_masked_in_an_earlier_one() 
 def test_values_known_from_replies_are_masked() -> None:
     masked = Redactor([Recording()], ["ada@mail.example"]).record(a_record())
     assert masked.turns[1].text == "[redacted], account 20451877."
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "kept"),
+    [
+        ("739", "My code is 7 3 9.", "My code is [redacted]."),
+        ("739", "Take the 7390.", "Take the 7390."),
+        ("7", "Seven, 7", "Seven, [redacted]"),
+        ("12*3#", "You pressed 12*3#.", "You pressed [redacted]."),
+    ],
+)
+def test_what_is_known_to_be_private_is_masked_however_short(key: str, said: str, kept: str) -> None:
+    record = a_record(turns=(Turn(role="agent", text=said, at=1.0),))
+    masked = Redactor([Recording()], [key]).record(record)
+    assert masked.turns[0].text == kept
+
+
+def test_a_short_private_key_is_masked_in_arguments() -> None:
+    use = replace(a_record().tools[0], arguments={"cvv": "739", "n": 739, "other": "7391"})
+    masked = Redactor([Recording()], ["739"]).record(a_record(tools=(use,)))
+    assert masked.tools[0].arguments == {"cvv": "[redacted]", "n": "[redacted]", "other": "7391"}
+
+
+def test_a_redactor_that_has_learned_a_record_masks_what_stands_elsewhere() -> None:
+    redactor_ = redactor(arguments=(("account",),))
+    redactor_.learn(a_record())
+    assert redactor_.text("account 20451877") == "account [redacted]"
 
 
 def test_without_a_transcript_turns_keep_who_and_when() -> None:
