@@ -46,5 +46,13 @@ class StoreRefusedError(StoreError):
     """The store does not take this row, and never will."""
 
 
+class LeaseLostError(StoreError):
+    """This runner's lease is over: it may write nothing before it has asserted its calls again."""
+
+
+class CallLostError(StoreError):
+    """Another runner serves this call, or has brought it to its end: it is no business of ours any more."""
+
+
 class JournalError(PhoneAgentsError):
     """A call's journal cannot be replayed: what it lived through is unknown."""

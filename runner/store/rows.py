@@ -14,15 +14,17 @@ from typing import Any, NamedTuple
 
 from runner.call.afterwards.jobs import encoded_work
 from runner.call.records.record_json import encode
-from runner.errors import StoreError
-from runner.model.event import TranscriptionUsage, Usage
+from runner.errors import CallLostError, StoreError
+from runner.model.event import Limit, TranscriptionUsage, Usage
 from runner.model.job import DueJob, Job, JobKind, JobState
+from runner.model.live_call import CallState, FleetCall, HeldCall, Limits, Owner
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
-from runner.model.values import Json
+from runner.model.values import Instant, Json
 
 log = logging.getLogger("runner.store")
 
+DAY_S = 86400.0
 STORED_JOB = "id, call_id, kind, state, created_at, due_at, attempts, error"
 """The columns of `stored_job`."""
 SUMMARY = "id, agent, caller, called, started_at, ended_at, ended, cost_usd"
@@ -156,6 +158,53 @@ def summary(row: Sequence[Any]) -> CallSummary:
         ended=ended,
         cost_usd=cost_usd,
     )
+
+
+def held_call(row: Sequence[Any]) -> HeldCall:
+    """The call of a row `id, fence, agent, state, configuration, began_at, webhook_id`."""
+    call_id, fence, agent, state, configuration, began_at, webhook_id = row
+    return HeldCall(
+        id=call_id,
+        agent=agent,
+        configuration=configuration,
+        began_at=began_at,
+        fence=fence,
+        state=CallState(state),
+        webhook_id=webhook_id,
+    )
+
+
+def fleet_call(row: Sequence[Any]) -> FleetCall:
+    """The call of a row of `held_call`, then its runner and where that is reached."""
+    *call, runner, address = row
+    return FleetCall(call=held_call(call), runner=runner, address=address)
+
+
+def may_save(call_id: str, owner: Owner, held: tuple[str | None, int] | None, *, is_saved: bool) -> bool:
+    """Whether an owner saves the record of a call that is `held` so. False: it has done so before.
+
+    Raises CallLostError when the call is not its own.
+    """
+    if held is None:
+        return not is_saved
+    if held != (owner.runner, owner.fence):
+        raise CallLostError(f'call "{call_id}" is served by another runner')
+    return True
+
+
+def day(instant: Instant) -> tuple[float, float]:
+    """When the day (UTC) of this instant begins, and the next."""
+    begins = instant // DAY_S * DAY_S
+    return begins, begins + DAY_S
+
+
+def reached(limits: Limits, live: int, today: int) -> Limit | None:
+    """The limit that an agent with so many calls has reached."""
+    if limits.concurrent_calls is not None and live >= limits.concurrent_calls:
+        return Limit.CONCURRENT_CALLS
+    if limits.calls_per_day is not None and today >= limits.calls_per_day:
+        return Limit.CALLS_PER_DAY
+    return None
 
 
 class Conditions:

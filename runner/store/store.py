@@ -7,18 +7,23 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from runner.model.job import Backlog, DueJob, Job, JobResult
+from runner.model.live_call import Claim, FleetCall, HeldCall, Lease, Limits, Owner, RunnerInfo
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.values import Instant
+from runner.store.journal.sealed import SealedEntries
 
 
 class Records(Protocol):
     """The records of calls that are over."""
 
-    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
-        """Write a record and the jobs after its call, both or neither; a record of the same call is replaced.
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = (), *, owner: Owner | None = None) -> None:
+        """Write a record and the jobs after its call, both or neither. The call is live no more, and its
+        journal is deleted with it.
 
-        A job that is there already stays as it is. Cancelling the wait does not cancel the writing.
+        Without an `owner` a record of the same call is replaced, and a job that is there stays as it is. With
+        one, only the owner of the call may save it, once; a second time changes nothing. Raises CallLostError
+        when another has the call. Cancelling the wait does not cancel the writing.
         """
 
     async def read(self, call_id: str) -> StoredCall | None:
@@ -68,8 +73,94 @@ class Jobs(Protocol):
         """Open the parked jobs of a call again, due at `now`, as if they were new; how many."""
 
 
-class Store(Records, Jobs, Protocol):
-    """Keeps what calls leave behind."""
+class Fleet(Protocol):
+    """The runners, and which of them serves which live call.
+
+    Only the clock of the database counts. Whatever a runner does in its calls' name is refused once its lease
+    is over (LeaseLostError): it asserts its calls again, and learns which of them it has lost.
+    """
+
+    async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
+        """Be one of the runners, with a lease that must be renewed within so many seconds.
+
+        Raises CannotRunError where a store is for one process at a time, and another has it.
+        """
+
+    async def renew(self, lease: Lease) -> bool:
+        """Renew the lease. False when it is over, or when the database is not the one that gave it, and may
+        have forgotten what it promised: then the calls are to be asserted.
+        """
+
+    async def assert_calls(
+        self, runner: RunnerInfo, lease: Lease, calls: Sequence[HeldCall], lease_s: float
+    ) -> tuple[Lease, set[str]]:
+        """A new lease for a runner that holds these calls, and the ids of those that it has lost.
+
+        What was sent under the old lease is refused from now on. A call that the store does not know, since
+        it was away or has lost it, is claimed; one with an older fence is taken back.
+        """
+
+    async def leave(self, lease: Lease) -> None:
+        """Be no runner any more, and let others take all its calls at once."""
+
+    async def claim(self, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
+        """Claim a ringing call before it is answered. Raises LeaseLostError.
+
+        A call is claimed once, over all runners and webhooks, but for one that its runner has not answered
+        before it was lost. Limits are counted where the claim is made, over all runners.
+        """
+
+    async def set_state(self, lease: Lease, call: HeldCall) -> None:
+        """Write down the state of a call. Raises CallLostError when another has it."""
+
+    async def unclaim(self, lease: Lease, call: HeldCall) -> None:
+        """Give up a claim to a call that is not answered: it may be claimed again."""
+
+    async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
+        """Let others take these calls at once."""
+
+    async def take_over(self, lease: Lease) -> list[HeldCall]:
+        """Take this runner's share of the calls that nobody serves, with a new fence each.
+
+        Those are the calls of runners whose lease is over, and those that were handed over. A runner takes
+        calls of others only once it has held its lease for as long as it lasts: when the database was away
+        for everybody, all leases are over and nobody is lost. Raises LeaseLostError.
+        """
+
+    async def live_calls(self) -> list[FleetCall]:
+        """The live calls of all runners, the oldest first."""
+
+    async def runners(self) -> list[RunnerInfo]:
+        """The runners whose lease is not over."""
+
+
+class Journals(Protocol):
+    """What live calls have lived through, sealed, and the configurations under which they began."""
+
+    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+        """Write pieces of journals, all or none; one that is there is replaced. Raises LeaseLostError."""
+
+    async def append_late(self, pieces: Sequence[tuple[int, SealedEntries]]) -> None:
+        """Write pieces that an ended process could not, each with the fence under which it held the call.
+
+        What belongs to a call that another has taken since, or that is over, is passed over.
+        """
+
+    async def journal(self, call_id: str) -> list[SealedEntries]:
+        """All pieces of a call's journal, in order."""
+
+    async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
+        """Keep the texts of a configuration by its hash. It is this runner's for new calls from now on."""
+
+    async def configuration(self, configuration: str) -> str | None:
+        """The texts of a configuration that a live call or a runner uses."""
+
+    async def sweep(self) -> None:
+        """Delete what no live call needs."""
+
+
+class Store(Records, Jobs, Fleet, Journals, Protocol):
+    """Keeps what calls leave behind, and what goes on with them when their runner is lost."""
 
     async def close(self) -> None:
         """Let go of the database. Bounded in time, and safe to call twice."""

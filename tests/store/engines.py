@@ -15,6 +15,9 @@ from runner.store.store import Store
 class Engine:
     """One empty database. Stores that are opened are closed with the `stack`."""
 
+    is_shared = False
+    """Whether several processes may serve calls over it at a time."""
+
     def __init__(self, url: str, stack: AsyncExitStack) -> None:
         self.url = url
         self._stack = stack
@@ -40,6 +43,8 @@ class SqliteEngine(Engine):
 
 
 class PostgresqlEngine(Engine):
+    is_shared = True
+
     async def run(self, sql: str) -> list[tuple[Any, ...]]:
         connection = await asyncpg.connect(self.url)
         try:

@@ -12,6 +12,7 @@ import pytest
 
 from runner.errors import StoreError, StoreRefusedError
 from runner.model.job import Job, JobKind
+from runner.model.live_call import Owner
 from runner.model.record import CallRecord, ToolUse
 from runner.store import record_saver
 from runner.store.record_saver import RecordSaver
@@ -31,7 +32,7 @@ class Shelf:
         self.is_stuck = False
         self.tries = 0
 
-    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = (), *, owner: Owner | None = None) -> None:
         self.tries += 1
         if self.is_stuck:
             await asyncio.Future()

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 from runner.model.job import Backlog, DueJob, Job, JobResult
+from runner.model.live_call import Claim, FleetCall, HeldCall, Lease, Limits, Owner, RunnerInfo
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.values import Instant
 from runner.store import rows
-from runner.store.postgresql import jobs, records
+from runner.store.journal.sealed import SealedEntries
+from runner.store.postgresql import fleet, jobs, journal, records
 from runner.store.postgresql.database import Connection, Database
 
 
@@ -17,18 +19,22 @@ class PostgresqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._server: object = None
+        """Which server gave the lease."""
 
     @classmethod
     async def open(cls, url: str) -> "PostgresqlStore":
         """Connect to the database, and bring its schema up to date. Raises CannotRunError."""
         return cls(await Database.open(url))
 
-    async def save(self, record: CallRecord, jobs_after: Sequence[Job] = ()) -> None:
+    async def save(
+        self, record: CallRecord, jobs_after: Sequence[Job] = (), *, owner: Owner | None = None
+    ) -> None:
         """See `Records.save`."""
 
         async def write(connection: Connection) -> None:
-            await records.save(connection, rows.call_row(record))
-            await jobs.add(connection, map(rows.job_row, jobs_after))
+            if await records.save(connection, rows.call_row(record), owner):
+                await jobs.add(connection, map(rows.job_row, jobs_after))
 
         await asyncio.shield(self._database.run(write))
 
@@ -75,6 +81,94 @@ class PostgresqlStore:
     async def retry_parked(self, call_id: str, now: Instant) -> int:
         """See `Jobs.retry_parked`."""
         return await self._database.run(lambda connection: jobs.retry_parked(connection, call_id, now))
+
+    async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
+        """See `Fleet.join`."""
+
+        async def write(connection: Connection) -> tuple[Lease, object]:
+            lease = await fleet.join(connection, runner, lease_s)
+            return lease, await fleet.server_started_at(connection)
+
+        lease, self._server = await self._database.run(write)
+        return lease
+
+    async def renew(self, lease: Lease) -> bool:
+        """See `Fleet.renew`."""
+
+        async def write(connection: Connection) -> tuple[bool, object]:
+            return await fleet.renew(connection, lease), await fleet.server_started_at(connection)
+
+        is_renewed, server = await self._database.run(write)
+        return is_renewed and server == self._server
+
+    async def assert_calls(
+        self, runner: RunnerInfo, lease: Lease, calls: Sequence[HeldCall], lease_s: float
+    ) -> tuple[Lease, set[str]]:
+        """See `Fleet.assert_calls`."""
+
+        async def write(connection: Connection) -> tuple[Lease, set[str], object]:
+            new = await fleet.join(connection, runner, lease_s, lease.epoch)
+            lost = await fleet.assert_calls(connection, new, calls)
+            return new, lost, await fleet.server_started_at(connection)
+
+        new, lost, self._server = await self._database.run(write)
+        return new, lost
+
+    async def leave(self, lease: Lease) -> None:
+        """See `Fleet.leave`."""
+        await self._database.run(lambda connection: fleet.leave(connection, lease))
+
+    async def claim(self, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
+        """See `Fleet.claim`."""
+        return await self._database.run(lambda connection: fleet.claim(connection, lease, call, limits))
+
+    async def set_state(self, lease: Lease, call: HeldCall) -> None:
+        """See `Fleet.set_state`."""
+        await self._database.run(lambda connection: fleet.set_state(connection, lease, call))
+
+    async def unclaim(self, lease: Lease, call: HeldCall) -> None:
+        """See `Fleet.unclaim`."""
+        await self._database.run(lambda connection: fleet.unclaim(connection, lease, call))
+
+    async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
+        """See `Fleet.hand_over`."""
+        await self._database.run(lambda connection: fleet.hand_over(connection, lease, call_ids))
+
+    async def take_over(self, lease: Lease) -> list[HeldCall]:
+        """See `Fleet.take_over`."""
+        return await self._database.run(lambda connection: fleet.take_over(connection, lease))
+
+    async def live_calls(self) -> list[FleetCall]:
+        """See `Fleet.live_calls`."""
+        return await self._database.run(fleet.live_calls)
+
+    async def runners(self) -> list[RunnerInfo]:
+        """See `Fleet.runners`."""
+        return await self._database.run(fleet.runners)
+
+    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+        """See `Journals.append`."""
+        await self._database.run(lambda connection: journal.append(connection, lease, pieces))
+
+    async def append_late(self, pieces: Sequence[tuple[int, SealedEntries]]) -> None:
+        """See `Journals.append_late`."""
+        await self._database.run(lambda connection: journal.append_late(connection, pieces))
+
+    async def journal(self, call_id: str) -> list[SealedEntries]:
+        """See `Journals.journal`."""
+        return await self._database.run(lambda connection: journal.read(connection, call_id))
+
+    async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
+        """See `Journals.publish`."""
+        await self._database.run(lambda connection: journal.publish(connection, lease, configuration, texts))
+
+    async def configuration(self, configuration: str) -> str | None:
+        """See `Journals.configuration`."""
+        return await self._database.run(lambda connection: journal.configuration(connection, configuration))
+
+    async def sweep(self) -> None:
+        """See `Journals.sweep`."""
+        await self._database.run(journal.sweep)
 
     async def close(self) -> None:
         """See `Store.close`."""

@@ -1,13 +1,23 @@
 """The records of calls in PostgreSQL. SQL only: no transaction, no decision."""
 
+from runner.model.live_call import Owner
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall
 from runner.model.values import Instant
 from runner.store import rows
 from runner.store.postgresql.database import Connection
 
 
-async def save(connection: Connection, row: rows.CallRow) -> None:
-    """Write a record, or replace the one of the same call."""
+async def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -> bool:
+    """Write a record, or replace the one of the same call; whether it is this one's."""
+    if owner is not None:
+        held = await connection.fetchrow(
+            "SELECT runner, fence FROM live_calls WHERE id = $1 FOR UPDATE", row.id
+        )
+        is_saved = await connection.fetchval("SELECT true FROM calls WHERE id = $1", row.id) is not None
+        if not rows.may_save(row.id, owner, held and tuple(held), is_saved=is_saved):
+            return False
+    await connection.execute("DELETE FROM live_calls WHERE id = $1", row.id)
+    await connection.execute("DELETE FROM journal WHERE call_id = $1", row.id)
     await connection.execute(
         """INSERT INTO calls
             (id, agent, caller, called, started_at, ended_at, ended, cost_usd, words, record)
@@ -18,6 +28,7 @@ async def save(connection: Connection, row: rows.CallRow) -> None:
             cost_usd = excluded.cost_usd, words = excluded.words, record = excluded.record""",
         *row,
     )
+    return True
 
 
 async def read(connection: Connection, call_id: str) -> StoredCall | None:

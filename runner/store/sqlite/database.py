@@ -42,6 +42,8 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         """Device and inode of the file that is open."""
+        self.files_opened = 0
+        """How many files there were at this path: one, unless it was deleted or moved meanwhile."""
         self._is_closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
@@ -135,6 +137,7 @@ class Database:
                 # What was written ahead belongs to the file that was moved; closing would leave it behind.
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._disconnect()
+            self._file = None  # the next file may get the number of this one
             raise StoreError("the file was deleted or moved while it was in use; a new one takes its place")
 
     def _connected(self) -> sqlite3.Connection:
@@ -147,7 +150,9 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._connection, self._file = connection, _identity(self.path)
+            if (file := _identity(self.path)) != self._file or not self.files_opened:
+                self.files_opened += 1
+            self._connection, self._file = connection, file
         return self._connection
 
     def _disconnect(self) -> None:

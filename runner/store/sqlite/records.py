@@ -2,13 +2,21 @@
 
 from sqlite3 import Connection
 
+from runner.model.live_call import Owner
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall
 from runner.model.values import Instant
 from runner.store import rows
 
 
-def save(connection: Connection, row: rows.CallRow) -> None:
-    """Write a record, or replace the one of the same call."""
+def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -> bool:
+    """Write a record, or replace the one of the same call; whether it is this one's."""
+    if owner is not None:
+        held = connection.execute("SELECT runner, fence FROM live_calls WHERE id = ?", (row.id,)).fetchone()
+        is_saved = connection.execute("SELECT 1 FROM calls WHERE id = ?", (row.id,)).fetchone() is not None
+        if not rows.may_save(row.id, owner, held, is_saved=is_saved):
+            return False
+    connection.execute("DELETE FROM live_calls WHERE id = ?", (row.id,))
+    connection.execute("DELETE FROM journal WHERE call_id = ?", (row.id,))
     connection.execute(
         """INSERT INTO calls
             (id, agent, caller, called, started_at, ended_at, ended, cost_usd, words, record)
@@ -19,6 +27,7 @@ def save(connection: Connection, row: rows.CallRow) -> None:
             cost_usd = excluded.cost_usd, words = excluded.words, record = excluded.record""",
         row,
     )
+    return True
 
 
 def read(connection: Connection, call_id: str) -> StoredCall | None:

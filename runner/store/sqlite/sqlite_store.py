@@ -1,15 +1,20 @@
 """A store in one SQLite file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from sqlite3 import Connection
 
+from runner.errors import LeaseLostError
 from runner.model.job import Backlog, DueJob, Job, JobResult
+from runner.model.live_call import Claim, FleetCall, HeldCall, Lease, Limits, Owner, RunnerInfo
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.values import Instant
 from runner.store import rows
-from runner.store.sqlite import jobs, records
+from runner.store.journal.sealed import SealedEntries
+from runner.store.sqlite import fleet, jobs, journal, records
 from runner.store.sqlite.database import Database
+from runner.store.sqlite.lock import ProcessLock
 
 
 class SqliteStore:
@@ -17,6 +22,8 @@ class SqliteStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lock = ProcessLock(database.path)
+        self._runner: RunnerInfo | None = None
 
     @classmethod
     async def open(cls, path: str) -> "SqliteStore":
@@ -25,12 +32,14 @@ class SqliteStore:
         await database.open()
         return cls(database)
 
-    async def save(self, record: CallRecord, jobs_after: Sequence[Job] = ()) -> None:
+    async def save(
+        self, record: CallRecord, jobs_after: Sequence[Job] = (), *, owner: Owner | None = None
+    ) -> None:
         """See `Records.save`."""
 
         def write(connection: Connection) -> None:
-            records.save(connection, rows.call_row(record))
-            jobs.add(connection, map(rows.job_row, jobs_after))
+            if records.save(connection, rows.call_row(record), owner):
+                jobs.add(connection, map(rows.job_row, jobs_after))
 
         await self._database.write(write)
 
@@ -78,6 +87,100 @@ class SqliteStore:
         """See `Jobs.retry_parked`."""
         return await self._database.write(lambda connection: jobs.retry_parked(connection, call_id, now))
 
+    async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
+        """See `Fleet.join`. The lease lasts as long as the process, since no other can take it."""
+        self._lock.take()
+        self._runner = runner
+        return Lease(runner=runner.id, epoch=self._database.files_opened)
+
+    async def renew(self, lease: Lease) -> bool:
+        """See `Fleet.renew`. A file that took the place of one that was deleted knows no call."""
+        await self._database.read(lambda connection: connection.execute("SELECT 1").fetchone())
+        return lease.epoch == self._database.files_opened
+
+    async def assert_calls(
+        self, runner: RunnerInfo, lease: Lease, calls: Sequence[HeldCall], lease_s: float
+    ) -> tuple[Lease, set[str]]:
+        """See `Fleet.assert_calls`."""
+        lost = await self._database.write(
+            lambda connection: fleet.assert_calls(connection, lease.runner, calls)
+        )
+        return Lease(runner=lease.runner, epoch=self._database.files_opened), lost
+
+    async def leave(self, lease: Lease) -> None:
+        """See `Fleet.leave`."""
+        self._lock.give_back()
+
+    async def claim(self, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
+        """See `Fleet.claim`."""
+        return await self._database.write(
+            lambda connection: fleet.claim(connection, self._holder(lease), call, limits)
+        )
+
+    async def set_state(self, lease: Lease, call: HeldCall) -> None:
+        """See `Fleet.set_state`."""
+        await self._database.write(lambda connection: fleet.set_state(connection, lease.runner, call))
+
+    async def unclaim(self, lease: Lease, call: HeldCall) -> None:
+        """See `Fleet.unclaim`."""
+        await self._database.write(lambda connection: fleet.unclaim(connection, lease.runner, call))
+
+    async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
+        """See `Fleet.hand_over`."""
+        await self._database.write(lambda connection: fleet.hand_over(connection, lease.runner, call_ids))
+
+    async def take_over(self, lease: Lease) -> list[HeldCall]:
+        """See `Fleet.take_over`. What another process has left is nobody's, at once."""
+        return await self._database.write(lambda connection: fleet.take_over(connection, self._holder(lease)))
+
+    async def live_calls(self) -> list[FleetCall]:
+        """See `Fleet.live_calls`."""
+        address = self._runner.address if self._runner is not None else None
+        return await self._database.read(lambda connection: fleet.live_calls(connection, address))
+
+    async def runners(self) -> list[RunnerInfo]:
+        """See `Fleet.runners`. There is no other."""
+        return [self._runner] if self._runner is not None else []
+
+    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+        """See `Journals.append`."""
+
+        def write(connection: Connection) -> None:
+            self._holder(lease)
+            journal.append(connection, pieces)
+
+        await self._database.write(write)
+
+    async def append_late(self, pieces: Sequence[tuple[int, SealedEntries]]) -> None:
+        """See `Journals.append_late`."""
+        await self._database.write(lambda connection: journal.append_late(connection, pieces))
+
+    async def journal(self, call_id: str) -> list[SealedEntries]:
+        """See `Journals.journal`."""
+        return await self._database.read(lambda connection: journal.read(connection, call_id))
+
+    async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
+        """See `Journals.publish`."""
+        await self._database.write(lambda connection: journal.publish(connection, configuration, texts))
+        if self._runner is not None:
+            self._runner = replace(self._runner, configuration=configuration)
+
+    async def configuration(self, configuration: str) -> str | None:
+        """See `Journals.configuration`."""
+        return await self._database.read(lambda connection: journal.configuration(connection, configuration))
+
+    async def sweep(self) -> None:
+        """See `Journals.sweep`."""
+        own = self._runner.configuration if self._runner is not None else None
+        await self._database.write(lambda connection: journal.sweep(connection, own))
+
     async def close(self) -> None:
         """See `Store.close`."""
         await self._database.close()
+        self._lock.give_back()
+
+    def _holder(self, lease: Lease) -> str:
+        """The runner of this lease. Raises LeaseLostError when the file that gave it is gone."""
+        if lease.epoch != self._database.files_opened:
+            raise LeaseLostError("the lease is over")
+        return lease.runner

@@ -1,0 +1,250 @@
+"""Runners, their leases and their calls in PostgreSQL. Only the clock of the database counts.
+
+A runner that writes locks its own row for share, and whoever takes its calls locks that row to end its lease:
+so either the write is there before the calls are taken, or it is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from runner.errors import CallLostError, LeaseLostError
+from runner.model.event import Limit
+from runner.model.live_call import CallState, Claim, FleetCall, HeldCall, Lease, Limits, RunnerInfo
+from runner.store import rows
+from runner.store.postgresql.database import Connection
+
+_HOLDS = "seen_at > clock_timestamp() - make_interval(secs => lease_s)"
+"""Of a row of `runners`: its lease is not over."""
+_ORPHAN = """(live_calls.runner IS NULL OR ($1 AND NOT EXISTS (
+    SELECT 1 FROM runners WHERE runners.id = live_calls.runner AND seen_at > '-infinity')))"""
+"""Of a row of `live_calls`: nobody has it. $1 tells whether calls of lost runners may be taken."""
+
+
+async def server_started_at(connection: Connection) -> object:
+    """Tells one server from the one that took its place."""
+    return await connection.fetchval("SELECT pg_postmaster_start_time()")
+
+
+async def join(connection: Connection, runner: RunnerInfo, lease_s: float, epoch: int = 0) -> Lease:
+    """A new lease, after that of this epoch."""
+    new_epoch = await connection.fetchval(
+        """INSERT INTO runners AS known
+            (id, epoch, seen_at, asserted_at, lease_s, address, version, configuration)
+        VALUES ($1, $2 + 1, clock_timestamp(), clock_timestamp(), $3, $4, $5, $6)
+        ON CONFLICT (id) DO UPDATE SET
+            epoch = greatest(known.epoch, $2) + 1, seen_at = excluded.seen_at,
+            asserted_at = excluded.asserted_at, lease_s = excluded.lease_s, address = excluded.address,
+            version = excluded.version, configuration = excluded.configuration
+        RETURNING epoch""",
+        runner.id,
+        epoch,
+        lease_s,
+        runner.address,
+        runner.version,
+        runner.configuration,
+    )
+    return Lease(runner=runner.id, epoch=new_epoch)
+
+
+async def renew(connection: Connection, lease: Lease) -> bool:
+    """Whether the lease goes on."""
+    renewed = await connection.fetchval(
+        f"UPDATE runners SET seen_at = clock_timestamp() WHERE id = $1 AND epoch = $2 AND {_HOLDS} RETURNING id",  # noqa: S608,E501 - our own text
+        lease.runner,
+        lease.epoch,
+    )
+    return renewed is not None
+
+
+async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[HeldCall]) -> set[str]:
+    """The ids of those of these calls that another has taken, or brought to their end."""
+    if not calls:
+        return set()
+    ids = [rows.column_text(call.id) for call in calls]
+    fences = [call.fence for call in calls]
+    # Who holds one of them under an older fence is to ask again: its own commit, or ours, was lost.
+    await connection.execute(
+        """UPDATE runners SET epoch = epoch + 1 WHERE id IN (
+            SELECT runner
+            FROM live_calls JOIN unnest($1::text[], $2::integer[]) AS held (id, fence) USING (id)
+            WHERE live_calls.fence < held.fence AND runner <> $3)""",
+        ids,
+        fences,
+        lease.runner,
+    )
+    kept = await connection.fetch(
+        """INSERT INTO live_calls AS known
+            (id, runner, fence, agent, state, configuration, began_at, webhook_id)
+        SELECT held.id, $1, fence, agent, state, configuration, began_at, webhook_id
+        FROM unnest($2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[])
+            AS held (id, fence, agent, state, configuration, began_at, webhook_id)
+        WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = held.id)
+        ON CONFLICT (id) DO UPDATE SET
+            runner = excluded.runner, fence = excluded.fence, agent = excluded.agent, state = excluded.state
+        WHERE known.fence < excluded.fence
+            OR (known.fence = excluded.fence AND coalesce(known.runner, excluded.runner) = excluded.runner)
+        RETURNING id""",
+        lease.runner,
+        ids,
+        fences,
+        [rows.column_text(call.agent) for call in calls],
+        [call.state.value for call in calls],
+        [call.configuration for call in calls],
+        [call.began_at for call in calls],
+        [None if call.webhook_id is None else rows.column_text(call.webhook_id) for call in calls],
+    )
+    ours = {row[0] for row in kept}
+    return {call.id for call, call_id in zip(calls, ids, strict=True) if call_id not in ours}
+
+
+async def claim(connection: Connection, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
+    """The call, if it is nobody's and its agent has room."""
+    await _hold(connection, lease)
+    call_id, agent = rows.column_text(call.id), rows.column_text(call.agent)
+    if (reached := await _reached(connection, call_id, agent, call.began_at, limits)) is not None:
+        return Claim(reached=reached)
+    await _end_leases(connection)
+    fence = await connection.fetchval(
+        f"""INSERT INTO live_calls (id, runner, fence, agent, state, configuration, began_at, webhook_id)
+        SELECT $2, $3, $4, $5, $6, $7, $8, $9
+        WHERE $1 AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = $2)
+            AND NOT EXISTS (SELECT 1 FROM live_calls WHERE webhook_id = $9 AND id <> $2)
+        ON CONFLICT (id) DO UPDATE SET
+            runner = excluded.runner, agent = excluded.agent, configuration = excluded.configuration,
+            fence = live_calls.fence + CASE WHEN live_calls.runner = excluded.runner THEN 0 ELSE 1 END
+        WHERE live_calls.state = $6 AND (live_calls.runner = excluded.runner OR {_ORPHAN})
+        RETURNING fence""",  # noqa: S608 - our own text
+        True,
+        call_id,
+        lease.runner,
+        call.fence,
+        agent,
+        CallState.RINGING.value,
+        call.configuration,
+        call.began_at,
+        None if call.webhook_id is None else rows.column_text(call.webhook_id),
+    )
+    return Claim(ours=None if fence is None else replace(call, fence=fence))
+
+
+async def set_state(connection: Connection, lease: Lease, call: HeldCall) -> None:
+    """Write down how far it has come."""
+    row = await connection.fetchval(
+        "UPDATE live_calls SET state = $1 WHERE id = $2 AND runner = $3 AND fence = $4 RETURNING id",
+        call.state.value,
+        rows.column_text(call.id),
+        lease.runner,
+        call.fence,
+    )
+    if row is None:
+        raise CallLostError(f'call "{call.id}" is served by another runner')
+
+
+async def unclaim(connection: Connection, lease: Lease, call: HeldCall) -> None:
+    """It is nobody's, and not known any more."""
+    gone = await connection.fetchval(
+        "DELETE FROM live_calls WHERE id = $1 AND runner = $2 AND fence = $3 RETURNING id",
+        rows.column_text(call.id),
+        lease.runner,
+        call.fence,
+    )
+    await connection.execute("DELETE FROM journal WHERE call_id = $1", gone)
+
+
+async def hand_over(connection: Connection, lease: Lease, call_ids: Sequence[str]) -> None:
+    """Let others take these calls at once."""
+    await connection.execute(
+        "UPDATE live_calls SET runner = NULL WHERE runner = $1 AND id = ANY($2)",
+        lease.runner,
+        [rows.column_text(call_id) for call_id in call_ids],
+    )
+
+
+async def leave(connection: Connection, lease: Lease) -> None:
+    """The runner goes, and lets others take all its calls at once."""
+    await connection.execute("UPDATE live_calls SET runner = NULL WHERE runner = $1", lease.runner)
+    await connection.execute("DELETE FROM runners WHERE id = $1", lease.runner)
+
+
+async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
+    """This runner's share of the calls that nobody has."""
+    await _hold(connection, lease)
+    await _end_leases(connection)
+    # Who has just come, or come back, cannot know yet who else has: after the store was away for everybody,
+    # all leases are over, and all runners are there.
+    may_take = await connection.fetchval(
+        "SELECT asserted_at <= clock_timestamp() - make_interval(secs => lease_s) FROM runners WHERE id = $1",
+        lease.runner,
+    )
+    taken = await connection.fetch(
+        f"""WITH share AS (
+            SELECT ceil(
+                (SELECT count(*) FROM live_calls WHERE {_ORPHAN})
+                / (SELECT count(*) FROM runners WHERE {_HOLDS})::float8)::integer AS most)
+        UPDATE live_calls SET runner = $2, fence = fence + 1
+        WHERE id IN (
+            SELECT id FROM live_calls WHERE {_ORPHAN}
+            ORDER BY began_at, id LIMIT (SELECT most FROM share) FOR UPDATE SKIP LOCKED)
+        RETURNING id, fence, agent, state, configuration, began_at, webhook_id""",  # noqa: S608 - our own text
+        may_take,
+        lease.runner,
+    )
+    return [rows.held_call(tuple(row)) for row in taken]
+
+
+async def live_calls(connection: Connection) -> list[FleetCall]:
+    """All live calls, the oldest first."""
+    found = await connection.fetch(
+        """SELECT live_calls.id, fence, agent, state, live_calls.configuration, began_at, webhook_id,
+            runner, address
+        FROM live_calls LEFT JOIN runners ON runners.id = runner ORDER BY began_at, live_calls.id"""
+    )
+    return [rows.fleet_call(tuple(row)) for row in found]
+
+
+async def runners(connection: Connection) -> list[RunnerInfo]:
+    """The runners whose lease is not over."""
+    found = await connection.fetch(
+        f"SELECT id, version, configuration, address FROM runners WHERE {_HOLDS} ORDER BY id"  # noqa: S608
+    )
+    return [RunnerInfo(id=row[0], version=row[1], configuration=row[2], address=row[3]) for row in found]
+
+
+async def _hold(connection: Connection, lease: Lease) -> None:
+    """Keep the lease from being ended by others until this transaction is over. Raises LeaseLostError."""
+    held = await connection.fetchval(
+        f"SELECT 1 FROM runners WHERE id = $1 AND epoch = $2 AND {_HOLDS} FOR SHARE",  # noqa: S608
+        lease.runner,
+        lease.epoch,
+    )
+    if held is None:
+        raise LeaseLostError("the lease is over")
+
+
+async def _end_leases(connection: Connection) -> None:
+    """End the leases that are over, for good: what such a runner still sends is refused from now on."""
+    await connection.execute(
+        f"""UPDATE runners SET epoch = epoch + 1, seen_at = '-infinity' WHERE id IN (
+            SELECT id FROM runners WHERE NOT {_HOLDS} AND seen_at > '-infinity' FOR UPDATE SKIP LOCKED)"""  # noqa: S608
+    )
+
+
+async def _reached(
+    connection: Connection, call_id: str, agent: str, began_at: float, limits: Limits
+) -> Limit | None:
+    """The limit that the agent has reached. Whoever counts keeps others from counting the same agent."""
+    if limits == Limits():
+        return None
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"agent {agent}")
+    live, today = await connection.fetchrow(
+        """SELECT
+            count(*),
+            count(*) FILTER (WHERE began_at >= $3 AND began_at < $4) + (
+                SELECT count(*) FROM calls
+                WHERE agent = $2 AND started_at >= $3 AND started_at < $4 AND calls.id <> $1)
+        FROM live_calls WHERE agent = $2 AND id <> $1""",
+        call_id,
+        agent,
+        *rows.day(began_at),
+    )
+    return rows.reached(limits, live, today)

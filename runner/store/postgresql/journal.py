@@ -1,0 +1,94 @@
+"""Journals of live calls, and the configurations that they were lived under, in PostgreSQL."""
+
+from collections.abc import Sequence
+
+from runner.errors import LeaseLostError
+from runner.model.live_call import Lease
+from runner.store import rows
+from runner.store.journal.sealed import SealedEntries
+from runner.store.postgresql.database import Connection
+
+_APPEND = """WITH lease AS (
+    SELECT 1 FROM runners
+    WHERE id = $1 AND epoch = $2 AND seen_at > clock_timestamp() - make_interval(secs => lease_s)
+    FOR SHARE)
+INSERT INTO journal (call_id, first_seq, entries)
+SELECT piece.* FROM lease, unnest($3::text[], $4::integer[], $5::bytea[]) AS piece
+ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries
+RETURNING 1"""
+"""One statement for all calls of a runner. The lease is locked, as `fleet` says; a piece that was written
+before, without our hearing of it, is written over."""
+
+
+async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+    """Write these pieces, all or none."""
+    if pieces and not await connection.fetch(_APPEND, lease.runner, lease.epoch, *_columns(pieces)):
+        raise LeaseLostError("the lease is over")
+
+
+async def append_late(connection: Connection, pieces: Sequence[tuple[int, SealedEntries]]) -> None:
+    """Write what an ended process could not, for the calls that nobody has taken since."""
+    await connection.execute(
+        """INSERT INTO journal (call_id, first_seq, entries)
+        SELECT call_id, first_seq, entries
+        FROM unnest($1::text[], $2::integer[], $3::bytea[], $4::integer[])
+            AS piece (call_id, first_seq, entries, fence)
+        WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = call_id AND live_calls.fence = piece.fence)
+        ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries""",
+        *_columns([piece for _, piece in pieces]),
+        [fence for fence, _ in pieces],
+    )
+
+
+async def read(connection: Connection, call_id: str) -> list[SealedEntries]:
+    """All pieces of a call, in order."""
+    found = await connection.fetch(
+        "SELECT call_id, first_seq, entries FROM journal WHERE call_id = $1 ORDER BY first_seq",
+        rows.column_text(call_id),
+    )
+    return [SealedEntries(call_id=call_id, first_seq=row[1], entries=row[2]) for row in found]
+
+
+async def publish(connection: Connection, lease: Lease, configuration: str, texts: str) -> None:
+    """Keep the texts of a configuration, which is this runner's from now on."""
+    await connection.execute(
+        "INSERT INTO configurations (hash, texts) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        configuration,
+        texts,
+    )
+    await connection.execute(
+        "UPDATE runners SET configuration = $1 WHERE id = $2", configuration, lease.runner
+    )
+
+
+async def configuration(connection: Connection, configuration_hash: str) -> str | None:
+    """The texts of a configuration."""
+    texts: str | None = await connection.fetchval(
+        "SELECT texts FROM configurations WHERE hash = $1", configuration_hash
+    )
+    return texts
+
+
+async def sweep(connection: Connection) -> None:
+    """Delete what no live call needs."""
+    await connection.execute(
+        """DELETE FROM journal
+        WHERE written_at < clock_timestamp() - interval '1 hour'
+            AND NOT EXISTS (SELECT 1 FROM live_calls WHERE id = call_id)"""
+    )
+    await connection.execute(
+        """DELETE FROM runners
+        WHERE seen_at = '-infinity' AND NOT EXISTS (SELECT 1 FROM live_calls WHERE runner = runners.id)"""
+    )
+    await connection.execute(
+        """DELETE FROM configurations
+        WHERE hash NOT IN (SELECT configuration FROM live_calls UNION SELECT configuration FROM runners)"""
+    )
+
+
+def _columns(pieces: Sequence[SealedEntries]) -> tuple[list[str], list[int], list[bytes]]:
+    return (
+        [rows.column_text(piece.call_id) for piece in pieces],
+        [piece.first_seq for piece in pieces],
+        [piece.entries for piece in pieces],
+    )

@@ -1,0 +1,133 @@
+"""The one runner of an SQLite file, and its calls. SQL only: no transaction, no decision.
+
+There is no lease to lose: one process at a time holds the file's lock, which ends with it. So whatever
+another runner has left is nobody's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from sqlite3 import Connection
+
+from runner.errors import CallLostError
+from runner.model.event import Limit
+from runner.model.live_call import CallState, Claim, FleetCall, HeldCall, Limits
+from runner.store import rows
+
+_COLUMNS = "id, fence, agent, state, configuration, began_at, webhook_id"
+
+
+def assert_calls(connection: Connection, runner: str, calls: Sequence[HeldCall]) -> set[str]:
+    """Put back the calls that are not in the file, which may be a new one. The ids of those that are over."""
+    lost = set()
+    for call in calls:
+        call_id = rows.column_text(call.id)
+        if connection.execute("SELECT 1 FROM calls WHERE id = ?", (call_id,)).fetchone():
+            lost.add(call.id)
+            continue
+        connection.execute(
+            f"INSERT OR REPLACE INTO live_calls (runner, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (runner, *_row(call)),
+        )
+    return lost
+
+
+def claim(connection: Connection, runner: str, call: HeldCall, limits: Limits) -> Claim:
+    """The call, if it is nobody's and its agent has room."""
+    call_id, agent = rows.column_text(call.id), rows.column_text(call.agent)
+    if (reached := _reached(connection, call_id, agent, call.began_at, limits)) is not None:
+        return Claim(reached=reached)
+    if connection.execute("SELECT 1 FROM calls WHERE id = ?", (call_id,)).fetchone():
+        return Claim()
+    known = connection.execute(
+        "SELECT runner, fence, state FROM live_calls WHERE id = ? OR webhook_id = ?",
+        (call_id, _webhook(call)),
+    ).fetchone()
+    ours = call
+    if known is not None:
+        holder, fence, state = known
+        if state != CallState.RINGING.value:
+            return Claim()
+        ours = replace(call, fence=fence if holder == runner else fence + 1)
+    connection.execute(
+        f"INSERT OR REPLACE INTO live_calls (runner, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        (runner, *_row(ours)),
+    )
+    return Claim(ours=ours)
+
+
+def set_state(connection: Connection, runner: str, call: HeldCall) -> None:
+    """Write down how far it has come."""
+    row = connection.execute(
+        "UPDATE live_calls SET state = ? WHERE id = ? AND runner = ? AND fence = ?",
+        (call.state.value, rows.column_text(call.id), runner, call.fence),
+    )
+    if not row.rowcount:
+        raise CallLostError(f'call "{call.id}" is served by another runner')
+
+
+def unclaim(connection: Connection, runner: str, call: HeldCall) -> None:
+    """It is nobody's, and not known any more."""
+    call_id = rows.column_text(call.id)
+    gone = connection.execute(
+        "DELETE FROM live_calls WHERE id = ? AND runner = ? AND fence = ?", (call_id, runner, call.fence)
+    )
+    if gone.rowcount:
+        connection.execute("DELETE FROM journal WHERE call_id = ?", (call_id,))
+
+
+def hand_over(connection: Connection, runner: str, call_ids: Sequence[str]) -> None:
+    """Let others take these calls at once."""
+    connection.executemany(
+        "UPDATE live_calls SET runner = NULL WHERE runner = ? AND id = ?",
+        [(runner, rows.column_text(call_id)) for call_id in call_ids],
+    )
+
+
+def take_over(connection: Connection, runner: str) -> list[HeldCall]:
+    """All calls that another process has left."""
+    taken = connection.execute(
+        f"""UPDATE live_calls SET runner = ?1, fence = fence + 1
+        WHERE runner IS NULL OR runner <> ?1 RETURNING {_COLUMNS}""",  # noqa: S608 - our own columns
+        (runner,),
+    ).fetchall()
+    return [rows.held_call(row) for row in sorted(taken, key=lambda row: row[5])]
+
+
+def live_calls(connection: Connection, address: str | None) -> list[FleetCall]:
+    """All live calls, the oldest first."""
+    found = connection.execute(f"SELECT {_COLUMNS}, runner FROM live_calls ORDER BY began_at, id")  # noqa: S608
+    return [rows.fleet_call((*row, address)) for row in found]
+
+
+def _row(call: HeldCall) -> tuple[str, int, str, str, str, float, str | None]:
+    return (
+        rows.column_text(call.id),
+        call.fence,
+        rows.column_text(call.agent),
+        call.state.value,
+        call.configuration,
+        call.began_at,
+        _webhook(call),
+    )
+
+
+def _webhook(call: HeldCall) -> str | None:
+    return None if call.webhook_id is None else rows.column_text(call.webhook_id)
+
+
+def _reached(
+    connection: Connection, call_id: str, agent: str, began_at: float, limits: Limits
+) -> Limit | None:
+    if limits == Limits():
+        return None
+    begins, ends = rows.day(began_at)
+    live, today = connection.execute(
+        """SELECT
+            count(*),
+            count(*) FILTER (WHERE began_at >= ?3 AND began_at < ?4) + (
+                SELECT count(*) FROM calls
+                WHERE agent = ?2 AND started_at >= ?3 AND started_at < ?4 AND calls.id <> ?1)
+        FROM live_calls WHERE agent = ?2 AND id <> ?1""",
+        (call_id, agent, begins, ends),
+    ).fetchone()
+    return rows.reached(limits, live, today)

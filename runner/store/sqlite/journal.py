@@ -1,0 +1,59 @@
+"""Journals of live calls, and the configurations that they were lived under, in SQLite."""
+
+from collections.abc import Iterable, Sequence
+from sqlite3 import Connection
+
+from runner.store import rows
+from runner.store.journal.sealed import SealedEntries
+
+
+def append(connection: Connection, pieces: Iterable[SealedEntries]) -> None:
+    """Write these pieces: a row for each call, however many entries it had since the last time."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO journal (call_id, first_seq, entries) VALUES (?, ?, ?)",
+        [(rows.column_text(piece.call_id), piece.first_seq, piece.entries) for piece in pieces],
+    )
+
+
+def append_late(connection: Connection, pieces: Sequence[tuple[int, SealedEntries]]) -> None:
+    """Write what an ended process could not, for the calls that nobody has taken since."""
+    connection.executemany(
+        """INSERT OR REPLACE INTO journal (call_id, first_seq, entries)
+        SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = ?1 AND fence = ?4)""",
+        [(rows.column_text(piece.call_id), piece.first_seq, piece.entries, fence) for fence, piece in pieces],
+    )
+
+
+def read(connection: Connection, call_id: str) -> list[SealedEntries]:
+    """All pieces of a call, in order."""
+    found = connection.execute(
+        "SELECT first_seq, entries FROM journal WHERE call_id = ? ORDER BY first_seq",
+        (rows.column_text(call_id),),
+    )
+    return [SealedEntries(call_id=call_id, first_seq=row[0], entries=row[1]) for row in found]
+
+
+def publish(connection: Connection, configuration: str, texts: str) -> None:
+    """Keep the texts of a configuration."""
+    connection.execute(
+        "INSERT INTO configurations (hash, texts) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        (configuration, texts),
+    )
+
+
+def configuration(connection: Connection, configuration_hash: str) -> str | None:
+    """The texts of a configuration."""
+    row = connection.execute(
+        "SELECT texts FROM configurations WHERE hash = ?", (configuration_hash,)
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def sweep(connection: Connection, configuration_hash: str | None) -> None:
+    """Delete what no live call needs, but for the configuration of new calls."""
+    connection.execute("DELETE FROM journal WHERE call_id NOT IN (SELECT id FROM live_calls)")
+    connection.execute(
+        """DELETE FROM configurations
+        WHERE hash NOT IN (SELECT configuration FROM live_calls) AND hash IS NOT ?""",
+        (configuration_hash,),
+    )

@@ -1,0 +1,232 @@
+"""Several runners over one database: leases end by its clock, and who has lost a call can do nothing for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import asyncpg
+import pytest
+
+from runner.errors import CallLostError, LeaseLostError, StoreError
+from runner.model.live_call import Claim, HeldCall, Owner
+from tests.store.engines import PostgresqlEngine, call_record
+from tests.store.members import HOUR_S, Member, joined, piece, ringing
+from tests.store.postgresql.server import PostgresqlServer
+
+
+@pytest.fixture
+async def engine(postgresql: PostgresqlServer) -> AsyncIterator[PostgresqlEngine]:
+    async with AsyncExitStack() as stack:
+        yield PostgresqlEngine(postgresql.new_database(), stack)
+
+
+async def loses_touch(engine: PostgresqlEngine, *names: str) -> None:
+    """Nothing was heard of these runners for longer than their lease lasts."""
+    for name in names:
+        await engine.run(f"UPDATE runners SET seen_at = seen_at - interval '2 hours' WHERE id = '{name}'")
+
+
+async def has_been_there(engine: PostgresqlEngine, *names: str) -> None:
+    """These runners have held their lease for as long as it lasts."""
+    for name in names:
+        await engine.run(
+            f"UPDATE runners SET asserted_at = asserted_at - interval '2 hours' WHERE id = '{name}'"
+        )
+
+
+async def runners(engine: PostgresqlEngine, *names: str) -> list[Member]:
+    """Runners that have been there for a while."""
+    members = [await joined(engine, name) for name in names]
+    await has_been_there(engine, *names)
+    return members
+
+
+async def holders(engine: PostgresqlEngine) -> dict[str, tuple[str, int]]:
+    return {row[0]: (row[1], row[2]) for row in await engine.run("SELECT id, runner, fence FROM live_calls")}
+
+
+async def test_two_runners_that_race_for_a_call_do_not_both_get_it(engine: PostgresqlEngine) -> None:
+    one, two = await runners(engine, "one", "two")
+    for number in range(20):
+        call = ringing(f"rtc_{number}")
+        claims = await asyncio.gather(one.claim(call), two.claim(call))
+        assert sorted(claim.ours is None for claim in claims) == [False, True]
+
+
+async def test_a_lease_that_is_over_writes_nothing(engine: PostgresqlEngine) -> None:
+    [one] = await runners(engine, "one")
+    await one.holds()
+    await loses_touch(engine, "one")
+    assert not await one.store.renew(one.lease)
+    for attempt in (one.append(piece()), one.claim(ringing("rtc_2")), one.take_over()):
+        with pytest.raises(LeaseLostError, match=r"^the lease is over$"):
+            await attempt
+    assert await one.store.journal("rtc_1") == []
+    assert await one.store.runners() == []
+
+
+async def test_who_comes_back_in_time_keeps_its_calls_under_a_new_lease(engine: PostgresqlEngine) -> None:
+    [one] = await runners(engine, "one")
+    call = await one.holds()
+    await loses_touch(engine, "one")
+    old = one.lease
+    assert await one.assert_calls([call]) == set()
+    await one.append(piece())
+    assert await one.store.renew(one.lease)
+    with pytest.raises(LeaseLostError):
+        await one.store.append(old, [piece(first_seq=9)])
+
+
+async def test_the_calls_of_a_lost_runner_are_taken_and_it_can_do_nothing_for_them(
+    engine: PostgresqlEngine,
+) -> None:
+    one, two = await runners(engine, "one", "two")
+    call = await one.holds("rtc_1")
+    await one.append(piece())
+    await two.holds("rtc_2")
+    await loses_touch(engine, "one")
+    assert await two.take_over() == [ringing("rtc_1", fence=2)]
+    for attempt in (one.append(piece(first_seq=1)), one.claim(ringing("rtc_3"))):
+        with pytest.raises(LeaseLostError):
+            await attempt
+    assert await one.assert_calls([call]) == {"rtc_1"}
+    with pytest.raises(CallLostError):
+        await one.store.save(call_record(), owner=Owner(runner="one", fence=1))
+    await two.store.save(call_record(), owner=Owner(runner="two", fence=2))
+    assert await one.assert_calls([call]) == {"rtc_1"}
+    assert await holders(engine) == {"rtc_2": ("two", 1)}
+
+
+async def test_a_runner_whose_row_is_gone_comes_back_with_a_later_epoch(engine: PostgresqlEngine) -> None:
+    one, two = await runners(engine, "one", "two")
+    await loses_touch(engine, "one")
+    await two.take_over()
+    await two.store.sweep()
+    assert await engine.run("SELECT id FROM runners") == [("two",)]
+    old = one.lease
+    await one.assert_calls([])
+    assert one.lease.epoch > old.epoch
+
+
+async def test_who_has_just_come_takes_nothing_from_a_lost_runner_but_what_was_handed_over(
+    engine: PostgresqlEngine,
+) -> None:
+    [one] = await runners(engine, "one")
+    await one.holds("rtc_1")
+    await one.holds("rtc_2")
+    await one.store.hand_over(one.lease, ["rtc_2"])
+    await loses_touch(engine, "one")
+    two = await joined(engine, "two")
+    assert await two.take_over() == [ringing("rtc_2", fence=2)]
+    await has_been_there(engine, "two")
+    assert await two.take_over() == [ringing("rtc_1", fence=2)]
+
+
+async def test_when_the_store_was_away_for_everybody_nobody_takes_anything(engine: PostgresqlEngine) -> None:
+    one, two = await runners(engine, "one", "two")
+    calls = [await one.holds("rtc_1")], [await two.holds("rtc_2")]
+    await loses_touch(engine, "one", "two")
+    for member in (one, two):
+        with pytest.raises(LeaseLostError):
+            await member.take_over()
+    assert await two.assert_calls(calls[1]) == set()
+    assert await two.take_over() == []
+    assert await one.assert_calls(calls[0]) == set()
+    assert await holders(engine) == {"rtc_1": ("one", 1), "rtc_2": ("two", 1)}
+
+
+async def test_the_calls_of_a_lost_runner_are_spread(engine: PostgresqlEngine) -> None:
+    lost, *others = await runners(engine, "lost", "one", "two", "three")
+    for number in range(9):
+        await lost.holds(f"rtc_{number}")
+    await loses_touch(engine, "lost")
+    assert [len(await member.take_over()) for member in others] == [3, 2, 2]
+    assert [len(await member.take_over()) for member in others] == [1, 1, 0]
+
+
+async def test_runners_that_take_over_at_once_never_take_the_same(engine: PostgresqlEngine) -> None:
+    lost, *others = await runners(engine, "lost", "one", "two", "three")
+    for number in range(30):
+        await lost.holds(f"rtc_{number:02}")
+    await loses_touch(engine, "lost")
+    taken: list[HeldCall] = []
+    while len(taken) < 30:
+        for batch in await asyncio.gather(*(member.take_over() for member in others)):
+            taken += batch
+    assert sorted(call.id for call in taken) == [f"rtc_{number:02}" for number in range(30)]
+    assert {call.fence for call in taken} == {2}
+
+
+async def test_a_write_that_is_under_way_is_there_before_its_calls_are_taken(
+    engine: PostgresqlEngine,
+) -> None:
+    one, two = await runners(engine, "one", "two")
+    await one.holds()
+    await loses_touch(engine, "one")
+    writing = await asyncpg.connect(engine.url)
+    async with writing.transaction():
+        # As `append` locks it, a moment before the lease was over.
+        await writing.execute("SELECT 1 FROM runners WHERE id = 'one' FOR SHARE")
+        assert await two.take_over() == []
+        await writing.execute("INSERT INTO journal (call_id, first_seq, entries) VALUES ('rtc_1', 0, 'a')")
+    await writing.close()
+    assert await two.take_over() == [ringing("rtc_1", fence=2)]
+    assert await two.store.journal("rtc_1") == [piece(entries=b"a")]
+
+
+async def test_the_claim_of_a_lost_runner_is_free_and_an_answered_call_is_not(
+    engine: PostgresqlEngine,
+) -> None:
+    one, two = await runners(engine, "one", "two")
+    await one.holds("rtc_1")
+    await one.answers(await one.holds("rtc_2"))
+    assert await two.claim(ringing("rtc_1")) == Claim()
+    await loses_touch(engine, "one")
+    assert await two.claim(ringing("rtc_1")) == Claim(ours=ringing("rtc_1", fence=2))
+    assert await two.claim(ringing("rtc_2")) == Claim()
+
+
+async def test_a_take_over_that_a_failover_has_forgotten_is_asserted_against_the_owner_before(
+    engine: PostgresqlEngine,
+) -> None:
+    one, two = await runners(engine, "one", "two")
+    call = await one.holds()
+    await loses_touch(engine, "one")
+    [taken] = await two.take_over()
+    # A failover to a server that has not heard of it: there the call is the first one's, and its lease good.
+    await engine.run("UPDATE live_calls SET runner = 'one', fence = 1")
+    await engine.run("UPDATE runners SET seen_at = now(), epoch = 1 WHERE id = 'one'")
+    await one.append(piece())
+    assert await two.assert_calls([taken]) == set()
+    with pytest.raises(LeaseLostError):
+        await one.append(piece(first_seq=1))
+    assert not await one.store.renew(one.lease)
+    assert await one.assert_calls([call]) == {"rtc_1"}
+    assert await holders(engine) == {"rtc_1": ("two", 2)}
+
+
+async def test_a_server_that_was_restarted_wants_the_calls_asserted(
+    engine: PostgresqlEngine, postgresql: PostgresqlServer
+) -> None:
+    [one] = await runners(engine, "one")
+    call = await one.holds()
+    postgresql.stop()
+    try:
+        for attempt in (one.append(piece()), one.store.renew(one.lease)):
+            with pytest.raises(StoreError):
+                await attempt
+    finally:
+        postgresql.start()
+    assert not await one.store.renew(one.lease)
+    assert await one.assert_calls([call]) == set()
+    assert await one.store.renew(one.lease)
+    await one.append(piece())
+
+
+async def test_a_lease_ends_by_the_clock_of_the_database(engine: PostgresqlEngine) -> None:
+    one, two = await joined(engine, "one", lease_s=0.001), await joined(engine, "two", lease_s=HOUR_S)
+    await one.assert_calls([ringing()], lease_s=0.001)
+    await has_been_there(engine, "two")
+    while not (taken := await two.take_over()):
+        pass
+    assert taken == [ringing(fence=2)]

@@ -1,0 +1,261 @@
+"""What every store promises of live calls: one runner serves each, and whoever has lost one changes nothing.
+
+The runners of a test are two stores over one database. Where a database is for one process at a time, the
+second is the process that comes after the first.
+"""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from runner.errors import CallLostError
+from runner.model.event import Limit
+from runner.model.live_call import (
+    CallState,
+    Claim,
+    FleetCall,
+    Limits,
+    Owner,
+)
+from tests.store.engines import Engine, call_record
+from tests.store.members import joined, piece, ringing
+
+DAY_S = 24 * 3600.0
+
+
+async def served_by(engine: Engine) -> list[tuple[Any, ...]]:
+    return await engine.run("SELECT id, runner, fence, state FROM live_calls ORDER BY id")
+
+
+# Claims
+
+
+async def test_a_call_is_claimed_once(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    assert await one.claim(ringing(webhook_id="wh_1")) == Claim(ours=ringing(webhook_id="wh_1"))
+    assert await served_by(engine) == [("rtc_1", "one", 1, "ringing")]
+
+
+async def test_a_claim_whose_answer_was_lost_is_made_again(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    first = await one.claim(ringing())
+    assert await one.claim(ringing()) == first
+    assert await served_by(engine) == [("rtc_1", "one", 1, "ringing")]
+
+
+async def test_a_call_that_was_answered_is_taken(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    await one.store.set_state(one.lease, replace(await one.holds(), state=CallState.ANSWERED))
+    assert await one.claim(ringing()) == Claim()
+
+
+async def test_a_call_with_a_record_is_taken(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    await one.holds()
+    await one.store.save(call_record("rtc_1"))
+    assert await one.claim(ringing()) == Claim()
+    assert await served_by(engine) == []
+
+
+async def test_a_claim_that_was_given_up_can_be_made_again(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    call = await one.holds()
+    await one.append(piece())
+    await one.store.unclaim(one.lease, call)
+    assert await one.store.journal("rtc_1") == []
+    assert await one.claim(ringing(agent="night")) == Claim(ours=ringing(agent="night"))
+
+
+async def test_an_agent_takes_so_many_calls_at_once(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    limits = Limits(concurrent_calls=2)
+    for call_id in ("rtc_1", "rtc_2"):
+        assert (await one.claim(ringing(call_id), limits)).ours is not None
+    assert await one.claim(ringing("rtc_3"), limits) == Claim(reached=Limit.CONCURRENT_CALLS)
+    assert (await one.claim(ringing("rtc_2"), limits)).ours is not None, "its own place is not in its way"
+    assert (await one.claim(ringing("rtc_3", agent="night"), limits)).ours is not None
+    await one.store.save(call_record("rtc_1"))
+    assert (await one.claim(ringing("rtc_4"), limits)).ours is not None
+
+
+async def test_an_agent_takes_so_many_calls_a_day(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    limits = Limits(calls_per_day=3)
+    await one.store.save(call_record("yesterday", created_at=DAY_S - 1))
+    await one.store.save(call_record("over", created_at=DAY_S))
+    await one.store.save(call_record("another's", agent="night", created_at=DAY_S))
+    await one.holds("live", began_at=DAY_S + 5)
+    assert (await one.claim(ringing("last", began_at=2 * DAY_S - 1), limits)).ours is not None
+    assert await one.claim(ringing("more", began_at=DAY_S), limits) == Claim(reached=Limit.CALLS_PER_DAY)
+    assert (await one.claim(ringing("tomorrow", began_at=2 * DAY_S), limits)).ours is not None
+
+
+async def test_calls_that_come_at_once_cannot_all_find_room(engine: Engine) -> None:
+    members = [await joined(engine, "one")]
+    if engine.is_shared:
+        members += [await joined(engine, "two"), await joined(engine, "three")]
+    limits = Limits(concurrent_calls=5)
+    claims = await asyncio.gather(
+        *(members[at % len(members)].claim(ringing(f"rtc_{at}"), limits) for at in range(30))
+    )
+    assert len([claim for claim in claims if claim.ours]) == 5
+    assert len([claim for claim in claims if claim.reached is Limit.CONCURRENT_CALLS]) == 25
+
+
+# Journals
+
+
+async def test_a_journal_is_read_in_its_order_and_goes_with_the_record(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    await one.holds("rtc_1")
+    await one.holds("rtc_2")
+    await one.append(piece(first_seq=0, entries=b"a\0"), piece("rtc_2", entries=b"x"))
+    await one.append(piece(first_seq=10, entries=b"c"))
+    await one.append(piece(first_seq=5, entries=b"b"))
+    assert [found.entries for found in await one.store.journal("rtc_1")] == [b"a\0", b"b", b"c"]
+    await one.store.save(call_record("rtc_1"))
+    assert await one.store.journal("rtc_1") == []
+    assert await one.store.journal("rtc_2") == [piece("rtc_2", entries=b"x")]
+
+
+async def test_a_piece_that_is_written_again_replaces_itself(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    await one.holds()
+    await one.append(piece(entries=b"a"))
+    await one.append(piece(entries=b"ab"), piece(first_seq=2, entries=b"c"))
+    await one.append()
+    assert [found.entries for found in await one.store.journal("rtc_1")] == [b"ab", b"c"]
+
+
+async def test_a_configuration_is_kept_while_a_live_call_or_a_runner_uses_it(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    await one.store.publish(one.lease, "c1", "old texts")
+    await one.holds("rtc_1", configuration="c1")
+    await one.store.publish(one.lease, "c2", "new texts")
+    await one.store.publish(one.lease, "c2", "new texts")
+    await one.store.sweep()
+    assert await one.store.configuration("c1") == "old texts"
+    await one.store.save(call_record("rtc_1"))
+    await one.store.sweep()
+    assert await one.store.configuration("c1") is None
+    assert await one.store.configuration("c2") == "new texts"
+
+
+# The call's end
+
+
+async def test_the_owner_of_a_call_saves_its_record_once(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    await one.holds()
+    owner = Owner(runner="one", fence=1)
+    await one.store.save(call_record(ended="hangup"), owner=owner)
+    await one.store.save(call_record(ended="again"), owner=owner)
+    assert await engine.run("SELECT id, ended FROM calls") == [("rtc_1", "hangup")]
+
+
+@pytest.mark.parametrize("owner", [Owner(runner="one", fence=2), Owner(runner="two", fence=1)])
+async def test_who_does_not_own_a_call_saves_no_record_of_it(engine: Engine, owner: Owner) -> None:
+    one = await joined(engine, "one")
+    await one.holds()
+    with pytest.raises(CallLostError) as caught:
+        await one.store.save(call_record(), owner=owner)
+    assert str(caught.value) == 'call "rtc_1" is served by another runner'
+    assert await served_by(engine) == [("rtc_1", "one", 1, "ringing")]
+
+
+async def test_a_call_that_was_never_claimed_is_saved_all_the_same(engine: Engine) -> None:
+    """The store was away when it came."""
+    one = await joined(engine, "one")
+    await one.store.save(call_record(), owner=Owner(runner="one", fence=1))
+    assert await engine.run("SELECT id FROM calls") == [("rtc_1",)]
+
+
+# Going on with the calls of another
+
+
+async def test_the_next_runner_takes_what_one_that_left_has_handed_over(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    call = await one.holds("rtc_1", webhook_id="wh_1")
+    await one.store.set_state(one.lease, replace(call, state=CallState.ANSWERED))
+    await one.holds("rtc_2", began_at=5.0)
+    await one.append(piece())
+    assert await one.take_over() == []
+    await one.leave()
+    two = await joined(engine, "two")
+    assert await two.take_over() == [
+        ringing("rtc_2", began_at=5.0, fence=2),
+        ringing("rtc_1", webhook_id="wh_1", fence=2, state=CallState.ANSWERED),
+    ]
+    assert await two.take_over() == []
+    assert await two.store.journal("rtc_1") == [piece()]
+    assert await served_by(engine) == [("rtc_1", "two", 2, "answered"), ("rtc_2", "two", 2, "ringing")]
+
+
+async def test_a_claim_of_a_runner_that_left_is_free(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    await one.holds()
+    await one.leave()
+    two = await joined(engine, "two")
+    assert await two.claim(ringing()) == Claim(ours=ringing(fence=2))
+
+
+async def test_who_has_lost_a_call_cannot_change_its_state(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    call = await one.holds()
+    await one.leave()
+    two = await joined(engine, "two")
+    await two.take_over()
+    with pytest.raises(CallLostError):
+        await two.store.set_state(one.lease, replace(call, state=CallState.ANSWERED))
+    await two.store.unclaim(one.lease, call)
+    assert await served_by(engine) == [("rtc_1", "two", 2, "ringing")]
+
+
+async def test_what_an_ended_process_could_not_write_is_written_late_unless_another_has_the_call(
+    engine: Engine,
+) -> None:
+    one = await joined(engine, "one")
+    await one.holds("rtc_1")
+    await one.holds("rtc_2")
+    await one.leave()
+    two = await joined(engine, "two")
+    await two.store.append_late(
+        [
+            (1, piece("rtc_1", 3, b"late")),
+            (2, piece("rtc_2", 3, b"of another")),
+            (1, piece("rtc_3", 0, b"over")),
+        ]
+    )
+    assert await two.store.journal("rtc_1") == [piece("rtc_1", 3, b"late")]
+    assert await two.store.journal("rtc_2") == []
+    assert await two.store.journal("rtc_3") == []
+
+
+async def test_all_live_calls_are_shown_with_who_serves_them(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    call = await one.holds("rtc_2", began_at=2.0)
+    first = await one.holds("rtc_1", began_at=1.0)
+    assert await one.store.live_calls() == [
+        FleetCall(call=first, runner="one", address="http://one:8081"),
+        FleetCall(call=call, runner="one", address="http://one:8081"),
+    ]
+    assert await one.store.runners() == [one.info]
+
+
+async def test_a_lease_is_renewed(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    assert await one.store.renew(one.lease)
+    assert await one.store.renew(one.lease)
+
+
+async def test_calls_that_the_store_does_not_know_are_claimed_when_they_are_asserted(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    known = await one.holds("rtc_1")
+    await one.store.save(call_record("rtc_3"))
+    unknown = ringing("rtc_2", state=CallState.ANSWERED, webhook_id="wh_2")
+    assert await one.assert_calls([known, unknown, ringing("rtc_3")]) == {"rtc_3"}
+    assert await served_by(engine) == [("rtc_1", "one", 1, "ringing"), ("rtc_2", "one", 1, "answered")]
+    await one.append(piece("rtc_2"))
+    assert await one.assert_calls([]) == set()
