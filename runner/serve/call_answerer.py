@@ -1,6 +1,6 @@
 """Answers ringing calls: a call that rings is served from then on. Decides nothing."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from runner.model.call import Ringing
 from runner.serve.live_call import LiveCall
@@ -16,7 +16,7 @@ class CallAnswerer:
         self,
         *,
         live_calls: LiveCalls,
-        new_call: Callable[[Ringing], LiveCall],
+        new_call: Callable[[Ringing], Awaitable[LiveCall]],
         is_open: Callable[[], bool],
     ) -> None:
         self._live_calls = live_calls
@@ -31,7 +31,7 @@ class CallAnswerer:
         name_call(ringing.call_id)
         if not self._is_open():
             return WebhookResult.CLOSED
-        call = self._new_call(ringing)
+        call = await self._new_call(ringing)
         self._live_calls.serve(call)
         result = await call.ring_result()
         return WebhookResult(result.value)

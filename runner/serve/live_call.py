@@ -50,8 +50,10 @@ from runner.model.event import (
     ClaimReplied,
     Decided,
     EndRequested,
+    HangUpFailed,
     Ignored,
     Limit,
+    ReferAnswered,
     Replied,
     SidebandLost,
     SidebandOpened,
@@ -59,8 +61,9 @@ from runner.model.event import (
     TimerFired,
     Unreachable,
 )
-from runner.model.http import HttpReply, HttpRequest
+from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.job import Job
+from runner.model.live_call import Owner
 from runner.model.reception import RingResult
 from runner.model.record import CallRecord
 from runner.model.values import Instant
@@ -80,18 +83,52 @@ class Sender(Protocol):
         """The reply, or why there is none."""
 
 
-class Journal(Protocol):
-    """Where one call's events are kept, so that another process can take the call up."""
+class Hold(Protocol):
+    """This process's hold on one call, among all runners. `runner.serve.fleet.hold` has the real one."""
+
+    async def claim(self, claim: ClaimCall) -> ClaimReplied:
+        """Claim the call before it is answered."""
+
+    async def answered(self) -> None:
+        """The API has answered the call for us."""
+
+    async def may_act(self) -> None:
+        """Wait until it is certain that no other runner acts for the call."""
+
+    @property
+    def owner(self) -> Owner | None:
+        """In whose name the call's record is saved."""
+
+    async def release(self, *, was_served: bool) -> None:
+        """Hold the call no more; one that was not served may be claimed again."""
 
     def append(self, at: Instant, event: Lived) -> None:
-        """Write it down soon. Never waits."""
+        """Write down what the call lives through, so that another process can take it up. Never waits."""
 
     async def written(self) -> None:
-        """Wait until everything that was appended so far is kept, or cannot be kept now."""
+        """Wait until the store has everything that was appended so far."""
 
 
-class NoJournal:
-    """Keeps nothing: the call ends with its process."""
+class SoleHold:
+    """Nobody else serves calls, and nothing is kept: the call ends with its process."""
+
+    async def claim(self, claim: ClaimCall) -> ClaimReplied:
+        """It is ours."""
+        return ClaimReplied(agent=claim.agent)
+
+    async def answered(self) -> None:
+        """Nobody needs to know."""
+
+    async def may_act(self) -> None:
+        """Always."""
+
+    @property
+    def owner(self) -> Owner | None:
+        """Nobody else could have it."""
+        return None
+
+    async def release(self, *, was_served: bool) -> None:
+        """Nobody needs to know."""
 
     def append(self, at: Instant, event: Lived) -> None:
         """Nothing."""
@@ -118,7 +155,7 @@ class LiveCall:
         counts: CallCounts,
         metrics: Metrics,
         timeouts: Timeouts,
-        journal: Journal | None = None,
+        hold: Hold | None = None,
         taken_over: CallMachine | None = None,
         clock: Callable[[], Instant] = time.time,
     ) -> None:
@@ -134,7 +171,7 @@ class LiveCall:
         self._metrics = metrics
         self._timeouts = timeouts
         self._clock = clock
-        self._journal = journal or NoJournal()
+        self._hold = hold or SoleHold()
         self._machine = taken_over
         self._is_taken_over = taken_over is not None
         self._slot: Slot | None = None
@@ -147,6 +184,7 @@ class LiveCall:
         self._result: RingResult | None = None
         self._bug: Exception | None = None
         self._has_given_up = False
+        self._is_dropped = False
         self._end_at_once: str | None = None
         """The reason, when the end was asked for before the call has begun."""
 
@@ -196,6 +234,21 @@ class LiveCall:
         else:
             self._end_at_once = reason
 
+    def drop(self) -> None:
+        """Another runner serves the call: do nothing more, without a sound, a hang-up or a record."""
+        self._is_dropped = True
+        self._over.set()
+
+    @property
+    def owner(self) -> Owner | None:
+        """In whose name the record is saved."""
+        return self._hold.owner
+
+    async def release(self) -> None:
+        """Hold the call no more."""
+        if not self._is_dropped:
+            await self._hold.release(was_served=self.is_answered)
+
     def give_up(self) -> None:
         """Do nothing more, e.g. when the API takes no hang-up: the record tells what is known."""
         self._has_given_up = True
@@ -206,6 +259,8 @@ class LiveCall:
         return self._machine.jobs(record, self._clock()) if self._machine is not None else ()
 
     async def _record(self) -> CallRecord | None:
+        if self._is_dropped:
+            return None
         if self._bug is not None:
             return await self._failed(self._bug)
         record = self._machine.record() if self._machine is not None else None
@@ -244,7 +299,7 @@ class LiveCall:
         now = self._clock()
         machine, actions = CallMachine.ring(self._ringing, self._world, now)
         self._machine = machine
-        self._journal.append(now, self._ringing)
+        self._hold.append(now, self._ringing)
         call_log.rings(machine)
         self._do(actions)
         self._follow(machine)
@@ -274,7 +329,7 @@ class LiveCall:
             call_log.happened(event)
             actions = machine.handle(event, now)
             if not isinstance(event, Ignored):
-                self._journal.append(now, event)
+                self._hold.append(now, event)
             self._do(actions)
             if self._result is None:
                 self._follow(machine)
@@ -344,17 +399,39 @@ class LiveCall:
         """Taken before anything is waited for, so that calls that come at once cannot all find room."""
         claimed = self._counts.claim(claim, self._ringing.created_at)
         if isinstance(claimed, Limit):
-            self._metrics.busy.labels(agent=claim.agent, limit=claimed.value).inc()
-            self._happen(ClaimReplied(agent=claim.agent, reached=claimed))
+            self._claimed(ClaimReplied(agent=claim.agent, reached=claimed))
         else:
             self._slot = claimed
-            self._happen(ClaimReplied(agent=claim.agent))
+            self._spawn(self._claim_from_all(claim))
+
+    async def _claim_from_all(self, claim: ClaimCall) -> None:
+        self._claimed(await self._hold.claim(claim))
+
+    def _claimed(self, replied: ClaimReplied) -> None:
+        if replied.reached is not None:
+            self._metrics.busy.labels(agent=replied.agent, limit=replied.reached.value).inc()
+        if (replied.reached is not None or replied.taken) and self._slot is not None:
+            self._slot.free()
+            self._slot = None
+        self._happen(replied)
 
     async def _order(self, order: Order) -> None:
+        if isinstance(order, Refer | HangUp):
+            try:
+                async with asyncio.timeout(self._timeouts.hangup_s):
+                    await self._hold.may_act()
+            except TimeoutError:
+                detail = "it is unknown whether another runner serves the call"
+                failed = ReferAnswered(ok=False, detail=detail)
+                self._happen(failed if isinstance(order, Refer) else HangUpFailed(detail=detail))
+                return
         event = await self._api.carry_out(order, self.id)
-        if isinstance(event, AnswerReplied) and event.decided is Decided.DONE and self._slot is not None:
+        is_answered = isinstance(event, AnswerReplied) and event.decided is Decided.DONE
+        if is_answered and self._slot is not None:
             self._slot.keep()
         self._happen(event)
+        if is_answered:
+            await self._hold.answered()
 
     # The sideband
 
@@ -424,10 +501,20 @@ class LiveCall:
 
     # Requests
 
+    async def _is_written(self, within_s: float) -> bool:
+        """Whoever takes the call up must know that a request was sent that may not be sent twice."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._hold.written()
+        except TimeoutError:
+            return False
+        return True
+
     async def _request(self, send: SendRequest) -> None:
-        if not send.is_repeatable:
-            # Whoever takes the call up must know that it was sent: nobody may send it twice.
-            await self._journal.written()
-        reply = await self._tools.send(send.request)
+        if send.is_repeatable or await self._is_written(send.request.timeout_s):
+            reply = await self._tools.send(send.request)
+        else:
+            detail = "not sent: the store did not take down that it is about to be"
+            reply = HttpReply(failure=Failure.TIMEOUT, detail=detail)
         call_log.replied(send, reply)
         self._happen(Replied(call_id=send.call_id, attempt=send.attempt, reply=reply))

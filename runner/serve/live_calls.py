@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from runner.model.job import Job
+from runner.model.live_call import Owner
 from runner.model.record import CallRecord
 from runner.serve import call_log
 from runner.serve.logs import name_call
@@ -36,11 +37,21 @@ class Call(Protocol):
     def give_up(self) -> None:
         """Let `run` return with what is known, whether the call is over or not."""
 
+    def drop(self) -> None:
+        """Let `run` return at once and without a sound: another runner serves the call."""
+
+    @property
+    def owner(self) -> Owner | None:
+        """In whose name the record is saved; None where nobody else could have the call."""
+
+    async def release(self) -> None:
+        """The call is over and its record saved, or it was not answered: others may forget it."""
+
 
 class Saver(Protocol):
     """Takes records, and sees that they are saved. `runner.store.record_saver` has the real one."""
 
-    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = (), owner: Owner | None = None) -> None:
         """Save this record and the jobs after its call, now or later. Bounded in time."""
 
 
@@ -68,6 +79,16 @@ class LiveCalls:
         task = asyncio.create_task(self._serve(call), name=f"call {call.id}")
         self._calls[task] = call
         task.add_done_callback(self._calls.pop)
+
+    def drop(self, call_id: str) -> None:
+        """Another runner serves this call."""
+        for call in self._calls.values():
+            if call.id == call_id:
+                call.drop()
+
+    def ids(self) -> list[str]:
+        """Those of the calls that are answered and live."""
+        return [call.id for call in self._calls.values() if call.is_answered]
 
     async def idle(self) -> None:
         """Wait until there is no live call."""
@@ -103,9 +124,11 @@ class LiveCalls:
             self._metrics.calls.labels(agent="", ended="failed").inc()
             return
         if record is None:
+            await call.release()
             return
         call_log.ended(record)
-        await self._save(record, self._jobs(call, record))
+        await self._save(record, self._jobs(call, record), call.owner)
+        await call.release()
         self._metrics.calls.labels(agent=record.agent, ended=record.ended).inc()
 
     def _jobs(self, call: Call, record: CallRecord) -> tuple[Job, ...]:
@@ -116,10 +139,10 @@ class LiveCalls:
             log.exception("the jobs after the call cannot be made")
             return ()
 
-    async def _save(self, record: CallRecord, jobs: tuple[Job, ...]) -> None:
+    async def _save(self, record: CallRecord, jobs: tuple[Job, ...], owner: Owner | None) -> None:
         """A bug in saving may cost the record, but never a call."""
         try:
-            await self._saver.save(record, jobs)
+            await self._saver.save(record, jobs, owner)
         except Exception:
             self._metrics.store_failures.inc()
             log.exception("record was not saved")

@@ -92,6 +92,27 @@ class Metrics:
             "When the configuration was last loaded again, in seconds since the Unix epoch; 0 for never.",
             registry=self._registry,
         )
+        self.takeovers = Counter(
+            "phone_agents_takeovers",
+            "Calls that were taken over from a process that is gone, by what their journal was good for.",
+            ["journal"],
+            registry=self._registry,
+        )
+        self.journal_pieces = Counter(
+            "phone_agents_journal_writes",
+            "Pieces of journals that were written.",
+            registry=self._registry,
+        )
+        self.journal_bytes = Counter(
+            "phone_agents_journal_written_bytes",
+            "Bytes of journals that were written.",
+            registry=self._registry,
+        )
+        self.journal_behind = Gauge(
+            "phone_agents_journal_behind_bytes",
+            "Bytes of journals that wait for the store.",
+            registry=self._registry,
+        )
         self.store_failures = Counter(
             "phone_agents_store_failures",
             "Times that the store failed to take a record or to give a job.",
@@ -118,6 +139,15 @@ class Metrics:
     def watch_live_calls(self, count: Callable[[], float]) -> None:
         """Ask `count` whenever the number of live calls is wanted."""
         self.live_calls.set_function(count)
+
+    def note_journal_batch(self, pieces: int, size: int) -> None:
+        """So many pieces of journals with so many bytes were written."""
+        self.journal_pieces.inc(pieces)
+        self.journal_bytes.inc(size)
+
+    def watch_journal_behind(self, count: Callable[[], float]) -> None:
+        """Ask `count` whenever it is wanted how much waits for the store."""
+        self.journal_behind.set_function(count)
 
     def watch_unsaved_records(self, count: Callable[[], float]) -> None:
         """Ask `count` whenever the number of records that wait is wanted."""

@@ -17,12 +17,15 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from runner import __version__
 from runner.api.realtime import api as realtime
 from runner.api.realtime import text_model
 from runner.api.webhook import is_secret
 from runner.call.machine.call_counts import DAY_S, CallCounts, day_of
+from runner.call.machine.machine import CallMachine
+from runner.call.machine.world import World
 from runner.config.version import ConfigurationVersion
-from runner.errors import CannotRunError
+from runner.errors import CannotRunError, StoreError
 from runner.model.call import Ringing
 from runner.model.settings import Configuration
 from runner.model.settings import Server as ServerSettings
@@ -32,6 +35,9 @@ from runner.serve.app import WEBHOOK_PATH, create_app
 from runner.serve.call_answerer import CallAnswerer
 from runner.serve.descriptors import DescriptorShares, limit
 from runner.serve.egress import GuardedConnector
+from runner.serve.fleet.hold import CallHold
+from runner.serve.fleet.service import FleetService
+from runner.serve.fleet.takeover import LeftCall
 from runner.serve.health import Health
 from runner.serve.jobs import JobWorker
 from runner.serve.listener import Listener
@@ -47,6 +53,7 @@ from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
 from runner.serve.versions import Source, Version, Versions
 from runner.serve.webhooks import Webhooks
+from runner.store.journal.seal import Seal
 
 log = logging.getLogger("runner.serve.runner")
 
@@ -102,6 +109,7 @@ class Runner:
         self._webhooks: Webhooks | None = None
         self._storage: Storage | None = None
         self._jobs: JobWorker | None = None
+        self._fleet: FleetService | None = None
         self.url = ""
         """Where we listen, once started."""
 
@@ -164,11 +172,27 @@ class Runner:
         self._live_calls = LiveCalls(saver=storage.saver, metrics=self._metrics, timeouts=self._timeouts)
 
         live_calls = self._live_calls
+        fleet = FleetService(
+            storage.store,
+            Seal(self._secrets.webhook_secrets),
+            self.versions,
+            live_calls,
+            self._metrics,
+            version=__version__,
+            clock=self._clock,
+            lease_s=self._timeouts.runner_lease_s,
+            heartbeat_s=self._timeouts.heartbeat_s,
+        )
+        self._fleet = fleet
 
-        def new_call(ringing: Ringing) -> LiveCall:
+        def live_call(
+            ringing: Ringing, world: World, hold: CallHold, machine: CallMachine | None = None
+        ) -> LiveCall:
             return LiveCall(
                 ringing=ringing,
-                world=self.versions.current.world,
+                world=world,
+                hold=hold,
+                taken_over=machine,
                 api=api_client,
                 sidebands=sidebands,
                 tools=tools,
@@ -177,6 +201,13 @@ class Runner:
                 timeouts=self._timeouts,
                 clock=self._clock,
             )
+
+        async def new_call(ringing: Ringing) -> LiveCall:
+            hold = await fleet.hold(ringing)
+            return live_call(ringing, self.versions.current.world, hold)
+
+        def take_up(left: LeftCall, hold: CallHold) -> None:
+            live_calls.serve(live_call(left.ringing, left.world, hold, left.machine))
 
         answerer = CallAnswerer(live_calls=live_calls, new_call=new_call, is_open=self._takes_calls)
         self._webhooks = Webhooks(
@@ -187,6 +218,11 @@ class Runner:
             timeouts=self._timeouts,
             clock=self._clock,
         )
+        try:
+            await fleet.start(take_up)
+        except StoreError as error:
+            raise CannotRunError(f"the store cannot say which calls are live: {error}") from None
+        self._owned.push_async_callback(fleet.close)
         self._phase = Phase.READY
         log.info(
             "ready",
@@ -208,6 +244,8 @@ class Runner:
         if self._live_calls is None or self._webhooks is None:
             return
         log.info("draining", extra={"live_calls": len(self._live_calls)})
+        if self._fleet is not None:
+            await self._fleet.hand_over()
         await _unless(hurry, self._until_quiet(), self._configuration.settings.server.drain_timeout_s)
         # A decision that is still being carried out may yet begin a call.
         await self._webhooks.settle()
@@ -257,7 +295,8 @@ class Runner:
         configuration = f"configuration {self.versions.current.source.hash}"
         storage = [] if self._storage is None else self._storage.troubles
         jobs = None if self._jobs is None else self._jobs.trouble
-        return [configuration, *storage, *([jobs] if jobs is not None else [])]
+        fleet = [] if self._fleet is None else self._fleet.troubles
+        return [configuration, *storage, *fleet, *([jobs] if jobs is not None else [])]
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         if self._webhooks is None:

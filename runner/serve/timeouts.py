@@ -47,6 +47,10 @@ class Timeouts:
     """For the store to take a call's record."""
     question_s: float = 60.0
     """For a text model to answer about a call that is over."""
+    runner_lease_s: float = 10.0
+    """After so long without a sign of life a runner's calls are taken over by another."""
+    heartbeat_s: float = 2.0
+    """Between two signs of life of a runner."""
     lease_s: float = 120.0
     """For an attempt at a job after a call; then it counts as lost with whoever made it."""
     poll_s: float = 60.0

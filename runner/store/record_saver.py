@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.call.records import record_json
-from runner.errors import StoreError, StoreRefusedError
+from runner.errors import CallLostError, StoreError, StoreRefusedError
 from runner.model.job import Job, JobKind
+from runner.model.live_call import Owner
 from runner.model.record import CallRecord
 from runner.store import rows
 from runner.store.spool import Spool
@@ -70,12 +71,13 @@ class RecordSaver:
             log.warning("records that were put aside are saved now", extra={"records": len(self)})
             self._has_work.set()
 
-    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = (), owner: Owner | None = None) -> None:
         """Save the record and the jobs after its call, or keep them until they can be saved.
 
+        `owner` is who held the call to its end: where another has taken it since, the record is that one's.
         Cancelling the wait does not cancel the saving.
         """
-        saving = asyncio.create_task(self._save(record, jobs), name=f"save {record.id}")
+        saving = asyncio.create_task(self._save(record, jobs, owner), name=f"save {record.id}")
         self._saving.add(saving)
         saving.add_done_callback(self._saving.discard)
         await asyncio.shield(saving)
@@ -112,22 +114,25 @@ class RecordSaver:
                 log.warning("records are put aside until the next start", extra=waiting)
             await asyncio.to_thread(self._spool.close)
 
-    async def _save(self, record: CallRecord, jobs: Sequence[Job]) -> None:
+    async def _save(self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None) -> None:
         async with self._order:
             # Behind others it waits as they do: a store that fails would keep each caller for seconds.
-            if not len(self) and await self._write(record, jobs):
+            if not len(self) and await self._write(record, jobs, owner):
                 return
-            await self._keep(_encoded(record, jobs))
+            await self._keep(_encoded(record, jobs, owner))
 
-    async def _write(self, record: CallRecord, jobs: Sequence[Job]) -> bool:
+    async def _write(self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None) -> bool:
         """Whether it needs no further attempt."""
         try:
             async with asyncio.timeout(ATTEMPT_S):
-                await self._store.save(record, jobs)
+                await self._store.save(record, jobs, owner=owner)
+        except CallLostError as error:
+            log.warning("record is another runner's", extra={"call_id": record.id, "reason": str(error)})
+            return True
         except StoreRefusedError as error:
             self._on_failure()
             log.error("record is refused by the store", extra={"call_id": record.id, "error": str(error)})
-            await self._set_apart(_encoded(record, jobs))
+            await self._set_apart(_encoded(record, jobs, owner))
             return True
         except (StoreError, TimeoutError) as error:
             self._on_failure()
@@ -161,12 +166,12 @@ class RecordSaver:
         try:
             line = await self._first()
             try:
-                record, jobs = _decoded(line)
+                record, jobs, owner = _decoded(line)
             except Exception:
                 log.exception("a record that was put aside cannot be read")
                 await self._set_apart(line)
             else:
-                if not await self._write(record, jobs):
+                if not await self._write(record, jobs, owner):
                     return False
                 log.info("record was saved late", extra={"call_id": record.id})
             await self._drop_first()
@@ -212,15 +217,18 @@ class RecordSaver:
         log.error("record is lost", extra={"call_id": json.loads(line)["record"]["id"]})
 
 
-def _encoded(record: CallRecord, jobs: Sequence[Job]) -> str:
+def _encoded(record: CallRecord, jobs: Sequence[Job], owner: Owner | None) -> str:
     job_rows = [rows.job_row(job)._asdict() for job in jobs]
     text = rows.call_row(record).record
-    return f'{{"record": {text}, "jobs": {json.dumps(job_rows)}}}'
+    holder = None if owner is None else [owner.runner, owner.fence]
+    return f'{{"record": {text}, "jobs": {json.dumps(job_rows)}, "owner": {json.dumps(holder)}}}'
 
 
-def _decoded(line: str) -> tuple[CallRecord, list[Job]]:
+def _decoded(line: str) -> tuple[CallRecord, list[Job], Owner | None]:
     data = json.loads(line)
-    return record_json.of_json(data["record"]), [_job(row) for row in data["jobs"]]
+    holder = data["owner"]
+    owner = None if holder is None else Owner(runner=holder[0], fence=holder[1])
+    return record_json.of_json(data["record"]), [_job(row) for row in data["jobs"]], owner
 
 
 def _job(row: dict[str, Any]) -> Job:

@@ -8,18 +8,21 @@ import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from runner.call.examples.example_call import sip_headers
+from runner.model.event import CallEvent, PlaybackEnded
 from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.placed_call import PlacedCall, State
-from runner.standin.script import CallerHangsUp, Step, greets
+from runner.standin.script import CallerHangsUp, CallerSays, Step, greets, says
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
+from runner.store.journal.entries import decode
+from runner.store.journal.seal import Seal
 from tests.processes import CLOCK
 
 SECRET = new_secret()
@@ -133,6 +136,19 @@ class Desk:
             session.post(f"{url}/webhooks/openai", data=webhook.body, headers=webhook.headers) as response,
         ):
             return call, response.status
+
+    async def journalled(self, call: PlacedCall, kind: type[CallEvent]) -> None:
+        """Wait until the journal of this call has such an event."""
+        seal = Seal(lambda: [SECRET])
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                with closing(sqlite3.connect(self.directory / "calls.db")) as connection:
+                    query = "SELECT first_seq, entries FROM journal WHERE call_id = ?"
+                    pieces = connection.execute(query, (call.id,)).fetchall()
+                entries = [entry for seq, text in pieces for entry in decode(seal.open(text, call.id, seq))]
+                if any(isinstance(entry.event, kind) for entry in entries):
+                    return
+                await asyncio.sleep(0.01)
 
     def ends(self) -> dict[str, str]:
         connection = sqlite3.connect(self.directory / "calls.db")
@@ -356,3 +372,50 @@ async def test_a_directory_that_is_watched_is_loaded_when_it_changes(desk: Desk)
         call, _ = await desk.ring(url, greets())
         assert call.accept_body is not None
         assert call.accept_body["model"] == "gpt-realtime-2"
+
+
+# A process that is killed
+
+
+async def test_a_call_outlives_its_process(desk: Desk) -> None:
+    async with desk.run() as process:
+        url = await process.started()
+        call, _ = await desk.ring(url, greets())
+        await desk.api.until(lambda: call.received_types().count("response.create") == 1)
+        await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+        await desk.journalled(call, PlaybackEnded)
+        process.tell(signal.SIGKILL)
+        await process.ended()
+    assert not call.is_over
+    assert desk.ends() == {}
+    async with desk.run() as process:
+        await process.started()
+        await desk.api.until(lambda: call.attached == 2)
+        call.play(CallerSays(text="Are you there?"), says("Yes."), CallerHangsUp())
+        desk.api.wake(call)
+        await desk.api.until_over(call)
+        process.tell(signal.SIGTERM)
+        await process.ended()
+    assert call.violations == []
+    # Greeted once: what is asked for after the takeover is to go on.
+    asked = [event for event in call.received if event["type"] == "response.create"]
+    assert ["instructions" in event["response"] for event in asked].count(True) == 1
+    assert desk.ends() == {call.id: "caller_hung_up"}
+
+
+async def test_a_call_that_ended_while_nobody_served_it_has_its_record(desk: Desk) -> None:
+    async with desk.run() as process:
+        url = await process.started()
+        call, _ = await desk.ring(url, greets())
+        await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+        await desk.journalled(call, PlaybackEnded)
+        process.tell(signal.SIGKILL)
+        await process.ended()
+    # The caller leaves, and the API tells nobody.
+    call.answer("hangup", None, time.time())
+    async with desk.run() as process:
+        await process.started()
+        await process.logged("call has ended")
+        process.tell(signal.SIGTERM)
+        await process.ended()
+    assert desk.ends() == {call.id: "lost"}

@@ -16,6 +16,7 @@ from runner.call.templates.template import compile_template
 from runner.model.agent import Agent
 from runner.model.call import Ringing, SipOrigin
 from runner.model.job import Job
+from runner.model.live_call import Owner
 from runner.model.record import CallRecord
 from runner.model.route import Conditions, ExactNumber, Prefix, Reject, RejectRule, Route, RoutingSettings
 from runner.model.settings import Configuration, Settings
@@ -61,14 +62,14 @@ class Office:
             timeouts=timeouts,
         )
 
-    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = (), owner: Owner | None = None) -> None:
         self.records.append(record)
 
     async def attend(self, call_id: str, *, instructions: str = "Be kind.", **event: Any) -> WebhookResult:
         """What came of a webhook; a call that was answered is over when this returns."""
         world = World.of(configured(instructions), {})
 
-        def new_call(ringing: Ringing) -> LiveCall:
+        async def new_call(ringing: Ringing) -> LiveCall:
             return LiveCall(
                 ringing=ringing,
                 world=world,

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from runner.model.job import Job, JobKind
+from runner.model.live_call import Owner
 from runner.model.record import CallRecord
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
@@ -50,6 +51,7 @@ class TalkingCall:
         self.stuck = stuck
         self.broken = broken
         self.was_cancelled = False
+        self.is_released = False
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> CallRecord:
@@ -70,6 +72,16 @@ class TalkingCall:
         if not self.deaf:
             self._ended.set_result(reason)
 
+    @property
+    def owner(self) -> Owner | None:
+        return None
+
+    async def release(self) -> None:
+        self.is_released = True
+
+    def drop(self) -> None:
+        self._ended.set_result("dropped")
+
     def give_up(self) -> None:
         if not self.stuck:
             self._ended.set_result("given up")
@@ -83,7 +95,7 @@ class Shelf:
         self.jobs: list[Job] = []
         self.fails = fails
 
-    async def save(self, record: CallRecord, jobs: Sequence[Job] = ()) -> None:
+    async def save(self, record: CallRecord, jobs: Sequence[Job] = (), owner: Owner | None = None) -> None:
         if self.fails:
             raise OSError("disk full")
         self.records.append(record)

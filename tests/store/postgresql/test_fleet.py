@@ -1,4 +1,4 @@
-"""Several runners over one database: leases end by its clock, and who has lost a call can do nothing for it."""
+"""Several runners over one database: leases end by its clock, and who has lost a call can do nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator

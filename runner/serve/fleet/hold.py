@@ -1,0 +1,73 @@
+"""This process's hold on one call: its claim, its journal, and the right to act for it."""
+
+from runner.model.action import ClaimCall
+from runner.model.call import Ringing
+from runner.model.entry import Lived
+from runner.model.event import ClaimReplied
+from runner.model.live_call import HeldCall, Limits, Owner
+from runner.model.values import Instant
+from runner.serve.fleet.journal_writer import CallJournal
+from runner.serve.fleet.member import Member
+
+
+class CallHold:
+    """See `runner.serve.live_call.Hold`."""
+
+    def __init__(
+        self,
+        member: Member,
+        journal: CallJournal | None,
+        ringing: Ringing,
+        *,
+        configuration: str,
+    ) -> None:
+        """Without a `journal` nothing is written down: the call was taken over without one."""
+        self._member = member
+        self._journal = journal
+        self._ringing = ringing
+        self._configuration = configuration
+
+    async def claim(self, claim: ClaimCall) -> ClaimReplied:
+        """Claim the call, and a slot among its agent's calls at all runners."""
+        call = HeldCall(
+            id=self._ringing.call_id,
+            agent=claim.agent,
+            configuration=self._configuration,
+            began_at=self._ringing.created_at,
+        )
+        limits = Limits(concurrent_calls=claim.concurrent_calls, calls_per_day=claim.calls_per_day)
+        answer = await self._member.claim(call, limits)
+        taken = answer.ours is None and answer.reached is None
+        return ClaimReplied(agent=claim.agent, reached=answer.reached, taken=taken)
+
+    async def answered(self) -> None:
+        """From now on the call is taken over where this process is lost."""
+        await self._member.answered(self._ringing.call_id)
+
+    async def may_act(self) -> None:
+        """Wait until it is certain that no other runner acts for the call."""
+        await self._member.acting()
+
+    def append(self, at: Instant, event: Lived) -> None:
+        """Write it down soon."""
+        if self._journal is not None:
+            self._journal.append(at, event)
+
+    async def written(self) -> None:
+        """Wait until the store has everything that was appended so far."""
+        if self._journal is not None:
+            await self._journal.written()
+
+    @property
+    def owner(self) -> Owner | None:
+        """In whose name the call's record is saved."""
+        return self._member.over(self._ringing.call_id)
+
+    async def release(self, *, was_served: bool) -> None:
+        """Hold the call no more; one that was not served may be claimed again."""
+        if self._journal is not None:
+            self._journal.close()
+        if was_served:
+            self._member.forget(self._ringing.call_id)
+        else:
+            await self._member.unclaim(self._ringing.call_id)

@@ -1,0 +1,229 @@
+"""This process as one of the runners: its lease, the calls that it holds, and those that it takes over.
+
+An owner whose own clock says that its lease is over acts on nothing that cannot be done twice before it has
+asked the store: see `may_act`. The clock is one that goes on while the machine is suspended.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from runner.errors import CallLostError, LeaseLostError, StoreError
+from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, Owner, RunnerInfo
+from runner.store.store import Fleet
+
+log = logging.getLogger("runner.serve.fleet.member")
+
+LEASE_S = 10.0
+HEARTBEAT_S = 2.0
+CLAIM_S = 1.0
+"""For the store to say whose a ringing call is; then the caller is answered without its word."""
+TAKEOVER_S = 1.0
+"""Between two looks for calls that nobody serves."""
+
+
+class Taker(Protocol):
+    """Takes calls up, and drops those that another has."""
+
+    async def take_over(self, call: HeldCall) -> None:
+        """Serve this call from now on."""
+
+    def drop(self, call_id: str) -> None:
+        """Another runner has it: not a sound, no hang-up and no record."""
+
+
+def suspended_clock() -> float:
+    """Seconds of a clock that never jumps, and counts the time in which the machine was suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Member:
+    """One runner among those that share a store. `join` it, keep `run` running, and `leave` at the end."""
+
+    def __init__(
+        self,
+        store: Fleet,
+        info: RunnerInfo,
+        *,
+        lease_s: float = LEASE_S,
+        heartbeat_s: float = HEARTBEAT_S,
+        takeover_s: float = TAKEOVER_S,
+        clock: Callable[[], float] = suspended_clock,
+    ) -> None:
+        self.info = info
+        self.lease: Lease | None = None
+        self.trouble: str | None = None
+        """Why the store could not be asked last."""
+        self._store = store
+        self._lease_s = lease_s
+        self._heartbeat_s = heartbeat_s
+        self._takeover_s = takeover_s
+        self._clock = clock
+        self._renewed_at = 0.0
+        self._held: dict[str, HeldCall] = {}
+        self._taker: Taker | None = None
+        self._renewed = asyncio.Condition()
+
+    @property
+    def may_act(self) -> bool:
+        """Whether nobody else can have taken our calls: the lease was renewed within its time."""
+        return self.lease is not None and self._clock() - self._renewed_at < self._lease_s
+
+    async def acting(self) -> None:
+        """Wait until `may_act`."""
+        async with self._renewed:
+            await self._renewed.wait_for(lambda: self.may_act)
+
+    async def join(self, taker: Taker) -> None:
+        """Be one of the runners. Raises CannotRunError and StoreError."""
+        self._taker = taker
+        asked_at = self._clock()
+        self.lease = await self._store.join(self.info, self._lease_s)
+        self._renewed_at = asked_at
+
+    async def run(self) -> None:
+        """Renew the lease and take over what nobody serves, for as long as the process lives."""
+        next_look = 0.0
+        while True:
+            await self._renew()
+            if self.may_act and self._clock() >= next_look:
+                await self.take_over()
+                next_look = self._clock() + self._takeover_s
+            await asyncio.sleep(min(self._heartbeat_s, self._takeover_s))
+
+    async def leave(self) -> None:
+        """Be no runner any more: others take what is left at once."""
+        lease, self.lease = self.lease, None
+        if lease is None:
+            return
+        try:
+            await self._store.leave(lease)
+        except StoreError as error:
+            log.warning("lease is not given back", extra={"error": str(error)})
+
+    # Calls
+
+    async def claim(self, call: HeldCall, limits: Limits) -> Claim:
+        """Claim a ringing call. Where the store cannot be asked it is ours until the store says otherwise: a
+        caller who rings is answered."""
+        try:
+            lease = self.lease
+            async with asyncio.timeout(CLAIM_S):
+                claim = Claim(ours=call) if lease is None else await self._store.claim(lease, call, limits)
+        except (StoreError, TimeoutError) as error:
+            self._note(error)
+            claim = Claim(ours=call)
+        if claim.ours is not None:
+            self._held[call.id] = claim.ours
+        return claim
+
+    async def answered(self, call_id: str) -> None:
+        """The API has answered this call: from now on it is taken over where its runner is lost."""
+        call = self._held.get(call_id)
+        if call is None:
+            return
+        self._held[call_id] = call = replace(call, state=CallState.ANSWERED)
+        try:
+            if self.lease is not None:
+                await self._store.set_state(self.lease, call)
+        except CallLostError:
+            self._lose(call_id)
+        except StoreError as error:
+            self._note(error)
+
+    async def unclaim(self, call_id: str) -> None:
+        """The call was not answered: whoever gets it announced next may claim it."""
+        call = self._held.pop(call_id, None)
+        try:
+            if call is not None and self.lease is not None:
+                await self._store.unclaim(self.lease, call)
+        except StoreError as error:
+            self._note(error)
+
+    def over(self, call_id: str) -> Owner | None:
+        """The call is over: in whose name its record is saved. It is held until `forget`."""
+        call = self._held.get(call_id)
+        return None if call is None else Owner(runner=self.info.id, fence=call.fence)
+
+    def forget(self, call_id: str) -> None:
+        """The call is no business of ours any more."""
+        self._held.pop(call_id, None)
+
+    async def hand_over(self, call_ids: list[str]) -> None:
+        """Let others take these calls at once."""
+        if self.lease is not None:
+            await self._store.hand_over(self.lease, call_ids)
+        for call_id in call_ids:
+            self._held.pop(call_id, None)
+
+    async def has_others(self) -> bool:
+        """Whether another runner could take our calls."""
+        try:
+            return any(runner.id != self.info.id for runner in await self._store.runners())
+        except StoreError:
+            return False
+
+    async def take_over(self) -> None:
+        """Take up our share of the calls that nobody serves."""
+        lease, taker = self.lease, self._taker
+        if lease is None or taker is None:
+            return
+        try:
+            taken = await self._store.take_over(lease)
+        except StoreError as error:
+            self._note(error)
+            return
+        for call in taken:
+            self._held[call.id] = call
+            await taker.take_over(call)
+
+    # The lease
+
+    async def _renew(self) -> None:
+        lease = self.lease
+        if lease is None:
+            return
+        asked_at = self._clock()
+        try:
+            if self.may_act and await self._store.renew(lease):
+                await self._is_renewed(asked_at)
+                return
+            # Paused, starved, or the database has forgotten: who holds our calls now?
+            await self._assert(lease)
+        except LeaseLostError:
+            try:
+                await self._assert(lease)
+            except StoreError as error:
+                self._note(error)
+        except StoreError as error:
+            self._note(error)
+
+    async def _assert(self, lease: Lease) -> None:
+        asked_at = self._clock()
+        held = list(self._held.values())
+        self.lease, lost = await self._store.assert_calls(self.info, lease, held, self._lease_s)
+        await self._is_renewed(asked_at)
+        log.warning("calls are asserted again", extra={"calls": len(held), "lost": len(lost)})
+        for call_id in lost:
+            self._lose(call_id)
+
+    async def _is_renewed(self, asked_at: float) -> None:
+        self._renewed_at = asked_at
+        self.trouble = None
+        async with self._renewed:
+            self._renewed.notify_all()
+
+    def _lose(self, call_id: str) -> None:
+        log.warning("call is served by another runner", extra={"call_id": call_id})
+        self._held.pop(call_id, None)
+        if self._taker is not None:
+            self._taker.drop(call_id)
+
+    def _note(self, error: Exception) -> None:
+        reason = str(error) or f"no answer within {CLAIM_S:g} s"
+        if self.trouble is None:
+            log.warning("store cannot be asked", extra={"error": reason})
+        self.trouble = reason

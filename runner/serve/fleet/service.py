@@ -1,0 +1,179 @@
+"""What makes this process one of several, or the successor of one that was killed."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable
+from typing import Protocol
+from uuid import uuid4
+
+from runner.errors import StoreError
+from runner.model.call import Ringing
+from runner.model.live_call import HeldCall, RunnerInfo
+from runner.model.values import Instant
+from runner.serve.background import Background
+from runner.serve.fleet.hold import CallHold
+from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
+from runner.serve.fleet.member import Member
+from runner.serve.fleet.takeover import LeftCall, Takeover
+from runner.serve.live_calls import LiveCalls
+from runner.serve.metrics import Metrics
+from runner.serve.versions import Versions
+from runner.store.journal.seal import Seal
+from runner.store.store import Store
+
+log = logging.getLogger("runner.serve.fleet")
+
+SWEEP_S = 3600.0
+"""Between two looks for what no live call needs any more."""
+HAND_OVER_S = 5.0
+"""For other runners to take our calls when we are told to end."""
+
+
+class NewCall(Protocol):
+    """Makes the call of a machine that was left, and serves it."""
+
+    def __call__(self, left: LeftCall, hold: CallHold) -> None:
+        """Serve it from now on."""
+
+
+class FleetService:
+    """This process among the runners of its store."""
+
+    def __init__(
+        self,
+        store: Store,
+        seal: Seal,
+        versions: Versions,
+        live_calls: LiveCalls,
+        metrics: Metrics,
+        *,
+        version: str,
+        clock: Callable[[], Instant],
+        lease_s: float,
+        heartbeat_s: float,
+    ) -> None:
+        info = RunnerInfo(
+            id=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
+            version=version,
+            configuration=versions.current.source.hash,
+        )
+        self._store = store
+        self._versions = versions
+        self._live_calls = live_calls
+        self._metrics = metrics
+        self.member = Member(
+            store, info, lease_s=lease_s, heartbeat_s=heartbeat_s, takeover_s=heartbeat_s / 2
+        )
+        self._writer = JournalWriter(
+            store, seal, lambda: self.member.lease, on_written=metrics.note_journal_batch
+        )
+        metrics.watch_journal_behind(lambda: self._writer.behind_bytes)
+        self._takeover = Takeover(store, seal, versions, clock)
+        self._published: str | None = None
+        self._new_call: NewCall | None = None
+        self._work = (
+            Background("lease", self.member.run),
+            Background("journal", self._writer.run),
+            Background("sweeping", self._sweep),
+        )
+
+    async def start(self, new_call: NewCall) -> None:
+        """Join the runners, and take up at once what a process before us has left.
+
+        Raises CannotRunError and StoreError.
+        """
+        self._new_call = new_call
+        await self.member.join(self)
+        await self._publish()
+        await self.member.take_over()
+        for work in self._work:
+            work.start()
+
+    async def hold(self, ringing: Ringing) -> CallHold:
+        """The hold on a call that begins to ring."""
+        configuration = self._versions.current.source.hash
+        if configuration != self._published:
+            await self._publish()
+        return CallHold(
+            self.member,
+            CallJournal(self._writer, ringing.call_id),
+            ringing,
+            configuration=configuration,
+        )
+
+    async def hand_over(self) -> None:
+        """Let other runners take our live calls at once. Without others, nothing."""
+        calls = self._live_calls.ids()
+        if not calls or not await self.member.has_others():
+            return
+        log.info("calls are handed over", extra={"calls": len(calls)})
+        try:
+            async with asyncio.timeout(HAND_OVER_S):
+                await self._writer.written()
+                for call_id in calls:
+                    self._live_calls.drop(call_id)
+                # What they have lived through meanwhile belongs to their journals too.
+                await self._writer.written()
+                await self.member.hand_over(calls)
+        except (TimeoutError, StoreError) as error:
+            log.error("calls are not handed over", extra={"error": str(error) or "no answer in time"})
+
+    async def close(self) -> None:
+        """Write what waits, and be no runner any more."""
+        for work in self._work:
+            await work.stop()
+        await self._writer.flush()
+        await self.member.leave()
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong, each in a sentence."""
+        failed = [work.trouble for work in self._work if work.trouble is not None]
+        if self.member.trouble is not None:
+            failed.append(f"the store cannot be asked who serves which call: {self.member.trouble}")
+        if self._writer.trouble is not None:
+            behind = f"{self._writer.behind_bytes} bytes wait"
+            failed.append(f"journals cannot be written: {self._writer.trouble}; {behind}")
+        return failed
+
+    # Taker
+
+    async def take_over(self, call: HeldCall) -> None:
+        """Serve a call that another process has left."""
+        try:
+            left = await self._takeover.restore(call)
+        except StoreError as error:
+            # It is still ours: the next look is after our own next start, or another runner's.
+            log.error("call cannot be taken over", extra={"call_id": call.id, "error": str(error)})
+            return
+        if left is None or self._new_call is None:
+            log.error("call cannot be served", extra={"call_id": call.id, "agent": call.agent})
+            return
+        self._metrics.takeovers.labels(journal="none" if left.is_bare else "replayed").inc()
+        journal = None if left.is_bare else CallJournal(self._writer, call.id, left.next_seq)
+        hold = CallHold(self.member, journal, left.ringing, configuration=call.configuration)
+        self._new_call(left, hold)
+
+    def drop(self, call_id: str) -> None:
+        """Another runner serves this call."""
+        self._live_calls.drop(call_id)
+
+    async def _publish(self) -> None:
+        source = self._versions.current.source
+        if self.member.lease is None:
+            return
+        try:
+            await self._store.publish(self.member.lease, source.hash, source.encoded().decode())
+            self._published = source.hash
+        except StoreError as error:
+            log.warning("configuration is not kept", extra={"hash": source.hash, "error": str(error)})
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                await self._store.sweep()
+            except StoreError as error:
+                log.warning("store is not swept", extra={"error": str(error)})

@@ -1,0 +1,101 @@
+"""Makes the machine of a call that another process has left: of its journal, or without one."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runner.call.machine.machine import CallMachine
+from runner.call.machine.world import World
+from runner.config.version import ConfigurationVersion
+from runner.errors import JournalError, PhoneAgentsError
+from runner.model.call import Ringing, SipOrigin
+from runner.model.entry import Entry
+from runner.model.live_call import HeldCall
+from runner.model.values import Instant
+from runner.serve.versions import Versions
+from runner.store.journal.entries import decode
+from runner.store.journal.seal import Seal
+from runner.store.store import Journals
+
+log = logging.getLogger("runner.serve.fleet.takeover")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftCall:
+    """A call that can be served on."""
+
+    machine: CallMachine
+    ringing: Ringing
+    world: World
+    next_seq: int
+    """Of the next entry of its journal."""
+    is_bare: bool
+    """It was made without its journal, which is not gone on with: it cannot be replayed."""
+
+
+class Takeover:
+    """Reads journals and the configurations that calls began with."""
+
+    def __init__(self, store: Journals, seal: Seal, versions: Versions, clock: Callable[[], Instant]) -> None:
+        self._store = store
+        self._seal = seal
+        self._versions = versions
+        self._clock = clock
+        self._worlds: dict[str, World] = {}
+
+    async def restore(self, call: HeldCall) -> LeftCall | None:
+        """The call as its journal says; None when nothing is known of it that it could be served by.
+
+        Raises StoreError.
+        """
+        world, has_version = await self._world(call.configuration)
+        try:
+            entries = await self._entries(call.id)
+            ringing = entries[0].event
+            if not isinstance(ringing, Ringing):
+                raise JournalError("the journal does not begin with the ring")
+            if not has_version:
+                raise JournalError("the configuration that the call began with is not known any more")
+            lived = [(entry.at, entry.event) for entry in entries[1:] if not isinstance(entry.event, Ringing)]
+            machine = CallMachine.replay(ringing, entries[0].at, lived, world)
+        except Exception as error:
+            reason = str(error) if isinstance(error, PhoneAgentsError) else f"{type(error).__name__}"
+            log.error("journal is not replayed", extra={"call_id": call.id, "reason": reason})
+            return self._bare(call, world)
+        return LeftCall(
+            machine=machine, ringing=ringing, world=world, next_seq=entries[-1].seq + 1, is_bare=False
+        )
+
+    def _bare(self, call: HeldCall, world: World) -> LeftCall | None:
+        agent = world.agents.get(call.agent)
+        if agent is None:
+            return None
+        ringing = Ringing(call_id=call.id, created_at=call.began_at, origin=SipOrigin())
+        machine = CallMachine.bare(ringing, agent, world, self._clock())
+        if machine.session is None:
+            return None
+        return LeftCall(machine=machine, ringing=ringing, world=world, next_seq=0, is_bare=True)
+
+    async def _entries(self, call_id: str) -> list[Entry]:
+        entries: list[Entry] = []
+        for piece in await self._store.journal(call_id):
+            if piece.first_seq != len(entries):
+                raise JournalError(f"entries from {len(entries)} on are missing")
+            entries += decode(self._seal.open(piece.entries, call_id, piece.first_seq))
+        if not entries:
+            raise JournalError("nothing of it was written")
+        return entries
+
+    async def _world(self, configuration: str) -> tuple[World, bool]:
+        """The world of a version, and whether it is that version and not the one in force."""
+        current = self._versions.current
+        if configuration == current.source.hash:
+            return current.world, True
+        if configuration not in self._worlds:
+            texts = await self._store.configuration(configuration)
+            version = None if texts is None else ConfigurationVersion.decoded(texts.encode())
+            loaded = None if version is None else version.load().configuration
+            if loaded is None:
+                return current.world, False
+            self._worlds[configuration] = World.of(loaded, current.secrets.tools)
+        return self._worlds[configuration], True
