@@ -85,7 +85,7 @@ class ModelSays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCalls:
-    """The model's response calls these tools, with arguments as text."""
+    """The model's response calls these tools, with arguments as text. `server.tool` is an MCP server's."""
 
     calls: tuple[tuple[str, str], ...]
 
@@ -111,13 +111,50 @@ class NobodySpeaks:
     for_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerInterrupts:
+    """The caller speaks while the agent does, `after_s` after the caller began to hear it."""
+
+    after_s: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidebandIsLost:
+    """The sideband is lost for so long, and the call goes on."""
+
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingIsHeard:
+    """For so long nothing comes from the voice API, whatever it is sent."""
+
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffIsRefused:
+    """The voice API refuses the next hand-off."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallerHangsUp:
     """The caller has gone."""
 
 
 Act: TypeAlias = (
-    CallerSays | ModelSays | ModelCalls | ModelFails | KeysArePressed | NobodySpeaks | CallerHangsUp
+    CallerSays
+    | ModelSays
+    | ModelCalls
+    | ModelFails
+    | KeysArePressed
+    | NobodySpeaks
+    | CallerInterrupts
+    | SidebandIsLost
+    | NothingIsHeard
+    | HandoffIsRefused
+    | CallerHangsUp
 )
 
 

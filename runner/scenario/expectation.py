@@ -5,6 +5,7 @@ characters. A list is expected whole and in its order.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from runner.model.scenario import Expectation, Expected
@@ -18,9 +19,26 @@ NEVER = "not"
 def differences(expectation: Expectation, got: Mapping[str, Json]) -> Iterator[Difference]:
     """Where what is observed is not what is expected, in the order of the file."""
     for key, expected in expectation.wanted.items():
-        yield from _CHECKS.get(key, _value)(key, expected, got)
+        found = list(_CHECKS.get(key, _value)(key, expected, got))
+        yield from _with_refusals(found, got) if key in _DONE_BY_TOOLS else found
     for key, unwanted in expectation.unwanted.items():
         yield from _unwanted(key, unwanted, got)
+
+
+_DONE_BY_TOOLS = frozenset({"agent", "ended", "handoffs", "order", "requests", "says", "transfers"})
+"""What a tool that is refused does not do."""
+
+
+def _with_refusals(found: Sequence[Difference], got: Mapping[str, Json]) -> Iterator[Difference]:
+    """The differences, with the reasons why tools were not carried out since the last expectation."""
+    tools = got["record"]["tools"] if got["record"] is not None else []
+    refusals = [
+        Line("+", f'"{tool["name"]}" is refused: {tool["error"]}')
+        for tool in tools
+        if tool["status"] == "refused" and tool["name"] in got["output"]
+    ]
+    for difference in found:
+        yield replace(difference, lines=(*difference.lines, *refusals))
 
 
 def _value(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:

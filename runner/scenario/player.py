@@ -12,7 +12,7 @@ from runner.scenario.coverage import Use
 from runner.scenario.difference import Difference
 from runner.scenario.expectation import differences
 from runner.scenario.observation import logged
-from runner.scenario.replies import UndeclaredError
+from runner.scenario.replies import UnplayableError
 from runner.scenario.steps import StepPlayer
 from runner.scenario.virtual_call import VirtualCall
 
@@ -48,7 +48,7 @@ class Player:
         play = _Play(scenario, VirtualCall(scenario, self._world, self._api))
         try:
             play.run()
-        except UndeclaredError as error:
+        except UnplayableError as error:
             play.differences.append(Difference(place=play.place, what=str(error)))
         return ScenarioResult(
             scenario=scenario,
@@ -73,7 +73,7 @@ class _Play:
         self._violations = 0
 
     def run(self) -> None:
-        """Raises UndeclaredError."""
+        """Raises UnplayableError."""
         scenario, call = self._scenario, self.call
         steps = scenario.steps
         self._steps.begin(steps[0] if steps else None)

@@ -9,8 +9,8 @@ from runner.model.scenario import NoReply, Replies, Reply, TransferEnd
 from runner.model.values import Json
 
 
-class UndeclaredError(Exception):
-    """A request was made for which the scenario has no answer."""
+class UnplayableError(Exception):
+    """The scenario cannot be played on, e.g. because it has no answer to a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ def reply_to(
 ) -> HttpReply:
     """What an attempt (counted from 1) of a request brings; it comes `took_s` later.
 
-    Raises UndeclaredError when neither a reply nor an example is declared.
+    Raises UnplayableError when neither a reply nor an example is declared.
     """
     declared = replies.get(name)
     entry = _entry(name, attempt, declared) if declared is not None else _AS_EXAMPLE
     if isinstance(entry, TransferEnd):
-        raise UndeclaredError(f'"{name}" asks an endpoint, which cannot answer "{entry.value}"')
+        raise UnplayableError(f'"{name}" asks an endpoint, which cannot answer "{entry.value}"')
     if entry.failure is NoReply.TIMEOUT or entry.delay_s > request.timeout_s:
         detail = f"no complete reply within {request.timeout_s:g} s"
         return HttpReply(failure=Failure.TIMEOUT, detail=detail, took_s=request.timeout_s)
@@ -43,7 +43,7 @@ def reply_to(
         return HttpReply(failure=Failure.CONNECTION, detail=detail, took_s=entry.delay_s)
     if entry.body is None and entry.status is None:
         if example is None:
-            raise UndeclaredError(f'{_sent(request)} for "{name}", which has neither a reply nor an example')
+            raise UnplayableError(f'{_sent(request)} for "{name}", which has neither a reply nor an example')
         entry = replace(entry, body=json.dumps(example.value).encode(), content_type="application/json")
     return HttpReply(
         status=200 if entry.status is None else entry.status,
@@ -53,15 +53,33 @@ def reply_to(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McpReply:
+    """What an MCP server answers the API, which alone reads it. `output` None: the server fails."""
+
+    output: str | None = ""
+    took_s: float = 0.0
+
+
+def mcp_reply(name: str, replies: Mapping[str, Replies]) -> McpReply:
+    """What the tool of an MCP server is answered with: nothing in particular where nothing is declared."""
+    declared = replies.get(name)
+    entry = _entry(name, 1, declared) if declared is not None else _AS_EXAMPLE
+    if isinstance(entry, TransferEnd):
+        raise UnplayableError(f'"{name}" asks an MCP server, which cannot answer "{entry.value}"')
+    has_failed = entry.failure is not None or (entry.status or 200) >= 400
+    return McpReply(output=None if has_failed else (entry.body or b"").decode(), took_s=entry.delay_s)
+
+
 def transfer_end(name: str, attempt: int, replies: Mapping[str, Replies]) -> TransferEnd:
     """What is seen of a transfer; it is completed unless something else is declared.
 
-    Raises UndeclaredError when the list of replies has ended.
+    Raises UnplayableError when the list of replies has ended.
     """
     declared = replies.get(name)
     entry = TransferEnd.COMPLETED if declared is None else _entry(name, attempt, declared)
     if not isinstance(entry, TransferEnd):
-        raise UndeclaredError(f'"{name}" is a transfer; its reply is "completed" or "not_completed"')
+        raise UnplayableError(f'"{name}" is a transfer; its reply is "completed" or "not_completed"')
     return entry
 
 
@@ -70,7 +88,7 @@ def _entry(name: str, attempt: int, replies: Replies) -> Reply | TransferEnd:
         return replies.entries[0]
     if attempt > len(replies.entries):
         count = len(replies.entries)
-        raise UndeclaredError(
+        raise UnplayableError(
             f'attempt {attempt} of "{name}" is made, and its replies are for {count} of them'
         )
     return replies.entries[attempt - 1]

@@ -1,7 +1,8 @@
 """Plays the steps of a scenario on a virtual call, each with everything that it leads to.
 
 What the model is asked to say word for word it says at once, and the caller hears it in no time. What it is
-left to say is told by the next step if that is the model's, and else is nothing that anybody minds.
+left to say is told by the next step if that is the model's, and else is nothing that anybody minds. Only the
+step that an interruption or the loss of the sideband follows leaves something under way.
 """
 
 import math
@@ -9,22 +10,39 @@ from typing import assert_never
 
 from runner.call.machine.phase import Phase
 from runner.model.action import Timer, TimerKind
-from runner.model.event import Usage
+from runner.model.event import Unreachable, Usage
 from runner.model.scenario import (
     CallerHangsUp,
+    CallerInterrupts,
     CallerSays,
+    HandoffIsRefused,
     KeysArePressed,
     ModelCalls,
     ModelFails,
     ModelSays,
     NobodySpeaks,
+    NothingIsHeard,
+    SidebandIsLost,
     Step,
 )
+from runner.scenario.replies import UnplayableError
 from runner.scenario.virtual_call import VirtualCall
 from runner.standin import script
-from runner.standin.script import CallsTool, Ending, Occasion, Says, ScriptedResponse, Tokens
+from runner.standin.pace import AT_ONCE, SPOKEN, Pace
+from runner.standin.script import (
+    CallsMcpTool,
+    CallsTool,
+    Ending,
+    Occasion,
+    Says,
+    ScriptedItem,
+    ScriptedResponse,
+    Tokens,
+)
 
 KEYS = Timer(TimerKind.KEYS)
+GIVEN_UP_AFTER_S = 11.2
+"""A sideband that stays away for longer is not dialled again (`runner.serve.timeouts`)."""
 
 
 class StepPlayer:
@@ -34,47 +52,89 @@ class StepPlayer:
         self._call = call
 
     def begin(self, following: Step | None) -> None:
-        """From the ring to the greeting, or to the rejection.
+        """From the ring to the greeting, or to the rejection. `following` is the first step.
 
-        Raises UndeclaredError when a request is made that has no answer.
+        Raises UnplayableError when a request is made that has no answer.
         """
+        self._call.is_mute = following is not None and isinstance(following.act, NothingIsHeard)
+        self._call.set_pace(_pace_before(following))
         self._settle(following)
 
     def play(self, step: Step, following: Step | None) -> None:
-        """One step. `following` is the one after it. Raises UndeclaredError."""
+        """One step. `following` is the one after it. Raises UnplayableError."""
         call, act = self._call, step.act
+        if not isinstance(act, CallerInterrupts):
+            call.set_pace(_pace_before(following))
         match act:
             case CallerSays(text=text):
                 call.play(script.CallerSays(text=text, when=script.When.AT_ONCE))
             case ModelSays() | ModelCalls() | ModelFails():
-                call.respond(_response(act, step.usage))
+                call.respond(self._response(act, step.usage))
             case KeysArePressed(keys=keys):
                 call.play(script.CallerPresses(keys=keys, when=script.When.AT_ONCE))
             case NobodySpeaks(for_s=for_s):
                 self._pass(for_s)
+            case CallerInterrupts():
+                self._interrupt(act, following)
+            case SidebandIsLost(for_s=for_s):
+                self._lose_sideband(for_s)
+            case NothingIsHeard(for_s=for_s):
+                call.is_mute = True
+                self._pass(for_s)
+                call.is_mute = False
+            case HandoffIsRefused():
+                call.refuse_handoff()
             case CallerHangsUp():
                 call.play(script.CallerHangsUp(when=script.When.AT_ONCE))
             case _:
                 assert_never(act)
         self._settle(following)
 
+    def _interrupt(self, act: CallerInterrupts, following: Step | None) -> None:
+        call = self._call
+        heard = call.playing
+        if heard is None:
+            raise UnplayableError("the agent says nothing just now that could be interrupted")
+        self._pass_until(call.playing_since_s + act.after_s)
+        if call.is_over:
+            return
+        if call.playing is not heard:
+            took_s = SPOKEN.spoken_word_s * heard.spoken_words
+            raise UnplayableError(f"what the agent says is over after {took_s:g}s, so nothing is interrupted")
+        call.set_pace(_pace_before(following))
+        call.play(script.CallerSays(text=act.text, when=script.When.AT_ONCE))
+
+    def _lose_sideband(self, for_s: float) -> None:
+        call = self._call
+        call.lose_sideband()
+        self._pass(min(for_s, GIVEN_UP_AFTER_S))
+        if for_s > GIVEN_UP_AFTER_S:
+            call.happen(Unreachable(detail="the sideband could not be opened again"))
+        else:
+            call.reopen_sideband()
+
     def _settle(self, following: Step | None) -> None:
         """Everything that happens before the next step can."""
         call = self._call
+        interrupts = following is not None and isinstance(following.act, CallerInterrupts)
         while not call.is_over:
             if call.advance():
                 continue
+            if interrupts and call.playing is not None:
+                return
             if call.is_thinking:
                 if _is_models(following) and not self._awaits_tools:
                     return
                 call.say_nothing()
-            elif not (self._waits and call.advance(math.inf)):
+            elif not (self._waits(following) and call.advance(math.inf)):
                 return
 
     def _pass(self, seconds: float) -> None:
         """Let time pass. Before it does, the model has said what it was left to say."""
+        self._pass_until(round(self._call.elapsed_s + seconds, 6))
+
+    def _pass_until(self, until_s: float) -> None:
         call = self._call
-        until_s = round(call.elapsed_s + seconds, 6)
         while not call.is_over:
             if call.advance():
                 continue
@@ -84,16 +144,45 @@ class StepPlayer:
                 break
         call.move_to(until_s)
 
-    @property
-    def _waits(self) -> bool:
+    def _waits(self, following: Step | None) -> bool:
         """Whether the step lasts until something has come."""
-        is_talking = self._call.machine.phase is Phase.TALKING
-        return not is_talking or self._awaits_tools or KEYS in self._call.machine.timers
+        if self._call.machine.phase is not Phase.TALKING:
+            return True
+        if following is not None and isinstance(following.act, SidebandIsLost):
+            return False
+        # A response that waits for an MCP server is as good as a tool of our own.
+        return self._awaits_tools or self._call.is_responding or KEYS in self._call.machine.timers
 
     @property
     def _awaits_tools(self) -> bool:
         session = self._call.machine.session
         return session is not None and session.tools.awaited
+
+    # What the model does
+
+    def _response(self, act: ModelSays | ModelCalls | ModelFails, usage: Usage) -> ScriptedResponse:
+        tokens = _tokens(usage)
+        match act:
+            case ModelSays(text=text):
+                return ScriptedResponse(output=(Says(text=text),), to=Occasion.ANY, tokens=tokens)
+            case ModelCalls(calls=calls):
+                output = tuple(self._called(name, arguments) for name, arguments in calls)
+                return ScriptedResponse(output=output, to=Occasion.ANY, tokens=tokens)
+            case ModelFails(detail=detail):
+                return ScriptedResponse(
+                    ending=Ending.FAILED, error=(detail, None), to=Occasion.ANY, tokens=tokens
+                )
+            case _:
+                assert_never(act)
+
+    def _called(self, name: str, arguments: str) -> ScriptedItem:
+        reply = self._call.mcp_reply(name)
+        if reply is None:
+            return CallsTool(name=name, arguments=arguments)
+        server, _, tool = name.partition(".")
+        return CallsMcpTool(
+            server=server, name=tool, arguments=arguments, output=reply.output, takes_s=reply.took_s
+        )
 
 
 def _is_models(step: Step | None) -> bool:
@@ -101,20 +190,10 @@ def _is_models(step: Step | None) -> bool:
     return step is not None and isinstance(step.act, ModelSays | ModelCalls | ModelFails)
 
 
-def _response(act: ModelSays | ModelCalls | ModelFails, usage: Usage) -> ScriptedResponse:
-    tokens = _tokens(usage)
-    match act:
-        case ModelSays(text=text):
-            return ScriptedResponse(output=(Says(text=text),), to=Occasion.ANY, tokens=tokens)
-        case ModelCalls(calls=calls):
-            output = tuple(CallsTool(name=name, arguments=arguments) for name, arguments in calls)
-            return ScriptedResponse(output=output, to=Occasion.ANY, tokens=tokens)
-        case ModelFails(detail=detail):
-            return ScriptedResponse(
-                ending=Ending.FAILED, error=(detail, None), to=Occasion.ANY, tokens=tokens
-            )
-        case _:
-            assert_never(act)
+def _pace_before(following: Step | None) -> Pace:
+    """What is interrupted takes time to be heard; nothing else does."""
+    interrupts = following is not None and isinstance(following.act, CallerInterrupts)
+    return SPOKEN if interrupts else AT_ONCE
 
 
 def _tokens(usage: Usage) -> Tokens:

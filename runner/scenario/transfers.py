@@ -45,7 +45,7 @@ class Transfers:
     def asked(self, replies: Mapping[str, Replies]) -> TransferEnd:
         """The next transfer is asked for. The result: what is seen of it.
 
-        Raises UndeclaredError when the list of replies has ended.
+        Raises UnplayableError when the list of replies has ended.
         """
         self._asked += 1
         return transfer_end(self._chosen.tool if self._chosen else IF_BROKEN, self._asked, replies)

@@ -56,14 +56,15 @@ from runner.model.values import Instant, Json
 from runner.scenario.call_log import Attempt, End, Handoff, Instruction, LogEntry, Output, Referral, Sentence
 from runner.scenario.coverage import UseRecorder
 from runner.scenario.observation import answered_call, rejected_call
-from runner.scenario.replies import Example, reply_to
+from runner.scenario.replies import Example, McpReply, mcp_reply, reply_to
 from runner.scenario.transfers import Transfers
 from runner.standin.conversation import Conversation
 from runner.standin.faults import ReferEffect
 from runner.standin.flows import Flows, VirtualTime
 from runner.standin.outgoing import CloseSideband, EndCall, Outgoing
-from runner.standin.pace import AT_ONCE
+from runner.standin.pace import AT_ONCE, Pace
 from runner.standin.placed_call import PlacedCall, State
+from runner.standin.response import Response
 from runner.standin.script import Occasion, Says, ScriptedResponse, Step, Tokens
 
 CALL_ID = "rtc_scenario"
@@ -118,6 +119,25 @@ class VirtualCall:
         return self._placed.conversation
 
     @property
+    def playing(self) -> Response | None:
+        """The response that the caller hears just now."""
+        return self.conversation.playing if self.conversation is not None else None
+
+    @property
+    def playing_since_s(self) -> float:
+        """When the caller began to hear it, in virtual seconds."""
+        return self.conversation.playing_since_s if self.conversation is not None else 0.0
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether nothing comes from the API, whatever it is sent."""
+        return self._placed.is_mute
+
+    @is_mute.setter
+    def is_mute(self, value: bool) -> None:
+        self._placed.is_mute = value
+
+    @property
     def violations(self) -> list[str]:
         """What a real API would have refused."""
         return self._placed.violations
@@ -148,6 +168,28 @@ class VirtualCall:
         """Let the model say what it was left to say, in words that matter to nobody."""
         self.respond(SAYS_NOTHING)
 
+    def set_pace(self, pace: Pace) -> None:
+        """How fast caller and model are from now on."""
+        self._placed.pace = pace
+        if self.conversation is not None:
+            self.conversation.pace = pace
+
+    def refuse_handoff(self) -> None:
+        """Let the API refuse the next hand-off."""
+        if self.conversation is not None:
+            self.conversation.refused_updates += 1
+
+    def mcp_reply(self, name: str) -> McpReply | None:
+        """What a tool of an MCP server of the agent's is answered with; None for another tool.
+
+        Raises UnplayableError.
+        """
+        agent = self.machine.agent
+        server = name.partition(".")[0]
+        if agent is None or agent.tool(name) is not None or server not in {one.label for one in agent.mcp}:
+            return None
+        return mcp_reply(name, self.replies)
+
     def lose_sideband(self) -> None:
         """The sideband is lost, and the call goes on."""
         self._placed.detach()
@@ -165,9 +207,10 @@ class VirtualCall:
         """Whether the model was left to say something, and has not said it."""
         return self.conversation is not None and self.conversation.is_thinking
 
-    def has_timer(self, timer: Timer) -> bool:
-        """Whether this timer is set."""
-        return timer in self.machine.timers
+    @property
+    def is_responding(self) -> bool:
+        """Whether a response is being made."""
+        return self.conversation is not None and self.conversation.active is not None
 
     def advance(self, until_s: float | None = None) -> bool:
         """Let the next thing happen that is due by then (by now); False when nothing is."""
@@ -182,7 +225,7 @@ class VirtualCall:
         elif (event := self._events.step()) is not None:
             self.happen(event)
         else:
-            due = [flows.due_s() for flows in (self._placed.flows, self._events)]
+            due = [each.due_s() for each in (self._placed, self._events)]
             due_s = min((each for each in due if each is not None), default=None)
             if due_s is None or due_s > (self.elapsed_s if until_s is None else until_s):
                 return False

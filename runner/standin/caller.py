@@ -5,7 +5,7 @@ from runner.standin.conversation import Conversation
 from runner.standin.flows import Flow
 from runner.standin.items import Event, Item
 from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame
-from runner.standin.response import words
+from runner.standin.output_items import words
 from runner.standin.script import (
     CallerHangsUp,
     CallerIsSilent,

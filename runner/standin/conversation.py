@@ -57,6 +57,8 @@ class Conversation:
         self.playing: Response | None = None
         """The response that the caller hears just now."""
         self.playing_since_s = 0.0
+        self.approvals: dict[str, bool] = {}
+        """What the client has answered to requests for approval, by their ids."""
         self.refused_updates = 0
         """So many updates of the session, the next ones, are refused though nothing is wrong with them."""
         self.caller_speaks = False
@@ -157,6 +159,8 @@ class Conversation:
             self.open_calls.pop(item["call_id"])
             self.answered.add(item["call_id"])
             self.owes_answer = not self.open_calls
+        elif item["type"] == "mcp_approval_response":
+            self.approvals[item["approval_request_id"]] = item["approve"]
         self.meter.read(str(item.get("output") or item.get("content")))
         before = self.items.add(item, event.get("previous_item_id"))
         return [
@@ -235,6 +239,7 @@ class Conversation:
             request=request,
             meter=self.meter,
             pace=self.pace,
+            approvals=self.approvals,
         )
         self.active = response
         self.owes_answer = False
@@ -282,7 +287,7 @@ class Conversation:
             already = self.has_received(held_until)
             yield lambda: self.has_received(held_until) > already
         for beat in response.beats():
-            if not isinstance(beat, float):
+            if isinstance(beat, dict):
                 # Before it is sent: the client may react to it at once.
                 self._note(response, beat)
             yield beat

@@ -1,6 +1,6 @@
 """How fast a call goes on at the stand-in, in virtual seconds. Values only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +22,5 @@ class Pace:
 AS_PEOPLE_SPEAK = Pace()
 AT_ONCE = Pace(reaction_s=0.0, key_s=0.0, spoken_word_s=0.0, thinking_s=0.0, word_s=0.0)
 """Nothing takes time, but what waits for something else."""
+SPOKEN = replace(AT_ONCE, spoken_word_s=AS_PEOPLE_SPEAK.spoken_word_s)
+"""As `AT_ONCE`, but what is said takes its time to be heard."""

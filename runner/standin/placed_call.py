@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.model.values import Json, JsonObject
 from runner.standin.caller import Caller
+from runner.standin.client_events import check
 from runner.standin.conversation import Conversation
 from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
 from runner.standin.flows import Flows, VirtualTime
@@ -80,9 +81,10 @@ class PlacedCall:
         self._replies: deque[Outgoing] = deque()
         """What answers the client directly and was not sent yet."""
         self._script = script
-        self._new_conversation = partial(
-            Conversation, call=short_id, pace=pace, improvises=improvises, flows=self.flows
-        )
+        self.pace = pace
+        self.is_mute = False
+        """Whether the API takes what it is sent, and says nothing."""
+        self._new_conversation = partial(Conversation, call=short_id, improvises=improvises, flows=self.flows)
         self._violations: list[str] = []
         self._faults_left = {
             action: deque[HttpFault](getattr(faults, action))
@@ -160,7 +162,7 @@ class PlacedCall:
                 self.note(f"accept: 'audio.{side}.format' breaks the audio of a phone call")
         self.accept_body = body
         self.state = State.ACCEPTED
-        conversation = self._new_conversation(session=body)
+        conversation = self._new_conversation(session=body, pace=self.pace)
         conversation.play(self._script)
         conversation.flows.start(Caller(conversation, now).flow())
         self.conversation = conversation
@@ -180,7 +182,7 @@ class PlacedCall:
             refusal = self.faults.refusal
             error = self.conversation.error("invalid_request_error", refusal.code, refusal.message)
             self._replies.extend([error, CloseSideband(refusal.close_code)])
-        elif self.attached == 1:
+        elif self.attached == 1 and not self.is_mute:
             self._replies.extend(self.conversation.list_servers())
         return self.conversation
 
@@ -203,7 +205,9 @@ class PlacedCall:
         """Take an event of the client's. The result: whether it was not refused."""
         if isinstance(event, Mapping):
             self.received.append(event)
-        if self.conversation is None:
+        if self.is_mute and (refused := check(event)) is not None:
+            self.note(refused.message)
+        if self.conversation is None or self.is_mute:
             return False
         replies = self.conversation.receive(event)
         self._replies.extend(replies)
@@ -213,7 +217,11 @@ class PlacedCall:
         """What happens next without time passing; None when nothing does."""
         if self._replies:
             return self._replies.popleft()
-        return self.flows.step()
+        return None if self.is_mute else self.flows.step()
+
+    def due_s(self) -> float | None:
+        """When something happens by itself; None when nothing does."""
+        return None if self.is_mute else self.flows.due_s()
 
     def frames(self, step: Outgoing) -> list[str]:
         """The text frames to send for this, after the faults of the stream."""

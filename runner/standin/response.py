@@ -1,25 +1,17 @@
-"""One response of the model, event by event, in the order that recordings of the API show. Pure.
+"""One response of the model, event by event. Pure.
 
 A response is a flow of events and pauses; the conversation takes them one by one and may stop at any pause,
 because the caller interrupts or the client cancels.
 """
 
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import assert_never
 
 from runner.model.values import JsonObject
 from runner.standin.items import Event, Ids, Item, Items, Meter, usage_of
+from runner.standin.output_items import Beat, OutputItem, Surroundings, output_item
 from runner.standin.pace import Pace
-from runner.standin.script import MODEL_FAILED, CallsTool, Echoes, Ending, OutputItem, Says, ScriptedResponse
-
-MADE_UP = "All right."
-"""What the model says when neither the script nor the client has told it what to say."""
-
-Beat = float | Event
-"""A pause in seconds, or an event. What an event tells becomes true when it is taken, not before."""
+from runner.standin.script import MODEL_FAILED, Ending, ScriptedResponse
 
 _STATUS = {
     Ending.COMPLETED: "completed",
@@ -44,18 +36,25 @@ class Response:
     """What the client's `response.create` asked for; None for the API's own responses."""
     meter: Meter
     pace: Pace
-    output: list[Item] = field(default_factory=list)
-    spoken_words: int = 0
-    """Words of audio made so far."""
+    approvals: Mapping[str, bool]
     is_audible: bool = False
     """Whether there is anything for the caller to hear."""
-    _open: dict[int, str] = field(default_factory=dict)
-    """Unfinished items: output index -> the text so far."""
+    _output: list[OutputItem] = field(default_factory=list)
 
     @property
     def server_made(self) -> bool:
         """Whether the API began it by itself."""
         return self.request is None
+
+    @property
+    def output(self) -> list[Item]:
+        """The items that have begun."""
+        return [each.item for each in self._output if each.item is not None]
+
+    @property
+    def spoken_words(self) -> int:
+        """Words of audio made so far."""
+        return sum(each.spoken_words for each in self._output)
 
     def created(self) -> Event:
         """The event that opens it."""
@@ -64,128 +63,50 @@ class Response:
     def beats(self) -> Iterator[Beat]:
         """Everything from the first item to `response.done`."""
         scripted = self.scripted or ScriptedResponse()
-        planned, ending = scripted.output, scripted.ending
-        finished = ending is Ending.COMPLETED
-        flows = [
-            self._flow(index, item, finish=finished or index < len(planned) - 1)
-            for index, item in enumerate(planned)
+        finished = scripted.ending is Ending.COMPLETED
+        around = self._surroundings()
+        self._output = [
+            output_item(item, index, around, needs_approval=self._needs_approval)
+            for index, item in enumerate(scripted.output)
         ]
+        flows = [self._flow(each, finish=finished or each is not self._output[-1]) for each in self._output]
         yield from _mixed(flows) if scripted.interleaved else _one_after_the_other(flows)
-        if ending is not Ending.NEVER:
+        if scripted.ending is not Ending.NEVER:
             yield self.pace.word_s
-            yield from self.finish(ending)
+            yield from self.finish(scripted.ending)
 
     def finish(self, ending: Ending, reason: str | None = None) -> list[Event]:
         """Close what is open, as incomplete, and end. `reason` stands for a cancel of the client's."""
-        events = []
-        for index in sorted(self._open):
-            events += self._close(index, "incomplete")
+        events = [event for each in self._output if each.is_open for event in each.close("incomplete")]
         status = "cancelled" if reason else _STATUS[ending]
         done = self._event("response.done", response=self._body(status, self._details(ending, reason)))
         return [*events, done]
 
-    def _flow(self, index: int, item: OutputItem, *, finish: bool) -> Iterator[Beat]:
-        match item:
-            case CallsTool():
-                yield from self._call_flow(index, item)
-            case Says(text=text):
-                yield from self._message_flow(index, text)
-            case Echoes():
-                text = sentence_to_say(self._asked.get("instructions", ""))
-                yield from self._message_flow(index, text or MADE_UP)
-            case _:
-                assert_never(item)
-        if finish:
+    def _flow(self, item: OutputItem, *, finish: bool) -> Iterator[Beat]:
+        yield from item.beats()
+        if finish and item.is_open:
             yield self.pace.word_s
-            yield from self._close(index, "completed")
+            yield from item.close("completed")
 
-    def _message_flow(self, index: int, text: str) -> Iterator[Beat]:
-        item: Item = {"type": "message", "status": "in_progress", "role": "assistant", "content": []}
-        yield from self._add(index, item)
-        yield self._item_event(
-            "response.content_part.added", index, content_index=0, part=self._content("", created=True)
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            response_id=self.id,
+            ids=self.ids,
+            items=self.items,
+            pace=self.pace,
+            instructions=self._asked.get("instructions", ""),
+            modality=self._modality,
+            in_conversation=self._in_conversation,
+            approvals=self.approvals,
         )
-        kind = "output_audio_transcript" if self._modality == "audio" else "output_text"
-        for word in words(text):
-            yield self.pace.word_s
-            self._open[index] += word
-            self.spoken_words += self._modality == "audio"
-            yield self._item_event(f"response.{kind}.delta", index, content_index=0, delta=word)
 
-    def _call_flow(self, index: int, call: CallsTool) -> Iterator[Beat]:
-        call_id = call.call_id or self.ids.new("call")
-        text = call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments)
-        item: Item = {
-            "type": "function_call",
-            "status": "in_progress",
-            "name": call.name,
-            "call_id": call_id,
-            "arguments": "",
-        }
-        yield from self._add(index, item)
-        for piece in _pieces(text):
-            yield self.pace.word_s
-            self._open[index] += piece
-            yield self._item_event(
-                "response.function_call_arguments.delta", index, call_id=call_id, delta=piece
-            )
-
-    def _add(self, index: int, item: Item) -> Iterator[Beat]:
-        yield self.pace.word_s
-        item = {"id": self.ids.new("item"), **item}
-        self.output.append(item)
-        self._open[index] = ""
-        yield self._event(
-            "response.output_item.added", response_id=self.id, output_index=index, item=dict(item)
-        )
-        if self._in_conversation:
-            before = self.items.add(item)
-            yield self._event("conversation.item.added", previous_item_id=before, item=dict(item))
-
-    def _close(self, index: int, status: str) -> list[Event]:
-        text = self._open.pop(index)
-        item = self.output[index]
-        item["status"] = status
-        if item["type"] == "function_call":
-            item["arguments"] = text
-            events = [
-                self._item_event(
-                    "response.function_call_arguments.done",
-                    index,
-                    call_id=item["call_id"],
-                    name=item["name"],
-                    arguments=text,
-                )
-            ]
-        else:
-            events = self._close_message(index, item, text)
-        if self._in_conversation:
-            before = self.items.before(item["id"])
-            events.append(self._event("conversation.item.done", previous_item_id=before, item=dict(item)))
-        events.append(
-            self._event("response.output_item.done", response_id=self.id, output_index=index, item=dict(item))
-        )
-        return events
-
-    def _close_message(self, index: int, item: Item, text: str) -> list[Event]:
-        item["content"] = [self._content(text)]
-        part = self._content(text, created=True)
-        if self._modality == "audio":
-            spoken = [
-                self._item_event("response.output_audio.done", index, content_index=0),
-                self._item_event(
-                    "response.output_audio_transcript.done", index, content_index=0, transcript=text
-                ),
-            ]
-        else:
-            spoken = [self._item_event("response.output_text.done", index, content_index=0, text=text)]
-        return [*spoken, self._item_event("response.content_part.done", index, content_index=0, part=part)]
-
-    def _content(self, text: str, *, created: bool = False) -> Event:
-        """The content of a message. A `content_part` event calls it `audio`, an item `output_audio`."""
-        if self._modality == "audio":
-            return {"type": "audio" if created else "output_audio", "transcript": text}
-        return {"type": "text" if created else "output_text", "text": text}
+    def _needs_approval(self, server: str, name: str) -> bool:
+        """Whether the session wants the client to approve this tool of an MCP server (default: always)."""
+        tools = [tool for tool in self.session.get("tools", ()) if tool.get("server_label") == server]
+        wanted = tools[0].get("require_approval", "always") if tools else "never"
+        if isinstance(wanted, Mapping):
+            return name not in (wanted.get("never") or {}).get("tool_names", ())
+        return bool(wanted == "always")
 
     def _details(self, ending: Ending, reason: str | None) -> Event | None:
         if reason is not None:
@@ -233,39 +154,8 @@ class Response:
     def _in_conversation(self) -> bool:
         return self._asked.get("conversation") != "none"
 
-    def _item_event(self, kind: str, index: int, **fields: object) -> Event:
-        return self._event(
-            kind, response_id=self.id, item_id=self.output[index]["id"], output_index=index, **fields
-        )
-
     def _event(self, kind: str, **fields: object) -> Event:
         return {"type": kind, "event_id": self.ids.new("event"), **fields}
-
-
-def sentence_to_say(instructions: str) -> str:
-    """The sentence between quotation marks, else the last paragraph; empty for no instructions.
-
-    Between the marks may stand JSON text, whose escapes are undone.
-    """
-    start, end = instructions.find('"'), instructions.rfind('"')
-    if 0 <= start < end:
-        quoted = instructions[start : end + 1]
-        try:
-            return str(json.loads(quoted, strict=False)).strip()
-        except ValueError:
-            return quoted[1:-1].strip()
-    paragraphs = [part.strip() for part in instructions.split("\n\n") if part.strip()]
-    return paragraphs[-1] if paragraphs else ""
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, each with the space before it: joined, they are the text again."""
-    return re.findall(r"\s*\S+", text)
-
-
-def _pieces(text: str) -> list[str]:
-    """Arguments come in pieces of a few characters each; none at all for empty arguments."""
-    return [text[start : start + 8] for start in range(0, len(text), 8)]
 
 
 def _one_after_the_other(flows: list[Iterator[Beat]]) -> Iterator[Beat]:

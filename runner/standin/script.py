@@ -85,7 +85,20 @@ class CallsTool:
     """None: the stand-in makes one."""
 
 
-OutputItem: TypeAlias = Says | Echoes | CallsTool
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsMcpTool:
+    """The API asks a tool of one of the session's MCP servers, and goes on when that has answered."""
+
+    server: str
+    """Its `server_label`."""
+    name: str
+    arguments: Mapping[str, Json] | str
+    output: str | None = ""
+    """None: the server fails."""
+    takes_s: float = 0.0
+
+
+ScriptedItem: TypeAlias = Says | Echoes | CallsTool | CallsMcpTool
 
 
 class Ending(Enum):
@@ -136,7 +149,7 @@ class ScriptedResponse:
     A response that the script has nothing for is made up: the model says what it was told to say.
     """
 
-    output: tuple[OutputItem, ...] = ()
+    output: tuple[ScriptedItem, ...] = ()
     to: Occasion = Occasion.TURN
     ending: Ending = Ending.COMPLETED
     interleaved: bool = False

@@ -114,6 +114,21 @@ guardrails:
 """
 
 
+GHOST = """\
+agent: ghost
+routes: [{to: "+18005550145"}]
+instructions: Sell coffee.
+greeting: Hello.
+tools:
+  - mcp: {server_label: catalogue, server_url: "https://c.example/mcp", require_approval: never}
+  - mcp:
+      server_label: orders
+      server_url: https://o.example/mcp
+      require_approval: {never: {tool_names: [look_up]}}
+limits: {ghost_after: 30s}
+"""
+
+
 class Scene(Protocol):
     """Plays one scenario, of a call to this number."""
 
@@ -131,7 +146,8 @@ def folder(tmp_path: Path) -> Path:
     """The directory of the exchange."""
     folder = tmp_path / "agents"
     folder.mkdir()
-    for name, content in (("runner", RUNNER), ("desk", DESK), ("recepcion", RECEPCION), ("mute", MUTE)):
+    agents = {"runner": RUNNER, "desk": DESK, "recepcion": RECEPCION, "mute": MUTE, "ghost": GHOST}
+    for name, content in agents.items():
         (folder / f"{name}.yaml").write_text(content)
     return folder
 
@@ -149,6 +165,7 @@ def scene(folder: Path) -> Scene:
         (folder / "a.test.yaml").write_text(f"- name: a\n{head}{indent(dedent(text), '  ')}")
         loaded = load(folder)
         assert loaded.configuration is not None, "\n".join(map(str, loaded.problems))
+        assert loaded.scenarios, "\n".join(map(str, loaded.scenario_problems))
         (scenario,) = loaded.scenarios
         return Player(loaded.configuration, realtime).play(scenario)
 

@@ -181,6 +181,24 @@ DIFFERS = [
         "{requests: [{form: {text: a}}]}",
         ["requests[0].form.text", '- "a"', '+ ""'],
     ),
+    (
+        "steps: [{model_calls: {put_through: {destination: night}}, expect: EXPECTED}]",
+        "{ended: transferred}",
+        [
+            *("ended", '- "transferred"', "+ the call goes on"),
+            '+ "put_through" is refused: "destination" is "night", it must be one of "nurse", "office"',
+        ],
+    ),
+    (
+        "steps: [{model_calls: {save: {}}, expect: EXPECTED}]",
+        "{requests: [{tool: save}], not: {ended: '*'}}",
+        [
+            "requests",
+            '- {"tool": "save"}',
+            "+ none",
+            '+ "save" is refused: "text" is missing, it must be text',
+        ],
+    ),
     (NURSE, "{transfers: []}", ["transfers", "- none", '+ "tel:+15185550172"']),
     (SPANISH, "{handoffs: []}", ["handoffs", "- none", '+ "recepcion"']),
     (SPANISH, "{agent: desk}", ["agent", '- "desk"', '+ "recepcion"']),

@@ -68,7 +68,8 @@ KEYS = [
     (
         "test",
         SCENARIO + "  steps:\n    - ¦",
-        "caller expect model_says usage model_calls replies model_fails keys silence caller_hangs_up",
+        "caller expect interrupts model_says usage model_calls replies model_fails keys silence "
+        "nothing_heard sideband_lost hands_off_refused caller_hangs_up",
     ),
 ]
 

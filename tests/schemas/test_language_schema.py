@@ -267,6 +267,12 @@ STEPS = [
     "{model_calls: {a: {}}, expect: {output: {a: {error: '*'}}, ended: hangup, not: {says: [x]}}}",
     "{keys: '1234#'}",
     "{silence: 20s}",
+    "{model_calls: [{a: {}}, {a: {b: 1}}]}",
+    "{interrupts: {after: 800ms}}",
+    "{interrupts: {after: 800ms, caller: Wait.}, expect: {says: []}}",
+    "{nothing_heard: 45s}",
+    "{sideband_lost: 3s}",
+    "{hands_off_refused: true}",
     "{caller_hangs_up: true}",
     "{model_says: Hello.}",
 ]
@@ -289,6 +295,12 @@ def test_a_step_of_a_scenario_is_taken(step: str) -> None:
         "{model_calls: {a: {}}, replies: {a: broken}}",
         "{keys: 12x}",
         "{silence: 20}",
+        "{model_calls: []}",
+        "{model_calls: [{}]}",
+        "{interrupts: 800ms}",
+        "{interrupts: {caller: Wait.}}",
+        "{sideband_lost: 3}",
+        "{hands_off_refused: false}",
     ],
 )
 def test_what_is_no_step_is_refused(step: str) -> None:

@@ -1,6 +1,7 @@
 """The API's side of a call, event by event, as recordings of the API and its published types show it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,13 @@ from runner.standin.caller import Caller
 from runner.standin.conversation import Conversation
 from runner.standin.faults import UNKNOWN_EVENT
 from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame
+from runner.standin.pace import AT_ONCE
 from runner.standin.script import (
     CallerHangsUp,
     CallerIsSilent,
     CallerPresses,
     CallerSays,
+    CallsMcpTool,
     CallsTool,
     Complains,
     Drops,
@@ -551,3 +554,117 @@ def test_everything_that_is_sent_can_be_written_as_json() -> None:
     played = conversation(greets(), CallerSays(text="Ünïcode"), calls("f", "not json"), **TRANSCRIBED)
     outgoing = played.receive(say("Hello.")) + run(played)
     assert json.loads(json.dumps(outgoing)) == outgoing
+
+
+MCP_CALL = CallsMcpTool(server="catalogue", name="search", arguments={"query": "mild"}, output="two")
+
+
+def test_the_api_asks_an_mcp_server_and_the_response_waits_for_it() -> None:
+    played = conversation(ScriptedResponse(output=(replace(MCP_CALL, takes_s=3.0),)))
+    events = played.receive(CREATE) + run(played)
+    kinds = [kind for kind in types(events) if "delta" not in kind]
+    assert kinds == [
+        "response.created",
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.mcp_call_arguments.done",
+        "response.mcp_call.in_progress",
+        "response.mcp_call.completed",
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.done",
+        "rate_limits.updated",
+    ]
+    (done,) = only(events, "response.output_item.done")
+    assert (done["item"]["output"], done["item"]["arguments"]) == ("two", '{"query": "mild"}')
+    assert played.flows.now_s > 3.0
+
+
+def test_an_mcp_server_that_fails_is_told_with_its_error() -> None:
+    played = conversation(ScriptedResponse(output=(replace(MCP_CALL, output=None),)))
+    events = played.receive(CREATE) + run(played)
+    assert "response.mcp_call.failed" in types(events)
+    assert only(events, "response.output_item.done")[0]["item"]["error"]["code"] == 502
+
+
+@pytest.mark.parametrize(
+    ("require_approval", "asks"),
+    [
+        (None, True),
+        ("always", True),
+        ("never", False),
+        ({"never": {"tool_names": ["search"]}}, False),
+        ({"never": {"tool_names": ["find"]}}, True),
+    ],
+)
+@pytest.mark.parametrize("approve", [True, False])
+def test_a_tool_of_an_mcp_server_waits_for_the_approval_that_the_session_wants(
+    require_approval: Any, asks: bool, approve: bool
+) -> None:
+    server = {"type": "mcp", "server_label": "catalogue", "server_url": "https://c.example"}
+    wanted = {} if require_approval is None else {"require_approval": require_approval}
+    played = conversation(ScriptedResponse(output=(MCP_CALL,)), tools=[{**server, **wanted}])
+    events = played.receive(CREATE) + run(played)
+    requests = [
+        event["item"]
+        for event in only(events, "conversation.item.added")
+        if event["item"]["type"] == "mcp_approval_request"
+    ]
+    assert bool(requests) is asks
+    if asks:
+        answer = {
+            "type": "mcp_approval_response",
+            "id": "a1",
+            "approval_request_id": requests[0]["id"],
+            "approve": approve,
+        }
+        assert "response.mcp_call.completed" not in types(events)
+        events += played.receive({"type": "conversation.item.create", "item": answer}) + run(played)
+    assert ("response.mcp_call.completed" in types(events)) is (approve or not asks)
+    assert types(events)[-2:] == ["response.done", "rate_limits.updated"]
+    assert played.violations == []
+
+
+def test_a_model_that_does_not_improvise_thinks_until_the_script_says_what_it_says() -> None:
+    played = Conversation(call="1", session={"type": "realtime"}, pace=AT_ONCE, improvises=False)
+    played.attached = True
+    assert types(played.receive(CREATE) + run(played)) == ["response.created"]
+    assert played.is_thinking
+    played.play((says("Here I am."),))
+    assert types(run(played))[-1] == "rate_limits.updated"
+    assert (played.is_thinking, played.flows.now_s) == (False, 0.0)
+
+
+def test_a_client_that_reacts_to_an_event_at_once_is_not_refused() -> None:
+    played = conversation(calls("find", {}, call_id="call_a"), says("Found."))
+    played.receive(CREATE)
+    while next_of(played)["type"] != "response.output_item.done":
+        pass
+    assert types(played.receive(output("call_a")))[0] == "conversation.item.added"
+    while next_of(played)["type"] != "response.done":
+        pass
+    assert types(played.receive(CREATE)) == ["response.created"]
+    assert played.violations == []
+
+
+def next_of(played: Conversation) -> dict[str, Any]:
+    """The next event, whenever it comes."""
+    while (sent := played.flows.step()) is None:
+        played.flows.pass_time(played.flows.delay_s() or 0.0)
+    assert isinstance(sent, dict)
+    return sent
+
+
+def test_an_update_can_be_refused_without_a_reason() -> None:
+    played = conversation()
+    played.refused_updates = 1
+    update = {
+        "type": "session.update",
+        "event_id": "u1",
+        "session": {"type": "realtime", "instructions": "x"},
+    }
+    (error,) = played.receive(update)
+    assert isinstance(error, dict)
+    assert (error["type"], error["error"]["event_id"]) == ("error", "u1")
+    assert types(played.receive(update)) == ["session.updated"]
+    assert played.violations == []

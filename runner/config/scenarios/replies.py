@@ -62,7 +62,8 @@ def check_replies(scenario: Node, scope: ScenarioScope, problems: Problems) -> N
     called: set[str] = set()
     for step in steps.entries() if steps is not None else ():
         calls = step.get("model_calls")
-        names = set(calls.key_places) if calls is not None else set()
+        entries = () if calls is None else calls.entries() or (calls,)
+        names = {name for entry in entries for name in entry.key_places}
         called |= names
         for name, place, value in _named(step.get("replies")):
             if not scope.check_tool(name, place, problems):
@@ -94,7 +95,7 @@ def _check_kind(name: str, value: Node, scope: ScenarioScope, problems: Problems
     for entry in value.entries() or (value,):
         is_end = isinstance(entry.value, str) and entry.value in _ENDS
         if is_end and not transfers:
-            message = f'"{name}" is no transfer, so that it is never "{entry.text}"'
+            message = f'"{name}" is not a transfer, so it is never "{entry.text}"'
             problems.error(entry.place, "reply-kind", message)
         elif not is_end and not asks:
             message = f'"{name}" is a transfer; its reply is {one_of(_ENDS)}'

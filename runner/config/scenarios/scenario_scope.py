@@ -39,13 +39,31 @@ class ScenarioScope:
     def check_tool(self, name: str, place: Place, problems: Problems, further: Iterable[str] = ()) -> bool:
         """Note a tool that no agent has; `further` names are fine too."""
         known = {*further, *(tool.name for agent in self.agents.values() for tool in agent.tools)}
-        if not self.is_whole or name in known:
+        if not self.is_whole or name in known or self.is_mcp_tool(name):
             return True
-        problems.error(place, "unknown-tool", f'no agent has a tool "{name}"{did_you_mean(name, known)}')
+        message = f'no agent has a tool "{name}"{self._meant(name, known)}'
+        problems.error(place, "unknown-tool", message)
         return False
 
+    def _meant(self, name: str, known: Iterable[str]) -> str:
+        labels = self._mcp_labels()
+        if name in labels:
+            return f'; it is an MCP server, whose tools are called "{name}.TOOL"'
+        _, dot, tool = name.partition(".")
+        return did_you_mean(name, [*known, *(f"{label}.{tool}" for label in labels if dot)])
+
+    def _mcp_labels(self) -> set[str]:
+        return {server.label for agent in self.agents.values() for server in agent.mcp}
+
+    def is_mcp_tool(self, name: str) -> bool:
+        """Whether it is `server.tool`, with an MCP server that some agent has."""
+        server, dot, tool = name.partition(".")
+        return bool(dot and tool) and server in self._mcp_labels()
+
     def asks(self, name: str) -> bool:
-        """Whether a request is made under this name."""
+        """Whether a request is made under this name, by us or to an MCP server."""
+        if self.is_mcp_tool(name):
+            return True
         if name == LOOKUP:
             return any(agent.lookup is not None for agent in self.agents.values())
         return any(isinstance(tool.binding, HttpBinding) for tool in self.tools(name))

@@ -1,6 +1,6 @@
 """Builds the scenarios of a file: who calls, what happens, and what is expected of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,13 +18,17 @@ from runner.model.event import Usage
 from runner.model.scenario import (
     Act,
     CallerHangsUp,
+    CallerInterrupts,
     CallerSays,
+    HandoffIsRefused,
     KeysArePressed,
     ModelCalls,
     ModelFails,
     ModelSays,
     NobodySpeaks,
+    NothingIsHeard,
     Scenario,
+    SidebandIsLost,
     Step,
 )
 from runner.model.values import Instant
@@ -160,22 +164,52 @@ class _Builder:
                 return self._calls(value)
             case "keys":
                 return KeysArePressed(keys=value.text)
-            case "silence":
+            case "silence" | "sideband_lost" | "nothing_heard":
                 seconds = duration_s(value, self._problems)
-                return NobodySpeaks(for_s=seconds) if seconds is not None else None
+                return _LASTING[key](for_s=seconds) if seconds is not None else None
+            case "interrupts":
+                return self._interruption(value)
+            case "hands_off_refused":
+                return HandoffIsRefused()
             case _:
                 return CallerHangsUp()
 
     def _calls(self, node: Node) -> ModelCalls:
-        for name, place in node.key_places.items():
-            self._scope.check_tool(name, place, self._problems)
-        return ModelCalls(
-            calls=tuple((name, self._scope.arguments(name, given)) for name, given in node.items())
-        )
+        """A mapping, or a list of them where one tool is called twice."""
+        calls: list[tuple[str, str]] = []
+        for entry in node.entries() or (node,):
+            for name, given in entry.items():
+                self._scope.check_tool(name, entry.key_place(name), self._problems)
+                calls.append((name, self._scope.arguments(name, given)))
+        return ModelCalls(calls=tuple(calls))
+
+    def _interruption(self, node: Node) -> CallerInterrupts | None:
+        after, caller = node.get("after"), node.get("caller")
+        after_s = duration_s(after, self._problems) if after is not None else None
+        if after_s is None:
+            return None
+        return CallerInterrupts(after_s=after_s, text=caller.text if caller is not None else "")
 
 
+_LASTING: Mapping[str, Callable[..., Act]] = {
+    "silence": NobodySpeaks,
+    "sideband_lost": SidebandIsLost,
+    "nothing_heard": NothingIsHeard,
+}
 _ACTS = frozenset(
-    {"caller", "model_says", "model_calls", "model_fails", "keys", "silence", "caller_hangs_up"}
+    {
+        "caller",
+        "interrupts",
+        "model_says",
+        "model_calls",
+        "model_fails",
+        "keys",
+        "silence",
+        "nothing_heard",
+        "sideband_lost",
+        "hands_off_refused",
+        "caller_hangs_up",
+    }
 )
 
 

@@ -1,0 +1,181 @@
+"""Steps in which something comes between: the caller, the network, the API; and calls of MCP servers."""
+
+import pytest
+
+from runner.scenario.steps import GIVEN_UP_AFTER_S
+from runner.serve.timeouts import Timeouts
+from tests.scenario.conftest import Scene, Told
+
+PASS = {
+    "a sentence that the caller interrupts": """
+        steps:
+          - model_says: We have nine o'clock with Doctor Ray, or half past two with Doctor Okafor.
+          - interrupts: {after: 800ms, caller: "No, on Monday."}
+            expect:
+              record: {turns: [{role: agent}, {role: agent}, {role: caller, text: "No, on Monday."}],
+                ended_at: null}
+          - model_says: On Monday, then.
+            expect: {says: [], record: {turns: [{}, {}, {}, {text: "On Monday, then."}]}}
+    """,
+    "a greeting that the caller interrupts with a noise": """
+        expect: {says: ["Hello, Maple Dental."]}
+        steps:
+          - interrupts: {after: 200ms}
+            expect: {agent: desk, not: {ended: "*"}}
+          - silence: 19s
+            expect: {says: []}
+          - silence: 1s
+            expect: {says: [Are you still there?]}
+    """,
+    "a goodbye that the caller interrupts ends the call all the same": """
+        steps:
+          - model_calls: {end_call: {}}
+            expect: {says: [Goodbye!], not: {ended: "*"}}
+          - interrupts: {after: 100ms, caller: Bye!}
+            expect: {ended: hangup, record: {ended_at: 1767614400.1}}
+    """,
+    "what is heard to its end, and then silence": """
+        steps:
+          - model_says: One two three.
+            expect: {agent: desk}
+          - silence: 19s
+            expect: {says: []}
+    """,
+    "a tool whose output comes while the sideband is lost": """
+        replies: {find_slots: {delay: 3s}}
+        steps:
+          - model_calls: {find_slots: {}}
+            expect: {requests: [{tool: find_slots}], output: {}, says: []}
+          - sideband_lost: 5s
+            expect:
+              order: [{output: find_slots}]
+              output: {find_slots: ["09:00", "10:00"]}
+              record: {tools: [{took_s: 3, status: ok}]}
+          - model_says: At nine or at ten.
+            expect: {record: {turns: [{}, {text: At nine or at ten.}]}}
+    """,
+    "a tool whose output comes after the sideband is there again": """
+        replies: {find_slots: {delay: 3s}}
+        steps:
+          - model_calls: {find_slots: {}}
+          - sideband_lost: 2s
+            expect: {output: {find_slots: "*"}, record: {tools: [{took_s: 3}]}}
+    """,
+    "a sideband that is lost does not greet again": """
+        steps:
+          - sideband_lost: 3s
+            expect: {says: [], tells: [], agent: desk}
+    """,
+    "a sideband that stays away ends the call": """
+        steps:
+          - sideband_lost: 12s
+            expect: {ended: failed}
+    """,
+    "a caller who hangs up while the sideband is lost is found gone later": """
+        steps:
+          - sideband_lost: 11200ms
+            expect: {not: {ended: "*"}}
+          - caller_hangs_up: true
+            expect: {ended: caller_hung_up}
+    """,
+    "a hand-off that the API refuses": """
+        steps:
+          - hands_off_refused: true
+          - model_calls: {to_spanish: {}}
+            expect:
+              agent: desk
+              handoffs: []
+              output: {to_spanish: {error: "*"}}
+          - model_calls: {to_spanish: {}}
+            expect: {agent: recepcion, handoffs: [recepcion]}
+    """,
+    "one tool called twice": """
+        steps:
+          - model_calls: [{find_slots: {day: friday}}, {find_slots: {day: monday}}]
+            expect:
+              requests: [{query: {day: friday}}, {query: {day: monday}}]
+              record: {tools: [{name: find_slots}, {name: find_slots}]}
+    """,
+}
+
+
+@pytest.mark.parametrize("case", PASS)
+def test_a_call_goes_on_as_a_real_one_would(case: str, told: Told) -> None:
+    assert told(PASS[case]) == []
+
+
+GHOST = """
+    call: {to: "+18005550145"}
+    expect: {agent: ghost, says: [], not: {ended: "*"}}
+    steps:
+      - nothing_heard: 29s
+        expect: {not: {ended: "*"}}
+      - nothing_heard: 1s
+        expect: {ended: ghost, record: {turns: []}}
+"""
+
+
+def test_a_call_in_which_nothing_is_heard_ends_as_declared(told: Told) -> None:
+    assert told(GHOST) == []
+
+
+MCP = {
+    "the tool of a server": """
+        steps:
+          - model_calls: {catalogue.search: {query: mild}}
+            expect:
+              requests: []
+              output: {}
+              record: {tools: [{name: catalogue.search, status: ok}]}
+          - model_says: We have two.
+    """,
+    "a server that takes its time": """
+        steps:
+          - model_calls: {catalogue.search: {}}
+            replies: {catalogue.search: {delay: 4s, text: two}}
+            expect: {record: {tools: [{name: catalogue.search, took_s: 4}]}}
+    """,
+    "a server that fails": """
+        steps:
+          - model_calls: {catalogue.search: {}}
+            replies: {catalogue.search: {status: 502}}
+            expect: {record: {tools: [{name: catalogue.search, status: error}]}}
+    """,
+    "a tool that is approved": """
+        steps:
+          - model_calls: {orders.look_up: {}}
+            expect: {record: {tools: [{name: orders.look_up, status: ok}]}}
+    """,
+    "a tool that nobody approves": """
+        steps:
+          - model_calls: {orders.cancel: {}}
+            expect: {record: {tools: []}}
+    """,
+}
+
+
+@pytest.mark.parametrize("case", MCP)
+def test_the_api_asks_mcp_servers_by_itself(case: str, told: Told) -> None:
+    assert told(MCP[case], "+18005550145") == []
+
+
+CANNOT = [
+    (
+        "steps: [{interrupts: {after: 1s}}, {caller: a, expect: {agent: desk}}]",
+        "what the agent says is over after 0.9s, so nothing is interrupted",
+    ),
+    (
+        "steps: [{caller: Hello?}, {interrupts: {after: 1s}, expect: {agent: desk}}]",
+        "the agent says nothing just now that could be interrupted",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "what"), CANNOT)
+def test_an_interruption_of_nothing_fails_the_scenario(text: str, what: str, scene: Scene) -> None:
+    (difference,) = scene(text).differences
+    assert difference.what == what
+
+
+def test_a_sideband_is_given_up_when_the_runner_gives_it_up() -> None:
+    assert sum(Timeouts().redial_delays_s) == pytest.approx(GIVEN_UP_AFTER_S)
