@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Protocol
 from xml.etree import ElementTree
 
@@ -374,9 +374,10 @@ def test_two_hundred_scenarios_take_no_time(told: Told) -> None:
     slots = "    - {model_calls: {find_slots: {}}, expect: {requests: [{path: /slots}]}}\n"
     one = '- name: call {0}\n  call: {{to: "+18005550142"}}\n  expect: {{agent: desk}}\n  steps:\n' + "{1}"
     text = "".join(one.format(number, slots * 5) for number in range(200))
-    began = perf_counter()
+    began = process_time()
     assert told(text) == (0, "", '200 scenarios passed in "agents"\n')
-    assert perf_counter() - began < 10  # about one second; ten where the machine is busy
+
+    assert process_time() - began < 10  # seconds of one processor; about two
 
 
 PROGRAM = """
