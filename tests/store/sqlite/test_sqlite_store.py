@@ -141,7 +141,7 @@ async def test_memory_is_a_store_too() -> None:
         ),
         (
             "sqlite:newer.db",
-            'store "sqlite:newer.db" was written by a newer phone-agents (schema 99, this one knows 2); '
+            'store "sqlite:newer.db" was written by a newer phone-agents (schema 99, this one knows 3); '
             "use that one or name another file",
         ),
     ],
