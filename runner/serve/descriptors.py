@@ -24,7 +24,7 @@ class DescriptorShares:
     backlog: int
     """From clients, accepted and not yet counted."""
     tool_requests: int
-    """To users' endpoints."""
+    """To users' endpoints, under way together. As many connections may be kept from earlier ones."""
     calls: int
 
     @classmethod
@@ -32,9 +32,9 @@ class DescriptorShares:
         """Share out `limit` descriptors. Calls get what the others leave, half of them at least."""
         backlog = min(128, limit // 16)
         connections = min(1024, limit // 8)
-        tool_requests = min(1024, limit // 8)
+        tool_requests = min(1024, limit // 16)
         reserve = min(256, limit // 8)
-        calls = (limit - backlog - connections - tool_requests - reserve) // PER_CALL
+        calls = (limit - backlog - connections - 2 * tool_requests - reserve) // PER_CALL
         return cls(connections=connections, backlog=backlog, tool_requests=tool_requests, calls=calls)
 
 

@@ -4,6 +4,7 @@ It decides nothing itself: `runner.call.tools.egress` does.
 """
 
 import socket
+import ssl
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -14,10 +15,10 @@ from aiohttp.tracing import Trace
 from runner.call.tools.egress import refuse_address, refuse_host
 from runner.errors import PhoneAgentsError
 from runner.model.settings import Egress
+from runner.serve.names import Names
 
-MAX_CONNECTIONS = 256
-MAX_CONNECTIONS_PER_HOST = 64
-"""One endpoint that hangs may not take the connections of all others."""
+LOOKUPS = 32
+"""Threads that look up names for tools: hosts whose names are slow to look up, before others wait."""
 KEEP_ALIVE_S = 4.0
 """Shorter than the five seconds after which common servers close an idle connection: a request that meets a
 closing one fails, and only what was declared may be sent again."""
@@ -60,13 +61,18 @@ class GuardedConnector(aiohttp.TCPConnector):
     """Connects to what `egress` allows. A host that is an address never sees the resolver, so it is
     checked here."""
 
-    def __init__(self, egress: Egress, resolver: AbstractResolver | None = None) -> None:
-        """`resolver`: whom to ask for names, by default the machine. Wants a running event loop."""
+    def __init__(
+        self, egress: Egress, resolver: AbstractResolver | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """`resolver`: whom to ask for names, by default the machine. `tls`: what verifies servers, by default
+        a context of its own. Wants a running event loop."""
         self._egress = egress
         super().__init__(
-            resolver=GuardedResolver(egress, resolver or aiohttp.ThreadedResolver()),
-            limit=MAX_CONNECTIONS,
-            limit_per_host=MAX_CONNECTIONS_PER_HOST,
+            resolver=GuardedResolver(egress, resolver or Names(threads=LOOKUPS)),
+            use_dns_cache=False,
+            # How many there may be is the client's to say.
+            limit=0,
+            ssl=tls or True,
             keepalive_timeout=KEEP_ALIVE_S,
         )
 

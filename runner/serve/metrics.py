@@ -57,6 +57,25 @@ class Metrics:
             ["agent", "limit"],
             registry=self._registry,
         )
+        self.endpoint_requests = Gauge(
+            "phone_agents_endpoint_requests",
+            "Requests to users' endpoints (tools, lookups, tokens, deliveries) under way, by host.",
+            ["host"],
+            registry=self._registry,
+        )
+        self.endpoint_waits = Counter(
+            "phone_agents_endpoint_waits",
+            "Requests that had to wait because their host held its share of places, by host.",
+            ["host"],
+            registry=self._registry,
+        )
+        self.endpoint_seconds = Histogram(
+            "phone_agents_endpoint_seconds",
+            "How long requests took, waits included, by host and by status or failure.",
+            ["host", "result"],
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=self._registry,
+        )
         self.loop_lag_seconds = Histogram(
             "phone_agents_event_loop_lag_seconds",
             "How late the event loop was, measured twenty times a second: every call waits as long.",

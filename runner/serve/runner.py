@@ -7,11 +7,11 @@ import asyncio
 import errno
 import logging
 import socket
-import ssl
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -45,11 +45,13 @@ from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.loop_lag import watch_loop
 from runner.serve.metrics import Metrics
+from runner.serve.names import Names
 from runner.serve.oauth import TokenSender
 from runner.serve.secrets import FoundSecrets
 from runner.serve.sideband import Sidebands
 from runner.serve.storage import Storage
 from runner.serve.timeouts import Timeouts
+from runner.serve.tls import client_context
 from runner.serve.tool_client import ToolClient
 from runner.serve.versions import Source, Version, Versions
 from runner.serve.webhooks import Webhooks
@@ -57,6 +59,8 @@ from runner.store.journal.seal import Seal
 
 log = logging.getLogger("runner.serve.runner")
 
+API_LOOKUPS = 4
+"""Threads that look up the names of the API's hosts, and no others."""
 FULL = "no descriptors are left for another call; raise the limit (ulimit -n, LimitNOFILE) or add a runner"
 
 
@@ -96,7 +100,7 @@ class Runner:
         self._configuration = configuration
         self._secrets = secrets
         self._timeouts = timeouts or Timeouts()
-        self._new_connector = new_connector or (lambda: GuardedConnector(configuration.settings.egress))
+        self._new_connector = new_connector
         self._clock = clock
         self._shares = shares or DescriptorShares.of(limit())
         self._metrics = Metrics()
@@ -141,11 +145,17 @@ class Runner:
         call_counts = CallCounts()
         now = self._clock()
         call_counts.remember(await storage.count_calls(day_of(now) * float(DAY_S)), now)
-        tls = ssl.create_default_context()
+        tls = client_context()
+        names = Names(threads=API_LOOKUPS)
         # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
-        connector = aiohttp.TCPConnector(limit=0, ssl=tls)
+        connector = aiohttp.TCPConnector(limit=0, ssl=tls, resolver=names, use_dns_cache=False)
         api_session = await self._owned.enter_async_context(aiohttp.ClientSession(connector=connector))
-        client = await self._owned.enter_async_context(ToolClient(self._new_connector()))
+        new_connector = self._new_connector or partial(
+            GuardedConnector, self._configuration.settings.egress, tls=tls
+        )
+        client = await self._owned.enter_async_context(
+            ToolClient(new_connector(), places=self._shares.tool_requests, metrics=self._metrics)
+        )
         tools = TokenSender(client, timeouts=self._timeouts, clock=self._clock)
         self._owned.push_async_callback(tools.close)
         api_client = ApiClient(
@@ -156,7 +166,7 @@ class Runner:
             api_key=self._secrets.api_key,
             timeouts=self._timeouts,
         )
-        sidebands = Sidebands(api_client, self._timeouts, tls)
+        sidebands = Sidebands(api_client, self._timeouts, tls=tls, names=names)
         jobs = JobWorker(
             store=storage.store,
             model=api_client,

@@ -11,10 +11,13 @@ from enum import Enum
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.uri import parse_uri
 
 from runner.serve.api_client import ApiClient
 from runner.serve.jitter import jittered
+from runner.serve.names import Names
 from runner.serve.timeouts import Timeouts
+from runner.serve.tls import client_context
 
 log = logging.getLogger("runner.serve.sideband")
 
@@ -49,11 +52,20 @@ class SidebandLostError(Exception):
 class Sidebands:
     """Opens the sidebands of all calls at one API."""
 
-    def __init__(self, client: ApiClient, timeouts: Timeouts, tls: ssl.SSLContext | None = None) -> None:
-        """`tls` is shared by all sidebands, because a context of its own costs each call 35 ms and 1 MB."""
+    def __init__(
+        self,
+        client: ApiClient,
+        timeouts: Timeouts,
+        *,
+        tls: ssl.SSLContext | None = None,
+        names: Names | None = None,
+    ) -> None:
+        """`tls` and `names` are shared by all sidebands: a context of its own costs each call 35 ms and 1 MB,
+        and sidebands that are lost together need one lookup together."""
         self._client = client
         self._timeouts = timeouts
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or client_context()
+        self._names = names or Names(threads=1)
 
     async def attach(self, path: str) -> ClientConnection:
         """Open the sideband of a call that was just answered. Raises SidebandLostError.
@@ -102,9 +114,13 @@ class Sidebands:
     async def _connect(self, path: str) -> ClientConnection:
         # Asked for each time: the key may have been rotated since.
         url, headers = self._client.sideband(path)
+        address = parse_uri(url)
+        async with asyncio.timeout(self._timeouts.sideband_open_s):
+            connected = await self._names.connect(address.host, address.port)
         return await _Connect(
             url,
-            ssl=self._tls if url.startswith("wss:") else None,
+            sock=connected,
+            ssl=self._tls if address.secure else None,
             additional_headers=dict(headers),
             open_timeout=self._timeouts.sideband_open_s,
             close_timeout=self._timeouts.sideband_close_s,

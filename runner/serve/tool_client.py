@@ -4,18 +4,26 @@ import asyncio
 import os
 import time
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
+from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from runner import __version__
 from runner.model.http import Failure, HttpReply, HttpRequest
+from runner.serve.bulkhead import Bulkhead
 from runner.serve.egress import AddressForbiddenError
+from runner.serve.metrics import Metrics
+from runner.serve.reply_body import ACCEPT_ENCODING, CUT, BodyError, read_body
 
-MAX_REPLY_BYTES = 1024 * 1024
-"""A longer reply is refused. Counted after decompression, so a small bomb is a large reply."""
+PLACES = 1024
+"""Requests under way together, when nobody says otherwise."""
+MOST_HOSTS = 100
+"""Hosts that metrics name; templates may make up more, which count as "other"."""
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 """The one deadline is `HttpRequest.timeout_s`; aiohttp's own would round it up to whole seconds."""
@@ -26,15 +34,25 @@ class ToolClient:
 
     Where it may connect to is the connector's matter: `runner.serve.egress.GuardedConnector` in service,
     an `aiohttp.UnixConnector` where every host is to be played by one local server (it speaks plain HTTP
-    for `https` addresses too). The client owns the connector and closes it.
+    for `https` addresses too). The client owns the connector and closes it. How many requests may be under
+    way, and how they are shared among hosts, is decided by the client (`Bulkhead`).
     """
 
-    def __init__(self, connector: aiohttp.BaseConnector) -> None:
-        """Wants a running event loop."""
+    def __init__(
+        self, connector: aiohttp.BaseConnector, *, places: int = PLACES, metrics: Metrics | None = None
+    ) -> None:
+        """`places`: requests under way together, to all hosts. Wants a running event loop."""
+        self._metrics = metrics or Metrics()
+        self._bulkhead = Bulkhead(places, on_wait=self._waits)
+        self._hosts: set[str] = set()
+        # aiohttp has no public way to another protocol.
+        factory = partial(_HeadFirst, loop=asyncio.get_running_loop())
+        connector._factory = cast("partial[ResponseHandler]", factory)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": f"phone-agents/{__version__}"},
+            headers={"User-Agent": f"phone-agents/{__version__}", "Accept-Encoding": ACCEPT_ENCODING},
+            auto_decompress=False,
             # A request is sent as it was built: aiohttp would call an untyped body octet-stream.
             skip_auto_headers=("Content-Type",),
             timeout=_NO_TIMEOUT,
@@ -57,17 +75,36 @@ class ToolClient:
     async def send(self, request: HttpRequest) -> HttpReply:
         """One attempt: the reply of any status, or why there is none. Raises nothing but CancelledError.
 
-        `timeout_s` covers waiting for a connection, resolving, connecting, sending and reading.
+        `timeout_s` covers waiting for a place, resolving, connecting, sending and reading.
         """
         started = time.perf_counter()
+        host = _host_of(request)
+        has_place = False
         try:
-            async with asyncio.timeout(request.timeout_s):
-                reply = await self._exchange(request)
+            async with asyncio.timeout(request.timeout_s), self._bulkhead.place(host):
+                has_place = True
+                with self._metrics.endpoint_requests.labels(host=self._label(host)).track_inprogress():
+                    reply = await self._exchange(request)
         # Whatever goes wrong with an endpoint, the call goes on; CancelledError is no Exception.
         except Exception as error:
             failure, detail = _explain(error, request)
+            if not has_place:
+                detail = f'too many requests to "{host}" are under way'
             reply = HttpReply(failure=failure, detail=detail)
-        return replace(reply, took_s=time.perf_counter() - started)
+        took_s = time.perf_counter() - started
+        result = reply.failure.value if reply.failure else f"{(reply.status or 0) // 100}xx"
+        self._metrics.endpoint_seconds.labels(host=self._label(host), result=result).observe(took_s)
+        return replace(reply, took_s=took_s)
+
+    def _waits(self, host: str) -> None:
+        self._metrics.endpoint_waits.labels(host=self._label(host)).inc()
+
+    def _label(self, host: str) -> str:
+        if host not in self._hosts:
+            if len(self._hosts) >= MOST_HOSTS:
+                return "other"
+            self._hosts.add(host)
+        return host
 
     async def _exchange(self, request: HttpRequest) -> HttpReply:
         async with self._session.request(
@@ -77,13 +114,40 @@ class ToolClient:
             data=request.body,
             allow_redirects=False,
         ) as response:
-            body = await _read(response)
-            if body is None:
-                detail = f"the reply is longer than {MAX_REPLY_BYTES} bytes"
-                return HttpReply(status=response.status, failure=Failure.TOO_LARGE, detail=detail)
+            try:
+                body = await read_body(response)
+            except BodyError as error:
+                status = response.status if error.failure is Failure.TOO_LARGE else None
+                return HttpReply(status=status, failure=error.failure, detail=error.detail)
             return HttpReply(
                 status=response.status, body=body, content_type=response.headers.get("Content-Type", "")
             )
+
+
+class _HeadFirst(ResponseHandler):
+    """Gives aiohttp the head of a reply before what follows it.
+
+    A body where there may be none (after 204) or more of it than was announced makes aiohttp's parser fail,
+    and it would fail before the head that came with it is handed on: an endpoint that has acted would look
+    like one that does not speak HTTP. The connection is closed after such a reply, as it is otherwise.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a reply."""
+        is_interim = True
+        while is_interim and 4 <= (end := data.find(b"\r\n\r\n") + 4) < len(data):
+            head, data = data[:end], data[end:]
+            is_interim = head.startswith(b"HTTP/1.1 1")
+            super().data_received(head)
+        super().data_received(data)
+
+
+def _host_of(request: HttpRequest) -> str:
+    """Host and port, as bulkheads and metrics name them; empty for what is not a URL."""
+    try:
+        return urlsplit(request.url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
 
 
 class _BrokenError(Exception):
@@ -105,16 +169,6 @@ async def _send_once(
         raise _BrokenError(f"the connection broke: {_reason(error)}") from None
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The whole body, or None as soon as it is too long: leaving it unread closes the connection."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_REPLY_BYTES:
-            return None
-    return bytes(body)
-
-
 def _explain(error: Exception, request: HttpRequest) -> tuple[Failure, str]:
     """What failed, in words that hold no path, no query and no header: they may hold secrets."""
     match error:
@@ -133,7 +187,7 @@ def _explain(error: Exception, request: HttpRequest) -> tuple[Failure, str]:
         case _BrokenError():
             detail = str(error)
         case aiohttp.ClientPayloadError():
-            detail = "the reply was cut off or cannot be decoded"
+            detail = CUT
         case aiohttp.ClientResponseError():
             detail = "the reply is not HTTP"
         case aiohttp.InvalidURL():

@@ -29,7 +29,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 @pytest.mark.parametrize("limit", [64, 256, 1024, 4096, 20_000, 1 << 20])
 def test_the_shares_together_stay_below_the_limit_and_something_is_left_over(limit: int) -> None:
     shares = DescriptorShares.of(limit)
-    used = shares.connections + shares.backlog + shares.tool_requests + 2 * shares.calls
+    used = shares.connections + shares.backlog + 2 * shares.tool_requests + 2 * shares.calls
     assert limit - used >= min(256, limit // 8)
     assert min(shares.connections, shares.backlog, shares.tool_requests) > 0
     assert 2 * shares.calls >= limit // 2

@@ -11,8 +11,6 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.settings import Egress
 from runner.serve.egress import (
-    MAX_CONNECTIONS,
-    MAX_CONNECTIONS_PER_HOST,
     AddressForbiddenError,
     GuardedConnector,
     GuardedResolver,
@@ -158,8 +156,3 @@ async def test_a_name_that_does_not_exist_is_a_failed_connection() -> None:
 async def test_a_name_without_addresses_is_a_failed_connection() -> None:
     reply = await ask("http://crm.example/", Egress(), Names([]))
     assert (reply.failure, reply.detail) == (Failure.CONNECTION, '"crm.example" cannot be resolved')
-
-
-async def test_the_pool_of_connections_is_bounded() -> None:
-    async with GuardedConnector(Egress()) as connector:
-        assert (connector.limit, connector.limit_per_host) == (MAX_CONNECTIONS, MAX_CONNECTIONS_PER_HOST)

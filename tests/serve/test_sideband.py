@@ -56,7 +56,7 @@ async def sidebands_at(
             authentication=Authentication(header="api-key", scheme=""),
             timeouts=timeouts,
         )
-        yield Sidebands(client, timeouts, tls)
+        yield Sidebands(client, timeouts, tls=tls)
 
 
 async def told(sidebands: Sidebands, *, again: bool = False) -> tuple[Lost, str]:

@@ -5,8 +5,10 @@ import gzip
 import socket
 import ssl
 import struct
+import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -16,10 +18,14 @@ from aiohttp import web
 from runner import __version__
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.settings import Egress
-from runner.serve.egress import MAX_CONNECTIONS_PER_HOST, GuardedConnector
-from runner.serve.tool_client import MAX_REPLY_BYTES, ToolClient
+from runner.serve.egress import GuardedConnector
+from runner.serve.metrics import Metrics
+from runner.serve.reply_body import MAX_MEMBERS, MAX_REPLY_BYTES
+from runner.serve.tool_client import MOST_HOSTS, ToolClient
+from tests.serve.lag import no_lag
 
 LOOPBACK = Egress(allow=("127.0.0.1",))
+EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -354,20 +360,140 @@ async def test_cancelling_the_attempt_cancels_it_and_lets_go_of_the_connection(c
         await asyncio.wait_for(gone.wait(), 10)
 
 
-async def test_one_host_gets_a_bounded_number_of_connections_and_waiting_counts_as_time() -> None:
-    connections = 0
+async def test_hosts_that_hang_leave_places_to_the_others_and_waiting_counts_as_time() -> None:
+    connections: Counter[str] = Counter()
 
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
+        connections[writer.get_extra_info("sockname")[0]] += 1
         await reader.read()
 
-    async with spoken(hang) as port, ToolClient(GuardedConnector(LOOPBACK)) as client:
-        requests = [get(f"http://127.0.0.1:{port}", timeout_s=0.5) for _ in range(MAX_CONNECTIONS_PER_HOST)]
-        waiting = get(f"http://127.0.0.1:{port}", timeout_s=0.2)
-        replies = await asyncio.gather(*map(client.send, [*requests, waiting]))
-    assert {reply.failure for reply in replies} == {Failure.TIMEOUT}
-    assert connections == MAX_CONNECTIONS_PER_HOST
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        hanging = await stack.enter_async_context(await asyncio.start_server(hang, "0.0.0.0", 0))
+        port = hanging.sockets[0].getsockname()[1]
+        fine = await stack.enter_async_context(
+            spoken(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+        )
+        connector = GuardedConnector(Egress(private_networks=True))
+        client = await stack.enter_async_context(ToolClient(connector, places=25, metrics=metrics))
+        hosts = [f"127.0.0.{number}" for number in range(2, 6)]
+        requests = [get(f"http://{host}:{port}", timeout_s=0.5) for _ in range(25) for host in hosts]
+        replies = asyncio.gather(*map(client.send, requests))
+        await asyncio.sleep(0.1)
+        async with no_lag():
+            served = await client.send(get(f"http://127.0.0.1:{fine}"))
+        assert (served.status, connections) == (200, dict.fromkeys(hosts, 5))
+        text = metrics.text().decode()
+        assert f'phone_agents_endpoint_requests{{host="127.0.0.2:{port}"}} 5.0' in text
+        assert f'phone_agents_endpoint_waits_total{{host="127.0.0.2:{port}"}} 20.0' in text
+        ends = Counter((reply.failure, reply.detail) for reply in await replies)
+        assert ends[(Failure.TIMEOUT, "no complete reply within 0.5 s")] >= 20
+        assert ends[(Failure.TIMEOUT, f'too many requests to "127.0.0.2:{port}" are under way')] >= 1
+        text = metrics.text().decode()
+        assert f'phone_agents_endpoint_seconds_count{{host="127.0.0.1:{fine}",result="2xx"}} 1.0' in text
+        assert f'phone_agents_endpoint_seconds_count{{host="127.0.0.2:{port}",result="timeout"}} 25.0' in text
+
+
+async def test_hosts_that_templates_make_up_do_not_fill_the_metrics() -> None:
+    metrics = Metrics()
+    async with ToolClient(GuardedConnector(Egress()), metrics=metrics) as client:
+        for number in range(MOST_HOSTS + 20):
+            await client.send(get(f"http://127.0.0.1:{number + 1}/"))
+    counts = [line for line in metrics.text().decode().splitlines() if "endpoint_seconds_count" in line]
+    assert len(counts) == MOST_HOSTS + 1
+    assert 'phone_agents_endpoint_seconds_count{host="other",result="forbidden"} 20.0' in counts
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "body"),
+    [
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}", 204, b""),
+        (b"HTTP/1.1 204 No Content\r\nContent-Type: application/json\r\n\r\n{}", 204, b""),
+        (b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 204, b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n{}", 304, b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}\n", 200, b"{}"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}garbage", 200, b"{}"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n\r\n", 200, b"{}"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\nContent-Length: 1\r\n\r\nx", 204, b""),
+    ],
+)
+async def test_more_than_there_may_be_costs_the_connection_and_not_the_reply(
+    client: ToolClient, text: bytes, status: int, body: bytes
+) -> None:
+    connections = 0
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(text)
+
+    async with spoken(speak) as port:
+        for _ in range(3):
+            reply = await client.send(get(f"http://127.0.0.1:{port}"))
+            assert (reply.status, reply.failure, reply.body) == (status, None, body)
+
+
+PACKED = gzip.compress(b'{"slots": []}' * 100)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        ("gzip", PACKED),
+        ("x-gzip", PACKED),
+        ("GZIP", PACKED),
+        ("gzip", gzip.compress(b'{"slots": []}' * 50) * 2),
+        ("gzip", PACKED + bytes(20)),
+        ("deflate", zlib.compress(b'{"slots": []}' * 100)),
+        ("deflate", zlib.compress(b'{"slots": []}' * 100, wbits=-15)),
+        ("identity", b'{"slots": []}' * 100),
+    ],
+)
+async def test_a_packed_reply_is_unpacked_as_a_whole(client: ToolClient, encoding: str, sent: bytes) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\n\r\n".encode()
+    async with spoken(saying(head + sent)) as port:
+        reply = await client.send(get(f"http://127.0.0.1:{port}"))
+    assert (reply.failure, reply.body) == (None, b'{"slots": []}' * 100)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+async def test_a_packed_reply_that_was_cut_off_is_no_reply(
+    client: ToolClient, encoding: str, share: float
+) -> None:
+    packed = PACKED if encoding == "gzip" else zlib.compress(b'{"slots": []}' * 100)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nConnection: close\r\n\r\n".encode()
+    async with spoken(saying(head + packed[: int(len(packed) * share)])) as port:
+        reply = await client.send(get(f"http://127.0.0.1:{port}"))
+    assert (reply.status, reply.failure, reply.detail) == (
+        None,
+        Failure.CONNECTION,
+        "the reply was cut off or cannot be decoded",
+    )
+
+
+async def test_a_reply_that_is_packed_in_another_way_is_no_reply(client: ToolClient) -> None:
+    async with spoken(
+        saying(b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx")
+    ) as port:
+        reply = await client.send(get(f"http://127.0.0.1:{port}"))
+    assert (reply.failure, reply.detail) == (
+        Failure.CONNECTION,
+        "the reply is packed in a way that was not asked for",
+    )
+
+
+async def test_a_crowd_of_empty_parts_is_given_up_at_once(client: ToolClient) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n"
+    part = gzip.compress(b"")
+    async with spoken(saying(head + part * (MAX_REPLY_BYTES // len(part)))) as port, no_lag():
+        reply = await client.send(get(f"http://127.0.0.1:{port}"))
+    assert reply.detail == "the reply was cut off or cannot be decoded"
+    async with spoken(saying(head + part * (MAX_MEMBERS - 1) + PACKED)) as port:
+        reply = await client.send(get(f"http://127.0.0.1:{port}"))
+    assert reply.body == b'{"slots": []}' * 100
 
 
 @pytest.fixture

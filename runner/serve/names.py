@@ -1,0 +1,141 @@
+"""Looks host names up in threads of its own, so that names which are slow to look up hold up no others.
+
+The system's lookup cannot be cancelled and may take half a minute. Python's own pool for it has six threads
+on a machine with two processors, for the whole process.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import aiohappyeyeballs
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+FRESH_S = 10.0
+"""How long an address is used without asking again."""
+STALE_S = 3600.0
+"""How long it is used when asking again fails or takes long: the addresses of a host outlive its DNS."""
+PATIENCE_S = 1.0
+"""How long a lookup may take when an earlier address is known."""
+MOST_KNOWN = 1000
+SECOND_FAMILY_S = 0.25
+"""Before the host's next address is tried beside the one that has not answered (RFC 8305)."""
+
+LookUp = Callable[..., list[Any]]
+_Key: TypeAlias = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    addresses: list[ResolveResult]
+    at: float
+
+
+class Names(AbstractResolver):
+    """One set of threads, and what it has looked up. Who asks for a name that is being looked up waits with
+    the others for the same answer."""
+
+    def __init__(self, *, threads: int, look_up: LookUp = socket.getaddrinfo) -> None:
+        """`threads`: lookups that may be under way together; the next ones wait. Wants a running loop."""
+        self._places = asyncio.Semaphore(threads)
+        self._look_up = look_up
+        self._known: dict[_Key, _Known] = {}
+        self._lookups: dict[_Key, asyncio.Task[list[ResolveResult]]] = {}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of a host. Raises OSError when there are none."""
+        key = host, port, int(family)
+        now = asyncio.get_running_loop().time()
+        known = self._known.get(key)
+        if known is not None and now - known.at < FRESH_S:
+            return known.addresses
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            lookup = self._lookups[key] = asyncio.create_task(self._ask(key))
+            lookup.add_done_callback(lambda done: self._asked(key, done))
+        if known is None or now - known.at >= STALE_S:
+            return await asyncio.shield(lookup)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await asyncio.shield(lookup)
+        except OSError:  # TimeoutError is one
+            return known.addresses
+
+    async def connect(self, host: str, port: int) -> socket.socket:
+        """A connected socket, to whichever address of the host answers first. Raises OSError."""
+        addresses = await self.resolve(host, port)
+        return await aiohappyeyeballs.start_connection(
+            [
+                (found["family"], socket.SOCK_STREAM, found["proto"], "", (found["host"], found["port"]))
+                for found in addresses
+            ],
+            happy_eyeballs_delay=SECOND_FAMILY_S,
+        )
+
+    async def close(self) -> None:
+        """Wait for no lookup any more. Threads that are still in one end with the process."""
+        lookups = list(self._lookups.values())
+        for lookup in lookups:
+            lookup.cancel()
+        await asyncio.gather(*lookups, return_exceptions=True)
+
+    async def _ask(self, key: _Key) -> list[ResolveResult]:
+        host, port, family = key
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[ResolveResult]] = loop.create_future()
+
+        def tell(found: list[ResolveResult] | BaseException) -> None:
+            if answer.done():
+                return
+            if isinstance(found, BaseException):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+        def ask() -> None:
+            found: list[ResolveResult] | BaseException
+            try:
+                # As aiohttp asks: no IPv6 addresses on a machine that has none itself.
+                kinds = {"family": family, "type": socket.SOCK_STREAM, "flags": socket.AI_ADDRCONFIG}
+                found = _read(host, self._look_up(host, port, **kinds))
+            except Exception as error:
+                found = error
+            try:
+                loop.call_soon_threadsafe(tell, found)
+            except RuntimeError:
+                return  # The loop is closed: nobody waits any more.
+
+        async with self._places:
+            # A daemon: one that hangs must not keep the process from ending.
+            threading.Thread(target=ask, name=f"look up {host}", daemon=True).start()
+            return await answer
+
+    def _asked(self, key: _Key, lookup: asyncio.Task[list[ResolveResult]]) -> None:
+        del self._lookups[key]
+        if lookup.cancelled() or lookup.exception() is not None:
+            return
+        self._known.pop(key, None)
+        self._known[key] = _Known(lookup.result(), asyncio.get_running_loop().time())
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+
+
+def _read(host: str, found: list[Any]) -> list[ResolveResult]:
+    addresses = []
+    for family, _, proto, _, address in found:
+        ip, port = address[0], address[1]
+        if family == socket.AF_INET6 and len(address) > 3 and address[3]:
+            # A link-local address is none without its scope.
+            ip, _ = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        addresses.append(
+            ResolveResult(hostname=host, host=ip, port=port, family=family, proto=proto, flags=flags)
+        )
+    if not addresses:
+        raise OSError(None, "the name has no address")
+    return addresses
