@@ -18,12 +18,20 @@ from runner.model.event import CallEvent
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.question import Answer, Question
 from runner.serve.jitter import jittered
+from runner.serve.metrics import Metrics
+from runner.serve.reply_body import ACCEPT_ENCODING, BodyError, read_body
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.api_client")
 
 LONGEST_WAIT_S = 1.0
 """Between two tries."""
+REFUSED = (
+    "the voice API refuses our key ({status}); provider.api_key has to be a valid key of the project whose"
+    " webhooks arrive here, with access to Realtime"
+)
+REFUSED_S = 60.0
+"""How long a refused key counts as refused when nothing else is heard."""
 MOST_UNSETTLED = 1000
 """How many calls are remembered for which the reply to a request was lost."""
 
@@ -41,6 +49,7 @@ class ApiClient:
         api_key: Callable[[], str],
         authentication: Authentication | None = None,
         timeouts: Timeouts | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         """`api_key` is asked for every request: a key may be rotated while the process lives."""
         self._session = session
@@ -51,7 +60,23 @@ class ApiClient:
         self._api_key = api_key
         self._authentication = authentication or Authentication()
         self._timeouts = timeouts or Timeouts()
+        self._metrics = metrics or Metrics()
+        self._refused: tuple[str, int, float] | None = None
+        """The key that the API refused last, with which status and when."""
         self._unsettled: dict[str, None] = {}
+
+    @property
+    def obstacle(self) -> str | None:
+        """What is to be done about our key, while the API refuses it.
+
+        A key is worth a try again when it has changed, or after a while: the refusal may have been put right
+        where we cannot see it.
+        """
+        if self._refused is None:
+            return None
+        key, status, at = self._refused
+        is_over = asyncio.get_running_loop().time() - at > REFUSED_S
+        return None if is_over or key != self._api_key() else REFUSED.format(status=status)
 
     async def carry_out(self, order: Order, call_id: str) -> CallEvent:
         """Do what is ordered about a call; what the API said to it in the end. Raises only CancelledError.
@@ -64,13 +89,14 @@ class ApiClient:
         deadline = clock() + self._longest_s(order)
         for attempt in count(1):
             reply, was_sent = await self._send(request, deadline - clock())
+            self._note(order, reply, call_id)
             if not self.api.is_retryable(order, reply):
                 break
             if was_sent:
                 self._note_unsettled(call_id)
             wait_s = min(self._timeouts.retry_s * 2 ** (attempt - 1), LONGEST_WAIT_S)
             wait_s = jittered(wait_s, call_id, attempt)
-            if clock() + wait_s >= deadline:
+            if clock() + wait_s >= deadline - self._timeouts.retry_s:  # too late for another try
                 break
             log.warning(
                 "api request failed",
@@ -111,6 +137,17 @@ class ApiClient:
         """Somebody before us may have answered or rejected this call for us."""
         self._note_unsettled(call_id)
 
+    def _note(self, order: Order, reply: HttpReply, call_id: str) -> None:
+        """Count the reply, and what it says of our key."""
+        result = reply.failure.value if reply.failure is not None else str(reply.status)
+        self._metrics.api_requests.labels(order=type(order).__name__, result=result).inc()
+        if reply.status in (401, 403):
+            self._refused = self._api_key(), reply.status, asyncio.get_running_loop().time()
+            detail = REFUSED.format(status=reply.status)
+            log.error("api key refused", extra={"call_id": call_id, "detail": detail})
+        elif reply.status is not None and reply.status < 500:
+            self._refused = None
+
     def _note_unsettled(self, call_id: str) -> None:
         self._unsettled[call_id] = None
         if len(self._unsettled) > MOST_UNSETTLED:
@@ -125,17 +162,24 @@ class ApiClient:
                 request.method,
                 URL(self._base_url + request.url, encoded=True),
                 data=request.body,
-                headers={**dict(request.headers), **self._authentication.headers(self._api_key())},
+                headers={
+                    "Accept-Encoding": ACCEPT_ENCODING,
+                    **dict(request.headers),
+                    **self._authentication.headers(self._api_key()),
+                },
+                auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
                 # A redirect would carry the key to wherever it points.
                 allow_redirects=False,
             ) as response:
-                body = await response.read()
+                body = await read_body(response)
                 return HttpReply(status=response.status, body=body, content_type=response.content_type), True
         except aiohttp.ClientConnectorError as error:
             return HttpReply(failure=Failure.CONNECTION, detail=str(error)), False
         except ValueError as error:  # e.g. a key that no header can hold
             return HttpReply(failure=Failure.CONNECTION, detail=type(error).__name__), False
+        except BodyError as error:
+            return HttpReply(failure=error.failure, detail=error.detail), True
         except TimeoutError:
             return HttpReply(failure=Failure.TIMEOUT, detail="no reply in time"), True
         except (aiohttp.ClientError, OSError) as error:

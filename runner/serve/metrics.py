@@ -82,10 +82,15 @@ class Metrics:
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
             registry=self._registry,
         )
-        self.obstacles = Gauge(
-            "phone_agents_obstacles",
-            "1 for each part that keeps this runner from being ready; /readyz says why.",
-            ["part"],
+        self.ready = Gauge(
+            "phone_agents_ready",
+            "1 while calls are answered; /readyz says why they are not.",
+            registry=self._registry,
+        )
+        self.api_requests = Counter(
+            "phone_agents_api_requests",
+            "Requests to the voice API (accept, reject, refer, hang up), by status or failure of the reply.",
+            ["order", "result"],
             registry=self._registry,
         )
         self.configuration = Gauge(
@@ -171,6 +176,10 @@ class Metrics:
     def watch_unsaved_records(self, count: Callable[[], float]) -> None:
         """Ask `count` whenever the number of records that wait is wanted."""
         self.unsaved_records.set_function(count)
+
+    def watch_ready(self, is_ready: Callable[[], bool]) -> None:
+        """Ask `is_ready` whenever readiness is wanted."""
+        self.ready.set_function(is_ready)
 
     def watch_connections(self, count: Callable[[], float]) -> None:
         """Ask `count` whenever the number of open connections is wanted."""

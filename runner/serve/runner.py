@@ -38,7 +38,6 @@ from runner.serve.egress import GuardedConnector
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.service import FleetService
 from runner.serve.fleet.takeover import LeftCall
-from runner.serve.health import Health
 from runner.serve.jobs import JobWorker
 from runner.serve.listener import Listener
 from runner.serve.live_call import LiveCall
@@ -94,9 +93,10 @@ class Runner:
         default they follow from the limit of descriptors in force. `version` is what the configuration was
         loaded from, `source` where a reload loads it again.
 
-        Raises CannotRunError when no webhook could ever be verified.
+        Raises CannotRunError when no webhook could ever be verified, and no call answered.
         """
         check_webhook_secrets(configuration, secrets)
+        check_api_key(configuration, secrets)
         self._configuration = configuration
         self._secrets = secrets
         self._timeouts = timeouts or Timeouts()
@@ -104,7 +104,7 @@ class Runner:
         self._clock = clock
         self._shares = shares or DescriptorShares.of(limit())
         self._metrics = Metrics()
-        self._health = Health(self._metrics)
+        self._metrics.watch_ready(lambda: not self._obstacles())
         self.versions = Versions(Version.of(configuration, secrets, version), source, self._metrics)
         """The configuration that new calls get."""
         self._phase = Phase.STARTING
@@ -114,6 +114,7 @@ class Runner:
         self._storage: Storage | None = None
         self._jobs: JobWorker | None = None
         self._fleet: FleetService | None = None
+        self._api_client: ApiClient | None = None
         self.url = ""
         """Where we listen, once started."""
 
@@ -165,7 +166,9 @@ class Runner:
             base_url=self._configuration.settings.provider.base_url,
             api_key=self._secrets.api_key,
             timeouts=self._timeouts,
+            metrics=self._metrics,
         )
+        self._api_client = api_client
         sidebands = Sidebands(api_client, self._timeouts, tls=tls, names=names)
         jobs = JobWorker(
             store=storage.store,
@@ -295,10 +298,12 @@ class Runner:
 
     def _obstacles(self) -> list[str]:
         """What keeps us from answering calls."""
-        obstacles = self._health.obstacles()
+        obstacles = [] if self._phase is Phase.READY else [self._phase.value]
         if self._is_full():
             obstacles.append(FULL)
-        return obstacles if self._phase is Phase.READY else [self._phase.value, *obstacles]
+        if self._api_client is not None and self._api_client.obstacle is not None:
+            obstacles.append(self._api_client.obstacle)
+        return obstacles
 
     def _troubles(self) -> list[str]:
         """The configuration in force, and what is wrong, though calls are answered."""
@@ -327,6 +332,14 @@ def check_webhook_secrets(configuration: Configuration, secrets: FoundSecrets) -
             raise CannotRunError(
                 f'{reference} holds no webhook secret; it would be "whsec_" and base64, as the API shows it'
             )
+
+
+def check_api_key(configuration: Configuration, secrets: FoundSecrets) -> None:
+    """A key that no header can hold would have every call ring unanswered. Raises CannotRunError."""
+    key = secrets.api_key()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        reference = configuration.settings.provider.api_key
+        raise CannotRunError(f"{reference} is not an API key; it would be printable ASCII without spaces")
 
 
 async def _unless(hurry: asyncio.Event, work: Coroutine[Any, Any, None], longest_s: float) -> None:

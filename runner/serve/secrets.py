@@ -1,6 +1,6 @@
-"""Finds the secrets that the configuration refers to, and follows their files. Never shows one.
+"""Finds the secrets that the configuration refers to, and rereads their files. Never shows one.
 
-A secret is asked for whenever it is used. What is in the environment stays as it is; a file is read again
+A secret is asked for whenever it is used. What is in the environment stays as it was; a file is read again
 when it has changed, so that a key or a webhook's secret is rotated without a restart.
 """
 
@@ -172,9 +172,11 @@ def _secret(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
     if ref.file is not None:
         return FileSecret(ref.file)
     value = environ.get(ref.env or "")
-    if not value:
-        raise CannotRunError(f'environment variable "{ref.env}" is {"not set" if value is None else "empty"}')
-    return FixedSecret(value)
+    if value is None:
+        raise CannotRunError(f'environment variable "{ref.env}" is not set')
+    if not _trimmed(value):
+        raise CannotRunError(f'environment variable "{ref.env}" is empty')
+    return FixedSecret(_trimmed(value))
 
 
 def _version(name: str) -> _Version | None:
@@ -190,7 +192,7 @@ def _version(name: str) -> _Version | None:
 
 
 def _read_file(name: str) -> str:
-    """The text without the line end that editors and `echo` leave behind. Raises CannotRunError."""
+    """The text of a file, trimmed. Raises CannotRunError."""
     try:
         with Path(name).open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -200,9 +202,14 @@ def _read_file(name: str) -> str:
     if len(content) > MAX_FILE_BYTES:
         raise CannotRunError(f'file "{name}" is longer than {MAX_FILE_BYTES} bytes')
     try:
-        value = content.decode("utf-8").rstrip("\r\n")
+        value = _trimmed(content.decode("utf-8"))
     except UnicodeDecodeError:
         raise CannotRunError(f'file "{name}" is not UTF-8 text') from None
     if not value:
         raise CannotRunError(f'file "{name}" is empty')
     return value
+
+
+def _trimmed(text: str) -> str:
+    """Without what editors, `echo` and copying leave around a secret: line breaks and a byte order mark."""
+    return text.strip("\r\n\ufeff")

@@ -26,6 +26,7 @@ from runner.model.event import (
 )
 from runner.model.question import Answered, NoAnswer, Question
 from runner.serve.api_client import ApiClient
+from runner.serve.reply_body import MAX_REPLY_BYTES
 from runner.serve.timeouts import Timeouts
 from tests.api.realtime.agents import an_agent
 
@@ -99,14 +100,14 @@ def client_of(
     base_url: str,
     timeouts: Timeouts = PATIENT,
     authentication: Authentication | None = None,
-    api_key: str = "sk-test",
+    api_key: Callable[[], str] = lambda: "sk-test",
 ) -> ApiClient:
     return ApiClient(
         session,
         api=realtime,
         text_model=text_model,
         base_url=base_url,
-        api_key=lambda: api_key,
+        api_key=api_key,
         authentication=authentication,
         timeouts=timeouts,
     )
@@ -274,7 +275,7 @@ async def test_a_host_that_is_not_there_is_no_exception(
 async def test_a_key_that_no_header_can_hold_is_no_exception(
     session: aiohttp.ClientSession, base_url: str, api: Api
 ) -> None:
-    client = client_of(session, base_url, IMPATIENT, api_key="sk-test\nX: y")
+    client = client_of(session, base_url, IMPATIENT, api_key=lambda: "sk-test\nX: y")
     assert await client.carry_out(REFER, "rtc_1") == ReferAnswered(
         ok=False, detail="the voice API could not be reached (ValueError)"
     )
@@ -309,3 +310,54 @@ async def test_the_answer_of_the_text_model_is_read(client: ApiClient, api: Api)
 async def test_a_text_model_that_does_not_answer_is_given_up(impatient: ApiClient, api: Api) -> None:
     api.replies = [never_answers]
     assert await impatient.ask(QUESTION) == NoAnswer(error="no reply in time")
+
+
+async def test_a_refused_key_counts_as_refused_until_it_changes_or_works_or_a_while_has_passed(
+    session: aiohttp.ClientSession, base_url: str, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = ["sk-1"]
+    client = client_of(session, base_url, api_key=lambda: keys[0])
+    seen = [client.obstacle]
+
+    async def refer(status: int) -> None:
+        api.replies = [says(status)]
+        await client.carry_out(REFER, "rtc_1")
+        seen.append(client.obstacle)
+
+    await refer(403)
+    refusal = seen[-1]
+    assert refusal == (
+        "the voice API refuses our key (403); provider.api_key has to be a valid key of the project whose"
+        " webhooks arrive here, with access to Realtime"
+    )
+    keys[0] = "sk-2"
+    seen.append(client.obstacle)
+    keys[0] = "sk-1"
+    await refer(503)  # Trouble of the API says nothing about the key.
+    await refer(200)
+    await refer(401)
+    monkeypatch.setattr("runner.serve.api_client.REFUSED_S", 0.0)
+    seen.append(client.obstacle)
+    assert seen == [None, refusal, None, refusal, None, refusal.replace("403", "401"), None]
+
+
+async def test_a_reply_of_the_api_is_bounded_too(client: ApiClient, api: Api) -> None:
+    async def floods(_: web.Request) -> web.Response:
+        return web.Response(body=bytes(MAX_REPLY_BYTES + 1))
+
+    api.replies = [floods]
+    assert await client.carry_out(REFER, "rtc_1") == ReferAnswered(
+        ok=False,
+        detail="the voice API could not be reached (the reply is longer than 1048576 bytes)",
+    )
+
+
+async def test_a_refused_key_is_sent_once_and_another_delivery_may_find_a_better_one(
+    client: ApiClient, api: Api
+) -> None:
+    api.replies = [says(401, "invalid_api_key")]
+    for order in (ANSWER, REJECT):
+        event = await client.carry_out(order, "rtc_1")
+        assert isinstance(event, AnswerReplied | RejectReplied)
+        assert event.decided is Decided.UNAVAILABLE
+    assert len(api.asked) == 2

@@ -53,7 +53,7 @@ async def test_what_stands_in_files_is_rotated_without_a_restart(tmp_path: Path)
         runner = Runner(configuration, find_secrets(configuration.settings, {}))
         try:
             await runner.start()
-            assert await ring(api, runner, old) == (State.RINGING, 200), "the key was refused"
+            assert await ring(api, runner, old) == (State.RINGING, 503), "the key was refused"
             (tmp_path / "key").write_text(api.api_key)
             assert await ring(api, runner, old) == (State.OVER, 200)
             (tmp_path / "hook").write_text(new + "\n")

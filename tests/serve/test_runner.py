@@ -24,7 +24,7 @@ from runner.model.settings import Configuration, Provider, SecretRef, Server, Se
 from runner.model.values import Place
 from runner.serve.live_calls import LiveCalls
 from runner.serve.runner import Runner
-from runner.serve.secrets import FoundSecrets
+from runner.serve.secrets import FileSecret, FixedSecret, FoundSecrets, Secrets
 from runner.serve.timeouts import Timeouts
 from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.placed_call import PlacedCall, State
@@ -95,9 +95,12 @@ async def api() -> AsyncIterator[StandIn]:
 
 
 @asynccontextmanager
-async def started(api: StandIn, directory: Path, **server: Any) -> AsyncIterator[Lab]:
+async def started(
+    api: StandIn, directory: Path, *, secrets: FoundSecrets | None = None, **server: Any
+) -> AsyncIterator[Lab]:
     store = directory / "calls.db"
-    runner = Runner(configured(api, f"sqlite:{store}", **server), found(api), timeouts=TIMEOUTS)
+    configuration = configured(api, f"sqlite:{store}", **server)
+    runner = Runner(configuration, secrets or found(api), timeouts=TIMEOUTS)
     async with AsyncExitStack() as stack:
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
@@ -301,6 +304,45 @@ async def test_a_webhook_secret_that_is_none_stops_it(api: StandIn) -> None:
         f"{SecretRef(env='OPENAI_WEBHOOK_SECRET')} holds no webhook secret; "
         'it would be "whsec_" and base64, as the API shows it'
     )
+
+
+@pytest.mark.parametrize("key", ["sk-1\nsk-2", "sk-1 ", "sk-ü", "sk-\x00"])
+async def test_a_key_that_no_header_can_hold_stops_it(api: StandIn, key: str) -> None:
+    secrets = FoundSecrets.fixed(api_key=key, webhook_secrets=(SECRET,), tools={})
+    with pytest.raises(CannotRunError) as caught:
+        Runner(configured(api, "sqlite::memory:"), secrets)
+    assert str(caught.value) == (
+        "environment variable OPENAI_API_KEY is not an API key; it would be printable ASCII without spaces"
+    )
+
+
+async def test_a_key_that_the_api_refuses_is_shown_and_the_call_is_answered_once_it_is_put_right(
+    api: StandIn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text("sk-expired")
+    secrets = FoundSecrets(
+        api_key=FileSecret(str(key_file)), webhook_secrets=[FixedSecret(SECRET)], tools=Secrets.fixed({})
+    )
+    detail = (
+        "the voice API refuses our key (401); provider.api_key has to be a valid key of the project whose"
+        " webhooks arrive here, with access to Realtime"
+    )
+    async with started(api, tmp_path, secrets=secrets) as lab:
+        call, status = await lab.ring(greets(), CallerHangsUp())
+        assert (status, call.state) == (503, State.RINGING)
+        assert await lab.get("/readyz") == (503, f"not ready\n{detail}\n")
+        assert "phone_agents_ready 0.0\n" in (await lab.get("/metrics"))[1]
+        told = [(r.levelname, vars(r)["detail"]) for r in caplog.records if r.message == "api key refused"]
+        assert told == [("ERROR", detail)]
+        key_file.write_text(api.api_key)
+        assert (await lab.get("/readyz"))[0] == 200
+        assert await lab.announce(call) == 200
+        await api.until_over(call)
+        metrics = (await lab.get("/metrics"))[1]
+    assert 'phone_agents_api_requests_total{order="AnswerCall",result="401"} 1.0\n' in metrics
+    assert 'phone_agents_api_requests_total{order="AnswerCall",result="200"} 1.0\n' in metrics
+    assert "phone_agents_ready 1.0\n" in metrics
 
 
 async def test_an_address_of_ip_version_six_is_shown_as_in_a_url(api: StandIn) -> None:

@@ -34,15 +34,29 @@ def test_webhook_secrets_keep_their_order_while_one_rotates() -> None:
         (b"token", "token"),
         (b"token\n", "token"),
         (b"token\r\n", "token"),
+        (b"\ntoken\n\n", "token"),
+        (b"\r\n\r\ntoken", "token"),
+        (b"\xef\xbb\xbftoken\r\n", "token"),
+        (b"\xef\xbb\xbf\r\ntoken", "token"),
         (b" to\nken \n", " to\nken "),
         ("tökén\n".encode(), "tökén"),
         (b"x" * MAX_FILE_BYTES, "x" * MAX_FILE_BYTES),
     ],
 )
-def test_a_file_is_read_without_the_line_end_at_its_end(tmp_path: Path, content: bytes, value: str) -> None:
+def test_a_file_is_read_without_line_breaks_and_marks_around_the_secret(
+    tmp_path: Path, content: bytes, value: str
+) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)
     assert find_secrets(tool(SecretRef(file=str(file))), OPENAI).tools["MAPLE_TOKEN"] == value
+
+
+@pytest.mark.parametrize("value", ["sk-1\n", "sk-1\r\n", "\nsk-1", "\ufeffsk-1\n"])
+def test_a_variable_is_read_without_line_breaks_and_marks_too(value: str) -> None:
+    found = find_secrets(
+        Settings(), {"OPENAI_API_KEY": value, "OPENAI_WEBHOOK_SECRET": value.replace("sk", "whsec")}
+    )
+    assert (found.api_key(), found.webhook_secrets()) == ("sk-1", ("whsec-1",))
 
 
 def test_a_file_stands_relative_to_the_working_directory(
@@ -58,6 +72,7 @@ def test_a_file_stands_relative_to_the_working_directory(
     [
         (b"", 'file "token" is empty (secrets.MAPLE_TOKEN)'),
         (b"\n", 'file "token" is empty (secrets.MAPLE_TOKEN)'),
+        (b"\xef\xbb\xbf\n", 'file "token" is empty (secrets.MAPLE_TOKEN)'),
         (b"\xff\xfe", 'file "token" is not UTF-8 text (secrets.MAPLE_TOKEN)'),
         (
             b"x" * (MAX_FILE_BYTES + 1),
@@ -80,7 +95,7 @@ def test_a_file_that_holds_no_secret_is_named(
 def test_everything_that_is_missing_is_named_at_once() -> None:
     settings = Settings(secrets={"A": SecretRef(env="MAPLE_A"), "B": SecretRef(file="/none/b")})
     with pytest.raises(CannotRunError) as caught:
-        find_secrets(settings, {"OPENAI_API_KEY": ""})
+        find_secrets(settings, {"OPENAI_API_KEY": "\r\n"})
     assert str(caught.value) == (
         'environment variable "OPENAI_API_KEY" is empty (provider.api_key); '
         'environment variable "OPENAI_WEBHOOK_SECRET" is not set (provider.webhook_secrets); '

@@ -92,7 +92,9 @@ def _decided(reply: HttpReply, code: str, *, unsettled: bool) -> Decided:
         # After a request of ours whose reply was lost the decision is most likely our own; to leave it
         # would put the caller through to an agent that nobody serves.
         return Decided.DONE if unsettled else Decided.TAKEN
-    return Decided.UNAVAILABLE if _may_pass(reply.status) else Decided.REFUSED
+    # A refused key is put right by somebody: the webhook is delivered again, here or to another runner.
+    may_pass = _may_pass(reply.status) or reply.status in (401, 403)
+    return Decided.UNAVAILABLE if may_pass else Decided.REFUSED
 
 
 def _is_ok(reply: HttpReply) -> bool:

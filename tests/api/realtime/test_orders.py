@@ -102,7 +102,7 @@ def test_a_reply_that_would_be_the_same_again_is_taken(status: int) -> None:
         (
             replied(401, "invalid_api_key", message="Incorrect API key provided: sk-te**st."),
             False,
-            Decided.REFUSED,
+            Decided.UNAVAILABLE,
             "invalid_api_key",
             "the voice API answered 401 (invalid_api_key)",
         ),
