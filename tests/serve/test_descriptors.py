@@ -13,7 +13,7 @@ from runner.serve.descriptors import DescriptorShares
 from runner.standin.placed_call import State
 from runner.standin.script import greets
 from runner.standin.server import StandIn
-from tests.cli.test_run import Desk
+from tests.serving import Desk
 
 PATIENCE_S = 60.0
 FEW = 256

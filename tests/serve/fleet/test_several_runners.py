@@ -1,0 +1,91 @@
+"""Several runners over one PostgreSQL, as real processes: a call goes on whichever of them is lost."""
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from runner.standin.placed_call import PlacedCall
+from runner.standin.script import CallerHangsUp, CallerSays, greets, says
+from runner.standin.server import StandIn
+from runner.store.opening import open_store
+from tests.serving import Desk
+from tests.store.postgresql.server import PostgresqlServer
+
+TAKEN_OVER_S = 15.0
+"""What is promised for a runner that is killed."""
+HANDED_OVER_S = 5.0
+"""Shorter than a lease: a runner that is told to end lets the next one take its calls at once."""
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, postgresql: PostgresqlServer) -> AsyncIterator[Desk]:
+    async with StandIn() as api:
+        desk = Desk(api, tmp_path)
+        desk.url = postgresql.new_database()
+        desk.settings(store="{env: DATABASE_URL}")
+        desk.environ["DATABASE_URL"] = desk.url
+        yield desk
+
+
+async def ended(desk: Desk, call: PlacedCall) -> str:
+    store = await open_store(desk.url)
+    try:
+        stored = await store.read(call.id)
+        assert stored is not None
+        return str(stored.record["ended"])
+    finally:
+        await store.close()
+
+
+async def goes_on(desk: Desk, call: PlacedCall) -> None:
+    """The call is served to its end, and nobody was greeted twice."""
+    call.play(CallerSays(text="Are you there?"), says("Yes."), CallerHangsUp())
+    desk.api.wake(call)
+    await desk.api.until_over(call)
+    assert call.violations == []
+    asked = [event for event in call.received if event["type"] == "response.create"]
+    assert ["instructions" in event["response"] for event in asked].count(True) == 1
+
+
+async def test_a_runner_that_is_killed_loses_no_call(desk: Desk) -> None:
+    async with desk.run() as first, desk.run() as second:
+        url = await first.started()
+        await second.started()
+        call, _ = await desk.ring(url, greets())
+        await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+        first.tell(signal.SIGKILL)
+        await desk.api.until(lambda: call.attached == 2, TAKEN_OVER_S)
+        await goes_on(desk, call)
+        await second.logged("call has ended")
+        second.tell(signal.SIGTERM)
+        await second.ended()
+    assert await ended(desk, call) == "caller_hung_up"
+
+
+async def test_a_runner_that_is_told_to_end_hands_its_calls_over(desk: Desk) -> None:
+    async with desk.run() as first, desk.run() as second:
+        url = await first.started()
+        await second.started()
+        call, _ = await desk.ring(url, greets())
+        await desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+        first.tell(signal.SIGTERM)
+        # Nobody waits for a lease to end.
+        await desk.api.until(lambda: call.attached == 2, HANDED_OVER_S)
+        code, _, _ = await first.ended()
+        assert code == 0
+        await goes_on(desk, call)
+        await second.logged("call has ended")
+        second.tell(signal.SIGTERM)
+        await second.ended()
+    assert await ended(desk, call) == "caller_hung_up"
+
+
+async def test_a_webhook_that_reaches_two_runners_is_answered_once(desk: Desk) -> None:
+    async with desk.run() as first, desk.run() as second:
+        urls = [await first.started(), await second.started()]
+        call, status = await desk.ring(urls[0], greets())
+        assert status == 200
+        assert await desk.announce(urls[1], call) == 200
+        assert [request.action for request in call.requests] == ["accept"]
