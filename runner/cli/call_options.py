@@ -4,11 +4,14 @@ import argparse
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from runner.call.examples.call_for_agent import CallFinder
-from runner.call.examples.example_call import ExampleCall
 from runner.errors import UsageError
 from runner.model.call import Headers
+
+if TYPE_CHECKING:
+    from runner.call.examples.call_for_agent import CallFinder
+    from runner.call.examples.example_call import ExampleCall
 
 
 def add_parties(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +77,7 @@ def time_words(at: datetime) -> str:
     return f"{at:%A} {at.isoformat(timespec='minutes')}"
 
 
-def later_words(finder: CallFinder, call: ExampleCall, asked: datetime) -> str | None:
+def later_words(finder: "CallFinder", call: "ExampleCall", asked: datetime) -> str | None:
     """Why a call comes at another time than was asked for; None when it does not."""
     if call.at == asked.timestamp():
         return None

@@ -11,15 +11,15 @@ from tempfile import TemporaryDirectory
 from runner.cli.call_options import add_time, call_time, time_words
 from runner.cli.difference_markdown import markdown
 from runner.cli.difference_text import show_difference
-from runner.cli.difference_words import Compared, path_words, rule_words
+from runner.cli.difference_words import Comparison, path_words, rule_words
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.revision import Side, open_side
 from runner.cli.summary import asks
 from runner.cli.terminal import printable, stderr, stdout
+from runner.difference.call_changes import Example, Verdict
 from runner.difference.configurations import difference
-from runner.difference.moved import Answer, Example
 from runner.difference.tree import ABSENT, Change
 from runner.errors import CannotRunError
 from runner.model.settings import Configuration
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         old = open_side(options.old, options.new, Path(folder, "old"))
         new = open_side(options.new, options.old, Path(folder, "new"))
         before, after = _loaded(old, options.environment), _loaded(new, options.environment)
-    compared = Compared(
+    compared = Comparison(
         old=old,
         new=new,
         old_configuration=before,
@@ -75,7 +75,7 @@ def _loaded(side: Side, environment: str | None) -> Configuration:
     return loaded.configuration
 
 
-def _summary(compared: Compared, asked: datetime) -> str:
+def _summary(compared: Comparison, asked: datetime) -> str:
     between = f'between "{compared.old.label}" and "{compared.new.label}"'
     count = compared.count()
     changes = "nothing changes" if not count else "1 change" if count == 1 else f"{count} changes"
@@ -83,7 +83,7 @@ def _summary(compared: Compared, asked: datetime) -> str:
     return f"{changes} for callers {between}{since}"
 
 
-def _document(compared: Compared, asked: datetime) -> Json:
+def _document(compared: Comparison, asked: datetime) -> Json:
     found = compared.difference
     return {
         "version": JSON_VERSION,
@@ -92,20 +92,20 @@ def _document(compared: Compared, asked: datetime) -> Json:
         "at": asked.isoformat(),
         "calls": [
             {
-                "old": _answer(moved.old),
-                "new": _answer(moved.new),
+                "old": _verdict(moved.old),
+                "new": _verdict(moved.new),
                 "examples": [_example(example, compared) for example in moved.examples],
             }
             for moved in found.calls.moved
         ],
         "routes_without_example": [
             {
-                "is_new": unshown.is_new,
-                "answer": rule_words(unshown.rule),
-                "place": (compared.new if unshown.is_new else compared.old).place(unshown.rule.place),
-                "asks": asks(unshown.rule.conditions),
+                "is_new": one.is_new,
+                "answer": rule_words(one.rule),
+                "place": (compared.new if one.is_new else compared.old).place(one.rule.place),
+                "asks": asks(one.rule.conditions),
             }
-            for unshown in found.calls.unshown
+            for one in found.calls.without_example
         ],
         "agents": {
             "added": list(found.added),
@@ -116,11 +116,11 @@ def _document(compared: Compared, asked: datetime) -> Json:
     }
 
 
-def _answer(answer: Answer) -> Json:
-    return {"agent": answer} if isinstance(answer, str) else {"reject": answer}
+def _verdict(verdict: Verdict) -> Json:
+    return {"agent": verdict} if isinstance(verdict, str) else {"reject": verdict}
 
 
-def _example(example: Example, compared: Compared) -> Json:
+def _example(example: Example, compared: Comparison) -> Json:
     call = example.call
     was, now = compared.why(example)
     return {

@@ -5,23 +5,23 @@ from collections.abc import Iterable, Iterator
 
 from runner.cli.difference_words import (
     MOST_EXAMPLES,
-    Compared,
+    Comparison,
     Mark,
-    answer_words,
     lines_of,
     path_words,
     rule_words,
+    verdict_words,
 )
 from runner.cli.summary import asks
 from runner.difference.tree import Change
 
 
-def markdown(compared: Compared) -> str:
+def markdown(compared: Comparison) -> str:
     """The whole comment. Texts of the users' files are quoted, so that none is read as Markdown."""
     return "\n".join(_page(compared)) + "\n"
 
 
-def _page(compared: Compared) -> Iterator[str]:
+def _page(compared: Comparison) -> Iterator[str]:
     found = compared.difference
     between = f"between {_code(compared.old.label)} and {_code(compared.new.label)}"
     if found.is_empty:
@@ -30,8 +30,8 @@ def _page(compared: Compared) -> Iterator[str]:
     yield f"### What changes for callers {between}"
     if found.calls.moved:
         yield from _calls(compared)
-    if found.calls.unshown:
-        yield from _unshown(compared)
+    if found.calls.without_example:
+        yield from _without_example(compared)
     if found.added or found.removed:
         yield from ("", "#### Agents", "")
         yield from (f"- {_code(name)} is new" for name in found.added)
@@ -44,11 +44,11 @@ def _page(compared: Compared) -> Iterator[str]:
         yield from _fenced(found.settings)
 
 
-def _calls(compared: Compared) -> Iterator[str]:
+def _calls(compared: Comparison) -> Iterator[str]:
     yield from ("", "#### Calls that go elsewhere", "", "| a call | was answered by | is answered by |")
     yield "| --- | --- | --- |"
     for moved in compared.difference.calls.moved:
-        old, new = (f"**{_code(answer_words(answer))}**" for answer in (moved.old, moved.new))
+        old, new = (f"**{_code(verdict_words(verdict))}**" for verdict in (moved.old, moved.new))
         for example in moved.examples[:MOST_EXAMPLES]:
             was, now = compared.why(example)
             call = compared.call(example.call, _code)
@@ -58,13 +58,13 @@ def _calls(compared: Compared) -> Iterator[str]:
             yield f"| and {hidden} more | {old} | {new} |"
 
 
-def _unshown(compared: Compared) -> Iterator[str]:
+def _without_example(compared: Comparison) -> Iterator[str]:
     yield from ("", "#### Routes written otherwise, without a call to show that it matters", "")
-    for unshown in compared.difference.calls.unshown:
-        side = compared.new if unshown.is_new else compared.old
-        rule = unshown.rule
+    for one in compared.difference.calls.without_example:
+        side = compared.new if one.is_new else compared.old
+        rule = one.rule
         said = f"{rule_words(rule)}: {asks(rule.conditions)}"
-        yield f"- {'new' if unshown.is_new else 'gone'}: {_code(said)} at {_code(side.place(rule.place))}"
+        yield f"- {'new' if one.is_new else 'gone'}: {_code(said)} at {_code(side.place(rule.place))}"
 
 
 def _fenced(changes: Iterable[Change]) -> Iterator[str]:

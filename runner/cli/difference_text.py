@@ -4,29 +4,29 @@ from collections.abc import Iterable
 
 from runner.cli.difference_words import (
     MOST_EXAMPLES,
-    Compared,
+    Comparison,
     Mark,
-    answer_words,
     lines_of,
     on_one_line,
     path_words,
     rule_words,
+    verdict_words,
 )
 from runner.cli.summary import asks
 from runner.cli.terminal import Style, Terminal, printable
-from runner.difference.moved import Moved
+from runner.difference.call_changes import MovedCalls
 from runner.difference.tree import ABSENT, Change
 
 _STYLES = {Mark.OLD: Style.REMOVED, Mark.NEW: Style.GOOD, Mark.PLACE: Style.NAME}
 
 
-def show_difference(compared: Compared, terminal: Terminal) -> None:
+def show_difference(compared: Comparison, terminal: Terminal) -> None:
     """Print every section that holds something; nothing at all for no difference."""
     _Page(compared, terminal).show()
 
 
 class _Page:
-    def __init__(self, compared: Compared, terminal: Terminal) -> None:
+    def __init__(self, compared: Comparison, terminal: Terminal) -> None:
         self._compared = compared
         self._terminal = terminal
         self._is_first = True
@@ -37,9 +37,9 @@ class _Page:
             self._title("calls that go elsewhere")
             for moved in found.calls.moved:
                 self._moved(moved)
-        if found.calls.unshown:
+        if found.calls.without_example:
             self._title("routes written otherwise, without a call to show that it matters")
-            self._unshown()
+            self._without_example()
         if found.added or found.removed:
             self._title("agents")
             for name in found.added:
@@ -63,8 +63,8 @@ class _Page:
         shown = printable(text)
         self._terminal.line(self._terminal.styled(shown, style) if style else shown)
 
-    def _moved(self, moved: Moved) -> None:
-        self._line(f"  {answer_words(moved.old)} → {answer_words(moved.new)}", Style.NAME)
+    def _moved(self, moved: MovedCalls) -> None:
+        self._line(f"  {verdict_words(moved.old)} → {verdict_words(moved.new)}", Style.NAME)
         for example in moved.examples[:MOST_EXAMPLES]:
             was, now = self._compared.why(example)
             self._line(f"    {self._compared.call(example.call)}")
@@ -74,11 +74,11 @@ class _Page:
         if hidden > 0:
             self._line(f"    and {hidden} more; --format json names them all", Style.DIM)
 
-    def _unshown(self) -> None:
-        for unshown in self._compared.difference.calls.unshown:
-            side = self._compared.new if unshown.is_new else self._compared.old
-            mark, style = ("+", Style.GOOD) if unshown.is_new else ("-", Style.REMOVED)
-            rule = unshown.rule
+    def _without_example(self) -> None:
+        for one in self._compared.difference.calls.without_example:
+            side = self._compared.new if one.is_new else self._compared.old
+            mark, style = ("+", Style.GOOD) if one.is_new else ("-", Style.REMOVED)
+            rule = one.rule
             self._line(
                 f"  {mark} {rule_words(rule)}  {side.place(rule.place)}  {asks(rule.conditions)}", style
             )

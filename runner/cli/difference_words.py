@@ -9,8 +9,8 @@ from enum import Enum
 
 from runner.call.examples.example_call import ExampleCall
 from runner.cli.revision import Side
+from runner.difference.call_changes import Example, Verdict
 from runner.difference.configurations import Difference
-from runner.difference.moved import Answer, Example
 from runner.difference.tree import ABSENT, Change
 from runner.model.call import Transport
 from runner.model.route import Route
@@ -39,11 +39,11 @@ class Mark(Enum):
     PLACE = "@"
 
 
-Line = tuple[Mark, str]
+MarkedLine = tuple[Mark, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class Comparison:
     """Two sides and their difference: everything that there is to show."""
 
     old: Side
@@ -87,7 +87,7 @@ class Compared:
         """How many changes there are."""
         found = self.difference
         in_agents = sum(map(len, found.agents.values()))
-        calls = len(found.calls.moved) + len(found.calls.unshown)
+        calls = len(found.calls.moved) + len(found.calls.without_example)
         return calls + len(found.added) + len(found.removed) + in_agents + len(found.settings)
 
     def _zone(self) -> tzinfo:
@@ -101,9 +101,9 @@ class Compared:
         return UTC
 
 
-def answer_words(answer: Answer) -> str:
+def verdict_words(verdict: Verdict) -> str:
     """An agent's id, or `reject 404`."""
-    return answer if isinstance(answer, str) else f"reject {answer}"
+    return verdict if isinstance(verdict, str) else f"reject {verdict}"
 
 
 def rule_words(rule: object) -> str:
@@ -124,14 +124,14 @@ def on_one_line(change: Change) -> tuple[str, str] | None:
     return (old, new) if len(old) + len(new) <= _WIDEST else None
 
 
-def lines_of(change: Change) -> list[Line]:
+def lines_of(change: Change) -> list[MarkedLine]:
     """The change line by line: of texts and lists what differs in them, of anything else both values."""
     found = list(_lines(change.old, change.new))
     hidden = len(found) - MOST_LINES
     return found if hidden <= 0 else [*found[:MOST_LINES], (Mark.PLACE, f"… {hidden} more lines")]
 
 
-def _lines(old: Json, new: Json) -> Iterator[Line]:
+def _lines(old: Json, new: Json) -> Iterator[MarkedLine]:
     if isinstance(old, str) and isinstance(new, str):
         yield from _text_lines(old, new)
     elif isinstance(old, list) and isinstance(new, list):
@@ -144,7 +144,7 @@ def _lines(old: Json, new: Json) -> Iterator[Line]:
         yield from ((Mark.NEW, line) for line in _block(new))
 
 
-def _text_lines(old: str, new: str) -> Iterator[Line]:
+def _text_lines(old: str, new: str) -> Iterator[MarkedLine]:
     if "\n" not in old + new:
         yield from ((Mark.OLD, old), (Mark.NEW, new))
         return

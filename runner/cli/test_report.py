@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+from runner.cli.call_options import time_words
 from runner.cli.problems import print_source
 from runner.cli.terminal import Style, Terminal, printable
 from runner.config.reading.yaml_text import split_lines
+from runner.model.scenario import Scenario
 from runner.model.values import Json, Place
 from runner.scenario.coverage import Coverage
 from runner.scenario.difference import Difference
@@ -81,14 +84,21 @@ def _percentage(coverage: Coverage) -> str:
 def _text(report: Report, terminal: Terminal) -> None:
     lines = {name: split_lines(text) for name, text in report.sources.items()}
     for played in report.played:
-        for failure in report.failures(played):
+        failures = report.failures(played)
+        for failure in failures:
             _failure(played, failure, lines, terminal)
+        if failures:
+            terminal.line(f"      played at {_moment(played.scenario)}")
     if report.coverage is not None and report.shows_untouched:
         for one in report.coverage.untouched:
             place = terminal.styled(printable(str(one.place)), Style.BOLD)
             name = f' "{printable(one.name)}"' if one.name else ""
             of = f' of "{one.agent}"' if one.agent else ""
             terminal.line(f"{place}: no scenario touches this {one.kind.value}{name}{of}")
+
+
+def _moment(scenario: Scenario) -> str:
+    return time_words(datetime.fromtimestamp(scenario.at, UTC))
 
 
 def _failure(
@@ -116,6 +126,7 @@ def _json(report: Report, terminal: Terminal) -> None:
             {
                 "name": played.scenario.name,
                 **_at(played.scenario.place),
+                "at": datetime.fromtimestamp(played.scenario.at, UTC).isoformat(),
                 "passed": not report.failures(played),
                 "failures": [
                     {
@@ -168,7 +179,7 @@ def _junit(report: Report, terminal: Terminal) -> None:
             )
             if failures := report.failures(played):
                 told = ElementTree.SubElement(case, "failure", message=_xml(failures[0].what))
-                told.text = _xml("\n".join(_lines(failures)))
+                told.text = _xml("\n".join((*_lines(failures), f"played at {_moment(played.scenario)}")))
     ElementTree.indent(root)
     # In ASCII with character references, which is read alike whatever the encoding of stdout.
     document: bytes = ElementTree.tostring(root, encoding="us-ascii", xml_declaration=True)

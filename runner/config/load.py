@@ -33,7 +33,7 @@ from runner.config.scenarios.declared import declared
 from runner.config.scenarios.scenario_scope import ScenarioScope
 from runner.config.scenarios.scenarios import scenarios_of
 from runner.model.agent import Agent
-from runner.model.scenario import Declared, Scenario
+from runner.model.scenario import Declaration, Scenario
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
 
@@ -58,7 +58,7 @@ class Loaded:
     """Each agent's document by id, as it was built from: over the defaults, under the environment."""
     scenarios: tuple[Scenario, ...] = field(default=(), repr=False)
     """Those of all `*.test.yaml`, by file and line."""
-    declared: tuple[Declared, ...] = field(default=(), repr=False)
+    declared: tuple[Declaration, ...] = field(default=(), repr=False)
     """What a scenario can touch."""
     runner: Node | None = field(repr=False)
     """The document of runner.yaml as it was read."""

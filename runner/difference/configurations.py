@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runner.api.realtime.session import session_body
-from runner.difference.moved import Movement, movement
+from runner.difference.call_changes import CallChanges, call_changes
 from runner.difference.outline import fields_of, outline
 from runner.difference.tree import Change, changes
 from runner.model.agent import Agent
@@ -22,7 +22,7 @@ _ROUTING_BY_CALLS = frozenset({"reject"})
 class Difference:
     """What differs for callers."""
 
-    calls: Movement
+    calls: CallChanges
     added: tuple[str, ...]
     """Agents, by id."""
     removed: tuple[str, ...]
@@ -33,7 +33,7 @@ class Difference:
     @property
     def is_empty(self) -> bool:
         """Whether no caller can notice anything."""
-        calls = self.calls.moved or self.calls.unshown
+        calls = self.calls.moved or self.calls.without_example
         return not (calls or self.added or self.removed or self.agents or self.settings)
 
 
@@ -46,7 +46,7 @@ def difference(old: Configuration, new: Configuration, now: Instant) -> Differen
     both = [name for name in new.agents if name in old.agents]
     differing = {name: tuple(changes(_agent(old.agents[name]), _agent(new.agents[name]))) for name in both}
     return Difference(
-        calls=movement(old, new, now),
+        calls=call_changes(old, new, now),
         added=tuple(name for name in new.agents if name not in old.agents),
         removed=tuple(name for name in old.agents if name not in new.agents),
         agents={name: found for name, found in differing.items() if found},

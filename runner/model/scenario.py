@@ -190,7 +190,7 @@ class Scenario:
     place: Place
 
 
-class Kind(Enum):
+class DeclarationKind(Enum):
     """What can be declared, and used by a scenario or not."""
 
     ROUTE = "route"
@@ -203,14 +203,14 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class Declaration:
     """One thing that a configuration declares and a scenario can use.
 
     `name` is the tool's, the limit's or the guardrail's, `tool: destination` of a transfer; a route or
     reject rule has none and is known by its place.
     """
 
-    kind: Kind
+    kind: DeclarationKind
     agent: str
     name: str
     place: Place

@@ -8,7 +8,7 @@ from runner.call.routes.routing import Match
 from runner.model.action import Action, ClearTimer, Log, SetTimer, TimerKind
 from runner.model.agent import Agent
 from runner.model.event import CallEvent, Limit, TimerFired, ToolCalled, Transcribed
-from runner.model.scenario import Declared, Kind
+from runner.model.scenario import Declaration, DeclarationKind
 from runner.model.tool import HandoffBinding, TransferBinding
 from runner.model.values import Place
 
@@ -17,7 +17,7 @@ from runner.model.values import Place
 class Use:
     """A scenario uses one thing that is declared. A route or reject rule is named by its place."""
 
-    kind: Kind
+    kind: DeclarationKind
     agent: str
     name: str
 
@@ -46,13 +46,13 @@ class UseRecorder:
     def matched(self, match: Match) -> None:
         """The call has found its route, or a rule that rejects it."""
         if match.rule is not None:
-            self.uses.add(Use(Kind.REJECT_RULE, "", str(match.rule.place)))
+            self.uses.add(Use(DeclarationKind.REJECT_RULE, "", str(match.rule.place)))
         if match.route is not None and match.agent is not None:
-            self.uses.add(Use(Kind.ROUTE, match.agent, str(match.route.place)))
+            self.uses.add(Use(DeclarationKind.ROUTE, match.agent, str(match.route.place)))
 
     def no_room(self, agent: str, limit: Limit) -> None:
         """The agent has as many calls as it may."""
-        self.uses.add(Use(Kind.LIMIT, agent, limit.value))
+        self.uses.add(Use(DeclarationKind.LIMIT, agent, limit.value))
 
     def handled(self, event: CallEvent, agent: Agent, actions: Sequence[Action]) -> None:
         """The machine was given this event while `agent` served the call, and these actions followed."""
@@ -62,28 +62,30 @@ class UseRecorder:
             case Transcribed(role=role, text=text):
                 for guardrail in agent.guardrails:
                     if guardrail.on is role and compile_regex(guardrail.pattern).search(text):
-                        self.uses.add(Use(Kind.GUARDRAIL, agent.id, guardrail.name))
+                        self.uses.add(Use(DeclarationKind.GUARDRAIL, agent.id, guardrail.name))
             case TimerFired(timer=timer) if timer.kind in LIMITS_BY_TIMER:
                 # One that is only set anew has found nothing to do.
                 if any(not isinstance(action, SetTimer | ClearTimer | Log) for action in actions):
-                    self.uses.add(Use(Kind.LIMIT, agent.id, LIMITS_BY_TIMER[timer.kind]))
+                    self.uses.add(Use(DeclarationKind.LIMIT, agent.id, LIMITS_BY_TIMER[timer.kind]))
             case _:
                 pass
 
     def referred(self, agent: Agent, tool: str, destination: str) -> None:
         """A tool's transfer to this destination was asked for."""
-        self.uses.add(Use(Kind.TRANSFER, agent.id, f"{tool}: {destination}"))
+        self.uses.add(Use(DeclarationKind.TRANSFER, agent.id, f"{tool}: {destination}"))
 
     def ended(self, agent: Agent, reason: str) -> None:
         """The call has ended."""
         if reason in LIMITS_BY_END:
-            self.uses.add(Use(Kind.LIMIT, agent.id, LIMITS_BY_END[reason]))
+            self.uses.add(Use(DeclarationKind.LIMIT, agent.id, LIMITS_BY_END[reason]))
 
     def _tool_called(self, agent: Agent, name: str) -> None:
         """A tool that transfers is used when the transfer is asked for."""
         tool = agent.tool(name)
         if tool is not None and not isinstance(tool.binding, TransferBinding):
-            kind = Kind.HANDOFF if isinstance(tool.binding, HandoffBinding) else Kind.TOOL
+            kind = (
+                DeclarationKind.HANDOFF if isinstance(tool.binding, HandoffBinding) else DeclarationKind.TOOL
+            )
             self.uses.add(Use(kind, agent.id, name))
 
 
@@ -92,7 +94,7 @@ class Coverage:
     """How much of what is declared is used."""
 
     declared: int
-    untouched: tuple[Declared, ...]
+    untouched: tuple[Declaration, ...]
     """By file and line."""
 
     @property
@@ -101,9 +103,9 @@ class Coverage:
         return 100.0 if not self.declared else 100.0 * (self.declared - len(self.untouched)) / self.declared
 
 
-def coverage(declared: Iterable[Declared], uses: Collection[Use]) -> Coverage:
+def coverage(declared: Iterable[Declaration], uses: Collection[Use]) -> Coverage:
     """What is declared at one place counts once, however many agents share it."""
-    by_place: dict[tuple[Place, Kind, str], list[Declared]] = {}
+    by_place: dict[tuple[Place, DeclarationKind, str], list[Declaration]] = {}
     for one in declared:
         by_place.setdefault((one.place, one.kind, one.name), []).append(one)
     untouched = [

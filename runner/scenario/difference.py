@@ -14,7 +14,7 @@ _LONGEST = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DiffLine:
     """One line of a diff: `-` expected, `+` got, or a blank for both."""
 
     sign: str
@@ -27,12 +27,14 @@ class Difference:
 
     place: Place
     what: str
-    lines: tuple[Line, ...] = ()
+    lines: tuple[DiffLine, ...] = ()
 
     @classmethod
     def between(cls, expected: Expected, got: str, *, what: str) -> Self:
         """One value is expected, and another was got; `got` is in words or as `shown` writes it."""
-        return cls(place=expected.place, what=what, lines=(Line("-", shown(plain(expected))), Line("+", got)))
+        return cls(
+            place=expected.place, what=what, lines=(DiffLine("-", shown(plain(expected))), DiffLine("+", got))
+        )
 
 
 def plain(expected: Expected) -> Json:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from runner.model.scenario import Expectation, Expected
 from runner.model.values import Json
-from runner.scenario.difference import MISSING, Difference, Line, plain, shown
+from runner.scenario.difference import MISSING, Difference, DiffLine, plain, shown
 from runner.scenario.matching import aligned, matches, mismatches, request_mismatches
 
 NEVER = "not"
@@ -33,7 +33,7 @@ def _with_refusals(found: Sequence[Difference], got: Mapping[str, Json]) -> Iter
     """The differences, with the reasons why tools were not carried out since the last expectation."""
     tools = got["record"]["tools"] if got["record"] is not None else []
     refusals = [
-        Line("+", f'"{tool["name"]}" is refused: {tool["error"]}')
+        DiffLine("+", f'"{tool["name"]}" is refused: {tool["error"]}')
         for tool in tools
         if tool["status"] == "refused" and tool["name"] in got["output"]
     ]
@@ -52,7 +52,8 @@ def _value(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Di
 def _instead(key: str, got: Mapping[str, Json]) -> str:
     """What there is in place of what is not there."""
     if got["rejected"] is not None:
-        return f"the call is rejected with {got['rejected']}"
+        why = f": {got['why_rejected']}" if got["why_rejected"] else ""
+        return f"the call is rejected with {got['rejected']}{why}"
     if key == "rejected":
         return f'the call is answered by "{got["agent"]}"'
     if key == "ended":
@@ -69,7 +70,7 @@ def _cost(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Dif
         yield Difference(
             place=expected.place,
             what=key,
-            lines=(Line("-", f"{at_most}{expected.text}"), Line("+", f"{cost:g}")),
+            lines=(DiffLine("-", f"{at_most}{expected.text}"), DiffLine("+", f"{cost:g}")),
         )
 
 
@@ -113,16 +114,16 @@ def _list(
     pairs = aligned(wanted, found, fits)
     if all(one is not None and other is not MISSING for one, other in pairs):
         return
-    lines: list[Line] = []
+    lines: list[DiffLine] = []
     for one, other in pairs:
         if one is None:
-            lines.append(Line("+", line(other)))
+            lines.append(DiffLine("+", line(other)))
         else:
-            lines.append(Line("-", shown(plain(one))) if other is MISSING else Line(" ", line(other)))
+            lines.append(DiffLine("-", shown(plain(one))) if other is MISSING else DiffLine(" ", line(other)))
     if not wanted:
-        lines.insert(0, Line("-", "none"))
+        lines.insert(0, DiffLine("-", "none"))
     if not found:
-        lines.append(Line("+", "none"))
+        lines.append(DiffLine("+", "none"))
     first = next((one for one, other in pairs if one is not None and other is MISSING), expected)
     yield Difference(place=first.place, what=key, lines=tuple(lines))
 
@@ -131,9 +132,9 @@ def _order(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Di
     """What is expected stands in what has happened, in its order."""
     missing = _first_missing(expected, got[key])
     if missing is not None:
-        lines = [Line("-", shown(plain(missing))), *(Line("+", shown(one)) for one in got[key])]
+        lines = [DiffLine("-", shown(plain(missing))), *(DiffLine("+", shown(one)) for one in got[key])]
         yield Difference(
-            place=missing.place, what=key, lines=tuple(lines if got[key] else [*lines, Line("+", "none")])
+            place=missing.place, what=key, lines=tuple(lines if got[key] else [*lines, DiffLine("+", "none")])
         )
 
 
@@ -161,7 +162,7 @@ def _unwanted(key: str, unwanted: Expected, got: Mapping[str, Json]) -> Iterator
     found = got[key]
     for part, name, other in _unwanted_parts(key, unwanted, found):
         line = request_line(other) if key == "requests" else shown(other)
-        yield Difference(place=part.place, what=f"{NEVER}.{name}", lines=(Line("+", line),))
+        yield Difference(place=part.place, what=f"{NEVER}.{name}", lines=(DiffLine("+", line),))
 
 
 def _unwanted_parts(key: str, unwanted: Expected, found: Json) -> Iterator[tuple[Expected, str, Json]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from runner.call.wildcards import glob_matches
 from runner.model.scenario import Expected
 from runner.model.values import Json
-from runner.scenario.difference import MISSING, Difference, Line, shown
+from runner.scenario.difference import MISSING, Difference, DiffLine, shown
 
 _BODIES = ("json", "form", "text")
 
@@ -49,7 +49,7 @@ def _mapping(
 def _further(expected: Expected, got: Mapping[str, Json], known: set[str], name: str) -> Iterator[Difference]:
     for key in got:
         if key not in known:
-            lines = (Line("-", MISSING), Line("+", shown(got[key])))
+            lines = (DiffLine("-", MISSING), DiffLine("+", shown(got[key])))
             yield Difference(place=expected.place, what=f"{name}.{key}", lines=lines)
 
 

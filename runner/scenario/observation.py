@@ -28,11 +28,12 @@ def answered_call(session: Session, accept: JsonObject, *, is_over: bool) -> dic
     }
 
 
-def rejected_call(status: int) -> dict[str, Json]:
-    """What holds of a call that was turned away."""
+def rejected_call(status: int, why: str) -> dict[str, Json]:
+    """What holds of a call that was turned away. `why` is empty where the routes say so."""
     return {
         **dict.fromkeys(("agent", "accept", "vars", "ended", "cost", "max_cost", "record")),
         "rejected": status,
+        "why_rejected": why,
     }
 
 

@@ -146,7 +146,8 @@ class VirtualCall:
         """What holds of the call as it stands now."""
         session = self.machine.session
         if session is None:
-            return rejected_call(self.machine.reception.rejected_with or 0)
+            reception = self.machine.reception
+            return rejected_call(reception.rejected_with or 0, reception.detail)
         return answered_call(session, self._placed.accept_body or {}, is_over=self.is_over)
 
     # What a step does

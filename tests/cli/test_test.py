@@ -49,6 +49,7 @@ agents/desk.test.yaml:3:19: "the wrong greeting": says
       |                   ^
       - "Good evening."
       + "Hello, Maple Dental."
+      played at Monday 2026-01-05T12:00+00:00
 """
 
 
@@ -206,6 +207,7 @@ def test_json_is_one_document_with_a_version(told: Told) -> None:
     ]
     assert document["scenarios"][2] == {
         "name": "the wrong greeting",
+        "at": "2026-01-05T12:00:00+00:00",
         "passed": False,
         "file": "agents/desk.test.yaml",
         "line": 9,
@@ -248,7 +250,8 @@ def test_junit_has_a_suite_for_each_file_and_a_case_for_each_scenario(told: Told
     (failure,) = root.iter("failure")
     assert failure.get("message") == "says"
     assert failure.text == (
-        'agents/desk.test.yaml:11:19: says\n  - "Good evening."\n  + "Hello, Maple Dental."'
+        'agents/desk.test.yaml:11:19: says\n  - "Good evening."\n  + "Hello, Maple Dental."\n'
+        "played at Monday 2026-01-05T12:00+00:00"
     )
 
 

@@ -3,10 +3,10 @@
 from datetime import datetime
 from pathlib import Path
 
-from runner.cli.difference_words import answer_words
+from runner.cli.difference_words import verdict_words
 from runner.config.load import load
+from runner.difference.call_changes import MovedCalls
 from runner.difference.configurations import Difference, difference
-from runner.difference.moved import Moved
 from runner.difference.tree import ABSENT
 from runner.model.settings import Configuration
 
@@ -41,9 +41,9 @@ def calls(found: Difference) -> list[str]:
     return [_group(moved) for moved in found.calls.moved]
 
 
-def _group(moved: Moved) -> str:
+def _group(moved: MovedCalls) -> str:
     examples = [f"{example.call.caller} > {example.call.called}" for example in moved.examples]
-    return f"{answer_words(moved.old)} → {answer_words(moved.new)}: {', '.join(examples)}"
+    return f"{verdict_words(moved.old)} → {verdict_words(moved.new)}: {', '.join(examples)}"
 
 
 def changed(found: Difference, name: str = "desk") -> dict[str, tuple[object, object]]:

@@ -129,13 +129,13 @@ limits: {ghost_after: 30s}
 """
 
 
-class Scene(Protocol):
+class Play(Protocol):
     """Plays one scenario, of a call to this number."""
 
     def __call__(self, text: str, to: str = ..., /) -> ScenarioResult: ...
 
 
-class Told(Protocol):
+class Diff(Protocol):
     """Plays one scenario and gives what differs, line by line."""
 
     def __call__(self, text: str, to: str = ..., /) -> list[str]: ...
@@ -153,7 +153,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def scene(folder: Path) -> Scene:
+def play(folder: Path) -> Play:
     """Plays one scenario, written without its name and `call` as they are mostly the same."""
 
     def played(text: str, to: str = "+18005550142") -> ScenarioResult:
@@ -173,13 +173,13 @@ def scene(folder: Path) -> Scene:
 
 
 @pytest.fixture
-def told(scene: Scene) -> Told:
+def diff(play: Play) -> Diff:
     """What differs, each line as it is printed; none when the scenario has passed."""
 
     def lines(text: str, to: str = "+18005550142") -> list[str]:
         return [
             line
-            for difference in scene(text, to).differences
+            for difference in play(text, to).differences
             for line in (difference.what, *(f"{one.sign} {one.text}" for one in difference.lines))
         ]
 

@@ -4,7 +4,7 @@ import pytest
 
 from runner.scenario.steps import GIVEN_UP_AFTER_S
 from runner.serve.timeouts import Timeouts
-from tests.scenario.conftest import Scene, Told
+from tests.scenario.conftest import Diff, Play
 
 PASS = {
     "a sentence that the caller interrupts": """
@@ -100,8 +100,8 @@ PASS = {
 
 
 @pytest.mark.parametrize("case", PASS)
-def test_a_call_goes_on_as_a_real_one_would(case: str, told: Told) -> None:
-    assert told(PASS[case]) == []
+def test_a_call_goes_on_as_a_real_one_would(case: str, diff: Diff) -> None:
+    assert diff(PASS[case]) == []
 
 
 GHOST = """
@@ -115,8 +115,8 @@ GHOST = """
 """
 
 
-def test_a_call_in_which_nothing_is_heard_ends_as_declared(told: Told) -> None:
-    assert told(GHOST) == []
+def test_a_call_in_which_nothing_is_heard_ends_as_declared(diff: Diff) -> None:
+    assert diff(GHOST) == []
 
 
 MCP = {
@@ -155,8 +155,8 @@ MCP = {
 
 
 @pytest.mark.parametrize("case", MCP)
-def test_the_api_asks_mcp_servers_by_itself(case: str, told: Told) -> None:
-    assert told(MCP[case], "+18005550145") == []
+def test_the_api_asks_mcp_servers_by_itself(case: str, diff: Diff) -> None:
+    assert diff(MCP[case], "+18005550145") == []
 
 
 CANNOT = [
@@ -172,8 +172,8 @@ CANNOT = [
 
 
 @pytest.mark.parametrize(("text", "what"), CANNOT)
-def test_an_interruption_of_nothing_fails_the_scenario(text: str, what: str, scene: Scene) -> None:
-    (difference,) = scene(text).differences
+def test_an_interruption_of_nothing_fails_the_scenario(text: str, what: str, play: Play) -> None:
+    (difference,) = play(text).differences
     assert difference.what == what
 
 

@@ -1,8 +1,8 @@
-"""Each kind of expectation: what passes, and what is told, whole, when it does not."""
+"""Each kind of expectation: what passes, and what is shown, whole, when it does not."""
 
 import pytest
 
-from tests.scenario.conftest import Scene, Told
+from tests.scenario.conftest import Diff, Play
 
 SLOTS = """
 steps:
@@ -54,8 +54,8 @@ HOLDS = [
 
 
 @pytest.mark.parametrize(("scenario", "expected"), HOLDS)
-def test_what_is_as_expected_passes(scenario: str, expected: str, told: Told) -> None:
-    assert told(scenario.replace("EXPECTED", expected)) == []
+def test_what_is_as_expected_passes(scenario: str, expected: str, diff: Diff) -> None:
+    assert diff(scenario.replace("EXPECTED", expected)) == []
 
 
 DIFFERS = [
@@ -217,17 +217,17 @@ DIFFERS = [
 
 
 @pytest.mark.parametrize(("scenario", "expected", "lines"), DIFFERS)
-def test_what_is_not_as_expected_is_told(scenario: str, expected: str, lines: list[str], told: Told) -> None:
-    assert told(scenario.replace("EXPECTED", expected)) == lines
+def test_what_is_not_as_expected_is_told(scenario: str, expected: str, lines: list[str], diff: Diff) -> None:
+    assert diff(scenario.replace("EXPECTED", expected)) == lines
 
 
-def test_a_difference_stands_at_the_value_that_differs(scene: Scene) -> None:
-    played = scene("expect: {agent: desk, vars: {clinic: Maple*, seen: 1}, not: {says: [x, 'Hello*']}}")
+def test_a_difference_stands_at_the_value_that_differs(play: Play) -> None:
+    played = play("expect: {agent: desk, vars: {clinic: Maple*, seen: 1}, not: {says: [x, 'Hello*']}}")
     columns = [(difference.place.line, difference.place.column) for difference in played.differences]
     assert columns == [(3, 54), (3, 74)]
 
 
-def test_what_has_happened_counts_once_and_until_the_next_expectation(told: Told) -> None:
+def test_what_has_happened_counts_once_and_until_the_next_expectation(diff: Diff) -> None:
     text = """
         steps:
           - model_calls: {form: {}}
@@ -236,10 +236,10 @@ def test_what_has_happened_counts_once_and_until_the_next_expectation(told: Told
           - model_calls: {form: {}}
             expect: {requests: [{tool: form}]}
     """
-    assert told(text) == []
+    assert diff(text) == []
 
 
-def test_the_last_output_of_a_tool_counts(told: Told) -> None:
+def test_the_last_output_of_a_tool_counts(diff: Diff) -> None:
     text = """
         steps:
           - model_calls: {save: {text: a}}
@@ -248,4 +248,4 @@ def test_the_last_output_of_a_tool_counts(told: Told) -> None:
             replies: {save: {json: {id: 2}}}
             expect: {output: {save: {id: 2}}}
     """
-    assert told(text) == []
+    assert diff(text) == []

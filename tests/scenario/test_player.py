@@ -10,7 +10,7 @@ from runner.api.port import SidebandAction, VoiceApi
 from runner.api.realtime import api as realtime
 from runner.config.load import load
 from runner.scenario.player import Player
-from tests.scenario.conftest import Scene, Told
+from tests.scenario.conftest import Diff, Play
 
 PASS = {
     "who answers, and what the API is told": """
@@ -319,8 +319,8 @@ PASS = {
 
 
 @pytest.mark.parametrize("case", PASS)
-def test_a_call_goes_as_a_real_one_would(case: str, told: Told) -> None:
-    assert told(PASS[case]) == []
+def test_a_call_goes_as_a_real_one_would(case: str, diff: Diff) -> None:
+    assert diff(PASS[case]) == []
 
 
 LOOKUPS = {
@@ -355,25 +355,25 @@ LOOKUPS = {
 
 
 @pytest.mark.parametrize("case", LOOKUPS)
-def test_a_lookup_is_answered_within_its_time(case: str, told: Told) -> None:
-    assert told(LOOKUPS[case], "+18005550143") == []
+def test_a_lookup_is_answered_within_its_time(case: str, diff: Diff) -> None:
+    assert diff(LOOKUPS[case], "+18005550143") == []
 
 
-def test_a_scenario_gives_the_same_each_time(scene: Scene) -> None:
+def test_a_scenario_gives_the_same_each_time(play: Play) -> None:
     text = """
         steps:
           - model_calls: {find_slots: {}, form: {text: a}, note: {}}
             replies: {find_slots: [timeout, {delay: 2s}]}
             expect: ...
     """
-    first, second = scene(text), scene(text)
+    first, second = play(text), play(text)
     assert first.to_write == second.to_write
     assert first.uses == second.uses
 
 
-def test_the_moment_is_the_scenarios_own(told: Told) -> None:
-    assert told("at: 2026-11-23T15:00:00-05:00\nexpect: {record: {created_at: 1795464000}}") == []
-    assert told("expect: {record: {created_at: 1767614400}}") == []
+def test_the_moment_is_the_scenarios_own(diff: Diff) -> None:
+    assert diff("at: 2026-11-23T15:00:00-05:00\nexpect: {record: {created_at: 1795464000}}") == []
+    assert diff("expect: {record: {created_at: 1767614400}}") == []
 
 
 CANNOT = {
@@ -393,15 +393,30 @@ CANNOT = {
 
 
 @pytest.mark.parametrize("text", CANNOT)
-def test_what_can_never_be_fails_the_scenario(text: str, scene: Scene) -> None:
-    (difference,) = scene(text).differences
+def test_what_can_never_be_fails_the_scenario(text: str, play: Play) -> None:
+    (difference,) = play(text).differences
     assert difference.what == CANNOT[text]
     assert difference.lines == ()
     assert difference.place.line >= 2
 
 
-def test_a_lookup_without_a_reply_fails_the_scenario(told: Told) -> None:
-    assert told("expect: {agent: recepcion}", "+18005550143") == [
+def test_a_call_that_cannot_be_answered_is_rejected_with_the_reason(folder: Path, diff: Diff) -> None:
+    (folder / "sums.yaml").write_text(SUMS)
+    lines = diff("expect: {agent: sums}\nsteps: [{caller: Hello?}]", "+18005550146")
+    assert lines[:2] == ["agent", '- "sums"']
+    assert lines[2].startswith("+ the call is rejected with 480: the template ")
+    assert lines[3].startswith("this step is never reached: the call is rejected with 480: the template ")
+
+
+SUMS = """\
+agent: sums
+routes: [{to: "+18005550146"}]
+instructions: "{{ 12 // (call.headers['X-Number'] | default(0, true) | int) }}"
+"""
+
+
+def test_a_lookup_without_a_reply_fails_the_scenario(diff: Diff) -> None:
+    assert diff("expect: {agent: recepcion}", "+18005550143") == [
         'GET https://crm.maple.example/callers/%2B14155550100 is sent for "lookup", '
         "which has neither a reply nor an example"
     ]

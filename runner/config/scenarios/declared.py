@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from runner.config.node import Node
 from runner.model.agent import Agent
-from runner.model.scenario import Declared, Kind
+from runner.model.scenario import Declaration, DeclarationKind
 from runner.model.settings import Configuration
 from runner.model.tool import HandoffBinding, Tool, TransferBinding
 from runner.model.values import Place
@@ -12,14 +12,14 @@ from runner.model.values import Place
 
 def declared(
     configuration: Configuration, documents: Mapping[str, Node], shared_tools: Node | None
-) -> Iterator[Declared]:
+) -> Iterator[Declaration]:
     """Routes, reject rules, tools, hand-offs, transfers, limits and guardrails, agent by agent."""
     for rule in configuration.settings.routing.reject:
-        yield Declared(kind=Kind.REJECT_RULE, agent="", name="", place=rule.place)
+        yield Declaration(kind=DeclarationKind.REJECT_RULE, agent="", name="", place=rule.place)
     for agent in configuration.agents.values():
         node = documents[agent.id]
         for route in agent.routes:
-            yield Declared(kind=Kind.ROUTE, agent=agent.id, name="", place=route.place)
+            yield Declaration(kind=DeclarationKind.ROUTE, agent=agent.id, name="", place=route.place)
         for tool in agent.tools:
             yield from _of_tool(agent, tool, _definition(tool.name, node.get("tools"), shared_tools))
         yield from _of_conduct(agent, node)
@@ -35,28 +35,32 @@ def _definition(name: str, tools: Node | None, shared_tools: Node | None) -> Nod
     return next((entry for entry in tools.entries() if entry.get("openapi")), None) if tools else None
 
 
-def _of_tool(agent: Agent, tool: Tool, node: Node | None) -> Iterator[Declared]:
+def _of_tool(agent: Agent, tool: Tool, node: Node | None) -> Iterator[Declaration]:
     place = _place(agent, node)
     if isinstance(tool.binding, TransferBinding):
         destinations = node.find("transfer", "destinations") if node is not None else None
         for name in tool.binding.destinations:
             at = destinations.key_place(name) if destinations is not None else place
-            yield Declared(kind=Kind.TRANSFER, agent=agent.id, name=f"{tool.name}: {name}", place=at)
+            yield Declaration(
+                kind=DeclarationKind.TRANSFER, agent=agent.id, name=f"{tool.name}: {name}", place=at
+            )
     else:
-        kind = Kind.HANDOFF if isinstance(tool.binding, HandoffBinding) else Kind.TOOL
-        yield Declared(kind=kind, agent=agent.id, name=tool.name, place=place)
+        kind = DeclarationKind.HANDOFF if isinstance(tool.binding, HandoffBinding) else DeclarationKind.TOOL
+        yield Declaration(kind=kind, agent=agent.id, name=tool.name, place=place)
 
 
 def _place(agent: Agent, node: Node | None) -> Place:
     return node.place if node is not None else agent.place
 
 
-def _of_conduct(agent: Agent, node: Node) -> Iterator[Declared]:
+def _of_conduct(agent: Agent, node: Node) -> Iterator[Declaration]:
     limits, guardrails = node.get("limits"), node.get("guardrails")
     for name, _ in limits.items() if limits is not None else ():
         at = limits.key_place(name) if limits is not None else agent.place
-        yield Declared(kind=Kind.LIMIT, agent=agent.id, name=name, place=at)
+        yield Declaration(kind=DeclarationKind.LIMIT, agent=agent.id, name=name, place=at)
     for entry in guardrails.entries() if guardrails is not None else ():
         name_node = entry.get("name")
         if name_node is not None:
-            yield Declared(kind=Kind.GUARDRAIL, agent=agent.id, name=name_node.text, place=name_node.place)
+            yield Declaration(
+                kind=DeclarationKind.GUARDRAIL, agent=agent.id, name=name_node.text, place=name_node.place
+            )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from runner.config.load import load
-from runner.model.scenario import Kind
+from runner.model.scenario import DeclarationKind
 
 RUNNER = """\
 routing:
@@ -52,17 +52,17 @@ def test_everything_that_is_declared_has_its_place(tmp_path: Path) -> None:
         for one in loaded.declared
     ]
     assert found == [
-        (Kind.REJECT_RULE, "", "", "runner:3:7"),
-        (Kind.ROUTE, "desk", "", "desk:4:5"),
-        (Kind.ROUTE, "desk", "", "desk:5:5"),
-        (Kind.TOOL, "desk", "find_order", "runner:6:5"),
-        (Kind.TOOL, "desk", "note", "desk:8:5"),
-        (Kind.HANDOFF, "desk", "over", "desk:11:5"),
-        (Kind.TRANSFER, "desk", "put_through: nurse", "desk:16:9"),
-        (Kind.TRANSFER, "desk", "put_through: office", "desk:17:9"),
-        (Kind.LIMIT, "desk", "max_duration", "runner:10:12"),
-        (Kind.LIMIT, "desk", "silence", "desk:18:10"),
-        (Kind.GUARDRAIL, "desk", "rude", "desk:20:12"),
-        (Kind.TOOL, "other", "find_order", "runner:6:5"),
-        (Kind.LIMIT, "other", "max_duration", "runner:10:12"),
+        (DeclarationKind.REJECT_RULE, "", "", "runner:3:7"),
+        (DeclarationKind.ROUTE, "desk", "", "desk:4:5"),
+        (DeclarationKind.ROUTE, "desk", "", "desk:5:5"),
+        (DeclarationKind.TOOL, "desk", "find_order", "runner:6:5"),
+        (DeclarationKind.TOOL, "desk", "note", "desk:8:5"),
+        (DeclarationKind.HANDOFF, "desk", "over", "desk:11:5"),
+        (DeclarationKind.TRANSFER, "desk", "put_through: nurse", "desk:16:9"),
+        (DeclarationKind.TRANSFER, "desk", "put_through: office", "desk:17:9"),
+        (DeclarationKind.LIMIT, "desk", "max_duration", "runner:10:12"),
+        (DeclarationKind.LIMIT, "desk", "silence", "desk:18:10"),
+        (DeclarationKind.GUARDRAIL, "desk", "rude", "desk:20:12"),
+        (DeclarationKind.TOOL, "other", "find_order", "runner:6:5"),
+        (DeclarationKind.LIMIT, "other", "max_duration", "runner:10:12"),
     ]

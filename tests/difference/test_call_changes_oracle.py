@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runner.call.examples.example_call import ExampleCall
 from runner.call.routes.routing import RouteTable
 from runner.call.templates.template import compile_template
-from runner.difference.moved import answer, movement
+from runner.difference.call_changes import call_changes, verdict
 from runner.model.agent import Agent
 from runner.model.route import (
     Anonymous,
@@ -113,7 +113,7 @@ def every_answer(configuration: Configuration) -> list[str | int]:
         ExampleCall(called=called, caller=caller, headers=more, at=NOW)
         for called, caller, more in product(PARTIES, PARTIES, HEADERS)
     )
-    return [answer(table.match(call.incoming(routing), NOW)) for call in calls]
+    return [verdict(table.match(call.incoming(routing), NOW)) for call in calls]
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -122,7 +122,7 @@ def test_two_tables_that_differ_for_some_call_differ_in_what_is_told(old: Side, 
     before, after = configuration(old), configuration(new)
     pairs = set(zip(every_answer(before), every_answer(after), strict=True))
     wanted = {(one, other) for one, other in pairs if one != other}
-    told = movement(before, after, NOW)
+    told = call_changes(before, after, NOW)
     missed = wanted - {(moved.old, moved.new) for moved in told.moved}
     assert not missed
 
@@ -135,4 +135,4 @@ def test_one_more_route_is_told_where_it_matters(side: Side, data: st.DataObject
     before, after = configuration(side), configuration(([*routes, more], rejects, otherwise))
     pairs = set(zip(every_answer(before), every_answer(after), strict=True))
     wanted = {(one, other) for one, other in pairs if one != other}
-    assert wanted <= {(moved.old, moved.new) for moved in movement(before, after, NOW).moved}
+    assert wanted <= {(moved.old, moved.new) for moved in call_changes(before, after, NOW).moved}

@@ -126,7 +126,7 @@ def test_calls_that_go_elsewhere_are_found(
 ) -> None:
     found = compared(tmp_path, old, new)
     assert calls(found) == expected
-    assert found.calls.unshown == ()
+    assert found.calls.without_example == ()
 
 
 def test_an_otherwise_that_no_call_reaches_moves_no_call(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_share_that_grows_takes_callers_over(tmp_path: Path) -> None:
     new = with_routes('[{to: "+18005550001"}]', routes % "30%")
     found = compared(tmp_path, old, new)
     assert [(moved.old, moved.new) for moved in found.calls.moved] == [("desk", "sales")]
-    assert found.calls.unshown == ()
+    assert found.calls.without_example == ()
 
 
 def test_a_share_that_grows_a_little_is_told_without_a_call(tmp_path: Path) -> None:
@@ -209,7 +209,10 @@ def test_a_share_that_grows_a_little_is_told_without_a_call(tmp_path: Path) -> N
     new = with_routes('[{to: "+18005550001"}]', routes % "10.001%")
     found = compared(tmp_path, old, new)
     assert found.calls.moved == ()
-    assert [(unshown.is_new, unshown.rule.conditions.share) for unshown in found.calls.unshown] == [
+    assert [
+        (without_example.is_new, without_example.rule.conditions.share)
+        for without_example in found.calls.without_example
+    ] == [
         (False, 0.1),
         (True, pytest.approx(0.10001)),
     ]
@@ -222,7 +225,8 @@ def test_a_pattern_that_no_call_can_be_thought_of_for_is_told_by_itself(tmp_path
     found = compared(tmp_path, old, new)
     assert calls(found) == []
     assert [
-        (unshown.is_new, unshown.rule.place.file.rpartition("/")[2]) for unshown in found.calls.unshown
+        (without_example.is_new, without_example.rule.place.file.rpartition("/")[2])
+        for without_example in found.calls.without_example
     ] == [
         (False, "desk.yaml"),
         (True, "desk.yaml"),

@@ -38,7 +38,7 @@ _MOST_CALLS = 60_000
 _MOST_CALLS_OF_A_RULE = 1500
 _LEAST_CALLS_OF_A_RULE = 12
 
-Answer: TypeAlias = str | int
+Verdict: TypeAlias = str | int
 """An agent's id, or the SIP status that a call is turned away with."""
 
 
@@ -52,17 +52,17 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class MovedCalls:
     """Calls that were answered so and are now answered otherwise."""
 
-    old: Answer
-    new: Answer
+    old: Verdict
+    new: Verdict
     examples: tuple[Example, ...]
     """One for each pair of routes, and of entries in their lists, that decided before and decide now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unshown:
+class RuleWithoutExample:
     """A rule that only one side has, and no call was found that it sends elsewhere."""
 
     rule: Rule
@@ -70,18 +70,18 @@ class Unshown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
+class CallChanges:
     """What becomes of calls, compared."""
 
-    moved: tuple[Moved, ...]
-    unshown: tuple[Unshown, ...]
+    moved: tuple[MovedCalls, ...]
+    without_example: tuple[RuleWithoutExample, ...]
     has_schedules: bool
     """Whether the answer to a call may depend on when it comes."""
 
 
-def movement(old: Configuration, new: Configuration, now: Instant) -> Movement:
+def call_changes(old: Configuration, new: Configuration, now: Instant) -> CallChanges:
     """Compare where calls go. `now` is where the search for instants begins when schedules matter."""
-    return _Search(old, new, now).movement()
+    return _Search(old, new, now).call_changes()
 
 
 class _Side:
@@ -130,7 +130,7 @@ class _Search:
         self._shown: set[Hashable] = set()
         """Rules that decided about some call that moved. Of two shares of the same, one shows the other."""
 
-    def movement(self) -> Movement:
+    def call_changes(self) -> CallChanges:
         changed = [*self._changed(self._old, self._new), *self._changed(self._new, self._old)]
         share = _MOST_CALLS // max(1, len(changed))
         budget = min(_MOST_CALLS_OF_A_RULE, max(_LEAST_CALLS_OF_A_RULE, share))
@@ -138,16 +138,16 @@ class _Search:
         if self._old.routing.otherwise != self._new.routing.otherwise:
             for call in islice(self._examples.about(Conditions(), ""), _MOST_CALLS_OF_A_RULE):
                 self._ask(call)
-        unshown = [
-            Unshown(rule=rule, is_new=side is self._new)
+        without_example = [
+            RuleWithoutExample(rule=rule, is_new=side is self._new)
             for side, rule in changed
             if _key(rule) not in (self._old if side is self._new else self._new).keys
             and (id(rule) not in matched or _is_open(rule.conditions))
             and _without_share(rule) not in self._shown
         ]
-        return Movement(
+        return CallChanges(
             moved=tuple(self._groups()),
-            unshown=tuple(unshown),
+            without_example=tuple(without_example),
             has_schedules=self._has_schedules,
         )
 
@@ -200,22 +200,22 @@ class _Search:
         before = call.incoming(self._old.routing)
         after = before if not self._is_read_otherwise else call.incoming(self._new.routing)
         old, new = self._old.match(before, call.at), self._new.match(after, call.at)
-        if answer(old) != answer(new):
-            key = (answer(old), answer(new), _lane(old, before), _lane(new, after))
+        if verdict(old) != verdict(new):
+            key = (verdict(old), verdict(new), _lane(old, before), _lane(new, after))
             self._found.setdefault(key, Example(call=call, old=old, new=new))
             rules = (match.route or match.rule for match in (old, new))
             self._shown.update(_without_share(rule) for rule in rules if rule is not None)
         return before, after
 
-    def _groups(self) -> Iterator[Moved]:
-        groups: dict[tuple[Answer, Answer], list[Example]] = {}
+    def _groups(self) -> Iterator[MovedCalls]:
+        groups: dict[tuple[Verdict, Verdict], list[Example]] = {}
         for example in self._found.values():
-            groups.setdefault((answer(example.old), answer(example.new)), []).append(example)
+            groups.setdefault((verdict(example.old), verdict(example.new)), []).append(example)
         for (old, new), examples in sorted(groups.items(), key=lambda group: str(group[0])):
-            yield Moved(old=old, new=new, examples=tuple(examples))
+            yield MovedCalls(old=old, new=new, examples=tuple(examples))
 
 
-def answer(match: Match) -> Answer:
+def verdict(match: Match) -> Verdict:
     """Who answers, or the status that turns the call away."""
     return match.agent if match.agent is not None else match.reject or 0
 
