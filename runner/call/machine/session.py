@@ -262,8 +262,10 @@ class Session:
         unsent, self._unsent = self._unsent, []
         self._unplaced = {item.item_id for item in unsent}
         again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self.tools.resend()]
+        # Calls were answered and the end of their response was missed: the model goes on now, not later too.
+        is_settled = self.tools.take_settled()
         if self.phase is Phase.TALKING:
-            if again:
+            if again or is_settled:
                 self.speech.go_on()
             else:
                 self.speech.nudge()
@@ -506,7 +508,7 @@ class Session:
         text = self._texts.text(inform.text, now)
         item = AddItem(item_id=f"item_{self._items}", text=text, as_caller=inform.as_caller)
         if inform.private:
-            self.builder.transcript.hide(item.item_id, "(keys pressed, kept private)")
+            self.builder.transcript.hide(item.item_id, "(keys pressed, kept private)", now)
         if self.speech.is_closed:
             self._unsent.append(item)
             return []
