@@ -54,7 +54,6 @@ _PASSED_BY = frozenset(
         "input_audio_buffer.cleared",
         "mcp_list_tools.in_progress",
         "rate_limits.updated",
-        "response.audio.delta",
         "response.content_part.added",
         "response.content_part.done",
         "response.function_call_arguments.delta",
@@ -79,6 +78,16 @@ _WORDS = frozenset(
 )
 """The most frequent events of all, of use only to those who follow words."""
 
+_FORMER_NAMES = {
+    "response.audio.delta": "response.output_audio.delta",
+    "response.audio.done": "response.output_audio.done",
+    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
+    "response.audio_transcript.done": "response.output_audio_transcript.done",
+    "response.text.delta": "response.output_text.delta",
+    "response.text.done": "response.output_text.done",
+}
+"""Names of the beta, which gateways and Azure Voice Live still send."""
+
 _UNKNOWN = (Ignored(IgnoredBecause.UNKNOWN),)
 _MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
 
@@ -94,7 +103,7 @@ def read(frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, 
         except UnicodeDecodeError:
             return _MALFORMED
     head = _TYPE_AT_HEAD.match(frame)
-    if head is not None and (head[1] in _PASSED_BY or (head[1] in _WORDS and not follow_words)):
+    if head is not None and _is_passed_by(head[1], follow_words=follow_words):
         return ()
     try:
         received = json.loads(frame)
@@ -102,14 +111,24 @@ def read(frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, 
         return _MALFORMED
     if not isinstance(received, dict) or not isinstance(received.get("type"), str):
         return _MALFORMED
-    reader = _READERS.get(received["type"])
+    name = _present_name(received["type"])
+    reader = _READERS.get(name)
     if reader is None:
-        return () if received["type"] in _PASSED_BY else _UNKNOWN
+        return () if name in _PASSED_BY else _UNKNOWN
     try:
         return reader(received)
     except (KeyError, TypeError, AttributeError, ValueError):
         # A known event without the fields that make it what it is.
         return _MALFORMED
+
+
+def _present_name(name: str) -> str:
+    return _FORMER_NAMES.get(name, name)
+
+
+def _is_passed_by(name: str, *, follow_words: bool) -> bool:
+    name = _present_name(name)
+    return name in _PASSED_BY or (name in _WORDS and not follow_words)
 
 
 def _text(value: Json) -> str:
@@ -141,7 +160,7 @@ def _response_done(received: JsonObject) -> tuple[CallEvent, ...]:
     response = received["response"]
     response_id, wish = _text(response["id"]), _wish(response)
     try:
-        return (_ended(response_id, wish, response),)
+        return (*_said(response), _ended(response_id, wish, response))
     except (KeyError, TypeError, AttributeError, ValueError):
         # Whatever is odd about it, it is over: passing over that would keep the agent silent for a minute.
         ended = ResponseEnded(response_id=response_id, wish=wish, outcome=Outcome.COMPLETED)
@@ -166,6 +185,17 @@ def _ended(response_id: str, wish: str | None, response: JsonObject) -> Response
             for part in item.get("content") or []
         ),
     )
+
+
+def _said(response: JsonObject) -> tuple[CallEvent, ...]:
+    """The words of a response, once more: a sideband that was lost has missed the events that told them."""
+    said: list[CallEvent] = []
+    for item in response.get("output") or []:
+        parts = item.get("content") or []
+        text = " ".join(part.get("transcript") or part.get("text") or "" for part in parts)
+        if item.get("type") == "message" and isinstance(item.get("id"), str) and text:
+            said.append(Transcribed(item_id=item["id"], role=Role.AGENT, text=text))
+    return tuple(said)
 
 
 _CAUSES = {

@@ -23,11 +23,13 @@ from runner.model.values import Instant, Json
 
 @dataclass(slots=True)
 class _Item:
-    """One item of the conversation, in its place. `text` None: nothing was transcribed (yet)."""
+    """One item of the conversation. `text` None: nothing was transcribed (yet)."""
 
     role: Role | None = None
     text: str | None = None
     at: Instant = 0.0
+    is_placed: bool = False
+    """Whether the API has told its place; until then it stands where it was first heard of."""
     is_turn: bool = True
     is_hidden: bool = False
 
@@ -45,38 +47,53 @@ class Transcript:
 
     def place(self, placed: ItemPlaced, now: Instant) -> None:
         """Give an item its place. Placed twice, it stays where it was first."""
-        item = self._items.setdefault(placed.item_id, _Item())
+        if placed.after is not None:
+            # Its own event was missed, as it is where a sideband was lost.
+            self._mention(placed.after, now)
+        item = self._items.get(placed.item_id)
+        if item is None or not item.is_placed:
+            self._put(placed)
+        item = self._mention(placed.item_id, now)
+        item.is_placed = True
         item.role = item.role or placed.role
         if not item.is_hidden:
             item.text = item.text or placed.text or None
-        if item.at:
-            return
-        item.at = now
-        last = self._order[-1] if self._order else None
-        if placed.after not in {None, last} and placed.after in self._order:
-            self._order.insert(self._order.index(placed.after) + 1, placed.item_id)
-        else:
-            self._order.append(placed.item_id)
 
-    def write(self, transcribed: Transcribed) -> None:
+    def write(self, transcribed: Transcribed, now: Instant) -> None:
         """Put the text of an item in its place, also before the item itself is known."""
-        item = self._items.setdefault(transcribed.item_id, _Item())
+        item = self._mention(transcribed.item_id, now)
         item.role = transcribed.role
         if not transcribed.failed:
             item.text = transcribed.text
 
-    def hide(self, item_id: str, shown: str) -> None:
+    def _mention(self, item_id: str, now: Instant) -> _Item:
+        """The item, which stands at the end when it was never heard of."""
+        if item_id not in self._order:
+            self._order.append(item_id)
+        item = self._items.setdefault(item_id, _Item())
+        item.at = item.at or now
+        return item
+
+    def _put(self, placed: ItemPlaced) -> None:
+        if placed.item_id in self._order:
+            self._order.remove(placed.item_id)
+        where = len(self._order)
+        if placed.after in self._order:
+            where = self._order.index(placed.after) + 1
+        self._order.insert(where, placed.item_id)
+
+    def hide(self, item_id: str, shown: str, now: Instant) -> None:
         """Keep this in place of the item's own text, which is nobody's business."""
-        self._items[item_id] = _Item(role=Role.CALLER, text=shown, is_hidden=True)
+        item = self._mention(item_id, now)
+        item.role, item.text, item.is_hidden = Role.CALLER, shown, True
 
     def leave_out(self, item_id: str) -> None:
         """This item is no turn of anybody's."""
         self._items.setdefault(item_id, _Item()).is_turn = False
 
     def turns(self) -> tuple[Turn, ...]:
-        """What caller and agent said, in order. An item whose place was never told stands at the end."""
-        unplaced = [item_id for item_id, item in self._items.items() if not item.at]
-        items = [self._items[item_id] for item_id in [*self._order, *unplaced]]
+        """What caller and agent said, in order."""
+        items = [self._items[item_id] for item_id in self._order]
         return tuple(
             Turn(role=item.role.value, text=item.text, at=item.at)
             for item in items
@@ -170,7 +187,7 @@ class RecordBuilder:
             case ItemPlaced():
                 self.transcript.place(event, now)
             case Transcribed():
-                self.transcript.write(event)
+                self.transcript.write(event, now)
                 self._bill(event)
             case SilenceNudge(item_id=item_id):
                 self.transcript.leave_out(item_id)

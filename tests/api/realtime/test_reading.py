@@ -314,6 +314,40 @@ def test_a_response_that_is_done_is_over_however_odd_it_is(odd: dict[str, object
     )
 
 
+AT = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
+
+
+@pytest.mark.parametrize(
+    ("former", "present", "fields"),
+    [
+        ("response.audio.delta", "response.output_audio.delta", {"delta": "AAAA"}),
+        ("response.audio.done", "response.output_audio.done", {}),
+        ("response.audio_transcript.delta", "response.output_audio_transcript.delta", {"delta": "Hi"}),
+        ("response.audio_transcript.done", "response.output_audio_transcript.done", {"transcript": "Hi."}),
+        ("response.text.delta", "response.output_text.delta", {"delta": "Hi"}),
+        ("response.text.done", "response.output_text.done", {"text": "Hi."}),
+    ],
+)
+@pytest.mark.parametrize("follow_words", [False, True])
+def test_names_of_the_beta_mean_the_same(
+    former: str, present: str, fields: dict[str, str], follow_words: bool
+) -> None:
+    was, now = (
+        read(json.dumps({"type": name, **AT, **fields}), follow_words=follow_words)
+        for name in (former, present)
+    )
+    assert was == now
+    assert Ignored(IgnoredBecause.UNKNOWN) not in was
+
+
+def test_a_response_tells_its_words_once_more_when_it_ends() -> None:
+    output = [{**SPOKEN_ITEM, "id": "item_1"}, CALL_ITEM, {**SPOKEN_ITEM, "id": "item_3", "content": []}]
+    done = {"type": "response.done", "response": {"id": "resp_1", "output": output}}
+    said, ended = read(json.dumps(done))
+    assert said == Transcribed(item_id="item_1", role=Role.AGENT, text="Hi.")
+    assert isinstance(ended, ResponseEnded)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

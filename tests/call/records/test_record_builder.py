@@ -44,10 +44,10 @@ def test_late_transcription_is_put_to_its_own_turn() -> None:
     transcript = Transcript()
     transcript.place(ItemPlaced(item_id="a", role=Role.CALLER), 1.0)
     transcript.place(ItemPlaced(item_id="b", after="a", role=Role.AGENT), 2.0)
-    transcript.write(Transcribed(item_id="b", role=Role.AGENT, text="At nine."))
+    transcript.write(Transcribed(item_id="b", role=Role.AGENT, text="At nine."), 9.0)
     transcript.place(ItemPlaced(item_id="c", after="b", role=Role.CALLER), 3.0)
-    transcript.write(Transcribed(item_id="c", role=Role.CALLER, text="Thanks."))
-    transcript.write(Transcribed(item_id="a", role=Role.CALLER, text="When?"))
+    transcript.write(Transcribed(item_id="c", role=Role.CALLER, text="Thanks."), 9.0)
+    transcript.write(Transcribed(item_id="a", role=Role.CALLER, text="When?"), 9.0)
     assert said(transcript) == [("caller", "When?"), ("agent", "At nine."), ("caller", "Thanks.")]
 
 
@@ -61,11 +61,27 @@ def test_an_item_stands_after_the_one_that_it_names() -> None:
 
 def test_text_that_comes_before_its_item_is_kept() -> None:
     transcript = Transcript()
-    transcript.write(Transcribed(item_id="a", role=Role.CALLER, text="Hello"))
+    transcript.write(Transcribed(item_id="a", role=Role.CALLER, text="Hello"), 9.0)
     assert said(transcript) == [("caller", "Hello")]
     transcript.place(ItemPlaced(item_id="b", role=Role.AGENT, text="Hi"), 1.0)
     transcript.place(ItemPlaced(item_id="a", role=Role.CALLER), 2.0)
     assert said(transcript) == [("agent", "Hi"), ("caller", "Hello")]
+
+
+def test_an_item_that_was_missed_stands_before_the_one_that_names_it() -> None:
+    transcript = Transcript()
+    transcript.place(ItemPlaced(item_id="a", role=Role.AGENT, text="Hello"), 1.0)
+    transcript.place(ItemPlaced(item_id="c", after="b", role=Role.AGENT, text="At nine."), 2.0)
+    transcript.write(Transcribed(item_id="b", role=Role.CALLER, text="When?"), 3.0)
+    assert said(transcript) == [("agent", "Hello"), ("caller", "When?"), ("agent", "At nine.")]
+
+
+def test_an_item_stays_where_it_was_placed_first() -> None:
+    transcript = Transcript()
+    transcript.place(ItemPlaced(item_id="a", role=Role.CALLER, text="One"), 1.0)
+    transcript.place(ItemPlaced(item_id="b", after="a", role=Role.AGENT, text="Two"), 2.0)
+    transcript.place(ItemPlaced(item_id="a", after="b", role=Role.CALLER), 3.0)
+    assert said(transcript) == [("caller", "One"), ("agent", "Two")]
 
 
 def test_an_item_placed_twice_is_one_turn() -> None:
@@ -79,14 +95,14 @@ def test_an_item_placed_twice_is_one_turn() -> None:
 def test_a_turn_without_transcription_stands_in_the_record_without_text() -> None:
     transcript = Transcript()
     transcript.place(ItemPlaced(item_id="a", role=Role.CALLER), 1.0)
-    transcript.write(Transcribed(item_id="a", role=Role.CALLER, failed=True))
+    transcript.write(Transcribed(item_id="a", role=Role.CALLER, failed=True), 9.0)
     assert said(transcript) == [("caller", None)]
 
 
 def test_noise_that_was_transcribed_as_nothing_is_no_turn() -> None:
     transcript = Transcript()
     transcript.place(ItemPlaced(item_id="a", role=Role.CALLER), 1.0)
-    transcript.write(Transcribed(item_id="a", role=Role.CALLER, text=""))
+    transcript.write(Transcribed(item_id="a", role=Role.CALLER, text=""), 9.0)
     assert said(transcript) == []
 
 
