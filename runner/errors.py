@@ -34,8 +34,20 @@ class TemplateFailure(PhoneAgentsError):  # noqa: N818 - it is the data that fai
     """The data of this call and an expression do not go together, e.g. text divided by zero.
 
     Whoever renders a template at run time turns it into an answer for the model or does without the text;
-    it never ends a call.
+    it never ends a call. The text names the template, for records and logs; a model is told the `reason`
+    only, since a template names hosts, headers and secrets.
     """
+
+    def __init__(self, reason: str, *, source: str | None = None) -> None:
+        self.reason = reason
+        shown = "" if source is None else " ".join(source.split())
+        if len(shown) > _LONGEST_SOURCE:
+            shown = shown[: _LONGEST_SOURCE - 1] + "…"
+        super().__init__(reason if source is None else f'the template "{shown}" failed: {reason}')
+
+
+_LONGEST_SOURCE = 60
+"""Of a template, in a message."""
 
 
 class StoreError(PhoneAgentsError):

@@ -20,6 +20,9 @@ from runner.model.values import Instant, Json, JsonObject
 TOLERANCE_S = 300
 """How far the sender's clock may be from ours, by the Standard Webhooks specification."""
 
+MIN_KEY_BYTES = 16
+"""Of a secret. Standard Webhooks asks for 24 to 64; fewer than these could be guessed."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:=+@-]{0,199}")
 """Ids are opaque; this keeps them printable, and harmless in a URL's path."""
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -37,7 +40,7 @@ class WebhookEvent:
 
 
 def is_secret(secret: str) -> bool:
-    """Whether webhooks can be verified with this secret: `whsec_` and base64."""
+    """Whether webhooks can be verified with this secret: `whsec_` and base64 of enough bytes."""
     return _signer(secret) is not None
 
 
@@ -104,7 +107,7 @@ def _signer(secret: str) -> Webhook | None:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except ValueError:
         return None
-    return Webhook(key) if key else None
+    return Webhook(key) if len(key) >= MIN_KEY_BYTES else None
 
 
 def _parse(text: str) -> Json:

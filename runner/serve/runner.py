@@ -20,7 +20,7 @@ from aiohttp import web
 from runner import __version__
 from runner.api.realtime import api as realtime
 from runner.api.realtime import text_model
-from runner.api.webhook import is_secret
+from runner.api.webhook import MIN_KEY_BYTES, is_secret
 from runner.call.machine.call_counts import DAY_S, CallCounts, day_of
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
@@ -330,7 +330,8 @@ def check_webhook_secrets(configuration: Configuration, secrets: FoundSecrets) -
     for reference, secret in zip(references, secrets.webhook_secrets(), strict=True):
         if not is_secret(secret):
             raise CannotRunError(
-                f'{reference} holds no webhook secret; it would be "whsec_" and base64, as the API shows it'
+                f'{reference} holds no webhook secret; it would be "whsec_" and base64 of at least '
+                f"{MIN_KEY_BYTES} bytes, as the API shows it"
             )
 
 

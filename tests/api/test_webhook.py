@@ -1,5 +1,6 @@
 """Which webhooks are believed."""
 
+import base64
 import contextlib
 import json
 from datetime import UTC, datetime
@@ -158,6 +159,9 @@ def test_one_byte_more_is_another_body() -> None:
         (SECRET, True),
         (OTHER, True),
         (OTHER.rstrip("="), True),
+        ("whsec_" + base64.b64encode(b"x" * 16).decode(), True),
+        ("whsec_" + base64.b64encode(b"x" * 15).decode(), False),
+        ("whsec_YWJj", False),
         (OTHER.removeprefix("whsec_"), True),
         ("", False),
         ("whsec_", False),
@@ -168,7 +172,7 @@ def test_one_byte_more_is_another_body() -> None:
         ("sk-proj-abcd", False),
     ],
 )
-def test_a_secret_is_base64(secret: str, usable: bool) -> None:
+def test_a_secret_is_base64_of_enough_bytes(secret: str, usable: bool) -> None:
     assert is_secret(secret) is usable
 
 

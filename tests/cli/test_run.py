@@ -115,7 +115,7 @@ async def test_a_webhook_secret_that_is_none_is_told(desk: Desk) -> None:
         3,
         "",
         "phone-agents run: environment variable OPENAI_WEBHOOK_SECRET holds no webhook secret; "
-        'it would be "whsec_" and base64, as the API shows it\n',
+        'it would be "whsec_" and base64 of at least 16 bytes, as the API shows it\n',
     )
 
 

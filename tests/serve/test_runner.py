@@ -302,7 +302,7 @@ async def test_a_webhook_secret_that_is_none_stops_it(api: StandIn) -> None:
         Runner(configured(api, "sqlite::memory:"), found(api, "sk-proj-oops"))
     assert str(caught.value) == (
         f"{SecretRef(env='OPENAI_WEBHOOK_SECRET')} holds no webhook secret; "
-        'it would be "whsec_" and base64, as the API shows it'
+        'it would be "whsec_" and base64 of at least 16 bytes, as the API shows it'
     )
 
 

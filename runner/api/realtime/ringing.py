@@ -6,6 +6,8 @@ from runner.model.call import Headers, Ringing, SipOrigin
 from runner.model.values import Instant, Json
 
 CALL_INCOMING = "realtime.call.incoming"
+LATEST = 10_000_000_000
+"""The year 2286: a later time is in milliseconds, or no time at all."""
 
 
 def ringing(event: WebhookEvent) -> Ringing | None:
@@ -27,7 +29,7 @@ def ringing(event: WebhookEvent) -> Ringing | None:
 
 def _instant(value: Json) -> Instant | None:
     # Python's bool is an int, and its JSON reader takes NaN, Infinity and integers that no float holds.
-    return float(value) if type(value) in (int, float) and -1e12 < value < 1e12 else None
+    return float(value) if type(value) in (int, float) and 0 <= value < LATEST else None
 
 
 def _sip_headers(entries: Json) -> Headers:

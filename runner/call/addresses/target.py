@@ -4,12 +4,15 @@ import re
 
 _TEL = re.compile(r"tel:\+[1-9][0-9]{6,14}(;[!-~]+)?")
 _SIP = re.compile(
-    r"(?i)sips?:([^@\s<>\"]+@)?(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]{1,5})?([;?][!-~]*)?"
+    r"(?i)sips?:([^@\s<>\"]+@)?(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]{1,5})?([;?][!-?A-~]*)?"
 )
 
 
 def is_target(address: str) -> bool:
-    """Whether this is a `tel:` with an E.164 number (RFC 3966) or a `sip:` address (RFC 3261, 19.1)."""
+    """Whether this is a `tel:` with an E.164 number (RFC 3966) or a `sip:` address (RFC 3261, 19.1).
+
+    At most one `@` is in it, so that what a template puts before the host cannot bring another host.
+    """
     return bool(_TEL.fullmatch(address) or _SIP.fullmatch(address))
 
 

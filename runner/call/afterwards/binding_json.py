@@ -36,7 +36,7 @@ def encode(binding: HttpBinding) -> dict[str, Json]:
 
 
 def decode(data: JsonObject) -> HttpBinding:
-    """The binding that `encode` wrote."""
+    """The binding that `encode` wrote. Raises ValueError for an auth that this version does not know."""
     return HttpBinding(
         method=data["method"],
         url=compile_template(data["url"]),
@@ -128,7 +128,9 @@ def _decoded_auth(data: JsonObject) -> Auth:
                 scopes=tuple(data["scopes"]),
                 audience=data["audience"],
             )
-        case _:
+        case "api_key":
             return ApiKey(
                 name=data["name"], value=compile_template(data["value"]), location=KeyIn(data["in"])
             )
+        case kind:
+            raise ValueError(f'"{kind}" is not a kind of auth that this version knows')

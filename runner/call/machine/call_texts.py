@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from runner.call.records.record_builder import RecordBuilder
-from runner.call.templates.names import names
+from runner.call.templates.names import call_names, names
 from runner.call.templates.template import TemplateFailure, render
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall
@@ -31,7 +31,7 @@ class CallTexts:
         """Raises TemplateFailure when the agent's instructions cannot be made for this call."""
         self.variables: dict[str, Json] = {}
         self.instructions = ""
-        self._call = call
+        self._call = call_names(call)
         self._agent = agent
         self._lookup = lookup
         self._record = record

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from runner.call.templates.names import names
+from runner.call.templates.names import call_names, names
 from runner.call.templates.template import TemplateFailure, render
 from runner.call.tools.endpoint_reply import UnusableReplyError, json_of, read_reply
 from runner.call.tools.tool_request import build_request, next_delay
@@ -37,7 +37,7 @@ def lookup_request(
     Its templates may name all but `args` and `lookup`. A variable that is made of the lookup's answer is
     null. Raises TemplateFailure when the data of this call does not fit the templates.
     """
-    known = names(call=call, agent_id=agent.id, vars={}, now=now)
+    known = names(call=call_names(call), agent_id=agent.id, vars={}, now=now)
     variables: dict[str, Json] = {}
     for name, value in agent.vars.items():
         with suppress(TemplateFailure):

@@ -131,7 +131,7 @@ class ToolCalls:
                 try:
                     output = ToolOutput.of(render(answer, names), opened.tool.result)
                 except TemplateFailure as failure:
-                    output = error_output(str(failure), opened.tool.result, names)
+                    output = self._not_made("answer", failure, opened, names)
                 return self.answer(opened.call_id, output, now)
             case HttpBinding() as binding:
                 try:
@@ -144,9 +144,7 @@ class ToolCalls:
                         now=now,
                     )
                 except TemplateFailure as failure:
-                    return self.answer(
-                        opened.call_id, error_output(str(failure), opened.tool.result, names), now
-                    )
+                    return self.answer(opened.call_id, self._not_made("request", failure, opened, names), now)
                 return self._send(replace(opened, request=request), now)
             case _:
                 raise TypeError(f'tool "{opened.tool.name}" is not carried out by a request')
@@ -274,8 +272,16 @@ class ToolCalls:
                 return None
             told = tool.otherwise.text(names) if tool.otherwise is not None else ""
         except TemplateFailure as failure:
-            told = str(failure)
+            self._record.fault(str(failure))
+            told = ""
         return Refusal(error=told or f"{tool.name} cannot be used now")
+
+    def _not_made(
+        self, what: str, failure: TemplateFailure, opened: OpenCall, names: dict[str, Json]
+    ) -> ToolOutput:
+        """A template failed. The record tells which one; the model, which it may not read, only why."""
+        self._record.fault(f"{opened.tool.name}: {failure}")
+        return error_output(f"the {what} cannot be made: {failure.reason}", opened.tool.result, names)
 
     def _send(self, opened: OpenCall, now: Instant) -> list[Action]:
         if opened.request is None:

@@ -77,15 +77,18 @@ def _party(address: Address) -> JsonObject:
 
 def names(
     *,
-    call: IncomingCall,
+    call: JsonObject,
     agent_id: str,
     vars: JsonObject,  # noqa: A002 - the language's own word
     lookup: Json = None,
     now: Instant,
 ) -> dict[str, Json]:
-    """What a template of an agent may name. `args` and `secrets` are added where they are allowed."""
+    """What a template of an agent may name. `args` and `secrets` are added where they are allowed.
+
+    `call` is what `call_names` makes, once for a call.
+    """
     return {
-        "call": call_names(call),
+        "call": call,
         "agent": agent_id,
         "vars": vars,
         "lookup": lookup,

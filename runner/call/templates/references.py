@@ -158,6 +158,29 @@ class _Finder:
             )
 
 
+def output_references(tree: nodes.Template) -> tuple[Reference, ...]:
+    """Every name from outside whose value can become a part of the result: not those that only choose one."""
+    return tuple(_OutputFinder().found_in(tree, set()))
+
+
+class _OutputFinder(_Finder):
+    """Passes over conditions, comparisons and the keys by which something else is looked up."""
+
+    def found_in(self, node: nodes.Node, local: set[str]) -> Iterator[Reference]:
+        if isinstance(node, nodes.Compare | nodes.Test | nodes.Not):
+            return
+        if isinstance(node, nodes.If):
+            for child in (*node.body, *node.elif_, *node.else_):
+                yield from self.found_in(child, local)
+        elif isinstance(node, nodes.CondExpr):
+            for branch in (node.expr1, node.expr2):
+                yield from self.found_in(branch, local) if branch is not None else ()
+        elif isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Dict | nodes.List | nodes.Tuple):
+            yield from self.found_in(node.node, local)
+        else:
+            yield from super().found_in(node, local)
+
+
 def _targets(target: nodes.Node) -> set[str]:
     names = {target.name} if isinstance(target, nodes.Name) else set()
     return names | {name.name for name in target.find_all(nodes.Name)}

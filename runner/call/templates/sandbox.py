@@ -35,7 +35,7 @@ from runner.call.templates.filters import (
     plain,
     tests,
 )
-from runner.call.templates.references import Reference, check_syntax, references
+from runner.call.templates.references import Reference, check_syntax, output_references, references
 from runner.call.templates.work import Work
 from runner.errors import TemplateError, TemplateFailure
 from runner.model.values import Json, JsonObject
@@ -109,6 +109,11 @@ class Program:
         except Exception as error:
             # Operators and filters raise whatever comes to their mind for data that they are not made for.
             raise TemplateFailure(quoted(str(error).partition("\n")[0]) or type(error).__name__) from None
+
+
+def parts_of_result(source: str, write: Write) -> tuple[Reference, ...]:
+    """The names in a template whose values can become a part of its result. It has been compiled before."""
+    return output_references(_environment(write).parse(source))
 
 
 def _whole_expression(tree: nodes.Template) -> nodes.Expr | None:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["CompiledTemplate", "TemplateError", "TemplateFailure", "compile_template", "constant", "render"]
 
 _MARKS = ("{{", "{%", "{#")
-_SHOWN = 60
 _MOST_KEPT = 4096
 """Many agents write the same `{{ args.day }}`: it is read once."""
 
@@ -48,6 +47,16 @@ class CompiledTemplate:
         """What it names."""
         return () if self.program is None else self.program.references
 
+    @property
+    def outputs(self) -> "tuple[Reference, ...]":
+        """What it names and can become a part of the result: not what only decides between others."""
+        if self.program is None:
+            return ()
+        from runner.call.templates.filters import text  # noqa: PLC0415 - Jinja is loaded for expressions only
+        from runner.call.templates.sandbox import parts_of_result  # noqa: PLC0415 - as above
+
+        return parts_of_result(self.source, text)
+
     def value(self, names: JsonObject) -> Json:
         """The result; a template that is one whole expression keeps the expression's type.
 
@@ -58,7 +67,7 @@ class CompiledTemplate:
         try:
             return self.program.run(names)
         except TemplateFailure as failure:
-            raise TemplateFailure(f'the template "{shortened(self.source)}" failed: {failure}') from None
+            raise TemplateFailure(failure.reason, source=self.source) from None
 
     def text(self, names: JsonObject) -> str:
         """The result as text; null becomes the empty string. Raises TemplateFailure as `value` does."""
@@ -66,12 +75,6 @@ class CompiledTemplate:
             return self.source
         value = self.value(names)
         return value if isinstance(value, str) else as_text(value)
-
-
-def shortened(source: str) -> str:
-    """A template's source, short enough for a message."""
-    line = " ".join(source.split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
 def as_text(value: Json) -> str:

@@ -45,10 +45,8 @@ class Url:
         path = _ORIGIN.sub("", made, count=1).partition("?")[0]
         for segment in path.split("/"):
             if segment and unquote(segment.replace(_EMPTY, "")) in ("", ".", ".."):
-                raise TemplateFailure(
-                    f'a part of the path of "{self._source}" would be '
-                    + ("empty" if segment.strip(_EMPTY) == "" else f'"{segment}"')
-                )
+                would_be = "empty" if segment.strip(_EMPTY) == "" else f'"{segment}"'
+                raise TemplateFailure(f"a part of the path would be {would_be}", source=self._source)
         return quote(made.replace(_EMPTY, "").strip(), safe=_ALLOWED)
 
 

@@ -10,6 +10,7 @@ from runner.call.templates.names import NOTHING, Shape
 from runner.config.building.admission import build_busy, build_lookup
 from runner.config.building.after_call import build_on_end, build_outcome, build_recording
 from runner.config.building.conduct import build_guardrails, build_if_broken, build_keys, build_limits
+from runner.config.building.destination import caller_variables
 from runner.config.building.mcp import build_servers
 from runner.config.building.templates import template, templated
 from runner.config.building.tools import build_tool
@@ -104,6 +105,7 @@ class AgentBuilder:
         """The agent; None when what it cannot be without is missing or wrong."""
         part = self._checked.part
         variables = self._variables(self._checked.sound_part("vars"))
+        self._scope = replace(self._scope, caller_vars=caller_variables(variables))
         instructions = self._instructions(part("instructions"))
         greeting = self._greeting(part("greeting"))
         lookup = build_lookup(part("lookup"), variables, self._scope, self._problems)

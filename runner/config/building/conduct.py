@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from runner.api.realtime.facts import LONGEST_S
 from runner.call.records.cost import cost_usd
 from runner.call.regex import compile_regex
+from runner.config.building.destination import build_destination
 from runner.config.building.duration import duration_s
 from runner.config.building.templates import template
 from runner.config.checking.scope import Scope
@@ -59,7 +60,7 @@ def build_if_broken(node: Node | None, scope: Scope, problems: Problems) -> IfBr
     if node is None:
         return IfBroken()
     return IfBroken(
-        transfer=template(node.get("transfer"), scope, problems),
+        transfer=build_destination(node.get("transfer"), scope, problems),
         say=template(node.get("say"), scope, problems),
     )
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from runner.call.addresses.target import e164_target, is_target
 from runner.call.templates.names import NOTHING
+from runner.config.building.destination import build_destination
 from runner.config.building.duration import duration_s
 from runner.config.building.parameters import NO_ARGUMENTS, argument_shapes, check_parameters
 from runner.config.building.result import build_result
@@ -15,7 +15,6 @@ from runner.config.checking.suggest import did_you_mean
 from runner.config.checking.unused_arguments import check_arguments_used
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.model.template import Template
 from runner.model.tool import (
     Binding,
     HandoffBinding,
@@ -167,7 +166,9 @@ class _Builder:
         if destinations is None:
             return None
         apart = replace(scope, args=None, why_no_args="the model chooses a name and never makes an address")
-        addresses = {name: self._address(entry, apart) for name, entry in destinations.items()}
+        addresses = {
+            name: build_destination(entry, apart, self.problems) for name, entry in destinations.items()
+        }
         fallback = node.get("fallback")
         if fallback is not None and fallback.text not in addresses:
             message = f'there is no destination "{fallback.text}"{did_you_mean(fallback.text, addresses)}'
@@ -178,13 +179,6 @@ class _Builder:
             say=template(node.get("say"), scope, self.problems),
             if_not_completed=template(node.get("if_not_completed"), scope, self.problems),
         )
-
-    def _address(self, node: Node, scope: Scope) -> Template | None:
-        compiled = template(node, scope, self.problems)
-        if compiled is not None and compiled.program is None and not is_target(compiled.source):
-            message = f'"{compiled.source}" is no address to transfer to; {_right_target(compiled.source)}'
-            self.problems.error(node.place, "destination", message)
-        return compiled
 
 
 def _one_of_destinations(transfer: Node) -> JsonObject:
@@ -197,10 +191,3 @@ def _one_of_destinations(transfer: Node) -> JsonObject:
         "required": ["destination"],
         "additionalProperties": False,
     }
-
-
-def _right_target(address: str) -> str:
-    meant = e164_target(address)
-    if meant is not None:
-        return f'write "{meant}"'
-    return 'write an E.164 number as "tel:+14155550123", or a SIP address as "sip:nurse@maple.example"'

@@ -29,6 +29,8 @@ class Scope:
     why_no_args: str = '"args" exists only inside a tool; leave it out here'
     secrets: frozenset[str] | None = None
     vars: Shape = field(default_factory=dict)
+    caller_vars: frozenset[str] = frozenset()
+    """Variables that hold what the caller brings."""
     late_vars: Mapping[str, str] = field(default_factory=dict)
     """Variables that have no value yet, and why: they are made of what the lookup answers, or stand below."""
     has_lookup: bool = False

@@ -54,6 +54,12 @@ def test_it_comes_back_as_it_was(binding: HttpBinding) -> None:
     assert decode(json.loads(json.dumps(encode(binding)))) == binding
 
 
+def test_an_auth_of_another_version_is_not_taken_for_a_key() -> None:
+    written = {**encode(BINDINGS[0]), "auth": {"kind": "mtls", "name": "a", "value": "b", "in": "header"}}
+    with pytest.raises(ValueError, match=r'"mtls" is not a kind of auth that this version knows'):
+        decode(written)
+
+
 def test_what_is_written_down_names_secrets_and_holds_none() -> None:
     assert encode(BINDINGS[1])["sign"] == "{{ secrets.SIGN }}"
     assert encode(BINDINGS[1])["auth"] == {"kind": "bearer", "token": "{{ secrets.TOKEN }}"}

@@ -64,7 +64,7 @@ def test_headers_are_found_in_any_case_and_nothing_else_is() -> None:
 
 
 def test_a_template_may_name_the_call_the_agent_the_variables_and_the_time() -> None:
-    made = names(call=CALL_IN, agent_id="front-desk", vars={"clinic": "Maple"}, now=0.0)
+    made = names(call=call_names(CALL_IN), agent_id="front-desk", vars={"clinic": "Maple"}, now=0.0)
     template = compile_template(
         "{{ agent }} {{ vars.clinic }} {{ now }} {{ call.from.country }} {{ lookup.x }}."
     )

@@ -221,7 +221,10 @@ def test_an_api_key_may_travel_in_the_query() -> None:
         ({"auth": Basic(username=t("a:b"), password=t("c"))}, 'the user name of "basic" has a colon'),
         ({"sign": t("whsec_not base64é")}, 'the secret of "sign" is no Standard Webhooks secret (whsec_…)'),
         ({"sign": t("")}, 'the secret of "sign" is no Standard Webhooks secret (whsec_…)'),
-        ({"url": "https://a/{{ args.x }}"}, 'a part of the path of "https://a/{{ args.x }}" would be empty'),
+        (
+            {"url": "https://a/{{ args.x }}"},
+            'the template "https://a/{{ args.x }}" failed: a part of the path would be empty',
+        ),
         ({"query": {"a": t("{{ 1 / 0 }}")}}, 'the template "{{ 1 / 0 }}" failed: division by zero'),
     ],
 )

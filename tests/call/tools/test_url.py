@@ -61,7 +61,8 @@ def test_a_value_is_encoded_for_its_place(source: str, value: object, url: str) 
 def test_a_value_that_no_encoding_makes_harmless_is_refused(source: str, value: object, part: str) -> None:
     with pytest.raises(TemplateFailure) as caught:
         Url(source).made({"args": {"x": value}})
-    assert str(caught.value) == f'a part of the path of "{source}" would be {part}'
+    assert caught.value.reason == f"a part of the path would be {part}"
+    assert str(caught.value) == f'the template "{source}" failed: a part of the path would be {part}'
 
 
 HOST = 'the host cannot come from an expression; write "https://", the host and "/" before it'

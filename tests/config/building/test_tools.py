@@ -238,6 +238,9 @@ def test_the_example_of_the_language_becomes_the_request_that_it_promises() -> N
         ("sip:", False),
         ("sip:a b@c.example", False),
         ("sip:a@b@c.example", False),
+        # A value that is put before the host brings no host of its own.
+        ("sip:x@evil.example?@pbx.example", False),
+        ("sip:x@evil.example;@pbx.example", False),
         ("sip:nurse@maple.example\r\nX: y", False),
         ("https://maple.example", False),
     ],

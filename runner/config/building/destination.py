@@ -1,0 +1,82 @@
+"""Builds an address that calls are transferred to. A caller must not be the one who chooses it."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from runner.call.addresses.target import e164_target, is_target
+from runner.call.templates.template import CompiledTemplate
+from runner.config.building.templates import template
+from runner.config.checking.scope import Scope
+from runner.config.node import Node
+from runner.config.problem import Problems
+from runner.model.template import Template, Templated
+
+if TYPE_CHECKING:
+    from runner.call.templates.references import Reference
+
+_OF_CALLER = frozenset({"from", "headers", "to"})
+"""What a call brings, whoever dialled it; a header is anything that a caller writes."""
+
+
+def build_destination(node: Node | None, scope: Scope, problems: Problems) -> Template | None:
+    """The address, or None where there is none or after noting why it cannot be used."""
+    compiled = template(node, scope, problems)
+    if node is None or compiled is None:
+        return None
+    if compiled.program is None:
+        if not is_target(compiled.source):
+            message = (
+                f'"{compiled.source}" is not an address to transfer to; {_right_target(compiled.source)}'
+            )
+            problems.error(node.place, "destination", message)
+        return compiled
+    for reference in _caller_data(compiled, scope.caller_vars):
+        message = (
+            f'"{reference}" lets the caller choose where the call goes; write addresses out and choose one, '
+            'as in {{ "tel:+14155550123" if call.headers["X-Plan"] == "gold" else "tel:+14155550199" }}, or '
+            'take the address from "lookup"'
+        )
+        problems.error(node.place_in(reference.line, reference.column), "destination", message)
+    return compiled
+
+
+def caller_variables(variables: Mapping[str, Templated]) -> frozenset[str]:
+    """The variables that hold what the caller brings. Each may be made of those before it."""
+    found: frozenset[str] = frozenset()
+    for name, tree in variables.items():
+        if any(_caller_data(each, found) for each in _templates(tree)):
+            found |= {name}
+    return found
+
+
+def _templates(tree: Templated) -> Iterator[CompiledTemplate]:
+    if isinstance(tree, CompiledTemplate):
+        yield tree
+    elif isinstance(tree, Mapping):
+        for entry in tree.values():
+            yield from _templates(entry)
+    elif isinstance(tree, list):
+        for entry in tree:
+            yield from _templates(entry)
+
+
+def _caller_data(compiled: CompiledTemplate, variables: frozenset[str]) -> "list[Reference]":
+    """What of the caller's can become a part of the result."""
+    if not any(reference.path[0] in ("call", "vars") for reference in compiled.references):
+        return []
+    return [
+        reference
+        for reference in compiled.outputs
+        if reference.path[0] in ("call", "vars")
+        and (
+            len(reference.path) == 1
+            or reference.path[1] in (_OF_CALLER if reference.path[0] == "call" else variables)
+        )
+    ]
+
+
+def _right_target(address: str) -> str:
+    meant = e164_target(address)
+    if meant is not None:
+        return f'write "{meant}"'
+    return 'write an E.164 number as "tel:+14155550123", or a SIP address as "sip:nurse@maple.example"'
