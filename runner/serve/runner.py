@@ -195,6 +195,7 @@ class Runner:
             clock=self._clock,
             lease_s=self._timeouts.runner_lease_s,
             heartbeat_s=self._timeouts.heartbeat_s,
+            spool=storage.journal_spool(),
         )
         self._fleet = fleet
 

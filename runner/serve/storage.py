@@ -6,6 +6,7 @@ from runner.errors import CannotRunError, StoreError
 from runner.model.values import Instant
 from runner.serve.background import Background
 from runner.serve.metrics import Metrics
+from runner.store.journal.piece_spool import PieceSpool
 from runner.store.opening import open_store
 from runner.store.record_saver import RecordSaver
 from runner.store.retention import Retention
@@ -63,6 +64,11 @@ class Storage:
             return await self.store.count_calls(since)
         except StoreError as error:
             raise CannotRunError(f'store "{shown_store(self._url)}" cannot be read: {error}') from None
+
+    def journal_spool(self) -> PieceSpool | None:
+        """Where journals wait for a store that is away; None where nothing outlives the process."""
+        path = file_beside(self._url, "journal")
+        return PieceSpool(path) if path is not None else None
 
     @property
     def troubles(self) -> list[str]:

@@ -182,12 +182,12 @@ class RecordSaver:
 
     async def _first(self) -> str:
         if self._spool:
-            return await asyncio.to_thread(self._spool.first)
+            return (await asyncio.to_thread(self._spool.first, 1))[0]
         return self._in_memory[0]
 
     async def _drop_first(self) -> None:
         if self._spool:
-            await asyncio.to_thread(self._spool.drop_first)
+            await asyncio.to_thread(self._spool.drop, 1)
         else:
             self._in_memory.popleft()
 

@@ -8,7 +8,7 @@ MOST_BYTES = 256 * 1024 * 1024
 """How large the file may grow. The record of a call takes some kilobytes, that of a long one some hundred."""
 MOST_FILES = 64
 """How many processes may have a file each beside one store."""
-_CHUNK = 64 * 1024
+_CHUNK = 256 * 1024
 
 
 class Spool:
@@ -30,6 +30,11 @@ class Spool:
 
     def __len__(self) -> int:
         return self._lines
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much waits."""
+        return self._end - self._first_at
 
     def open(self) -> None:
         """Take over what processes that have ended left behind. Makes no file."""
@@ -56,14 +61,14 @@ class Spool:
         self._write(data)
         return True
 
-    def first(self) -> str:
-        """The line that has waited longest. There has to be one."""
-        return self._first_line().decode(errors="replace")
+    def first(self, most: int) -> list[str]:
+        """The lines that have waited longest, at most so many."""
+        return [line.decode(errors="replace") for line in self._first_lines(most)]
 
-    def drop_first(self) -> None:
-        """Take that line out."""
-        self._first_at += len(self._first_line()) + 1
-        self._lines -= 1
+    def drop(self, count: int) -> None:
+        """Take so many lines out, of those that have waited longest."""
+        self._first_at += sum(len(line) + 1 for line in self._first_lines(count))
+        self._lines -= count
         if not self._lines:
             os.ftruncate(self._opened(), 0)
             self._first_at = self._end = 0
@@ -103,15 +108,15 @@ class Spool:
         self._end += len(data)
         self._lines += data.count(b"\n")
 
-    def _first_line(self) -> bytes:
-        line = b""
-        while not (found := line.partition(b"\n"))[1]:
-            chunk = os.pread(self._opened(), _CHUNK, self._first_at + len(line))
+    def _first_lines(self, most: int) -> list[bytes]:
+        count, content = min(most, self._lines), b""
+        while content.count(b"\n") < count:
+            chunk = os.pread(self._opened(), _CHUNK, self._first_at + len(content))
             if not chunk:
                 self._lines = 0
                 raise OSError(f'"{self.path}" was cut short by somebody else')
-            line += chunk
-        return found[0]
+            content += chunk
+        return content.split(b"\n", count)[:count]
 
 
 def _claimed(path: Path) -> int | None:

@@ -11,7 +11,7 @@ from runner.model.live_call import Claim, FleetCall, HeldCall, Lease, Limits, Ow
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.values import Instant
-from runner.store.journal.sealed import SealedEntries
+from runner.store.journal.sealed import HeldPiece, SealedEntries
 
 
 class Records(Protocol):
@@ -137,10 +137,12 @@ class Fleet(Protocol):
 class Journals(Protocol):
     """What live calls have lived through, sealed, and the configurations under which they began."""
 
-    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
-        """Write pieces of journals, all or none; one that is there is replaced. Raises LeaseLostError."""
+    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
+        """Write pieces of journals; one that is there is replaced. Raises LeaseLostError, and then none is
+        written. Nothing is written for a call that another runner has: the ids of those.
+        """
 
-    async def append_late(self, pieces: Sequence[tuple[int, SealedEntries]]) -> None:
+    async def append_late(self, pieces: Sequence[HeldPiece]) -> None:
         """Write pieces that an ended process could not, each with the fence under which it held the call.
 
         What belongs to a call that another has taken since, or that is over, is passed over.

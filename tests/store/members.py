@@ -44,8 +44,8 @@ class Member:
     async def answers(self, call: HeldCall) -> None:
         await self.store.set_state(self.lease, replace(call, state=CallState.ANSWERED))
 
-    async def append(self, *pieces: SealedEntries) -> None:
-        await self.store.append(self.lease, pieces)
+    async def append(self, *pieces: SealedEntries) -> set[str]:
+        return await self.store.append(self.lease, pieces)
 
     async def take_over(self) -> list[HeldCall]:
         return await self.store.take_over(self.lease)

@@ -19,6 +19,7 @@ from runner.model.live_call import (
     Limits,
     Owner,
 )
+from runner.store.journal.sealed import HeldPiece
 from tests.store.engines import Engine, call_record
 from tests.store.members import joined, piece, ringing
 
@@ -143,6 +144,22 @@ async def test_a_configuration_is_kept_while_a_live_call_or_a_runner_uses_it(eng
     assert await one.store.configuration("c2") == "new texts"
 
 
+async def test_nothing_is_written_for_a_call_that_another_has(engine: Engine) -> None:
+    """A runner still had something to write when it lost the call, and writes it under a new lease."""
+    one = await joined(engine, "one")
+    for call_id in ("rtc_1", "rtc_2", "rtc_3"):
+        await one.holds(call_id)
+    await one.append(piece("rtc_1"))
+    await engine.run("UPDATE live_calls SET runner = 'two', fence = 2 WHERE id = 'rtc_1'")
+    await engine.run("UPDATE live_calls SET runner = NULL WHERE id = 'rtc_2'")
+    late = [piece(f"rtc_{number}", entries=b"late") for number in (1, 2, 3, 4)]
+    assert await one.append(*late) == {"rtc_1", "rtc_2"}
+    assert await one.store.journal("rtc_1") == [piece("rtc_1")]
+    assert await one.store.journal("rtc_2") == []
+    assert await one.store.journal("rtc_3") == [late[2]]
+    assert await one.store.journal("rtc_4") == [late[3]], "the store was away when it came"
+
+
 # The call's end
 
 
@@ -223,9 +240,9 @@ async def test_what_an_ended_process_could_not_write_is_written_late_unless_anot
     two = await joined(engine, "two")
     await two.store.append_late(
         [
-            (1, piece("rtc_1", 3, b"late")),
-            (2, piece("rtc_2", 3, b"of another")),
-            (1, piece("rtc_3", 0, b"over")),
+            HeldPiece(piece=piece("rtc_1", 3, b"late"), fence=1),
+            HeldPiece(piece=piece("rtc_2", 3, b"of another"), fence=2),
+            HeldPiece(piece=piece("rtc_3", 0, b"over"), fence=1),
         ]
     )
     assert await two.store.journal("rtc_1") == [piece("rtc_1", 3, b"late")]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runner.errors import StoreError, StoreRefusedError
+from runner.errors import CallLostError, StoreError, StoreRefusedError
 from runner.model.job import Job, JobKind
 from runner.model.live_call import Owner
 from runner.model.record import CallRecord, ToolUse
@@ -29,6 +29,8 @@ class Shelf:
         self.saved: list[tuple[CallRecord, tuple[Job, ...]]] = []
         self.trouble = trouble
         self.refuses = ""
+        self.lost = ""
+        self.owners: list[Owner] = []
         self.is_stuck = False
         self.tries = 0
 
@@ -36,11 +38,14 @@ class Shelf:
         self.tries += 1
         if self.is_stuck:
             await asyncio.Future()
+        if record.id == self.lost and not self.trouble:
+            raise CallLostError(f'call "{record.id}" is served by another runner')
         if record.id == self.refuses:
             raise StoreRefusedError("NOT NULL constraint failed")
         if self.trouble:
             raise StoreError(self.trouble)
         self.saved.append((record, tuple(jobs)))
+        self.owners += [owner] if owner is not None else []
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"nobody needs {name}")
@@ -236,6 +241,21 @@ async def test_a_record_that_the_store_refuses_for_ever_is_kept_apart_and_stops_
     assert json.loads(apart.read_text())["record"]["id"] == "rtc_1"
     assert apart.stat().st_mode & 0o777 == 0o600
     assert ("record is refused by the store", "rtc_1") in told(caplog)
+
+
+async def test_a_record_of_a_call_that_another_has_is_dropped(path: Path) -> None:
+    """Also when the other took the call while the record waited."""
+    shelf = Shelf("disk full")
+    shelf.lost = "rtc_1"
+    saver = made(shelf, path)
+    for call_id in ("rtc_1", "rtc_2"):
+        await saver.save(call_record(call_id), owner=Owner(runner="one", fence=3))
+    shelf.trouble = ""
+    async with running(saver):
+        await until_empty(saver)
+    assert shelf.ids == ["rtc_2"]
+    assert shelf.owners == [Owner(runner="one", fence=3)]
+    assert not path.with_name("calls.db.unsaved.refused").exists()
 
 
 async def test_a_line_that_cannot_be_read_is_kept_apart_and_stops_no_other(path: Path) -> None:

@@ -19,8 +19,8 @@ def path(tmp_path: Path) -> Path:
 def drained(spool: Spool) -> list[str]:
     lines = []
     while spool:
-        lines.append(spool.first())
-        spool.drop_first()
+        lines += spool.first(1)
+        spool.drop(1)
     return lines
 
 
@@ -29,12 +29,25 @@ def test_lines_come_out_as_they_went_in(path: Path) -> None:
     assert spool.append("one")
     assert spool.append("zwei ü")
     assert len(spool) == 2
-    assert (spool.first(), spool.first()) == ("one", "one")
-    spool.drop_first()
+    assert (spool.first(1), spool.first(9)) == (["one"], ["one", "zwei ü"])
+    assert spool.waiting_bytes == len("one\nzwei ü\n".encode())
+    spool.drop(1)
     assert spool.append("x" * 200_000)
     assert drained(spool) == ["zwei ü", "x" * 200_000]
     assert spool.append("more")
     assert drained(spool) == ["more"]
+
+
+def test_many_lines_are_read_and_dropped_at_once(path: Path) -> None:
+    spool = Spool(path)
+    lines = [f"{number}" * 1000 for number in range(2000)]
+    for line in lines:
+        spool.append(line)
+    assert spool.first(1500) == lines[:1500]
+    spool.drop(1500)
+    assert spool.first(9999) == lines[1500:]
+    spool.drop(500)
+    assert (len(spool), spool.waiting_bytes, spool.first(1)) == (0, 0, [])
 
 
 def test_there_is_no_file_while_nothing_waits(path: Path) -> None:
@@ -109,7 +122,7 @@ def test_a_file_that_somebody_else_has_emptied_is_told_and_goes_on(path: Path) -
     spool.append("one")
     os.truncate(path, 0)
     with pytest.raises(OSError, match="was cut short by somebody else"):
-        spool.first()
+        spool.first(1)
     assert len(spool) == 0
 
 

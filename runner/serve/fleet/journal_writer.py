@@ -1,13 +1,14 @@
 """Writes down what the live calls of this process live through: in batches, sealed, off the callers' path.
 
-No event waits for the store. What it cannot take waits here within bounds, and is sent again in its order;
-where the bound is reached the oldest entries are lost: their calls can be taken over only without a journal.
+No event waits for the store. What a store that is away cannot take waits in a file within bounds, where it
+outlives the process too, and is sent in its order as soon as the store is back. Where the bound is reached
+entries are lost: their calls can be taken over only without a journal.
 """
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
@@ -16,15 +17,21 @@ from runner.model.event import AnswerReplied, Replied, SidebandOpened, ToolCalle
 from runner.model.live_call import Lease
 from runner.model.values import Instant
 from runner.store.journal.entries import encode
+from runner.store.journal.piece_spool import PieceSpool
 from runner.store.journal.seal import Seal
-from runner.store.journal.sealed import SealedEntries
+from runner.store.journal.sealed import HeldPiece, SealedEntries
 
 log = logging.getLogger("runner.serve.fleet.journal_writer")
 
 BATCH_S = 0.03
 """How long entries are gathered before they are written together."""
 RETRY_S = 1.0
-MOST_WAITING_BYTES = 64 * 1024 * 1024
+APPEND_S = 5.0
+"""For the store to take a batch."""
+MOST_PIECES = 1000
+"""In one batch: one of each call, but when the store was away."""
+MOST_WAITING = 20_000
+"""Pieces that wait in memory when no file takes them either."""
 AT_ONCE = (AnswerReplied, SidebandOpened, ToolCalled, Replied)
 """Entries whose loss would have a caller greeted twice, a tool asked again or its reply forgotten: they are
 not gathered."""
@@ -33,8 +40,11 @@ not gathered."""
 class Journals(Protocol):
     """Where pieces of journals are kept. `runner.store.store.Journals` says what it promises."""
 
-    async def append(self, lease: Lease, pieces: "list[SealedEntries]") -> None:
-        """Write pieces of journals, all or none."""
+    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
+        """Write pieces of journals, but for those of calls that others have."""
+
+    async def append_late(self, pieces: Sequence[HeldPiece]) -> None:
+        """Write pieces of calls that nobody has taken since."""
 
 
 class CallJournal:
@@ -63,7 +73,6 @@ class CallJournal:
         """The call is over, or another's: what was not written yet is not needed any more."""
         self.is_closed = True
         self._gathered.clear()
-        self._writer.forget(self)
 
     def take(self) -> list[Entry]:
         """The entries that were gathered since this was asked last."""
@@ -71,8 +80,16 @@ class CallJournal:
         return entries
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """A piece that the store has not taken yet."""
+
+    journal: CallJournal
+    piece: SealedEntries
+
+
 class JournalWriter:
-    """The one writer of a process. Keep `run` running."""
+    """The one writer of a process. `recover` first, keep `run` running, and `close` it at the end."""
 
     def __init__(
         self,
@@ -80,29 +97,55 @@ class JournalWriter:
         seal: Seal,
         lease: Callable[[], Lease | None],
         *,
+        spool: PieceSpool | None = None,
+        fence: Callable[[str], int] = lambda _: 1,
         on_written: Callable[[int, int], None] = lambda entries, size: None,
     ) -> None:
-        """`lease` is asked for each batch: None while this process has none. `on_written` is told how many
-        entries and bytes a batch had."""
+        """`lease` is asked for each batch: None while this process has none. `fence` tells that of a call,
+        and `on_written` is told how many pieces and bytes a batch had.
+        """
         self._store = store
         self._seal = seal
         self._lease = lease
+        self._spool = spool
+        self._fence = fence
         self._on_written = on_written
         self._dirty: dict[CallJournal, None] = {}
-        self._waiting: deque[SealedEntries] = deque()
-        self._waiting_bytes = 0
+        self._waiting: list[_Waiting] = []
         self._noted = 0
         self._done = 0
         self._wake = asyncio.Event()
         self._at_once = asyncio.Event()
         self._progress = asyncio.Condition()
+        self._order = asyncio.Lock()
         self.trouble: str | None = None
         """Why the store did not take the last batch."""
 
     @property
     def behind_bytes(self) -> int:
         """How much waits for the store."""
-        return self._waiting_bytes
+        in_file = self._spool.waiting_bytes if self._spool is not None else 0
+        return in_file + sum(len(waiting.piece.entries) for waiting in self._waiting)
+
+    async def recover(self) -> None:
+        """Write what an earlier process could not, before anybody takes up its calls."""
+        if self._spool is None:
+            return
+        await self._spool.open()
+        while len(self._spool):
+            count, pieces = await self._spool.first(MOST_PIECES)
+            if not count:
+                return
+            try:
+                await self._store.append_late(pieces)
+            except StoreRefusedError as error:
+                log.error("journal entries are refused", extra={"error": str(error)})
+            except StoreError as error:
+                log.warning(
+                    "what an earlier process lived through stays unknown", extra={"error": str(error)}
+                )
+                return
+            await self._spool.drop(count)
 
     def note(self, journal: CallJournal, *, at_once: bool) -> None:
         """A journal has something to be written."""
@@ -111,13 +154,6 @@ class JournalWriter:
         self._wake.set()
         if at_once:
             self._at_once.set()
-
-    def forget(self, journal: CallJournal) -> None:
-        """A journal has nothing to be written any more."""
-        self._dirty.pop(journal, None)
-        if any(piece.call_id == journal.call_id for piece in self._waiting):
-            self._waiting = deque(piece for piece in self._waiting if piece.call_id != journal.call_id)
-            self._waiting_bytes = sum(len(piece.entries) for piece in self._waiting)
 
     async def written(self) -> None:
         """Wait until the store has everything that was noted so far."""
@@ -142,59 +178,89 @@ class JournalWriter:
 
     async def flush(self) -> bool:
         """Write what there is; whether the store has taken it."""
-        self._wake.clear()
-        self._at_once.clear()
-        upto = self._noted
-        self._gather()
-        pieces = list(self._waiting)
-        if pieces and not await self._append(pieces):
-            self._wake.set()
-            return False
-        for piece in pieces:
-            # A call that has ended meanwhile has taken its pieces away.
-            if self._waiting and self._waiting[0] is piece:
-                self._waiting.popleft()
-                self._waiting_bytes -= len(piece.entries)
+        async with self._order:
+            self._wake.clear()
+            self._at_once.clear()
+            upto = self._noted
+            self._gather()
+            if not (await self._send_from_file() and await self._send()):
+                self._wake.set()
+                return False
         self._done = upto
         async with self._progress:
             self._progress.notify_all()
         return True
 
+    async def close(self) -> None:
+        """Write what waits, or leave it to the next process."""
+        if not await self.flush():
+            await self._put_aside()
+        if self._spool is not None:
+            await self._spool.close()
+
     def _gather(self) -> None:
         dirty, self._dirty = self._dirty, {}
         for journal in dirty:
-            entries = journal.take()
-            if not entries:
-                continue
-            text = encode(entries)
-            sealed = self._seal.seal(text, journal.call_id, entries[0].seq)
-            self._waiting.append(
-                SealedEntries(call_id=journal.call_id, first_seq=entries[0].seq, entries=sealed)
-            )
-            self._waiting_bytes += len(sealed)
-        while self._waiting_bytes > MOST_WAITING_BYTES:
-            lost = self._waiting.popleft()
-            self._waiting_bytes -= len(lost.entries)
-            log.error("journal entries are lost", extra={"call_id": lost.call_id})
+            if entries := journal.take():
+                first_seq = entries[0].seq
+                sealed = self._seal.seal(encode(entries), journal.call_id, first_seq)
+                piece = SealedEntries(call_id=journal.call_id, first_seq=first_seq, entries=sealed)
+                self._waiting.append(_Waiting(journal=journal, piece=piece))
 
-    async def _append(self, pieces: list[SealedEntries]) -> bool:
+    async def _send(self) -> bool:
+        while self._waiting:
+            self._waiting = [waiting for waiting in self._waiting if not waiting.journal.is_closed]
+            batch = self._waiting[:MOST_PIECES]
+            if not await self._append([waiting.piece for waiting in batch]):
+                return False
+            self._waiting = self._waiting[len(batch) :]
+        return True
+
+    async def _send_from_file(self) -> bool:
+        """What waits in the file comes before what waits in memory."""
+        while self._spool is not None and len(self._spool):
+            count, pieces = await self._spool.first(MOST_PIECES)
+            # A call that was lost meanwhile, and perhaps came back, has another fence now.
+            ours = [held.piece for held in pieces if held.fence == self._fence(held.piece.call_id)]
+            if not await self._append(ours):
+                return False
+            await self._spool.drop(count)
+        return True
+
+    async def _append(self, pieces: Sequence[SealedEntries]) -> bool:
         lease = self._lease()
         if lease is None:
             self.trouble = "this runner has no lease"
             return False
         try:
-            await self._store.append(lease, pieces)
+            async with asyncio.timeout(APPEND_S):
+                lost = await self._store.append(lease, pieces)
         except StoreRefusedError as error:
             # It will never take them; the calls go on, and could only be taken over without a journal.
             log.error("journal entries are refused", extra={"error": str(error)})
+            return True
         except LeaseLostError as error:
             self.trouble = str(error)
             return False
-        except StoreError as error:
+        except (StoreError, TimeoutError) as error:
+            reason = str(error) or f"no answer within {APPEND_S:g} s"
             if self.trouble is None:
-                log.warning("journal cannot be written", extra={"error": str(error)})
-            self.trouble = str(error)
+                log.warning("journal cannot be written", extra={"error": reason})
+            self.trouble = reason
+            await self._put_aside()
             return False
+        if lost:
+            log.warning("journal entries of lost calls are dropped", extra={"calls": len(lost)})
         self.trouble = None
         self._on_written(len(pieces), sum(len(piece.entries) for piece in pieces))
         return True
+
+    async def _put_aside(self) -> None:
+        """Into the file, where it outlives this process. What the file does not take waits in memory."""
+        waiting = [one for one in self._waiting if not one.journal.is_closed]
+        if self._spool is not None:
+            held = [HeldPiece(piece=one.piece, fence=self._fence(one.piece.call_id)) for one in waiting]
+            waiting = waiting[await self._spool.append(held) :]
+        for lost in waiting[MOST_WAITING:]:
+            log.error("journal entries are lost", extra={"call_id": lost.piece.call_id})
+        self._waiting = waiting[:MOST_WAITING]

@@ -63,7 +63,11 @@ class Member:
         self._takeover_s = takeover_s
         self._clock = clock
         self._renewed_at = 0.0
+        self._is_in_doubt = False
+        """Whether the store may not know what we hold: it failed since we told it last."""
         self._held: dict[str, HeldCall] = {}
+        self._unserved: set[str] = set()
+        """Calls that were taken over and could not be served."""
         self._taker: Taker | None = None
         self._renewed = asyncio.Condition()
 
@@ -159,6 +163,16 @@ class Member:
         for call_id in call_ids:
             self._held.pop(call_id, None)
 
+    def put_back(self, call_id: str) -> None:
+        """The call was taken over and cannot be served now: whoever looks next takes it."""
+        self._held.pop(call_id, None)
+        self._unserved.add(call_id)
+
+    def fence(self, call_id: str) -> int:
+        """Under which this call is held; 0 where it is not."""
+        call = self._held.get(call_id)
+        return 0 if call is None else call.fence
+
     async def has_others(self) -> bool:
         """Whether another runner could take our calls."""
         try:
@@ -172,6 +186,9 @@ class Member:
         if lease is None or taker is None:
             return
         try:
+            if self._unserved:
+                await self._store.hand_over(lease, list(self._unserved))
+                self._unserved.clear()
             taken = await self._store.take_over(lease)
         except StoreError as error:
             self._note(error)
@@ -188,7 +205,7 @@ class Member:
             return
         asked_at = self._clock()
         try:
-            if self.may_act and await self._store.renew(lease):
+            if self.may_act and not self._is_in_doubt and await self._store.renew(lease):
                 await self._is_renewed(asked_at)
                 return
             # Paused, starved, or the database has forgotten: who holds our calls now?
@@ -204,11 +221,13 @@ class Member:
     async def _assert(self, lease: Lease) -> None:
         asked_at = self._clock()
         held = list(self._held.values())
+        self._is_in_doubt = False
         self.lease, lost = await self._store.assert_calls(self.info, lease, held, self._lease_s)
-        await self._is_renewed(asked_at)
         log.warning("calls are asserted again", extra={"calls": len(held), "lost": len(lost)})
         for call_id in lost:
             self._lose(call_id)
+        # Only now: whoever waits to act must not wake for a call that is lost.
+        await self._is_renewed(asked_at)
 
     async def _is_renewed(self, asked_at: float) -> None:
         self._renewed_at = asked_at
@@ -223,6 +242,7 @@ class Member:
             self._taker.drop(call_id)
 
     def _note(self, error: Exception) -> None:
+        self._is_in_doubt = True
         reason = str(error) or f"no answer within {CLAIM_S:g} s"
         if self.trouble is None:
             log.warning("store cannot be asked", extra={"error": reason})

@@ -20,6 +20,7 @@ from runner.serve.fleet.takeover import LeftCall, Takeover
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.versions import Versions
+from runner.store.journal.piece_spool import PieceSpool
 from runner.store.journal.seal import Seal
 from runner.store.store import Store
 
@@ -53,7 +54,9 @@ class FleetService:
         clock: Callable[[], Instant],
         lease_s: float,
         heartbeat_s: float,
+        spool: PieceSpool | None = None,
     ) -> None:
+        """In `spool` journals wait for a store that is away."""
         info = RunnerInfo(
             id=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
             version=version,
@@ -67,7 +70,12 @@ class FleetService:
             store, info, lease_s=lease_s, heartbeat_s=heartbeat_s, takeover_s=heartbeat_s / 2
         )
         self._writer = JournalWriter(
-            store, seal, lambda: self.member.lease, on_written=metrics.note_journal_batch
+            store,
+            seal,
+            lambda: self.member.lease,
+            spool=spool,
+            fence=self.member.fence,
+            on_written=metrics.note_journal_batch,
         )
         metrics.watch_journal_behind(lambda: self._writer.behind_bytes)
         self._takeover = Takeover(store, seal, versions, clock)
@@ -86,6 +94,7 @@ class FleetService:
         """
         self._new_call = new_call
         await self.member.join(self)
+        await self._writer.recover()
         await self._publish()
         await self.member.take_over()
         for work in self._work:
@@ -124,7 +133,7 @@ class FleetService:
         """Write what waits, and be no runner any more."""
         for work in self._work:
             await work.stop()
-        await self._writer.flush()
+        await self._writer.close()
         await self.member.leave()
 
     @property
@@ -145,8 +154,8 @@ class FleetService:
         try:
             left = await self._takeover.restore(call)
         except StoreError as error:
-            # It is still ours: the next look is after our own next start, or another runner's.
             log.error("call cannot be taken over", extra={"call_id": call.id, "error": str(error)})
+            self.member.put_back(call.id)
             return
         if left is None or self._new_call is None:
             log.error("call cannot be served", extra={"call_id": call.id, "agent": call.agent})

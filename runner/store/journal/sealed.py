@@ -10,3 +10,11 @@ class SealedEntries:
     call_id: str
     first_seq: int
     entries: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPiece:
+    """A piece that could not be written yet, and the fence under which its call was held meanwhile."""
+
+    piece: SealedEntries
+    fence: int

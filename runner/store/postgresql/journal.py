@@ -5,28 +5,38 @@ from collections.abc import Sequence
 from runner.errors import LeaseLostError
 from runner.model.live_call import Lease
 from runner.store import rows
-from runner.store.journal.sealed import SealedEntries
+from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.postgresql.database import Connection
 
 _APPEND = """WITH lease AS (
     SELECT 1 FROM runners
     WHERE id = $1 AND epoch = $2 AND seen_at > clock_timestamp() - make_interval(secs => lease_s)
-    FOR SHARE)
-INSERT INTO journal (call_id, first_seq, entries)
-SELECT piece.* FROM lease, unnest($3::text[], $4::integer[], $5::bytea[]) AS piece
-ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries
-RETURNING 1"""
-"""One statement for all calls of a runner. The lease is locked, as `fleet` says; a piece that was written
-before, without our hearing of it, is written over."""
+    FOR SHARE),
+piece (call_id, first_seq, entries) AS (SELECT * FROM unnest($3::text[], $4::integer[], $5::bytea[])),
+refused AS (
+    SELECT DISTINCT call_id FROM piece JOIN live_calls ON live_calls.id = call_id
+    WHERE runner IS DISTINCT FROM $1),
+written AS (
+    INSERT INTO journal (call_id, first_seq, entries)
+    SELECT piece.* FROM lease, piece WHERE call_id NOT IN (SELECT call_id FROM refused)
+    ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries)
+SELECT (SELECT count(*) FROM lease), ARRAY(SELECT call_id FROM refused)"""
+"""One statement for all calls of a runner. While its lease is locked, as `fleet` says, none of its calls can
+be taken, so that they need no lock of their own. A piece that was written before, without our hearing of it,
+is written over."""
 
 
-async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
-    """Write these pieces, all or none."""
-    if pieces and not await connection.fetch(_APPEND, lease.runner, lease.epoch, *_columns(pieces)):
+async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
+    """Write these pieces but for those of calls that others have; the ids of these."""
+    if not pieces:
+        return set()
+    is_held, refused = await connection.fetchrow(_APPEND, lease.runner, lease.epoch, *_columns(pieces))
+    if not is_held:
         raise LeaseLostError("the lease is over")
+    return set(refused)
 
 
-async def append_late(connection: Connection, pieces: Sequence[tuple[int, SealedEntries]]) -> None:
+async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> None:
     """Write what an ended process could not, for the calls that nobody has taken since."""
     await connection.execute(
         """INSERT INTO journal (call_id, first_seq, entries)
@@ -35,8 +45,8 @@ async def append_late(connection: Connection, pieces: Sequence[tuple[int, Sealed
             AS piece (call_id, first_seq, entries, fence)
         WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = call_id AND live_calls.fence = piece.fence)
         ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries""",
-        *_columns([piece for _, piece in pieces]),
-        [fence for fence, _ in pieces],
+        *_columns([held.piece for held in pieces]),
+        [held.fence for held in pieces],
     )
 
 

@@ -9,7 +9,7 @@ from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.values import Instant
 from runner.store import rows
-from runner.store.journal.sealed import SealedEntries
+from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.postgresql import fleet, jobs, journal, records
 from runner.store.postgresql.database import Connection, Database
 
@@ -146,11 +146,11 @@ class PostgresqlStore:
         """See `Fleet.runners`."""
         return await self._database.run(fleet.runners)
 
-    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         """See `Journals.append`."""
-        await self._database.run(lambda connection: journal.append(connection, lease, pieces))
+        return await self._database.run(lambda connection: journal.append(connection, lease, pieces))
 
-    async def append_late(self, pieces: Sequence[tuple[int, SealedEntries]]) -> None:
+    async def append_late(self, pieces: Sequence[HeldPiece]) -> None:
         """See `Journals.append_late`."""
         await self._database.run(lambda connection: journal.append_late(connection, pieces))
 

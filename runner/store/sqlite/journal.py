@@ -1,26 +1,40 @@
 """Journals of live calls, and the configurations that they were lived under, in SQLite."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from sqlite3 import Connection
 
 from runner.store import rows
-from runner.store.journal.sealed import SealedEntries
+from runner.store.journal.sealed import HeldPiece, SealedEntries
 
 
-def append(connection: Connection, pieces: Iterable[SealedEntries]) -> None:
-    """Write these pieces: a row for each call, however many entries it had since the last time."""
+def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries]) -> set[str]:
+    """Write these pieces, a row for each call, but for those of calls that others have; the ids of these."""
+    marks = ", ".join("?" * len(pieces))
+    refused = connection.execute(
+        f"SELECT id FROM live_calls WHERE runner IS NOT ? AND id IN ({marks})",  # noqa: S608 - only marks
+        (runner, *(rows.column_text(piece.call_id) for piece in pieces)),
+    )
+    others = {row[0] for row in refused}
     connection.executemany(
         "INSERT OR REPLACE INTO journal (call_id, first_seq, entries) VALUES (?, ?, ?)",
-        [(rows.column_text(piece.call_id), piece.first_seq, piece.entries) for piece in pieces],
+        [
+            (rows.column_text(piece.call_id), piece.first_seq, piece.entries)
+            for piece in pieces
+            if rows.column_text(piece.call_id) not in others
+        ],
     )
+    return others
 
 
-def append_late(connection: Connection, pieces: Sequence[tuple[int, SealedEntries]]) -> None:
+def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> None:
     """Write what an ended process could not, for the calls that nobody has taken since."""
     connection.executemany(
         """INSERT OR REPLACE INTO journal (call_id, first_seq, entries)
         SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = ?1 AND fence = ?4)""",
-        [(rows.column_text(piece.call_id), piece.first_seq, piece.entries, fence) for fence, piece in pieces],
+        [
+            (rows.column_text(held.piece.call_id), held.piece.first_seq, held.piece.entries, held.fence)
+            for held in pieces
+        ],
     )
 
 

@@ -11,7 +11,7 @@ from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.values import Instant
 from runner.store import rows
-from runner.store.journal.sealed import SealedEntries
+from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.sqlite import fleet, jobs, journal, records
 from runner.store.sqlite.database import Database
 from runner.store.sqlite.lock import ProcessLock
@@ -142,16 +142,13 @@ class SqliteStore:
         """See `Fleet.runners`. There is no other."""
         return [self._runner] if self._runner is not None else []
 
-    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> None:
+    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         """See `Journals.append`."""
+        return await self._database.write(
+            lambda connection: journal.append(connection, self._holder(lease), pieces)
+        )
 
-        def write(connection: Connection) -> None:
-            self._holder(lease)
-            journal.append(connection, pieces)
-
-        await self._database.write(write)
-
-    async def append_late(self, pieces: Sequence[tuple[int, SealedEntries]]) -> None:
+    async def append_late(self, pieces: Sequence[HeldPiece]) -> None:
         """See `Journals.append_late`."""
         await self._database.write(lambda connection: journal.append_late(connection, pieces))
 

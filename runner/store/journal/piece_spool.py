@@ -1,0 +1,85 @@
+"""Pieces of journals that wait in a file for a store that is away, or for the next process."""
+
+import asyncio
+import json
+import logging
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.store.journal.sealed import HeldPiece, SealedEntries
+from runner.store.spool import MOST_BYTES, Spool
+
+log = logging.getLogger("runner.store")
+
+
+class PieceSpool:
+    """First in, first out, bounded, sealed as in the store. A disk that fails is told and costs no call."""
+
+    def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
+        self._spool = Spool(path, most_bytes)
+
+    def __len__(self) -> int:
+        return len(self._spool)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much waits."""
+        return self._spool.waiting_bytes
+
+    async def open(self) -> None:
+        """Take over what processes that have ended left behind."""
+        try:
+            await asyncio.to_thread(self._spool.open)
+        except OSError as error:
+            log.error("journals that were put aside cannot be read", extra={"error": str(error)})
+
+    async def append(self, pieces: Sequence[HeldPiece]) -> int:
+        """Put pieces at the end; how many the file has taken, the first of them."""
+        lines = [_encoded(piece) for piece in pieces]
+        return await asyncio.to_thread(self._append, lines)
+
+    async def first(self, most: int) -> tuple[int, list[HeldPiece]]:
+        """The pieces that have waited longest, and how many lines they are: some may not be readable."""
+        try:
+            lines = await asyncio.to_thread(self._spool.first, most)
+        except OSError as error:
+            log.error("journals that were put aside cannot be read", extra={"error": str(error)})
+            return 0, []
+        return len(lines), [piece for line in lines if (piece := _decoded(line)) is not None]
+
+    async def drop(self, count: int) -> None:
+        """Take so many out, of those that have waited longest."""
+        try:
+            await asyncio.to_thread(self._spool.drop, count)
+        except OSError as error:
+            log.error("journals that were put aside cannot be read", extra={"error": str(error)})
+
+    async def close(self) -> None:
+        """Let go of the file; what waits in it is the next process's."""
+        await asyncio.to_thread(self._spool.close)
+
+    def _append(self, lines: Sequence[str]) -> int:
+        for count, line in enumerate(lines):
+            try:
+                if not self._spool.append(line):
+                    return count
+            except OSError as error:
+                log.error("journals cannot be put aside", extra={"error": str(error)})
+                return count
+        return len(lines)
+
+
+def _encoded(held: HeldPiece) -> str:
+    piece = held.piece
+    return json.dumps([piece.call_id, held.fence, piece.first_seq, b64encode(piece.entries).decode()])
+
+
+def _decoded(line: str) -> HeldPiece | None:
+    try:
+        call_id, fence, first_seq, entries = json.loads(line)
+        piece = SealedEntries(call_id=call_id, first_seq=first_seq, entries=b64decode(entries))
+    except (ValueError, TypeError):
+        log.error("a piece of a journal that was put aside cannot be read")
+        return None
+    return HeldPiece(piece=piece, fence=fence)

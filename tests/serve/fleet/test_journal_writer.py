@@ -1,0 +1,299 @@
+"""What calls live through is written in order, off their path; it waits in a file while the store is away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from runner.errors import LeaseLostError, StoreError, StoreRefusedError
+from runner.model.event import KeyPressed, ToolCalled
+from runner.model.live_call import Lease
+from runner.serve.fleet import journal_writer
+from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
+from runner.store.journal.entries import decode
+from runner.store.journal.piece_spool import PieceSpool
+from runner.store.journal.seal import Seal
+from runner.store.journal.sealed import HeldPiece, SealedEntries
+
+LEASE = Lease(runner="one", epoch=1)
+SEAL = Seal(lambda: ["whsec_x"])
+TOOL = ToolCalled(response_id="r", call_id="c", name="f", arguments="{}")
+
+
+class Shelf:
+    """Takes pieces, or raises `trouble`."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[SealedEntries]] = []
+        self.late: list[HeldPiece] = []
+        self.lost: set[str] = set()
+        self.trouble: Exception | None = None
+
+    async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
+        assert lease == LEASE
+        if self.trouble is not None:
+            raise self.trouble
+        self.batches.append([piece for piece in pieces if piece.call_id not in self.lost])
+        return self.lost
+
+    async def append_late(self, pieces: Sequence[HeldPiece]) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.late += pieces
+
+    def keys(self, call_id: str = "rtc_1") -> str:
+        """The keys that were pressed in this call, as written."""
+        return "".join(
+            entry.event.key
+            for batch in self.batches
+            for piece in batch
+            if piece.call_id == call_id
+            for entry in decode(SEAL.open(piece.entries, piece.call_id, piece.first_seq))
+            if isinstance(entry.event, KeyPressed)
+        )
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_writer, "RETRY_S", 0.001)
+    monkeypatch.setattr(journal_writer, "APPEND_S", 0.05)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "calls.db.journal"
+
+
+def made(shelf: Shelf, path: Path | None = None, most_bytes: int = 10**6, fence: int = 1) -> JournalWriter:
+    spool = PieceSpool(path, most_bytes) if path is not None else None
+    return JournalWriter(shelf, SEAL, lambda: LEASE, spool=spool, fence=lambda _: fence)
+
+
+def presses(journal: CallJournal, keys: str) -> None:
+    for key in keys:
+        journal.append(1.0, KeyPressed(key=key))
+
+
+@asynccontextmanager
+async def running(writer: JournalWriter) -> AsyncIterator[None]:
+    task = asyncio.create_task(writer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_entries_of_all_calls_go_in_one_batch_with_a_piece_for_each_call() -> None:
+    shelf = Shelf()
+    writer = made(shelf)
+    one, two = CallJournal(writer, "rtc_1"), CallJournal(writer, "rtc_2", next_seq=7)
+    presses(one, "12")
+    presses(two, "9")
+    presses(one, "3")
+    assert await writer.flush()
+    [batch] = shelf.batches
+    assert [(piece.call_id, piece.first_seq) for piece in batch] == [("rtc_1", 0), ("rtc_2", 7)]
+    assert (shelf.keys("rtc_1"), shelf.keys("rtc_2"), writer.behind_bytes) == ("123", "9", 0)
+    presses(one, "4")
+    await writer.flush()
+    assert shelf.batches[1][0].first_seq == 3
+    await writer.flush()
+    assert len(shelf.batches) == 2
+
+
+async def test_what_a_tool_call_waits_for_is_not_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_writer, "BATCH_S", 1000.0)
+    shelf = Shelf()
+    writer = made(shelf)
+    journal = CallJournal(writer, "rtc_1")
+    async with running(writer), asyncio.timeout(5):
+        presses(journal, "1")
+        await journal.written()
+        assert shelf.keys() == "1"
+        journal.append(2.0, TOOL)
+        while len(shelf.batches) < 2:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+
+
+async def test_entries_are_gathered_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_writer, "BATCH_S", 0.02)
+    shelf = Shelf()
+    writer = made(shelf)
+    journal = CallJournal(writer, "rtc_1")
+    async with running(writer):
+        for key in "123":
+            presses(journal, key)
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            while not shelf.batches:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+    assert (shelf.keys(), len(shelf.batches)) == ("123", 1)
+
+
+async def test_while_the_store_is_away_entries_wait_in_a_file_and_are_sent_in_their_order(path: Path) -> None:
+    shelf = Shelf()
+    writer = made(shelf, path)
+    journal = CallJournal(writer, "rtc_1")
+    shelf.trouble = StoreError("no answer")
+    for key in "123":
+        presses(journal, key)
+        assert not await writer.flush()
+    assert writer.trouble == "no answer"
+    assert writer.behind_bytes == path.stat().st_size > 0
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert b"Key" not in path.read_bytes()
+    waiting = asyncio.create_task(journal.written())
+    await asyncio.sleep(0)
+    shelf.trouble = None
+    presses(journal, "4")
+    async with running(writer), asyncio.timeout(5):
+        await waiting
+    assert (shelf.keys(), writer.behind_bytes) == ("1234", 0)
+
+
+async def test_a_store_that_hangs_is_away(path: Path) -> None:
+    class Stuck(Shelf):
+        async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
+            await asyncio.Future()
+            return set()
+
+    writer = made(Stuck(), path)
+    presses(CallJournal(writer, "rtc_1"), "1")
+    assert not await writer.flush()
+    assert writer.trouble == "no answer within 0.05 s"
+
+
+async def test_a_lease_that_is_over_keeps_entries_in_memory_for_the_next(path: Path) -> None:
+    shelf = Shelf()
+    writer = made(shelf, path)
+    journal = CallJournal(writer, "rtc_1")
+    shelf.trouble = LeaseLostError("the lease is over")
+    presses(journal, "1")
+    assert not await writer.flush()
+    assert not path.exists()
+    shelf.trouble = None
+    assert await writer.flush()
+    assert shelf.keys() == "1"
+
+
+async def test_a_call_that_is_over_is_not_written_any_more() -> None:
+    shelf = Shelf()
+    writer = made(shelf)
+    over, live = CallJournal(writer, "rtc_1"), CallJournal(writer, "rtc_2")
+    shelf.trouble = StoreError("no answer")
+    presses(over, "1")
+    presses(live, "2")
+    await writer.flush()
+    over.close()
+    presses(over, "3")
+    shelf.trouble = None
+    await writer.flush()
+    assert (shelf.keys("rtc_1"), shelf.keys("rtc_2")) == ("", "2")
+
+
+async def test_what_waits_for_a_call_that_was_lost_and_came_back_is_dropped(path: Path) -> None:
+    shelf, fence = Shelf(), 1
+    writer = JournalWriter(shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), fence=lambda _: fence)
+    shelf.trouble = StoreError("no answer")
+    presses(CallJournal(writer, "rtc_1"), "1")
+    await writer.flush()
+    fence = 3
+    shelf.trouble = None
+    presses(CallJournal(writer, "rtc_1", next_seq=9), "9")
+    assert await writer.flush()
+    assert shelf.keys() == "9"
+
+
+async def test_calls_that_another_has_are_told_and_stop_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    shelf = Shelf()
+    shelf.lost = {"rtc_1"}
+    writer = made(shelf)
+    presses(CallJournal(writer, "rtc_1"), "1")
+    presses(CallJournal(writer, "rtc_2"), "2")
+    assert await writer.flush()
+    assert (shelf.keys("rtc_1"), shelf.keys("rtc_2")) == ("", "2")
+    assert [entry.message for entry in caplog.records] == ["journal entries of lost calls are dropped"]
+
+
+async def test_what_the_store_refuses_for_ever_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    shelf = Shelf()
+    shelf.trouble = StoreRefusedError("out of range")
+    writer = made(shelf)
+    presses(CallJournal(writer, "rtc_1"), "1")
+    assert await writer.flush()
+    assert [entry.message for entry in caplog.records] == ["journal entries are refused"]
+
+
+async def test_the_next_process_writes_what_this_one_could_not(path: Path) -> None:
+    shelf = Shelf()
+    writer = made(shelf, path, fence=4)
+    shelf.trouble = StoreError("no answer")
+    presses(CallJournal(writer, "rtc_1"), "1")
+    presses(CallJournal(writer, "rtc_2"), "2")
+    await writer.close()
+    path.write_text(path.read_text() + "no JSON\n")
+    shelf = Shelf()
+    writer = made(shelf, path)
+    await writer.recover()
+    assert [(held.piece.call_id, held.fence) for held in shelf.late] == [("rtc_1", 4), ("rtc_2", 4)]
+    assert writer.behind_bytes == 0
+    await writer.close()
+    assert not path.exists()
+
+
+async def test_what_cannot_be_recovered_yet_stays_in_the_file(path: Path) -> None:
+    shelf = Shelf()
+    shelf.trouble = StoreError("no answer")
+    writer = made(shelf, path)
+    presses(CallJournal(writer, "rtc_1"), "1")
+    await writer.close()
+    writer = made(shelf, path)
+    await writer.recover()
+    assert writer.behind_bytes == path.stat().st_size > 0
+    await writer.close()
+
+
+async def test_what_no_file_takes_waits_in_memory_within_bounds(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(journal_writer, "MOST_WAITING", 2)
+    shelf = Shelf()
+    shelf.trouble = StoreError("no answer")
+    writer = made(shelf, path, most_bytes=10)
+    journal = CallJournal(writer, "rtc_1")
+    for key in "1234":
+        presses(journal, key)
+        await writer.flush()
+    shelf.trouble = None
+    assert await writer.flush()
+    assert shelf.keys() == "12"
+    assert [entry.message for entry in caplog.records if entry.levelname == "ERROR"] == [
+        "journal entries are lost"
+    ] * 2
+
+
+async def test_large_backlogs_are_sent_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_writer, "MOST_PIECES", 10)
+    shelf = Shelf()
+    shelf.trouble = StoreError("no answer")
+    writer = made(shelf, path)
+    journals = [CallJournal(writer, f"rtc_{number}") for number in range(35)]
+    for journal in journals:
+        presses(journal, "1")
+    await writer.flush()
+    for journal in journals[:5]:
+        presses(journal, "2")
+    shelf.trouble = None
+    assert await writer.flush()
+    assert [len(batch) for batch in shelf.batches] == [10, 10, 10, 5, 5]
+
+
+async def test_without_a_lease_nothing_is_written() -> None:
+    shelf = Shelf()
+    writer = JournalWriter(shelf, SEAL, lambda: None)
+    presses(CallJournal(writer, "rtc_1"), "1")
+    assert not await writer.flush()
+    assert (shelf.batches, writer.trouble) == ([], "this runner has no lease")
