@@ -56,22 +56,22 @@ class StepPlayer:
 
         Raises UnplayableError when a request is made that has no answer.
         """
-        self._call.is_mute = following is not None and isinstance(following.act, NothingIsHeard)
-        self._call.set_pace(_pace_before(following))
+        self._call.api.is_mute = following is not None and isinstance(following.act, NothingIsHeard)
+        self._call.api.set_pace(_pace_before(following))
         self._settle(following)
 
     def play(self, step: Step, following: Step | None) -> None:
         """One step. `following` is the one after it. Raises UnplayableError."""
         call, act = self._call, step.act
         if not isinstance(act, CallerInterrupts):
-            call.set_pace(_pace_before(following))
+            call.api.set_pace(_pace_before(following))
         match act:
             case CallerSays(text=text):
-                call.play(script.CallerSays(text=text, when=script.When.AT_ONCE))
+                call.api.play(script.CallerSays(text=text, when=script.When.AT_ONCE))
             case ModelSays() | ModelCalls() | ModelFails():
-                call.respond(self._response(act, step.usage))
+                call.api.respond(self._response(act, step.usage))
             case KeysArePressed(keys=keys):
-                call.play(script.CallerPresses(keys=keys, when=script.When.AT_ONCE))
+                call.api.play(script.CallerPresses(keys=keys, when=script.When.AT_ONCE))
             case NobodySpeaks(for_s=for_s):
                 self._pass(for_s)
             case CallerInterrupts():
@@ -79,30 +79,30 @@ class StepPlayer:
             case SidebandIsLost(for_s=for_s):
                 self._lose_sideband(for_s)
             case NothingIsHeard(for_s=for_s):
-                call.is_mute = True
+                call.api.is_mute = True
                 self._pass(for_s)
-                call.is_mute = False
+                call.api.is_mute = False
             case HandoffIsRefused():
-                call.refuse_handoff()
+                call.api.refuse_handoff()
             case CallerHangsUp():
-                call.play(script.CallerHangsUp(when=script.When.AT_ONCE))
+                call.api.play(script.CallerHangsUp(when=script.When.AT_ONCE))
             case _:
                 assert_never(act)
         self._settle(following)
 
     def _interrupt(self, act: CallerInterrupts, following: Step | None) -> None:
         call = self._call
-        heard = call.playing
+        heard = call.api.playing
         if heard is None:
             raise UnplayableError("the agent says nothing just now that could be interrupted")
-        self._pass_until(call.playing_since_s + act.after_s)
+        self._pass_until(call.api.playing_since_s + act.after_s)
         if call.is_over:
             return
-        if call.playing is not heard:
+        if call.api.playing is not heard:
             took_s = SPOKEN.spoken_word_s * heard.spoken_words
             raise UnplayableError(f"what the agent says is over after {took_s:g}s, so nothing is interrupted")
-        call.set_pace(_pace_before(following))
-        call.play(script.CallerSays(text=act.text, when=script.When.AT_ONCE))
+        call.api.set_pace(_pace_before(following))
+        call.api.play(script.CallerSays(text=act.text, when=script.When.AT_ONCE))
 
     def _lose_sideband(self, for_s: float) -> None:
         call = self._call
@@ -120,12 +120,12 @@ class StepPlayer:
         while not call.is_over:
             if call.advance():
                 continue
-            if interrupts and call.playing is not None:
+            if interrupts and call.api.playing is not None:
                 return
-            if call.is_thinking:
+            if call.api.is_thinking:
                 if _is_models(following) and not self._awaits_tools:
                     return
-                call.say_nothing()
+                call.api.say_nothing()
             elif not (self._waits(following) and call.advance(math.inf)):
                 return
 
@@ -138,8 +138,8 @@ class StepPlayer:
         while not call.is_over:
             if call.advance():
                 continue
-            if call.is_thinking:
-                call.say_nothing()
+            if call.api.is_thinking:
+                call.api.say_nothing()
             elif not call.advance(until_s):
                 break
         call.move_to(until_s)
@@ -151,7 +151,7 @@ class StepPlayer:
         if following is not None and isinstance(following.act, SidebandIsLost):
             return False
         # A response that waits for an MCP server is as good as a tool of our own.
-        return self._awaits_tools or self._call.is_responding or KEYS in self._call.machine.timers
+        return self._awaits_tools or self._call.api.is_responding or KEYS in self._call.machine.timers
 
     @property
     def _awaits_tools(self) -> bool:

@@ -10,9 +10,10 @@ from typing import Any
 
 from runner.model.values import JsonObject
 from runner.standin.client_events import Refused, check
+from runner.standin.client_requests import ClientRequests
 from runner.standin.flows import Flow, Flows
 from runner.standin.items import Event, Ids, Items, Meter
-from runner.standin.outgoing import EndCall, Outgoing
+from runner.standin.outgoing import Outgoing
 from runner.standin.pace import AS_PEOPLE_SPEAK, Pace
 from runner.standin.response import Response
 from runner.standin.script import (
@@ -68,8 +69,10 @@ class Conversation:
         self.flows: Flows[Outgoing] = flows if flows is not None else Flows()
         self._improvises = improvises
         self._waiting_to_play: set[str] = set()
-        self._has_spoken = False
+        self.has_spoken = False
+        """Whether there was audio of the model's, with which the API fixes the voice."""
         self._received: deque[str] = deque(maxlen=1000)
+        self._requests = ClientRequests(self)
 
     def play(self, script: Script) -> None:
         """Add steps to the script."""
@@ -90,132 +93,22 @@ class Conversation:
                 events.append(self.event("mcp_list_tools.completed", item_id=item_id))
         return events
 
-    def leave(self, close_code: int = 1000) -> list[Outgoing]:
-        """The call is over now."""
-        return [EndCall(close_code)]
-
     # What the client sends.
 
     def receive(self, event: Any) -> list[Outgoing]:
         """Take an event of the client's: what answers it directly. What follows from it are flows."""
         refused = check(event)
         if refused is not None:
-            return [self._refuse(refused, event)]
+            return [self.refuse(refused, event)]
         self._received.append(event["type"])
-        return list(self._take(event))
+        return list(self._requests.answer(event))
 
     def has_received(self, kind: str) -> int:
         """How many events of this type the client has sent lately."""
         return self._received.count(kind)
 
-    def _take(self, event: JsonObject) -> list[Event]:
-        match event["type"]:
-            case "response.create":
-                return self._create_response(event)
-            case "response.cancel":
-                return self._cancel_response(event)
-            case "output_audio_buffer.clear":
-                return self.clear_playback()
-            case "session.update":
-                return self._update_session(event)
-            case "conversation.item.create":
-                return self._create_item(event)
-        return self._touch_item(event)
-
-    def _update_session(self, event: JsonObject) -> list[Event]:
-        if self.refused_updates:
-            self.refused_updates -= 1
-            refused = Refused(code="invalid_value", message="The session could not be updated.")
-            return [self._refuse(refused, event, violation=False)]
-        updated = _merged(self.session, event["session"])
-        if self._has_spoken and _voice(updated) != _voice(self.session):
-            message = "Cannot update a conversation's voice if assistant audio is present."
-            return [self._refuse(Refused(code="cannot_update_voice", message=message), event)]
-        self.session.update(updated)
-        return [self.event("session.updated", session=updated)]
-
-    def _touch_item(self, event: JsonObject) -> list[Event]:
-        item_id = event["item_id"]
-        item = self.items.get(item_id)
-        if item is None:
-            message = f"Error with the item: the item with id '{item_id}' does not exist."
-            refused = Refused(code="item_not_found", message=message, param="item_id")
-            return [self._refuse(refused, event)]
-        match event["type"]:
-            case "conversation.item.delete":
-                self.items.remove(item_id)
-                return [self.event("conversation.item.deleted", item_id=item_id)]
-            case "conversation.item.retrieve":
-                return [self.event("conversation.item.retrieved", item=dict(item))]
-        fields = {key: event[key] for key in ("item_id", "content_index", "audio_end_ms")}
-        return [self.event("conversation.item.truncated", **fields)]
-
-    def _create_item(self, event: JsonObject) -> list[Event]:
-        item = {"id": self.ids.new("item"), "status": "completed", **event["item"]}
-        refused = self._check_new_item(item, event.get("previous_item_id"))
-        if refused is not None:
-            return [self._refuse(refused, event)]
-        if item["type"] == "function_call_output":
-            self.open_calls.pop(item["call_id"])
-            self.answered.add(item["call_id"])
-            self.owes_answer = not self.open_calls
-        elif item["type"] == "mcp_approval_response":
-            self.approvals[item["approval_request_id"]] = item["approve"]
-        self.meter.read(str(item.get("output") or item.get("content")))
-        before = self.items.add(item, event.get("previous_item_id"))
-        return [
-            self.event("conversation.item.added", previous_item_id=before, item=dict(item)),
-            self.event("conversation.item.done", previous_item_id=before, item=dict(item)),
-        ]
-
-    def _check_new_item(self, item: Event, after: str | None) -> Refused | None:
-        if after not in (None, "root") and self.items.get(after) is None:
-            return Refused(
-                code="invalid_value",
-                message=f"Previous item with id '{after}' not found.",
-                param="previous_item_id",
-            )
-        if self.items.get(item["id"]) is not None:
-            return Refused(
-                code="invalid_value", message=f"Item with id '{item['id']}' exists already.", param="item.id"
-            )
-        if item["type"] != "function_call_output" or item["call_id"] in self.open_calls:
-            return None
-        call_id = item["call_id"]
-        if call_id in self.answered:
-            message = f"Tool call ID '{call_id}' has an output already."
-        else:
-            message = f"Tool call ID '{call_id}' not found in conversation."
-        return Refused(code="invalid_tool_call_id", message=message, param="item.call_id")
-
-    def _create_response(self, event: JsonObject) -> list[Event]:
-        request = event.get("response", {})
-        if self.active is None and self._fits(Occasion.OVERTAKES):
-            created = self.begin_response(None, Occasion.OVERTAKES)
-            return [*created, self._refuse(self._busy(), event, violation=False)]
-        if self.active is not None:
-            # Only the client can have known of a response that it has asked for itself.
-            return [self._refuse(self._busy(), event, violation=not self.active.server_made)]
-        occasion = Occasion.INSTRUCTION if request.get("instructions") else Occasion.TURN
-        return self.begin_response(request, occasion)
-
-    def _busy(self) -> Refused:
-        active = self.active.id if self.active else ""
-        return Refused(
-            code="conversation_already_has_active_response",
-            message=f"Conversation already has an active response in progress: {active}. "
-            "Wait until the response is finished before creating a new one.",
-        )
-
-    def _cancel_response(self, event: JsonObject) -> list[Event]:
-        if self.active is None or event.get("response_id", self.active.id) != self.active.id:
-            refused = Refused(
-                code="response_cancel_not_active", message="Cancellation failed: no active response found"
-            )
-            return [self._refuse(refused, event, violation=False)]
-        return self.cut_response(Ending.NEVER, "client_cancelled")
-
-    def _refuse(self, refused: Refused, event: Any, *, violation: bool = True) -> Event:
+    def refuse(self, refused: Refused, event: Any, *, violation: bool = True) -> Event:
+        """The `error` event about an event of the client's; a `violation` is one it could have avoided."""
         if violation:
             self.violations.append(refused.message)
         about = event.get("event_id") if isinstance(event, Mapping) else None
@@ -266,12 +159,13 @@ class Conversation:
 
     def _take_scripted(self, occasion: Occasion) -> ScriptedResponse | None:
         step = self.steps[0] if self.steps else None
-        if isinstance(step, ScriptedResponse) and self._fits(occasion):
+        if isinstance(step, ScriptedResponse) and self.fits(occasion):
             self.steps.popleft()
             return step
         return None
 
-    def _fits(self, occasion: Occasion) -> bool:
+    def fits(self, occasion: Occasion) -> bool:
+        """Whether the next step of the script is a response to this occasion."""
         step = self.steps[0] if self.steps else None
         if not isinstance(step, ScriptedResponse):
             return False
@@ -280,7 +174,7 @@ class Conversation:
     def _respond(self, response: Response, occasion: Occasion) -> Flow[Outgoing]:
         yield self.pace.thinking_s
         if response.scripted is None:
-            yield lambda: self._fits(occasion)
+            yield lambda: self.fits(occasion)
             response.scripted = self._take_scripted(occasion)
         scripted = response.scripted or ScriptedResponse()
         if (held_until := scripted.held_until) is not None:
@@ -301,7 +195,7 @@ class Conversation:
             ):
                 # Ahead of the response, so that the caller hears it begin before more of it is made.
                 first = self.playing is None and not self._waiting_to_play
-                response.is_audible = self._has_spoken = True
+                response.is_audible = self.has_spoken = True
                 self._waiting_to_play.add(response.id)
                 self.flows.start(self._playback(response), owner=f"playback of {response.id}", first=first)
             case {
@@ -361,16 +255,3 @@ class Conversation:
     def _rate_limits(self) -> Event:
         limit = {"name": "tokens", "limit": 15_000_000, "remaining": 14_999_000, "reset_seconds": 0.004}
         return self.event("rate_limits.updated", rate_limits=[limit])
-
-
-def _merged(session: JsonObject, update: JsonObject) -> Event:
-    """An update replaces what it names and leaves the rest, at every depth of the session."""
-    merged = dict(session)
-    for key, value in update.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged
-
-
-def _voice(session: JsonObject) -> object:
-    return session.get("audio", {}).get("output", {}).get("voice")

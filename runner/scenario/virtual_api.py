@@ -1,0 +1,176 @@
+"""The voice API of a call that is played: the stand-in, reached through the port as a real API is.
+
+Caller and model take no time. A sentence that the model is asked to say it says as it is; what it is left to
+say in its own words it thinks about until a step tells it.
+"""
+
+import json
+
+from runner.api.port import Order, SidebandAction, VoiceApi
+from runner.model.action import Speak
+from runner.model.event import CallEvent, CallGone, SidebandLost
+from runner.model.http import HttpReply
+from runner.model.scenario import TransferEnd
+from runner.model.values import Instant, JsonObject
+from runner.standin.conversation import Conversation
+from runner.standin.faults import ReferEffect
+from runner.standin.flows import VirtualTime
+from runner.standin.outgoing import CloseSideband, EndCall
+from runner.standin.pace import AT_ONCE, Pace
+from runner.standin.placed_call import PlacedCall, State
+from runner.standin.response import Response
+from runner.standin.script import Occasion, Says, ScriptedResponse, Step, Tokens
+
+CALL_ID = "rtc_scenario"
+NO_TOKENS = Tokens()
+SAYS_NOTHING = ScriptedResponse(output=(Says(text=""),), to=Occasion.ANY, tokens=NO_TOKENS)
+"""The model's own words, where no step tells them."""
+
+
+class VirtualApi:
+    """The API's side of one call."""
+
+    def __init__(self, api: VoiceApi, time: VirtualTime) -> None:
+        self._api = api
+        self._sideband = api.conversation(CALL_ID)
+        self._call = PlacedCall(CALL_ID, short_id="", pace=AT_ONCE, improvises=False, time=time)
+
+    @property
+    def violations(self) -> list[str]:
+        """What a real API would have refused."""
+        return self._call.violations
+
+    @property
+    def accept_body(self) -> JsonObject:
+        """What the call was accepted with."""
+        return self._call.accept_body or {}
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether the model was left to say something, and has not said it."""
+        return self._conversation is not None and self._conversation.is_thinking
+
+    @property
+    def is_responding(self) -> bool:
+        """Whether a response is being made."""
+        return self._conversation is not None and self._conversation.active is not None
+
+    @property
+    def playing(self) -> Response | None:
+        """The response that the caller hears just now."""
+        return self._conversation.playing if self._conversation is not None else None
+
+    @property
+    def playing_since_s(self) -> float:
+        """When the caller began to hear it, in virtual seconds."""
+        return self._conversation.playing_since_s if self._conversation is not None else 0.0
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether nothing comes from the API, whatever it is sent."""
+        return self._call.is_mute
+
+    @is_mute.setter
+    def is_mute(self, value: bool) -> None:
+        self._call.is_mute = value
+
+    # What caller and model do
+
+    def play(self, step: Step) -> None:
+        """Let the caller do something."""
+        self._call.play(step)
+
+    def respond(self, response: ScriptedResponse) -> None:
+        """Let the model respond: to what it was asked, or by itself where nobody has asked it."""
+        self._call.play(response)
+        if not self.is_thinking:
+            self._call.speak_up()
+
+    def say_nothing(self) -> None:
+        """Let the model say what it was left to say, in words that matter to nobody."""
+        self.respond(SAYS_NOTHING)
+
+    def set_pace(self, pace: Pace) -> None:
+        """How fast caller and model are from now on."""
+        self._call.pace = pace
+        if self._conversation is not None:
+            self._conversation.pace = pace
+
+    def refuse_handoff(self) -> None:
+        """Refuse the next hand-off."""
+        if self._conversation is not None:
+            self._conversation.refused_updates += 1
+
+    def end_transfer(self, end: TransferEnd) -> None:
+        """What becomes of the transfer that is asked for next."""
+        completed = end is TransferEnd.COMPLETED
+        self._call.refer_effect = ReferEffect.LEAVES if completed else ReferEffect.STAYS
+
+    # What travels
+
+    def carry_out(self, order: Order, now: Instant) -> CallEvent:
+        """Send the request of an order, and read the reply."""
+        request = self._api.request(order, CALL_ID)
+        body = None if request.body is None else json.loads(request.body)
+        reply = self._call.answer(request.url.rpartition("/")[2], body, now)
+        text = b"" if reply.body is None else json.dumps(reply.body).encode()
+        answered = HttpReply(status=reply.status, body=text, content_type="application/json")
+        return self._api.answered(order, answered, unsettled=False)
+
+    def attach(self) -> bool:
+        """Open the sideband; False when the API does not know the call."""
+        return self._call.attach() is not None
+
+    def detach(self) -> None:
+        """Lose the sideband."""
+        self._call.detach()
+
+    def send(self, action: SidebandAction) -> bool:
+        """Send the frames of an action. The result: whether the API has taken it.
+
+        Without a sideband nothing is sent, and nothing is kept: as in a real call.
+        """
+        if not self._call.is_attached or self._conversation is None:
+            return False
+        steps, sentence = self._conversation.steps, _sentence(action)
+        if sentence is not None:
+            steps.appendleft(sentence)
+        taken = [self._call.receive(json.loads(frame)) for frame in self._sideband.frames(action)]
+        if sentence is not None and steps and steps[0] is sentence:
+            steps.popleft()
+        return all(taken)
+
+    def next(self, *, follow_words: bool) -> tuple[CallEvent, ...] | None:
+        """What comes next without time passing; None when nothing does."""
+        sent = self._call.next()
+        match sent:
+            case None:
+                return None
+            case CloseSideband():
+                self.detach()
+                return (SidebandLost(),)
+            case EndCall():
+                self._call.state = State.OVER
+                self.detach()
+                return SidebandLost(), CallGone()
+        if not self._call.is_attached:
+            return ()
+        frames = self._call.frames(sent)
+        return tuple(
+            event for frame in frames for event in self._sideband.read(frame, follow_words=follow_words)
+        )
+
+    def due_s(self) -> float | None:
+        """When something comes by itself, in virtual seconds; None when nothing does."""
+        return self._call.due_s()
+
+    @property
+    def _conversation(self) -> Conversation | None:
+        return self._call.conversation
+
+
+def _sentence(action: SidebandAction) -> ScriptedResponse | None:
+    """What the model is asked to say word for word."""
+    if not isinstance(action, Speak) or action.say is None:
+        return None
+    return ScriptedResponse(output=(Says(text=action.say),), to=Occasion.INSTRUCTION, tokens=NO_TOKENS)

@@ -1,0 +1,142 @@
+"""What each event of a client's brings about in a conversation, and what the API refuses of it. Pure."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from runner.model.values import JsonObject
+from runner.standin.client_events import Refused
+from runner.standin.items import Event
+from runner.standin.script import Ending, Occasion
+
+if TYPE_CHECKING:
+    from runner.standin.conversation import Conversation
+
+
+class ClientRequests:
+    """Answers the events of one call's client, in what the conversation `of` it knows."""
+
+    def __init__(self, of: "Conversation") -> None:
+        self._of = of
+
+    def answer(self, event: JsonObject) -> list[Event]:
+        """What answers an event whose shape is right."""
+        match event["type"]:
+            case "response.create":
+                return self._create_response(event)
+            case "response.cancel":
+                return self._cancel_response(event)
+            case "output_audio_buffer.clear":
+                return self._of.clear_playback()
+            case "session.update":
+                return self._update_session(event)
+            case "conversation.item.create":
+                return self._create_item(event)
+        return self._touch_item(event)
+
+    def _update_session(self, event: JsonObject) -> list[Event]:
+        if self._of.refused_updates:
+            self._of.refused_updates -= 1
+            refused = Refused(code="invalid_value", message="The session could not be updated.")
+            return [self._of.refuse(refused, event, violation=False)]
+        updated = _merged(self._of.session, event["session"])
+        if self._of.has_spoken and _voice(updated) != _voice(self._of.session):
+            message = "Cannot update a conversation's voice if assistant audio is present."
+            return [self._of.refuse(Refused(code="cannot_update_voice", message=message), event)]
+        self._of.session.update(updated)
+        return [self._of.event("session.updated", session=updated)]
+
+    def _touch_item(self, event: JsonObject) -> list[Event]:
+        item_id = event["item_id"]
+        item = self._of.items.get(item_id)
+        if item is None:
+            message = f"Error with the item: the item with id '{item_id}' does not exist."
+            refused = Refused(code="item_not_found", message=message, param="item_id")
+            return [self._of.refuse(refused, event)]
+        match event["type"]:
+            case "conversation.item.delete":
+                self._of.items.remove(item_id)
+                return [self._of.event("conversation.item.deleted", item_id=item_id)]
+            case "conversation.item.retrieve":
+                return [self._of.event("conversation.item.retrieved", item=dict(item))]
+        fields = {key: event[key] for key in ("item_id", "content_index", "audio_end_ms")}
+        return [self._of.event("conversation.item.truncated", **fields)]
+
+    def _create_item(self, event: JsonObject) -> list[Event]:
+        item = {"id": self._of.ids.new("item"), **event["item"]}
+        if not item["type"].startswith("mcp_"):
+            item.setdefault("status", "completed")
+        refused = self._check_new_item(item, event.get("previous_item_id"))
+        if refused is not None:
+            return [self._of.refuse(refused, event)]
+        if item["type"] == "function_call_output":
+            self._of.open_calls.pop(item["call_id"])
+            self._of.answered.add(item["call_id"])
+            self._of.owes_answer = not self._of.open_calls
+        elif item["type"] == "mcp_approval_response":
+            self._of.approvals[item["approval_request_id"]] = item["approve"]
+        self._of.meter.read(str(item.get("output") or item.get("content")))
+        before = self._of.items.add(item, event.get("previous_item_id"))
+        return [
+            self._of.event("conversation.item.added", previous_item_id=before, item=dict(item)),
+            self._of.event("conversation.item.done", previous_item_id=before, item=dict(item)),
+        ]
+
+    def _check_new_item(self, item: Event, after: str | None) -> Refused | None:
+        if after not in (None, "root") and self._of.items.get(after) is None:
+            return Refused(
+                code="invalid_value",
+                message=f"Previous item with id '{after}' not found.",
+                param="previous_item_id",
+            )
+        if self._of.items.get(item["id"]) is not None:
+            return Refused(
+                code="invalid_value", message=f"Item with id '{item['id']}' exists already.", param="item.id"
+            )
+        if item["type"] != "function_call_output" or item["call_id"] in self._of.open_calls:
+            return None
+        call_id = item["call_id"]
+        if call_id in self._of.answered:
+            message = f"Tool call ID '{call_id}' has an output already."
+        else:
+            message = f"Tool call ID '{call_id}' not found in conversation."
+        return Refused(code="invalid_tool_call_id", message=message, param="item.call_id")
+
+    def _create_response(self, event: JsonObject) -> list[Event]:
+        request = event.get("response", {})
+        if self._of.active is None and self._of.fits(Occasion.OVERTAKES):
+            created = self._of.begin_response(None, Occasion.OVERTAKES)
+            return [*created, self._of.refuse(self._busy(), event, violation=False)]
+        if self._of.active is not None:
+            # Only the client can have known of a response that it has asked for itself.
+            return [self._of.refuse(self._busy(), event, violation=not self._of.active.server_made)]
+        occasion = Occasion.INSTRUCTION if request.get("instructions") else Occasion.TURN
+        return self._of.begin_response(request, occasion)
+
+    def _busy(self) -> Refused:
+        active = self._of.active.id if self._of.active else ""
+        return Refused(
+            code="conversation_already_has_active_response",
+            message=f"Conversation already has an active response in progress: {active}. "
+            "Wait until the response is finished before creating a new one.",
+        )
+
+    def _cancel_response(self, event: JsonObject) -> list[Event]:
+        if self._of.active is None or event.get("response_id", self._of.active.id) != self._of.active.id:
+            refused = Refused(
+                code="response_cancel_not_active", message="Cancellation failed: no active response found"
+            )
+            return [self._of.refuse(refused, event, violation=False)]
+        return self._of.cut_response(Ending.NEVER, "client_cancelled")
+
+
+def _merged(session: JsonObject, update: JsonObject) -> Event:
+    """An update replaces what it names and leaves the rest, at every depth of the session."""
+    merged = dict(session)
+    for key, value in update.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def _voice(session: JsonObject) -> object:
+    return session.get("audio", {}).get("output", {}).get("voice")
