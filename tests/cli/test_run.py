@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from runner.standin.faults import Faults, HttpFault
 from runner.standin.placed_call import State
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
+from tests.clock import NOW
 from tests.serving import AGENT, KEYS, PATIENCE_S, SECRET, Desk
 
 
@@ -271,7 +271,7 @@ async def test_a_call_that_ended_while_nobody_served_it_has_its_record(desk: Des
         process.tell(signal.SIGKILL)
         await process.ended()
     # The caller leaves, and the API tells nobody.
-    call.answer("hangup", None, time.time())
+    call.answer("hangup", None, NOW)
     async with desk.run() as process:
         await process.started()
         await process.logged("call has ended")

@@ -1,7 +1,6 @@
 """What is decided about a webhook is carried out at the API, here the stand-in, and calls begin."""
 
 import logging
-import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -34,6 +33,7 @@ from runner.standin.faults import Faults, HttpFault
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, When
 from runner.standin.server import StandIn
+from tests.clock import clock
 
 PLACE = Place("front-desk.yaml", 3, 5)
 CLINIC = "+18005551212"
@@ -79,6 +79,7 @@ class Office:
                 counts=self.call_counts,
                 metrics=self.metrics,
                 timeouts=self._timeouts,
+                clock=clock,
             )
 
         answerer = CallAnswerer(live_calls=self.live_calls, new_call=new_call, is_open=lambda: self.is_open)
@@ -106,7 +107,7 @@ def configured(instructions: str) -> Configuration:
 
 def incoming(call_id: str, *, to: str = CLINIC, caller: str = "+14155550100", age_s: float = 0.0) -> Ringing:
     headers = (("From", f"<sip:{caller}@pstn.example>"), ("To", f"<sip:{to}@pstn.example>"))
-    return Ringing(call_id=call_id, created_at=time.time() - age_s, origin=SipOrigin(headers=headers))
+    return Ringing(call_id=call_id, created_at=clock() - age_s, origin=SipOrigin(headers=headers))
 
 
 @pytest.fixture
@@ -179,7 +180,7 @@ async def test_a_caller_who_has_gone_is_left_in_peace(office: Office, to: str) -
 @pytest.mark.parametrize("to", [CLINIC, "+18005550000"])
 async def test_a_call_that_another_runner_has_is_left_to_it(office: Office, api: StandIn, to: str) -> None:
     call = api.place_call()
-    call.answer("accept", {"type": "realtime"}, time.time())
+    call.answer("accept", {"type": "realtime"}, clock())
     assert await office.attend(call.id, to=to) is WebhookResult.TAKEN
     assert office.records == []
 
@@ -236,7 +237,7 @@ async def test_a_call_that_was_not_accepted_takes_no_place(
     assert await office.attend("rtc_unknown") is WebhookResult.GONE
     other = api.place_call()
     assert await office.attend(other.id, instructions="{{ 1 // 0 }}") is WebhookResult.FAILED
-    assert office.call_counts.load("front-desk", time.time()) == Load(live=0, today=0)
+    assert office.call_counts.load("front-desk", clock()) == Load(live=0, today=0)
 
 
 async def test_a_call_that_is_over_leaves_its_place_and_counts_for_the_day(
@@ -244,4 +245,4 @@ async def test_a_call_that_is_over_leaves_its_place_and_counts_for_the_day(
 ) -> None:
     call = api.place_call()
     assert await office.attend(call.id) is WebhookResult.ACCEPTED
-    assert office.call_counts.load("front-desk", time.time()) == Load(live=0, today=1)
+    assert office.call_counts.load("front-desk", clock()) == Load(live=0, today=1)

@@ -62,6 +62,7 @@ from runner.standin.script import (
 )
 from runner.standin.server import StandIn
 from tests.call.machine.playing import END_CALL, RINGING, TO_NURSE, TO_SPANISH, a_world, an_agent, tool, words
+from tests.clock import clock
 from tests.standin.openai_types import client_complaint, server_complaint
 
 TIMEOUTS = Timeouts(
@@ -114,14 +115,15 @@ class Stage:
         """A call that rings, and that nobody serves yet."""
         call = self.api.place_call(*script, faults=faults)
         live = LiveCall(
-            ringing=replace(RINGING, call_id=call.id),
-            world=replace(a_world(agent, *others), max_call_age_s=float("inf")),
+            ringing=replace(RINGING, call_id=call.id, created_at=clock()),
+            world=a_world(agent, *others),
             api=self.client,
             sidebands=Sidebands(self.client, self.timeouts),
             tools=self.tools,
             counts=CallCounts(),
             metrics=Metrics(),
             timeouts=self.timeouts,
+            clock=clock,
         )
         return live, call
 

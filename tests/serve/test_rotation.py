@@ -1,7 +1,6 @@
 """A key and a webhook's secret that stand in files are rotated while the runner serves."""
 
 import asyncio
-import time
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +13,7 @@ from runner.standin.placed_call import State
 from runner.standin.script import CallerHangsUp, greets
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
+from tests.clock import clock
 
 CLINIC = "+18005551212"
 
@@ -22,7 +22,7 @@ async def ring(api: StandIn, runner: Runner, secret: str) -> tuple[State, int]:
     """One call that is announced with this secret: what became of it, and of its webhook."""
     call = api.place_call(greets(), CallerHangsUp())
     headers = sip_headers(caller="+14155550100", called=CLINIC, call_id=call.id)
-    webhook = call_incoming(call_id=call.id, headers=headers, secret=secret, now=time.time())
+    webhook = call_incoming(call_id=call.id, headers=headers, secret=secret, now=clock())
     async with (
         aiohttp.ClientSession() as session,
         session.post(runner.url + "/webhooks/openai", data=webhook.body, headers=webhook.headers) as response,
@@ -50,7 +50,7 @@ async def test_what_stands_in_files_is_rotated_without_a_restart(tmp_path: Path)
         )
         configuration = load(tmp_path).configuration
         assert configuration
-        runner = Runner(configuration, find_secrets(configuration.settings, {}))
+        runner = Runner(configuration, find_secrets(configuration.settings, {}), clock=clock)
         try:
             await runner.start()
             assert await ring(api, runner, old) == (State.RINGING, 503), "the key was refused"

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import replace
@@ -31,6 +30,7 @@ from runner.standin.placed_call import PlacedCall, State
 from runner.standin.script import CallerHangsUp, Step, greets
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
+from tests.clock import clock
 
 SECRET = new_secret()
 TIMEOUTS = Timeouts(decision_s=4.0, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01))
@@ -53,7 +53,7 @@ class Lab:
 
     async def announce(self, call: PlacedCall) -> int:
         headers = sip_headers(caller="+14155550100", called=CLINIC, call_id=call.id)
-        webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=time.time())
+        webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=clock())
         url = self.runner.url + "/webhooks/openai"
         async with self._session.post(url, data=webhook.body, headers=webhook.headers) as response:
             return response.status
@@ -100,7 +100,7 @@ async def started(
 ) -> AsyncIterator[Lab]:
     store = directory / "calls.db"
     configuration = configured(api, f"sqlite:{store}", **server)
-    runner = Runner(configuration, secrets or found(api), timeouts=TIMEOUTS)
+    runner = Runner(configuration, secrets or found(api), timeouts=TIMEOUTS, clock=clock)
     async with AsyncExitStack() as stack:
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))

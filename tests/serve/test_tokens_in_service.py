@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
+from tests.clock import clock
 
 SECRET = new_secret()
 AGENT = """\
@@ -129,7 +129,7 @@ class Clock:
     ahead_s = 0.0
 
     def __call__(self) -> float:
-        return time.time() + self.ahead_s
+        return clock() + self.ahead_s
 
 
 async def played(api: StandIn, runner: Runner, clock: Clock) -> PlacedCall:

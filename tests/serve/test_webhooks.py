@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from runner.serve.metrics import Metrics
 from runner.serve.result import WebhookResult
 from runner.serve.timeouts import Timeouts
 from runner.serve.webhooks import Webhooks
+from tests.clock import NOW
 
 SECRET = "whsec_bWFwbGUtZGVudGFsLXNlY3JldC0x"
 REFUSED = (400, "this is not a webhook that can be acted on\n")
@@ -56,7 +56,7 @@ class Sender:
     async def event(self, *, webhook_id: str = "wh_1", **change: Any) -> tuple[int, str]:
         event = {
             "type": "realtime.call.incoming",
-            "created_at": int(time.time()),
+            "created_at": int(NOW),
             "data": {"call_id": "rtc_1", "sip_headers": []},
         }
         body = json.dumps(event | change).encode()
@@ -85,7 +85,7 @@ class Sender:
 
 
 def signed(body: bytes, webhook_id: str = "wh_1") -> dict[str, str]:
-    now = int(time.time())
+    now = int(NOW)
     text = body.decode(errors="replace")
     return {
         "webhook-id": webhook_id,
@@ -113,6 +113,7 @@ async def port(desk: Desk, metrics: Metrics) -> AsyncIterator[int]:
         answer=desk.answer,
         metrics=metrics,
         timeouts=Timeouts(body_s=1.0),
+        clock=lambda: NOW,
     )
     app = create_app(webhook=webhooks.handle, obstacles=lambda: ["starting"], metrics=metrics)
     async with served(app, metrics) as port:
@@ -244,7 +245,7 @@ async def test_a_compressed_body_is_not_unpacked(sender: Sender) -> None:
 async def test_header_bytes_that_are_no_text_are_refused(sender: Sender) -> None:
     answer = await sender.raw(
         b"POST /webhooks/openai HTTP/1.1\r\nHost: a\r\nwebhook-id: wh_1\r\nwebhook-timestamp: %d\r\n"
-        b"webhook-signature: v1,\xff\xfe\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}" % time.time()
+        b"webhook-signature: v1,\xff\xfe\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}" % NOW
     )
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert answer.endswith(b"\r\n\r\nthis is not a webhook that can be acted on\n")
