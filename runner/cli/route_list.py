@@ -10,7 +10,7 @@ from runner.call.addresses.incoming import incoming_call
 from runner.call.routes.routing import Match, RouteTable
 from runner.cli.call_options import read_instant
 from runner.cli.terminal import Terminal, printable
-from runner.config.checking.suggest import did_you_mean, one_of
+from runner.config.checking.suggest import did_you_mean, nearest, one_of
 from runner.errors import CannotRunError
 from runner.model.call import Ringing, SipOrigin
 from runner.model.settings import Configuration
@@ -184,4 +184,8 @@ def unknown_agent(expected: str, agents: Mapping[str, object] | Iterable[str]) -
     """The end of that sentence where no agent has the name that was expected."""
     if expected in agents or expected.startswith(_REJECT):
         return ""
+    word, _, status = expected.rpartition(" ")
+    if status.isdigit() or expected == _REJECT.strip():
+        right = status if status.isdigit() and (not word or nearest(word, [_REJECT.strip()])) else "404"
+        return f'; a rejected call is written "{_REJECT}{right}"'
     return f"; there is no agent of that name{did_you_mean(expected, agents)}"

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.config.reading.files import SETTINGS_FILE
+from runner.config.reading.files import SETTINGS_FILE, USUAL_DIRECTORY
 from runner.errors import UsageError
-
-_USUAL = "agents"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +52,7 @@ def _found(filename: Path) -> Path | None:
     for folder in above:
         if (folder / SETTINGS_FILE).is_file():
             return folder
-    return next((folder for folder in above if folder.name == _USUAL), None)
+    return next((folder for folder in above if folder.name == USUAL_DIRECTORY), None)
 
 
 def _is_here(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from runner.config.building.agents import AgentBuilder, Shared, shared_by_agents
 from runner.config.building.routes import RouteBuilder, check_otherwise, default_country
 from runner.config.building.schedules import schedule_names, schedules
 from runner.config.building.secrets import NeededSecret, needed_secrets
+from runner.config.checking.egress_hosts import check_hosts
 from runner.config.checking.handoffs import check_handoffs
 from runner.config.checking.not_yet import refuse
 from runner.config.checking.review import review
@@ -200,6 +201,8 @@ class _Loading:
             self._read.unread_ids,
             problems,
         )
+        egress = settings.egress(runner)
+        check_hosts(self._documents.values(), runner.root.get("tools"), egress, problems)
         return Configuration(
             directory=self._directory.name,
             settings=Settings(
@@ -210,7 +213,7 @@ class _Loading:
                 routing=routes.settings(runner),
                 schedules=schedules(runner, problems),
                 secrets=settings.secrets(runner),
-                egress=settings.egress(runner),
+                egress=egress,
             ),
             agents={name: agent for name, agent in agents.items() if agent},
         )

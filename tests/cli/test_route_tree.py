@@ -100,6 +100,9 @@ def test_each_mismatch_and_each_row_that_cannot_be_read_is_told_with_its_line(
         ",+18005551212,,\n"
         "sales,+18005551212,,noon\n"
         "sales,+18005551212,,2026-11-23T15:00\n"
+        "603,+18005551212,,\n"
+        "reject,+18005551212,,\n"
+        "rejct 486,+18005551212,,\n"
     )
     assert main(["route", "--file", "numbers.csv"]) == 1
     printed = capsys.readouterr()
@@ -117,8 +120,14 @@ def test_each_mismatch_and_each_row_that_cannot_be_read_is_told_with_its_line(
         'numbers.csv:9: "noon" is not a time; write one such as 2026-11-23T15:00-05:00\n'
         'numbers.csv:10: "2026-11-23T15:00" could be anywhere; end it with an offset such as -05:00, or with'
         " Z\n"
+        + "".join(
+            f'numbers.csv:{line}: expected "{written}" for the call to "+18005551212", but "front-desk"'
+            " answers: the route at agents/front-desk.yaml:7:3 matches: to is +18005551212;"
+            f' a rejected call is written "reject {status}"\n'
+            for line, written, status in ((11, "603", 603), (12, "reject", 404), (13, "rejct 486", 486))
+        )
     )
-    assert printed.err == "3 calls checked, 3 not as expected, 5 lines cannot be read\n"
+    assert printed.err == "6 calls checked, 6 not as expected, 5 lines cannot be read\n"
 
 
 @pytest.mark.parametrize(

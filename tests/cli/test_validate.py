@@ -633,3 +633,14 @@ def test_schema_prints_a_schema_that_is_complete_in_itself(
 def test_schema_without_a_kind_is_the_agents(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Agent"
+
+
+def test_where_there_is_nothing_yet_init_is_mentioned(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.rmdir()
+    assert main(["validate"]) == 3
+    assert capsys.readouterr().err == (
+        'phone-agents validate: there is no directory "agents"; '
+        '"phone-agents init" writes one with a working agent\n'
+    )

@@ -248,9 +248,16 @@ def test_a_directory_that_is_mounted_as_links_to_a_folder_of_its_own_is_read(tmp
 
 
 def test_a_directory_that_is_not_there_cannot_be_loaded(tmp_path: Path) -> None:
-    with pytest.raises(CannotRunError) as error:
-        load(tmp_path / "none")
-    assert str(error.value) == f'there is no directory "{tmp_path}/none"'
+    (tmp_path / "calls").mkdir()
+    for name, hint in (
+        ("none", ""),
+        ("call", '; did you mean "calls"?'),
+        ("agents", f'; "phone-agents init {tmp_path}" writes one with a working agent'),
+        ("none/none", ""),
+    ):
+        with pytest.raises(CannotRunError) as error:
+            load(tmp_path / name)
+        assert str(error.value) == f'there is no directory "{tmp_path}/{name}"{hint}'
 
 
 def test_a_file_is_no_directory(tmp_path: Path) -> None:

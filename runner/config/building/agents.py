@@ -1,5 +1,6 @@
 """Builds an agent from its checked document: texts, variables, greeting, session, tools and limits."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from runner.model.template import Template, Templated
 from runner.model.tool import Tool
 from runner.model.values import Json, JsonObject, Place
 
+_PATH = re.compile(r"[\w./-]+\.(md|txt|text|markdown|prompt|jinja|jinja2|j2|ya?ml)")
 _LATER = '"vars.{0}" has no value yet, since "{0}" stands below; move it above this line'
 _ITSELF = '"vars.{}" cannot be made of itself'
 
@@ -190,9 +192,16 @@ class AgentBuilder:
             return None
         file = node.get("file")
         if file is None:
+            self._check_is_no_path(node)
             return self._text(node)
         found = self._directory.referenced_text(file)
         return None if found is None else self._text(_whole_file(*found))
+
+    def _check_is_no_path(self, node: Node) -> None:
+        """Whoever writes the path of a file for the text means what the file holds."""
+        if _PATH.fullmatch(node.text) or self._directory.has(node):
+            message = f"the instructions are a path, and not what the file holds; write {{file: {node.text}}}"
+            self._problems.error(node.place, "file", message)
 
     def _greeting(self, node: Node | None) -> Greeting:
         if node is None:

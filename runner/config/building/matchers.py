@@ -1,8 +1,8 @@
 """Builds the matchers of `to`, `from` and `headers`: numbers, countries, patterns and lists of them."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from runner.call.addresses.number import begins_a_number, is_region, read_number
@@ -32,6 +32,10 @@ Lists: TypeAlias = dict[tuple[str, bool, str | None], tuple[tuple[Matcher, ...],
 """The entries of parsed lists, with their problems: by file, whether parties, and country."""
 
 _COMMENT = re.compile(r"(^|\s)#.*")
+_BEGINNING = re.compile(r"\+[0-9]+")
+_COLUMNS = re.compile(r"[,;\t|]")
+_MOST_TOLD = 3
+"""Lines of a list that are wrong; the others are counted."""
 _DIGITS = re.compile(r"[0-9 ().\-/]*[0-9][0-9 ().\-/]*")
 
 
@@ -83,29 +87,36 @@ class MatcherBuilder:
                 return Glob(user=user.text if user else None, host=host.text if host else None)
 
     def _number_or_address(self, text: str, place: Place) -> Matcher:
+        found = self._read(text)
+        if found is None:
+            self.problems.error(place, *self._why_neither(text))
+        return found or _NOTHING
+
+    def _read(self, text: str) -> ExactNumber | ExactAddress | None:
+        """What a text stands for, or None where it is neither a number nor an address."""
         address = parse_address(text)
         number = read_number(
             address.user if address.scheme == "tel" and address.user else text, self.default_country
         )
         if number:
             return ExactNumber(number.e164)
-        if address.host is not None:
-            return ExactAddress(address.user, address.host)
-        self.problems.error(place, *self._why_neither(text))
-        return _NOTHING
+        return ExactAddress(address.user, address.host) if address.host is not None else None
 
     def _why_neither(self, text: str) -> tuple[str, str]:
         """The rule and the message."""
-        if text.startswith("+"):
+        if _BEGINNING.fullmatch(text):
             prefix = f'for numbers that begin so, write {{prefix: "{text}"}}'
-            return "number", f'"{text}" is no valid number in any country; {prefix}'
+            return "number", f'"{text}" is not a valid number in any country; {prefix}'
         if not _DIGITS.fullmatch(text):
             right = "write +18005551212 or sip:desk@pbx.example"
             return "number", f'"{text}" is neither a number nor an address; {right}'
         right = f'write it with + and country code, or write {{user: "{text}"}} for an extension'
         if self.default_country is None:
-            return "default-country", f'"{text}" is no valid number without routing.default_country; {right}'
-        return "number", f'"{text}" is no valid number in {self.default_country}; {right}'
+            return (
+                "default-country",
+                f'"{text}" is not a valid number without routing.default_country; {right}',
+            )
+        return "number", f'"{text}" is not a valid number in {self.default_country}; {right}'
 
     def _prefix(self, node: Node) -> Matcher:
         if not begins_a_number(node.text):
@@ -144,14 +155,40 @@ class MatcherBuilder:
         key = name, is_party, self.default_country if is_party else None
         known = self.lists.get(key)
         if known is None:
-            problems = Problems()
-            apart = replace(self, problems=problems)
-            entry_of = apart._number_or_address if is_party else exact
-            entries = tuple(entry_of(entry, place) for entry, place in _lines(name, text))
-            known = self.lists[key] = entries, problems.sorted()
+            lines = list(_lines(name, text))
+            known = self.lists[key] = self._parties(lines) if is_party else (_texts(lines), ())
         entries, mistakes = known
         self.problems.extend(mistakes)
         return AnyOf(entries, listed_in=node.text)
+
+    def _parties(self, lines: Iterable[tuple[str, Place]]) -> tuple[tuple[Matcher, ...], tuple[Problem, ...]]:
+        """The entries of a list. Of many lines that are none, the first few show what is wrong."""
+        problems, refused, entries = Problems(), list[Place](), list[Matcher]()
+        for entry, place in lines:
+            found = self._read(entry)
+            if found is not None:
+                entries.append(found)
+                continue
+            refused.append(place)
+            if len(refused) <= _MOST_TOLD:
+                problems.error(place, *self._why_no_entry(entry))
+        if len(refused) > _MOST_TOLD:
+            message = f"{len(refused) - _MOST_TOLD} more lines of this list are not numbers or addresses"
+            problems.error(refused[_MOST_TOLD], "number", message)
+        return tuple(entries), problems.sorted()
+
+    def _why_no_entry(self, entry: str) -> tuple[str, str]:
+        """The rule and the message about a line of a list; people put files with columns here."""
+        first, *others = _COLUMNS.split(entry)
+        if _BEGINNING.fullmatch(entry):
+            right = f'a list has whole numbers; for those that begin so, a route takes {{prefix: "{entry}"}}'
+            return "number", f'"{entry}" is not a valid number in any country; {right}'
+        if not others:
+            return self._why_neither(entry)
+        right = "a list has one number or address on each line"
+        number = first.strip().strip('"')
+        example = f', here "{number}"' if self._read(number) else ""
+        return "number", f'"{entry}" has several columns; {right}{example}'
 
 
 def check_country(node: Node, problems: Problems) -> None:
@@ -173,3 +210,7 @@ def _lines(name: str, text: str) -> Iterator[tuple[str, Place]]:
         entry = _COMMENT.sub("", line).strip()
         if entry:
             yield entry, Place(name, number, line.index(entry) + 1)
+
+
+def _texts(lines: Iterable[tuple[str, Place]]) -> tuple[Matcher, ...]:
+    return tuple(Text(entry) for entry, _ in lines)

@@ -122,6 +122,8 @@ class _Check:
         elif keyword == "type" and value.entries():
             for name in value.entries():
                 self._keyword(schema, keyword, name)
+        elif keyword == "format" and isinstance(value.value, str):
+            self._format(value)
         elif kind is _Kind.PATTERN and isinstance(value.value, str):
             self._pattern(value.place, f'"{keyword}" is', value.value)
         elif not self._fits(kind, value):
@@ -146,6 +148,13 @@ class _Check:
         for schema in inner or ():
             self.schema(schema)
         return inner is not None
+
+    def _format(self, value: Node) -> None:
+        """Any word is legal, and means nothing where it is unknown; so only a mistyped one is told."""
+        near = nearest(value.text, _FORMATS)
+        if value.text not in _FORMATS and near is not None:
+            message = f'"format" is "{value.text}"; did you mean "{near}"?'
+            self._problems.warning(value.place, self._rule, message)
 
     def _pattern(self, place: Place, subject: str, source: str) -> None:
         """A pattern searches what a model or a caller says, so that its time has to be bounded."""
@@ -185,6 +194,16 @@ class _Check:
                 self._problems.warning(name.place, self._rule, message)
 
 
+_FORMATS = frozenset(
+    {
+        *("date", "time", "date-time", "duration", "email", "idn-email", "hostname", "idn-hostname"),
+        *("ipv4", "ipv6", "uri", "uri-reference", "uri-template", "iri", "iri-reference", "uuid"),
+        *("json-pointer", "relative-json-pointer", "regex"),
+        # Those of OpenAPI.
+        *("int32", "int64", "float", "double", "byte", "binary", "password", "phone"),
+    }
+)
+"""Of JSON Schema 2020-12 (Validation, 7.3), and what others add."""
 _NOT_IN_RE2 = {
     "perl operator": "it has no look-around, so that it searches in linear time",
     r"escape sequence: \\[1-9]": "it has no back-references, so that it searches in linear time",

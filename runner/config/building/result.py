@@ -1,6 +1,7 @@
 """Builds a tool's `result`: what the model is told of a reply, and what is kept of it."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from runner.config.building.templates import template
 from runner.config.checking.scope import Scope
@@ -8,7 +9,10 @@ from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.tool import ResultSpec
-from runner.model.values import Json
+from runner.model.values import Json, JsonObject
+
+_COMPARED = re.compile(r'[=<>]\s*"([^"]*)"')
+_PLAIN_PATH = re.compile(r"\w+(\.\w+|\[(\d*|\*)\])*")
 
 
 def build_result(node: Node | None, scope: Scope, problems: Problems) -> ResultSpec:
@@ -44,7 +48,7 @@ def check_select(select: Node, example: Node | None, problems: Problems) -> None
     try:
         query = compiled_query(select.text)
     except QuerySyntaxError as error:
-        message = f'"{select.text}" is not a JMESPath expression: {error}'
+        message = f'"{select.text}" is not a JMESPath expression: {error}{_in_jmespath(select.text)}'
         problems.error(select.place_in(1, error.column), "jmespath", message)
         return
     unknown = next(iter(sorted(query.functions - FUNCTIONS)), None)
@@ -63,8 +67,42 @@ def _check_example(select: Node, example: Node, problems: Problems) -> None:
     except QueryFailure as failure:
         problems.error(select.place, "select-example", f'"select" fails on "example": {failure}')
         return
-    if found is None:
+    what = _missing(found, example)
+    if what is not None:
         keys = [key for key, _ in example.items()]
         there = f", which has {one_of(keys).replace(' or ', ' and ')}" if keys else ""
-        message = f'"{select.text}" finds nothing in "example"{there}'
+        message = f'"{select.text}" finds {what} in "example"{_quoted(select.text) or there}'
         problems.warning(select.place, "select-example", message)
+
+
+def _missing(found: Json, example: Node) -> str | None:
+    """What an expression finds that surely was meant to find something; None where it does."""
+    if found is None or (found == [] and not _has_gaps(example)):
+        return "nothing"
+    found_rows = found if isinstance(found, list) else [found]
+    rows: list[JsonObject] = [row for row in found_rows if isinstance(row, Mapping)]
+    if not rows or len(rows) < len(found_rows) or _has_gaps(example):
+        return None
+    empty = [key for key in rows[0] if all(row.get(key) is None for row in rows)]
+    return f'nothing for "{empty[0]}"' if empty else None
+
+
+def _has_gaps(node: Node) -> bool:
+    """Whether an example holds a null or an empty list, which an expression may well find."""
+    parts = (*node.entries(), *(value for _, value in node.items()))
+    return node.value is None or node.value == () or any(map(_has_gaps, parts))
+
+
+def _quoted(source: str) -> str:
+    """What people know from other languages: a text in double quotes, which names a key here."""
+    found = _COMPARED.search(source)
+    return f"; a text stands in single quotes, '{found.group(1)}'" if found else ""
+
+
+def _in_jmespath(source: str) -> str:
+    """A path of JSONPath or jq, as JMESPath writes it."""
+    if not source.startswith(("$", ".")):
+        return ""
+    inner = source.removeprefix("$").removeprefix(".")
+    right = f'"{inner}"' if _PLAIN_PATH.fullmatch(inner) else '"slots[].start"'
+    return f"; an expression begins at the reply itself, as in {right}"

@@ -67,6 +67,9 @@ class RouteBuilder:
         during, transport, share = node.get("during"), node.get("transport"), node.get("share")
         if during and during.text not in self._schedules:
             self._unknown_schedule(during)
+        if transport and transport.text == Transport.WEBRTC.value:
+            message = "no call comes over webrtc yet, so this never matches; leave it out"
+            self._problems.warning(transport.place, "never-wins", message)
         return Conditions(
             called=self._matchers.party(called) if called else None,
             caller=self._matchers.party(caller) if caller else None,

@@ -10,6 +10,7 @@ from runner.config.problem import Problems
 from runner.errors import TemplateError
 from runner.model.template import Templated
 
+_BRACED = re.compile(r"\{\{-?\s*((?:(?!\}\}|\{\{).)*?)\s*-?\}\}", re.DOTALL)
 _ALMOST = re.compile(r"(?<!\{)\{ *((?:args|call|lookup|secrets|vars)(?:\.\w+)+) *\}{1,2}")
 """A name of the language in one brace, as other languages write it."""
 
@@ -44,6 +45,11 @@ def _warn_of_single_braces(source: str, node: Node, problems: Problems) -> None:
 def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
     """The expression that a scalar holds without braces, as in a `when`; it keeps its type."""
     if node is None or not isinstance(node.value, str):
+        return None
+    inner = _BRACED.fullmatch(node.value.strip())
+    if inner is not None:
+        message = f'an expression stands here by itself, without braces; write "{inner.group(1)}"'
+        problems.error(node.place, "template-syntax", message)
         return None
     opening = "{{ "
     try:

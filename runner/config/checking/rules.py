@@ -54,6 +54,7 @@ RULES: Mapping[str, Rule] = {
             "cut-text": "A text is whole: what follows a # that is not in quotes is a comment.",
             "date": "Dates are days of the calendar, written 2026-12-25.",
             "destination": "A transfer goes to a tel: number in E.164 or to a sip: address.",
+            "egress": "Requests go to public addresses, and to private ones that egress.allow names.",
             "fixed-text": "A text that cannot be a template holds no expressions.",
             "hours": "Opening hours name each day once, and do not end when they begin.",
             "jmespath": "What picks from a reply is an expression of JMESPath.",

@@ -13,13 +13,14 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from runner.config.checking.suggest import nearest
+from runner.config.checking.suggest import did_you_mean, nearest
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.errors import CannotRunError
 from runner.model.values import Place
 
 SETTINGS_FILE = "runner.yaml"
+USUAL_DIRECTORY = "agents"
 _YAML = (".yaml", ".yml")
 _SCENARIOS = (".test.yaml", ".test.yml")
 _MOST_LOOKED_AT = 5_000
@@ -84,11 +85,12 @@ class Directory:
         if self._only_unsaved:
             for name in self._unsaved:
                 below = PurePosixPath(name).relative_to(self.name) if self._is_whole else PurePosixPath()
-                if not any(part.startswith(("_", ".")) for part in below.parts):
+                is_hidden = any(part.startswith(("_", ".")) for part in below.parts)
+                if not is_hidden and (name.endswith(_YAML) or not self._is_whole):
                     yield from self._file(Path(name))
             return
         if not self._path.exists():
-            raise CannotRunError(f'there is no directory "{self._path}"')
+            raise CannotRunError(f'there is no directory "{self._path}"{self._instead()}')
         if not self._path.is_dir():
             raise CannotRunError(f'"{self._path}" is a file; name the directory that holds it')
         try:
@@ -96,6 +98,15 @@ class Directory:
         except OSError as error:
             raise CannotRunError(f'cannot read "{self._path}": {_why(error)}') from error
         yield from self._walk(self._path, entries, (self._real,))
+
+    def _instead(self) -> str:
+        """What to do where there is no such directory: `init` writes the usual one."""
+        path = self._path
+        if path.name == USUAL_DIRECTORY:
+            where = "" if path.parent == Path() else f" {path.parent}"
+            return f'; "phone-agents init{where}" writes one with a working agent'
+        there = path.parent.iterdir() if path.parent.is_dir() else ()
+        return did_you_mean(path.name, (entry.name for entry in there if entry.is_dir()))
 
     def referenced_text(self, node: Node) -> tuple[str, str] | None:
         """The name and the text of a file that a configuration file names, e.g. `{file: _prompts/desk.md}`.
@@ -139,7 +150,10 @@ class Directory:
         if not text or "\n" in text or "\0" in text or len(text) > 255:
             return False
         inside = self._inside(node)
-        return inside is not None and (self._path / inside).is_file()
+        if inside is None:
+            return False
+        path = self._path / inside
+        return path.as_posix() in self._unsaved or (not self._is_whole and path.is_file())
 
     def _inside(self, node: Node) -> PurePosixPath | None:
         folder = PurePosixPath(node.place.file).relative_to(self.name).parent

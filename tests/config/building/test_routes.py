@@ -116,8 +116,8 @@ def build(
             ),
         ),
         (
-            "{during: office-hours, transport: webrtc, share: 12.5%}",
-            Conditions(during="office-hours", transport=Transport.WEBRTC, share=0.125),
+            "{during: office-hours, transport: sip, share: 12.5%}",
+            Conditions(during="office-hours", transport=Transport.SIP, share=0.125),
         ),
     ],
 )
@@ -137,12 +137,12 @@ def test_a_route_has_a_priority() -> None:
     [
         (
             "{to: +1800555}",
-            'a.yaml:5:8: "+1800555" is no valid number in any country; '
+            'a.yaml:5:8: "+1800555" is not a valid number in any country; '
             'for numbers that begin so, write {prefix: "+1800555"} [number]',
         ),
         (
             "{to: 5551212}",
-            'a.yaml:5:8: "5551212" is no valid number in US; '
+            'a.yaml:5:8: "5551212" is not a valid number in US; '
             'write it with + and country code, or write {user: "5551212"} for an extension [number]',
         ),
         (
@@ -202,7 +202,7 @@ def test_without_any_schedule_the_message_says_so() -> None:
 def test_a_national_number_needs_a_default_country() -> None:
     _, _, problems = build("{to: 4155552671}", runner="{}")
     assert problems == [
-        'a.yaml:5:8: "4155552671" is no valid number without routing.default_country; '
+        'a.yaml:5:8: "4155552671" is not a valid number without routing.default_country; '
         'write it with + and country code, or write {user: "4155552671"} for an extension [default-country]'
     ]
 
@@ -212,8 +212,8 @@ def test_bad_lines_of_a_list_are_named_in_their_own_file() -> None:
     assert problems == [
         'agents/_lists/bad.txt:2:3: "nonsense here" is neither a number nor an address; '
         "write +18005551212 or sip:desk@pbx.example [number]",
-        'agents/_lists/bad.txt:4:1: "+1800555" is no valid number in any country; '
-        'for numbers that begin so, write {prefix: "+1800555"} [number]',
+        'agents/_lists/bad.txt:4:1: "+1800555" is not a valid number in any country; '
+        'a list has whole numbers; for those that begin so, a route takes {prefix: "+1800555"} [number]',
     ]
 
 

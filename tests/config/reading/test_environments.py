@@ -30,7 +30,7 @@ environments:
     provider: {api_key: {file: /run/key}}
     server: {port: 9090}
     secrets: {TOKEN: {file: /run/token}}
-    tools: {find: {http: {url: "http://127.0.0.1:1/find"}}}
+    tools: {find: {http: {url: "https://staging.example/find"}}}
     routing: {otherwise: {agent: desk}}
     defaults: {voice: cedar}
   empty: {}
@@ -69,7 +69,7 @@ def test_shared_tools_and_defaults_are_those_of_the_environment(tmp_path: Path) 
     assert agent.voice == "cedar"
     (tool,) = agent.tools
     assert isinstance(tool.binding, HttpBinding)
-    assert tool.binding.url.source == "http://127.0.0.1:1/find"
+    assert tool.binding.url.source == "https://staging.example/find"
     assert list(tool.binding.query) == ["a"]
 
 
