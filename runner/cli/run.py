@@ -23,6 +23,7 @@ from runner.serve.descriptors import raise_limit
 from runner.serve.reloads import Reloads
 from runner.serve.runner import Runner, webhook_url
 from runner.serve.secrets import find_secrets
+from runner.serve.tls import shrink_read_buffers
 from runner.serve.versions import DirectorySource
 
 LEVELS = {
@@ -83,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
     json = None if options.log_format is None else options.log_format == "json"
     logs.configure(sys.stderr, json=json, level=LEVELS[options.log_level])
     raise_limit()
+    shrink_read_buffers()
     runner = Runner(
         configuration,
         find_secrets(configuration.settings, os.environ),

@@ -74,6 +74,11 @@ class LiveCalls:
     def __len__(self) -> int:
         return sum(call.is_answered for call in self._calls.values())
 
+    @property
+    def held(self) -> int:
+        """How many calls need what a call needs, those that still ring included."""
+        return len(self._calls)
+
     def serve(self, call: Call) -> None:
         """Serve this call from now on."""
         task = asyncio.create_task(self._serve(call), name=f"call {call.id}")

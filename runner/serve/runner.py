@@ -286,12 +286,13 @@ class Runner:
 
     def _takes_calls(self) -> bool:
         """Whether another call can be served to its end."""
-        if self._is_full():
+        is_full = self._is_full()
+        if is_full:
             log.warning("call refused", extra={"reason": FULL, "live_calls": self._shares.calls})
-        return self._phase is Phase.READY and not self._is_full()
+        return self._phase is Phase.READY and not is_full
 
     def _is_full(self) -> bool:
-        return self._live_calls is not None and len(self._live_calls) >= self._shares.calls
+        return self._live_calls is not None and self._live_calls.held >= self._shares.calls
 
     def _wake_jobs(self) -> None:
         if self._jobs is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -37,7 +38,8 @@ class StandIn:
 
     `pace` is real seconds for each second of the call: 0 plays as fast as the sockets carry it, 1 as slowly
     as people speak. `inspect_received` sees everything that the client sends, `inspect_sent` everything it
-    is sent; what they find wrong is noted as a violation of the call.
+    is sent; what they find wrong is noted as a violation of the call. With `tls` it is served over TLS, as
+    the API is.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class StandIn:
         clock: Callable[[], float] = time.time,
         inspect_received: Inspect | None = None,
         inspect_sent: Inspect | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.calls: dict[str, PlacedCall] = {}
         self.violations: list[str] = []
@@ -62,6 +65,7 @@ class StandIn:
         self._clock = clock
         self._inspect_received = inspect_received
         self._inspect_sent = inspect_sent
+        self._tls = tls
         self._changed = asyncio.Event()
         self._wakes: dict[str, asyncio.Event] = {}
         self._sidebands: dict[str, _Sideband] = {}
@@ -75,10 +79,10 @@ class StandIn:
         app.router.add_post("/v1/responses", self._respond)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
         await site.start()
         host, port = self._runner.addresses[0][:2]
-        self.base_url = f"http://{host}:{port}/v1"
+        self.base_url = f"http{'s' if self._tls else ''}://{host}:{port}/v1"
         return self
 
     async def __aexit__(

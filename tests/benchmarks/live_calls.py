@@ -1,11 +1,14 @@
 """`phone-agents run` against the least that could serve a call: CPU of events and set-up, memory of a call.
 
+Over TLS against the same without, since that is what TLS may cost.
+
 Both run as processes of their own, against a voice API that is a third one, and are measured from outside
 (/proc, so on Linux only). The least possible program stands in `least_runner.py`.
 """
 
 import asyncio
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -20,7 +23,13 @@ from runner.call.examples.example_call import sip_headers
 from runner.standin.webhook import call_incoming, new_secret
 from tests.benchmarks.row import Row
 from tests.benchmarks.talking_api import TURN
+from tests.certificates import Authority
 
+TLS_SETUP_LIMIT = 2.0
+"""Of ours without TLS. The sideband has a handshake of its own; accept's connection is mostly kept alive."""
+TLS_MEMORY_LIMIT = 120.0
+"""KiB: OpenSSL's own state, and buffers of one record."""
+BACK_LIMIT_S = 5.0
 EVENT_LIMIT = 1.5
 SETUP_LIMIT = 2.5
 MEMORY_LIMIT = 2.5
@@ -29,6 +38,7 @@ TURNS = 1500
 ROUNDS = 4
 WARM_UP = 50
 CALLS = 400
+LOST = 500
 
 HERE = Path(__file__).parent
 SECRET = new_secret()
@@ -65,7 +75,9 @@ class Process:
         stack.callback(self._process.kill)
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            words = [word for word in line.split() if word.startswith("http://127.0.0.1:")]
+            words = [
+                word for word in line.split() if word.startswith(("http://127.0.0.1:", "https://127.0.0.1:"))
+            ]
             if words:
                 self.url = words[0].removesuffix("/webhooks/openai")
                 return
@@ -87,44 +99,62 @@ class Process:
 
 
 @contextmanager
-def _pair() -> Iterator[tuple[str, Process, Process]]:
-    """The API's address, the floor and ours."""
+def _serving(*, tls: bool = False) -> Iterator[tuple["Lab", Process, Process]]:
+    """A laboratory, the floor and ours, which reach the API over TLS or without."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory()))
-        api = Process(stack, [str(HERE / "talking_api.py")])
+        environment = {"OPENAI_API_KEY": "key", "OPENAI_WEBHOOK_SECRET": SECRET}
+        certificate: list[str] = []
+        trusted = None
+        if tls:
+            authority = Authority(directory)
+            certificate = [str(authority.issue())]
+            environment["SSL_CERT_FILE"] = str(authority.file)
+            trusted = ssl.create_default_context(cafile=authority.file)
+        api = Process(stack, [str(HERE / "talking_api.py"), *certificate])
         base_url = f"{api.url}/v1"
-        (directory / "runner.yaml").write_text(RUNNER.format(base_url=base_url, store=directory / "calls.db"))
-        (directory / "desk.yaml").write_text(AGENT)
-        floor = Process(stack, [str(HERE / "least_runner.py"), base_url, SECRET])
-        secrets = {"OPENAI_API_KEY": "key", "OPENAI_WEBHOOK_SECRET": SECRET}
-        ours = Process(stack, ["-m", "runner", "run", str(directory)], secrets)
-        yield api.url, floor, ours
+        agents = directory / "agents"
+        agents.mkdir()
+        (agents / "runner.yaml").write_text(RUNNER.format(base_url=base_url, store=directory / "calls.db"))
+        (agents / "desk.yaml").write_text(AGENT)
+        floor = Process(stack, [str(HERE / "least_runner.py"), base_url, SECRET], environment)
+        ours = Process(stack, ["-m", "runner", "run", str(agents)], environment)
+        yield Lab(api.url, trusted), floor, ours
 
 
 def rows() -> Iterator[Row]:
-    """Floor and ours in turns, in one run."""
-    with _pair() as (api, floor, ours):
-        lab = Lab(api)
+    """Over TLS first, as in life, against ours without; then floor and ours without TLS, in turns."""
+    with _serving(tls=True) as (lab, _, ours):
+        (tls_setup,), (tls_memory,) = asyncio.run(lab.calls(ours))
+        back_s = asyncio.run(lab.back_after_loss(ours, LOST))
+    with _serving() as (lab, floor, ours):
+        setups, memory = asyncio.run(lab.calls(floor, ours))
+    yield Row(
+        name="call set up over TLS, CPU", ours=tls_setup, floor=setups[1], unit="µs", limit=TLS_SETUP_LIMIT
+    )
+    above = tls_memory - memory[1]
+    yield Row(name="live call over TLS, memory above plain", ours=above, unit="KiB", limit=TLS_MEMORY_LIMIT)
+    yield Row(name=f"{LOST} sidebands lost at once over TLS", ours=back_s, unit="s", limit=BACK_LIMIT_S)
+    yield Row(name="call set up, CPU", ours=setups[1], floor=setups[0], unit="µs", limit=SETUP_LIMIT)
+    yield Row(name="live call, memory", ours=memory[1], floor=memory[0], unit="KiB", limit=MEMORY_LIMIT)
+    with _serving() as (lab, floor, ours):
         base, total = asyncio.run(lab.events(floor, ours))
         yield Row(name="sideband event, CPU", ours=total, floor=base, unit="µs", limit=EVENT_LIMIT)
-    with _pair() as (api, floor, ours):
-        lab = Lab(api)
-        setups, memory = asyncio.run(lab.calls(floor, ours))
-        yield Row(name="call set up, CPU", ours=setups[1], floor=setups[0], unit="µs", limit=SETUP_LIMIT)
-        yield Row(name="live call, memory", ours=memory[1], floor=memory[0], unit="KiB", limit=MEMORY_LIMIT)
 
 
 class Lab:
     """Rings, and waits until the API has seen what should follow."""
 
-    def __init__(self, api: str) -> None:
+    def __init__(self, api: str, trusted: ssl.SSLContext | None) -> None:
+        """`trusted`: what verifies the API when it is served over TLS."""
         self._api = api
+        self._trusted = trusted
         self._rung = 0
 
     async def events(self, *processes: Process) -> list[float]:
         """Microseconds of CPU for one event of the sideband, the best round of each."""
         best = [float("inf")] * len(processes)
-        async with aiohttp.ClientSession() as session:
+        async with self._session() as session:
             for _ in range(ROUNDS):
                 for index, process in enumerate(processes):
                     before = process.cpu_s
@@ -139,7 +169,7 @@ class Lab:
     async def calls(self, *processes: Process) -> tuple[list[float], list[float]]:
         """Microseconds of CPU to set a call up, and KiB that it takes while it is live."""
         setups, memory = [], []
-        async with aiohttp.ClientSession() as session:
+        async with self._session() as session:
             for process in processes:
                 await self._ring_all(session, process, WARM_UP)
                 cpu_s, memory_kib = process.cpu_s, process.memory_kib
@@ -147,6 +177,19 @@ class Lab:
                 setups.append((process.cpu_s - cpu_s) / CALLS * 1e6)
                 memory.append((process.memory_kib - memory_kib) / CALLS)
         return setups, memory
+
+    async def back_after_loss(self, process: Process, calls: int) -> float:
+        """Seconds until as many sidebands are open again as were lost together."""
+        async with self._session() as session:
+            await self._ring_all(session, process, max(calls - CALLS - WARM_UP, 0))
+            attached = (await self._counts(session))[0]
+            began = time.monotonic()
+            async with session.post(f"{self._api}/lose"):
+                await self._until(session, 0, attached + calls)
+            return time.monotonic() - began
+
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._trusted or True))
 
     async def _ring_all(self, session: aiohttp.ClientSession, process: Process, calls: int) -> None:
         attached = (await self._counts(session))[0]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
 
@@ -64,12 +65,17 @@ def frames(number: int) -> Iterator[str]:
         yield text
 
 
+GREETING = tuple(frames(0))[4:]
+"""The response of a turn, from its beginning."""
+
+
 class Api:
     """What is attached now, and what is over."""
 
     def __init__(self) -> None:
         self.attached = 0
         self.over: set[str] = set()
+        self._transports: set[asyncio.Transport] = set()
 
     async def decide(self, request: web.Request) -> web.Response:
         """Accept, and hang up."""
@@ -78,13 +84,15 @@ class Api:
         return web.Response()
 
     async def sideband(self, request: web.Request) -> web.StreamResponse:
-        """Talk, or stay silent until the other side leaves."""
+        """Talk, or answer what is asked for until the other side leaves."""
         call_id = request.query["call_id"]
         if call_id in self.over:
             return web.Response(status=404)
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         self.attached += 1
+        if request.transport is not None:
+            self._transports.add(request.transport)
         if call_id.startswith("talk_"):
             for number in range(int(call_id.split("_")[1])):
                 for frame in frames(number):
@@ -92,34 +100,50 @@ class Api:
             self.over.add(call_id)
             await socket.close()
             return socket
-        async for _ in socket:
-            pass
+        async for message in socket:
+            # Whoever asks for the first response gets one, so that nobody asks again.
+            if "response.create" in message.data:
+                for frame in GREETING:
+                    await socket.send_str(frame)
         return socket
+
+    async def lose(self, _: web.Request) -> web.Response:
+        """Cut all sidebands at once, without a closing handshake."""
+        for transport in self._transports:
+            transport.abort()
+        self._transports.clear()
+        return web.Response()
 
     async def counts(self, _: web.Request) -> web.Response:
         """For the benchmark: how many sidebands were opened, and how many calls are over."""
         return web.Response(text=json.dumps([self.attached, len(self.over)]))
 
 
-async def served() -> AsyncIterator[str]:
+async def served(tls: ssl.SSLContext | None) -> AsyncIterator[str]:
     """The address while it is served."""
     api = Api()
     app = web.Application()
     app.router.add_post("/v1/realtime/calls/{call}/{action}", api.decide)
     app.router.add_get("/v1/realtime", api.sideband)
     app.router.add_get("/counts", api.counts)
+    app.router.add_post("/lose", api.lose)
     server = web.AppRunner(app, access_log=None)
     await server.setup()
-    await web.TCPSite(server, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{server.addresses[0][1]}"
+    # As many connections as are lost at once may come at once.
+    await web.TCPSite(server, "127.0.0.1", 0, ssl_context=tls, backlog=1024).start()
+    yield f"http{'s' if tls else ''}://127.0.0.1:{server.addresses[0][1]}"
 
 
-async def main() -> None:
-    """Serve until standard input ends."""
-    async for address in served():
+async def main(certificate: str | None = None) -> None:
+    """Serve until standard input ends; over TLS with a file that holds a key and its certificate."""
+    tls = None
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+    async for address in served(tls):
         print(address, flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(*sys.argv[1:]))
