@@ -29,6 +29,7 @@ from runner.model.job import Job, JobKind
 from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding
 from runner.model.values import Place
+from runner.serve import background
 from runner.serve.api_client import ApiClient
 from runner.serve.jobs import MOST_AT_ONCE, JobWorker
 from runner.serve.metrics import Metrics
@@ -425,7 +426,8 @@ async def test_what_is_under_way_at_the_end_is_due_again_at_once(desk: Desk) -> 
 class Trouble:
     """The store, which fails at some of what it is asked."""
 
-    def __init__(self, store: Store, *failing: str) -> None:
+    def __init__(self, store: Store, *failing: str, error: Exception | None = None) -> None:
+        self._error = error or StoreError("disk full")
         self._store = store
         self.failing = list(failing)
 
@@ -436,7 +438,30 @@ class Trouble:
         return getattr(self._store, name)
 
     async def _fail(self, *_: object, **__: object) -> None:
-        raise StoreError("disk full")
+        raise self._error
+
+
+async def test_a_worker_that_a_bug_ends_is_told_and_started_again(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "RESTART_S", 0.0)
+    store = Trouble(desk.store, "take", error=RuntimeError("a bug"))
+    await desk.call_ends()
+    await desk.start(store)
+    await desk.receiver.until(lambda: desk.receiver.got)
+    assert desk.worker.trouble == "the job worker failed and was started again: RuntimeError"
+    assert [r.message for r in caplog.records] == ["the job worker failed and is started again"]
+
+
+async def test_a_row_that_nobody_can_read_is_parked_and_the_others_are_delivered(desk: Desk) -> None:
+    await desk.call_ends("rtc_1")
+    await desk.call_ends("rtc_2")
+    with closing(sqlite3.connect("calls.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE jobs SET kind = 'letter' WHERE call_id = 'rtc_1'")
+    await desk.start()
+    await desk.passes(0)
+    assert rows("SELECT call_id, state FROM jobs") == [("rtc_1", "parked")]
+    assert len(desk.receiver.got) == 1
 
 
 @pytest.mark.parametrize("failing", ["take", "backlog"])

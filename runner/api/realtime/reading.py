@@ -43,6 +43,9 @@ from runner.model.values import Json, JsonObject
 # those that carry audio or fragments dropped, without parsing them.
 _TYPE_AT_HEAD = re.compile(r'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([a-z0-9_.]+)"')
 
+_MOST = 10**9
+"""More tokens or seconds than any call has."""
+
 _PASSED_BY = frozenset(
     {
         "conversation.created",
@@ -142,8 +145,16 @@ def _optional_text(value: Json) -> str | None:
 
 
 def _count(counts: JsonObject, name: str) -> int:
+    """A number of tokens; what cannot be one counts as none, or it would spoil the sums of the call."""
     value = counts.get(name)
-    return value if isinstance(value, int) else 0
+    return value if type(value) is int and 0 <= value <= _MOST else 0
+
+
+def _seconds(counts: JsonObject, name: str) -> float:
+    value = counts.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(value) if 0 <= value <= _MOST else 0.0
 
 
 def _wish(response: JsonObject) -> str | None:
@@ -299,9 +310,7 @@ def _caller_transcript(received: JsonObject) -> tuple[CallEvent, ...]:
         item_id=_text(received["item_id"]),
         role=Role.CALLER,
         text=_text(received["transcript"]),
-        usage=TranscriptionUsage(
-            tokens=_count(usage, "total_tokens"), seconds=float(usage.get("seconds") or 0)
-        ),
+        usage=TranscriptionUsage(tokens=_count(usage, "total_tokens"), seconds=_seconds(usage, "seconds")),
     )
     return (transcribed,)
 

@@ -92,7 +92,7 @@ class Member:
         """Renew the lease and take over what nobody serves, for as long as the process lives."""
         next_look = 0.0
         while True:
-            await self._renew()
+            await self.beat()
             if self.may_act and self._clock() >= next_look:
                 await self.take_over()
                 next_look = self._clock() + self._takeover_s
@@ -199,7 +199,8 @@ class Member:
 
     # The lease
 
-    async def _renew(self) -> None:
+    async def beat(self) -> None:
+        """Renew the lease, or assert the calls where that is not enough."""
         lease = self.lease
         if lease is None:
             return

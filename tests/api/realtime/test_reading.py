@@ -314,6 +314,20 @@ def test_a_response_that_is_done_is_over_however_odd_it_is(odd: dict[str, object
     )
 
 
+@pytest.mark.parametrize("odd", [10**400, -1, True, "5", None, float("nan"), float("inf")])
+def test_usage_that_cannot_be_is_no_usage(odd: object) -> None:
+    usage = {"input_token_details": {"text_tokens": odd, "audio_tokens": 3}}
+    done = {"type": "response.done", "response": {"id": "r", "usage": usage}}
+    [ended] = read(json.dumps(done))
+    assert isinstance(ended, ResponseEnded)
+    assert ended.usage == Usage(audio_in=3)
+    name = "conversation.item.input_audio_transcription.completed"
+    heard = {"type": name, "item_id": "i", "transcript": "", "usage": {"total_tokens": odd, "seconds": odd}}
+    [transcribed] = read(json.dumps(heard))
+    assert isinstance(transcribed, Transcribed)
+    assert transcribed.usage == TranscriptionUsage()
+
+
 AT = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
 
 

@@ -1,0 +1,209 @@
+"""One runner among others: when it may act, what it does when the store failed, and what it loses."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from runner.errors import LeaseLostError, StoreError
+from runner.model.event import Limit
+from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, Owner, RunnerInfo
+from runner.serve.fleet.member import Member
+
+CALL = HeldCall(id="rtc_1", agent="desk", configuration="c1", began_at=1000.0)
+NO_LIMITS = Limits()
+
+
+class Shelf:
+    """A store that is asked who serves what, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.asserted: list[list[HeldCall]] = []
+        self.trouble: StoreError | None = None
+        self.is_renewed = True
+        self.lost: set[str] = set()
+        self.orphans: list[HeldCall] = []
+        self.handed_over: list[list[str]] = []
+        self.claim_answer: Claim | None = None
+
+    def _ask(self, what: str) -> None:
+        self.asked.append(what)
+        if self.trouble is not None:
+            raise self.trouble
+
+    async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
+        self._ask("join")
+        return Lease(runner=runner.id, epoch=1)
+
+    async def renew(self, lease: Lease) -> bool:
+        self._ask("renew")
+        return self.is_renewed
+
+    async def assert_calls(
+        self, runner: RunnerInfo, lease: Lease, calls: Sequence[HeldCall], lease_s: float
+    ) -> tuple[Lease, set[str]]:
+        self._ask("assert")
+        self.asserted.append(list(calls))
+        return Lease(runner=runner.id, epoch=lease.epoch + 1), self.lost
+
+    async def leave(self, lease: Lease) -> None:
+        self._ask("leave")
+
+    async def claim(self, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
+        self._ask("claim")
+        return self.claim_answer or Claim(ours=call)
+
+    async def set_state(self, lease: Lease, call: HeldCall) -> None:
+        self._ask(call.state.value)
+
+    async def unclaim(self, lease: Lease, call: HeldCall) -> None:
+        self._ask("unclaim")
+
+    async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
+        self._ask("hand over")
+        self.handed_over.append(list(call_ids))
+
+    async def take_over(self, lease: Lease) -> list[HeldCall]:
+        self._ask("take over")
+        orphans, self.orphans = self.orphans, []
+        return orphans
+
+    async def live_calls(self) -> list[Any]:
+        return []
+
+    async def runners(self) -> list[RunnerInfo]:
+        return []
+
+
+class Desk:
+    """Takes calls up, and drops them."""
+
+    def __init__(self) -> None:
+        self.taken: list[HeldCall] = []
+        self.dropped: list[str] = []
+
+    async def take_over(self, call: HeldCall) -> None:
+        self.taken.append(call)
+
+    def drop(self, call_id: str) -> None:
+        self.dropped.append(call_id)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def joined() -> tuple[Member, Shelf, Desk, Clock]:
+    shelf, desk, clock = Shelf(), Desk(), Clock()
+    info = RunnerInfo(id="one", version="1", configuration="c1")
+    member = Member(shelf, info, lease_s=10.0, clock=clock)
+    await member.join(desk)
+    return member, shelf, desk, clock
+
+
+async def test_it_may_act_as_long_as_its_own_clock_says_that_the_lease_lasts() -> None:
+    member, shelf, _, clock = await joined()
+    may_act = [member.may_act]
+    clock.now += 9.9
+    may_act.append(member.may_act)
+    clock.now += 0.1
+    may_act.append(member.may_act)
+    assert may_act == [True, True, False]
+    waiting = asyncio.create_task(member.acting())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await member.beat()
+    await waiting
+    assert shelf.asked == ["join", "assert"]
+
+
+async def test_a_heartbeat_renews_and_asserts_nothing() -> None:
+    member, shelf, _, _ = await joined()
+    await member.beat()
+    await member.beat()
+    assert shelf.asked == ["join", "renew", "renew"]
+
+
+async def test_what_was_claimed_while_the_store_was_away_is_asserted_when_it_is_back() -> None:
+    member, shelf, _, _ = await joined()
+    shelf.trouble = StoreError("no answer")
+    assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL)
+    await member.answered("rtc_1")
+    await member.beat()
+    assert member.trouble == "no answer"
+    shelf.trouble = None
+    await member.beat()
+    assert [[call.state for call in calls] for calls in shelf.asserted] == [[CallState.ANSWERED]]
+    await member.beat()
+    assert shelf.asked[-2:] == ["assert", "renew"]
+    assert member.trouble is None
+
+
+async def test_a_call_that_is_lost_is_dropped_before_anybody_who_waits_to_act_wakes() -> None:
+    member, shelf, desk, clock = await joined()
+    await member.claim(CALL, NO_LIMITS)
+    clock.now += 11
+    shelf.lost = {"rtc_1"}
+    dropped_first: list[bool] = []
+
+    async def acts() -> None:
+        await member.acting()
+        dropped_first.append(desk.dropped == ["rtc_1"])
+
+    waiting = asyncio.create_task(acts())
+    await asyncio.sleep(0)
+    await member.beat()
+    await waiting
+    assert dropped_first == [True]
+    assert (member.fence("rtc_1"), member.over("rtc_1")) == (0, None)
+
+
+async def test_a_lease_that_was_lost_between_two_heartbeats_is_asserted() -> None:
+    member, shelf, _, _ = await joined()
+    await member.claim(CALL, NO_LIMITS)
+    shelf.is_renewed = False
+    await member.beat()
+    assert shelf.asserted == [[CALL]]
+    assert member.lease == Lease(runner="one", epoch=2)
+
+
+async def test_a_claim_that_the_lease_does_not_allow_is_ours_until_the_store_says_otherwise() -> None:
+    member, shelf, desk, _ = await joined()
+    shelf.trouble = LeaseLostError("the lease is over")
+    assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL)
+    shelf.trouble, shelf.lost = None, {"rtc_1"}
+    await member.beat()
+    assert desk.dropped == ["rtc_1"]
+
+
+async def test_calls_that_nobody_serves_are_taken_up_and_held_under_their_new_fence() -> None:
+    member, shelf, desk, _ = await joined()
+    shelf.orphans = [HeldCall(id="rtc_7", agent="desk", configuration="c1", began_at=1.0, fence=3)]
+    await member.take_over()
+    assert [call.id for call in desk.taken] == ["rtc_7"]
+    assert member.over("rtc_7") == Owner(runner="one", fence=3)
+
+
+async def test_a_call_that_cannot_be_taken_up_is_handed_on_at_the_next_look() -> None:
+    member, shelf, _, _ = await joined()
+    shelf.orphans = [CALL]
+    await member.take_over()
+    member.put_back("rtc_1")
+    assert member.fence("rtc_1") == 0
+    shelf.trouble = StoreError("no answer")
+    await member.take_over()
+    shelf.trouble = None
+    await member.take_over()
+    await member.take_over()
+    assert shelf.handed_over == [["rtc_1"]]
+
+
+async def test_a_limit_that_is_reached_holds_nothing() -> None:
+    member, shelf, _, _ = await joined()
+    shelf.claim_answer = Claim(reached=Limit.CALLS_PER_DAY)
+    assert await member.claim(CALL, NO_LIMITS) == shelf.claim_answer
+    assert member.fence("rtc_1") == 0
