@@ -233,3 +233,28 @@ async def test_a_hurried_end_leaves_it_for_the_next_process(
         await restarted_later(0)
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
     assert open_jobs() == []
+
+
+async def test_a_process_whose_store_is_locked_ends_soon_and_the_next_saves_its_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    receiver = Receiver()
+    receiver.open.set()
+    async with StandIn() as api, receiver.served() as url:
+        write_configuration(tmp_path, api, url)
+        async with running() as (process, webhooks), asyncio.timeout(60):
+            with closing(sqlite3.connect("calls.db", isolation_level=None)) as lock:
+                # Whoever looks into the file with a transaction that is never ended.
+                lock.execute("BEGIN IMMEDIATE")
+                await asyncio.gather(*(one_call(api, webhooks) for _ in range(20)))
+                process.terminate()
+                async with asyncio.timeout(25):
+                    assert await process.wait() == 0
+        assert open_jobs() == []
+        assert len(Path("calls.db.unsaved").read_text().splitlines()) == 20
+        await restarted_later(0)
+    with closing(sqlite3.connect("calls.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM calls").fetchone() == (20,)
+    assert len(receiver.got) == 20
+    assert not list(tmp_path.glob("calls.db.*"))

@@ -21,7 +21,8 @@ APPLICATION_ID = 0x70616773
 NEEDED = (3, 37)
 """The first SQLite with STRICT tables; RETURNING is older."""
 BUSY_S = 1.0
-"""How long to wait for another process that is writing to the file."""
+"""How long to wait for another process that is writing to the file. Once it was in vain, nobody waits again
+before the file is free: all work stands in one queue, and all calls would wait for each other."""
 CHECK_S = 5.0
 """How long the file may be checked for damage when it is opened: some GB. The rest is not looked at then."""
 CLOSE_S = 3.0
@@ -45,6 +46,8 @@ class Database:
         self.files_opened = 0
         """How many files there were at this path: one, unless it was deleted or moved meanwhile."""
         self._is_closed = False
+        self._is_locked = False
+        """Whether another process held the file when it was wanted last."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     async def open(self) -> None:
@@ -87,11 +90,14 @@ class Database:
 
     async def _run(self, work: Callable[[sqlite3.Connection], _Result], begin: str) -> _Result:
         def run() -> _Result:
+            if self._is_closed:
+                raise StoreError("the store is closed")
             try:
                 return self._transaction(work, begin)
             except _REFUSALS as error:
                 raise StoreRefusedError(str(error)) from None
             except _FAILURES as error:
+                self._is_locked = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
                 raise StoreError(self._reason(error)) from None
 
         return await self._on_thread(run)
@@ -121,6 +127,9 @@ class Database:
             connection.execute(begin)
             result = work(connection)
             connection.execute("COMMIT")
+            if self._is_locked:
+                connection.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
+                self._is_locked = False
         except BaseException:
             # Closing takes back what was not committed.
             self._disconnect()
@@ -144,7 +153,8 @@ class Database:
         """The connection, opened when there is none."""
         if self._connection is None:
             _make_private(self.path)
-            connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+            patience_s = 0.0 if self._is_locked else BUSY_S
+            connection = sqlite3.connect(self.path, timeout=patience_s, isolation_level=None)
             try:
                 _prepare(connection, self.path)
             except BaseException:

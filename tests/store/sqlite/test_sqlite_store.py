@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from runner.model.job import Backlog
 from runner.model.stored_call import CallFilter
 from runner.store.opening import open_store
 from runner.store.sqlite import database
+from runner.store.sqlite.sqlite_store import SqliteStore
 from runner.store.store import Store
 from tests.store.engines import call_record
 
@@ -247,6 +249,27 @@ async def test_a_store_that_is_locked_says_so_and_works_again_later(
     await again.save(call_record())
     assert ids() == ["rtc_1"]
     await again.close()
+
+
+async def test_one_look_at_a_locked_file_is_enough_for_all_who_wait(store: Store) -> None:
+    with locked():
+        began = time.monotonic()
+        saving = [store.save(call_record(f"rtc_{number}")) for number in range(40)]
+        told = await asyncio.gather(*saving, return_exceptions=True)
+        assert {str(error) for error in told} == {"database is locked"}
+        assert time.monotonic() - began < 10
+    await store.save(call_record("rtc_free"))
+    assert ids() == ["rtc_free"]
+    assert await patience_of(store) == 1000
+
+
+async def patience_of(store: Store) -> int:
+    """How long it waits for a locked file, in milliseconds."""
+    assert isinstance(store, SqliteStore)
+    milliseconds: int = await store._database.read(
+        lambda connection: connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    )
+    return milliseconds
 
 
 async def test_reading_does_not_wait_for_another_program_that_writes(store: Store) -> None:
