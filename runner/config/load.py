@@ -34,7 +34,8 @@ from runner.config.scenarios.declared import declared
 from runner.config.scenarios.scenario_scope import ScenarioScope
 from runner.config.scenarios.scenarios import scenarios_of
 from runner.model.agent import Agent
-from runner.model.scenario import Declaration, Scenario
+from runner.model.declaration import Declaration
+from runner.model.scenario import Scenario
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
 

@@ -8,7 +8,7 @@ from datetime import date
 from runner.call.examples.call_for_agent import HandoffTo
 from runner.call.tools.arguments import check_arguments
 from runner.model.agent import Agent, Say, Wait
-from runner.model.tool import Binding, HandoffBinding, HangupBinding, TransferBinding
+from runner.model.tool import Binding, HangupBinding, TransferBinding
 from runner.model.values import JsonObject
 from runner.standin.example_arguments import example_arguments
 from runner.standin.faults import FINE, Faults, HttpFault
@@ -67,13 +67,13 @@ def default_script(
     """
     notes: list[str] = []
     chosen = list(asked) or [
-        RequestedTool(tool=tool.name) for tool in agent.tools if not isinstance(tool.binding, HandoffBinding)
+        RequestedTool(tool=tool.name) for tool in agent.tools if tool.binding.hands_to is None
     ]
     if not asked:
         notes += [
-            f'"{tool.name}" hands the call to "{tool.binding.agent}"; --call {tool.name} plays that'
+            f'"{tool.name}" hands the call to "{tool.binding.hands_to}"; --call {tool.name} plays that'
             for tool in agent.tools
-            if isinstance(tool.binding, HandoffBinding)
+            if tool.binding.hands_to is not None
         ]
     transfers = [call for call in chosen if _is_bound(agent, call, TransferBinding)]
     hangups = [call for call in chosen if _is_bound(agent, call, HangupBinding)]

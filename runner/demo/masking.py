@@ -9,7 +9,6 @@ from urllib.parse import unquote_plus
 from runner.call.records.redaction import Redactor
 from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent
-from runner.model.tool import HandoffBinding
 
 SHORTEST_IN_TEXT = 6
 """A shorter secret stands in other words by chance."""
@@ -70,6 +69,4 @@ def _may_serve(agent: Agent, agents: Mapping[str, Agent]) -> Iterator[Agent]:
             continue
         seen.add(current.id)
         yield current
-        named = [tool.binding.agent for tool in current.tools if isinstance(tool.binding, HandoffBinding)]
-        named += [guardrail.handoff for guardrail in current.guardrails if guardrail.handoff is not None]
-        waiting += [agents[name] for name in named if name in agents]
+        waiting += [agents[name] for name in current.hands_to if name in agents]

@@ -192,6 +192,13 @@ class Agent:
     record: Recording = field(default_factory=Recording)
     place: Place
 
+    @property
+    def hands_to(self) -> tuple[str, ...]:
+        """The agents that this one may hand a call to while it lasts, by a tool or a guardrail."""
+        by_tool = [tool.binding.hands_to for tool in self.tools]
+        by_guardrail = [guardrail.handoff for guardrail in self.guardrails]
+        return tuple(agent for agent in (*by_tool, *by_guardrail) if agent is not None)
+
     def tool(self, name: str) -> Tool | None:
         """The tool of this name."""
         return next((tool for tool in self.tools if tool.name == name), None)

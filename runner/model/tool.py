@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
+from runner.model.declaration import DeclarationKind
 from runner.model.template import Template, Templated
 from runner.model.values import Json, JsonObject
 
@@ -102,9 +103,39 @@ class Retries:
     """Statuses, and the words `timeout` and `connection`."""
 
 
+class BindingFacts:
+    """What a binding means to the rest of the program, so that nobody has to ask which one it is."""
+
+    __slots__ = ()
+
+    declares: ClassVar[DeclarationKind] = DeclarationKind.TOOL
+    """What the tool counts as where scenarios cover what is declared."""
+    sends_request: ClassVar[bool] = False
+    """An endpoint of the user's is asked."""
+    ends_call: ClassVar[bool] = False
+    """The call leaves us when it succeeds: it is hung up or transferred."""
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether asking twice does no harm whatever the endpoint does (RFC 9110, 9.2.2)."""
+        return False
+
+    @property
+    def hands_to(self) -> str | None:
+        """The agent that takes the call over."""
+        return None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The destinations among which the model chooses. Each is declared, and covered, by itself."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpBinding:
+class HttpBinding(BindingFacts):
     """A request to the user's endpoint."""
+
+    sends_request: ClassVar[bool] = True
 
     method: str
     url: Template
@@ -120,10 +151,18 @@ class HttpBinding:
     """For one attempt, connecting and reading included."""
     retries: Retries = field(default_factory=Retries)
 
+    @property
+    def only_reads(self) -> bool:
+        """Whether the method is safe."""
+        return self.method in {"GET", "HEAD"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferBinding:
+class TransferBinding(BindingFacts):
     """Hand the caller to a named destination (SIP REFER). The model chooses a name, never an address."""
+
+    declares: ClassVar[DeclarationKind] = DeclarationKind.TRANSFER
+    ends_call: ClassVar[bool] = True
 
     destinations: Mapping[str, Template]
     fallback: str | None = None
@@ -131,26 +170,40 @@ class TransferBinding:
     say: Template | None = None
     if_not_completed: Template | None = None
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The names of the destinations."""
+        return tuple(self.destinations)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HangupBinding:
+class HangupBinding(BindingFacts):
     """End the call, after a sentence has been heard."""
+
+    ends_call: ClassVar[bool] = True
 
     say: Template | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StaticBinding:
+class StaticBinding(BindingFacts):
     """A fixed answer."""
 
     answer: Templated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HandoffBinding:
+class HandoffBinding(BindingFacts):
     """Another agent takes over; the conversation and the variables stay."""
 
+    declares: ClassVar[DeclarationKind] = DeclarationKind.HANDOFF
+
     agent: str
+
+    @property
+    def hands_to(self) -> str | None:
+        """The agent."""
+        return self.agent
 
 
 Binding: TypeAlias = HttpBinding | TransferBinding | HangupBinding | HandoffBinding | StaticBinding
@@ -212,6 +265,5 @@ class Tool:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether its request may be sent again though it may have been carried out (RFC 9110, 9.2.2)."""
-        reads = isinstance(self.binding, HttpBinding) and self.binding.method in {"GET", "HEAD"}
-        return self.idempotent or reads
+        """Whether its request may be sent again though it may have been carried out."""
+        return self.idempotent or self.binding.only_reads

@@ -7,9 +7,8 @@ from runner.call.regex import compile_regex
 from runner.call.routes.routing import Match
 from runner.model.action import Action, ClearTimer, Log, SetTimer, TimerKind
 from runner.model.agent import Agent
+from runner.model.declaration import Declaration, DeclarationKind
 from runner.model.event import CallEvent, Limit, TimerFired, ToolCalled, Transcribed
-from runner.model.scenario import Declaration, DeclarationKind
-from runner.model.tool import HandoffBinding, TransferBinding
 from runner.model.values import Place
 
 
@@ -82,11 +81,8 @@ class UseRecorder:
     def _tool_called(self, agent: Agent, name: str) -> None:
         """A tool that transfers is used when the transfer is asked for."""
         tool = agent.tool(name)
-        if tool is not None and not isinstance(tool.binding, TransferBinding):
-            kind = (
-                DeclarationKind.HANDOFF if isinstance(tool.binding, HandoffBinding) else DeclarationKind.TOOL
-            )
-            self.uses.add(Use(kind, agent.id, name))
+        if tool is not None and not tool.binding.choices:
+            self.uses.add(Use(tool.binding.declares, agent.id, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

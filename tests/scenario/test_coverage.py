@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.model.scenario import Declaration, DeclarationKind
+from runner.model.declaration import Declaration, DeclarationKind
 from runner.model.values import Place
 from runner.scenario.coverage import Use, coverage
 from tests.scenario.conftest import Play

@@ -12,7 +12,6 @@ from runner.model.agent import Agent
 from runner.model.call import Headers, Transport
 from runner.model.route import Conditions
 from runner.model.settings import Configuration
-from runner.model.tool import HandoffBinding
 from runner.model.values import Instant
 
 _MOST_TRIED = 3000
@@ -95,5 +94,5 @@ def handoffs_to(agent_id: str, agents: Mapping[str, Agent]) -> Iterator[HandoffT
     """The tools of other agents that hand calls to this one."""
     for agent in agents.values():
         for tool in agent.tools:
-            if isinstance(tool.binding, HandoffBinding) and tool.binding.agent == agent_id:
+            if tool.binding.hands_to == agent_id:
                 yield HandoffTo(agent=agent, tool=tool.name)

@@ -11,7 +11,7 @@ from runner.config.checking.suggest import did_you_mean
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.agent import OutcomeQuestion, Recording, Sensitive
-from runner.model.tool import HandoffBinding, HttpBinding, Tool
+from runner.model.tool import HttpBinding, Tool
 
 _KINDS = {kind.value: kind for kind in Sensitive}
 _NO_ARGS = '"args" exists only inside a tool; a delivery carries the record by itself'
@@ -50,7 +50,7 @@ def _check_argument(entry: Node, tools: Sequence[Tool], problems: Problems) -> N
     """A path that leads nowhere masks nothing, and surely somebody relies on it."""
     root, *path = entry.text.split(".")
     # Who takes the call over may have the argument.
-    if root != "args" or any(isinstance(tool.binding, HandoffBinding) for tool in tools):
+    if root != "args" or any(tool.binding.hands_to is not None for tool in tools):
         return
     known = {name for tool in tools for name in tool.parameters.get("properties") or ()}
     if path[0] not in known:

@@ -8,7 +8,6 @@ from runner.config.problem import Problems
 from runner.model.agent import Agent
 from runner.model.route import ToAgent
 from runner.model.settings import Configuration
-from runner.model.tool import HandoffBinding
 
 _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
 _SECRET = re.compile(r"""\bsecrets\s*(?:\.\s*|\[\s*["'])([A-Za-z0-9_]+)""")
@@ -40,10 +39,7 @@ def _reached(configuration: Configuration) -> set[str]:
 
 def _next(agent: Agent) -> Iterator[str]:
     """The agents that this one may give a call to."""
-    for tool in agent.tools:
-        if isinstance(tool.binding, HandoffBinding):
-            yield tool.binding.agent
-    yield from (guardrail.handoff for guardrail in agent.guardrails if guardrail.handoff is not None)
+    yield from agent.hands_to
     if isinstance(agent.busy, ToAgent):
         yield agent.busy.agent
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from runner.config.node import Node
 from runner.model.agent import Agent
-from runner.model.scenario import Declaration, DeclarationKind
+from runner.model.declaration import Declaration, DeclarationKind
 from runner.model.settings import Configuration
-from runner.model.tool import HandoffBinding, Tool, TransferBinding
+from runner.model.tool import Tool
 from runner.model.values import Place
 
 
@@ -37,15 +37,12 @@ def _definition(name: str, tools: Node | None, shared_tools: Node | None) -> Nod
 
 def _of_tool(agent: Agent, tool: Tool, node: Node | None) -> Iterator[Declaration]:
     place = _place(agent, node)
-    if isinstance(tool.binding, TransferBinding):
-        destinations = node.find("transfer", "destinations") if node is not None else None
-        for name in tool.binding.destinations:
-            at = destinations.key_place(name) if destinations is not None else place
-            yield Declaration(
-                kind=DeclarationKind.TRANSFER, agent=agent.id, name=f"{tool.name}: {name}", place=at
-            )
-    else:
-        kind = DeclarationKind.HANDOFF if isinstance(tool.binding, HandoffBinding) else DeclarationKind.TOOL
+    kind, choices = tool.binding.declares, tool.binding.choices
+    destinations = node.find("transfer", "destinations") if node is not None else None
+    for name in choices:
+        at = destinations.key_place(name) if destinations is not None else place
+        yield Declaration(kind=kind, agent=agent.id, name=f"{tool.name}: {name}", place=at)
+    if not choices:
         yield Declaration(kind=kind, agent=agent.id, name=tool.name, place=place)
 
 

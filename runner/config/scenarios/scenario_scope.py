@@ -8,7 +8,7 @@ from runner.config.checking.suggest import did_you_mean, or_there_is
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.agent import Agent
-from runner.model.tool import HttpBinding, Tool, TransferBinding
+from runner.model.tool import Tool
 from runner.model.values import Json, JsonObject, Place
 
 LOOKUP = "lookup"
@@ -66,13 +66,13 @@ class ScenarioScope:
             return True
         if name == LOOKUP:
             return any(agent.lookup is not None for agent in self.agents.values())
-        return any(isinstance(tool.binding, HttpBinding) for tool in self.tools(name))
+        return any(tool.binding.sends_request for tool in self.tools(name))
 
     def transfers(self, name: str) -> bool:
         """Whether a transfer is made under this name."""
         if name == IF_BROKEN:
             return any(agent.if_broken.transfer is not None for agent in self.agents.values())
-        return any(isinstance(tool.binding, TransferBinding) for tool in self.tools(name))
+        return any(tool.binding.choices for tool in self.tools(name))
 
     def arguments(self, name: str, given: Node) -> str:
         """The arguments of a call as the model would write them; a text stands for itself.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from runner.config.load import load
-from runner.model.scenario import DeclarationKind
+from runner.model.declaration import DeclarationKind
 
 RUNNER = """\
 routing:
