@@ -13,7 +13,7 @@ from runner.config.building.after_call import build_on_end, build_outcome, build
 from runner.config.building.conduct import build_guardrails, build_if_broken, build_keys, build_limits
 from runner.config.building.destination import caller_variables
 from runner.config.building.mcp import build_servers
-from runner.config.building.templates import template, templated
+from runner.config.building.templates import spoken, template, templated
 from runner.config.building.tools import build_tool
 from runner.config.checking.agent_review import review_agent
 from runner.config.checking.schema import Checked
@@ -95,12 +95,13 @@ class AgentBuilder:
         self._directory = directory
         self._api_documents = api_documents
         self._problems = problems
-        variables = checked.root.get("vars")
+        variables, default = checked.root.get("vars"), checked.root.find("lookup", "default")
         declared = {name: _shape(node) for name, node in variables.items()} if variables else {}
         self._scope = Scope(
             secrets=shared.secrets,
             vars={**dict.fromkeys(self._set_by_tools()), **declared},
             has_lookup=checked.root.get("lookup") is not None,
+            lookup_keys=frozenset(key for key, _ in default.items()) if default is not None else frozenset(),
         )
 
     def build(self, routes: tuple[Route, ...]) -> Agent | None:
@@ -209,10 +210,11 @@ class AgentBuilder:
         if node.get("wait") is not None:
             return Wait()
         tell = node.get("tell")
-        text = self._text(tell or node)
-        if text is None:
-            return ModelOpens()
-        return Tell(text=text) if tell else Say(text=text)
+        if tell is not None:
+            told = self._text(tell)
+            return Tell(text=told) if told is not None else ModelOpens()
+        said = spoken(node, self._scope.without_secrets(), self._problems)
+        return Say(text=said) if said is not None else ModelOpens()
 
     def _session(self, node: Node | None, tools: tuple[Tool, ...]) -> JsonObject:
         if node is None:

@@ -7,7 +7,7 @@ from runner.call.records.cost import cost_usd
 from runner.call.regex import compile_regex
 from runner.config.building.destination import build_destination
 from runner.config.building.duration import duration_s
-from runner.config.building.templates import template
+from runner.config.building.templates import spoken, template
 from runner.config.checking.scope import Scope
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -61,7 +61,7 @@ def build_if_broken(node: Node | None, scope: Scope, problems: Problems) -> IfBr
         return IfBroken()
     return IfBroken(
         transfer=build_destination(node.get("transfer"), scope, problems),
-        say=template(node.get("say"), scope, problems),
+        say=spoken(node.get("say"), scope, problems),
     )
 
 
@@ -86,7 +86,7 @@ def build_guardrails(entries: Iterable[Node], scope: Scope, problems: Problems) 
             on=Role(on.text),
             pattern=matches.text,
             then=act,
-            say=template(say, scope, problems),
+            say=spoken(say, scope, problems),
             handoff=agent.text if agent is not None else None,
         )
 
@@ -107,7 +107,7 @@ def _wind_down(node: Node | None, max_duration_s: float, scope: Scope, problems:
 def _silence(node: Node | None, scope: Scope, problems: Problems) -> Silence | None:
     if node is None:
         return None
-    after_s, say = _seconds(node.get("after"), problems), template(node.get("say"), scope, problems)
+    after_s, say = _seconds(node.get("after"), problems), spoken(node.get("say"), scope, problems)
     if after_s is None or say is None:
         return None
     return Silence(after_s=after_s, say=say, times=_count(node.get("times")) or 2)

@@ -13,9 +13,18 @@ from runner.model.template import Templated
 _BRACED = re.compile(r"\{\{-?\s*((?:(?!\}\}|\{\{).)*?)\s*-?\}\}", re.DOTALL)
 _ALMOST = re.compile(r"(?<!\{)\{ *((?:args|call|lookup|secrets|vars)(?:\.\w+)+) *\}{1,2}")
 """A name of the language in one brace, as other languages write it."""
+_PLACEHOLDER = re.compile(r"(?<![{\w$])(\$?)\{ *([A-Za-z_]\w*) *\}(?!\})")
+"""Any name in one brace."""
 
 
-def template(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
+def spoken(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
+    """The template of a sentence for the caller's ear, which reads no placeholder out."""
+    return template(node, scope, problems, is_spoken=True)
+
+
+def template(
+    node: Node | None, scope: Scope, problems: Problems, *, is_spoken: bool = False
+) -> CompiledTemplate | None:
     """The template that a scalar holds, or None where there is none or it has an error.
 
     A number or boolean is taken as it is written, so that `+14155550123` keeps its plus.
@@ -30,16 +39,36 @@ def template(node: Node | None, scope: Scope, problems: Problems) -> CompiledTem
         return None
     for finding in check(compiled, scope):
         problems.error(node.place_in(finding.line, finding.column), finding.rule, finding.message)
-    _warn_of_single_braces(source, node, problems)
+    if "{" in source:
+        _warn_of_single_braces(source, node, scope, problems, is_spoken=is_spoken)
     return compiled
 
 
-def _warn_of_single_braces(source: str, node: Node, problems: Problems) -> None:
+def _warn_of_single_braces(
+    source: str, node: Node, scope: Scope, problems: Problems, *, is_spoken: bool
+) -> None:
     """What looks like an expression and is text would be spoken, or sent, as it stands."""
-    for number, line in enumerate(source.split("\n"), 1) if "{" in source else ():
+    for number, line in enumerate(source.split("\n"), 1):
         for found in _ALMOST.finditer(line):
-            message = f'"{found.group()}" is text and no expression; write "{{{{ {found.group(1)} }}}}"'
+            message = f'"{found.group()}" is text, not an expression; write "{{{{ {found.group(1)} }}}}"'
             problems.warning(node.place_in(number, found.start() + 1), "template-syntax", message)
+        for found in _PLACEHOLDER.finditer(line):
+            message = _instead_of(found.group(1), found.group(2), scope, is_spoken=is_spoken)
+            if message:
+                place = node.place_in(number, found.start() + 1)
+                problems.warning(place, "template-syntax", f'"{found.group()}" {message}')
+
+
+def _instead_of(dollar: str, name: str, scope: Scope, *, is_spoken: bool) -> str:
+    """What to write for a placeholder as other languages have them; nothing where it may be meant."""
+    known = scope.path_of(name) or scope.path_of(name.lower())
+    if known is not None:
+        return f'is text, not an expression; write "{{{{ {known} }}}}"'
+    if not dollar and not is_spoken:
+        return ""
+    name = name.lower() if dollar else name
+    why = "environment variables are not put into texts" if dollar else "it is not an expression"
+    return f'stays as it is, since {why}; declare "{name}" under "vars", and write "{{{{ vars.{name} }}}}"'
 
 
 def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:

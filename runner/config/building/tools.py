@@ -8,7 +8,7 @@ from runner.config.building.destination import build_destination
 from runner.config.building.duration import duration_s
 from runner.config.building.parameters import NO_ARGUMENTS, argument_shapes, check_parameters
 from runner.config.building.result import build_result
-from runner.config.building.templates import expression, template, templated
+from runner.config.building.templates import expression, spoken, template, templated
 from runner.config.building.tool_http import build_http
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean
@@ -94,7 +94,7 @@ class _Builder:
             after, say, tell = (step.get(key) for key in ("after", "say", "tell"))
             after_s = duration_s(after, self.problems) if after is not None else None
             texts = (say.entries() or (say,)) if say is not None else ()
-            said = [template(text, scope, self.problems) for text in texts]
+            said = [spoken(text, scope, self.problems) for text in texts]
             if after_s is not None:
                 yield WaitingStep(
                     after_s=after_s,
@@ -154,7 +154,7 @@ class _Builder:
         if (transfer := self.node.get("transfer")) is not None:
             return self._transfer(transfer, told)
         if (hangup := self.node.get("hangup")) is not None:
-            return HangupBinding(say=template(hangup.get("say"), told, self.problems))
+            return HangupBinding(say=spoken(hangup.get("say"), told, self.problems))
         if (agent := self.node.find("handoff", "agent")) is not None:
             return HandoffBinding(agent=agent.text)
         if (static := self.node.get("static")) is not None:
@@ -176,7 +176,7 @@ class _Builder:
         return TransferBinding(
             destinations={name: address for name, address in addresses.items() if address is not None},
             fallback=fallback.text if fallback is not None else None,
-            say=template(node.get("say"), scope, self.problems),
+            say=spoken(node.get("say"), scope, self.problems),
             if_not_completed=template(node.get("if_not_completed"), scope, self.problems),
         )
 

@@ -34,11 +34,18 @@ class Scope:
     late_vars: Mapping[str, str] = field(default_factory=dict)
     """Variables that have no value yet, and why: they are made of what the lookup answers, or stand below."""
     has_lookup: bool = False
+    lookup_keys: frozenset[str] = frozenset()
+    """What the lookup's default holds: all that is known of its answer, and enough for a hint."""
     why_no_lookup: str = '"lookup" is always null here, since the agent has no "lookup"'
 
     def without_secrets(self) -> "Scope":
         """The same place, as the model can read it."""
         return replace(self, secrets=None)
+
+    def path_of(self, key: str) -> str | None:
+        """The whole name of a key that stands below one of the names, e.g. `vars.clinic`."""
+        below = {"vars": self.vars, "args": self.args, "lookup": self.lookup_keys if self.has_lookup else ()}
+        return next((f"{root}.{key}" for root, keys in below.items() if keys and key in keys), None)
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -92,19 +99,10 @@ def _fault(reference: "Reference", scope: Scope) -> tuple[str, str] | None:
         "lookup": None,
     }
     if root not in shapes:
-        return (
-            "unknown-name",
-            f'unknown name "{root}"{_inside(root, scope) or or_there_is(root, scope.roots)}',
-        )
+        inside = scope.path_of(root)
+        hint = f'; did you mean "{inside}"?' if inside else or_there_is(root, scope.roots)
+        return "unknown-name", f'unknown name "{root}"{hint}'
     return _key_fault(root, keys, shapes[root])
-
-
-def _inside(name: str, scope: Scope) -> str:
-    """Where a name is a key, when it was meant to be one."""
-    for root, keys in (("vars", scope.vars), ("args", scope.args)):
-        if keys and name in keys:
-            return f'; did you mean "{root}.{name}"?'
-    return ""
 
 
 def _key_fault(name: str, keys: list[str], shape: Shape) -> tuple[str, str] | None:
