@@ -75,8 +75,8 @@ class Process:
         """Wait for the end: exit code, stdout, stderr."""
         async with asyncio.timeout(PATIENCE_S):
             out, err = await self._process.communicate()
-        self.out += out.decode()
-        self.err += err.decode()
+        self.out += (out or b"").decode()
+        self.err += (err or b"").decode()
         assert self._process.returncode is not None
         return self._process.returncode, self.out, self.err
 

@@ -52,6 +52,9 @@ class Conversation:
         """What the client did that a real API would have refused, or that breaks a call."""
         self.answered: set[str] = set()
         """Tool calls that have their output."""
+        self.caller_patience_s: float | None = None
+        """How long the caller waits for a tool before speaking again; None: for ever."""
+        self._not_awaited: set[str] = set()
         self.open_calls: dict[str, str] = {}
         """Tool calls that wait for their output: id -> name."""
         self.active: Response | None = None
@@ -188,6 +191,13 @@ class Conversation:
         if scripted.ending is not Ending.NEVER:
             yield self._rate_limits()
 
+    def _wait_for_output(self, call_id: str, patience_s: float) -> Flow[Outgoing]:
+        """Of a call that was made while nobody was attached, no client ever hears."""
+        yield patience_s
+        self._not_awaited.add(call_id)
+        if call_id in self.open_calls:
+            self.owes_answer = False
+
     def _note(self, response: Response, event: Event) -> None:
         match event:
             case {"type": "response.output_audio_transcript.delta" | "response.output_audio.done"} if (
@@ -203,6 +213,8 @@ class Conversation:
                 "item": {"type": "function_call", "status": "completed", "call_id": call_id, "name": name},
             }:
                 self.open_calls[call_id] = name
+                if self.caller_patience_s is not None:
+                    self.flows.start(self._wait_for_output(call_id, self.caller_patience_s))
             case {"type": "response.done"}:
                 self.active = None
 
@@ -232,7 +244,8 @@ class Conversation:
                 return self.playing is not None and (
                     self.active is not self.playing or self.playing.spoken_words > 2
                 )
-        busy = self.active or self.playing or self._waiting_to_play or self.open_calls
+        awaited = self.open_calls.keys() - self._not_awaited
+        busy = self.active or self.playing or self._waiting_to_play or awaited
         return not (busy or self.owes_answer or self.caller_speaks)
 
     def event(self, kind: str, **fields: object) -> Event:

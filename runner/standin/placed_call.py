@@ -82,6 +82,8 @@ class PlacedCall:
         """What answers the client directly and was not sent yet."""
         self._script = script
         self.pace = pace
+        self.caller_patience_s: float | None = None
+        """See `Conversation`."""
         self.is_mute = False
         """Whether the API takes what it is sent, and says nothing."""
         self._new_conversation = partial(Conversation, call=short_id, improvises=improvises, flows=self.flows)
@@ -165,6 +167,7 @@ class PlacedCall:
         conversation = self._new_conversation(session=body, pace=self.pace)
         conversation.play(self._script)
         conversation.flows.start(Caller(conversation, now).flow())
+        conversation.caller_patience_s = self.caller_patience_s
         self.conversation = conversation
 
     # The sideband.

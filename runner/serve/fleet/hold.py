@@ -20,12 +20,17 @@ class CallHold:
         ringing: Ringing,
         *,
         configuration: str,
+        is_held: bool = False,
     ) -> None:
-        """Without a `journal` nothing is written down: the call was taken over without one."""
+        """Without a `journal` nothing is written down: the call was taken over without one.
+
+        `is_held`: the call is this process's already, since it has taken it over.
+        """
         self._member = member
         self._journal = journal
         self._ringing = ringing
         self._configuration = configuration
+        self._is_held = is_held
 
     async def claim(self, claim: ClaimCall) -> ClaimReplied:
         """Claim the call, and a slot among its agent's calls at all runners."""
@@ -38,6 +43,7 @@ class CallHold:
         limits = Limits(concurrent_calls=claim.concurrent_calls, calls_per_day=claim.calls_per_day)
         answer = await self._member.claim(call, limits)
         taken = answer.ours is None and answer.reached is None
+        self._is_held = answer.ours is not None
         return ClaimReplied(agent=claim.agent, reached=answer.reached, taken=taken)
 
     async def answered(self) -> None:
@@ -67,6 +73,9 @@ class CallHold:
         """Hold the call no more; one that was not served may be claimed again."""
         if self._journal is not None:
             self._journal.close()
+        if not self._is_held:
+            # Another has the call, perhaps in this very process: it is not ours to give up.
+            return
         if was_served:
             self._member.forget(self._ringing.call_id)
         else:

@@ -162,7 +162,7 @@ class FleetService:
             return
         self._metrics.takeovers.labels(journal="none" if left.is_bare else "replayed").inc()
         journal = None if left.is_bare else CallJournal(self._writer, call.id, left.next_seq)
-        hold = CallHold(self.member, journal, left.ringing, configuration=call.configuration)
+        hold = CallHold(self.member, journal, left.ringing, configuration=call.configuration, is_held=True)
         self._new_call(left, hold)
 
     def drop(self, call_id: str) -> None:

@@ -1,0 +1,65 @@
+"""Rounds of chaos until as many calls were played as are asked for: `python -m tests.chaos --calls 1000`.
+
+Prints a table: rounds, calls, faults by kind, losses. Exit code 1 when anything was lost.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+
+from tests.chaos.planted import BUGS
+from tests.chaos.world import Plan, play
+from tests.store.postgresql.server import PostgresqlServer
+
+FAULTS = ("kill", "cut", "duplicate", "reload")
+FLEET_FAULTS = (*FAULTS, "deploy", "pause")
+
+
+def main() -> int:
+    """Run it; the process's exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser.add_argument("--calls", type=int, default=200, help="how many calls at least (default: 200)")
+    parser.add_argument("--seed", type=int, default=1, help="of the first round (default: 1)")
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="postgresql")
+    parser.add_argument("--runners", type=int, default=3, help="processes, with PostgreSQL (default: 3)")
+    parser.add_argument("--bug", choices=tuple(BUGS), default="nothing", help="a bug to plant")
+    options = parser.parse_args()
+    server = PostgresqlServer() if options.store == "postgresql" else None
+    try:
+        return asyncio.run(_rounds(options, server))
+    finally:
+        if server is not None:
+            server.delete()
+
+
+async def _rounds(options: argparse.Namespace, server: PostgresqlServer | None) -> int:
+    calls, losses, faults, rounds = 0, 0, Counter[str](), 0
+    while calls < options.calls:
+        plan = Plan(
+            seed=options.seed + rounds,
+            store="sqlite:" if server is None else server.new_database(),
+            runners=1 if server is None else options.runners,
+            calls=40,
+            lasts_s=30.0,
+            faults=FAULTS if server is None else FLEET_FAULTS,
+            bug=options.bug,
+        )
+        result = await play(plan)
+        rounds += 1
+        calls += result.calls
+        losses += len(result.losses)
+        faults += result.faults
+        print(
+            f"round {rounds}, seed {plan.seed}: {result.calls} calls, {len(result.losses)} losses", flush=True
+        )
+        for loss in result.losses:
+            print(f"  {loss}", flush=True)
+    print(f"\nrounds {rounds}, calls {calls}, losses {losses}")
+    for fault, number in sorted(faults.items()):
+        print(f"  {fault:10} {number}")
+    return 1 if losses else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""Holds what the API and the endpoints saw against what is promised. It never reads a runner's log."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from runner.model.stored_call import StoredCall
+from runner.standin.placed_call import PlacedCall
+from tests.chaos.backend import Backend
+
+GREETING = "Hello from the chaos."
+HARMLESS = ("has an output already", "not found in conversation")
+"""What the API refuses when an output is sent once more, or to a call that a takeover has answered."""
+
+
+def losses(calls: Iterable[PlacedCall], backend: Backend, stored: dict[str, StoredCall | None]) -> list[str]:
+    """Each promise that was broken, in a sentence that names the call."""
+    found: list[str] = []
+    for call in calls:
+        found += [f"{call.id}: {loss}" for loss in _losses(call, backend, stored.get(call.id))]
+    found += [
+        f"request {key} to /book was sent {number} times"
+        for key, number in backend.asked["/book"].items()
+        if number > 1
+    ]
+    return found
+
+
+def _losses(call: PlacedCall, backend: Backend, stored: StoredCall | None) -> Iterable[str]:
+    requests = Counter((request.action, request.status) for request in call.requests)
+    if requests["accept", 200] != 1:
+        yield f"accepted {requests['accept', 200]} times"
+    if not call.is_over:
+        yield "nobody served it to its end"
+    greetings = sum(
+        GREETING in event.get("response", {}).get("instructions", "")
+        for event in call.received
+        if event["type"] == "response.create"
+    )
+    if greetings != 1:
+        yield f"greeted {greetings} times"
+    unanswered = call.conversation.open_calls if call.conversation is not None else {}
+    for tool_call_id, name in unanswered.items():
+        # What the model has asked for while nobody was attached, no runner has ever heard of.
+        if backend.asked[f"/{name}"][tool_call_id]:
+            yield f"tool without an output: {name}"
+    yield from (note for note in call.violations if not any(part in note for part in HARMLESS))
+    if stored is None:
+        yield "it has no record"
+        return
+    if stored.record["ended"] not in ("caller_hung_up", "lost"):
+        yield f"it ended as {stored.record['ended']}"
+    if not backend.delivered[call.id]:
+        yield "its record was not delivered"

@@ -1,0 +1,88 @@
+"""Bugs that the checker has to find, each planted into a runner before it starts.
+
+python -m tests.chaos.planted NAME run agents --port 0
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from runner.call.machine.session import Session
+from runner.call.machine.tool_calls import ToolCalls
+from runner.cli.main import main
+from runner.model.action import Action
+from runner.model.event import CallEvent, TakenOver
+from runner.serve.fleet import journal_writer
+from runner.serve.fleet.hold import CallHold
+from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
+from runner.serve.fleet.member import Member
+
+
+def nothing() -> None:
+    """The program as it is."""
+
+
+def no_fencing() -> None:
+    """A runner that has lost its calls goes on to serve them."""
+    Member._lose = lambda self, call_id: None  # type: ignore[method-assign]
+    Member.may_act = True  # type: ignore[assignment, method-assign]
+
+
+def journal_after_action() -> None:
+    """A request that may not be sent twice does not wait for its entry, which comes much later."""
+
+    async def not_waited_for(self: CallHold) -> None:
+        return
+
+    CallHold.written = not_waited_for  # type: ignore[method-assign]
+    journal_writer.AT_ONCE = ()  # type: ignore[assignment]
+    journal_writer.BATCH_S = 5.0
+
+
+def greets_again() -> None:
+    """Whoever takes a call over greets."""
+    handle = Session.handle
+
+    def forgetful(self: Session, event: CallEvent, now: float) -> list[Action]:
+        actions = handle(self, event, now)
+        if isinstance(event, TakenOver):
+            self.speech.say("Hello from the chaos.")
+        return actions
+
+    Session.handle = forgetful  # type: ignore[method-assign]
+
+
+def output_not_resent() -> None:
+    """An output that the API may not have is not sent again."""
+    ToolCalls.resend = lambda self: []  # type: ignore[method-assign]
+
+
+def lease_not_checked() -> None:
+    """A runner that was paused beyond its lease acts before it has asked whose its calls are."""
+
+    async def at_once(self: Any) -> None:
+        return
+
+    Member.acting = at_once  # type: ignore[method-assign]
+    Member._lose = lambda self, call_id: None  # type: ignore[method-assign]
+    JournalWriter.written = at_once  # type: ignore[method-assign]
+    CallJournal.written = at_once  # type: ignore[method-assign]
+
+
+BUGS: dict[str, Callable[[], None]] = {
+    each.__name__: each
+    for each in (
+        nothing,
+        no_fencing,
+        journal_after_action,
+        greets_again,
+        output_not_resent,
+        lease_not_checked,
+    )
+}
+
+if __name__ == "__main__":
+    BUGS[sys.argv[1]]()
+    asyncio.set_event_loop_policy(None)
+    sys.exit(main(sys.argv[2:]))

@@ -1,0 +1,59 @@
+"""Nothing is lost while runners are killed, paused and deployed; and the checker finds what is planted."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chaos.world import Plan, play
+from tests.store.postgresql.server import PostgresqlServer
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgresqlServer]:
+    server = PostgresqlServer()
+    yield server
+    server.delete()
+
+
+async def test_one_runner_on_sqlite_loses_nothing() -> None:
+    plan = Plan(
+        seed=1,
+        store="sqlite:",
+        runners=1,
+        calls=8,
+        lasts_s=12.0,
+        faults=("kill", "cut", "duplicate", "reload"),
+    )
+    result = await play(plan)
+    assert result.losses == []
+    assert result.faults["kill"] > 0
+
+
+async def test_several_runners_on_postgresql_lose_nothing(postgresql: PostgresqlServer) -> None:
+    plan = Plan(
+        seed=2,
+        store=postgresql.new_database(),
+        runners=2,
+        calls=8,
+        lasts_s=12.0,
+        faults=("kill", "deploy", "cut", "duplicate", "reload"),
+    )
+    result = await play(plan)
+    assert result.losses == []
+    assert result.faults["kill"] + result.faults["deploy"] > 0
+
+
+@pytest.mark.parametrize(
+    ("bug", "said"),
+    [
+        ("greets_again", "greeted"),
+        ("output_not_resent", "tool without an output"),
+        ("journal_after_action", ""),
+    ],
+)
+async def test_a_planted_bug_is_found_on_sqlite(bug: str, said: str) -> None:
+    plan = Plan(
+        seed=3, store="sqlite:", runners=1, calls=8, lasts_s=10.0, faults=("kill", "kill", "cut"), bug=bug
+    )
+    result = await play(plan)
+    assert [loss for loss in result.losses if said in loss]

@@ -1,0 +1,308 @@
+"""One round: runners, calls, and what a seed does to them."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import aiohttp
+
+from runner.call.examples.example_call import sip_headers
+from runner.model.stored_call import StoredCall
+from runner.standin.placed_call import PlacedCall
+from runner.standin.script import CallerHangsUp, CallerSays, Drops, When, calls, greets, says
+from runner.standin.server import StandIn
+from runner.standin.webhook import call_incoming, new_secret
+from runner.store.opening import open_store
+from tests.chaos.backend import Backend
+from tests.chaos.checker import GREETING, losses
+from tests.processes import CLOCK
+from tests.serving import Process
+
+ROOT = str(Path(__file__).parents[2])
+PACE = 0.2
+"""Real seconds for each second of a call."""
+PATIENCE_S = 30.0
+"""Of a call; then the caller speaks again, whether a tool has its output or not."""
+LEASE_S = 10.0
+SETTLE_S = 45.0
+"""For all calls to end once nothing more goes wrong."""
+AGENT = """\
+agent: front-desk
+routes: [{{to: "+18005551212"}}]
+model: gpt-realtime-2.1
+instructions: Be kind. Version {version}.
+greeting: {greeting}
+tools:
+  - {{name: look, description: Look, http: {{method: GET, url: "{url}/look"}}}}
+  - {{name: note, description: Note, idempotent: true, http: {{url: "{url}/note"}}}}
+  - {{name: book, description: Book, http: {{url: "{url}/book"}}}}
+on_end: [{{http: {{url: "{url}/done"}}}}]
+"""
+
+
+@dataclass(slots=True)
+class Round:
+    """What came of one round."""
+
+    seed: int
+    calls: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    losses: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a round is made of."""
+
+    seed: int
+    store: str
+    """`sqlite:…`, or the URL of an empty PostgreSQL schema."""
+    runners: int
+    calls: int
+    lasts_s: float
+    faults: tuple[str, ...]
+    bug: str = "nothing"
+
+
+class World:
+    """The stand-in, the endpoints and the runners of one round."""
+
+    def __init__(self, plan: Plan, folder: Path, api: StandIn, backend: Backend) -> None:
+        self._plan = plan
+        self._random = random.Random(plan.seed)
+        self._folder = folder
+        self._api = api
+        self._backend = backend
+        self._secret = new_secret()
+        self._stack = AsyncExitStack()
+        log = Path(os.environ.get("CHAOS_LOG", folder / "runners.log"))
+        self._log = self._stack.enter_context(log.open("ab"))
+        self._runners: list[tuple[Process, str] | None] = [None] * plan.runners
+        self._paused: set[int] = set()
+        self._calls: list[PlacedCall] = []
+        self.result = Round(seed=plan.seed)
+
+    async def play(self, session: aiohttp.ClientSession) -> Round:
+        """The round, from the first runner to the last record."""
+        self._write(1)
+        async with self._stack:
+            for number in range(self._plan.runners):
+                await self._start(number)
+            rings = asyncio.create_task(self._ring_all(session))
+            until = time.monotonic() + self._plan.lasts_s
+            while time.monotonic() < until:
+                await asyncio.sleep(self._random.uniform(0.2, 1.0))
+                await self._fault(session)
+            await rings
+            await self._settle()
+        self.result.calls = len(self._calls)
+        self.result.losses += losses(self._calls, self._backend, await self._stored())
+        return self.result
+
+    def _write(self, version: int) -> None:
+        agents = self._folder / "agents"
+        agents.mkdir(exist_ok=True)
+        text = AGENT.format(version=version, greeting=GREETING, url=self._backend.url)
+        (agents / "front-desk.yaml").write_text(text)
+        (agents / "runner.yaml").write_text(
+            f"provider: {{base_url: {self._api.base_url}}}\n"
+            "store: {env: DATABASE_URL}\n"
+            "egress: {private_networks: allow}\n"
+            "records: {keep: 90d}\n"
+        )
+
+    # Runners
+
+    async def _start(self, number: int) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.chaos.planted", self._plan.bug, "run", "agents", "--port", "0"),
+            cwd=self._folder,
+            env={
+                **CLOCK,
+                "PYTHONPATH": os.pathsep.join(
+                    (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", ""))
+                ),
+                "OPENAI_API_KEY": self._api.api_key,
+                "OPENAI_WEBHOOK_SECRET": self._secret,
+                "DATABASE_URL": self._plan.store,
+            },
+            stdout=asyncio.subprocess.PIPE,
+            stderr=self._log,
+        )
+        runner = Process(process)
+        self._stack.push_async_callback(_ended, process)
+        self._runners[number] = (runner, await runner.started())
+
+    def _one(self) -> int | None:
+        there = [
+            number for number, runner in enumerate(self._runners) if runner and number not in self._paused
+        ]
+        return self._random.choice(there) if there else None
+
+    # Calls
+
+    async def _ring_all(self, session: aiohttp.ClientSession) -> None:
+        for _ in range(self._plan.calls):
+            call = self._api.place_call(
+                greets(),
+                CallerSays(text="Please look that up for me."),
+                calls("look", {}),
+                says("I have looked."),
+                CallerSays(text="Then note it down."),
+                calls("note", {}),
+                says("It is noted."),
+                CallerSays(text="And book it, please."),
+                calls("book", {}),
+                says("That is all."),
+                CallerHangsUp(),
+            )
+            call.caller_patience_s = PATIENCE_S
+            self._calls.append(call)
+            await self._announce(session, call)
+            await asyncio.sleep(self._plan.lasts_s / self._plan.calls)
+
+    async def _announce(self, session: aiohttp.ClientSession, call: PlacedCall) -> None:
+        """As the API does it: delivered again until somebody answers 200."""
+        headers = sip_headers(caller="+14155550100", called="+18005551212", call_id=call.id)
+        for _ in range(200):
+            number = self._one()
+            runner = None if number is None else self._runners[number]
+            if runner is not None:
+                webhook = call_incoming(
+                    call_id=call.id, headers=headers, secret=self._secret, now=time.time()
+                )
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    url = f"{runner[1]}/webhooks/openai"
+                    timeout = aiohttp.ClientTimeout(total=5)
+                    async with session.post(
+                        url, data=webhook.body, headers=webhook.headers, timeout=timeout
+                    ) as response:
+                        if response.status == 200:
+                            return
+            await asyncio.sleep(0.2)
+
+    # What goes wrong
+
+    async def _fault(self, session: aiohttp.ClientSession) -> None:
+        fault = self._random.choice(self._plan.faults)
+        acted = await getattr(self, f"_{fault}")(session)
+        self.result.faults[fault] += acted
+
+    async def _kill(self, _: aiohttp.ClientSession) -> bool:
+        """A runner is killed, and started again a little later."""
+        number = self._one()
+        if number is None or (runner := self._runners[number]) is None:
+            return False
+        self._runners[number] = None
+        runner[0].tell(signal.SIGKILL)
+        await runner[0].ended()
+        await asyncio.sleep(self._random.uniform(0.0, 1.0))
+        await self._start(number)
+        return True
+
+    async def _deploy(self, _: aiohttp.ClientSession) -> bool:
+        """A runner is told to end, and another takes its place."""
+        if self._plan.runners == 1:
+            return False
+        number = self._one()
+        if number is None or (runner := self._runners[number]) is None:
+            return False
+        self._runners[number] = None
+        runner[0].tell(signal.SIGTERM)
+        await self._start(number)
+        return True
+
+    async def _pause(self, _: aiohttp.ClientSession) -> bool:
+        """A runner stands still for longer than its lease lasts."""
+        number = self._one()
+        if number is None or self._paused or (runner := self._runners[number]) is None:
+            return False
+        self._paused.add(number)
+        runner[0].tell(signal.SIGSTOP)
+
+        def go_on() -> None:
+            runner[0].tell(signal.SIGCONT)
+            self._paused.discard(number)
+
+        asyncio.get_running_loop().call_later(LEASE_S + 3, go_on)
+        return True
+
+    async def _cut(self, _: aiohttp.ClientSession) -> bool:
+        """The sideband of a call breaks."""
+        live = [call for call in self._calls if call.is_attached and not call.is_over]
+        if not live:
+            return False
+        call = self._random.choice(live)
+        call.play(Drops(when=When.AT_ONCE))
+        self._api.wake(call)
+        return True
+
+    async def _duplicate(self, session: aiohttp.ClientSession) -> bool:
+        """A webhook comes once more, to any of the runners."""
+        if not self._calls:
+            return False
+        await self._announce(session, self._random.choice(self._calls))
+        return True
+
+    async def _reload(self, _: aiohttp.ClientSession) -> bool:
+        """There is a new configuration."""
+        number = self._one()
+        if number is None or (runner := self._runners[number]) is None:
+            return False
+        self._write(self._random.randrange(1, 1000))
+        runner[0].tell(signal.SIGHUP)
+        return True
+
+    # The end
+
+    async def _settle(self) -> None:
+        """Nothing more goes wrong: every call is served to its end."""
+        with suppress(TimeoutError):
+            await self._api.until(lambda: all(call.is_over for call in self._calls), SETTLE_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(20):
+                while any(not self._backend.delivered[call.id] for call in self._calls):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+        for runner in self._runners:
+            if runner is not None:
+                runner[0].tell(signal.SIGCONT)
+                runner[0].tell(signal.SIGTERM)
+        for runner in self._runners:
+            if runner is not None:
+                # A call that nobody serves to its end keeps its runner for as long as it may drain.
+                with suppress(TimeoutError):
+                    await runner[0].ended()
+
+    async def _stored(self) -> dict[str, StoredCall | None]:
+        store = await open_store(self._plan.store)
+        try:
+            return {call.id: await store.read(call.id) for call in self._calls}
+        finally:
+            await store.close()
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        await process.communicate()
+
+
+async def play(plan: Plan) -> Round:
+    """Play one round in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        if plan.store.startswith("sqlite:"):
+            plan = replace(plan, store=f"sqlite:{folder}/calls.db")
+        async with (
+            StandIn(pace=PACE) as api,
+            Backend().serving() as backend,
+            aiohttp.ClientSession() as session,
+        ):
+            return await World(plan, Path(folder), api, backend).play(session)
