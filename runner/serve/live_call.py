@@ -96,6 +96,13 @@ class Hold(Protocol):
         """Wait until it is certain that no other runner acts for the call."""
 
     @property
+    def was_paused(self) -> bool:
+        """Whether another runner may have taken the call while this process stood still."""
+
+    async def looked(self) -> None:
+        """Wait until the store was asked whose the call is."""
+
+    @property
     def owner(self) -> Owner | None:
         """In whose name the call's record is saved."""
 
@@ -121,6 +128,14 @@ class SoleHold:
 
     async def may_act(self) -> None:
         """Always."""
+
+    @property
+    def was_paused(self) -> bool:
+        """There is no other."""
+        return False
+
+    async def looked(self) -> None:
+        """There is nobody to ask."""
 
     @property
     def owner(self) -> Owner | None:
@@ -185,6 +200,7 @@ class LiveCall:
         self._bug: Exception | None = None
         self._has_given_up = False
         self._is_dropped = False
+        self._deferred: list[CallEvent] = []
         self._end_at_once: str | None = None
         """The reason, when the end was asked for before the call has begun."""
 
@@ -324,6 +340,11 @@ class LiveCall:
         machine = self._machine
         if machine is None or self._over.is_set():
             return
+        if self._deferred or self._hold.was_paused:
+            self._deferred.append(event)
+            if len(self._deferred) == 1:
+                self._spawn(self._look_first())
+            return
         try:
             now = self._clock()
             call_log.happened(event)
@@ -336,6 +357,13 @@ class LiveCall:
         except Exception as bug:
             self._bug = bug
             self._over.set()
+
+    async def _look_first(self) -> None:
+        """After a pause nothing is done before the store has said whether the call is still ours."""
+        await self._hold.looked()
+        deferred, self._deferred = self._deferred, []
+        for event in deferred:
+            self._happen(event)
 
     def _follow(self, machine: CallMachine) -> None:
         """Tell who waits for it what came of the ringing."""

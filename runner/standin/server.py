@@ -237,6 +237,9 @@ class StandIn:
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
+                    current = self._sidebands.get(call.id)
+                    if current is None or current.socket is not socket:
+                        call.note("an event on a sideband that another has taken the place of")
                     self._receive(call, message.data)
                 elif message.type is WSMsgType.BINARY:
                     call.note("a binary frame on the sideband")

@@ -3,10 +3,9 @@
 python -m tests.chaos.planted NAME run agents --port 0
 """
 
-import asyncio
 import sys
 from collections.abc import Callable
-from typing import Any
+from functools import partialmethod
 
 from runner.call.machine.session import Session
 from runner.call.machine.tool_calls import ToolCalls
@@ -15,8 +14,10 @@ from runner.model.action import Action
 from runner.model.event import CallEvent, TakenOver
 from runner.serve.fleet import journal_writer
 from runner.serve.fleet.hold import CallHold
-from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
 from runner.serve.fleet.member import Member
+from runner.serve.timeouts import Timeouts
+
+LEASE_S = 3.0
 
 
 def nothing() -> None:
@@ -61,13 +62,8 @@ def output_not_resent() -> None:
 def lease_not_checked() -> None:
     """A runner that was paused beyond its lease acts before it has asked whose its calls are."""
 
-    async def at_once(self: Any) -> None:
-        return
-
-    Member.acting = at_once  # type: ignore[method-assign]
+    Member.was_paused = False  # type: ignore[assignment, method-assign]
     Member._lose = lambda self, call_id: None  # type: ignore[method-assign]
-    JournalWriter.written = at_once  # type: ignore[method-assign]
-    CallJournal.written = at_once  # type: ignore[method-assign]
 
 
 BUGS: dict[str, Callable[[], None]] = {
@@ -84,5 +80,8 @@ BUGS: dict[str, Callable[[], None]] = {
 
 if __name__ == "__main__":
     BUGS[sys.argv[1]]()
-    asyncio.set_event_loop_policy(None)
+    # Shorter than in life, so that a round of minutes sees many leases end.
+    Timeouts.__init__ = partialmethod(  # type: ignore[method-assign, assignment]
+        Timeouts.__init__, runner_lease_s=LEASE_S, heartbeat_s=LEASE_S / 5
+    )
     sys.exit(main(sys.argv[2:]))

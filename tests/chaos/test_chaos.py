@@ -7,6 +7,8 @@ import pytest
 from tests.chaos.world import Plan, play
 from tests.store.postgresql.server import PostgresqlServer
 
+pytestmark = pytest.mark.chaos
+
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[PostgresqlServer]:
@@ -36,7 +38,7 @@ async def test_several_runners_on_postgresql_lose_nothing(postgresql: Postgresql
         runners=2,
         calls=8,
         lasts_s=12.0,
-        faults=("kill", "deploy", "cut", "duplicate", "reload"),
+        faults=("kill", "deploy", "cut", "duplicate", "reload", "pause"),
     )
     result = await play(plan)
     assert result.losses == []
@@ -57,3 +59,18 @@ async def test_a_planted_bug_is_found_on_sqlite(bug: str, said: str) -> None:
     )
     result = await play(plan)
     assert [loss for loss in result.losses if said in loss]
+
+
+@pytest.mark.parametrize("bug", ["no_fencing", "lease_not_checked"])
+async def test_a_planted_bug_is_found_on_postgresql(bug: str, postgresql: PostgresqlServer) -> None:
+    plan = Plan(
+        seed=4,
+        store=postgresql.new_database(),
+        runners=2,
+        calls=10,
+        lasts_s=14.0,
+        faults=("pause",),
+        bug=bug,
+    )
+    result = await play(plan)
+    assert [loss for loss in result.losses if "another has taken the place" in loss]

@@ -23,6 +23,7 @@ from runner.standin.webhook import call_incoming, new_secret
 from runner.store.opening import open_store
 from tests.chaos.backend import Backend
 from tests.chaos.checker import GREETING, losses
+from tests.chaos.planted import LEASE_S
 from tests.processes import CLOCK
 from tests.serving import Process
 
@@ -31,7 +32,6 @@ PACE = 0.2
 """Real seconds for each second of a call."""
 PATIENCE_S = 30.0
 """Of a call; then the caller speaks again, whether a tool has its output or not."""
-LEASE_S = 10.0
 SETTLE_S = 45.0
 """For all calls to end once nothing more goes wrong."""
 AGENT = """\
@@ -232,7 +232,7 @@ class World:
             runner[0].tell(signal.SIGCONT)
             self._paused.discard(number)
 
-        asyncio.get_running_loop().call_later(LEASE_S + 3, go_on)
+        asyncio.get_running_loop().call_later(LEASE_S + 2, go_on)
         return True
 
     async def _cut(self, _: aiohttp.ClientSession) -> bool:

@@ -50,6 +50,15 @@ class CallHold:
         """From now on the call is taken over where this process is lost."""
         await self._member.answered(self._ringing.call_id)
 
+    @property
+    def was_paused(self) -> bool:
+        """Whether another runner may have taken the call while this process stood still."""
+        return self._member.was_paused
+
+    async def looked(self) -> None:
+        """Wait until the store was asked whose the call is."""
+        await self._member.looked()
+
     async def may_act(self) -> None:
         """Wait until it is certain that no other runner acts for the call."""
         await self._member.acting()

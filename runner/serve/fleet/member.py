@@ -70,11 +70,25 @@ class Member:
         """Calls that were taken over and could not be served."""
         self._taker: Taker | None = None
         self._renewed = asyncio.Condition()
+        self._looked_at = clock()
 
     @property
     def may_act(self) -> bool:
         """Whether nobody else can have taken our calls: the lease was renewed within its time."""
         return self.lease is not None and self._clock() - self._renewed_at < self._lease_s
+
+    @property
+    def was_paused(self) -> bool:
+        """Whether this process stood still for so long that others may have its calls, and has not asked yet.
+
+        A store that is away is something else: then it was asked, and calls go on.
+        """
+        return self.lease is not None and self._clock() - self._looked_at >= self._lease_s
+
+    async def looked(self) -> None:
+        """Wait until the store was asked whose our calls are, whatever came of it."""
+        async with self._renewed:
+            await self._renewed.wait_for(lambda: not self.was_paused)
 
     async def acting(self) -> None:
         """Wait until `may_act`."""
@@ -86,13 +100,16 @@ class Member:
         self._taker = taker
         asked_at = self._clock()
         self.lease = await self._store.join(self.info, self._lease_s)
-        self._renewed_at = asked_at
+        self._renewed_at = self._looked_at = asked_at
 
     async def run(self) -> None:
         """Renew the lease and take over what nobody serves, for as long as the process lives."""
         next_look = 0.0
         while True:
             await self.beat()
+            self._looked_at = self._clock()
+            async with self._renewed:
+                self._renewed.notify_all()
             if self.may_act and self._clock() >= next_look:
                 await self.take_over()
                 next_look = self._clock() + self._takeover_s
