@@ -1,0 +1,36 @@
+"""The table of metrics, made from the registry."""
+
+from prometheus_client import Counter, Gauge, Histogram, Metric
+from prometheus_client.metrics import MetricWrapperBase
+
+from runner.serve.metrics import Metrics
+from tests.docs.pages import table
+
+_TYPES: dict[type[MetricWrapperBase], str] = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
+
+
+def metrics_table() -> str:
+    """Every metric with its type, its labels and what it counts."""
+    rows = [
+        (f"`{name}`", _TYPES[type(metric)], ", ".join(f"`{label}`" for label in metric._labelnames), told)
+        for name, metric in metrics().items()
+        for told in [_described(metric).documentation]
+    ]
+    return table(("metric", "type", "labels", "counts"), rows)
+
+
+def metrics() -> dict[str, MetricWrapperBase]:
+    """The metrics of a runner by the names that Prometheus stores them under."""
+    made = [metric for metric in vars(Metrics()).values() if isinstance(metric, MetricWrapperBase)]
+    return {f"{_described(metric).name}{'_total' * isinstance(metric, Counter)}": metric for metric in made}
+
+
+def metric_names() -> set[str]:
+    """Every name that a query may hold, those of the parts of a histogram among them."""
+    names = set(metrics())
+    return names | {f"{name}_{part}" for name in names for part in ("bucket", "count", "sum")}
+
+
+def _described(metric: MetricWrapperBase) -> Metric:
+    (described,) = metric.describe()
+    return described

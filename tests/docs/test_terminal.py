@@ -1,0 +1,89 @@
+"""Every command line of the documentation is run, and what a terminal shows there is what is printed."""
+
+import asyncio
+import re
+import shutil
+import signal
+from asyncio.subprocess import DEVNULL, PIPE
+from pathlib import Path
+
+import pytest
+
+from runner.cli.main import COMMANDS
+from tests.docs.pages import Block, all_pages
+from tests.docs.terminal import bash, environ, make_project, played
+
+PAGES = all_pages()
+SESSIONS = [block for page in PAGES for block in page.blocks("console")]
+SCRIPTS = [block for page in PAGES for block in page.blocks("sh") if "pip install" not in block.text]
+"""`.ci/run` runs the two that install, as they stand in the README."""
+MEANT = {
+    "DIR": "agents/",
+    "AGENT": "front-desk",
+    "NUMBER": "+18005550142",
+    "OLD": "main",
+    "NEW": "agents/",
+}
+"""What stands for the words that a reader replaces."""
+
+
+def command_lines() -> list[str]:
+    """Every `phone-agents …` in the prose and in the jobs of other pipelines."""
+    spans = [span for page in PAGES for span in re.findall(r"`(phone-agents [^`]+)`", page.prose)]
+    jobs = [
+        line
+        for page in PAGES
+        for block in page.blocks("yaml")
+        for line in re.findall(r"^ *- (phone-agents [^:\n]+)$", block.text, re.M)
+    ]
+    return sorted({re.sub(r"\[(DIR)…?\]", r"\1", line) for line in spans + jobs})
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reader's project."""
+    folder = tmp_path_factory.mktemp("project")
+    make_project(folder)
+    return folder
+
+
+def test_the_documentation_shows_every_command() -> None:
+    assert {line.split()[1] for line in command_lines()} >= set(COMMANDS)
+
+
+@pytest.mark.parametrize("line", [line for line in command_lines() if line.split()[1] != "run"])
+def test_every_command_line_works(line: str, project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    meant = MEANT if "init" not in line else {"DIR": "new"}
+    if line == "phone-agents init":
+        shutil.rmtree(tmp_path / "agents")
+    done = bash(" ".join(meant.get(word, word) for word in line.split()), tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("line", [line for line in command_lines() if line.split()[1] == "run"])
+async def test_every_run_starts_and_stops(line: str, project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    words = [MEANT.get(word, word) for word in line.split()]
+    process = await asyncio.create_subprocess_exec(
+        *words, "--port", "0", cwd=tmp_path, env=environ(), stderr=PIPE, stdout=DEVNULL
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        while b'"ready"' not in (said := await process.stderr.readline()):
+            assert said, "it has ended before it was ready"
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=str)
+def test_every_script_works(script: Block, project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    done = bash(f"set -euo pipefail\n{script.text}", tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=str)
+def test_what_a_terminal_shows_is_what_is_printed(session: Block, project: Path, tmp_path: Path) -> None:
+    assert played(session.text, project, tmp_path) == session.text, "run `python -m tests.docs`"
