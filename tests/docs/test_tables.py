@@ -148,6 +148,7 @@ def with_unit(shown: str) -> str:
 INTERNAL = {
     "serve.api_client.MOST_UNSETTLED",
     "serve.app.MOST_PATH",
+    "serve.api_client.REFUSED_S",
     "serve.background.RESTART_S",
     "serve.background.STEADY_S",
     "serve.descriptors.LARGEST_LIMIT",
@@ -158,8 +159,15 @@ INTERNAL = {
     "serve.log_writer.BATCH",
     "serve.log_writer.TICK_S",
     "serve.loop_lag.EVERY_S",
+    "serve.names.FRESH_S",
+    "serve.names.MOST_KNOWN",
+    "serve.names.PATIENCE_S",
+    "serve.names.SECOND_FAMILY_S",
     "serve.reloads.POLL_S",
+    "serve.reply_body.MAX_MEMBERS",
+    "serve.runner.API_LOOKUPS",
     "serve.secrets.MAX_FILE_BYTES",
+    "serve.tls.RECORD_BYTES",
     "serve.versions.MOST_PROBLEMS_LOGGED",
 }
 """Numbers that nobody who runs the program can come upon."""
