@@ -139,7 +139,7 @@ class Journals(Protocol):
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         """Write pieces of journals; one that is there is replaced. Raises LeaseLostError, and then none is
-        written. Nothing is written for a call that another runner has: the ids of those.
+        written. Nothing is written for a call that another runner has, or that is over: the ids of those.
         """
 
     async def append_late(self, pieces: Sequence[HeldPiece]) -> None:

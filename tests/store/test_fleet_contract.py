@@ -144,7 +144,7 @@ async def test_a_configuration_is_kept_while_a_live_call_or_a_runner_uses_it(eng
     assert await one.store.configuration("c2") == "new texts"
 
 
-async def test_nothing_is_written_for_a_call_that_another_has(engine: Engine) -> None:
+async def test_nothing_is_written_for_a_call_that_another_has_or_that_is_over(engine: Engine) -> None:
     """A runner still had something to write when it lost the call, and writes it under a new lease."""
     one = await joined(engine, "one")
     for call_id in ("rtc_1", "rtc_2", "rtc_3"):
@@ -152,12 +152,14 @@ async def test_nothing_is_written_for_a_call_that_another_has(engine: Engine) ->
     await one.append(piece("rtc_1"))
     await engine.run("UPDATE live_calls SET runner = 'two', fence = 2 WHERE id = 'rtc_1'")
     await engine.run("UPDATE live_calls SET runner = NULL WHERE id = 'rtc_2'")
-    late = [piece(f"rtc_{number}", entries=b"late") for number in (1, 2, 3, 4)]
-    assert await one.append(*late) == {"rtc_1", "rtc_2"}
+    await one.store.save(call_record("rtc_5"))
+    late = [piece(f"rtc_{number}", entries=b"late") for number in (1, 2, 3, 4, 5)]
+    assert await one.append(*late) == {"rtc_1", "rtc_2", "rtc_5"}
     assert await one.store.journal("rtc_1") == [piece("rtc_1")]
     assert await one.store.journal("rtc_2") == []
     assert await one.store.journal("rtc_3") == [late[2]]
     assert await one.store.journal("rtc_4") == [late[3]], "the store was away when it came"
+    assert await one.store.journal("rtc_5") == [], "it is over"
 
 
 # The call's end

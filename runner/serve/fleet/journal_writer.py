@@ -250,7 +250,7 @@ class JournalWriter:
             await self._put_aside()
             return False
         if lost:
-            log.warning("journal entries of lost calls are dropped", extra={"calls": len(lost)})
+            log.info("journal entries of calls that are lost or over are dropped", extra={"calls": len(lost)})
         self.trouble = None
         self._on_written(len(pieces), sum(len(piece.entries) for piece in pieces))
         return True

@@ -14,8 +14,8 @@ _APPEND = """WITH lease AS (
     FOR SHARE),
 piece (call_id, first_seq, entries) AS (SELECT * FROM unnest($3::text[], $4::integer[], $5::bytea[])),
 refused AS (
-    SELECT DISTINCT call_id FROM piece JOIN live_calls ON live_calls.id = call_id
-    WHERE runner IS DISTINCT FROM $1),
+    SELECT call_id FROM piece JOIN live_calls ON live_calls.id = call_id WHERE runner IS DISTINCT FROM $1
+    UNION SELECT call_id FROM piece JOIN calls ON calls.id = call_id),
 written AS (
     INSERT INTO journal (call_id, first_seq, entries)
     SELECT piece.* FROM lease, piece WHERE call_id NOT IN (SELECT call_id FROM refused)
@@ -27,7 +27,7 @@ is written over."""
 
 
 async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
-    """Write these pieces but for those of calls that others have; the ids of these."""
+    """Write these pieces but for those of calls that others have, or that are over; the ids of these."""
     if not pieces:
         return set()
     is_held, refused = await connection.fetchrow(_APPEND, lease.runner, lease.epoch, *_columns(pieces))

@@ -8,11 +8,13 @@ from runner.store.journal.sealed import HeldPiece, SealedEntries
 
 
 def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries]) -> set[str]:
-    """Write these pieces, a row for each call, but for those of calls that others have; the ids of these."""
+    """Write these pieces, but for those of calls that others have, or that are over; the ids of these."""
+    ids = [rows.column_text(piece.call_id) for piece in pieces]
     marks = ", ".join("?" * len(pieces))
     refused = connection.execute(
-        f"SELECT id FROM live_calls WHERE runner IS NOT ? AND id IN ({marks})",  # noqa: S608 - only marks
-        (runner, *(rows.column_text(piece.call_id) for piece in pieces)),
+        f"""SELECT id FROM live_calls WHERE runner IS NOT ? AND id IN ({marks})
+        UNION SELECT id FROM calls WHERE id IN ({marks})""",  # noqa: S608 - only marks
+        (runner, *ids, *ids),
     )
     others = {row[0] for row in refused}
     connection.executemany(
