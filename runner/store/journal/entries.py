@@ -11,12 +11,14 @@ FORMAT = 1
 """Counted up when what is written here, or what it means to the machine, changes: a call whose journal has
 another format is taken over without it."""
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 def encode(entries: Iterable[Entry]) -> bytes:
     """These entries as a text of ASCII, one after the other in the journal."""
     write = codec(Lived).write
     lines = [[entry.seq, entry.at, write(entry.event)] for entry in entries]
-    return json.dumps([FORMAT, lines], separators=(",", ":")).encode()
+    return _ENCODER.encode([FORMAT, lines]).encode()
 
 
 def decode(text: bytes) -> list[Entry]:
