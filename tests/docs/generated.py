@@ -9,7 +9,6 @@ from tests.docs.schema_tables import Linked, keys_table
 
 MARKER = re.compile(r"^<!-- generated: keys (\w+)(?: (\w+))? -->$", re.MULTILINE)
 _TOLD_IN = {
-    "tool": ("docs/language.md", "tools"),
     "sharedTool": ("docs/language.md", "tools"),
     "defaults": ("docs/language.md", "defaults"),
     "environment": ("docs/language.md", "environments"),

@@ -111,7 +111,11 @@ class _Table:
 
     def _mappings(self, node: Schema) -> list[Schema]:
         if "$ref" in node:
-            return self._mappings(self._target(node))
+            beside = node.get("required", [])
+            return [
+                {**mapping, "required": [*mapping.get("required", ()), *beside]}
+                for mapping in self._mappings(self._target(node))
+            ]
         if "properties" in node:
             return [node]
         return [mapping for branch in node.get("oneOf", ()) for mapping in self._mappings(branch)]
@@ -183,7 +187,7 @@ def _default(told: Schema, name: str, mapping: Schema) -> str:
     if any(branch.get("x-key") == name for branch in mapping.get("oneOf", ())):
         return "one of these"
     if mapping.get("x-key") == name:
-        return "one of these" if mapping["required"] == [name] else "required"
+        return "one of these"
     if name in (*mapping.get("required", ()), *mapping.get("x-required-with-defaults", ())):
         return "required"
     return f"`{_yaml(told['default'])}`" if "default" in told else ""

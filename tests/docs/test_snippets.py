@@ -1,6 +1,9 @@
 """Every YAML snippet is one that a reader may copy: `validate` finds nothing, and scenarios pass."""
 
 import re
+import sqlite3
+from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from runner.cli.main import main
 from runner.config.checking.schema_files import schema
 from runner.config.load import load
+from runner.store.opening import open_store
 from tests.docs.pages import Block, all_pages, read
 
 BLOCKS = [block for page in all_pages() for block in page.blocks("yaml")]
@@ -121,6 +125,27 @@ def test_the_first_agent_of_the_readme_needs_no_runner_yaml(tmp_path: Path) -> N
 def test_no_code_is_in_a_language_that_no_test_reads() -> None:
     languages = {found for page in all_pages() for found in re.findall(r"^ *```(\w+)$", page.text, re.M)}
     assert languages <= {"console", "python", "sh", "sql", "yaml"}
+
+
+SQL = [block for page in all_pages() for block in page.blocks("sql")]
+
+
+@pytest.mark.parametrize("block", SQL, ids=str)
+async def test_sql_does_to_a_store_what_the_page_says(block: Block, tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    await (await open_store(f"sqlite:{path}")).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "INSERT INTO jobs (id, call_id, kind, state, created_at, work)"
+            " VALUES ('msg_1', 'rtc_1', 'delivery', 'parked', 1, '{}')"
+        )
+        connection.execute(block.text)
+        assert connection.execute("SELECT state, due_at FROM jobs").fetchall() == [("open", 0.0)]
+
+
+def test_the_modules_that_the_pages_run_are_there() -> None:
+    named = {found for page in all_pages() for found in re.findall(r"python -m ([\w.]+)", page.text)}
+    assert [name for name in named if find_spec(name) is None] == []
 
 
 PYTHON = [block for page in all_pages() for block in page.blocks("python")]
