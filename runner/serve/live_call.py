@@ -42,7 +42,6 @@ from runner.model.action import (
     Timer,
 )
 from runner.model.call import Ringing
-from runner.model.entry import Lived
 from runner.model.event import (
     AnswerReplied,
     CallEvent,
@@ -69,6 +68,7 @@ from runner.model.record import CallRecord
 from runner.model.values import Instant
 from runner.serve import call_log
 from runner.serve.api_client import ApiClient
+from runner.serve.hold import Hold, SoleHold
 from runner.serve.metrics import Metrics
 from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close
 from runner.serve.timeouts import Timeouts
@@ -81,75 +81,6 @@ class Sender(Protocol):
 
     async def send(self, request: HttpRequest) -> HttpReply:
         """The reply, or why there is none."""
-
-
-class Hold(Protocol):
-    """This process's hold on one call, among all runners. `runner.serve.fleet.hold` has the real one."""
-
-    async def claim(self, claim: ClaimCall) -> ClaimReplied:
-        """Claim the call before it is answered."""
-
-    async def answered(self) -> None:
-        """The API has answered the call for us."""
-
-    async def may_act(self) -> None:
-        """Wait until it is certain that no other runner acts for the call."""
-
-    @property
-    def was_paused(self) -> bool:
-        """Whether another runner may have taken the call while this process stood still."""
-
-    async def looked(self) -> None:
-        """Wait until the store was asked whose the call is."""
-
-    @property
-    def owner(self) -> Owner | None:
-        """In whose name the call's record is saved."""
-
-    async def release(self, *, was_served: bool) -> None:
-        """Hold the call no more; one that was not served may be claimed again."""
-
-    def append(self, at: Instant, event: Lived) -> None:
-        """Write down what the call lives through, so that another process can take it up. Never waits."""
-
-    async def written(self) -> None:
-        """Wait until the store has everything that was appended so far."""
-
-
-class SoleHold:
-    """Nobody else serves calls, and nothing is kept: the call ends with its process."""
-
-    async def claim(self, claim: ClaimCall) -> ClaimReplied:
-        """It is ours."""
-        return ClaimReplied(agent=claim.agent)
-
-    async def answered(self) -> None:
-        """Nobody needs to know."""
-
-    async def may_act(self) -> None:
-        """Always."""
-
-    @property
-    def was_paused(self) -> bool:
-        """There is no other."""
-        return False
-
-    async def looked(self) -> None:
-        """There is nobody to ask."""
-
-    @property
-    def owner(self) -> Owner | None:
-        """Nobody else could have it."""
-        return None
-
-    async def release(self, *, was_served: bool) -> None:
-        """Nobody needs to know."""
-
-    def append(self, at: Instant, event: Lived) -> None:
-        """Nothing."""
-
-    async def written(self) -> None:
-        """Nothing is waited for."""
 
 
 class _OverError(Exception):

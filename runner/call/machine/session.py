@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from runner.call.afterwards.jobs import jobs_after
+from runner.call.machine.added_messages import AddedMessages
 from runner.call.machine.call_ending import CallEnding, Transfer
 from runner.call.machine.call_texts import CallTexts
 from runner.call.machine.consumption import Consumption
@@ -34,7 +35,6 @@ from runner.call.records.redaction import Redactor
 from runner.call.tools.tool_result import ToolOutput
 from runner.model.action import (
     Action,
-    AddItem,
     HangUp,
     Log,
     LogEvent,
@@ -143,10 +143,8 @@ class Session:
         self._greeting_is_due = False
         self._is_bare = False
         self._voice_was_heard = False
-        self._unsent: list[AddItem] = []
-        self._unplaced: set[str] = set()
+        self._messages = AddedMessages()
         self._lived_until: Instant = now
-        self._items = 0
 
     @property
     def agent(self) -> Agent:
@@ -217,7 +215,7 @@ class Session:
     @property
     def _is_all_placed(self) -> bool:
         """Whether the API has told the place of everything that we have put into the conversation."""
-        return not self._unplaced and not self.tools.has_unconfirmed
+        return self._messages.are_placed and not self.tools.has_unconfirmed
 
     # Opening and losing the sideband
 
@@ -259,8 +257,7 @@ class Session:
         It is never greeted again, and a response that is being made already answers the nudge.
         """
         self._ending.served_again()
-        unsent, self._unsent = self._unsent, []
-        self._unplaced = {item.item_id for item in unsent}
+        unsent = self._messages.take_kept()
         again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self.tools.resend()]
         # Calls were answered and the end of their response was missed: the model goes on now, not later too.
         is_settled = self.tools.take_settled()
@@ -289,8 +286,7 @@ class Session:
         self._greeting_is_due = False
         self._is_bare = True
         self.builder.fault("the call was taken over without its journal: what was said and done is not known")
-        self._items += 1
-        self._unsent.append(AddItem(item_id=f"item_{self._items}", text=NOTHING_IS_KNOWN))
+        self._messages.keep(self._messages.new(NOTHING_IS_KNOWN))
 
     def _detached(self, _: SidebandLost, now: Instant) -> list[Intent]:
         self.tools.all_ended()
@@ -461,7 +457,7 @@ class Session:
             case End():
                 return self._ending.end(intent, now)
             case AddMessage():
-                return self._inform(intent, now)
+                return self._add_message(intent, now)
             case Greet():
                 return self._carry_out_all(self._greet(now), now) if self.phase is Phase.TALKING else []
             case WithdrawSentence(key=key):
@@ -501,22 +497,21 @@ class Session:
         self.builder.fault(detail)
         return [told, *self._ending.announce(Transfer(target=way_out.transfer), now)]
 
-    def _inform(self, inform: AddMessage, now: Instant) -> list[Action]:
+    def _add_message(self, message: AddMessage, now: Instant) -> list[Action]:
         if self.phase not in CONNECTED:
             return []
-        self._items += 1
-        text = self._texts.text(inform.text, now)
-        item = AddItem(item_id=f"item_{self._items}", text=text, as_caller=inform.as_caller)
-        if inform.private:
+        text = self._texts.text(message.text, now)
+        item = self._messages.new(text, as_caller=message.as_caller)
+        if message.private:
             self.builder.transcript.hide(item.item_id, "(keys pressed, kept private)", now)
         if self.speech.is_closed:
-            self._unsent.append(item)
+            self._messages.keep(item)
             return []
-        self._unplaced.add(item.item_id)
+        self._messages.sent(item)
         return [item]
 
     def _item_placed(self, placed: ItemPlaced, _: Instant) -> list[Intent]:
-        self._unplaced.discard(placed.item_id)
+        self._messages.placed(placed.item_id)
         return []
 
     def _is_quiet(self, now: Instant) -> bool:

@@ -11,7 +11,7 @@ from runner.serve.fleet.member import Member
 
 
 class CallHold:
-    """See `runner.serve.live_call.Hold`."""
+    """See `runner.serve.hold.Hold`."""
 
     def __init__(
         self,
