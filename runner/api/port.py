@@ -44,6 +44,11 @@ class Authentication:
     scheme: str = "Bearer"
     """Stands before the key, with a space; empty for a header that holds the key alone."""
 
+    @classmethod
+    def by(cls, key_header: str | None) -> "Authentication":
+        """The key alone in this header, or a bearer token."""
+        return cls() if key_header is None else cls(header=key_header, scheme="")
+
     def headers(self, api_key: str) -> Mapping[str, str]:
         """The header that carries this key."""
         return {self.header: f"{self.scheme} {api_key}".lstrip()}

@@ -6,17 +6,21 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from runner.api.realtime.facts import BASE_URL, BASE_URL_VARIABLE
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import counted, print_problems
 from runner.cli.summary import show_summary
 from runner.cli.terminal import stderr, stdout
+from runner.config.building.settings import is_base_url
 from runner.config.load import load
 from runner.config.problem import Severity
 from runner.config.version import ConfigurationVersion
+from runner.errors import CannotRunError
 from runner.model.settings import Configuration
 from runner.serve import logs
 from runner.serve.descriptors import raise_limit
@@ -80,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         errors = [problem for problem in loaded.problems if problem.severity is Severity.ERROR]
         stderr().line(f"not started: {counted(errors)}")
         return PROBLEMS
-    configuration = _overridden(loaded.configuration, options.host, options.port)
+    configuration = _overridden(loaded.configuration, options.host, options.port, os.environ)
     json = None if options.log_format is None else options.log_format == "json"
     logs.configure(sys.stderr, json=json, level=LEVELS[options.log_level])
     raise_limit()
@@ -129,14 +133,31 @@ def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
         loop.add_signal_handler(number, told)
 
 
-def _overridden(configuration: Configuration, host: str | None, port: int | None) -> Configuration:
-    server = configuration.settings.server
+def _overridden(
+    configuration: Configuration, host: str | None, port: int | None, environ: Mapping[str, str]
+) -> Configuration:
+    """The configuration with what the command line says, and the environment where it says nothing itself."""
+    provider, server = configuration.settings.provider, configuration.settings.server
+    if provider.base_url is None:
+        provider = replace(provider, base_url=base_url_of(environ))
     server = replace(
         server,
         host=server.host if host is None else host,
         port=server.port if port is None else port,
     )
-    return replace(configuration, settings=replace(configuration.settings, server=server))
+    settings = replace(configuration.settings, provider=provider, server=server)
+    return replace(configuration, settings=settings)
+
+
+def base_url_of(environ: Mapping[str, str]) -> str | None:
+    """Where the environment says that the voice API is. Raises CannotRunError."""
+    url = environ.get(BASE_URL_VARIABLE, "").strip()
+    if url and not is_base_url(url):
+        raise CannotRunError(
+            f'environment variable "{BASE_URL_VARIABLE}" is "{url}", which is not an address of an API;'
+            f" write one such as {BASE_URL}"
+        )
+    return url or None
 
 
 def _port(text: str) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from runner import __version__
+from runner.api.realtime.facts import BASE_URL
 from runner.call.routes.explain import holds
 from runner.call.routes.precedence import in_order
 from runner.cli.terminal import Style, Terminal, printable
@@ -31,7 +32,7 @@ def show_summary(configuration: Configuration, webhook_url: str, terminal: Termi
         terminal,
     )
     _section("webhook", [(webhook_url, WEBHOOK_NOTE)], terminal)
-    _section("voice API", [(settings.provider.base_url, "")], terminal)
+    _section("voice API", [(settings.provider.base_url or BASE_URL, "")], terminal)
     _section("store", [(shown_store(settings.store), "")], terminal)
 
 

@@ -35,6 +35,7 @@ from runner.config.scenarios.scenario_scope import ScenarioScope
 from runner.config.scenarios.scenarios import scenarios_of
 from runner.model.agent import Agent
 from runner.model.declaration import Declaration
+from runner.model.price import PriceList
 from runner.model.scenario import Scenario
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
@@ -193,7 +194,8 @@ class _Loading:
     def _configuration(self) -> Configuration:
         runner, problems = self._runner, self._problems
         routes = self._route_builder(problems)
-        agents = self._agents()
+        provider = settings.provider(runner, problems)
+        agents = self._agents(provider.prices)
         check_otherwise(runner, {*agents, *self._read.unread_ids}, problems)
         check_handoffs(self._documents, runner.root.get("tools"), self._read.unread_ids, problems)
         check_busy(
@@ -207,7 +209,7 @@ class _Loading:
         return Configuration(
             directory=self._directory.name,
             settings=Settings(
-                provider=settings.provider(runner, problems),
+                provider=provider,
                 server=settings.server(runner, problems),
                 store=settings.store(runner),
                 records=settings.records(runner),
@@ -245,9 +247,9 @@ class _Loading:
             lists=self._read.number_lists,
         )
 
-    def _agents(self) -> dict[str, Agent | None]:
+    def _agents(self, prices: PriceList) -> dict[str, Agent | None]:
         """Every agent by its id; None for one that could not be built."""
-        shared = shared_by_agents(self._runner)
+        shared = shared_by_agents(self._runner, prices)
         agents: dict[str, Agent | None] = {}
         places: dict[str, Place] = {}
         for node in self._read.agents:

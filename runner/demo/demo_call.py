@@ -19,7 +19,7 @@ from runner.demo.masking import Mask
 from runner.demo.timeline import EntryKind, Timeline, TimelineEntry
 from runner.model.agent import Agent
 from runner.model.record import CallRecord
-from runner.model.settings import Configuration, Provider, SecretRef
+from runner.model.settings import Configuration, SecretRef
 from runner.model.values import Instant, Json
 from runner.serve.runner import Runner, webhook_url
 from runner.serve.secrets import FoundSecrets
@@ -134,7 +134,12 @@ class _DemoCall:
         given = self._plan.configuration
         settings = replace(
             given.settings,
-            provider=Provider(base_url=api.base_url, webhook_secrets=(SecretRef(env="SIMULATED"),)),
+            provider=replace(
+                given.settings.provider,
+                base_url=api.base_url,
+                key_header=None,
+                webhook_secrets=(SecretRef(env="SIMULATED"),),
+            ),
             server=replace(given.settings.server, host="127.0.0.1", port=0),
             store=f"sqlite:{database}",
         )

@@ -11,7 +11,7 @@ from runner.model.agent import Agent
 from runner.model.settings import Configuration
 from runner.model.values import Instant, Json
 
-_IN_THE_ACCEPT_BODY = frozenset({"model", "voice", "session"})
+_IN_THE_ACCEPT_BODY = frozenset({"model", "voice", "session", "transcription_model"})
 """Compared as they are sent: a voice is the same whether the agent names it or its session does."""
 
 _BY_THEMSELVES = frozenset({"id", "routes", "instructions", "tools"})

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from runner.model.agent import Agent, ModelOpens, Say, Tell, Wait
+from runner.model.price import PriceList
 from runner.model.route import Reject, ToAgent
 from runner.model.schedule import OpenHours, Schedule
 from runner.model.settings import Provider, Server, Settings
@@ -37,7 +38,7 @@ NOT_FOR_CALLERS: Mapping[type, frozenset[str]] = {
     ResultSpec: frozenset({"example", "has_example"}),
     # Where the runner finds its keys, listens and keeps its records.
     Settings: frozenset({"secrets", "store"}),
-    Provider: frozenset({"api_key", "webhook_secrets"}),
+    Provider: frozenset({"api_key", "key_header", "webhook_secrets"}),
     Server: frozenset({"host", "port"}),
 }
 """Fields that no caller can notice. Whatever is not named here is compared."""
@@ -86,6 +87,8 @@ def outline(value: object) -> Json:
             return value.isoformat()
         case ZoneInfo():
             return value.key
+        case PriceList():
+            return outline(value.by_model)
     if isinstance(source := getattr(value, "source", None), str):
         return source  # a template
     if is_dataclass(value):

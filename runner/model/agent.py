@@ -174,6 +174,8 @@ class Agent:
     voice: str | None = None
     session: JsonObject = field(default_factory=dict)
     """Further fields of the API's session object, under the API's own names."""
+    transcription_model: str | None = None
+    """The model that transcribes the caller, as `session` says; None where nobody does."""
     instructions: Template
     vars: Mapping[str, Templated] = field(default_factory=dict)
     greeting: Greeting = field(default_factory=ModelOpens)

@@ -40,6 +40,8 @@ class Usage:
     text_cached: int = 0
     audio_in: int = 0
     audio_cached: int = 0
+    image_in: int = 0
+    image_cached: int = 0
     text_out: int = 0
     audio_out: int = 0
 
@@ -49,6 +51,8 @@ class Usage:
             text_cached=self.text_cached + other.text_cached,
             audio_in=self.audio_in + other.audio_in,
             audio_cached=self.audio_cached + other.audio_cached,
+            image_in=self.image_in + other.image_in,
+            image_cached=self.image_cached + other.image_cached,
             text_out=self.text_out + other.text_out,
             audio_out=self.audio_out + other.audio_out,
         )
@@ -56,10 +60,20 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptionUsage:
-    """What transcribing the caller cost: tokens, or seconds of audio."""
+    """What transcribing the caller took: tokens, or seconds of audio."""
 
-    tokens: int = 0
+    text_in: int = 0
+    audio_in: int = 0
+    text_out: int = 0
     seconds: float = 0.0
+
+    def __add__(self, other: "TranscriptionUsage") -> "TranscriptionUsage":
+        return TranscriptionUsage(
+            text_in=self.text_in + other.text_in,
+            audio_in=self.audio_in + other.audio_in,
+            text_out=self.text_out + other.text_out,
+            seconds=self.seconds + other.seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +202,12 @@ class ResponseEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionUpdated:
-    """The API has taken an update of the session. `model` is the real name behind an alias."""
+    """The API tells the session that is in force: when it begins, and after each update that it has taken."""
 
     model: str | None = None
+    """The real name of the model, behind an alias or a deployment."""
+    update_id: str | None = None
+    """The update that is confirmed by this, where it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,8 +345,9 @@ class ApiError:
 
     kind: ApiErrorKind
     about: str | None = None
-    code: str = ""
-    detail: str = ""
+    code: str = "unknown_error"
+    """The API's own name for the error."""
+    message: str = "no reason given"
 
 
 class IgnoredBecause(Enum):

@@ -13,6 +13,8 @@ class Turn:
     role: str
     text: str | None
     at: Instant
+    heard_ms: int | None = None
+    """How much of it the caller has heard, when the caller interrupted it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +73,12 @@ class CallRecord:
     faults: tuple[str, ...] = ()
     """What could not be done as declared, each in a sentence: a template that failed, a late lookup."""
     model: str = ""
+    served_by: str | None = None
+    """The model in the API's words: what is behind an alias or a deployment. None when it did not say."""
     usage: Usage = field(default_factory=Usage)
     transcription: TranscriptionUsage = field(default_factory=TranscriptionUsage)
     cost_usd: float | None = None
-    """None when the model's price is unknown."""
+    """Of everything that the API has reported; None when the price of something in it is unknown."""
     complaints: int = 0
     """Error events of the API during the call."""
     unknown_events: int = 0

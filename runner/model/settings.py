@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runner.model.agent import Agent
+from runner.model.price import PriceList
 from runner.model.route import RoutingSettings
 from runner.model.schedule import Schedule
 
@@ -25,7 +26,12 @@ class Provider:
 
     api_key: SecretRef = SecretRef(env="OPENAI_API_KEY")
     webhook_secrets: tuple[SecretRef, ...] = (SecretRef(env="OPENAI_WEBHOOK_SECRET"),)
-    base_url: str = "https://api.openai.com/v1"
+    base_url: str | None = None
+    """Where the API is; None: where the environment says, else where the API is found by default."""
+    key_header: str | None = None
+    """The header that carries the key alone; None: `Authorization`, as a bearer token."""
+    prices: PriceList = field(default_factory=PriceList)
+    """Of the API's models, and of what the user has declared beside them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

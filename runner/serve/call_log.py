@@ -80,8 +80,8 @@ def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
 def happened(event: CallEvent) -> None:
     """What the API complains of, and how it takes a transfer or a hang-up."""
     match event:
-        case ApiError(kind=ApiErrorKind.OTHER | ApiErrorKind.SESSION_EXPIRED, code=code, detail=detail):
-            log.warning("api error", extra={"code": code, "detail": detail})
+        case ApiError(kind=ApiErrorKind.OTHER | ApiErrorKind.SESSION_EXPIRED, code=code, message=message):
+            log.warning("api error", extra={"code": code, "detail": message})
         case ResponseEnded(outcome=Outcome.FAILED | Outcome.INCOMPLETE, detail=detail):
             log.warning("response failed", extra={"outcome": event.outcome.value, "detail": detail})
         case ReferAnswered(ok=False, detail=detail):

@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from runner import __version__
+from runner.api.port import Authentication
 from runner.api.realtime import api as realtime
 from runner.api.realtime import text_model
 from runner.api.webhook import MIN_KEY_BYTES, is_secret
@@ -146,7 +147,7 @@ class Runner:
         call_counts = CallCounts()
         now = self._clock()
         call_counts.remember(await storage.count_calls(day_of(now) * float(DAY_S)), now)
-        tls = client_context()
+        provider, tls = self._configuration.settings.provider, client_context()
         names = Names(threads=API_LOOKUPS)
         # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
         connector = aiohttp.TCPConnector(limit=0, ssl=tls, resolver=names, use_dns_cache=False)
@@ -163,8 +164,9 @@ class Runner:
             api_session,
             api=realtime,
             text_model=text_model,
-            base_url=self._configuration.settings.provider.base_url,
+            base_url=provider.base_url or realtime.base_url,
             api_key=self._secrets.api_key,
+            authentication=Authentication.by(provider.key_header),
             timeouts=self._timeouts,
             metrics=self._metrics,
         )

@@ -23,6 +23,32 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         yield Desk(api, tmp_path)
 
 
+@pytest.mark.parametrize("declared", [True, False])
+async def test_the_api_is_where_the_environment_says_unless_the_file_does(desk: Desk, declared: bool) -> None:
+    if declared:
+        desk.settings()
+        environ = {**KEYS, "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}
+    else:
+        (desk.agents / "runner.yaml").write_text("store: sqlite:calls.db\n")
+        environ = {**KEYS, "OPENAI_BASE_URL": desk.api.base_url}
+    async with desk.run("agents", "--port", "0", environ=environ) as process:
+        url = await process.started()
+        assert f"voice API\n  {desk.api.base_url}\n" in process.out
+        _, status = await desk.ring(url, greets(), CallerHangsUp())
+        assert status == 200
+
+
+async def test_an_environment_that_names_no_api_stops_it_with_one_sentence(desk: Desk) -> None:
+    (desk.agents / "runner.yaml").write_text("store: sqlite:calls.db\n")
+    environ = {**KEYS, "OPENAI_BASE_URL": "api.openai.com"}
+    code, _, err = await desk.outcome("agents", "--port", "0", environ=environ)
+    assert code == 3
+    assert err.endswith(
+        'environment variable "OPENAI_BASE_URL" is "api.openai.com", which is not an address of an API;'
+        " write one such as https://api.openai.com/v1\n"
+    )
+
+
 async def test_it_says_what_it_serves_and_serves_it(desk: Desk) -> None:
     async with desk.run("agents", "--port", "0") as process:
         url = await process.started()

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.api.realtime.prices import PRICES
 from runner.call.templates.template import CompiledTemplate
 from runner.config.load import Loaded, load
 from runner.config.problem import Severity
 from runner.errors import CannotRunError
 from runner.model.agent import Agent, ModelOpens, Say, Tell, Wait
+from runner.model.price import Price
 from runner.model.route import ExactNumber, Reject, RoutingSettings, ToAgent
-from runner.model.settings import Configuration, SecretRef, Settings
+from runner.model.settings import Configuration, Provider, SecretRef, Settings
 from runner.model.template import Templated
 from runner.model.tool import HttpBinding
 from tests.config.broken_documents import broken_agents
@@ -67,7 +69,9 @@ def test_the_smallest_agent_has_the_defaults_of_the_language(tmp_path: Path) -> 
 
 def test_without_runner_yaml_the_settings_are_the_defaults(tmp_path: Path) -> None:
     loaded = load(written(tmp_path, desk_yaml=AGENT))
-    assert made_of(loaded).settings == Settings(routing=RoutingSettings(project_prefix="proj_"))
+    assert made_of(loaded).settings == Settings(
+        provider=Provider(prices=PRICES), routing=RoutingSettings(project_prefix="proj_")
+    )
     assert made_of(loaded).directory == str(tmp_path)
 
 
@@ -77,6 +81,11 @@ provider:
   api_key: {file: /run/secrets/key}
   webhook_secrets: [{env: NEW}, {env: OLD}]
   base_url: https://eu.api.example/v1/
+  key_header: api-key
+  prices:
+    deployment: {like: gpt-realtime-2.1}
+    gpt-realtime-2: {text: {input: 1, output: 2}, audio: {input: 3, cached_input: 0.3, output: 4}}
+    by-time: {per_minute: 0.08}
 server: {host: 0.0.0.0, port: 0, drain_timeout: 0s, max_call_age: 1.5m}
 store: sqlite:/var/calls.db
 routing: {default_country: DE, called_number: [X-Dialled], otherwise: {agent: desk}}
@@ -86,7 +95,13 @@ egress: {allow: ["*.maple.example"], private_networks: allow}
     found = made_of(load(written(tmp_path, desk_yaml=AGENT, runner_yaml=runner))).settings
     assert found.provider.api_key == SecretRef(file="/run/secrets/key")
     assert found.provider.webhook_secrets == (SecretRef(env="NEW"), SecretRef(env="OLD"))
-    assert found.provider.base_url == "https://eu.api.example/v1"
+    assert (found.provider.base_url, found.provider.key_header) == ("https://eu.api.example/v1", "api-key")
+    prices = found.provider.prices
+    assert prices.of("deployment") == prices.of("gpt-realtime-2.1") == PRICES.of("gpt-realtime-2.1")
+    assert prices.of("gpt-realtime-2") == Price(
+        text_in=1, text_cached=1, text_out=2, audio_in=3, audio_cached=0.3, audio_out=4
+    )
+    assert prices.of("by-time") == Price(per_minute=0.08)
     server = found.server
     assert (server.host, server.port, server.drain_timeout_s, server.max_call_age_s) == ("0.0.0.0", 0, 0, 90)
     assert found.store == "sqlite:/var/calls.db"

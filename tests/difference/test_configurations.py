@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.difference.configurations import _BY_THEMSELVES, _IN_THE_ACCEPT_BODY
+from runner.difference.tree import Absent
 from runner.model.agent import Agent
 from tests.difference.compared import Files, agent, changed, compared
 
@@ -199,7 +200,13 @@ def test_agents_come_and_go(tmp_path: Path) -> None:
         (
             "",
             "provider: {base_url: https://a.example/v1}\n",
-            [("provider.base_url", "https://api.openai.com/v1", "https://a.example/v1")],
+            [("provider.base_url", Absent.ABSENT, "https://a.example/v1")],
+        ),
+        ("", "provider: {key_header: api-key}\n", []),
+        (
+            "",
+            "provider: {prices: {a: {per_minute: 0.08}}}\n",
+            [("provider.prices.a", Absent.ABSENT, {"per_minute": 0.08})],
         ),
         ("", "provider: {api_key: {env: KEY}, webhook_secrets: [{env: W}]}\n", []),
         ("", "server: {host: 0.0.0.0, port: 80}\nstore: sqlite:a.db\n", []),
@@ -237,4 +244,4 @@ def test_every_field_of_an_agent_is_compared_somewhere() -> None:
     """Those that are compared otherwise than by their names exist; all others are walked."""
     assert {field.name for field in dataclasses.fields(Agent)} >= _IN_THE_ACCEPT_BODY | _BY_THEMSELVES
     assert {"id", "routes", "instructions", "tools"} == _BY_THEMSELVES
-    assert {"model", "voice", "session"} == _IN_THE_ACCEPT_BODY
+    assert {"model", "voice", "session", "transcription_model"} == _IN_THE_ACCEPT_BODY

@@ -139,7 +139,7 @@ async def test_what_the_port_makes_is_sent_with_the_key(client: ApiClient, api: 
 async def test_the_key_travels_as_it_is_declared(
     session: aiohttp.ClientSession, base_url: str, api: Api
 ) -> None:
-    authentication = Authentication(header="api-key", scheme="")
+    authentication = Authentication.by("api-key")
     client = client_of(session, base_url, authentication=authentication)
     await client.carry_out(HangUp(), "rtc_1")
     [headers] = api.headers

@@ -190,7 +190,8 @@ async def test_a_call_with_a_tool_from_greeting_to_goodbye(stage: Stage) -> None
         greeting(
             stage.slots(),
             END_CALL,
-            session={"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}},
+            session={"audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}},
+            transcription_model="gpt-transcribe",
         ),
         OPENING,
         CallerSays(text="Anything on Friday?"),

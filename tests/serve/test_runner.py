@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from runner.call.examples.example_call import sip_headers
 from runner.call.templates.template import compile_template
@@ -124,6 +125,30 @@ async def test_a_call_is_answered_served_and_recorded(lab: Lab) -> None:
     record = lab.records()[call.id]
     assert (record["agent"], record["ended"]) == ("front-desk", "caller_hung_up")
     assert record["why"] == "the route at front-desk.yaml:3:5 matches: to is +18005551212"
+
+
+async def test_the_key_is_sent_in_the_header_that_is_declared(api: StandIn, tmp_path: Path) -> None:
+    heard: list[tuple[str, str | None, str | None]] = []
+
+    async def reject(request: web.Request) -> web.Response:
+        key, bearer = (request.headers.get(name) for name in ("api-key", "Authorization"))
+        heard.append((request.path, key, bearer))
+        return web.Response(status=400)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", reject)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        configuration = configured(api, f"sqlite:{tmp_path / 'calls.db'}")
+        provider = Provider(base_url=str(server.make_url("/v1")), key_header="api-key")
+        configuration = replace(configuration, settings=replace(configuration.settings, provider=provider))
+        runner = Runner(configuration, found(api), timeouts=TIMEOUTS)
+        try:
+            await runner.start()
+            await Lab(api, runner, session, tmp_path).ring()
+        finally:
+            await runner.close()
+    path = f"/v1/realtime/calls/{next(iter(api.calls))}"
+    assert heard == [(f"{path}/accept", api.api_key, None), (f"{path}/reject", api.api_key, None)]
 
 
 async def test_it_is_ready_until_it_drains_and_alive_until_it_is_closed(lab: Lab) -> None:

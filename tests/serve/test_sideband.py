@@ -53,7 +53,7 @@ async def sidebands_at(
             text_model=text_model,
             base_url=base_url,
             api_key=lambda: "secret",
-            authentication=Authentication(header="api-key", scheme=""),
+            authentication=Authentication.by("api-key"),
             timeouts=timeouts,
         )
         yield Sidebands(client, timeouts, tls=tls)

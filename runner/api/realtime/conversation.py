@@ -3,8 +3,9 @@
 from urllib.parse import quote
 
 from runner.api.port import SidebandAction
-from runner.api.realtime.reading import read
-from runner.api.realtime.writing import frames
+from runner.api.realtime.reading import Reader
+from runner.api.realtime.writing import events, frame
+from runner.model.action import SwitchAgent
 from runner.model.event import CallEvent
 
 
@@ -14,11 +15,16 @@ class RealtimeConversation:
     def __init__(self, call_id: str) -> None:
         # No `model` beside `call_id`: the API refuses it.
         self.sideband = f"/realtime?call_id={quote(call_id, safe='')}"
+        self._reader = Reader()
 
     def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
         """What one frame means."""
-        return read(frame, follow_words=follow_words)
+        return self._reader.read(frame, follow_words=follow_words)
 
     def frames(self, action: SidebandAction) -> tuple[str, ...]:
         """The frames that carry out an action."""
-        return frames(action)
+        written = events(action)
+        if isinstance(action, SwitchAgent):
+            for event in written:
+                self._reader.expect_update(event["event_id"], event["session"].get("instructions"))
+        return tuple(map(frame, written))

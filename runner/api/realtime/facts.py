@@ -1,6 +1,8 @@
 """The API in numbers and names that others have to know."""
 
 BASE_URL = "https://api.openai.com/v1"
+BASE_URL_VARIABLE = "OPENAI_BASE_URL"
+"""The environment variable that says another, for the API's own libraries and so for us."""
 LONGEST_S = 3600.0
 """The API ends every session after 60 minutes
 (https://developers.openai.com/api/docs/guides/realtime-conversations, session lifecycle)."""

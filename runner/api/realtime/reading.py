@@ -6,8 +6,11 @@ Unknown events and unknown fields are normal, and nothing that the API sends mak
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
+from runner.api.realtime.agent_items import AgentItems, words_of
+from runner.api.realtime.responses import content_of, output_of, response_ended, text_of, tool_call, wish_of
+from runner.api.realtime.usage import transcription_usage
 from runner.model.call import Role
 from runner.model.event import (
     ApiError,
@@ -15,7 +18,6 @@ from runner.model.event import (
     ApprovalAsked,
     CallerSpeaks,
     CallEvent,
-    FailureCause,
     Ignored,
     IgnoredBecause,
     ItemPlaced,
@@ -23,19 +25,15 @@ from runner.model.event import (
     McpCallEnded,
     McpCallStarted,
     McpListed,
-    Outcome,
     OutputTaken,
     PlaybackEnded,
     PlaybackStarted,
-    ResponseEnded,
     ResponseStarted,
     SessionUpdated,
     SilenceNudge,
-    ToolCalled,
     Transcribed,
     TranscriptGrew,
-    TranscriptionUsage,
-    Usage,
+    TurnTruncated,
 )
 from runner.model.values import Json, JsonObject
 
@@ -43,22 +41,18 @@ from runner.model.values import Json, JsonObject
 # those that carry audio or fragments dropped, without parsing them.
 _TYPE_AT_HEAD = re.compile(r'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([a-z0-9_.]+)"')
 
-_MOST = 10**9
-"""More tokens or seconds than any call has."""
-
-_PASSED_BY = frozenset(
+_UNUSED = frozenset(
     {
         "conversation.created",
         "conversation.item.deleted",
-        "conversation.item.done",
         "conversation.item.input_audio_transcription.segment",
         "conversation.item.retrieved",
-        "conversation.item.truncated",
         "input_audio_buffer.cleared",
         "mcp_list_tools.in_progress",
         "rate_limits.updated",
+        "response.audio.delta",
+        "response.audio.done",
         "response.content_part.added",
-        "response.content_part.done",
         "response.function_call_arguments.delta",
         "response.function_call_arguments.done",
         "response.mcp_call.in_progress",
@@ -67,314 +61,269 @@ _PASSED_BY = frozenset(
         "response.output_audio.delta",
         "response.output_audio.done",
         "response.output_item.added",
-        "session.created",
     }
 )
 """Events that we know and need nothing of."""
 
-_WORDS = frozenset(
+_DELTAS = frozenset(
     {
         "conversation.item.input_audio_transcription.delta",
+        "response.audio_transcript.delta",
         "response.output_audio_transcript.delta",
         "response.output_text.delta",
+        "response.text.delta",
     }
 )
 """The most frequent events of all, of use only to those who follow words."""
-
-_FORMER_NAMES = {
-    "response.audio.delta": "response.output_audio.delta",
-    "response.audio.done": "response.output_audio.done",
-    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
-    "response.audio_transcript.done": "response.output_audio_transcript.done",
-    "response.text.delta": "response.output_text.delta",
-    "response.text.done": "response.output_text.done",
-}
-"""Names of the beta, which gateways and Azure Voice Live still send."""
 
 _UNKNOWN = (Ignored(IgnoredBecause.UNKNOWN),)
 _MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
 
 
-def read(frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
-    """What one frame of the sideband means. Never raises: what cannot be read is a `Ignored`.
+class Reader:
+    """Reads the frames of one call's sideband, and remembers what the next one may refer to."""
 
-    `TranscriptGrew` is told only with `follow_words`.
-    """
-    if isinstance(frame, bytes):
+    def __init__(self) -> None:
+        self.items = AgentItems()
+        self._updates: dict[str, str | None] = {}
+        """Updates of the session that are neither confirmed nor refused, and the instructions in them."""
+
+    def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
+        """What one frame of the sideband means. Never raises: what cannot be read is an `Ignored`.
+
+        `TranscriptGrew` is told only with `follow_words`.
+        """
+        if isinstance(frame, bytes):
+            try:
+                frame = frame.decode()
+            except UnicodeDecodeError:
+                return _MALFORMED
+        head = _TYPE_AT_HEAD.match(frame)
+        if head is not None and (head[1] in _UNUSED or (head[1] in _DELTAS and not follow_words)):
+            return ()
         try:
-            frame = frame.decode()
-        except UnicodeDecodeError:
+            received = json.loads(frame)
+        except (ValueError, RecursionError):
             return _MALFORMED
-    head = _TYPE_AT_HEAD.match(frame)
-    if head is not None and _is_passed_by(head[1], follow_words=follow_words):
-        return ()
-    try:
-        received = json.loads(frame)
-    except (ValueError, RecursionError):
-        return _MALFORMED
-    if not isinstance(received, dict) or not isinstance(received.get("type"), str):
-        return _MALFORMED
-    name = _present_name(received["type"])
-    reader = _READERS.get(name)
-    if reader is None:
-        return () if name in _PASSED_BY else _UNKNOWN
-    try:
-        return reader(received)
-    except (KeyError, TypeError, AttributeError, ValueError):
-        # A known event without the fields that make it what it is.
-        return _MALFORMED
+        if not isinstance(received, dict) or not isinstance(received.get("type"), str):
+            return _MALFORMED
+        read = _READS.get(received["type"])
+        if read is None:
+            return () if received["type"] in _UNUSED else _UNKNOWN
+        try:
+            return read(self, received)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            # A known event without the fields that make it what it is.
+            return _MALFORMED
 
+    def expect_update(self, update_id: str, instructions: str | None) -> None:
+        """An update of the session is sent."""
+        self._updates.pop(update_id, None)
+        self._updates[update_id] = instructions
 
-def _present_name(name: str) -> str:
-    return _FORMER_NAMES.get(name, name)
+    def confirmed_update(self, session: JsonObject) -> str | None:
+        """The update that such a session confirms.
 
+        The API does not say, but tells the whole session, so that it is known by its instructions. A gateway
+        that tells a part of the session confirms one update after the other.
+        """
+        if "instructions" not in session:
+            confirmed = next(iter(self._updates), None)
+        else:
+            told = session["instructions"]
+            confirmed = next((name for name, sent in self._updates.items() if sent == told), None)
+        while confirmed in self._updates:
+            del self._updates[next(iter(self._updates))]
+        return confirmed
 
-def _is_passed_by(name: str, *, follow_words: bool) -> bool:
-    name = _present_name(name)
-    return name in _PASSED_BY or (name in _WORDS and not follow_words)
-
-
-def _text(value: Json) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not text")
-    return value
+    def refused_update(self, update_id: str | None) -> None:
+        """The API has refused an event; if it was an update, it will not be confirmed."""
+        if update_id is not None:
+            self._updates.pop(update_id, None)
 
 
 def _optional_text(value: Json) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _count(counts: JsonObject, name: str) -> int:
-    """A number of tokens; what cannot be one counts as none, or it would spoil the sums of the call."""
-    value = counts.get(name)
-    return value if type(value) is int and 0 <= value <= _MOST else 0
+# Responses
 
 
-def _seconds(counts: JsonObject, name: str) -> float:
-    value = counts.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0
-    return float(value) if 0 <= value <= _MOST else 0.0
-
-
-def _wish(response: JsonObject) -> str | None:
-    metadata = response.get("metadata")
-    return _optional_text(metadata.get("wish")) if isinstance(metadata, Mapping) else None
-
-
-def _response_created(received: JsonObject) -> tuple[CallEvent, ...]:
+def _response_created(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
     response = received["response"]
-    return (ResponseStarted(response_id=_text(response["id"]), wish=_wish(response)),)
+    return (ResponseStarted(response_id=text_of(response["id"]), wish=wish_of(response)),)
 
 
-def _response_done(received: JsonObject) -> tuple[CallEvent, ...]:
+def _response_done(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
     response = received["response"]
-    response_id, wish = _text(response["id"]), _wish(response)
-    try:
-        return (*_said(response), _ended(response_id, wish, response))
-    except (KeyError, TypeError, AttributeError, ValueError):
-        # Whatever is odd about it, it is over: passing over that would keep the agent silent for a minute.
-        ended = ResponseEnded(response_id=response_id, wish=wish, outcome=Outcome.COMPLETED)
-        return (ended, *_MALFORMED)
+    ended = response_ended(response)
+    words = [event for item in output_of(response) for event in reader.items.whole(item)]
+    return (*words, ended)
 
 
-def _ended(response_id: str, wish: str | None, response: JsonObject) -> ResponseEnded:
-    output = response.get("output") or []
-    calls = tuple(call for item in output if (call := _tool_call(response_id, item)) is not None)
-    return ResponseEnded(
-        response_id=response_id,
-        outcome=Outcome(response.get("status") or "completed"),
-        wish=wish,
-        cause=_CAUSES.get(_status_code(response.get("status_details")), FailureCause.OTHER),
-        code=_status_code(response.get("status_details")),
-        detail=_status_detail(response.get("status_details")),
-        calls=calls,
-        usage=_usage(response.get("usage")),
-        audible=any(
-            part.get("type") in {"output_audio", "audio"}
-            for item in output
-            for part in item.get("content") or []
-        ),
-    )
-
-
-def _said(response: JsonObject) -> tuple[CallEvent, ...]:
-    """The words of a response, once more: a sideband that was lost has missed the events that told them."""
-    said: list[CallEvent] = []
-    for item in response.get("output") or []:
-        parts = item.get("content") or []
-        text = " ".join(part.get("transcript") or part.get("text") or "" for part in parts)
-        if item.get("type") == "message" and isinstance(item.get("id"), str) and text:
-            said.append(Transcribed(item_id=item["id"], role=Role.AGENT, text=text))
-    return tuple(said)
-
-
-_CAUSES = {
-    "rate_limit_exceeded": FailureCause.RATE_LIMITED,
-    "insufficient_quota": FailureCause.OUT_OF_QUOTA,
-}
-
-
-def _status_code(details: Json) -> str:
-    error = details.get("error") if isinstance(details, Mapping) else None
-    code = error.get("code") if isinstance(error, Mapping) else None
-    return code if isinstance(code, str) else ""
-
-
-def _status_detail(details: Json) -> str:
-    if not isinstance(details, Mapping):
-        return ""
-    error = details.get("error")
-    if isinstance(error, Mapping):
-        return " ".join(str(error[key]) for key in ("code", "message") if error.get(key))
-    return str(details.get("reason") or "")
-
-
-def _tool_call(response_id: str, item: JsonObject) -> ToolCalled | None:
-    """A complete tool call. One that a barge-in cut short is `incomplete` and must not run."""
-    if item.get("type") != "function_call" or item.get("status") != "completed":
-        return None
-    return ToolCalled(
-        response_id=response_id,
-        call_id=_text(item["call_id"]),
-        name=_text(item["name"]),
-        arguments=_text(item.get("arguments") or ""),
-    )
-
-
-def _usage(usage: Json) -> Usage:
-    if not isinstance(usage, Mapping):
-        return Usage()
-    given = usage.get("input_token_details") or {}
-    cached = given.get("cached_tokens_details") or {}
-    made = usage.get("output_token_details") or {}
-    return Usage(
-        text_in=_count(given, "text_tokens"),
-        # Where the kinds of cached tokens are not told apart, they are taken for text: the dearer reading.
-        text_cached=_count(cached, "text_tokens") if cached else _count(given, "cached_tokens"),
-        audio_in=_count(given, "audio_tokens"),
-        audio_cached=_count(cached, "audio_tokens"),
-        text_out=_count(made, "text_tokens"),
-        audio_out=_count(made, "audio_tokens"),
-    )
-
-
-def _output_item_done(received: JsonObject) -> tuple[CallEvent, ...]:
+def _output_item_done(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
     # Here and not at `function_call_arguments.done`, which comes on an interruption too.
-    call = _tool_call(_text(received["response_id"]), received["item"])
-    return () if call is None else (call,)
+    item = received["item"]
+    call = tool_call(text_of(received["response_id"]), item)
+    return reader.items.whole(item) if call is None else (call,)
 
+
+# Items of the conversation
 
 _ROLES = {"user": Role.CALLER, "assistant": Role.AGENT, "system": Role.SYSTEM}
 
 
-def _item_added(received: JsonObject) -> tuple[CallEvent, ...]:
+def _placed(received: JsonObject) -> ItemPlaced:
     item = received["item"]
-    item_id = _text(item["id"])
     is_message = item.get("type") == "message"
-    texts = [part.get("text") or part.get("transcript") or "" for part in item.get("content") or []]
-    placed = ItemPlaced(
-        item_id=item_id,
+    texts = [words_of(part) or "" for part in content_of(item)] if is_message else []
+    return ItemPlaced(
+        item_id=text_of(item["id"]),
         after=_optional_text(received.get("previous_item_id")),
-        role=_ROLES.get(item.get("role", "")) if is_message else None,
-        text=" ".join(texts) if is_message else "",
+        role=_ROLES.get(str(item.get("role"))) if is_message else None,
+        text=" ".join(texts),
     )
+
+
+def _item_added(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    item, placed = received["item"], _placed(received)
+    reader.items.place(placed.item_id)
     match item.get("type"):
         case "function_call_output":
-            return (placed, OutputTaken(call_id=_text(item["call_id"])))
+            return (placed, OutputTaken(call_id=text_of(item["call_id"])))
         case "mcp_call":
-            server, tool = _text(item["server_label"]), _text(item["name"])
-            return (placed, McpCallStarted(item_id=item_id, server=server, tool=tool))
+            server, tool = text_of(item["server_label"]), text_of(item["name"])
+            return (placed, McpCallStarted(item_id=placed.item_id, server=server, tool=tool))
         case "mcp_approval_request":
-            server, tool = _text(item["server_label"]), _text(item["name"])
-            return (placed, ApprovalAsked(request_id=item_id, server=server, tool=tool))
+            server, tool = text_of(item["server_label"]), text_of(item["name"])
+            return (placed, ApprovalAsked(request_id=placed.item_id, server=server, tool=tool))
         case _:
             return (placed,)
 
 
-def _audio_committed(received: JsonObject) -> tuple[CallEvent, ...]:
-    item_id = _text(received["item_id"])
-    return (
-        ItemPlaced(item_id=item_id, after=_optional_text(received.get("previous_item_id")), role=Role.CALLER),
-    )
+def _item_done(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    placed = _placed(received)
+    news = (placed,) if reader.items.place(placed.item_id) else ()
+    return (*news, *reader.items.whole(received["item"]))
 
 
-def _agent_transcript(received: JsonObject) -> tuple[CallEvent, ...]:
-    text = received["transcript"] if "transcript" in received else received["text"]
-    return (Transcribed(item_id=_text(received["item_id"]), role=Role.AGENT, text=_text(text)),)
+def _audio_committed(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    after = _optional_text(received.get("previous_item_id"))
+    return (ItemPlaced(item_id=text_of(received["item_id"]), after=after, role=Role.CALLER),)
 
 
-def _caller_transcript(received: JsonObject) -> tuple[CallEvent, ...]:
-    usage = received.get("usage") or {}
-    transcribed = Transcribed(
-        item_id=_text(received["item_id"]),
-        role=Role.CALLER,
-        text=_text(received["transcript"]),
-        usage=TranscriptionUsage(tokens=_count(usage, "total_tokens"), seconds=_seconds(usage, "seconds")),
-    )
-    return (transcribed,)
+def _truncated(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    heard_ms = max(0, int(received["audio_end_ms"]))
+    return (TurnTruncated(item_id=text_of(received["item_id"]), heard_ms=heard_ms),)
 
 
-def _caller_transcript_failed(received: JsonObject) -> tuple[CallEvent, ...]:
-    return (Transcribed(item_id=_text(received["item_id"]), role=Role.CALLER, failed=True),)
+# What was said
 
 
-def _agent_words(received: JsonObject) -> tuple[CallEvent, ...]:
-    item_id, words = _text(received["item_id"]), _text(received["delta"])
+def _agent_transcript(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    words = received["transcript"] if "transcript" in received else received["text"]
+    return reader.items.part(text_of(received["item_id"]), _index(received), text_of(words))
+
+
+def _agent_part(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    return reader.items.part(text_of(received["item_id"]), _index(received), words_of(received["part"]))
+
+
+def _index(received: JsonObject) -> int:
+    index = received.get("content_index")
+    return index if isinstance(index, int) else 0
+
+
+def _agent_delta(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    item_id, words = text_of(received["item_id"]), text_of(received["delta"])
     return (TranscriptGrew(item_id=item_id, role=Role.AGENT, text=words),)
 
 
-def _caller_words(received: JsonObject) -> tuple[CallEvent, ...]:
-    item_id, words = _text(received["item_id"]), _text(received.get("delta") or "")
+def _caller_transcript(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    item_id, words = text_of(received["item_id"]), text_of(received["transcript"])
+    usage = transcription_usage(received.get("usage"))
+    return (Transcribed(item_id=item_id, role=Role.CALLER, text=words, usage=usage),)
+
+
+def _caller_transcript_failed(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    return (Transcribed(item_id=text_of(received["item_id"]), role=Role.CALLER, failed=True),)
+
+
+def _caller_delta(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    item_id, words = text_of(received["item_id"]), text_of(received.get("delta") or "")
     return (TranscriptGrew(item_id=item_id, role=Role.CALLER, text=words),)
 
 
-_COMPLAINTS = {
+# The session, and errors
+
+
+def _session(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    session = received["session"]
+    update_id = reader.confirmed_update(session) if received["type"] == "session.updated" else None
+    return (SessionUpdated(model=_optional_text(session.get("model")), update_id=update_id),)
+
+
+_ERROR_KINDS = {
     "conversation_already_has_active_response": ApiErrorKind.BUSY_SPEAKING,
     "response_cancel_not_active": ApiErrorKind.NOTHING_TO_CANCEL,
     "session_expired": ApiErrorKind.SESSION_EXPIRED,
 }
 
 
-def _error(received: JsonObject) -> tuple[CallEvent, ...]:
-    error = received["error"]
-    code = str(error.get("code") or error.get("type") or "")
-    complained = ApiError(
-        kind=_COMPLAINTS.get(code, ApiErrorKind.OTHER),
-        about=_optional_text(error.get("event_id")),
+def _error(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+    error = received.get("error")
+    if not isinstance(error, Mapping):
+        error = {}
+    code = str(error.get("code") or error.get("type") or "unknown_error")
+    about = _optional_text(error.get("event_id"))
+    reader.refused_update(about)
+    refused = ApiError(
+        kind=_ERROR_KINDS.get(code, ApiErrorKind.OTHER),
+        about=about,
         code=code,
-        detail=str(error.get("message") or ""),
+        message=str(error.get("message") or "no reason given"),
     )
-    return (complained,)
+    return (refused,)
 
 
-_READERS: Mapping[str, Callable[[dict[str, Any]], tuple[CallEvent, ...]]] = {
+_Read: TypeAlias = Callable[[Reader, dict[str, Any]], tuple[CallEvent, ...]]
+
+_READS: Mapping[str, _Read] = {
     "conversation.item.added": _item_added,
     "conversation.item.created": _item_added,
+    "conversation.item.done": _item_done,
     "conversation.item.input_audio_transcription.completed": _caller_transcript,
-    "conversation.item.input_audio_transcription.delta": _caller_words,
+    "conversation.item.input_audio_transcription.delta": _caller_delta,
     "conversation.item.input_audio_transcription.failed": _caller_transcript_failed,
+    "conversation.item.truncated": _truncated,
     "error": _error,
     "input_audio_buffer.committed": _audio_committed,
-    "input_audio_buffer.dtmf_event_received": lambda e: (KeyPressed(key=_text(e["event"])),),
-    "input_audio_buffer.speech_started": lambda _: (CallerSpeaks(began=True),),
-    "input_audio_buffer.speech_stopped": lambda _: (CallerSpeaks(began=False),),
-    "input_audio_buffer.timeout_triggered": lambda e: (SilenceNudge(item_id=_text(e["item_id"])),),
-    "mcp_list_tools.completed": lambda e: (McpListed(item_id=_text(e["item_id"]), ok=True),),
-    "mcp_list_tools.failed": lambda e: (McpListed(item_id=_text(e["item_id"]), ok=False),),
-    "output_audio_buffer.cleared": lambda e: (
-        PlaybackEnded(response_id=_text(e["response_id"]), interrupted=True),
+    "input_audio_buffer.dtmf_event_received": lambda _, e: (KeyPressed(key=text_of(e["event"])),),
+    "input_audio_buffer.speech_started": lambda _, e: (CallerSpeaks(began=True),),
+    "input_audio_buffer.speech_stopped": lambda _, e: (CallerSpeaks(began=False),),
+    "input_audio_buffer.timeout_triggered": lambda _, e: (SilenceNudge(item_id=text_of(e["item_id"])),),
+    "mcp_list_tools.completed": lambda _, e: (McpListed(item_id=text_of(e["item_id"]), ok=True),),
+    "mcp_list_tools.failed": lambda _, e: (McpListed(item_id=text_of(e["item_id"]), ok=False),),
+    "output_audio_buffer.cleared": lambda _, e: (
+        PlaybackEnded(response_id=text_of(e["response_id"]), interrupted=True),
     ),
-    "output_audio_buffer.started": lambda e: (PlaybackStarted(response_id=_text(e["response_id"])),),
-    "output_audio_buffer.stopped": lambda e: (PlaybackEnded(response_id=_text(e["response_id"])),),
-    "session.updated": lambda e: (SessionUpdated(model=_optional_text(e["session"].get("model"))),),
+    "output_audio_buffer.started": lambda _, e: (PlaybackStarted(response_id=text_of(e["response_id"])),),
+    "output_audio_buffer.stopped": lambda _, e: (PlaybackEnded(response_id=text_of(e["response_id"])),),
+    "response.audio_transcript.delta": _agent_delta,
+    "response.audio_transcript.done": _agent_transcript,
+    "response.content_part.done": _agent_part,
     "response.created": _response_created,
     "response.done": _response_done,
+    "response.mcp_call.completed": lambda _, e: (McpCallEnded(item_id=text_of(e["item_id"]), ok=True),),
+    "response.mcp_call.failed": lambda _, e: (McpCallEnded(item_id=text_of(e["item_id"]), ok=False),),
+    "response.output_audio_transcript.delta": _agent_delta,
     "response.output_audio_transcript.done": _agent_transcript,
-    "response.mcp_call.completed": lambda e: (McpCallEnded(item_id=_text(e["item_id"]), ok=True),),
-    "response.mcp_call.failed": lambda e: (McpCallEnded(item_id=_text(e["item_id"]), ok=False),),
-    "response.output_audio_transcript.delta": _agent_words,
     "response.output_item.done": _output_item_done,
-    "response.output_text.delta": _agent_words,
+    "response.output_text.delta": _agent_delta,
     "response.output_text.done": _agent_transcript,
+    "response.text.delta": _agent_delta,
+    "response.text.done": _agent_transcript,
+    "session.created": _session,
+    "session.updated": _session,
 }
+"""Names of the beta (`response.text.done`) still come from gateways."""

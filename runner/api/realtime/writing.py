@@ -48,12 +48,7 @@ def events(action: SidebandAction) -> tuple[dict[str, Json], ...]:
             assert_never(action)
 
 
-def frames(action: SidebandAction) -> tuple[str, ...]:
-    """The frames that carry out an action."""
-    return tuple(_frame(event) for event in events(action))
-
-
-def _frame(event: JsonObject) -> str:
+def frame(event: JsonObject) -> str:
     """The text that carries an event.
 
     Half of a surrogate pair, which models do write, has no form in a frame and becomes a question mark.

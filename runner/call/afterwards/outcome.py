@@ -37,7 +37,9 @@ def _lines(record: JsonObject) -> Iterator[str]:
     yield f"The call ended with: {record['ended']}."
     yield from ("", "What was said:")
     for turn in record["turns"]:
-        yield f"{turn['role']}: {turn['text'] or '(not transcribed)'}"
+        heard = turn.get("heard_ms")
+        cut = "" if heard is None else f" (interrupted by the caller after {heard / 1000:.1f} s)"
+        yield f"{turn['role']}: {turn['text'] or '(not transcribed)'}{cut}"
     if record["tools"]:
         yield from ("", "What the agent did:")
     for use in record["tools"]:

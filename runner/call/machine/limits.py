@@ -2,7 +2,6 @@
 
 from runner.call.machine.consumption import Consumption
 from runner.call.machine.intent import AddMessage, End, GoOn, Intent
-from runner.call.records.cost import cost_usd
 from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Limits
 from runner.model.event import CallEvent, ResponseEnded, TimerFired, ToolCalled
@@ -54,5 +53,5 @@ class LimitWatch:
     def _too_dear(self) -> bool:
         if self._limits.max_cost_usd is None:
             return False
-        cost = cost_usd(self._consumption.model, self._consumption.usage)
-        return cost is not None and cost >= self._limits.max_cost_usd
+        # Of what has no known price, nothing is counted: what has one may be too much by itself.
+        return self._consumption.bill.cost.usd >= self._limits.max_cost_usd

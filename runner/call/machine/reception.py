@@ -239,6 +239,7 @@ class Reception:
             agents=self._world.agents,
             secrets=self._world.secrets,
             now=now,
+            prices=self._world.prices,
             lookup=found.value if found else None,
             lookup_s=found.took_s if found else None,
             faults=[found.fault] if found and found.fault else [],

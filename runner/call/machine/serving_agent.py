@@ -141,6 +141,11 @@ class ServingAgent:
             return [self.pending.update, SetTimer(timer=CONFIRMED, at=now + CONFIRMED_S)]
         return [self._last.update] if self._last is not None and not self._is_confirmed else []
 
+    def expects(self, update_id: str | None) -> bool:
+        """Whether this is the last change of the session, which the API has yet to confirm."""
+        switch = self.pending or self._last
+        return switch is not None and switch.update.update_id == update_id
+
     def confirm(self, now: Instant, *, told: bool) -> Switch | None:
         """The API has taken the change; or (`told` False) it has not refused it in time. None without one."""
         switch, self.pending = self.pending, None
@@ -151,6 +156,7 @@ class ServingAgent:
         self._texts.adopt(switch.texts)
         self.servers = switch.update.servers
         self.agent = switch.agent
+        self._consumption.bill.transcribed_by(self.agent.transcription_model)
         if self.agent not in self.served:
             self.served.append(self.agent)
         self._record.handed_off(Handoff(agent=self.agent.id, because=switch.because, at=now))

@@ -30,6 +30,7 @@ from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, CallPhase, Phas
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.speech import Speech
 from runner.call.machine.tool_calls import OpenCall, Refusal, ToolCalls
+from runner.call.records.bill import Bill
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
 from runner.call.tools.tool_result import ToolOutput
@@ -67,6 +68,7 @@ from runner.model.event import (
     Unreachable,
 )
 from runner.model.job import Job
+from runner.model.price import PriceList
 from runner.model.record import CallRecord
 from runner.model.tool import HandoffBinding, HangupBinding, ResultSpec, TransferBinding
 from runner.model.values import Instant, Json, JsonObject
@@ -93,6 +95,7 @@ class Session:
         agents: Mapping[str, Agent],
         secrets: Mapping[str, str],
         now: Instant,
+        prices: PriceList,
         lookup: Json = None,
         lookup_s: float | None = None,
         faults: Sequence[str] = (),
@@ -102,6 +105,7 @@ class Session:
         """`lookup_s` is how long the lookup took, `faults` what went wrong before the call was answered."""
         self._phase = phase
         self.speech = Speech()
+        self._consumption = Consumption(Bill(prices, agent.model, agent.transcription_model))
         self.builder = RecordBuilder(
             CallRecord(
                 id=call.id,
@@ -115,9 +119,9 @@ class Session:
                 lookup_s=lookup_s,
                 model=agent.model,
                 faults=tuple(faults),
-            )
+            ),
+            self._consumption.bill,
         )
-        self._consumption = Consumption(agent.model)
         self._texts = CallTexts(call=call, agent=agent, lookup=lookup, record=self.builder, now=now)
         self.tools = ToolCalls(
             call_id=call.id,
@@ -185,7 +189,7 @@ class Session:
     def handle(self, event: CallEvent, now: Instant) -> list[Action]:
         """What is to be done about `event`, in this order."""
         self.builder.note(event, now)
-        self._consumption.note(event)
+        self._consumption.bill.note(event)
         actions = self.speech.handle(event, now, sees_all=self._is_all_placed)
         handler = TABLE.get((self.phase, type(event)))
         if handler is not None:
@@ -378,8 +382,8 @@ class Session:
         )
         return wanted or [*self.tools.refuse(called, NO_HANDOFF, now)]
 
-    def _session_updated(self, _: SessionUpdated, now: Instant) -> list[Intent]:
-        return self._handed_off(now, told=True)
+    def _session_updated(self, updated: SessionUpdated, now: Instant) -> list[Intent]:
+        return self._handed_off(now, told=True) if self._serving.expects(updated.update_id) else []
 
     def _handed_off(self, now: Instant, *, told: bool) -> list[Intent]:
         """The API has taken the change of the session: now the other agent serves the call."""
@@ -395,10 +399,10 @@ class Session:
         return intents + self._continue()
 
     def _not_handed_off(self, error: ApiError, now: Instant) -> list[Intent]:
-        switch = self._serving.refuse(error.about, error.detail or error.code)
+        switch = self._serving.refuse(error.about, error.message)
         if switch is None:
             return []
-        fields = {"agent": switch.agent.id, "code": error.code, "detail": error.detail}
+        fields = {"agent": switch.agent.id, "code": error.code, "detail": error.message}
         told = Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)
         if switch.call_id is None:
             return [told]

@@ -1,10 +1,11 @@
-"""What a call's machine knows besides its call: the agents, the routes, the secrets. It never changes."""
+"""What a call's machine knows besides its call: agents, routes, prices, secrets. It never changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runner.call.routes.routing import RouteTable
 from runner.model.agent import Agent
+from runner.model.price import PriceList
 from runner.model.route import RoutingSettings
 from runner.model.settings import Configuration
 
@@ -18,6 +19,7 @@ class World:
     agents: Mapping[str, Agent]
     table: RouteTable
     routing: RoutingSettings = field(default_factory=RoutingSettings)
+    prices: PriceList = field(default_factory=PriceList)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     max_call_age_s: float = MAX_CALL_AGE_S
     """An older announcement is for a caller who is long gone."""
@@ -30,6 +32,7 @@ class World:
             agents=configuration.agents,
             table=RouteTable.of(configuration),
             routing=settings.routing,
+            prices=settings.provider.prices,
             secrets=secrets,
             max_call_age_s=settings.server.max_call_age_s,
         )

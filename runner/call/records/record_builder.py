@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from runner.call.records.cost import cost_usd
+from runner.call.records.bill import Bill
 from runner.model.call import Role
 from runner.model.event import (
     ApiError,
@@ -11,11 +11,9 @@ from runner.model.event import (
     Ignored,
     IgnoredBecause,
     ItemPlaced,
-    ResponseEnded,
     SilenceNudge,
     Transcribed,
-    TranscriptionUsage,
-    Usage,
+    TurnTruncated,
 )
 from runner.model.record import CallRecord, Handoff, ToolUse, Turn
 from runner.model.values import Instant, Json
@@ -31,6 +29,7 @@ class _Item:
     is_placed: bool = False
     """Whether the API has told its place; until then it stands where it was first heard of."""
     is_turn: bool = True
+    heard_ms: int | None = None
     is_hidden: bool = False
 
 
@@ -87,6 +86,10 @@ class Transcript:
         item = self._mention(item_id, now)
         item.role, item.text, item.is_hidden = Role.CALLER, shown, True
 
+    def truncate(self, truncated: TurnTruncated, now: Instant) -> None:
+        """The caller has not heard all of an item."""
+        self._mention(truncated.item_id, now).heard_ms = truncated.heard_ms
+
     def leave_out(self, item_id: str) -> None:
         """This item is no turn of anybody's."""
         self._items.setdefault(item_id, _Item()).is_turn = False
@@ -95,7 +98,7 @@ class Transcript:
         """What caller and agent said, in order."""
         items = [self._items[item_id] for item_id in self._order]
         return tuple(
-            Turn(role=item.role.value, text=item.text, at=item.at)
+            Turn(role=item.role.value, text=item.text, at=item.at, heard_ms=item.heard_ms)
             for item in items
             if item.is_turn
             and item.role in {Role.CALLER, Role.AGENT}
@@ -107,12 +110,13 @@ class Transcript:
 class RecordBuilder:
     """All that the record of a call needs, as it comes. The machine writes here and reads nothing back."""
 
-    def __init__(self, start: CallRecord) -> None:
+    def __init__(self, start: CallRecord, bill: Bill) -> None:
+        """`bill` is kept by the machine, and only read here."""
+        self._bill = bill
         self.transcript = Transcript()
         self.private: set[str] = set()
         """Values that the record may not hold: out of tools' replies, and keys pressed in private."""
         self._start = start
-        self._usage = Usage()
         self._tools: dict[str, ToolUse] = {}
         self._handoffs: list[Handoff] = []
         self._faults: list[str] = list(start.faults)
@@ -121,13 +125,9 @@ class RecordBuilder:
         self._accepted_at: Instant | None = None
         self._attached_at: Instant | None = None
         self._ended_at: Instant | None = None
-        self._transcription_tokens = 0
-        self._transcription_s = 0.0
         self._complaints = 0
         self._unknown = 0
         self._malformed = 0
-        self._responses: set[str] = set()
-        self._billed: set[str] = set()
 
     @property
     def ended(self) -> str:
@@ -188,12 +188,10 @@ class RecordBuilder:
                 self.transcript.place(event, now)
             case Transcribed():
                 self.transcript.write(event, now)
-                self._bill(event)
+            case TurnTruncated():
+                self.transcript.truncate(event, now)
             case SilenceNudge(item_id=item_id):
                 self.transcript.leave_out(item_id)
-            case ResponseEnded(response_id=response_id) if response_id not in self._responses:
-                self._responses.add(response_id)
-                self._usage = self._usage + event.usage
             case ApiError(kind=kind):
                 self._complaints += kind is ApiErrorKind.OTHER
             case Ignored(because=because):
@@ -220,20 +218,11 @@ class RecordBuilder:
             tools=tuple(self._tools.values()),
             handoffs=tuple(self._handoffs),
             faults=tuple(self._faults),
-            usage=self._usage,
-            transcription=TranscriptionUsage(
-                tokens=self._transcription_tokens, seconds=self._transcription_s
-            ),
-            cost_usd=cost_usd(self._start.model, self._usage),
+            served_by=self._bill.real_model,
+            usage=self._bill.usage,
+            transcription=self._bill.transcription,
+            cost_usd=self._bill.cost_usd,
             complaints=self._complaints,
             unknown_events=self._unknown,
             malformed_events=self._malformed,
         )
-
-    def _bill(self, transcribed: Transcribed) -> None:
-        """Once for each item: an event can be told twice."""
-        usage = transcribed.usage
-        if usage is not None and transcribed.item_id not in self._billed:
-            self._billed.add(transcribed.item_id)
-            self._transcription_tokens += usage.tokens
-            self._transcription_s += usage.seconds

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runner.api.realtime.facts import BASE_URL
+from runner.api.realtime.session import transcription_model
 from runner.call.templates.names import NOTHING, Shape
 from runner.config.building.admission import build_busy, build_lookup
 from runner.config.building.after_call import build_on_end, build_outcome, build_recording
@@ -24,6 +25,7 @@ from runner.config.problem import Problems
 from runner.config.reading.files import Directory
 from runner.config.reading.yaml_text import split_lines
 from runner.model.agent import Agent, Greeting, ModelOpens, Say, Tell, Wait
+from runner.model.price import PriceList
 from runner.model.route import Route
 from runner.model.template import Template, Templated
 from runner.model.tool import Tool
@@ -54,9 +56,10 @@ class Shared:
     default_country: str | None
     has_api_names: bool
     """Whether models have the API's own names: elsewhere they are deployments, named as somebody likes."""
+    prices: PriceList
 
 
-def shared_by_agents(runner: Checked) -> Shared:
+def shared_by_agents(runner: Checked, prices: PriceList) -> Shared:
     """What the document of runner.yaml shares. Names are known whatever is wrong with what they stand for."""
     tools, secrets = runner.root.get("tools"), runner.root.get("secrets")
     country, base_url = runner.part("routing", "default_country"), runner.part("provider", "base_url")
@@ -70,6 +73,7 @@ def shared_by_agents(runner: Checked) -> Shared:
         secrets=frozenset(name for name, _ in secrets.items()) if secrets else frozenset(),
         default_country=country.text if country else None,
         has_api_names=base_url is None or urlsplit(base_url.text).hostname == urlsplit(BASE_URL).hostname,
+        prices=prices,
     )
 
 
@@ -117,9 +121,11 @@ class AgentBuilder:
         session = self._session(part("session"), tools)
         agent_id, model, voice, description = map(part, ("agent", "model", "voice", "description"))
         spoken, problems = self._scope.without_secrets(), self._problems
+        transcription = transcription_model(session)
         limits = build_limits(
             self._checked.sound_part("limits"),
-            model=model.text if model else "",
+            models=[name for name in (model.text if model else None, transcription) if name],
+            prices=self._shared.prices,
             scope=spoken,
             problems=problems,
         )
@@ -145,6 +151,7 @@ class AgentBuilder:
             model=model.text,
             voice=voice.text if voice else None,
             session=session,
+            transcription_model=transcription,
             instructions=instructions,
             vars=variables,
             greeting=greeting,

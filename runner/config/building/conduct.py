@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 
 from runner.api.realtime.facts import LONGEST_S
-from runner.call.records.cost import cost_usd
 from runner.call.regex import compile_regex
 from runner.config.building.destination import build_destination
 from runner.config.building.duration import duration_s
@@ -13,11 +12,16 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.agent import Guardrail, IfBroken, Keys, Limits, Silence, Then, WindDown
 from runner.model.call import Role
-from runner.model.event import Usage
+from runner.model.price import PriceList
 
 
-def build_limits(node: Node | None, *, model: str, scope: Scope, problems: Problems) -> Limits:
-    """`limits`. What cannot hold (a price that is not known) is an error, what is never reached a warning."""
+def build_limits(
+    node: Node | None, *, models: Iterable[str], prices: PriceList, scope: Scope, problems: Problems
+) -> Limits:
+    """`limits`. What cannot hold (a price that is not known) is an error, what is never reached a warning.
+
+    `models` are those that a call pays for.
+    """
     if node is None:
         return Limits()
     default = Limits()
@@ -27,8 +31,12 @@ def build_limits(node: Node | None, *, model: str, scope: Scope, problems: Probl
         longest = f"{LONGEST_S / 60:g} minutes"
         message = f'"{duration.text}" is never reached: the voice API ends every call after {longest}'
         problems.warning(duration.place, "never-reached", message)
-    if most is not None and model and cost_usd(model, Usage()) is None:
-        message = f'the price of "{model}" is not known, so "max_cost" could never be kept'
+    unknown = [model for model in models if prices.of(model) is None]
+    if most is not None and unknown:
+        message = (
+            f'the price of "{unknown[0]}" is not known, so "max_cost" could not be kept; say it in'
+            ' runner.yaml, at "provider.prices"'
+        )
         problems.error(node.key_place("max_cost"), "unknown-price", message)
     return Limits(
         max_duration_s=seconds or default.max_duration_s,

@@ -2,7 +2,9 @@
 
 from urllib.parse import urlsplit
 
+from runner.api.realtime.facts import BASE_URL
 from runner.config.building.duration import duration_s
+from runner.config.building.prices import prices
 from runner.config.building.secrets import secret_ref
 from runner.config.checking.schema import Checked
 from runner.config.node import Node
@@ -15,8 +17,8 @@ DAY_S = 24 * 3600.0
 def provider(runner: Checked, problems: Problems) -> Provider:
     """The voice API that this process speaks to."""
     default = Provider()
-    api_key, webhook_secrets, base_url = (
-        runner.part("provider", key) for key in ("api_key", "webhook_secrets", "base_url")
+    api_key, webhook_secrets, base_url, key_header = (
+        runner.part("provider", key) for key in ("api_key", "webhook_secrets", "base_url", "key_header")
     )
     return Provider(
         api_key=secret_ref(api_key) if api_key else default.api_key,
@@ -24,6 +26,8 @@ def provider(runner: Checked, problems: Problems) -> Provider:
         if webhook_secrets
         else default.webhook_secrets,
         base_url=_base_url(base_url, problems) if base_url else default.base_url,
+        key_header=key_header.text if key_header else default.key_header,
+        prices=prices(runner, problems),
     )
 
 
@@ -76,18 +80,22 @@ def _whole(node: Node) -> int:
     return node.value
 
 
-def _base_url(node: Node, problems: Problems) -> str:
+def is_base_url(text: str) -> bool:
+    """Whether paths of an API can follow this address."""
     try:
-        parts = urlsplit(node.text)
-        is_usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    else:
-        is_usable = is_usable and not (parts.query or parts.fragment or parts.username)
-    if not is_usable:
-        problems.error(
-            node.place,
-            "value",
-            f'"{node.text}" is no address of an API; write one such as {Provider().base_url}',
+        parts = urlsplit(text)
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not (parts.query or parts.fragment or parts.username)
         )
+    except ValueError:
+        return False
+
+
+def _base_url(node: Node, problems: Problems) -> str:
+    if not is_base_url(node.text):
+        message = f'"{node.text}" is not an address of an API; write one such as {BASE_URL}'
+        problems.error(node.place, "value", message)
     return node.text.rstrip("/")

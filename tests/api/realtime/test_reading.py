@@ -1,12 +1,13 @@
 """What each event of the sideband means to a call."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.api.realtime.reading import read
+from runner.api.realtime.reading import Reader
 from runner.model.call import Role
 from runner.model.event import (
     ApiError,
@@ -14,6 +15,7 @@ from runner.model.event import (
     ApprovalAsked,
     CallerSpeaks,
     CallEvent,
+    FailureCause,
     Ignored,
     IgnoredBecause,
     ItemPlaced,
@@ -27,13 +29,21 @@ from runner.model.event import (
     PlaybackStarted,
     ResponseEnded,
     ResponseStarted,
+    SessionUpdated,
     SilenceNudge,
     ToolCalled,
     Transcribed,
     TranscriptGrew,
     TranscriptionUsage,
+    TurnTruncated,
     Usage,
 )
+
+
+def read(frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
+    """What a frame means to who has read no other."""
+    return Reader().read(frame, follow_words=follow_words)
+
 
 CALL_ITEM = {
     "type": "function_call",
@@ -114,6 +124,30 @@ SPOKEN_ITEM = {
                 audible=False,
             ),
         ),
+        *(
+            (
+                {
+                    "type": "response.done",
+                    "response": {
+                        "id": "resp_1",
+                        "status": "failed",
+                        "status_details": {"error": {"code": code, "message": "Sorry."}},
+                    },
+                },
+                ResponseEnded(
+                    response_id="resp_1",
+                    outcome=Outcome.FAILED,
+                    cause=cause,
+                    code=code,
+                    detail=f"{code} Sorry.",
+                    audible=False,
+                ),
+            )
+            for code, cause in (
+                ("rate_limit_exceeded", FailureCause.RATE_LIMITED),
+                ("insufficient_quota", FailureCause.OUT_OF_QUOTA),
+            )
+        ),
         (
             {
                 "type": "response.done",
@@ -178,13 +212,18 @@ SPOKEN_ITEM = {
             Transcribed(item_id="item_1", role=Role.CALLER, failed=True),
         ),
         (
-            {"type": "response.output_audio_transcript.done", "item_id": "item_2", "transcript": "Hi."},
-            Transcribed(item_id="item_2", role=Role.AGENT, text="Hi."),
+            {"type": "conversation.item.truncated", "item_id": "i", "content_index": 0, "audio_end_ms": 820},
+            TurnTruncated(item_id="i", heard_ms=820),
         ),
         (
-            {"type": "response.output_text.done", "item_id": "item_2", "text": "Hi."},
-            Transcribed(item_id="item_2", role=Role.AGENT, text="Hi."),
+            {"type": "session.created", "session": {"model": "gpt-realtime-2.1"}},
+            SessionUpdated(model="gpt-realtime-2.1"),
         ),
+        (
+            {"type": "session.updated", "session": {"model": "gpt-realtime-2.1", "instructions": "Be kind."}},
+            SessionUpdated(model="gpt-realtime-2.1"),
+        ),
+        ({"type": "session.updated", "session": {}}, SessionUpdated()),
         ({"type": "mcp_list_tools.completed", "item_id": "i"}, McpListed(item_id="i", ok=True)),
         ({"type": "mcp_list_tools.failed", "item_id": "i"}, McpListed(item_id="i", ok=False)),
         ({"type": "response.mcp_call.completed", "item_id": "i"}, McpCallEnded(item_id="i", ok=True)),
@@ -207,16 +246,22 @@ SPOKEN_ITEM = {
                 kind=ApiErrorKind.BUSY_SPEAKING,
                 about="wish_1",
                 code="conversation_already_has_active_response",
-                detail="One is active.",
+                message="One is active.",
             ),
+        ),
+        ({"type": "error"}, ApiError(kind=ApiErrorKind.OTHER)),
+        ({"type": "error", "error": "no"}, ApiError(kind=ApiErrorKind.OTHER)),
+        (
+            {"type": "error", "error": {"code": "session_expired", "message": ""}},
+            ApiError(kind=ApiErrorKind.SESSION_EXPIRED, code="session_expired", message="no reason given"),
         ),
         (
             {"type": "error", "error": {"type": "invalid_request_error", "message": "No."}},
-            ApiError(kind=ApiErrorKind.OTHER, code="invalid_request_error", detail="No."),
+            ApiError(kind=ApiErrorKind.OTHER, code="invalid_request_error", message="No."),
         ),
     ],
 )
-def test_events_become_happenings(received: dict[str, object], event: CallEvent) -> None:
+def test_each_event_is_read(received: dict[str, object], event: CallEvent) -> None:
     assert read(json.dumps(received)) == (event,)
     assert read(json.dumps(received).encode()) == (event,)
 
@@ -249,6 +294,8 @@ def test_what_the_api_asks_of_mcp_servers_is_told(kind: str, event: CallEvent) -
         ("conversation.item.input_audio_transcription.delta", Role.CALLER),
         ("response.output_audio_transcript.delta", Role.AGENT),
         ("response.output_text.delta", Role.AGENT),
+        ("response.audio_transcript.delta", Role.AGENT),
+        ("response.text.delta", Role.AGENT),
     ],
 )
 def test_words_are_told_to_those_who_follow_them(kind: str, role: Role) -> None:
@@ -268,9 +315,10 @@ def test_arguments_that_are_only_done_do_not_run_the_tool() -> None:
     assert read(json.dumps(received)) == ()
 
 
-def test_audio_is_dropped_without_being_parsed() -> None:
-    assert read('{"type":"response.output_audio.delta","delta":"AAAA') == ()
-    assert read('{"event_id": "event_1", "type": "response.output_audio.delta", "delta": "AAAA') == ()
+@pytest.mark.parametrize("kind", ["response.output_audio.delta", "response.audio.delta"])
+def test_audio_is_dropped_without_being_parsed(kind: str) -> None:
+    assert read(f'{{"type":"{kind}","delta":"AAAA') == ()
+    assert read(f'{{"event_id": "event_1", "type": "{kind}", "delta": "AAAA') == ()
 
 
 def test_the_head_of_a_nested_object_is_not_the_type_of_the_event() -> None:
@@ -301,16 +349,166 @@ def test_what_cannot_be_read_is_counted_and_passed_over(frame: str | bytes, beca
     "odd",
     [
         {"status": "odd"},
+        {"status": None},
         {"output": [None]},
+        {"output": {}},
         {"output": [{"type": "function_call", "status": "completed"}]},
+        {"output": [{"type": "message", "role": "assistant", "content": [None, {"transcript": 5}]}]},
         {"usage": {"input_token_details": "many"}},
+        {
+            "usage": {
+                "input_token_details": {"text_tokens": 10**400, "audio_tokens": -1, "image_tokens": True}
+            }
+        },
+        {"status_details": "odd"},
     ],
 )
 def test_a_response_that_is_done_is_over_however_odd_it_is(odd: dict[str, object]) -> None:
     done = {"type": "response.done", "response": {"id": "r", "metadata": {"wish": "wish_1"}, **odd}}
     assert read(json.dumps(done)) == (
-        ResponseEnded(response_id="r", wish="wish_1", outcome=Outcome.COMPLETED),
-        Ignored(IgnoredBecause.MALFORMED),
+        ResponseEnded(response_id="r", wish="wish_1", outcome=Outcome.COMPLETED, audible=False),
+    )
+
+
+# The words of the agent
+
+
+def message(*words: str, status: str = "completed") -> dict[str, object]:
+    content = [{"type": "output_audio", "transcript": each} for each in words]
+    return {"id": "item_2", "type": "message", "role": "assistant", "status": status, "content": content}
+
+
+def item_event(kind: str, **fields: object) -> dict[str, object]:
+    return {"type": kind, "response_id": "resp_1", "item_id": "item_2", "content_index": 0, **fields}
+
+
+TOLD_IN_FIVE_PLACES = [
+    item_event("response.output_audio_transcript.done", transcript="Hi."),
+    item_event("response.content_part.done", part={"type": "audio", "transcript": "Hi."}),
+    item_event("conversation.item.done", previous_item_id="item_1", item=message("Hi.")),
+    item_event("response.output_item.done", item=message("Hi.")),
+    item_event("response.done", response={"id": "resp_1", "status": "completed", "output": [message("Hi.")]}),
+]
+ADDED = item_event("conversation.item.added", previous_item_id="item_1", item=message(status="in_progress"))
+HI = Transcribed(item_id="item_2", role=Role.AGENT, text="Hi.")
+PLACED = ItemPlaced(item_id="item_2", after="item_1", role=Role.AGENT)
+
+
+def all_of(events: list[dict[str, object]]) -> list[CallEvent]:
+    """What these events mean, one after the other, but for the end of the response."""
+    reader = Reader()
+    read = [event for received in events for event in reader.read(json.dumps(received))]
+    return [event for event in read if not isinstance(event, ResponseEnded)]
+
+
+@pytest.mark.parametrize("place", TOLD_IN_FIVE_PLACES, ids=lambda event: str(event["type"]))
+def test_any_of_five_events_tells_the_words_of_the_agent(place: dict[str, object]) -> None:
+    assert all_of([ADDED, place]) == [PLACED, HI]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        item_event("response.output_text.done", text="Hi."),
+        item_event("response.audio_transcript.done", transcript="Hi."),
+        item_event("response.text.done", text="Hi."),
+        item_event("response.content_part.done", part={"type": "text", "text": "Hi."}),
+    ],
+    ids=lambda event: str(event["type"]),
+)
+def test_text_and_the_names_of_the_beta_are_words_too(place: dict[str, object]) -> None:
+    assert all_of([ADDED, place]) == [PLACED, HI]
+
+
+@pytest.mark.parametrize("missed", range(5))
+def test_words_are_told_once_whichever_events_are_missed(missed: int) -> None:
+    assert all_of([ADDED, *TOLD_IN_FIVE_PLACES[missed:]]) == [PLACED, HI]
+
+
+def test_an_item_whose_place_was_missed_is_placed_when_it_is_done() -> None:
+    assert all_of(TOLD_IN_FIVE_PLACES) == [HI, replace(PLACED, text="Hi.")]
+    assert all_of(TOLD_IN_FIVE_PLACES[3:]) == [HI]
+
+
+def test_an_item_of_several_parts_has_the_words_of_all() -> None:
+    first = item_event("response.output_audio_transcript.done", transcript="Hi.")
+    second = item_event("response.output_audio_transcript.done", content_index=1, transcript="Ada here.")
+    whole = item_event("response.output_item.done", item=message("Hi.", "Ada here."))
+    both = Transcribed(item_id="item_2", role=Role.AGENT, text="Hi. Ada here.")
+    assert all_of([ADDED, first, second, whole]) == [PLACED, HI, both]
+    assert all_of([ADDED, whole]) == [PLACED, both]
+
+
+def test_what_is_told_later_without_words_takes_none_away() -> None:
+    empty = item_event("conversation.item.done", previous_item_id="item_1", item=message(""))
+    assert all_of([ADDED, TOLD_IN_FIVE_PLACES[0], empty]) == [PLACED, HI]
+
+
+def test_the_callers_item_is_placed_by_either_of_its_events_and_has_its_words_elsewhere() -> None:
+    item = {"id": "c", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
+    kind = "conversation.item.added"
+    added: dict[str, object] = {"type": kind, "previous_item_id": None, "item": item}
+    done: dict[str, object] = {**added, "type": "conversation.item.done"}
+    placed = ItemPlaced(item_id="c", role=Role.CALLER)
+    assert all_of([added, done]) == all_of([done]) == [placed]
+
+
+# What the API bills
+
+
+@pytest.mark.parametrize(
+    ("usage", "read_as"),
+    [
+        (None, Usage()),
+        ({"input_token_details": {"cached_tokens": 60}}, Usage(text_cached=60)),
+        (
+            {
+                "input_token_details": {
+                    "image_tokens": 300,
+                    "cached_tokens": 100,
+                    "cached_tokens_details": {"image_tokens": 100},
+                }
+            },
+            Usage(image_in=300, image_cached=100),
+        ),
+    ],
+)
+def test_usage_is_read_by_the_kind_of_its_tokens(usage: object, read_as: Usage) -> None:
+    done = {"type": "response.done", "response": {"id": "r", "usage": usage}}
+    (ended,) = read(json.dumps(done))
+    assert isinstance(ended, ResponseEnded)
+    assert ended.usage == read_as
+
+
+@pytest.mark.parametrize(
+    ("usage", "read_as"),
+    [
+        (None, TranscriptionUsage()),
+        ("odd", TranscriptionUsage()),
+        ({"type": "duration", "seconds": 2.5}, TranscriptionUsage(seconds=2.5)),
+        ({"type": "duration", "seconds": "many"}, TranscriptionUsage()),
+        ({"type": "duration", "seconds": -1}, TranscriptionUsage()),
+        (
+            {
+                "type": "tokens",
+                "total_tokens": 35,
+                "input_tokens": 30,
+                "output_tokens": 5,
+                "input_token_details": {"text_tokens": 10, "audio_tokens": 20},
+            },
+            TranscriptionUsage(text_in=10, audio_in=20, text_out=5),
+        ),
+        (
+            {"type": "tokens", "input_tokens": 30, "output_tokens": 5},
+            TranscriptionUsage(audio_in=30, text_out=5),
+        ),
+    ],
+)
+def test_transcription_is_billed_by_tokens_or_by_time(usage: object, read_as: TranscriptionUsage) -> None:
+    kind = "conversation.item.input_audio_transcription.completed"
+    received = {"type": kind, "item_id": "i", "transcript": "Hello", "usage": usage}
+    assert read(json.dumps(received)) == (
+        Transcribed(item_id="i", role=Role.CALLER, text="Hello", usage=read_as),
     )
 
 
@@ -354,14 +552,6 @@ def test_names_of_the_beta_mean_the_same(
     assert Ignored(IgnoredBecause.UNKNOWN) not in was
 
 
-def test_a_response_tells_its_words_once_more_when_it_ends() -> None:
-    output = [{**SPOKEN_ITEM, "id": "item_1"}, CALL_ITEM, {**SPOKEN_ITEM, "id": "item_3", "content": []}]
-    done = {"type": "response.done", "response": {"id": "resp_1", "output": output}}
-    said, ended = read(json.dumps(done))
-    assert said == Transcribed(item_id="item_1", role=Role.AGENT, text="Hi.")
-    assert isinstance(ended, ResponseEnded)
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -369,16 +559,23 @@ json_values = st.recursive(
 )
 KNOWN = [
     "conversation.item.added",
+    "conversation.item.done",
     "conversation.item.input_audio_transcription.completed",
+    "conversation.item.truncated",
     "error",
     "input_audio_buffer.committed",
     "output_audio_buffer.stopped",
+    "response.content_part.done",
     "response.created",
     "response.done",
     "response.output_audio_transcript.done",
     "response.output_item.done",
+    "session.updated",
 ]
-FIELDS = ["response", "item", "item_id", "response_id", "error", "transcript", "usage", "previous_item_id"]
+FIELDS = [
+    *("response", "item", "item_id", "response_id", "error", "transcript", "usage", "previous_item_id"),
+    *("part", "session", "audio_end_ms", "content_index"),
+]
 
 
 @given(

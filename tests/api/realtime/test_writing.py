@@ -1,6 +1,5 @@
 """What is sent over the sideband, held against the types that the API's own client publishes."""
 
-import json
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
 from runner.api.port import SidebandAction
-from runner.api.realtime.writing import events, frames
+from runner.api.realtime.writing import events
 from runner.model.action import AddItem, Approve, Interrupt, SendOutput, Speak
 
 
@@ -123,8 +122,3 @@ def test_an_interruption_cancels_the_response_and_what_would_still_be_heard() ->
     for each in sent:
         parsed = TypeAdapter(RealtimeClientEvent).validate_python(each)
         assert parsed.model_dump(exclude_unset=True) == each
-
-
-def test_a_frame_can_be_sent_whatever_the_model_wrote() -> None:
-    (frame,) = frames(SendOutput(call_id="call_1", output="there is no tool fly\ud83d, señor"))
-    assert json.loads(frame.encode())["item"]["output"] == "there is no tool fly?, señor"

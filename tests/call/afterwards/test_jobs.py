@@ -357,7 +357,7 @@ def test_a_hand_off_adds_what_the_next_agent_wants_masked_and_leaves_the_duties_
     play.opens()
     said(play, "ada@mail.example")
     play.responds(("to_spanish", "{}"), audible=False)
-    play.happens(SessionUpdated())
+    play.happens(SessionUpdated(update_id="switch_1"))
     assert play.session.agent.id == "recepcion"
     assert [turn.text for turn in play.record.turns] == ["[email]"]
     [job] = play.session.jobs(play.record, play.now)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+from runner.api.realtime.prices import PRICES
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.session import Session
 from runner.call.machine.world import World
@@ -112,6 +113,7 @@ def a_world(agent: Agent, *others: Agent, secrets: Mapping[str, str] | None = No
     return World(
         agents={each.id: each for each in (agent, *others)},
         table=RouteTable((), otherwise=ToAgent(agent=agent.id)),
+        prices=PRICES,
         secrets=secrets or {},
     )
 

@@ -41,6 +41,7 @@ from runner.model.event import (
     ToolCalled,
     Transcribed,
     TranscriptGrew,
+    TranscriptionUsage,
     Usage,
 )
 from runner.model.tool import HandoffBinding, HttpBinding, ResultSpec, Tool, WaitingStep
@@ -248,6 +249,16 @@ def test_a_call_that_has_cost_too_much_ends() -> None:
 def test_a_model_whose_price_is_unknown_is_not_stopped_for_its_cost() -> None:
     play = talking(model="my-deployment", limits=Limits(max_cost_usd=0.01))
     assert spends(play, Usage(audio_out=10_000_000)) == []
+    assert play.record.cost_usd is None
+
+
+def test_what_transcription_costs_counts_too_though_the_price_of_the_model_is_unknown() -> None:
+    play = talking(model="my-deployment", transcription_model="whisper-1", limits=Limits(max_cost_usd=0.01))
+    play.happens(
+        Transcribed(item_id="i", role=Role.CALLER, text="Hm.", usage=TranscriptionUsage(seconds=100.0))
+    )
+    assert spends(play, Usage(audio_out=1)) != []
+    assert play.record.ended == "max_cost"
 
 
 def test_too_many_tool_calls_end_the_call() -> None:
@@ -291,7 +302,7 @@ def test_limits_are_those_of_the_agent_that_took_over_counted_from_the_accept() 
     )
     play.passes(200)
     play.responds(("over", "{}"))
-    play.happens(SessionUpdated())
+    play.happens(SessionUpdated(update_id="switch_1"))
     assert play.timer(TimerKind.MAX_DURATION) == 100
 
 
@@ -424,7 +435,7 @@ def test_a_guardrail_can_hand_the_call_over() -> None:
     assert done == []
     done = play.happens(Transcribed(item_id="j", role=Role.AGENT, text="1234"))
     assert [type(action) for action in done] == [Interrupt, SwitchAgent]
-    play.happens(SessionUpdated())
+    play.happens(SessionUpdated(update_id="switch_1"))
     assert play.record.handoffs[0].because == 'guardrail "no-cards"'
 
 
@@ -705,7 +716,7 @@ def test_keys_pressed_before_a_hand_off_are_told_and_the_next_entry_is_the_next_
     )
     play.happens(KeyPressed(key="1"), KeyPressed(key="2"))
     play.responds(("over", "{}"))
-    play.happens(SessionUpdated())
+    play.happens(SessionUpdated(update_id="switch_1"))
     play.passes(6)
     play.happens(KeyPressed(key="3"), KeyPressed(key="#"))
     texts = [action.text for action in play.done if isinstance(action, AddItem)]

@@ -448,7 +448,7 @@ def test_a_hand_off_changes_the_agent_and_the_model_goes_on() -> None:
     assert isinstance(become, SwitchAgent)
     assert (become.agent.id, become.instructions) == ("recepcion", "You are recepcion.")
     assert (become.before.id, play.session.agent.id, play.record.handoffs) == ("desk", "desk", ())
-    output, go_on = play.happens(SessionUpdated())
+    output, go_on = play.happens(SessionUpdated(update_id="switch_1"))
     assert play.session.agent.id == "recepcion"
     assert output == SendOutput(call_id="call_1_0", output='{"status":"handed over"}')
     assert go_on == Speak(wish="wish_1")
@@ -483,9 +483,9 @@ def test_hand_offs_in_a_circle_are_bounded() -> None:
         an_agent("recepcion", tools=(TO_SPANISH,)),
     )
     play.opens()
-    for _ in range(12):
+    for number in range(1, 13):
         play.responds(("to_spanish", "{}"))
-        play.happens(SessionUpdated())
+        play.happens(SessionUpdated(update_id=f"switch_{number}"))
     assert len(play.record.handoffs) == 10
     assert play.outputs()["call_12_0"].startswith('{"error":"the hand-off is not possible')
 
@@ -646,7 +646,7 @@ def test_a_hand_off_that_the_api_refuses_leaves_the_first_agent_with_its_own_too
         kind=ApiErrorKind.OTHER,
         about=expect(SwitchAgent, switch).update_id,
         code="bad",
-        detail="no such voice",
+        message="no such voice",
     )
     output, go_on = play.happens(refused)
     assert output == SendOutput(
@@ -660,7 +660,7 @@ def test_a_hand_off_that_the_api_refuses_leaves_the_first_agent_with_its_own_too
     # What it called besides is still its own.
     assert isinstance(play.responds(("find_slots", "{}"))[0], SendRequest)
     # A late word about it changes nothing.
-    assert play.happens(SessionUpdated()) == []
+    assert play.happens(SessionUpdated(update_id="switch_1")) == []
     assert play.session.agent.id == "desk"
 
 
@@ -677,7 +677,7 @@ def test_an_error_about_something_else_does_not_refuse_a_hand_off() -> None:
     play = talking(TO_SPANISH)
     play.responds(("to_spanish", "{}"))
     assert play.happens(ApiError(kind=ApiErrorKind.OTHER, about="output_x")) == []
-    play.happens(SessionUpdated())
+    play.happens(SessionUpdated(update_id="switch_1"))
     assert play.session.agent.id == "recepcion"
 
 
@@ -685,7 +685,7 @@ def test_further_tool_calls_of_the_response_that_hands_over_are_the_first_agents
     play = talking(TO_SPANISH, http_tool())
     play.happens(ResponseStarted(response_id="r"))
     play.happens(ToolCalled(response_id="r", call_id="c1", name="to_spanish", arguments="{}"))
-    play.happens(SessionUpdated())
+    play.happens(SessionUpdated(update_id="switch_1"))
     (sent,) = play.happens(ToolCalled(response_id="r", call_id="c2", name="find_slots", arguments="{}"))
     assert expect(SendRequest, sent).tool == "find_slots"
     (refused,) = play.happens(ToolCalled(response_id="r2", call_id="c3", name="find_slots", arguments="{}"))
@@ -711,7 +711,7 @@ def test_a_hand_off_that_a_lost_sideband_may_have_swallowed_is_told_again() -> N
     play.happens(SidebandLost())
     again, *_ = play.happens(SidebandOpened(again=True))
     assert again == switch
-    play.happens(SessionUpdated())
+    play.happens(SessionUpdated(update_id="switch_1"))
     play.happens(SidebandLost())
     assert switch not in play.happens(SidebandOpened(again=True))
 
@@ -750,7 +750,7 @@ def test_the_log_is_told_how_transfers_hand_offs_and_the_end_came_about() -> Non
     play.responds()
     play.happens(ReferAnswered(ok=False, detail="no"))
     play.responds(("to_spanish", "{}"))
-    play.happens(SessionUpdated())
+    play.happens(SessionUpdated(update_id="switch_1"))
     play.happens(EndRequested(reason="shutdown"))
     assert play.logged == [
         Log(event=LogEvent.TRANSFER_NOT_COMPLETED, level=LogLevel.WARNING, fields={"detail": "no"}),

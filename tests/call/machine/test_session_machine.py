@@ -437,7 +437,7 @@ def is_odd(play: Watched, a: int, b: int) -> None:
         ApprovalAsked(request_id="ask_1", server="crm", tool="look_up"),
         ReferAnswered(ok=b % 2 == 0),
         ReferAnswered(ok=True),
-        SessionUpdated(),
+        SessionUpdated(update_id=f"switch_{b % 3}"),
         ApiError(kind=ApiErrorKind.OTHER, about=f"switch_{b % 3}"),
         TurnTruncated(item_id=f"item_{b}", heard_ms=500),
     )

@@ -8,7 +8,7 @@ import pytest
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 
-from runner.api.realtime.reading import read
+from runner.api.realtime.reading import Reader
 from runner.model.action import SendOutput, SendRequest, Speak
 from runner.model.agent import Keys, Say
 from runner.model.event import (
@@ -129,6 +129,7 @@ class Session:
 
     def __init__(self) -> None:
         agent = an_agent(greeting=Say(text=words(GREETING)), keys=Keys(until="#"), tools=(http_tool(),))
+        self._reader = Reader()
         self.play = Play(agent)
         self.play.opens()
 
@@ -137,7 +138,7 @@ class Session:
         if not frame:
             self.happens(SidebandLost())
             self.happens(SidebandOpened(again=True))
-        for event in read(frame) if frame else ():
+        for event in self._reader.read(frame) if frame else ():
             self.happens(event)
 
     def happens(self, event: CallEvent) -> None:
@@ -166,7 +167,10 @@ def replayed(lines: Iterable[str]) -> Play:
 
 
 def told(name: str, *, follow_words: bool = False) -> list[CallEvent]:
-    return [event for frame in frames(name) if frame for event in read(frame, follow_words=follow_words)]
+    reader = Reader()
+    return [
+        event for frame in frames(name) if frame for event in reader.read(frame, follow_words=follow_words)
+    ]
 
 
 def sent(name: str, kind: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from openai.types.realtime import RealtimeServerEvent
 
-from runner.api.realtime.reading import read
+from runner.api.realtime.reading import Reader
 from runner.model.action import SendOutput, SendRequest, Speak
 from runner.model.agent import Wait
 from runner.model.event import CallEvent, CallGone, Ignored, SilenceNudge, ToolCalled
@@ -36,7 +36,8 @@ def received(name: str) -> Iterator[str]:
 
 
 def events(name: str) -> list[CallEvent]:
-    return [event for frame in received(name) for event in read(frame)]
+    reader = Reader()
+    return [event for frame in received(name) for event in reader.read(frame)]
 
 
 def replayed(name: str) -> Play:
@@ -58,7 +59,8 @@ def test_every_recorded_event_is_known_and_well_formed(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_words_can_be_followed_in_every_recording(name: str) -> None:
-    told = [each for frame in received(name) for each in read(frame, follow_words=True)]
+    reader = Reader()
+    told = [each for frame in received(name) for each in reader.read(frame, follow_words=True)]
     assert [each for each in told if isinstance(each, Ignored)] == []
     assert len(told) >= len(events(name))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.call.records.cost import PRICES, cost_usd
+from runner.call.records.bill import Bill
 from runner.call.records.record_builder import RecordBuilder, Transcript
 from runner.model.call import Role
 from runner.model.event import (
@@ -13,15 +13,18 @@ from runner.model.event import (
     ItemPlaced,
     Outcome,
     ResponseEnded,
+    SessionUpdated,
     SilenceNudge,
     Transcribed,
     TranscriptionUsage,
+    TurnTruncated,
     Usage,
 )
+from runner.model.price import Price, PriceList
 from runner.model.record import CallRecord
 
 
-def a_ledger(model: str = "gpt-realtime-2.1") -> RecordBuilder:
+def a_record(bill: Bill | None = None) -> RecordBuilder:
     start = CallRecord(
         id="rtc_1",
         agent="desk",
@@ -31,9 +34,9 @@ def a_ledger(model: str = "gpt-realtime-2.1") -> RecordBuilder:
         called=None,
         transport="sip",
         created_at=0.0,
-        model=model,
+        model="m",
     )
-    return RecordBuilder(start)
+    return RecordBuilder(start, bill or Bill(PriceList(), "m"))
 
 
 def said(transcript: Transcript) -> list[tuple[str, str | None]]:
@@ -107,7 +110,7 @@ def test_noise_that_was_transcribed_as_nothing_is_no_turn() -> None:
 
 
 def test_what_nobody_says_is_no_turn() -> None:
-    record = a_ledger()
+    record = a_record()
     record.note(SilenceNudge(item_id="nudge"), 1.0)
     record.note(ItemPlaced(item_id="system", role=Role.SYSTEM, text="Silent."), 1.0)
     record.note(ItemPlaced(item_id="nudge", role=Role.CALLER), 1.0)
@@ -115,24 +118,36 @@ def test_what_nobody_says_is_no_turn() -> None:
     assert record.record().turns == ()
 
 
-def test_usage_is_counted_once_for_each_response_and_each_transcription() -> None:
-    record = a_ledger()
-    ended = ResponseEnded(
-        response_id="r1", outcome=Outcome.COMPLETED, usage=Usage(text_in=1_000_000, audio_out=500_000)
-    )
-    record.note(ended, 1.0)
-    record.note(ended, 1.0)
-    transcribed = Transcribed(item_id="a", role=Role.CALLER, text="x", usage=TranscriptionUsage(tokens=5))
-    record.note(transcribed, 1.0)
-    record.note(transcribed, 1.0)
+def test_the_bill_stands_in_the_record() -> None:
+    bill = Bill(PriceList({"m": Price(text_in=2.0), "t": Price(per_minute=0.6)}), "m", "t")
+    record = a_record(bill)
+    for event in (
+        ResponseEnded(response_id="r1", outcome=Outcome.COMPLETED, usage=Usage(text_in=1_000_000)),
+        Transcribed(item_id="a", role=Role.CALLER, text="x", usage=TranscriptionUsage(seconds=30.0)),
+        SessionUpdated(model="m-2026-08-01"),
+    ):
+        bill.note(event)
     made = record.record()
-    assert made.usage == Usage(text_in=1_000_000, audio_out=500_000)
-    assert made.transcription == TranscriptionUsage(tokens=5)
-    assert made.cost_usd == 36.0
+    assert (made.usage, made.transcription) == (Usage(text_in=1_000_000), TranscriptionUsage(seconds=30.0))
+    assert (made.cost_usd, made.model, made.served_by) == (2.3, "m", "m-2026-08-01")
+
+
+@pytest.mark.parametrize("is_placed_first", [True, False])
+def test_what_the_caller_heard_of_a_turn_that_was_cut_stands_beside_it(is_placed_first: bool) -> None:
+    record = a_record()
+    placed = ItemPlaced(item_id="a", role=Role.AGENT, text="On Friday at nine, or at ten.")
+    truncated = TurnTruncated(item_id="a", heard_ms=820)
+    for event in (placed, truncated) if is_placed_first else (truncated, placed):
+        record.note(event, 1.0)
+    record.note(ItemPlaced(item_id="b", role=Role.CALLER, text="Ten."), 2.0)
+    assert [(turn.text, turn.heard_ms) for turn in record.record().turns] == [
+        ("On Friday at nine, or at ten.", 820),
+        ("Ten.", None),
+    ]
 
 
 def test_only_complaints_that_mean_something_are_counted() -> None:
-    record = a_ledger()
+    record = a_record()
     for kind in ApiErrorKind:
         record.note(ApiError(kind=kind), 1.0)
     for oddity in (IgnoredBecause.UNKNOWN, IgnoredBecause.UNKNOWN, IgnoredBecause.MALFORMED):
@@ -142,42 +157,7 @@ def test_only_complaints_that_mean_something_are_counted() -> None:
 
 
 def test_the_first_reason_is_why_a_call_ended() -> None:
-    record = a_ledger()
+    record = a_record()
     record.end("max_duration")
     record.end("caller_hung_up")
     assert record.record().ended == "max_duration"
-
-
-USAGE = Usage(
-    text_in=3_000_000,
-    text_cached=1_000_000,
-    audio_in=2_000_000,
-    audio_cached=1_000_000,
-    text_out=1_000_000,
-    audio_out=1_000_000,
-)
-
-
-@pytest.mark.parametrize(
-    ("model", "usd"),
-    [
-        ("gpt-realtime-2.1", 2 * 4 + 0.40 + 32 + 0.40 + 24 + 64),
-        ("gpt-realtime-2", 2 * 4 + 0.40 + 32 + 0.40 + 24 + 64),
-        ("gpt-realtime-1.5", 2 * 4 + 0.40 + 32 + 0.40 + 16 + 64),
-        ("gpt-realtime", 2 * 4 + 0.40 + 32 + 0.40 + 16 + 64),
-        ("gpt-realtime-2.1-mini", 2 * 0.60 + 0.06 + 10 + 0.30 + 2.40 + 20),
-        ("gpt-realtime-mini-2025-10-06", 2 * 0.60 + 0.06 + 10 + 0.30 + 2.40 + 20),
-        ("gpt-realtime-2025-08-28", 2 * 4 + 0.40 + 32 + 0.40 + 16 + 64),
-        ("gpt-4o-realtime-preview", None),
-        ("my-azure-deployment", None),
-        ("", None),
-    ],
-)
-def test_cached_tokens_are_part_of_the_input_and_an_unknown_price_is_not_zero(
-    model: str, usd: float | None
-) -> None:
-    assert cost_usd(model, USAGE) == (None if usd is None else pytest.approx(usd))
-
-
-def test_nothing_used_costs_nothing() -> None:
-    assert {cost_usd(model, Usage()) for model in PRICES} == {0.0}

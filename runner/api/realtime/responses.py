@@ -1,0 +1,93 @@
+"""Reads a response that has ended: how, what it called, what it used.
+
+Raises KeyError or TypeError only for a response without an id.
+"""
+
+from collections.abc import Mapping
+
+from runner.api.realtime.usage import response_usage
+from runner.model.event import FailureCause, Outcome, ResponseEnded, ToolCalled
+from runner.model.values import Json, JsonObject
+
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+
+_CAUSES = {
+    "rate_limit_exceeded": FailureCause.RATE_LIMITED,
+    "insufficient_quota": FailureCause.OUT_OF_QUOTA,
+}
+
+
+def response_ended(response: JsonObject) -> ResponseEnded:
+    """What the response was. Whatever is odd about it, it is over."""
+    response_id = text_of(response["id"])
+    output = output_of(response)
+    calls = [tool_call(response_id, item) for item in output]
+    code, detail = _status(response.get("status_details"))
+    return ResponseEnded(
+        response_id=response_id,
+        outcome=_OUTCOMES.get(str(response.get("status")), Outcome.COMPLETED),
+        wish=wish_of(response),
+        cause=_CAUSES.get(code, FailureCause.OTHER),
+        code=code,
+        detail=detail,
+        calls=tuple(call for call in calls if call is not None),
+        usage=response_usage(response.get("usage")),
+        audible=any(
+            part.get("type") in {"output_audio", "audio"} for item in output for part in content_of(item)
+        ),
+    )
+
+
+def wish_of(response: JsonObject) -> str | None:
+    """The id of the `Speak` that asked for the response; None for one of the API's own."""
+    metadata = response.get("metadata")
+    wish = metadata.get("wish") if isinstance(metadata, Mapping) else None
+    return wish if isinstance(wish, str) else None
+
+
+def output_of(response: JsonObject) -> list[JsonObject]:
+    """The items that the response made."""
+    return _mappings(response.get("output"))
+
+
+def content_of(item: JsonObject) -> list[JsonObject]:
+    """The parts of an item."""
+    return _mappings(item.get("content"))
+
+
+def tool_call(response_id: str, item: JsonObject) -> ToolCalled | None:
+    """A complete tool call. One that a barge-in cut short is `incomplete` and must not run."""
+    if item.get("type") != "function_call" or item.get("status") != "completed":
+        return None
+    call_id, name, arguments = (item.get(key) for key in ("call_id", "name", "arguments"))
+    if not isinstance(call_id, str) or not isinstance(name, str):
+        return None
+    return ToolCalled(
+        response_id=response_id,
+        call_id=call_id,
+        name=name,
+        arguments=arguments if isinstance(arguments, str) else "",
+    )
+
+
+def text_of(value: Json) -> str:
+    """The text that a field must have to mean anything. Raises TypeError."""
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
+
+
+def _status(details: Json) -> tuple[str, str]:
+    """Why it did not complete: the API's code, and everything that it says, in one line."""
+    if not isinstance(details, Mapping):
+        return "", ""
+    error = details.get("error")
+    if not isinstance(error, Mapping):
+        return "", str(details.get("reason") or "")
+    code = error.get("code") or error.get("type")
+    said = " ".join(str(part) for part in (code, error.get("message")) if part)
+    return code if isinstance(code, str) else "", said
+
+
+def _mappings(value: Json) -> list[JsonObject]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []

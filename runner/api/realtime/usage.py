@@ -1,0 +1,57 @@
+"""Reads what the API bills: tokens by their kind, or seconds of audio. Never raises."""
+
+from collections.abc import Mapping
+
+from runner.model.event import TranscriptionUsage, Usage
+from runner.model.values import Json, JsonObject
+
+MOST = 10**9
+"""No call uses so much; a larger number is not one to add up."""
+
+
+def response_usage(usage: Json) -> Usage:
+    """The `usage` of a response. Cached tokens are part of the input tokens of their kind."""
+    if not isinstance(usage, Mapping):
+        return Usage()
+    used = _part(usage, "input_token_details")
+    cached = _part(used, "cached_tokens_details")
+    made = _part(usage, "output_token_details")
+    return Usage(
+        text_in=_count(used, "text_tokens"),
+        # Where the kinds of cached tokens are not told apart, they are taken for text: the dearer reading.
+        text_cached=_count(cached, "text_tokens") if cached else _count(used, "cached_tokens"),
+        audio_in=_count(used, "audio_tokens"),
+        audio_cached=_count(cached, "audio_tokens"),
+        image_in=_count(used, "image_tokens"),
+        image_cached=_count(cached, "image_tokens"),
+        text_out=_count(made, "text_tokens"),
+        audio_out=_count(made, "audio_tokens"),
+    )
+
+
+def transcription_usage(usage: Json) -> TranscriptionUsage:
+    """The `usage` of a transcription: `tokens`, or the `duration` of the audio."""
+    if not isinstance(usage, Mapping):
+        return TranscriptionUsage()
+    used = _part(usage, "input_token_details")
+    audio_in = _count(used, "audio_tokens") if used else _count(usage, "input_tokens")
+    return TranscriptionUsage(
+        text_in=_count(used, "text_tokens"),
+        audio_in=audio_in,
+        text_out=_count(usage, "output_tokens"),
+        seconds=_seconds(usage.get("seconds")),
+    )
+
+
+def _part(usage: JsonObject, name: str) -> JsonObject:
+    part = usage.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _count(counts: JsonObject, name: str) -> int:
+    value = counts.get(name)
+    return value if type(value) is int and 0 <= value < MOST else 0
+
+
+def _seconds(value: Json) -> float:
+    return float(value) if type(value) in (int, float) and 0 <= value < MOST else 0.0

@@ -1,0 +1,126 @@
+"""What a call has used of the API, from what the API reports, and what that costs."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from runner.model.event import (
+    CallEvent,
+    ResponseEnded,
+    SessionUpdated,
+    Transcribed,
+    TranscriptionUsage,
+    Usage,
+)
+from runner.model.price import Price, PriceList
+
+_Used: TypeAlias = tuple[float, float | None]
+"""How much of something in the unit of its price, and that price."""
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """US dollars. `is_whole` is False when something was used whose price is not known."""
+
+    usd: float
+    is_whole: bool
+
+
+class Bill:
+    """Adds up what is used. Everything counts once: the API's events can be told twice."""
+
+    def __init__(self, prices: PriceList, model: str, transcription_model: str | None = None) -> None:
+        self.usage = Usage()
+        self._prices = prices
+        self._model = model
+        self._real_model: str | None = None
+        self._transcription_model = transcription_model
+        self._transcriptions: dict[str | None, TranscriptionUsage] = {}
+        """By the model that transcribed, which a hand-off may change."""
+        self._billed: set[str] = set()
+
+    @property
+    def real_model(self) -> str | None:
+        """The model that serves the call, in the API's words; None before it has said it."""
+        return self._real_model
+
+    @property
+    def transcription(self) -> TranscriptionUsage:
+        """What was used for transcribing the caller."""
+        return sum(self._transcriptions.values(), TranscriptionUsage())
+
+    def transcribed_by(self, model: str | None) -> None:
+        """This model transcribes the caller from now on."""
+        self._transcription_model = model
+
+    def note(self, event: CallEvent) -> None:
+        """Add what an event says was used."""
+        match event:
+            case ResponseEnded(response_id=response_id) if self._is_new(f"response {response_id}"):
+                self.usage = self.usage + event.usage
+            case Transcribed(item_id=item_id, usage=TranscriptionUsage() as usage) if self._is_new(
+                f"item {item_id}"
+            ):
+                before = self._transcriptions.get(self._transcription_model, TranscriptionUsage())
+                self._transcriptions[self._transcription_model] = before + usage
+            case SessionUpdated(model=str() as model):
+                self._real_model = model
+            case _:
+                pass
+
+    @property
+    def cost(self) -> Cost:
+        """What it costs so far. Of what has no known price, nothing is in it."""
+        model = self._prices.of(self._model)
+        if model is None and self._real_model is not None:
+            model = self._prices.of(self._real_model)
+        costs = [_cost(_of_responses(self.usage, model or Price()))]
+        for name, usage in self._transcriptions.items():
+            price = self._prices.of(name) if name is not None else None
+            costs.append(_cost(_of_transcription(usage, price or Price())))
+        is_whole = all(cost.is_whole for cost in costs) and model is not None
+        return Cost(usd=round(sum(cost.usd for cost in costs), 6), is_whole=is_whole)
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What it costs so far; None when the price of something that was used is not known."""
+        cost = self.cost
+        return cost.usd if cost.is_whole else None
+
+    def _is_new(self, name: str) -> bool:
+        if name in self._billed:
+            return False
+        self._billed.add(name)
+        return True
+
+
+def _of_responses(usage: Usage, price: Price) -> list[_Used]:
+    return _in_millions(
+        (usage.text_in - usage.text_cached, price.text_in),
+        (usage.text_cached, price.text_cached),
+        (usage.text_out, price.text_out),
+        (usage.audio_in - usage.audio_cached, price.audio_in),
+        (usage.audio_cached, price.audio_cached),
+        (usage.audio_out, price.audio_out),
+        (usage.image_in - usage.image_cached, price.image_in),
+        (usage.image_cached, price.image_cached),
+    )
+
+
+def _of_transcription(usage: TranscriptionUsage, price: Price) -> list[_Used]:
+    tokens = _in_millions(
+        (usage.text_in, price.text_in), (usage.audio_in, price.audio_in), (usage.text_out, price.text_out)
+    )
+    return [*tokens, (usage.seconds / 60, price.per_minute)]
+
+
+def _in_millions(*tokens: tuple[int, float | None]) -> list[_Used]:
+    return [(count / _MILLION, price) for count, price in tokens]
+
+
+def _cost(used: list[_Used]) -> Cost:
+    return Cost(
+        usd=sum(amount * price for amount, price in used if price is not None),
+        is_whole=all(price is not None or not amount for amount, price in used),
+    )
