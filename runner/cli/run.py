@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from runner.api.realtime.facts import BASE_URL, BASE_URL_VARIABLE
@@ -77,14 +78,15 @@ def run(options: argparse.Namespace) -> int:
     Raises CannotRunError when something that is needed is missing.
     """
     # Made first: what changes from here on is noticed by `--watch`.
-    source = DirectorySource(options.directory, options.environment, os.environ)
+    adapted = partial(_overridden, host=options.host, port=options.port, environ=os.environ)
+    source = DirectorySource(options.directory, options.environment, os.environ, adapted)
     loaded = load(options.directory, options.environment)
     print_problems(loaded.problems, loaded.sources, stderr())
     if loaded.configuration is None:
         errors = [problem for problem in loaded.problems if problem.severity is Severity.ERROR]
         stderr().line(f"not started: {counted(errors)}")
         return PROBLEMS
-    configuration = _overridden(loaded.configuration, options.host, options.port, os.environ)
+    configuration = adapted(loaded.configuration)
     json = None if options.log_format is None else options.log_format == "json"
     logs.configure(sys.stderr, json=json, level=LEVELS[options.log_level])
     raise_limit()

@@ -7,7 +7,7 @@ provider, egress) stays as it was until the next start, which the log says.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
@@ -76,8 +76,16 @@ class Source(Protocol):
 class DirectorySource:
     """A configuration directory, with the environment of the process for its secrets."""
 
-    def __init__(self, directory: Path, environment: str | None, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        environment: str | None,
+        environ: Mapping[str, str],
+        adapted: Callable[[Configuration], Configuration] = lambda configuration: configuration,
+    ) -> None:
+        """`adapted` puts what the process was started with over what the files say."""
         self._directory = directory
+        self._adapted = adapted
         self._environment = environment
         self._environ = environ
         self._seen = self._fingerprint()
@@ -88,11 +96,12 @@ class DirectorySource:
             loaded = load(self._directory, self._environment)
             if loaded.configuration is None:
                 raise ReloadError(tuple(map(_line, _errors(loaded.problems))))
-            secrets = find_secrets(loaded.configuration.settings, self._environ)
+            configuration = self._adapted(loaded.configuration)
+            secrets = find_secrets(configuration.settings, self._environ)
         except PhoneAgentsError as error:
             raise ReloadError((str(error),)) from error
         source = ConfigurationVersion.of(loaded, self._directory, self._environment)
-        return Version.of(loaded.configuration, secrets, source)
+        return Version.of(configuration, secrets, source)
 
     def has_changed(self) -> bool:
         """See `Source.has_changed`."""

@@ -236,6 +236,9 @@ async def test_sighup_loads_the_configuration_again_and_live_calls_keep_theirs(d
             "gpt-realtime-2",
         )
         assert not first.is_over
+        # The port was said on the command line, then and now.
+        await process.logged(second.id)
+        assert "change takes effect at the next start" not in process.err
 
 
 async def test_a_configuration_with_errors_is_not_loaded_and_calls_go_on(desk: Desk) -> None:

@@ -444,6 +444,14 @@ def test_what_is_told_later_without_words_takes_none_away() -> None:
     assert all_of([ADDED, TOLD_IN_FIVE_PLACES[0], empty]) == [PLACED, HI]
 
 
+def test_an_item_that_was_made_without_words_is_known_to_have_none() -> None:
+    silent = item_event("response.output_audio_transcript.done", transcript="")
+    untold = {**message(), "content": [{"type": "output_audio", "transcript": None}]}
+    done = item_event("conversation.item.done", previous_item_id="item_1", item=untold)
+    assert all_of([ADDED, silent, done]) == [PLACED, Transcribed(item_id="item_2", role=Role.AGENT)]
+    assert all_of([ADDED, done]) == [PLACED]
+
+
 def test_the_callers_item_is_placed_by_either_of_its_events_and_has_its_words_elsewhere() -> None:
     item = {"id": "c", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
     kind = "conversation.item.added"
