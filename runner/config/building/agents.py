@@ -72,7 +72,9 @@ def shared_by_agents(runner: Checked, prices: PriceList) -> Shared:
         else {},
         secrets=frozenset(name for name, _ in secrets.items()) if secrets else frozenset(),
         default_country=country.text if country else None,
-        has_api_names=base_url is None or urlsplit(base_url.text).hostname == urlsplit(BASE_URL).hostname,
+        has_api_names=(base_url is None or urlsplit(base_url.text).hostname == urlsplit(BASE_URL).hostname)
+        # Prices are declared for names that are not the API's own.
+        and runner.part("provider", "prices") is None,
         prices=prices,
     )
 
