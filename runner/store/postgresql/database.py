@@ -69,6 +69,8 @@ class Database:
                 statement_cache_size=0,
                 connection_class=_Connection,
             )
+            # No connection is made before one is wanted: this one tells whether the server can be reached.
+            await pool.release(await pool.acquire(timeout=CONNECT_S))
         except (*_FAILURES, ValueError) as error:
             raise CannotRunError(f'store "{shown}" cannot be reached: {_reason(error)}') from None
         try:

@@ -129,7 +129,7 @@ async def test_a_server_that_is_away_is_told_at_once_and_used_again_when_it_is_b
 async def test_a_statement_that_takes_too_long_is_given_up(
     postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.store.postgresql.database.STATEMENT_S", 0.05)
+    monkeypatch.setattr("runner.store.postgresql.database.STATEMENT_S", 1.0)
     database = await Database.open(postgresql.new_database())
     with pytest.raises(StoreError, match=r"^no answer in time$"):
         await database.run(lambda connection: connection.execute("SELECT pg_sleep(10)"))
