@@ -4,6 +4,18 @@ Everything particular to one API (event names, paths, bodies, close codes, price
 rest of the program speaks of calls, actions and events. Implementations do no I/O: `runner.serve` sends the
 requests and frames that they make. What deciding has to know of an API (prices, the longest session, whose
 address is the API's own) is in the loaded configuration, because deciding does not know this port.
+
+Other APIs and providers would need no other shape:
+
+- Two APIs at one webhook endpoint: the signature is checked once, then each API's `ringing` is asked.
+- Bodies that are nested, statuses that must be said, replies that take long: `request` and its `timeout_s`.
+- A transfer whose reply is its outcome: `answered` gives another event than for one that proves nothing yet.
+- An API that answers a call when its sideband is opened, or cannot reject one: `request` would give None, and
+  who sends it would ask `answered` about no reply.
+- Delegations, fragments of transcripts without turns, old events replayed, a gate for tool outputs over the
+  whole session, resuming under another address: state of the `Conversation`, which also says where it is.
+- Keys that the API tells the model itself, words that nobody says were heard: the events that `read` gives.
+- Keys in a header of their own: `Authentication`. Deployments and prices by the minute: the price list.
 """
 
 from collections.abc import Mapping, Sequence

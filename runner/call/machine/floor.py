@@ -1,6 +1,6 @@
 """Who has the floor: the one table that keeps a call to one speaker at a time.
 
-The API makes one response at a time and answers a second `response.create` with an error. With voice
+The API makes one response at a time and answers a second request for one with an error. With voice
 detection on it also makes responses by itself, whenever the caller has finished. So there are two who
 may start speaking for the agent, and a caller who may speak over both. The table says, for each state
 and each cue, who has the floor next; a pair that is not in it changes nothing. Only in IDLE may the
@@ -37,7 +37,7 @@ class Cue(Enum):
     ATTACHED = "attached"
     LOST = "lost"
     ASKED = "asked"
-    """We send `response.create`."""
+    """We ask for a response."""
     REFUSED_BUSY = "refused_busy"
     """The API says that a response is active already."""
     REFUSED = "refused"

@@ -1,6 +1,6 @@
 """What the agent still wants to say, and what became of what it said. One queue for each call.
 
-Sentences wait until the floor is free; several of them become one `response.create`, and so do several
+Sentences wait until the floor is free; several of them become one request for a response, and so do several
 wishes to go on. Nobody else in the program asks the model to speak.
 """
 
@@ -57,7 +57,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One `response.create` and what it was for. No sentences: the model is asked to go on."""
+    """One request for a response and what it was for. No sentences: the model is asked to go on."""
 
     wish: str
     sentences: tuple[Sentence, ...] = ()
