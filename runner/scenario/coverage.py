@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from runner.call.regex import compile_regex
 from runner.call.routes.routing import Match
-from runner.model.action import Action, ClearTimer, Log, SetTimer, TimerKind
+from runner.model.action import Action, SetTimer, TimerKind
 from runner.model.agent import Agent
 from runner.model.declaration import Declaration, DeclarationKind
 from runner.model.event import CallEvent, Limit, TimerFired, ToolCalled, Transcribed
@@ -64,7 +64,7 @@ class UseRecorder:
                         self.uses.add(Use(DeclarationKind.GUARDRAIL, agent.id, guardrail.name))
             case TimerFired(timer=timer) if timer.kind in LIMITS_BY_TIMER:
                 # One that is only set anew has found nothing to do.
-                if any(not isinstance(action, SetTimer | ClearTimer | Log) for action in actions):
+                if any(not isinstance(action, SetTimer) for action in actions):
                     self.uses.add(Use(DeclarationKind.LIMIT, agent.id, LIMITS_BY_TIMER[timer.kind]))
             case _:
                 pass

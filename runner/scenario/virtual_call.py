@@ -73,7 +73,6 @@ class VirtualCall:
         """Timers, and what else comes to the machine from elsewhere than the API."""
         self._answers: deque[CallEvent] = deque()
         """What answers the machine directly, and it has not been told yet."""
-        self._is_opening = False
         self._counts = _call_counts(scenario)
         self._tools: dict[str, tuple[str, Tool | None]] = {}
         """What the model has called, by the id of the call: a name, and the tool where there is one."""
@@ -132,8 +131,6 @@ class VirtualCall:
             return False
         if self._answers:
             self.happen(self._answers.popleft())
-        elif self._is_opening:
-            self._open()
         elif (events := self.api.next(follow_words=self.machine.follows_words)) is not None:
             for coming in events:
                 self.happen(coming)
@@ -171,11 +168,6 @@ class VirtualCall:
             self.uses.handled(event, agent, actions)
         self._do(actions)
 
-    def _open(self) -> None:
-        self._is_opening = False
-        if self.api.attach():
-            self.happen(SidebandOpened())
-
     # What the machine wants done
 
     def _do(self, actions: list[Action]) -> None:
@@ -196,7 +188,8 @@ class VirtualCall:
                 case ClaimCall():
                     self._claim(action)
                 case OpenSideband():
-                    self._is_opening = True
+                    self.api.attach()
+                    self._answers.append(SidebandOpened())
                 case Finish():
                     self._finish()
                 case Log():

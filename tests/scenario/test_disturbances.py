@@ -89,6 +89,13 @@ PASS = {
           - model_calls: {to_spanish: {}}
             expect: {agent: recepcion, handoffs: [recepcion]}
     """,
+    "a sentence while a tool runs does not end the step": """
+        replies: {find_slots: {delay: 4s}}
+        steps:
+          - model_calls: {find_slots: {}}
+            expect: {tells: [Say that it takes a while.], output: {find_slots: "*"}}
+          - model_says: At nine.
+    """,
     "one tool called twice": """
         steps:
           - model_calls: [{find_slots: {day: friday}}, {find_slots: {day: monday}}]
@@ -119,7 +126,32 @@ def test_a_call_in_which_nothing_is_heard_ends_as_declared(diff: Diff) -> None:
     assert diff(GHOST) == []
 
 
+RECOVERED = """
+    call: {to: "+18005550145"}
+    expect: {agent: ghost, says: []}
+    steps:
+      - nothing_heard: 5s
+        expect: {says: []}
+      - silence: 6s
+        expect: {says: [], not: {ended: "*"}}
+      - caller: Hello?
+      - model_says: Here I am.
+        expect: {record: {turns: [{text: null}, {text: Here I am.}]}, not: {ended: "*"}}
+"""
+
+
+def test_what_the_api_did_not_take_is_never_said(diff: Diff) -> None:
+    assert diff(RECOVERED) == []
+
+
 MCP = {
+    "a server that answers while the sideband is lost": """
+        steps:
+          - model_calls: {catalogue.search: {}}
+            replies: {catalogue.search: {delay: 3s}}
+          - sideband_lost: 5s
+            expect: {record: {tools: [{name: catalogue.search, status: unfinished}]}}
+    """,
     "the tool of a server": """
         steps:
           - model_calls: {catalogue.search: {query: mild}}

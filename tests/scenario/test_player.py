@@ -422,22 +422,37 @@ def test_a_lookup_without_a_reply_fails_the_scenario(diff: Diff) -> None:
     ]
 
 
-class _Misspelled(realtime.conversation):
-    """A port that writes an event which the API does not take."""
+def misspelled(word: str) -> VoiceApi:
+    """A port that writes events which the API does not take."""
 
-    def frames(self, action: SidebandAction) -> tuple[str, ...]:
-        return tuple(frame.replace('"metadata"', '"metdata"') for frame in super().frames(action))
+    class Misspelled(realtime.conversation):
+        def frames(self, action: SidebandAction) -> tuple[str, ...]:
+            return tuple(frame.replace(f'"{word}":', f'"{word}s":') for frame in super().frames(action))
+
+    names = {name: getattr(realtime, name) for name in realtime.__all__}
+    return cast(VoiceApi, SimpleNamespace(**{**names, "conversation": Misspelled}))
 
 
-def test_what_the_voice_api_would_refuse_fails_the_scenario(folder: Path) -> None:
+REFUSED = [
+    ("metadata", "model_says: Yes.", 1, "Unknown parameter: 'response.metadatas'."),
+    ("metadata", "nothing_heard: 1s", 1, "Unknown parameter: 'response.metadatas'."),
+    ("call_id", "model_calls: {note: {}}", 3, "Missing required parameter: 'item.call_id'."),
+]
+
+
+@pytest.mark.parametrize(("word", "step", "line", "violation"), REFUSED)
+def test_what_the_voice_api_would_refuse_fails_the_scenario(
+    folder: Path, word: str, step: str, line: int, violation: str
+) -> None:
     (folder / "a.test.yaml").write_text(
-        '- {name: a, call: {to: "+18005550142"}, expect: {agent: desk}}\n', encoding="utf-8"
+        '- {name: a, call: {to: "+18005550142"}, expect: {agent: desk}, steps: [\n'
+        f"  {{caller: Hello?}},\n  {{{step}}}]}}\n"
+        if word == "call_id"
+        else f'- {{name: a, call: {{to: "+18005550142"}}, expect: {{agent: desk}}, steps: [{{{step}}}]}}\n'
     )
     loaded = load(folder)
     assert loaded.configuration is not None
-    names = {name: getattr(realtime, name) for name in realtime.__all__}
-    api = cast(VoiceApi, SimpleNamespace(**{**names, "conversation": _Misspelled}))
-    result = Player(loaded.configuration, api).play(loaded.scenarios[0])
-    assert [difference.what for difference in result.differences] == [
-        "the voice API would refuse what it is sent: Unknown parameter: 'response.metdata'."
-    ]
+    result = Player(loaded.configuration, misspelled(word)).play(loaded.scenarios[0])
+    first = result.differences[0]
+    assert first.what == f"the voice API would refuse what it is sent: {violation}"
+    assert first.place.line == line

@@ -655,6 +655,36 @@ def next_of(played: Conversation) -> dict[str, Any]:
     return sent
 
 
+def test_at_once_the_caller_hears_a_response_begin_before_it_is_made() -> None:
+    played = Conversation(call="1", session={"type": "realtime"}, pace=AT_ONCE)
+    played.attached = True
+    kinds = types(played.receive(say("One two three.")) + run(played))
+    started, done = kinds.index("output_audio_buffer.started"), kinds.index("response.done")
+    assert kinds.index("response.output_audio_transcript.delta") < started < done
+    assert kinds.index("output_audio_buffer.stopped") > done
+
+
+def test_three_responses_are_heard_in_their_order() -> None:
+    played = conversation()
+    sent: list[Outgoing] = []
+    for sentence in ("The first one takes a while to be heard.", "The second.", "The third."):
+        sent += played.receive(say(sentence))
+        while played.active is not None:
+            sent.append(next_of(played))
+    sent += run(played)
+    heard = [event["response_id"] for event in only(sent, "output_audio_buffer.started")]
+    assert heard == [event["response"]["id"] for event in only(sent, "response.created")]
+
+
+def test_what_was_heard_of_an_interrupted_answer_is_told_in_milliseconds() -> None:
+    played = conversation(CallerSays(text="Wait.", when=When.AGENT_SPEAKS))
+    played.flows.pass_time(5.0)
+    outgoing = played.receive(say("one two three four five six")) + run(played)
+    (truncated,) = only(outgoing, "conversation.item.truncated")
+    # The caller speaks when the third word is made: two words, of 50 ms each, after the first was heard.
+    assert truncated["audio_end_ms"] == 100
+
+
 def test_an_update_can_be_refused_without_a_reason() -> None:
     played = conversation()
     played.refused_updates = 1

@@ -130,6 +130,21 @@ def test_an_agent_that_answers_while_another_is_closed_is_called_then() -> None:
     assert example.at == SUNDAY_NOON
 
 
+def test_the_route_that_opens_first_is_taken() -> None:
+    early = Schedule(
+        name="early", timezone=ZoneInfo("UTC"), week=((OpenHours(start=time(7), end=time(8)),),) * 7
+    )
+    made = configuration(
+        Conditions(called=ExactNumber("+18005551212"), during="office-hours"),
+        Conditions(called=ExactNumber("+18005551213"), during="early"),
+        Conditions(called=ExactNumber("+18005551214"), during="office-hours"),
+        schedules={"office-hours": OFFICE_HOURS, "early": early},
+    )
+    example = found(made)
+    assert example is not None
+    assert (example.called, datetime.fromtimestamp(example.at, UTC).hour) == ("+18005551213", 7)
+
+
 def test_a_long_holiday_is_waited_for() -> None:
     days = frozenset(date(2026, 11, 22) + timedelta(days=day) for day in range(60))
     made = configuration(
@@ -181,6 +196,14 @@ def test_a_call_that_is_rejected_is_not_one_that_the_agent_answers() -> None:
     example = found(configuration(Conditions(), routing=RoutingSettings(reject=(blocked,))))
     assert example is not None
     assert example.incoming(RoutingSettings()).caller.country != "US"
+
+
+def test_a_call_that_no_rule_rejects_is_thought_of_where_the_rules_leave_one_caller() -> None:
+    number = ExactNumber("+14155557777")
+    blocked = RejectRule(status=603, conditions=Conditions(caller=Not(number)), place=PLACE)
+    example = found(configuration(Conditions(), routing=RoutingSettings(reject=(blocked,))))
+    assert example is not None
+    assert example.caller == "+14155557777"
 
 
 def test_the_tools_that_hand_calls_to_an_agent_are_listed() -> None:

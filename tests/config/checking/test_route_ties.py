@@ -1,6 +1,6 @@
 """Two agents that tie for some call, with the call that the message shows."""
 
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -238,3 +238,19 @@ def test_two_patterns_have_a_text_in_common_or_none(first: str, second: str, com
         assert len(text) <= len(common)
         assert glob_matches(first, text)
         assert glob_matches(second, text)
+
+
+def test_routes_that_tie_on_the_days_which_a_third_one_leaves_to_them() -> None:
+    monday = Schedule(
+        name="monday", timezone=ZoneInfo("UTC"), week=((OpenHours(start=time(0), end=time(0)),), *((),) * 6)
+    )
+    table = RouteTable(
+        routes(
+            {"called": NUMBER, "during": "morning"},
+            {"called": NUMBER, "during": "morning"},
+            {"called": NUMBER, "during": "monday", "priority": 1},
+        ),
+        schedules={**SCHEDULES, "monday": monday},
+    )
+    (tie,) = find_ties(table)
+    assert datetime.fromtimestamp(tie.now, UTC) == datetime(2026, 1, 6, 8, tzinfo=UTC)
