@@ -76,6 +76,10 @@ from runner.serve.timeouts import Timeouts
 log = logging.getLogger("runner.serve.live_call")
 
 
+WRITTEN_S = 0.5
+"""For the store to write down what is about to be done; then the caller has waited enough."""
+
+
 class Sender(Protocol):
     """Sends one attempt of a tool's request. Never raises but for cancellation."""
 
@@ -384,6 +388,9 @@ class LiveCall:
                 failed = ReferAnswered(ok=False, detail=detail)
                 self._happen(failed if isinstance(order, Refer) else HangUpFailed(detail=detail))
                 return
+        if isinstance(order, AnswerCall):
+            # A call whose ring nobody has written down could be answered, and then be unknown to all.
+            await self._is_written(WRITTEN_S)
         event = await self._api.carry_out(order, self.id)
         is_answered = isinstance(event, AnswerReplied) and event.decided is Decided.DONE
         if is_answered and self._slot is not None:
@@ -470,7 +477,9 @@ class LiveCall:
         return True
 
     async def _request(self, send: SendRequest) -> None:
-        if send.is_repeatable or await self._is_written(send.request.timeout_s):
+        # Whoever takes the call up must know of the request: one that may be sent twice waits only a little.
+        within_s = WRITTEN_S if send.is_repeatable else send.request.timeout_s
+        if await self._is_written(within_s) or send.is_repeatable:
             reply = await self._tools.send(send.request)
         else:
             detail = "not sent: the store did not take down that it is about to be"

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from runner.errors import StoreError
 from runner.model.call import Ringing
-from runner.model.live_call import HeldCall, RunnerInfo
+from runner.model.live_call import CallState, HeldCall, RunnerInfo
 from runner.model.values import Instant
 from runner.serve.background import Background
 from runner.serve.fleet.hold import CallHold
@@ -156,6 +156,10 @@ class FleetService:
         except StoreError as error:
             log.error("call cannot be taken over", extra={"call_id": call.id, "error": str(error)})
             self.member.put_back(call.id)
+            return
+        if call.state is CallState.RINGING and (left is None or left.is_bare):
+            # Its ring was not written down, so that the API was not told to answer: its webhook comes again.
+            await self.member.unclaim(call.id)
             return
         if left is None or self._new_call is None:
             log.error("call cannot be served", extra={"call_id": call.id, "agent": call.agent})
