@@ -280,18 +280,32 @@ class LiveCall:
             if len(self._deferred) == 1:
                 self._spawn(self._look_first())
             return
+        now = self._clock()
+        if not isinstance(event, Ignored):
+            self._hold.append(now, event)
+        self._handle(machine, event, now)
+
+    def _handle(self, machine: CallMachine, event: CallEvent, now: Instant) -> None:
         try:
-            now = self._clock()
             call_log.happened(event)
-            actions = machine.handle(event, now)
-            if not isinstance(event, Ignored):
-                self._hold.append(now, event)
-            self._do(actions)
+            self._do(machine.handle(event, now))
             if self._result is None:
                 self._follow(machine)
         except Exception as bug:
             self._bug = bug
             self._over.set()
+
+    async def _open_first(self, machine: CallMachine) -> None:
+        """Write down that the call's first sideband is open, and only then greet: nobody is greeted twice."""
+        event, now = SidebandOpened(), self._clock()
+        self._deferred.append(event)  # what happens meanwhile waits behind it
+        self._hold.append(now, event)
+        await self._is_written(WRITTEN_S)
+        behind, self._deferred = self._deferred[1:], []
+        if not self._over.is_set():
+            self._handle(machine, event, now)
+        for later in behind:
+            self._happen(later)
 
     async def _look_first(self) -> None:
         """After a pause nothing is done before the store has said whether the call is still ours."""
@@ -433,9 +447,11 @@ class LiveCall:
         self._outbox = asyncio.Queue()
         writer = self._spawn(self._write(connection, self._outbox))
         log.info("sideband is attached", extra={"call_id": self.id, "again": again})
-        # The first sideband of a call is its first, whichever process opens it.
-        is_first = self._machine is not None and self._machine.phase is Phase.WAITING
-        self._happen(SidebandOpened(again=again and not is_first))
+        if self._machine is not None and self._machine.phase is Phase.WAITING:
+            # The first sideband of a call is its first, whichever process opens it.
+            await self._open_first(self._machine)
+        else:
+            self._happen(SidebandOpened(again=again))
         try:
             while True:
                 frame = await connection.recv()

@@ -141,7 +141,7 @@ async def test_the_key_is_sent_in_the_header_that_is_declared(api: StandIn, tmp_
         configuration = configured(api, f"sqlite:{tmp_path / 'calls.db'}")
         provider = Provider(base_url=str(server.make_url("/v1")), key_header="api-key")
         configuration = replace(configuration, settings=replace(configuration.settings, provider=provider))
-        runner = Runner(configuration, found(api), timeouts=TIMEOUTS)
+        runner = Runner(configuration, found(api), timeouts=TIMEOUTS, clock=clock)
         try:
             await runner.start()
             await Lab(api, runner, session, tmp_path).ring()
