@@ -11,9 +11,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Protocol, assert_never
 
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
-
 from runner.api.port import Order, SidebandAction
 from runner.call.machine.call_counts import CallCounts, Slot
 from runner.call.machine.machine import CallMachine
@@ -71,6 +68,7 @@ from runner.serve.api_client import ApiClient
 from runner.serve.hold import Hold, SoleHold
 from runner.serve.metrics import Metrics
 from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close
+from runner.serve.sideband_socket import SidebandSocket
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.live_call")
@@ -127,7 +125,7 @@ class LiveCall:
         self._slot: Slot | None = None
         self._tasks = asyncio.TaskGroup()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
-        self._outbox: asyncio.Queue[str] | None = None
+        self._socket: SidebandSocket | None = None
         self._over = asyncio.Event()
         self._rang: asyncio.Event = asyncio.Event()
         self._rang_at = 0.0
@@ -423,15 +421,15 @@ class LiveCall:
         sidebands, conversation = self._sidebands, self._conversation
         try:
             if again:
-                connection = await sidebands.reattach(conversation.sideband, self.id)
+                socket = await sidebands.reattach(conversation.sideband, self.id)
             else:
-                connection = await sidebands.attach(conversation.sideband)
-            flaps = int(not await self._listen(connection, again=again))
+                socket = await sidebands.attach(conversation.sideband)
+            flaps = int(not await self._listen(socket, again=again))
             # Each time it opens the model is asked to go on, which costs money, and the caller hears a
             # beginning: it is not to go on for ever, and not without a growing pause.
             while flaps < len(self._timeouts.redial_delays_s):
-                connection = await sidebands.reattach(conversation.sideband, self.id, earlier=flaps)
-                flaps = 0 if await self._listen(connection, again=True) else flaps + 1
+                socket = await sidebands.reattach(conversation.sideband, self.id, earlier=flaps)
+                flaps = 0 if await self._listen(socket, again=True) else flaps + 1
             lost = SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
         except SidebandLostError as error:
             lost = error
@@ -441,45 +439,36 @@ class LiveCall:
         )
         self._happen(CallGone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
 
-    async def _listen(self, connection: ClientConnection, *, again: bool) -> bool:
-        """Read one sideband until it is lost; whether it has lasted."""
+    async def _listen(self, socket: SidebandSocket, *, again: bool) -> bool:
+        """Serve one sideband until it is lost; whether it has lasted."""
         opened_at = asyncio.get_running_loop().time()
-        self._outbox = asyncio.Queue()
-        writer = self._spawn(self._write(connection, self._outbox))
         log.info("sideband is attached", extra={"call_id": self.id, "again": again})
-        if self._machine is not None and self._machine.phase is Phase.WAITING:
-            # The first sideband of a call is its first, whichever process opens it.
-            await self._open_first(self._machine)
-        else:
-            self._happen(SidebandOpened(again=again))
+        self._socket = socket
         try:
-            while True:
-                frame = await connection.recv()
-                for event in self._conversation.read(frame, follow_words=self._follows_words):
-                    self._happen(event)
-        except ConnectionClosed as closed:
-            check_close(closed, self._api.api.is_final)
+            if self._machine is not None and self._machine.phase is Phase.WAITING:
+                # The first sideband of a call is its first, whichever process opens it.
+                await self._open_first(self._machine)
+            else:
+                self._happen(SidebandOpened(again=again))
+            socket.listen(self._receive)
+            received = await socket.closed()
         finally:
-            self._outbox = None
-            writer.cancel()
+            self._socket = None
             # A closing handshake that nobody answers must not hold up the call.
-            await connection.close()
+            await socket.close()
+        check_close(received, self._api.api.is_final)
         self._happen(SidebandLost())
         return asyncio.get_running_loop().time() - opened_at >= self._timeouts.steady_s
 
+    def _receive(self, frame: str | bytes) -> None:
+        for event in self._conversation.read(frame, follow_words=self._follows_words):
+            self._happen(event)
+
     def _send(self, action: SidebandAction) -> None:
         """Without a sideband nothing is kept: the machine tells again what was not confirmed."""
-        if self._outbox is not None:
+        if self._socket is not None:
             for frame in self._conversation.frames(action):
-                self._outbox.put_nowait(frame)
-
-    async def _write(self, connection: ClientConnection, outbox: "asyncio.Queue[str]") -> None:
-        try:
-            while True:
-                await connection.send(await outbox.get())
-        except ConnectionClosed:
-            # The reader sees the same close, and it is the one to say so.
-            return
+                self._socket.send(frame)
 
     # Requests
 

@@ -9,21 +9,17 @@ import ssl
 from collections.abc import Callable
 from enum import Enum
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.uri import parse_uri
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.frames import Close
 
 from runner.serve.api_client import ApiClient
 from runner.serve.jitter import jittered
 from runner.serve.names import Names
+from runner.serve.sideband_socket import SidebandSocket, open_socket
 from runner.serve.timeouts import Timeouts
 from runner.serve.tls import client_context
 
 log = logging.getLogger("runner.serve.sideband")
-
-MAX_FRAME_BYTES = 16 * 1024 * 1024
-"""The largest frames are a session with long instructions and many tools, or a long conversation, told back
-to us. The socket is lost to a larger one, and to the same one again when it is opened again."""
 
 NOT_FOUND = (
     "the sideband was not found: the caller has gone, or the accept body was bad, or the key is of"
@@ -67,7 +63,7 @@ class Sidebands:
         self._tls = tls or client_context()
         self._names = names or Names(threads=1)
 
-    async def attach(self, path: str) -> ClientConnection:
+    async def attach(self, path: str) -> SidebandSocket:
         """Open the sideband of a call that was just answered. Raises SidebandLostError.
 
         Right after that the API may not know the call for a moment, so a 404 is tried again for about five
@@ -82,7 +78,7 @@ class Sidebands:
             detail = f"the sideband was not open {longest_s:g} seconds after accept"
             raise SidebandLostError(Lost.UNREACHABLE, detail) from None
 
-    async def reattach(self, path: str, call_id: str, *, earlier: int = 0) -> ClientConnection:
+    async def reattach(self, path: str, call_id: str, *, earlier: int = 0) -> SidebandSocket:
         """Open a sideband that was lost. A 404 now means that the call is over. Raises SidebandLostError.
 
         `earlier`: so many waits before an attempt were used up already. The waits differ from call to call,
@@ -92,7 +88,7 @@ class Sidebands:
         spread = tuple(jittered(delay_s, call_id, earlier + n) for n, delay_s in enumerate(delays_s))
         return await self._dial(path, spread, Lost.GONE)
 
-    async def _dial(self, path: str, delays_s: tuple[float, ...], not_found: Lost) -> ClientConnection:
+    async def _dial(self, path: str, delays_s: tuple[float, ...], not_found: Lost) -> SidebandSocket:
         """Wait and try, once for each delay."""
         detail = ""
         for delay_s in delays_s:
@@ -106,45 +102,27 @@ class Sidebands:
                     raise SidebandLostError(Lost.GONE, detail) from refused
                 if 400 <= status < 500 and status not in {404, 408, 429}:
                     break
-            except (OSError, TimeoutError, WebSocketException) as failed:
+            except TimeoutError:
+                detail = "the sideband could not be opened: no answer in time"
+            except (OSError, WebSocketException) as failed:
                 detail = f"the sideband could not be opened: {str(failed) or type(failed).__name__}"
             log.debug("sideband attempt failed", extra={"detail": detail})
         raise SidebandLostError(Lost.UNREACHABLE, detail)
 
-    async def _connect(self, path: str) -> ClientConnection:
+    async def _connect(self, path: str) -> SidebandSocket:
         # Asked for each time: the key may have been rotated since.
         url, headers = self._client.sideband(path)
-        address = parse_uri(url)
-        async with asyncio.timeout(self._timeouts.sideband_open_s):
-            connected = await self._names.connect(address.host, address.port)
-        return await _Connect(
+        return await open_socket(
             url,
-            sock=connected,
-            ssl=self._tls if address.secure else None,
-            additional_headers=dict(headers),
-            open_timeout=self._timeouts.sideband_open_s,
-            close_timeout=self._timeouts.sideband_close_s,
-            ping_interval=self._timeouts.sideband_ping_s,
-            ping_timeout=self._timeouts.sideband_ping_s,
-            max_size=MAX_FRAME_BYTES,
-            # Events are small and many: compressing them costs more memory and CPU than it saves.
-            compression=None,
-            proxy=None,
-            user_agent_header="phone-agents",
+            {**headers, "User-Agent": "phone-agents"},
+            names=self._names,
+            tls=self._tls,
+            timeouts=self._timeouts,
         )
 
 
-def check_close(closed: ConnectionClosed, is_final: Callable[[int | None], bool]) -> None:
+def check_close(received: Close | None, is_final: Callable[[int | None], bool]) -> None:
     """Raise SidebandLostError when the API closed the sideband to refuse us. Any other close may pass."""
-    received = closed.rcvd
     if received is not None and is_final(received.code):
         reason = f"the API closed the sideband with {received.code} {received.reason}".rstrip()
-        raise SidebandLostError(Lost.UNREACHABLE, reason) from closed
-
-
-class _Connect(connect):
-    """Follows no redirect: that would carry the key to wherever it points."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        """The reply stays the refusal that it is."""
-        return exc
+        raise SidebandLostError(Lost.UNREACHABLE, reason)

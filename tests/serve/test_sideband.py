@@ -1,7 +1,6 @@
 """Opening sidebands at servers that mislead, stumble, and speak TLS."""
 
 import asyncio
-import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
-from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 
 from runner.api.port import Authentication
@@ -77,9 +75,11 @@ async def test_a_sideband_is_opened_with_the_key() -> None:
         return socket
 
     async with serving(greet) as url, sidebands_at(url) as sidebands:
-        connection = await sidebands.attach(PATH)
-        assert await connection.recv() == "/v1/realtime?call_id=rtc_1"
-        await connection.close()
+        socket = await sidebands.attach(PATH)
+        messages: asyncio.Queue[str | bytes] = asyncio.Queue()
+        socket.listen(messages.put_nowait)
+        assert await messages.get() == "/v1/realtime?call_id=rtc_1"
+        await socket.close()
     assert heard[0]["api-key"] == "secret"
 
 
@@ -172,31 +172,15 @@ async def test_all_sidebands_share_the_tls_context_that_is_passed_in() -> None:
             await (await sidebands.attach(PATH)).close()
 
 
-@pytest.mark.parametrize("size", [3_000_000, 15_000_000])
-async def test_a_long_session_told_back_to_us_does_not_cost_the_sideband(size: int) -> None:
-    async def tell(request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(compress=False)
-        await socket.prepare(request)
-        await socket.send_str(json.dumps({"type": "session.updated", "instructions": "a" * size}))
-        await socket.send_str("next")
-        return socket
-
-    async with serving(tell) as url, sidebands_at(url) as sidebands:
-        connection = await sidebands.attach(PATH)
-        assert len(await connection.recv()) > size
-        assert await connection.recv() == "next"
-        await connection.close()
-
-
-@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 4001])
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 4001])
 def test_any_close_but_a_refusal_may_pass(code: int) -> None:
-    check_close(ConnectionClosed(Close(code, ""), None), lambda close_code: close_code == 4000)
-    check_close(ConnectionClosed(None, None), lambda _: True)
+    check_close(Close(code, ""), lambda close_code: close_code == 4000)
+    check_close(None, lambda _: True)
 
 
 def test_a_close_by_which_the_api_refuses_us_is_told() -> None:
     with pytest.raises(SidebandLostError) as lost:
-        check_close(ConnectionClosed(Close(4000, "bad session"), None), lambda code: code == 4000)
+        check_close(Close(4000, "bad session"), lambda code: code == 4000)
     assert (lost.value.lost, str(lost.value)) == (
         Lost.UNREACHABLE,
         "the API closed the sideband with 4000 bad session",

@@ -43,6 +43,8 @@ class Transcript:
     def __init__(self) -> None:
         self._items: dict[str, _Item] = {}
         self._order: list[str] = []
+        self._ordered: set[str] = set()
+        """Those that stand in the order: a call of an hour has thousands."""
 
     def place(self, placed: ItemPlaced, now: Instant) -> None:
         """Give an item its place. Placed twice, it stays where it was first."""
@@ -67,19 +69,25 @@ class Transcript:
 
     def _mention(self, item_id: str, now: Instant) -> _Item:
         """The item, which stands at the end when it was never heard of."""
-        if item_id not in self._order:
+        if item_id not in self._ordered:
+            self._ordered.add(item_id)
             self._order.append(item_id)
         item = self._items.setdefault(item_id, _Item())
         item.at = item.at or now
         return item
 
     def _put(self, placed: ItemPlaced) -> None:
-        if placed.item_id in self._order:
-            self._order.remove(placed.item_id)
-        where = len(self._order)
-        if placed.after in self._order:
-            where = self._order.index(placed.after) + 1
+        if placed.item_id in self._ordered:
+            del self._order[self._where(placed.item_id)]
+            self._ordered.remove(placed.item_id)
+        is_after = placed.after is not None and placed.after in self._ordered
+        where = self._where(placed.after) + 1 if is_after else len(self._order)
         self._order.insert(where, placed.item_id)
+        self._ordered.add(placed.item_id)
+
+    def _where(self, item_id: str | None) -> int:
+        """Where an item stands. Searched from the end, where nearly all that happens happens."""
+        return next(i for i in range(len(self._order) - 1, -1, -1) if self._order[i] == item_id)
 
     def hide(self, item_id: str, shown: str, now: Instant) -> None:
         """Keep this in place of the item's own text, which is nobody's business."""
