@@ -67,7 +67,7 @@ from tests.standin.openai_types import client_complaint, server_complaint
 
 TIMEOUTS = Timeouts(
     decision_s=5.0,
-    hangup_s=0.3,
+    hangup_s=5.0,
     retry_s=0.001,
     attach_delays_s=(0.0, 0.01, 0.01, 0.01),
     redial_delays_s=(0.0, 0.01, 0.01),
