@@ -377,11 +377,11 @@ def test_a_named_environment_is_reviewed_as_it_is(folder: Path, capsys: pytest.C
     assert 'no call reaches the agent "desk"' in capsys.readouterr().out
 
 
-def test_the_readme_and_the_schema_name_each_pass_in_its_order() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    table = readme.partition("| pass | errors | warnings |")[2].partition("\n\n")[0]
+def test_the_pages_and_the_schema_name_each_pass_in_its_order() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- generated: rules -->")[2].partition("\n\n")[0]
     passes = [step.value for step in Pass]
-    assert re.findall(r"^\| ([a-z]+) \|", table, re.MULTILINE) == passes
+    assert list(dict.fromkeys(re.findall(r"^\| `[a-z-]+` \| ([a-z]+) \|", table, re.MULTILINE))) == passes
     assert schema("problems")["$defs"]["problem"]["properties"]["pass"]["enum"] == passes
 
 
