@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -26,6 +27,7 @@ from runner.model.event import (
 )
 from runner.model.question import Answered, NoAnswer, Question
 from runner.serve.api_client import ApiClient
+from runner.serve.jitter import jittered
 from runner.serve.reply_body import MAX_REPLY_BYTES
 from runner.serve.timeouts import Timeouts
 from tests.api.realtime.agents import an_agent
@@ -48,12 +50,14 @@ class Api:
         self.replies: list[Says] = [says(200)]
         self.asked: list[tuple[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.asked_at: list[float] = []
         self.was_asked = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.asked.append((request.raw_path, json.loads(body) if body else None))
         self.headers.append(dict(request.headers))
+        self.asked_at.append(asyncio.get_running_loop().time())
         self.was_asked.set()
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         return await reply(request)
@@ -178,6 +182,18 @@ async def test_passing_trouble_is_tried_again(
     api.replies = [trouble, trouble, says(200)]
     assert await client.carry_out(order, "rtc_1") == event
     assert len(api.asked) == 3
+
+
+@pytest.mark.parametrize("order", [ANSWER, REJECT, HangUp()])
+async def test_before_each_further_try_there_is_a_longer_wait(
+    session: aiohttp.ClientSession, base_url: str, api: Api, order: Order
+) -> None:
+    client = client_of(session, base_url, replace(PATIENT, retry_s=0.04))
+    api.replies = [says(503), says(503), says(200)]
+    await client.carry_out(order, "rtc_1")
+    first, second, third = api.asked_at
+    assert second - first >= jittered(0.04, "rtc_1", 1)
+    assert third - second >= jittered(0.08, "rtc_1", 2)
 
 
 async def test_each_failed_try_is_told(client: ApiClient, api: Api, caplog: pytest.LogCaptureFixture) -> None:

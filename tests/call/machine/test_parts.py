@@ -3,17 +3,21 @@
 import pytest
 
 from runner.call.machine.phase import Phase
+from runner.call.machine.silence import GhostWatch
 from runner.model.action import (
     Action,
     AddItem,
+    ClearTimer,
     Finish,
     HangUp,
     Interrupt,
     Refer,
     SendOutput,
     SendRequest,
+    SetTimer,
     Speak,
     SwitchAgent,
+    Timer,
     TimerKind,
 )
 from runner.model.agent import Agent, Guardrail, IfBroken, Keys, Limits, Say, Silence, Then, Wait, WindDown
@@ -205,6 +209,15 @@ def test_any_sign_of_life_is_enough(sign: CallEvent) -> None:
     play.happens(sign)
     play.passes(300)
     assert play.record.ended == ""
+
+
+def test_only_the_first_sign_of_life_is_acted_upon() -> None:
+    watch = GhostWatch(30)
+    sign = CallerSpeaks(began=True)
+    assert watch.handle(SidebandOpened(), 0.0) == [SetTimer(timer=Timer(TimerKind.GHOST), at=30.0)]
+    assert watch.handle(sign, 1.0) == [ClearTimer(timer=Timer(TimerKind.GHOST))]
+    assert watch.handle(sign, 2.0) == []
+    assert watch.handle(SidebandOpened(), 3.0) == []
 
 
 def test_a_sideband_lost_and_opened_again_does_not_make_a_ghost() -> None:

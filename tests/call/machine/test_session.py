@@ -44,7 +44,7 @@ from runner.model.event import (
     Unreachable,
     Usage,
 )
-from runner.model.tool import McpServer, Retries, StaticBinding, Tool, TransferBinding
+from runner.model.tool import McpServer, Retries, StaticBinding, Tool, TransferBinding, WaitingStep
 from runner.model.values import Json
 from tests.call.machine.playing import (
     END_CALL,
@@ -253,6 +253,15 @@ def test_a_request_under_way_when_the_caller_leaves_is_still_recorded() -> None:
     assert (use.status, use.http_status) == ("error", 503)
 
 
+def test_a_request_that_is_still_under_way_when_we_have_to_end_is_waited_for_no_longer() -> None:
+    play = talking(http_tool())
+    (sent,) = play.responds(("find_slots", "{}"))
+    play.happens(CallGone())
+    assert play.happens(EndRequested(reason="shutdown")) == [Finish()]
+    assert play.replies(sent) == []
+    assert (play.record.ended, play.record.tools[0].status) == ("caller_hung_up", "unfinished")
+
+
 def test_a_request_that_waits_for_its_next_attempt_when_the_caller_leaves_is_not_tried_again() -> None:
     play = talking(http_tool(retries=Retries(attempts=2, on=frozenset({503}))))
     (sent,) = play.responds(("find_slots", "{}"))
@@ -273,6 +282,19 @@ def test_hang_up_waits_until_the_goodbye_has_been_heard() -> None:
     assert play.happens(CallGone()) == [Finish()]
     assert play.record.ended == "hangup"
     assert play.record.tools[0].status == "ok"
+
+
+def test_before_a_goodbye_nothing_is_said_that_still_waited() -> None:
+    slow = http_tool(while_waiting=(WaitingStep(after_s=1, say=(words("Let me look."),)),))
+    play = talking(slow, limits=Limits(max_duration_s=20))
+    play.responds(("find_slots", "{}"))
+    play.happens(CallerSpeaks(began=True))
+    play.passes(20)
+    play.happens(CallerSpeaks(began=False))
+    play.responds()
+    (goodbye,) = play.spoken()
+    assert goodbye is not None
+    assert goodbye.startswith("You are desk.\n\nThe call has to end now.")
 
 
 def test_a_goodbye_that_is_interrupted_ends_the_call_too() -> None:
