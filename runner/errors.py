@@ -38,8 +38,10 @@ class TemplateFailure(PhoneAgentsError):  # noqa: N818 - it is the data that fai
     only, since a template names hosts, headers and secrets.
     """
 
-    def __init__(self, reason: str, *, source: str | None = None) -> None:
+    def __init__(self, reason: str, *, source: str | None = None, line: int | None = None) -> None:
         self.reason = reason
+        self.line = line
+        """The line of the template that failed, from 1, where that is known."""
         shown = "" if source is None else " ".join(source.split())
         if len(shown) > _LONGEST_SOURCE:
             shown = shown[: _LONGEST_SOURCE - 1] + "…"

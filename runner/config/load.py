@@ -13,11 +13,12 @@ from runner.config.building.routes import RouteBuilder, check_otherwise, default
 from runner.config.building.schedules import schedule_names, schedules
 from runner.config.building.secrets import NeededSecret, needed_secrets
 from runner.config.checking.egress_hosts import check_hosts
+from runner.config.checking.handoff_graph import HandoffGraph, check_variables
 from runner.config.checking.handoffs import check_handoffs
 from runner.config.checking.not_yet import refuse
 from runner.config.checking.review import review
 from runner.config.checking.route_ties import check_ties
-from runner.config.checking.schema import check
+from runner.config.checking.schema import Checked, check
 from runner.config.node import Node
 from runner.config.problem import Problem, Problems, has_errors
 from runner.config.reading.documents import Documents, read_documents
@@ -250,24 +251,15 @@ class _Loading:
     def _agents(self, prices: PriceList) -> dict[str, Agent | None]:
         """Every agent by its id; None for one that could not be built."""
         shared = shared_by_agents(self._runner, prices)
+        drafts = [self._draft(node) for node in self._read.agents]
+        handoffs = HandoffGraph.of(self._documents, self._runner.root)
+        check_variables(handoffs, self._documents, self._problems)
         agents: dict[str, Agent | None] = {}
-        places: dict[str, Place] = {}
-        for node in self._read.agents:
-            agent_id = node.find("agent")
-            name = agent_id.text if agent_id else ""
-            found = Problems()
-            agents[name] = self._agent(node, shared, found)
-            if agent_id and name in places:
-                found.error(
-                    agent_id.place,
-                    "duplicate-agent",
-                    f'the id "{name}" is taken by {places[name]}; choose another',
-                )
-            elif agent_id:
-                places[name] = agent_id.place
+        for draft in drafts:
+            agents[draft.name] = self._agent(draft, shared, handoffs)
             self._problems.extend(
                 problem
-                for problem in found.sorted()
+                for problem in draft.problems.sorted()
                 if not (
                     (self._read.is_runner_unread or self._read.is_partial) and problem.rule in _NEEDS_RUNNER
                 )
@@ -279,15 +271,44 @@ class _Loading:
             )
         return agents
 
-    def _agent(self, node: Node, shared: Shared, problems: Problems) -> Agent | None:
+    def _draft(self, node: Node) -> "_Draft":
+        """An agent's document, over the defaults and under the environment, checked by itself."""
+        problems = Problems()
         merged = laid_over(self._runner.root.get("defaults"), node, "agent")
         merged = with_variables(merged, self._read.runner, self._environment)
         checked = check(merged, "agent", problems, self._read.memory)
         refuse(merged, "agent", problems)
-        agent_id, entries = checked.part("agent"), checked.root.get("routes")
-        if agent_id is not None:
-            self._documents[agent_id.text] = merged
+        agent_id = node.find("agent")
+        name = agent_id.text if agent_id else ""
+        other = self._documents[name].get("agent") if name in self._documents else None
+        if agent_id is not None and other is not None:
+            message = f'the id "{name}" is taken by {other.place}; choose another'
+            problems.error(agent_id.place, "duplicate-agent", message)
+        elif checked.part("agent") is not None:
+            self._documents[name] = merged
+        return _Draft(name, checked, problems)
+
+    def _agent(self, draft: "_Draft", shared: Shared, handoffs: HandoffGraph) -> Agent | None:
+        checked, problems, documents = draft.checked, draft.problems, self._documents
+        entries = checked.root.get("routes")
         sound = [entry for entry in entries.entries() if checked.sound(entry)] if entries else []
-        routes = self._route_builder(problems).routes(agent_id.text if agent_id else "", sound)
-        builder = AgentBuilder(checked, shared, self._directory, self._read.api_documents, problems)
+        routes = self._route_builder(problems).routes(draft.name, sound)
+        set_before = handoffs.set_by(draft.name, documents, self._runner.root)
+        builder = AgentBuilder(
+            checked,
+            shared,
+            self._directory,
+            self._read.api_documents,
+            problems,
+            brought={**dict.fromkeys(set_before, ()), **handoffs.variables_for(draft.name, documents)},
+        )
         return builder.build(routes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An agent's document as it is to be built from. `name` is its id, whatever is wrong with it."""
+
+    name: str
+    checked: Checked
+    problems: Problems

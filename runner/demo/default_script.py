@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from runner.call.examples.call_for_agent import HandoffTo
+from runner.call.schemas.example_arguments import example_arguments
 from runner.call.tools.arguments import check_arguments
 from runner.model.agent import Agent, Say, Wait
 from runner.model.tool import Binding, HangupBinding, TransferBinding
 from runner.model.values import JsonObject
-from runner.standin.example_arguments import example_arguments
 from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.script import (
     CallerHangsUp,

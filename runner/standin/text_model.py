@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from runner.call.schemas.example_arguments import example_arguments
 from runner.model.values import Json, JsonObject
-from runner.standin.example_arguments import example_arguments
 from runner.standin.placed_call import RestReply
 
 REFUSED = "I can't help with that."

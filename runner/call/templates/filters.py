@@ -185,7 +185,9 @@ def date_format(value: Any, pattern: str = "%Y-%m-%d", timezone: str | None = No
         try:
             moment = moment.astimezone(ZoneInfo(timezone))
         except (ZoneInfoNotFoundError, ValueError):
-            raise TemplateFailure("there is no such timezone; America/New_York is one") from None
+            raise TemplateFailure(
+                f'there is no time zone "{timezone}"; write one such as America/New_York'
+            ) from None
     return moment.strftime(pattern)
 
 

@@ -35,7 +35,9 @@ from runner.call.templates.filters import (
     plain,
     tests,
 )
+from runner.call.templates.reasons import quoted, reason_of
 from runner.call.templates.references import Reference, check_syntax, output_references, references
+from runner.call.templates.sure import is_sure
 from runner.call.templates.work import Work
 from runner.errors import TemplateError, TemplateFailure
 from runner.model.values import Json, JsonObject
@@ -47,6 +49,8 @@ MAX_BITS = 4_096
 MAX_SURE_HEIGHT = 16
 """Python's compiler takes 20 nested blocks and far more of anything else, so that what is syntactically right
 and no higher than this compiles for sure, and may be compiled when it is first rendered."""
+_CODE = "<template>"
+"""What Jinja calls the file of the code that it makes."""
 _LOOP = frozenset({"first", "index", "index0", "last", "length", "nextitem", "previtem"})
 
 Write = Callable[[Any], str]
@@ -58,15 +62,18 @@ Root = Callable[[Context], Iterator[str]]
 class Program:
     """A template with expressions, compiled. Raises TemplateError where it cannot be."""
 
-    __slots__ = ("_environment", "_root", "_tree", "is_whole", "references")
+    __slots__ = ("_environment", "_line_of", "_root", "_tree", "is_sure", "is_whole", "references")
 
     def __init__(self, source: str, write: Write, *, typed: bool) -> None:
         self._environment = _environment(write)
         self._root: Root | None = None
+        self._line_of: Callable[[int], int] | None = None
         try:
             tree = self._environment.parse(source)
             height = check_syntax(tree)
             self.references: tuple[Reference, ...] = references(tree)
+            self.is_sure = is_sure(tree)
+            """Whether it renders whatever the data."""
             whole = _whole_expression(tree) if typed else None
             self.is_whole = whole is not None
             """Whether the template is one expression and nothing else, whose type is kept."""
@@ -90,7 +97,9 @@ class Program:
             assert tree is not None  # noqa: S101 - it is kept until there is code
             tree = _Bounding().visit(tree)
             tree.set_environment(self._environment)
-            root = self._root = self._environment.from_string(tree).root_render_func
+            template = self._environment.from_string(tree)
+            root = self._root = template.root_render_func
+            self._line_of = template.get_corresponding_lineno
             self._tree = None
         return root
 
@@ -100,15 +109,18 @@ class Program:
         try:
             parts = _bounded_parts(self._compiled()(context))
             return plain(context.vars["result"]) if self.is_whole else "".join(parts)
-        except TemplateFailure:
-            raise
-        except ZeroDivisionError:
-            raise TemplateFailure("division by zero") from None
-        except RecursionError:
-            raise TemplateFailure("the data is nested too deeply") from None
         except Exception as error:
             # Operators and filters raise whatever comes to their mind for data that they are not made for.
-            raise TemplateFailure(quoted(str(error).partition("\n")[0]) or type(error).__name__) from None
+            raise TemplateFailure(reason_of(error), line=self._failed_line(error)) from None
+
+    def _failed_line(self, error: Exception) -> int | None:
+        """The line of the template whose code was running."""
+        trace, found = error.__traceback__, None
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == _CODE and self._line_of is not None:
+                found = self._line_of(trace.tb_lineno)
+            trace = trace.tb_next
+        return found
 
 
 def parts_of_result(source: str, write: Write) -> tuple[Reference, ...]:
@@ -379,8 +391,3 @@ def _as_template_error(error: TemplateSyntaxError) -> TemplateError:
         int(error.lineno),
         getattr(error.lineno, "column", 1),
     )
-
-
-def quoted(message: str) -> str:
-    """A message of Jinja's or Python's with our quotation marks."""
-    return re.sub(r"'([^']*)'", r'"\1"', message)

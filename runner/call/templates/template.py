@@ -48,6 +48,11 @@ class CompiledTemplate:
         return () if self.program is None else self.program.references
 
     @property
+    def is_sure(self) -> bool:
+        """Whether it renders whatever the data. When in doubt, it does not."""
+        return self.program is None or self.program.is_sure
+
+    @property
     def outputs(self) -> "tuple[Reference, ...]":
         """What it names and can become a part of the result: not what only decides between others."""
         if self.program is None:
@@ -67,7 +72,7 @@ class CompiledTemplate:
         try:
             return self.program.run(names)
         except TemplateFailure as failure:
-            raise TemplateFailure(failure.reason, source=self.source) from None
+            raise TemplateFailure(failure.reason, source=self.source, line=failure.line) from None
 
     def text(self, names: JsonObject) -> str:
         """The result as text; null becomes the empty string. Raises TemplateFailure as `value` does."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from runner.config.checking.agent_review import review_agent
 from runner.config.checking.schema import Checked
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean
+from runner.config.checking.trial import Trial, check_rendering
 from runner.config.node import Node, Run
 from runner.config.problem import Problems
 from runner.config.reading.files import Directory
@@ -94,8 +96,13 @@ class AgentBuilder:
         directory: Directory,
         api_documents: "dict[str, ApiDocument | None]",
         problems: Problems,
+        *,
+        brought: Mapping[str, tuple[Node, ...]] = MappingProxyType({}),
     ) -> None:
-        """`api_documents` keeps the OpenAPI documents that are read, for whoever builds the next agent."""
+        """`api_documents` keeps the OpenAPI documents that are read, for whoever builds the next agent.
+
+        `brought` are the variables, and the values they may have, that a call brings from other agents.
+        """
         self._checked = checked
         self._shared = shared
         self._directory = directory
@@ -103,9 +110,11 @@ class AgentBuilder:
         self._problems = problems
         variables, default = checked.root.get("vars"), checked.root.find("lookup", "default")
         declared = {name: _shape(node) for name, node in variables.items()} if variables else {}
+        self._brought_nodes = brought
+        self._brought = {name: _shape(*nodes) for name, nodes in brought.items()}
         self._scope = Scope(
             secrets=shared.secrets,
-            vars={**dict.fromkeys(self._set_by_tools()), **declared},
+            vars={**dict.fromkeys(self._set_by_tools()), **self._brought, **declared},
             has_lookup=checked.root.get("lookup") is not None,
             lookup_keys=frozenset(key for key, _ in default.items()) if default is not None else frozenset(),
         )
@@ -170,6 +179,13 @@ class AgentBuilder:
             record=record,
             place=self._checked.root.key_place("agent"),
         )
+        trial = Trial(
+            agent=agent.id,
+            vars={**self._values_brought(), **variables},
+            lookup=lookup.default if lookup is not None else None,
+            set_later=frozenset(self._set_by_tools()) - variables.keys(),
+        )
+        check_rendering(trial, self._scope.templates, problems)
         review_agent(
             agent,
             self._checked.root,
@@ -179,6 +195,14 @@ class AgentBuilder:
         )
         return agent
 
+    def _values_brought(self) -> dict[str, Templated]:
+        """What a call brings along, as the nearest agent that leads here declares it."""
+        apart = Scope(vars=self._brought, has_lookup=True)
+        return {
+            name: templated(nodes[0], apart, Problems()) if nodes else None
+            for name, nodes in self._brought_nodes.items()
+        }
+
     def _text(self, node: Node) -> Template | None:
         """A text that the model or the caller meets, so no secret may be in it."""
         return template(node, self._scope.without_secrets(), self._problems)
@@ -186,7 +210,7 @@ class AgentBuilder:
     def _variables(self, node: Node | None) -> dict[str, Templated]:
         """Variables are rendered in their order when a call begins: each may name those before it."""
         values = dict(node.items()) if node is not None else {}
-        before: dict[str, Shape] = {}
+        before: dict[str, Shape] = dict(self._brought)
         later = {name: _LATER.format(name) for name in values}
         scope = replace(self._scope.without_secrets(), vars=before, late_vars=later)
         found: dict[str, Templated] = {}
@@ -318,8 +342,13 @@ class AgentBuilder:
         return build_tool(shared.node, scope=self._scope, problems=self._problems) if shared.sound else None
 
 
-def _shape(node: Node) -> Shape:
-    """What templates may name below a variable. What a template of one expression gives is not known."""
+def _shape(node: Node | None = None, *others: Node) -> Shape:
+    """What templates may name below a variable. What a template of one expression gives is not known.
+
+    Nor is it of a variable that several agents declare, or that a reply sets.
+    """
+    if node is None or others:
+        return None
     if isinstance(node.value, Mapping):
         return {key: _shape(value) for key, value in node.items()}
     if isinstance(node.value, tuple) or "{" in node.text:

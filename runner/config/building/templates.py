@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from runner.call.templates.template import CompiledTemplate, compile_template
+from runner.config.checking.placed_template import PlacedTemplate
 from runner.config.checking.scope import Scope, check
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -37,11 +38,25 @@ def template(
     except TemplateError as error:
         problems.error(node.place_in(error.line, error.column), "template-syntax", str(error))
         return None
-    for finding in check(compiled, scope):
-        problems.error(node.place_in(finding.line, finding.column), finding.rule, finding.message)
+    if not _has_findings(compiled, node, scope, problems):
+        scope.templates.append(PlacedTemplate(template=compiled, node=node, scope=scope))
     if "{" in source:
         _warn_of_single_braces(source, node, scope, problems, is_spoken=is_spoken)
     return compiled
+
+
+def _has_findings(
+    compiled: CompiledTemplate, node: Node, scope: Scope, problems: Problems, *, before: int = 0
+) -> bool:
+    """Whether names in a template cannot be used there, after noting them.
+
+    `before` are the characters that the template has before the text of the node.
+    """
+    findings = list(check(compiled, scope))
+    for finding in findings:
+        column = max(1, finding.column - before) if finding.line == 1 else finding.column
+        problems.error(node.place_in(finding.line, column), finding.rule, finding.message)
+    return bool(findings)
 
 
 def _warn_of_single_braces(
@@ -87,9 +102,8 @@ def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledT
         column = max(1, error.column - len(opening)) if error.line == 1 else error.column
         problems.error(node.place_in(error.line, column), "template-syntax", str(error))
         return None
-    for finding in check(compiled, scope):
-        column = max(1, finding.column - len(opening)) if finding.line == 1 else finding.column
-        problems.error(node.place_in(finding.line, column), finding.rule, finding.message)
+    if not _has_findings(compiled, node, scope, problems, before=len(opening)):
+        scope.templates.append(PlacedTemplate(template=compiled, node=node, scope=scope))
     return compiled
 
 

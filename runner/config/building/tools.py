@@ -52,7 +52,7 @@ class _Builder:
     def build(self) -> Tool | None:
         name, description = self.node.get("name"), self.node.get("description")
         parameters = self._parameters()
-        scope = self._scope()
+        scope = self._scope(parameters)
         binding = self._binding(scope)
         told = scope.without_secrets()
         result = build_result(self.node.get("result"), told, self.problems)
@@ -135,15 +135,16 @@ class _Builder:
         data: JsonObject = parameters.data()
         return data
 
-    def _scope(self) -> Scope:
+    def _scope(self, schema: JsonObject) -> Scope:
         """The agent's scope with this tool's arguments."""
+        scope = replace(self.agent_scope, parameters=schema)
         if self.node.get("transfer") is not None:
-            return replace(self.agent_scope, args={"destination": NOTHING}, args_open=False)
+            return replace(scope, args={"destination": NOTHING}, args_open=False)
         parameters = self.node.get("parameters")
         if parameters is None:
-            return replace(self.agent_scope, args={})
+            return replace(scope, args={})
         shapes, is_open = argument_shapes(parameters)
-        return replace(self.agent_scope, args=shapes, args_open=is_open)
+        return replace(scope, args=shapes, args_open=is_open)
 
     # Bindings
 

@@ -124,6 +124,8 @@ RULES: Mapping[str, Rule] = {
         Pass.TEMPLATES,
         {
             "secret-exposed": "A secret is named only where neither the model nor the caller can read it.",
+            "template-fails": "Each template can be rendered: for a usual caller, for one who withholds the "
+            "number, and without an answer of the lookup.",
             "template-syntax": "Templates are Jinja expressions, with if, for and set.",
             "unknown-argument": "An argument that is named is declared by the tool's parameters.",
             "unknown-name": "A name in a template is one that can exist there.",

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from runner.call.templates.names import CALL, NOTHING, Shape
 from runner.call.templates.template import CompiledTemplate
+from runner.config.checking.placed_template import PlacedTemplate
 from runner.config.checking.suggest import did_you_mean, or_there_is
+from runner.model.values import JsonObject
 
 if TYPE_CHECKING:
     from runner.call.templates.references import Reference
@@ -26,6 +28,10 @@ class Scope:
     args: Mapping[str, Shape] | None = None
     args_open: bool = False
     """Whether `parameters` allows arguments that it does not name."""
+    parameters: JsonObject = field(default_factory=dict)
+    """The JSON Schema of the arguments."""
+    templates: list[PlacedTemplate] = field(default_factory=list)
+    """Every template that was read in this scope, or in one that was made of it."""
     why_no_args: str = '"args" exists only inside a tool; leave it out here'
     secrets: frozenset[str] | None = None
     vars: Shape = field(default_factory=dict)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from runner.call.schemas.example_arguments import example_arguments
 from runner.model.values import Json
-from runner.standin.example_arguments import example_arguments
 
 TODAY = date(2026, 11, 22)
 

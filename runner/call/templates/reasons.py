@@ -1,0 +1,55 @@
+"""Why a rendering failed, in words about data: Python's own speak of types that no configuration has."""
+
+import re
+
+from runner.errors import TemplateFailure
+
+_KINDS = {
+    "bool": "a boolean",
+    "dict": "a mapping",
+    "float": "a number",
+    "int": "a number",
+    "list": "a list",
+    "Null": "null",
+    "range": "a range",
+    "str": "text",
+    "tuple": "a list",
+}
+_MISSING = re.compile(r"(?:\w+\.)*(\w+?)_?\(\) missing \d+ required positional arguments?: (.*)")
+_TOO_MANY = re.compile(r"(?:\w+\.)*(\w+?)_?\(\) takes .* positional arguments? but \d+ (?:was|were) given")
+_UNSUPPORTED = re.compile(r'unsupported operand type\(s\) for (\S+?)(?: or \S+)?: "(\w+)" and "(\w+)"')
+_CONCATENATED = re.compile(r'can only concatenate (\w+) \(not "(\w+)"\) to \w+')
+_COMPARED = re.compile(r'"(\S+)" not supported between instances of "(\w+)" and "(\w+)"')
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+def reason_of(error: Exception) -> str:
+    """What to say of an error that came up while a template was rendered."""
+    match error:
+        case TemplateFailure():
+            return error.reason
+        case ZeroDivisionError():
+            return "division by zero"
+        case RecursionError():
+            return "the data is nested too deeply"
+    text = quoted(str(error).partition("\n")[0]) or type(error).__name__
+    if found := _MISSING.fullmatch(text):
+        return f'the filter "{found.group(1)}" needs {found.group(2)} as well'
+    if found := _TOO_MANY.fullmatch(text):
+        return f'the filter "{found.group(1)}" is given more than it takes'
+    if found := _CONCATENATED.fullmatch(text):
+        return f'"+" does not add {_kinds(*found.groups())}; "~" joins texts'
+    if found := _UNSUPPORTED.fullmatch(text):
+        return f'"{found.group(1)}" is not for {_kinds(*found.groups()[1:])}'
+    if found := _COMPARED.fullmatch(text):
+        return f'"{found.group(1)}" does not compare {_kinds(*found.groups()[1:])}'
+    return text
+
+
+def quoted(message: str) -> str:
+    """A message of Jinja's or Python's with our quotation marks."""
+    return _QUOTED.sub(r'"\1"', message)
+
+
+def _kinds(one: str, other: str) -> str:
+    return f"{_KINDS.get(one, one)} and {_KINDS.get(other, other)}"

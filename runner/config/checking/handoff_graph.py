@@ -1,0 +1,109 @@
+"""Which agents hand calls to which, as their documents say it, and whose variables a call brings along."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from runner.config.node import Node
+from runner.config.problem import Problems
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffGraph:
+    """The hand-offs between agents, by tools and by guardrails."""
+
+    sources: Mapping[str, tuple[str, ...]]
+    """By agent: those that hand calls to it."""
+    answering: frozenset[str]
+    """The agents that calls come to without a hand-off."""
+
+    @classmethod
+    def of(cls, agents: Mapping[str, Node], runner: Node) -> "HandoffGraph":
+        """`agents` are the agents' documents by id, with the defaults under them."""
+        shared = runner.get("tools")
+        otherwise = runner.find("routing", "otherwise", "agent")
+        busy = [target.text for node in agents.values() if (target := node.find("busy", "agent"))]
+        routed = [name for name, node in agents.items() if _entries(node.get("routes"))]
+        sources: dict[str, dict[str, None]] = {}
+        for name, node in agents.items():
+            for target in _targets(node, shared):
+                sources.setdefault(target.text, {})[name] = None
+        return cls(
+            {name: tuple(others) for name, others in sources.items()},
+            frozenset({*routed, *busy, *([otherwise.text] if otherwise is not None else ())}),
+        )
+
+    def leading_to(self, agent: str) -> tuple[str, ...]:
+        """The agents that a call may have had before it came to this one by hand-offs, the nearest first."""
+        found: dict[str, None] = {}
+        waiting = [agent]
+        while waiting:
+            for name in self.sources.get(waiting.pop(0), ()):
+                if name != agent and name not in found:
+                    found[name] = None
+                    waiting.append(name)
+        return tuple(found)
+
+    def variables_for(self, agent: str, agents: Mapping[str, Node]) -> dict[str, tuple[Node, ...]]:
+        """What each variable may be that a call brings to an agent which is only reached by hand-off."""
+        if agent in self.answering:
+            return {}
+        found: dict[str, tuple[Node, ...]] = {}
+        for name in self.leading_to(agent):
+            variables = agents[name].get("vars")
+            for key, value in variables.items() if variables is not None else ():
+                found[key] = (*found.get(key, ()), value)
+        return found
+
+    def set_by(self, agent: str, agents: Mapping[str, Node], runner: Node) -> Iterator[str]:
+        """The variables that replies may have set before a hand-off, where nothing else leads here."""
+        if agent in self.answering:
+            return
+        shared = runner.get("tools")
+        for name in self.leading_to(agent):
+            for tool in _tools(agents[name], shared):
+                sets = tool.find("result", "set")
+                yield from (key for key, _ in sets.items()) if sets is not None else ()
+
+
+def check_variables(graph: HandoffGraph, agents: Mapping[str, Node], problems: Problems) -> None:
+    """Note each variable that an agent declares otherwise than one that hands calls to it.
+
+    A call keeps the first value, so the second is never seen in it.
+    """
+    for name, node in agents.items():
+        variables = node.get("vars")
+        for key, value in variables.items() if variables is not None else ():
+            for other in graph.leading_to(name):
+                theirs = agents[other].find("vars", key)
+                if theirs is None or theirs.data() == value.data():
+                    continue
+                if name in graph.leading_to(other) and theirs.place > value.place:
+                    continue  # each hands over to the other, and one message is enough
+                message = (
+                    f'after a hand-off "{key}" keeps the value of "{other}", at {theirs.place}; '
+                    "declare the same value in both, or give one another name"
+                )
+                problems.warning(value.place, "hand-off", message)
+                break
+
+
+def _targets(agent: Node, shared: Node | None) -> Iterator[Node]:
+    for tool in _tools(agent, shared):
+        target = tool.find("handoff", "agent")
+        if target is not None:
+            yield target
+    for entry in _entries(agent.get("guardrails")):
+        target = entry.find("then", "handoff")
+        if target is not None:
+            yield target
+
+
+def _tools(agent: Node, shared: Node | None) -> Iterator[Node]:
+    """The tools of an agent, those of runner.yaml that it names among them."""
+    for entry in _entries(agent.get("tools")):
+        named = shared.get(entry.text) if shared is not None and isinstance(entry.value, str) else None
+        yield named or entry
+
+
+def _entries(node: Node | None) -> tuple[Node, ...]:
+    return node.entries() if node is not None else ()

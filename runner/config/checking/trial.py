@@ -1,0 +1,123 @@
+"""Renders the templates of an agent for made-up callers: one that fails is found before a call comes."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from runner.call.addresses.address import read_address
+from runner.call.schemas.example_arguments import example_arguments
+from runner.call.templates.names import call_names, names
+from runner.call.templates.template import CompiledTemplate, TemplateFailure, render
+from runner.config.checking.placed_template import PlacedTemplate
+from runner.config.problem import Problems
+from runner.model.call import Address, IncomingCall
+from runner.model.template import Templated
+from runner.model.values import Json, JsonObject
+
+_TODAY = date(2026, 1, 5)
+_NOW = datetime(2026, 1, 5, 12, tzinfo=UTC).timestamp()
+_CALLED = "sip:+18005551212@carrier.example"
+_CALLER = "sip:+14155550100@carrier.example"
+_WITHHELD = "sip:anonymous@anonymous.invalid"
+_SECRET = "a-secret"  # noqa: S105 - stands for one while templates are tried
+_NULL = re.compile(r'"(\w+)" is null')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What the templates of one agent are tried with."""
+
+    agent: str
+    vars: Mapping[str, Templated]
+    """The agent's own, in their order, with those that a call may bring before them."""
+    lookup: Json
+    """What stands for an answer that did not come."""
+    set_later: frozenset[str]
+    """Variables that have no value before some reply sets them."""
+
+
+def check_rendering(trial: Trial, templates: Iterable[PlacedTemplate], problems: Problems) -> None:
+    """Note each template that fails: an error where it always does, else a warning."""
+    unsure = [placed for placed in templates if not placed.template.is_sure]
+    if not unsure:
+        return
+    usual, withheld = (_names(trial, read_address(caller)) for caller in (_CALLER, _WITHHELD))
+    for placed in unsure:
+        if not _uses(placed.template, trial.set_later) or placed.scope.args is None:
+            _check(placed, usual, withheld, problems)
+
+
+def _check(placed: PlacedTemplate, usual: JsonObject, withheld: JsonObject, problems: Problems) -> None:
+    everything, least = _arguments(placed)
+    failure = _failure(placed, {**usual, **everything})
+    if failure is not None:
+        looked_up = any(reference.path[0] == "lookup" for reference in placed.template.references)
+        when = " when the lookup is not answered" if looked_up else ""
+        _note(placed, failure, when, problems, always=not looked_up and not everything)
+    elif (failure := _failure(placed, {**withheld, **everything})) is not None:
+        _note(placed, failure, " for a caller who withholds the number", problems)
+    elif least != everything and (failure := _failure(placed, {**usual, **least})) is not None:
+        _note(placed, failure, " when the model leaves optional arguments out", problems)
+
+
+def _note(
+    placed: PlacedTemplate, failure: TemplateFailure, when: str, problems: Problems, *, always: bool = False
+) -> None:
+    message = f"this template fails{when}: {failure.reason}{_hint(placed.template, failure)}"
+    place = placed.place_of_line(failure.line or 1)
+    if always:
+        problems.error(place, "template-fails", message)
+    else:
+        problems.warning(place, "template-fails", message)
+
+
+def _hint(template: CompiledTemplate, failure: TemplateFailure) -> str:
+    """What to write where a null is not expected."""
+    null = _NULL.fullmatch(failure.reason)
+    path = next((path for path in _paths(template) if null and path[-1] == null.group(1)), None)
+    return f'; give it a default, "{{{{ {".".join(path)} | default(0) }}}}"' if path is not None else ""
+
+
+def _failure(placed: PlacedTemplate, known: JsonObject) -> TemplateFailure | None:
+    try:
+        placed.template.value(known)
+    except TemplateFailure as failure:
+        return failure
+    return None
+
+
+def _arguments(placed: PlacedTemplate) -> tuple[JsonObject, JsonObject]:
+    """The names that a tool adds: with every argument there is, and with those alone that must be there."""
+    scope = placed.scope
+    secrets = {"secrets": dict.fromkeys(scope.secrets, _SECRET)} if scope.secrets is not None else {}
+    if scope.args is None:
+        return secrets, secrets
+    schema = scope.parameters
+    arguments = example_arguments(schema, _TODAY)
+    required = schema.get("required") or ()
+    least = {key: value for key, value in arguments.items() if key in required}
+    return {**secrets, "args": arguments}, {**secrets, "args": least}
+
+
+def _names(trial: Trial, caller: Address) -> JsonObject:
+    """What a call of this caller begins with. A variable that fails is null: it is told by itself."""
+    call = IncomingCall(
+        id="rtc_example", caller=caller, called=read_address(_CALLED), called_found_in="To", created_at=_NOW
+    )
+    variables: dict[str, Json] = {}
+    known = names(call=call_names(call), agent_id=trial.agent, vars=variables, lookup=trial.lookup, now=_NOW)
+    for name, value in trial.vars.items():
+        try:
+            variables[name] = render(value, known)
+        except TemplateFailure:
+            variables[name] = None
+    return known
+
+
+def _uses(template: CompiledTemplate, variables: frozenset[str]) -> bool:
+    return any(path[0] == "vars" and set(path[1:2]) & variables for path in _paths(template))
+
+
+def _paths(template: CompiledTemplate) -> Iterator[tuple[str, ...]]:
+    return (reference.path for reference in template.references)
