@@ -14,7 +14,11 @@ model: gpt-realtime-2.1
 instructions: Be kind.
 routes: [{to: "+18005551212"}]
 """
-ENVIRON = {"OPENAI_API_KEY": "sk-1", "OPENAI_WEBHOOK_SECRET": "whsec_bWFwbGU=", "CRM": "s3cret"}
+ENVIRON = {
+    "OPENAI_API_KEY": "sk-1",
+    "OPENAI_WEBHOOK_SECRET": "whsec_bWFwbGUtZGVudGFsLXNlY3JldC0x",
+    "CRM": "s3cret",
+}
 
 
 class Desk:
