@@ -15,6 +15,8 @@ class BodyKind(Enum):
 
     JSON = "json"
     FORM = "form"
+    MULTIPART = "multipart"
+    """`multipart/form-data` (RFC 7578), of fields without files."""
     TEXT = "text"
 
 
@@ -40,6 +42,8 @@ class Body:
     is_arguments: bool = False
     apart: frozenset[str] = frozenset()
     """Arguments that travel elsewhere, when the others are the body."""
+    fixed: Mapping[str, Templated] = field(default_factory=dict)
+    """What stands beside the arguments, when they are the body."""
     is_optional: bool = False
     """No body is sent when it would be null or have nothing in it."""
     styles: Mapping[str, Style] = field(default_factory=dict)

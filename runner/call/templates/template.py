@@ -53,6 +53,11 @@ class CompiledTemplate:
         return self.program is None or self.program.is_sure
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is one expression and nothing else, whose type is kept."""
+        return self.program is not None and self.program.is_whole
+
+    @property
     def outputs(self) -> "tuple[Reference, ...]":
         """What it names and can become a part of the result: not what only decides between others."""
         if self.program is None:

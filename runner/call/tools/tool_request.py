@@ -1,16 +1,15 @@
 """Turns a tool's `http` and the names of a call into one HTTP request. Sends nothing."""
 
 import base64
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from math import floor
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from runner.call.templates.template import TemplateFailure, as_text, render
-from runner.call.tools.style import pairs
+from runner.call.tools.request_body import encoded_body, field_pairs
 from runner.call.tools.url import compiled_url
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.tool import (
@@ -18,14 +17,12 @@ from runner.model.tool import (
     Basic,
     Bearer,
     Body,
-    BodyKind,
     ClientCredentials,
     HttpBinding,
     KeyIn,
     Retries,
-    Style,
 )
-from runner.model.values import Instant, Json, JsonObject
+from runner.model.values import Instant, JsonObject
 
 OURS = frozenset({"idempotency-key", "x-call-id", "x-agent", "traceparent"})
 """Headers that every request carries and nobody else may set, in lower case."""
@@ -35,11 +32,6 @@ CONNECTION = frozenset(
 """Headers that belong to the connection."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
-_TYPES = {
-    BodyKind.JSON: "application/json",
-    BodyKind.FORM: "application/x-www-form-urlencoded",
-    BodyKind.TEXT: "text/plain; charset=utf-8",
-}
 
 
 def build_request(
@@ -49,11 +41,11 @@ def build_request(
 
     Raises TemplateFailure when the data does not fit the templates, or would change the URL's structure.
     """
-    body = None if binding.body is None else _content(binding.body, names)
-    query = list(_pairs(render(binding.query, names), binding.styles))
+    media_type, body = _body(binding.body, names, tool_call_id)
+    query = list(field_pairs(render(binding.query, names), binding.styles))
     headers = _RequestHeaders()
-    if binding.body is not None and body is not None:
-        headers.put("Content-Type", _TYPES[binding.body.kind])
+    if media_type:
+        headers.put("Content-Type", media_type)
     for name, template in binding.headers.items():
         value = template.value(names)
         if value is not None:
@@ -92,29 +84,9 @@ def next_delay(retries: Retries, attempt: int, reply: HttpReply) -> float | None
     return retries.backoff_s * 2 ** (attempt - 1) if what in retries.on else None
 
 
-def _content(body: Body, names: JsonObject) -> bytes | None:
-    content: Json
-    if body.is_arguments:
-        content = {name: value for name, value in names.get("args", {}).items() if name not in body.apart}
-    else:
-        content = render(body.content, names)
-    if body.is_optional and content in (None, {}):
-        return None
-    if body.kind is BodyKind.FORM:
-        fields = _pairs(content if isinstance(content, Mapping) else {}, body.styles)
-        return "&".join(f"{_plus(name)}={_plus(value)}" for name, value in fields).encode()
-    if body.kind is BodyKind.TEXT:
-        return as_text(content).encode("utf-8", "replace")
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-def _pairs(fields: JsonObject, styles: Mapping[str, Style]) -> Iterator[tuple[str, str]]:
-    for name, value in fields.items():
-        yield from pairs(name, value, styles.get(name))
-
-
-def _plus(text: str) -> str:
-    return quote_plus(text, errors="replace")
+def _body(body: Body | None, names: JsonObject, message_id: str) -> tuple[str, bytes | None]:
+    encoded = encoded_body(body, names, message_id) if body is not None else None
+    return encoded if encoded is not None else ("", None)
 
 
 def _with_query(url: str, pairs: list[tuple[str, str]]) -> str:

@@ -312,8 +312,11 @@ class AgentBuilder:
         entries = self._checked.root.get("tools")
         for entry in entries.entries() if entries else ():
             shared = self._shared.tools.get(entry.text) if isinstance(entry.value, str) else None
-            sets = (shared.node if shared else entry).find("result", "set")
-            yield from (name for name, _ in sets.items()) if sets else ()
+            node = shared.node if shared else entry
+            operations = node.find("openapi", "operations")
+            for tool in (node, *(operations.entries() if operations else ())):
+                sets = tool.find("result", "set")
+                yield from (name for name, _ in sets.items()) if sets else ()
 
     def _mcp_entries(self) -> Iterator[Node]:
         entries = self._checked.root.get("tools")

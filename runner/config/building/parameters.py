@@ -168,16 +168,9 @@ class _Check:
 
     def circles(self, node: Node) -> None:
         """Note each reference that leads back to its own schema before it comes to a part of the value."""
-        for schema in _schemas(node):
-            reference = schema.get("$ref")
-            target = resolved(self._root, reference.text) if reference is not None else None
-            if (
-                reference is not None
-                and target is not None
-                and any(each.value is schema.value for each in _at_once(target, self._root, also=("not",)))
-            ):
-                message = f'"{reference.text}" leads back to itself, so that no value can be checked'
-                self._error(reference, message)
+        for reference in circular_references(node):
+            message = f'"{reference.text}" leads back to itself, so that no value can be checked'
+            self._error(reference, message)
 
     def _required_exists(self, node: Node) -> None:
         """A required argument that is described nowhere is legal, and surely a slip of the pen."""
@@ -291,6 +284,17 @@ def _at_once(schema: Node, root: Node, *, also: Iterable[str] = ()) -> Iterator[
                 waiting += inner.entries() or (inner,)
         if (dependent := node.get("dependentSchemas")) is not None:
             waiting += [inner for _, inner in dependent.items()]
+
+
+def circular_references(root: Node) -> Iterator[Node]:
+    """The references that lead back to their own schema with no property and no entry between."""
+    for schema in _schemas(root):
+        reference = schema.get("$ref")
+        target = resolved(root, reference.text) if reference is not None else None
+        if reference is not None and target is not None:
+            reached = _at_once(target, root, also=("not",))
+            if any(each.value is schema.value for each in reached):
+                yield reference
 
 
 def _schemas(root: Node) -> Iterator[Node]:

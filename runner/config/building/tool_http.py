@@ -1,7 +1,7 @@
 """Builds a tool's `http` from its checked document. Where the request goes is never asked."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from runner.call.tools.tool_request import CONNECTION, OURS
 from runner.config.building.duration import duration_s
@@ -61,7 +61,7 @@ class _Builder:
         headers = {name: self._template(node) for name, node in self._entries("headers")}
         query = {name: self._field(node) for name, node in self._entries("query")}
         timeout = self._node.get("timeout")
-        retries = self._retries()
+        retries = build_retries(self._node.get("retries"), self._problems)
         if url is None or None in headers.values():
             return None
         binding = HttpBinding(
@@ -131,6 +131,10 @@ class _Builder:
                 return {name: self._field(node) for name, node in content.items()}
             case BodyKind.TEXT:
                 return self._template(content)
+            case BodyKind.MULTIPART:
+                raise AssertionError("the language has no such key: form data is an OpenAPI document's")
+            case _:
+                assert_never(kind)
 
     def _reserved_headers(self) -> None:
         headers = self._node.get("headers")
@@ -231,16 +235,17 @@ class _Builder:
             self._problems.extend([problem])
         return compiled
 
-    def _retries(self) -> Retries:
-        node = self._node.get("retries")
-        if node is None:
-            return Retries()
-        attempts, backoff, on = node.get("attempts"), node.get("backoff"), node.get("on")
-        backoff_s = duration_s(backoff, self._problems) if backoff is not None else None
-        return Retries(
-            attempts=int(attempts.text) if attempts is not None else 1,
-            backoff_s=backoff_s if backoff_s is not None else Retries().backoff_s,
-            on=frozenset(entry.value for entry in on.entries() if isinstance(entry.value, (int, str)))
-            if on is not None
-            else _DEFAULT_RETRY_ON,
-        )
+
+def build_retries(node: Node | None, problems: Problems) -> Retries:
+    """What `retries` declares; one attempt where there is none."""
+    if node is None:
+        return Retries()
+    attempts, backoff, on = node.get("attempts"), node.get("backoff"), node.get("on")
+    backoff_s = duration_s(backoff, problems) if backoff is not None else None
+    return Retries(
+        attempts=int(attempts.text) if attempts is not None else 1,
+        backoff_s=backoff_s if backoff_s is not None else Retries().backoff_s,
+        on=frozenset(entry.value for entry in on.entries() if isinstance(entry.value, (int, str)))
+        if on is not None
+        else _DEFAULT_RETRY_ON,
+    )

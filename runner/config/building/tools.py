@@ -1,14 +1,12 @@
 """Builds a tool from its checked document: parameters, binding, result, and the templates of all of them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from runner.call.templates.names import NOTHING
 from runner.config.building.destination import build_destination
-from runner.config.building.duration import duration_s
 from runner.config.building.parameters import NO_ARGUMENTS, argument_shapes, check_parameters
-from runner.config.building.result import build_result
-from runner.config.building.templates import expression, spoken, template, templated
+from runner.config.building.templates import spoken, template, templated
+from runner.config.building.tool_conduct import check_retries, with_conduct
 from runner.config.building.tool_http import build_http
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean
@@ -22,15 +20,11 @@ from runner.model.tool import (
     StaticBinding,
     Tool,
     TransferBinding,
-    WaitingStep,
 )
 from runner.model.values import JsonObject
 
-LONG_DESCRIPTION = 1000
-"""Characters. The API takes 1024; what the model should know of a tool is far less."""
-
-_HARMLESS = {"GET", "HEAD"}
-_MAYBE_DONE = {"timeout", "connection"}
+_NO_BINDING = StaticBinding(answer=None)
+"""Stands for a binding that cannot be built, so that everything else of the tool is checked too."""
 
 
 def build_tool(node: Node, *, scope: Scope, problems: Problems) -> Tool | None:
@@ -54,73 +48,20 @@ class _Builder:
         parameters = self._parameters()
         scope = self._scope(parameters)
         binding = self._binding(scope)
-        told = scope.without_secrets()
-        result = build_result(self.node.get("result"), told, self.problems)
-        self._check_retries()
-        self._check_description(description)
-        if name is None or binding is None:
-            return None
-        background = self.node.get("background")
         tool = Tool(
-            name=name.text,
+            name=name.text if name is not None else "",
             description=description.text if description is not None else "",
             parameters=parameters,
-            binding=binding,
-            result=result,
-            while_waiting=tuple(self._waiting_steps(told)),
-            background=background is not None and background.value is True,
-            idempotent=self._is_idempotent,
-            when=expression(self.node.get("when"), told, self.problems),
-            otherwise=template(self.node.get("otherwise"), told, self.problems),
+            binding=binding or _NO_BINDING,
         )
+        tool = with_conduct(tool, self.node, scope.without_secrets(), self.problems)
+        if name is None or binding is None:
+            return None
+        check_retries(self.node.find("http", "retries"), tool, self.problems)
         declared = self.node.get("parameters")
         if declared is not None:
             check_arguments_used(tool, declared, self.problems)
         return tool
-
-    def _check_description(self, description: Node | None) -> None:
-        if description is not None and len(description.text) > LONG_DESCRIPTION:
-            message = (
-                f'"description" has {len(description.text)} characters, which the model reads in every turn; '
-                f"keep it under {LONG_DESCRIPTION}, and put what is not about this tool into the instructions"
-            )
-            self.problems.warning(description.place, "long-description", message)
-
-    # What may happen around a call
-
-    def _waiting_steps(self, scope: Scope) -> Iterator[WaitingStep]:
-        node = self.node.get("while_waiting")
-        for step in node.entries() if node is not None else ():
-            after, say, tell = (step.get(key) for key in ("after", "say", "tell"))
-            after_s = duration_s(after, self.problems) if after is not None else None
-            texts = (say.entries() or (say,)) if say is not None else ()
-            said = [spoken(text, scope, self.problems) for text in texts]
-            if after_s is not None:
-                yield WaitingStep(
-                    after_s=after_s,
-                    say=tuple(text for text in said if text is not None),
-                    tell=template(tell, scope, self.problems),
-                )
-
-    @property
-    def _is_idempotent(self) -> bool:
-        harmless = self.node.get("idempotent")
-        return harmless is not None and harmless.value is True
-
-    def _check_retries(self) -> None:
-        """A request that was lost may have been carried out: doing it twice must be said to be harmless."""
-        retries, method = self.node.find("http", "retries"), self.node.find("http", "method")
-        if retries is None or (method is not None and method.text in _HARMLESS) or self._is_idempotent:
-            return
-        on = retries.get("on")
-        lost = [entry for entry in on.entries() if entry.text in _MAYBE_DONE] if on is not None else [retries]
-        for entry in lost:
-            what = entry.text or "timeout"
-            message = (
-                f'after "{what}" the request may have been carried out already; say "idempotent: true" '
-                "if asking twice does no harm"
-            )
-            self.problems.warning(entry.place, "not-idempotent", message)
 
     # Parameters
 

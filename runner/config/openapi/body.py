@@ -1,14 +1,16 @@
 """The request body of an operation: the arguments that make it up, and how they are sent."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from runner.call.templates.template import compile_template
 from runner.config.openapi.descriptions import shortened
 from runner.config.openapi.document import DocumentPart, Library, UnfitError
+from runner.config.openapi.fixed import FixedArguments, only_value
 from runner.config.openapi.schema import MOST_DESCRIPTION, SchemaMaker
 from runner.config.openapi.value_kinds import ValueKind, kinds
+from runner.model.template import Templated
 from runner.model.tool import Body, BodyKind, Style
 from runner.model.values import Json, JsonObject
 
@@ -16,6 +18,7 @@ _MEDIA_TYPES = (
     (BodyKind.JSON, re.compile(r"application/json\b(?!\+)")),
     (BodyKind.JSON, re.compile(r"(?:application|text)/(?:[\w.-]+\+)?json\b|\*/\*|application/\*")),
     (BodyKind.FORM, re.compile(r"application/x-www-form-urlencoded\b")),
+    (BodyKind.MULTIPART, re.compile(r"multipart/form-data\b")),
     (BodyKind.TEXT, re.compile(r"text/plain\b|text/\*")),
 )
 """What can be sent, the best first."""
@@ -44,57 +47,122 @@ class RequestBody:
     """What else is said of the arguments together."""
 
 
-def read_body(
-    part: DocumentPart, library: Library, maker: SchemaMaker, taken: Collection[str]
-) -> RequestBody:
-    """The body. `taken` are the arguments that travel elsewhere.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyReader:
+    """Reads the bodies of an operation."""
 
-    The properties of an object become arguments of their own. What is no object, says more of its
-    properties than what each of them is, or has one that is called as a parameter is, becomes one argument,
-    `body`. Raises UnfitError when no such body can be sent.
-    """
-    content = part.get("content")
-    kind, media_type, media = _media(content if content is not None else part)
-    is_required = part.value.get("required") is True
-    schema_part = media.get("schema")
-    schema = _schema(schema_part, library, maker)
-    content_type = media_type if _is_special(kind, media_type) else None
-    if kind is not BodyKind.TEXT and _can_spread(schema, taken):
-        styles = dict(_styles(media, schema["properties"], maker)) if kind is BodyKind.FORM else {}
+    library: Library
+    maker: SchemaMaker
+    taken: Collection[str]
+    """The arguments that travel elsewhere."""
+    fixed: FixedArguments
+    """The arguments that are not the model's."""
+
+    def read(self, part: DocumentPart) -> RequestBody:
+        """The body.
+
+        The properties of an object become arguments of their own. What is no object, says more of its
+        properties than what each of them is, or has one that is called as a parameter is, becomes one
+        argument, `body`. Raises UnfitError when no such body can be sent.
+        """
+        content = part.get("content")
+        kind, media_type, media = _media(content if content is not None else part)
+        is_required = part.value.get("required") is True
+        schema = _schema(media.get("schema"), self.library, self.maker)
+        if kind is BodyKind.MULTIPART:
+            schema = _without_files(schema, media, self.library)
+        body = Body(kind=kind, is_optional=not is_required)
+        if kind is not BodyKind.TEXT and _can_spread(schema, self.taken):
+            found = self._spread(body, schema, media)
+        elif (
+            isinstance(schema, Mapping)
+            and schema.get("properties") == {}
+            and not schema.get("additionalProperties")
+        ):
+            # An object with nothing in it: there is nothing that the model could say.
+            return RequestBody(body=replace(body, content={}), arguments={})
+        else:
+            found = self._one_argument(body, schema, part.text("description"))
+        return replace(found, content_type=media_type if _is_special(kind, media_type) else None)
+
+    def _spread(self, body: Body, schema: JsonObject, media: DocumentPart) -> RequestBody:
+        """A body that is made of several arguments."""
+        required: Sequence[str] = schema.get("required", ())
+        values: dict[str, Templated] = {}
+        for name, inner in schema["properties"].items():
+            # Of an optional body, what has one value only goes with the rest, as the model decides.
+            one = only_value(inner) if name in required and not body.is_optional else None
+            if (value := self.fixed.value((name,), inner) or one) is not None:
+                values[name] = value.tree
+        others = schema.get("additionalProperties", False)
+        for name in self.fixed.unused if others is not False else ():
+            if (value := self.fixed.value((name,), others)) is not None:
+                values[name] = value.tree
+        has_styles = body.kind in (BodyKind.FORM, BodyKind.MULTIPART)
         return RequestBody(
-            body=Body(
-                kind=kind,
+            body=replace(
+                body,
                 is_arguments=True,
-                apart=frozenset(taken),
-                is_optional=not is_required,
-                styles=styles,
+                apart=frozenset(self.taken),
+                fixed=values,
+                styles=dict(_styles(media, schema["properties"], self.maker)) if has_styles else {},
             ),
-            content_type=content_type,
-            arguments=schema["properties"],
-            required=tuple(schema.get("required", ())),
-            others=schema.get("additionalProperties", False),
-            words={key: schema[key] for key in ("dependentRequired",) if key in schema},
+            arguments={name: inner for name, inner in schema["properties"].items() if name not in values},
+            required=tuple(name for name in required if name not in values),
+            others=others,
+            words=_dependent(schema.get("dependentRequired", {}), values),
         )
-    if (
-        isinstance(schema, Mapping)
-        and schema.get("properties") == {}
-        and not schema.get("additionalProperties")
-    ):
-        # An object with nothing in it: there is nothing that the model could say.
-        return RequestBody(body=Body(kind=kind, content={}, is_optional=not is_required), arguments={})
-    name = "body" if "body" not in taken else "request_body"
-    if kind is BodyKind.TEXT:
-        schema = {"type": "string", **(schema if isinstance(schema, Mapping) else {})}
-    description = part.text("description")
-    if isinstance(schema, Mapping) and description and "description" not in schema:
-        schema = {**schema, "description": shortened(description, MOST_DESCRIPTION)}
-    body = Body(kind=kind, content=compile_template(f"{{{{ args.{name} }}}}"), is_optional=not is_required)
-    return RequestBody(
-        body=body,
-        content_type=content_type,
-        arguments={name: schema},
-        required=(name,) if is_required else (),
-    )
+
+    def _one_argument(self, body: Body, schema: Json, description: str) -> RequestBody:
+        """A body that is one argument."""
+        name = "body" if "body" not in self.taken else "request_body"
+        if body.kind is BodyKind.TEXT:
+            schema = {"type": "string", **(schema if isinstance(schema, Mapping) else {})}
+        if isinstance(schema, Mapping) and description and "description" not in schema:
+            schema = {**schema, "description": shortened(description, MOST_DESCRIPTION)}
+        one = None if body.is_optional else only_value(schema)
+        if (value := self.fixed.value((name,), schema) or one) is not None:
+            return RequestBody(body=replace(body, content=value.tree, is_optional=False), arguments={})
+        return RequestBody(
+            body=replace(body, content=compile_template(f"{{{{ args.{name} }}}}")),
+            arguments={name: schema},
+            required=() if body.is_optional else (name,),
+        )
+
+
+def _dependent(names_of: JsonObject, fixed: Collection[str]) -> JsonObject:
+    """Which arguments need which others, without those that are always there."""
+    needed = {
+        name: [other for other in others if other not in fixed]
+        for name, others in names_of.items()
+        if name not in fixed
+    }
+    needed = {name: others for name, others in needed.items() if others}
+    return {"dependentRequired": needed} if needed else {}
+
+
+def _without_files(schema: Json, media: DocumentPart, library: Library) -> Json:
+    """The schema of form data without the fields that are files. Raises UnfitError where one is required."""
+    declared = media.get("schema")
+    root = library.followed(declared) if declared is not None else media
+    properties = root.get("properties")
+    files = {}
+    for name, entry in properties.items() if properties is not None else ():
+        inner = library.followed(entry)
+        items = inner.get("items")
+        if any(map(_is_file, (inner, library.followed(items) if items is not None else inner))):
+            files[name] = entry
+    if not isinstance(schema, Mapping) or not files:
+        return schema
+    for name in schema.get("required", ()):
+        if name in files:
+            raise UnfitError(files[name], f'the field "{name}" is a file, and tools send none')
+    kept = {name: inner for name, inner in schema["properties"].items() if name not in files}
+    return {**schema, "properties": kept}
+
+
+def _is_file(part: DocumentPart) -> bool:
+    return part.text("format") == "binary" or bool(part.text("contentMediaType"))
 
 
 def _media(content: DocumentPart) -> tuple[BodyKind, str, DocumentPart]:
@@ -103,7 +171,7 @@ def _media(content: DocumentPart) -> tuple[BodyKind, str, DocumentPart]:
             if pattern.match(media_type):
                 return kind, media_type, media
     there = ", ".join(f'"{media_type}"' for media_type, _ in content.items()) or "of no type"
-    raise UnfitError(content, f"the body is {there}; tools send JSON, forms and plain text")
+    raise UnfitError(content, f"the body is {there}; tools send JSON, forms, form data and plain text")
 
 
 def _is_special(kind: BodyKind, media_type: str) -> bool:

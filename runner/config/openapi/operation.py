@@ -8,13 +8,14 @@ from typing import TypeAlias, TypeVar
 
 from runner.call.templates.template import compile_template, constant
 from runner.call.tools.url import compiled_url
-from runner.config.openapi.body import RequestBody, read_body
+from runner.config.openapi.body import BodyReader, RequestBody
 from runner.config.openapi.descriptions import shortened
 from runner.config.openapi.document import DocumentPart, Library, ToldError, UnfitError
+from runner.config.openapi.fixed import FixedArguments
 from runner.config.openapi.parameters import Parameter, declared_parameters, read_parameter
 from runner.config.openapi.schema import SchemaMaker, complete
 from runner.errors import TemplateError
-from runner.model.template import Template
+from runner.model.template import Template, Templated
 from runner.model.tool import Auth, HttpBinding, ResultSpec, Tool
 from runner.model.values import Json, JsonObject
 
@@ -25,6 +26,7 @@ MOST_DESCRIPTION = 1024
 LONGEST_NAME = 64
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
 _BODILESS = ("get",)
+_RIGHT = 'write "server: https://api.maple.example" beside "operations"'
 
 _Refused: TypeAlias = UnfitError | ToldError
 _Found = TypeVar("_Found")
@@ -62,22 +64,35 @@ class Operation:
         return self.root.text("openapi").startswith("3.0")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What the user's entry says that no document can."""
+
+    auth: Auth | None
+    server: str | None
+    """Where the requests go, whatever the document says."""
+    fixed: FixedArguments
+
+
 def operation_tool(
-    operation: Operation, auth: Auth | None, library: Library, refuse: Callable[[UnfitError], None]
+    operation: Operation, entry: Entry, library: Library, refuse: Callable[[UnfitError], None]
 ) -> Tool | None:
     """The tool, or None after telling `refuse` everything that cannot be expressed."""
-    return _Builder(operation, library, refuse).tool(auth)
+    return _Builder(operation, entry, library, refuse).tool()
 
 
 class _Builder:
-    def __init__(self, operation: Operation, library: Library, refuse: Callable[[UnfitError], None]) -> None:
+    def __init__(
+        self, operation: Operation, entry: Entry, library: Library, refuse: Callable[[UnfitError], None]
+    ) -> None:
         self._operation = operation
+        self._entry = entry
         self._library = library
         self._refuse = refuse
         self._declared: set[str] = set()
         """The names of all parameters, those that are refused among them."""
 
-    def tool(self, auth: Auth | None) -> Tool | None:
+    def tool(self) -> Tool | None:
         operation = self._operation
         refused: list[_Refused] = []
         sent: list[_Sent] = []
@@ -94,13 +109,16 @@ class _Builder:
         for error in refused:
             if isinstance(error, UnfitError):
                 self._refuse(error)
+        asked = parameters["properties"]
+        known = [*asked, *(parameter.argument for parameter in sent[0].parameters)]
+        self._entry.fixed.check(operation.id or operation.address, known, parameters.get("$defs", {}))
         if refused or url is None:
             return None
         return Tool(
             name=operation.tool_name,
             description=self._description(),
             parameters=parameters,
-            binding=sent[0].binding(operation.method.upper(), url, auth),
+            binding=sent[0].binding(operation.method.upper(), url, self._entry.auth),
             result=ResultSpec() if example is None else ResultSpec(example=example.value, has_example=True),
         )
 
@@ -121,7 +139,7 @@ class _Builder:
         self._declared = {part.text("name") for part in declared}
         found: list[Parameter] = []
         for part in declared:
-            parameter = self._tried(refused, partial(read_parameter, part, maker, found))
+            parameter = self._tried(refused, partial(read_parameter, part, maker, found, self._entry.fixed))
             if parameter is not None:
                 found.append(parameter)
         body = self._tried(refused, lambda: self._body(maker, [parameter.argument for parameter in found]))
@@ -136,7 +154,8 @@ class _Builder:
             if part.value.get("required") is True:
                 raise UnfitError(part, "a GET request has no body")
             return None
-        return read_body(part, self._library, maker, taken)
+        reader = BodyReader(library=self._library, maker=maker, taken=taken, fixed=self._entry.fixed)
+        return reader.read(part)
 
     # Where it goes
 
@@ -168,15 +187,14 @@ class _Builder:
 
     def _server(self) -> str:
         operation = self._operation
+        if self._entry.server is not None:
+            return self._entry.server
         for holder in (operation.part, operation.item, operation.root):
             servers = holder.get("servers")
             first = next(servers.entries(), None) if servers is not None else None
             if first is not None:
                 return _server_url(first)
-        raise UnfitError(
-            operation.root,
-            'the document names no server; write "servers: [{url: https://api.maple.example}]"',
-        )
+        raise UnfitError(operation.root, f"the document names no server; {_RIGHT}")
 
     # What is told
 
@@ -223,8 +241,9 @@ class _Sent:
 
     def arguments(self) -> dict[str, Json]:
         """The parameters of the tool."""
-        properties = {parameter.argument: parameter.schema for parameter in self.parameters}
-        required = [parameter.argument for parameter in self.parameters if parameter.is_required]
+        asked = [parameter for parameter in self.parameters if parameter.fixed is None]
+        properties = {parameter.argument: parameter.schema for parameter in asked}
+        required = [parameter.argument for parameter in asked if parameter.is_required]
         others: Json = False
         words: JsonObject = {}
         if self.body is not None:
@@ -249,12 +268,19 @@ class _Sent:
         return HttpBinding(
             method=method,
             url=url,
-            query={parameter.name: compile_template(parameter.template) for parameter in in_query},
+            query={parameter.name: _query_value(parameter) for parameter in in_query},
             styles={parameter.name: parameter.style for parameter in in_query if parameter.style is not None},
             headers=headers,
             body=self.body.body if self.body is not None else None,
             auth=auth,
         )
+
+
+def _query_value(parameter: Parameter) -> Templated:
+    fixed = parameter.fixed
+    if fixed is not None and fixed.expression is None:
+        return fixed.tree
+    return compile_template(parameter.template)
 
 
 def _server_url(server: DocumentPart) -> str:
@@ -264,14 +290,14 @@ def _server_url(server: DocumentPart) -> str:
         variable = variables.get(found[1]) if variables is not None else None
         value = variable.value.get("default") if variable is not None else None
         if not isinstance(value, (str, int, float)):
-            raise UnfitError(server, f'the server "{server.text("url")}" has no default for "{found[1]}"')
+            raise UnfitError(
+                server, f'the server "{server.text("url")}" has no default for "{found[1]}"; {_RIGHT}'
+            )
         return str(value)
 
     url = _VARIABLE.sub(default, server.text("url"))
     if not re.match(r"(?i)https?://", url):
-        raise UnfitError(
-            server, f'the server is "{url}"; set it to a whole URL such as https://api.maple.example/v1'
-        )
+        raise UnfitError(server, f'the server is "{url}"; {_RIGHT}')
     return url
 
 

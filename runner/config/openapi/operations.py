@@ -7,18 +7,27 @@ built, however large the document is.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
-from runner.config.building.tool_http import build_auth
+from runner.call.templates.template import has_expressions
+from runner.call.tools.url import compiled_url
+from runner.config.building.duration import duration_s
+from runner.config.building.parameters import argument_shapes, circular_references
+from runner.config.building.tool_conduct import check_retries, with_conduct
+from runner.config.building.tool_http import build_auth, build_retries
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.openapi.auth import check_auth, missing_auth
 from runner.config.openapi.document import ApiDocument, DocumentPart, Library, ToldError, UnfitError
-from runner.config.openapi.operation import METHODS, OTHER_METHODS, Operation, operation_tool
+from runner.config.openapi.fixed import FixedArguments
+from runner.config.openapi.operation import METHODS, OTHER_METHODS, Entry, Operation, operation_tool
 from runner.config.problem import Problems
 from runner.config.reading.files import Directory
-from runner.model.tool import Auth, Tool
+from runner.errors import TemplateError
+from runner.model.tool import HttpBinding, Tool
+from runner.model.values import Json, Place
 
 MOST_CHARS = 16_000
 _RULE = "openapi"
@@ -38,21 +47,102 @@ def build_operations(
     """
     library = Library(directory, read, problems)
     named, wanted = entry.get("document"), entry.get("operations")
-    auth = build_auth(entry, scope, problems)
+    auth, server = build_auth(entry, scope, problems), _server(entry.get("server"), problems)
     if named is None or wanted is None or not _is_hidden(named, problems):
         return
     document = library.open(named)
     if document is None or not _is_openapi(document, problems):
         return
+    if server is None and entry.get("server") is not None:
+        return
     operations = _Operations(document, library)
     has_auth = entry.get("auth") is not None
+    names: dict[str, str] = {}
     for node in wanted.entries():
-        operation = operations.named(node, problems)
-        if operation is not None:
-            tool = _tool(node, operation, auth, library, problems, has_auth=has_auth)
-            if tool is not None:
-                _check_size(node, tool, problems)
-                yield node, tool
+        operation = operations.named(_id(node), problems)
+        if operation is None:
+            continue
+        fixed = FixedArguments(node.get("fixed"), scope, problems)
+        said = Entry(auth=auth, server=server, fixed=fixed)
+        tool = _tool(_id(node), operation, said, library, problems, has_auth=has_auth)
+        if tool is None:
+            continue
+        tool = _as_said(node, tool, scope, problems)
+        if _is_other(node, tool, names, problems) and _can_be_checked(node, tool, problems):
+            _check_size(node, tool, problems)
+            yield node, tool
+
+
+def _id(node: Node) -> Node:
+    """The id, of an operation that is named by it alone or by a mapping."""
+    return node.get("id") or node
+
+
+def _server(node: Node | None, problems: Problems) -> str | None:
+    """Where the requests go, or None where that is not said or after noting why it cannot be."""
+    if node is None:
+        return None
+    try:
+        if has_expressions(node.text):
+            raise TemplateError(f'"{node.text}" is sent as it stands; write the whole URL out')
+        compiled_url(node.text)
+    except TemplateError as error:
+        problems.error(
+            node.place_in(error.line, error.column), "url", str(error), hide_source="@" in node.text
+        )
+        return None
+    return node.text
+
+
+def _as_said(node: Node, tool: Tool, scope: Scope, problems: Problems) -> Tool:
+    """The tool with what the entry says of this operation, which holds over the document."""
+    name, description, timeout = node.get("name"), node.get("description"), node.get("timeout")
+    if name is not None:
+        tool = replace(tool, name=name.text)
+    if description is not None:
+        tool = replace(tool, description=description.text)
+    binding = tool.binding
+    if isinstance(binding, HttpBinding):
+        timeout_s = duration_s(timeout, problems) if timeout is not None else None
+        retries = build_retries(node.get("retries"), problems)
+        binding = replace(binding, retries=retries, timeout_s=timeout_s or binding.timeout_s)
+    shapes, is_open = argument_shapes(_node(tool.parameters, node.place))
+    told = replace(scope, args=shapes, args_open=is_open).without_secrets()
+    tool = with_conduct(replace(tool, binding=binding), node, told, problems)
+    check_retries(node.get("retries"), tool, problems)
+    return tool
+
+
+def _node(value: Json, place: Place) -> Node:
+    """A value of the document as the configuration's own are, all of it at one place."""
+    if isinstance(value, Mapping):
+        return Node(value={key: _node(entry, place) for key, entry in value.items()}, place=place)
+    if isinstance(value, list | tuple):
+        return Node(value=tuple(_node(entry, place) for entry in value), place=place)
+    return Node(value=value, text=str(value), place=place)
+
+
+def _is_other(node: Node, tool: Tool, names: dict[str, str], problems: Problems) -> bool:
+    """Whether no operation before has this name, which is cut where an id is long."""
+    operation = _id(node).text
+    other = names.setdefault(tool.name, operation)
+    if other == operation:
+        return True
+    message = (
+        f'"{operation}" and "{other}" would both be called "{tool.name}"; '
+        f'write {{id: "{operation}", name: NAME}} with another name'
+    )
+    problems.error(node.place, "duplicate-tool", message)
+    return False
+
+
+def _can_be_checked(node: Node, tool: Tool, problems: Problems) -> bool:
+    """Whether arguments can be checked: a schema that holds itself at the same place never ends."""
+    for reference in circular_references(_node(tool.parameters, node.place)):
+        message = f'"{_id(node).text}": the schema "{reference.text}" leads back to itself'
+        problems.error(node.place, _RULE, message)
+        return False
+    return True
 
 
 def _check_size(node: Node, tool: Tool, problems: Problems) -> None:
@@ -60,8 +150,8 @@ def _check_size(node: Node, tool: Tool, problems: Problems) -> None:
     size = len(json.dumps(tool.parameters, ensure_ascii=False))
     if size > MOST_CHARS:
         message = (
-            f'the parameters of "{node.text}" take {size} characters of every turn; write an "http" tool '
-            "with the few that the model needs"
+            f'the parameters of "{_id(node).text}" take {size} characters of every turn; write an "http" '
+            "tool with the few that the model needs"
         )
         problems.warning(node.place, "large-parameters", message)
 
@@ -97,7 +187,7 @@ def _is_openapi(document: ApiDocument, problems: Problems) -> bool:
 def _tool(
     node: Node,
     operation: Operation,
-    auth: Auth | None,
+    entry: Entry,
     library: Library,
     problems: Problems,
     *,
@@ -117,7 +207,7 @@ def _tool(
         return None
     except ToldError:
         return None
-    return operation_tool(operation, auth, library, refuse)
+    return operation_tool(operation, entry, library, refuse)
 
 
 class _Operations:

@@ -1,12 +1,14 @@
 """Parameters of an operation: the argument that the model gives for each, and where and how it is sent."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from runner.call.tools.tool_request import CONNECTION, OURS
 from runner.config.openapi.descriptions import shortened
-from runner.config.openapi.document import DocumentPart, Library, UnfitError
+from runner.config.openapi.document import DocumentPart, Library, ToldError, UnfitError
+from runner.config.openapi.fixed import FixedArguments, FixedValue, only_value
 from runner.config.openapi.schema import MOST_DESCRIPTION, SchemaMaker
 from runner.config.openapi.value_kinds import ValueKind, holds_objects, kinds
 from runner.model.tool import Style
@@ -26,6 +28,8 @@ _STYLES = {
     ("deepObject", False): Style.BRACKETS,
 }
 _BEFORE = {"simple": "", "label": ".", "matrix": ";{}="}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, 5.1 and 5.6.2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,8 @@ class Parameter:
     template: str
     style: Style | None = None
     """For the query."""
+    fixed: FixedValue | None = None
+    """What is sent, where the model is not asked."""
 
 
 def declared_parameters(library: Library, lists: Iterable[DocumentPart | None]) -> list[DocumentPart]:
@@ -52,10 +58,12 @@ def declared_parameters(library: Library, lists: Iterable[DocumentPart | None]) 
     return sorted(found.values(), key=lambda part: part.text("in") != "path")
 
 
-def read_parameter(part: DocumentPart, maker: SchemaMaker, before: Iterable[Parameter]) -> Parameter | None:
+def read_parameter(
+    part: DocumentPart, maker: SchemaMaker, before: Iterable[Parameter], fixed: FixedArguments
+) -> Parameter | None:
     """The parameter, or None when it is sent anyway or never. `before` are those that there are already.
 
-    Raises UnfitError when it cannot be sent.
+    Raises UnfitError when it cannot be sent, ToldError when what is fixed for it cannot.
     """
     name, place = part.text("name"), part.text("in")
     if not name or not place:
@@ -64,19 +72,33 @@ def read_parameter(part: DocumentPart, maker: SchemaMaker, before: Iterable[Para
         return None
     if place == "cookie":
         raise UnfitError(part, f'the parameter "{name}" travels in a cookie, and tools send none')
+    if place == "header" and not _HEADER_NAME.fullmatch(name):
+        raise UnfitError(part, f"the parameter {json.dumps(name)} has characters that no header's name has")
     if place not in _PLACES:
         raise UnfitError(part, f'the parameter "{name}" is in "{place}"; write "path", "query" or "header"')
     argument = _argument(name, place, {other.argument: other.place for other in before})
     schema, as_json = _schema(part, name, maker)
+    is_required = place == "path" or part.value.get("required") is True
+    value = fixed.value((argument, name), schema) or (only_value(schema) if is_required else None)
+    if value is not None and value.expression is None and value.text is None and place != "query":
+        fixed.refuse((argument, name), f"is sent in the {place}, which takes text; write one template")
+        raise ToldError
     return Parameter(
         name=name,
         place=place,
         argument=argument,
         schema=_described(schema, part, name, argument),
-        is_required=place == "path" or part.value.get("required") is True,
-        template=_template(part, name, argument, schema, maker, as_json=as_json),
+        is_required=is_required,
+        template=_template(part, name, value or _asked(argument), schema, maker, as_json=as_json),
         style=_query_style(part, name, schema, maker, as_json=as_json) if place == "query" else None,
+        fixed=value,
     )
+
+
+def _asked(argument: str) -> FixedValue:
+    """The argument of the model."""
+    name = f"args.{argument}" if argument.isidentifier() else f'args["{argument}"]'
+    return FixedValue(tree=None, expression=name)
 
 
 def _argument(name: str, place: str, taken: Mapping[str, str]) -> str:
@@ -124,29 +146,32 @@ def _described(schema: Json, part: DocumentPart, name: str, argument: str) -> Js
 
 
 def _template(
-    part: DocumentPart, name: str, argument: str, schema: Json, maker: SchemaMaker, *, as_json: bool
+    part: DocumentPart, name: str, value: FixedValue, schema: Json, maker: SchemaMaker, *, as_json: bool
 ) -> str:
-    value = f"args.{argument}" if argument.isidentifier() else f'args["{argument}"]'
     place = part.text("in")
+    expression = value.expression
     if place == "query":
-        return f"{{{{ {value} }}}}"
+        return f"{{{{ {expression} }}}}" if expression is not None else value.text or ""
     style = part.text("style") or "simple"
     if style not in _BEFORE or (place == "header" and style != "simple"):
         raise UnfitError(
             part, f'the parameter "{name}" has the style "{style}", which a {place} does not know'
         )
     before = _BEFORE[style].format(name)
+    if expression is None:
+        return f"{before}{value.text}"
     found = kinds(schema, maker.definitions)
     if as_json:
-        value = f"{value} | tojson"
+        expression = f"{expression} | tojson"
     elif ValueKind.OBJECT in found:
         raise UnfitError(part, f'the parameter "{name}" is an object, which cannot be written into a {place}')
     elif ValueKind.LIST in found:
         if before:
             raise UnfitError(part, f'the parameter "{name}" is a list in the style "{style}"; write "simple"')
         # What is left out stays null, so that no header is sent for it.
-        value = f'{value} if {value} is string or not {value} else {value} | join(",")'
-    return f"{before}{{{{ {value} }}}}"
+        is_one = f"{expression} is string or not {expression}"
+        expression = f'{expression} if {is_one} else {expression} | join(",")'
+    return f"{before}{{{{ {expression} }}}}"
 
 
 def _query_style(

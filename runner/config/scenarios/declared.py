@@ -32,7 +32,16 @@ def _definition(name: str, tools: Node | None, shared_tools: Node | None) -> Nod
             return shared_tools.get(name) if shared_tools is not None else None
         if (named := entry.get("name")) is not None and named.text == name:
             return entry
-    return next((entry for entry in tools.entries() if entry.get("openapi")), None) if tools else None
+    documents = [entry for entry in tools.entries() if entry.get("openapi")] if tools is not None else []
+    for document in documents:
+        operations = document.find("openapi", "operations")
+        for operation in operations.entries() if operations is not None else ():
+            if name in (
+                operation.text,
+                *(inner.text for key, inner in operation.items() if key in ("id", "name")),
+            ):
+                return operation
+    return documents[0] if documents else None
 
 
 def _of_tool(agent: Agent, tool: Tool, node: Node | None) -> Iterator[Declaration]:

@@ -402,6 +402,23 @@ def test_of_several_kinds_of_body_the_best_is_sent(tmp_path: Path, content: str,
     assert dict(request.headers)["Content-Type"] == content_type
 
 
+def test_form_data_has_fields_and_no_files(tmp_path: Path) -> None:
+    tool = body(
+        tmp_path,
+        """{multipart/form-data: {schema: {required: [note, kind], properties: {
+          note: {type: string}, kind: {type: string, enum: [scan]},
+          tags: {type: array, items: {type: string}},
+          scan: {type: string, format: binary}, pages: {type: array, items: {type: string, format: binary}},
+          photo: {contentMediaType: image/png}}}}}""",
+    )
+    assert list(tool.parameters["properties"]) == ["note", "tags"]
+    request = sent(tool, note="é", tags=["a", "b"])
+    media_type = dict(request.headers)["Content-Type"]
+    assert media_type.startswith("multipart/form-data; boundary=")
+    assert (request.body or b"").count(b"Content-Disposition: form-data; name=") == 4
+    assert b'name="kind"\r\n\r\nscan\r\n' in (request.body or b"")
+
+
 def test_a_form_is_written_as_its_encoding_says(tmp_path: Path) -> None:
     tool = body(
         tmp_path,
