@@ -402,7 +402,9 @@ def test_what_can_never_be_fails_the_scenario(text: str, play: Play) -> None:
 
 def test_a_call_that_cannot_be_answered_is_rejected_with_the_reason(folder: Path, diff: Diff) -> None:
     (folder / "sums.yaml").write_text(SUMS)
-    lines = diff("expect: {agent: sums}\nsteps: [{caller: Hello?}]", "+18005550146")
+    lines = diff(
+        "call: {to: '+18005550146', headers: {X-Number: '0'}}\nexpect: {agent: sums}\nsteps: [{caller: Hi}]"
+    )
     assert lines[:2] == ["agent", '- "sums"']
     assert lines[2].startswith("+ the call is rejected with 480: the template ")
     assert lines[3].startswith("this step is never reached: the call is rejected with 480: the template ")
@@ -411,7 +413,7 @@ def test_a_call_that_cannot_be_answered_is_rejected_with_the_reason(folder: Path
 SUMS = """\
 agent: sums
 routes: [{to: "+18005550146"}]
-instructions: "{{ 12 // (call.headers['X-Number'] | default(0, true) | int) }}"
+instructions: "{{ 12 // (call.headers['X-Number'] | default(1) | int) }}"
 """
 
 
