@@ -269,21 +269,41 @@ class LiveCall:
         self._happen(TakenOver())
 
     def _happen(self, event: CallEvent) -> None:
-        """The one way into the machine. Whatever it raises is a bug, and ends the call as one."""
+        """The one way into the machine: one event after the other, in the order in which they come."""
         machine = self._machine
         if machine is None or self._over.is_set():
             return
-        if self._deferred or self._hold.was_paused:
+        if self._deferred or self._hold.was_paused or _is_first_opening(event):
             self._deferred.append(event)
             if len(self._deferred) == 1:
-                self._spawn(self._look_first())
+                self._spawn(self._catch_up(machine))
             return
         now = self._clock()
-        if not isinstance(event, Ignored):
-            self._hold.append(now, event)
+        self._write(now, event)
         self._handle(machine, event, now)
 
+    async def _catch_up(self, machine: CallMachine) -> None:
+        """Let in what has to wait, and what came behind it.
+
+        After a pause nothing is done before the store has said whether the call is still ours. The caller
+        is greeted only once it is written down that the first sideband is open: nobody is greeted twice.
+        """
+        while self._deferred and not self._over.is_set():
+            await self._hold.looked()
+            event, now = self._deferred[0], self._clock()
+            self._write(now, event)
+            if _is_first_opening(event):
+                await self._is_written(WRITTEN_S)
+            if not self._over.is_set():
+                self._handle(machine, event, now)
+            del self._deferred[0]
+
+    def _write(self, now: Instant, event: CallEvent) -> None:
+        if not isinstance(event, Ignored):
+            self._hold.append(now, event)
+
     def _handle(self, machine: CallMachine, event: CallEvent, now: Instant) -> None:
+        """Whatever the machine raises is a bug, and ends the call as one."""
         try:
             call_log.happened(event)
             self._do(machine.handle(event, now))
@@ -292,25 +312,6 @@ class LiveCall:
         except Exception as bug:
             self._bug = bug
             self._over.set()
-
-    async def _open_first(self, machine: CallMachine) -> None:
-        """Write down that the call's first sideband is open, and only then greet: nobody is greeted twice."""
-        event, now = SidebandOpened(), self._clock()
-        self._deferred.append(event)  # what happens meanwhile waits behind it
-        self._hold.append(now, event)
-        await self._is_written(WRITTEN_S)
-        behind, self._deferred = self._deferred[1:], []
-        if not self._over.is_set():
-            self._handle(machine, event, now)
-        for later in behind:
-            self._happen(later)
-
-    async def _look_first(self) -> None:
-        """After a pause nothing is done before the store has said whether the call is still ours."""
-        await self._hold.looked()
-        deferred, self._deferred = self._deferred, []
-        for event in deferred:
-            self._happen(event)
 
     def _follow(self, machine: CallMachine) -> None:
         """Tell who waits for it what came of the ringing."""
@@ -445,11 +446,7 @@ class LiveCall:
         log.info("sideband is attached", extra={"call_id": self.id, "again": again})
         self._socket = socket
         try:
-            if self._machine is not None and self._machine.phase is Phase.WAITING:
-                # The first sideband of a call is its first, whichever process opens it.
-                await self._open_first(self._machine)
-            else:
-                self._happen(SidebandOpened(again=again))
+            self._happen(SidebandOpened(again=again and not self._is_first_sideband))
             socket.listen(self._receive)
             received = await socket.closed()
         finally:
@@ -459,6 +456,12 @@ class LiveCall:
         check_close(received, self._api.api.is_final)
         self._happen(SidebandLost())
         return asyncio.get_running_loop().time() - opened_at >= self._timeouts.steady_s
+
+    @property
+    def _is_first_sideband(self) -> bool:
+        """Whether the call never had one, whichever process serves it."""
+        has_waited = self._machine is not None and self._machine.phase is Phase.WAITING
+        return has_waited and not any(map(_is_first_opening, self._deferred))
 
     def _receive(self, frame: str | bytes) -> None:
         for event in self._conversation.read(frame, follow_words=self._follows_words):
@@ -491,3 +494,7 @@ class LiveCall:
             reply = HttpReply(failure=Failure.TIMEOUT, detail=detail)
         call_log.replied(send, reply)
         self._happen(Replied(call_id=send.call_id, attempt=send.attempt, reply=reply))
+
+
+def _is_first_opening(event: CallEvent) -> bool:
+    return isinstance(event, SidebandOpened) and not event.again
