@@ -2,31 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import aiohttp
 import pytest
-from aiohttp import web
 
-from runner.api.realtime import api as realtime
-from runner.api.realtime import text_model
-from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.session import Session
-from runner.model.agent import Agent, Say, Wait
+from runner.model.agent import Wait
 from runner.model.record import CallRecord
-from runner.model.tool import HttpBinding, McpServer, Retries, Tool
-from runner.model.values import Json
-from runner.serve.api_client import ApiClient
-from runner.serve.live_call import LiveCall
-from runner.serve.metrics import Metrics
-from runner.serve.sideband import Sidebands
-from runner.serve.timeouts import Timeouts
-from runner.serve.tool_client import ToolClient
+from runner.model.tool import McpServer, Retries
 from runner.standin.faults import (
     AUDIO_FRAME,
-    FINE,
     HUGE,
     NOT_AN_OBJECT,
     NOT_JSON,
@@ -41,7 +26,7 @@ from runner.standin.faults import (
     StreamFault,
     Twice,
 )
-from runner.standin.placed_call import PlacedCall, State
+from runner.standin.placed_call import State
 from runner.standin.script import (
     CallerHangsUp,
     CallerSays,
@@ -60,125 +45,10 @@ from runner.standin.script import (
     greets,
     says,
 )
-from runner.standin.server import StandIn
-from tests.call.machine.playing import END_CALL, RINGING, TO_NURSE, TO_SPANISH, a_world, an_agent, tool, words
-from tests.clock import clock
-from tests.standin.openai_types import client_complaint, server_complaint
+from tests.call.machine.playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, words
+from tests.serve.stage import TIMEOUTS, Stage, creates, greeting
 
-TIMEOUTS = Timeouts(
-    decision_s=5.0,
-    hangup_s=5.0,
-    retry_s=0.001,
-    attach_delays_s=(0.0, 0.01, 0.01, 0.01),
-    redial_delays_s=(0.0, 0.01, 0.01),
-)
 OPENING = greets()
-
-
-class Stage:
-    """The stand-in, an endpoint for tools, and a way to play one call between them."""
-
-    def __init__(
-        self,
-        api: StandIn,
-        endpoint: str,
-        asked: list[str],
-        tools: ToolClient,
-        session: aiohttp.ClientSession,
-    ) -> None:
-        self.api = api
-        self.endpoint = endpoint
-        self.asked = asked
-        self.tools = tools
-        self._session = session
-        self.use(TIMEOUTS)
-
-    def use(self, timeouts: Timeouts) -> None:
-        """Let calls from now on have these deadlines."""
-        self.timeouts = timeouts
-        self.client = ApiClient(
-            self._session,
-            api=realtime,
-            text_model=text_model,
-            base_url=self.api.base_url,
-            api_key=lambda: self.api.api_key,
-            timeouts=timeouts,
-        )
-
-    def slots(self, path: str = "/slots", **fields: Json) -> Tool:
-        binding = HttpBinding(method="GET", url=words(self.endpoint + path), **fields)
-        return tool("find_slots", binding)
-
-    def ringing(
-        self, agent: Agent, *script: Step, faults: Faults = FINE, others: tuple[Agent, ...] = ()
-    ) -> tuple[LiveCall, PlacedCall]:
-        """A call that rings, and that nobody serves yet."""
-        call = self.api.place_call(*script, faults=faults)
-        live = LiveCall(
-            ringing=replace(RINGING, call_id=call.id, created_at=clock()),
-            world=a_world(agent, *others),
-            api=self.client,
-            sidebands=Sidebands(self.client, self.timeouts),
-            tools=self.tools,
-            counts=CallCounts(),
-            metrics=Metrics(),
-            timeouts=self.timeouts,
-            clock=clock,
-        )
-        return live, call
-
-    async def play(
-        self, agent: Agent, *script: Step, faults: Faults = FINE, others: tuple[Agent, ...] = ()
-    ) -> tuple[CallRecord, PlacedCall]:
-        live, call = self.ringing(agent, *script, faults=faults, others=others)
-        async with asyncio.timeout(20):
-            record = await live.run()
-        assert call.violations == []
-        assert record is not None
-        return record, call
-
-
-@asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
-    app = web.Application()
-    asked: list[str] = []
-
-    async def slots(request: web.Request) -> web.Response:
-        asked.append(request.headers["Idempotency-Key"])
-        return web.json_response({"slots": ["09:00"]})
-
-    async def flaky(request: web.Request) -> web.Response:
-        asked.append(request.headers["Idempotency-Key"])
-        return web.json_response({"n": len(asked)}, status=503 if len(asked) == 1 else 200)
-
-    app.router.add_get("/slots", slots)
-    app.router.add_get("/flaky", flaky)
-    server = web.AppRunner(app)
-    await server.setup()
-    site = web.TCPSite(server, "127.0.0.1", 0)
-    await site.start()
-    host, port = server.addresses[0][:2]
-    async with (
-        StandIn(inspect_received=client_complaint, inspect_sent=server_complaint) as api,
-        aiohttp.ClientSession() as session,
-        ToolClient(aiohttp.TCPConnector()) as tools,
-    ):
-        yield Stage(api, f"http://{host}:{port}", asked, tools, session)
-    await server.cleanup()
-
-
-@pytest.fixture(name="stage")
-async def _stage() -> AsyncIterator[Stage]:
-    async with stage() as made:
-        yield made
-
-
-def greeting(*tools: Tool, **fields: Json) -> Agent:
-    return an_agent(tools=tools, greeting=Say(text=words("Hello.")), **fields)
-
-
-def creates(call: PlacedCall) -> int:
-    return sum(event["type"] == "response.create" for event in call.received)
 
 
 def said(record: CallRecord) -> list[tuple[str, str | None]]:
