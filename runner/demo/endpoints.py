@@ -68,7 +68,22 @@ class Endpoints:
         return web.Response(text=json.dumps(example), content_type="application/json")
 
 
-class WatchedConnector(GuardedConnector):
+class _Watched(aiohttp.BaseConnector):
+    """Tells of each request, then connects as the class behind it does."""
+
+    _watch: Watch
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109 - the name is aiohttp's
+    ) -> Connection:
+        _tell(self._watch, req)
+        return await super().connect(req, traces, timeout)
+
+
+class WatchedConnector(_Watched, GuardedConnector):
     """Connects to the real endpoints, and tells of each request."""
 
     def __init__(self, egress: Egress, watch: Watch) -> None:
@@ -76,30 +91,11 @@ class WatchedConnector(GuardedConnector):
         super().__init__(egress)
         self._watch = watch
 
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: ClientTimeout,  # noqa: ASYNC109 - the name is aiohttp's
-    ) -> Connection:
-        """Tell, then connect."""
-        _tell(self._watch, req)
-        return await super().connect(req, traces, timeout)
 
-
-class _WatchedUnixConnector(aiohttp.UnixConnector):
+class _WatchedUnixConnector(_Watched, aiohttp.UnixConnector):
     def __init__(self, path: str, watch: Watch) -> None:
         super().__init__(path)
         self._watch = watch
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: ClientTimeout,  # noqa: ASYNC109 - the name is aiohttp's
-    ) -> Connection:
-        _tell(self._watch, req)
-        return await super().connect(req, traces, timeout)
 
 
 def _tell(watch: Watch, request: aiohttp.ClientRequest) -> None:
