@@ -11,6 +11,7 @@ from aiohttp import web
 from runner.api.realtime import api as realtime
 from runner.api.realtime import text_model
 from runner.call.machine.call_counts import CallCounts
+from runner.call.machine.machine import CallMachine
 from runner.model.agent import Agent, Say
 from runner.model.record import CallRecord
 from runner.model.tool import HttpBinding, Tool
@@ -74,8 +75,8 @@ class Stage:
             timeouts=timeouts,
         )
 
-    def slots(self, path: str = "/slots", **fields: Json) -> Tool:
-        binding = HttpBinding(method="GET", url=words(self.endpoint + path), **fields)
+    def slots(self, path: str = "/slots", method: str = "GET", **fields: Json) -> Tool:
+        binding = HttpBinding(method=method, url=words(self.endpoint + path), **fields)
         return tool("find_slots", binding)
 
     def ringing(
@@ -85,6 +86,7 @@ class Stage:
         faults: Faults = FINE,
         others: tuple[Agent, ...] = (),
         hold_of: Callable[[PlacedCall], Hold] | None = None,
+        taken_over: CallMachine | None = None,
     ) -> tuple[LiveCall, PlacedCall]:
         """A call that rings, and that nobody serves yet."""
         call = self.api.place_call(*script, faults=faults)
@@ -98,6 +100,7 @@ class Stage:
             metrics=Metrics(),
             timeouts=self.timeouts,
             hold=None if hold_of is None else hold_of(call),
+            taken_over=taken_over,
             clock=clock,
         )
         return live, call
@@ -126,7 +129,7 @@ async def stage() -> AsyncIterator[Stage]:
         asked.append(request.headers["Idempotency-Key"])
         return web.json_response({"n": len(asked)}, status=503 if len(asked) == 1 else 200)
 
-    app.router.add_get("/slots", slots)
+    app.router.add_route("*", "/slots", slots)
     app.router.add_get("/flaky", flaky)
     server = web.AppRunner(app)
     await server.setup()

@@ -1,14 +1,20 @@
 """What a live call asks of its hold, and when: before it acts, not after."""
 
 import asyncio
+from dataclasses import replace
 
+import pytest
+
+from runner.call.machine.machine import CallMachine
+from runner.model.action import AnswerCall
 from runner.model.entry import Lived
-from runner.model.event import AnswerReplied, SidebandOpened
+from runner.model.event import AnswerReplied, ClaimReplied, SidebandOpened, ToolCalled
 from runner.model.values import Instant
 from runner.serve.hold import SoleHold
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import CallerHangsUp, CallerSays, calls, greets
-from tests.call.machine.playing import END_CALL
+from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
+from tests.call.machine.playing import END_CALL, RINGING, a_world
+from tests.clock import clock
 from tests.serve.stage import Stage, creates, greeting
 
 
@@ -49,6 +55,14 @@ class WatchedHold(SoleHold):
             await asyncio.sleep(0)
             self.looked_after.append(creates(self._call))
             self._was_paused = False
+
+
+class StuckHold(WatchedHold):
+    """Its store takes nothing down any more once the model has called a tool."""
+
+    async def written(self) -> None:
+        if any(isinstance(event, ToolCalled) for event in self.kept):
+            await asyncio.Event().wait()
 
 
 async def played(
@@ -93,3 +107,44 @@ async def test_after_a_pause_the_store_is_asked_before_the_caller_is_greeted(
     hold = await played(stage, pauses_after=AnswerReplied)
     assert hold.looked_after == [0]
     assert sum(isinstance(event, SidebandOpened) for event in hold.kept) == 1
+
+
+async def test_whoever_takes_up_a_call_that_had_no_sideband_opens_its_first(stage: Stage) -> None:
+    agent = greeting(END_CALL)
+    machine, _ = CallMachine.ring(replace(RINGING, created_at=clock()), a_world(agent), clock())
+    (accept,) = machine.handle(ClaimReplied(agent=agent.id), clock())
+    assert isinstance(accept, AnswerCall)
+    holds: list[WatchedHold] = []
+
+    def hold_of(call: PlacedCall) -> WatchedHold:
+        holds.append(WatchedHold(call))
+        return holds[0]
+
+    live, call = stage.ringing(agent, greets(), CallerHangsUp(), hold_of=hold_of, taken_over=machine)
+    machine.handle(await stage.client.carry_out(accept, call.id), clock())
+    async with asyncio.timeout(20):
+        record = await live.run()
+    assert record is not None
+    assert [turn.text for turn in record.turns] == ["Hello."]
+    assert [event for event in holds[0].kept if isinstance(event, SidebandOpened)] == [SidebandOpened()]
+
+
+@pytest.mark.parametrize(("method", "asked"), [("GET", ["call_a"]), ("POST", [])])
+async def test_a_request_that_may_not_be_sent_twice_is_not_sent_before_it_is_written_down(
+    stage: Stage, method: str, asked: list[str]
+) -> None:
+    live, call = stage.ringing(
+        greeting(stage.slots(method=method, timeout_s=0.1)),
+        greets(),
+        CallerSays(text="Anything on Friday?"),
+        calls("find_slots", {"day": "2026-11-27"}, call_id="call_a"),
+        says("Let me see."),
+        CallerHangsUp(),
+        hold_of=StuckHold,
+    )
+    async with asyncio.timeout(20):
+        record = await live.run()
+    assert stage.asked == asked
+    assert record is not None
+    assert [(use.name, use.status) for use in record.tools] == [("find_slots", "ok" if asked else "error")]
+    assert "call_a" in call.outputs()

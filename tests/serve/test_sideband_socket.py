@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
@@ -207,13 +208,23 @@ async def test_a_flood_of_messages_holds_nobody_up() -> None:
         await stay(it)
 
     heard = Heard()
+    at_each_turn: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            at_each_turn.append(len(heard.messages))
+            await asyncio.sleep(0)
+
     async with peer(play) as url:
         socket = await opened(url)
-        await asyncio.sleep(0.3)
-        async with no_lag():
-            socket.listen(heard)
-            await heard.until(len(flood))
+        watching = asyncio.create_task(watch())
+        socket.listen(heard)
+        await heard.until(len(flood))
+        watching.cancel()
         await socket.close()
+    in_one_turn = max(after - before for before, after in pairwise(at_each_turn))
+    # The event loop reads so many bytes at once, and a frame has a head of two.
+    assert 0 < in_one_turn <= 256 * 1024 // 102 + 1
 
 
 async def test_how_the_peer_closes_is_told() -> None:
