@@ -1,5 +1,6 @@
 """`phone-agents run` as a real process: what it prints, whom it serves, how it ends."""
 
+import json
 import re
 import signal
 import socket
@@ -214,7 +215,9 @@ async def test_lines_below_the_level_asked_for_are_not_written(desk: Desk) -> No
         await process.started()
         process.tell(signal.SIGTERM)
         code, _, err = await process.ended()
-        assert (code, err) == (0, "")
+        assert code == 0
+        # A busy machine may stall the loop, which is a warning, and so is asked for.
+        assert {json.loads(line)["level"] for line in err.splitlines()} <= {"warning"}
 
 
 async def test_sighup_loads_the_configuration_again_and_live_calls_keep_theirs(desk: Desk) -> None:
