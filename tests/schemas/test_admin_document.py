@@ -1,4 +1,4 @@
-"""The OpenAPI document of the admin API holds together: every schema is valid, every reference leads somewhere."""
+"""The OpenAPI document of the admin API holds together: schemas are valid, references lead somewhere."""
 
 import json
 import re
