@@ -1,7 +1,7 @@
 """What a part of the session wants. The session carries it out where its phase allows it.
 
 The parts watch one thing each (silence, limits, guardrails, keys, …) and know neither phases nor each
-other; what happens when two of them meet is decided in one place, `runner.call.machine.session`.
+other; what happens when two of them meet is decided in one place, `runner.call.machine.fulfilment`.
 """
 
 from dataclasses import dataclass

@@ -31,9 +31,13 @@ class Playback:
         self._until: dict[str, Instant] = {}
         """When each has been heard, at the latest."""
         self._heard: set[str] = set()
+        self.has_begun = False
+        """Whether the caller has heard the agent's voice."""
 
     def handle(self, event: CallEvent, now: Instant) -> None:
         """Follow what is made, and what is heard of it."""
+        if isinstance(event, PlaybackStarted):
+            self.has_begun = True
         match event:
             case PlaybackStarted(response_id=response_id) if response_id not in self._heard:
                 self._until.setdefault(response_id, now + LONGEST_S)

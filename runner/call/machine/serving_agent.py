@@ -11,6 +11,7 @@ from runner.call.machine.intent import Intent, Part
 from runner.call.machine.keypad import Keypad
 from runner.call.machine.limits import LimitWatch
 from runner.call.machine.mcp import McpWatch
+from runner.call.machine.playback import Playback
 from runner.call.machine.silence import GhostWatch, SilenceLadder, StallWatch
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.template import TemplateFailure, render
@@ -62,6 +63,7 @@ class ServingAgent:
         record: RecordBuilder,
         consumption: Consumption,
         secrets: Mapping[str, str],
+        playback: Playback,
         is_quiet: Callable[[Instant], bool],
         now: Instant,
     ) -> None:
@@ -77,6 +79,7 @@ class ServingAgent:
         self._record = record
         self._consumption = consumption
         self._secrets = secrets
+        self._playback = playback
         self._is_quiet = is_quiet
         self._last: Switch | None = None
         self._is_confirmed = True
@@ -99,7 +102,6 @@ class ServingAgent:
         because: str,
         now: Instant,
         *,
-        with_voice: bool,
         call_id: str | None = None,
         response_id: str | None = None,
     ) -> list[Intent]:
@@ -126,7 +128,8 @@ class ServingAgent:
                 agent=agent,
                 instructions=texts.instructions,
                 servers=servers,
-                with_voice=with_voice,
+                # The API changes no voice that was heard.
+                with_voice=not self._playback.has_begun,
             ),
             texts=texts,
             because=because,

@@ -3,7 +3,7 @@
 `ROWS` says in which phase which event does what. What is not in it changes nothing, because a live API sends
 late, twice and out of order, and none of that is an error. Who speaks has a table of its own in
 `runner.call.machine.floor`; what is watched beside (silence, limits, guardrails, keys, failures) are parts,
-whose intents `_carry_out` fits to the phase.
+whose intents `runner.call.machine.fulfilment` fits to the phase.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,40 +11,31 @@ from typing import Any, TypeAlias
 
 from runner.call.afterwards.jobs import jobs_after
 from runner.call.machine.added_messages import AddedMessages
-from runner.call.machine.call_ending import CallEnding, Transfer
+from runner.call.machine.call_ending import CallEnding
 from runner.call.machine.call_texts import CallTexts
 from runner.call.machine.consumption import Consumption
+from runner.call.machine.fulfilment import Fulfilment
 from runner.call.machine.intent import (
-    AddMessage,
     End,
-    GoOn,
     Greet,
-    HandOff,
-    InstructModel,
     Intent,
-    SayToCaller,
-    TakeWayOut,
-    WithdrawSentence,
 )
 from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, CallPhase, Phase, Step
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.speech import Speech
-from runner.call.machine.tool_calls import OpenCall, Refusal, ToolCalls
+from runner.call.machine.tool_calls import ToolCalls
+from runner.call.machine.tool_dispatch import ToolDispatch
 from runner.call.records.bill import Bill
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
-from runner.call.tools.tool_result import ToolOutput
 from runner.model.action import (
     Action,
     HangUp,
-    Log,
-    LogEvent,
-    LogLevel,
     OpenSideband,
     SwitchAgent,
     TimerKind,
 )
-from runner.model.agent import Agent, Say, Tell, Wait
+from runner.model.agent import Agent
 from runner.model.call import IncomingCall
 from runner.model.event import (
     ApiError,
@@ -55,7 +46,6 @@ from runner.model.event import (
     HangUpFailed,
     ItemPlaced,
     OutputTaken,
-    PlaybackStarted,
     ReferAnswered,
     Replied,
     ResponseEnded,
@@ -70,14 +60,12 @@ from runner.model.event import (
 from runner.model.job import Job
 from runner.model.price import PriceList
 from runner.model.record import CallRecord
-from runner.model.tool import HandoffBinding, HangupBinding, ResultSpec, TransferBinding
 from runner.model.values import Instant, Json, JsonObject
 
 NOTHING_IS_KNOWN = (
     "There was an interruption on our side. It is not known whether tools that you have called were carried"
     " out: ask the caller before you call one again. Do not greet; go on with the conversation."
 )
-NO_HANDOFF = "the hand-off is not possible; go on as you are"
 
 
 class Session:
@@ -141,13 +129,28 @@ class Session:
             record=self.builder,
             consumption=self._consumption,
             secrets=secrets,
+            playback=self.speech.playback,
             is_quiet=self._is_quiet,
             now=now,
         )
-        self._greeting_is_due = False
-        self._is_bare = False
-        self._voice_was_heard = False
+        self._dispatch = ToolDispatch(
+            phase=phase,
+            tools=self.tools,
+            ending=self._ending,
+            serving=self._serving,
+            consumption=self._consumption,
+        )
         self._messages = AddedMessages()
+        self._fulfilment = Fulfilment(
+            phase=phase,
+            speech=self.speech,
+            ending=self._ending,
+            serving=self._serving,
+            messages=self._messages,
+            texts=self._texts,
+            record=self.builder,
+        )
+        self._is_bare = False
         self._lived_until: Instant = now
 
     @property
@@ -184,7 +187,7 @@ class Session:
         """The API has answered the call."""
         self._consumption.since = now
         self.builder.accepted(now)
-        return self._carry_out_all(self._serving.start(now), now)
+        return self._fulfilment.actions(self._serving.start(now), now)
 
     def handle(self, event: CallEvent, now: Instant) -> list[Action]:
         """What is to be done about `event`, in this order."""
@@ -193,13 +196,13 @@ class Session:
         actions = self.speech.handle(event, now, sees_all=self._is_all_placed)
         handler = TABLE.get((self.phase, type(event)))
         if handler is not None:
-            actions += self._carry_out_all(handler(self, event, now), now)
+            actions += self._fulfilment.actions(handler(self, event, now), now)
         for part in self._serving.parts:
             if type(event) in part.hears:
-                actions += self._carry_out_all(part.handle(event, now), now)
+                actions += self._fulfilment.actions(part.handle(event, now), now)
         for key, _ in self.speech.take_sentence_ends():
-            intents = [*self._ending.sentence_ended(key, now), *self._continue()]
-            actions += self._carry_out_all(intents, now)
+            intents = [*self._ending.sentence_ended(key, now), *self.tools.go_on()]
+            actions += self._fulfilment.actions(intents, now)
         self._lived_until = now
         return actions + self.speech.ask(now)
 
@@ -237,23 +240,9 @@ class Session:
                 with_voice=False,
             )
             return [update, *self._reopen(opened, now)]
-        self._greeting_is_due = True
+        self._fulfilment.expect_greeting()
         # Tools of MCP servers that are not there yet would be missing from the first answer.
-        return [] if self.agent.mcp else self._greet(now)
-
-    def _greet(self, now: Instant) -> list[Intent]:
-        if not self._greeting_is_due:
-            return []
-        self._greeting_is_due = False
-        match self.agent.greeting:
-            case Wait():
-                return []
-            case Say(text=text) if greeting := self._texts.text(text, now):
-                return [SayToCaller(text=greeting)]
-            case Tell(text=text) if greeting := self._texts.text(text, now):
-                return [InstructModel(text=greeting)]
-            case _:
-                return [GoOn()]
+        return [] if self.agent.mcp else [Greet()]
 
     def _reopen(self, _: SidebandOpened, now: Instant) -> list[Intent]:
         """Nothing that was missed is replayed: tell again what may be lost, and let the model go on.
@@ -287,7 +276,6 @@ class Session:
 
     def begin_bare(self, now: Instant) -> None:
         """Serve a call of which only the agent is known: no greeting, and the model is told so."""
-        self._greeting_is_due = False
         self._is_bare = True
         self.builder.fault("the call was taken over without its journal: what was said and done is not known")
         self._messages.keep(self._messages.new(NOTHING_IS_KNOWN))
@@ -302,133 +290,51 @@ class Session:
 
     # Responses and tools
 
-    def _playback_started(self, _: PlaybackStarted, now: Instant) -> list[Intent]:
-        self._voice_was_heard = True
-        return []
-
     def _response_ended(self, ended: ResponseEnded, now: Instant) -> list[Intent]:
         intents: list[Intent] = []
         for called in ended.calls:
-            intents += self._tool_called(called, now)
+            intents += self._dispatch.called(called, now)
         self.tools.response_ended(ended.response_id)
-        return intents + self._continue()
+        return intents + self.tools.go_on()
 
-    def _tool_called(self, called: ToolCalled, now: Instant) -> list[Intent]:
-        opened = self.tools.begin(called, self._serving.caller_of(called.response_id), now)
-        if opened is None:
-            return []
-        intents: list[Intent] = []
-        if isinstance(opened, Refusal):
-            intents += self.tools.refuse(called, opened.error, now)
-        elif isinstance(opened.tool.binding, HangupBinding | TransferBinding | HandoffBinding):
-            intents += self._move_on(called, opened, now)
-        elif self._consumption.has_more_tool_calls_than(self.agent.limits.max_tool_calls):
-            # The call ends for it, see `LimitWatch`; what is over the limit is not done any more.
-            intents += self.tools.refuse(called, "this call may use no more tools", now)
-        else:
-            intents += self.tools.run(opened, now)
-        return intents + self._continue()
+    def _called(self, called: ToolCalled, now: Instant) -> list[Intent]:
+        return self._dispatch.called(called, now)
 
     def _output_taken(self, taken: OutputTaken, _: Instant) -> list[Intent]:
         self.tools.taken(taken.call_id)
         return []
 
+    def _item_placed(self, placed: ItemPlaced, _: Instant) -> list[Intent]:
+        self._messages.placed(placed.item_id)
+        return []
+
     def _replied(self, replied: Replied, now: Instant) -> list[Intent]:
         intents = self.tools.replied(replied, now, may_retry=True)
-        return [*intents, *self._continue(), *self._ending.tools_ended()]
+        return [*intents, *self.tools.go_on(), *self._ending.tools_ended()]
 
-    def _continue(self) -> list[Intent]:
-        """Once the last call of a response is answered, the model goes on: once, not once a call."""
-        return [GoOn()] if self.tools.take_settled() else []
-
-    # Moving on: hang-up, transfer, hand-off
-
-    def _move_on(self, called: ToolCalled, opened: OpenCall, now: Instant) -> list[Intent]:
-        if self.phase is not Phase.TALKING:
-            error = f"not now: the call is being {self._ending.being}"
-            return [*self.tools.refuse(called, error, now)]
-        match opened.tool.binding:
-            case HangupBinding(say=goodbye):
-                self.tools.close(opened.call_id, "ok", now)
-                after = opened.response_id if goodbye is None else None
-                return [End(reason="hangup", say=goodbye, after_response=after)]
-            case HandoffBinding(agent=agent_id):
-                return self._asked_for_handoff(called, opened, agent_id, now)
-            case TransferBinding() as binding:
-                chosen = str(opened.arguments["destination"])
-                fallback = binding.fallback if binding.fallback != chosen else None
-                transfer = Transfer(
-                    target=binding.destinations[chosen],
-                    fallback=binding.destinations[fallback] if fallback else None,
-                    say=binding.say,
-                    call_id=opened.call_id,
-                    response_id=opened.response_id,
-                    if_not_completed=binding.if_not_completed,
-                )
-                return self._ending.announce(transfer, now)
-            case _:
-                return []
-
-    def _asked_for_handoff(
-        self, called: ToolCalled, opened: OpenCall, agent_id: str, now: Instant
-    ) -> list[Intent]:
-        wanted = self._serving.hand_off(
-            agent_id,
-            f'tool "{opened.tool.name}"',
-            now,
-            with_voice=not self._voice_was_heard,
-            call_id=opened.call_id,
-            response_id=opened.response_id,
-        )
-        return wanted or [*self.tools.refuse(called, NO_HANDOFF, now)]
+    # Changes of the session, timers, errors, and the end
 
     def _session_updated(self, updated: SessionUpdated, now: Instant) -> list[Intent]:
-        return self._handed_off(now, told=True) if self._serving.expects(updated.update_id) else []
-
-    def _handed_off(self, now: Instant, *, told: bool) -> list[Intent]:
-        """The API has taken the change of the session: now the other agent serves the call."""
-        switch = self._serving.confirm(now, told=told)
-        if switch is None:
-            return []
-        fields = {"agent": switch.agent.id, "because": switch.because}
-        entry = Log(event=LogEvent.AGENT_SWITCHED, fields=fields)
-        intents: list[Intent] = [entry, *self._serving.take_over(now)]
-        if switch.call_id is not None:
-            output = ToolOutput.of({"status": "handed over"}, ResultSpec())
-            intents += self.tools.answer(switch.call_id, output, now)
-        return intents + self._continue()
-
-    def _not_handed_off(self, error: ApiError, now: Instant) -> list[Intent]:
-        switch = self._serving.refuse(error.about, error.message)
-        if switch is None:
-            return []
-        fields = {"agent": switch.agent.id, "code": error.code, "detail": error.message}
-        told = Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)
-        if switch.call_id is None:
-            return [told]
-        output = ToolOutput.refused(NO_HANDOFF)
-        return [told, *self.tools.answer(switch.call_id, output, now, status="refused"), *self._continue()]
-
-    # Timers, errors, and the end
+        return self._dispatch.handed_off(now, told=True) if self._serving.expects(updated.update_id) else []
 
     def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Intent]:
         match fired.timer.kind:
             case TimerKind.RETRY:
                 return [*self.tools.again(fired.timer.key)]
             case TimerKind.HANDOFF:
-                return self._handed_off(now, told=False)
+                return self._dispatch.handed_off(now, told=False)
             case TimerKind.WAITING:
                 return self.tools.still_waiting(fired.timer.key, now)
             case clock:
-                return self._ending.overdue(clock, now) + self._continue()
+                return self._ending.overdue(clock, now) + self.tools.go_on()
 
     def _refer_answered(self, answered: ReferAnswered, now: Instant) -> list[Intent]:
-        return self._ending.refer_answered(answered.ok, answered.detail, now) + self._continue()
+        return self._ending.refer_answered(answered.ok, answered.detail, now) + self.tools.go_on()
 
     def _refused(self, error: ApiError, now: Instant) -> list[Intent]:
         if error.kind is ApiErrorKind.SESSION_EXPIRED:
             return [End(reason="session_expired", at_once=True)]
-        return self._not_handed_off(error, now)
+        return self._dispatch.not_handed_off(error, now)
 
     def _end_requested(self, requested: EndRequested, now: Instant) -> list[Intent]:
         return [End(reason=requested.reason, at_once=True)]
@@ -451,73 +357,6 @@ class Session:
     def _let_go(self, _: EndRequested, now: Instant) -> list[Intent]:
         return [*self._ending.finish()]
 
-    # What parts and handlers want, fitted to the phase
-
-    def _carry_out_all(self, intents: list[Intent], now: Instant) -> list[Action]:
-        return [action for intent in intents for action in self._carry_out(intent, now)]
-
-    def _carry_out(self, intent: Intent, now: Instant) -> list[Action]:
-        match intent:
-            case End():
-                return self._ending.end(intent, now)
-            case AddMessage():
-                return self._add_message(intent, now)
-            case Greet():
-                return self._carry_out_all(self._greet(now), now) if self.phase is Phase.TALKING else []
-            case WithdrawSentence(key=key):
-                self.speech.withdraw(key)
-                return []
-            case SayToCaller() | InstructModel() | GoOn() | TakeWayOut() | HandOff():
-                # A call that is leaving has other things to say.
-                return self._talk(intent, now) if self.phase is Phase.TALKING else []
-            case _:
-                return [intent]
-
-    def _talk(
-        self, intent: SayToCaller | InstructModel | GoOn | TakeWayOut | HandOff, now: Instant
-    ) -> list[Action]:
-        match intent:
-            case SayToCaller(text=text, key=key):
-                if sentence := self._texts.text(text, now):
-                    self.speech.say(sentence, key=key)
-            case InstructModel(text=text, key=key):
-                self.speech.tell(self._texts.directed(self._texts.text(text, now)), key=key)
-            case GoOn():
-                self.speech.go_on()
-            case TakeWayOut(detail=detail):
-                return self._carry_out_all(self._take_way_out(detail, now), now)
-            case HandOff(agent=agent_id, because=because):
-                with_voice = not self._voice_was_heard
-                wanted = self._serving.hand_off(agent_id, because, now, with_voice=with_voice)
-                return self._carry_out_all(wanted, now)
-        return []
-
-    def _take_way_out(self, detail: str, now: Instant) -> list[Intent]:
-        way_out = self.agent.if_broken
-        told = Log(event=LogEvent.WAY_OUT_TAKEN, level=LogLevel.ERROR, fields={"detail": detail})
-        if way_out.transfer is None:
-            say = way_out.say
-            return [told, End(reason="model_failed", say=say, at_once=say is None, detail=detail)]
-        self.builder.fault(detail)
-        return [told, *self._ending.announce(Transfer(target=way_out.transfer), now)]
-
-    def _add_message(self, message: AddMessage, now: Instant) -> list[Action]:
-        if self.phase not in CONNECTED:
-            return []
-        text = self._texts.text(message.text, now)
-        item = self._messages.new(text, as_caller=message.as_caller)
-        if message.private:
-            self.builder.transcript.hide(item.item_id, "(keys pressed, kept private)", now)
-        if self.speech.is_closed:
-            self._messages.keep(item)
-            return []
-        self._messages.sent(item)
-        return [item]
-
-    def _item_placed(self, placed: ItemPlaced, _: Instant) -> list[Intent]:
-        self._messages.placed(placed.item_id)
-        return []
-
     def _is_quiet(self, now: Instant) -> bool:
         """Nobody speaks, and nothing is under way that will make somebody speak."""
         is_waiting = self.tools.awaited or self.tools.running or self._serving.pending is not None
@@ -532,8 +371,7 @@ ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
     (CONNECTED, SidebandOpened, Session._reopen),
     (CONNECTED, SidebandLost, Session._detached),
     (LIVE, Unreachable, Session._unreachable),
-    (CONNECTED, PlaybackStarted, Session._playback_started),
-    (CONNECTED, ToolCalled, Session._tool_called),
+    (CONNECTED, ToolCalled, Session._called),
     (CONNECTED, ResponseEnded, Session._response_ended),
     (CONNECTED, OutputTaken, Session._output_taken),
     (CONNECTED, ItemPlaced, Session._item_placed),

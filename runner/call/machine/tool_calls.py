@@ -262,6 +262,10 @@ class ToolCalls:
         self._waiting -= settled
         return bool(settled)
 
+    def go_on(self) -> list[Intent]:
+        """Once the last call of a response is answered, the model goes on: once, not once a call."""
+        return [GoOn()] if self.take_settled() else []
+
     def _condition(self, opened: OpenCall, now: Instant) -> Refusal | None:
         """What the tool's `when` says now. A condition that cannot be worked out does not hold."""
         tool, names = opened.tool, self._names_of(opened, now)

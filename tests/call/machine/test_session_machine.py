@@ -259,6 +259,7 @@ class Watched:
                 case HangUp():
                     ghost = isinstance(event, TimerFired) and event.timer.kind is TimerKind.GHOST
                     assert not self.is_referred or ghost or isinstance(event, AT_ONCE)
+                    self.is_referred = False
                 case AddItem(item_id=item_id, text=text):
                     assert len(item_id) <= 32
                     if pressed := PRESSED.search(text):

@@ -1,0 +1,136 @@
+"""What the parts and handlers of a call want, fitted to its phase: intents in, actions out.
+
+A part says what it wants when it wants it. Here it is decided what becomes of that in a call that is on its
+way out, that has no sideband, or whose model cannot serve it.
+"""
+
+from collections.abc import Iterable
+
+from runner.call.machine.added_messages import AddedMessages
+from runner.call.machine.call_ending import CallEnding, Transfer
+from runner.call.machine.call_texts import CallTexts
+from runner.call.machine.intent import (
+    AddMessage,
+    End,
+    GoOn,
+    Greet,
+    HandOff,
+    InstructModel,
+    Intent,
+    SayToCaller,
+    TakeWayOut,
+    WithdrawSentence,
+)
+from runner.call.machine.phase import CONNECTED, CallPhase, Phase
+from runner.call.machine.serving_agent import ServingAgent
+from runner.call.machine.speech import Speech
+from runner.call.records.record_builder import RecordBuilder
+from runner.model.action import Action, Log, LogEvent, LogLevel
+from runner.model.agent import Say, Tell, Wait
+from runner.model.values import Instant
+
+
+class Fulfilment:
+    """What becomes of an intent, by the phase of its call."""
+
+    def __init__(
+        self,
+        *,
+        phase: CallPhase,
+        speech: Speech,
+        ending: CallEnding,
+        serving: ServingAgent,
+        messages: AddedMessages,
+        texts: CallTexts,
+        record: RecordBuilder,
+    ) -> None:
+        self._phase = phase
+        self._speech = speech
+        self._ending = ending
+        self._serving = serving
+        self._messages = messages
+        self._texts = texts
+        self._record = record
+        self._greeting_is_due = False
+
+    def actions(self, intents: Iterable[Intent], now: Instant) -> list[Action]:
+        """What is to be done for these intents, in their order."""
+        return [action for intent in intents for action in self._fulfil(intent, now)]
+
+    def expect_greeting(self) -> None:
+        """From now on a `Greet` greets the caller, once."""
+        self._greeting_is_due = True
+
+    def _fulfil(self, intent: Intent, now: Instant) -> list[Action]:
+        match intent:
+            case End():
+                return self._ending.end(intent, now)
+            case AddMessage():
+                return self._add_message(intent, now)
+            case Greet():
+                return self.actions(self._greet(now), now) if self._is_talking else []
+            case WithdrawSentence(key=key):
+                self._speech.withdraw(key)
+                return []
+            case SayToCaller() | InstructModel() | GoOn() | TakeWayOut() | HandOff():
+                # A call that is leaving has other things to say.
+                return self._talk(intent, now) if self._is_talking else []
+            case _:
+                return [intent]
+
+    def _greet(self, now: Instant) -> list[Intent]:
+        if not self._greeting_is_due:
+            return []
+        self._greeting_is_due = False
+        match self._serving.agent.greeting:
+            case Wait():
+                return []
+            case Say(text=text) if greeting := self._texts.text(text, now):
+                return [SayToCaller(text=greeting)]
+            case Tell(text=text) if greeting := self._texts.text(text, now):
+                return [InstructModel(text=greeting)]
+            case _:
+                return [GoOn()]
+
+    def _talk(
+        self, intent: SayToCaller | InstructModel | GoOn | TakeWayOut | HandOff, now: Instant
+    ) -> list[Action]:
+        match intent:
+            case SayToCaller(text=text, key=key):
+                if sentence := self._texts.text(text, now):
+                    self._speech.say(sentence, key=key)
+            case InstructModel(text=text, key=key):
+                self._speech.tell(self._texts.directed(self._texts.text(text, now)), key=key)
+            case GoOn():
+                self._speech.go_on()
+            case TakeWayOut(detail=detail):
+                return self.actions(self._take_way_out(detail, now), now)
+            case HandOff(agent=agent_id, because=because):
+                return self.actions(self._serving.hand_off(agent_id, because, now), now)
+        return []
+
+    def _take_way_out(self, detail: str, now: Instant) -> list[Intent]:
+        way_out = self._serving.agent.if_broken
+        told = Log(event=LogEvent.WAY_OUT_TAKEN, level=LogLevel.ERROR, fields={"detail": detail})
+        if way_out.transfer is None:
+            say = way_out.say
+            return [told, End(reason="model_failed", say=say, at_once=say is None, detail=detail)]
+        self._record.fault(detail)
+        return [told, *self._ending.announce(Transfer(target=way_out.transfer), now)]
+
+    def _add_message(self, message: AddMessage, now: Instant) -> list[Action]:
+        if self._phase.now not in CONNECTED:
+            return []
+        text = self._texts.text(message.text, now)
+        item = self._messages.new(text, as_caller=message.as_caller)
+        if message.private:
+            self._record.transcript.hide(item.item_id, "(keys pressed, kept private)", now)
+        if self._speech.is_closed:
+            self._messages.keep(item)
+            return []
+        self._messages.sent(item)
+        return [item]
+
+    @property
+    def _is_talking(self) -> bool:
+        return self._phase.now is Phase.TALKING

@@ -1,0 +1,126 @@
+"""What a tool call of the model's leads to: a request, a hang-up, a transfer, or a hand-off to another agent.
+
+A hand-off is over when the API has taken the change of the session, or refused it; both end here as well.
+"""
+
+from typing import TypeAlias, assert_never
+
+from runner.call.machine.call_ending import CallEnding, Transfer
+from runner.call.machine.consumption import Consumption
+from runner.call.machine.intent import End, Intent
+from runner.call.machine.phase import CallPhase, Phase
+from runner.call.machine.serving_agent import ServingAgent
+from runner.call.machine.tool_calls import OpenCall, Refusal, ToolCalls
+from runner.call.tools.tool_result import ToolOutput
+from runner.model.action import Log, LogEvent, LogLevel
+from runner.model.event import ApiError, ToolCalled
+from runner.model.tool import HandoffBinding, HangupBinding, ResultSpec, TransferBinding
+from runner.model.values import Instant
+
+MovingBinding: TypeAlias = HangupBinding | TransferBinding | HandoffBinding
+"""What ends the call, or gives it to somebody else."""
+
+NO_HANDOFF = "the hand-off is not possible; go on as you are"
+
+
+class ToolDispatch:
+    """The model's tool calls, by what they are bound to."""
+
+    def __init__(
+        self,
+        *,
+        phase: CallPhase,
+        tools: ToolCalls,
+        ending: CallEnding,
+        serving: ServingAgent,
+        consumption: Consumption,
+    ) -> None:
+        self._phase = phase
+        self._tools = tools
+        self._ending = ending
+        self._serving = serving
+        self._consumption = consumption
+
+    def called(self, called: ToolCalled, now: Instant) -> list[Intent]:
+        """The model calls a tool, perhaps for the second time: then nothing is done."""
+        opened = self._tools.begin(called, self._serving.caller_of(called.response_id), now)
+        if opened is None:
+            return []
+        intents: list[Intent] = []
+        if isinstance(opened, Refusal):
+            intents += self._tools.refuse(called, opened.error, now)
+        elif isinstance(binding := opened.tool.binding, MovingBinding):
+            intents += self._move_on(called, opened, binding, now)
+        elif self._consumption.has_more_tool_calls_than(self._serving.agent.limits.max_tool_calls):
+            # The call ends for it, see `LimitWatch`; what is over the limit is not done any more.
+            intents += self._tools.refuse(called, "this call may use no more tools", now)
+        else:
+            intents += self._tools.run(opened, now)
+        return intents + self._tools.go_on()
+
+    def handed_off(self, now: Instant, *, told: bool) -> list[Intent]:
+        """The API has taken the change of the session: now the other agent serves the call."""
+        switch = self._serving.confirm(now, told=told)
+        if switch is None:
+            return []
+        fields = {"agent": switch.agent.id, "because": switch.because}
+        entry = Log(event=LogEvent.AGENT_SWITCHED, fields=fields)
+        intents: list[Intent] = [entry, *self._serving.take_over(now)]
+        if switch.call_id is not None:
+            output = ToolOutput.of({"status": "handed over"}, ResultSpec())
+            intents += self._tools.answer(switch.call_id, output, now)
+        return intents + self._tools.go_on()
+
+    def not_handed_off(self, error: ApiError, now: Instant) -> list[Intent]:
+        """The API has refused a change of the session: the agent before goes on, and its model is told."""
+        switch = self._serving.refuse(error.about, error.message)
+        if switch is None:
+            return []
+        fields = {"agent": switch.agent.id, "code": error.code, "detail": error.message}
+        told = Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)
+        if switch.call_id is None:
+            return [told]
+        output = ToolOutput.refused(NO_HANDOFF)
+        return [
+            told,
+            *self._tools.answer(switch.call_id, output, now, status="refused"),
+            *self._tools.go_on(),
+        ]
+
+    def _move_on(
+        self, called: ToolCalled, opened: OpenCall, binding: MovingBinding, now: Instant
+    ) -> list[Intent]:
+        if self._phase.now is not Phase.TALKING:
+            error = f"not now: the call is being {self._ending.being}"
+            return [*self._tools.refuse(called, error, now)]
+        match binding:
+            case HangupBinding(say=goodbye):
+                self._tools.close(opened.call_id, "ok", now)
+                after = opened.response_id if goodbye is None else None
+                return [End(reason="hangup", say=goodbye, after_response=after)]
+            case HandoffBinding(agent=agent_id):
+                return self._hand_off(called, opened, agent_id, now)
+            case TransferBinding():
+                chosen = str(opened.arguments["destination"])
+                fallback = binding.fallback if binding.fallback != chosen else None
+                transfer = Transfer(
+                    target=binding.destinations[chosen],
+                    fallback=binding.destinations[fallback] if fallback else None,
+                    say=binding.say,
+                    call_id=opened.call_id,
+                    response_id=opened.response_id,
+                    if_not_completed=binding.if_not_completed,
+                )
+                return self._ending.announce(transfer, now)
+            case _:
+                assert_never(binding)
+
+    def _hand_off(self, called: ToolCalled, opened: OpenCall, agent_id: str, now: Instant) -> list[Intent]:
+        wanted = self._serving.hand_off(
+            agent_id,
+            f'tool "{opened.tool.name}"',
+            now,
+            call_id=opened.call_id,
+            response_id=opened.response_id,
+        )
+        return wanted or [*self._tools.refuse(called, NO_HANDOFF, now)]
