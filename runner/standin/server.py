@@ -6,6 +6,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -22,6 +23,8 @@ from runner.standin.text_model import TextModel
 
 ACTIONS = ("accept", "reject", "refer", "hangup")
 API_KEY = "sk-simulated"
+SETTLING_TURNS = 3
+"""Turns of the loop in which a message that has arrived is read, put together and handed on."""
 HEARTBEAT_S = 20.0
 """The API pings about so often."""
 
@@ -69,6 +72,9 @@ class StandIn:
         self._changed = asyncio.Event()
         self._wakes: dict[str, asyncio.Event] = {}
         self._sidebands: dict[str, _Sideband] = {}
+        """The one of each call that was opened last."""
+        self._older: dict[str, list[_Sideband]] = {}
+        """Those that were open before it and still are: they hear what it hears."""
         self._players: dict[str, asyncio.Task[None]] = {}
         self._runner: web.AppRunner | None = None
 
@@ -227,29 +233,39 @@ class StandIn:
                 "'model' stands beside 'call_id' in the sideband's URL"
             )
             return _json(_error(400, "invalid_request_error", "Pass either 'model' or 'call_id'."))
+        if call is not None and call.id in self._sidebands:
+            # What another sideband has sent by now comes before this one.
+            for _ in range(SETTLING_TURNS):
+                await asyncio.sleep(0)
         if call is None or call.attach() is None:
             self._changed.set()
             return _json(_error(404, "call_id_not_found", "No session found for this call_id."))
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=1 << 20, compress=False)
         await socket.prepare(request)
-        self._sidebands[call.id] = _Sideband(socket, request.transport)
+        sideband = _Sideband(socket, request.transport)
+        if (before := self._sidebands.get(call.id)) is not None:
+            self._older.setdefault(call.id, []).append(before)
+        self._sidebands[call.id] = sideband
         self._pulse(call)
         try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    current = self._sidebands.get(call.id)
-                    if current is None or current.socket is not socket:
-                        call.note("an event on a sideband that another has taken the place of")
-                    self._receive(call, message.data)
-                elif message.type is WSMsgType.BINARY:
-                    call.note("a binary frame on the sideband")
+            await self._hear(call, sideband)
         finally:
-            sideband = self._sidebands.get(call.id)
-            if sideband is not None and sideband.socket is socket:
+            if self._sidebands.get(call.id) is sideband:
                 del self._sidebands[call.id]
                 call.detach()
+            elif sideband in (older := self._older.get(call.id, [])):
+                older.remove(sideband)
             self._pulse(call)
         return socket
+
+    async def _hear(self, call: PlacedCall, sideband: "_Sideband") -> None:
+        async for message in sideband.socket:
+            if message.type is WSMsgType.TEXT:
+                if self._sidebands.get(call.id) is not sideband:
+                    call.note("an event on a sideband that another has taken the place of")
+                self._receive(call, message.data)
+            elif message.type is WSMsgType.BINARY:
+                call.note("a binary frame on the sideband")
 
     def _receive(self, call: PlacedCall, text: str) -> None:
         try:
@@ -306,6 +322,7 @@ class StandIn:
         try:
             for frame in call.frames(step):
                 await sideband.socket.send_str(frame)
+                await self._overhear(call, frame)
         except ConnectionError:
             # The client has closed its end meanwhile; the reader of the socket sees that too.
             return
@@ -313,6 +330,14 @@ class StandIn:
             self._sidebands.pop(call.id, None)
             call.detach()
             await sideband.end(step.close_code)
+        if isinstance(step, EndCall):
+            for older in self._older.pop(call.id, []):
+                await older.end(step.close_code)
+
+    async def _overhear(self, call: PlacedCall, frame: str) -> None:
+        for older in self._older.get(call.id, ()):
+            with suppress(ConnectionError):
+                await older.socket.send_str(frame)
 
     def _inspect(self, inspect: Inspect | None, note: Callable[[str], None], kind: str, value: Any) -> None:
         complaint = inspect(kind, value) if inspect is not None else None

@@ -368,3 +368,31 @@ async def test_a_bug_of_the_stand_in_is_no_client_that_never_comes() -> None:
     with pytest.raises(ZeroDivisionError):
         await play()
     assert waited_for == [ZeroDivisionError]
+
+
+async def test_every_sideband_of_a_call_hears_it_and_only_the_last_may_speak(
+    api: StandIn, post: Post
+) -> None:
+    call = api.place_call(greets(), CallerHangsUp())
+    await post(call, "accept", SESSION)
+    async with sideband(api, call) as first, sideband(api, call) as second:
+        await send(second, GREET)
+        heard = [await read_until(each, "output_audio_buffer.stopped") for each in (first, second)]
+        assert heard[0] == heard[1]
+        assert [await closed_with(each) for each in (first, second)] == [1000, 1000]
+    assert call.violations == []
+
+
+async def test_what_a_sideband_has_sent_comes_before_the_one_that_takes_its_place(
+    api: StandIn, post: Post
+) -> None:
+    call = api.place_call(greets())
+    await post(call, "accept", SESSION)
+    async with sideband(api, call) as first:
+        await send(first, GREET)
+        async with sideband(api, call):
+            await api.until(lambda: call.received)
+            assert call.violations == []
+            await send(first, {"type": "response.cancel"})
+            await api.until(lambda: call.violations)
+    assert call.violations == ["an event on a sideband that another has taken the place of"]
