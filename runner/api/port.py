@@ -74,14 +74,22 @@ class Conversation(Protocol):
     def sideband(self) -> str:
         """Where the sideband is attached now, relative to the base URL."""
 
+    @property
+    def fence(self) -> int:
+        """The highest fence under which any runner was seen to act for the call; 0 before one was.
+
+        Every sideband of a call hears what one of them asked for. So a runner whose own fence is lower has
+        lost the call, whatever the store says.
+        """
+
     def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
         """What one frame means. Never raises: what cannot be read is an `Ignored`.
 
         `TranscriptGrew` comes only with `follow_words`.
         """
 
-    def frames(self, action: SidebandAction) -> tuple[str, ...]:
-        """The frames that carry out an action."""
+    def frames(self, action: SidebandAction, *, fence: int = 0) -> tuple[str, ...]:
+        """The frames that carry out an action, for a runner that holds the call under this fence."""
 
 
 class VoiceApi(Protocol):

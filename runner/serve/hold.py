@@ -22,6 +22,13 @@ class Hold(Protocol):
         """Wait until it is certain that no other runner acts for the call."""
 
     @property
+    def fence(self) -> int:
+        """Counted up whenever another runner takes the call; 0 where no other could."""
+
+    def lost(self) -> None:
+        """Another runner acts for the call under a higher fence: do nothing more for it."""
+
+    @property
     def was_paused(self) -> bool:
         """Whether another runner may have taken the call while this process stood still."""
 
@@ -54,6 +61,14 @@ class SoleHold:
 
     async def may_act(self) -> None:
         """Always."""
+
+    @property
+    def fence(self) -> int:
+        """No other could take it."""
+        return 0
+
+    def lost(self) -> None:
+        """Nobody else could have it."""
 
     @property
     def was_paused(self) -> bool:

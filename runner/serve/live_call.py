@@ -464,13 +464,17 @@ class LiveCall:
         return has_waited and not any(map(_is_first_opening, self._deferred))
 
     def _receive(self, frame: str | bytes) -> None:
-        for event in self._conversation.read(frame, follow_words=self._follows_words):
+        events = self._conversation.read(frame, follow_words=self._follows_words)
+        if self._conversation.fence > self._hold.fence > 0:
+            self._hold.lost()
+            return
+        for event in events:
             self._happen(event)
 
     def _send(self, action: SidebandAction) -> None:
         """Without a sideband nothing is kept: the machine tells again what was not confirmed."""
         if self._socket is not None:
-            for frame in self._conversation.frames(action):
+            for frame in self._conversation.frames(action, fence=self._hold.fence):
                 self._socket.send(frame)
 
     # Requests

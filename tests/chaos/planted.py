@@ -26,7 +26,7 @@ def nothing() -> None:
 
 def no_fencing() -> None:
     """A runner that has lost its calls goes on to serve them."""
-    Member._lose = lambda self, call_id: None  # type: ignore[method-assign]
+    Member.lose = lambda self, call_id: None  # type: ignore[method-assign]
     Member.may_act = True  # type: ignore[assignment, method-assign]
 
 
@@ -63,7 +63,7 @@ def lease_not_checked() -> None:
     """A runner that was paused beyond its lease acts before it has asked whose its calls are."""
 
     Member.was_paused = False  # type: ignore[assignment, method-assign]
-    Member._lose = lambda self, call_id: None  # type: ignore[method-assign]
+    Member.lose = lambda self, call_id: None  # type: ignore[method-assign]
 
 
 BUGS: dict[str, Callable[[], None]] = {

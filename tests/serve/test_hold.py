@@ -1,6 +1,7 @@
 """What a live call asks of its hold, and when: before it acts, not after."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from runner.model.event import AnswerReplied, ClaimReplied, SidebandOpened, Tool
 from runner.model.values import Instant
 from runner.serve.hold import SoleHold
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
+from runner.standin.script import CallerHangsUp, CallerSays, Sends, calls, greets, says
 from tests.call.machine.playing import END_CALL, RINGING, a_world
 from tests.clock import clock
 from tests.serve.stage import Stage, creates, greeting
@@ -28,6 +29,7 @@ class WatchedHold(SoleHold):
         self.acted_after: list[list[str]] = []
         self.looked_after: list[int] = []
         self.pauses_after: type[Lived] | None = None
+        self.was_lost_after: list[int] = []
         self._was_paused = False
 
     def _requests(self) -> list[str]:
@@ -49,6 +51,13 @@ class WatchedHold(SoleHold):
     @property
     def was_paused(self) -> bool:
         return self._was_paused
+
+    @property
+    def fence(self) -> int:
+        return 2
+
+    def lost(self) -> None:
+        self.was_lost_after.append(creates(self._call))
 
     async def looked(self) -> None:
         if self._was_paused:
@@ -148,3 +157,37 @@ async def test_a_request_that_may_not_be_sent_twice_is_not_sent_before_it_is_wri
     assert record is not None
     assert [(use.name, use.status) for use in record.tools] == [("find_slots", "ok" if asked else "error")]
     assert "call_a" in call.outputs()
+
+
+async def test_a_request_to_speak_tells_under_which_fence_the_call_is_held(stage: Stage) -> None:
+    live, call = stage.ringing(greeting(), greets(), CallerHangsUp(), hold_of=WatchedHold)
+    async with asyncio.timeout(20):
+        await live.run()
+    (create,) = (event for event in call.received if event["type"] == "response.create")
+    assert create["response"]["metadata"]["fence"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("fence", "lost_after", "hears"), [("3", [1], False), ("2", [], True), ("1", [], True)]
+)
+async def test_whoever_sees_a_higher_fence_than_its_own_has_lost_the_call(
+    stage: Stage, fence: str, lost_after: list[int], hears: bool
+) -> None:
+    response = {"id": "resp_other", "metadata": {"wish": "wish_9", "fence": fence}}
+    holds: list[WatchedHold] = []
+
+    def hold_of(call: PlacedCall) -> WatchedHold:
+        holds.append(WatchedHold(call))
+        return holds[0]
+
+    live, _ = stage.ringing(
+        greeting(),
+        greets(),
+        Sends(frame=json.dumps({"type": "response.created", "event_id": "event_1", "response": response})),
+        CallerHangsUp(),
+        hold_of=hold_of,
+    )
+    async with asyncio.timeout(20):
+        await live.run()
+    assert holds[0].was_lost_after == lost_after
+    assert any(getattr(event, "response_id", "") == "resp_other" for event in holds[0].kept) is hears

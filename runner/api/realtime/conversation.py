@@ -21,9 +21,14 @@ class RealtimeConversation:
         """What one frame means."""
         return self._reader.read(frame, follow_words=follow_words)
 
-    def frames(self, action: SidebandAction) -> tuple[str, ...]:
-        """The frames that carry out an action."""
-        written = events(action)
+    @property
+    def fence(self) -> int:
+        """The highest fence under which any runner was seen to act for the call."""
+        return self._reader.fence
+
+    def frames(self, action: SidebandAction, *, fence: int = 0) -> tuple[str, ...]:
+        """The frames that carry out an action, for a runner that holds the call under this fence."""
+        written = events(action, fence=fence)
         if isinstance(action, SwitchAgent):
             for event in written:
                 self._reader.expect_update(event["event_id"], event["session"].get("instructions"))

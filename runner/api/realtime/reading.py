@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from runner.api.realtime.agent_items import AgentItems, words_of
-from runner.api.realtime.responses import content_of, output_of, response_ended, text_of, tool_call, wish_of
+from runner.api.realtime.responses import (
+    content_of,
+    fence_of,
+    output_of,
+    response_ended,
+    text_of,
+    tool_call,
+    wish_of,
+)
 from runner.api.realtime.usage import transcription_usage
 from runner.model.call import Role
 from runner.model.event import (
@@ -85,6 +93,8 @@ class Reader:
 
     def __init__(self) -> None:
         self.items = AgentItems()
+        self.fence = 0
+        """The highest that any response has told."""
         self._updates: dict[str, str | None] = {}
         """Updates of the session that are neither confirmed nor refused, and the instructions in them."""
 
@@ -149,13 +159,15 @@ def _optional_text(value: Json) -> str | None:
 # Responses
 
 
-def _response_created(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _response_created(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
     response = received["response"]
+    reader.fence = max(reader.fence, fence_of(response))
     return (ResponseStarted(response_id=text_of(response["id"]), wish=wish_of(response)),)
 
 
 def _response_done(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
     response = received["response"]
+    reader.fence = max(reader.fence, fence_of(response))
     ended = response_ended(response)
     words = [event for item in output_of(response) for event in reader.items.whole(item)]
     return (*words, ended)

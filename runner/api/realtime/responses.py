@@ -3,11 +3,14 @@
 Raises KeyError or TypeError only for a response without an id.
 """
 
+import re
 from collections.abc import Mapping
 
 from runner.api.realtime.usage import response_usage
 from runner.model.event import FailureCause, Outcome, ResponseEnded, ToolCalled
 from runner.model.values import Json, JsonObject
+
+_FENCE = re.compile(r"[0-9]{1,9}")
 
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
@@ -40,9 +43,14 @@ def response_ended(response: JsonObject) -> ResponseEnded:
 
 def wish_of(response: JsonObject) -> str | None:
     """The id of the `Speak` that asked for the response; None for one of the API's own."""
-    metadata = response.get("metadata")
-    wish = metadata.get("wish") if isinstance(metadata, Mapping) else None
+    wish = _metadata(response).get("wish")
     return wish if isinstance(wish, str) else None
+
+
+def fence_of(response: JsonObject) -> int:
+    """The fence of the runner that asked for the response; 0 where it tells none."""
+    fence = _metadata(response).get("fence")
+    return int(fence) if isinstance(fence, str) and _FENCE.fullmatch(fence) else 0
 
 
 def output_of(response: JsonObject) -> list[JsonObject]:
@@ -87,6 +95,11 @@ def _status(details: Json) -> tuple[str, str]:
     code = error.get("code") or error.get("type")
     said = " ".join(str(part) for part in (code, error.get("message")) if part)
     return code if isinstance(code, str) else "", said
+
+
+def _metadata(response: JsonObject) -> JsonObject:
+    metadata = response.get("metadata")
+    return metadata if isinstance(metadata, Mapping) else {}
 
 
 def _mappings(value: Json) -> list[JsonObject]:

@@ -10,14 +10,15 @@ from runner.model.action import AddItem, Approve, Interrupt, SendOutput, Speak, 
 from runner.model.values import Json, JsonObject
 
 
-def events(action: SidebandAction) -> tuple[dict[str, Json], ...]:
+def events(action: SidebandAction, *, fence: int = 0) -> tuple[dict[str, Json], ...]:
     """The events that carry out `action`.
 
-    Each event has an id, so that an `error` can be matched to what it is about.
+    Each event has an id, so that an `error` can be matched to what it is about. The API echoes the metadata
+    of a response to every sideband of the call: a `fence` in it tells runners that have lost the call.
     """
     match action:
         case Speak():
-            return (_response_create(action),)
+            return (_response_create(action, fence),)
         case Interrupt():
             return (
                 {"type": "response.cancel", "event_id": "interrupt_cancel"},
@@ -70,8 +71,9 @@ def _approval(approve: Approve) -> dict[str, Json]:
     return {"type": "conversation.item.create", "event_id": response["id"], "item": response}
 
 
-def _response_create(speak: Speak) -> dict[str, Json]:
-    response: dict[str, Json] = {"metadata": {"wish": speak.wish}}
+def _response_create(speak: Speak, fence: int) -> dict[str, Json]:
+    metadata = {"wish": speak.wish, "fence": str(fence)} if fence else {"wish": speak.wish}
+    response: dict[str, Json] = {"metadata": metadata}
     told = speak.tell
     if speak.say is not None:
         # Told to "ignore" what it was told before, the model refuses; told what to say, it says it.

@@ -51,6 +51,15 @@ class CallHold:
         await self._member.answered(self._ringing.call_id)
 
     @property
+    def fence(self) -> int:
+        """Counted up whenever another runner takes the call."""
+        return self._member.fence(self._ringing.call_id)
+
+    def lost(self) -> None:
+        """Another runner acts for the call under a higher fence: it is dropped."""
+        self._member.lose(self._ringing.call_id)
+
+    @property
     def was_paused(self) -> bool:
         """Whether another runner may have taken the call while this process stood still."""
         return self._member.was_paused

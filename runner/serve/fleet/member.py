@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -21,6 +22,8 @@ LEASE_S = 10.0
 HEARTBEAT_S = 2.0
 CLAIM_S = 1.0
 """For the store to say whose a ringing call is; then the caller is answered without its word."""
+ANSWER = 1 / 3
+"""Of a lease, for the store to renew it: one that is away must not look like a pause of ours."""
 TAKEOVER_S = 1.0
 """Between two looks for calls that nobody serves."""
 
@@ -106,14 +109,22 @@ class Member:
         """Renew the lease and take over what nobody serves, for as long as the process lives."""
         next_look = 0.0
         while True:
-            await self.beat()
-            self._looked_at = self._clock()
-            async with self._renewed:
-                self._renewed.notify_all()
+            await self.look()
+            if self.was_paused:
+                continue
             if self.may_act and self._clock() >= next_look:
                 await self.take_over()
                 next_look = self._clock() + self._takeover_s
             await asyncio.sleep(min(self._heartbeat_s, self._takeover_s))
+
+    async def look(self) -> None:
+        """Ask the store whose our calls are, and let those go on who wait for its word."""
+        # What it says holds for when it was asked: this process may have stood still while it answered.
+        asked_at = self._clock()
+        await self.beat()
+        self._looked_at = asked_at
+        async with self._renewed:
+            self._renewed.notify_all()
 
     async def leave(self) -> None:
         """Be no runner any more: others take what is left at once."""
@@ -151,7 +162,7 @@ class Member:
             if self.lease is not None:
                 await self._store.set_state(self.lease, call)
         except CallLostError:
-            self._lose(call_id)
+            self.lose(call_id)
         except StoreError as error:
             self._note(error)
 
@@ -190,6 +201,13 @@ class Member:
         call = self._held.get(call_id)
         return 0 if call is None else call.fence
 
+    def lose(self, call_id: str) -> None:
+        """Another runner has the call."""
+        log.warning("call is served by another runner", extra={"call_id": call_id})
+        self._held.pop(call_id, None)
+        if self._taker is not None:
+            self._taker.drop(call_id)
+
     async def has_others(self) -> bool:
         """Whether another runner could take our calls."""
         try:
@@ -223,18 +241,18 @@ class Member:
             return
         asked_at = self._clock()
         try:
+            async with asyncio.timeout(self._lease_s * ANSWER):
+                await self._renew(lease, asked_at)
+        except (StoreError, TimeoutError) as error:
+            self._note(error)
+
+    async def _renew(self, lease: Lease, asked_at: float) -> None:
+        with suppress(LeaseLostError):
             if self.may_act and not self._is_in_doubt and await self._store.renew(lease):
                 await self._is_renewed(asked_at)
                 return
             # Paused, starved, or the database has forgotten: who holds our calls now?
-            await self._assert(lease)
-        except LeaseLostError:
-            try:
-                await self._assert(lease)
-            except StoreError as error:
-                self._note(error)
-        except StoreError as error:
-            self._note(error)
+        await self._assert(lease)
 
     async def _assert(self, lease: Lease) -> None:
         asked_at = self._clock()
@@ -243,7 +261,7 @@ class Member:
         self.lease, lost = await self._store.assert_calls(self.info, lease, held, self._lease_s)
         log.warning("calls are asserted again", extra={"calls": len(held), "lost": len(lost)})
         for call_id in lost:
-            self._lose(call_id)
+            self.lose(call_id)
         # Only now: whoever waits to act must not wake for a call that is lost.
         await self._is_renewed(asked_at)
 
@@ -253,15 +271,9 @@ class Member:
         async with self._renewed:
             self._renewed.notify_all()
 
-    def _lose(self, call_id: str) -> None:
-        log.warning("call is served by another runner", extra={"call_id": call_id})
-        self._held.pop(call_id, None)
-        if self._taker is not None:
-            self._taker.drop(call_id)
-
     def _note(self, error: Exception) -> None:
         self._is_in_doubt = True
-        reason = str(error) or f"no answer within {CLAIM_S:g} s"
+        reason = str(error) or "no answer in time"
         if self.trouble is None:
             log.warning("store cannot be asked", extra={"error": reason})
         self.trouble = reason

@@ -1,10 +1,12 @@
-"""A change of the session is confirmed by the session that the API then tells."""
+"""What the sideband of a call keeps between two events: updates of the session, and whose the call is."""
 
 import json
 
+import pytest
+
 from runner.api.realtime import api
-from runner.model.action import SendOutput, SwitchAgent
-from runner.model.event import ApiError, CallEvent, SessionUpdated
+from runner.model.action import SendOutput, Speak, SwitchAgent
+from runner.model.event import ApiError, CallEvent, ResponseStarted, SessionUpdated
 from runner.model.values import Json
 from tests.api.realtime.agents import an_agent
 
@@ -77,6 +79,39 @@ def test_the_session_at_the_beginning_confirms_nothing() -> None:
     conversation.frames(switch(1, "Be other."))
     created = json.dumps({"type": "session.created", "session": {"model": "m", "instructions": "Be other."}})
     assert conversation.read(created) == (SessionUpdated(model="m"),)
+
+
+def test_a_request_to_speak_tells_under_which_fence_the_call_is_held() -> None:
+    (frame,) = api.conversation("rtc_1").frames(Speak(wish="wish_1"), fence=3)
+    assert json.loads(frame)["response"]["metadata"] == {"wish": "wish_1", "fence": "3"}
+
+
+def test_without_a_fence_a_request_to_speak_tells_none() -> None:
+    (frame,) = api.conversation("rtc_1").frames(Speak(wish="wish_1"))
+    assert json.loads(frame)["response"]["metadata"] == {"wish": "wish_1"}
+
+
+@pytest.mark.parametrize("kind", ["response.created", "response.done"])
+def test_the_highest_fence_of_any_response_is_known(kind: str) -> None:
+    conversation = api.conversation("rtc_1")
+    known = []
+    for fence in ("2", "11", "3"):
+        response = {"id": "resp_1", "metadata": {"wish": "wish_1", "fence": fence}}
+        conversation.read(json.dumps({"type": kind, "response": response}))
+        known.append(conversation.fence)
+    assert known == [2, 11, 11]
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, [], {}, {"fence": 7}, {"fence": "-7"}, {"fence": "\u0667"}, {"fence": "7" * 10}]
+)
+def test_what_is_not_a_fence_is_none(metadata: Json) -> None:
+    conversation = api.conversation("rtc_1")
+    (started,) = conversation.read(
+        json.dumps({"type": "response.created", "response": {"id": "resp_1", "metadata": metadata}})
+    )
+    assert started == ResponseStarted(response_id="resp_1")
+    assert conversation.fence == 0
 
 
 def test_a_frame_can_be_sent_whatever_the_model_wrote() -> None:

@@ -1,7 +1,7 @@
 """One runner among others: when it may act, what it does when the store failed, and what it loses."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from runner.errors import LeaseLostError, StoreError
@@ -25,6 +25,7 @@ class Shelf:
         self.orphans: list[HeldCall] = []
         self.handed_over: list[list[str]] = []
         self.claim_answer: Claim | None = None
+        self.while_renewing: Callable[[], Awaitable[object]] | None = None
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
@@ -37,6 +38,8 @@ class Shelf:
 
     async def renew(self, lease: Lease) -> bool:
         self._ask("renew")
+        if self.while_renewing is not None:
+            await self.while_renewing()
         return self.is_renewed
 
     async def assert_calls(
@@ -207,3 +210,40 @@ async def test_a_limit_that_is_reached_holds_nothing() -> None:
     shelf.claim_answer = Claim(reached=Limit.CALLS_PER_DAY)
     assert await member.claim(CALL, NO_LIMITS) == shelf.claim_answer
     assert member.fence("rtc_1") == 0
+
+
+async def test_a_call_that_another_is_seen_to_act_for_is_dropped() -> None:
+    member, _, desk, _ = await joined()
+    await member.claim(CALL, NO_LIMITS)
+    fences = [member.fence("rtc_1")]
+    member.lose("rtc_1")
+    assert desk.dropped == ["rtc_1"]
+    assert [*fences, member.fence("rtc_1")] == [1, 0]
+
+
+async def test_a_pause_while_the_store_answers_is_a_pause_until_it_was_asked_again() -> None:
+    member, shelf, _, clock = await joined()
+
+    async def stands_still() -> None:
+        clock.now += 11
+
+    shelf.while_renewing = stands_still
+    await member.look()
+    was_paused = [member.was_paused]
+    shelf.while_renewing = None
+    await member.look()
+    was_paused.append(member.was_paused)
+    assert was_paused == [True, False]
+    assert shelf.asked == ["join", "renew", "assert"]
+
+
+async def test_a_store_that_does_not_answer_is_away_and_no_pause() -> None:
+    shelf, clock = Shelf(), Clock()
+    info = RunnerInfo(id="one", version="1", configuration="c1")
+    member = Member(shelf, info, lease_s=0.03, clock=clock)
+    await member.join(Desk())
+    shelf.while_renewing = asyncio.Event().wait
+    async with asyncio.timeout(5):
+        await member.look()
+    assert member.trouble == "no answer in time"
+    assert not member.was_paused

@@ -46,6 +46,9 @@ async def goes_on(desk: Desk, call: PlacedCall) -> None:
     await desk.api.until_over(call)
     assert call.violations == []
     asked = [event for event in call.received if event["type"] == "response.create"]
+    fences = [event["response"]["metadata"]["fence"] for event in asked]
+    # Whatever the second runner asks for tells everybody who still hears the call that it is not theirs.
+    assert fences == ["1", *["2"] * (len(asked) - 1)]
     assert ["instructions" in event["response"] for event in asked].count(True) == 1
 
 
