@@ -23,8 +23,6 @@ from runner.standin.text_model import TextModel
 
 ACTIONS = ("accept", "reject", "refer", "hangup")
 API_KEY = "sk-simulated"
-SETTLING_TURNS = 3
-"""Turns of the loop in which a message that has arrived is read, put together and handed on."""
 HEARTBEAT_S = 20.0
 """The API pings about so often."""
 
@@ -233,10 +231,6 @@ class StandIn:
                 "'model' stands beside 'call_id' in the sideband's URL"
             )
             return _json(_error(400, "invalid_request_error", "Pass either 'model' or 'call_id'."))
-        if call is not None and call.id in self._sidebands:
-            # What another sideband has sent by now comes before this one.
-            for _ in range(SETTLING_TURNS):
-                await asyncio.sleep(0)
         if call is None or call.attach() is None:
             self._changed.set()
             return _json(_error(404, "call_id_not_found", "No session found for this call_id."))

@@ -428,8 +428,9 @@ def misspelled(word: str) -> VoiceApi:
     """A port that writes events which the API does not take."""
 
     class Misspelled(realtime.conversation):
-        def frames(self, action: SidebandAction) -> tuple[str, ...]:
-            return tuple(frame.replace(f'"{word}":', f'"{word}s":') for frame in super().frames(action))
+        def frames(self, action: SidebandAction, *, fence: int = 0) -> tuple[str, ...]:
+            frames = super().frames(action, fence=fence)
+            return tuple(frame.replace(f'"{word}":', f'"{word}s":') for frame in frames)
 
     names = {name: getattr(realtime, name) for name in realtime.__all__}
     return cast(VoiceApi, SimpleNamespace(**{**names, "conversation": Misspelled}))
