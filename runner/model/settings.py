@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from runner.model.agent import Agent
 from runner.model.price import PriceList
@@ -34,6 +35,39 @@ class Provider:
     """Of the API's models, and of what the user has declared beside them."""
 
 
+class May(Enum):
+    """What the holder of an admin token may do. The value is the language's."""
+
+    STEER = "steer"
+    """Also act on calls, and load the configuration again."""
+    WATCH = "watch"
+    """Read calls and records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminToken:
+    """A token of the admin API: where it is found, and what its holder may do."""
+
+    ref: SecretRef
+    may: May = May.STEER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admin:
+    """The admin API and the console: a listener of their own, and who may use them."""
+
+    host: str = "127.0.0.1"
+    port: int = 8081
+    tokens: Mapping[str, AdminToken] = field(default_factory=dict)
+    """By their names, which stand in records."""
+    address: str | None = None
+    """Where other runners reach this one; None: at host and port."""
+    hosts: tuple[str, ...] = ()
+    """Further names under which it is reached."""
+    transfer_to: tuple[str, ...] = ()
+    """Where a person may transfer to, besides the destinations that agents declare."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """Where webhooks arrive."""
@@ -42,6 +76,7 @@ class Server:
     port: int = 8080
     drain_timeout_s: float = 60.0
     max_call_age_s: float = 120.0
+    admin: Admin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,8 +103,10 @@ class FoundSecrets:
         webhook_secrets: Sequence[Secret],
         tools: Secrets,
         store: Secret | None = None,
+        admin_tokens: Mapping[str, Secret] | None = None,
     ) -> None:
         self._api_key = api_key
+        self._admin_tokens = dict(admin_tokens or {})
         self._store = store
         self._webhook_secrets = tuple(webhook_secrets)
         self.tools = tools
@@ -117,6 +119,7 @@ class FoundSecrets:
         webhook_secrets: Sequence[str],
         tools: Mapping[str, str],
         store: str | None = None,
+        admin_tokens: Mapping[str, str] | None = None,
     ) -> "FoundSecrets":
         """Secrets that stay what they are."""
         return cls(
@@ -124,6 +127,7 @@ class FoundSecrets:
             webhook_secrets=[FixedSecret(secret) for secret in webhook_secrets],
             tools=Secrets.fixed(tools),
             store=FixedSecret(store) if store is not None else None,
+            admin_tokens={name: FixedSecret(token) for name, token in (admin_tokens or {}).items()},
         )
 
     def api_key(self) -> str:
@@ -137,6 +141,10 @@ class FoundSecrets:
     def webhook_secrets(self) -> tuple[str, ...]:
         """What webhooks may be signed with."""
         return tuple(secret.value for secret in self._webhook_secrets)
+
+    def admin_tokens(self) -> dict[str, str]:
+        """The tokens of the admin API by their names."""
+        return {name: token.value for name, token in self._admin_tokens.items()}
 
     def __repr__(self) -> str:
         return f"FoundSecrets(tools={self.tools})"
@@ -162,6 +170,10 @@ def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets
         webhook_secrets=[find("provider.webhook_secrets", ref) for ref in provider.webhook_secrets],
         tools=Secrets({name: find(f"secrets.{name}", ref) for name, ref in settings.secrets.items()}),
         store=find("store", settings.store) if isinstance(settings.store, SecretRef) else None,
+        admin_tokens={
+            name: find(f"server.admin.tokens.{name}", token.ref)
+            for name, token in (settings.server.admin.tokens if settings.server.admin else {}).items()
+        },
     )
     if missing:
         raise CannotRunError("; ".join(missing))

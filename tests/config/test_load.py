@@ -17,7 +17,7 @@ from runner.errors import CannotRunError
 from runner.model.agent import Agent, ModelOpens, Say, Tell, Wait
 from runner.model.price import Price
 from runner.model.route import ExactNumber, Reject, RoutingSettings, ToAgent
-from runner.model.settings import Configuration, Provider, SecretRef, Settings
+from runner.model.settings import Admin, AdminToken, Configuration, May, Provider, SecretRef, Settings
 from runner.model.template import Templated
 from runner.model.tool import HttpBinding
 from tests.config.broken_documents import broken_agents
@@ -65,6 +65,33 @@ def test_the_smallest_agent_has_the_defaults_of_the_language(tmp_path: Path) -> 
     )
     assert found.instructions.source == "You answer."
     assert str(found.place) == f"{tmp_path}/desk.yaml:1:1"
+
+
+def test_the_admin_api_is_declared_with_its_tokens(tmp_path: Path) -> None:
+    runner = """\
+server:
+  admin:
+    port: 9000
+    tokens: {lead: {env: LEAD}, pager: {file: /run/pager, may: watch}}
+    address: http://10.0.0.7:9000/
+    hosts: [Console.Maple.example]
+    transfer_to: ["tel:+14155550123"]
+"""
+    loaded = load(written(tmp_path, desk_yaml=AGENT, runner_yaml=runner))
+    assert made_of(loaded).settings.server.admin == Admin(
+        port=9000,
+        tokens={
+            "lead": AdminToken(ref=SecretRef(env="LEAD")),
+            "pager": AdminToken(ref=SecretRef(file="/run/pager"), may=May.WATCH),
+        },
+        address="http://10.0.0.7:9000",
+        hosts=("console.maple.example",),
+        transfer_to=("tel:+14155550123",),
+    )
+    assert [(needed.purpose, str(needed.ref)) for needed in loaded.secrets] == [
+        ("server.admin.tokens.lead", "environment variable LEAD"),
+        ("server.admin.tokens.pager", "file /run/pager"),
+    ]
 
 
 def test_without_runner_yaml_the_settings_are_the_defaults(tmp_path: Path) -> None:

@@ -25,9 +25,7 @@ def build_destination(node: Node | None, scope: Scope, problems: Problems) -> Te
         return None
     if compiled.program is None:
         if not is_target(compiled.source):
-            message = (
-                f'"{compiled.source}" is not an address to transfer to; {_right_target(compiled.source)}'
-            )
+            message = f'"{compiled.source}" is not an address to transfer to; {right_target(compiled.source)}'
             problems.error(node.place, "destination", message)
         return compiled
     for reference in _caller_data(compiled, scope.caller_vars):
@@ -75,7 +73,8 @@ def _caller_data(compiled: CompiledTemplate, variables: frozenset[str]) -> "list
     ]
 
 
-def _right_target(address: str) -> str:
+def right_target(address: str) -> str:
+    """What would be right instead of an address that nobody can transfer to."""
     meant = e164_target(address)
     if meant is not None:
         return f'write "{meant}"'

@@ -32,6 +32,8 @@ def needed_secrets(runner: Checked) -> Iterator[NeededSecret]:
     named += [("store", store)] if store is not None and not isinstance(store.value, str) else []
     named += [("provider.webhook_secrets", node) for node in (webhook.entries() if webhook else ())]
     named += [(f"secrets.{name}", node) for name, node in (secrets.items() if secrets else ())]
+    tokens = runner.root.find("server", "admin", "tokens")
+    named += [(f"server.admin.tokens.{name}", node) for name, node in (tokens.items() if tokens else ())]
     for purpose, node in named:
         if node is not None and runner.sound(node):
             yield NeededSecret(ref=secret_ref(node), purpose=purpose, place=node.place)

@@ -3,13 +3,25 @@
 from urllib.parse import urlsplit
 
 from runner.api.realtime.facts import BASE_URL
+from runner.call.addresses.target import is_target
+from runner.config.building.destination import right_target
 from runner.config.building.duration import duration_s
 from runner.config.building.prices import prices
 from runner.config.building.secrets import secret_ref
 from runner.config.checking.schema import Checked
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.model.settings import Egress, Provider, Records, SecretRef, Server, Settings
+from runner.model.settings import (
+    Admin,
+    AdminToken,
+    Egress,
+    May,
+    Provider,
+    Records,
+    SecretRef,
+    Server,
+    Settings,
+)
 
 DAY_S = 24 * 3600.0
 
@@ -43,7 +55,55 @@ def server(runner: Checked, problems: Problems) -> Server:
         port=_whole(port) if port else default.port,
         drain_timeout_s=default.drain_timeout_s if drain_s is None else drain_s,
         max_call_age_s=default.max_call_age_s if age_s is None else age_s,
+        admin=admin(runner, _whole(port) if port else default.port, problems),
     )
+
+
+def admin(runner: Checked, public_port: int, problems: Problems) -> Admin | None:
+    """The admin API and the console; None where they are not declared."""
+    if runner.root.find("server", "admin") is None:
+        return None
+    default = Admin()
+    host, port, address, hosts, transfer_to = (
+        runner.part("server", "admin", key) for key in ("host", "port", "address", "hosts", "transfer_to")
+    )
+    tokens = runner.sound_part("server", "admin", "tokens")
+    here = _whole(port) if port else default.port
+    if here == public_port and here != 0:
+        place = port or runner.root.find("server", "port") or runner.root.find("server", "admin")
+        assert place is not None  # noqa: S101 - server.admin is there
+        message = (
+            f"webhooks arrive at port {here} too, which is public; give the admin API another port,"
+            " that only the people reach who may see calls"
+        )
+        problems.warning(place.place, "same-port", message)
+    return Admin(
+        host=host.text if host else default.host,
+        port=here,
+        tokens={name: _token(node) for name, node in tokens.items()} if tokens else {},
+        address=_admin_address(address, problems) if address else None,
+        hosts=tuple(node.text.lower() for node in hosts.entries()) if hosts else (),
+        transfer_to=tuple(_target(node, problems) for node in transfer_to.entries()) if transfer_to else (),
+    )
+
+
+def _token(node: Node) -> AdminToken:
+    may = node.get("may")
+    return AdminToken(ref=secret_ref(node), may=May(may.text) if may else May.STEER)
+
+
+def _admin_address(node: Node, problems: Problems) -> str:
+    if not is_base_url(node.text) or urlsplit(node.text).path not in {"", "/"}:
+        message = f'"{node.text}" is not an address of a runner; write one such as http://10.0.0.7:8081'
+        problems.error(node.place, "value", message)
+    return node.text.rstrip("/")
+
+
+def _target(node: Node, problems: Problems) -> str:
+    if not is_target(node.text):
+        message = f'"{node.text}" is not an address to transfer to; {right_target(node.text)}'
+        problems.error(node.place, "destination", message)
+    return node.text
 
 
 def store(runner: Checked) -> str | SecretRef:

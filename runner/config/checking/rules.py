@@ -85,6 +85,7 @@ RULES: Mapping[str, Rule] = {
             "regex": "Patterns are in RE2 syntax, and can match something.",
             "reply-kind": "A scenario lets a tool be answered by what such a tool is answered with.",
             "reserved-header": "Headers that are made for every request are not declared.",
+            "same-port": "The admin API has a port of its own: that of webhooks is public.",
             "schema": "The form of an outcome is a JSON Schema (2020-12) of one object.",
             "select-example": "What picks from a reply finds something in the example that stands beside it.",
             "silent-agent": "The agent hears when the caller has finished, and answers aloud.",
