@@ -11,6 +11,7 @@ from typing import TypeAlias
 from runner.model.action import Timer
 from runner.model.call import Role
 from runner.model.http import HttpReply
+from runner.model.steering import Wish
 
 
 class FailureCause(Enum):
@@ -396,6 +397,16 @@ class EndRequested:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steered:
+    """A person, or a program in their name, wants something of the call. A repeated `id` is the same act."""
+
+    id: str
+    by: str
+    """Who it was: the name of their token, or of the command or scenario that acts."""
+    wish: Wish
+
+
 CallEvent: TypeAlias = (
     ClaimReplied
     | AnswerReplied
@@ -430,4 +441,5 @@ CallEvent: TypeAlias = (
     | ReferAnswered
     | TimerFired
     | EndRequested
+    | Steered
 )

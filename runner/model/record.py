@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from runner.model.event import TranscriptionUsage, Usage
-from runner.model.values import Instant, Json
+from runner.model.values import Instant, Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,26 @@ class Handoff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """What a person did to the call, or wanted to.
+
+    `what` is the act's name (`say`, `transfer`, `take-over`, …), `given` what came with it; `result` is a
+    value of `runner.model.steering.DeedResult`.
+    """
+
+    id: str
+    by: str
+    what: str
+    given: JsonObject
+    at: Instant
+    result: str
+    detail: str = ""
+    """Why it was refused or failed, in a sentence."""
+    settled_at: Instant | None = None
+    """When its result became known; None while it waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
     """Who called, who answered and why, what was said and done, what it cost, why it ended."""
 
@@ -68,6 +88,8 @@ class CallRecord:
     turns: tuple[Turn, ...] = ()
     tools: tuple[ToolUse, ...] = ()
     handoffs: tuple[Handoff, ...] = ()
+    deeds: tuple[Deed, ...] = ()
+    """What people did to the call, refused acts included."""
     lookup_s: float | None = None
     """How long the lookup took, answered or not; None for an agent without one."""
     faults: tuple[str, ...] = ()

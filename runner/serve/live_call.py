@@ -53,6 +53,7 @@ from runner.model.event import (
     Replied,
     SidebandLost,
     SidebandOpened,
+    Steered,
     TakenOver,
     TimerFired,
     Unreachable,
@@ -61,7 +62,7 @@ from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.reception import RingResult
-from runner.model.record import CallRecord
+from runner.model.record import CallRecord, Deed
 from runner.model.values import Instant
 from runner.serve import call_log
 from runner.serve.api_client import ApiClient
@@ -134,6 +135,7 @@ class LiveCall:
         self._has_given_up = False
         self._is_dropped = False
         self._deferred: list[CallEvent] = []
+        self._catching_up: asyncio.Task[None] | None = None
         self._end_at_once: str | None = None
         """The reason, when the end was asked for before the call has begun."""
 
@@ -182,6 +184,13 @@ class LiveCall:
             self._happen(EndRequested(reason=reason))
         else:
             self._end_at_once = reason
+
+    async def steer(self, steered: Steered) -> Deed | None:
+        """A person's act, as it stands once the machine has handled it; None when the call is over."""
+        self._happen(steered)
+        if self._catching_up is not None:
+            await asyncio.wait([self._catching_up])
+        return self._machine.deed(steered.id) if self._machine is not None else None
 
     def drop(self) -> None:
         """Another runner serves the call: do nothing more, without a sound, a hang-up or a record."""
@@ -273,10 +282,10 @@ class LiveCall:
         machine = self._machine
         if machine is None or self._over.is_set():
             return
-        if self._deferred or self._hold.was_paused or _is_first_opening(event):
+        if self._deferred or self._hold.was_paused or _is_written_first(event):
             self._deferred.append(event)
             if len(self._deferred) == 1:
-                self._spawn(self._catch_up(machine))
+                self._catching_up = self._spawn(self._catch_up(machine))
             return
         now = self._clock()
         self._write(now, event)
@@ -287,12 +296,13 @@ class LiveCall:
 
         After a pause nothing is done before the store has said whether the call is still ours. The caller
         is greeted only once it is written down that the first sideband is open: nobody is greeted twice.
+        Neither is a person's act carried out twice.
         """
         while self._deferred and not self._over.is_set():
             await self._hold.looked()
             event, now = self._deferred[0], self._clock()
             self._write(now, event)
-            if _is_first_opening(event):
+            if _is_written_first(event):
                 await self._is_written(WRITTEN_S)
             if not self._over.is_set():
                 self._handle(machine, event, now)
@@ -502,3 +512,7 @@ class LiveCall:
 
 def _is_first_opening(event: CallEvent) -> bool:
     return isinstance(event, SidebandOpened) and not event.again
+
+
+def _is_written_first(event: CallEvent) -> bool:
+    return isinstance(event, Steered) or _is_first_opening(event)

@@ -5,9 +5,10 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
+from runner.model.event import Steered
 from runner.model.job import Job
 from runner.model.live_call import Owner
-from runner.model.record import CallRecord
+from runner.model.record import CallRecord, Deed
 from runner.serve import call_log
 from runner.serve.logs import name_call
 from runner.serve.metrics import Metrics
@@ -33,6 +34,9 @@ class Call(Protocol):
 
     def end(self, reason: str) -> None:
         """End it from outside."""
+
+    async def steer(self, steered: Steered) -> Deed | None:
+        """A person's act, as it stands once the machine has handled it; None when the call is over."""
 
     def give_up(self) -> None:
         """Let `run` return with what is known, whether the call is over or not."""
@@ -90,6 +94,16 @@ class LiveCalls:
         for call in self._calls.values():
             if call.id == call_id:
                 call.drop()
+
+    async def steer(self, call_id: str, steered: Steered) -> Deed | None:
+        """Carry out a person's act on a call of this process.
+
+        The deed as it stands once the machine has handled it: `waiting`, settled, or `refused` with the
+        reason in its detail; None for a call that this process does not serve. An id that was handled before
+        changes nothing, and gives the deed as it stands now.
+        """
+        call = next((call for call in self._calls.values() if call.id == call_id), None)
+        return await call.steer(steered) if call is not None else None
 
     def ids(self) -> list[str]:
         """Those of the calls that are answered and live."""

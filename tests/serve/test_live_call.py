@@ -8,7 +8,9 @@ import pytest
 
 from runner.call.machine.session import Session
 from runner.model.agent import Wait
+from runner.model.event import Steered
 from runner.model.record import CallRecord
+from runner.model.steering import AddNote, EndCall
 from runner.model.tool import McpServer, Retries
 from runner.standin.faults import (
     AUDIO_FRAME,
@@ -453,3 +455,21 @@ async def test_a_bug_of_ours_hangs_up_the_call_that_it_hit(
     assert (record.ended, record.detail) == ("failed", "a bug of ours; the log has its traceback")
     assert call.state is State.OVER
     assert "call failed by a bug of ours" in caplog.messages
+
+
+async def test_a_persons_act_enters_the_machine_and_its_deed_comes_back(stage: Stage) -> None:
+    live, call = stage.ringing(an_agent(greeting=Wait()))
+    running = asyncio.create_task(live.run())
+    async with asyncio.timeout(20):
+        await live.ring_result()
+        note = await live.steer(Steered(id="deed_1", by="shift-lead", wish=AddNote(text="Knows us.")))
+        over = await live.steer(Steered(id="deed_2", by="shift-lead", wish=EndCall()))
+        record = await running
+    assert note is not None
+    assert over is not None
+    assert record is not None
+    assert [deed.result for deed in (note, over)] == ["done", "done"]
+    assert record.deeds == (note, over)
+    assert record.ended == "person"
+    assert [request.action for request in call.requests] == ["accept", "hangup"]
+    assert await live.steer(Steered(id="deed_3", by="shift-lead", wish=EndCall())) is None

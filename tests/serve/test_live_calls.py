@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from runner.model.event import Steered
 from runner.model.job import Job, JobKind
 from runner.model.live_call import Owner
-from runner.model.record import CallRecord
+from runner.model.record import CallRecord, Deed
+from runner.model.steering import Hush
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
@@ -71,6 +73,9 @@ class TalkingCall:
     def end(self, reason: str) -> None:
         if not self.deaf:
             self._ended.set_result(reason)
+
+    async def steer(self, steered: Steered) -> Deed | None:
+        return Deed(id=steered.id, by=steered.by, what=self.id, given={}, at=0.0, result="done")
 
     @property
     def owner(self) -> Owner | None:
@@ -202,3 +207,15 @@ async def test_a_bug_in_making_the_jobs_costs_no_record(caplog: pytest.LogCaptur
     await board.idle()
     assert [record.id for record in shelf.records] == ["rtc_1"]
     assert [record.message for record in caplog.records] == ["the jobs after the call cannot be made"]
+
+
+async def test_a_persons_act_reaches_its_call_and_no_other() -> None:
+    calls = live_calls(Shelf())
+    first, second = TalkingCall("rtc_1"), TalkingCall("rtc_2")
+    calls.serve(first)
+    calls.serve(second)
+    deed = await calls.steer("rtc_2", Steered(id="deed_1", by="shift-lead", wish=Hush()))
+    assert deed is not None
+    assert (deed.id, deed.what) == ("deed_1", "rtc_2")
+    assert await calls.steer("rtc_3", Steered(id="deed_2", by="shift-lead", wish=Hush())) is None
+    await calls.end("shutdown")

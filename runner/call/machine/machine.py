@@ -16,13 +16,14 @@ from runner.call.machine.phase import UNANSWERED, CallPhase, Phase
 from runner.call.machine.reception import DEADLINE, Reception
 from runner.call.machine.session import Session
 from runner.call.machine.world import World
+from runner.call.records.deeds import Deeds
 from runner.call.routes.routing import RouteTable
 from runner.model.action import Action, ClearTimer, SetTimer, Timer
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall, Ringing
 from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, Replied, TimerFired
 from runner.model.job import Job
-from runner.model.record import CallRecord
+from runner.model.record import CallRecord, Deed
 from runner.model.route import ToAgent
 from runner.model.values import Instant
 
@@ -36,7 +37,8 @@ class CallMachine:
         self.timers: dict[Timer, Instant] = {}
         """The timers that are set, and when they fire."""
         self._phase = CallPhase()
-        self.reception = Reception(call, world, self._phase)
+        self._deeds = Deeds()
+        self.reception = Reception(call, world, self._phase, self._deeds)
 
     @classmethod
     def ring(cls, ringing: Ringing, world: World, now: Instant) -> tuple[Self, list[Action]]:
@@ -95,6 +97,10 @@ class CallMachine:
     def follows_words(self) -> bool:
         """Whether anything here wants to hear words as they come."""
         return self.session is not None and self.session.follows_words
+
+    def deed(self, deed_id: str) -> Deed | None:
+        """A person's act as it stands now; None for one that the machine does not know."""
+        return self._deeds.get(deed_id)
 
     def handle(self, event: CallEvent, now: Instant) -> list[Action]:
         """What is to be done about `event`, in this order."""

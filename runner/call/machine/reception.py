@@ -9,7 +9,9 @@ from typing import Any, TypeAlias
 from runner.call.machine.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
 from runner.call.machine.phase import UNANSWERED, CallPhase, Phase, Step
 from runner.call.machine.session import Session
+from runner.call.machine.steering import refuse
 from runner.call.machine.world import World
+from runner.call.records.deeds import Deeds
 from runner.call.routes.routing import Match
 from runner.call.templates.template import TemplateFailure
 from runner.model.action import (
@@ -35,6 +37,7 @@ from runner.model.event import (
     Limit,
     RejectReplied,
     Replied,
+    Steered,
     TakenOver,
     TimerFired,
 )
@@ -64,7 +67,7 @@ _RESULTS = {
 class Reception:
     """Decides about one ringing call, until it is answered or turned away."""
 
-    def __init__(self, call: IncomingCall, world: World, phase: CallPhase) -> None:
+    def __init__(self, call: IncomingCall, world: World, phase: CallPhase, deeds: Deeds) -> None:
         self.result: RingResult | None = None
         """What came of the ringing, once it is known."""
         self.match: Match | None = None
@@ -82,6 +85,7 @@ class Reception:
         self._call = call
         self._world = world
         self._phase = phase
+        self._deeds = deeds
         self._agent: Agent | None = None
         self._request: HttpRequest | None = None
         self._attempt = 0
@@ -235,6 +239,7 @@ class Reception:
         return Session(
             call=self._call,
             phase=self._phase,
+            deeds=self._deeds,
             agent=agent,
             agents=self._world.agents,
             secrets=self._world.secrets,
@@ -270,6 +275,12 @@ class Reception:
             return [AnswerCall(agent=self._agent, instructions=session.instructions, servers=session.servers)]
         return self._finish(RingResult.UNAVAILABLE)
 
+    def steered(self, steered: Steered, now: Instant) -> list[Action]:
+        """Nobody steers a call that was not answered."""
+        if self._deeds.open(steered, now):
+            refuse(self._deeds, steered, self._phase.now, now)
+        return []
+
     def _reject(self, status: int) -> list[Action]:
         self.rejected_with = status
         self._phase.move(Step.REJECT)
@@ -294,6 +305,7 @@ Handler: TypeAlias = Callable[[Reception, Any, Instant], list[Action]]
 
 ROWS: tuple[tuple[Phase, type, Handler], ...] = (
     *((phase, TakenOver, Reception.taken_over) for phase in UNANSWERED),
+    *((phase, Steered, Reception.steered) for phase in UNANSWERED),
     (Phase.CLAIMING, ClaimReplied, Reception.claimed),
     (Phase.LOOKING_UP, Replied, Reception.looked_up),
     (Phase.LOOKING_UP, TimerFired, Reception.timer_fired),

@@ -23,9 +23,11 @@ from runner.call.machine.intent import (
 from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, CallPhase, Phase, Step
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.speech import Speech
+from runner.call.machine.steering import Steering
 from runner.call.machine.tool_calls import ToolCalls
 from runner.call.machine.tool_dispatch import ToolDispatch
 from runner.call.records.bill import Bill
+from runner.call.records.deeds import Deeds
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
 from runner.model.action import (
@@ -52,6 +54,7 @@ from runner.model.event import (
     SessionUpdated,
     SidebandLost,
     SidebandOpened,
+    Steered,
     TakenOver,
     TimerFired,
     ToolCalled,
@@ -79,6 +82,7 @@ class Session:
         *,
         call: IncomingCall,
         phase: CallPhase,
+        deeds: Deeds,
         agent: Agent,
         agents: Mapping[str, Agent],
         secrets: Mapping[str, str],
@@ -109,6 +113,7 @@ class Session:
                 faults=tuple(faults),
             ),
             self._consumption.bill,
+            deeds,
         )
         self._texts = CallTexts(call=call, agent=agent, lookup=lookup, record=self.builder, now=now)
         self.tools = ToolCalls(
@@ -140,6 +145,7 @@ class Session:
             serving=self._serving,
             consumption=self._consumption,
         )
+        self._steering = Steering(phase=phase, deeds=deeds)
         self._messages = AddedMessages()
         self._fulfilment = Fulfilment(
             phase=phase,
@@ -339,6 +345,9 @@ class Session:
     def _end_requested(self, requested: EndRequested, now: Instant) -> list[Intent]:
         return [End(reason=requested.reason, at_once=True)]
 
+    def _steered(self, steered: Steered, now: Instant) -> list[Intent]:
+        return self._steering.steered(steered, now)
+
     def _hang_up_failed(self, failed: HangUpFailed, now: Instant) -> list[Intent]:
         """A call that stays up talks to nobody and costs money: insist, unless the API never will."""
         return [*self._ending.hang_up_failed(failed, now)]
@@ -381,6 +390,7 @@ ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
     (LIVE, ApiError, Session._refused),
     (LIVE, TimerFired, Session._timer_fired),
     (LIVE, EndRequested, Session._end_requested),
+    ((*NOT_GONE, Phase.DRAINING_REQUESTS), Steered, Session._steered),
     ((*NOT_GONE, Phase.DRAINING_REQUESTS), TakenOver, Session._taken_over),
     ((Phase.HANGING_UP,), HangUpFailed, Session._hang_up_failed),
     ((Phase.HANGING_UP,), TimerFired, Session._hang_up_again),

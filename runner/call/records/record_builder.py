@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from runner.call.records.bill import Bill
+from runner.call.records.deeds import Deeds
 from runner.model.call import Role
 from runner.model.event import (
     ApiError,
@@ -118,9 +119,10 @@ class Transcript:
 class RecordBuilder:
     """All that the record of a call needs, as it comes. The machine writes here and reads nothing back."""
 
-    def __init__(self, start: CallRecord, bill: Bill) -> None:
-        """`bill` is kept by the machine, and only read here."""
+    def __init__(self, start: CallRecord, bill: Bill, deeds: Deeds) -> None:
+        """`bill` and `deeds` are kept by the machine, and only read here."""
         self._bill = bill
+        self._deeds = deeds
         self.transcript = Transcript()
         self.private: set[str] = set()
         """Values that the record may not hold: out of tools' replies, and keys pressed in private."""
@@ -225,6 +227,7 @@ class RecordBuilder:
             turns=self.transcript.turns(),
             tools=tuple(self._tools.values()),
             handoffs=tuple(self._handoffs),
+            deeds=self._deeds.all,
             faults=tuple(self._faults),
             served_by=self._bill.real_model,
             usage=self._bill.usage,

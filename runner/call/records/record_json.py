@@ -4,7 +4,7 @@ import json
 from dataclasses import fields, is_dataclass
 
 from runner.model.event import TranscriptionUsage, Usage
-from runner.model.record import CallRecord, Handoff, ToolUse, Turn
+from runner.model.record import CallRecord, Deed, Handoff, ToolUse, Turn
 from runner.model.values import Json, JsonObject
 
 
@@ -33,6 +33,7 @@ def of_json(data: JsonObject) -> CallRecord:
             "turns": tuple(Turn(**turn) for turn in data["turns"]),
             "tools": tuple(ToolUse(**tool) for tool in data["tools"]),
             "handoffs": tuple(Handoff(**handoff) for handoff in data["handoffs"]),
+            "deeds": tuple(Deed(**deed) for deed in data["deeds"]),
             "faults": tuple(data["faults"]),
             "usage": Usage(**data["usage"]),
             "transcription": TranscriptionUsage(**data["transcription"]),

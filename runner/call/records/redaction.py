@@ -21,11 +21,13 @@ from runner.call.records.known_values import KnownValues
 from runner.call.records.sensitive_spans import Span, sensitive_spans
 from runner.model.agent import Recording, Sensitive
 from runner.model.json_text import read_json
-from runner.model.record import CallRecord
+from runner.model.record import CallRecord, Deed
 from runner.model.values import Json, JsonObject
 
 MASKED = "[redacted]"
 """Stands where a path led."""
+DEED_TEXTS = frozenset({"say", "tell", "text", "add", "replace", "set"})
+"""The fields of a person's act that hold words."""
 _SHORTEST = 4
 _SHORTEST_NUMBER = 3
 """A shorter value at a path is masked in its own place only: "yes" and "12" stand everywhere."""
@@ -80,6 +82,7 @@ class Redactor:
                 for use in record.tools
             ),
             handoffs=tuple(replace(each, because=self.text(each.because)) for each in record.handoffs),
+            deeds=tuple(self._deed(deed) for deed in record.deeds),
             faults=tuple(self.text(fault) for fault in record.faults),
             detail=self.text(record.detail),
         )
@@ -130,6 +133,13 @@ class Redactor:
             mark = f"[{kind.value}]"
             found += [(span, mark) for span in sensitive_spans(kind, text, runs, self._country)]
         return _masked(text, found)
+
+    def _deed(self, deed: Deed) -> Deed:
+        """What a person said, wrote or set is kept as what caller and agent say."""
+        given = self.data(deed.given)
+        if not self._keeps_transcript:
+            given = {key: MASKED if key in DEED_TEXTS else value for key, value in given.items()}
+        return replace(deed, given=given, detail=self.text(deed.detail))
 
     def _turn(self, text: str) -> str | None:
         return self.text(text) if self._keeps_transcript else None

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
 from runner.model.entry import Entry, Lived
-from runner.model.event import AnswerReplied, Replied, SidebandOpened, ToolCalled
+from runner.model.event import AnswerReplied, Replied, SidebandOpened, Steered, ToolCalled
 from runner.model.live_call import Lease
 from runner.model.values import Instant
 from runner.store.journal.entries import encode
@@ -32,9 +32,9 @@ MOST_PIECES = 1000
 """In one batch: one of each call, but when the store was away."""
 MOST_WAITING = 20_000
 """Pieces that wait in memory when no file takes them either."""
-AT_ONCE = (AnswerReplied, SidebandOpened, ToolCalled, Replied)
-"""Entries whose loss would have a caller greeted twice, a tool asked again or its reply forgotten: they are
-not gathered."""
+AT_ONCE = (AnswerReplied, SidebandOpened, Steered, ToolCalled, Replied)
+"""Entries whose loss would have a caller greeted twice, a person's act done twice, a tool asked again or its
+reply forgotten: they are not gathered."""
 
 
 class Journals(Protocol):

@@ -3,6 +3,7 @@
 import pytest
 
 from runner.call.records.bill import Bill
+from runner.call.records.deeds import Deeds
 from runner.call.records.record_builder import RecordBuilder, Transcript
 from runner.model.call import Role
 from runner.model.event import (
@@ -36,7 +37,7 @@ def a_record(bill: Bill | None = None) -> RecordBuilder:
         created_at=0.0,
         model="m",
     )
-    return RecordBuilder(start, bill or Bill(PriceList(), "m"))
+    return RecordBuilder(start, bill or Bill(PriceList(), "m"), Deeds())
 
 
 def said(transcript: Transcript) -> list[tuple[str, str | None]]:

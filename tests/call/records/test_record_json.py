@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from runner.call.records.record_json import decode, encode
 from runner.model.event import TranscriptionUsage, Usage
-from runner.model.record import CallRecord, Handoff, ToolUse, Turn
+from runner.model.record import CallRecord, Deed, Handoff, ToolUse, Turn
 
 LEAST = CallRecord(
     id="rtc_1", agent="a", route=None, why="", caller=None, called=None, transport="sip", created_at=1.0
@@ -35,6 +35,18 @@ def with_arguments(arguments: object) -> CallRecord:
             Turn(role="caller", text=None, at=3.0),
         ),
         tools=(tool,),
+        deeds=(
+            Deed(
+                id="deed_1",
+                by="shift-lead",
+                what="say",
+                given={"say": "One moment."},
+                at=2.0,
+                result="failed",
+                detail="x",
+                settled_at=3.0,
+            ),
+        ),
         handoffs=(Handoff(agent="recepcion", because="a tool", at=4.0),),
         lookup_s=0.25,
         faults=("a template failed",),

@@ -31,12 +31,12 @@ JSON = st.recursive(
 
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Everything that has this type. A new kind of type must be added here, and to the codec."""
+    if hint is Any:
+        return JSON
     origin, arguments = get_origin(hint), get_args(hint)
     if hint in {bool, int, bytes, NoneType} or (isinstance(hint, type) and not is_dataclass(hint)):
         simple = {str: TEXT, float: NUMBERS}
         return simple[hint] if hint in simple else st.from_type(hint)
-    if hint is Any:
-        return JSON
     if isinstance(hint, type) and is_dataclass(hint):
         hints = get_type_hints(hint)
         return st.builds(hint, **{field.name: values(hints[field.name]) for field in fields(hint)})

@@ -1,0 +1,51 @@
+"""What people did to one call, and what became of it. Each act once, by its id."""
+
+from dataclasses import replace
+
+from runner.model.event import Steered
+from runner.model.record import Deed
+from runner.model.steering import DeedResult, given_of, name_of
+from runner.model.values import Instant
+
+
+class Deeds:
+    """The acts of people on one call, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._deeds: dict[str, Deed] = {}
+        self._renewals: dict[str, str] = {}
+
+    @property
+    def all(self) -> tuple[Deed, ...]:
+        """Every act, the refused ones too."""
+        return tuple(self._deeds.values())
+
+    def get(self, deed_id: str) -> Deed | None:
+        """The act as it stands now; None when nobody has asked for it. A renewal is what it renews."""
+        deed = self._deeds.get(self._renewals.get(deed_id, deed_id))
+        return replace(deed, id=deed_id) if deed is not None else None
+
+    def open(self, steered: Steered, now: Instant) -> bool:
+        """Take up an act, which waits from now on; False when it was taken up before."""
+        if steered.id in self._deeds or steered.id in self._renewals:
+            return False
+        self._deeds[steered.id] = Deed(
+            id=steered.id,
+            by=steered.by,
+            what=name_of(steered.wish),
+            given=given_of(steered.wish),
+            at=now,
+            result=DeedResult.WAITING.value,
+        )
+        return True
+
+    def renew(self, deed_id: str, renewal_id: str) -> None:
+        """An act that renews another is no act of its own: a lease is renewed many times."""
+        del self._deeds[renewal_id]
+        self._renewals[renewal_id] = deed_id
+
+    def settle(self, deed_id: str, result: DeedResult, now: Instant, detail: str = "") -> None:
+        """Say what became of an act. The first word counts."""
+        deed = self._deeds[deed_id]
+        if deed.settled_at is None:
+            self._deeds[deed_id] = replace(deed, result=result.value, detail=detail, settled_at=now)

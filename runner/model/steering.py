@@ -1,0 +1,176 @@
+"""What a person, or a program in their name, wants of a live call.
+
+The fields of a wish are the keys of its JSON object at the admin API and in scenarios.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import TypeAlias
+
+from runner.model.values import Json, JsonObject
+
+
+class When(Enum):
+    """When a sentence of a person's is said."""
+
+    PAUSE = "pause"
+    """At the next pause, after what the agent already has to say."""
+    NOW = "now"
+    """Before all else; the agent is interrupted for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaySentence:
+    """Say this to the caller, word for word, in the agent's voice."""
+
+    say: str
+    when: When = When.PAUSE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellAgent:
+    """Put an instruction into the conversation, unheard by the caller; `speak` asks the agent to go on."""
+
+    tell: str
+    speak: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hush:
+    """Interrupt the agent and drop what it still has to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetVariables:
+    """Set variables of the call, from the next tool call and the next template on."""
+
+    set: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeInstructions:
+    """Add to the instructions, or replace them; exactly one. Plain text, never a template.
+
+    What is added survives hand-offs; what is replaced ends with the agent.
+    """
+
+    add: str | None = None
+    replace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeAgent:
+    """Hand the call to another agent; `speak` asks it to go on."""
+
+    agent: str
+    speak: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferCall:
+    """Transfer the call: to a destination that an agent declares, or to one of `server.admin.transfer_to`."""
+
+    to: str
+    say: str | None = None
+    """Said before the call leaves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndCall:
+    """Hang up, at once or after this sentence."""
+
+    say: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOver:
+    """Lead the call: the agent says nothing of its own for so many seconds, unless the lease is renewed."""
+
+    for_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBack:
+    """Let the agent lead the call again; `speak` asks it to go on."""
+
+    speak: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddNote:
+    """Write this into the call's record. Neither caller nor agent learns of it."""
+
+    text: str
+
+
+Wish: TypeAlias = (
+    SaySentence
+    | TellAgent
+    | Hush
+    | SetVariables
+    | ChangeInstructions
+    | ChangeAgent
+    | TransferCall
+    | EndCall
+    | TakeOver
+    | GiveBack
+    | AddNote
+)
+
+WISHES: Mapping[str, type[Wish]] = {
+    "say": SaySentence,
+    "tell": TellAgent,
+    "hush": Hush,
+    "vars": SetVariables,
+    "instructions": ChangeInstructions,
+    "handoff": ChangeAgent,
+    "transfer": TransferCall,
+    "hangup": EndCall,
+    "take-over": TakeOver,
+    "give-back": GiveBack,
+    "note": AddNote,
+}
+"""The wishes by their names in paths, records and scenarios."""
+
+_NAMES = {kind: name for name, kind in WISHES.items()}
+
+
+def name_of(wish: Wish) -> str:
+    """The wish's name, as the record holds it."""
+    return _NAMES[type(wish)]
+
+
+def wish_of(name: str, given: JsonObject) -> Wish:
+    """The wish of this name with these fields, which were checked before."""
+    known = dict(given)
+    if "when" in known:
+        known["when"] = When(known["when"])
+    return WISHES[name](**known)
+
+
+def given_of(wish: Wish) -> dict[str, Json]:
+    """The fields of the wish as JSON, without those that were left out."""
+    values = {each.name: getattr(wish, each.name) for each in fields(wish)}
+    return {
+        name: value.value if isinstance(value, When) else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+class DeedResult(Enum):
+    """What became of a person's act."""
+
+    WAITING = "waiting"
+    """It is under way, or waits: for a pause, for the sideband, for the voice API's word."""
+    DONE = "done"
+    REFUSED = "refused"
+    """It does not fit where the call stands; the detail says why."""
+    HEARD = "heard"
+    INTERRUPTED = "interrupted"
+    """The caller spoke over the sentence, or the sideband was lost while it was said."""
+    FAILED = "failed"
+    COMPLETED = "completed"
+    """The transfer was seen to take the caller away."""
+    NOT_COMPLETED = "not_completed"
