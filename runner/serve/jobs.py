@@ -13,13 +13,14 @@ from typing import Protocol
 from runner.call.afterwards.jobs import again, delivery, delivery_result, question, question_result
 from runner.call.templates.template import TemplateFailure
 from runner.errors import StoreError
-from runner.model.http import HttpReply, HttpRequest
+from runner.model.http import HttpReply
 from runner.model.job import Done, DueJob, Job, JobKind, JobResult, JobState, Later
 from runner.model.question import Answer, Question
 from runner.model.values import Instant
 from runner.serve.background import Background
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
+from runner.serve.tool_client import Sender
 from runner.store.store import Jobs
 
 log = logging.getLogger("runner.serve.jobs")
@@ -33,13 +34,6 @@ class TextModel(Protocol):
 
     async def ask(self, question: Question) -> Answer:
         """Its answer, or why there is none."""
-
-
-class Sender(Protocol):
-    """Sends one attempt of a delivery."""
-
-    async def send(self, request: HttpRequest) -> HttpReply:
-        """The reply, or why there is none."""
 
 
 class JobWorker:

@@ -9,9 +9,9 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
-from runner.api.port import Order, SidebandAction
+from runner.api.port import Order
 from runner.call.machine.call_counts import CallCounts, Slot
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
@@ -42,23 +42,16 @@ from runner.model.call import Ringing
 from runner.model.event import (
     AnswerReplied,
     CallEvent,
-    CallGone,
     ClaimReplied,
     Decided,
     EndRequested,
-    HangUpFailed,
     Ignored,
     Limit,
-    ReferAnswered,
-    Replied,
-    SidebandLost,
     SidebandOpened,
     Steered,
     TakenOver,
     TimerFired,
-    Unreachable,
 )
-from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.reception import RingResult
@@ -66,24 +59,15 @@ from runner.model.record import CallRecord, Deed
 from runner.model.values import Instant
 from runner.serve import call_log
 from runner.serve.api_client import ApiClient
+from runner.serve.call_orders import WRITTEN_S, CallOrders
 from runner.serve.hold import Hold, SoleHold
+from runner.serve.live_sideband import LiveSideband
 from runner.serve.metrics import Metrics
-from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close
-from runner.serve.sideband_socket import SidebandSocket
+from runner.serve.sideband import Sidebands
 from runner.serve.timeouts import Timeouts
+from runner.serve.tool_client import Sender
 
 log = logging.getLogger("runner.serve.live_call")
-
-
-WRITTEN_S = 0.5
-"""For the store to write down what is about to be done; then the caller has waited enough."""
-
-
-class Sender(Protocol):
-    """Sends one attempt of a tool's request. Never raises but for cancellation."""
-
-    async def send(self, request: HttpRequest) -> HttpReply:
-        """The reply, or why there is none."""
 
 
 class _OverError(Exception):
@@ -113,20 +97,26 @@ class LiveCall:
         self._ringing = ringing
         self._world = world
         self._api = api
-        self._sidebands = sidebands
-        self._conversation = api.api.conversation(ringing.call_id)
-        self._tools = tools
         self._counts = counts
         self._metrics = metrics
-        self._timeouts = timeouts
         self._clock = clock
         self._hold = hold or SoleHold()
+        self._orders = CallOrders(call_id=self.id, api=api, tools=tools, hold=self._hold, timeouts=timeouts)
+        self._sideband = LiveSideband(
+            call_id=self.id,
+            api=api.api,
+            sidebands=sidebands,
+            timeouts=timeouts,
+            hold=self._hold,
+            happen=self._happen,
+            follows_words=lambda: self._follows_words,
+            is_first=lambda: self._is_first_sideband,
+        )
         self._machine = taken_over
         self._is_taken_over = taken_over is not None
         self._slot: Slot | None = None
         self._tasks = asyncio.TaskGroup()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
-        self._socket: SidebandSocket | None = None
         self._over = asyncio.Event()
         self._rang: asyncio.Event = asyncio.Event()
         self._rang_at = 0.0
@@ -244,10 +234,6 @@ class LiveCall:
             ended_at=record.ended_at or self._clock(),
         )
 
-    @property
-    def _follows_words(self) -> bool:
-        return self._machine is not None and self._machine.follows_words
-
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work)
 
@@ -303,7 +289,7 @@ class LiveCall:
             event, now = self._deferred[0], self._clock()
             self._write(now, event)
             if _is_written_first(event):
-                await self._is_written(WRITTEN_S)
+                await self._orders.is_written(WRITTEN_S)
             if not self._over.is_set():
                 self._handle(machine, event, now)
             del self._deferred[0]
@@ -343,7 +329,7 @@ class LiveCall:
         for action in actions:
             match action:
                 case Speak() | Interrupt() | AddItem() | SwitchAgent() | Approve() | SendOutput():
-                    self._send(action)
+                    self._sideband.send(action)
                 case SetTimer(timer=timer, at=at):
                     self._set(timer, at)
                 case ClearTimer(timer=timer):
@@ -355,7 +341,7 @@ class LiveCall:
                 case ClaimCall():
                     self._claim(action)
                 case OpenSideband(again=again):
-                    self._spawn(self._attend(again=again))
+                    self._spawn(self._sideband.attend(again=again))
                 case Log():
                     call_log.told(action)
                 case Finish():
@@ -402,19 +388,7 @@ class LiveCall:
         self._happen(replied)
 
     async def _order(self, order: Order) -> None:
-        if isinstance(order, Refer | HangUp):
-            try:
-                async with asyncio.timeout(self._timeouts.hangup_s):
-                    await self._hold.may_act()
-            except TimeoutError:
-                detail = "it is unknown whether another runner serves the call"
-                failed = ReferAnswered(ok=False, detail=detail)
-                self._happen(failed if isinstance(order, Refer) else HangUpFailed(detail=detail))
-                return
-        if isinstance(order, AnswerCall):
-            # A call whose ring nobody has written down could be answered, and then be unknown to all.
-            await self._is_written(WRITTEN_S)
-        event = await self._api.carry_out(order, self.id)
+        event = await self._orders.carry_out(order)
         is_answered = isinstance(event, AnswerReplied) and event.decided is Decided.DONE
         if is_answered and self._slot is not None:
             self._slot.keep()
@@ -422,50 +396,10 @@ class LiveCall:
         if is_answered:
             await self._hold.answered()
 
+    async def _request(self, send: SendRequest) -> None:
+        self._happen(await self._orders.request(send))
+
     # The sideband
-
-    async def _attend(self, *, again: bool) -> None:
-        """Keep the sideband open until the call is gone or cannot be reached.
-
-        `again`: it was open before, so that an API that does not know the call has ended it.
-        """
-        sidebands, conversation = self._sidebands, self._conversation
-        try:
-            if again:
-                socket = await sidebands.reattach(conversation.sideband, self.id)
-            else:
-                socket = await sidebands.attach(conversation.sideband)
-            flaps = int(not await self._listen(socket, again=again))
-            # Each time it opens the model is asked to go on, which costs money, and the caller hears a
-            # beginning: it is not to go on for ever, and not without a growing pause.
-            while flaps < len(self._timeouts.redial_delays_s):
-                socket = await sidebands.reattach(conversation.sideband, self.id, earlier=flaps)
-                flaps = 0 if await self._listen(socket, again=True) else flaps + 1
-            lost = SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
-        except SidebandLostError as error:
-            lost = error
-        log.info(
-            "sideband is lost",
-            extra={"call_id": self.id, "lost": lost.lost.value, "detail": str(lost)},
-        )
-        self._happen(CallGone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
-
-    async def _listen(self, socket: SidebandSocket, *, again: bool) -> bool:
-        """Serve one sideband until it is lost; whether it has lasted."""
-        opened_at = asyncio.get_running_loop().time()
-        log.info("sideband is attached", extra={"call_id": self.id, "again": again})
-        self._socket = socket
-        try:
-            self._happen(SidebandOpened(again=again and not self._is_first_sideband))
-            socket.listen(self._receive)
-            received = await socket.closed()
-        finally:
-            self._socket = None
-            # A closing handshake that nobody answers must not hold up the call.
-            await socket.close()
-        check_close(received, self._api.api.is_final)
-        self._happen(SidebandLost())
-        return asyncio.get_running_loop().time() - opened_at >= self._timeouts.steady_s
 
     @property
     def _is_first_sideband(self) -> bool:
@@ -473,41 +407,9 @@ class LiveCall:
         has_waited = self._machine is not None and self._machine.phase is Phase.WAITING
         return has_waited and not any(map(_is_first_opening, self._deferred))
 
-    def _receive(self, frame: str | bytes) -> None:
-        events = self._conversation.read(frame, follow_words=self._follows_words)
-        if self._conversation.fence > self._hold.fence > 0:
-            self._hold.lost()
-            return
-        for event in events:
-            self._happen(event)
-
-    def _send(self, action: SidebandAction) -> None:
-        """Without a sideband nothing is kept: the machine tells again what was not confirmed."""
-        if self._socket is not None:
-            for frame in self._conversation.frames(action, fence=self._hold.fence):
-                self._socket.send(frame)
-
-    # Requests
-
-    async def _is_written(self, within_s: float) -> bool:
-        """Whoever takes the call up must know that a request was sent that may not be sent twice."""
-        try:
-            async with asyncio.timeout(within_s):
-                await self._hold.written()
-        except TimeoutError:
-            return False
-        return True
-
-    async def _request(self, send: SendRequest) -> None:
-        # Whoever takes the call up must know of the request: one that may be sent twice waits only a little.
-        within_s = WRITTEN_S if send.is_repeatable else send.request.timeout_s
-        if await self._is_written(within_s) or send.is_repeatable:
-            reply = await self._tools.send(send.request)
-        else:
-            detail = "not sent: the store did not take down that it is about to be"
-            reply = HttpReply(failure=Failure.TIMEOUT, detail=detail)
-        call_log.replied(send, reply)
-        self._happen(Replied(call_id=send.call_id, attempt=send.attempt, reply=reply))
+    @property
+    def _follows_words(self) -> bool:
+        return self._machine is not None and self._machine.follows_words
 
 
 def _is_first_opening(event: CallEvent) -> bool:

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from runner.call.tools.oauth import ClientAuth, NoToken, Token, read_token, token_request, with_token
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.values import Instant
-from runner.serve.live_call import Sender
 from runner.serve.timeouts import Timeouts
+from runner.serve.tool_client import Sender
 
 log = logging.getLogger("runner.serve.oauth")
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Self, cast
+from typing import Protocol, Self, cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -27,6 +27,13 @@ MOST_HOSTS = 100
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 """The one deadline is `HttpRequest.timeout_s`; aiohttp's own would round it up to whole seconds."""
+
+
+class Sender(Protocol):
+    """Sends one attempt of a request to an endpoint. Never raises but for cancellation."""
+
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """The reply, or why there is none."""
 
 
 class ToolClient:

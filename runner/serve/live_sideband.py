@@ -1,0 +1,100 @@
+"""The sideband of one call, kept open for as long as the call lasts."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from runner.api.port import SidebandAction, VoiceApi
+from runner.model.event import CallEvent, CallGone, SidebandLost, SidebandOpened, Unreachable
+from runner.serve.hold import Hold
+from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close
+from runner.serve.sideband_socket import SidebandSocket
+from runner.serve.timeouts import Timeouts
+
+log = logging.getLogger("runner.serve.live_sideband")
+
+
+class LiveSideband:
+    """Opens the sideband, reads and writes it, and opens it again when it is lost."""
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        api: VoiceApi,
+        sidebands: Sidebands,
+        timeouts: Timeouts,
+        hold: Hold,
+        happen: Callable[[CallEvent], None],
+        follows_words: Callable[[], bool],
+        is_first: Callable[[], bool],
+    ) -> None:
+        """`happen` is given everything that the sideband tells. `is_first`: the call never had a sideband."""
+        self._call_id = call_id
+        self._is_final = api.is_final
+        self._conversation = api.conversation(call_id)
+        self._sidebands = sidebands
+        self._timeouts = timeouts
+        self._hold = hold
+        self._happen = happen
+        self._follows_words = follows_words
+        self._is_first = is_first
+        self._socket: SidebandSocket | None = None
+
+    async def attend(self, *, again: bool) -> None:
+        """Keep the sideband open until the call is gone or cannot be reached.
+
+        `again`: it was open before, so that an API that does not know the call has ended it.
+        """
+        try:
+            if again:
+                socket = await self._sidebands.reattach(self._conversation.sideband, self._call_id)
+            else:
+                socket = await self._sidebands.attach(self._conversation.sideband)
+            flaps = int(not await self._listen(socket, again=again))
+            # Each time it opens the model is asked to go on, which costs money, and the caller hears a
+            # beginning: it is not to go on for ever, and not without a growing pause.
+            while flaps < len(self._timeouts.redial_delays_s):
+                socket = await self._sidebands.reattach(
+                    self._conversation.sideband, self._call_id, earlier=flaps
+                )
+                flaps = 0 if await self._listen(socket, again=True) else flaps + 1
+            lost = SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
+        except SidebandLostError as error:
+            lost = error
+        log.info(
+            "sideband is lost",
+            extra={"call_id": self._call_id, "lost": lost.lost.value, "detail": str(lost)},
+        )
+        self._happen(CallGone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
+
+    def send(self, action: SidebandAction) -> None:
+        """Without a sideband nothing is kept: the machine tells again what was not confirmed."""
+        if self._socket is not None:
+            for frame in self._conversation.frames(action, fence=self._hold.fence):
+                self._socket.send(frame)
+
+    async def _listen(self, socket: SidebandSocket, *, again: bool) -> bool:
+        """Serve one sideband until it is lost; whether it has lasted."""
+        opened_at = asyncio.get_running_loop().time()
+        log.info("sideband is attached", extra={"call_id": self._call_id, "again": again})
+        self._socket = socket
+        try:
+            self._happen(SidebandOpened(again=again and not self._is_first()))
+            socket.listen(self._receive)
+            received = await socket.closed()
+        finally:
+            self._socket = None
+            # A closing handshake that nobody answers must not hold up the call.
+            await socket.close()
+        check_close(received, self._is_final)
+        self._happen(SidebandLost())
+        return asyncio.get_running_loop().time() - opened_at >= self._timeouts.steady_s
+
+    def _receive(self, frame: str | bytes) -> None:
+        events = self._conversation.read(frame, follow_words=self._follows_words())
+        if self._conversation.fence > self._hold.fence > 0:
+            self._hold.lost()
+            return
+        for event in events:
+            self._happen(event)
