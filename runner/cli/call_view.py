@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from runner.cli.terminal import Style, Terminal, printable
 from runner.demo.timeline import EntryKind, TimelineEntry
-from runner.model.agent import Agent
 from runner.model.record import CallRecord, ToolUse
 
 NARROWEST = 30
@@ -27,6 +26,7 @@ _LABELS = {
     EntryKind.REQUEST: ("", Style.DIM),
     EntryKind.OUTPUT: ("", Style.DIM),
     EntryKind.TRANSFER: ("transfer", Style.WARNING),
+    EntryKind.HANDOFF: ("hand-off", Style.NAME),
     EntryKind.HANGUP: ("hangs up", Style.BOLD),
     EntryKind.ERROR: ("error", Style.ERROR),
     EntryKind.ENDED: ("ended", Style.BOLD),
@@ -38,7 +38,16 @@ _ENDED = {
     "caller_hung_up": "the caller hung up",
     "transferred": "the caller was transferred",
     "max_duration": "limits.max_duration was reached",
+    "max_cost": "limits.max_cost was reached",
+    "max_tool_calls": "limits.max_tool_calls was reached",
+    "silence": "the caller said nothing",
+    "ghost": "nothing at all was heard",
+    "guardrail": "a guardrail ended it",
+    "model_failed": "the model failed again and again",
+    "session_expired": "the API ended the session",
     "failed": "the call failed",
+    "lost": "it ended while no runner served it",
+    "shutdown": "the runner was stopped",
 }
 
 
@@ -49,10 +58,9 @@ class CallView:
         self._terminal = terminal
         self._width = max(NARROWEST, min(columns - 1, WIDEST))
 
-    def introduce(self, agent: Agent, facts: Iterable[str]) -> None:
+    def introduce(self, title: str, facts: Iterable[str]) -> None:
         """Which agent answers, and what is to be known of the call."""
         self._terminal.line()
-        title = f"{agent.id}: {agent.description}" if agent.description else agent.id
         for line in self._wrapped(title, self._width):
             self._terminal.line(self._terminal.styled(line, Style.BOLD))
         for text in facts:

@@ -107,7 +107,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _print_text(prepared: "_Prepared") -> int:
     view, plan = CallView(stdout(), shutil.get_terminal_size().columns), prepared.plan
-    view.introduce(plan.agent, [prepared.why, prepared.found_in, prepared.when])
+    agent = plan.agent
+    title = f"{agent.id}: {agent.description}" if agent.description else agent.id
+    view.introduce(title, [prepared.why, prepared.found_in, prepared.when])
 
     def show(entry: TimelineEntry) -> None:
         view.show(entry)

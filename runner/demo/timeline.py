@@ -21,6 +21,7 @@ class EntryKind(Enum):
     REQUEST = "request"
     OUTPUT = "output"
     TRANSFER = "transfer"
+    HANDOFF = "handoff"
     HANGUP = "hangup"
     ERROR = "error"
     ENDED = "ended"

@@ -180,6 +180,16 @@ def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets
     return found
 
 
+def find_store(settings: Settings, environ: Mapping[str, str]) -> str:
+    """The address of the store, wherever it is kept. Raises CannotRunError."""
+    if not isinstance(settings.store, SecretRef):
+        return settings.store
+    try:
+        return _secret(settings.store, environ).value
+    except CannotRunError as error:
+        raise CannotRunError(f"{error} (store)") from None
+
+
 def _secret(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
     if ref.file is not None:
         return FileSecret(ref.file)

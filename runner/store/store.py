@@ -36,7 +36,9 @@ class Records(Protocol):
         """How many calls that began to ring at `since` or later have a record, by the agent that answered."""
 
     async def delete(self, call_id: str) -> bool:
-        """Delete the record of a call with all its jobs. Whether there was one."""
+        """Delete the record of a call, with its jobs and what may be left of its journal. Whether there was
+        one: of a call that is live nothing is deleted.
+        """
 
     async def delete_before(self, instant: Instant, most: int) -> int:
         """Delete at most so many calls that began to ring before this instant, the oldest first; how many.

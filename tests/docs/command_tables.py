@@ -10,10 +10,17 @@ from tests.docs.pages import table
 
 
 def parser(command: str) -> argparse.ArgumentParser:
-    """The parser of one command, as the program makes it."""
-    made = argparse.ArgumentParser(prog=f"phone-agents {command}", exit_on_error=False)
-    import_module(f"runner.cli.{command}").configure(made)
-    return made
+    """The parser of one command, or of an action of it such as `calls show`, as the program makes it."""
+    name, *action = command.split()
+    made = argparse.ArgumentParser(prog=f"phone-agents {name}", exit_on_error=False)
+    import_module(f"runner.cli.{name}").configure(made)
+    return actions(made)[action[0]] if action else made
+
+
+def actions(of: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of a command's actions, by their names."""
+    found = (each for each in of._actions if isinstance(each, argparse._SubParsersAction))
+    return {name: parser for each in found for name, parser in each.choices.items()}
 
 
 def commands_table() -> str:
@@ -40,7 +47,7 @@ def rules_table() -> str:
 
 def _options(command: str) -> Iterator[tuple[str, ...]]:
     for action in parser(command)._actions:
-        if "--help" in action.option_strings:
+        if "--help" in action.option_strings or isinstance(action, argparse._SubParsersAction):
             continue
         *_, name = action.option_strings or [""]
         value = "" if action.nargs == 0 else _value(action)

@@ -14,6 +14,7 @@ from runner.model.reception import RingResult
 from runner.serve.listener import ClosedBecause
 from runner.serve.result import WebhookResult
 from tests.docs import bounds, ends, log_calls
+from tests.docs.command_tables import actions, parser
 from tests.docs.generated import MARKER, links_to_tables
 from tests.docs.metrics_table import metric_names, metrics
 from tests.docs.pages import Page, all_pages, read, rows
@@ -67,7 +68,9 @@ def test_every_command_has_a_section_with_its_options() -> None:
     page = read("docs/commands.md")
     assert [heading for _, heading in page.headings() if heading in COMMANDS] == list(COMMANDS)
     for command in COMMANDS:
-        assert f"<!-- generated: options {command} -->" in page.section(command)
+        section = page.section(command)
+        for name in (command, *(f"{command} {action}" for action in actions(parser(command)))):
+            assert f"<!-- generated: options {name} -->" in section
 
 
 def test_the_table_names_every_exit_code() -> None:

@@ -21,6 +21,7 @@ MEANT = {
     "DIR": "agents/",
     "AGENT": "front-desk",
     "NUMBER": "+18005550142",
+    "ID": "rtc_u1_DiPn7qXe81Zba9tK",
     "OLD": "main",
     "NEW": "agents/",
 }

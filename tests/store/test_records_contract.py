@@ -192,8 +192,13 @@ async def test_a_deleted_call_leaves_nothing(engine: Engine) -> None:
     store = await engine.open()
     await store.save(call_record("rtc_1"), [job("a")])
     await store.save(call_record("rtc_2"), [job("b", "rtc_2")])
+    piece = "''::bytea" if engine.is_shared else "x''"
+    await engine.run(f"INSERT INTO journal (call_id, first_seq, entries) VALUES ('rtc_1', 1, {piece})")
+    await engine.run(f"INSERT INTO journal (call_id, first_seq, entries) VALUES ('rtc_live', 1, {piece})")
     assert await store.delete("rtc_1") is True
     assert await store.delete("rtc_1") is False
+    assert await store.delete("rtc_live") is False, "what a live call needs to be taken over stays"
+    assert await engine.run("SELECT call_id FROM journal") == [("rtc_live",)]
     assert await engine.run("SELECT id FROM calls") == [("rtc_2",)]
     assert await engine.run("SELECT id FROM jobs") == [("b",)]
 

@@ -64,9 +64,12 @@ async def count_calls(connection: Connection, since: Instant) -> dict[str, int]:
 
 
 async def delete(connection: Connection, call_id: str) -> bool:
-    """One call with its jobs."""
+    """One call with its jobs, and what may be left of its journal."""
+    if await connection.fetchval("DELETE FROM calls WHERE id = $1 RETURNING id", call_id) is None:
+        return False
     await connection.execute("DELETE FROM jobs WHERE call_id = $1", call_id)
-    return await connection.fetchval("DELETE FROM calls WHERE id = $1 RETURNING id", call_id) is not None
+    await connection.execute("DELETE FROM journal WHERE call_id = $1", call_id)
+    return True
 
 
 async def delete_before(connection: Connection, instant: Instant, most: int) -> int:

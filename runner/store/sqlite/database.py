@@ -220,6 +220,8 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     # With WAL a crash of the process loses nothing; a power cut may lose the last records, and never
     # harms the file (https://www.sqlite.org/pragma.html#pragma_synchronous).
     connection.execute("PRAGMA synchronous = NORMAL")
+    # What is deleted is overwritten: a file that is copied gives away no deleted call.
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:

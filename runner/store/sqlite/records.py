@@ -59,9 +59,12 @@ def count_calls(connection: Connection, since: Instant) -> dict[str, int]:
 
 
 def delete(connection: Connection, call_id: str) -> bool:
-    """One call with its jobs."""
+    """One call with its jobs, and what may be left of its journal."""
+    if not connection.execute("DELETE FROM calls WHERE id = ?", (call_id,)).rowcount:
+        return False
     connection.execute("DELETE FROM jobs WHERE call_id = ?", (call_id,))
-    return connection.execute("DELETE FROM calls WHERE id = ?", (call_id,)).rowcount > 0
+    connection.execute("DELETE FROM journal WHERE call_id = ?", (call_id,))
+    return True
 
 
 def delete_before(connection: Connection, instant: Instant, most: int) -> int:

@@ -1,0 +1,92 @@
+"""`phone-agents calls`: the calls that are over, and their jobs, in the store of a configuration."""
+
+import argparse
+import asyncio
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from runner.cli.calls_list import add_filter, positive
+from runner.cli.environment import add_environment
+from runner.cli.main import PROBLEMS
+from runner.cli.opened_store import opened_store, read_settings
+from runner.model.settings import Settings
+from runner.store.store import Store
+
+Action = Callable[[argparse.Namespace, Settings, Store], Coroutine[Any, Any, int]]
+"""What one action does with the store; the result is the exit code."""
+
+MOST_SHOWN = 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options and the actions; without an action, calls are listed."""
+    _add_place(parser, Path("agents"), None)
+    add_filter(parser)
+    parser.add_argument(
+        "--most",
+        type=positive,
+        default=MOST_SHOWN,
+        metavar="N",
+        help=f"show at most so many, the newest (default: {MOST_SHOWN})",
+    )
+    parser.add_argument("--follow", action="store_true", help="go on, and show each call when it is over")
+    _add_format(parser, "text")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
+    show = _action(actions, "show", "show one call: what was said and done, what it took and what it cost")
+    show.add_argument("id", metavar="ID", help="the call, by its id or the end of it")
+    _add_format(show)
+    parked = _action(actions, "parked", "list the jobs after calls that were given up, and why")
+    _add_format(parked)
+    resend = _action(actions, "resend", "have the parked jobs of calls tried again")
+    resend.add_argument("id", nargs="+", metavar="ID", help="the calls, by their ids or the ends of them")
+    delete = _action(actions, "delete", "delete calls with everything that is stored of them")
+    delete.add_argument("id", nargs="*", metavar="ID", help="the calls, by their ids or the ends of them")
+    delete.add_argument("--number", metavar="N", help="calls from or to this number")
+    delete.add_argument("--before", metavar="TIME", help="calls before a day or a time, such as 2026-11-23")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what is asked. Raises UsageError and CannotRunError."""
+    settings = read_settings(options.dir, options.environment)
+    if settings is None:
+        return PROBLEMS
+    # Each action has a module: who lists calls does not wait for what plays them.
+    action: Action = import_module(f"runner.cli.calls_{options.action or 'list'}").act
+
+    async def act() -> int:
+        async with opened_store(settings) as store:
+            return await action(options, settings, store)
+
+    try:
+        return asyncio.run(act())
+    except KeyboardInterrupt:
+        return 130
+
+
+def _action(actions: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + "."
+    )
+    # What stands before the action counts, unless it stands behind it as well.
+    _add_place(parser, argparse.SUPPRESS, argparse.SUPPRESS)
+    return parser
+
+
+def _add_place(parser: argparse.ArgumentParser, directory: Path | str, environment: str | None) -> None:
+    parser.add_argument(
+        "--dir",
+        type=Path,
+        default=directory,
+        metavar="DIR",
+        help="the configuration directory, whose runner.yaml names the store (default: agents)",
+    )
+    add_environment(parser, default=environment)
+
+
+def _add_format(parser: argparse.ArgumentParser, default: str = argparse.SUPPRESS) -> None:
+    parser.add_argument(
+        "--format", choices=("text", "json"), default=default, help="how to print (default: text)"
+    )

@@ -1,0 +1,175 @@
+"""`phone-agents calls`: the calls that are over, the newest first; with `--follow`, each when it is over."""
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+
+from runner.call.addresses.number import read_number
+from runner.cli.main import OK
+from runner.cli.table import Column, print_table
+from runner.cli.terminal import Style, Terminal, stdout
+from runner.cli.times import lasted, local, read_since
+from runner.model.settings import Settings
+from runner.model.stored_call import CallFilter, CallSummary
+from runner.model.values import Instant
+from runner.store.store import Store
+
+JSON_VERSION = 1
+"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+FOLLOW_EVERY_S = 1.0
+LONGEST_CALL_S = 2 * 3600.0
+"""A call that is over now began no longer ago: the API ends every call after one hour."""
+MOST_FOLLOWED = 10_000
+"""Calls that began within that time."""
+
+_BAD = {"failed", "lost", "model_failed", "ghost", "session_expired", "shutdown", "tampered"}
+_LIMITED = {"guardrail", "max_cost", "max_duration", "max_tool_calls"}
+
+
+def add_filter(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say which calls."""
+    parser.add_argument("--agent", metavar="NAME", help="calls that this agent answered")
+    parser.add_argument("--number", metavar="N", help="calls from or to this number, or this sip: address")
+    parser.add_argument(
+        "--since", metavar="TIME", help="calls since a time: 2h, 3d, 2026-11-23 or 2026-11-23T15:00-05:00"
+    )
+    parser.add_argument(
+        "--ended", metavar="REASON", help="calls that ended so, such as failed or transferred"
+    )
+
+
+def positive(text: str) -> int:
+    """A number above zero, from the command line."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number above zero')
+    return number
+
+
+def number_of(text: str, settings: Settings) -> str:
+    """A number as records have it, however it is written; an address as it is."""
+    number = read_number(text, settings.routing.default_country)
+    return text if number is None else number.e164
+
+
+async def act(options: argparse.Namespace, settings: Settings, store: Store) -> int:
+    """List calls. Raises UsageError."""
+    now = time.time()
+    where = CallFilter(
+        agent=options.agent,
+        number=None if options.number is None else number_of(options.number, settings),
+        ended=options.ended,
+        since=None if options.since is None else read_since(options.since, now),
+    )
+    # Asked first: a call that is over between the two is shown twice rather than never.
+    known = await recent(store, where, now) if options.follow else {}
+    calls = await store.find(where, options.most)
+    live = await store.live_calls()
+    if options.format == "json":
+        if options.follow:
+            for call in reversed(calls):
+                print_line(call)
+            return await follow(store, where, known, print_line)
+        document = {"version": JSON_VERSION, "calls": [asdict(call) for call in calls], "live": len(live)}
+        json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+        return OK
+    terminal, width = stdout(), columns()
+    if calls:
+        # The newest stands at the end when more may follow, as in a log.
+        show_calls(calls[::-1] if options.follow else calls, terminal, width)
+    elif not options.follow:
+        terminal.line("no call is stored" if where == CallFilter() else "no stored call is one of these")
+    if len(calls) == options.most and not options.follow:
+        terminal.line(terminal.styled(f"the newest {options.most}; --most N shows more", Style.DIM))
+    if live:
+        terminal.line(terminal.styled(_live_words(len(live)), Style.DIM))
+    if not options.follow:
+        return OK
+    sys.stdout.flush()
+    return await follow(
+        store, where, known, lambda call: show_calls([call], terminal, width, has_title=False)
+    )
+
+
+def columns() -> int | None:
+    """How wide a list may be; None where nobody looks at it, and nothing is to be left out."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def show_calls(
+    calls: Sequence[CallSummary], terminal: Terminal, width: int | None, *, has_title: bool = True
+) -> None:
+    """Print a line for each call. What there is no room for is left out, ids are cut at their beginning."""
+    print_table(
+        [
+            Column(title="began", cells=[local(call.started_at) for call in calls], rank=1, least=16),
+            Column(title="agent", cells=[call.agent for call in calls], rank=3, style=Style.NAME, least=10),
+            Column(title="from", cells=[call.caller or "withheld" for call in calls], rank=2, least=13),
+            Column(title="to", cells=[call.called or "" for call in calls], rank=5, least=13),
+            Column(title="lasted", cells=[_lasted(call) for call in calls], rank=4, is_number=True),
+            Column(
+                title="ended",
+                cells=[call.ended for call in calls],
+                styles=[_style(call.ended) for call in calls],
+                least=14,
+            ),
+            Column(title="cost", cells=[cost(call.cost_usd) for call in calls], rank=6, is_number=True),
+            Column(title="id", cells=[call.id for call in calls], style=Style.BOLD),
+        ],
+        terminal,
+        width,
+        has_title=has_title,
+    )
+
+
+def print_line(call: CallSummary) -> None:
+    """One call as a line of JSON."""
+    sys.stdout.write(json.dumps(asdict(call), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def cost(usd: float | None) -> str:
+    """An amount of US dollars."""
+    return "unknown" if usd is None else f"${usd:.2f}" if usd >= 1 else f"${usd:.4f}"
+
+
+async def recent(store: Store, where: CallFilter, now: Instant) -> dict[str, CallSummary]:
+    """The calls that may have ended only now, by their ids, the oldest first."""
+    since = max(where.since or 0.0, now - LONGEST_CALL_S)
+    calls = await store.find(replace(where, since=since), MOST_FOLLOWED)
+    return {call.id: call for call in reversed(calls)}
+
+
+async def follow(
+    store: Store,
+    where: CallFilter,
+    known: Mapping[str, CallSummary],
+    show: Callable[[CallSummary], None],
+) -> int:
+    """Show each call that is not `known` when it is over, until somebody presses Ctrl-C."""
+    while True:
+        calls = await recent(store, where, time.time())
+        for call_id, call in calls.items():
+            if call_id not in known:
+                show(call)
+        sys.stdout.flush()
+        known = calls
+        await asyncio.sleep(FOLLOW_EVERY_S)
+
+
+def _lasted(call: CallSummary) -> str:
+    return "" if call.ended_at is None else lasted(call.ended_at - call.started_at)
+
+
+def _style(ended: str) -> Style | None:
+    return Style.ERROR if ended in _BAD else Style.WARNING if ended in _LIMITED else None
+
+
+def _live_words(count: int) -> str:
+    return "1 call is live" if count == 1 else f"{count} calls are live"

@@ -1,0 +1,58 @@
+"""`phone-agents calls parked`: the jobs after calls that were given up, and why."""
+
+import argparse
+import json
+import shutil
+import sys
+from dataclasses import asdict
+
+from runner.cli.main import OK
+from runner.cli.terminal import Style, printable, stdout
+from runner.cli.times import local
+from runner.model.job import JobState
+from runner.model.settings import Settings
+from runner.model.stored_call import StoredJob
+from runner.store.store import Store
+
+JSON_VERSION = 1
+"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+MOST = 1000
+
+
+async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
+    """List them, the newest first."""
+    jobs = await store.parked(MOST)
+    if options.format == "json":
+        document = {"version": JSON_VERSION, "jobs": [job_document(job) for job in jobs]}
+        json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+        return OK
+    terminal = stdout()
+    if not jobs:
+        terminal.line("no job is parked")
+        return OK
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for job in jobs:
+        terminal.line(
+            f"{terminal.styled(printable(job.call_id), Style.BOLD)}  {job.kind} of {local(job.created_at)}"
+        )
+        text = printable(job_words(job))
+        terminal.line(f"  {text if width is None else text[: max(width - 2, 20)]}")
+    more = f"the newest {MOST}; " if len(jobs) == MOST else ""
+    terminal.line()
+    terminal.line(terminal.styled(f"{more}phone-agents calls resend ID has them tried again", Style.DIM))
+    return OK
+
+
+def job_words(job: StoredJob) -> str:
+    """How it stands with a job, and why."""
+    tries = f"{job.attempts} attempt{'' if job.attempts == 1 else 's'}"
+    if job.state is JobState.PARKED:
+        return f"parked after {tries}: {job.error}"
+    stands = "waits for the outcome" if job.due_at is None else f"due {local(job.due_at)}"
+    return f"{stands}, last error: {job.error}" if job.error else stands
+
+
+def job_document(job: StoredJob) -> dict[str, object]:
+    """A job as JSON."""
+    return {**asdict(job), "state": job.state.value}

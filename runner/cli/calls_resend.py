@@ -1,0 +1,29 @@
+"""`phone-agents calls resend`: the parked jobs of calls are tried again, as if they were new."""
+
+import argparse
+import time
+
+from runner.cli.calls_show import find_call
+from runner.cli.main import OK, PROBLEMS
+from runner.cli.terminal import stdout
+from runner.model.settings import Settings
+from runner.serve.timeouts import Timeouts
+from runner.store.store import Store
+
+
+async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
+    """Open the jobs again. Raises CannotRunError for a call that is not stored."""
+    code = OK
+    for asked in options.id:
+        call_id, _call = await find_call(store, asked)
+        count = await store.retry_parked(call_id, time.time())
+        if not count:
+            stdout().line(f'call "{call_id}" has no parked job')
+            code = PROBLEMS
+            continue
+        jobs = "1 job" if count == 1 else f"{count} jobs"
+        stdout().line(
+            f'{jobs} of call "{call_id}" will be tried again: a runner that is up looks every '
+            f"{Timeouts().poll_s:g} s"
+        )
+    return code

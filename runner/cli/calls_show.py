@@ -1,0 +1,137 @@
+"""`phone-agents calls show`: one call from its ring to its end, as it was recorded."""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+
+from runner.call.records.record_json import of_json
+from runner.cli.call_view import CallView
+from runner.cli.calls_parked import job_document, job_words
+from runner.cli.main import OK
+from runner.cli.terminal import Style, stdout
+from runner.cli.times import local
+from runner.demo.timeline import EntryKind, TimelineEntry
+from runner.errors import CannotRunError
+from runner.model.record import CallRecord, ToolUse, Turn
+from runner.model.settings import Settings
+from runner.model.stored_call import CallFilter, StoredCall
+from runner.store.store import Store
+
+JSON_VERSION = 1
+"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+MOST_CANDIDATES = 20
+
+_MISSING = "(not transcribed)"
+_GOOD_TOOL = {"ok", "completed"}
+
+
+async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
+    """Show one call. Raises CannotRunError when there is no such call, or several end so."""
+    call_id, call = await find_call(store, options.id)
+    if options.format == "json":
+        jobs = [job_document(job) for job in call.jobs]
+        document = {"version": JSON_VERSION, "record": call.record, "outcome": call.outcome, "jobs": jobs}
+        json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+        return OK
+    record = record_of(call, call_id)
+    view = CallView(stdout(), shutil.get_terminal_size().columns)
+    view.introduce(f"{record.agent}, {local(record.created_at)}", [record.id, record.why])
+    for entry in story(record, call.outcome):
+        view.show(entry)
+    view.conclude(record, (record.ended_at or record.created_at) - record.created_at)
+    view.remark("fault", record.faults, Style.ERROR)
+    view.remark("job", [f"{job.kind} {job_words(job)}" for job in call.jobs], Style.DIM)
+    return OK
+
+
+async def find_call(store: Store, asked: str) -> tuple[str, StoredCall]:
+    """The call with this id, or the only one whose id ends so. Raises CannotRunError."""
+    call = await store.read(asked)
+    if call is not None:
+        return asked, call
+    candidates = await store.find(CallFilter(text=asked), MOST_CANDIDATES)
+    ids = [found.id for found in candidates if found.id.endswith(asked)]
+    if len(ids) == 1 and (call := await store.read(ids[0])) is not None:
+        return ids[0], call
+    if ids:
+        listed = ", ".join(f'"{each}"' for each in ids)
+        raise CannotRunError(f'the ids of several calls end with "{asked}": {listed}')
+    if any(live.call.id.endswith(asked) for live in await store.live_calls()):
+        raise CannotRunError(f'call "{asked}" is live; its record is written when it is over')
+    raise CannotRunError(f'no call "{asked}" is stored; "phone-agents calls" lists them')
+
+
+def record_of(call: StoredCall, call_id: str) -> CallRecord:
+    """The record of a call. Raises CannotRunError for one that this version does not understand."""
+    try:
+        return of_json(call.record)
+    except (KeyError, TypeError, ValueError):
+        raise CannotRunError(
+            f'the record of call "{call_id}" was written by another version of phone-agents; '
+            "--format json shows it as it is"
+        ) from None
+
+
+def story(record: CallRecord, outcome: object = None) -> Iterator[TimelineEntry]:
+    """What a record tells, in the order in which it happened."""
+    began = record.created_at
+    caller, called = (
+        record.caller or "somebody who withholds the number",
+        record.called or "an unknown number",
+    )
+    yield TimelineEntry(at_s=0.0, what=EntryKind.RINGS, text=f"{caller} calls {called}")
+    if record.accepted_at is not None:
+        took_s = record.accepted_at - began
+        yield TimelineEntry(at_s=took_s, what=EntryKind.ANSWERED, text=record.agent, took_s=took_s)
+    happened: list[tuple[float, Turn | ToolUse | str]] = [
+        *((turn.at, turn) for turn in record.turns),
+        *((tool.started_at, tool) for tool in record.tools),
+        *((handoff.at, f"{handoff.agent} takes over: {handoff.because}") for handoff in record.handoffs),
+    ]
+    for at, what in sorted(happened, key=lambda one: one[0]):
+        match what:
+            case Turn():
+                yield _turn(what, at - began)
+            case ToolUse():
+                yield from _tool(what, at - began)
+            case str():
+                yield TimelineEntry(at_s=at - began, what=EntryKind.HANDOFF, text=what)
+    if record.ended_at is not None:
+        words = ": ".join(part for part in (record.ended, record.detail) if part)
+        yield TimelineEntry(at_s=record.ended_at - began, what=EntryKind.ENDED, text=words)
+        if outcome is not None:
+            text = json.dumps(outcome, ensure_ascii=False)
+            yield TimelineEntry(at_s=record.ended_at - began, what=EntryKind.OUTCOME, text=text)
+
+
+def _turn(turn: Turn, at_s: float) -> TimelineEntry:
+    text = _MISSING if turn.text is None else turn.text
+    if turn.heard_ms is not None:
+        text += f" — (interrupted, {turn.heard_ms / 1000:.1f} s were heard)"
+    what = EntryKind.AGENT if turn.role == "agent" else EntryKind.CALLER
+    return TimelineEntry(at_s=at_s, what=what, text=text)
+
+
+def _tool(tool: ToolUse, at_s: float) -> Iterator[TimelineEntry]:
+    arguments = "" if tool.arguments is None else f" {json.dumps(tool.arguments, ensure_ascii=False)}"
+    yield TimelineEntry(
+        at_s=at_s, what=EntryKind.TOOL, text=f"{tool.name}{arguments}", tool_call_id=tool.call_id
+    )
+    words = [tool.status]
+    if tool.http_status is not None:
+        words.append(f"HTTP {tool.http_status}")
+    if tool.attempts > 1:
+        words.append(f"{tool.attempts} attempts")
+    if tool.error:
+        words.append(tool.error)
+    yield TimelineEntry(
+        at_s=at_s,
+        what=EntryKind.OUTPUT,
+        text=", ".join(words),
+        tool_call_id=tool.call_id,
+        ok=tool.status in _GOOD_TOOL,
+        took_s=tool.took_s,
+    )
