@@ -170,4 +170,4 @@ def _party(address: Address) -> str:
         return f"a withheld number ({address.uri})"
     if address.number is not None:
         return f"{address.number} ({address.country or 'of no known country'})"
-    return f'"{address_text(address)}" (no telephone number)' if address.uri else "nobody that is named"
+    return f'"{address_text(address)}" (not a telephone number)' if address.uri else "no From header"

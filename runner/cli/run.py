@@ -168,5 +168,5 @@ def _port(text: str) -> int:
     except ValueError:
         port = -1
     if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f'"{text}" is no port; write a number from 0 to 65535')
+        raise argparse.ArgumentTypeError(f'"{text}" is not a valid port; write a number from 0 to 65535')
     return port

@@ -103,7 +103,7 @@ def _percent(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f'"{text}" is no percentage; write a number from 0 to 100')
+        raise argparse.ArgumentTypeError(f'"{text}" is not a percentage; write a number from 0 to 100')
     return value
 
 

@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check each directory. Warnings alone are no failure unless they are denied."""
+    """Check each directory. Warnings alone are not a failure unless they are denied."""
     directories: list[Path] = options.directories
     unsaved = read_unsaved(options.stdin_filename, directories) if options.stdin_filename else None
     directories = [unsaved.directory] if unsaved is not None else directories or [_DEFAULT]
@@ -142,7 +142,7 @@ def _summary(checked: Sequence[_Checked]) -> str:
 
 
 def _keeps_for_ever(loaded: Loaded) -> bool:
-    """Whether runner.yaml does not say how long records are kept. That is legal, so it is no warning."""
+    """Whether runner.yaml does not say how long records are kept. That is legal, so it is not a warning."""
     configuration = loaded.configuration
     return (
         configuration is not None

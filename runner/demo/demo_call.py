@@ -255,7 +255,7 @@ class _DemoCall:
 
 
 def problems_of(play: DefaultScript, result: DemoResult) -> list[str]:
-    """What went wrong, in sentences; none for a good call. A transfer that was to fail is no problem."""
+    """What went wrong, in sentences; none for a good call. A transfer that was to fail is not a problem."""
     problems = [*result.violations, *result.unfinished]
     if not result.ended_in_time:
         problems.append("the call did not come to its end, and was ended")

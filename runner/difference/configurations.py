@@ -40,7 +40,7 @@ class Difference:
 def difference(old: Configuration, new: Configuration, now: Instant) -> Difference:
     """Compare two configurations as callers meet them.
 
-    Comments, the order and names of files and whatever means the same are no difference. `now` is where
+    Comments, the order and names of files and whatever means the same make no difference. `now` is where
     the search for an instant begins when it matters at what time a call comes.
     """
     both = [name for name in new.agents if name in old.agents]

@@ -31,7 +31,7 @@ class Address:
     host: str | None = None
     display_name: str | None = None
     number: str | None = None
-    """E.164 with the leading plus, or None when the address is no telephone number."""
+    """E.164 with the leading plus, or None when the address is not a telephone number."""
     country: str | None = None
     """ISO 3166-1 alpha-2 region of `number`."""
     anonymous: bool = False

@@ -324,7 +324,7 @@ class KeyPressed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceNudge:
-    """The API itself noticed that the caller is silent; what it adds for that is no turn of the caller's."""
+    """The API itself noticed that the caller is silent; what it adds is not a turn of the caller's."""
 
     item_id: str
 

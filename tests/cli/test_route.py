@@ -78,7 +78,7 @@ def test_the_agent_the_place_of_the_number_and_every_other_route(
     [
         (
             ["--to", "+18005550000", *MONDAY],
-            ["to      +18005550000 (US), found in To", "from    nobody that is named", "agent   front-desk"],
+            ["to      +18005550000 (US), found in To", "from    no From header", "agent   front-desk"],
         ),
         (
             ["--to", "+18005550000", "--at", "2026-11-22T15:00Z"],
@@ -94,7 +94,7 @@ def test_the_agent_the_place_of_the_number_and_every_other_route(
         ),
         (
             ["--to", "desk", "--from", "sip:1001@pbx"],
-            ['to      "sip:desk" (no telephone number), found in To'],
+            ['to      "sip:desk" (not a telephone number), found in To'],
         ),
         (
             ["--header", "To: <sip:proj_1@sip.api.openai.com>", "--header", "Diversion:<sip:+18005551212@t>"],
@@ -117,7 +117,7 @@ def test_the_agent_the_place_of_the_number_and_every_other_route(
             ["--to", "+14155550100"],
             ["reject  404", "why     no route matches, and routing.otherwise rejects with 404"],
         ),
-        (["--to", "\x1b[2J"], ['to      "\\x1b[2J" (no telephone number), found in To']),
+        (["--to", "\x1b[2J"], ['to      "\\x1b[2J" (not a telephone number), found in To']),
     ],
 )
 def test_calls_of_every_kind(

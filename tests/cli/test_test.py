@@ -173,8 +173,8 @@ def test_a_scenario_that_fails_is_no_less_a_failure_when_all_is_covered(told: To
 
 
 WRONG_USAGE = [
-    (["--min-coverage", "101"], '"101" is no percentage; write a number from 0 to 100'),
-    (["--min-coverage", "most"], '"most" is no percentage; write a number from 0 to 100'),
+    (["--min-coverage", "101"], '"101" is not a percentage; write a number from 0 to 100'),
+    (["--min-coverage", "most"], '"most" is not a percentage; write a number from 0 to 100'),
     (
         ["--min-coverage", "50", "--run", "a"],
         "--min-coverage is about all scenarios, and --run plays only some",

@@ -270,7 +270,7 @@ PASS = {
           - model_fails: server_error
             expect: {transfers: ["*72", "*71", "*00"], ended: transferred}
     """,
-    "a response that is cut off is no failure, and no recovery": """
+    "a response that is cut off is not a failure, and no recovery": """
         call: {to: "+18005550144"}
         steps:
           - model_fails: server_error

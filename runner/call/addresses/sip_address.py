@@ -10,7 +10,7 @@ from ipaddress import IPv6Address
 from urllib.parse import unquote
 
 MAX_LENGTH = 8192
-"""Longer values are no address: no SIP stack sends them, and work on a stranger's text stays bounded."""
+"""Longer values are not addresses: no SIP stack sends them, and work on a stranger's text stays bounded."""
 
 _QUOTED = r'"((?:[^"\\]|\\.)*+)"'
 _QUOTED_NAME_ADDR = re.compile(rf"{_QUOTED}[ \t]*<([^<>]*)>(.*)", re.DOTALL)

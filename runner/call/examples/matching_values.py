@@ -41,7 +41,7 @@ _CLASSES = {"d": "5", "w": "a", "s": " ", "D": "x", "W": ".", "S": "x"}
 
 
 def addresses(matchers: Sequence[Matcher], default_country: str | None) -> Iterator[Address]:
-    """Addresses that all of these entries match, the likeliest first; each entry is no any-of.
+    """Addresses that all of these entries match, the likeliest first; each entry is not an any-of.
 
     `default_country` is what numbers without a country code are read in, as for a call.
     """

@@ -146,7 +146,7 @@ class CallEnding:
         waited = ClearTimer(timer=Timer(TimerKind.SAYING_GOODBYE))
         target = self._texts.text(transfer.target, now)
         if not is_target(target):
-            return [waited, *self.not_transferred("the destination is no address", now)]
+            return [waited, *self.not_transferred("the destination is not an address", now)]
         return [waited, Refer(target=target)]
 
     # The end

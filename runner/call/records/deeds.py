@@ -40,7 +40,7 @@ class Deeds:
         return True
 
     def renew(self, deed_id: str, renewal_id: str) -> None:
-        """An act that renews another is no act of its own: a lease is renewed many times."""
+        """An act that renews another is not an act of its own: a lease is renewed many times."""
         del self._deeds[renewal_id]
         self._renewals[renewal_id] = deed_id
 

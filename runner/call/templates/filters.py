@@ -62,14 +62,14 @@ def text(value: Any) -> str:
 
 
 def plain(value: Any) -> Json:
-    """A value of an expression as JSON data of its own; fails on anything that is no data."""
+    """A value of an expression as JSON data of its own; fails on anything that is not data."""
     if isinstance(value, (str, bool, int)):
         return value
     if value is None or isinstance(value, Undefined):
         return None
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise TemplateFailure(f"{value} is no number that JSON can hold")
+            raise TemplateFailure(f"{value} is not a number that JSON can hold")
         return value
     if isinstance(value, Mapping):
         return {text(key): plain(entry) for key, entry in value.items()}
@@ -180,7 +180,7 @@ def date_format(value: Any, pattern: str = "%Y-%m-%d", timezone: str | None = No
             return date.fromisoformat(written).strftime(pattern)
         moment = datetime.fromisoformat(written)
     except ValueError:
-        raise TemplateFailure("the value is no date or time as 2026-11-27T09:30:00Z is") from None
+        raise TemplateFailure("the value is not a date or time such as 2026-11-27T09:30:00Z") from None
     if timezone is not None and moment.tzinfo is not None:
         try:
             moment = moment.astimezone(ZoneInfo(timezone))

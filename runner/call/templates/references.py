@@ -26,7 +26,7 @@ _ELSEWHERE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A name that is no local one, with the keys behind it: `call.from.number`, `args["day"]`.
+    """A name that is not a local one, with the keys behind it: `call.from.number`, `args["day"]`.
 
     `path` ends where the keys are no longer constant (`args[key]`, `args.days[0]`): then `open_end` holds.
     """

@@ -111,7 +111,7 @@ def has_expressions(source: str) -> bool:
 
 
 def constant(text: str) -> CompiledTemplate:
-    """A text that is no template, whatever stands in it."""
+    """A text that is not a template, whatever stands in it."""
     return CompiledTemplate(text, None)
 
 

@@ -36,7 +36,7 @@ def check_arguments(tool: Tool, text: str) -> Arguments | str:
     if len(text) > MAX_CHARS:
         return f"the arguments are {len(text)} characters long, at most {MAX_CHARS} are taken"
     try:
-        # No text at all is no arguments.
+        # No text at all means no arguments.
         given = read_json(text) if text.strip() else None
     except ValueError as error:
         return f"the arguments are not JSON ({error}); {_wanted(declared)}"

@@ -34,7 +34,7 @@ class EndpointReply:
 
     status: int | None
     error: str | None = None
-    """Why it is no success, in a sentence."""
+    """Why it is not a success, in a sentence."""
     media_type: str = ""
     text: str | None = field(default=None, repr=False)
     """The body, or None where it is not text."""
@@ -50,7 +50,7 @@ class EndpointReply:
 
 
 class UnusableReplyError(Exception):
-    """There is no reply, it is no success, or it is a success whose body is not what was asked for."""
+    """There is no reply, it is not a success, or it is a success whose body is not what was asked for."""
 
 
 def read_reply(reply: HttpReply) -> EndpointReply:

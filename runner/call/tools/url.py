@@ -87,4 +87,4 @@ def _check_host(authority: str, *, column: int) -> None:
     except ValueError:
         sound = False
     if not sound or re.search(r"[^A-Za-z0-9.:_\[\]-]", authority):
-        raise TemplateError(f'"{authority}" is no host, such as api.maple.example', column=column)
+        raise TemplateError(f'"{authority}" is not a host, such as api.maple.example', column=column)

@@ -108,4 +108,6 @@ def _check_signed_by_secrets(node: Node | None, binding: HttpBinding, problems: 
     for reference in binding.sign.references:
         if reference.path[0] != "secrets":
             place = node.place_in(reference.line, reference.column)
-            problems.error(place, "sign", f'"{reference}" is no secret; sign with "{{{{ secrets.NAME }}}}"')
+            problems.error(
+                place, "sign", f'"{reference}" is not a secret; sign with "{{{{ secrets.NAME }}}}"'
+            )

@@ -83,7 +83,9 @@ def build_guardrails(entries: Iterable[Node], scope: Scope, problems: Problems) 
         try:
             compile_regex(matches.text)
         except ValueError as error:
-            problems.error(matches.place, "regex", f'"{matches.text}" is no pattern in RE2 syntax: {error}')
+            problems.error(
+                matches.place, "regex", f'"{matches.text}" is not a pattern in RE2 syntax: {error}'
+            )
             continue
         act = Then.HANDOFF if then.get("handoff") is not None else Then(then.text)
         if act is Then.SAY and say is None:

@@ -135,7 +135,7 @@ class MatcherBuilder:
         try:
             regex = compile_regex(node.text)
         except ValueError as error:
-            self.problems.error(node.place, "regex", f'"{node.text}" is no pattern in RE2 syntax: {error}')
+            self.problems.error(node.place, "regex", f'"{node.text}" is not a pattern in RE2 syntax: {error}')
             return _NOTHING
         if is_party and not _can_match_an_address(regex):
             message = (

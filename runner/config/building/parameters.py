@@ -113,7 +113,7 @@ class _Check:
         kind = _KEYWORDS.get(keyword)
         if kind is None:
             if nearest(keyword, _KEYWORDS):
-                message = f'"{keyword}" is no keyword of JSON Schema{did_you_mean(keyword, _KEYWORDS)}'
+                message = f'"{keyword}" is not a keyword of JSON Schema{did_you_mean(keyword, _KEYWORDS)}'
                 self._problems.warning(schema.key_place(keyword), self._rule, message)
         elif keyword == "required" and isinstance(value.value, bool):
             self._error(

@@ -115,6 +115,6 @@ def _closed(node: Node, problems: Problems) -> frozenset[date] | None:
         try:
             days.add(date.fromisoformat(entry.text))
         except ValueError:
-            problems.error(entry.place, "date", f'"{entry.text}" is no day of the calendar')
+            problems.error(entry.place, "date", f'"{entry.text}" is not a day of the calendar')
             sound = False
     return frozenset(days) if sound else None

@@ -201,7 +201,7 @@ class _Builder:
         )
 
     def _is_fixed(self, node: Node) -> bool:
-        """Whether a text is no template: where a secret goes, and for what, no data of a call may say."""
+        """Whether a text is not a template: where a secret goes, and for what, no data of a call may say."""
         from runner.call.templates.template import has_expressions  # noqa: PLC0415 - only for tools with `oauth2`
 
         if has_expressions(node.text):

@@ -174,7 +174,7 @@ class _Walk:
 
     def _fits_type(self, node: Node, schema: JsonObject, name: str | None) -> bool:
         if isinstance(node.value, float) and not isfinite(node.value):
-            self._error(node.place, "type", f'"{node.text}" is no number that JSON can write', schema)
+            self._error(node.place, "type", f'"{node.text}" is not a number that JSON can write', schema)
             return False
         if fits(node, schema):
             return True

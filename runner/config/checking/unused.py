@@ -54,7 +54,7 @@ def check_shared(
     """
     agents = list(agents)
     tools = {entry.text for agent in agents for entry in _entries(agent.get("tools"))}
-    right = 'is no agent\'s; name it under "tools" of an agent, or leave it out'
+    right = 'is not an agent\'s; name it under "tools" of an agent, or leave it out'
     _warn(runner.get("tools"), tools, "tool", right, problems)
     secrets = {name for text in sources.values() for name in _SECRET.findall(_COMMENT.sub("", text))}
     right = "is in no template; write {{{{ secrets.{} }}}} where it is needed, or leave it out"

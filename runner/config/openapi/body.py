@@ -61,7 +61,7 @@ class BodyReader:
     def read(self, part: DocumentPart) -> RequestBody:
         """The body.
 
-        The properties of an object become arguments of their own. What is no object, says more of its
+        The properties of an object become arguments of their own. What is not an object, says more of its
         properties than what each of them is, or has one that is called as a parameter is, becomes one
         argument, `body`. Raises UnfitError when no such body can be sent.
         """

@@ -70,7 +70,7 @@ class FixedArguments:
                 self._problems.error(self._entries[name].place, _RULE, f'"{name}" {message}')
 
     def check(self, operation: str, known: Iterable[str], definitions: JsonObject) -> None:
-        """Note what is fixed and is no argument, or has a value that the document does not allow."""
+        """Note what is fixed and is not an argument, or has a value that the document does not allow."""
         for name, node in self._entries.items():
             schema = self._schemas.get(name, False)
             if name not in self._schemas:

@@ -128,7 +128,7 @@ class SchemaMaker:
             elif word in _SCHEMAS and isinstance(value.value, list) and value.value:
                 yield word, [self.schema(entry) for entry in value.entries()]
             elif word in _SCHEMA_MAPS and isinstance(value.value, Mapping):
-                # No schema is a text, so that this is no property "$ref"; bundlers follow it here too.
+                # No schema is a text, so that this is not a property "$ref"; bundlers follow it here too.
                 entries = self._library.followed(value) if isinstance(value.value.get("$ref"), str) else value
                 yield word, {key: self.schema(entry) for key, entry in entries.items()}
             elif word == "type":

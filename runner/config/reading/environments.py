@@ -27,7 +27,7 @@ def check_environment(name: str, runner: Node | None, directory: str) -> None:
 def in_environment(runner: Node, name: str | None) -> Node:
     """The document of runner.yaml as it is in this environment, or without any, and without `environments`.
 
-    The environment's `vars` are no part of it: they are laid over the agents (`with_variables`).
+    The environment's `vars` are not part of it: they are laid over the agents (`with_variables`).
     """
     base = _without(runner, "environments")
     overlay = runner.find("environments", name) if name is not None else None

@@ -115,7 +115,7 @@ class _Trouble:
         if "escape" in self.problem or "hex" in self.problem:
             column = self.text.rfind("\\", 0, self.mark.column + 1)
             return self._here(
-                f'"{self.text[column : column + 2]}" is no escape that YAML knows in double quotes; '
+                f'"{self.text[column : column + 2]}" is not an escape that YAML knows in double quotes; '
                 "use single quotes, or double the backslash",
                 column,
             )
@@ -187,7 +187,7 @@ class _Trouble:
         if "block" not in self.context:
             return None
         return self._here(
-            f'this is no entry ("- ") of the list that begins on line {self.begin.line + 1}; '
+            f'this is not an entry ("- ") of the list that begins on line {self.begin.line + 1}; '
             "check the indentation"
         )
 
@@ -204,7 +204,7 @@ class _Trouble:
         if before.endswith(("'", '"')):
             return self._here("text after a closed quote; put the whole value in one pair of quotes")
         return self._here(
-            f"this line is no part of the mapping that begins on line {self.begin.line + 1}; "
+            f"this line is not part of the mapping that begins on line {self.begin.line + 1}; "
             "check the indentation"
         )
 

@@ -101,7 +101,7 @@ class _Builder:
         try:
             return datetime.fromisoformat(node.text).timestamp()
         except ValueError:
-            message = f'"{node.text}" is no moment of the calendar'
+            message = f'"{node.text}" is not a moment of the calendar'
             self._problems.error(node.place, "value", message)
             return NOON
 
@@ -124,7 +124,7 @@ class _Builder:
         )
         if is_meant and read_number(text, self._scope.default_country) is None:
             message = (
-                f'"{text}" is no telephone number; write one with its country code, such as +18005550142, '
+                f'"{text}" is not a telephone number; write one with its country code, such as +18005550142, '
                 'or an address, such as "sip:desk@pbx.example"'
             )
             self._problems.error(node.place, "number", message)

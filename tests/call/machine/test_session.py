@@ -444,7 +444,7 @@ def test_a_destination_that_is_no_address_for_this_call_is_not_asked_for() -> No
     output, go_on = play.responds(("transfer", '{"destination":"desk"}'))
     assert expect(SendOutput, output).output == '{"error":"the transfer was not completed"}'
     assert go_on == Speak(wish="wish_1")
-    assert play.record.faults == ("a transfer was not completed: the destination is no address",)
+    assert play.record.faults == ("a transfer was not completed: the destination is not an address",)
 
 
 def test_the_fallback_itself_has_no_fallback() -> None:

@@ -106,7 +106,7 @@ def test_a_template_renders(source: str, value: Json) -> None:
         ("{{ '%1000000000d' | format(1) }}", "the format is too wide"),
         ("{{ '%*d' | format(10**9, 1) }}", "the format is too wide"),
         ("{{ 1.5 | round(10**9, 'ceil') }}", "cannot round to 1000000000 digits, at most 15"),
-        ("{{ 'soon' | date_format }}", "the value is no date or time as 2026-11-27T09:30:00Z is"),
+        ("{{ 'soon' | date_format }}", "the value is not a date or time such as 2026-11-27T09:30:00Z"),
         (
             "{{ now | date_format('%H', 'Mars/Base') }}",
             'there is no time zone "Mars/Base"; write one such as America/New_York',
@@ -119,7 +119,7 @@ def test_a_template_renders(source: str, value: Json) -> None:
         ("{{ args.n | items }}", "only a mapping has items"),
         ("{{ range }}", "the expression gives no data"),
         ("a {{ range }}", "the expression gives no data"),
-        ("{{ '1e999' | float }}", "inf is no number that JSON can hold"),
+        ("{{ '1e999' | float }}", "inf is not a number that JSON can hold"),
     ],
 )
 def test_what_data_and_expression_cannot_do_together_fails_with_its_reason(source: str, reason: str) -> None:

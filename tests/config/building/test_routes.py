@@ -171,7 +171,7 @@ def test_a_route_has_a_priority() -> None:
         ),
         (
             "{to: {regex: 'sip:(.*'}}",
-            'a.yaml:5:16: "sip:(.*" is no pattern in RE2 syntax: missing ) [regex]',
+            'a.yaml:5:16: "sip:(.*" is not a pattern in RE2 syntax: missing ) [regex]',
         ),
         (
             r"{to: {regex: '\+1800\d+'}}",

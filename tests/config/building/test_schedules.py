@@ -94,7 +94,7 @@ schedules:
         ),
         (
             "{timezone: UTC, open: {mon: 09:00-17:00}, closed: [2026-02-28, 2026-02-30]}",
-            'runner.yaml:2:69: "2026-02-30" is no day of the calendar [date]',
+            'runner.yaml:2:69: "2026-02-30" is not a day of the calendar [date]',
         ),
     ],
 )

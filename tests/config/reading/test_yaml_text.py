@@ -268,7 +268,7 @@ SYNTAX = [
     ),
     (
         b'a: "\\d+"',
-        r'f:1:5: "\d" is no escape that YAML knows in double quotes; '
+        r'f:1:5: "\d" is not an escape that YAML knows in double quotes; '
         "use single quotes, or double the backslash [yaml-syntax]",
     ),
     (
@@ -277,12 +277,12 @@ SYNTAX = [
     ),
     (
         b"a:\n  b: 1\n c: 2",
-        "f:3:2: this line is no part of the mapping that begins on line 1; check the indentation "
+        "f:3:2: this line is not part of the mapping that begins on line 1; check the indentation "
         "[yaml-syntax]",
     ),
     (
         b"a:\n  - b\n  c: d",
-        'f:3:3: this is no entry ("- ") of the list that begins on line 2; check the indentation '
+        'f:3:3: this is not an entry ("- ") of the list that begins on line 2; check the indentation '
         "[yaml-syntax]",
     ),
     (b"a: - b", 'f:1:4: a list entry ("- ") begins on a line of its own [yaml-syntax]'),
