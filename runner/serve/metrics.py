@@ -2,9 +2,24 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from runner import __version__
+from runner.serve.call_metrics import CallMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+# One more series for each counter and histogram, which Prometheus reads as a gauge of its own.
+disable_created_metrics()
 
 
 class Metrics:
@@ -12,6 +27,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self.build = Info("phone_agents_build", "The version that runs.", registry=self._registry)
+        self.build.info({"version": __version__})
+        self.served = CallMetrics(self._registry)
         self.webhooks = Counter(
             "phone_agents_webhooks",
             "Webhooks received, by what came of them.",
@@ -137,6 +156,11 @@ class Metrics:
             "Bytes of journals that wait for the store.",
             registry=self._registry,
         )
+        self.journal_lag_seconds = Gauge(
+            "phone_agents_journal_lag_seconds",
+            "How long the oldest entry of a journal has waited for the store.",
+            registry=self._registry,
+        )
         self.store_failures = Counter(
             "phone_agents_store_failures",
             "Times that the store failed to take a record or to give a job.",
@@ -169,9 +193,10 @@ class Metrics:
         self.journal_pieces.inc(pieces)
         self.journal_bytes.inc(size)
 
-    def watch_journal_behind(self, count: Callable[[], float]) -> None:
-        """Ask `count` whenever it is wanted how much waits for the store."""
+    def watch_journal_behind(self, count: Callable[[], float], lag_s: Callable[[], float]) -> None:
+        """Ask `count` and `lag_s` whenever it is wanted how much waits for the store, and how long."""
         self.journal_behind.set_function(count)
+        self.journal_lag_seconds.set_function(lag_s)
 
     def watch_unsaved_records(self, count: Callable[[], float]) -> None:
         """Ask `count` whenever the number of records that wait is wanted."""

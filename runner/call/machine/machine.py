@@ -7,7 +7,7 @@ one that was answered. The same events at the same instants give the same action
 its process is what its journal says.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -23,7 +23,7 @@ from runner.model.agent import Agent
 from runner.model.call import IncomingCall, Ringing
 from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, Replied, TimerFired
 from runner.model.job import Job
-from runner.model.record import CallRecord, Deed
+from runner.model.record import CallRecord, Deed, ToolUse
 from runner.model.route import ToAgent
 from runner.model.values import Instant
 
@@ -92,6 +92,11 @@ class CallMachine:
     def agent(self) -> Agent | None:
         """The agent that serves the call now, or is to answer it."""
         return self.session.agent if self.session is not None else None
+
+    @property
+    def tools_ended(self) -> Sequence[ToolUse]:
+        """The tool calls that have ended so far, in the order of their ends; unmasked, so not for showing."""
+        return self.session.builder.tools_ended if self.session is not None else ()
 
     @property
     def follows_words(self) -> bool:

@@ -14,7 +14,9 @@ from runner.model.event import (
     ItemPlaced,
     SilenceNudge,
     Transcribed,
+    TranscriptionUsage,
     TurnTruncated,
+    Usage,
 )
 from runner.model.record import CallRecord, Handoff, ToolUse, Turn
 from runner.model.values import Instant, Json
@@ -128,6 +130,8 @@ class RecordBuilder:
         """Values that the record may not hold: out of tools' replies, and keys pressed in private."""
         self._start = start
         self._tools: dict[str, ToolUse] = {}
+        self.tools_ended: list[ToolUse] = []
+        """Those of the tool calls that have ended, in the order of their ends."""
         self._handoffs: list[Handoff] = []
         self._faults: list[str] = list(start.faults)
         self._ended = ""
@@ -143,6 +147,16 @@ class RecordBuilder:
     def ended(self) -> str:
         """Why the call ends, as far as that is known."""
         return self._ended
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens that the model has used so far."""
+        return self._bill.usage
+
+    @property
+    def transcription(self) -> TranscriptionUsage:
+        """What transcribing the caller has used so far."""
+        return self._bill.transcription
 
     def accepted(self, now: Instant) -> None:
         """The API has answered the call."""
@@ -190,6 +204,7 @@ class RecordBuilder:
             attempts=attempts,
             error=error,
         )
+        self.tools_ended.append(self._tools[call_id])
 
     def note(self, event: CallEvent, now: Instant) -> None:
         """Write down what a event means for the record, whatever it means to the call."""

@@ -7,6 +7,7 @@ entries are lost: their calls can be taken over only without a journal.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -114,6 +115,7 @@ class JournalWriter:
         self._waiting: list[_Waiting] = []
         self._noted = 0
         self._done = 0
+        self._behind_since: float | None = None
         self._wake = asyncio.Event()
         self._at_once = asyncio.Event()
         self._progress = asyncio.Condition()
@@ -126,6 +128,11 @@ class JournalWriter:
         """How much waits for the store."""
         in_file = self._spool.waiting_bytes if self._spool is not None else 0
         return in_file + sum(len(waiting.piece.entries) for waiting in self._waiting)
+
+    @property
+    def lag_s(self) -> float:
+        """How long the oldest entry has waited that the store does not have yet."""
+        return 0.0 if self._behind_since is None else time.monotonic() - self._behind_since
 
     async def recover(self) -> None:
         """Write what an earlier process could not, before anybody takes up its calls."""
@@ -150,6 +157,8 @@ class JournalWriter:
     def note(self, journal: CallJournal, *, at_once: bool) -> None:
         """A journal has something to be written."""
         self._noted += 1
+        if self._behind_since is None:
+            self._behind_since = time.monotonic()
         self._dirty[journal] = None
         self._wake.set()
         if at_once:
@@ -181,12 +190,13 @@ class JournalWriter:
         async with self._order:
             self._wake.clear()
             self._at_once.clear()
-            upto = self._noted
+            upto, gathered_at = self._noted, time.monotonic()
             self._gather()
             if not (await self._send_from_file() and await self._send()):
                 self._wake.set()
                 return False
         self._done = upto
+        self._behind_since = None if self._noted == upto else gathered_at
         async with self._progress:
             self._progress.notify_all()
         return True

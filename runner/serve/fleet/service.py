@@ -77,7 +77,7 @@ class FleetService:
             fence=self.member.fence,
             on_written=metrics.note_journal_batch,
         )
-        metrics.watch_journal_behind(lambda: self._writer.behind_bytes)
+        metrics.watch_journal_behind(lambda: self._writer.behind_bytes, lambda: self._writer.lag_s)
         self._takeover = Takeover(store, seal, versions, clock)
         self._published: str | None = None
         self._new_call: NewCall | None = None

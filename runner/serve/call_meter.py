@@ -1,0 +1,258 @@
+"""Counts what happens in one call while this process serves it. Reads the machine and changes nothing.
+
+A call that is taken over is counted from there on: what was before it, the process before has counted. What
+only the record tells, cost and duration, is counted by whoever ends the call.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from runner.call.machine.machine import CallMachine
+from runner.model.action import Action, Log, LogEvent
+from runner.model.agent import Agent
+from runner.model.event import (
+    AnswerReplied,
+    ApiError,
+    ApiErrorKind,
+    CallerSpeaks,
+    CallEvent,
+    CallGone,
+    Decided,
+    Outcome,
+    PlaybackEnded,
+    PlaybackStarted,
+    ResponseEnded,
+    SidebandLost,
+    SidebandOpened,
+    Transcribed,
+    Unreachable,
+    Usage,
+)
+from runner.model.record import CallRecord, ToolUse
+from runner.model.values import Instant
+from runner.serve.call_metrics import CallMetrics
+
+MOST_CODES = 100
+"""Codes of the API that metrics name; further ones count as "other"."""
+UNKNOWN_TOOL = "unknown"
+"""Names that the model has made up: a label must not hold them."""
+
+
+class CodeLabels:
+    """Bounds the codes that become labels: they come from outside. One for the process."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def of(self, code: str) -> str:
+        """The label of this code."""
+        if code not in self._known:
+            if len(self._known) >= MOST_CODES:
+                return "other"
+            self._known.add(code)
+        return code
+
+
+class CallMeter:
+    """The meter of one call; a `CallWatch`."""
+
+    def __init__(self, metrics: CallMetrics, codes: CodeLabels) -> None:
+        self._metrics = metrics
+        self._codes = codes
+        self._machine: CallMachine | None = None
+        self._agents: list[Agent] = []
+        """Those that have served the call, the present one last."""
+        self._tools_counted = 0
+        self._tokens_counted: Mapping[str, int] = {}
+        self._responses: deque[str] = deque(maxlen=16)
+        """Those that have ended last: the API's events can be told twice."""
+        self._answered_at: Instant | None = None
+        self._opened_at: Instant | None = None
+        """Until the agent or the caller was heard."""
+        self._fell_silent_at: Instant | None = None
+        """When the caller's last word ended, until the agent is heard."""
+        self._caller_speaks = False
+        self._is_redialling = False
+
+    def begins(self, machine: CallMachine, now: Instant) -> None:
+        """See `CallWatch`."""
+        self._machine = machine
+        self._tools_counted = len(machine.tools_ended)
+        self._tokens_counted = token_kinds(machine)
+
+    def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
+        """See `CallWatch`."""
+        self._note_agent()
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event, now)
+        for action in actions:
+            if isinstance(action, Log):
+                self._told(action)
+        self._count_tools()
+
+    def ends(self, record: CallRecord | None, now: Instant) -> None:
+        """See `CallWatch`."""
+        if record is None:
+            return
+        if record.accepted_at is not None and record.ended_at is not None:
+            took_s = record.ended_at - record.accepted_at
+            self._metrics.call_seconds.labels(agent=record.agent).observe(took_s)
+        if record.cost_usd is not None:
+            self._metrics.cost_usd.labels(agent=record.agent).inc(record.cost_usd)
+
+    @property
+    def _agent(self) -> str:
+        return self._agents[-1].id if self._agents else ""
+
+    def _note_agent(self) -> None:
+        agent = self._machine.agent if self._machine is not None else None
+        if agent is not None and (not self._agents or self._agents[-1] is not agent):
+            self._agents.append(agent)
+
+    # How long callers wait
+
+    def _answered(self, replied: AnswerReplied, now: Instant) -> None:
+        if replied.decided is Decided.DONE:
+            self._answered_at = now
+
+    def _opened(self, opened: SidebandOpened, now: Instant) -> None:
+        if self._is_redialling:
+            self._redialled("attached")
+        if self._answered_at is not None:
+            self._metrics.attach_seconds.observe(now - self._answered_at)
+            self._answered_at, self._opened_at = None, now
+
+    def _lost(self, _: SidebandLost, now: Instant) -> None:
+        self._is_redialling = True
+        self._caller_speaks = False
+        self._opened_at = self._fell_silent_at = None
+
+    def _gone(self, _: CallGone, now: Instant) -> None:
+        if self._is_redialling:
+            self._redialled("gone")
+
+    def _unreachable(self, _: Unreachable, now: Instant) -> None:
+        self._redialled("unreachable")
+
+    def _redialled(self, result: str) -> None:
+        self._is_redialling = False
+        self._metrics.redials.labels(result=result).inc()
+
+    def _caller(self, speaks: CallerSpeaks, now: Instant) -> None:
+        self._caller_speaks = speaks.began
+        self._opened_at = None
+        self._fell_silent_at = None if speaks.began else now
+
+    def _heard(self, _: PlaybackStarted, now: Instant) -> None:
+        if self._opened_at is not None:
+            self._metrics.first_audio_seconds.labels(agent=self._agent).observe(now - self._opened_at)
+        if self._fell_silent_at is not None:
+            self._metrics.response_seconds.labels(agent=self._agent).observe(now - self._fell_silent_at)
+        self._opened_at = self._fell_silent_at = None
+
+    def _fell_silent(self, ended: PlaybackEnded, now: Instant) -> None:
+        # What we cancel ourselves is interrupted too, but nobody speaks over it.
+        if ended.interrupted and self._caller_speaks:
+            self._metrics.barge_ins.labels(agent=self._agent).inc()
+
+    # What the API does
+
+    def _responded(self, ended: ResponseEnded, now: Instant) -> None:
+        if ended.response_id in self._responses:
+            return
+        self._responses.append(ended.response_id)
+        self._metrics.responses.labels(agent=self._agent, outcome=ended.outcome.value).inc()
+        if ended.outcome is Outcome.FAILED:
+            self._metrics.api_errors.labels(code=self._codes.of(ended.code or "unknown_error")).inc()
+        self._count_tokens()
+
+    def _transcribed(self, transcribed: Transcribed, now: Instant) -> None:
+        if transcribed.usage is not None:
+            self._count_tokens()
+
+    def _count_tokens(self) -> None:
+        """What the call's bill has more than last time."""
+        if self._machine is None:
+            return
+        before, self._tokens_counted = self._tokens_counted, token_kinds(self._machine)
+        for kind, tokens in self._tokens_counted.items():
+            if (more := tokens - before.get(kind, 0)) > 0:
+                self._metrics.tokens.labels(agent=self._agent, kind=kind).inc(more)
+
+    def _complained(self, error: ApiError, now: Instant) -> None:
+        if error.kind is ApiErrorKind.BUSY_SPEAKING:
+            self._metrics.collisions.labels(agent=self._agent).inc()
+        elif error.kind is not ApiErrorKind.NOTHING_TO_CANCEL:
+            self._metrics.api_errors.labels(code=self._codes.of(error.code)).inc()
+
+    # What the machine does
+
+    def _told(self, entry: Log) -> None:
+        metrics = self._metrics
+        match entry.event:
+            case LogEvent.TRANSFER_COMPLETED:
+                metrics.transfers.labels(agent=self._agent, outcome="completed").inc()
+            case LogEvent.TRANSFER_NOT_COMPLETED:
+                metrics.transfers.labels(agent=self._agent, outcome="not_completed").inc()
+            case LogEvent.AGENT_SWITCHED:
+                metrics.handoffs.labels(agent=entry.fields["agent"], outcome="done").inc()
+            case LogEvent.HANDOFF_REFUSED:
+                metrics.handoffs.labels(agent=entry.fields["agent"], outcome="refused").inc()
+            case LogEvent.GUARDRAIL_MATCHED:
+                name = entry.fields["guardrail"]
+                metrics.guardrails.labels(agent=self._agent, guardrail=name).inc()
+            case _:
+                pass
+
+    # Tools
+
+    def _count_tools(self) -> None:
+        ended: Sequence[ToolUse] = self._machine.tools_ended if self._machine is not None else ()
+        for use in ended[self._tools_counted :]:
+            agent, tool = self._labels(use.name)
+            self._metrics.tool_calls.labels(agent=agent, tool=tool, status=use.status).inc()
+            self._metrics.tool_attempts.labels(agent=agent, tool=tool).inc(use.attempts)
+            if use.took_s is not None:
+                self._metrics.tool_seconds.labels(agent=agent, tool=tool).observe(use.took_s)
+        self._tools_counted = len(ended)
+
+    def _labels(self, name: str) -> tuple[str, str]:
+        """The agent that declares the tool, which after a hand-off is the one before; and its name."""
+        for agent in reversed(self._agents):
+            if agent.tool(name) is not None:
+                return agent.id, name
+        return self._agent, UNKNOWN_TOOL
+
+
+def token_kinds(machine: CallMachine) -> dict[str, int]:
+    """The tokens of a call by kind, each of them once: what is cached does not count as fresh input as well.
+
+    Transcription that is billed by the second has no tokens.
+    """
+    if machine.session is None:
+        return {}
+    usage, transcription = machine.session.builder.usage, machine.session.builder.transcription
+    counts = {field.name: int(getattr(usage, field.name)) for field in fields(Usage)}
+    for kind in ("text", "audio", "image"):
+        counts[f"{kind}_in"] -= counts[f"{kind}_cached"]
+    for kind in ("text_in", "audio_in", "text_out"):
+        counts[f"transcription_{kind}"] = int(getattr(transcription, kind))
+    return counts
+
+
+_HANDLERS: Mapping[type, Callable[[CallMeter, Any, Instant], None]] = {
+    AnswerReplied: CallMeter._answered,
+    ApiError: CallMeter._complained,
+    CallGone: CallMeter._gone,
+    CallerSpeaks: CallMeter._caller,
+    PlaybackEnded: CallMeter._fell_silent,
+    PlaybackStarted: CallMeter._heard,
+    ResponseEnded: CallMeter._responded,
+    SidebandLost: CallMeter._lost,
+    SidebandOpened: CallMeter._opened,
+    Transcribed: CallMeter._transcribed,
+    Unreachable: CallMeter._unreachable,
+}
