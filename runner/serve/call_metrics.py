@@ -1,4 +1,4 @@
-"""What is counted of the calls themselves: how long callers wait, what tools and the API do, what it costs."""
+"""What is counted of calls: how long callers wait, what tools and the API do, and what it costs."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -50,7 +50,9 @@ class CallMetrics:
         self.tool_attempts = counter(
             "tool_attempts", "Requests that were sent for tool calls.", "agent", "tool"
         )
-        self.responses = counter("responses", "Responses of the model, by how they ended.", "agent", "outcome")
+        self.responses = counter(
+            "responses", "Responses of the model, by how they ended.", "agent", "outcome"
+        )
         self.api_errors = counter(
             "api_errors", "Error events of the voice API and responses that it failed, by its code.", "code"
         )

@@ -1,18 +1,25 @@
 """The table of metrics, made from the registry."""
 
-from prometheus_client import Counter, Gauge, Histogram, Metric
+from prometheus_client import Counter, Gauge, Histogram, Info, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 from runner.serve.metrics import Metrics
 from tests.docs.pages import table
 
-_TYPES: dict[type[MetricWrapperBase], str] = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
+_TYPES: dict[type[MetricWrapperBase], str] = {
+    Counter: "counter",
+    Gauge: "gauge",
+    Histogram: "histogram",
+    Info: "gauge",
+}
+_SUFFIXES: dict[type[MetricWrapperBase], str] = {Counter: "_total", Info: "_info"}
+LABELS_OF_INFO = ("version",)
 
 
 def metrics_table() -> str:
     """Every metric with its type, its labels and what it counts."""
     rows = [
-        (f"`{name}`", _TYPES[type(metric)], ", ".join(f"`{label}`" for label in metric._labelnames), told)
+        (f"`{name}`", _TYPES[type(metric)], ", ".join(f"`{label}`" for label in labels(metric)), told)
         for name, metric in metrics().items()
         for told in [_described(metric).documentation]
     ]
@@ -21,8 +28,18 @@ def metrics_table() -> str:
 
 def metrics() -> dict[str, MetricWrapperBase]:
     """The metrics of a runner by the names that Prometheus stores them under."""
-    made = [metric for metric in vars(Metrics()).values() if isinstance(metric, MetricWrapperBase)]
-    return {f"{_described(metric).name}{'_total' * isinstance(metric, Counter)}": metric for metric in made}
+    whole = Metrics()
+    made = [
+        metric
+        for metric in (*vars(whole).values(), *vars(whole.served).values())
+        if isinstance(metric, MetricWrapperBase)
+    ]
+    return {f"{_described(metric).name}{_SUFFIXES.get(type(metric), '')}": metric for metric in made}
+
+
+def labels(metric: MetricWrapperBase) -> tuple[str, ...]:
+    """The labels of a metric."""
+    return LABELS_OF_INFO if isinstance(metric, Info) else metric._labelnames
 
 
 def metric_names() -> set[str]:

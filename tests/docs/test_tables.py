@@ -8,7 +8,7 @@ import pytest
 
 from runner.cli.main import CANNOT, COMMANDS, OK, PROBLEMS, USAGE
 from runner.config.checking.schema_files import schema
-from runner.model.event import Limit
+from runner.model.event import Limit, Outcome
 from runner.model.job import JobKind, JobState
 from runner.model.reception import RingResult
 from runner.serve.listener import ClosedBecause
@@ -16,7 +16,7 @@ from runner.serve.result import WebhookResult
 from tests.docs import bounds, ends, log_calls
 from tests.docs.command_tables import actions, parser
 from tests.docs.generated import MARKER, links_to_tables
-from tests.docs.metrics_table import metric_names, metrics
+from tests.docs.metrics_table import labels, metric_names, metrics
 from tests.docs.pages import Page, all_pages, read, rows
 from tests.docs.schema_tables import every_property, keys
 
@@ -149,6 +149,7 @@ def with_unit(shown: str) -> str:
 
 
 INTERNAL = {
+    "serve.call_meter.MOST_CODES",
     "serve.api_client.MOST_UNSETTLED",
     "serve.app.MOST_PATH",
     "serve.api_client.REFUSED_S",
@@ -185,13 +186,13 @@ def test_every_bound_of_the_serving_side_is_in_the_table() -> None:
 
 
 def test_every_label_of_every_metric_is_told_with_its_values() -> None:
-    labels = {(name, label) for name, metric in metrics().items() for label in metric._labelnames}
+    known = {(name, label) for name, metric in metrics().items() for label in labels(metric)}
     told_labels = {
         (name, label.strip("`"))
         for names, label, _ in rows(read("docs/metrics.md").section("Values of labels"))
         for name in re.findall(r"phone_agents_\w+", names)
     }
-    assert told_labels == labels
+    assert told_labels == known
 
 
 @pytest.mark.parametrize(
@@ -201,6 +202,7 @@ def test_every_label_of_every_metric_is_told_with_its_values() -> None:
         ("phone_agents_http_connections_closed_total", "reason", ClosedBecause),
         ("phone_agents_job_attempts_total", "kind", JobKind),
         ("phone_agents_jobs", "state", JobState),
+        ("phone_agents_responses_total", "outcome", Outcome),
     ],
 )
 def test_the_values_of_a_label_are_those_of_the_code(metric: str, label: str, kind: type[Enum]) -> None:
@@ -219,7 +221,12 @@ def test_the_queries_name_values_that_there_are() -> None:
         for query in queries
         for label, found in re.findall(r'(\w+)=~?"(.+?)"', query)
     ]
-    known = {"result": ends.webhook_results(), "ended": ends.reasons(), "state": values(JobState)}
+    known = {
+        "result": ends.webhook_results(),
+        "ended": ends.reasons(),
+        "state": values(JobState),
+        "status": {"ok", "error", "refused", "unfinished", "completed", "not_completed"},
+    }
     assert [(label, found) for label, found in asked if not found <= known[label]] == []
 
 
