@@ -34,33 +34,15 @@ from runner.model.record import CallRecord, ToolUse
 from runner.model.values import Instant
 from runner.serve.call_metrics import CallMetrics
 
-MOST_CODES = 100
-"""Codes of the API that metrics name; further ones count as "other"."""
 UNKNOWN_TOOL = "unknown"
 """Names that the model has made up: a label must not hold them."""
-
-
-class CodeLabels:
-    """Bounds the codes that become labels: they come from outside. One for the process."""
-
-    def __init__(self) -> None:
-        self._known: set[str] = set()
-
-    def of(self, code: str) -> str:
-        """The label of this code."""
-        if code not in self._known:
-            if len(self._known) >= MOST_CODES:
-                return "other"
-            self._known.add(code)
-        return code
 
 
 class CallMeter:
     """The meter of one call; a `CallWatch`."""
 
-    def __init__(self, metrics: CallMetrics, codes: CodeLabels) -> None:
+    def __init__(self, metrics: CallMetrics) -> None:
         self._metrics = metrics
-        self._codes = codes
         self._machine: CallMachine | None = None
         self._agents: list[Agent] = []
         """Those that have served the call, the present one last."""
@@ -166,7 +148,7 @@ class CallMeter:
         self._responses.append(ended.response_id)
         self._metrics.responses.labels(agent=self._agent, outcome=ended.outcome.value).inc()
         if ended.outcome is Outcome.FAILED:
-            self._metrics.api_errors.labels(code=self._codes.of(ended.code or "unknown_error")).inc()
+            self._metrics.count_error(ended.code or "unknown_error")
         self._count_tokens()
 
     def _transcribed(self, transcribed: Transcribed, now: Instant) -> None:
@@ -186,7 +168,7 @@ class CallMeter:
         if error.kind is ApiErrorKind.BUSY_SPEAKING:
             self._metrics.collisions.labels(agent=self._agent).inc()
         elif error.kind is not ApiErrorKind.NOTHING_TO_CANCEL:
-            self._metrics.api_errors.labels(code=self._codes.of(error.code)).inc()
+            self._metrics.count_error(error.code)
 
     # What the machine does
 

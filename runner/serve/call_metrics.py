@@ -6,6 +6,8 @@ WAITS_S = (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10)
 """Silence as callers know it: under half a second is a conversation, over two is a question whether one is
 still there."""
 TOOLS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+MOST_CODES = 100
+"""Codes of the API that metrics name; further ones count as "other"."""
 CALLS_S = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 
 
@@ -81,3 +83,10 @@ class CallMetrics:
             "What ended calls cost in US dollars, by the price table; calls of unknown price are left out.",
             "agent",
         )
+        self._codes: set[str] = set()
+
+    def count_error(self, code: str) -> None:
+        """Count an error of the API. Its codes come from outside, so that the number of labels is bounded."""
+        if len(self._codes) < MOST_CODES:
+            self._codes.add(code)
+        self.api_errors.labels(code=code if code in self._codes else "other").inc()

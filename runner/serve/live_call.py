@@ -7,7 +7,7 @@ stand outside the sideband, because the call lives on without it.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -59,7 +59,9 @@ from runner.model.record import CallRecord, Deed
 from runner.model.values import Instant
 from runner.serve import call_log
 from runner.serve.api_client import ApiClient
+from runner.serve.call_meter import CallMeter
 from runner.serve.call_orders import WRITTEN_S, CallOrders
+from runner.serve.call_watch import CallWatch, Watches
 from runner.serve.hold import Hold, SoleHold
 from runner.serve.live_sideband import LiveSideband
 from runner.serve.metrics import Metrics
@@ -90,15 +92,20 @@ class LiveCall:
         timeouts: Timeouts,
         hold: Hold | None = None,
         taken_over: CallMachine | None = None,
+        watches: Sequence[CallWatch] = (),
         clock: Callable[[], Instant] = time.time,
     ) -> None:
-        """`taken_over` is the machine of a call that another process has served until now."""
+        """`taken_over` is the machine of a call that another process has served until now.
+
+        `watches` look on, besides the one that counts for `metrics`.
+        """
         self.id = ringing.call_id
         self._ringing = ringing
         self._world = world
         self._api = api
         self._counts = counts
         self._metrics = metrics
+        self._watch = Watches((CallMeter(metrics.served), *watches))
         self._clock = clock
         self._hold = hold or SoleHold()
         self._orders = CallOrders(call_id=self.id, api=api, tools=tools, hold=self._hold, timeouts=timeouts)
@@ -157,9 +164,12 @@ class LiveCall:
                 handle.cancel()
             if self._slot is not None:
                 self._slot.free()
+        record = None
         try:
-            return await self._record()
+            record = await self._record()
+            return record
         finally:
+            self._watch.ends(record, self._clock())
             self._result = self._result or RingResult.FAILED
             self._rang.set()
 
@@ -245,12 +255,14 @@ class LiveCall:
         self._machine = machine
         self._hold.append(now, self._ringing)
         call_log.rings(machine)
+        self._watch.begins(machine, now)
         self._do(actions)
         self._follow(machine)
 
     def _take_over(self, machine: CallMachine) -> None:
         """Go on where the process before has left the call. Timers that are past fire at once, in order."""
         call_log.taken_over(machine)
+        self._watch.begins(machine, self._clock())
         if machine.agent is not None:
             self._slot = self._counts.take(machine.agent.id, self._ringing.created_at)
             self._slot.keep()
@@ -302,7 +314,9 @@ class LiveCall:
         """Whatever the machine raises is a bug, and ends the call as one."""
         try:
             call_log.happened(event)
-            self._do(machine.handle(event, now))
+            actions = machine.handle(event, now)
+            self._do(actions)
+            self._watch.handled(event, actions, now)
             if self._result is None:
                 self._follow(machine)
         except Exception as bug:

@@ -86,12 +86,10 @@ async def caddy(runner_url: str, folder: Path) -> AsyncIterator[Proxy]:
     command = program("caddy", "caddy")
     authority, port = Authority(folder), free_port()
     certificate = authority.issue()
+    own = f"\tadmin off\n\tauto_https disable_redirects\n\thttps_port {port}\n"
     example = changed(
         (ROOT / "deploy/caddy/Caddyfile").read_text(),
-        (
-            "{\n\tservers {",
-            f"{{\n\tadmin off\n\tauto_https disable_redirects\n\thttps_port {port}\n\tservers {{",
-        ),
+        ("{\n\tservers {", f"{{\n{own}\tservers {{"),
         ("\trequest_body {", f"\ttls {certificate} {certificate}\n\n\trequest_body {{"),
         ("read_header 5s", f"read_header {HEADERS_S}s"),
     )

@@ -14,7 +14,9 @@ def test_what_is_made_from_the_code_is_up_to_date(page: Page) -> None:
     assert generated(page, GENERATORS) == page.text, AGAIN
 
 
-@pytest.mark.parametrize("page", [*PAGES, read("CHANGELOG.md")], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*PAGES, read("CHANGELOG.md"), read("deploy/README.md")], ids=lambda page: page.name
+)
 def test_every_link_leads_to_a_file_and_to_a_heading_in_it(page: Page) -> None:
     assert [link for link in page.links() if not is_there(page, link)] == []
 

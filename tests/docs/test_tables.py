@@ -149,7 +149,7 @@ def with_unit(shown: str) -> str:
 
 
 INTERNAL = {
-    "serve.call_meter.MOST_CODES",
+    "serve.call_metrics.MOST_CODES",
     "serve.api_client.MOST_UNSETTLED",
     "serve.app.MOST_PATH",
     "serve.api_client.REFUSED_S",

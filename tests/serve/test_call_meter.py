@@ -34,7 +34,8 @@ from runner.model.event import (
 )
 from runner.model.http import Failure, HttpReply
 from runner.model.tool import Retries, TransferBinding
-from runner.serve.call_meter import MOST_CODES, CallMeter, CodeLabels
+from runner.serve.call_meter import CallMeter
+from runner.serve.call_metrics import MOST_CODES
 from runner.serve.metrics import Metrics
 from tests.call.machine.playing import (
     RINGING,
@@ -58,7 +59,7 @@ class Metered:
         self.metrics = Metrics()
         self.world = a_world(agent, *others)
         self.machine, self.done = CallMachine.ring(RINGING, self.world, 1000.0)
-        self.meter = CallMeter(self.metrics.served, CodeLabels())
+        self.meter = CallMeter(self.metrics.served)
         self.meter.begins(self.machine, 1000.0)
         self.lived: list[Moment] = []
 
@@ -246,10 +247,14 @@ def test_errors_of_the_api_are_counted_by_their_code_and_collisions_apart() -> N
 
 
 def test_codes_of_the_api_become_labels_up_to_a_bound() -> None:
-    codes = CodeLabels()
-    assert [codes.of(f"code_{number}") for number in range(MOST_CODES)][-1] == f"code_{MOST_CODES - 1}"
-    assert codes.of("one_more") == "other"
-    assert codes.of("code_0") == "code_0"
+    metrics = Metrics()
+    for number in range(MOST_CODES + 1):
+        metrics.served.count_error(f"code_{number}")
+    metrics.served.count_error("code_0")
+    found = counts(metrics, "api_errors")
+    assert len(found) == MOST_CODES + 1
+    assert found['api_errors_total{code="code_0"}'] == 2
+    assert found['api_errors_total{code="other"}'] == 1
 
 
 @pytest.mark.parametrize(
@@ -309,7 +314,7 @@ def test_of_a_call_that_is_taken_over_what_was_before_is_not_counted_again() -> 
     first.lives((2.0, Replied(call_id="r1_find_slots", attempt=1, reply=lost)))
     machine = CallMachine.replay(RINGING, 1000.0, first.lived, first.world)
     metrics = Metrics()
-    meter = CallMeter(metrics.served, CodeLabels())
+    meter = CallMeter(metrics.served)
     meter.begins(machine, 1010.0)
     for at, event in responds(1011.0, "r2", usage=Usage(text_in=2)):
         meter.handled(event, machine.handle(event, at), at)

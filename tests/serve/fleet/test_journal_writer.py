@@ -105,6 +105,28 @@ async def test_entries_of_all_calls_go_in_one_batch_with_a_piece_for_each_call()
     assert len(shelf.batches) == 2
 
 
+async def test_the_lag_is_the_wait_of_the_oldest_entry_that_the_store_does_not_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("runner.serve.fleet.journal_writer.time.monotonic", lambda: now[0])
+    shelf = Shelf()
+    writer = made(shelf)
+    journal = CallJournal(writer, "rtc_1")
+    assert writer.lag_s == 0
+    presses(journal, "1")
+    now[0] = 102.0
+    presses(journal, "2")
+    assert writer.lag_s == 2
+    shelf.trouble = StoreError("no answer")
+    assert not await writer.flush()
+    now[0] = 105.0
+    assert writer.lag_s == 5
+    shelf.trouble = None
+    assert await writer.flush()
+    assert writer.lag_s == 0
+
+
 async def test_what_a_tool_call_waits_for_is_not_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_writer, "BATCH_S", 1000.0)
     shelf = Shelf()
