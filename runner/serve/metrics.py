@@ -19,7 +19,7 @@ from runner.serve.call_metrics import CallMetrics
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # One more series for each counter and histogram, which Prometheus reads as a gauge of its own.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
