@@ -9,10 +9,12 @@ from runner.call.routes.routing import RouteTable
 from runner.config.building import settings
 from runner.config.building.admission import check_busy
 from runner.config.building.agents import AgentBuilder, Shared, shared_by_agents
+from runner.config.building.hosts import check_hosts_are_asked, environment_hosts, redirected_agent
 from runner.config.building.routes import RouteBuilder, check_otherwise, default_country
 from runner.config.building.schedules import schedule_names, schedules
 from runner.config.building.secrets import NeededSecret, needed_secrets
-from runner.config.checking.egress_hosts import check_hosts
+from runner.config.checking.egress_hosts import check_hosts, request_urls
+from runner.config.checking.environment_names import check_environment_names
 from runner.config.checking.handoff_graph import HandoffGraph, check_variables
 from runner.config.checking.handoffs import check_handoffs
 from runner.config.checking.not_yet import refuse
@@ -167,7 +169,15 @@ class _Loading:
         if environment is not None:
             runner = in_environment(runner, environment)
         self._runner = check(runner, "runner", problems)
+        self._chosen = (
+            documents.runner.find("environments", environment) if documents.runner and environment else None
+        )
+        self._hosts = environment_hosts(self._chosen, problems)
         refuse(runner, "runner", problems)
+        if documents.runner is not None:
+            is_whole = not (documents.is_partial or documents.strangers)
+            agents = documents.agents if is_whole else None
+            check_environment_names(documents.runner, agents, problems)
 
     def loaded(self) -> Loaded:
         configuration = self._configuration()
@@ -206,7 +216,16 @@ class _Loading:
             problems,
         )
         egress = settings.egress(runner)
-        check_hosts(self._documents.values(), runner.root.get("tools"), egress, problems)
+        check_hosts(
+            self._documents.values(),
+            runner.root.get("tools"),
+            self._chosen and self._chosen.get("hosts"),
+            egress,
+            problems,
+        )
+        if None not in agents.values():
+            urls = request_urls(self._documents.values(), runner.root.get("tools"))
+            check_hosts_are_asked(self._chosen, filter(None, agents.values()), urls, problems)
         return Configuration(
             directory=self._directory.name,
             settings=Settings(
@@ -219,7 +238,7 @@ class _Loading:
                 secrets=settings.secrets(runner),
                 egress=egress,
             ),
-            agents={name: agent for name, agent in agents.items() if agent},
+            agents={name: redirected_agent(agent, self._hosts) for name, agent in agents.items() if agent},
         )
 
     def _of_configuration(self) -> tuple[Problem, ...]:

@@ -5,12 +5,14 @@ A walk over the agent's document, whose nodes keep their places through every me
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
+from runner.config.building.hosts import environment_hosts, redirected
 from runner.config.checking.schema import SchemaCheck
 from runner.config.checking.schema_files import schema as shipped_schema
 from runner.config.node import Node
+from runner.config.problem import Problems
 from runner.config.reading.environments import in_environment
 from runner.config.reading.layers import branch_of
 from runner.model.values import Json, JsonObject, Place
@@ -47,6 +49,8 @@ class Origins:
         """`runner` is the document of runner.yaml as it was read."""
         chosen = runner.find("environments", environment) if runner and environment is not None else None
         self._of_environment = _places(chosen)
+        self._hosts = environment_hosts(chosen, Problems())
+        self._hosts_place = chosen.key_place("hosts") if chosen else None
         self._of_defaults = _places(runner.get("defaults") if runner else None)
         self._of_tools = _places(runner.get("tools") if runner else None)
         self._tools = in_environment(runner, environment).get("tools") if runner else None
@@ -70,7 +74,18 @@ class Origins:
                 yield from self._walk(entry, schema["items"], numbered)
         else:
             value = MASK if _is_written_secret(path, node) else _written(node)
-            yield Value(path=path, value=value, origin=self._origin(node.place), place=node.place)
+            yield self._redirected(
+                Value(path=path, value=value, origin=self._origin(node.place), place=node.place)
+            )
+
+    def _redirected(self, value: Value) -> Value:
+        """A URL as the environment's `hosts` make it."""
+        if "mcp" in value.path or value.path[-1] not in ("url", "token_url", "server"):
+            return value
+        url = redirected(str(value.value), self._hosts)
+        if url == value.value:
+            return value
+        return replace(value, value=url, origin=Origin.ENVIRONMENT, place=self._hosts_place)
 
     def _mapping(self, node: Node, schema: JsonObject, path: tuple[str, ...]) -> Iterator[Value]:
         properties = schema.get("properties", {})

@@ -162,7 +162,7 @@ def _schedule(schedule: Schedule) -> Json:
     return {
         "timezone": schedule.timezone.key,
         "open": ", ".join(_week(schedule)),
-        "closed": outline(schedule.closed),
+        "closed": sorted(map(str, schedule.closed)),
     }
 
 

@@ -192,6 +192,7 @@ def test_no_secret_of_an_mcp_server_is_shown(folder: Path, capsys: pytest.Captur
 agent: desk
 model: gpt-realtime-2.1
 instructions: Be kind.
+vars: {clinic: Maple Dental}
 tools:
   - mcp:
       server_label: crm

@@ -13,7 +13,7 @@ from runner.difference.tree import changes
 from runner.model import agent, route, schedule, settings, tool
 from runner.model.agent import Agent, Lookup, ModelOpens, Recording, Say, Sensitive, Tell, Wait
 from runner.model.route import Reject, ToAgent
-from runner.model.schedule import OpenHours, Schedule
+from runner.model.schedule import ClosedDays, DayOfYear, OpenHours, Schedule, YearlyClosedDays
 from runner.model.tool import Body, BodyKind, HandoffBinding, HttpBinding, ResultSpec, Tool
 from runner.model.values import Json, Place
 
@@ -60,13 +60,16 @@ def test_values_are_written_as_the_language_has_them(value: object, expected: Js
 def test_a_week_says_days_that_are_alike_together() -> None:
     day, saturday = (OpenHours(start=time(9), end=time(17)),), (OpenHours(start=time(10), end=time(1, 30)),)
     week = (day, day, (), day, day, saturday * 2, ())
-    hours = Schedule(
-        name="x", timezone=ZoneInfo("America/New_York"), week=week, closed=frozenset({date(2026, 12, 25)})
+    closed = (
+        YearlyClosedDays(DayOfYear(1, 1), DayOfYear(1, 1)),
+        ClosedDays(date(2026, 8, 1), date(2026, 8, 20)),
+        ClosedDays(date(2026, 12, 25), date(2026, 12, 25)),
     )
+    hours = Schedule(name="x", timezone=ZoneInfo("America/New_York"), week=week, closed=closed)
     assert outline(hours) == {
         "timezone": "America/New_York",
         "open": "mon-tue 09:00-17:00, thu-fri 09:00-17:00, sat 10:00-01:30 and 10:00-01:30",
-        "closed": ["2026-12-25"],
+        "closed": ["01-01", "2026-08-01..2026-08-20", "2026-12-25"],
     }
 
 

@@ -51,8 +51,8 @@ def test_defaults_take_the_keys_of_an_agent_but_those_that_are_its_own() -> None
     assert properties("runner", "defaults") == properties("agent") - own
 
 
-def test_an_environment_takes_the_keys_of_runner_yaml_and_variables() -> None:
-    expected = properties("runner") - {"environments"} | {"vars"}
+def test_an_environment_takes_the_keys_of_runner_yaml_variables_and_hosts() -> None:
+    expected = properties("runner") - {"environments"} | {"vars", "hosts"}
     assert properties("runner", "environment") == expected
 
 

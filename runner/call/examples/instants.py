@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import islice
+from typing import assert_never
 
 from runner.call.routes.schedule import is_open
-from runner.model.schedule import Schedule
+from runner.model.schedule import ClosedDays, DayOfYear, Schedule, YearlyClosedDays
 from runner.model.values import Instant
 
 _DAYS = 15
@@ -66,10 +67,10 @@ class Instants:
         found: set[Instant] = set()
         for name in names:
             there = [side[name] for side in self._sides if name in side]
-            closed = {day for schedule in there for day in schedule.closed}
+            edges = {day for schedule in there for day in _days_at_edges(schedule, self._now)}
+            differing = {day for day in edges if len({other.is_closed_on(day) for other in there}) > 1}
             for schedule in there:
-                days = set(_upcoming(schedule, self._now))
-                days |= {day for day in closed if any(day not in other.closed for other in there)}
+                days = differing.union(_upcoming(schedule, self._now))
                 found.update(_edges(schedule, days))
         upcoming = sorted(now for now in found if now >= self._now)
         return upcoming + sorted(found - set(upcoming), reverse=True)
@@ -81,9 +82,35 @@ def _upcoming(schedule: Schedule, now: Instant) -> Iterator[date]:
     usual = 0
     for day in (today + timedelta(days=days) for days in range(_LONGEST_CLOSED_DAYS)):
         yield day
-        usual += day not in schedule.closed
+        usual += not schedule.is_closed_on(day)
         if usual == _DAYS:
             return
+
+
+def _days_at_edges(schedule: Schedule, now: Instant) -> Iterator[date]:
+    """The first and the last day of each run of closed days, and the days around it: where runs overlap in
+    part, they differ at such a day. Yearly ones are looked at in this year and in the next."""
+    this_year = datetime.fromtimestamp(now, schedule.timezone).year
+    for closed in schedule.closed:
+        match closed:
+            case ClosedDays(first=first, last=last):
+                ends = [first, last]
+            case YearlyClosedDays(first=first, last=last):
+                years = (this_year, this_year + 1)
+                ends = [_date(year, day) for year in years for day in (first, last)]
+            case _:
+                assert_never(closed)
+        for end in ends:
+            yield from (end + timedelta(days=days) for days in (-1, 0, 1) if _can_move(end))
+
+
+def _date(year: int, day: DayOfYear) -> date:
+    """This day of the year. What would be February 29 is the day after the 28th."""
+    return date(year, day.month, 1) + timedelta(days=day.day - 1)
+
+
+def _can_move(day: date) -> bool:
+    return date.min.year < day.year < date.max.year
 
 
 def _edges(schedule: Schedule, days: Iterable[date]) -> Iterator[Instant]:

@@ -15,12 +15,12 @@ def is_open(schedule: Schedule, now: Instant) -> bool:
     """
     local = datetime.fromtimestamp(now, schedule.timezone)
     today, clock = local.date(), local.time()
-    if today in schedule.closed:
+    if schedule.is_closed_on(today):
         return False
     yesterday = today - timedelta(days=1)
     if any(_covers_today(hours, clock) for hours in schedule.week[today.weekday()]):
         return True
-    if yesterday in schedule.closed:
+    if schedule.is_closed_on(yesterday):
         return False
     return any(_reaches_past_midnight(hours, clock) for hours in schedule.week[yesterday.weekday()])
 

@@ -1,5 +1,6 @@
 """Builds the opening hours of runner.yaml."""
 
+import re
 from collections.abc import Iterator
 from datetime import date, time
 from zoneinfo import ZoneInfo, available_timezones
@@ -8,10 +9,12 @@ from runner.config.checking.schema import Checked
 from runner.config.checking.suggest import did_you_mean
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.model.schedule import OpenHours, Schedule
+from runner.model.schedule import Closed, ClosedDays, DayOfYear, OpenHours, Schedule, YearlyClosedDays
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MIDNIGHT = "24:00"
+_YEARLY = re.compile(r"[0-9]{2}-[0-9]{2}")
+_LEAP_YEAR = 2024
 
 
 def schedules(runner: Checked, problems: Problems) -> dict[str, Schedule]:
@@ -37,7 +40,7 @@ def _schedule(name: str, node: Node, problems: Problems) -> Schedule | None:
     zone_node, open_node, closed_node = node.get("timezone"), node.get("open"), node.get("closed")
     timezone = _timezone(zone_node, problems) if zone_node else None
     week = _week(open_node, problems) if open_node else None
-    closed = _closed(closed_node, problems) if closed_node else frozenset()
+    closed = _closed(closed_node, problems) if closed_node else ()
     if timezone is None or week is None or closed is None:
         return None
     return Schedule(name=name, timezone=timezone, week=week, closed=closed)
@@ -108,13 +111,26 @@ def _hours(node: Node, problems: Problems) -> OpenHours | None:
     return OpenHours(start=start, end=end)
 
 
-def _closed(node: Node, problems: Problems) -> frozenset[date] | None:
-    days = set()
-    sound = True
-    for entry in node.entries():
-        try:
-            days.add(date.fromisoformat(entry.text))
-        except ValueError:
-            problems.error(entry.place, "date", f'"{entry.text}" is not a day of the calendar')
-            sound = False
-    return frozenset(days) if sound else None
+def _closed(node: Node, problems: Problems) -> tuple[Closed, ...] | None:
+    found = [_closed_days(entry, problems) for entry in node.entries()]
+    return None if None in found else tuple(days for days in found if days is not None)
+
+
+def _closed_days(node: Node, problems: Problems) -> Closed | None:
+    """`2026-12-25`, `01-01` of every year, or a range of either with both ends."""
+    first_text, _, last_text = node.text.partition("..")
+    try:
+        if _YEARLY.fullmatch(first_text):
+            return YearlyClosedDays(_day_of_year(first_text), _day_of_year(last_text or first_text))
+        first, last = date.fromisoformat(first_text), date.fromisoformat(last_text or first_text)
+    except ValueError:
+        problems.error(node.place, "date", f'"{node.text}" is not in the calendar')
+        return None
+    if last < first:
+        problems.error(node.place, "date", f'"{node.text}" ends before it begins')
+        return None
+    return ClosedDays(first, last)
+
+
+def _day_of_year(text: str) -> DayOfYear:
+    return DayOfYear.of(date.fromisoformat(f"{_LEAP_YEAR}-{text}"))

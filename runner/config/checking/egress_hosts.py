@@ -17,33 +17,44 @@ _LOOPBACK = "127.0.0.1"
 
 
 def check_hosts(
-    agents: Iterable[Node], shared_tools: Node | None, egress: Egress, problems: Problems
+    agents: Iterable[Node],
+    shared_tools: Node | None,
+    replaced: Node | None,
+    egress: Egress,
+    problems: Problems,
 ) -> None:
     """Note each address that the runner itself would refuse, or that a server of the API cannot reach.
 
-    `agents` are the agents' documents, with the defaults under them.
+    `agents` are the agents' documents, with the defaults under them; `replaced` are the hosts that the
+    environment replaces, with what stands for them.
     """
-    tools = [tool for _, tool in shared_tools.items()] if shared_tools is not None else []
-    requests = [tool.get("http") for tool in tools]
-    servers = [tool.find("mcp", "server_url") for tool in tools]
-    for agent in agents:
-        entries = _entries(agent.get("tools"))
-        requests += [agent.find("lookup", "http"), *(entry.get("http") for entry in entries)]
-        requests += [delivery.get("http") for delivery in _entries(agent.get("on_end"))]
-        servers += [entry.find("mcp", "server_url") for entry in entries]
-    for url in filter(None, (url for request in requests for url in _urls(request))):
+    agents = list(agents)
+    addresses = dict(replaced.items()) if replaced is not None else {}
+    asked = [url for url in request_urls(agents, shared_tools) if _host(url) not in addresses]
+    for url in (*asked, *addresses.values()):
         if (host := _host(url)) and _is_refused(host, egress):
             message = (
                 f'"{host}" is in a private network, which requests may reach only when runner.yaml says '
                 f'egress: {{allow: ["{host}"]}}'
             )
             problems.warning(url.place, "egress", message)
-    for url in filter(None, servers):
+    tools = [*_values(shared_tools), *(entry for agent in agents for entry in _entries(agent.get("tools")))]
+    for url in filter(None, (tool.find("mcp", "server_url") for tool in tools)):
         if (host := _host(url)) and _is_refused(host, Egress()):
             message = (
                 f'the voice API itself asks this server, and cannot reach "{host}"; write a public address'
             )
             problems.warning(url.place, "egress", message)
+
+
+def request_urls(agents: Iterable[Node], shared_tools: Node | None) -> Iterator[Node]:
+    """The URLs of requests, as they are written. Those that OpenAPI documents make are not among them."""
+    requests = [tool.get("http") for tool in _values(shared_tools)]
+    for agent in agents:
+        requests += [agent.find("lookup", "http")]
+        requests += [entry.get("http") for entry in _entries(agent.get("tools"))]
+        requests += [delivery.get("http") for delivery in _entries(agent.get("on_end"))]
+    yield from (url for request in requests for url in _urls(request) if url is not None)
 
 
 def _urls(http: Node | None) -> Iterator[Node | None]:
@@ -63,6 +74,10 @@ def _is_refused(host: str, egress: Egress) -> bool:
     if host.endswith(_PRIVATE_NAMES):
         return refuse_address(host, _LOOPBACK, egress) is not None
     return refuse_host(host, egress) is not None
+
+
+def _values(node: Node | None) -> Iterator[Node]:
+    yield from (value for _, value in node.items()) if node is not None else ()
 
 
 def _entries(node: Node | None) -> tuple[Node, ...]:

@@ -56,7 +56,7 @@ def check_shared(
     tools = {entry.text for agent in agents for entry in _entries(agent.get("tools"))}
     right = 'is not an agent\'s; name it under "tools" of an agent, or leave it out'
     _warn(runner.get("tools"), tools, "tool", right, problems)
-    secrets = {name for text in sources.values() for name in _SECRET.findall(_COMMENT.sub("", text))}
+    secrets = secrets_named(_COMMENT.sub("", text) for text in sources.values())
     right = "is in no template; write {{{{ secrets.{} }}}} where it is needed, or leave it out"
     _warn(runner.get("secrets"), secrets, "secret", right, problems)
     rules = [entry for agent in agents for entry in _entries(agent.get("routes"))]
@@ -64,6 +64,11 @@ def check_shared(
     schedules = {during.text for rule in rules if (during := rule.get("during")) is not None}
     right = 'is asked for by no route; write "during: {}" in one, or leave it out'
     _warn(runner.get("schedules"), schedules, "schedule", right, problems)
+
+
+def secrets_named(texts: Iterable[str]) -> set[str]:
+    """The secrets that templates in these texts name, as far as text alone shows it."""
+    return {name for text in texts for name in _SECRET.findall(text)}
 
 
 def _in_each(runner: Node) -> Iterator[Node]:

@@ -2,12 +2,19 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 
+from runner.config.checking.schema_files import schema
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.problem import Problem
 from runner.config.reading.layers import laid_over
 from runner.errors import UsageError
+
+
+@cache
+def _overlaid_keys() -> frozenset[str]:
+    return frozenset(schema("runner")["$defs"]["environment"]["properties"]) - {"vars", "hosts"}
 
 
 def environment_names(runner: Node | None) -> tuple[str, ...]:
@@ -27,13 +34,27 @@ def check_environment(name: str, runner: Node | None, directory: str) -> None:
 def in_environment(runner: Node, name: str | None) -> Node:
     """The document of runner.yaml as it is in this environment, or without any, and without `environments`.
 
-    The environment's `vars` are not part of it: they are laid over the agents (`with_variables`).
+    The environment's `vars` are not part of it: they are laid over the agents (`with_variables`). Nor are its
+    `hosts`, what it names and runner.yaml does not declare, and keys that it cannot have.
     """
     base = _without(runner, "environments")
     overlay = runner.find("environments", name) if name is not None else None
     if overlay is None or not isinstance(overlay.value, Mapping):
         return base
-    return replace(laid_over(base, _without(overlay, "vars"), "runner"), place=base.place)
+    return replace(laid_over(base, _overlay(overlay, base), "runner"), place=base.place)
+
+
+def _overlay(environment: Node, base: Node) -> Node:
+    """What of an environment is laid over runner.yaml. What is left out is noted where it stands."""
+    values = {key: value for key, value in environment.items() if key in _overlaid_keys()}
+    for key in ("tools", "schedules"):
+        declared, changed = base.get(key), values.get(key)
+        if changed is not None and isinstance(changed.value, Mapping):
+            known = declared.value if declared is not None and isinstance(declared.value, Mapping) else {}
+            values[key] = replace(
+                changed, value={name: part for name, part in changed.items() if name in known}
+            )
+    return replace(environment, value=values)
 
 
 def with_variables(agent: Node, runner: Node | None, environment: str | None) -> Node:

@@ -1,12 +1,13 @@
 """Schedules, by the clock on the wall: ranges over midnight, clock changes, closed days."""
 
+from dataclasses import replace
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from runner.call.routes.schedule import is_open
-from runner.model.schedule import OpenHours, Schedule
+from runner.model.schedule import ClosedDays, DayOfYear, OpenHours, Schedule, YearlyClosedDays
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -22,7 +23,7 @@ def schedule(*closed: str, **days: str) -> Schedule:
         name="hours",
         timezone=NEW_YORK,
         week=tuple(tuple(hours(text) for text in days.get(name, "").split()) for name in names),
-        closed=frozenset(map(date.fromisoformat, closed)),
+        closed=tuple(ClosedDays(day, day) for day in map(date.fromisoformat, closed)),
     )
 
 
@@ -102,3 +103,32 @@ def test_the_hour_that_is_skipped_takes_its_opening_with_it() -> None:
     assert not is_open(night, last_before)
     assert is_open(night, first_after)
     assert not is_open(night, first_after + 600)
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ("2026-07-31", False),
+        ("2026-08-01", True),
+        ("2026-08-10", True),
+        ("2026-08-20", True),
+        ("2026-08-21", False),
+        ("2027-08-10", False),
+        ("2026-12-23", False),
+        ("2026-12-24", True),
+        ("2031-12-31", True),
+        ("2032-01-02", True),
+        ("2032-01-03", False),
+        ("2032-02-29", True),
+        ("2031-02-28", False),
+        ("2031-03-01", False),
+        ("2031-05-01", True),
+    ],
+)
+def test_closed_days_may_be_ranges_and_days_of_every_year(day: str, expected: bool) -> None:
+    new_year = YearlyClosedDays(DayOfYear(12, 24), DayOfYear(1, 2))
+    leap, may = (YearlyClosedDays(DayOfYear(*of_year), DayOfYear(*of_year)) for of_year in ((2, 29), (5, 1)))
+    summer = ClosedDays(date(2026, 8, 1), date(2026, 8, 20))
+    always = schedule(**dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), "00:00-00:00"))
+    holidays = replace(always, closed=(summer, new_year, leap, may))
+    assert is_open(holidays, at(f"{day}T12:00")) is not expected

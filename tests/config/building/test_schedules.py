@@ -9,7 +9,7 @@ from runner.config.building.schedules import schedule_names, schedules
 from runner.config.checking.schema import check
 from runner.config.problem import Problems
 from runner.config.reading.yaml_text import read
-from runner.model.schedule import OpenHours, Schedule
+from runner.model.schedule import ClosedDays, DayOfYear, OpenHours, Schedule, YearlyClosedDays
 
 
 def load(text: str) -> tuple[dict[str, Schedule], frozenset[str], list[str]]:
@@ -35,7 +35,7 @@ schedules:
   office:
     timezone: America/New_York
     open: {mon-thu: [09:00-12:00, 13:00-17:00], fri: 09:00-12:00}
-    closed: [2026-12-25, "2027-01-01"]
+    closed: [2026-12-25, 2026-08-01..2026-08-20, 01-01, 12-24..01-02, 02-29]
   weekend: {timezone: Europe/Berlin, open: {sat-mon: 20:00-02:00, wed: 00:00-24:00}}
 """
     )
@@ -47,7 +47,13 @@ schedules:
             name="office",
             timezone=ZoneInfo("America/New_York"),
             week=(day, day, day, day, (hours(9, 12),), (), ()),
-            closed=frozenset({date(2026, 12, 25), date(2027, 1, 1)}),
+            closed=(
+                ClosedDays(date(2026, 12, 25), date(2026, 12, 25)),
+                ClosedDays(date(2026, 8, 1), date(2026, 8, 20)),
+                YearlyClosedDays(DayOfYear(1, 1), DayOfYear(1, 1)),
+                YearlyClosedDays(DayOfYear(12, 24), DayOfYear(1, 2)),
+                YearlyClosedDays(DayOfYear(2, 29), DayOfYear(2, 29)),
+            ),
         ),
         "weekend": Schedule(
             name="weekend",
@@ -94,7 +100,15 @@ schedules:
         ),
         (
             "{timezone: UTC, open: {mon: 09:00-17:00}, closed: [2026-02-28, 2026-02-30]}",
-            'runner.yaml:2:69: "2026-02-30" is not a day of the calendar [date]',
+            'runner.yaml:2:69: "2026-02-30" is not in the calendar [date]',
+        ),
+        (
+            "{timezone: UTC, open: {mon: 09:00-17:00}, closed: [2026-08-20..2026-08-01]}",
+            'runner.yaml:2:57: "2026-08-20..2026-08-01" ends before it begins [date]',
+        ),
+        (
+            "{timezone: UTC, open: {mon: 09:00-17:00}, closed: [12-24..13-01]}",
+            'runner.yaml:2:57: "12-24..13-01" is not in the calendar [date]',
         ),
     ],
 )
@@ -103,6 +117,21 @@ def test_what_makes_no_sense_is_said_at_its_place(body: str, problem: str) -> No
     assert problems == [problem]
     assert found == {}
     assert names == {"x"}
+
+
+@pytest.mark.parametrize(
+    "days", ["2026-08-01..08-20", "2026-08-01-2026-08-20", "2026-8-1", "1-1", "2026-08", "01-01.."]
+)
+def test_the_schema_shows_how_closed_days_are_written(days: str) -> None:
+    found, _, problems = load(
+        f'schedules:\n  x: {{timezone: UTC, open: {{mon: 09:00-17:00}}, closed: ["{days}"]}}'
+    )
+    right = (
+        "write a date such as 2026-12-25, a range such as 2026-08-01..2026-08-20, or a day of every year "
+        "such as 01-01"
+    )
+    assert problems == [f'runner.yaml:2:57: this day is "{days}"; {right} [value]']
+    assert found == {}
 
 
 def test_the_schema_refuses_what_is_no_time_at_all() -> None:

@@ -27,7 +27,7 @@ from runner.model.route import (
     Route,
     Text,
 )
-from runner.model.schedule import OpenHours, Schedule
+from runner.model.schedule import ClosedDays, OpenHours, Schedule
 from runner.model.values import Json, Place
 
 NUMBER = ExactNumber("+18005551212")
@@ -39,7 +39,7 @@ def countries(*codes: str) -> Country:
 
 
 def opened(
-    name: str, start: int, end: int, zone: str = "UTC", closed: frozenset[date] = frozenset()
+    name: str, start: int, end: int, zone: str = "UTC", closed: tuple[ClosedDays, ...] = ()
 ) -> Schedule:
     week = ((OpenHours(start=time(start), end=time(end)),),) * 5 + ((),) * 2
     return Schedule(name=name, timezone=ZoneInfo(zone), week=week, closed=closed)
@@ -50,7 +50,7 @@ SCHEDULES = {
     "evening": opened("evening", 18, 22),
     "new-york": opened("new-york", 3, 5, "America/New_York"),
     "never": Schedule(name="never", timezone=ZoneInfo("UTC"), week=((),) * 7),
-    "shut": opened("shut", 8, 8, closed=frozenset(date(2026, 1, day) for day in range(1, 32))),
+    "shut": opened("shut", 8, 8, closed=(ClosedDays(date(2026, 1, 1), date(2026, 1, 31)),)),
 }
 
 

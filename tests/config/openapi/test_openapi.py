@@ -576,7 +576,7 @@ def test_a_document_is_read_once_for_all_agents_and_environments(
     tools(tmp_path, ORDERS, "getOrder")
     other = (tmp_path / "desk.yaml").read_text().replace("desk", "other").replace("0142", "0143")
     (tmp_path / "other.yaml").write_text(other)
-    (tmp_path / "runner.yaml").write_text("environments: {staging: {vars: {a: b}}}")
+    (tmp_path / "runner.yaml").write_text("environments: {staging: {defaults: {vars: {a: b}}}}")
     texts: list[str] = []
 
     def counted(text: str) -> Json:
