@@ -34,10 +34,10 @@ def _check_keys(node: Node | None, known: Iterable[str], noun: str, problems: Pr
 
 def _check_tools(node: Node | None, shared: Node | None, agents: Iterable[Node], problems: Problems) -> None:
     own = {
-        name.text
+        named.text
         for agent in agents
         for entry in _entries(agent.get("tools"))
-        if (name := entry.get("name")) is not None
+        if (named := entry.get("name")) is not None
     }
     theirs = [name for name in _keys(node) if name in own and name not in _keys(shared)]
     for name in theirs:
