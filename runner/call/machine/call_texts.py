@@ -31,6 +31,9 @@ class CallTexts:
         """Raises TemplateFailure when the agent's instructions cannot be made for this call."""
         self.variables: dict[str, Json] = {}
         self.instructions = ""
+        """What the model is told: the agent's instructions, and what people have made of them."""
+        self._own = ""
+        self._added: list[str] = []
         self._call = call_names(call)
         self._agent = agent
         self._lookup = lookup
@@ -56,7 +59,22 @@ class CallTexts:
         for name, value in texts.variables.items():
             self.variables.setdefault(name, value)
         self._agent = texts.agent
-        self.instructions = texts.instructions
+        self._own = texts.instructions
+        self.instructions = self.with_added(self._own)
+
+    def with_added(self, instructions: str) -> str:
+        """An agent's instructions, and what people have added to those of the call."""
+        return "\n\n".join([instructions, *self._added])
+
+    def add(self, instructions: str) -> None:
+        """Add to the instructions, whoever serves the call."""
+        self._added.append(instructions)
+        self.instructions = self.with_added(self._own)
+
+    def replace(self, instructions: str) -> None:
+        """Replace the instructions of the agent that serves the call now; what was added stays."""
+        self._own = instructions
+        self.instructions = self.with_added(self._own)
 
     def names(self, now: Instant) -> dict[str, Json]:
         """Everything that a template of the agent may name, arguments and secrets apart."""

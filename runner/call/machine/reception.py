@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from runner.call.machine.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
 from runner.call.machine.phase import UNANSWERED, CallPhase, Phase, Step
 from runner.call.machine.session import Session
-from runner.call.machine.steering import refuse
+from runner.call.machine.steering import refuse, why_not
 from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds
 from runner.call.routes.routing import Match
@@ -245,6 +245,7 @@ class Reception:
             secrets=self._world.secrets,
             now=now,
             prices=self._world.prices,
+            transfer_to=self._world.transfer_to,
             lookup=found.value if found else None,
             lookup_s=found.took_s if found else None,
             faults=[found.fault] if found and found.fault else [],
@@ -278,7 +279,7 @@ class Reception:
     def steered(self, steered: Steered, now: Instant) -> list[Action]:
         """Nobody steers a call that was not answered."""
         if self._deeds.open(steered, now):
-            refuse(self._deeds, steered, self._phase.now, now)
+            refuse(self._deeds, steered, why_not(self._phase.now), now)
         return []
 
     def _reject(self, status: int) -> list[Action]:
