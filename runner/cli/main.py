@@ -23,6 +23,7 @@ COMMANDS = {
     "explain": "show what an agent is in the end, and where each value comes from",
     "diff": "show what changes for callers between two directories or git revisions",
     "simulate": "play a whole call against a stand-in for the voice API",
+    "doctor": "look at key, model, store, endpoints and webhook before the first call, and say what to do",
     "calls": "list the calls that are over, show one, delete them, have deliveries tried again",
     "schema": "print a JSON Schema for editors",
 }
