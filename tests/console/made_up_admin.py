@@ -1,6 +1,7 @@
-"""An admin API that tells whatever a test wants: calls that cannot be had, 500 of them, hostile texts in every field.
+"""An admin API that tells whatever a test wants: 500 calls, lost answers, hostile texts in every field.
 
-What it sends is checked against `schemas/admin.openapi.json`, so that it cannot tell what the real one never would.
+`fits` holds what it tells against `schemas/admin.openapi.json`, so that it cannot
+tell what the real one never would.
 """
 
 import asyncio
@@ -17,8 +18,9 @@ from jsonschema import Draft202012Validator
 FILES = Path(__file__).parents[2] / "runner" / "console"
 DOCUMENT = json.loads((Path(__file__).parents[2] / "schemas" / "admin.openapi.json").read_text())
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types 'none'"
 )
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 TOKEN = "a-token-of-at-least-32-characters"
@@ -87,7 +89,9 @@ class MadeUpAdmin:
         if not path.is_file():
             path = FILES / "index.html"
         return web.Response(
-            body=path.read_bytes(), content_type=TYPES[path.suffix], headers={"Content-Security-Policy": POLICY}
+            body=path.read_bytes(),
+            content_type=TYPES[path.suffix],
+            headers={"Content-Security-Policy": POLICY},
         )
 
     def _who(self) -> JsonObject:
@@ -124,7 +128,13 @@ class MadeUpAdmin:
         self.resumed.append(request.headers.get("Last-Event-ID"))
         self.sequence += 1
         if of is None:
-            snapshot: JsonObject = {"now": self.now, **self._who(), "agents": [], "runners": [], "calls": self.rows}
+            snapshot: JsonObject = {
+                "now": self.now,
+                **self._who(),
+                "agents": [],
+                "runners": [],
+                "calls": self.rows,
+            }
         else:
             snapshot = {"now": self.now, **self._who(), "call": self.calls[of]}
         await reply.write(sse("snapshot", snapshot, self.sequence).encode())
@@ -140,7 +150,11 @@ class MadeUpAdmin:
 
     async def _act(self, request: web.Request) -> web.Response:
         self._may()
-        call, act, key = request.match_info["id"], request.match_info["act"], request.headers["Idempotency-Key"]
+        call, act, key = (
+            request.match_info["id"],
+            request.match_info["act"],
+            request.headers["Idempotency-Key"],
+        )
         body = await request.json()
         if (call, act, body, key) not in self.acts:
             self.acts.append((call, act, body, key))
@@ -176,7 +190,9 @@ def sse(event: str, data: JsonObject, sequence: int) -> str:
 
 
 def summary(record: JsonObject) -> JsonObject:
-    shared = {key: record[key] for key in ("id", "agent", "caller", "called", "ended_at", "ended", "cost_usd")}
+    shared = {
+        key: record[key] for key in ("id", "agent", "caller", "called", "ended_at", "ended", "cost_usd")
+    }
     return {**shared, "started_at": record["created_at"]}
 
 
