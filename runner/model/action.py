@@ -19,6 +19,8 @@ class TimerKind(Enum):
     HANG_UP_AGAIN = "hang_up_again"
     """The API took no hang-up; it is tried once more."""
     MAX_DURATION = "max_duration"
+    CONNECTED = "connected"
+    """A browser that has not said by now that it hears us is greeted all the same."""
     FLOOR = "floor"
     """Something that should follow on the floor (see `runner.call.machine.floor`) has not come."""
     HEARD = "heard"
@@ -143,6 +145,8 @@ class AnswerCall:
     instructions: str
     servers: tuple[JsonObject, ...] = ()
     """The agent's MCP servers as the API's own objects, ready to send."""
+    offer: str | None = None
+    """The SDP of a browser, which the API makes a call of; None for a call that rings at the API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,24 @@ from runner.errors import OfferRefusedError
 MOST_BYTES = 64 * 1024
 """Offers of browsers have less than ten kilobytes."""
 
+EXAMPLE_OFFER = "".join(
+    f"{line}\r\n"
+    for line in (
+        "v=0",
+        "o=- 1 2 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "c=IN IP4 0.0.0.0",
+        "a=mid:0",
+        "a=sendrecv",
+        "a=rtcp-mux",
+        "a=rtpmap:111 opus/48000/2",
+    )
+)
+"""Of a call that is made up: nobody's browser waits for an answer."""
+
 _BUNDLE = "a=group:BUNDLE"
 _CANDIDATES = ("a=candidate:", "a=end-of-candidates")
 

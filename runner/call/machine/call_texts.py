@@ -6,7 +6,7 @@ from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.names import call_names, names
 from runner.call.templates.template import TemplateFailure, render
 from runner.model.agent import Agent
-from runner.model.call import IncomingCall
+from runner.model.call import IncomingCall, WebRtcOrigin
 from runner.model.template import Template
 from runner.model.values import Instant, Json
 
@@ -29,7 +29,7 @@ class CallTexts:
         self, *, call: IncomingCall, agent: Agent, lookup: Json, record: RecordBuilder, now: Instant
     ) -> None:
         """Raises TemplateFailure when the agent's instructions cannot be made for this call."""
-        self.variables: dict[str, Json] = {}
+        self.variables: dict[str, Json] = _brought_along(call, agent)
         self.instructions = ""
         """What the model is told: the agent's instructions, and what people have made of them."""
         self._own = ""
@@ -96,3 +96,10 @@ class CallTexts:
     def directed(self, instruction: str) -> str:
         """Instructions for one response stand in for the session's, so they are given whole."""
         return f"{self.instructions}\n\n{instruction}"
+
+
+def _brought_along(call: IncomingCall, agent: Agent) -> dict[str, Json]:
+    """The values of a browser's token, which stand before those that the agent declares."""
+    if not isinstance(call.origin, WebRtcOrigin):
+        return {}
+    return {name: value for name, value in call.origin.vars.items() if name in agent.vars}

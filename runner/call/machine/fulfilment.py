@@ -120,7 +120,8 @@ class Fulfilment:
         told = Log(event=LogEvent.WAY_OUT_TAKEN, level=LogLevel.ERROR, fields={"detail": detail})
         if way_out.transfer is None:
             say = way_out.say
-            return [told, End(reason="model_failed", say=say, at_once=say is None, detail=detail)]
+            at_once = say is None and not way_out.takes_leave
+            return [told, End(reason="model_failed", say=say, at_once=at_once, detail=detail)]
         self._record.fault(detail)
         return [told, *self._ending.announce(Transfer(target=way_out.transfer), now)]
 

@@ -34,17 +34,21 @@ from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
 from runner.model.action import (
     Action,
+    ClearTimer,
     HangUp,
     Interrupt,
     OpenSideband,
+    SetTimer,
     SwitchAgent,
+    Timer,
     TimerKind,
 )
 from runner.model.agent import Agent
-from runner.model.call import IncomingCall
+from runner.model.call import IncomingCall, WebRtcOrigin
 from runner.model.event import (
     ApiError,
     ApiErrorKind,
+    CallerConnected,
     CallEvent,
     CallGone,
     EndRequested,
@@ -67,6 +71,10 @@ from runner.model.job import Job
 from runner.model.price import PriceList
 from runner.model.record import CallRecord
 from runner.model.values import Instant, Json, JsonObject
+
+HEARS = Timer(TimerKind.CONNECTED)
+HEARS_S = 2.0
+"""A browser's media connect in a fraction of this; one that does not say so is greeted all the same."""
 
 NOTHING_IS_KNOWN = (
     "There was an interruption on our side. It is not known whether tools that you have called were carried"
@@ -187,6 +195,9 @@ class Session:
             lead=self._lead,
         )
         self._is_bare = False
+        self._hears_later = isinstance(call.origin, WebRtcOrigin)
+        """Whether a browser has yet to say that it hears us: its media come after the sideband."""
+        self._is_made_by_page = isinstance(call.origin, WebRtcOrigin) and call.origin.offer is None
         self._lived_until: Instant = now
 
     @property
@@ -269,20 +280,41 @@ class Session:
         self._ending.served_again()
         self.builder.attached(now)
         if self._is_bare:
-            update = SwitchAgent(
-                update_id="switch_bare",
-                before=self.agent,
-                agent=self.agent,
-                instructions=self.instructions,
-                servers=self.servers,
-                with_voice=False,
-                # A person may have led the call, which nobody knows any more.
-                answers=True,
-            )
-            return [update, *self._reopen(opened, now)]
+            return [self._whole_session("switch_bare"), *self._reopen(opened, now)]
+        # A page that has made the call itself may have begun it with another session.
+        told: list[Intent] = [self._whole_session("switch_page")] if self._is_made_by_page else []
+        if self._hears_later:
+            return [*told, SetTimer(timer=HEARS, at=now + HEARS_S)]
+        return [*told, *self._ready()]
+
+    def _whole_session(self, update_id: str) -> SwitchAgent:
+        """The session as it ought to be, told again."""
+        return SwitchAgent(
+            update_id=update_id,
+            before=self.agent,
+            agent=self.agent,
+            instructions=self.instructions,
+            servers=self.servers,
+            with_voice=False,
+            # A person may have led the call, which nobody knows any more.
+            answers=True,
+        )
+
+    def _ready(self) -> list[Intent]:
+        """The caller can hear a greeting."""
         self._fulfilment.expect_greeting()
         # Tools of MCP servers that are not there yet would be missing from the first answer.
         return [] if self.agent.mcp else [Greet()]
+
+    def _connected(self, _: CallerConnected, now: Instant) -> list[Intent]:
+        """The browser hears us. Before the sideband is open there is nobody who could greet."""
+        return [ClearTimer(timer=HEARS), *self._hears_now()]
+
+    def _hears_now(self) -> list[Intent]:
+        if not self._hears_later:
+            return []
+        self._hears_later = False
+        return [] if self.phase is Phase.WAITING else self._ready()
 
     def _reopen(self, _: SidebandOpened, now: Instant) -> list[Intent]:
         """Nothing that was missed is replayed: tell again what may be lost, and let the model go on.
@@ -374,6 +406,8 @@ class Session:
                 return self._steering.lease_is_over(now)
             case TimerKind.REFRESH:
                 return self._refresh.not_refused(now)
+            case TimerKind.CONNECTED:
+                return self._hears_now()
             case TimerKind.WAITING:
                 return self.tools.still_waiting(fired.timer.key, now)
             case clock:
@@ -425,6 +459,7 @@ Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
 ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
     ((Phase.WAITING,), SidebandOpened, Session._open),
     (CONNECTED, SidebandOpened, Session._reopen),
+    ((Phase.WAITING, *CONNECTED), CallerConnected, Session._connected),
     (CONNECTED, SidebandLost, Session._detached),
     (LIVE, Unreachable, Session._unreachable),
     (CONNECTED, ToolCalled, Session._called),

@@ -15,7 +15,7 @@ RULE = "browser-calls"
 def check_browser_calls(
     agent: Agent, document: Node, tools: Mapping[str, Node], problems: Problems, *, takes_them: bool
 ) -> None:
-    """Note what a caller from a browser will not meet. `takes_them`: whether runner.yaml lets browsers call."""
+    """Note what a caller from a browser will not meet. `takes_them`: whether runner.yaml lets them call."""
     on_the_web = [route for route in agent.routes if route.conditions.transport is Transport.WEBRTC]
     if not on_the_web:
         return

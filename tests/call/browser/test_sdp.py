@@ -150,5 +150,5 @@ def test_an_offer_that_was_tampered_with_never_goes_on_with_a_data_channel(data:
     kept = lines(made.sdp)
     assert [line.split(" ")[0] for line in kept if line.startswith("m=")] == ["m=audio"]
     sections = [line for line in before if line.startswith("m=")]
-    answered = [line for line in lines(made.answer(ANSWER)) if line.startswith("m=")]
+    answered = [line for line in made.answer(ANSWER).splitlines() if line.startswith("m=")]
     assert len(answered) == max(1, len(sections))
