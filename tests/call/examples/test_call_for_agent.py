@@ -188,7 +188,9 @@ def test_an_agent_that_only_browsers_reach_is_called_by_one() -> None:
 
 
 def test_a_telephone_call_shows_more_than_one_from_a_browser() -> None:
-    made = configuration(Conditions(transport=Transport.WEBRTC), Conditions(called=ExactNumber("+18005550142")))
+    made = configuration(
+        Conditions(transport=Transport.WEBRTC), Conditions(called=ExactNumber("+18005550142"))
+    )
     assert (call := found(made)) is not None
     assert call.called == "+18005550142"
 
