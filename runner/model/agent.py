@@ -129,8 +129,6 @@ class IfBroken:
 
     transfer: Template | None = None
     say: Template | None = None
-    takes_leave: bool = False
-    """Without a sentence the model takes leave in its own words, instead of an end at once."""
 
 
 class Sensitive(Enum):

@@ -1,11 +1,10 @@
 """A call as it arrives: who calls whom, over which transport, with which headers."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-from runner.model.values import Instant, Json
+from runner.model.values import Instant
 
 
 class Transport(Enum):
@@ -51,22 +50,20 @@ class SipOrigin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebRtcOrigin:
-    """The call came from a browser, with a token of the user's backend."""
+    """The call came from a browser."""
 
     subject: str = ""
     """Who calls, in the words of the user's backend."""
-    agent: str | None = None
-    """Whom the page asks for, among those that its token allows. None: whichever agent's route matches."""
-    vars: Mapping[str, Json] = field(default_factory=dict)
-    """Values of the token for variables of the agent's."""
-    offer: str | None = None
-    """The SDP that the call is made of. None: the page has made the call itself, with a secret for one call,
-    so that it is answered already and has an open data channel."""
-    has_data_channel: bool = False
-    """Whether the page can read the session and change it."""
+    headers: Headers = ()
+    """What the page says of the call, in the form of SIP headers. Untrusted."""
 
 
 Origin: TypeAlias = SipOrigin | WebRtcOrigin
+
+
+def origin_over(transport: Transport, headers: Headers) -> Origin:
+    """The origin of a call that is made up over this transport."""
+    return SipOrigin(headers=headers) if transport is Transport.SIP else WebRtcOrigin(headers=headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +91,8 @@ class IncomingCall:
 
     @property
     def headers(self) -> Headers:
-        """The SIP headers of its origin; none for a call from a browser."""
-        return self.origin.headers if isinstance(self.origin, SipOrigin) else ()
+        """The headers of its origin."""
+        return self.origin.headers
 
     @property
     def transport(self) -> Transport:

@@ -23,8 +23,11 @@ def create_app(
     obstacles: Callable[[], Sequence[str]],
     troubles: Callable[[], Sequence[str]] = tuple,
     metrics: Metrics,
+    shows_metrics: bool = True,
 ) -> web.Application:
     """The application. `obstacles` and `troubles` are asked whenever somebody wants to know.
+
+    `shows_metrics`: nobody else does, such as the admin listener.
 
     While there is an obstacle we are not ready. Troubles are told and change no status: calls are answered
     all the same, and a load balancer that took out every runner because their store fails would turn
@@ -60,7 +63,8 @@ def create_app(
             web.post(WEBHOOK_PATH, webhook),
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
-            web.get("/metrics", show_metrics),
         ]
     )
+    if shows_metrics:
+        app.router.add_get("/metrics", show_metrics)
     return app

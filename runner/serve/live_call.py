@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any, Protocol, assert_never
 
 from runner.api.port import Order
 from runner.call.machine.call_counts import CallCounts, Slot
@@ -51,6 +51,7 @@ from runner.model.event import (
     Steered,
     TakenOver,
     TimerFired,
+    TranscriptGrew,
 )
 from runner.model.job import Job
 from runner.model.live_call import Owner
@@ -70,6 +71,23 @@ from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import Sender
 
 log = logging.getLogger("runner.serve.live_call")
+
+
+class Watcher(Protocol):
+    """Follows one call. Nothing that it does may fail."""
+
+    @property
+    def wants_words(self) -> bool:
+        """Whether it wants to hear words as they come."""
+
+    def words(self, grew: TranscriptGrew) -> None:
+        """More words came."""
+
+    def changed(self) -> None:
+        """The call may look otherwise than before."""
+
+    def over(self, *, moved: bool) -> None:
+        """The call is over, or (`moved`) served by another runner from now on."""
 
 
 class _OverError(Exception):
@@ -135,6 +153,18 @@ class LiveCall:
         self._catching_up: asyncio.Task[None] | None = None
         self._end_at_once: str | None = None
         """The reason, when the end was asked for before the call has begun."""
+        self.watcher: Watcher | None = None
+        """Who follows the call just now; nothing is kept for one that nobody follows."""
+
+    @property
+    def machine(self) -> CallMachine | None:
+        """What decides for the call, to be looked at and not to be fed; None before the call is served."""
+        return self._machine
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing happens to it here any more; its record may have yet to be saved."""
+        return self._over.is_set()
 
     @property
     def is_answered(self) -> bool:
@@ -164,6 +194,8 @@ class LiveCall:
                 handle.cancel()
             if self._slot is not None:
                 self._slot.free()
+            if self.watcher is not None:
+                self.watcher.over(moved=self._is_dropped)
         record = None
         try:
             record = await self._record()
@@ -280,6 +312,10 @@ class LiveCall:
         machine = self._machine
         if machine is None or self._over.is_set():
             return
+        if self.watcher is not None and isinstance(event, TranscriptGrew):
+            self.watcher.words(event)
+            if not machine.follows_words:
+                return
         if self._deferred or self._hold.was_paused or _is_written_first(event):
             self._deferred.append(event)
             if len(self._deferred) == 1:
@@ -319,6 +355,8 @@ class LiveCall:
             self._watch.handled(event, actions, now)
             if self._result is None:
                 self._follow(machine)
+            if self.watcher is not None:
+                self.watcher.changed()
         except Exception as bug:
             self._bug = bug
             self._over.set()
@@ -423,7 +461,9 @@ class LiveCall:
 
     @property
     def _follows_words(self) -> bool:
-        return self._machine is not None and self._machine.follows_words
+        if self._machine is None:
+            return False
+        return self._machine.follows_words or (self.watcher is not None and self.watcher.wants_words)
 
 
 def _is_first_opening(event: CallEvent) -> bool:

@@ -102,8 +102,16 @@ class LiveCalls:
         reason in its detail; None for a call that this process does not serve. An id that was handled before
         changes nothing, and gives the deed as it stands now.
         """
-        call = next((call for call in self._calls.values() if call.id == call_id), None)
+        call = self.find(call_id)
         return await call.steer(steered) if call is not None else None
+
+    def find(self, call_id: str) -> Call | None:
+        """The call of this id, when this process serves it."""
+        return next((call for call in self._calls.values() if call.id == call_id), None)
+
+    def all(self) -> list[Call]:
+        """The calls of this process, those that still ring included, in the order in which they came."""
+        return list(self._calls.values())
 
     def ids(self) -> list[str]:
         """Those of the calls that are answered and live."""

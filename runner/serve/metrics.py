@@ -1,7 +1,6 @@
 """What the process counts, for Prometheus, in a registry of its own."""
 
 from collections.abc import Callable
-from itertools import product
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,7 +15,6 @@ from prometheus_client import (
 
 from runner import __version__
 from runner.serve.call_metrics import CallMetrics
-from runner.serve.result import WebhookResult
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -29,6 +27,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._connection_counts: list[Callable[[], float]] = []
         ProcessCollector(registry=self._registry)
         self.build = Info("phone_agents_build", "The version that runs.", registry=self._registry)
         self.build.info({"version": __version__})
@@ -137,20 +136,12 @@ class Metrics:
             "When the configuration was last loaded again, in seconds since the Unix epoch; 0 for never.",
             registry=self._registry,
         )
-        # What is there from the first moment, at zero, can be seen to rise: an alert that asks for an
-        # increase would not notice the first of its kind otherwise.
-        for result in ("refused", "wrong_path", "error", *(result.value for result in WebhookResult)):
-            self.webhooks.labels(result=result)
-        for order, refused in product(("AnswerCall", "RejectCall", "Refer", "HangUp"), ("401", "403")):
-            self.api_requests.labels(order=order, result=refused)
         self.takeovers = Counter(
             "phone_agents_takeovers",
             "Calls that were taken over from a process that is gone, by what their journal was good for.",
             ["journal"],
             registry=self._registry,
         )
-        for journal in ("replayed", "none"):
-            self.takeovers.labels(journal=journal)
         self.journal_pieces = Counter(
             "phone_agents_journal_writes",
             "Pieces of journals that were written.",
@@ -217,8 +208,9 @@ class Metrics:
         self.ready.set_function(is_ready)
 
     def watch_connections(self, count: Callable[[], float]) -> None:
-        """Ask `count` whenever the number of open connections is wanted."""
-        self.connections.set_function(count)
+        """Ask `count`, and whatever else was given, whenever the number of open connections is wanted."""
+        self._connection_counts.append(count)
+        self.connections.set_function(lambda: sum(count() for count in self._connection_counts))
 
     def text(self) -> bytes:
         """All of it, in the format of `CONTENT_TYPE`."""

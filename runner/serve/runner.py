@@ -28,16 +28,23 @@ from runner.call.machine.world import World
 from runner.config.version import ConfigurationVersion
 from runner.errors import CannotRunError, StoreError
 from runner.model.call import Ringing
-from runner.model.settings import Configuration
-from runner.model.settings import Server as ServerSettings
+from runner.model.settings import Admin, Configuration
 from runner.model.values import Instant
+from runner.serve.admin.record_requests import ScenarioOf
+from runner.serve.admin.service import (
+    MOST_CONNECTIONS,
+    address_of,
+    check_dev,
+    check_tokens,
+    create_admin_app,
+)
 from runner.serve.api_client import ApiClient
 from runner.serve.app import WEBHOOK_PATH, create_app
 from runner.serve.call_answerer import CallAnswerer
 from runner.serve.descriptors import DescriptorShares, limit
 from runner.serve.egress import GuardedConnector
 from runner.serve.fleet.hold import CallHold
-from runner.serve.fleet.service import FleetService
+from runner.serve.fleet.service import FleetService, NewCall
 from runner.serve.fleet.takeover import LeftCall
 from runner.serve.jobs import JobWorker
 from runner.serve.listener import Listener
@@ -56,6 +63,7 @@ from runner.serve.tool_client import ToolClient
 from runner.serve.versions import Source, Version, Versions
 from runner.serve.webhooks import Webhooks
 from runner.store.journal.seal import Seal
+from runner.store.store import Store
 
 log = logging.getLogger("runner.serve.runner")
 
@@ -87,17 +95,27 @@ class Runner:
         shares: DescriptorShares | None = None,
         version: ConfigurationVersion | None = None,
         source: Source | None = None,
+        is_dev: bool = False,
+        scenario_of: ScenarioOf | None = None,
     ) -> None:
         """`new_connector` makes what tools connect through; by default it keeps to `egress`.
 
         `clock` is what routes, templates and records go by. `shares` bounds connections and calls; by
         default they follow from the limit of descriptors in force. `version` is what the configuration was
-        loaded from, `source` where a reload loads it again.
+        loaded from, `source` where a reload loads it again. `is_dev`: the admin API asks for no token.
+        `scenario_of` makes a test of a record.
 
         Raises CannotRunError when no webhook could ever be verified, and no call answered.
         """
         check_webhook_secrets(configuration, secrets)
         check_api_key(configuration, secrets)
+        self._admin = configuration.settings.server.admin
+        if self._admin is not None:
+            check_tokens(self._admin, secrets)
+            if is_dev:
+                check_dev(self._admin)
+        self._is_dev = is_dev
+        self._scenario_of = scenario_of
         self._configuration = configuration
         self._secrets = secrets
         self._timeouts = timeouts or Timeouts()
@@ -118,6 +136,8 @@ class Runner:
         self._api_client: ApiClient | None = None
         self.url = ""
         """Where we listen, once started."""
+        self.admin_url: str | None = None
+        """Where the admin API and the console are; None without them."""
 
     async def start(self) -> None:
         """Listen first, so that `/healthz` answers from the first moment; then everything else.
@@ -127,13 +147,21 @@ class Runner:
         watch = asyncio.create_task(watch_loop(self._metrics.loop_lag_seconds.observe), name="loop lag")
         self._owned.callback(watch.cancel)
         app = create_app(
-            webhook=self._webhook, obstacles=self._obstacles, troubles=self._troubles, metrics=self._metrics
+            webhook=self._webhook,
+            obstacles=self._obstacles,
+            troubles=self._troubles,
+            metrics=self._metrics,
+            shows_metrics=self._admin is None,
         )
         listener = Listener(
             app, most=self._shares.connections, metrics=self._metrics, timeouts=self._timeouts
         )
         self._owned.push_async_callback(listener.close)
-        self.url = await _listen(listener, self._configuration.settings.server, self._shares.backlog)
+        server = self._configuration.settings.server
+        bound = await _listen(
+            listener, server.host, server.port, self._shares.backlog, "--port or server.port"
+        )
+        self.url = _url(*bound)
         settings = self._configuration.settings
         storage = await Storage.open(
             self._secrets.store() or str(settings.store),
@@ -234,11 +262,7 @@ class Runner:
             timeouts=self._timeouts,
             clock=self._clock,
         )
-        try:
-            await fleet.start(take_up)
-        except StoreError as error:
-            raise CannotRunError(f"the store cannot say which calls are live: {error}") from None
-        self._owned.push_async_callback(fleet.close)
+        await self._join(fleet, live_calls, storage.store, take_up)
         self._phase = Phase.READY
         log.info(
             "ready",
@@ -249,6 +273,45 @@ class Runner:
                 "most_connections": self._shares.connections,
             },
         )
+
+    async def _join(self, fleet: FleetService, live_calls: LiveCalls, store: Store, take_up: NewCall) -> None:
+        """Be one of the runners. Raises CannotRunError."""
+        if self._admin is not None:
+            await self._open_admin(self._admin, fleet, live_calls, store)
+        try:
+            await fleet.start(take_up)
+        except StoreError as error:
+            raise CannotRunError(f"the store cannot say which calls are live: {error}") from None
+        self._owned.push_async_callback(fleet.close)
+
+    async def _open_admin(
+        self, admin: Admin, fleet: FleetService, live_calls: LiveCalls, store: Store
+    ) -> None:
+        """Open the admin listener, and tell the other runners where it is."""
+        session = await self._owned.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        )
+        app = create_admin_app(
+            admin,
+            self._secrets,
+            runner=fleet.member.info.id,
+            live_calls=live_calls,
+            store=store,
+            versions=self.versions,
+            session=session,
+            metrics=self._metrics,
+            is_dev=self._is_dev,
+            clock=self._clock,
+            scenario_of=self._scenario_of,
+        )
+        most = min(MOST_CONNECTIONS, self._shares.connections // 4)
+        listener = Listener(app, most=most, metrics=self._metrics, timeouts=self._timeouts)
+        self._owned.push_async_callback(listener.close)
+        host, port = await _listen(listener, admin.host, admin.port, most, "server.admin.port")
+        self.admin_url = _url(host, port)
+        fleet.reached_at(address_of(admin, host, port))
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no new calls, give the live ones `server.drain_timeout`, or until `hurry`, and end the rest.
@@ -358,28 +421,31 @@ async def _unless(hurry: asyncio.Event, work: Coroutine[Any, Any, None], longest
             log.error("work that the end of the process waited for has failed", exc_info=result)
 
 
-async def _listen(listener: Listener, settings: ServerSettings, backlog: int) -> str:
-    """Open the port; the URL of what was opened."""
-    host, port = settings.host, settings.port
+async def _listen(listener: Listener, host: str, port: int, backlog: int, option: str) -> tuple[str, int]:
+    """Open the port; the address that was opened. `option` chooses another port."""
     try:
-        bound_host, bound_port = await listener.listen(host, port, backlog)
+        return await listener.listen(host, port, backlog)
     except socket.gaierror as error:
         raise CannotRunError(f'host "{host}" cannot be resolved; write an address of this machine') from error
     except OSError as error:
-        raise CannotRunError(_cannot_listen(host, port, error)) from error
-    shown = f"[{bound_host}]" if ":" in bound_host else bound_host
-    return f"http://{shown}:{bound_port}"
+        raise CannotRunError(_cannot_listen(host, port, option, error)) from error
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> str:
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _cannot_listen(host: str, port: int, option: str, error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f'port {port} of "{host}" is in use; choose another with --port or server.port'
+            return f'port {port} of "{host}" is in use; choose another with {option}'
         case errno.EACCES | errno.EPERM:
             return f"port {port} may not be opened by this user; choose one above 1023"
         # From Python 3.13 on, asyncio passes over addresses of others and at the end names no errno.
         case errno.EADDRNOTAVAIL | None:
-            return f'"{host}" is not an address of this machine; write one in --host or server.host'
+            return (
+                f'"{host}" is not an address of this machine; write one in {option.replace("port", "host")}'
+            )
         case _:
             return f'"{host}" port {port} cannot be opened: {error.strerror or error}'
 

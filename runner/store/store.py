@@ -32,6 +32,9 @@ class Records(Protocol):
     async def find(self, where: CallFilter, most: int) -> list[CallSummary]:
         """The newest calls that fit, at most so many, newest first."""
 
+    async def texts(self, where: CallFilter, most: int) -> list[str]:
+        """The records of the calls that `find` finds, as JSON text: reading many takes the caller's time."""
+
     async def count_calls(self, since: Instant) -> dict[str, int]:
         """How many calls that began to ring at `since` or later have a record, by the agent that answered."""
 

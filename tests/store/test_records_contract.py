@@ -65,6 +65,16 @@ async def test_a_record_of_the_same_call_is_replaced(engine: Engine) -> None:
     assert (found.ended, found.caller) == ("hangup", "+2")
 
 
+async def test_records_of_many_calls_are_read_as_texts(engine: Engine) -> None:
+    store = await engine.open()
+    records = [call_record(id=f"rtc_{number}", created_at=float(number)) for number in range(1, 4)]
+    for record in records:
+        await store.save(record)
+    found = await store.texts(CallFilter(since=2.0), 9)
+    assert [json.loads(text) for text in found] == [as_json(records[2]), as_json(records[1])]
+    assert await store.texts(CallFilter(), 1) == [encode(records[2])]
+
+
 async def test_a_call_is_read_with_its_outcome_and_its_jobs(engine: Engine) -> None:
     store = await engine.open()
     await store.save(

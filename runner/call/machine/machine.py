@@ -24,6 +24,7 @@ from runner.model.call import IncomingCall, Ringing
 from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, Replied, TimerFired
 from runner.model.job import Job
 from runner.model.record import CallRecord, Deed, ToolUse
+from runner.model.route import ToAgent
 from runner.model.values import Instant
 
 
@@ -62,7 +63,7 @@ class CallMachine:
         It serves the agent's instructions and tools, does not greet, and tells the model what is not known.
         `session` is None where the agent's texts cannot be made: then nobody can serve the call.
         """
-        alone = replace(world, table=RouteTable.always(agent.id))
+        alone = replace(world, table=RouteTable((), otherwise=ToAgent(agent=agent.id)))
         machine, _ = cls.ring(ringing, alone, ringing.created_at)
         machine.handle(ClaimReplied(agent=agent.id), now)
         if machine.phase is Phase.LOOKING_UP:
@@ -101,6 +102,11 @@ class CallMachine:
     def follows_words(self) -> bool:
         """Whether anything here wants to hear words as they come."""
         return self.session is not None and self.session.follows_words
+
+    @property
+    def deeds(self) -> tuple[Deed, ...]:
+        """What people did to the call, refused acts included."""
+        return self._deeds.all
 
     def deed(self, deed_id: str) -> Deed | None:
         """A person's act as it stands now; None for one that the machine does not know."""

@@ -20,10 +20,8 @@ from runner.call.machine.intent import (
     Greet,
     Intent,
 )
-from runner.call.machine.lead import Lead
 from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, CallPhase, Phase, Step
 from runner.call.machine.serving_agent import ServingAgent
-from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.speech import Speech
 from runner.call.machine.steering import Steering
 from runner.call.machine.tool_calls import ToolCalls
@@ -34,21 +32,16 @@ from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
 from runner.model.action import (
     Action,
-    ClearTimer,
     HangUp,
-    Interrupt,
     OpenSideband,
-    SetTimer,
     SwitchAgent,
-    Timer,
     TimerKind,
 )
 from runner.model.agent import Agent
-from runner.model.call import IncomingCall, WebRtcOrigin
+from runner.model.call import IncomingCall
 from runner.model.event import (
     ApiError,
     ApiErrorKind,
-    CallerConnected,
     CallEvent,
     CallGone,
     EndRequested,
@@ -71,10 +64,6 @@ from runner.model.job import Job
 from runner.model.price import PriceList
 from runner.model.record import CallRecord
 from runner.model.values import Instant, Json, JsonObject
-
-HEARS = Timer(TimerKind.CONNECTED)
-HEARS_S = 2.0
-"""A browser's media connect in a fraction of this; one that does not say so is greeted all the same."""
 
 NOTHING_IS_KNOWN = (
     "There was an interruption on our side. It is not known whether tools that you have called were carried"
@@ -99,7 +88,6 @@ class Session:
         secrets: Mapping[str, str],
         now: Instant,
         prices: PriceList,
-        transfer_to: Sequence[str] = (),
         lookup: Json = None,
         lookup_s: float | None = None,
         faults: Sequence[str] = (),
@@ -109,7 +97,6 @@ class Session:
         """`lookup_s` is how long the lookup took, `faults` what went wrong before the call was answered."""
         self._phase = phase
         self.speech = Speech()
-        self._lead = Lead(self.speech)
         self._consumption = Consumption(Bill(prices, agent.model, agent.transcription_model))
         self.builder = RecordBuilder(
             CallRecord(
@@ -138,13 +125,7 @@ class Session:
             secrets=secrets,
         )
         self._ending = CallEnding(
-            phase=phase,
-            speech=self.speech,
-            tools=self.tools,
-            record=self.builder,
-            texts=self._texts,
-            lead=self._lead,
-            deeds=deeds,
+            phase=phase, speech=self.speech, tools=self.tools, record=self.builder, texts=self._texts
         )
         self._serving = ServingAgent(
             agent=agent,
@@ -154,12 +135,8 @@ class Session:
             consumption=self._consumption,
             secrets=secrets,
             playback=self.speech.playback,
-            lead=self._lead,
             is_quiet=self._is_quiet,
             now=now,
-        )
-        self._refresh = SessionRefresh(
-            serving=self._serving, texts=self._texts, speech=self.speech, lead=self._lead, deeds=deeds
         )
         self._dispatch = ToolDispatch(
             phase=phase,
@@ -167,22 +144,8 @@ class Session:
             ending=self._ending,
             serving=self._serving,
             consumption=self._consumption,
-            lead=self._lead,
-            refresh=self._refresh,
-            deeds=deeds,
         )
-        self._steering = Steering(
-            phase=phase,
-            deeds=deeds,
-            speech=self.speech,
-            ending=self._ending,
-            serving=self._serving,
-            texts=self._texts,
-            lead=self._lead,
-            refresh=self._refresh,
-            agents=agents,
-            transfer_to=transfer_to,
-        )
+        self._steering = Steering(phase=phase, deeds=deeds)
         self._messages = AddedMessages()
         self._fulfilment = Fulfilment(
             phase=phase,
@@ -192,13 +155,9 @@ class Session:
             messages=self._messages,
             texts=self._texts,
             record=self.builder,
-            lead=self._lead,
         )
         self._is_bare = False
-        self._hears_later = isinstance(call.origin, WebRtcOrigin)
-        """Whether a browser has yet to say that it hears us: its media come after the sideband."""
-        self._is_made_by_page = isinstance(call.origin, WebRtcOrigin) and call.origin.offer is None
-        self._lived_until: Instant = now
+        self.lived_until: Instant = now
 
     @property
     def agent(self) -> Agent:
@@ -230,6 +189,21 @@ class Session:
         """Whether anything here wants to hear words as they come."""
         return bool(self.agent.guardrails)
 
+    @property
+    def served(self) -> Sequence[Agent]:
+        """Every agent that has served the call, the first first."""
+        return self._serving.served
+
+    @property
+    def may_hand_to(self) -> tuple[str, ...]:
+        """The agents that could take over now."""
+        return self._serving.others
+
+    @property
+    def consumption(self) -> Consumption:
+        """What the call has used of its limits."""
+        return self._consumption
+
     def begin(self, now: Instant) -> list[Action]:
         """The API has answered the call."""
         self._consumption.since = now
@@ -247,25 +221,24 @@ class Session:
         for part in self._serving.parts:
             if type(event) in part.hears:
                 actions += self._fulfilment.actions(part.handle(event, now), now)
-        while ends := self.speech.take_sentence_ends():
-            for key, end in ends:
-                self._steering.sentence_ended(key, end, now)
-                intents = [*self._ending.sentence_ended(key, end, now), *self.tools.go_on()]
-                actions += self._fulfilment.actions(intents, now)
-        self._lived_until = now
+        for key, _ in self.speech.take_sentence_ends():
+            intents = [*self._ending.sentence_ended(key, now), *self.tools.go_on()]
+            actions += self._fulfilment.actions(intents, now)
+        self.lived_until = now
         return actions + self.speech.ask(now)
 
     def record(self) -> CallRecord:
         """The record of the call as it stands now, with nothing in it that its agents want masked."""
-        return self._redactor().record(self.builder.record())
+        return self.redactor().record(self.builder.record())
 
     def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
         """The jobs after the call, going by the record of it."""
-        redactor = self._redactor()
+        redactor = self.redactor()
         redactor.learn(self.builder.record())
         return jobs_after(self._serving.served[0], record, redactor.names(self._texts.names(now)), now)
 
-    def _redactor(self) -> Redactor:
+    def redactor(self) -> Redactor:
+        """What masks the record, as strictly as the strictest agent that has served the call wants."""
         return Redactor((agent.record for agent in self._serving.served), self.builder.private)
 
     @property
@@ -280,41 +253,18 @@ class Session:
         self._ending.served_again()
         self.builder.attached(now)
         if self._is_bare:
-            return [self._whole_session("switch_bare"), *self._reopen(opened, now)]
-        # A page that has made the call itself may have begun it with another session.
-        told: list[Intent] = [self._whole_session("switch_page")] if self._is_made_by_page else []
-        if self._hears_later:
-            return [*told, SetTimer(timer=HEARS, at=now + HEARS_S)]
-        return [*told, *self._ready()]
-
-    def _whole_session(self, update_id: str) -> SwitchAgent:
-        """The session as it ought to be, told again."""
-        return SwitchAgent(
-            update_id=update_id,
-            before=self.agent,
-            agent=self.agent,
-            instructions=self.instructions,
-            servers=self.servers,
-            with_voice=False,
-            # A person may have led the call, which nobody knows any more.
-            answers=True,
-        )
-
-    def _ready(self) -> list[Intent]:
-        """The caller can hear a greeting."""
+            update = SwitchAgent(
+                update_id="switch_bare",
+                before=self.agent,
+                agent=self.agent,
+                instructions=self.instructions,
+                servers=self.servers,
+                with_voice=False,
+            )
+            return [update, *self._reopen(opened, now)]
         self._fulfilment.expect_greeting()
         # Tools of MCP servers that are not there yet would be missing from the first answer.
         return [] if self.agent.mcp else [Greet()]
-
-    def _connected(self, _: CallerConnected, now: Instant) -> list[Intent]:
-        """The browser hears us. Before the sideband is open there is nobody who could greet."""
-        return [ClearTimer(timer=HEARS), *self._hears_now()]
-
-    def _hears_now(self) -> list[Intent]:
-        if not self._hears_later:
-            return []
-        self._hears_later = False
-        return [] if self.phase is Phase.WAITING else self._ready()
 
     def _reopen(self, _: SidebandOpened, now: Instant) -> list[Intent]:
         """Nothing that was missed is replayed: tell again what may be lost, and let the model go on.
@@ -322,10 +272,8 @@ class Session:
         It is never greeted again, and a response that is being made already answers the nudge.
         """
         self._ending.served_again()
-        self._steering.reopened(now)
         unsent = self._messages.take_kept()
         again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self.tools.resend()]
-        refreshed = self._refresh.tell_again(now)
         # Calls were answered and the end of their response was missed: the model goes on now, not later too.
         is_settled = self.tools.take_settled()
         if self.phase is Phase.TALKING:
@@ -333,14 +281,11 @@ class Session:
                 self.speech.go_on()
             else:
                 self.speech.nudge()
-        if self._lead.is_taken:
-            # The API may have let the model answer meanwhile.
-            return [*again, *refreshed, Interrupt()]
-        return [*again, *refreshed]
+        return again
 
     def _taken_over(self, _: TakenOver, now: Instant) -> list[Intent]:
         """Take up what the process before has left: by phase, and for each request under way."""
-        self._ending.taken_over(self._lived_until, now)
+        self._ending.taken_over(self.lived_until, now)
         self.tools.all_ended()
         intents = self.tools.taken_over(now)
         match self.phase:
@@ -387,14 +332,12 @@ class Session:
 
     def _replied(self, replied: Replied, now: Instant) -> list[Intent]:
         intents = self.tools.replied(replied, now, may_retry=True)
-        return [*intents, *self.tools.go_on(), *self._ending.tools_ended(now)]
+        return [*intents, *self.tools.go_on(), *self._ending.tools_ended()]
 
     # Changes of the session, timers, errors, and the end
 
     def _session_updated(self, updated: SessionUpdated, now: Instant) -> list[Intent]:
-        if self._serving.expects(updated.update_id):
-            return self._dispatch.handed_off(now, told=True)
-        return self._refresh.confirmed(updated.update_id, now)
+        return self._dispatch.handed_off(now, told=True) if self._serving.expects(updated.update_id) else []
 
     def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Intent]:
         match fired.timer.kind:
@@ -402,12 +345,6 @@ class Session:
                 return [*self.tools.again(fired.timer.key)]
             case TimerKind.HANDOFF:
                 return self._dispatch.handed_off(now, told=False)
-            case TimerKind.LEAD:
-                return self._steering.lease_is_over(now)
-            case TimerKind.REFRESH:
-                return self._refresh.not_refused(now)
-            case TimerKind.CONNECTED:
-                return self._hears_now()
             case TimerKind.WAITING:
                 return self.tools.still_waiting(fired.timer.key, now)
             case clock:
@@ -419,7 +356,7 @@ class Session:
     def _refused(self, error: ApiError, now: Instant) -> list[Intent]:
         if error.kind is ApiErrorKind.SESSION_EXPIRED:
             return [End(reason="session_expired", at_once=True)]
-        return [*self._dispatch.not_handed_off(error, now), *self._refresh.refused(error, now)]
+        return self._dispatch.not_handed_off(error, now)
 
     def _end_requested(self, requested: EndRequested, now: Instant) -> list[Intent]:
         return [End(reason=requested.reason, at_once=True)]
@@ -447,8 +384,6 @@ class Session:
 
     def _is_quiet(self, now: Instant) -> bool:
         """Nobody speaks, and nothing is under way that will make somebody speak."""
-        if self._lead.is_taken:
-            return False
         is_waiting = self.tools.awaited or self.tools.running or self._serving.pending is not None
         return self.phase is Phase.TALKING and self.speech.is_idle(now) and not is_waiting
 
@@ -459,7 +394,6 @@ Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
 ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
     ((Phase.WAITING,), SidebandOpened, Session._open),
     (CONNECTED, SidebandOpened, Session._reopen),
-    ((Phase.WAITING, *CONNECTED), CallerConnected, Session._connected),
     (CONNECTED, SidebandLost, Session._detached),
     (LIVE, Unreachable, Session._unreachable),
     (CONNECTED, ToolCalled, Session._called),

@@ -1,5 +1,6 @@
 """Writes down what happens to a call while it happens, and makes the record of it at the end."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runner.call.records.bill import Bill
@@ -107,15 +108,21 @@ class Transcript:
 
     def turns(self) -> tuple[Turn, ...]:
         """What caller and agent said, in order."""
-        items = [self._items[item_id] for item_id in self._order]
-        return tuple(
-            Turn(role=item.role.value, text=item.text, at=item.at, heard_ms=item.heard_ms)
-            for item in items
-            if item.is_turn
-            and item.role in {Role.CALLER, Role.AGENT}
-            and item.text != ""
-            and item.role is not None
-        )
+        return tuple(turn for _, turn in self.named_turns())
+
+    def named_turns(self) -> Iterator[tuple[str, Turn]]:
+        """The same, with the id of each turn's item."""
+        return self._named(self._order)
+
+    def last(self) -> Turn | None:
+        """The last turn whose text is known."""
+        return next((turn for _, turn in self._named(reversed(self._order)) if turn.text), None)
+
+    def _named(self, order: Iterable[str]) -> Iterator[tuple[str, Turn]]:
+        for item_id in order:
+            item = self._items[item_id]
+            if item.is_turn and item.role is not None and item.role is not Role.SYSTEM and item.text != "":
+                yield item_id, Turn(role=item.role.value, text=item.text, at=item.at, heard_ms=item.heard_ms)
 
 
 class RecordBuilder:
@@ -157,6 +164,16 @@ class RecordBuilder:
     def transcription(self) -> TranscriptionUsage:
         """What transcribing the caller has used so far."""
         return self._bill.transcription
+
+    @property
+    def tools(self) -> Mapping[str, ToolUse]:
+        """The tool calls so far, by their ids and in their order."""
+        return self._tools
+
+    @property
+    def handoffs(self) -> Sequence[Handoff]:
+        """The hand-offs so far."""
+        return self._handoffs
 
     def accepted(self, now: Instant) -> None:
         """The API has answered the call."""

@@ -57,6 +57,16 @@ class Redactor:
             self._kinds or self._argument_paths or self._result_paths or self._values
         )
 
+    @property
+    def keeps_transcript(self) -> bool:
+        """Whether what was said is kept at all."""
+        return self._keeps_transcript
+
+    @property
+    def learns(self) -> bool:
+        """Whether what is to be masked may be known only later in the call."""
+        return bool(self._argument_paths or self._result_paths)
+
     def learn(self, record: CallRecord) -> None:
         """Remember what argument paths lead to anywhere in the record: it may be said earlier or later."""
         for use in record.tools:
@@ -82,7 +92,7 @@ class Redactor:
                 for use in record.tools
             ),
             handoffs=tuple(replace(each, because=self.text(each.because)) for each in record.handoffs),
-            deeds=tuple(self._deed(deed) for deed in record.deeds),
+            deeds=tuple(self.deed(deed) for deed in record.deeds),
             faults=tuple(self.text(fault) for fault in record.faults),
             detail=self.text(record.detail),
         )
@@ -134,7 +144,7 @@ class Redactor:
             found += [(span, mark) for span in sensitive_spans(kind, text, runs, self._country)]
         return _masked(text, found)
 
-    def _deed(self, deed: Deed) -> Deed:
+    def deed(self, deed: Deed) -> Deed:
         """What a person said, wrote or set is kept as what caller and agent say."""
         given = self.data(deed.given)
         if not self._keeps_transcript:

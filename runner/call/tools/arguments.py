@@ -43,7 +43,7 @@ def check_arguments(tool: Tool, text: str) -> Arguments | str:
     if given is None:
         given = {}
     if not isinstance(given, dict):
-        return f"the arguments are {_quoted(given)}, which is not a JSON object; {_wanted(declared)}"
+        return f"the arguments are {quoted(given)}, which is not a JSON object; {_wanted(declared)}"
     schema = _compiled(_Same(tool.parameters))
     arguments = without_left_out(schema, given) if "null" in text else given
     try:
@@ -91,11 +91,11 @@ def _sentence(misfit: Misfit) -> str:
     name, schema = _written(misfit.path), misfit.schema
     if misfit.missing:
         inner = schema.get("properties", {}).get(misfit.missing, {})
-        return f'"{_below(name, misfit.missing)}" is missing{_must_be(inner)}'
+        return f'"{_below(name, misfit.missing)}" is missing{must_be(inner)}'
     if misfit.keyword in ("additionalProperties", "unevaluatedProperties") and isinstance(misfit.value, dict):
         return _unknown(name, misfit.value, schema)
     subject = f'"{name}" is' if name else "the arguments are"
-    return f"{subject} {_quoted(misfit.value)}{_must_be(schema) or ', which does not fit'}"
+    return f"{subject} {quoted(misfit.value)}{must_be(schema) or ', which does not fit'}"
 
 
 def _unknown(name: str, instance: JsonObject, schema: JsonObject) -> str:
@@ -116,7 +116,8 @@ def _below(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _must_be(schema: Any) -> str:
+def must_be(schema: Any) -> str:
+    """What a schema wants, in words that follow what was given; empty where there are none."""
     words = ", ".join(_expected(schema)) if isinstance(schema, Mapping) else ""
     return f", it must be {words}" if words else ""
 
@@ -150,7 +151,7 @@ def _expected(schema: Mapping[str, Any]) -> Iterator[str]:
     """What the schema wants, in words."""
     if "enum" in schema or "const" in schema:
         values = schema.get("enum", [schema.get("const")])
-        yield ("one of " if len(values) > 1 else "") + ", ".join(map(_quoted, values))
+        yield ("one of " if len(values) > 1 else "") + ", ".join(map(quoted, values))
         return
     kind = schema.get("type", [])
     types = [_TYPES[name] for name in ([kind] if isinstance(kind, str) else kind) if name in _TYPES]
@@ -171,7 +172,7 @@ def _expected(schema: Mapping[str, Any]) -> Iterator[str]:
             yield " or ".join(filter(None, inner))
 
 
-def _quoted(value: Json) -> str:
+def quoted(value: Json) -> str:
     """A value as JSON, cut to a length that the model needs to recognise it."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"

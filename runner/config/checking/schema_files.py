@@ -22,14 +22,15 @@ def schema(kind: str) -> JsonObject:
     schema by its file name, so that each thing is said once. A person who saves one schema for an editor,
     and the validator, want no second file: here those definitions are brought along.
     """
-    text = (_folder() / f"{kind}.schema.json").read_text(encoding="utf-8")
+    text = (folder() / f"{kind}.schema.json").read_text(encoding="utf-8")
     found: JsonObject = json.loads(text.replace(f'"{_SHARED}#/', '"#/'))
     if f'"{_SHARED}#/' not in text:
         return found
     return {**found, "$defs": {**schema("agent")["$defs"], **found["$defs"]}}
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Where the schemas lie: in the package, or beside it in the repository."""
     package = Path(__file__).parents[2]
     shipped = package / "schemas"
     return shipped if shipped.is_dir() else package.parent / "schemas"

@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 from uuid import uuid4
 
@@ -86,6 +87,10 @@ class FleetService:
             Background("journal", self._writer.run),
             Background("sweeping", self._sweep),
         )
+
+    def reached_at(self, address: str) -> None:
+        """Where other runners reach this one. To be said before `start`."""
+        self.member.info = replace(self.member.info, address=address)
 
     async def start(self, new_call: NewCall) -> None:
         """Join the runners, and take up at once what a process before us has left.

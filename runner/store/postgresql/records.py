@@ -1,5 +1,7 @@
 """The records of calls in PostgreSQL. SQL only: no transaction, no decision."""
 
+from typing import Any
+
 from runner.model.live_call import Owner
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall
 from runner.model.values import Instant
@@ -45,14 +47,25 @@ async def read(connection: Connection, call_id: str) -> StoredCall | None:
 
 async def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
     """The newest calls that fit."""
+    return [rows.summary(row) for row in await _newest(connection, rows.SUMMARY, where, most)]
+
+
+async def texts(connection: Connection, where: CallFilter, most: int) -> list[str]:
+    """The records of the newest calls that fit."""
+    return [text for (text,) in await _newest(connection, "record", where, most)]
+
+
+async def _newest(
+    connection: Connection, columns: str, where: CallFilter, most: int
+) -> list[tuple[Any, ...]]:
     conditions = rows.Conditions(where, mark="$", position="strpos")
     limit = conditions.parameter(most)
     found = await connection.fetch(
-        f"SELECT {rows.SUMMARY} FROM calls WHERE {conditions.text}"  # noqa: S608 - values are parameters
+        f"SELECT {columns} FROM calls WHERE {conditions.text}"  # noqa: S608 - values are parameters
         f" ORDER BY started_at DESC, id DESC LIMIT {limit}",
         *conditions.values,
     )
-    return [rows.summary(tuple(row)) for row in found]
+    return [tuple(row) for row in found]
 
 
 async def count_calls(connection: Connection, since: Instant) -> dict[str, int]:

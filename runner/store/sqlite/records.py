@@ -1,6 +1,8 @@
 """The records of calls in SQLite. SQL only: no transaction, no decision."""
 
+from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
+from typing import Any
 
 from runner.model.live_call import Owner
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall
@@ -42,13 +44,21 @@ def read(connection: Connection, call_id: str) -> StoredCall | None:
 
 def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
     """The newest calls that fit."""
+    return [rows.summary(row) for row in _newest(connection, rows.SUMMARY, where, most)]
+
+
+def texts(connection: Connection, where: CallFilter, most: int) -> list[str]:
+    """The records of the newest calls that fit."""
+    return [text for (text,) in _newest(connection, "record", where, most)]
+
+
+def _newest(connection: Connection, columns: str, where: CallFilter, most: int) -> Iterable[Sequence[Any]]:
     conditions = rows.Conditions(where, mark="?", position="instr")
     limit = conditions.parameter(most)
-    found = connection.execute(
-        f"SELECT {rows.SUMMARY} FROM calls WHERE {conditions.text} ORDER BY started_at DESC, id DESC LIMIT {limit}",  # noqa: S608,E501 - values are parameters
+    return connection.execute(
+        f"SELECT {columns} FROM calls WHERE {conditions.text} ORDER BY started_at DESC, id DESC LIMIT {limit}",  # noqa: S608,E501 - values are parameters
         conditions.values,
     )
-    return [rows.summary(row) for row in found]
 
 
 def count_calls(connection: Connection, since: Instant) -> dict[str, int]:

@@ -51,6 +51,10 @@ class SqliteStore:
         """See `Records.find`."""
         return await self._database.read(lambda connection: records.find(connection, where, most))
 
+    async def texts(self, where: CallFilter, most: int) -> list[str]:
+        """See `Records.texts`."""
+        return await self._database.read(lambda connection: records.texts(connection, where, most))
+
     async def count_calls(self, since: Instant) -> dict[str, int]:
         """See `Records.count_calls`."""
         return await self._database.read(lambda connection: records.count_calls(connection, since))

@@ -1,0 +1,335 @@
+"""One live call as the admin API shows it: in a line, whole, and what has changed since it was shown last."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from runner.call.machine.floor import Floor
+from runner.call.machine.machine import CallMachine
+from runner.call.machine.phase import TRANSFERRING, Phase
+from runner.call.machine.session import Session
+from runner.call.view.live_mask import LiveMask
+from runner.model.event import TranscriptGrew
+from runner.model.record import CallRecord, Deed, ToolUse, Turn
+from runner.model.tool import TransferBinding
+from runner.model.values import Instant, Json, JsonObject
+
+Change: TypeAlias = tuple[str, JsonObject]
+"""The name of an event of the admin API's streams, and its data."""
+
+PHASES = {
+    Phase.WAITING: "connecting",
+    Phase.TALKING: "talking",
+    **dict.fromkeys(TRANSFERRING, "transferring"),
+    Phase.SAYING_GOODBYE: "leaving",
+    Phase.HANGING_UP: "leaving",
+    Phase.DRAINING_REQUESTS: "over",
+    Phase.OVER: "over",
+}
+"""Phases as people are told them; those that are not here ring."""
+_CALLER_SPEAKS = frozenset({Floor.CALLER, Floor.CONTESTED, Floor.OVERLAP})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """What a call's view knows besides the call."""
+
+    runner: str
+    transfer_to: tuple[str, ...] = ()
+    """Where a person may transfer to, besides what agents declare."""
+
+
+class CallView:
+    """The view of one live call. It changes nothing in it."""
+
+    def __init__(self, machine: CallMachine, where: Where) -> None:
+        self._machine = machine
+        self._where = where
+        self._mask: LiveMask | None = None
+        self._mask_key: tuple[Json, ...] = ()
+        self._shown: dict[str, dict[str, JsonObject]] = {}
+        """What was shown last: for each kind of event, by its key."""
+
+    def row(self, now: Instant) -> dict[str, Json]:
+        """The call in a line."""
+        call, session = self._machine.call, self._machine.session
+        floor = self._floor(now)
+        speaking = {
+            (True, True): "both",
+            (True, False): "caller",
+            (False, True): "agent",
+            (False, False): "nobody",
+        }[floor["caller"], floor["agent"]]
+        agent = self._machine.agent
+        return {
+            "id": call.id,
+            "agent": agent.id if agent is not None else "",
+            "caller": call.caller.number or call.caller.uri or None,
+            "called": call.called.number or call.called.uri or None,
+            "transport": call.transport.value,
+            "created_at": call.created_at,
+            "accepted_at": (session.consumption.since or None) if session is not None else None,
+            "phase": floor["phase"],
+            "speaking": speaking,
+            "tools_running": floor["tools"],
+            "led_by": floor["led_by"],
+            "trouble": self._trouble(session),
+            "cost_usd": session.consumption.bill.cost_usd if session is not None else None,
+            "max_cost_usd": agent.limits.max_cost_usd if agent is not None else None,
+            "max_duration_s": agent.limits.max_duration_s if agent is not None else 0.0,
+            "last_words": self._last_words(session),
+            "runner": self._where.runner,
+        }
+
+    def whole(self, now: Instant) -> dict[str, Json]:
+        """The whole call. Changes are told from here on."""
+        self._shown = self._parts(now)
+        session = self._machine.session
+        record = self._record()
+        return {
+            **self.row(now),
+            "route": record.route,
+            "why": record.why,
+            "attached_at": record.attached_at,
+            "ended_at": record.ended_at,
+            "ended": record.ended,
+            "detail": self._text(record.detail),
+            "turns": list(self._shown["turn"].values()),
+            "tools": list(self._shown["tool"].values()),
+            "handoffs": [
+                {"agent": each.agent, "because": self._text(each.because), "at": each.at}
+                for each in record.handoffs
+            ],
+            "spans": [],
+            "deeds": list(self._shown["deed"].values()),
+            "lookup_s": record.lookup_s,
+            "faults": [self._text(fault) for fault in record.faults],
+            "model": record.model,
+            "served_by": record.served_by,
+            "called_found_in": self._machine.call.called_found_in,
+            "floor": {**self._shown["floor"][""], "at": now},
+            "limits": self._shown["limits"][""],
+            "vars": self._shown["agent"][""]["vars"],
+            "choices": self._shown["agent"][""]["choices"],
+            "shows_words": session is not None and self._masking(session).shows_words,
+        }
+
+    def changes(self, now: Instant) -> Iterator[Change]:
+        """What is new since the call was shown last."""
+        before, self._shown = self._shown, self._parts(now)
+        for kind, parts in self._shown.items():
+            known = before.get(kind, {})
+            for key, part in parts.items():
+                if known.get(key) != part:
+                    yield kind, {**part, "at": now, "spans": []} if kind == "floor" else part
+
+    def words(self, grew: TranscriptGrew, now: Instant) -> Change | None:
+        """More words of a turn; None where words are not shown as they come."""
+        session = self._machine.session
+        if session is None or not self._masking(session).shows_words:
+            return None
+        return "words", {"id": grew.item_id, "role": grew.role.value, "text": grew.text, "at": now}
+
+    @property
+    def wants_words(self) -> bool:
+        """Whether words as they come would be shown."""
+        session = self._machine.session
+        return session is not None and self._masking(session).shows_words
+
+    def end(self) -> JsonObject:
+        """How the call ended, as far as it is known."""
+        record = self._record()
+        return {
+            "id": self._machine.call.id,
+            "ended": record.ended or None,
+            "detail": self._text(record.detail),
+            "ended_at": record.ended_at,
+        }
+
+    # The parts of a call
+
+    def _parts(self, now: Instant) -> dict[str, dict[str, JsonObject]]:
+        session = self._machine.session
+        deeds = {deed.id: self._deed(deed) for deed in self._machine.deeds}
+        turns, tools = ({}, {}) if session is None else self._said_and_done(session)
+        # In the order in which a client can make use of them: who serves, who speaks, what was said.
+        return {
+            "agent": {"": self._agent(session)},
+            "floor": {"": self._floor(now)},
+            "turn": turns,
+            "tool": tools,
+            "deed": deeds,
+            "limits": {"": self._limits(session)},
+        }
+
+    def _said_and_done(self, session: Session) -> tuple[dict[str, JsonObject], dict[str, JsonObject]]:
+        mask = self._masking(session)
+        turns: dict[str, JsonObject] = {}
+        times: list[Instant] = []
+        after: str | None = None
+        for item_id, turn in session.builder.transcript.named_turns():
+            turns[item_id] = _turn(item_id, after, turn, mask)
+            times.append(turn.at)
+            after = item_id
+        ids = list(turns)
+        is_over = PHASES.get(self._machine.phase) == "over"
+        tools: dict[str, JsonObject] = {}
+        for use in session.builder.tools.values():
+            before = bisect_right(times, use.started_at)
+            tools[use.call_id] = _tool(use, ids[before - 1] if before else None, mask, is_over=is_over)
+        return turns, tools
+
+    def _floor(self, now: Instant) -> dict[str, Json]:
+        session = self._machine.session
+        speech = session.speech if session is not None else None
+        return {
+            "phase": PHASES.get(self._machine.phase, "ringing"),
+            "caller": speech is not None and speech.floor in _CALLER_SPEAKS,
+            "agent": speech is not None and speech.playback.is_playing(now),
+            "tools": _running(session) if session is not None else 0,
+            "led_by": None,
+            "is_attached": speech is not None and not speech.is_closed,
+        }
+
+    def _limits(self, session: Session | None) -> JsonObject:
+        limits = session.agent.limits if session is not None else None
+        return {
+            "max_duration_s": limits.max_duration_s if limits is not None else 0.0,
+            "cost_usd": session.consumption.bill.cost_usd if session is not None else None,
+            "max_cost_usd": limits.max_cost_usd if limits is not None else None,
+            "tool_calls": session.consumption.tool_calls if session is not None else 0,
+            "max_tool_calls": limits.max_tool_calls if limits is not None else None,
+            "lead_until": None,
+        }
+
+    def _agent(self, session: Session | None) -> JsonObject:
+        if session is None:
+            return {
+                "agent": "",
+                "because": "",
+                "at": None,
+                "vars": {},
+                "choices": {"transfer_to": [], "handoff": [], "vars": []},
+            }
+        mask = self._masking(session)
+        last = session.builder.handoffs[-1] if session.builder.handoffs else None
+        agent = session.agent
+        destinations = [
+            name
+            for tool in agent.tools
+            if isinstance(tool.binding, TransferBinding)
+            for name in tool.binding.destinations
+        ]
+        return {
+            "agent": agent.id,
+            "because": mask.text(last.because) if last is not None else "",
+            "at": last.at if last is not None else None,
+            "vars": mask.data(dict(session.variables)),
+            "choices": {
+                "transfer_to": list(dict.fromkeys([*destinations, *self._where.transfer_to])),
+                "handoff": list(session.may_hand_to),
+                "vars": list(session.variables),
+            },
+        }
+
+    def _deed(self, deed: Deed) -> JsonObject:
+        session = self._machine.session
+        given, detail = self._masking(session).deed(deed) if session is not None else ({}, deed.detail)
+        return {
+            "id": deed.id,
+            "by": deed.by,
+            "what": deed.what,
+            "given": given,
+            "at": deed.at,
+            "result": deed.result,
+            "detail": detail,
+            "settled_at": deed.settled_at,
+        }
+
+    def deed(self, deed_id: str) -> JsonObject | None:
+        """A person's act as it stands now, masked."""
+        deed = self._machine.deed(deed_id)
+        return self._deed(deed) if deed is not None else None
+
+    def _trouble(self, session: Session | None) -> str | None:
+        if session is None:
+            return None
+        phase = PHASES.get(self._machine.phase)
+        if session.speech.is_closed and phase in {"talking", "transferring", "leaving"}:
+            return "the sideband is lost; the call goes on without tools and limits until it is back"
+        for last in [*session.builder.tools.values()][-1:]:
+            if last.status != "error":
+                break
+            return self._text(f'tool "{last.name}" has failed: {last.error or last.http_status}')
+        return None
+
+    def _last_words(self, session: Session | None) -> str | None:
+        if session is None:
+            return None
+        last = session.builder.transcript.last()
+        return self._masking(session).turn(last.text) if last is not None else None
+
+    def _record(self) -> CallRecord:
+        session = self._machine.session
+        if session is not None:
+            return session.builder.record()  # unmasked: what is shown of it is masked field by field
+        call = self._machine.call
+        return CallRecord(
+            id=call.id,
+            agent="",
+            route=None,
+            why="",
+            caller=None,
+            called=None,
+            transport=call.transport.value,
+            created_at=call.created_at,
+        )
+
+    def _text(self, text: str) -> str:
+        session = self._machine.session
+        return self._masking(session).text(text) if session is not None else text
+
+    def _masking(self, session: Session) -> LiveMask:
+        """Made anew whenever more may be known that has to be masked."""
+        builder = session.builder
+        key = (len(session.served), len(builder.private), len(builder.tools))
+        if self._mask is None or self._mask_key != key:
+            redactor = session.redactor()
+            redactor.learn(builder.record())
+            self._mask, self._mask_key = LiveMask(redactor), key
+        return self._mask
+
+
+def _running(session: Session) -> int:
+    return sum(use.took_s is None for use in session.builder.tools.values())
+
+
+def _turn(item_id: str, after: str | None, turn: Turn, mask: LiveMask) -> JsonObject:
+    return {
+        "id": item_id,
+        "after": after,
+        "role": turn.role,
+        "text": mask.turn(turn.text),
+        "at": turn.at,
+        "heard_ms": turn.heard_ms,
+        "waited_s": None,
+        "is_whole": turn.text is not None,
+    }
+
+
+def _tool(use: ToolUse, turn: str | None, mask: LiveMask, *, is_over: bool) -> JsonObject:
+    runs = use.took_s is None and use.status == "unfinished" and not is_over
+    return {
+        "call_id": use.call_id,
+        "name": use.name,
+        "arguments": mask.arguments(use.arguments),
+        "started_at": use.started_at,
+        "took_s": use.took_s,
+        "status": "running" if runs else use.status,
+        "http_status": use.http_status,
+        "attempts": [],
+        "error": mask.text(use.error) if use.error is not None else None,
+        "reply": None,
+        "turn": turn,
+    }

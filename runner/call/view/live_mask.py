@@ -1,0 +1,78 @@
+"""Masks what is shown of a live call: as strictly as its record, and more where that may yet learn."""
+
+from collections.abc import Mapping
+
+from runner.call.records.digit_runs import digit_runs
+from runner.call.records.redaction import Redactor
+from runner.model.record import Deed
+from runner.model.values import Json, JsonObject
+
+HIDDEN = "•••"
+"""Stands for digits that may turn out to be what must not be kept."""
+FEWEST_DIGITS = 3
+
+
+class LiveMask:
+    """One state of what is known to be masked. Remembers texts that it has masked: they are shown often."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._texts: dict[str, str] = {}
+
+    @property
+    def shows_words(self) -> bool:
+        """Whether words may be shown as they come: where anything is masked, only whole texts can be."""
+        return self._redactor.changes_nothing
+
+    @property
+    def shows_turns(self) -> bool:
+        """Whether what was said is shown at all."""
+        return self._redactor.keeps_transcript
+
+    def turn(self, text: str | None) -> str | None:
+        """What caller or agent said."""
+        return self.text(text) if text is not None and self.shows_turns else None
+
+    def text(self, text: str) -> str:
+        """Any text."""
+        masked = self._texts.get(text)
+        if masked is None:
+            masked = self._texts[text] = self._hidden(self._redactor.text(text))
+        return masked
+
+    def arguments(self, given: Json) -> Json:
+        """A tool call's arguments."""
+        return self._all_hidden(self._redactor.arguments(given))
+
+    def data(self, value: Json) -> Json:
+        """Any JSON value."""
+        return self._all_hidden(self._redactor.data(value))
+
+    def deed(self, deed: Deed) -> tuple[JsonObject, str]:
+        """What came with a person's act, and its detail."""
+        masked = self._redactor.deed(deed)
+        return self._all_hidden(masked.given), self._hidden(masked.detail)
+
+    def _hidden(self, text: str) -> str:
+        if not self._redactor.learns:
+            return text
+        parts, at = [], 0
+        for run in digit_runs(text):
+            if len(run.digits) >= FEWEST_DIGITS:
+                start, end = run.span
+                parts += [text[at:start], HIDDEN]
+                at = end
+        return "".join([*parts, text[at:]])
+
+    def _all_hidden(self, value: Json) -> Json:
+        if not self._redactor.learns:
+            return value
+        if isinstance(value, str):
+            return self._hidden(value)
+        if isinstance(value, Mapping):
+            return {self._hidden(key): self._all_hidden(entry) for key, entry in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._all_hidden(entry) for entry in value]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return HIDDEN if sum(map(str.isdecimal, str(value))) >= FEWEST_DIGITS else value
+        return value

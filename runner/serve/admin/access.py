@@ -1,0 +1,241 @@
+"""Who asks, and whether they may: tokens, console sessions, failed attempts, and where a request comes from.
+
+It knows neither aiohttp nor a clock: a request is its headers, `now` is passed in.
+"""
+
+import hashlib
+import hmac
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+
+from runner.model.settings import May
+from runner.model.values import Instant
+from runner.serve.admin.problem import AdminProblem
+
+MIN_TOKEN = 32
+"""Characters of a token. A shorter one is guessed sooner or later."""
+COOKIE = "__Host-phone-agents"
+SESSION_S = 12 * 3600.0
+MOST_FAILURES = 10
+FAILURES_WITHIN_S = 60.0
+MOST_ADDRESSES = 10_000
+"""Whose failed attempts are remembered; then the oldest are forgotten."""
+DEV = "dev"
+"""Who asks where no token is needed."""
+
+_AUDIENCE = "phone-agents-console"
+_UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token as it is now, and what its holder may do."""
+
+    value: str
+    may: May
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who asks."""
+
+    by: str
+    may: May
+    expires_at: Instant | None = None
+    """When a console session ends."""
+
+
+class FailedAttempts:
+    """Counts wrong tokens by the address that they come from."""
+
+    def __init__(self) -> None:
+        self._at: OrderedDict[str, deque[Instant]] = OrderedDict()
+
+    def note(self, address: str, now: Instant) -> None:
+        """A wrong token came from this address."""
+        key = _network(address)
+        times = self._at.setdefault(key, deque(maxlen=MOST_FAILURES))
+        times.append(now)
+        self._at.move_to_end(key)
+        if len(self._at) > MOST_ADDRESSES:
+            self._at.popitem(last=False)
+
+    def wait_s(self, address: str, now: Instant) -> float:
+        """How long the address has to wait; 0 when it may try."""
+        times = self._at.get(_network(address))
+        if times is None or len(times) < MOST_FAILURES:
+            return 0.0
+        return max(0.0, times[0] + FAILURES_WITHIN_S - now)
+
+
+class Access:
+    """Decides about requests to one listener."""
+
+    def __init__(
+        self, tokens: Callable[[], Mapping[str, Token]], *, hosts: frozenset[str], is_dev: bool = False
+    ) -> None:
+        """`tokens` are asked for at each request: a file may have another one. `hosts`: our names."""
+        self._tokens = tokens
+        self._hosts = hosts
+        self._is_dev = is_dev
+        self._failures = FailedAttempts()
+
+    # Where a request comes from
+
+    def check_host(self, host: str | None) -> None:
+        """A page of another site that let its name point to us (DNS rebinding) still sends its own name."""
+        if not self._is_ours(host):
+            raise AdminProblem(
+                421,
+                "host",
+                "the Host header names a host that this runner is not declared to be; "
+                "name it in server.admin.hosts, or use an address",
+            )
+
+    def check_origin(self, method: str, headers: Mapping[str, str], *, by_browser: bool) -> None:
+        """A request that a browser makes with what it holds by itself has to come from our own pages.
+
+        SameSite does not tell apart two ports of one host. `by_browser`: nothing in it proves that somebody
+        made it on purpose, as an Authorization header does.
+        """
+        if not by_browser:
+            return
+        site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+        if method in _UNSAFE:
+            same = site == "same-origin" if site is not None else _is_same(origin, headers.get("Host"))
+            if self._is_dev and site is None and origin is None and COOKIE not in headers.get("Cookie", ""):
+                return  # No browser: each of them sends one of the two with such a request.
+        else:
+            same = site in {None, "same-origin", "none"}
+        if not same:
+            raise AdminProblem(
+                403, "cross-site", "the request comes from another site, or does not say from where"
+            )
+
+    def _is_ours(self, host: str | None) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname if host else None
+        except ValueError:
+            return False
+        if not name:
+            return False
+        try:
+            ip_address(name)
+        except ValueError:
+            return name == "localhost" or name in self._hosts
+        return True
+
+    # Who asks
+
+    def identify(
+        self, headers: Mapping[str, str], cookie: str | None, address: str, now: Instant
+    ) -> Identity:
+        """Who asks. Raises AdminProblem."""
+        authorization = headers.get("Authorization")
+        if authorization is not None:
+            scheme, _, token = authorization.partition(" ")
+            if scheme.lower() != "bearer":
+                raise _no_token("write the token as Authorization: Bearer …")
+            return self.by_token(token.strip(), address, now)
+        if cookie is not None:
+            found = self._by_session(cookie, now)
+            if found is not None:
+                return found
+            if not self._is_dev:
+                raise _no_token("the console session is over; sign in again")
+        if self._is_dev:
+            return Identity(by=DEV, may=May.STEER)
+        raise _no_token("send a token as Authorization: Bearer …, or sign in at /console/")
+
+    def by_token(self, given: str, address: str, now: Instant) -> Identity:
+        """Whose token this is. Raises AdminProblem, also for a right one after too many wrong ones."""
+        if (wait_s := self._failures.wait_s(address, now)) > 0:
+            raise AdminProblem(
+                429,
+                "too-many-attempts",
+                "too many failed attempts from this address; wait a minute",
+                headers={"Retry-After": str(int(wait_s) + 1)},
+            )
+        digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest()
+        found = None
+        # Each of them, so that the time tells nothing.
+        for name, token in self._tokens().items():
+            same = hmac.compare_digest(hashlib.sha256(token.value.encode()).digest(), digest)
+            if same and len(token.value) >= MIN_TOKEN:
+                found = Identity(by=name, may=token.may)
+        if found is None:
+            self._failures.note(address, now)
+            raise _no_token("the token is not valid")
+        return found
+
+    def may_still(self, headers: Mapping[str, str], cookie: str | None, now: Instant) -> bool:
+        """Whether whoever was identified by these still would be: tokens rotate, and sessions end."""
+        try:
+            self.identify(headers, cookie, "", now)
+        except AdminProblem:
+            return False
+        return True
+
+    # Console sessions
+
+    def session(self, identity: Identity, now: Instant) -> tuple[str, Identity]:
+        """A console session of whoever has signed in: the cookie's value, and the identity that it proves."""
+        expires_at = now + SESSION_S
+        claims = {"sub": identity.by, "aud": _AUDIENCE, "iat": int(now), "exp": int(expires_at)}
+        key = _session_key(self._tokens()[identity.by].value)
+        text = jwt.encode(claims, key, algorithm="HS256", headers={"kid": identity.by})
+        return text, Identity(by=identity.by, may=identity.may, expires_at=float(int(expires_at)))
+
+    def _by_session(self, text: str, now: Instant) -> Identity | None:
+        try:
+            name: Any = jwt.get_unverified_header(text).get("kid")
+            token = self._tokens().get(name) if isinstance(name, str) else None
+            if token is None or len(token.value) < MIN_TOKEN:
+                return None
+            claims = jwt.decode(
+                text,
+                _session_key(token.value),
+                algorithms=["HS256"],
+                audience=_AUDIENCE,
+                # By our own clock, below.
+                options={"require": ["exp", "iat", "sub"], "verify_exp": False, "verify_iat": False},
+            )
+        except jwt.PyJWTError:
+            return None
+        expires_at = claims["exp"]
+        is_valid = claims["sub"] == name and isinstance(expires_at, int) and now < expires_at
+        return Identity(by=name, may=token.may, expires_at=float(expires_at)) if is_valid else None
+
+
+def _session_key(token: str) -> bytes:
+    """Another key than the token: a cookie can be attacked offline, and must not give the token away."""
+    return hmac.new(token.encode(), b"phone-agents console session 1", hashlib.sha256).digest()
+
+
+def _no_token(detail: str) -> AdminProblem:
+    return AdminProblem(401, "token", detail, headers={"WWW-Authenticate": 'Bearer realm="phone-agents"'})
+
+
+def _is_same(origin: str | None, host: str | None) -> bool:
+    """Whether the origin is this host, its port included."""
+    if origin is None or host is None:
+        return False
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False
+
+
+def _network(address: str) -> str:
+    """Whose address it is: of IPv6, one customer has a /64 at least."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(int(found) >> 64) if isinstance(found, IPv6Address) and not found.ipv4_mapped else address

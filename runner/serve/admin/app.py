@@ -1,0 +1,221 @@
+"""The admin listener's application: each request is admitted, checked against the document, and answered.
+
+What may be wrong with a request is found in this order: its host, whether its path and method exist, where it
+comes from, who asks, what they may do, its form.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from runner.errors import StoreError
+from runner.model.settings import May
+from runner.model.values import Instant, Json
+from runner.serve.admin.access import COOKIE, SESSION_S, Access, Identity
+from runner.serve.admin.document import InvalidRequestError, Operation, document
+from runner.serve.admin.pages import Pages
+from runner.serve.admin.peers import FORWARDED
+from runner.serve.admin.problem import AdminProblem, not_found
+from runner.serve.listener import Handler
+from runner.serve.metrics import CONTENT_TYPE, Metrics
+
+log = logging.getLogger("runner.serve.admin")
+
+MOST_BODY_BYTES = 64 * 1024
+BODY_S = 10.0
+"""For the body of a request to arrive."""
+_COMMON_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+_API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_WATCHING = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request that was admitted and fits the document."""
+
+    request: web.Request
+    identity: Identity
+    arguments: Mapping[str, Json]
+    """The parameters by name."""
+    body: dict[str, Json]
+    raw: bytes
+    """The body as it came."""
+
+    @property
+    def cookie(self) -> str | None:
+        """The console session, where there is one."""
+        return self.request.cookies.get(COOKIE)
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether another runner has passed it on."""
+        return FORWARDED in self.request.headers
+
+
+Answer = Callable[[Asked], Awaitable[web.StreamResponse]]
+
+
+class AdminApp:
+    """Makes the application out of its handlers, by the ids of the document's operations."""
+
+    def __init__(
+        self,
+        access: Access,
+        handlers: Mapping[str, Answer],
+        metrics: Metrics,
+        *,
+        clock: Callable[[], Instant] = time.time,
+        pages: Pages | None = None,
+    ) -> None:
+        self._access = access
+        self._metrics = metrics
+        self._clock = clock
+        self._pages = pages or Pages()
+        self._handlers: dict[str, Answer] = {
+            "openapi": _openapi,
+            "signIn": self._sign_in,
+            "signOut": self._sign_out,
+            "readSession": self._session,
+            **handlers,
+        }
+
+    def create(self) -> web.Application:
+        """The application."""
+        app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=[self._guard])
+        for operation in document().operations.values():
+            handler = self._answering(operation, self._handlers[operation.id])
+            app.router.add_route(operation.method.upper(), operation.path, handler)
+        app.router.add_get("/metrics", self._show_metrics)
+        app.router.add_get("/console", self._to_console)
+        app.router.add_get("/", self._to_console)
+        app.router.add_get("/console/{path:.*}", self._page)
+        app.on_response_prepare.append(_harden)
+        return app
+
+    def _identify(self, request: web.Request) -> Identity:
+        return self._access.identify(
+            request.headers, request.cookies.get(COOKIE), request.remote or "", self._clock()
+        )
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Turns whatever goes wrong into a problem."""
+        try:
+            self._access.check_host(request.headers.get("Host"))
+            return await handler(request)
+        except AdminProblem as problem:
+            if problem.status in {401, 429, 403, 421}:
+                log.info(
+                    "admin request refused",
+                    extra={"reason": problem.reason, "address": request.remote, "method": request.method},
+                )
+            return problem.response()
+        except InvalidRequestError as error:
+            return AdminProblem(
+                400, "invalid-request", str(error), errors=[each.as_json for each in error.mistakes]
+            ).response()
+        except StoreError as error:
+            return AdminProblem(503, "store", f"the store fails: {error}").response()
+        except web.HTTPNotFound:
+            return not_found("there is no such path; /admin/openapi.json has them all").response()
+        except web.HTTPMethodNotAllowed as error:
+            allowed = ", ".join(sorted(error.allowed_methods))
+            detail = f"this path takes {allowed}"
+            return AdminProblem(405, "method", detail, headers={"Allow": allowed}).response()
+        except web.HTTPRequestEntityTooLarge:
+            detail = f"the body is longer than {MOST_BODY_BYTES} bytes"
+            return AdminProblem(413, "too-large", detail).response()
+
+    def _answering(self, operation: Operation, answer: Answer) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            headers = request.headers
+            # A page of another site can have a browser send the cookie, but no Authorization header.
+            self._access.check_origin(request.method, headers, by_browser="Authorization" not in headers)
+            identity = Identity(by="", may=May.WATCH) if operation.is_open else self._identify(request)
+            is_act = request.method not in _WATCHING
+            if is_act and not operation.is_open and identity.may is not May.STEER:
+                raise AdminProblem(403, "forbidden", f'the token "{identity.by}" may only watch')
+            raw = await _body(request)
+            # A form of another page can send a request without a body, but not of this type.
+            is_of_type = request.content_type == "application/json"
+            if is_act and not is_of_type and (raw or COOKIE in request.cookies):
+                raise AdminProblem(415, "media-type", "send Content-Type: application/json")
+            arguments = operation.arguments(request.match_info, list(request.query.items()), request.headers)
+            body = operation.given(raw)
+            return await answer(
+                Asked(request=request, identity=identity, arguments=arguments, body=body, raw=raw)
+            )
+
+        return handle
+
+    # Console sessions
+
+    async def _sign_in(self, asked: Asked) -> web.StreamResponse:
+        now = self._clock()
+        address = asked.request.remote or ""
+        try:
+            identity = self._access.by_token(asked.body["token"], address, now)
+        except AdminProblem as problem:
+            if problem.status == 401:
+                log.warning("console sign-in failed", extra={"address": address})
+            raise
+        cookie, session = self._access.session(identity, now)
+        log.info("console session begins", extra={"by": identity.by, "address": address})
+        response = web.json_response(_session(session))
+        response.set_cookie(
+            COOKIE, cookie, max_age=int(SESSION_S), path="/", secure=True, httponly=True, samesite="Strict"
+        )
+        return response
+
+    async def _sign_out(self, asked: Asked) -> web.StreamResponse:
+        response = web.Response(status=204)
+        response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
+        return response
+
+    async def _session(self, asked: Asked) -> web.StreamResponse:
+        return web.json_response(_session(asked.identity))
+
+    # What needs no token
+
+    async def _show_metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _to_console(self, _: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": "/console/"})
+
+    async def _page(self, request: web.Request) -> web.Response:
+        return self._pages.serve(request)
+
+
+async def _openapi(_: Asked) -> web.StreamResponse:
+    return web.Response(text=document().text, content_type="application/json")
+
+
+def _session(identity: Identity) -> dict[str, Json]:
+    return {"by": identity.by, "may": identity.may.value, "expires_at": identity.expires_at}
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError:
+        raise AdminProblem(400, "invalid-request", "the body did not arrive in time", errors=[]) from None
+
+
+async def _harden(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_COMMON_HEADERS)
+    if "Content-Security-Policy" not in response.headers:
+        response.headers["Content-Security-Policy"] = _API_POLICY
+    if "Cache-Control" not in response.headers or request.path.startswith("/admin/"):
+        response.headers["Cache-Control"] = "no-store"

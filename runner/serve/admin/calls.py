@@ -1,0 +1,264 @@
+"""Live calls at the admin API: listed, read, followed and steered, whichever runner serves them."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from uuid import uuid4
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse, sse_response
+
+from runner.model.event import Steered
+from runner.model.steering import DeedResult, wish_of
+from runner.model.values import Instant, Json
+from runner.serve.admin.access import Access
+from runner.serve.admin.app import Answer, Asked
+from runner.serve.admin.peers import Owner, PeerError, Peers, Reply, as_json, passed_on
+from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
+from runner.serve.admin.streams import Reader, ReaderGoneError, Streams
+from runner.serve.admin.watch import Watches
+from runner.serve.live_calls import LiveCalls
+
+log = logging.getLogger("runner.serve.admin.calls")
+
+MOST_STREAMS = 64
+HEARTBEAT_S = 15.0
+AGAIN_S = 0.25
+"""Before an act is tried again whose call is between two runners."""
+BETWEEN_S = 15.0
+"""How long it is tried; a lease and a little more."""
+
+ACTS: Mapping[str, str] = {
+    "say": "say",
+    "tell": "tell",
+    "hush": "hush",
+    "vars": "vars",
+    "instructions": "instructions",
+    "handoff": "handoff",
+    "transfer": "transfer",
+    "hangup": "hangup",
+    "takeOver": "take-over",
+    "giveBack": "give-back",
+    "note": "note",
+}
+"""The document's operations, and the acts that they are."""
+
+
+class CallRequests:
+    """Answers what is asked about live calls."""
+
+    def __init__(
+        self,
+        live_calls: LiveCalls,
+        watches: Watches,
+        peers: Peers,
+        streams: Streams,
+        *,
+        access: Access,
+        clock: Callable[[], Instant],
+    ) -> None:
+        self._live_calls = live_calls
+        self._watches = watches
+        self._peers = peers
+        self._streams = streams
+        self._access = access
+        self._clock = clock
+        self._open_streams = 0
+
+    def handlers(self) -> dict[str, Answer]:
+        """By the ids of the document's operations."""
+        acts = {operation: self._act(what) for operation, what in ACTS.items()}
+        return {"listCalls": self.list, "readCall": self.read, "followEvents": self.follow, **acts}
+
+    async def list(self, asked: Asked) -> web.StreamResponse:
+        """The live calls of the fleet."""
+        agent, text = asked.arguments.get("agent"), asked.arguments.get("q")
+        rows = [row for row in self._watches.rows().values() if _fits(row, agent, text)]
+        total, missing = len(rows), []
+        if not asked.is_forwarded:
+            others = await self._peers.others()
+            asking = (self._rows_of(str(each.address), asked) for each in others)
+            for each, found in zip(others, await asyncio.gather(*asking), strict=True):
+                if found is None:
+                    missing.append(each.id)
+                else:
+                    rows += found["calls"]
+                    total += found["total"]
+        # A call that has just moved may be told by both.
+        unique = {row["id"]: row for row in rows}
+        oldest_first = sorted(unique.values(), key=lambda row: (row["created_at"], row["id"]))
+        return web.json_response(
+            {
+                "now": self._clock(),
+                "total": total - (len(rows) - len(unique)),
+                "calls": oldest_first[: asked.arguments["limit"]],
+                "missing": missing,
+            }
+        )
+
+    async def read(self, asked: Asked) -> web.StreamResponse:
+        """One live call."""
+        call_id = str(asked.arguments["id"])
+        call = self._watches.call(call_id)
+        if call is not None:
+            return web.json_response(self._watches.view(call).whole(self._clock()))
+        owner = await self._owner(call_id, asked)
+        return _relayed(await self._ask(owner, asked, "GET", ("admin", "calls", call_id)))
+
+    async def follow(self, asked: Asked) -> web.StreamResponse:
+        """The events of all calls, or of one."""
+        request, call_id = asked.request, asked.arguments.get("call")
+        reader = Reader(
+            identity=asked.identity,
+            headers=self._passed_on(asked, "Content-Type", "Last-Event-ID"),
+            is_forwarded=asked.is_forwarded,
+            last_event_id=asked.arguments.get("Last-Event-ID"),
+            may_still=lambda: self._access.may_still(request.headers, asked.cookie, self._clock()),
+        )
+        if call_id is not None:
+            await self._streams.find(call_id, reader)
+        if self._open_streams >= MOST_STREAMS:
+            raise AdminProblem(
+                503,
+                "too-many-streams",
+                f"{MOST_STREAMS} streams are open already",
+                headers={"Retry-After": "10"},
+            )
+        self._open_streams += 1
+        try:
+            async with sse_response(request, ping_interval=HEARTBEAT_S, sep="\n") as response:
+                send = _Sender(response)
+                try:
+                    if call_id is None:
+                        await self._streams.all_calls(reader, send)
+                    else:
+                        await self._streams.one_call(call_id, reader, send)
+                except (ConnectionResetError, ReaderGoneError, TimeoutError, AdminProblem):
+                    # Whoever reads is gone, may read no more, or comes back and asks anew.
+                    response.force_close()
+            return response
+        finally:
+            self._open_streams -= 1
+
+    def _act(self, what: str) -> Answer:
+        async def act(asked: Asked) -> web.StreamResponse:
+            deed_id = str(asked.arguments.get("Idempotency-Key") or uuid4().hex)
+            return await self._steer(what, deed_id, asked)
+
+        return act
+
+    async def _steer(self, what: str, deed_id: str, asked: Asked) -> web.StreamResponse:
+        """Here, or by whoever serves the call. Between two runners it is tried again: its id makes it one."""
+        call_id = str(asked.arguments["id"])
+        until = asyncio.get_running_loop().time() + BETWEEN_S
+        while True:
+            if self._watches.call(call_id) is not None:
+                answer = await self._steer_here(what, deed_id, call_id, asked)
+                if answer is not None:
+                    return answer
+            try:
+                owner = await self._owner(call_id, asked)
+                headers = {**self._passed_on(asked), "Idempotency-Key": deed_id}
+                reply = await self._peers.ask(
+                    owner.address, "POST", ("admin", "calls", call_id, what), headers, body=asked.raw
+                )
+                # A runner that has the call no more is not the one to say so.
+                if reply.status != 404:
+                    return _relayed(reply)
+                problem = not_found(f'there is no live call "{call_id}"')
+            except PeerError as error:
+                problem = _away(error)
+            except AdminProblem as error:
+                if asked.is_forwarded or error.status != 502:
+                    raise
+                problem = error
+            if asyncio.get_running_loop().time() >= until:
+                raise problem
+            await asyncio.sleep(AGAIN_S)
+
+    async def _steer_here(
+        self, what: str, deed_id: str, call_id: str, asked: Asked
+    ) -> web.StreamResponse | None:
+        steered = Steered(id=deed_id, by=asked.identity.by, wish=wish_of(what, asked.body))
+        deed = await self._live_calls.steer(call_id, steered)
+        call = self._live_calls.find(call_id)
+        if deed is None:
+            return None
+        log.info(
+            "call is steered",
+            extra={
+                "call_id": call_id,
+                "by": asked.identity.by,
+                "act": what,
+                "deed": deed_id,
+                "result": deed.result,
+            },
+        )
+        if deed.what != what:
+            raise AdminProblem(409, "refused", f'the Idempotency-Key is that of another act, "{deed.what}"')
+        if deed.result == DeedResult.REFUSED.value:
+            served = self._watches.call(call_id) if call is not None else None
+            shown = self._watches.view(served).deed(deed_id) if served is not None else None
+            raise AdminProblem(409, "refused", deed.detail, **({"deed": shown} if shown is not None else {}))
+        return web.json_response({"deed": deed_id, "result": deed.result}, status=202)
+
+    # Other runners
+
+    async def _owner(self, call_id: str, asked: Asked) -> Owner:
+        if not asked.is_forwarded:
+            owner = await self._peers.owner(call_id)
+            if owner is not None:
+                return owner
+            if await self._peers.is_live(call_id):
+                raise AdminProblem(502, "runner-away", "the call is between two runners; try again")
+        raise not_found(f'there is no live call "{call_id}"')
+
+    async def _ask(self, owner: Owner, asked: Asked, method: str, path: tuple[str, ...]) -> Reply:
+        try:
+            return await self._peers.ask(owner.address, method, path, self._passed_on(asked))
+        except PeerError as error:
+            raise _away(error) from None
+
+    async def _rows_of(self, address: str, asked: Asked) -> dict[str, Json] | None:
+        query = {name: str(value) for name, value in asked.arguments.items()}
+        try:
+            reply = await self._peers.ask(
+                address, "GET", ("admin", "calls"), self._passed_on(asked), query=query
+            )
+            return as_json(reply) if reply.status == 200 else None
+        except PeerError:
+            return None
+
+    def _passed_on(self, asked: Asked, *without: str) -> dict[str, str]:
+        headers = passed_on(asked.request.headers, asked.cookie, self._watches.runner)
+        return {name: value for name, value in headers.items() if name not in without}
+
+
+class _Sender:
+    def __init__(self, response: EventSourceResponse) -> None:
+        self._response = response
+
+    async def __call__(self, name: str, data: str, event_id: str) -> None:
+        await self._response.send(data, id=event_id or None, event=name)
+
+
+def _fits(row: Mapping[str, Json], agent: Json, text: Json) -> bool:
+    if agent is not None and row["agent"] != agent:
+        return False
+    if text is None:
+        return True
+    words = (row["id"], row["agent"], row["caller"], row["called"], row["last_words"])
+    return any(str(text).casefold() in str(word).casefold() for word in words if word)
+
+
+def _relayed(reply: Reply) -> web.Response:
+    if reply.status in {401, 403, 421, 429}:
+        detail = f"the runner that serves the call answers {reply.status}: are its tokens and hosts the same?"
+        raise AdminProblem(502, "runner-away", detail)
+    if reply.content_type not in {"application/json", CONTENT_TYPE}:
+        raise AdminProblem(502, "runner-away", "the runner that serves the call does not answer as one")
+    return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
+
+
+def _away(error: PeerError) -> AdminProblem:
+    return AdminProblem(502, "runner-away", f"the runner that serves the call cannot be reached: {error}")

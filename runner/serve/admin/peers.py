@@ -1,0 +1,197 @@
+"""The other runners of the store: which of them serves a call, and asking it in the caller's own name."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from runner.errors import StoreError
+from runner.model.live_call import RunnerInfo
+from runner.model.values import Json
+from runner.serve.admin.access import COOKIE
+from runner.serve.admin.problem import AdminProblem
+from runner.store.store import Fleet
+
+log = logging.getLogger("runner.serve.admin.peers")
+
+FORWARDED = "Phone-Agents-Forwarded"
+"""Marks a request that a runner has passed on: who gets it answers for its own calls, and asks nobody."""
+ASK_S = 5.0
+"""For another runner to answer."""
+QUIET_S = 40.0
+"""For another runner's stream to say anything: it has a heartbeat."""
+FRESH_S = 1.0
+"""How long the list of runners is good."""
+MOST_LINE = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Another runner that serves a call."""
+
+    runner: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What another runner has answered."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEvent:
+    """One event of another runner's stream."""
+
+    name: str
+    data: str
+    id: str
+
+
+class PeerError(Exception):
+    """Another runner cannot be reached, or does not answer as one."""
+
+
+class Peers:
+    """The runners that share our store."""
+
+    def __init__(self, store: Fleet, runner: str, session: aiohttp.ClientSession) -> None:
+        self._store = store
+        self._runner = runner
+        self._session = session
+        self._others: list[RunnerInfo] = []
+        self._asked_at = float("-inf")
+
+    async def others(self) -> list[RunnerInfo]:
+        """The other runners that can be reached. The last list, where the store fails."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at >= FRESH_S:
+            self._asked_at = now
+            try:
+                runners = await self._store.runners()
+            except StoreError as error:
+                log.warning("store cannot say which runners there are", extra={"error": str(error)})
+            else:
+                self._others = [
+                    each for each in runners if each.id != self._runner and each.address is not None
+                ]
+        return self._others
+
+    async def owner(self, call_id: str) -> Owner | None:
+        """Which other runner serves a call; None where none does just now.
+
+        Raises AdminProblem when the store cannot say.
+        """
+        try:
+            calls = await self._store.live_calls()
+        except StoreError as error:
+            raise AdminProblem(503, "store", f"the store cannot say who serves the call: {error}") from None
+        for each in calls:
+            is_there = each.runner is not None and each.runner != self._runner and each.address is not None
+            if each.call.id == call_id and is_there:
+                return Owner(runner=str(each.runner), address=str(each.address))
+        return None
+
+    async def is_live(self, call_id: str) -> bool:
+        """Whether the store knows the call as live, served or between two runners."""
+        try:
+            return any(each.call.id == call_id for each in await self._store.live_calls())
+        except StoreError:
+            return True  # Nobody can say that it is not.
+
+    async def ask(
+        self,
+        address: str,
+        method: str,
+        path: tuple[str, ...],
+        headers: Mapping[str, str],
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Reply:
+        """Ask another runner. `path` are its parts, not yet encoded. Raises PeerError."""
+        try:
+            async with (
+                asyncio.timeout(ASK_S),
+                self._session.request(
+                    method, _url(address, path, query), headers=headers, data=body, allow_redirects=False
+                ) as response,
+            ):
+                read = await response.read()
+                return Reply(status=response.status, content_type=response.content_type, body=read)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise PeerError(str(error) or type(error).__name__) from None
+
+    async def follow(
+        self, address: str, headers: Mapping[str, str], query: Mapping[str, str]
+    ) -> AsyncIterator[StreamEvent]:
+        """Another runner's events. Raises PeerError when the stream breaks or is refused."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=ASK_S, sock_read=QUIET_S)
+        url = _url(address, ("admin", "events"), query)
+        try:
+            async with self._session.get(
+                url, headers=headers, timeout=timeout, allow_redirects=False, read_bufsize=MOST_LINE
+            ) as response:
+                if response.status != 200:
+                    raise PeerError(f"answered {response.status}")
+                async for event in _events(response.content):
+                    yield event
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise PeerError(str(error) or type(error).__name__) from None
+
+
+async def _events(stream: aiohttp.StreamReader) -> AsyncIterator[StreamEvent]:
+    """Server-sent events as runners send them: each field once, data on one line."""
+    fields: dict[str, str] = {}
+    async for line in stream:
+        text = line.decode().rstrip("\r\n")
+        if not text:
+            if "data" in fields:
+                yield StreamEvent(
+                    name=fields.get("event", "message"), data=fields["data"], id=fields.get("id", "")
+                )
+            fields = {}
+        elif not text.startswith(":"):
+            name, _, value = text.partition(":")
+            fields[name] = value.removeprefix(" ")
+
+
+def _url(address: str, path: tuple[str, ...], query: Mapping[str, str] | None) -> URL:
+    """An id of a call may hold anything, and is one part of the path all the same."""
+    parts = "/".join(quote(part, safe="") for part in path)
+    return URL(f"{address}/{parts}", encoded=True).with_query(query or {})
+
+
+def passed_on(headers: Mapping[str, str], cookie: str | None, runner: str) -> dict[str, str]:
+    """The headers of a request in the name of whoever has made one to us.
+
+    Where that one came from was checked here, which the other runner cannot do again.
+    """
+    kept = {
+        name: headers[name]
+        for name in ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID")
+        if name in headers
+    }
+    if cookie is not None:
+        kept["Cookie"] = f"{COOKIE}={cookie}"
+    return {**kept, "Sec-Fetch-Site": "same-origin", FORWARDED: runner}
+
+
+def as_json(reply: Reply) -> dict[str, Json]:
+    """The object that another runner has answered. Raises PeerError."""
+    try:
+        value: Any = json.loads(reply.body)
+    except ValueError:
+        raise PeerError("answered what is not JSON") from None
+    if not isinstance(value, dict):
+        raise PeerError("answered what is not an object")
+    return value

@@ -1,0 +1,177 @@
+"""What is asked about calls that are over, and about the configuration."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from aiohttp import web
+
+from runner.call.records.day import Day
+from runner.model.stored_call import CallFilter, StoredCall
+from runner.model.values import Instant, Json, JsonObject
+from runner.serve.admin.app import Answer, Asked
+from runner.serve.admin.problem import AdminProblem, not_found
+from runner.serve.admin.records import (
+    DEFAULT_DAY_S,
+    FORMATS,
+    LONGEST_DAY_S,
+    Window,
+    as_csv,
+    as_json,
+    cursor_after,
+    filter_of,
+    format_of,
+)
+from runner.serve.versions import ReloadError, Versions
+from runner.store.store import Records
+
+log = logging.getLogger("runner.serve.admin.records")
+
+
+DAY_PAGE = 200
+"""Records that are read at a time: other requests, and calls, have their turn between."""
+MOST_IN_A_DAY = 20_000
+
+
+class NoScenarioError(Exception):
+    """A call cannot be made a test. The text says why."""
+
+
+class ScenarioOf(Protocol):
+    """Makes a test of a call that is over."""
+
+    def __call__(self, record: JsonObject) -> str:
+        """The test as YAML. Raises NoScenarioError."""
+
+
+class RecordRequests:
+    """Answers what is asked about records."""
+
+    def __init__(
+        self,
+        records: Records,
+        versions: Versions,
+        *,
+        clock: Callable[[], Instant],
+        scenario_of: ScenarioOf | None = None,
+    ) -> None:
+        """`scenario_of` makes a test of a record."""
+        self._records = records
+        self._versions = versions
+        self._clock = clock
+        self._scenario_of = scenario_of
+
+    def handlers(self) -> Mapping[str, Answer]:
+        """By the ids of the document's operations."""
+        return {
+            "listRecords": self.list,
+            "readRecord": self.read,
+            "readScenario": self.scenario,
+            "readDay": self.day,
+            "reload": self.reload,
+        }
+
+    async def list(self, asked: Asked) -> web.StreamResponse:
+        """A page of calls, the newest first."""
+        where = filter_of(asked.arguments, self._clock())
+        most = int(asked.arguments["limit"])
+        # One more than is shown tells whether there is another page.
+        found = await self._records.find(where, most + 1)
+        calls = found[:most]
+        after = cursor_after(calls[-1]) if len(found) > most else None
+        headers = {}
+        if after is not None:
+            url = asked.request.rel_url.update_query(cursor=after)
+            headers["Link"] = f'<{url}>; rel="next"'
+        match format_of(asked.arguments, asked.request.headers.get("Accept", "")):
+            case "csv":
+                text, name = as_csv(calls), "csv"
+            case "ndjson":
+                # Each on one line, as it was written.
+                texts = await self._records.texts(where, most)
+                text, name = "".join(f"{each}\n" for each in texts), "ndjson"
+            case _:
+                rows: list[Json] = [
+                    {
+                        "id": call.id,
+                        "agent": call.agent,
+                        "caller": call.caller,
+                        "called": call.called,
+                        "started_at": call.started_at,
+                        "ended_at": call.ended_at,
+                        "ended": call.ended,
+                        "cost_usd": call.cost_usd,
+                    }
+                    for call in calls
+                ]
+                return web.json_response({"records": rows, "next": after}, headers=headers)
+        headers["Content-Disposition"] = f'attachment; filename="calls.{name}"'
+        return web.Response(text=text, content_type=FORMATS[name], charset="utf-8", headers=headers)
+
+    async def read(self, asked: Asked) -> web.StreamResponse:
+        """One call that is over."""
+        return web.json_response(as_json(await self._call(asked)))
+
+    async def scenario(self, asked: Asked) -> web.StreamResponse:
+        """A call as a test."""
+        call = await self._call(asked)
+        if self._scenario_of is None:
+            raise AdminProblem(409, "refused", "this process makes no tests of calls")
+        try:
+            text = await asyncio.to_thread(self._scenario_of, call.record)
+        except NoScenarioError as error:
+            raise AdminProblem(409, "refused", str(error)) from None
+        headers = {"Content-Disposition": 'attachment; filename="call.test.yaml"'}
+        return web.Response(text=text, content_type="application/yaml", charset="utf-8", headers=headers)
+
+    async def day(self, asked: Asked) -> web.StreamResponse:
+        """Calls of a window, summed up."""
+        window = Window.of(asked.arguments, self._clock(), default_s=DEFAULT_DAY_S, longest_s=LONGEST_DAY_S)
+        day = Day(window.since, window.until)
+        where = CallFilter(agent=asked.arguments.get("agent"), since=window.since, until=window.until)
+        added = 0
+        while added < MOST_IN_A_DAY:
+            texts = await self._records.texts(where, DAY_PAGE)
+            last = await asyncio.to_thread(_add_all, day, texts)
+            added += len(texts)
+            if len(texts) < DAY_PAGE or last is None:
+                return web.json_response(day.as_json(is_whole=len(texts) < DAY_PAGE))
+            where = replace(where, before=last)
+        return web.json_response(day.as_json(is_whole=False))
+
+    async def reload(self, asked: Asked) -> web.StreamResponse:
+        """Load the configuration again."""
+        log.info("configuration reload is asked for", extra={"by": asked.identity.by})
+        try:
+            version = await self._versions.reload()
+        except ReloadError as error:
+            raise AdminProblem(
+                422,
+                "configuration",
+                "the configuration has errors; the one before stays in force",
+                problems=list(error.reasons),
+            ) from None
+        return web.json_response({"hash": version.source.hash, "agents": len(version.configuration.agents)})
+
+    async def _call(self, asked: Asked) -> StoredCall:
+        call_id = str(asked.arguments["id"])
+        call = await self._records.read(call_id)
+        if call is None:
+            raise not_found(f'there is no record of a call "{call_id}"')
+        return call
+
+
+def _add_all(day: Day, texts: list[str]) -> tuple[Instant, str] | None:
+    """Count calls; the last one, after which the next page begins."""
+    last = None
+    for text in texts:
+        try:
+            record = json.loads(text)
+            day.add(record)
+            last = float(record["created_at"]), str(record["id"])
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            continue  # A record that nobody can read counts for nothing.
+    return last

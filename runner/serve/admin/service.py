@@ -1,0 +1,117 @@
+"""The admin API and the console of one process: made when it starts, behind a listener of its own."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+
+from runner.call.view.call_view import Where
+from runner.errors import CannotRunError
+from runner.model.settings import Admin
+from runner.model.values import Instant
+from runner.serve.admin.access import MIN_TOKEN, Access, Token
+from runner.serve.admin.app import AdminApp
+from runner.serve.admin.calls import CallRequests
+from runner.serve.admin.peers import Peers
+from runner.serve.admin.record_requests import RecordRequests, ScenarioOf
+from runner.serve.admin.streams import Streams
+from runner.serve.admin.watch import Watches
+from runner.serve.live_calls import LiveCalls
+from runner.serve.metrics import Metrics
+from runner.serve.secrets import FoundSecrets
+from runner.serve.versions import Versions
+from runner.store.store import Store
+
+MOST_CONNECTIONS = 128
+"""Of the admin listener: streams, browsers and other runners."""
+
+
+def check_tokens(admin: Admin, secrets: FoundSecrets) -> None:
+    """A token that is guessed is worse than none. Raises CannotRunError."""
+    tokens = secrets.admin_tokens()
+    for name, token in tokens.items():
+        if len(token) < MIN_TOKEN:
+            ref = admin.tokens[name].ref if name in admin.tokens else name
+            raise CannotRunError(
+                f'{ref} holds {len(token)} characters, and admin token "{name}" needs at least {MIN_TOKEN};'
+                " make one with: openssl rand -hex 32"
+            )
+    for name, token in tokens.items():
+        same = [other for other, value in tokens.items() if value == token and other != name]
+        if same:
+            raise CannotRunError(f'the admin tokens "{name}" and "{same[0]}" are the same; give each its own')
+
+
+def check_dev(admin: Admin) -> None:
+    """Without a token only this very machine may ask. Raises CannotRunError."""
+    if not _is_loopback(admin.host):
+        raise CannotRunError(
+            f'--dev asks for no token, and server.admin.host is "{admin.host}"; listen at 127.0.0.1'
+        )
+
+
+def address_of(admin: Admin, host: str, port: int) -> str:
+    """Where other runners reach the listener that was opened at this host and port."""
+    if admin.address is not None:
+        return admin.address
+    try:
+        is_any = ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        is_any = False
+    name = socket.gethostname() if is_any else host
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def create_admin_app(
+    admin: Admin,
+    secrets: FoundSecrets,
+    *,
+    runner: str,
+    live_calls: LiveCalls,
+    store: Store,
+    versions: Versions,
+    session: aiohttp.ClientSession,
+    metrics: Metrics,
+    is_dev: bool,
+    clock: Callable[[], Instant],
+    scenario_of: ScenarioOf | None = None,
+) -> web.Application:
+    """The application. `runner` is this process's id among the runners, `session` asks the others."""
+    watches = Watches(live_calls, Where(runner=runner, transfer_to=admin.transfer_to), clock)
+    peers = Peers(store, runner, session)
+    streams = Streams(watches, peers, store, lambda: sorted(versions.current.configuration.agents), clock)
+    access = Access(_tokens_of(admin, secrets), hosts=_hosts(admin), is_dev=is_dev)
+    calls = CallRequests(live_calls, watches, peers, streams, access=access, clock=clock)
+    records = RecordRequests(store, versions, clock=clock, scenario_of=scenario_of)
+    return AdminApp(access, {**calls.handlers(), **records.handlers()}, metrics, clock=clock).create()
+
+
+def _hosts(admin: Admin) -> frozenset[str]:
+    """The names under which we are reached; addresses need no name."""
+    named = {admin.host.lower(), socket.gethostname().lower(), *admin.hosts}
+    if admin.address is not None:
+        named.add((urlsplit(admin.address).hostname or "").lower())
+    return frozenset(named)
+
+
+def _tokens_of(admin: Admin, secrets: FoundSecrets) -> Callable[[], Mapping[str, Token]]:
+    """The tokens as they are now: one in a file may rotate."""
+
+    def now() -> Mapping[str, Token]:
+        return {
+            name: Token(value=value, may=admin.tokens[name].may)
+            for name, value in secrets.admin_tokens().items()
+            if name in admin.tokens
+        }
+
+    return now
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

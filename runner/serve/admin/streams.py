@@ -1,0 +1,356 @@
+"""The event streams: of all calls of the fleet, and of one call wherever it is served."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Protocol
+
+from runner.errors import StoreError
+from runner.model.stored_call import StoredCall
+from runner.model.values import Instant, Json
+from runner.serve.admin.access import Identity
+from runner.serve.admin.event_log import EventLog
+from runner.serve.admin.peers import PeerError, Peers
+from runner.serve.admin.problem import not_found
+from runner.serve.admin.watch import Watches
+from runner.serve.live_call import LiveCall
+
+log = logging.getLogger("runner.serve.admin.streams")
+
+TICK_S = 0.25
+"""Between two looks at all calls."""
+PEERS_S = 2.0
+"""Between two looks for other runners."""
+FIRST_S = 1.0
+"""For the other runners to tell their calls, before the first snapshot is sent without the late ones."""
+ASK_AGAIN_S = 10.0
+"""Between two looks whether whoever reads still may."""
+AGAIN_S = 0.25
+"""Before a call is looked for again that is between two runners."""
+BETWEEN_S = 45.0
+"""How long a call may be between two runners; more than a lease, and the store's own pauses."""
+
+
+class Send(Protocol):
+    """Sends one event. Raises ConnectionResetError when nobody reads any more."""
+
+    async def __call__(self, name: str, data: str, event_id: str) -> None:
+        """Send it."""
+
+
+class Records(Protocol):
+    """The records of calls that are over."""
+
+    async def read(self, call_id: str) -> StoredCall | None:
+        """One call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who reads a stream."""
+
+    identity: Identity
+    headers: Mapping[str, str]
+    """With which other runners are asked in the reader's name."""
+    is_forwarded: bool
+    """Whether another runner reads: it wants this runner's calls only."""
+    last_event_id: str | None
+    may_still: Callable[[], bool]
+    """Whether the reader's token or session is still good."""
+
+
+class ReaderGoneError(Exception):
+    """The reader may read no more."""
+
+
+class Streams:
+    """Everything that streams are made of."""
+
+    def __init__(
+        self,
+        watches: Watches,
+        peers: Peers,
+        records: Records,
+        agents: Callable[[], list[str]],
+        clock: Callable[[], Instant],
+    ) -> None:
+        self._watches = watches
+        self._peers = peers
+        self._records = records
+        self._agents = agents
+        self._clock = clock
+
+    # All calls
+
+    async def all_calls(self, reader: Reader, send: Send) -> None:
+        """Send the calls of the fleet until nobody reads any more."""
+        fleet = _Fleet(self._watches, self._clock)
+        others = _Others(self._peers, reader, fleet)
+        try:
+            if not reader.is_forwarded:
+                await others.look()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(FIRST_S):
+                        await others.told()
+            fleet.look()
+            fleet.take()
+            snapshot = {
+                "now": self._clock(),
+                "by": reader.identity.by,
+                "may": reader.identity.may.value,
+                "agents": self._agents(),
+                "runners": [self._watches.runner, *others.runners],
+                "calls": fleet.rows(),
+            }
+            await send("snapshot", json.dumps(snapshot), fleet.next_id())
+            asked = looked = asyncio.get_running_loop().time()
+            while True:
+                await asyncio.sleep(TICK_S)
+                now = asyncio.get_running_loop().time()
+                if now - asked >= ASK_AGAIN_S:
+                    asked = now
+                    _check(reader)
+                if now - looked >= PEERS_S and not reader.is_forwarded:
+                    looked = now
+                    await others.look()
+                fleet.look()
+                changed, gone = fleet.take()
+                if changed:
+                    data = {"now": self._clock(), "calls": changed}
+                    await send("calls", json.dumps(data), fleet.next_id())
+                for each in gone:
+                    await send("gone", json.dumps(each), fleet.next_id())
+        finally:
+            await others.close()
+
+    # One call
+
+    async def find(self, call_id: str, reader: Reader) -> None:
+        """Raises AdminProblem when there is no such live call, nor a record of it."""
+        if self._watches.call(call_id) is not None:
+            return
+        if not reader.is_forwarded and (await self._peers.is_live(call_id) or await self._record(call_id)):
+            return
+        raise not_found(f'there is no live call "{call_id}"')
+
+    async def one_call(self, call_id: str, reader: Reader, send: Send) -> None:
+        """Send what happens to a call until it is over, whichever runner serves it."""
+        last_id, unseen_since = reader.last_event_id, asyncio.get_running_loop().time()
+        while True:
+            call = self._watches.call(call_id)
+            if call is not None:
+                if await self._local(call, last_id, reader, send):
+                    return
+                last_id, unseen_since = None, asyncio.get_running_loop().time()
+                continue
+            if reader.is_forwarded:
+                return
+            _check(reader)
+            owner = await self._peers.owner(call_id)
+            if owner is not None:
+                headers = (
+                    dict(reader.headers) if last_id is None else {**reader.headers, "Last-Event-ID": last_id}
+                )
+                try:
+                    async for event in self._peers.follow(owner.address, headers, {"call": call_id}):
+                        unseen_since = asyncio.get_running_loop().time()
+                        await send(event.name, event.data, event.id)
+                        if event.name == "ended":
+                            return
+                except PeerError as error:
+                    log.info(
+                        "stream of another runner has ended",
+                        extra={"call_id": call_id, "runner": owner.runner, "reason": str(error)},
+                    )
+                last_id = None
+            elif (stored := await self._record(call_id)) is not None:
+                record = stored.record
+                end = {
+                    "id": call_id,
+                    "ended": record.get("ended"),
+                    "detail": record.get("detail", ""),
+                    "ended_at": record.get("ended_at"),
+                }
+                await send("ended", json.dumps(end), "")
+                return
+            if asyncio.get_running_loop().time() - unseen_since > BETWEEN_S:
+                return
+            await asyncio.sleep(AGAIN_S)
+
+    async def _local(self, call: LiveCall, last_id: str | None, reader: Reader, send: Send) -> bool:
+        """Whether it went on to the call's end; it did not when the call has moved to another runner."""
+        with self._watches.watching(call) as watch:
+            place = watch.log.place(last_id)
+            while True:
+                entries = watch.log.after(place) if place is not None else None
+                if entries is None:
+                    call_now = watch.snapshot()
+                    place = watch.log.last
+                    snapshot = {
+                        "now": self._clock(),
+                        "by": reader.identity.by,
+                        "may": reader.identity.may.value,
+                        "call": call_now,
+                    }
+                    await send("snapshot", json.dumps(snapshot), watch.log.event_id(place))
+                    continue
+                for entry in entries:
+                    await send(entry.name, entry.data, watch.log.event_id(entry.seq))
+                    place = entry.seq
+                if watch.log.is_closed and place == watch.log.last:
+                    return not watch.moved
+                if not entries:
+                    await _grown(watch.log, place, reader)
+
+    async def _record(self, call_id: str) -> StoredCall | None:
+        try:
+            return await self._records.read(call_id)
+        except StoreError:
+            return None
+
+
+async def _grown(events: EventLog, place: int | None, reader: Reader) -> None:
+    _check(reader)
+    await events.grown(place or 0, ASK_AGAIN_S)
+
+
+def _check(reader: Reader) -> None:
+    if not reader.may_still():
+        raise ReaderGoneError
+
+
+@dataclass(slots=True)
+class _Fleet:
+    """The rows of all runners as one reader was told them, and what is new since."""
+
+    watches: Watches
+    clock: Callable[[], Instant]
+    _rows: dict[str, dict[str, Json]] = field(default_factory=dict)
+    _changed: set[str] = field(default_factory=set)
+    _gone: dict[str, dict[str, Json]] = field(default_factory=dict)
+    _epoch: str = field(default_factory=lambda: token_hex(8))
+    _seq: int = 0
+
+    def rows(self) -> list[Json]:
+        """All rows, the oldest call first."""
+        return sorted(self._rows.values(), key=lambda row: (row["created_at"], row["id"]))
+
+    def next_id(self) -> str:
+        """The id of the next event. Nobody comes back to it: a snapshot of all calls is as good."""
+        self._seq += 1
+        return f"{self._epoch}.{self._seq}"
+
+    def look(self) -> None:
+        """Take in the calls of this process."""
+        self.replace(self.watches.runner, self.watches.rows(), self.watches.end_of)
+
+    def replace(
+        self,
+        runner: str,
+        rows: Mapping[str, dict[str, Json]],
+        end_of: Callable[[str], dict[str, Json]] | None = None,
+    ) -> None:
+        """These are all calls of a runner."""
+        for row in rows.values():
+            self.put(row)
+        for call_id in [
+            key for key, row in self._rows.items() if row["runner"] == runner and key not in rows
+        ]:
+            self.remove(runner, end_of(call_id) if end_of is not None else self._unknown_end(call_id))
+
+    def put(self, row: dict[str, Json]) -> None:
+        """A call, new or changed."""
+        if self._rows.get(row["id"]) != row:
+            self._rows[row["id"]] = row
+            self._changed.add(row["id"])
+            self._gone.pop(row["id"], None)
+
+    def remove(self, runner: str, end: dict[str, Json]) -> None:
+        """A call is gone from a runner. Another may have it by now."""
+        row = self._rows.get(end["id"])
+        if row is not None and row["runner"] == runner:
+            del self._rows[end["id"]]
+            self._changed.discard(end["id"])
+            self._gone[end["id"]] = end
+
+    def take(self) -> tuple[list[Json], list[dict[str, Json]]]:
+        """What has changed since this was asked last: rows, and calls that are gone."""
+        changed = [self._rows[call_id] for call_id in self._rows if call_id in self._changed]
+        gone = list(self._gone.values())
+        self._changed.clear()
+        self._gone.clear()
+        return changed, gone
+
+    def _unknown_end(self, call_id: str) -> dict[str, Json]:
+        return {"now": self.clock(), "id": call_id, "ended": None, "ended_at": None}
+
+
+class _Others:
+    """Follows the other runners for one reader."""
+
+    def __init__(self, peers: Peers, reader: Reader, fleet: _Fleet) -> None:
+        self._peers = peers
+        self._reader = reader
+        self._fleet = fleet
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._told: dict[str, asyncio.Event] = {}
+
+    @property
+    def runners(self) -> list[str]:
+        """The runners that are followed."""
+        return list(self._tasks)
+
+    async def look(self) -> None:
+        """Follow runners that have come, and forget those that are gone."""
+        others = {each.id: str(each.address) for each in await self._peers.others()}
+        for runner in self._tasks.keys() - others.keys():
+            await _cancel(self._tasks.pop(runner))
+            del self._told[runner]
+            self._fleet.replace(runner, {})
+        for runner, address in others.items():
+            task = self._tasks.get(runner)
+            if task is None or task.done():
+                self._told.setdefault(runner, asyncio.Event())
+                self._tasks[runner] = asyncio.create_task(
+                    self._follow(runner, address), name=f"calls of {runner}"
+                )
+
+    async def told(self) -> None:
+        """Wait until each of them has told its calls."""
+        for event in list(self._told.values()):
+            await event.wait()
+
+    async def close(self) -> None:
+        """Follow nobody any more."""
+        for task in self._tasks.values():
+            await _cancel(task)
+
+    async def _follow(self, runner: str, address: str) -> None:
+        try:
+            async for event in self._peers.follow(address, self._reader.headers, {}):
+                data = json.loads(event.data)
+                match event.name:
+                    case "snapshot":
+                        self._fleet.replace(runner, {row["id"]: row for row in data["calls"]})
+                        self._told[runner].set()
+                    case "calls":
+                        for row in data["calls"]:
+                            self._fleet.put(row)
+                    case "gone":
+                        self._fleet.remove(runner, data)
+                    case _:
+                        pass
+        except (PeerError, ValueError, KeyError, TypeError) as error:
+            log.info(
+                "calls of another runner are not followed", extra={"runner": runner, "reason": str(error)}
+            )
+            self._told[runner].set()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

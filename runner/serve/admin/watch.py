@@ -1,0 +1,200 @@
+"""Watching the calls of this process. For a call that nobody watches there is nothing here."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from runner.call.view.call_view import CallView, Where
+from runner.model.event import TranscriptGrew
+from runner.model.values import Instant, Json, JsonObject
+from runner.serve.admin.event_log import EventLog
+from runner.serve.live_call import LiveCall
+from runner.serve.live_calls import LiveCalls
+
+SETTLE_S = 0.05
+"""Between an event of a call and a look at what it has changed: several come at once."""
+LOOK_S = 1.0
+"""Between two looks without an event: time itself ends what the caller hears."""
+FRESH_S = 0.2
+"""How long the rows of all calls are good for another reader."""
+MOST_ENDS = 1000
+"""Calls that are gone and whose end is remembered for whoever has yet to be told."""
+KEPT_S = 30.0
+"""How long the log of a call is kept that nobody watches any more: readers come back."""
+
+
+class CallWatch:
+    """One call, watched: its log, and what its readers were told. It is the call's `watcher`."""
+
+    def __init__(self, call: LiveCall, view: CallView, clock: Callable[[], Instant]) -> None:
+        self.log = EventLog()
+        self.moved = False
+        """Whether another runner serves the call from now on."""
+        self.readers = 0
+        self._call = call
+        self._view = view
+        self._clock = clock
+        self._look: asyncio.TimerHandle | None = None
+        self._next_look = 0.0
+        view.whole(clock())
+        self._look_in(LOOK_S)
+
+    @property
+    def wants_words(self) -> bool:
+        """Whether words as they come would be shown."""
+        return self.readers > 0 and self._view.wants_words
+
+    def words(self, grew: TranscriptGrew) -> None:
+        """More words came."""
+        change = self._view.words(grew, self._clock())
+        if change is not None:
+            self.log.append(*change)
+
+    def changed(self) -> None:
+        """The call may look otherwise than before."""
+        self._look_in(SETTLE_S)
+
+    def over(self, *, moved: bool) -> None:
+        """The call is over, or served by another runner."""
+        self._tell()
+        self.moved = moved
+        if not moved:
+            self.log.append("ended", self._view.end())
+        self.stop()
+
+    def snapshot(self) -> dict[str, Json]:
+        """The whole call, up to the last event of the log."""
+        self._tell()
+        return self._view.whole(self._clock())
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        self.log.close()
+
+    def _look_in(self, seconds: float) -> None:
+        if self.log.is_closed:
+            return
+        due = asyncio.get_running_loop().time() + seconds
+        if self._look is not None:
+            if self._next_look <= due:
+                return
+            self._look.cancel()
+        self._next_look = due
+        self._look = asyncio.get_running_loop().call_at(due, self._looked)
+
+    def _looked(self) -> None:
+        self._look = None
+        self._tell()
+        self._look_in(LOOK_S)
+
+    def _tell(self) -> None:
+        for name, data in self._view.changes(self._clock()):
+            self.log.append(name, data)
+
+
+@dataclass(slots=True)
+class _Shown:
+    """A call as the list has it."""
+
+    call: LiveCall
+    view: CallView
+    lived_until: Instant
+    row: dict[str, Json]
+
+
+class Watches:
+    """The calls of this process, as they are watched."""
+
+    def __init__(self, live_calls: LiveCalls, where: Where, clock: Callable[[], Instant]) -> None:
+        self._live_calls = live_calls
+        self._where = where
+        self._clock = clock
+        self._watches: dict[str, CallWatch] = {}
+        self._shown: dict[str, _Shown] = {}
+        self._looked_at = float("-inf")
+        self._ends: dict[str, JsonObject] = {}
+
+    @property
+    def runner(self) -> str:
+        """The runner that this process is."""
+        return self._where.runner
+
+    def call(self, call_id: str) -> LiveCall | None:
+        """A call that this process serves."""
+        call = self._live_calls.find(call_id)
+        is_there = isinstance(call, LiveCall) and call.machine is not None and not call.is_over
+        return call if is_there and isinstance(call, LiveCall) else None
+
+    def view(self, call: LiveCall) -> CallView:
+        """A view of a call, that nobody else looks through."""
+        assert call.machine is not None  # noqa: S101 - `call` has looked
+        return CallView(call.machine, self._where)
+
+    @contextmanager
+    def watching(self, call: LiveCall) -> Iterator[CallWatch]:
+        """Watch a call, together with whoever else does."""
+        watch = self._watches.get(call.id)
+        if watch is None or watch.log.is_closed:
+            watch = CallWatch(call, self.view(call), self._clock)
+            self._watches[call.id] = call.watcher = watch
+        watch.readers += 1
+        try:
+            yield watch
+        finally:
+            watch.readers -= 1
+            if watch.readers == 0:
+                kept_s = 0.0 if watch.log.is_closed else KEPT_S
+                asyncio.get_running_loop().call_later(kept_s, self._forget, call, watch)
+
+    def rows(self) -> dict[str, dict[str, Json]]:
+        """The calls of this process in a line each, by their ids. One that has not changed costs little."""
+        tick = asyncio.get_running_loop().time()
+        if tick - self._looked_at >= FRESH_S:
+            self._looked_at = tick
+            now, before = self._clock(), self._shown
+            calls = [call for call in self._live_calls.all() if isinstance(call, LiveCall)]
+            shown = {
+                call.id: self._look(call, now)
+                for call in calls
+                if call.machine is not None and not call.is_over
+            }
+            self._shown = {call_id: each for call_id, each in shown.items() if each.row["phase"] != "over"}
+            for call_id in before.keys() - self._shown.keys():
+                self._ends[call_id] = before[call_id].view.end()
+            while len(self._ends) > MOST_ENDS:
+                del self._ends[next(iter(self._ends))]
+        return {call_id: each.row for call_id, each in self._shown.items()}
+
+    def end_of(self, call_id: str) -> dict[str, Json]:
+        """How a call ended that `rows` has shown and does not show any more, for the event `gone`."""
+        end = self._ends.get(call_id, {})
+        return {
+            "now": self._clock(),
+            "id": call_id,
+            "ended": end.get("ended"),
+            "ended_at": end.get("ended_at"),
+        }
+
+    def _look(self, call: LiveCall, now: Instant) -> _Shown:
+        session = call.machine.session if call.machine is not None else None
+        lived_until = session.lived_until if session is not None else now
+        known = self._shown.get(call.id)
+        is_new = known is None or known.call is not call
+        if known is None or known.call is not call:
+            known = _Shown(call, self.view(call), lived_until, {})
+        # What the caller hears ends by itself.
+        if is_new or known.lived_until != lived_until or known.row["speaking"] in {"agent", "both"}:
+            known.row = known.view.row(now)
+            known.lived_until = lived_until
+        return known
+
+    def _forget(self, call: LiveCall, watch: CallWatch) -> None:
+        if watch.readers == 0 and self._watches.get(call.id) is watch:
+            del self._watches[call.id]
+            watch.stop()
+            if call.watcher is watch:
+                call.watcher = None
