@@ -21,6 +21,18 @@ class WebhookRejectedError(PhoneAgentsError):
     """The webhook is not one that we may act on: malformed, unsigned or stale. A 4xx."""
 
 
+class TokenRefusedError(PhoneAgentsError):
+    """The token of a call from a browser is not one that we may act on. A 401. `code` names the reason."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class OfferRefusedError(PhoneAgentsError):
+    """The session description of a browser is not one that a call can be made of. A 400."""
+
+
 class TemplateError(PhoneAgentsError):
     """A template cannot be compiled. `line` and `column` count from 1 inside its source."""
 

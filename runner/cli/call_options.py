@@ -16,8 +16,18 @@ if TYPE_CHECKING:
 
 def add_parties(parser: argparse.ArgumentParser) -> None:
     """Declare --from and --to, for a command that makes up what is not given."""
-    parser.add_argument("--from", dest="caller", metavar="N", help="who calls: a number, or a sip: address")
-    parser.add_argument("--to", dest="called", metavar="N", help="the number or sip: address that is dialled")
+    parser.add_argument(
+        "--from",
+        dest="caller",
+        metavar="N",
+        help="who calls: a number, a sip: address, or web:SUBJECT for a call from a browser",
+    )
+    parser.add_argument(
+        "--to",
+        dest="called",
+        metavar="N",
+        help="the number or sip: address that is dialled, or web:AGENT from a browser",
+    )
 
 
 def add_headers(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,6 @@ from runner.cli.revision import Side
 from runner.difference.call_changes import Example, Verdict
 from runner.difference.configurations import Difference
 from runner.difference.tree import ABSENT, Change
-from runner.model.call import Transport
 from runner.model.route import Route
 from runner.model.settings import Configuration
 from runner.model.values import Json
@@ -65,7 +64,6 @@ class Comparison:
         parts += [f"with {quoted(f'{name}: {value}')}" for name, value in call.headers]
         when = self.when(call)
         parts += [when] if when else []
-        parts += [f"over {call.transport.value}"] if call.transport is not Transport.SIP else []
         return ", ".join(parts)
 
     def why(self, example: Example) -> tuple[str, str]:

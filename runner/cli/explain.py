@@ -32,7 +32,6 @@ from runner.model.action import AnswerCall
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall, Ringing
 from runner.model.event import ClaimReplied, TimerFired
-from runner.model.route import ToAgent
 from runner.model.settings import Configuration
 from runner.model.values import Json, JsonObject
 
@@ -113,7 +112,7 @@ def _explained(
     call = example.incoming(configuration.settings.routing)
     answer = _answer(agent, configuration, call)
     accept = (
-        _masked(session_body(agent, answer.instructions, answer.servers))
+        _masked(session_body(answer.agent, answer.instructions, answer.servers))
         if isinstance(answer, AnswerCall)
         else None
     )
@@ -149,7 +148,7 @@ def _answer(agent: Agent, configuration: Configuration, call: IncomingCall) -> A
     world = World(
         agents=configuration.agents,
         # Whoever calls, it is this agent that is explained.
-        table=RouteTable((), otherwise=ToAgent(agent=agent.id)),
+        table=RouteTable.always(agent.id),
         routing=configuration.settings.routing,
         secrets=dict.fromkeys(configuration.settings.secrets, MASK),
     )

@@ -1,12 +1,12 @@
 """Finds the command and runs it. Each command's module is imported only when it is the one asked for."""
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from runner import __version__
+from runner.cli.command_line import CommandParser
 from runner.errors import CannotRunError, UsageError
 
 OK = 0
@@ -23,6 +23,7 @@ COMMANDS = {
     "explain": "show what an agent is in the end, and where each value comes from",
     "diff": "show what changes for callers between two directories or git revisions",
     "simulate": "play a whole call against a stand-in for the voice API",
+    "doctor": "look at key, model, store, endpoints and webhook before the first call, and say what to do",
     "calls": "list the calls that are over, show one, delete them, have deliveries tried again",
     "schema": "print a JSON Schema for editors",
 }
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = next((word for word in given if not word.startswith("-")), None)
-    parser = argparse.ArgumentParser(prog="phone-agents", description="Phone agents from YAML.")
+    parser = CommandParser(prog="phone-agents", description="Phone agents from YAML.")
     parser.add_argument("--version", action="version", version=f"phone-agents {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command, summary in COMMANDS.items():

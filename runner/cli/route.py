@@ -5,11 +5,12 @@ With --tree it shows the whole table, with --file it checks a list of calls.
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from runner.call.addresses.incoming import incoming_call
+from runner.call.examples.example_call import WEB, WEB_CALLER, browser_origin
 from runner.call.routes.matcher import address_text
 from runner.call.routes.routing import Candidate, Explanation, Match, RouteTable
 from runner.cli.call_options import add_headers, add_time, call_headers, call_time, time_words
@@ -21,7 +22,7 @@ from runner.cli.route_tree import show_tree
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.config.load import load
 from runner.errors import UsageError
-from runner.model.call import Address, IncomingCall, Ringing, SipOrigin
+from runner.model.call import Address, IncomingCall, Origin, Ringing, SipOrigin
 from runner.model.route import Route
 from runner.model.settings import Configuration
 from runner.model.values import Instant
@@ -38,9 +39,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the configuration directory (default: agents)",
     )
     add_environment(parser)
-    parser.add_argument("--to", metavar="N", help="who is called: a number, an address, or a whole To header")
     parser.add_argument(
-        "--from", dest="caller", metavar="N", help="who calls: the same, or the word anonymous"
+        "--to",
+        metavar="N",
+        help="who is called: a number, an address, a whole To header, or web:AGENT from a browser",
+    )
+    parser.add_argument(
+        "--from", dest="caller", metavar="N", help="who calls: the same, the word anonymous, or web:SUBJECT"
     )
     add_headers(parser)
     add_time(parser)
@@ -59,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Explain one call, show the table or check a list. Raises UsageError and CannotRunError."""
     at = call_time(options.at)
-    headers = _wanted(options)
+    origin = _wanted(options)
     loaded = load(options.directory, options.environment)
     configuration = loaded.configuration
     if configuration is None:
@@ -71,15 +76,15 @@ def run(options: argparse.Namespace) -> int:
     if options.file is not None:
         return _check_list(options.file, configuration, at.timestamp())
     now = at.timestamp()
-    ringing = Ringing(call_id="rtc_example", created_at=now, origin=SipOrigin(headers=tuple(headers)))
+    ringing = Ringing(call_id="rtc_example", created_at=now, origin=origin)
     call = incoming_call(ringing, configuration.settings.routing)
     explanation = RouteTable.of(configuration).explain(call, now)
     _show(call, at, explanation, stdout())
     return _expected(options.expect, explanation.match, configuration)
 
 
-def _wanted(options: argparse.Namespace) -> list[tuple[str, str]]:
-    """The headers of the call that is asked about; none with --tree and --file, which are about many."""
+def _wanted(options: argparse.Namespace) -> Origin:
+    """Where the call that is asked about comes from; nowhere with --tree and --file, which are about many."""
     others = [("--tree", options.tree), ("--file", options.file is not None)]
     given = [name for name, is_given in others if is_given]
     one_call = [
@@ -89,11 +94,11 @@ def _wanted(options: argparse.Namespace) -> list[tuple[str, str]]:
         ("--expect", options.expect is not None),
     ]
     if not given:
-        return _headers(options.to, options.caller, options.header)
+        return _origin(options.to, options.caller, options.header)
     more = [name for name, is_given in one_call if is_given] + given[1:]
     if more:
         raise UsageError(f"{given[0]} and {more[0]} do not go together")
-    return []
+    return SipOrigin()
 
 
 def _check_list(file: Path, configuration: Configuration, now: Instant) -> int:
@@ -102,6 +107,15 @@ def _check_list(file: Path, configuration: Configuration, now: Instant) -> int:
     sys.stdout.flush()  # so that the summary comes last where both go to one place
     stderr().line(summary(report))
     return OK if report.is_good else PROBLEMS
+
+
+def _origin(to: str | None, caller: str | None, more: Sequence[str]) -> Origin:
+    """A party such as web:AGENT or web:SUBJECT makes it a call from a browser."""
+    if not any(party is not None and party.startswith(WEB) for party in (to, caller)):
+        return SipOrigin(headers=tuple(_headers(to, caller, more)))
+    if any(party is not None and not party.startswith(WEB) for party in (to, caller)) or more:
+        raise UsageError("a call from a browser is --to web:AGENT --from web:SUBJECT, and has no headers")
+    return browser_origin(caller or WEB_CALLER, to or WEB)
 
 
 def _headers(to: str | None, caller: str | None, more: Iterable[str]) -> list[tuple[str, str]]:
@@ -170,4 +184,6 @@ def _party(address: Address) -> str:
         return f"a withheld number ({address.uri})"
     if address.number is not None:
         return f"{address.number} ({address.country or 'of no known country'})"
+    if address.uri.startswith(WEB):
+        return f"{address.uri} (from a browser)"
     return f'"{address_text(address)}" (not a telephone number)' if address.uri else "no From header"

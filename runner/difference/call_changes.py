@@ -106,7 +106,7 @@ class _Side:
     def matches(self, rule: Rule, call: IncomingCall, now: Instant) -> bool:
         """Whether the rule's own conditions hold, whoever wins."""
         asked = self._compiled.setdefault(
-            id(rule), CompiledConditions(rule.conditions, priority=0, owner=owner_of(rule))
+            id(rule), CompiledConditions(rule.conditions, priority=0, agent=_agent_of(rule))
         )
         facts = Facts(call, now, schedules=self.schedules, default_country=self.routing.default_country)
         return not isinstance(asked.ask(facts), str)
@@ -227,6 +227,10 @@ def _without_code(number: str, end: int) -> str:
 def owner_of(rule: Rule) -> str:
     """Whose share a rule's `share` is."""
     return rule.agent if isinstance(rule, Route) else "reject"
+
+
+def _agent_of(rule: Rule) -> str | None:
+    return rule.agent if isinstance(rule, Route) else None
 
 
 def _key(rule: Rule) -> Hashable:

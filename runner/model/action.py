@@ -19,6 +19,8 @@ class TimerKind(Enum):
     HANG_UP_AGAIN = "hang_up_again"
     """The API took no hang-up; it is tried once more."""
     MAX_DURATION = "max_duration"
+    CONNECTED = "connected"
+    """A browser that has not said by now that it hears us is greeted all the same."""
     FLOOR = "floor"
     """Something that should follow on the floor (see `runner.call.machine.floor`) has not come."""
     HEARD = "heard"
@@ -44,6 +46,10 @@ class TimerKind(Enum):
     """No further key was pressed: the entry is complete."""
     MCP = "mcp"
     """The MCP servers should have told their tools by now."""
+    LEAD = "lead"
+    """A person's lease on the call runs out: the agent leads it again."""
+    REFRESH = "refresh"
+    """The API has not refused what a person has changed of the session: it counts as taken."""
     WAITING = "waiting"
     """A sentence for the time that a tool takes is due. The key is the call's id and the step."""
 
@@ -106,6 +112,9 @@ class SwitchAgent:
     """The agent's MCP servers as the API's own objects, ready to send."""
     with_voice: bool
     """The API freezes the voice with the first audio."""
+    answers: bool | None = None
+    """Whether the API lets the model answer the caller by itself: as the agent declares (True), or not at
+    all, since a person leads. None: nobody has changed that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +145,8 @@ class AnswerCall:
     instructions: str
     servers: tuple[JsonObject, ...] = ()
     """The agent's MCP servers as the API's own objects, ready to send."""
+    offer: str | None = None
+    """The SDP of a browser, which the API makes a call of; None for a call that rings at the API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +213,7 @@ class LogEvent(Enum):
     WAY_OUT_TAKEN = "model cannot serve the call"
     GUARDRAIL_MATCHED = "guardrail matched"
     CALL_ENDING = "call is being ended"
+    PERSON_ACTED = "person has acted on a call"
 
 
 class LogLevel(Enum):

@@ -129,6 +129,8 @@ class IfBroken:
 
     transfer: Template | None = None
     say: Template | None = None
+    takes_leave: bool = False
+    """Without a sentence the model takes leave in its own words, instead of an end at once."""
 
 
 class Sensitive(Enum):

@@ -1,10 +1,11 @@
 """A call as it arrives: who calls whom, over which transport, with which headers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from runner.model.values import Instant
+from runner.model.values import Instant, Json
 
 
 class Transport(Enum):
@@ -50,20 +51,22 @@ class SipOrigin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebRtcOrigin:
-    """The call came from a browser."""
+    """The call came from a browser, with a token of the user's backend."""
 
     subject: str = ""
     """Who calls, in the words of the user's backend."""
-    headers: Headers = ()
-    """What the page says of the call, in the form of SIP headers. Untrusted."""
+    agent: str | None = None
+    """Whom the page asks for, among those that its token allows. None: whichever agent's route matches."""
+    vars: Mapping[str, Json] = field(default_factory=dict)
+    """Values of the token for variables of the agent's."""
+    offer: str | None = None
+    """The SDP that the call is made of. None: the page has made the call itself, with a secret for one call,
+    so that it is answered already and has an open data channel."""
+    has_data_channel: bool = False
+    """Whether the page can read the session and change it."""
 
 
 Origin: TypeAlias = SipOrigin | WebRtcOrigin
-
-
-def origin_over(transport: Transport, headers: Headers) -> Origin:
-    """The origin of a call that is made up over this transport."""
-    return SipOrigin(headers=headers) if transport is Transport.SIP else WebRtcOrigin(headers=headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +94,8 @@ class IncomingCall:
 
     @property
     def headers(self) -> Headers:
-        """The headers of its origin."""
-        return self.origin.headers
+        """The SIP headers of its origin; none for a call from a browser."""
+        return self.origin.headers if isinstance(self.origin, SipOrigin) else ()
 
     @property
     def transport(self) -> Transport:

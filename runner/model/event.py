@@ -126,6 +126,10 @@ class AnswerReplied:
     code: str = ""
     """The API's own name for an error."""
     detail: str = ""
+    api_call_id: str = ""
+    """The API's id of a call from a browser, given with its answer; empty for a call that had one."""
+    sdp: str = ""
+    """What a browser is answered with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +159,11 @@ class SidebandOpened:
     """The sideband is open: for the first time, or `again` after it was lost. Nothing missed is replayed."""
 
     again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallerConnected:
+    """The browser says that it hears us: its media are connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +423,7 @@ CallEvent: TypeAlias = (
     | HangUpFailed
     | TakenOver
     | SidebandOpened
+    | CallerConnected
     | SidebandLost
     | Unreachable
     | CallGone

@@ -54,3 +54,7 @@ class HttpReply:
     detail: str = ""
     """For the log: what failed, in a few words without secrets."""
     took_s: float = 0.0
+    location: str = ""
+    """Where the reply says that what was made is found (RFC 9110, 10.2.2)."""
+    was_sent: bool = True
+    """Whether anybody can have read the request."""

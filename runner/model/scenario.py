@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from runner.model.call import Transport
+from runner.model.call import Origin
 from runner.model.event import Usage
 from runner.model.values import Instant, Place
 
@@ -176,9 +176,8 @@ class Scenario:
     name: str
     at: Instant
     environment: str | None = None
-    headers: tuple[tuple[str, str], ...]
-    """SIP headers, `From` and `To` among them."""
-    transport: Transport = Transport.SIP
+    origin: Origin
+    """Its SIP headers, `From` and `To` among them; or what the token of a browser says."""
     replies: Mapping[str, Replies] = field(default_factory=dict)
     """What is answered in every step; `lookup` and `if_broken` beside the names of tools."""
     expect: Expectation | None = None

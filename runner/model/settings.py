@@ -69,6 +69,18 @@ class Admin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Browser:
+    """Calls from browsers."""
+
+    secret: SecretRef | None = None
+    """What the user's backend signs tokens with. None takes callers without a token: on loopback only."""
+    origins: tuple[str, ...] = ()
+    """The sites whose pages may call."""
+    has_data_channel: bool = False
+    """Whether pages may read the session, and change it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """Where webhooks arrive."""
 
@@ -77,6 +89,8 @@ class Server:
     drain_timeout_s: float = 60.0
     max_call_age_s: float = 120.0
     admin: Admin | None = None
+    browser: Browser | None = None
+    """None: no calls from browsers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

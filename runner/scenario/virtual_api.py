@@ -12,6 +12,7 @@ from runner.model.event import CallEvent, CallGone, SidebandLost
 from runner.model.http import HttpReply
 from runner.model.scenario import TransferEnd
 from runner.model.values import Instant, JsonObject
+from runner.standin import web_calls
 from runner.standin.conversation import Conversation
 from runner.standin.faults import ReferEffect
 from runner.standin.flows import VirtualTime
@@ -111,10 +112,17 @@ class VirtualApi:
     def carry_out(self, order: Order, now: Instant) -> CallEvent:
         """Send the request of an order, and read the reply."""
         request = self._api.request(order, CALL_ID)
-        body = None if request.body is None else json.loads(request.body)
-        reply = self._call.answer(request.url.rpartition("/")[2], body, now)
+        made = web_calls.call_of(request)
+        if made is not None:
+            reply = self._call.answer("create", made.session, now)
+        else:
+            body = None if request.body is None else json.loads(request.body)
+            reply = self._call.answer(request.url.rpartition("/")[2], body, now)
         text = b"" if reply.body is None else json.dumps(reply.body).encode()
-        answered = HttpReply(status=reply.status, body=text, content_type="application/json")
+        location = f"{request.url}/{CALL_ID}" if made is not None else ""
+        answered = HttpReply(
+            status=reply.status, body=text, content_type="application/json", location=location
+        )
         return self._api.answered(order, answered, unsettled=False)
 
     def attach(self) -> bool:

@@ -34,8 +34,9 @@ from runner.model.action import (
     SwitchAgent,
     Timer,
 )
-from runner.model.call import Ringing, origin_over
+from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.event import (
+    CallerConnected,
     CallEvent,
     ClaimReplied,
     Limit,
@@ -77,8 +78,7 @@ class VirtualCall:
         self._tools: dict[str, tuple[str, Tool | None]] = {}
         """What the model has called, by the id of the call: a name, and the tool where there is one."""
         self._transfers = Transfers()
-        origin = origin_over(scenario.transport, scenario.headers)
-        ringing = Ringing(call_id=CALL_ID, created_at=scenario.at, origin=origin)
+        ringing = Ringing(call_id=CALL_ID, created_at=scenario.at, origin=scenario.origin)
         self.machine, actions = CallMachine.ring(ringing, world, scenario.at)
         if self.machine.reception.match is not None:
             self.uses.matched(self.machine.reception.match)
@@ -189,13 +189,19 @@ class VirtualCall:
                     self._claim(action)
                 case OpenSideband():
                     self.api.attach()
-                    self._answers.append(SidebandOpened())
+                    self._answers += self._opened()
                 case Finish():
                     self._finish()
                 case Log():
                     pass
                 case _:
                     assert_never(action)
+
+    def _opened(self) -> list[CallEvent]:
+        """A browser's media are connected at once: nothing waits here."""
+        opened: list[CallEvent] = [SidebandOpened()]
+        is_from_browser = isinstance(self._scenario.origin, WebRtcOrigin)
+        return [*opened, CallerConnected()] if is_from_browser else opened
 
     def _later(self, event: CallEvent, after_s: float, owner: Timer | None = None) -> None:
         self._events.start(iter((max(0.0, float(after_s)), event)), owner)

@@ -88,11 +88,11 @@ class ApiClient:
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._longest_s(order)
         for attempt in count(1):
-            reply, was_sent = await self._send(request, deadline - clock())
+            reply = await self._send(request, deadline - clock())
             self._note(order, reply, call_id)
             if not self.api.is_retryable(order, reply):
                 break
-            if was_sent:
+            if reply.was_sent:
                 self._note_unsettled(call_id)
             wait_s = min(self._timeouts.retry_s * 2 ** (attempt - 1), LONGEST_WAIT_S)
             wait_s = jittered(wait_s, call_id, attempt)
@@ -113,7 +113,7 @@ class ApiClient:
 
     async def ask(self, question: Question) -> Answer:
         """Ask the text model, once. Raises only CancelledError."""
-        reply, _ = await self._send(self._text_model.request(question), self._timeouts.question_s)
+        reply = await self._send(self._text_model.request(question), self._timeouts.question_s)
         return self._text_model.answer(question, reply)
 
     def sideband(self, path: str) -> tuple[str, Mapping[str, str]]:
@@ -153,8 +153,8 @@ class ApiClient:
         if len(self._unsettled) > MOST_UNSETTLED:
             del self._unsettled[next(iter(self._unsettled))]
 
-    async def _send(self, request: HttpRequest, longest_s: float) -> tuple[HttpReply, bool]:
-        """The reply to one attempt, and whether the API can have seen the request."""
+    async def _send(self, request: HttpRequest, longest_s: float) -> HttpReply:
+        """The reply to one attempt."""
         # Never zero, which aiohttp takes for no deadline at all.
         timeout_s = max(min(request.timeout_s, longest_s), self._timeouts.retry_s)
         try:
@@ -173,15 +173,20 @@ class ApiClient:
                 allow_redirects=False,
             ) as response:
                 body = await read_body(response)
-                return HttpReply(status=response.status, body=body, content_type=response.content_type), True
+                return HttpReply(
+                    status=response.status,
+                    body=body,
+                    content_type=response.content_type,
+                    location=response.headers.get("Location", ""),
+                )
         except aiohttp.ClientConnectorError as error:
-            return HttpReply(failure=Failure.CONNECTION, detail=str(error)), False
+            return HttpReply(failure=Failure.CONNECTION, detail=str(error), was_sent=False)
         except ValueError as error:  # e.g. a key that no header can hold
-            return HttpReply(failure=Failure.CONNECTION, detail=type(error).__name__), False
+            return HttpReply(failure=Failure.CONNECTION, detail=type(error).__name__, was_sent=False)
         except BodyError as error:
-            return HttpReply(failure=error.failure, detail=error.detail), True
+            return HttpReply(failure=error.failure, detail=error.detail)
         except TimeoutError:
-            return HttpReply(failure=Failure.TIMEOUT, detail="no reply in time"), True
+            return HttpReply(failure=Failure.TIMEOUT, detail="no reply in time")
         except (aiohttp.ClientError, OSError) as error:
             detail = str(error) or type(error).__name__
-            return HttpReply(failure=Failure.CONNECTION, detail=detail), True
+            return HttpReply(failure=Failure.CONNECTION, detail=detail)

@@ -58,6 +58,8 @@ class CallMetrics:
         self.api_errors = counter(
             "api_errors", "Error events of the voice API and responses that it failed, by its code.", "code"
         )
+        # At zero from the first moment, so that an alert sees the first one.
+        self.api_errors.labels(code="insufficient_quota")
         self.barge_ins = counter("barge_ins", "Times that a caller has interrupted the agent.", "agent")
         self.collisions = counter(
             "collisions", "Responses that we asked for while the API had begun one of its own.", "agent"

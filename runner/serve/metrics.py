@@ -1,6 +1,7 @@
 """What the process counts, for Prometheus, in a registry of its own."""
 
 from collections.abc import Callable
+from itertools import product
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,6 +16,7 @@ from prometheus_client import (
 
 from runner import __version__
 from runner.serve.call_metrics import CallMetrics
+from runner.serve.result import WebhookResult
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -136,12 +138,20 @@ class Metrics:
             "When the configuration was last loaded again, in seconds since the Unix epoch; 0 for never.",
             registry=self._registry,
         )
+        # What is there from the first moment, at zero, can be seen to rise: an alert that asks for an
+        # increase would not notice the first of its kind otherwise.
+        for result in ("refused", "wrong_path", "error", *(result.value for result in WebhookResult)):
+            self.webhooks.labels(result=result)
+        for order, refused in product(("AnswerCall", "RejectCall", "Refer", "HangUp"), ("401", "403")):
+            self.api_requests.labels(order=order, result=refused)
         self.takeovers = Counter(
             "phone_agents_takeovers",
             "Calls that were taken over from a process that is gone, by what their journal was good for.",
             ["journal"],
             registry=self._registry,
         )
+        for journal in ("replayed", "none"):
+            self.takeovers.labels(journal=journal)
         self.journal_pieces = Counter(
             "phone_agents_journal_writes",
             "Pieces of journals that were written.",

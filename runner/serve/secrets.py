@@ -160,7 +160,7 @@ def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets
 
     def find(purpose: str, ref: SecretRef) -> Secret:
         try:
-            return _secret(ref, environ)
+            return find_secret(ref, environ)
         except CannotRunError as error:
             missing.append(f"{error} ({purpose})")
             return FixedSecret("")
@@ -185,12 +185,13 @@ def find_store(settings: Settings, environ: Mapping[str, str]) -> str:
     if not isinstance(settings.store, SecretRef):
         return settings.store
     try:
-        return _secret(settings.store, environ).value
+        return find_secret(settings.store, environ).value
     except CannotRunError as error:
         raise CannotRunError(f"{error} (store)") from None
 
 
-def _secret(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
+def find_secret(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
+    """One secret. Raises CannotRunError, which says what is missing."""
     if ref.file is not None:
         return FileSecret(ref.file)
     value = environ.get(ref.env or "")

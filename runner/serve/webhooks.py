@@ -23,6 +23,9 @@ from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.webhooks")
 
+IGNORED = "nothing is done about events of this type"
+"""What the sender of an event that announces no call is answered; `doctor` knows a runner by it."""
+
 _SENTENCES = {
     WebhookResult.ACCEPTED: "the call was accepted",
     WebhookResult.REJECTED: "the call was rejected",
@@ -30,7 +33,7 @@ _SENTENCES = {
     WebhookResult.GONE: "the caller has gone",
     WebhookResult.TAKEN: "the call is answered elsewhere",
     WebhookResult.LATE: "the call is too old to be answered",
-    WebhookResult.OTHER_EVENT: "nothing is done about events of this type",
+    WebhookResult.OTHER_EVENT: IGNORED,
     WebhookResult.FAILED: "the call cannot be answered",
     WebhookResult.UNAVAILABLE: "the call could not be answered now",
     WebhookResult.CLOSED: "no calls are taken now",

@@ -74,6 +74,8 @@ class Faults:
     """All that goes wrong on one call. Each tuple of HTTP faults is used up request by request."""
 
     accept: tuple[HttpFault, ...] = ()
+    create: tuple[HttpFault, ...] = ()
+    """Of the request that makes a call of a browser's offer."""
     reject: tuple[HttpFault, ...] = ()
     refer: tuple[HttpFault, ...] = ()
     hangup: tuple[HttpFault, ...] = ()

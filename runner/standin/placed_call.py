@@ -22,6 +22,7 @@ class State(Enum):
     """How far a call has come."""
 
     RINGING = "ringing"
+    """Announced, or about to be made of a browser's offer."""
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     OVER = "over"
@@ -90,7 +91,7 @@ class PlacedCall:
         self._violations: list[str] = []
         self._faults_left = {
             action: deque[HttpFault](getattr(faults, action))
-            for action in ("accept", "reject", "refer", "hangup")
+            for action in ("accept", "create", "reject", "refer", "hangup")
         }
 
     @property
@@ -145,8 +146,8 @@ class PlacedCall:
         if self.state is State.ACCEPTED and action in ("accept", "reject"):
             return _error(409, "decision_already_made", "The call has been accepted already.")
         match action:
-            case "accept":
-                self._accept(body, now)
+            case "accept" | "create":
+                self._accept(action, body, now)
             case "reject":
                 self.state = State.REJECTED
             case "hangup":
@@ -156,12 +157,12 @@ class PlacedCall:
                 self._replies.append(EndCall(1000))
         return RestReply(200)
 
-    def _accept(self, body: JsonObject, now: float) -> None:
+    def _accept(self, action: str, body: JsonObject, now: float) -> None:
         audio = body.get("audio") or {}
         for side in ("input", "output"):
             if "format" in (audio.get(side) or {}):
-                # The carrier negotiates the format; callers hear static or nothing when it is sent.
-                self.note(f"accept: 'audio.{side}.format' breaks the audio of a phone call")
+                # Carrier or browser negotiates the format; callers hear static or nothing when it is sent.
+                self.note(f"{action}: 'audio.{side}.format' breaks the audio of a phone call")
         self.accept_body = body
         self.state = State.ACCEPTED
         conversation = self._new_conversation(session=body, pace=self.pace)
@@ -241,9 +242,9 @@ class PlacedCall:
 def _check_body(action: str, body: Json) -> str | None:
     """Why the API refuses this body, or None."""
     match action:
-        case "accept" if not isinstance(body, Mapping):
+        case "accept" | "create" if not isinstance(body, Mapping):
             return "the body must be a JSON object"
-        case "accept" if body.get("type") != "realtime":
+        case "accept" | "create" if body.get("type") != "realtime":
             return "Missing required parameter: 'type', which must be 'realtime'."
         case "reject" if body is not None and not _is_reject(body):
             return 'the body must be {"status_code": <a SIP status>} or empty'

@@ -15,6 +15,7 @@ from typing import Any, Self
 from aiohttp import WSMsgType, web
 
 from runner.model.values import Json, JsonObject
+from runner.standin.account import Account
 from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.outgoing import CloseSideband, EndCall, Outgoing
 from runner.standin.placed_call import PlacedCall, RestReply, RestRequest, State
@@ -59,6 +60,7 @@ class StandIn:
         self.text_model = TextModel(violations=self.violations)
         self.text_faults: deque[HttpFault] = deque()
         """What the next requests to the text model get instead of its answers."""
+        self.account = Account()
         self.api_key = api_key
         self.base_url = ""
         """The API's address, to be given to the runner as `provider.base_url`."""
@@ -81,6 +83,8 @@ class StandIn:
         app.router.add_post("/v1/realtime/calls/{call_id}/{action}", self._rest)
         app.router.add_get("/v1/realtime", self._sideband)
         app.router.add_post("/v1/responses", self._respond)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/v1/realtime/client_secrets", self._client_secret)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
@@ -218,6 +222,17 @@ class StandIn:
         self._inspect(self._inspect_sent, self.violations.append, "responses", reply.body)
         self._changed.set()
         return _json(reply)
+
+    # The account.
+
+    async def _models(self, request: web.Request) -> web.StreamResponse:
+        return _json(self._check_headers(request, None) or self.account.list_models())
+
+    async def _client_secret(self, request: web.Request) -> web.StreamResponse:
+        refused = self._check_headers(request, None)
+        if refused is not None:
+            return _json(refused)
+        return _json(self.account.make_client_secret(await request.json()))
 
     # The sideband.
 

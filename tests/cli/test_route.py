@@ -204,3 +204,37 @@ def test_a_directory_that_is_not_there_is_exit_code_3(
     monkeypatch.chdir(tmp_path)
     assert main(["route", "nowhere", "--to", "+18005551212"]) == 3
     assert capsys.readouterr().err == 'phone-agents route: there is no directory "nowhere"\n'
+
+
+def test_a_call_from_a_browser_is_asked_for_by_names(
+    agents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = FILES["sales.yaml"] + "- {transport: webrtc, from: {user: staff-*}}\n"
+    (agents / "sales.yaml").write_text(text)
+    assert main(["route", "--to", "web:sales", "--from", "web:staff-1", *MONDAY]) == 0
+    assert capsys.readouterr().out.startswith(
+        "to      web:sales (from a browser)\n"
+        "from    web:staff-1 (from a browser)\n"
+        "at      Monday 2026-11-23T15:00-05:00\n"
+        "agent   sales\n"
+        'why     the route at agents/sales.yaml:8:3 matches: from matches user "staff-*",'
+        " the call came over webrtc\n"
+        "\n"
+        "other routes\n"
+    )
+    assert main(["route", "--from", "web:guest", "--expect", "sales", *MONDAY]) == 1
+    assert "no route with transport: webrtc matches" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "more", [["--from", "+14155550100"], ["--header", "X-Plan: gold"], ["--from", "web:a", "--to", "+1800"]]
+)
+def test_a_call_comes_from_a_browser_or_from_a_telephone(
+    agents: Path, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["route", "--to", "web:sales", *more]) == 2
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .endswith("a call from a browser is --to web:AGENT --from web:SUBJECT, and has no headers")
+    )

@@ -136,7 +136,9 @@ def test_a_directory_that_cannot_be_read_is_said_in_one_sentence(
 
 def test_an_unknown_format_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", "--format", "xml"]) == 2
-    assert "invalid choice: 'xml'" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        'phone-agents validate: --format is "xml"; write "text", "json", "github", "sarif" or "junit"\n'
+    )
 
 
 def test_secrets_that_are_set_raise_no_warning(

@@ -187,11 +187,13 @@ def test_headers_that_a_route_asks_for_are_sent(tmp_path: Path) -> None:
 
 
 def test_a_transport_that_a_route_asks_for_is_used(tmp_path: Path) -> None:
-    old = with_routes('[{to: "+18005550001"}]', '[{to: "+18005550001", transport: webrtc}]')
+    old = with_routes('[{to: "+18005550001"}]', "[{transport: webrtc}]")
     new = with_routes('[{to: "+18005550001"}]', "[]")
     (moved,) = compared(tmp_path, old, new).calls.moved
-    assert (moved.old, moved.new) == ("sales", "desk")
-    assert [example.call.transport.value for example in moved.examples] == ["webrtc"]
+    assert (moved.old, moved.new) == ("sales", 404)
+    assert [(example.call.caller, example.call.called) for example in moved.examples] == [
+        ("web:user-1", "web:sales")
+    ]
 
 
 def test_a_share_that_grows_takes_callers_over(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ lookup:
 
 MUTE = """\
 agent: mute
-routes: [{to: "+18005550144"}, {to: "+18005550142", transport: webrtc}]
+routes: [{to: "+18005550144"}, {transport: webrtc}]
 instructions: Wait.
 greeting: {wait: true}
 session: {audio: {input: {turn_detection: {type: server_vad, create_response: false}}}}

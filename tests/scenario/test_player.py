@@ -42,8 +42,8 @@ PASS = {
         expect: {agent: recepcion}
     """,
     "a call that comes by another transport": """
-        call: {to: "+18005550142", transport: webrtc}
-        expect: {agent: mute, record: {transport: webrtc}}
+        call: {transport: webrtc, sub: user-1}
+        expect: {agent: mute, record: {transport: webrtc, caller: "web:user-1", called: null}}
     """,
     "a busy agent with one line free": """
         live_calls: {desk: 1}

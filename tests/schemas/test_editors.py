@@ -63,7 +63,7 @@ KEYS = [
         "limits:\n  ¦",
         "max_duration wind_down silence max_cost max_tool_calls concurrent_calls calls_per_day ghost_after",
     ),
-    ("runner", "server:\n  ¦", "host port drain_timeout max_call_age"),
+    ("runner", "server:\n  ¦", "host port drain_timeout max_call_age admin browser"),
     ("runner", "schedules:\n  office-hours:\n    ¦", "timezone open closed"),
     (
         "test",

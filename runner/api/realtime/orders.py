@@ -5,8 +5,9 @@ Source: https://developers.openai.com/api/docs/guides/realtime-sip and the refer
 
 import json
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import assert_never
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from runner.api.port import Order
 from runner.api.realtime.session import session_body
@@ -29,6 +30,7 @@ which does not answer."""
 REFER_REPLY_S = 10.0
 
 LONGEST_MESSAGE = 200
+LONGEST_ID = 200
 
 
 def request(order: Order, call_id: str) -> HttpRequest:
@@ -36,6 +38,8 @@ def request(order: Order, call_id: str) -> HttpRequest:
     timeout_s = REPLY_S
     body: JsonObject | None = None
     match order:
+        case AnswerCall(offer=str() as offer):
+            return _call_of(offer, session_body(order.agent, order.instructions, order.servers))
         case AnswerCall(agent=agent, instructions=instructions, servers=servers):
             action, body = "accept", session_body(agent, instructions, servers)
         case RejectCall(status=status):
@@ -58,8 +62,11 @@ def request(order: Order, call_id: str) -> HttpRequest:
 def is_retryable(order: Order, reply: HttpReply) -> bool:
     """Whether asking again could help: nobody answered, the API has trouble, or it is too busy.
 
-    Refer is sent once: a second one could transfer twice.
+    Refer is sent once: a second one could transfer twice. So is the offer of a browser, once the API may have
+    read it: a second one could make a second call, which nobody hears and everybody pays.
     """
+    if isinstance(order, AnswerCall) and order.offer is not None:
+        return not reply.was_sent
     return not isinstance(order, Refer) and _may_pass(reply.status)
 
 
@@ -68,6 +75,8 @@ def answered(order: Order, reply: HttpReply, *, unsettled: bool) -> CallEvent:
     code, message = _error(reply)
     detail = _detail(reply, code, message)
     match order:
+        case AnswerCall(offer=str()):
+            return _call_made(reply, code, detail)
         case AnswerCall():
             return AnswerReplied(decided=_decided(reply, code, unsettled=unsettled), code=code, detail=detail)
         case RejectCall():
@@ -81,6 +90,52 @@ def answered(order: Order, reply: HttpReply, *, unsettled: bool) -> CallEvent:
             return HangUpFailed(detail=detail, final=not _may_pass(reply.status))
         case _:
             assert_never(order)
+
+
+def _call_of(offer: str, session: JsonObject) -> HttpRequest:
+    """A form of two parts, each with its own type (RFC 7578, 4.4).
+
+    Source: https://developers.openai.com/api/docs/guides/realtime-webrtc, "unified interface".
+    """
+    said = json.dumps(session, ensure_ascii=False).encode("utf-8", "replace")
+    sdp = offer.encode()
+    # A hash of the parts is in neither of them.
+    boundary = blake2b(sdp + said, digest_size=24).hexdigest().encode()
+    parts = ((b"sdp", b"application/sdp", sdp), (b"session", b"application/json", said))
+    body = b"".join(
+        b'--%b\r\nContent-Disposition: form-data; name="%b"\r\nContent-Type: %b\r\n\r\n%b\r\n'
+        % (boundary, name, kind, content)
+        for name, kind, content in parts
+    )
+    return HttpRequest(
+        method="POST",
+        url="/realtime/calls",
+        headers=(("Content-Type", f"multipart/form-data; boundary={boundary.decode()}"),),
+        body=b"%b--%b--\r\n" % (body, boundary),
+        timeout_s=REPLY_S,
+    )
+
+
+def _call_made(reply: HttpReply, code: str, detail: str) -> AnswerReplied:
+    """The answer's SDP is the body, and the call's id the last part of `Location`."""
+    if not _is_ok(reply):
+        may_pass = _may_pass(reply.status) or reply.status in (401, 403)
+        decided = Decided.UNAVAILABLE if may_pass else Decided.REFUSED
+        return AnswerReplied(decided=decided, code=code, detail=detail)
+    try:
+        path = urlsplit(reply.location).path
+    except ValueError:
+        path = ""
+    api_call_id = unquote(path.rpartition("/")[2])
+    if not _is_id(api_call_id):
+        missing = "the voice API made a call and did not say its id"
+        return AnswerReplied(decided=Decided.REFUSED, detail=missing)
+    sdp = reply.body.decode("utf-8", "replace")
+    return AnswerReplied(decided=Decided.DONE, api_call_id=api_call_id, sdp=sdp)
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable() and " " not in text
 
 
 def _decided(reply: HttpReply, code: str, *, unsettled: bool) -> Decided:

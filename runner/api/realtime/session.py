@@ -108,10 +108,22 @@ def session_updates(switch: SwitchAgent) -> tuple[dict[str, Json], ...]:
         _take(after, _VOICE)
     if before.get("tracing") is not None:
         _take(after, ("tracing",))
+    if switch.answers is not None:
+        _set_answers(after, answers=switch.answers)
     speed: dict[str, Json] = {}
     if (new_speed := _take(after, _SPEED)) not in {_MISSING, _at(before, _SPEED)}:
         _put(speed, _SPEED, new_speed)
     return (*({"type": "realtime", **update} for update in (reset, speed) if update), after)
+
+
+def _set_answers(session: dict[str, Json], *, answers: bool) -> None:
+    """Say expressly whether the model answers by itself: as the session declares, or not at all."""
+    detection = _at(session, _TURN_DETECTION)
+    if detection is _MISSING:
+        detection = deepcopy(DEFAULTS[_TURN_DETECTION])
+    if isinstance(detection, Mapping):
+        declared = detection.get("create_response", True)
+        _put(session, _TURN_DETECTION, {**detection, "create_response": answers and declared})
 
 
 def transcription_model(session: JsonObject) -> str | None:

@@ -1,11 +1,10 @@
 """Reads an incoming call from its SIP headers: who calls, and which number was dialled. Never raises."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from runner.call.addresses.address import is_readable, read_address
 from runner.call.addresses.sip_address import parse_address, split_entries, unfold
-from runner.model.call import Address, Headers, IncomingCall, Ringing
+from runner.model.call import Address, Headers, IncomingCall, Ringing, SipOrigin, WebRtcOrigin
 from runner.model.route import RoutingSettings
 
 _COMPACT_NAMES = {"f": "from", "t": "to"}
@@ -45,6 +44,8 @@ def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
     headers that `routing.called_number` names, `To`, `Diversion`, and the headers that carriers use instead.
     Where none is, it is `To` as it came.
     """
+    if isinstance(ringing.origin, WebRtcOrigin):
+        return _from_browser(ringing, ringing.origin)
     clean = tuple((_storable(name), _storable(value)) for name, value in ringing.origin.headers)
     called, found_in = _called(clean, routing)
     return IncomingCall(
@@ -52,9 +53,25 @@ def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
         caller=_caller(clean, routing.default_country),
         called=called,
         called_found_in=found_in,
-        origin=replace(ringing.origin, headers=clean),
+        origin=SipOrigin(headers=clean),
         created_at=ringing.created_at,
     )
+
+
+def _from_browser(ringing: Ringing, origin: WebRtcOrigin) -> IncomingCall:
+    """Nobody has a number: the caller is whom the token names, the called party the agent asked for."""
+    return IncomingCall(
+        id=ringing.call_id,
+        caller=_on_the_web(origin.subject),
+        called=_on_the_web(origin.agent),
+        called_found_in="",
+        origin=origin,
+        created_at=ringing.created_at,
+    )
+
+
+def _on_the_web(name: str | None) -> Address:
+    return Address(uri=f"web:{name}", user=name) if name else Address(uri="")
 
 
 def _called(headers: Headers, routing: RoutingSettings) -> tuple[Address, str]:

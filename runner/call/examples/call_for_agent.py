@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from runner.call.examples.calls_about_rules import CallsAboutRules
-from runner.call.examples.example_call import CALLED, CALLER, ExampleCall
+from runner.call.examples.example_call import CALLED, CALLER, WEB, WEB_CALLER, ExampleCall
 from runner.call.examples.instants import Instants
 from runner.call.routes.routing import Match, RouteTable
 from runner.model.agent import Agent
@@ -39,7 +39,16 @@ class Given:
 
     def call(self, at: Instant) -> ExampleCall:
         """The call that is given, as far as it is."""
+        if self.transport is Transport.WEBRTC:
+            return self.applied(ExampleCall(caller=WEB_CALLER, called=WEB, at=at))
         return self.applied(ExampleCall(caller=CALLER, called=CALLED, at=at))
+
+    @property
+    def transport(self) -> Transport | None:
+        """Over which the call has to come; None when nothing says."""
+        if any(party is not None and party.startswith(WEB) for party in (self.caller, self.called)):
+            return Transport.WEBRTC
+        return None if self == Given() else Transport.SIP
 
 
 class CallFinder:
@@ -75,9 +84,12 @@ class CallFinder:
 
     def _candidates(self, agent: Agent) -> Iterator[ExampleCall]:
         """Calls about each of its routes, and about none: `otherwise` may lead to it."""
-        for conditions in (*(route.conditions for route in agent.routes), Conditions()):
+        wanted = self.given.transport
+        asked = [*(route.conditions for route in agent.routes), Conditions()]
+        # A telephone call shows all that an agent can do.
+        for conditions in sorted(asked, key=lambda conditions: conditions.transport is Transport.WEBRTC):
             made_up = islice(self._examples.about(conditions, agent.id), _MOST_TRIED)
-            calls = (self.given.applied(call) for call in made_up if call.transport is Transport.SIP)
+            calls = (self.given.applied(call) for call in made_up if wanted in (None, call.transport))
             yield from dict.fromkeys(calls)
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from runner.call.addresses.address import read_address
 from runner.call.addresses.number import country_code, example_number, regions_with
-from runner.call.examples.example_call import CALLED, CALLER, ExampleCall
+from runner.call.examples.example_call import CALLED, CALLER, WEB, ExampleCall
 from runner.call.examples.instants import Instants
 from runner.call.examples.matching_values import addresses, header_value
 from runner.call.routes.conditions import Facts
@@ -25,6 +25,7 @@ from runner.model.route import (
     Conditions,
     Country,
     ExactNumber,
+    Glob,
     Matcher,
     Not,
     Prefix,
@@ -146,6 +147,9 @@ class CallsAboutRules:
 
         `owner` is the agent whose share a share is, `fresh` the entries that the other table does not have.
         """
+        if conditions.transport is Transport.WEBRTC:
+            yield from self._from_browsers(conditions, owner)
+            return
         first = frozenset(fresh)
         called = list(self._texts(conditions.called, self._called_plan, first))
         rivals = self._rivals(conditions, called)
@@ -153,16 +157,30 @@ class CallsAboutRules:
         callers = self._callers(conditions, rivals, first, owner)
         headers = self._headers(conditions, rivals)
         during = [conditions.during, *(rival.during for rival in rivals)]
-        transports = [conditions.transport, *(rival.transport for rival in rivals), Transport.SIP]
         every = (
             _unique(called),
             _unique(callers),
             _unique(headers),
             self._instants.about(filter(None, during)),
-            _unique(filter(None, transports)),
         )
-        for to, from_, more, at, transport in _combined(every):
-            yield ExampleCall(called=to, caller=from_, headers=more, at=at, transport=transport)
+        for to, from_, more, at in _combined(every):
+            yield ExampleCall(called=to, caller=from_, headers=more, at=at)
+
+    def _from_browsers(self, conditions: Conditions, owner: str) -> Iterator[ExampleCall]:
+        """Calls to the agent by name, from whom the rule names, from anybody, and for a share from many."""
+        named = [
+            leaf.user.replace("*", "1")
+            for leaf in boundaries(conditions.caller)
+            if isinstance(leaf, Glob) and leaf.user is not None
+        ]
+        others = [f"user-{number}" for number in range(1, _CALLERS_OF_A_SHARE)]
+        callers = [f"{WEB}{name}" for name in (*named, *others[: None if conditions.share else 1])]
+        called = f"{WEB}{owner}"
+        if conditions.share is not None:
+            callers.sort(key=lambda caller: self._position(caller, owner, called))
+        instants = self._instants.about(filter(None, [conditions.during]))
+        for caller, at in _combined((_unique(callers), instants)):
+            yield ExampleCall(called=called, caller=caller, at=at)
 
     def _rivals(self, conditions: Conditions, called: Sequence[str]) -> list[Conditions]:
         """Rules that may match the same calls; of many, some."""
@@ -175,7 +193,7 @@ class CallsAboutRules:
         asking = (
             rival
             for rival in filter(None, in_turn)
-            if rival != conditions and (rival.caller or rival.headers or rival.during or rival.transport)
+            if rival != conditions and (rival.caller or rival.headers or rival.during)
         )
         return _unique(islice(asking, 4 * _MOST_OTHERS))[:_MOST_OTHERS]
 
@@ -209,8 +227,8 @@ class CallsAboutRules:
             found += islice(_many_callers(None, self._default_country), 40)
         return found
 
-    def _position(self, caller: str, owner: str) -> float:
-        call = ExampleCall(called=CALLED, caller=caller, at=0.0)
+    def _position(self, caller: str, owner: str, called: str = CALLED) -> float:
+        call = ExampleCall(called=called, caller=caller, at=0.0)
         incoming = call.incoming(RoutingSettings(default_country=self._default_country))
         return Facts(incoming, 0.0, schedules={}, default_country=self._default_country).position(owner)
 

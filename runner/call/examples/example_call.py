@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from runner.call.addresses.incoming import incoming_call
-from runner.model.call import Headers, IncomingCall, Ringing, Transport, origin_over
+from runner.call.browser.sdp import EXAMPLE_OFFER
+from runner.model.call import Headers, IncomingCall, Origin, Ringing, SipOrigin, Transport, WebRtcOrigin
 from runner.model.route import RoutingSettings
 from runner.model.values import Instant
 
@@ -12,6 +13,10 @@ CALLED = "+18005550100"
 
 CARRIER_HOST = "pstn.carrier.example"
 EXAMPLE_ID = "rtc_example"
+
+WEB = "web:"
+"""Begins the parties of a call from a browser: `web:AGENT` is called by `web:SUBJECT`."""
+WEB_CALLER = f"{WEB}user-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +28,12 @@ class ExampleCall:
     headers: Headers = ()
     """Those beside what says who is called and who calls."""
     at: Instant
-    transport: Transport = Transport.SIP
+
+    @property
+    def transport(self) -> Transport:
+        """How the caller reaches the voice API: the parties say so."""
+        is_from_browser = self.caller.startswith(WEB) or self.called.startswith(WEB)
+        return Transport.WEBRTC if is_from_browser else Transport.SIP
 
     def sip_headers(self, routing: RoutingSettings, call_id: str = EXAMPLE_ID) -> Headers:
         """All headers, as a carrier would send them."""
@@ -37,8 +47,21 @@ class ExampleCall:
 
     def incoming(self, routing: RoutingSettings) -> IncomingCall:
         """The call as a runner with these settings reads it."""
-        origin = origin_over(self.transport, self.sip_headers(routing))
+        origin: Origin
+        if self.transport is Transport.WEBRTC:
+            origin = browser_origin(self.caller, self.called)
+        else:
+            origin = SipOrigin(headers=self.sip_headers(routing))
         return incoming_call(Ringing(call_id=EXAMPLE_ID, created_at=self.at, origin=origin), routing)
+
+
+def browser_origin(caller: str, called: str) -> WebRtcOrigin:
+    """The origin of a call from a browser between such parties; without an agent it asks for none."""
+    return WebRtcOrigin(
+        subject=caller.removeprefix(WEB) if caller.startswith(WEB) else WEB_CALLER.removeprefix(WEB),
+        agent=called.removeprefix(WEB) or None if called.startswith(WEB) else None,
+        offer=EXAMPLE_OFFER,
+    )
 
 
 def project_address(routing: RoutingSettings) -> str | None:

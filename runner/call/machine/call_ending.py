@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 from runner.call.addresses.target import is_target
 from runner.call.machine.call_texts import CallTexts
-from runner.call.machine.intent import End, Intent
+from runner.call.machine.intent import AddMessage, End, GoOn, Intent
+from runner.call.machine.lead import Lead
 from runner.call.machine.phase import LIVE, TRANSFERRING, CallPhase, Phase, Step
-from runner.call.machine.speech import Speech
+from runner.call.machine.speech import SentenceEnd, Speech
 from runner.call.machine.tool_calls import ToolCalls
+from runner.call.records.deeds import Deeds
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.names import timestamp
 from runner.call.tools.tool_result import error_output
@@ -28,6 +30,7 @@ from runner.model.action import (
     TimerKind,
 )
 from runner.model.event import HangUpFailed
+from runner.model.steering import DeedResult
 from runner.model.template import Template
 from runner.model.tool import ResultSpec
 from runner.model.values import Instant
@@ -42,6 +45,12 @@ before a transfer the transfer."""
 HANG_UP_AGAIN_S = 30.0
 """Before a hang-up that failed altogether is tried once more."""
 
+NOT_TRANSFERRED = (
+    "A colleague has tried to transfer the call, and the transfer was not completed. The caller is still on"
+    " the line with you: go on with the conversation."
+)
+"""What the model is told when a person's transfer has failed."""
+
 GOODBYE = "goodbye"
 ANNOUNCEMENT = "announcement"
 
@@ -54,13 +63,14 @@ SAY_GOODBYE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """A transfer: a tool call of the model's, or (`call_id` None) the way out of a broken call."""
+    """A transfer: a tool call of the model's, a person's act (`deed_id`), or the way out of a broken call."""
 
-    target: Template
+    target: Template | str
     fallback: Template | None = None
     """Tried when `target` did not take the call."""
-    say: Template | None = None
+    say: Template | str | None = None
     call_id: str | None = None
+    deed_id: str | None = None
     response_id: str | None = None
     """The response that asks for it: the caller is to hear it to its end first."""
     if_not_completed: Template | None = None
@@ -70,9 +80,19 @@ class CallEnding:
     """The way out of a call."""
 
     def __init__(
-        self, *, phase: CallPhase, speech: Speech, tools: ToolCalls, record: RecordBuilder, texts: CallTexts
+        self,
+        *,
+        phase: CallPhase,
+        speech: Speech,
+        tools: ToolCalls,
+        record: RecordBuilder,
+        texts: CallTexts,
+        lead: Lead,
+        deeds: Deeds,
     ) -> None:
         self._phase = phase
+        self._lead = lead
+        self._deeds = deeds
         self._speech = speech
         self._tools = tools
         self._record = record
@@ -80,6 +100,9 @@ class CallEnding:
         self._transfer: Transfer | None = None
         self._end_after_transfer: End | None = None
         self._goodbye_is_said = False
+        self._waits_for_tools = True
+        self._deed_id: str | None = None
+        """The person's act that ends the call."""
         self._unserved_since: Instant | None = None
 
     @property
@@ -94,20 +117,26 @@ class CallEnding:
         self._transfer = transfer
         self._phase.move(Step.ANNOUNCE)
         sentence = self._texts.text(transfer.say, now) if transfer.say is not None else ""
+        is_persons = transfer.deed_id is not None
+        if sentence and is_persons and self._speech.is_closed:
+            # Nobody can say it, and the transfer itself needs no sideband.
+            return self._refer(transfer, now)
         if sentence:
-            self._speech.say(sentence, key=ANNOUNCEMENT)
+            self._speech.say(sentence, key=ANNOUNCEMENT, is_persons=is_persons)
         elif transfer.response_id is None or not self._speech.follow(transfer.response_id, ANNOUNCEMENT):
             return self._refer(transfer, now)
         return [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=now + GOODBYE_S)]
 
-    def sentence_ended(self, key: str, now: Instant) -> list[Intent]:
+    def sentence_ended(self, key: str, end: SentenceEnd, now: Instant) -> list[Intent]:
         """A sentence that the call waited for was heard; or was cut short, which ends the wait as well.
 
         Callers often say their own goodbye over ours, so an interruption does not keep the call open.
         """
+        if end is SentenceEnd.DROPPED:
+            return []
         if key == GOODBYE and self._phase.now is Phase.SAYING_GOODBYE:
             self._goodbye_is_said = True
-            return [*self.tools_ended()]
+            return [*self.tools_ended(now)]
         if key == ANNOUNCEMENT and self._phase.now is Phase.ANNOUNCING and self._transfer is not None:
             return self._refer(self._transfer, now)
         return []
@@ -130,11 +159,15 @@ class CallEnding:
             self._transfer = replace(transfer, target=transfer.fallback, fallback=None)
             return [*intents, *self._refer(self._transfer, now)]
         self._phase.move(Step.STAY)
-        if transfer.call_id is None:
+        if transfer.deed_id is not None:
+            self._deeds.settle(transfer.deed_id, DeedResult.NOT_COMPLETED, now, detail)
+            intents += [AddMessage(text=NOT_TRANSFERRED), GoOn()]
+        elif transfer.call_id is None:
             return [*intents, End(reason="model_failed", at_once=True)]
-        result = ResultSpec(on_error=transfer.if_not_completed)
-        output = error_output("the transfer was not completed", result, self._texts.names(now))
-        intents += self._tools.answer(transfer.call_id, output, now, status="not_completed")
+        else:
+            result = ResultSpec(on_error=transfer.if_not_completed)
+            output = error_output("the transfer was not completed", result, self._texts.names(now))
+            intents += self._tools.answer(transfer.call_id, output, now, status="not_completed")
         due, self._end_after_transfer = self._end_after_transfer, None
         return intents if due is None else [*intents, due]
 
@@ -157,7 +190,8 @@ class CallEnding:
             return []
         if end.at_once:
             self._record.end(end.reason, end.detail)
-            return self._hang_up()
+            self._deed_id = end.deed_id
+            return self._hang_up(now)
         if self._phase.now in TRANSFERRING:
             # Hanging up now would break the transfer. If it does not happen, the end is due again.
             self._end_after_transfer = end
@@ -166,17 +200,25 @@ class CallEnding:
             return []
         self._record.end(end.reason, end.detail)
         if self._phase.now is Phase.WAITING:
-            return self._hang_up()
+            return self._hang_up(now)
         self._phase.move(Step.SAY_GOODBYE)
         self._speech.clear()
-        return self._say_goodbye(end, now) or [
-            SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=now + GOODBYE_S)
+        self._deed_id, self._waits_for_tools = end.deed_id, end.waits_for_tools
+        # A call that ends is led by nobody any more: the goodbye is the agent's.
+        led = self._lead.end()
+        return [
+            *led,
+            *(
+                self._say_goodbye(end, now)
+                or [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=now + GOODBYE_S)]
+            ),
         ]
 
-    def tools_ended(self) -> list[Action]:
+    def tools_ended(self, now: Instant) -> list[Action]:
         """Hang up if nothing is left to wait for."""
-        ready = self._phase.now is Phase.SAYING_GOODBYE and self._goodbye_is_said and not self._tools.running
-        return self._hang_up() if ready else []
+        if self._phase.now is not Phase.SAYING_GOODBYE or not self._goodbye_is_said:
+            return []
+        return [] if self._waits_for_tools and self._tools.running else self._hang_up(now)
 
     def overdue(self, kind: TimerKind, now: Instant) -> list[Intent]:
         """A wait of ours has lasted too long."""
@@ -195,7 +237,7 @@ class CallEnding:
             return [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=heard_by)]
         if self._phase.now is Phase.ANNOUNCING and self._transfer is not None:
             return self._refer(self._transfer, now)
-        return [*self._hang_up()]
+        return [*self._hang_up(now)]
 
     def gone(self, now: Instant) -> list[Action]:
         """The API knows the call no more. After a transfer was asked for, that is its success."""
@@ -205,11 +247,16 @@ class CallEnding:
             self._record.end("transferred")
             if self._transfer.call_id is not None:
                 self._tools.close(self._transfer.call_id, "completed", now)
+            if self._transfer.deed_id is not None:
+                self._deeds.settle(self._transfer.deed_id, DeedResult.COMPLETED, now)
         self._record.end("caller_hung_up" if self._unserved_since is None else "lost")
         self._record.gone(now)
         self._phase.move(Step.GONE)
         self._speech.clear()
-        return [*told, *self.cleared()]
+        if self._deed_id is not None:
+            self._deeds.settle(self._deed_id, DeedResult.DONE, now)
+        self._deeds.close(now)
+        return [*told, *self._lead.end(), *self.cleared()]
 
     def hang_up_failed(self, failed: HangUpFailed, now: Instant) -> list[Action]:
         """The API has not taken the hang-up: try once more in a while, unless it would refuse it again."""
@@ -254,9 +301,15 @@ class CallEnding:
             self._goodbye_is_said = not self._speech.follow(end.after_response, GOODBYE)
         else:
             self._speech.tell(self._texts.directed(SAY_GOODBYE), key=GOODBYE)
-        return self.tools_ended()
+        return self.tools_ended(now)
 
-    def _hang_up(self) -> list[Action]:
+    def _hang_up(self, now: Instant) -> list[Action]:
         self._phase.move(Step.HANG_UP)
         self._speech.clear()
-        return [Log(event=LogEvent.CALL_ENDING, fields={"reason": self._record.ended}), HangUp()]
+        if self._deed_id is not None:
+            self._deeds.settle(self._deed_id, DeedResult.DONE, now)
+        return [
+            *self._lead.end(),
+            Log(event=LogEvent.CALL_ENDING, fields={"reason": self._record.ended}),
+            HangUp(),
+        ]

@@ -6,7 +6,7 @@ from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.names import call_names, names
 from runner.call.templates.template import TemplateFailure, render
 from runner.model.agent import Agent
-from runner.model.call import IncomingCall
+from runner.model.call import IncomingCall, WebRtcOrigin
 from runner.model.template import Template
 from runner.model.values import Instant, Json
 
@@ -29,8 +29,11 @@ class CallTexts:
         self, *, call: IncomingCall, agent: Agent, lookup: Json, record: RecordBuilder, now: Instant
     ) -> None:
         """Raises TemplateFailure when the agent's instructions cannot be made for this call."""
-        self.variables: dict[str, Json] = {}
+        self.variables: dict[str, Json] = _brought_along(call, agent)
         self.instructions = ""
+        """What the model is told: the agent's instructions, and what people have made of them."""
+        self._own = ""
+        self._added: list[str] = []
         self._call = call_names(call)
         self._agent = agent
         self._lookup = lookup
@@ -56,7 +59,22 @@ class CallTexts:
         for name, value in texts.variables.items():
             self.variables.setdefault(name, value)
         self._agent = texts.agent
-        self.instructions = texts.instructions
+        self._own = texts.instructions
+        self.instructions = self.with_added(self._own)
+
+    def with_added(self, instructions: str) -> str:
+        """An agent's instructions, and what people have added to those of the call."""
+        return "\n\n".join([instructions, *self._added])
+
+    def add(self, instructions: str) -> None:
+        """Add to the instructions, whoever serves the call."""
+        self._added.append(instructions)
+        self.instructions = self.with_added(self._own)
+
+    def replace(self, instructions: str) -> None:
+        """Replace the instructions of the agent that serves the call now; what was added stays."""
+        self._own = instructions
+        self.instructions = self.with_added(self._own)
 
     def names(self, now: Instant) -> dict[str, Json]:
         """Everything that a template of the agent may name, arguments and secrets apart."""
@@ -78,3 +96,10 @@ class CallTexts:
     def directed(self, instruction: str) -> str:
         """Instructions for one response stand in for the session's, so they are given whole."""
         return f"{self.instructions}\n\n{instruction}"
+
+
+def _brought_along(call: IncomingCall, agent: Agent) -> dict[str, Json]:
+    """The values of a browser's token, which stand before those that the agent declares."""
+    if not isinstance(call.origin, WebRtcOrigin):
+        return {}
+    return {name: value for name, value in call.origin.vars.items() if name in agent.vars}

@@ -18,7 +18,7 @@ class FailureWatch:
     hears = frozenset({ResponseEnded})
 
     def __init__(self, if_broken: IfBroken) -> None:
-        has_way_out = if_broken.transfer is not None or if_broken.say is not None
+        has_way_out = if_broken.transfer or if_broken.say or if_broken.takes_leave
         # Without a way out there is nothing to lose by one more try.
         self._most = FAILURES_IN_A_ROW if has_way_out else FAILURES_IN_A_ROW + 1
         self._failures = 0

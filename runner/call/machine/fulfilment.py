@@ -21,6 +21,7 @@ from runner.call.machine.intent import (
     TakeWayOut,
     WithdrawSentence,
 )
+from runner.call.machine.lead import Lead
 from runner.call.machine.phase import CONNECTED, CallPhase, Phase
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.speech import Speech
@@ -43,6 +44,7 @@ class Fulfilment:
         messages: AddedMessages,
         texts: CallTexts,
         record: RecordBuilder,
+        lead: Lead,
     ) -> None:
         self._phase = phase
         self._speech = speech
@@ -51,6 +53,7 @@ class Fulfilment:
         self._messages = messages
         self._texts = texts
         self._record = record
+        self._lead = lead
         self._greeting_is_due = False
 
     def actions(self, intents: Iterable[Intent], now: Instant) -> list[Action]:
@@ -105,6 +108,9 @@ class Fulfilment:
                 self._speech.go_on()
             case TakeWayOut(detail=detail):
                 return self.actions(self._take_way_out(detail, now), now)
+            case HandOff() if self._lead.is_taken:
+                # A guardrail may hang up then, and hands nothing over.
+                pass
             case HandOff(agent=agent_id, because=because):
                 return self.actions(self._serving.hand_off(agent_id, because, now), now)
         return []
@@ -114,7 +120,8 @@ class Fulfilment:
         told = Log(event=LogEvent.WAY_OUT_TAKEN, level=LogLevel.ERROR, fields={"detail": detail})
         if way_out.transfer is None:
             say = way_out.say
-            return [told, End(reason="model_failed", say=say, at_once=say is None, detail=detail)]
+            at_once = say is None and not way_out.takes_leave
+            return [told, End(reason="model_failed", say=say, at_once=at_once, detail=detail)]
         self._record.fault(detail)
         return [told, *self._ending.announce(Transfer(target=way_out.transfer), now)]
 

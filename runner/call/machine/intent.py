@@ -62,12 +62,16 @@ class End:
     """End the call. Without a sentence of the user's the model takes leave in its own words."""
 
     reason: str
-    say: Template | None = None
+    say: Template | str | None = None
     after_response: str | None = None
     """Say nothing of our own: the caller is to hear this response to its end, and running tools end first."""
     at_once: bool = False
     """Wait for nothing: the call cannot be served any more."""
+    waits_for_tools: bool = True
+    """What tools still have to do is done before the call is hung up."""
     detail: str = ""
+    deed_id: str | None = None
+    """The person's act that wants it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,6 @@ from runner.model.call import IncomingCall, Ringing
 from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, Replied, TimerFired
 from runner.model.job import Job
 from runner.model.record import CallRecord, Deed, ToolUse
-from runner.model.route import ToAgent
 from runner.model.values import Instant
 
 
@@ -63,7 +62,7 @@ class CallMachine:
         It serves the agent's instructions and tools, does not greet, and tells the model what is not known.
         `session` is None where the agent's texts cannot be made: then nobody can serve the call.
         """
-        alone = replace(world, table=RouteTable((), otherwise=ToAgent(agent=agent.id)))
+        alone = replace(world, table=RouteTable.always(agent.id))
         machine, _ = cls.ring(ringing, alone, ringing.created_at)
         machine.handle(ClaimReplied(agent=agent.id), now)
         if machine.phase is Phase.LOOKING_UP:

@@ -9,6 +9,7 @@ from runner.model.action import Approve, ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Agent
 from runner.model.event import (
     ApprovalAsked,
+    CallerConnected,
     CallEvent,
     McpCallEnded,
     McpCallStarted,
@@ -28,7 +29,17 @@ READY = Timer(TimerKind.MCP)
 class McpWatch:
     """Follows the MCP servers of an agent. The API runs their tools; we only see that it did."""
 
-    hears = frozenset({SidebandOpened, McpListed, McpCallStarted, McpCallEnded, ApprovalAsked, TimerFired})
+    hears = frozenset(
+        {
+            SidebandOpened,
+            CallerConnected,
+            McpListed,
+            McpCallStarted,
+            McpCallEnded,
+            ApprovalAsked,
+            TimerFired,
+        }
+    )
 
     def __init__(self, agent: Agent, record: RecordBuilder, consumption: Consumption) -> None:
         self._servers: Mapping[str, McpServer] = {server.label: server for server in agent.mcp}
@@ -47,7 +58,9 @@ class McpWatch:
         """See the servers become ready, their tools end, and answer what wants approval."""
         match event:
             # What a server told before the sideband was open is never told again.
-            case SidebandOpened() if self._all_listed or self._are_late:
+            case SidebandOpened() | CallerConnected() if self._all_listed or self._are_late:
+                return [Greet()]
+            case TimerFired(timer=Timer(kind=TimerKind.CONNECTED)) if self._all_listed or self._are_late:
                 return [Greet()]
             case McpListed(item_id=item_id, ok=ok):
                 if not ok:

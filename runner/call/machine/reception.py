@@ -6,10 +6,11 @@ One deadline bounds the lookup; whatever goes wrong, the caller is never left ri
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from runner.call.browser.agents import AgentsOnTheWeb
 from runner.call.machine.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
 from runner.call.machine.phase import UNANSWERED, CallPhase, Phase, Step
 from runner.call.machine.session import Session
-from runner.call.machine.steering import refuse
+from runner.call.machine.steering import refuse, why_not
 from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds
 from runner.call.routes.routing import Match
@@ -28,7 +29,7 @@ from runner.model.action import (
     TimerKind,
 )
 from runner.model.agent import BUSY_HERE, Agent
-from runner.model.call import IncomingCall
+from runner.model.call import IncomingCall, WebRtcOrigin
 from runner.model.event import (
     AnswerReplied,
     CallEvent,
@@ -86,6 +87,10 @@ class Reception:
         self._world = world
         self._phase = phase
         self._deeds = deeds
+        self.api_call_id = call.id
+        """What the API calls the call. For one from a browser it says so when it answers."""
+        self._browser = call.origin if isinstance(call.origin, WebRtcOrigin) else None
+        self._agents = world.agents if self._browser is None else AgentsOnTheWeb(world.agents)
         self._agent: Agent | None = None
         self._request: HttpRequest | None = None
         self._attempt = 0
@@ -106,7 +111,7 @@ class Reception:
         self.why = match.why
         if match.agent is None:
             return self._reject(match.reject or DECLINE_STATUS)
-        return self._claim(self._world.agents[match.agent])
+        return self._claim(self._agents[match.agent])
 
     def handle(self, event: CallEvent, now: Instant) -> list[Action]:
         """What is to be done about an event before the call is answered. What no row has changes nothing."""
@@ -147,7 +152,7 @@ class Reception:
         self.reached.append(LimitReached(agent=agent.id, limit=limit, most=most or 0))
         busy = agent.busy
         if not isinstance(busy, Reject) and busy.agent not in {one.agent for one in self.reached}:
-            return self._claim(self._world.agents[busy.agent])
+            return self._claim(self._agents[busy.agent])
         # `validate` refuses circles; one that was made otherwise ends here.
         status = busy.status if isinstance(busy, Reject) else BUSY_HERE
         self.why = "; ".join([self.why, *map(str, self.reached), f"the call is rejected with {status}"])
@@ -219,7 +224,15 @@ class Reception:
             self._turned_away_as = RingResult.FAILED
             return [*timers, *self._reject(UNAVAILABLE_STATUS)]
         self._phase.move(Step.ANSWER)
-        answer = AnswerCall(agent=agent, instructions=session.instructions, servers=session.servers)
+        if self._browser is not None and self._browser.offer is None:
+            # The page has made the call itself.
+            return [*timers, *self.answered(AnswerReplied(decided=Decided.DONE), now)]
+        answer = AnswerCall(
+            agent=agent,
+            instructions=session.instructions,
+            servers=session.servers,
+            offer=self._browser.offer if self._browser is not None else None,
+        )
         return [*timers, answer]
 
     def _begin(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
@@ -241,10 +254,11 @@ class Reception:
             phase=self._phase,
             deeds=self._deeds,
             agent=agent,
-            agents=self._world.agents,
+            agents=self._agents,
             secrets=self._world.secrets,
             now=now,
             prices=self._world.prices,
+            transfer_to=self._world.transfer_to,
             lookup=found.value if found else None,
             lookup_s=found.took_s if found else None,
             faults=[found.fault] if found and found.fault else [],
@@ -257,6 +271,7 @@ class Reception:
         self.detail = replied.detail
         if replied.decided is Decided.DONE and self.session is not None:
             self.result = RingResult.ACCEPTED
+            self.api_call_id = replied.api_call_id or self.api_call_id
             self._phase.move(Step.ANSWERED)
             return [OpenSideband(), *self.session.begin(now)]
         if replied.decided is Decided.REFUSED:
@@ -268,8 +283,11 @@ class Reception:
     def taken_over(self, _: TakenOver, now: Instant) -> list[Action]:
         """Before the API was told to answer nothing is promised: its webhook will be delivered again.
 
-        Afterwards it may have answered: telling it once more shows.
+        Afterwards it may have answered: telling it once more shows. A browser that waited for the answer of
+        the process before has lost its connection with it.
         """
+        if self._browser is not None:
+            return self._finish(RingResult.UNAVAILABLE)
         if self._phase.now is Phase.ANSWERING and self.session is not None and self._agent is not None:
             session = self.session
             return [AnswerCall(agent=self._agent, instructions=session.instructions, servers=session.servers)]
@@ -278,11 +296,14 @@ class Reception:
     def steered(self, steered: Steered, now: Instant) -> list[Action]:
         """Nobody steers a call that was not answered."""
         if self._deeds.open(steered, now):
-            refuse(self._deeds, steered, self._phase.now, now)
+            refuse(self._deeds, steered, why_not(self._phase.now), now)
         return []
 
     def _reject(self, status: int) -> list[Action]:
         self.rejected_with = status
+        if self._browser is not None:
+            # Nothing rings at the API: the browser is told in reply to its own request.
+            return self._finish(self._turned_away_as)
         self._phase.move(Step.REJECT)
         return [RejectCall(status=status)]
 

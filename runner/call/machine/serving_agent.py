@@ -9,6 +9,7 @@ from runner.call.machine.failures import FailureWatch
 from runner.call.machine.guardrails import GuardrailWatch
 from runner.call.machine.intent import Intent, Part
 from runner.call.machine.keypad import Keypad
+from runner.call.machine.lead import Lead
 from runner.call.machine.limits import LimitWatch
 from runner.call.machine.mcp import McpWatch
 from runner.call.machine.playback import Playback
@@ -17,6 +18,7 @@ from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.template import TemplateFailure, render
 from runner.model.action import ClearTimer, SetTimer, SwitchAgent, Timer, TimerKind
 from runner.model.agent import Agent, Wait
+from runner.model.event import Steered
 from runner.model.record import Handoff
 from runner.model.values import Instant, Json, JsonObject
 
@@ -39,6 +41,8 @@ class Switch:
     call_id: str | None
     """The tool call that waits for it."""
     response_id: str | None
+    steered: Steered | None = None
+    """The person's act that wants it."""
 
     @property
     def agent(self) -> Agent:
@@ -64,6 +68,7 @@ class ServingAgent:
         consumption: Consumption,
         secrets: Mapping[str, str],
         playback: Playback,
+        lead: Lead,
         is_quiet: Callable[[Instant], bool],
         now: Instant,
     ) -> None:
@@ -80,7 +85,10 @@ class ServingAgent:
         self._consumption = consumption
         self._secrets = secrets
         self._playback = playback
+        self._lead = lead
         self._is_quiet = is_quiet
+        self.impossible = ""
+        """Why the last hand-off that could not be asked for was impossible."""
         self._last: Switch | None = None
         self._is_confirmed = True
         self.servers = self._servers_of(agent, texts.names(now))
@@ -113,6 +121,7 @@ class ServingAgent:
         *,
         call_id: str | None = None,
         response_id: str | None = None,
+        steered: Steered | None = None,
     ) -> list[Intent]:
         """Ask the API to let another agent take over; it has not happened before `confirm`.
 
@@ -135,15 +144,17 @@ class ServingAgent:
                 update_id=f"switch_{self._consumption.handoffs}",
                 before=self.agent,
                 agent=agent,
-                instructions=texts.instructions,
+                instructions=self._texts.with_added(texts.instructions),
                 servers=servers,
                 # The API changes no voice that was heard.
                 with_voice=not self._playback.has_begun,
+                answers=self._lead.answers,
             ),
             texts=texts,
             because=because,
             call_id=call_id,
             response_id=response_id,
+            steered=steered,
         )
         return self.tell_again(now)
 
@@ -152,6 +163,10 @@ class ServingAgent:
         if self.pending is not None:
             return [self.pending.update, SetTimer(timer=CONFIRMED, at=now + CONFIRMED_S)]
         return [self._last.update] if self._last is not None and not self._is_confirmed else []
+
+    def is_told(self) -> None:
+        """The API tells a session that was sent later than any change here: it has taken them all."""
+        self._is_confirmed = True
 
     def expects(self, update_id: str | None) -> bool:
         """Whether this is the last change of the session, which the API has yet to confirm."""
@@ -189,6 +204,7 @@ class ServingAgent:
         return switch
 
     def _impossible(self, agent_id: str, reason: str) -> list[Intent]:
+        self.impossible = reason
         self._record.fault(f'no hand-off to "{agent_id}": {reason}')
         return []
 

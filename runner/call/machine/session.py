@@ -20,8 +20,10 @@ from runner.call.machine.intent import (
     Greet,
     Intent,
 )
+from runner.call.machine.lead import Lead
 from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, CallPhase, Phase, Step
 from runner.call.machine.serving_agent import ServingAgent
+from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.speech import Speech
 from runner.call.machine.steering import Steering
 from runner.call.machine.tool_calls import ToolCalls
@@ -32,16 +34,21 @@ from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
 from runner.model.action import (
     Action,
+    ClearTimer,
     HangUp,
+    Interrupt,
     OpenSideband,
+    SetTimer,
     SwitchAgent,
+    Timer,
     TimerKind,
 )
 from runner.model.agent import Agent
-from runner.model.call import IncomingCall
+from runner.model.call import IncomingCall, WebRtcOrigin
 from runner.model.event import (
     ApiError,
     ApiErrorKind,
+    CallerConnected,
     CallEvent,
     CallGone,
     EndRequested,
@@ -64,6 +71,10 @@ from runner.model.job import Job
 from runner.model.price import PriceList
 from runner.model.record import CallRecord
 from runner.model.values import Instant, Json, JsonObject
+
+HEARS = Timer(TimerKind.CONNECTED)
+HEARS_S = 2.0
+"""A browser's media connect in a fraction of this; one that does not say so is greeted all the same."""
 
 NOTHING_IS_KNOWN = (
     "There was an interruption on our side. It is not known whether tools that you have called were carried"
@@ -88,6 +99,7 @@ class Session:
         secrets: Mapping[str, str],
         now: Instant,
         prices: PriceList,
+        transfer_to: Sequence[str] = (),
         lookup: Json = None,
         lookup_s: float | None = None,
         faults: Sequence[str] = (),
@@ -97,6 +109,7 @@ class Session:
         """`lookup_s` is how long the lookup took, `faults` what went wrong before the call was answered."""
         self._phase = phase
         self.speech = Speech()
+        self._lead = Lead(self.speech)
         self._consumption = Consumption(Bill(prices, agent.model, agent.transcription_model))
         self.builder = RecordBuilder(
             CallRecord(
@@ -125,7 +138,13 @@ class Session:
             secrets=secrets,
         )
         self._ending = CallEnding(
-            phase=phase, speech=self.speech, tools=self.tools, record=self.builder, texts=self._texts
+            phase=phase,
+            speech=self.speech,
+            tools=self.tools,
+            record=self.builder,
+            texts=self._texts,
+            lead=self._lead,
+            deeds=deeds,
         )
         self._serving = ServingAgent(
             agent=agent,
@@ -135,8 +154,12 @@ class Session:
             consumption=self._consumption,
             secrets=secrets,
             playback=self.speech.playback,
+            lead=self._lead,
             is_quiet=self._is_quiet,
             now=now,
+        )
+        self._refresh = SessionRefresh(
+            serving=self._serving, texts=self._texts, speech=self.speech, lead=self._lead, deeds=deeds
         )
         self._dispatch = ToolDispatch(
             phase=phase,
@@ -144,8 +167,22 @@ class Session:
             ending=self._ending,
             serving=self._serving,
             consumption=self._consumption,
+            lead=self._lead,
+            refresh=self._refresh,
+            deeds=deeds,
         )
-        self._steering = Steering(phase=phase, deeds=deeds)
+        self._steering = Steering(
+            phase=phase,
+            deeds=deeds,
+            speech=self.speech,
+            ending=self._ending,
+            serving=self._serving,
+            texts=self._texts,
+            lead=self._lead,
+            refresh=self._refresh,
+            agents=agents,
+            transfer_to=transfer_to,
+        )
         self._messages = AddedMessages()
         self._fulfilment = Fulfilment(
             phase=phase,
@@ -155,8 +192,12 @@ class Session:
             messages=self._messages,
             texts=self._texts,
             record=self.builder,
+            lead=self._lead,
         )
         self._is_bare = False
+        self._hears_later = isinstance(call.origin, WebRtcOrigin)
+        """Whether a browser has yet to say that it hears us: its media come after the sideband."""
+        self._is_made_by_page = isinstance(call.origin, WebRtcOrigin) and call.origin.offer is None
         self.lived_until: Instant = now
 
     @property
@@ -221,9 +262,11 @@ class Session:
         for part in self._serving.parts:
             if type(event) in part.hears:
                 actions += self._fulfilment.actions(part.handle(event, now), now)
-        for key, _ in self.speech.take_sentence_ends():
-            intents = [*self._ending.sentence_ended(key, now), *self.tools.go_on()]
-            actions += self._fulfilment.actions(intents, now)
+        while ends := self.speech.take_sentence_ends():
+            for key, end in ends:
+                self._steering.sentence_ended(key, end, now)
+                intents = [*self._ending.sentence_ended(key, end, now), *self.tools.go_on()]
+                actions += self._fulfilment.actions(intents, now)
         self.lived_until = now
         return actions + self.speech.ask(now)
 
@@ -253,18 +296,41 @@ class Session:
         self._ending.served_again()
         self.builder.attached(now)
         if self._is_bare:
-            update = SwitchAgent(
-                update_id="switch_bare",
-                before=self.agent,
-                agent=self.agent,
-                instructions=self.instructions,
-                servers=self.servers,
-                with_voice=False,
-            )
-            return [update, *self._reopen(opened, now)]
+            return [self._whole_session("switch_bare"), *self._reopen(opened, now)]
+        # A page that has made the call itself may have begun it with another session.
+        told: list[Intent] = [self._whole_session("switch_page")] if self._is_made_by_page else []
+        if self._hears_later:
+            return [*told, SetTimer(timer=HEARS, at=now + HEARS_S)]
+        return [*told, *self._ready()]
+
+    def _whole_session(self, update_id: str) -> SwitchAgent:
+        """The session as it ought to be, told again."""
+        return SwitchAgent(
+            update_id=update_id,
+            before=self.agent,
+            agent=self.agent,
+            instructions=self.instructions,
+            servers=self.servers,
+            with_voice=False,
+            # A person may have led the call, which nobody knows any more.
+            answers=True,
+        )
+
+    def _ready(self) -> list[Intent]:
+        """The caller can hear a greeting."""
         self._fulfilment.expect_greeting()
         # Tools of MCP servers that are not there yet would be missing from the first answer.
         return [] if self.agent.mcp else [Greet()]
+
+    def _connected(self, _: CallerConnected, now: Instant) -> list[Intent]:
+        """The browser hears us. Before the sideband is open there is nobody who could greet."""
+        return [ClearTimer(timer=HEARS), *self._hears_now()]
+
+    def _hears_now(self) -> list[Intent]:
+        if not self._hears_later:
+            return []
+        self._hears_later = False
+        return [] if self.phase is Phase.WAITING else self._ready()
 
     def _reopen(self, _: SidebandOpened, now: Instant) -> list[Intent]:
         """Nothing that was missed is replayed: tell again what may be lost, and let the model go on.
@@ -272,8 +338,10 @@ class Session:
         It is never greeted again, and a response that is being made already answers the nudge.
         """
         self._ending.served_again()
+        self._steering.reopened(now)
         unsent = self._messages.take_kept()
         again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self.tools.resend()]
+        refreshed = self._refresh.tell_again(now)
         # Calls were answered and the end of their response was missed: the model goes on now, not later too.
         is_settled = self.tools.take_settled()
         if self.phase is Phase.TALKING:
@@ -281,7 +349,10 @@ class Session:
                 self.speech.go_on()
             else:
                 self.speech.nudge()
-        return again
+        if self._lead.is_taken:
+            # The API may have let the model answer meanwhile.
+            return [*again, *refreshed, Interrupt()]
+        return [*again, *refreshed]
 
     def _taken_over(self, _: TakenOver, now: Instant) -> list[Intent]:
         """Take up what the process before has left: by phase, and for each request under way."""
@@ -332,12 +403,14 @@ class Session:
 
     def _replied(self, replied: Replied, now: Instant) -> list[Intent]:
         intents = self.tools.replied(replied, now, may_retry=True)
-        return [*intents, *self.tools.go_on(), *self._ending.tools_ended()]
+        return [*intents, *self.tools.go_on(), *self._ending.tools_ended(now)]
 
     # Changes of the session, timers, errors, and the end
 
     def _session_updated(self, updated: SessionUpdated, now: Instant) -> list[Intent]:
-        return self._dispatch.handed_off(now, told=True) if self._serving.expects(updated.update_id) else []
+        if self._serving.expects(updated.update_id):
+            return self._dispatch.handed_off(now, told=True)
+        return self._refresh.confirmed(updated.update_id, now)
 
     def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Intent]:
         match fired.timer.kind:
@@ -345,6 +418,12 @@ class Session:
                 return [*self.tools.again(fired.timer.key)]
             case TimerKind.HANDOFF:
                 return self._dispatch.handed_off(now, told=False)
+            case TimerKind.LEAD:
+                return self._steering.lease_is_over(now)
+            case TimerKind.REFRESH:
+                return self._refresh.not_refused(now)
+            case TimerKind.CONNECTED:
+                return self._hears_now()
             case TimerKind.WAITING:
                 return self.tools.still_waiting(fired.timer.key, now)
             case clock:
@@ -356,7 +435,7 @@ class Session:
     def _refused(self, error: ApiError, now: Instant) -> list[Intent]:
         if error.kind is ApiErrorKind.SESSION_EXPIRED:
             return [End(reason="session_expired", at_once=True)]
-        return self._dispatch.not_handed_off(error, now)
+        return [*self._dispatch.not_handed_off(error, now), *self._refresh.refused(error, now)]
 
     def _end_requested(self, requested: EndRequested, now: Instant) -> list[Intent]:
         return [End(reason=requested.reason, at_once=True)]
@@ -384,6 +463,8 @@ class Session:
 
     def _is_quiet(self, now: Instant) -> bool:
         """Nobody speaks, and nothing is under way that will make somebody speak."""
+        if self._lead.is_taken:
+            return False
         is_waiting = self.tools.awaited or self.tools.running or self._serving.pending is not None
         return self.phase is Phase.TALKING and self.speech.is_idle(now) and not is_waiting
 
@@ -394,6 +475,7 @@ Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
 ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
     ((Phase.WAITING,), SidebandOpened, Session._open),
     (CONNECTED, SidebandOpened, Session._reopen),
+    ((Phase.WAITING, *CONNECTED), CallerConnected, Session._connected),
     (CONNECTED, SidebandLost, Session._detached),
     (LIVE, Unreachable, Session._unreachable),
     (CONNECTED, ToolCalled, Session._called),

@@ -34,6 +34,11 @@ STALL = Timer(TimerKind.STALL)
 GHOST = Timer(TimerKind.GHOST)
 
 
+def restart_silence(silence: Silence | None, now: Instant) -> list[Intent]:
+    """Count the silence from now on, where it rested until now."""
+    return [SetTimer(timer=SILENCE, at=now + silence.after_s)] if silence is not None else []
+
+
 class SilenceLadder:
     """The caller says nothing: ask, as often as is declared, then hang up.
 

@@ -10,7 +10,7 @@ from enum import Enum
 
 from runner.call.machine.floor import PATIENCE_S, Cue, Floor, next_floor
 from runner.call.machine.playback import MARGIN_S, Playback
-from runner.model.action import Action, ClearTimer, SetTimer, Speak, Timer, TimerKind
+from runner.model.action import Action, ClearTimer, Interrupt, SetTimer, Speak, Timer, TimerKind
 from runner.model.event import (
     ApiError,
     ApiErrorKind,
@@ -33,6 +33,9 @@ RATE_LIMIT_WAITS_S = (1.0, 2.0)
 """Before what failed since the API takes no more is asked for again; then it has failed."""
 
 
+_SPEAKING = frozenset({Floor.SENDING, Floor.CONTESTED, Floor.ACTIVE, Floor.OVERLAP})
+
+
 class SentenceEnd(Enum):
     """What became of a sentence."""
 
@@ -40,6 +43,8 @@ class SentenceEnd(Enum):
     INTERRUPTED = "interrupted"
     """The caller spoke over it, or the sideband was lost while it was being said."""
     FAILED = "failed"
+    DROPPED = "dropped"
+    """It was dropped before it was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,8 @@ class Sentence:
     tell: str | None = None
     key: str = ""
     """The name under which its result is told; empty when nobody asks."""
+    is_persons: bool = False
+    """A person wants it said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +69,11 @@ class Request:
     wish: str
     sentences: tuple[Sentence, ...] = ()
     is_nudge: bool = False
+
+    @property
+    def is_persons(self) -> bool:
+        """Whether the response says what a person wants said."""
+        return any(sentence.is_persons for sentence in self.sentences)
 
 
 class Speech:
@@ -80,6 +92,9 @@ class Speech:
         self._over: deque[str] = deque(maxlen=16)
         self._rate_limited = 0
         self._is_held = False
+        self._is_led = False
+        self.of_persons: set[str] = set()
+        """The responses that say what a person wanted said."""
         self.playback = Playback()
         self._wishes_come_back = False
         self._sentence_ends: list[tuple[str, SentenceEnd]] = []
@@ -102,9 +117,22 @@ class Speech:
             until = max(until, now + MARGIN_S)
         return until
 
-    def say(self, text: str, *, key: str = "") -> None:
-        """Queue a sentence for the caller's ear."""
-        self._sentences.append(Sentence(say=text, key=key))
+    def is_speaking(self, now: Instant) -> bool:
+        """Whether the agent speaks, is heard, or has been asked to speak."""
+        return self.floor in _SPEAKING or self.playback.is_playing(now)
+
+    def is_speaking_its_own(self, now: Instant) -> bool:
+        """Whether that is nothing that a person wanted said."""
+        of_person = any(request.is_persons for request in (self._asked, *self._unheard.values()) if request)
+        return self.is_speaking(now) and not of_person
+
+    def say(self, text: str, *, key: str = "", is_persons: bool = False, is_first: bool = False) -> None:
+        """Queue a sentence for the caller's ear; `is_first`: before all that waits."""
+        sentence = Sentence(say=text, key=key, is_persons=is_persons)
+        if is_first:
+            self._sentences.appendleft(sentence)
+        else:
+            self._sentences.append(sentence)
 
     def tell(self, text: str, *, key: str = "") -> None:
         """Queue an instruction for one response."""
@@ -127,8 +155,13 @@ class Speech:
 
     def clear(self) -> None:
         """Forget everything that waits. What was asked for already cannot be taken back."""
+        self._note_end(Request(wish="", sentences=tuple(self._sentences)), SentenceEnd.DROPPED)
         self._sentences.clear()
         self._go_on = self._nudge = False
+
+    def lead(self, *, is_led: bool) -> None:
+        """While a person leads, the agent says what that person wants said and nothing of its own."""
+        self._is_led = is_led
 
     def withdraw(self, key: str) -> None:
         """Forget the sentences of this key that still wait."""
@@ -140,7 +173,8 @@ class Speech:
         return ends
 
     def handle(self, event: CallEvent, now: Instant, *, sees_all: bool = True) -> list[Action]:
-        """Follow who speaks. The actions are timers only; `ask` is what makes the agent speak.
+        """Follow who speaks. The actions are timers, and an interruption of what the agent begins while a
+        person leads; `ask` is what makes the agent speak.
 
         `sees_all`: everything that we have put into the conversation lies before a response that begins now.
         """
@@ -172,6 +206,8 @@ class Speech:
 
     def ask(self, now: Instant) -> list[Action]:
         """Ask the model to speak, if something is wanted and the floor is free."""
+        if self._is_led:
+            self._forget_its_own()
         if self.floor is not Floor.IDLE or self._is_held:
             return []
         if not (self._sentences or self._go_on or self._nudge):
@@ -189,6 +225,13 @@ class Speech:
         told = [sentence.tell for sentence in sentences if sentence.tell is not None]
         speak = Speak(wish=self._asked.wish, say=" ".join(spoken) or None, tell="\n".join(told) or None)
         return [*self._move(Cue.ASKED, now), speak]
+
+    def _forget_its_own(self) -> None:
+        persons = [sentence for sentence in self._sentences if sentence.is_persons]
+        own = tuple(sentence for sentence in self._sentences if not sentence.is_persons)
+        self._note_end(Request(wish="", sentences=own), SentenceEnd.DROPPED)
+        self._sentences = deque(persons)
+        self._go_on = self._nudge = False
 
     def _next_sentences(self) -> tuple[Sentence, ...]:
         """The sentences at the head of the queue that can share one response: all said or all told."""
@@ -214,14 +257,31 @@ class Speech:
         if started.wish is not None:
             self._wishes_come_back = True
         if self._asked is not None and started.wish == self._asked.wish:
-            self._unheard[started.response_id] = self._asked
-            self._asked = None
+            self._take_up(started.response_id, self._asked)
         elif self._asked is None:
             # The API answers the caller by itself, and with all outputs that it holds in view: what we
             # wanted to add to them is being said. An output that crossed with it was not in view.
             self._nudge = False
             self._go_on = self._go_on and not sees_all
-        return self._move(Cue.BEGAN, now)
+        return [*self._move(Cue.BEGAN, now), *self._cut_short(started)]
+
+    def _take_up(self, response_id: str, asked: Request) -> None:
+        """This response is what was asked for."""
+        self._unheard[response_id] = asked
+        self._asked = None
+        if asked.is_persons:
+            self.of_persons.add(response_id)
+
+    def _cut_short(self, started: ResponseStarted) -> list[Action]:
+        """Interrupt what the agent begins of its own while a person leads: the API's own answer to the
+        caller, or what was asked for just before."""
+        if not self._is_led:
+            return []
+        request = self._unheard.get(started.response_id)
+        if request is None and self._asked is not None and not self._wishes_come_back:
+            # A provider that does not send wishes back: it is most likely what was asked for.
+            request = self._asked
+        return [] if request is not None and request.is_persons else [Interrupt()]
 
     def _ended(self, ended: ResponseEnded, now: Instant) -> list[Action]:
         if ended.response_id in self._over:
@@ -231,8 +291,7 @@ class Speech:
         if self._asked is not None and (ended.wish == self._asked.wish or not self._wishes_come_back):
             # Its beginning was missed, or the provider does not send our wish back: a response that
             # ended while ours was asked for, and was not refused, was ours.
-            self._unheard[ended.response_id] = self._asked
-            self._asked = None
+            self._take_up(ended.response_id, self._asked)
             moved += self._move(Cue.BEGAN, now)
         if self._current in {None, ended.response_id}:
             self._current = None

@@ -4,41 +4,112 @@ An event of the API's that comes late changes nothing and nobody minds. A person
 table does not allow is refused, in a sentence that says why.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from runner.call.machine.intent import End, Intent
-from runner.call.machine.phase import LIVE, NOT_GONE, TRANSFERRING, UNANSWERED, CallPhase, Phase
+from runner.call.machine.call_ending import CallEnding, Transfer
+from runner.call.machine.call_texts import CallTexts
+from runner.call.machine.destinations import destinations
+from runner.call.machine.intent import AddMessage, End, GoOn, Intent
+from runner.call.machine.lead import Lead
+from runner.call.machine.phase import (
+    CONNECTED,
+    LIVE,
+    NOT_GONE,
+    TRANSFERRING,
+    UNANSWERED,
+    CallPhase,
+    Phase,
+)
+from runner.call.machine.serving_agent import ServingAgent
+from runner.call.machine.session_refresh import SessionRefresh
+from runner.call.machine.silence import STALL, restart_silence
+from runner.call.machine.speech import SentenceEnd, Speech
 from runner.call.records.deeds import Deeds
+from runner.model.action import ClearTimer, Interrupt, Log, LogEvent
+from runner.model.agent import Agent
 from runner.model.event import Steered
-from runner.model.steering import AddNote, DeedResult, EndCall, name_of
+from runner.model.steering import (
+    AddNote,
+    ChangeAgent,
+    ChangeInstructions,
+    DeedResult,
+    EndCall,
+    GiveBack,
+    Hush,
+    SaySentence,
+    SetVariables,
+    TakeOver,
+    TellAgent,
+    TransferCall,
+    When,
+    name_of,
+)
 from runner.model.values import Instant
+
+A_COLLEAGUE_HAS_SPOKEN = (
+    "A colleague has led the conversation until now, and has spoken to the caller for you, in your voice."
+    " From now on you lead it again: go on from where it stands."
+)
+
+_SENTENCE = "deed:"
+"""Begins the key of a person's sentence; the act's id follows."""
+
+_RESULTS = {
+    SentenceEnd.HEARD: (DeedResult.HEARD, ""),
+    SentenceEnd.INTERRUPTED: (DeedResult.INTERRUPTED, ""),
+    SentenceEnd.FAILED: (DeedResult.FAILED, "the model did not say it"),
+    SentenceEnd.DROPPED: (DeedResult.FAILED, "it was dropped before it was said"),
+}
 
 
 def why_not(phase: Phase) -> str:
     """Why a person's act does not fit a call that stands here."""
     if phase in UNANSWERED:
         return "the call is not answered yet"
+    if phase is Phase.WAITING:
+        return "the call is not connected yet"
     if phase in TRANSFERRING:
         return "the call is being transferred"
     if phase in {Phase.SAYING_GOODBYE, Phase.HANGING_UP}:
         return "the call is being ended"
-    if phase in {Phase.DRAINING_REQUESTS, Phase.OVER}:
-        return "the call is over"
-    return "the call is not there yet"
+    return "the call is over"
 
 
-def refuse(deeds: Deeds, steered: Steered, phase: Phase, now: Instant) -> None:
-    """Refuse an act that does not fit a call that stands here."""
-    deeds.settle(steered.id, DeedResult.REFUSED, now, f'no "{name_of(steered.wish)}" now: {why_not(phase)}')
+def refuse(deeds: Deeds, steered: Steered, why: str, now: Instant) -> None:
+    """Refuse an act, in a sentence."""
+    deeds.settle(steered.id, DeedResult.REFUSED, now, f'no "{name_of(steered.wish)}" now: {why}')
 
 
 class Steering:
     """Carries out what people want of one call."""
 
-    def __init__(self, *, phase: CallPhase, deeds: Deeds) -> None:
+    def __init__(
+        self,
+        *,
+        phase: CallPhase,
+        deeds: Deeds,
+        speech: Speech,
+        ending: CallEnding,
+        serving: ServingAgent,
+        texts: CallTexts,
+        lead: Lead,
+        refresh: SessionRefresh,
+        agents: Mapping[str, Agent],
+        transfer_to: Sequence[str],
+    ) -> None:
         self._phase = phase
         self._deeds = deeds
+        self._speech = speech
+        self._ending = ending
+        self._serving = serving
+        self._texts = texts
+        self._lead = lead
+        self._refresh = refresh
+        self._agents = agents
+        self._transfer_to = transfer_to
+        self._unsent: list[str] = []
+        """The acts whose message waits for a sideband."""
 
     def steered(self, steered: Steered, now: Instant) -> list[Intent]:
         """A person's act: carried out once, or refused."""
@@ -46,24 +117,148 @@ class Steering:
             return []
         handler = TABLE.get((type(steered.wish), self._phase.now))
         if handler is None:
-            refuse(self._deeds, steered, self._phase.now, now)
-            return []
-        return handler(self, steered, steered.wish, now)
+            intents = self._refuse(steered, why_not(self._phase.now), now)
+        else:
+            intents = handler(self, steered, steered.wish, now)
+        fields = {"by": steered.by, "act": name_of(steered.wish), "deed": steered.id}
+        deed = self._deeds.get(steered.id)
+        result = deed.result if deed is not None else ""
+        return [Log(event=LogEvent.PERSON_ACTED, fields={**fields, "result": result}), *intents]
+
+    def sentence_ended(self, key: str, end: SentenceEnd, now: Instant) -> None:
+        """What became of a sentence; nothing where it is not a person's."""
+        if key.startswith(_SENTENCE):
+            result, detail = _RESULTS[end]
+            self._deeds.settle(key.removeprefix(_SENTENCE), result, now, detail)
+
+    def lease_is_over(self, now: Instant) -> list[Intent]:
+        """The person who leads has not renewed the lease: the agent must not stay silent."""
+        return self._give_back(now, speaks=True)
+
+    def reopened(self, now: Instant) -> None:
+        """There is a sideband: what was kept for it is sent."""
+        for deed_id in self._unsent:
+            self._deeds.settle(deed_id, DeedResult.DONE, now)
+        self._unsent.clear()
+
+    # Acts, by the table
+
+    def _say(self, steered: Steered, wish: SaySentence, now: Instant) -> list[Intent]:
+        is_first = wish.when is When.NOW
+        interrupts = is_first and self._speech.is_speaking(now)
+        self._speech.say(wish.say, key=_SENTENCE + steered.id, is_persons=True, is_first=is_first)
+        return [Interrupt()] if interrupts else []
+
+    def _tell(self, steered: Steered, wish: TellAgent, now: Instant) -> list[Intent]:
+        if self._speech.is_closed:
+            self._unsent.append(steered.id)
+        elif wish.speak and self._lead.is_taken:
+            self._done(steered, now, "the agent says nothing while a person leads the call")
+        else:
+            self._done(steered, now)
+        return [AddMessage(text=wish.tell), *([GoOn()] if wish.speak else [])]
+
+    def _hush(self, steered: Steered, _: Hush, now: Instant) -> list[Intent]:
+        self._done(steered, now)
+        is_speaking = self._speech.is_speaking(now)
+        self._speech.clear()
+        return [*([Interrupt()] if is_speaking else []), ClearTimer(timer=STALL)]
+
+    def _set_variables(self, steered: Steered, wish: SetVariables, now: Instant) -> list[Intent]:
+        agent = self._serving.agent
+        known = {*self._texts.variables, *(name for tool in agent.tools for name in tool.result.sets)}
+        if unknown := sorted(wish.set.keys() - known):
+            return self._refuse(steered, f'agent "{agent.id}" has no variable "{unknown[0]}"', now)
+        self._texts.variables.update(wish.set)
+        return self._done(steered, now)
+
+    def _change_instructions(self, steered: Steered, wish: ChangeInstructions, now: Instant) -> list[Intent]:
+        if wish.add is not None:
+            self._texts.add(wish.add)
+        if wish.replace is not None:
+            self._texts.replace(wish.replace)
+        return self._refresh.changed(now, steered.id)
+
+    def _change_agent(self, steered: Steered, wish: ChangeAgent, now: Instant) -> list[Intent]:
+        if wish.agent not in self._agents:
+            return self._refuse(steered, f'there is no agent "{wish.agent}"', now)
+        if wish.agent == self._serving.agent.id:
+            return self._refuse(steered, f'"{wish.agent}" serves the call already', now)
+        because = f'person "{steered.by}"'
+        wanted = self._serving.hand_off(wish.agent, because, now, steered=steered)
+        return wanted or self._refuse(steered, self._serving.impossible, now)
+
+    def _transfer(self, steered: Steered, wish: TransferCall, now: Instant) -> list[Intent]:
+        known = destinations(self._serving.agent, self._agents.values(), self._transfer_to)
+        if wish.to not in known:
+            return self._refuse(steered, f'"{wish.to}" is not among the destinations', now)
+        transfer = Transfer(target=known[wish.to], say=wish.say, deed_id=steered.id)
+        return self._ending.announce(transfer, now)
 
     def _end_call(self, steered: Steered, wish: EndCall, now: Instant) -> list[Intent]:
-        self._deeds.settle(steered.id, DeedResult.DONE, now)
-        return [End(reason="person", at_once=True)]
+        can_say = self._phase.now is Phase.TALKING and not self._speech.is_closed
+        say = wish.say if can_say else None
+        end = End(reason="person", say=say, at_once=say is None, waits_for_tools=False, deed_id=steered.id)
+        return [*([Interrupt()] if say and self._speech.is_speaking(now) else []), end]
+
+    def _take_over(self, steered: Steered, wish: TakeOver, now: Instant) -> list[Intent]:
+        if self._lead.by not in {None, steered.by}:
+            return self._refuse(steered, f'"{self._lead.by}" leads the call', now)
+        is_renewal = self._lead.is_taken
+        lease = self._lead.take(steered.by, steered.id, wish.for_s, now)
+        if is_renewal:
+            self._deeds.renew(self._lead.deed_id, steered.id)
+            return [lease]
+        self._done(steered, now)
+        cut_short = [Interrupt()] if self._speech.is_speaking_its_own(now) else []
+        return [lease, *cut_short, *self._refresh.changed(now)]
+
+    def _return_lead(self, steered: Steered, wish: GiveBack, now: Instant) -> list[Intent]:
+        if not self._lead.is_taken:
+            return self._refuse(steered, "no person leads the call", now)
+        self._done(steered, now)
+        return self._give_back(now, speaks=wish.speak)
 
     def _add_note(self, steered: Steered, _: AddNote, now: Instant) -> list[Intent]:
-        self._deeds.settle(steered.id, DeedResult.DONE, now)
+        return self._done(steered, now)
+
+    # What several of them do
+
+    def _done(self, steered: Steered, now: Instant, detail: str = "") -> list[Intent]:
+        self._deeds.settle(steered.id, DeedResult.DONE, now, detail)
         return []
+
+    def _refuse(self, steered: Steered, why: str, now: Instant) -> list[Intent]:
+        refuse(self._deeds, steered, why, now)
+        return []
+
+    def _give_back(self, now: Instant, *, speaks: bool) -> list[Intent]:
+        ended = self._lead.end()
+        if not ended:
+            return []
+        return [
+            *ended,
+            *restart_silence(self._serving.agent.limits.silence, now),
+            *self._refresh.changed(now),
+            AddMessage(text=A_COLLEAGUE_HAS_SPOKEN),
+            *([GoOn()] if speaks else []),
+        ]
 
 
 Handler: TypeAlias = Callable[[Steering, Steered, Any, Instant], list[Intent]]
 # Any: each row pairs a type of wish with a handler of just that type, which no signature can say.
 
 ROWS: tuple[tuple[type, tuple[Phase, ...], Handler], ...] = (
+    (SaySentence, (Phase.TALKING,), Steering._say),
+    (TellAgent, CONNECTED, Steering._tell),
+    (Hush, (Phase.TALKING,), Steering._hush),
+    (SetVariables, NOT_GONE, Steering._set_variables),
+    (ChangeInstructions, CONNECTED, Steering._change_instructions),
+    (ChangeAgent, (Phase.TALKING,), Steering._change_agent),
+    (TransferCall, (Phase.TALKING,), Steering._transfer),
     (EndCall, LIVE, Steering._end_call),
+    (TakeOver, (Phase.TALKING,), Steering._take_over),
+    (GiveBack, CONNECTED, Steering._return_lead),
     (AddNote, (*NOT_GONE, Phase.DRAINING_REQUESTS), Steering._add_note),
 )
 

@@ -7,13 +7,17 @@ from typing import TypeAlias, assert_never
 
 from runner.call.machine.call_ending import CallEnding, Transfer
 from runner.call.machine.consumption import Consumption
-from runner.call.machine.intent import End, Intent
+from runner.call.machine.intent import End, GoOn, Intent
+from runner.call.machine.lead import Lead
 from runner.call.machine.phase import CallPhase, Phase
 from runner.call.machine.serving_agent import ServingAgent
+from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.tool_calls import OpenCall, Refusal, ToolCalls
+from runner.call.records.deeds import Deeds
 from runner.call.tools.tool_result import ToolOutput
 from runner.model.action import Log, LogEvent, LogLevel
 from runner.model.event import ApiError, ToolCalled
+from runner.model.steering import ChangeAgent, DeedResult
 from runner.model.tool import HandoffBinding, HangupBinding, ResultSpec, TransferBinding
 from runner.model.values import Instant
 
@@ -34,12 +38,18 @@ class ToolDispatch:
         ending: CallEnding,
         serving: ServingAgent,
         consumption: Consumption,
+        lead: Lead,
+        refresh: SessionRefresh,
+        deeds: Deeds,
     ) -> None:
         self._phase = phase
         self._tools = tools
         self._ending = ending
         self._serving = serving
         self._consumption = consumption
+        self._lead = lead
+        self._refresh = refresh
+        self._deeds = deeds
 
     def called(self, called: ToolCalled, now: Instant) -> list[Intent]:
         """The model calls a tool, perhaps for the second time: then nothing is done."""
@@ -69,7 +79,12 @@ class ToolDispatch:
         if switch.call_id is not None:
             output = ToolOutput.of({"status": "handed over"}, ResultSpec())
             intents += self._tools.answer(switch.call_id, output, now)
-        return intents + self._tools.go_on()
+        if switch.steered is not None:
+            self._deeds.settle(switch.steered.id, DeedResult.DONE, now)
+            intents += (
+                [GoOn()] if isinstance(switch.steered.wish, ChangeAgent) and switch.steered.wish.speak else []
+            )
+        return [*intents, *self._refresh.handed_off(now), *self._tools.go_on()]
 
     def not_handed_off(self, error: ApiError, now: Instant) -> list[Intent]:
         """The API has refused a change of the session: the agent before goes on, and its model is told."""
@@ -78,11 +93,16 @@ class ToolDispatch:
             return []
         fields = {"agent": switch.agent.id, "code": error.code, "detail": error.message}
         told = Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)
+        refreshed = self._refresh.handed_off(now)
+        if switch.steered is not None:
+            detail = f"the API refused it: {error.message}"
+            self._deeds.settle(switch.steered.id, DeedResult.REFUSED, now, detail)
         if switch.call_id is None:
-            return [told]
+            return [told, *refreshed]
         output = ToolOutput.refused(NO_HANDOFF)
         return [
             told,
+            *refreshed,
             *self._tools.answer(switch.call_id, output, now, status="refused"),
             *self._tools.go_on(),
         ]
@@ -93,6 +113,8 @@ class ToolDispatch:
         if self._phase.now is not Phase.TALKING:
             error = f"not now: the call is being {self._ending.being}"
             return [*self._tools.refuse(called, error, now)]
+        if self._lead.is_taken:
+            return [*self._tools.refuse(called, "not now: a colleague leads the call", now)]
         match binding:
             case HangupBinding(say=goodbye):
                 self._tools.close(opened.call_id, "ok", now)

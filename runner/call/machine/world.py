@@ -21,6 +21,8 @@ class World:
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     prices: PriceList = field(default_factory=PriceList)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    transfer_to: tuple[str, ...] = ()
+    """Addresses that a person may transfer a call to, besides the destinations of agents."""
     max_call_age_s: float = MAX_CALL_AGE_S
     """An older announcement is for a caller who is long gone."""
 

@@ -44,6 +44,11 @@ class Deeds:
         del self._deeds[renewal_id]
         self._renewals[renewal_id] = deed_id
 
+    def close(self, now: Instant) -> None:
+        """The call is gone, and with it what still waited."""
+        for deed_id in self._deeds:
+            self.settle(deed_id, DeedResult.FAILED, now, "the call ended first")
+
     def settle(self, deed_id: str, result: DeedResult, now: Instant, detail: str = "") -> None:
         """Say what became of an act. The first word counts."""
         deed = self._deeds[deed_id]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from runner.call.routes.explain import fails, holds
 from runner.call.routes.matcher import NOTHING, CompiledMatcher, Specificity, Subject, leaves
 from runner.call.routes.schedule import is_open
-from runner.model.call import IncomingCall
+from runner.model.call import IncomingCall, Transport, WebRtcOrigin
 from runner.model.route import AnyOf, Conditions, ExactAddress, Glob, Matcher, Regex
 from runner.model.schedule import Schedule
 from runner.model.values import Instant
@@ -63,6 +63,9 @@ class Facts:
         self.call = call
         self.now = now
         self.called = (Subject.party(call.called),)
+        self.transport = call.transport
+        self.agent = call.origin.agent if isinstance(call.origin, WebRtcOrigin) else None
+        """The agent that a browser asks for by name."""
         self.caller = (Subject.party(call.caller),)
         self._schedules = schedules
         self._default_country = default_country
@@ -101,12 +104,15 @@ class Facts:
 
 
 class CompiledConditions:
-    """Conditions, ready to be asked. `owner` is the agent (or the word `reject`) whose share `share` is."""
+    """Conditions, ready to be asked."""
 
-    def __init__(self, conditions: Conditions, *, priority: int, owner: str) -> None:
+    def __init__(self, conditions: Conditions, *, priority: int, agent: str | None) -> None:
+        """`agent` is whose route they are of; None for a reject rule."""
         self.conditions = conditions
         self._priority = priority
-        self._owner = owner
+        self._agent = agent
+        self._owner = agent or "reject"
+        """Whose share `share` is."""
         self._called = _compiled(conditions.called)
         self._caller = _compiled(conditions.caller)
         self._headers = [
@@ -116,10 +122,17 @@ class CompiledConditions:
     def ask(self, facts: Facts) -> Rank | str:
         """The rank of the route for this call; or, where it does not match, why not, for `explain` to say.
 
-        What is returned then is the name of the first condition that failed: `to`, `from`, the name of a
-        header after `headers.`, `during`, `transport` or `share`.
+        What is returned then is the name of the first condition that failed: `agent`, `to`, `from`, the name
+        of a header after `headers.`, `during`, `transport` or `share`.
+
+        Nobody is reached from a browser who does not say so: a route without `transport` is for telephones.
         """
         conditions = self.conditions
+        if facts.transport is Transport.WEBRTC and self._agent is not None:
+            if conditions.transport is not Transport.WEBRTC:
+                return "transport"
+            if facts.agent not in (None, self._agent):
+                return "agent"
         if (called := _specificity(self._called, facts.called)) is None:
             return "to"
         if (caller := _specificity(self._caller, facts.caller)) is None:
@@ -132,7 +145,7 @@ class CompiledConditions:
             headers.append(hit.specificity)
         if conditions.during is not None and not facts.is_open(conditions.during):
             return "during"
-        if conditions.transport is not None and conditions.transport is not facts.call.transport:
+        if conditions.transport is not None and conditions.transport is not facts.transport:
             return "transport"
         if conditions.share is not None and facts.position(self._owner) >= conditions.share:
             return "share"
@@ -164,9 +177,13 @@ class CompiledConditions:
             case "during":
                 name = conditions.during or ""
                 return f"during: {name} is closed on {facts.wall_clock(name)}"
+            case "agent":
+                return f'agent: the browser asks for "{facts.agent}"'
+            case "transport" if conditions.transport is None:
+                return "transport: the call came over webrtc, for which the route does not ask"
             case "transport":
                 wanted = conditions.transport.value if conditions.transport else ""
-                return f"transport: the call came over {facts.call.transport.value}, not over {wanted}"
+                return f"transport: the call came over {facts.transport.value}, not over {wanted}"
             case "share":
                 at, share = facts.position(self._owner), conditions.share or 0.0
                 return f"share: the caller stands at {at:.1%}, not within the first {100 * share:g}%"

@@ -82,7 +82,7 @@ def address_text(address: Address) -> str:
     if not is_readable(address) or (address.user is None and address.host is None):
         return address.uri
     scheme = address.uri.partition(":")[0].lower()
-    if scheme not in ("sip", "sips", "tel"):
+    if scheme not in ("sip", "sips", "tel", "web"):
         scheme = "sip"
     user, host = address.user, address.host
     return f"{scheme}:{user}@{host}" if user and host else f"{scheme}:{user or host}"

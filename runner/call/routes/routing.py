@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 
 from runner.call.routes.conditions import CompiledConditions, Facts, Rank
 from runner.call.routes.route_index import RouteIndex
-from runner.model.call import IncomingCall
-from runner.model.route import Otherwise, Reject, RejectRule, Route
+from runner.model.call import IncomingCall, Transport
+from runner.model.route import Otherwise, Reject, RejectRule, Route, ToAgent
 from runner.model.schedule import Schedule
 from runner.model.settings import Configuration
 from runner.model.values import Instant
@@ -72,12 +72,13 @@ class RouteTable:
         self.otherwise = otherwise or Reject(status=404)
         self.schedules = schedules or {}
         self.default_country = default_country
+        self._is_for_all = False
         self._routes = _Rules(
-            (route, CompiledConditions(route.conditions, priority=route.priority, owner=route.agent))
+            (route, CompiledConditions(route.conditions, priority=route.priority, agent=route.agent))
             for route in routes
         )
         self._rejects = _Rules(
-            (rule, CompiledConditions(rule.conditions, priority=0, owner="reject")) for rule in rejects
+            (rule, CompiledConditions(rule.conditions, priority=0, agent=None)) for rule in rejects
         )
 
     @classmethod
@@ -91,6 +92,13 @@ class RouteTable:
             schedules=configuration.settings.schedules,
             default_country=routing.default_country,
         )
+
+    @classmethod
+    def always(cls, agent: str) -> "RouteTable":
+        """A table that gives every call to this agent, wherever it comes from."""
+        table = cls((), otherwise=ToAgent(agent=agent))
+        table._is_for_all = True
+        return table
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -132,6 +140,9 @@ class RouteTable:
             route = routes[0]
             why = f"the route at {route.place} matches: {self._routes.why(route, facts)}"
             return Match(agent=route.agent, reject=None, route=route, rule=None, why=why)
+        if facts.transport is Transport.WEBRTC and not self._is_for_all:
+            why = "no route with transport: webrtc matches"
+            return Match(agent=None, reject=404, route=None, rule=None, why=why)
         if isinstance(self.otherwise, Reject):
             status = self.otherwise.status
             why = f"no route matches, and routing.otherwise rejects with {status}"

@@ -18,7 +18,7 @@ from runner.call.routes.alternatives import HeaderMatchers, alternatives
 from runner.call.routes.matcher import NOTHING, Specificity, specificity
 from runner.call.routes.route_index import ANY, matcher_keys
 from runner.call.routes.routing import RouteTable
-from runner.model.call import Address, IncomingCall, Transport, origin_over
+from runner.model.call import Address, IncomingCall, SipOrigin, Transport
 from runner.model.route import Country, ExactAddress, ExactNumber, Matcher, Prefix, Route
 from runner.model.values import Instant
 
@@ -61,7 +61,7 @@ def find_ties(table: RouteTable) -> Iterator[Tie]:
     """
     groups: dict[tuple[object, ...], list[_Option]] = {}
     for route in table.routes:
-        for option in _options(route) if route.conditions.share != 0 else ():
+        for option in _options(route) if _can_tie(route) else ():
             groups.setdefault(_group(option), []).append(option)
     instants = Instants((table.schedules,), _SOME_MONDAY)
     found: dict[int, Tie] = {}
@@ -70,6 +70,11 @@ def find_ties(table: RouteTable) -> Iterator[Tie]:
             for tie in islice(_ties_in(options, table, instants, found), _MOST_REPORTED):
                 found[id(tie.second)] = tie
     return iter(sorted(found.values(), key=lambda tie: (tie.second.place, tie.first.place)))
+
+
+def _can_tie(route: Route) -> bool:
+    """A browser asks for one agent, so that two agents never tie for its call."""
+    return route.conditions.share != 0 and route.conditions.transport is not Transport.WEBRTC
 
 
 def _options(route: Route) -> Iterator[_Option]:
@@ -163,7 +168,7 @@ def _proven(one: _Option, other: _Option, table: RouteTable, instants: Instants)
                     caller=caller,
                     called=called,
                     called_found_in="To",
-                    origin=origin_over(conditions.transport or Transport.SIP, headers),
+                    origin=SipOrigin(headers=headers),
                 )
                 best = [id(route) for route in table.best(call, now)]
                 if id(first) in best and id(second) in best:

@@ -17,6 +17,7 @@ from runner.call.routes.conditions import Rank, rank
 from runner.call.routes.matcher import NOTHING, specificity
 from runner.call.routes.routing import RouteTable
 from runner.call.wildcards import glob_matches
+from runner.model.call import Transport
 from runner.model.route import (
     Conditions,
     Country,
@@ -122,10 +123,17 @@ def _implied(rule: RoutingRule, other: Alternative, route: Route, way: Alternati
     wanted, given = rule.conditions, route.conditions
     return (
         wanted.during in (None, given.during)
-        and wanted.transport in (None, given.transport)
+        and _transport_implied(rule, wanted, route, given)
         and _share_implied(rule, wanted, route, given)
         and all(_header_implied(name, leaf, way.headers) for name, leaf in other.headers)
     )
+
+
+def _transport_implied(rule: RoutingRule, wanted: Conditions, route: Route, given: Conditions) -> bool:
+    """A browser asks for one agent, and reaches no route that does not ask for browsers."""
+    if given.transport is Transport.WEBRTC and isinstance(rule, Route):
+        return wanted.transport is Transport.WEBRTC and rule.agent == route.agent
+    return wanted.transport in (None, given.transport)
 
 
 def _share_implied(rule: RoutingRule, wanted: Conditions, route: Route, given: Conditions) -> bool:

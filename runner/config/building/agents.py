@@ -18,6 +18,7 @@ from runner.config.building.mcp import build_servers
 from runner.config.building.templates import spoken, template, templated
 from runner.config.building.tools import build_tool
 from runner.config.checking.agent_review import review_agent
+from runner.config.checking.browser_calls import check_browser_calls
 from runner.config.checking.schema import Checked
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean
@@ -58,6 +59,7 @@ class Shared:
     default_country: str | None
     has_api_names: bool
     """Whether models have the API's own names: elsewhere they are deployments, named as somebody likes."""
+    takes_browser_calls: bool
     prices: PriceList
 
 
@@ -74,6 +76,7 @@ def shared_by_agents(runner: Checked, prices: PriceList) -> Shared:
         else {},
         secrets=frozenset(name for name, _ in secrets.items()) if secrets else frozenset(),
         default_country=country.text if country else None,
+        takes_browser_calls=runner.root.find("server", "browser") is not None,
         has_api_names=(base_url is None or urlsplit(base_url.text).hostname == urlsplit(BASE_URL).hostname)
         # Prices are declared for names that are not the API's own.
         and runner.part("provider", "prices") is None,
@@ -192,6 +195,13 @@ class AgentBuilder:
             dict(self._tool_nodes()),
             problems,
             has_api_names=self._shared.has_api_names,
+        )
+        check_browser_calls(
+            agent,
+            self._checked.root,
+            dict(self._tool_nodes()),
+            problems,
+            takes_them=self._shared.takes_browser_calls,
         )
         return agent
 

@@ -68,8 +68,7 @@ class RouteBuilder:
         if during and during.text not in self._schedules:
             self._unknown_schedule(during)
         if transport and transport.text == Transport.WEBRTC.value:
-            message = "no call comes over webrtc yet, so this never matches; leave it out"
-            self._problems.warning(transport.place, "never-wins", message)
+            self._check_browser_route(node)
         return Conditions(
             called=self._matchers.party(called) if called else None,
             caller=self._matchers.party(caller) if caller else None,
@@ -80,6 +79,13 @@ class RouteBuilder:
             transport=Transport(transport.text) if transport else None,
             share=float(share.text.removesuffix("%")) / 100 if share else None,
         )
+
+    def _check_browser_route(self, node: Node) -> None:
+        """A browser dials nothing and has no SIP headers."""
+        for key, lacks in (("to", "dials no number"), ("headers", "has no SIP headers")):
+            if node.get(key) is not None:
+                message = f'a browser {lacks}, so this never matches with "transport: webrtc"; leave it out'
+                self._problems.warning(node.key_place(key), "never-wins", message)
 
     def _unknown_schedule(self, node: Node) -> None:
         hint = did_you_mean(node.text, self._schedules)

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from runner.api.realtime.facts import BASE_URL
 from runner.call.addresses.target import is_target
+from runner.config.building.browser import browser
 from runner.config.building.destination import right_target
 from runner.config.building.duration import duration_s
 from runner.config.building.prices import prices
@@ -56,6 +57,7 @@ def server(runner: Checked, problems: Problems) -> Server:
         drain_timeout_s=default.drain_timeout_s if drain_s is None else drain_s,
         max_call_age_s=default.max_call_age_s if age_s is None else age_s,
         admin=admin(runner, _whole(port) if port else default.port, problems),
+        browser=browser(runner, problems),
     )
 
 

@@ -28,8 +28,6 @@ def _shown(tie: Tie, table: RouteTable) -> str:
     during = tie.first.conditions.during
     if during is not None:
         words.append(f"at {datetime.fromtimestamp(tie.now, _zone(table, during)).isoformat()}")
-    if tie.first.conditions.transport is not None:
-        words.append(f"over {tie.first.conditions.transport.value}")
     return " ".join(words)
 
 

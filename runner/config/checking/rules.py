@@ -138,6 +138,8 @@ RULES: Mapping[str, Rule] = {
     **_rules(
         Pass.ROUTING,
         {
+            "browser-calls": "An agent that browsers may call needs nothing that only telephones have, and "
+            "runner.yaml lets browsers call.",
             "busy-circle": "Calls that find an agent busy do not go round in a circle.",
             "default-country": "A number without a country code needs routing.default_country.",
             "never-wins": "A route wins for some call: no other one covers it.",

@@ -5,15 +5,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from runner.call.addresses.number import read_number
+from runner.call.browser.sdp import EXAMPLE_OFFER
 from runner.config.building.duration import duration_s
 from runner.config.checking.schema import Checked
-from runner.config.checking.suggest import did_you_mean
+from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.scenarios.expectations import build_expectation
 from runner.config.scenarios.replies import build_replies, check_replies
 from runner.config.scenarios.scenario_scope import ScenarioScope
-from runner.model.call import Transport
+from runner.model.call import Origin, SipOrigin, Transport, WebRtcOrigin
 from runner.model.event import Usage
 from runner.model.scenario import (
     Act,
@@ -38,6 +39,9 @@ NOON = datetime.fromisoformat("2026-01-05T12:00:00+00:00").timestamp()
 
 _MOST_LIKE_A_NUMBER = 7
 """So many digits are meant as a telephone number, and fewer as somebody's extension."""
+
+_OF_TELEPHONES = ("to", "from", "headers")
+_OF_BROWSERS = ("sub", "agent", "vars")
 
 
 def build_scenarios(file: Checked, scope: ScenarioScope, problems: Problems) -> tuple[Scenario, ...]:
@@ -67,7 +71,6 @@ class _Builder:
     def build(self) -> Scenario:
         node, problems = self._node, self._problems
         name, environment, call = node.get("name"), node.get("environment"), node.get("call")
-        transport = node.find("call", "transport")
         expect = build_expectation(node, self._scope, problems)
         replies = build_replies(node.get("replies"), problems)
         steps = tuple(self._steps(node.get("steps")))
@@ -85,8 +88,7 @@ class _Builder:
             name=name.text if name is not None else "",
             at=self._moment(node.get("at")),
             environment=environment.text if environment is not None else None,
-            headers=tuple(self._headers(call)) if call is not None else (),
-            transport=Transport(transport.text) if transport is not None else Transport.SIP,
+            origin=self._origin(call) if call is not None else SipOrigin(),
             replies=replies,
             expect=expect,
             steps=steps,
@@ -104,6 +106,31 @@ class _Builder:
             message = f'"{node.text}" is not a moment of the calendar'
             self._problems.error(node.place, "value", message)
             return NOON
+
+    def _origin(self, call: Node) -> Origin:
+        transport = call.get("transport")
+        is_from_browser = transport is not None and transport.text == Transport.WEBRTC.value
+        theirs, others = (_OF_BROWSERS, _OF_TELEPHONES) if is_from_browser else (_OF_TELEPHONES, _OF_BROWSERS)
+        for key in others:
+            if call.get(key) is not None:
+                message = f'"{key}" does not go with a call over {"webrtc" if is_from_browser else "sip"}; '
+                message += f"such a call has {one_of(theirs)}"
+                self._problems.error(call.key_place(key), "unknown-key", message)
+        needed = "sub" if is_from_browser else "to"
+        if call.get(needed) is None:
+            self._problems.error(call.place, "missing-key", f'"call" needs the key "{needed}"')
+        return self._from_browser(call) if is_from_browser else SipOrigin(headers=tuple(self._headers(call)))
+
+    def _from_browser(self, call: Node) -> WebRtcOrigin:
+        subject, agent, variables = call.get("sub"), call.get("agent"), call.get("vars")
+        if agent is not None:
+            self._scope.check_agent(agent.text, agent.place, self._problems)
+        return WebRtcOrigin(
+            subject=subject.text if subject is not None else "",
+            agent=agent.text if agent is not None else None,
+            vars=variables.data() if variables is not None else {},
+            offer=EXAMPLE_OFFER,
+        )
 
     def _headers(self, call: Node) -> Iterator[tuple[str, str]]:
         for key, name in (("to", "To"), ("from", "From")):

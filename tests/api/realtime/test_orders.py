@@ -1,6 +1,7 @@
 """The requests about a call, as the API documents them, and what each of its replies means."""
 
 import json
+from email import message_from_bytes
 from typing import Any
 
 import pytest
@@ -187,3 +188,78 @@ def test_the_api_refuses_us_with_two_close_codes(close_code: int | None, is_fina
 
 def test_the_sideband_of_a_call_names_it_and_no_model() -> None:
     assert api.conversation("rtc_1+&").sideband == "/realtime?call_id=rtc_1%2B%26"
+
+
+OFFER = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+BROWSER = AnswerCall(agent=an_agent(), instructions="Bréf. \ud800", offer=OFFER)
+
+
+def test_an_offer_is_posted_with_the_session_as_a_form_of_two_typed_parts() -> None:
+    request = api.request(BROWSER, "web_1")
+    assert (request.method, request.url, request.timeout_s) == ("POST", "/realtime/calls", 6.0)
+    [(name, content_type)] = request.headers
+    assert name == "Content-Type"
+    form = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + (request.body or b""))
+    parts = {part.get_param("name", header="content-disposition"): part for part in form.walk()}
+    kinds = {name: part.get_content_type() for name, part in parts.items() if name}
+    assert kinds == {"sdp": "application/sdp", "session": "application/json"}
+    assert parts["sdp"].get_payload(decode=True) == OFFER.encode()
+    session = json.loads(parts["session"].get_payload(decode=True))  # type: ignore[arg-type]
+    assert session == {**api.session_body(BROWSER.agent, ""), "instructions": "Bréf. ?"}
+
+
+@pytest.mark.parametrize("status", [None, 400, 408, 429, 500, 503])
+def test_an_offer_is_sent_again_only_where_nobody_can_have_read_it(status: int | None) -> None:
+    assert not api.is_retryable(BROWSER, NO_REPLY if status is None else HttpReply(status=status))
+    assert api.is_retryable(BROWSER, HttpReply(failure=Failure.CONNECTION, was_sent=False))
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (
+            HttpReply(status=201, body=b"v=0", location="/v1/realtime/calls/rtc_u0_%C3%A9a"),
+            AnswerReplied(decided=Decided.REFUSED, detail="the voice API made a call and did not say its id"),
+        ),
+        (
+            HttpReply(status=201, body=b"v=0", location="/v1/realtime/calls/rtc_u0_a"),
+            AnswerReplied(decided=Decided.DONE, api_call_id="rtc_u0_a", sdp="v=0"),
+        ),
+        (
+            HttpReply(status=201, body=b"v=0", location="https://api.example/v1/realtime/calls/rtc_2?x=1"),
+            AnswerReplied(decided=Decided.DONE, api_call_id="rtc_2", sdp="v=0"),
+        ),
+        (
+            HttpReply(status=201, body=b"v=0"),
+            AnswerReplied(decided=Decided.REFUSED, detail="the voice API made a call and did not say its id"),
+        ),
+        (
+            HttpReply(status=201, body=b"v=0", location="http://["),
+            AnswerReplied(decided=Decided.REFUSED, detail="the voice API made a call and did not say its id"),
+        ),
+        (
+            replied(400, "invalid_offer", message="No data channel."),
+            AnswerReplied(
+                decided=Decided.REFUSED,
+                code="invalid_offer",
+                detail="the voice API answered 400 (invalid_offer: No data channel.)",
+            ),
+        ),
+        (
+            HttpReply(status=503),
+            AnswerReplied(decided=Decided.UNAVAILABLE, detail="the voice API answered 503"),
+        ),
+        (
+            HttpReply(status=401),
+            AnswerReplied(decided=Decided.UNAVAILABLE, detail="the voice API answered 401"),
+        ),
+        (
+            NO_REPLY,
+            AnswerReplied(
+                decided=Decided.UNAVAILABLE, detail="the voice API could not be reached (no reply in time)"
+            ),
+        ),
+    ],
+)
+def test_a_call_is_made_when_its_answer_says_its_id(reply: HttpReply, answer: CallEvent) -> None:
+    assert api.answered(BROWSER, reply, unsettled=False) == answer

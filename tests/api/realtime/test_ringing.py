@@ -101,7 +101,7 @@ def test_an_announcement_that_is_none_is_rejected(body: dict[str, Any], message:
 def test_an_odd_sip_header_costs_itself_and_never_the_call(sip_headers: Any, headers: Headers) -> None:
     found = ringing(event(with_data(sip_headers=sip_headers)))
     assert found is not None
-    assert (found.call_id, found.origin.headers) == ("rtc_u0_abc", headers)
+    assert (found.call_id, found.origin) == ("rtc_u0_abc", SipOrigin(headers=headers))
 
 
 _JSON = st.recursive(

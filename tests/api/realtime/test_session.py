@@ -69,7 +69,12 @@ def audio_input(**fields: Json) -> dict[str, Json]:
 
 
 def updates(
-    before: dict[str, Json], after: dict[str, Json], *, with_voice: bool = True, **agent: Any
+    before: dict[str, Json],
+    after: dict[str, Json],
+    *,
+    with_voice: bool = True,
+    answers: bool | None = None,
+    **agent: Any,
 ) -> list[dict[str, Json]]:
     """The updates from a session to another, without what is in each of them."""
     first = an_agent(session=before, voice=agent.pop("voice_before", None))
@@ -79,6 +84,7 @@ def updates(
         agent=an_agent(id="other", session=after, **agent),
         instructions="Be other.",
         with_voice=with_voice,
+        answers=answers,
     )
     sent = [event["session"] for event in events(switch)]
     common = {"type": "realtime", "instructions": "Be other.", "tools": []}
@@ -188,6 +194,39 @@ def test_a_voice_changes_until_it_was_heard(
     voice_before: str | None, voice: str | None, with_voice: bool, sent: list[dict[str, Json]]
 ) -> None:
     assert updates({}, {}, voice_before=voice_before, voice=voice, with_voice=with_voice) == sent
+
+
+DEFAULT_DETECTION = DEFAULTS[("audio", "input", "turn_detection")]
+
+
+@pytest.mark.parametrize(
+    ("declared", "answers", "sent"),
+    [
+        ({}, None, {}),
+        ({}, False, audio_input(turn_detection={**DEFAULT_DETECTION, "create_response": False})),
+        ({}, True, audio_input(turn_detection=DEFAULT_DETECTION)),
+        (
+            audio_input(turn_detection={"type": "semantic_vad"}),
+            False,
+            audio_input(turn_detection={"type": "semantic_vad", "create_response": False}),
+        ),
+        (
+            audio_input(turn_detection={"type": "semantic_vad"}),
+            True,
+            audio_input(turn_detection={"type": "semantic_vad", "create_response": True}),
+        ),
+        (
+            audio_input(turn_detection={"type": "server_vad", "create_response": False}),
+            True,
+            audio_input(turn_detection={"type": "server_vad", "create_response": False}),
+        ),
+        (audio_input(turn_detection=None), False, audio_input(turn_detection=None)),
+    ],
+)
+def test_who_answers_the_caller_is_said_only_where_a_person_has_led(
+    declared: dict[str, Json], answers: bool | None, sent: dict[str, Json]
+) -> None:
+    assert updates(declared, declared, answers=answers) == [sent]
 
 
 def test_every_field_that_an_agent_may_set_can_be_set_back_or_is_known_not_to() -> None:

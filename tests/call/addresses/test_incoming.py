@@ -266,16 +266,35 @@ def test_a_number_of_the_default_country_without_its_plus_is_read_in_every_heade
 
 
 def test_the_call_keeps_what_it_was_given() -> None:
-    origin = WebRtcOrigin(headers=(DIVERSION, PROJECT))
+    origin = SipOrigin(headers=(DIVERSION, PROJECT))
     got = incoming_call(
         Ringing(call_id="rtc_ü", created_at=7.0, origin=origin), RoutingSettings(project_prefix="proj_")
     )
     assert (got.id, got.created_at, got.transport, got.headers) == (
         "rtc_ü",
         7.0,
-        Transport.WEBRTC,
+        Transport.SIP,
         (DIVERSION, PROJECT),
     )
+
+
+def test_a_call_from_a_browser_has_names_and_no_numbers() -> None:
+    origin = WebRtcOrigin(subject="user-1", agent="front-desk", offer="v=0")
+    got = incoming_call(Ringing(call_id="web_1", created_at=7.0, origin=origin), RoutingSettings())
+    assert got == IncomingCall(
+        id="web_1",
+        caller=Address(uri="web:user-1", user="user-1"),
+        called=Address(uri="web:front-desk", user="front-desk"),
+        called_found_in="",
+        origin=origin,
+        created_at=7.0,
+    )
+    assert (got.transport, got.headers) == (Transport.WEBRTC, ())
+
+
+def test_a_browser_that_asks_for_nobody_calls_nobody_that_is_named() -> None:
+    ringing = Ringing(call_id="web_1", created_at=7.0, origin=WebRtcOrigin(subject="user-1"))
+    assert incoming_call(ringing, RoutingSettings()).called == Address(uri="")
 
 
 def test_a_call_that_was_diverted_more_often_than_can_be_is_read_no_further() -> None:

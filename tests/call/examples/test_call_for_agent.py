@@ -172,10 +172,35 @@ def test_an_agent_that_otherwise_names_needs_no_route() -> None:
 
 @pytest.mark.parametrize(
     "conditions",
-    [(), (Conditions(called=Regex("sip:(desk|bell)+@pbx")),), (Conditions(transport=Transport.WEBRTC),)],
+    [(), (Conditions(called=Regex("sip:(desk|bell)+@pbx")),)],
 )
 def test_no_call_is_better_than_one_that_somebody_else_gets(conditions: tuple[Conditions, ...]) -> None:
     assert found(configuration(*conditions)) is None
+
+
+def test_an_agent_that_only_browsers_reach_is_called_by_one() -> None:
+    made = configuration(Conditions(transport=Transport.WEBRTC))
+    assert found(made) == ExampleCall(caller="web:user-1", called="web:a", at=SUNDAY_NOON)
+    assert found(made, given=Given(caller="web:ada")) == ExampleCall(
+        caller="web:ada", called="web:a", at=SUNDAY_NOON
+    )
+    assert found(made, given=Given(called="+18005550100")) is None
+
+
+def test_a_telephone_call_shows_more_than_one_from_a_browser() -> None:
+    made = configuration(
+        Conditions(transport=Transport.WEBRTC), Conditions(called=ExactNumber("+18005550142"))
+    )
+    assert (call := found(made)) is not None
+    assert call.called == "+18005550142"
+
+
+def test_a_browser_is_found_that_is_in_a_share_and_named() -> None:
+    made = configuration(Conditions(transport=Transport.WEBRTC, share=0.05, caller=Glob(user="staff-*")))
+    assert (call := found(made)) is None
+    made = configuration(Conditions(transport=Transport.WEBRTC, share=0.05))
+    assert (call := found(made)) is not None
+    assert call.transport is Transport.WEBRTC
 
 
 def test_what_is_given_is_kept() -> None:

@@ -108,26 +108,39 @@ RINGING = Ringing(
 )
 
 
-def a_world(agent: Agent, *others: Agent, secrets: Mapping[str, str] | None = None) -> World:
+def a_world(
+    agent: Agent,
+    *others: Agent,
+    secrets: Mapping[str, str] | None = None,
+    transfer_to: tuple[str, ...] = (),
+) -> World:
     """A world in which every call goes to the first of these agents."""
     return World(
         agents={each.id: each for each in (agent, *others)},
         table=RouteTable((), otherwise=ToAgent(agent=agent.id)),
         prices=PRICES,
         secrets=secrets or {},
+        transfer_to=transfer_to,
     )
 
 
 class Play:
     """One call, played by hand. `done` holds every action but timers, which are in `timers`."""
 
-    def __init__(self, agent: Agent, *others: Agent, secrets: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        *others: Agent,
+        secrets: Mapping[str, str] | None = None,
+        transfer_to: tuple[str, ...] = (),
+    ) -> None:
         self.now = 1000.0
         self.timers: dict[Timer, float] = {}
         self.done: list[Action] = []
         self.logged: list[Log] = []
         self._responses = 0
-        self.machine, actions = CallMachine.ring(RINGING, a_world(agent, *others, secrets=secrets), self.now)
+        world = a_world(agent, *others, secrets=secrets, transfer_to=transfer_to)
+        self.machine, actions = CallMachine.ring(RINGING, world, self.now)
         self._take(actions)
         self.happens(ClaimReplied(agent=agent.id), AnswerReplied(decided=Decided.DONE))
         self.done.clear()

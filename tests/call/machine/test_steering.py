@@ -2,26 +2,129 @@
 
 import pytest
 
+from runner.call.machine.call_ending import NOT_TRANSFERRED
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import UNANSWERED, Phase
-from runner.call.machine.steering import ROWS, TABLE
-from runner.model.action import Action, HangUp
-from runner.model.agent import Wait
-from runner.model.event import CallGone, Steered
+from runner.call.machine.steering import A_COLLEAGUE_HAS_SPOKEN, ROWS, TABLE
+from runner.model.action import (
+    Action,
+    AddItem,
+    HangUp,
+    Interrupt,
+    Refer,
+    SendOutput,
+    Speak,
+    SwitchAgent,
+    TimerKind,
+)
+from runner.model.agent import Guardrail, Limits, Say, Silence, Then, Wait
+from runner.model.call import Role
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
+    CallerSpeaks,
+    CallGone,
+    Outcome,
+    PlaybackEnded,
+    PlaybackStarted,
+    ReferAnswered,
+    ResponseEnded,
+    ResponseStarted,
+    SessionUpdated,
+    SidebandLost,
+    SidebandOpened,
+    Steered,
+    TakenOver,
+    ToolCalled,
+    Transcribed,
+)
 from runner.model.record import Deed
-from runner.model.steering import WISHES, AddNote, EndCall, Wish, given_of, name_of, wish_of
+from runner.model.steering import (
+    WISHES,
+    AddNote,
+    ChangeAgent,
+    ChangeInstructions,
+    EndCall,
+    GiveBack,
+    Hush,
+    SaySentence,
+    SetVariables,
+    TakeOver,
+    TellAgent,
+    TransferCall,
+    When,
+    Wish,
+    given_of,
+    name_of,
+    wish_of,
+)
 from runner.model.tool import Tool
 from runner.model.values import Json, JsonObject
-from tests.call.machine.playing import RINGING, Play, a_world, an_agent
+from tests.call.machine.playing import (
+    END_CALL,
+    RINGING,
+    TO_NURSE,
+    Play,
+    a_world,
+    an_agent,
+    expect,
+    http_tool,
+    words,
+)
 
 BY = "shift-lead"
 
 
-def talking(*tools: Tool, **fields: Json) -> Play:
+def talking(*tools: Tool, transfer_to: tuple[str, ...] = (), **fields: Json) -> Play:
     """A call whose agent waits for the caller, so that the tests have the stage for themselves."""
-    play = Play(an_agent(tools=tools, **{"greeting": Wait(), **fields}), an_agent("recepcion"))
+    agent = {"greeting": Wait(), "vars": {"name": words("nobody")}, **fields}
+    play = Play(an_agent(tools=tools, **agent), an_agent("recepcion"), transfer_to=transfer_to)
     play.opens()
     return play
+
+
+def speaking(*tools: Tool, **fields: Json) -> Play:
+    """A call whose agent is being heard: its response `resp` is being made."""
+    play = talking(*tools, **fields)
+    play.happens(ResponseStarted(response_id="resp"), PlaybackStarted(response_id="resp"))
+    return play
+
+
+def cut_short(play: Play) -> list[Action]:
+    """The API has cancelled what the agent said."""
+    return play.happens(
+        ResponseEnded(response_id="resp", outcome=Outcome.CANCELLED),
+        PlaybackEnded(response_id="resp", interrupted=True),
+    )
+
+
+def running(**fields: Json) -> tuple[Play, Action]:
+    """A call in which a tool runs, and its request."""
+    play = talking(http_tool(), **fields)
+    (sent,) = play.responds(("find_slots", "{}"), audible=False)
+    return play, sent
+
+
+def leaving(**fields: Json) -> Play:
+    """A call whose agent says goodbye."""
+    play = talking(END_CALL, **fields)
+    play.responds(("end_call", "{}"), audible=False)
+    assert play.session.phase is Phase.SAYING_GOODBYE
+    return play
+
+
+def without_sideband(*tools: Tool, **fields: Json) -> Play:
+    play = talking(*tools, **fields)
+    play.happens(SidebandLost())
+    return play
+
+
+def reopens(play: Play) -> list[Action]:
+    return play.happens(SidebandOpened(again=True))
+
+
+def updates(actions: list[Action]) -> list[SwitchAgent]:
+    return [action for action in actions if isinstance(action, SwitchAgent)]
 
 
 def steer(play: Play, wish: Wish, deed_id: str = "deed_1") -> list[Action]:
@@ -76,6 +179,573 @@ def test_a_call_that_still_rings_refuses_everything() -> None:
     found = machine.deed("deed_1")
     assert found is not None
     assert (found.result, found.detail) == ("refused", 'no "hangup" now: the call is not answered yet')
+
+
+def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
+    wishes: list[Wish] = [
+        SaySentence(say="One moment."),
+        Hush(),
+        ChangeAgent(agent="recepcion"),
+        TransferCall(to="nurse"),
+        TakeOver(),
+    ]
+    play = leaving()
+    for number, wish in enumerate(wishes):
+        assert steer(play, wish, f"deed_{number}") == []
+    assert [(each.result, each.detail) for each in play.record.deeds] == [
+        ("refused", f'no "{name_of(wish)}" now: the call is being ended') for wish in wishes
+    ]
+
+
+def test_a_call_that_is_not_connected_yet_and_one_that_is_transferred_say_so() -> None:
+    play = Play(an_agent(tools=(TO_NURSE,), greeting=Wait()))
+    steer(play, Hush())
+    assert outcome(play) == ("refused", 'no "hush" now: the call is not connected yet')
+    play.opens()
+    play.responds(("to_a_person", '{"destination":"nurse"}'))
+    steer(play, Hush(), "deed_2")
+    assert outcome(play, "deed_2") == ("refused", 'no "hush" now: the call is being transferred')
+    play.responds()
+    steer(play, Hush(), "deed_3")
+    assert outcome(play, "deed_3") == ("refused", 'no "hush" now: the call is being transferred')
+
+
+# say
+
+
+def test_a_sentence_is_said_at_the_next_pause_and_its_end_is_told() -> None:
+    play = speaking()
+    assert steer(play, SaySentence(say="One moment.")) == []
+    assert outcome(play) == ("waiting", "")
+    said = play.happens(
+        ResponseEnded(response_id="resp", outcome=Outcome.COMPLETED), PlaybackEnded(response_id="resp")
+    )
+    assert said == [Speak(wish="wish_1", say="One moment.")]
+    play.passes(2)
+    play.responds()
+    assert outcome(play) == ("heard", "")
+    assert deed(play).settled_at == 1002.0
+
+
+def test_a_sentence_for_now_interrupts_and_comes_before_all_that_waits() -> None:
+    play = speaking()
+    steer(play, SaySentence(say="Later."), "deed_1")
+    assert steer(play, SaySentence(say="Stop.", when=When.NOW), "deed_2") == [Interrupt()]
+    assert cut_short(play) == [Speak(wish="wish_1", say="Stop. Later.")]
+
+
+def test_a_sentence_for_now_interrupts_nobody_who_does_not_speak() -> None:
+    play = talking()
+    assert steer(play, SaySentence(say="Hi.", when=When.NOW)) == [Speak(wish="wish_1", say="Hi.")]
+
+
+def test_a_sentence_that_the_caller_speaks_over_was_interrupted() -> None:
+    play = talking()
+    steer(play, SaySentence(say="One moment."))
+    play.responds(heard=False)
+    play.happens(PlaybackEnded(response_id="resp_1", interrupted=True))
+    assert outcome(play) == ("interrupted", "")
+
+
+def test_a_sentence_that_the_model_does_not_say_has_failed() -> None:
+    play = talking()
+    steer(play, SaySentence(say="One moment."))
+    play.responds(outcome=Outcome.FAILED, audible=False)
+    assert outcome(play) == ("failed", "the model did not say it")
+
+
+def test_a_sentence_is_said_while_a_tool_runs() -> None:
+    play, sent = running()
+    assert steer(play, SaySentence(say="One moment.")) == [Speak(wish="wish_1", say="One moment.")]
+    play.responds()
+    assert play.replies(sent)[0] == SendOutput(call_id="call_1_0", output='{"ok":true}')
+    assert outcome(play) == ("heard", "")
+
+
+def test_a_sentence_waits_for_the_sideband() -> None:
+    play = without_sideband()
+    assert steer(play, SaySentence(say="One moment.")) == []
+    assert outcome(play) == ("waiting", "")
+    assert reopens(play) == [Speak(wish="wish_1", say="One moment.")]
+
+
+def test_a_sentence_that_still_waits_when_the_call_ends_has_failed() -> None:
+    play = speaking()
+    steer(play, SaySentence(say="One moment."))
+    play.happens(CallGone())
+    assert outcome(play) == ("failed", "the call ended first")
+
+
+# tell
+
+
+def test_what_the_agent_is_told_joins_the_conversation_and_it_goes_on_where_that_is_wanted() -> None:
+    play = talking()
+    assert steer(play, TellAgent(tell="Be brief.")) == [AddItem(item_id="item_1", text="Be brief.")]
+    told = AddItem(item_id="item_2", text="Offer Friday.")
+    wanted = steer(play, TellAgent(tell="Offer Friday.", speak=True), "deed_2")
+    assert wanted == [told, Speak(wish="wish_1")]
+    assert [each.result for each in play.record.deeds] == ["done", "done"]
+
+
+def test_a_call_that_leaves_is_told_and_says_nothing_about_it() -> None:
+    play = leaving()
+    assert steer(play, TellAgent(tell="Be brief.", speak=True)) == [
+        AddItem(item_id="item_1", text="Be brief.")
+    ]
+    assert outcome(play) == ("done", "")
+
+
+def test_what_the_agent_is_told_without_a_sideband_is_kept_for_it() -> None:
+    play = without_sideband()
+    assert steer(play, TellAgent(tell="Be brief.")) == []
+    assert outcome(play) == ("waiting", "")
+    assert reopens(play)[0] == AddItem(item_id="item_1", text="Be brief.")
+    assert outcome(play) == ("done", "")
+
+
+def test_what_is_kept_for_a_sideband_that_never_comes_has_failed() -> None:
+    play = without_sideband()
+    steer(play, TellAgent(tell="Be brief."))
+    play.happens(CallGone())
+    assert outcome(play) == ("failed", "the call ended first")
+
+
+# hush
+
+
+def test_hush_interrupts_and_drops_what_waits() -> None:
+    play = speaking()
+    steer(play, SaySentence(say="Later."), "deed_1")
+    assert steer(play, Hush(), "deed_2") == [Interrupt()]
+    assert cut_short(play) == []
+    assert outcome(play, "deed_1") == ("failed", "it was dropped before it was said")
+    assert outcome(play, "deed_2") == ("done", "")
+
+
+def test_an_agent_that_was_hushed_is_not_urged_to_go_on() -> None:
+    play = talking()
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    steer(play, Hush())
+    assert play.passes(30) == []
+
+
+def test_a_tool_goes_on_when_its_agent_is_hushed() -> None:
+    play, sent = running()
+    assert steer(play, Hush()) == []
+    assert play.replies(sent) == [
+        SendOutput(call_id="call_1_0", output='{"ok":true}'),
+        Speak(wish="wish_1"),
+    ]
+
+
+# vars
+
+
+def test_variables_are_set_and_a_running_tool_keeps_what_it_was_made_with() -> None:
+    play = talking(END_CALL)
+    steer(play, SetVariables(set={"name": "Ada"}))
+    assert play.session.variables == {"name": "Ada"}
+    assert outcome(play) == ("done", "")
+    steer(play, SetVariables(set={"nme": "Ada", "name": "Bob"}), "deed_2")
+    assert outcome(play, "deed_2") == ("refused", 'no "vars" now: agent "desk" has no variable "nme"')
+    assert play.session.variables == {"name": "Ada"}
+
+
+@pytest.mark.parametrize("play", [leaving(), without_sideband()])
+def test_variables_are_set_in_any_call_that_lives(play: Play) -> None:
+    steer(play, SetVariables(set={"name": "Ada"}))
+    assert play.session.variables == {"name": "Ada"}
+
+
+# instructions
+
+
+def test_added_instructions_are_in_force_once_the_api_has_taken_them() -> None:
+    play = talking()
+    (update,) = updates(steer(play, ChangeInstructions(add="Be brief.")))
+    assert (update.instructions, update.before, update.answers) == (
+        "You are desk.\n\nBe brief.",
+        update.agent,
+        None,
+    )
+    assert outcome(play) == ("waiting", "")
+    play.happens(SessionUpdated(update_id=update.update_id))
+    assert outcome(play) == ("done", "")
+
+
+def test_a_change_that_is_not_refused_in_time_counts_as_taken() -> None:
+    play = talking()
+    steer(play, ChangeInstructions(add="Be brief."))
+    play.passes(2)
+    assert outcome(play) == ("done", "")
+
+
+def test_a_change_that_the_api_refuses_has_failed() -> None:
+    play = talking()
+    steer(play, ChangeInstructions(add="Be brief."))
+    play.happens(ApiError(kind=ApiErrorKind.OTHER, about="refresh_1", message="too long"))
+    assert outcome(play) == ("failed", "the API refused it: too long")
+
+
+def test_added_instructions_survive_a_hand_off_and_replaced_ones_end_with_the_agent() -> None:
+    play = talking()
+    steer(play, ChangeInstructions(replace="You are Ada."), "deed_1")
+    (update,) = updates(steer(play, ChangeInstructions(add="Be brief."), "deed_2"))
+    assert update.instructions == "You are Ada.\n\nBe brief."
+    (switch,) = updates(steer(play, ChangeAgent(agent="recepcion"), "deed_3"))
+    assert switch.instructions == "You are recepcion.\n\nBe brief."
+    play.passes(2)
+    assert play.session.instructions == "You are recepcion.\n\nBe brief."
+
+
+def test_instructions_for_one_response_come_with_the_added_ones() -> None:
+    play = talking(limits=Limits(max_duration_s=60))
+    steer(play, ChangeInstructions(add="Be brief."))
+    play.passes(60)
+    assert (play.spoken()[-1] or "").startswith("You are desk.\n\nBe brief.\n\nThe call has to end")
+
+
+def test_instructions_that_nobody_could_be_told_are_told_when_the_sideband_is_back() -> None:
+    play = without_sideband()
+    assert updates(steer(play, ChangeInstructions(add="Be brief."))) == []
+    play.passes(5)
+    assert outcome(play) == ("waiting", "")
+    (update,) = updates(reopens(play))
+    play.happens(SessionUpdated(update_id=update.update_id))
+    assert outcome(play) == ("done", "")
+
+
+def test_instructions_that_come_during_a_hand_off_are_told_after_it() -> None:
+    play = talking()
+    (switch,) = updates(steer(play, ChangeAgent(agent="recepcion"), "deed_1"))
+    assert updates(steer(play, ChangeInstructions(add="Be brief."), "deed_2")) == []
+    (update,) = updates(play.happens(SessionUpdated(update_id=switch.update_id)))
+    assert (update.agent.id, update.instructions) == ("recepcion", "You are recepcion.\n\nBe brief.")
+    play.happens(SessionUpdated(update_id=update.update_id))
+    assert [each.result for each in play.record.deeds] == ["done", "done"]
+
+
+def test_what_the_api_has_confirmed_is_not_told_again() -> None:
+    play = talking()
+    (update,) = updates(steer(play, ChangeInstructions(add="Be brief.")))
+    play.happens(SessionUpdated(update_id=update.update_id), SidebandLost())
+    assert updates(reopens(play)) == []
+
+
+# handoff
+
+
+def test_a_person_hands_the_call_to_another_agent() -> None:
+    play = talking()
+    (switch,) = updates(steer(play, ChangeAgent(agent="recepcion", speak=True)))
+    assert outcome(play) == ("waiting", "")
+    assert play.happens(SessionUpdated(update_id=switch.update_id)) == [Speak(wish="wish_1")]
+    assert (outcome(play), play.session.agent.id) == (("done", ""), "recepcion")
+    assert [(each.agent, each.because) for each in play.record.handoffs] == [
+        ("recepcion", 'person "shift-lead"')
+    ]
+
+
+def test_without_being_asked_to_the_other_agent_says_nothing() -> None:
+    play = talking()
+    (switch,) = updates(steer(play, ChangeAgent(agent="recepcion")))
+    assert play.happens(SessionUpdated(update_id=switch.update_id)) == []
+
+
+def test_a_hand_off_that_the_api_refuses_was_refused() -> None:
+    play = talking()
+    (switch,) = updates(steer(play, ChangeAgent(agent="recepcion")))
+    play.happens(ApiError(kind=ApiErrorKind.OTHER, about=switch.update_id, message="no such voice"))
+    assert outcome(play) == ("refused", "the API refused it: no such voice")
+    assert play.session.agent.id == "desk"
+
+
+def test_a_hand_off_to_nobody_and_one_to_the_same_agent_are_refused() -> None:
+    play = talking()
+    steer(play, ChangeAgent(agent="nobody"), "deed_1")
+    steer(play, ChangeAgent(agent="desk"), "deed_2")
+    steer(play, ChangeAgent(agent="recepcion"), "deed_3")
+    steer(play, ChangeAgent(agent="recepcion"), "deed_4")
+    assert [each.detail for each in play.record.deeds] == [
+        'no "handoff" now: there is no agent "nobody"',
+        'no "handoff" now: "desk" serves the call already',
+        "",
+        'no "handoff" now: "recepcion" is taking over',
+    ]
+
+
+def test_a_hand_off_while_a_tool_runs_still_brings_its_output() -> None:
+    play, sent = running()
+    steer(play, ChangeAgent(agent="recepcion"))
+    play.passes(2)
+    assert play.replies(sent)[0] == SendOutput(call_id="call_1_0", output='{"ok":true}')
+
+
+def test_a_hand_off_without_a_sideband_is_told_when_there_is_one() -> None:
+    play = without_sideband()
+    steer(play, ChangeAgent(agent="recepcion"))
+    assert [update.agent.id for update in updates(reopens(play))] == ["recepcion"]
+
+
+# transfer
+
+
+def test_a_person_transfers_the_call_after_a_sentence() -> None:
+    play = talking(TO_NURSE)
+    wish = TransferCall(to="nurse", say="I put you through.")
+    assert steer(play, wish) == [Speak(wish="wish_1", say="I put you through.")]
+    assert play.responds() == [Refer(target="sip:nurse@maple.example")]
+    assert outcome(play) == ("waiting", "")
+    play.happens(ReferAnswered(ok=True))
+    play.passes(3)
+    play.happens(CallGone())
+    assert (outcome(play), play.record.ended) == (("completed", ""), "transferred")
+
+
+def test_a_transfer_that_does_not_happen_is_told_to_the_model_and_the_call_goes_on() -> None:
+    play = talking(TO_NURSE)
+    assert steer(play, TransferCall(to="nurse")) == [Refer(target="sip:nurse@maple.example")]
+    play.happens(ReferAnswered(ok=True))
+    assert play.passes(15) == [AddItem(item_id="item_1", text=NOT_TRANSFERRED), Speak(wish="wish_1")]
+    assert outcome(play) == ("not_completed", "the call did not leave")
+    assert play.session.phase is Phase.TALKING
+
+
+def test_a_transfer_goes_to_declared_destinations_of_any_agent_and_nowhere_else() -> None:
+    nurse = an_agent("clinic", tools=(TO_NURSE,))
+    play = Play(an_agent(greeting=Wait()), nurse)
+    play.opens()
+    steer(play, TransferCall(to="sip:mallory@example.com"), "deed_1")
+    assert outcome(play)[1] == 'no "transfer" now: "sip:mallory@example.com" is not among the destinations'
+    assert steer(play, TransferCall(to="nurse"), "deed_2") == [Refer(target="sip:nurse@maple.example")]
+
+
+def test_a_transfer_goes_to_what_the_admin_settings_allow() -> None:
+    play = Play(an_agent(greeting=Wait()), transfer_to=("tel:+14155550199",))
+    play.opens()
+    assert steer(play, TransferCall(to="tel:+14155550199")) == [Refer(target="tel:+14155550199")]
+
+
+def test_a_transfer_cancels_no_tool() -> None:
+    play, sent = running(transfer_to=("tel:+14155550199",))
+    steer(play, TransferCall(to="tel:+14155550199"))
+    assert play.session.phase is Phase.REFERRED
+    assert play.replies(sent)[0] == SendOutput(call_id="call_1_0", output='{"ok":true}')
+
+
+def test_a_transfer_needs_no_sideband() -> None:
+    play = without_sideband(TO_NURSE)
+    wish = TransferCall(to="nurse", say="I put you through.")
+    assert steer(play, wish) == [Refer(target="sip:nurse@maple.example")]
+
+
+# hangup
+
+
+def test_a_person_hangs_up_at_once_also_without_a_sideband() -> None:
+    for play in (talking(), without_sideband(), leaving(), running()[0]):
+        assert steer(play, EndCall()) == [HangUp()]
+        assert outcome(play) == ("done", "")
+
+
+def test_a_person_hangs_up_after_a_sentence_and_waits_for_no_tool() -> None:
+    play, _ = running()
+    assert steer(play, EndCall(say="Goodbye.")) == [Speak(wish="wish_1", say="Goodbye.")]
+    assert outcome(play) == ("waiting", "")
+    assert play.responds() == [HangUp()]
+    assert outcome(play) == ("done", "")
+    play.happens(CallGone())
+    assert play.record.ended == "person"
+
+
+def test_the_sentence_before_a_hang_up_interrupts_what_the_agent_says() -> None:
+    play = speaking()
+    assert steer(play, EndCall(say="Goodbye.")) == [Interrupt()]
+    assert cut_short(play) == [Speak(wish="wish_1", say="Goodbye.")]
+
+
+def test_a_transfer_under_way_does_not_keep_a_person_from_hanging_up() -> None:
+    play = talking(TO_NURSE)
+    play.responds(("to_a_person", '{"destination":"nurse"}'))
+    assert steer(play, EndCall(say="Goodbye.")) == [HangUp()]
+
+
+# take-over
+
+
+def leads(play: Play, deed_id: str = "lead_1", for_s: float = 60.0) -> list[Action]:
+    return steer(play, TakeOver(for_s=for_s), deed_id)
+
+
+def test_a_person_takes_over_and_the_api_answers_the_caller_no_more() -> None:
+    play = speaking()
+    cut, update = leads(play)
+    assert cut == Interrupt()
+    assert expect(SwitchAgent, update).answers is False
+    assert outcome(play, "lead_1") == ("done", "")
+    assert cut_short(play) == []
+
+
+def test_while_a_person_leads_the_agent_says_what_they_want_and_nothing_else() -> None:
+    play, sent = running(
+        limits=Limits(silence=Silence(after_s=20, say=words("Are you still there?"))),
+        guardrails=(Guardrail(name="g", on=Role.CALLER, pattern="stop", then=Then.SAY, say=words("Sorry.")),),
+    )
+    leads(play, for_s=600)
+    assert play.replies(sent) == [SendOutput(call_id="call_1_0", output='{"ok":true}')]
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    play.happens(Transcribed(item_id="i", role=Role.CALLER, text="stop"))
+    assert play.passes(120) == []
+    assert steer(play, SaySentence(say="I am here.")) == [Speak(wish="wish_1", say="I am here.")]
+    play.responds()
+    assert play.passes(120) == []
+    assert steer(play, TellAgent(tell="Be brief.", speak=True), "deed_2") == [
+        AddItem(item_id="item_1", text="Be brief.")
+    ]
+    assert outcome(play, "deed_2") == ("done", "the agent says nothing while a person leads the call")
+
+
+def test_what_the_agent_begins_all_the_same_is_cut_short() -> None:
+    play = talking()
+    leads(play)
+    assert play.happens(ResponseStarted(response_id="resp")) == [Interrupt()]
+
+
+def test_what_was_asked_for_just_before_is_cut_short_as_well() -> None:
+    play = talking(greeting=Say(text=words("Hello.")))
+    assert leads(play)[0] == Interrupt()
+    assert play.happens(ResponseStarted(response_id="resp", wish="wish_1")) == [Interrupt()]
+
+
+def test_a_persons_own_sentence_is_not_cut_short_by_taking_over() -> None:
+    play = talking()
+    steer(play, SaySentence(say="I am here."))
+    play.happens(ResponseStarted(response_id="resp", wish="wish_1"), PlaybackStarted(response_id="resp"))
+    (update,) = leads(play)
+    assert isinstance(update, SwitchAgent)
+
+
+def test_a_lease_that_nobody_renews_ends_and_the_agent_goes_on() -> None:
+    play = talking()
+    leads(play)
+    play.passes(59)
+    assert play.session.speech.ask(play.now) == []
+    update, told, go_on = play.passes(1)
+    assert expect(SwitchAgent, update).answers is True
+    assert told == AddItem(item_id="item_1", text=A_COLLEAGUE_HAS_SPOKEN)
+    assert go_on == Speak(wish="wish_1")
+
+
+def test_who_leads_renews_the_lease_and_the_record_holds_one_act() -> None:
+    play = talking()
+    leads(play)
+    play.passes(50)
+    assert leads(play, "lead_2") == []
+    assert leads(play, "lead_2") == []
+    assert outcome(play, "lead_2") == ("done", "")
+    assert play.timer(TimerKind.LEAD) == 60
+    play.passes(59)
+    assert [each.id for each in play.record.deeds] == ["lead_1"]
+    assert len(play.passes(1)) == 3
+
+
+def test_one_person_at_a_time_leads() -> None:
+    play = talking()
+    leads(play)
+    play.happens(Steered(id="deed_2", by="pager", wish=TakeOver()))
+    assert outcome(play, "deed_2") == ("refused", 'no "take-over" now: "shift-lead" leads the call')
+
+
+@pytest.mark.parametrize(("speak", "then"), [(True, [Speak(wish="wish_1")]), (False, [])])
+def test_a_person_gives_back(speak: bool, then: list[Action]) -> None:
+    play = talking()
+    leads(play)
+    update, told, *rest = steer(play, GiveBack(speak=speak))
+    assert (expect(SwitchAgent, update).answers, told, rest) == (
+        True,
+        AddItem(item_id="item_1", text=A_COLLEAGUE_HAS_SPOKEN),
+        then,
+    )
+    assert play.timer(TimerKind.LEAD) is None
+    steer(play, GiveBack(), "deed_2")
+    assert outcome(play, "deed_2") == ("refused", 'no "give-back" now: no person leads the call')
+
+
+def test_silence_is_counted_from_when_the_agent_leads_again() -> None:
+    play = talking(limits=Limits(silence=Silence(after_s=20, say=words("Are you still there?"))))
+    leads(play)
+    play.passes(35)
+    steer(play, GiveBack())
+    assert play.passes(19) == []
+    assert play.passes(1) == [Speak(wish="wish_1", say="Are you still there?")]
+
+
+def test_without_a_sideband_both_are_told_when_there_is_one() -> None:
+    play = without_sideband()
+    assert leads(play) == []
+    reopened = reopens(play)
+    assert [update.answers for update in updates(reopened)] == [False]
+    assert reopened[-1] == Interrupt(), "the API may have let the agent answer meanwhile"
+    play.happens(SidebandLost())
+    assert play.passes(60) == []
+    reopened = reopens(play)
+    assert [update.answers for update in updates(reopened)] == [True]
+    assert reopened[-1] == Speak(wish="wish_1")
+
+
+def test_limits_hold_while_a_person_leads() -> None:
+    play = talking(limits=Limits(max_duration_s=100))
+    leads(play, for_s=600)
+    (goodbye,) = play.passes(100)
+    assert isinstance(goodbye, Speak)
+    assert play.responds() == [HangUp()]
+    assert play.timer(TimerKind.LEAD) is None
+
+
+@pytest.mark.parametrize(("then", "acts"), [(Then.HANGUP, [Interrupt]), (Then.HANDOFF, [Interrupt])])
+def test_guardrails_may_hang_up_and_hand_nothing_over_while_a_person_leads(
+    then: Then, acts: list[type]
+) -> None:
+    guardrail = Guardrail(name="g", on=Role.CALLER, pattern="stop", then=then, handoff="recepcion")
+    play = talking(guardrails=(guardrail,))
+    leads(play)
+    done = play.happens(Transcribed(item_id="i", role=Role.CALLER, text="stop"))
+    assert [type(action) for action in done][:1] == acts
+    assert updates(done) == []
+    is_ending = play.session.phase is Phase.SAYING_GOODBYE
+    assert is_ending is (then is Then.HANGUP)
+
+
+def test_a_tool_of_the_agents_that_would_move_the_call_is_refused_while_a_person_leads() -> None:
+    play = talking(END_CALL)
+    play.happens(ResponseStarted(response_id="resp"))
+    leads(play)
+    called = ToolCalled(response_id="resp", call_id="c", name="end_call", arguments="{}")
+    (output,) = play.happens(called)
+    assert "not now: a colleague leads the call" in expect(SendOutput, output).output
+
+
+def test_a_person_who_leads_may_hand_over_and_transfer() -> None:
+    play = talking(TO_NURSE)
+    leads(play)
+    (switch,) = updates(steer(play, ChangeAgent(agent="recepcion", speak=True), "deed_1"))
+    assert switch.answers is False
+    assert play.happens(SessionUpdated(update_id=switch.update_id)) == updates(play.done[-1:])
+    wish = TransferCall(to="nurse", say="I put you through.")
+    assert steer(play, wish, "deed_2") == [Speak(wish="wish_1", say="I put you through.")]
+
+
+def test_a_lease_goes_on_in_the_process_that_takes_the_call_up() -> None:
+    play = talking()
+    leads(play)
+    play.happens(TakenOver())
+    reopens(play)
+    assert play.passes(50) == []
+    assert [type(action) for action in play.passes(10)] == [SwitchAgent, AddItem, Speak]
+
+
+# note
 
 
 def test_a_note_stands_in_the_record_and_nowhere_else() -> None:

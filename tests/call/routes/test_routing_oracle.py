@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.call.addresses.address import read_address
 from runner.call.routes.routing import RouteTable
-from runner.model.call import Address, IncomingCall, Transport, origin_over
+from runner.model.call import Address, IncomingCall, SipOrigin, Transport, WebRtcOrigin
 from runner.model.route import (
     Anonymous,
     AnyOf,
@@ -108,16 +108,16 @@ calls = st.builds(
     called=st.sampled_from(ADDRESSES),
     called_found_in=st.just("To"),
     origin=st.builds(
-        origin_over,
-        st.sampled_from(Transport),
-        st.lists(
+        SipOrigin,
+        headers=st.lists(
             st.tuples(
                 st.sampled_from(["X-Plan", "X-PLAN", "X-Region"]),
                 st.sampled_from(["gold", "silver", *SPELLINGS]),
             ),
             max_size=3,
         ).map(tuple),
-    ),
+    )
+    | st.builds(WebRtcOrigin, agent=st.sampled_from([None, "a", "b", "z"])),
 )
 SCHEDULES = {
     "morning": Schedule(
@@ -196,7 +196,10 @@ def rank(
     position = int.from_bytes(blake2b(f"{owner}\0{who}".encode(), digest_size=8).digest(), "big") / 2**64
     if c.during and not 6 <= hour < 12:
         return None
-    if c.transport not in (None, call.transport):
+    if isinstance(call.origin, WebRtcOrigin) and owner != "reject":
+        if c.transport is not Transport.WEBRTC or call.origin.agent not in (None, owner):
+            return None
+    elif c.transport not in (None, call.transport):
         return None
     if c.share is not None and position >= c.share:
         return None
@@ -227,7 +230,8 @@ def test_the_table_answers_as_a_scan_would(
         if (r := rank(route.conditions, route.priority, route.agent, call, now))
     ]
     if not ranked:
-        assert (match.agent, match.route) == ("nobody", None)
+        is_from_browser = isinstance(call.origin, WebRtcOrigin)
+        assert (match.agent, match.route) == (None if is_from_browser else "nobody", None)
         return
     highest = max(r for r, _ in ranked)
     best = sorted((route for r, route in ranked if r == highest), key=lambda route: route.place)

@@ -1,0 +1,62 @@
+"""What an account can do, asked before the first call: which models there are, whether a session is taken.
+
+Source: the reference of `models` and of `realtime/client_secrets`.
+"""
+
+import json
+
+from runner.api.realtime.session import session_body
+from runner.model.agent import Agent
+from runner.model.http import HttpReply, HttpRequest
+from runner.model.values import Json
+
+SHORTEST_S = 10
+"""How long a client secret lives at least. Nobody ever uses this one."""
+
+INSUFFICIENT_QUOTA = "insufficient_quota"
+
+
+def models_request() -> HttpRequest:
+    """Asks for the models that the key's project has."""
+    return HttpRequest(method="GET", url="/models")
+
+
+def model_ids(reply: HttpReply) -> frozenset[str] | None:
+    """The models of the project; None for a reply that names none."""
+    match _parsed(reply):
+        case {"data": list(entries)}:
+            return frozenset(entry["id"] for entry in entries if isinstance(entry, dict) and "id" in entry)
+    return None
+
+
+def session_request(agent: Agent) -> HttpRequest:
+    """Has the API check an agent's session: model, voice, tools and every field of `session`.
+
+    It makes a client secret, which is what a browser could begin a session with. Nothing is begun, and the
+    secret is over after some seconds.
+    """
+    body: Json = {
+        "expires_after": {"anchor": "created_at", "seconds": SHORTEST_S},
+        "session": session_body(agent, "A session that is checked and never used."),
+    }
+    return HttpRequest(
+        method="POST",
+        url="/realtime/client_secrets",
+        headers=(("Content-Type", "application/json"),),
+        body=json.dumps(body).encode(),
+    )
+
+
+def complaint(reply: HttpReply) -> tuple[str, str]:
+    """Code and message of an error; empty where the reply has none."""
+    match _parsed(reply):
+        case {"error": {**error}}:
+            return str(error.get("code") or error.get("type") or ""), str(error.get("message") or "")
+    return "", ""
+
+
+def _parsed(reply: HttpReply) -> Json:
+    try:
+        return json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return None

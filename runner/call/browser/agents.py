@@ -1,0 +1,32 @@
+"""Agents as callers from a browser meet them: without what only a telephone can do."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from runner.model.agent import Agent, IfBroken
+from runner.model.tool import TransferBinding
+
+
+class AgentsOnTheWeb(Mapping[str, Agent]):
+    """The agents by their ids. No keys, no transfers; a way out by transfer becomes a spoken end."""
+
+    def __init__(self, agents: Mapping[str, Agent]) -> None:
+        self._agents = agents
+
+    def __getitem__(self, agent_id: str) -> Agent:
+        return on_the_web(self._agents[agent_id])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._agents)
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+
+def on_the_web(agent: Agent) -> Agent:
+    """The agent without what only a telephone can do: a browser has no keypad, and nobody can refer it."""
+    way_out = agent.if_broken
+    if way_out.transfer is not None:
+        way_out = IfBroken(say=way_out.say, takes_leave=True)
+    tools = tuple(tool for tool in agent.tools if not isinstance(tool.binding, TransferBinding))
+    return replace(agent, tools=tools, keys=None, if_broken=way_out)

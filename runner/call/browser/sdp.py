@@ -1,0 +1,157 @@
+"""Takes the data channel out of a browser's offer, and puts its refusal back into the answer.
+
+Whoever holds the data channel of a session reads its instructions, its tools and what they answered, and can
+rewrite all of it. The offer passes through us, so that the voice API never sees one.
+
+Source: RFC 8866 (lines and sections), RFC 3264, 6 (one section of the answer for each of the offer, port zero
+refuses it), RFC 9143 (bundles), RFC 9429, 5.3.1 (what a refused section holds).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from runner.errors import OfferRefusedError
+
+MOST_BYTES = 64 * 1024
+"""Offers of browsers have less than ten kilobytes."""
+
+EXAMPLE_OFFER = "".join(
+    f"{line}\r\n"
+    for line in (
+        "v=0",
+        "o=- 1 2 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "c=IN IP4 0.0.0.0",
+        "a=mid:0",
+        "a=sendrecv",
+        "a=rtcp-mux",
+        "a=rtpmap:111 opus/48000/2",
+    )
+)
+"""Of a call that is made up: nobody's browser waits for an answer."""
+
+_BUNDLE = "a=group:BUNDLE"
+_CANDIDATES = ("a=candidate:", "a=end-of-candidates")
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """One media section: its `m=` line and those below."""
+
+    lines: tuple[str, ...]
+
+    @property
+    def media(self) -> str:
+        return self.lines[0][2:].partition(" ")[0]
+
+    @property
+    def port(self) -> str:
+        return self.lines[0].split(" ")[1]
+
+    @property
+    def mid(self) -> str | None:
+        return next((line[6:] for line in self.lines if line.startswith("a=mid:")), None)
+
+    @property
+    def has_candidates(self) -> bool:
+        return any(line.startswith(_CANDIDATES) for line in self.lines)
+
+    def with_candidates_of(self, other: "_Section") -> "_Section":
+        """Those of a transport that both were to share (RFC 9143, 7.2: the offerer's tagged section)."""
+        return _Section((*self.lines, *(line for line in other.lines if line.startswith(_CANDIDATES))))
+
+
+@dataclass(frozen=True, slots=True)
+class AudioOffer:
+    """An offer of one audio section, and what has to be said about the data channel that it had."""
+
+    sdp: str
+    """What the voice API gets."""
+    refused: tuple[tuple[int, str], ...] = ()
+    """For each section that was taken out: its position in the offer, and the lines that refuse it."""
+
+    def answer(self, sdp: str) -> str:
+        """The API's answer as the answer to the whole offer. Raises OfferRefusedError when it is not SDP."""
+        if not self.refused:
+            return sdp
+        session, sections = _parsed(sdp)
+        for position, lines in self.refused:
+            sections.insert(position, _Section(tuple(lines.split("\n"))))
+        return _text(session, sections)
+
+
+def audio_offer(body: bytes, *, with_data_channel: bool = False) -> AudioOffer:
+    """The offer without its data channel, or (`with_data_channel`) as it came. Raises OfferRefusedError.
+
+    It has one audio section and nothing else that the caller could send.
+    """
+    if len(body) > MOST_BYTES:
+        raise OfferRefusedError(f"the offer is longer than {MOST_BYTES} bytes")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise OfferRefusedError("the offer is not UTF-8 text") from None
+    session, sections = _parsed(text)
+    audio = [section for section in sections if section.media == "audio"]
+    others = sorted({section.media for section in sections} - {"audio", "application"})
+    if others:
+        raise OfferRefusedError(f'the offer has a section "{others[0]}"; a call has audio only')
+    if len(audio) != 1:
+        raise OfferRefusedError(f"the offer has {len(audio)} audio sections; a call has one")
+    if audio[0].port == "0":
+        raise OfferRefusedError("the offer's audio section is refused by its own port 0")
+    if with_data_channel:
+        return AudioOffer(_text(session, sections))
+    channels = [section for section in sections if section.media == "application"]
+    kept = audio[0]
+    if sections[0] is not kept and sections[0].has_candidates and not kept.has_candidates:
+        kept = kept.with_candidates_of(sections[0])
+    gone = {section.mid for section in channels}
+    refused = tuple(
+        (position, "\n".join(_refusal(section)))
+        for position, section in enumerate(sections)
+        if section.media == "application"
+    )
+    return AudioOffer(_text(tuple(_unbundled(session, gone)), [kept]), refused)
+
+
+def _parsed(text: str) -> tuple[tuple[str, ...], list[_Section]]:
+    """The lines of the session, and the sections. RFC 8866, 5: a lone line feed ends a line as well."""
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if len(line) < 2 or line[1] != "=" or not ("a" <= line[0] <= "z") or "\r" in line or "\0" in line:
+            raise OfferRefusedError(f'line {number} is not SDP; a line is such as "v=0"')
+    if lines[0] != "v=0":
+        raise OfferRefusedError('the first line of SDP is "v=0"')
+    starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
+    for start in starts:
+        if len(lines[start].split(" ")) < 4:
+            raise OfferRefusedError(f"line {start + 1} has no media, port, protocol and format")
+    ends = [*starts, len(lines)]
+    return tuple(lines[: ends[0]]), [_Section(tuple(lines[start:end])) for start, end in pairwise(ends)]
+
+
+def _refusal(section: _Section) -> Iterator[str]:
+    """Port zero, with the offer's protocol and format; the section keeps its name."""
+    media, _, *rest = section.lines[0].split(" ")
+    yield " ".join([media, "0", *rest])
+    yield "c=IN IP4 0.0.0.0"
+    if section.mid is not None:
+        yield f"a=mid:{section.mid}"
+
+
+def _unbundled(session: Sequence[str], gone: set[str | None]) -> Iterator[str]:
+    for line in session:
+        if not line.startswith(_BUNDLE):
+            yield line
+        elif left := [mid for mid in line.removeprefix(_BUNDLE).split() if mid not in gone]:
+            yield " ".join([_BUNDLE, *left])
+
+
+def _text(session: Sequence[str], sections: Sequence[_Section]) -> str:
+    lines = [*session, *(line for section in sections for line in section.lines)]
+    return "".join(f"{line}\r\n" for line in lines)

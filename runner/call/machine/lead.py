@@ -1,0 +1,47 @@
+"""Who leads a call: its agent, or for a while a person. A lease, so that nobody is left silent by a console
+that has disappeared.
+"""
+
+from runner.call.machine.speech import Speech
+from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
+from runner.model.values import Instant
+
+LEASE = Timer(TimerKind.LEAD)
+
+
+class Lead:
+    """The lease of one call. While it lasts, the agent says nothing of its own."""
+
+    def __init__(self, speech: Speech) -> None:
+        self._speech = speech
+        self.by: str | None = None
+        """Who leads; None: the agent."""
+        self.deed_id = ""
+        """The act that has begun it."""
+        self.was_taken = False
+        """Whether a person has led the call at any time."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a person leads."""
+        return self.by is not None
+
+    @property
+    def answers(self) -> bool | None:
+        """Whether the API may let the model answer the caller by itself; see `SwitchAgent.answers`."""
+        return not self.is_taken if self.was_taken else None
+
+    def take(self, by: str, deed_id: str, for_s: float, now: Instant) -> SetTimer:
+        """A person leads from now on, or goes on to lead."""
+        self.by, self.was_taken = by, True
+        self.deed_id = self.deed_id or deed_id
+        self._speech.lead(is_led=True)
+        return SetTimer(timer=LEASE, at=now + for_s)
+
+    def end(self) -> list[ClearTimer]:
+        """The agent leads again. Nothing where no person does."""
+        if not self.is_taken:
+            return []
+        self.by, self.deed_id = None, ""
+        self._speech.lead(is_led=False)
+        return [ClearTimer(timer=LEASE)]

@@ -1,0 +1,88 @@
+"""Tells the API again what a session is, where a person has changed that: instructions, and who answers.
+
+A change counts once the API has confirmed it, or has not refused it in time. What was sent without a sideband
+is sent when there is one, and what was asked for during a hand-off after it.
+"""
+
+from runner.call.machine.call_texts import CallTexts
+from runner.call.machine.intent import Intent
+from runner.call.machine.lead import Lead
+from runner.call.machine.serving_agent import CONFIRMED_S, ServingAgent
+from runner.call.machine.speech import Speech
+from runner.call.records.deeds import Deeds
+from runner.model.action import ClearTimer, SetTimer, SwitchAgent, Timer, TimerKind
+from runner.model.event import ApiError
+from runner.model.steering import DeedResult
+from runner.model.values import Instant
+
+CONFIRMED = Timer(TimerKind.REFRESH)
+
+
+class SessionRefresh:
+    """The changes of one call's session that are no hand-offs."""
+
+    def __init__(
+        self, *, serving: ServingAgent, texts: CallTexts, speech: Speech, lead: Lead, deeds: Deeds
+    ) -> None:
+        self._serving = serving
+        self._texts = texts
+        self._speech = speech
+        self._lead = lead
+        self._deeds = deeds
+        self._count = 0
+        self._unconfirmed: SwitchAgent | None = None
+        self._waiting: list[str] = []
+        """The acts that wait for it."""
+
+    def changed(self, now: Instant, deed_id: str | None = None) -> list[Intent]:
+        """The session is another from now on; the act waits until the API knows."""
+        if deed_id is not None:
+            self._waiting.append(deed_id)
+        self._count += 1
+        agent = self._serving.agent
+        self._unconfirmed = SwitchAgent(
+            update_id=f"refresh_{self._count}",
+            before=agent,
+            agent=agent,
+            instructions=self._texts.instructions,
+            servers=self._serving.servers,
+            with_voice=False,
+            answers=self._lead.answers,
+        )
+        return self.tell_again(now)
+
+    def tell_again(self, now: Instant) -> list[Intent]:
+        """Send what the API has not confirmed, for the first time or once more."""
+        if self._unconfirmed is None or self._speech.is_closed or self._serving.pending is not None:
+            return []
+        return [self._unconfirmed, SetTimer(timer=CONFIRMED, at=now + CONFIRMED_S)]
+
+    def confirmed(self, update_id: str | None, now: Instant) -> list[Intent]:
+        """The API tells a session that is in force."""
+        if self._unconfirmed is None or self._unconfirmed.update_id != update_id:
+            return []
+        self._unconfirmed = None
+        self._serving.is_told()
+        return [ClearTimer(timer=CONFIRMED), *self.not_refused(now)]
+
+    def not_refused(self, now: Instant) -> list[Intent]:
+        """The API has taken the change, or has not refused it in time."""
+        return self._settle(DeedResult.DONE, now)
+
+    def refused(self, error: ApiError, now: Instant) -> list[Intent]:
+        """The API refuses something; nothing where it is another thing."""
+        if self._unconfirmed is None or self._unconfirmed.update_id != error.about:
+            return []
+        self._unconfirmed = None
+        detail = f"the API refused it: {error.message}"
+        return [ClearTimer(timer=CONFIRMED), *self._settle(DeedResult.FAILED, now, detail)]
+
+    def handed_off(self, now: Instant) -> list[Intent]:
+        """A hand-off is done, or was refused: what the API has not confirmed is another by now."""
+        return self.changed(now) if self._unconfirmed is not None else []
+
+    def _settle(self, result: DeedResult, now: Instant, detail: str = "") -> list[Intent]:
+        for deed_id in self._waiting:
+            self._deeds.settle(deed_id, result, now, detail)
+        self._waiting.clear()
+        return []

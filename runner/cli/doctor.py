@@ -1,0 +1,149 @@
+"""`phone-agents doctor`: looks at everything that the first call needs, online, and says what to do."""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+import textwrap
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.api.realtime.facts import BASE_URL
+from runner.cli.environment import add_environment
+from runner.cli.main import OK, PROBLEMS
+from runner.cli.problems import plural, print_problems
+from runner.cli.run import base_url_of
+from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
+from runner.config.load import load
+from runner.doctor.examination import examine
+from runner.doctor.finding import Finding, State
+from runner.model.settings import Configuration
+from runner.serve.descriptors import raise_limit
+from runner.serve.tls import client_context
+
+JSON_VERSION = 1
+"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+WIDEST = 140
+LEAST_SUBJECT = 14
+MOST_SUBJECT = 28
+
+_STYLES = {
+    State.OK: Style.GOOD,
+    State.WARNING: Style.WARNING,
+    State.ERROR: Style.ERROR,
+    State.SKIPPED: Style.DIM,
+}
+_STATE_WIDTH = max(len(state.value) for state in State)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "directory",
+        nargs="?",
+        type=Path,
+        default=Path("agents"),
+        metavar="DIR",
+        help="the configuration directory (default: agents)",
+    )
+    add_environment(parser)
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help="the public address of the webhook, which is tried with a signed event that no runner acts upon",
+    )
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="how to print (default: text)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Examine, and print as it goes. Raises UsageError and CannotRunError."""
+    loaded = load(options.directory, options.environment)
+    if loaded.configuration is None:
+        print_problems(loaded.problems, loaded.sources, stderr())
+        stderr().line("the configuration has mistakes; nothing else was looked at")
+        return PROBLEMS
+    return asyncio.run(_examine(options, loaded.configuration))
+
+
+async def _examine(options: argparse.Namespace, configuration: Configuration) -> int:
+    provider = configuration.settings.provider
+    findings: list[Finding] = []
+    show = _printer(stdout()) if options.format == "text" else None
+    async for finding in examine(
+        configuration,
+        os.environ,
+        base_url=provider.base_url or base_url_of(os.environ) or BASE_URL,
+        webhook_url=options.url,
+        tls=client_context(),
+        now=time.time(),
+        descriptors=raise_limit(),
+    ):
+        findings.append(finding)
+        if show is not None:
+            show(finding)
+            sys.stdout.flush()
+    if show is None:
+        document = {"version": JSON_VERSION, "findings": [_document(finding) for finding in findings]}
+        json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        stdout().line()
+        stdout().line(summary(findings))
+    return PROBLEMS if any(finding.state is State.ERROR for finding in findings) else OK
+
+
+def summary(findings: list[Finding]) -> str:
+    """The last line: how many things are wrong."""
+    counts = Counter(finding.state for finding in findings)
+    wrong = [plural(counts[state], state.value) for state in (State.ERROR, State.WARNING) if counts[state]]
+    return " and ".join(wrong) if wrong else "nothing is wrong"
+
+
+def show(finding: Finding, terminal: Terminal, columns: int) -> None:
+    """Print a finding, and below it what to do."""
+    subject = printable(finding.subject)
+    if len(subject) > MOST_SUBJECT:
+        subject = f"{subject[: MOST_SUBJECT - 1]}…"
+    margin = _STATE_WIDTH + 2
+    width = max(40, min(columns - 1, WIDEST) - margin)
+    state = terminal.styled(f"{finding.state.value:{_STATE_WIDTH}}", _STYLES[finding.state])
+    head = f"{subject:{LEAST_SUBJECT}}  "
+    first, *more = textwrap.wrap(
+        f"{head}{printable(finding.text)}",
+        width,
+        subsequent_indent=" " * (LEAST_SUBJECT + 2),
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+    terminal.line(f"{state}  {terminal.styled(subject, Style.BOLD)}{first[len(subject) :]}")
+    for line in more:
+        terminal.line(f"{' ' * margin}{line}")
+    if finding.remedy:
+        indent = " " * (margin + LEAST_SUBJECT + 2)
+        for line in textwrap.wrap(
+            f"→ {printable(finding.remedy)}",
+            width - LEAST_SUBJECT - 2,
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        ):
+            terminal.line(f"{indent}{line}")
+
+
+def _printer(terminal: Terminal) -> Callable[[Finding], None]:
+    columns = shutil.get_terminal_size().columns
+    return lambda finding: show(finding, terminal, columns)
+
+
+def _document(finding: Finding) -> dict[str, str]:
+    return {
+        "subject": finding.subject,
+        "state": finding.state.value,
+        "text": finding.text,
+        "remedy": finding.remedy,
+    }

@@ -1,0 +1,1 @@
+"""Looks at everything that a first call needs: changes nothing, calls nobody, and says what to do."""

@@ -1,0 +1,147 @@
+"""Everything that the doctor looks at, side by side, and told in a fixed order."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from typing import Any
+
+from runner.api.webhook import MIN_KEY_BYTES, is_secret
+from runner.doctor.endpoints import examine_endpoints
+from runner.doctor.finding import Finding
+from runner.doctor.machine import examine_port, files_finding
+from runner.doctor.probe import LookUp
+from runner.doctor.store import examine_store
+from runner.doctor.voice_api import examine_voice_api
+from runner.doctor.webhook import examine_webhook
+from runner.errors import CannotRunError
+from runner.model.settings import Configuration, SecretRef
+from runner.model.values import Instant
+from runner.serve.secrets import find_secret, find_store
+
+
+async def examine(
+    configuration: Configuration,
+    environ: Mapping[str, str],
+    *,
+    base_url: str,
+    webhook_url: str | None,
+    tls: ssl.SSLContext,
+    now: Instant,
+    descriptors: int,
+    look_up: LookUp | None = None,
+) -> AsyncIterator[Finding]:
+    """The findings, in order, each as soon as those before it are known."""
+    settings = configuration.settings
+    signing, secrets = webhook_secrets(settings.provider.webhook_secrets, environ)
+    examinations = [
+        _voice_api(configuration, environ, base_url, tls, now=now, look_up=look_up),
+        _known(secrets),
+        _webhook(webhook_url, signing, tls, now=now, look_up=look_up),
+        _known(tool_secrets(settings.secrets, environ)),
+        _store(configuration, environ),
+        _one(examine_port(settings.server)),
+        _known([files_finding(descriptors)]),
+        examine_endpoints(configuration, tls, now=now, look_up=look_up),
+    ]
+    tasks = [asyncio.ensure_future(examination) for examination in examinations]
+    try:
+        for task in tasks:
+            for finding in await task:
+                yield finding
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def webhook_secrets(
+    references: Iterable[SecretRef], environ: Mapping[str, str]
+) -> tuple[str | None, list[Finding]]:
+    """The first secret that webhooks can be verified with, and what is to be said of each."""
+    usable, findings = None, []
+    for reference in references:
+        try:
+            secret = find_secret(reference, environ).value
+        except CannotRunError as error:
+            findings.append(
+                Finding.error(
+                    "webhook secret",
+                    str(error),
+                    "copy it from the webhook's page at the API: it is shown there once",
+                )
+            )
+            continue
+        if not is_secret(secret):
+            findings.append(
+                Finding.error(
+                    "webhook secret",
+                    f"{reference} holds no webhook secret",
+                    f'copy it as a whole: "whsec_" and base64 of at least {MIN_KEY_BYTES} bytes',
+                )
+            )
+            continue
+        usable = usable or secret
+        findings.append(Finding.ok("webhook secret", f"{reference} holds one"))
+    if not findings:
+        findings = [
+            Finding.error(
+                "webhook secret",
+                "provider.webhook_secrets names none, so that no webhook could be verified",
+                "name one: [{env: OPENAI_WEBHOOK_SECRET}]",
+            )
+        ]
+    return usable, findings
+
+
+def tool_secrets(secrets: Mapping[str, SecretRef], environ: Mapping[str, str]) -> list[Finding]:
+    """One finding for each secret of runner.yaml that is missing, or one for all."""
+    missing = []
+    for name, reference in secrets.items():
+        try:
+            find_secret(reference, environ)
+        except CannotRunError as error:
+            missing.append(Finding.error("secrets", f"{name}: {error}", "set it where the runner starts"))
+    if missing or not secrets:
+        return missing
+    return [Finding.ok("secrets", ", ".join(secrets))]
+
+
+async def _voice_api(
+    configuration: Configuration, environ: Mapping[str, str], base_url: str, tls: ssl.SSLContext, **known: Any
+) -> list[Finding]:
+    reference = configuration.settings.provider.api_key
+    try:
+        key = find_secret(reference, environ).value
+    except CannotRunError as error:
+        return [
+            Finding.error("api key", str(error), "make a key at the API, and set it where the runner starts")
+        ]
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        text = f"{reference} is not an API key"
+        return [Finding.error("api key", text, "copy it as a whole: printable ASCII without spaces")]
+    return await examine_voice_api(configuration, key, base_url, tls, **known)
+
+
+async def _webhook(url: str | None, secret: str | None, tls: ssl.SSLContext, **known: Any) -> list[Finding]:
+    if url is None:
+        return [
+            Finding.skipped("webhook", "not tried", "--url https://… tries the address that the API posts to")
+        ]
+    if secret is None:
+        return [Finding.skipped("webhook", f"{url} was not tried, for lack of a secret to sign with")]
+    return [await examine_webhook(url, secret, tls, **known)]
+
+
+async def _store(configuration: Configuration, environ: Mapping[str, str]) -> list[Finding]:
+    try:
+        url = find_store(configuration.settings, environ)
+    except CannotRunError as error:
+        return [Finding.error("store", str(error), "set it where the runner starts")]
+    return [await examine_store(url)]
+
+
+async def _one(finding: Awaitable[Finding]) -> list[Finding]:
+    return [await finding]
+
+
+async def _known(findings: list[Finding]) -> list[Finding]:
+    return findings

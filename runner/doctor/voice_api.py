@@ -1,0 +1,259 @@
+"""The voice API as the key sees it: whether it is reached and takes the key, its clock, models, sessions."""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from runner.api.port import Authentication
+from runner.api.realtime import account, facts
+from runner.api.webhook import TOLERANCE_S
+from runner.config.checking.suggest import did_you_mean
+from runner.doctor.finding import Finding, State
+from runner.doctor.probe import LookUp, Unreachable, probe
+from runner.model.agent import Agent
+from runner.model.http import Failure, HttpReply, HttpRequest
+from runner.model.settings import Configuration, Provider
+from runner.model.values import Instant
+from runner.serve.reply_body import ACCEPT_ENCODING, BodyError, read_body
+
+REPLY_S = 10.0
+MOST_SKEW_S = 30.0
+"""A clock that is further off is told: webhooks are refused from TOLERANCE_S on."""
+SLOW_S = 1.0
+"""The API answers within a few hundred milliseconds from anywhere."""
+MOST_MESSAGE = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A reply with what its headers say."""
+
+    reply: HttpReply
+    took_s: float = 0.0
+    at: Instant | None = None
+    """The API's clock."""
+    project: str = ""
+
+
+class VoiceApiClient:
+    """Sends a few requests with the key, one attempt each. Made by `client`."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, headers: Mapping[str, str]) -> None:
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+        self._headers = headers
+
+    @classmethod
+    @asynccontextmanager
+    async def client(
+        cls, provider: Provider, base_url: str, key: str, tls: ssl.SSLContext
+    ) -> AsyncIterator["VoiceApiClient"]:
+        """A client that is closed at the end."""
+        headers = Authentication.by(provider.key_header).headers(key)
+        connector = aiohttp.TCPConnector(ssl=tls)
+        async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+            yield cls(session, base_url, headers)
+
+    async def send(self, request: HttpRequest) -> Answer:
+        """The reply, or why there is none."""
+        try:
+            async with self._session.request(
+                request.method,
+                URL(self._base_url + request.url, encoded=True),
+                data=request.body,
+                headers={"Accept-Encoding": ACCEPT_ENCODING, **dict(request.headers), **self._headers},
+                timeout=aiohttp.ClientTimeout(total=REPLY_S),
+                allow_redirects=False,
+            ) as response:
+                body = await read_body(response)
+                return Answer(
+                    reply=HttpReply(status=response.status, body=body, content_type=response.content_type),
+                    at=_date(response.headers.get("Date")),
+                    project=response.headers.get("openai-project", ""),
+                )
+        except TimeoutError:
+            return Answer(reply=HttpReply(failure=Failure.TIMEOUT, detail=f"no reply within {REPLY_S:g} s"))
+        except BodyError as error:
+            return Answer(reply=HttpReply(failure=error.failure, detail=error.detail))
+        except (aiohttp.ClientError, OSError) as error:
+            return Answer(reply=HttpReply(failure=Failure.CONNECTION, detail=str(error) or "no reply"))
+
+
+async def examine_voice_api(
+    configuration: Configuration,
+    key: str,
+    base_url: str,
+    tls: ssl.SSLContext,
+    *,
+    now: Instant,
+    look_up: LookUp | None = None,
+) -> list[Finding]:
+    """Everything about the voice API, in the order in which one thing needs the other."""
+    reached = await probe(base_url, tls, look_up=look_up)
+    if isinstance(reached, Unreachable):
+        return [reached.finding("voice API", base_url)]
+    provider = configuration.settings.provider
+    async with VoiceApiClient.client(provider, base_url, key, tls) as client:
+        answer = await client.send(account.models_request())
+        findings = [key_finding(answer, base_url, str(provider.api_key))]
+        if answer.at is not None:
+            findings.append(clock_finding(now - answer.at))
+        if findings[0].state is State.ERROR:
+            return findings
+        models = account.model_ids(answer.reply)
+        findings += model_findings(configuration, models, is_own=base_url == facts.BASE_URL)
+        unknown = frozenset() if models is None else _models(configuration).keys() - models
+        for agent in configuration.agents.values():
+            if agent.model not in unknown:
+                checked = await client.send(account.session_request(agent))
+                findings.append(session_finding(agent, checked.reply))
+    return findings
+
+
+def key_finding(answer: Answer, base_url: str, reference: str) -> Finding:
+    """What the API makes of the key. Pure, as is what follows."""
+    reply = answer.reply
+    code, message = account.complaint(reply)
+    said = f"{reply.status}: {_cut(message)}" if message else str(reply.status)
+    match reply.status:
+        case None:
+            return Finding.error(
+                "voice API", f"{base_url}: {reply.detail}", "is a proxy in between? Try again in a minute"
+            )
+        case 401:
+            return Finding.error(
+                "api key",
+                f"the voice API refuses it ({said})",
+                f"put a valid key of the project whose webhooks arrive here into {reference}",
+            )
+        case 403:
+            return Finding.error(
+                "api key",
+                f"it may not be used for this ({said})",
+                "let the key read models and use Realtime, or make one without restrictions",
+            )
+        case 429 if code == account.INSUFFICIENT_QUOTA:
+            return Finding.error(
+                "api key", f"its project has no credit left ({said})", "add credit to the project"
+            )
+        case 429:
+            return Finding.warning("api key", f"its project asks too often ({said})", "try again in a minute")
+        case 404 | 405:
+            return Finding.warning(
+                "voice API",
+                f"{base_url} has no list of models ({said}): whether it takes the key was not seen",
+                f"is that its address? That of OpenAI is {facts.BASE_URL}; set provider.base_url or "
+                f"{facts.BASE_URL_VARIABLE}",
+            )
+        case status if status >= 500:
+            return Finding.error(
+                "voice API", f"{base_url} has trouble ({said})", "try again in a few minutes"
+            )
+        case status if not 200 <= status < 300:
+            return Finding.error(
+                "voice API", f"{base_url} answers {said}", "is that the address of the API, and no web page?"
+            )
+    host = urlsplit(base_url).hostname
+    project = f", project {answer.project}" if answer.project else ""
+    return Finding.ok("api key", f"{host} takes it{project}")
+
+
+def clock_finding(ahead_s: float) -> Finding:
+    """How this machine's clock differs from the API's, in seconds."""
+    where = "ahead of" if ahead_s > 0 else "behind"
+    off = f"this machine's clock is {abs(ahead_s):.0f} s {where} the voice API's"
+    remedy = f"set it, e.g. by NTP: from {TOLERANCE_S} s on webhooks are refused, and nobody answers"
+    if abs(ahead_s) >= TOLERANCE_S:
+        return Finding.error("clock", off, remedy)
+    if abs(ahead_s) > MOST_SKEW_S:
+        return Finding.warning("clock", off, remedy)
+    return Finding.ok("clock", "it agrees with the voice API's")
+
+
+def model_findings(
+    configuration: Configuration, models: frozenset[str] | None, *, is_own: bool
+) -> list[Finding]:
+    """Whether the project has each model. `is_own`: the API is OpenAI's, where a model is no deployment."""
+    wanted = _models(configuration)
+    if models is None:
+        return [Finding.skipped("models", f"not looked up: {', '.join(wanted)}")]
+    findings = []
+    for model, users in wanted.items():
+        if model in models:
+            continue
+        text = f'"{model}" is not among the {len(models)} models of the project ({", ".join(users)})'
+        hint = did_you_mean(model, models)
+        remedy = f"have the project given access to it, or name another one{hint}"
+        make = Finding.error if is_own else Finding.warning
+        findings.append(make("model", text, remedy))
+    known = [model for model in wanted if model in models]
+    return ([Finding.ok("models", ", ".join(known))] if known else []) + findings
+
+
+def session_finding(agent: Agent, reply: HttpReply) -> Finding:
+    """Whether the API takes an agent's session."""
+    subject = f"agent {agent.id}"
+    _, message = account.complaint(reply)
+    match reply.status:
+        case None:
+            return Finding.warning(subject, f"its session was not checked: {reply.detail}", "try again")
+        case status if 200 <= status < 300:
+            voice = f", voice {agent.voice}" if agent.voice is not None else ""
+            return Finding.ok(subject, f"its session is taken: {agent.model}{voice}")
+        case 400 | 422:
+            said = _cut(message) or "it does not say why"
+            return Finding.error(
+                subject,
+                f"the voice API refuses its session: {said}",
+                f"mend that in {agent.place.file}: the model, voice, session or parameters of a tool; "
+                f"phone-agents explain {agent.id} shows what is sent",
+            )
+        case 404 | 405:
+            return Finding.skipped(
+                subject, f"its session was not checked: this API has no way to ({reply.status})"
+            )
+        case status if status == 429 or status >= 500:
+            return Finding.warning(
+                subject,
+                f"its session was not checked: {status} {_cut(message)}".rstrip(),
+                "try again in a minute",
+            )
+        case status:
+            return Finding.error(
+                subject,
+                f"its session may not be begun: {status} {_cut(message)}".rstrip(),
+                "give the key and its project access to Realtime and to this model",
+            )
+
+
+def _models(configuration: Configuration) -> dict[str, list[str]]:
+    """Every model that is named, with who uses it."""
+    users: dict[str, list[str]] = {}
+    for agent in configuration.agents.values():
+        outcome = agent.outcome.model if agent.outcome is not None else None
+        for model, what in (
+            (agent.model, ""),
+            (agent.transcription_model, ", transcription"),
+            (outcome, ", outcome"),
+        ):
+            if model is not None:
+                users.setdefault(model, []).append(f"agent {agent.id}{what}")
+    return users
+
+
+def _date(text: str | None) -> Instant | None:
+    try:
+        return None if text is None else parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None
+
+
+def _cut(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= MOST_MESSAGE else flat[: MOST_MESSAGE - 1] + "…"

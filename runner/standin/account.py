@@ -1,0 +1,54 @@
+"""What the account of the stand-in's key can do: its models, its voices, the sessions that it would take."""
+
+from dataclasses import dataclass, field
+
+from runner.api.realtime.models import SPEECH_MODELS, TEXT, TRANSCRIBERS, VOICES
+from runner.model.values import Json, JsonObject
+from runner.standin.placed_call import RestReply
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """A project of the API's. Change it to have requests refused."""
+
+    models: set[str] = field(default_factory=lambda: {*SPEECH_MODELS, *TRANSCRIBERS, TEXT})
+    voices: set[str] = field(default_factory=lambda: set(VOICES))
+    refusal: RestReply | None = None
+    """What every request about the account is answered with, when there is one."""
+    secrets_made: int = 0
+
+    def list_models(self) -> RestReply:
+        """`GET /models`."""
+        entries = [{"id": model, "object": "model", "owned_by": "system"} for model in sorted(self.models)]
+        return self.refusal or RestReply(200, {"object": "list", "data": entries})
+
+    def make_client_secret(self, body: Json) -> RestReply:
+        """`POST /realtime/client_secrets`: the session is checked as when a call is accepted."""
+        if self.refusal is not None:
+            return self.refusal
+        match body:
+            case {"session": {"type": "realtime", "model": str(model), **rest}}:
+                audio: Json = rest.get("audio") or {}
+                voice = (audio.get("output") or {}).get("voice")
+            case _:
+                return _refused("Missing required parameter: 'session.type'.", "session.type")
+        if model not in self.models:
+            message = f"The model `{model}` does not exist or you do not have access to it."
+            return _refused(message, "session.model")
+        if voice is not None and voice not in self.voices:
+            supported = ", ".join(f"'{name}'" for name in sorted(self.voices))
+            message = f"Invalid value: '{voice}'. Supported values are: {supported}."
+            return _refused(message, "session.audio.output.voice")
+        self.secrets_made += 1
+        session: JsonObject = body["session"]
+        return RestReply(200, {"value": "ek_simulated", "expires_at": 0, "session": session})
+
+
+def _refused(message: str, param: str) -> RestReply:
+    details: JsonObject = {
+        "message": message,
+        "type": "invalid_request_error",
+        "code": "invalid_value",
+        "param": param,
+    }
+    return RestReply(400, {"error": details})

@@ -1,0 +1,121 @@
+"""What a client posts to make a call of a browser's offer, and what the API refuses of it. Pure.
+
+Source: https://developers.openai.com/api/docs/guides/realtime-webrtc; the parts are those that the `openai`
+package sends (3.54, `realtime.calls.create`).
+"""
+
+import json
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import Message
+
+from runner.model.http import HttpRequest
+from runner.model.values import Json, JsonObject
+from runner.standin.placed_call import RestReply
+
+CALLS_PATH = "/realtime/calls"
+PARTS = {"sdp": "application/sdp", "session": "application/json"}
+
+ANSWER = "".join(
+    f"{line}\r\n"
+    for line in (
+        "v=0",
+        "o=- 3871029384756102938 2 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0",
+        "a=ice-lite",
+        "m=audio 3478 UDP/TLS/RTP/SAVPF 111",
+        "c=IN IP4 203.0.113.9",
+        "a=candidate:1 1 udp 2130706431 203.0.113.9 3478 typ host",
+        "a=end-of-candidates",
+        "a=ice-ufrag:nBvCxZaQ",
+        "a=ice-pwd:pLoKiJuHyGtFrDeSwAqZxCvB",
+        "a=fingerprint:sha-256 " + ":".join(["5B"] * 32),
+        "a=setup:passive",
+        "a=mid:0",
+        "a=sendrecv",
+        "a=rtcp-mux",
+        "a=rtpmap:111 opus/48000/2",
+    )
+)
+"""What an offer is answered with where nobody speaks: a peer that no packet reaches (RFC 5737)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeCall:
+    """The form that a call is made of."""
+
+    sdp: str
+    session: Json
+    complaints: tuple[str, ...] = ()
+    """What the real API might take, and nobody should send."""
+
+    @property
+    def has_data_channel(self) -> bool:
+        """Whether the browser wants to see and change the session."""
+        return "\nm=application" in self.sdp
+
+
+def call_of(request: HttpRequest) -> MadeCall | None:
+    """The form of a request; None for a request that makes no call."""
+    if request.method != "POST" or request.url != CALLS_PATH:
+        return None
+    headers = {name.lower(): value for name, value in request.headers}
+    form = read_form(headers.get("content-type", ""), request.body or b"")
+    return form if isinstance(form, MadeCall) else None
+
+
+def read_form(content_type: str, body: bytes) -> MadeCall | RestReply:
+    """The two parts of the form, or why the API refuses it."""
+    if not content_type.startswith("multipart/form-data; boundary="):
+        return refused("the body must be multipart/form-data with a boundary")
+    message = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+    parts = {str(part.get_param("name", header="content-disposition")): part for part in _parts(message)}
+    if "sdp" not in parts:
+        return refused("Missing required parameter: 'sdp'.")
+    sdp = _content(parts["sdp"]).decode("utf-8", "replace")
+    if not sdp.startswith("v=0") or "\nm=audio " not in sdp:
+        return refused("The SDP offer could not be parsed, or has no audio.")
+    try:
+        session = json.loads(_content(parts["session"])) if "session" in parts else None
+    except ValueError:
+        return refused("'session' is not JSON.")
+    complaints = [f"create: unknown part '{name}'" for name in parts if name not in PARTS]
+    for name, kind in PARTS.items():
+        if name in parts and parts[name].get_content_type() != kind:
+            complaints.append(f"create: the part '{name}' is not {kind}")
+    return MadeCall(sdp=sdp, session=session, complaints=tuple(complaints))
+
+
+def client_secret(body: Json, *, number: int, now: float) -> RestReply:
+    """A secret with which a client makes calls of its own (`client_secrets`)."""
+    if not isinstance(body, dict) or set(body) - {"expires_after", "session"}:
+        return refused("the body must be {expires_after, session}")
+    expires = body.get("expires_after", {"anchor": "created_at", "seconds": 600})
+    seconds = expires.get("seconds") if isinstance(expires, dict) else None
+    if not isinstance(seconds, int) or not 10 <= seconds <= 7200:
+        return refused("'expires_after.seconds' must be between 10 and 7200.")
+    session = body.get("session")
+    if not isinstance(session, dict) or session.get("type") != "realtime":
+        return refused("Missing required parameter: 'session.type'.")
+    resolved: JsonObject = {**session, "id": f"sess_{number}", "object": "realtime.session", "expires_at": 0}
+    return RestReply(
+        200, {"value": f"ek_simulated{number}", "expires_at": int(now) + seconds, "session": resolved}
+    )
+
+
+def refused(message: str) -> RestReply:
+    """A 400 in the API's words."""
+    details = {"message": message, "type": "invalid_request_error", "code": None, "param": None}
+    return RestReply(400, {"error": details})
+
+
+def _parts(message: Message) -> list[Message]:
+    payload = message.get_payload()
+    return [part for part in payload if isinstance(part, Message)] if isinstance(payload, list) else []
+
+
+def _content(part: Message) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
