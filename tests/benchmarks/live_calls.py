@@ -79,6 +79,7 @@ class Process:
                 word for word in line.split() if word.startswith(("http://127.0.0.1:", "https://127.0.0.1:"))
             ]
             if words:
+                self.words = line.split()
                 self.url = words[0].removesuffix("/webhooks/openai")
                 return
         raise RuntimeError(f"{command} printed no address")

@@ -54,18 +54,24 @@ DONE = (
 )
 
 
+def frame_text(frame: str, index: int, number: object, done: str = DONE) -> str:
+    """One event of a turn, with ids of its own. `done` is the item that the model has made."""
+    text = frame.replace("ITEM", ITEM).replace("DONE", done).replace("TEXT", TEXT)
+    for letter, name in (("E", "event"), ("C", "item_c"), ("R", "resp"), ("I", "item")):
+        text = text.replace(
+            f'"{letter}"', f'"{name}_E6mH8rKDWjMJMTTZ_{number}_{index if letter == "E" else 0}"'
+        )
+    return text
+
+
 def frames(number: int) -> Iterator[str]:
-    """The events of one turn, with ids of their own."""
+    """The events of one turn."""
     for index, frame in enumerate(TURN):
-        text = frame.replace("ITEM", ITEM).replace("DONE", DONE).replace("TEXT", TEXT)
-        for letter, name in (("E", "event"), ("C", "item_c"), ("R", "resp"), ("I", "item")):
-            text = text.replace(
-                f'"{letter}"', f'"{name}_E6mH8rKDWjMJMTTZ_{number}_{index if letter == "E" else 0}"'
-            )
-        yield text
+        yield frame_text(frame, index, number)
 
 
-GREETING = tuple(frames(0))[4:]
+GREETING_FROM = 4
+GREETING = tuple(frames(0))[GREETING_FROM:]
 """The response of a turn, from its beginning."""
 
 

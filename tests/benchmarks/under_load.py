@@ -1,0 +1,263 @@
+"""Live calls at the speed of speech: `python -m tests.benchmarks.under_load --calls 500 2000 4000`.
+
+For each number of calls, over TLS and without, one process of ours and one of the floor (`least_runner.py`)
+hold as many calls each, and the API (`crowd_api.py`, a third process) talks to one after the other, in turns,
+so that both meet the same machine. Everything is measured from outside (/proc) and at `/metrics`. Prints a
+table in Markdown.
+"""
+
+import argparse
+import asyncio
+import re
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import aiohttp
+
+from runner.call.examples.example_call import sip_headers
+from runner.standin.webhook import call_incoming
+from tests.benchmarks.live_calls import HERE, SECRET, Process
+from tests.certificates import Authority
+from tests.store.postgresql.server import PostgresqlServer
+
+EVENTS_A_SECOND = 4.0
+TOOLS = 0.3
+"""The share of turns that call a tool, while tools are measured: one call in 30 seconds."""
+AT_ONCE = 16
+"""Calls that ring together."""
+
+RUNNER = """\
+provider: {{base_url: "{base_url}"}}
+server: {{port: 0, host: 127.0.0.1, drain_timeout: 1s}}
+store: "{store}"
+egress: {{private_networks: allow}}
+"""
+AGENT = """\
+agent: desk
+routes: [{{to: "+18005551212"}}]
+model: gpt-realtime-2.1
+instructions: You are the receptionist of Maple Dental. Be brief.
+tools:
+  - {{name: find_slots, description: Find slots, http: {{method: GET, url: "{tools}/slots"}}}}
+"""
+COLUMNS = (
+    ("calls", "{calls}"),
+    ("", "{how}"),
+    ("CPU of set-up, ms", "{setup_ms:.1f} / {floor_setup_ms:.1f} = {setup_ratio:.2f}"),
+    ("memory a call, KiB", "{memory_kib:.0f} / {floor_memory_kib:.0f} = {memory_ratio:.2f}"),
+    ("CPU an event, µs", "{event_us:.0f} / {floor_event_us:.0f} = {event_ratio:.2f}"),
+    ("of a core", "{core:.0%} / {floor_core:.0%}"),
+    ("loop lag p99", "{lag}"),
+    ("tool round trip p50 / p99", "{tool_p50_ms:.1f} / {tool_p99_ms:.1f} ms"),
+    ("journal a call", "{journal_writes:.1f} writes, {journal_bytes:.0f} B a second"),
+    ("sidebands back", "{back}"),
+)
+
+
+@dataclass(slots=True)
+class Side:
+    """One of the two that are compared."""
+
+    group: str
+    process: Process
+    setup_s: float = 0.0
+    memory_kib: float = 0.0
+    event_s: float = 0.0
+    core: float = 0.0
+
+
+class Load:
+    """One number of calls, over TLS or not."""
+
+    def __init__(
+        self, api: Process, trusted: ssl.SSLContext | None, session: aiohttp.ClientSession, calls: int
+    ) -> None:
+        self._api = api.url
+        self._trusted = trusted
+        self._session = session
+        self._calls = calls
+
+    async def measure(self, floor: Side, ours: Side, *, seconds: float, rounds: int) -> dict[str, object]:
+        """Set up, talk in turns, talk with tools, lose all of ours at once."""
+        for side in (floor, ours):
+            await self._set_up(side)
+        before = await self._metrics(ours)
+        for side in (floor, ours) * rounds:
+            await self._talk(side, seconds)
+        after = await self._metrics(ours)
+        tools = await self._ask(
+            "/talk", ours.group, seconds=seconds * 2, events_a_second=EVENTS_A_SECOND, tools=TOOLS
+        )
+        began = time.monotonic()
+        attached = (await self._counts())[0]
+        await self._ask("/lose", ours.group)
+        await self._until(attached + self._calls)
+        back_s = time.monotonic() - began
+        talked_s = self._calls * seconds * rounds
+        return {
+            "calls": self._calls,
+            "setup_ms": ours.setup_s * 1e3,
+            "floor_setup_ms": floor.setup_s * 1e3,
+            "setup_ratio": ours.setup_s / floor.setup_s,
+            "memory_kib": ours.memory_kib,
+            "floor_memory_kib": floor.memory_kib,
+            "memory_ratio": ours.memory_kib / floor.memory_kib,
+            "event_us": ours.event_s * 1e6,
+            "floor_event_us": floor.event_s * 1e6,
+            "event_ratio": ours.event_s / floor.event_s,
+            "core": ours.core,
+            "floor_core": floor.core,
+            "lag": _lag(before, after),
+            "tool_p50_ms": tools["tool_p50_ms"],
+            "tool_p99_ms": tools["tool_p99_ms"],
+            "journal_writes": _grown("phone_agents_journal_writes_total", before, after) / talked_s,
+            "journal_bytes": _grown("phone_agents_journal_written_bytes_total", before, after) / talked_s,
+            "back": f"{back_s:.1f} s",
+        }
+
+    async def _set_up(self, side: Side) -> None:
+        await self._ring_all(side, 50)
+        cpu_s, memory_kib = side.process.cpu_s, side.process.memory_kib
+        await self._ring_all(side, self._calls - 50)
+        side.setup_s = (side.process.cpu_s - cpu_s) / (self._calls - 50)
+        side.memory_kib = (side.process.memory_kib - memory_kib) / (self._calls - 50)
+
+    async def _talk(self, side: Side, seconds: float) -> None:
+        # The first moments are those of whatever ran before.
+        await self._ask("/talk", side.group, seconds=1.0, events_a_second=EVENTS_A_SECOND, tools=0)
+        cpu_s = side.process.cpu_s
+        talked = await self._ask(
+            "/talk", side.group, seconds=seconds, events_a_second=EVENTS_A_SECOND, tools=0
+        )
+        spent_s = side.process.cpu_s - cpu_s
+        event_s = spent_s / talked["events"]
+        side.event_s = min(side.event_s or event_s, event_s)
+        side.core = spent_s / talked["seconds"]
+
+    async def _ring_all(self, side: Side, calls: int) -> None:
+        attached = (await self._counts())[0]
+        names = iter(range(attached, attached + calls))
+
+        async def ring() -> None:
+            for number in names:
+                await self._ring(side, f"{side.group}_{number}")
+
+        await asyncio.gather(*(ring() for _ in range(AT_ONCE)))
+        await self._until(attached + calls)
+        await asyncio.sleep(2.0)
+
+    async def _ring(self, side: Side, call_id: str) -> None:
+        headers = sip_headers(caller="+14155550100", called="+18005551212", call_id=call_id)
+        webhook = call_incoming(call_id=call_id, headers=headers, secret=SECRET, now=time.time())
+        url = side.process.url + "/webhooks/openai"
+        async with self._session.post(url, data=webhook.body, headers=webhook.headers) as response:
+            if response.status != 200:
+                raise RuntimeError(await response.text())
+
+    async def _ask(self, path: str, group: str, **figures: float) -> dict[str, float]:
+        params = {"group": group, **{name: str(value) for name, value in figures.items()}}
+        async with self._session.get(self._api + path, params=params, ssl=self._trusted or True) as response:
+            answer: dict[str, float] = await response.json()
+            return answer
+
+    async def _counts(self) -> list[int]:
+        async with self._session.get(self._api + "/counts", ssl=self._trusted or True) as response:
+            counts: list[int] = await response.json()
+            return counts
+
+    async def _until(self, attached: int) -> None:
+        async with asyncio.timeout(300):
+            while (await self._counts())[0] < attached:  # noqa: ASYNC110 - it happens in other processes
+                await asyncio.sleep(0.05)
+
+    async def _metrics(self, side: Side) -> dict[str, float]:
+        async with self._session.get(side.process.url + "/metrics") as response:
+            text = await response.text()
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, value in lines}
+
+
+def _grown(name: str, before: dict[str, float], after: dict[str, float]) -> float:
+    return after[name] - before[name]
+
+
+def _lag(before: dict[str, float], after: dict[str, float]) -> str:
+    """The bucket that holds the 99th percentile."""
+    name = "phone_agents_event_loop_lag_seconds"
+    total = _grown(f"{name}_count", before, after)
+    for bucket in after:
+        if (found := re.fullmatch(rf'{name}_bucket{{le="([^"]+)"}}', bucket)) is not None:
+            if _grown(bucket, before, after) >= 0.99 * total:
+                return f"≤ {float(found[1]) * 1000:g} ms"
+    return "?"
+
+
+@contextmanager
+def _serving(*, tls: bool, store: str) -> Iterator[tuple[Process, ssl.SSLContext | None, Process, Process]]:
+    """The API, the floor and ours, in processes of their own."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(TemporaryDirectory()))
+        environment = {"OPENAI_API_KEY": "key", "OPENAI_WEBHOOK_SECRET": SECRET}
+        certificate: list[str] = []
+        trusted = None
+        if tls:
+            authority = Authority(directory)
+            certificate = [str(authority.issue())]
+            environment["SSL_CERT_FILE"] = str(authority.file)
+            trusted = ssl.create_default_context(cafile=authority.file)
+        api = Process(stack, ["-m", "tests.benchmarks.crowd_api", *certificate])
+        base_url, tools = f"{api.url}/v1", f"http://127.0.0.1:{api.words[-1]}"
+        agents = directory / "agents"
+        agents.mkdir()
+        url = f"sqlite:{directory}/calls.db" if store == "sqlite" else _database(stack)
+        (agents / "runner.yaml").write_text(RUNNER.format(base_url=base_url, store=url))
+        (agents / "desk.yaml").write_text(AGENT.format(tools=tools))
+        floor = Process(stack, [str(HERE / "least_runner.py"), base_url, SECRET], environment)
+        ours = Process(stack, ["-m", "runner", "run", str(agents), "--log-level", "warning"], environment)
+        yield api, trusted, floor, ours
+
+
+def _database(stack: ExitStack) -> str:
+    server = PostgresqlServer()
+    stack.callback(server.delete)
+    return server.new_database()
+
+
+async def _measured(calls: int, tls: bool, options: argparse.Namespace) -> dict[str, object]:
+    with _serving(tls=tls, store=options.store) as (api, trusted, floor, ours):
+        timeout = aiohttp.ClientTimeout(total=600)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            load = Load(api, trusted, session, calls)
+            row = await load.measure(
+                Side("floor", floor), Side("ours", ours), seconds=options.seconds, rounds=options.rounds
+            )
+            return {**row, "how": "TLS" if tls else "plain"}
+
+
+def main() -> int:
+    """Print the table, a line as soon as it is measured."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.under_load")
+    parser.add_argument("--calls", type=int, nargs="+", default=[500, 2000, 4000])
+    parser.add_argument("--seconds", type=float, default=10.0, help="of talk in each turn (default: 10)")
+    parser.add_argument("--rounds", type=int, default=2, help="turns of each side (default: 2)")
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--only", choices=("tls", "plain"))
+    options = parser.parse_args()
+    print("| " + " | ".join(title for title, _ in COLUMNS) + " |")
+    print("|" + " --- |" * len(COLUMNS), flush=True)
+    ways = [tls for tls in (True, False) if options.only != ("plain" if tls else "tls")]
+    for tls in ways:
+        for calls in options.calls:
+            row = asyncio.run(_measured(calls, tls, options))
+            print("| " + " | ".join(cell.format(**row) for _, cell in COLUMNS) + " |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
