@@ -23,7 +23,7 @@ from runner.config.problem import Severity
 from runner.config.version import ConfigurationVersion
 from runner.errors import CannotRunError
 from runner.model.settings import Configuration
-from runner.serve import logs
+from runner.serve import event_loop, logs
 from runner.serve.descriptors import raise_limit
 from runner.serve.reloads import Reloads
 from runner.serve.runner import Runner, webhook_url
@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
         version=ConfigurationVersion.of(loaded, options.directory, options.environment),
         source=source,
     )
-    asyncio.run(_serve(runner, configuration, watch=options.watch))
+    event_loop.run(_serve(runner, configuration, watch=options.watch))
     return OK
 
 
@@ -108,6 +108,7 @@ async def _serve(runner: Runner, configuration: Configuration, *, watch: bool) -
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.ask)
     try:
         await runner.start()
+        event_loop.tame_garbage_collector()
         reloads.start(watch=watch)
         show_summary(configuration, webhook_url(runner.url), stdout())
         sys.stdout.flush()

@@ -91,8 +91,10 @@ class LiveSideband:
         self._happen(SidebandLost())
         return asyncio.get_running_loop().time() - opened_at >= self._timeouts.steady_s
 
-    def _receive(self, frame: str | bytes) -> None:
+    def _receive(self, frame: bytes) -> None:
         events = self._conversation.read(frame, follow_words=self._follows_words())
+        if not events:
+            return
         if self._conversation.fence > self._hold.fence > 0:
             self._hold.lost()
             return

@@ -1,7 +1,7 @@
 """One WebSocket to the voice API. Each message is handed on as it arrives: no task and no queue in between.
 
-`websockets` speaks the protocol, without I/O; here are its bytes and its deadlines. What messages say is
-nobody's business here.
+`websockets` speaks the protocol, without I/O; here are its bytes and its deadlines. Messages of one frame,
+which is nearly all that comes, do not even pass it. What messages say is nobody's business here.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from typing import cast
 from websockets.client import ClientProtocol
 from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import State
-from websockets.typing import BytesLike
 from websockets.uri import WebSocketURI, parse_uri
 
 from runner.serve.names import Names
 from runner.serve.timeouts import Timeouts
+from runner.serve.websocket_frames import ForProtocol, FrameCutter
 
 log = logging.getLogger("runner.serve.sideband_socket")
 
@@ -27,7 +27,8 @@ back to us. The socket is lost to a larger one, and to the same one again when i
 MAX_UNSENT_BYTES = 4 * 1024 * 1024
 """What may wait for a peer that does not read. More than a whole session never waits for one that does."""
 
-Receive = Callable[[str | bytes], None]
+Receive = Callable[[bytes], None]
+END_OF_HEAD = b"\r\n\r\n"
 
 
 class SidebandSocket(asyncio.Protocol):
@@ -46,11 +47,13 @@ class SidebandSocket(asyncio.Protocol):
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._closed: asyncio.Future[Close | None] = self._loop.create_future()
         self._receive: Receive | None = None
-        self._early: list[str | bytes] = []
+        self._early: list[bytes] = []
         """Messages that came with the answer to the handshake."""
+        self._head_end = b""
+        """The last bytes that came of the answer to the handshake: its end may be cut in two."""
+        self._frames = FrameCutter(MAX_MESSAGE_BYTES)
         self._parts: list[bytes] = []
         """Of a message that comes in several frames."""
-        self._is_text = True
         self._has_pong = True
         self._ping_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
@@ -115,6 +118,32 @@ class SidebandSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have arrived."""
+        if not self._opened.done():
+            data = self._answered(data)
+        for piece in self._frames.cut(data):
+            if isinstance(piece, ForProtocol):
+                self._pass_on(piece.data)
+            else:
+                self._hand_on(piece)
+
+    def _answered(self, data: bytes) -> bytes:
+        """Take the answer to the handshake, and leave what follows it."""
+        seen = self._head_end + data
+        end = seen.find(END_OF_HEAD)
+        if end < 0:
+            self._head_end = seen[1 - len(END_OF_HEAD) :]
+            self._pass_on(data)
+            return b""
+        size = end + len(END_OF_HEAD) - len(self._head_end)
+        self._pass_on(data[:size])
+        if self._opened.done():
+            return data[size:]
+        # A refusal, with a body.
+        self._pass_on(data[size:])
+        return b""
+
+    def _pass_on(self, data: bytes) -> None:
+        """Let the protocol have it."""
         self._websocket.receive_data(data)
         if not self._opened.done():
             self._go_on_opening()
@@ -169,21 +198,18 @@ class SidebandSocket(asyncio.Protocol):
     def _frame_received(self, frame: Frame) -> None:
         match frame.opcode:
             case Opcode.TEXT | Opcode.BINARY:
-                if frame.fin:
-                    self._hand_on(_message(frame.data, frame.opcode is Opcode.TEXT))
-                else:
-                    self._is_text, self._parts = frame.opcode is Opcode.TEXT, [bytes(frame.data)]
+                self._parts = [bytes(frame.data)]
             case Opcode.CONT:
                 self._parts.append(bytes(frame.data))
                 if frame.fin:
                     whole, self._parts = b"".join(self._parts), []
-                    self._hand_on(_message(whole, self._is_text))
+                    self._hand_on(whole)
             case Opcode.PONG:
                 self._has_pong = True
             case _:
                 pass  # Pings are answered, and a close is answered, by the protocol itself.
 
-    def _hand_on(self, message: str | bytes) -> None:
+    def _hand_on(self, message: bytes) -> None:
         if self._receive is None:
             self._early.append(message)
             return
@@ -250,8 +276,3 @@ async def open_socket(
             opening.abort()
             raise
         return opening
-
-
-def _message(data: BytesLike, is_text: bool) -> str | bytes:
-    # The protocol has not checked it: what is no UTF-8 is no JSON either, and is for the reader to refuse.
-    return str(data, "utf-8", "replace") if is_text else bytes(data)

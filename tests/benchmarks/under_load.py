@@ -192,9 +192,9 @@ def _lag(before: dict[str, float], after: dict[str, float]) -> str:
     name = "phone_agents_event_loop_lag_seconds"
     total = _grown(f"{name}_count", before, after)
     for bucket in after:
-        if (found := re.fullmatch(rf'{name}_bucket{{le="([^"]+)"}}', bucket)) is not None:
-            if _grown(bucket, before, after) >= 0.99 * total:
-                return f"≤ {float(found[1]) * 1000:g} ms"
+        found = re.fullmatch(rf'{name}_bucket{{le="([^"]+)"}}', bucket)
+        if found is not None and _grown(bucket, before, after) >= 0.99 * total:
+            return f"≤ {float(found[1]) * 1000:g} ms"
     return "?"
 
 

@@ -78,7 +78,7 @@ async def test_a_sideband_is_opened_with_the_key() -> None:
         socket = await sidebands.attach(PATH)
         messages: asyncio.Queue[str | bytes] = asyncio.Queue()
         socket.listen(messages.put_nowait)
-        assert await messages.get() == "/v1/realtime?call_id=rtc_1"
+        assert await messages.get() == b"/v1/realtime?call_id=rtc_1"
         await socket.close()
     assert heard[0]["api-key"] == "secret"
 

@@ -71,14 +71,14 @@ class Heard:
     """What a listener was handed."""
 
     def __init__(self) -> None:
-        self.messages: list[str | bytes] = []
+        self.messages: list[bytes] = []
         self._changed = asyncio.Event()
 
-    def __call__(self, message: str | bytes) -> None:
+    def __call__(self, message: bytes) -> None:
         self.messages.append(message)
         self._changed.set()
 
-    async def until(self, count: int) -> list[str | bytes]:
+    async def until(self, count: int) -> list[bytes]:
         async with asyncio.timeout(PATIENCE_S):
             while len(self.messages) < count:
                 self._changed.clear()
@@ -134,7 +134,7 @@ async def test_messages_are_handed_on_in_order_from_the_first_one_on() -> None:
         await asyncio.sleep(0.05)
         assert heard.messages == []
         socket.listen(heard)
-        assert await heard.until(6) == ["first", "second", "third", b"fourth", "fifth", "sixth"]
+        assert await heard.until(6) == [b"first", b"second", b"third", b"fourth", b"fifth", b"sixth"]
         await socket.close()
     assert requests[0].startswith(b"GET /v1/realtime?call_id=rtc_1 HTTP/1.1\r\n")
     assert b"\r\nAuthorization: Bearer key\r\n" in requests[0]
@@ -181,7 +181,7 @@ async def test_a_long_session_told_back_to_us_does_not_cost_the_sideband(size: i
             socket.listen(heard)
             messages = await heard.until(2)
         await socket.close()
-    assert (len(messages[0]), messages[1]) == (size, "next")
+    assert (len(messages[0]), messages[1]) == (size, b"next")
 
 
 async def test_a_longer_message_costs_the_sideband_and_holds_nobody_up() -> None:
@@ -238,7 +238,7 @@ async def test_how_the_peer_closes_is_told() -> None:
         socket = await opened(url)
         socket.listen(heard)
         assert await end(socket) == Close(4000, "bad session")
-        assert heard.messages == ["last"]
+        assert heard.messages == [b"last"]
         socket.send("too late")
         await socket.close()
 
@@ -323,7 +323,7 @@ async def test_a_peer_that_answers_its_pings_lives() -> None:
     async with peer(play) as url:
         socket = await opened(url, TIMEOUTS)
         socket.listen(heard)
-        assert await heard.until(1) == ["enough"]
+        assert await heard.until(1) == [b"enough"]
         await socket.close()
 
 
@@ -376,9 +376,9 @@ async def test_what_the_listener_raises_ends_the_connection_and_is_raised() -> N
         await it.open(text("one"), text("two"))
         await stay(it)
 
-    heard: list[str | bytes] = []
+    heard: list[bytes] = []
 
-    def receive(message: str | bytes) -> None:
+    def receive(message: bytes) -> None:
         heard.append(message)
         raise ValueError("a bug of ours")
 
@@ -388,7 +388,7 @@ async def test_what_the_listener_raises_ends_the_connection_and_is_raised() -> N
         with pytest.raises(ValueError, match="a bug of ours"):
             await end(socket)
         await socket.close()
-    assert heard == ["one"]
+    assert heard == [b"one"]
 
 
 async def test_closing_takes_no_longer_than_it_may_whatever_the_peer_does() -> None:
@@ -426,5 +426,5 @@ async def test_text_that_is_not_utf_8_is_handed_on_for_the_reader_to_refuse() ->
     async with peer(play) as url:
         socket = await opened(url)
         socket.listen(heard)
-        assert await heard.until(1) == ["\ufffd{}"]
+        assert await heard.until(1) == [b"\xff{}"]
         await socket.close()

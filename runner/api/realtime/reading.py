@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+import orjson
+
 from runner.api.realtime.agent_items import AgentItems, words_of
 from runner.api.realtime.responses import (
     content_of,
@@ -47,7 +49,7 @@ from runner.model.values import Json, JsonObject
 
 # The type stands at the head of every event that was recorded, so most events can be told apart, and
 # those that carry audio or fragments dropped, without parsing them.
-_TYPE_AT_HEAD = re.compile(r'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([a-z0-9_.]+)"')
+_TYPE_AT_HEAD = re.compile(rb'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([a-z0-9_.]+)"')
 
 _UNUSED = frozenset(
     {
@@ -84,6 +86,9 @@ _DELTAS = frozenset(
 )
 """The most frequent events of all, of use only to those who follow words."""
 
+_UNUSED_AT_HEAD = frozenset(name.encode() for name in _UNUSED)
+_DELTAS_AT_HEAD = frozenset(name.encode() for name in _DELTAS)
+
 _UNKNOWN = (Ignored(IgnoredBecause.UNKNOWN),)
 _MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
 
@@ -103,17 +108,16 @@ class Reader:
 
         `TranscriptGrew` is told only with `follow_words`.
         """
-        if isinstance(frame, bytes):
-            try:
-                frame = frame.decode()
-            except UnicodeDecodeError:
-                return _MALFORMED
+        if isinstance(frame, str):
+            frame = frame.encode("utf-8", "surrogatepass")
         head = _TYPE_AT_HEAD.match(frame)
-        if head is not None and (head[1] in _UNUSED or (head[1] in _DELTAS and not follow_words)):
+        if head is not None and (
+            head[1] in _UNUSED_AT_HEAD or (head[1] in _DELTAS_AT_HEAD and not follow_words)
+        ):
             return ()
         try:
-            received = json.loads(frame)
-        except (ValueError, RecursionError):
+            received = _parsed(frame)
+        except ValueError:
             return _MALFORMED
         if not isinstance(received, dict) or not isinstance(received.get("type"), str):
             return _MALFORMED
@@ -150,6 +154,19 @@ class Reader:
         """The API has refused an event; if it was an update, it will not be confirmed."""
         if update_id is not None:
             self._updates.pop(update_id, None)
+
+
+def _parsed(frame: bytes) -> Any:
+    """The JSON of a frame. Raises ValueError."""
+    try:
+        return orjson.loads(frame)
+    except ValueError:
+        # Half of a surrogate pair, which models do write, is none of its business.
+        pass
+    try:
+        return json.loads(frame)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _optional_text(value: Json) -> str | None:

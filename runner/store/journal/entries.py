@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
+
+import orjson
 
 from runner.errors import JournalError
 from runner.model.entry import Entry, Lived
@@ -11,14 +14,18 @@ FORMAT = 1
 """Counted up when what is written here, or what it means to the machine, changes: a call whose journal has
 another format is taken over without it."""
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
-
 
 def encode(entries: Iterable[Entry]) -> bytes:
-    """These entries as a text of ASCII, one after the other in the journal."""
+    """These entries as a text, one after the other in the journal."""
     write = codec(Lived).write
     lines = [[entry.seq, entry.at, write(entry.event)] for entry in entries]
-    return _ENCODER.encode([FORMAT, lines]).encode()
+    with suppress(TypeError):
+        text = orjson.dumps([FORMAT, lines])
+        if b"null" not in text:
+            return text
+    # It takes neither half of a surrogate pair nor a number of more than 64 bits, which models and endpoints
+    # write, and makes an infinite number null.
+    return json.dumps([FORMAT, lines], separators=(",", ":")).encode()
 
 
 def decode(text: bytes) -> list[Entry]:

@@ -1,0 +1,35 @@
+"""The event loop and the garbage collector of a process that serves thousands of calls."""
+
+import asyncio
+import gc
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+YOUNG = 50_000
+"""Objects that are made before the youngest are looked at: some milliseconds' work."""
+MIDDLE = 20
+OLD = 1_000
+"""Collections of one generation before the next older one. Looking at all objects of 10,000 calls takes
+seconds, and finds nothing: a call that is over leaves no cycles behind."""
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run this to its end, on uvloop where there is one: the same in less than half of the time."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main)
+
+
+def tame_garbage_collector() -> None:
+    """Have what the process has loaded never looked at again, and the rest seldom. Call it once it serves."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, MIDDLE, OLD)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if find_spec("uvloop") is None:  # on Windows, and on PyPy
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+    return factory
