@@ -95,6 +95,7 @@ class Desk:
         self.agents = directory / "agents"
         self.environ = dict(KEYS)
         """What processes find in their environment, unless something else is said."""
+        self.program: tuple[str, ...] = (sys.executable, "-m", "runner")
         self.url = ""
         """Of a store that is not the file beside the agents."""
         self.agents.mkdir()
@@ -113,7 +114,7 @@ class Desk:
         descriptors: tuple[int, int] | None = None,
     ) -> AsyncIterator[Process]:
         """`descriptors`: the soft and the hard limit under which it is started."""
-        command = (sys.executable, "-m", "runner", "run", *(arguments or ("--port", "0")))
+        command = (*self.program, "run", *(arguments or ("--port", "0")))
         if descriptors is not None:
             limits = f"ulimit -Sn {descriptors[0]} && ulimit -Hn {descriptors[1]}"
             command = ("sh", "-c", f'{limits} && exec "$@"', "sh", *command)
