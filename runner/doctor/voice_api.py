@@ -165,9 +165,9 @@ def key_finding(answer: Answer, base_url: str, reference: str) -> Finding:
 
 
 def clock_finding(ahead_s: float) -> Finding:
-    """How this machine's clock differs from the API's, in seconds."""
+    """How this machine's clock differs from the API's, whose `Date` has whole seconds."""
     where = "ahead of" if ahead_s > 0 else "behind"
-    off = f"this machine's clock is {abs(ahead_s):.0f} s {where} the voice API's"
+    off = f"this machine's clock is about {round(abs(ahead_s), -1):.0f} s {where} the voice API's"
     remedy = f"set it, e.g. by NTP: from {TOLERANCE_S} s on webhooks are refused, and nobody answers"
     if abs(ahead_s) >= TOLERANCE_S:
         return Finding.error("clock", off, remedy)

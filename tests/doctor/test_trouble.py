@@ -247,7 +247,7 @@ TROUBLE = [
     (
         _set(off_s=400.0),
         "clock",
-        "this machine's clock is 400 s ahead of the voice API's",
+        "this machine's clock is about 400 s ahead of the voice API's",
         "set it, e.g. by NTP: from 300 s on webhooks are refused, and nobody answers",
     ),
     (

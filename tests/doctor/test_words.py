@@ -112,10 +112,10 @@ def test_what_the_api_makes_of_the_key(answer: Answer, expected: tuple[str, ...]
     [
         (0.4, State.OK, "it agrees with the voice API's"),
         (-30.0, State.OK, "it agrees with the voice API's"),
-        (31.0, State.WARNING, "this machine's clock is 31 s ahead of the voice API's"),
-        (-299.0, State.WARNING, "this machine's clock is 299 s behind the voice API's"),
-        (300.0, State.ERROR, "this machine's clock is 300 s ahead of the voice API's"),
-        (-86400.0, State.ERROR, "this machine's clock is 86400 s behind the voice API's"),
+        (31.0, State.WARNING, "this machine's clock is about 30 s ahead of the voice API's"),
+        (-299.0, State.WARNING, "this machine's clock is about 300 s behind the voice API's"),
+        (300.0, State.ERROR, "this machine's clock is about 300 s ahead of the voice API's"),
+        (-86400.0, State.ERROR, "this machine's clock is about 86400 s behind the voice API's"),
     ],
 )
 def test_a_clock_that_is_off(ahead_s: float, state: State, text: str) -> None:
