@@ -99,6 +99,10 @@ class VoiceApi(Protocol):
     def base_url(self) -> str:
         """Where the API is found unless something else is declared."""
 
+    @property
+    def provider(self) -> str:
+        """Whose API it is, as OpenTelemetry's conventions for generative AI spell it."""
+
     def ringing(self, event: WebhookEvent) -> Ringing | None:
         """The call that a webhook announces; None when it announces no call of this API.
 

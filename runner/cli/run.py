@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from runner.api.realtime.facts import BASE_URL, BASE_URL_VARIABLE
+from runner.api.realtime.facts import BASE_URL, BASE_URL_VARIABLE, PROVIDER
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import counted, print_problems
@@ -29,6 +29,7 @@ from runner.serve.reloads import Reloads
 from runner.serve.runner import Runner, webhook_url
 from runner.serve.secrets import find_secrets
 from runner.serve.tls import shrink_read_buffers
+from runner.serve.tracing.opening import open_tracing
 from runner.serve.versions import DirectorySource
 
 LEVELS = {
@@ -96,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
         find_secrets(configuration.settings, os.environ),
         version=ConfigurationVersion.of(loaded, options.directory, options.environment),
         source=source,
+        tracing=open_tracing(os.environ, provider=PROVIDER),
     )
     event_loop.run(_serve(runner, configuration, watch=options.watch))
     return OK

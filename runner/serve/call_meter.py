@@ -11,7 +11,6 @@ from typing import Any
 
 from runner.call.machine.machine import CallMachine
 from runner.model.action import Action, Log, LogEvent
-from runner.model.agent import Agent
 from runner.model.event import (
     AnswerReplied,
     ApiError,
@@ -33,9 +32,7 @@ from runner.model.event import (
 from runner.model.record import CallRecord, ToolUse
 from runner.model.values import Instant
 from runner.serve.call_metrics import CallMetrics
-
-UNKNOWN_TOOL = "unknown"
-"""Names that the model has made up: a label must not hold them."""
+from runner.serve.call_watch import UNKNOWN_TOOL, ServedAgents
 
 
 class CallMeter:
@@ -44,8 +41,7 @@ class CallMeter:
     def __init__(self, metrics: CallMetrics) -> None:
         self._metrics = metrics
         self._machine: CallMachine | None = None
-        self._agents: list[Agent] = []
-        """Those that have served the call, the present one last."""
+        self._agents = ServedAgents()
         self._tools_counted = 0
         self._tokens_counted: Mapping[str, int] = {}
         self._responses: deque[str] = deque(maxlen=16)
@@ -66,7 +62,8 @@ class CallMeter:
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
         """See `CallWatch`."""
-        self._note_agent()
+        if self._machine is not None:
+            self._agents.note(self._machine)
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event, now)
@@ -87,12 +84,7 @@ class CallMeter:
 
     @property
     def _agent(self) -> str:
-        return self._agents[-1].id if self._agents else ""
-
-    def _note_agent(self) -> None:
-        agent = self._machine.agent if self._machine is not None else None
-        if agent is not None and (not self._agents or self._agents[-1] is not agent):
-            self._agents.append(agent)
+        return self._agents.current.id if self._agents.current is not None else ""
 
     # How long callers wait
 
@@ -203,10 +195,8 @@ class CallMeter:
 
     def _labels(self, name: str) -> tuple[str, str]:
         """The agent that declares the tool, which after a hand-off is the one before; and its name."""
-        for agent in reversed(self._agents):
-            if agent.tool(name) is not None:
-                return agent.id, name
-        return self._agent, UNKNOWN_TOOL
+        agent = self._agents.that_declares(name)
+        return (agent.id, name) if agent is not None else (self._agent, UNKNOWN_TOOL)
 
 
 def token_kinds(machine: CallMachine) -> dict[str, int]:

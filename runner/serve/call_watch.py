@@ -9,11 +9,15 @@ from typing import Protocol
 
 from runner.call.machine.machine import CallMachine
 from runner.model.action import Action
+from runner.model.agent import Agent
 from runner.model.event import CallEvent
 from runner.model.record import CallRecord
 from runner.model.values import Instant
 
 log = logging.getLogger("runner.serve.call_watch")
+
+UNKNOWN_TOOL = "unknown"
+"""What is told for a tool that no agent declares: the model may make up anything."""
 
 
 class CallWatch(Protocol):
@@ -27,6 +31,30 @@ class CallWatch(Protocol):
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
         """Nothing more will happen here. No record: the call was not answered, or another runner has it."""
+
+
+class ServedAgents:
+    """The agents that have served a call, as a watch has seen them."""
+
+    def __init__(self) -> None:
+        self._agents: list[Agent] = []
+
+    @property
+    def current(self) -> Agent | None:
+        """The one that serves the call now; None before it is to be answered."""
+        return self._agents[-1] if self._agents else None
+
+    def note(self, machine: CallMachine) -> bool:
+        """Look who serves the call now; whether that is another one than before."""
+        agent = machine.agent
+        if agent is None or agent is self.current:
+            return False
+        self._agents.append(agent)
+        return True
+
+    def that_declares(self, tool: str) -> Agent | None:
+        """The latest that has a tool of this name; None for a name that the model has made up."""
+        return next((agent for agent in reversed(self._agents) if agent.tool(tool) is not None), None)
 
 
 class Watches:

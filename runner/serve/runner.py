@@ -60,6 +60,7 @@ from runner.serve.storage import Storage
 from runner.serve.timeouts import Timeouts
 from runner.serve.tls import client_context
 from runner.serve.tool_client import ToolClient
+from runner.serve.tracing.tracing import Tracing
 from runner.serve.versions import Source, Version, Versions
 from runner.serve.webhooks import Webhooks
 from runner.store.journal.seal import Seal
@@ -97,13 +98,14 @@ class Runner:
         source: Source | None = None,
         is_dev: bool = False,
         scenario_of: ScenarioOf | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`new_connector` makes what tools connect through; by default it keeps to `egress`.
 
         `clock` is what routes, templates and records go by. `shares` bounds connections and calls; by
         default they follow from the limit of descriptors in force. `version` is what the configuration was
         loaded from, `source` where a reload loads it again. `is_dev`: the admin API asks for no token.
-        `scenario_of` makes a test of a record.
+        `scenario_of` makes a test of a record. Without `tracing` no call is traced.
 
         Raises CannotRunError when no webhook could ever be verified, and no call answered.
         """
@@ -121,6 +123,7 @@ class Runner:
         self._timeouts = timeouts or Timeouts()
         self._new_connector = new_connector
         self._clock = clock
+        self._tracing = tracing
         self._shares = shares or DescriptorShares.of(limit())
         self._metrics = Metrics()
         self._metrics.watch_ready(lambda: not self._obstacles())
@@ -144,6 +147,8 @@ class Runner:
 
         Raises CannotRunError, with one sentence that says what would help.
         """
+        if self._tracing is not None:
+            self._owned.push_async_callback(self._tracing.close)
         watch = asyncio.create_task(watch_loop(self._metrics.loop_lag_seconds.observe), name="loop lag")
         self._owned.callback(watch.cancel)
         app = create_app(
@@ -188,6 +193,7 @@ class Runner:
         )
         tools = TokenSender(client, timeouts=self._timeouts, clock=self._clock)
         self._owned.push_async_callback(tools.close)
+        endpoints = tools if self._tracing is None else self._tracing.sender(tools)
         api_client = ApiClient(
             api_session,
             api=realtime,
@@ -203,7 +209,7 @@ class Runner:
         jobs = JobWorker(
             store=storage.store,
             model=api_client,
-            endpoints=tools,
+            endpoints=endpoints,
             secrets=lambda: self.versions.current.secrets.tools,
             metrics=self._metrics,
             timeouts=self._timeouts,
@@ -239,7 +245,8 @@ class Runner:
                 taken_over=machine,
                 api=api_client,
                 sidebands=sidebands,
-                tools=tools,
+                tools=endpoints,
+                watches=() if self._tracing is None else self._tracing.watches(ringing.call_id),
                 counts=call_counts,
                 metrics=self._metrics,
                 timeouts=self._timeouts,

@@ -4,6 +4,7 @@ from typing import Final
 
 from runner.api.realtime.conversation import RealtimeConversation as conversation  # noqa: N813 - the port's name
 from runner.api.realtime.facts import BASE_URL as base_url  # noqa: N811 - the port's name
+from runner.api.realtime.facts import PROVIDER as provider  # noqa: N811 - the port's name
 from runner.api.realtime.orders import answered, is_retryable, request
 from runner.api.realtime.ringing import ringing
 from runner.api.realtime.session import session_body
@@ -14,6 +15,7 @@ __all__ = [
     "conversation",
     "is_final",
     "is_retryable",
+    "provider",
     "request",
     "ringing",
     "session_body",

@@ -1,6 +1,8 @@
 """The API in numbers and names that others have to know."""
 
 BASE_URL = "https://api.openai.com/v1"
+PROVIDER = "openai"
+"""Its name in OpenTelemetry's conventions (`gen_ai.provider.name`)."""
 BASE_URL_VARIABLE = "OPENAI_BASE_URL"
 """The environment variable that says another, for the API's own libraries and so for us."""
 LONGEST_S = 3600.0

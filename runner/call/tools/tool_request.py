@@ -4,13 +4,13 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from hashlib import sha256
 from math import floor
 from urllib.parse import quote
 
 from runner.call.templates.template import TemplateFailure, as_text, render
 from runner.call.tools.request_body import encoded_body, field_pairs
 from runner.call.tools.url import compiled_url
+from runner.call.trace_context import traceparent
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.tool import (
     ApiKey,
@@ -61,7 +61,7 @@ def build_request(
     headers.put("Idempotency-Key", tool_call_id)
     headers.put("X-Call-Id", call_id)
     headers.put("X-Agent", agent_id)
-    headers.put("traceparent", _traceparent(call_id, tool_call_id))
+    headers.put("traceparent", traceparent(call_id, tool_call_id))
     return HttpRequest(
         method=binding.method,
         url=_with_query(compiled_url(binding.url.source).made(names), query),
@@ -168,10 +168,3 @@ def _signature(secret: str, message_id: str, now: Instant, body: bytes) -> Itera
         "webhook-signature",
         webhook.sign(msg_id=message_id, timestamp=datetime.fromtimestamp(now, UTC), data=body.decode()),
     )
-
-
-def _traceparent(call_id: str, tool_call_id: str) -> str:
-    """W3C Trace Context: one trace for a call, one span for each tool call; sampled."""
-    trace = sha256(call_id.encode("utf-8", "replace")).hexdigest()[:32]
-    span = sha256(f"{call_id}/{tool_call_id}".encode("utf-8", "replace")).hexdigest()[:16]
-    return f"00-{trace}-{span}-01"

@@ -1,0 +1,40 @@
+"""Whether traces are collected, by OpenTelemetry's own environment variables."""
+
+import logging
+from collections.abc import Mapping
+
+from runner.serve.tracing.tracing import Tracing
+
+log = logging.getLogger("runner.serve.tracing")
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+PROTOCOL = "http/protobuf"
+EXTRA = "OpenTelemetry is not installed; pip install 'phone-agents[otel]'"
+
+
+def open_tracing(environ: Mapping[str, str], *, provider: str) -> Tracing | None:
+    """Traces where the environment asks for them and they can be sent; else None, and the log says why.
+
+    A runner answers calls whether its traces arrive or not. Wants the log to be set up.
+    """
+    if not _is_wanted(environ):
+        return None
+    protocol = next((environ[name] for name in PROTOCOLS if environ.get(name)), PROTOCOL)
+    if protocol != PROTOCOL:
+        return _not_sent(f'"{protocol}" is not spoken; let the protocol be "{PROTOCOL}"')
+    try:
+        from runner.serve.tracing.otlp import OtlpExporter  # noqa: PLC0415 - costs nothing where it is off
+    except ImportError:
+        return _not_sent(EXTRA)
+    return Tracing(OtlpExporter(), provider=provider)
+
+
+def _is_wanted(environ: Mapping[str, str]) -> bool:
+    is_off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    exporter = environ.get("OTEL_TRACES_EXPORTER") or "otlp"
+    return not is_off and exporter == "otlp" and any(environ.get(name) for name in ENDPOINTS)
+
+
+def _not_sent(reason: str) -> None:
+    log.warning("traces are not collected", extra={"reason": reason})

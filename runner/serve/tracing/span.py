@@ -1,0 +1,44 @@
+"""A span as we know it: what an exporter makes OpenTelemetry's of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from runner.model.values import Instant
+
+Attribute: TypeAlias = str | int | float | bool
+
+
+class SpanKind(Enum):
+    """Which side of a request a span is."""
+
+    SERVER = "server"
+    CLIENT = "client"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Something that happened within a span."""
+
+    name: str
+    at: Instant
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A span that has ended. Ids are hexadecimal; `parent_id` is None for a whole call."""
+
+    name: str
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    began_at: Instant
+    ended_at: Instant
+    kind: SpanKind = SpanKind.INTERNAL
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    moments: tuple[Moment, ...] = ()
+    error: str | None = None
+    """What failed, in a word that there are few of; None where nothing has."""
