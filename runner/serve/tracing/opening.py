@@ -22,11 +22,13 @@ def open_tracing(environ: Mapping[str, str], *, provider: str) -> Tracing | None
         return None
     protocol = next((environ[name] for name in PROTOCOLS if environ.get(name)), PROTOCOL)
     if protocol != PROTOCOL:
-        return _not_sent(f'"{protocol}" is not spoken; let the protocol be "{PROTOCOL}"')
+        _not_collected(f'"{protocol}" is not spoken; let the protocol be "{PROTOCOL}"')
+        return None
     try:
         from runner.serve.tracing.otlp import OtlpExporter  # noqa: PLC0415 - costs nothing where it is off
     except ImportError:
-        return _not_sent(EXTRA)
+        _not_collected(EXTRA)
+        return None
     return Tracing(OtlpExporter(), provider=provider)
 
 
@@ -36,5 +38,5 @@ def _is_wanted(environ: Mapping[str, str]) -> bool:
     return not is_off and exporter == "otlp" and any(environ.get(name) for name in ENDPOINTS)
 
 
-def _not_sent(reason: str) -> None:
+def _not_collected(reason: str) -> None:
     log.warning("traces are not collected", extra={"reason": reason})

@@ -14,6 +14,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResou
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter as Exporter
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
@@ -50,7 +51,8 @@ class OtlpExporter:
 
     def is_sampled(self, trace_id: str) -> bool:
         """Whether the sampler of OTEL_TRACES_SAMPLER records this trace."""
-        return self._sampler.should_sample(None, int(trace_id, 16), "call").decision.is_sampled()
+        sampled = self._sampler.should_sample(None, int(trace_id, 16), "call")
+        return sampled.decision is Decision.RECORD_AND_SAMPLE
 
     def take(self, span: ours.Span) -> None:
         """Queue a span; the oldest are dropped when the queue is full."""
@@ -84,7 +86,7 @@ class OtlpExporter:
         loop, sent = asyncio.get_running_loop(), asyncio.Event()
 
         def shut_down() -> None:
-            self._processor.shutdown()
+            self._processor.shutdown()  # type: ignore[no-untyped-call]
             with suppress(RuntimeError):  # The loop is closed already: nobody waits any more.
                 loop.call_soon_threadsafe(sent.set)
 

@@ -183,7 +183,7 @@ def test_a_lookup_is_a_span_from_its_request_to_its_answer(
     ("comes", "error"), [(SidebandOpened(again=True), None), (Unreachable(detail=""), "not_attached")]
 )
 def test_a_takeover_is_a_span_until_the_call_is_attached_again(comes: CallEvent, error: str | None) -> None:
-    lived = [*ATTACHED]
+    lived: list[At] = [*ATTACHED]
     machine = CallMachine.replay(RINGING, 1000.0, lived, a_world(an_agent()))
     call = Traced(an_agent(), machine=machine).lives((1010.0, TakenOver()), (1013.0, comes))
     found = call.span("takeover")

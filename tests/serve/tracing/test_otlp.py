@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -87,7 +88,7 @@ async def served(collector: Collector, folder: Path, **environ: str) -> str:
             call, status = await desk.ring(await process.started(), *script)
             assert status == 200
             await process.logged('"call has ended"')
-            process.tell(15)
+            process.tell(signal.SIGTERM)
             code, _, told = await process.ended()
             assert code == 0
             assert call.id not in collector.headers
