@@ -15,6 +15,34 @@ class Turn:
     at: Instant
     heard_ms: int | None = None
     """How much of it the caller has heard, when the caller interrupted it."""
+    waited_s: float | None = None
+    """How long the caller waited for it: from their last word to its first sound. None where it answers
+    nothing that was heard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A time in which somebody was heard: `caller`, `agent`, or `person`, whose sentence the agent said.
+
+    In JSON `since` and `until` are `from` and `to`.
+    """
+
+    who: str
+    since: Instant
+    until: Instant | None = None
+    """None where its end was never told."""
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt of a tool's request. `took_s` None: its end was never seen."""
+
+    at: Instant
+    took_s: float | None = None
+    http_status: int | None = None
+    error: str | None = None
+    """Why there was no reply, in a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +61,11 @@ class ToolUse:
     status: str
     http_status: int | None = None
     attempts: int = 0
+    tries: tuple[Attempt, ...] = ()
+    """Each of the attempts."""
     error: str | None = None
+    reply: Json = None
+    """What the model was given; None where nothing was, or where it is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +122,8 @@ class CallRecord:
     handoffs: tuple[Handoff, ...] = ()
     deeds: tuple[Deed, ...] = ()
     """What people did to the call, refused acts included."""
+    spans: tuple[Span, ...] = ()
+    """Who was heard when, in the order in which they began."""
     lookup_s: float | None = None
     """How long the lookup took, answered or not; None for an agent without one."""
     faults: tuple[str, ...] = ()

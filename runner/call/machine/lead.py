@@ -18,6 +18,8 @@ class Lead:
         """Who leads; None: the agent."""
         self.deed_id = ""
         """The act that has begun it."""
+        self.until: Instant | None = None
+        """When the lease ends."""
         self.was_taken = False
         """Whether a person has led the call at any time."""
 
@@ -33,7 +35,7 @@ class Lead:
 
     def take(self, by: str, deed_id: str, for_s: float, now: Instant) -> SetTimer:
         """A person leads from now on, or goes on to lead."""
-        self.by, self.was_taken = by, True
+        self.by, self.until, self.was_taken = by, now + for_s, True
         self.deed_id = self.deed_id or deed_id
         self._speech.lead(is_led=True)
         return SetTimer(timer=LEASE, at=now + for_s)
@@ -42,6 +44,6 @@ class Lead:
         """The agent leads again. Nothing where no person does."""
         if not self.is_taken:
             return []
-        self.by, self.deed_id = None, ""
+        self.by, self.until, self.deed_id = None, None, ""
         self._speech.lead(is_led=False)
         return [ClearTimer(timer=LEASE)]

@@ -109,7 +109,7 @@ class Session:
         """`lookup_s` is how long the lookup took, `faults` what went wrong before the call was answered."""
         self._phase = phase
         self.speech = Speech()
-        self._lead = Lead(self.speech)
+        self.lead = Lead(self.speech)
         self._consumption = Consumption(Bill(prices, agent.model, agent.transcription_model))
         self.builder = RecordBuilder(
             CallRecord(
@@ -127,6 +127,7 @@ class Session:
             ),
             self._consumption.bill,
             deeds,
+            self.speech.is_persons,
         )
         self._texts = CallTexts(call=call, agent=agent, lookup=lookup, record=self.builder, now=now)
         self.tools = ToolCalls(
@@ -143,7 +144,7 @@ class Session:
             tools=self.tools,
             record=self.builder,
             texts=self._texts,
-            lead=self._lead,
+            lead=self.lead,
             deeds=deeds,
         )
         self._serving = ServingAgent(
@@ -154,12 +155,12 @@ class Session:
             consumption=self._consumption,
             secrets=secrets,
             playback=self.speech.playback,
-            lead=self._lead,
+            lead=self.lead,
             is_quiet=self._is_quiet,
             now=now,
         )
         self._refresh = SessionRefresh(
-            serving=self._serving, texts=self._texts, speech=self.speech, lead=self._lead, deeds=deeds
+            serving=self._serving, texts=self._texts, speech=self.speech, lead=self.lead, deeds=deeds
         )
         self._dispatch = ToolDispatch(
             phase=phase,
@@ -167,7 +168,7 @@ class Session:
             ending=self._ending,
             serving=self._serving,
             consumption=self._consumption,
-            lead=self._lead,
+            lead=self.lead,
             refresh=self._refresh,
             deeds=deeds,
         )
@@ -178,7 +179,7 @@ class Session:
             ending=self._ending,
             serving=self._serving,
             texts=self._texts,
-            lead=self._lead,
+            lead=self.lead,
             refresh=self._refresh,
             agents=agents,
             transfer_to=transfer_to,
@@ -192,7 +193,7 @@ class Session:
             messages=self._messages,
             texts=self._texts,
             record=self.builder,
-            lead=self._lead,
+            lead=self.lead,
         )
         self._is_bare = False
         self._hears_later = isinstance(call.origin, WebRtcOrigin)
@@ -349,7 +350,7 @@ class Session:
                 self.speech.go_on()
             else:
                 self.speech.nudge()
-        if self._lead.is_taken:
+        if self.lead.is_taken:
             # The API may have let the model answer meanwhile.
             return [*again, *refreshed, Interrupt()]
         return [*again, *refreshed]
@@ -415,7 +416,7 @@ class Session:
     def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Intent]:
         match fired.timer.kind:
             case TimerKind.RETRY:
-                return [*self.tools.again(fired.timer.key)]
+                return [*self.tools.again(fired.timer.key, now)]
             case TimerKind.HANDOFF:
                 return self._dispatch.handed_off(now, told=False)
             case TimerKind.LEAD:
@@ -463,7 +464,7 @@ class Session:
 
     def _is_quiet(self, now: Instant) -> bool:
         """Nobody speaks, and nothing is under way that will make somebody speak."""
-        if self._lead.is_taken:
+        if self.lead.is_taken:
             return False
         is_waiting = self.tools.awaited or self.tools.running or self._serving.pending is not None
         return self.phase is Phase.TALKING and self.speech.is_idle(now) and not is_waiting

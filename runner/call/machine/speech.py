@@ -93,8 +93,7 @@ class Speech:
         self._rate_limited = 0
         self._is_held = False
         self._is_led = False
-        self.of_persons: set[str] = set()
-        """The responses that say what a person wanted said."""
+        self._of_persons: set[str] = set()
         self.playback = Playback()
         self._wishes_come_back = False
         self._sentence_ends: list[tuple[str, SentenceEnd]] = []
@@ -116,6 +115,10 @@ class Speech:
             # Nobody knows yet how long this response becomes; the floor's own patience bounds it.
             until = max(until, now + MARGIN_S)
         return until
+
+    def is_persons(self, response_id: str) -> bool:
+        """Whether a response says what a person wanted said."""
+        return response_id in self._of_persons
 
     def is_speaking(self, now: Instant) -> bool:
         """Whether the agent speaks, is heard, or has been asked to speak."""
@@ -270,7 +273,7 @@ class Speech:
         self._unheard[response_id] = asked
         self._asked = None
         if asked.is_persons:
-            self.of_persons.add(response_id)
+            self._of_persons.add(response_id)
 
     def _cut_short(self, started: ResponseStarted) -> list[Action]:
         """Interrupt what the agent begins of its own while a person leads: the API's own answer to the

@@ -20,6 +20,7 @@ from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, Set
 from runner.model.agent import Agent
 from runner.model.event import Replied, ToolCalled
 from runner.model.http import Failure, HttpReply, HttpRequest
+from runner.model.json_text import read_json
 from runner.model.tool import HttpBinding, StaticBinding, Tool
 from runner.model.values import Instant, Json, JsonObject
 
@@ -149,10 +150,10 @@ class ToolCalls:
             case _:
                 raise TypeError(f'tool "{opened.tool.name}" is not carried out by a request')
 
-    def again(self, call_id: str) -> list[Action]:
+    def again(self, call_id: str, now: Instant) -> list[Action]:
         """The wait before a further attempt is over."""
         opened = self._open.get(call_id)
-        return [] if opened is None or opened.request is None else self._attempt(opened, opened.request)
+        return [] if opened is None or opened.request is None else self._attempt(opened, opened.request, now)
 
     def still_waiting(self, key: str, now: Instant) -> list[Intent]:
         """A tool takes its time: say what is declared for that."""
@@ -180,6 +181,7 @@ class ToolCalls:
         if opened is None or opened.attempt != replied.attempt:
             return []
         self._in_flight.discard(replied.call_id)
+        self._record.tool_replied(replied.call_id, replied.reply, now)
         if may_retry and isinstance(opened.tool.binding, HttpBinding):
             delay_s = next_delay(opened.tool.binding.retries, replied.attempt, replied.reply)
             if delay_s is not None:
@@ -216,6 +218,7 @@ class ToolCalls:
             attempts=opened.attempt if opened is not None else 0,
             http_status=output.http_status if output is not None else None,
             error=output.error if output is not None else None,
+            reply=_kept(opened, output),
         )
 
     def taken_over(self, now: Instant) -> list[Intent]:
@@ -229,7 +232,7 @@ class ToolCalls:
             opened = self._open[call_id]
             if opened.tool.is_repeatable and opened.request is not None:
                 self._open[call_id] = replace(opened, attempt=opened.attempt - 1)
-                intents += self._attempt(self._open[call_id], opened.request)
+                intents += self._attempt(self._open[call_id], opened.request, now)
             else:
                 reply = HttpReply(failure=Failure.UNKNOWN)
                 replied = Replied(call_id=call_id, attempt=opened.attempt, reply=reply)
@@ -295,18 +298,19 @@ class ToolCalls:
             for index, step in enumerate(opened.tool.while_waiting)
         ]
         if not opened.tool.background:
-            return [*waiting, *self._attempt(opened, opened.request)]
+            return [*waiting, *self._attempt(opened, opened.request, now)]
         started = ToolOutput.of({"status": "started", "result": "will follow"}, opened.tool.result)
         return [
             *waiting,
-            *self._attempt(replace(opened, in_background=True), opened.request),
+            *self._attempt(replace(opened, in_background=True), opened.request, now),
             *self._tell(opened.call_id, started),
         ]
 
-    def _attempt(self, opened: OpenCall, request: HttpRequest) -> list[Action]:
+    def _attempt(self, opened: OpenCall, request: HttpRequest, now: Instant) -> list[Action]:
         opened = replace(opened, attempt=opened.attempt + 1)
         self._open[opened.call_id] = opened
         self._in_flight.add(opened.call_id)
+        self._record.tool_tried(opened.call_id, now)
         return [
             SendRequest(
                 call_id=opened.call_id,
@@ -333,3 +337,19 @@ class ToolCalls:
 
     def _names_of(self, opened: OpenCall, now: Instant) -> dict[str, Json]:
         return {**self._names(now), "args": opened.arguments}
+
+
+def _kept(opened: OpenCall | None, output: ToolOutput | None) -> Json:
+    """What the record keeps of an output.
+
+    What `select` takes out of a reply stands in another place than `record.redact` names, so that it cannot
+    be told any more what must not be kept.
+    """
+    if output is None:
+        return None
+    if opened is not None and opened.tool.result.select is not None and opened.agent.record.results:
+        return None
+    try:
+        return read_json(output.text)
+    except ValueError:
+        return output.text

@@ -1,25 +1,32 @@
 """Writes down what happens to a call while it happens, and makes the record of it at the end."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from runner.call.records.bill import Bill
 from runner.call.records.deeds import Deeds
+from runner.call.records.spans import Spans
 from runner.model.call import Role
 from runner.model.event import (
     ApiError,
     ApiErrorKind,
+    CallerSpeaks,
     CallEvent,
     Ignored,
     IgnoredBecause,
     ItemPlaced,
+    PlaybackEnded,
+    PlaybackStarted,
+    ResponseStarted,
     SilenceNudge,
     Transcribed,
     TranscriptionUsage,
     TurnTruncated,
     Usage,
 )
-from runner.model.record import CallRecord, Handoff, ToolUse, Turn
+from runner.model.http import HttpReply
+from runner.model.record import Attempt, CallRecord, Handoff, ToolUse, Turn
 from runner.model.values import Instant, Json
 
 
@@ -35,6 +42,8 @@ class _Item:
     is_turn: bool = True
     heard_ms: int | None = None
     is_hidden: bool = False
+    response_id: str | None = None
+    """The response that made it."""
 
 
 class Transcript:
@@ -44,14 +53,19 @@ class Transcript:
     where the API says: after the item that it names.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waited_s: Callable[[str | None], float | None] = lambda _: None) -> None:
+        """`waited_s` tells how long the caller waited for a response."""
+        self._waited_s = waited_s
         self._items: dict[str, _Item] = {}
         self._order: list[str] = []
         self._ordered: set[str] = set()
         """Those that stand in the order: a call of an hour has thousands."""
 
-    def place(self, placed: ItemPlaced, now: Instant) -> None:
-        """Give an item its place. Placed twice, it stays where it was first."""
+    def place(self, placed: ItemPlaced, now: Instant, response_id: str | None = None) -> None:
+        """Give an item its place. Placed twice, it stays where it was first.
+
+        `response_id` is the response that is being made.
+        """
         if placed.after is not None:
             # Its own event was missed, as it is where a sideband was lost.
             self._mention(placed.after, now)
@@ -61,6 +75,8 @@ class Transcript:
         item = self._mention(placed.item_id, now)
         item.is_placed = True
         item.role = item.role or placed.role
+        if item.role is Role.AGENT:
+            item.response_id = item.response_id or response_id
         if not item.is_hidden:
             item.text = item.text or placed.text or None
 
@@ -122,17 +138,34 @@ class Transcript:
         for item_id in order:
             item = self._items[item_id]
             if item.is_turn and item.role is not None and item.role is not Role.SYSTEM and item.text != "":
-                yield item_id, Turn(role=item.role.value, text=item.text, at=item.at, heard_ms=item.heard_ms)
+                yield (
+                    item_id,
+                    Turn(
+                        role=item.role.value,
+                        text=item.text,
+                        at=item.at,
+                        heard_ms=item.heard_ms,
+                        waited_s=self._waited_s(item.response_id),
+                    ),
+                )
 
 
 class RecordBuilder:
     """All that the record of a call needs, as it comes. The machine writes here and reads nothing back."""
 
-    def __init__(self, start: CallRecord, bill: Bill, deeds: Deeds) -> None:
-        """`bill` and `deeds` are kept by the machine, and only read here."""
+    def __init__(
+        self,
+        start: CallRecord,
+        bill: Bill,
+        deeds: Deeds,
+        is_persons: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`bill` and `deeds` are kept by the machine, and only read here. `is_persons`: see `Spans`."""
+        self.spans = Spans(is_persons)
+        self._response_id: str | None = None
         self._bill = bill
         self._deeds = deeds
-        self.transcript = Transcript()
+        self.transcript = Transcript(self.spans.waited_s)
         self.private: set[str] = set()
         """Values that the record may not hold: out of tools' replies, and keys pressed in private."""
         self._start = start
@@ -210,8 +243,9 @@ class RecordBuilder:
         attempts: int = 0,
         http_status: int | None = None,
         error: str | None = None,
+        reply: Json = None,
     ) -> None:
-        """What came of the tool call."""
+        """What came of the tool call, and what the model was given."""
         use = self._tools[call_id]
         self._tools[call_id] = replace(
             use,
@@ -220,27 +254,45 @@ class RecordBuilder:
             http_status=http_status,
             attempts=attempts,
             error=error,
+            reply=reply,
         )
         self.tools_ended.append(self._tools[call_id])
 
+    def tool_tried(self, call_id: str, now: Instant) -> None:
+        """An attempt of the tool's request begins."""
+        use = self._tools[call_id]
+        self._tools[call_id] = replace(use, tries=(*use.tries, Attempt(at=now)))
+
+    def tool_replied(self, call_id: str, reply: HttpReply, now: Instant) -> None:
+        """The last attempt has ended."""
+        use = self._tools[call_id]
+        *before, last = use.tries
+        ended = replace(
+            last,
+            took_s=round(now - last.at, 3),
+            http_status=reply.status,
+            error=reply.failure.value if reply.failure is not None else None,
+        )
+        self._tools[call_id] = replace(use, tries=(*before, ended))
+
     def note(self, event: CallEvent, now: Instant) -> None:
-        """Write down what a event means for the record, whatever it means to the call."""
-        match event:
-            case ItemPlaced():
-                self.transcript.place(event, now)
-            case Transcribed():
-                self.transcript.write(event, now)
-            case TurnTruncated():
-                self.transcript.truncate(event, now)
-            case SilenceNudge(item_id=item_id):
-                self.transcript.leave_out(item_id)
-            case ApiError(kind=kind):
-                self._complaints += kind is ApiErrorKind.OTHER
-            case Ignored(because=because):
-                self._unknown += because is IgnoredBecause.UNKNOWN
-                self._malformed += because is IgnoredBecause.MALFORMED
-            case _:
-                pass
+        """Write down what an event means for the record, whatever it means to the call."""
+        noted = _NOTED.get(type(event))
+        if noted is not None:
+            noted(self, event, now)
+
+    def _placed(self, placed: ItemPlaced, now: Instant) -> None:
+        self.transcript.place(placed, now, self._response_id)
+
+    def _began(self, started: ResponseStarted, _: Instant) -> None:
+        self._response_id = started.response_id
+
+    def _complained(self, error: ApiError, _: Instant) -> None:
+        self._complaints += error.kind is ApiErrorKind.OTHER
+
+    def _ignored(self, ignored: Ignored, _: Instant) -> None:
+        self._unknown += ignored.because is IgnoredBecause.UNKNOWN
+        self._malformed += ignored.because is IgnoredBecause.MALFORMED
 
     def end(self, reason: str, detail: str = "") -> None:
         """Why the call ends; the first reason is the one that counts."""
@@ -257,6 +309,7 @@ class RecordBuilder:
             ended=self._ended,
             detail=self._detail,
             turns=self.transcript.turns(),
+            spans=self.spans.all(),
             tools=tuple(self._tools.values()),
             handoffs=tuple(self._handoffs),
             deeds=self._deeds.all,
@@ -269,3 +322,23 @@ class RecordBuilder:
             unknown_events=self._unknown,
             malformed_events=self._malformed,
         )
+
+
+_Noted: TypeAlias = Callable[[RecordBuilder, Any, Instant], None]
+# Any: each row pairs a type of event with a function of just that type, which no signature can say.
+
+_NOTED: Mapping[type, _Noted] = {
+    ItemPlaced: RecordBuilder._placed,
+    Transcribed: lambda builder, event, now: builder.transcript.write(event, now),
+    TurnTruncated: lambda builder, event, now: builder.transcript.truncate(event, now),
+    SilenceNudge: lambda builder, event, _: builder.transcript.leave_out(event.item_id),
+    ResponseStarted: RecordBuilder._began,
+    CallerSpeaks: lambda builder, event, now: builder.spans.caller_speaks(began=event.began, now=now),
+    PlaybackStarted: lambda builder, event, now: builder.spans.heard(event.response_id, now),
+    PlaybackEnded: lambda builder, event, now: builder.spans.ended(
+        event.response_id, now, is_interrupted=event.interrupted
+    ),
+    ApiError: RecordBuilder._complained,
+    Ignored: RecordBuilder._ignored,
+}
+"""What an event means for the record. By type, since most events mean nothing to it."""

@@ -4,7 +4,7 @@ import json
 from dataclasses import fields, is_dataclass
 
 from runner.model.event import TranscriptionUsage, Usage
-from runner.model.record import CallRecord, Deed, Handoff, ToolUse, Turn
+from runner.model.record import Attempt, CallRecord, Deed, Handoff, Span, ToolUse, Turn
 from runner.model.values import Json, JsonObject
 
 
@@ -31,9 +31,10 @@ def of_json(data: JsonObject) -> CallRecord:
         **{
             **data,
             "turns": tuple(Turn(**turn) for turn in data["turns"]),
-            "tools": tuple(ToolUse(**tool) for tool in data["tools"]),
+            "tools": tuple(_tool(tool) for tool in data["tools"]),
             "handoffs": tuple(Handoff(**handoff) for handoff in data["handoffs"]),
             "deeds": tuple(Deed(**deed) for deed in data["deeds"]),
+            "spans": tuple(_span(span) for span in data["spans"]),
             "faults": tuple(data["faults"]),
             "usage": Usage(**data["usage"]),
             "transcription": TranscriptionUsage(**data["transcription"]),
@@ -41,7 +42,23 @@ def of_json(data: JsonObject) -> CallRecord:
     )
 
 
+def _tool(data: JsonObject) -> ToolUse:
+    return ToolUse(**{**data, "tries": tuple(Attempt(**attempt) for attempt in data["tries"])})
+
+
+def _span(data: JsonObject) -> Span:
+    return Span(who=data["who"], since=data["from"], until=data["to"], interrupted=data["interrupted"])
+
+
 def _by_field(value: object) -> Json:
+    if isinstance(value, Span):
+        # `from` is no name that Python allows.
+        return {
+            "who": value.who,
+            "from": value.since,
+            "to": value.until,
+            "interrupted": value.interrupted,
+        }
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -88,6 +88,7 @@ class Redactor:
                     use,
                     arguments=self.arguments(use.arguments),
                     error=self.text(use.error) if use.error is not None else None,
+                    reply=self.result(use.reply) if self._keeps_transcript else None,
                 )
                 for use in record.tools
             ),

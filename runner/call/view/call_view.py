@@ -11,7 +11,7 @@ from runner.call.machine.phase import TRANSFERRING, Phase
 from runner.call.machine.session import Session
 from runner.call.view.live_mask import LiveMask
 from runner.model.event import TranscriptGrew
-from runner.model.record import CallRecord, Deed, ToolUse, Turn
+from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
 from runner.model.tool import TransferBinding
 from runner.model.values import Instant, Json, JsonObject
 
@@ -188,7 +188,7 @@ class CallView:
             "caller": speech is not None and speech.floor in _CALLER_SPEAKS,
             "agent": speech is not None and speech.playback.is_playing(now),
             "tools": _running(session) if session is not None else 0,
-            "led_by": None,
+            "led_by": session.lead.by if session is not None else None,
             "is_attached": speech is not None and not speech.is_closed,
         }
 
@@ -200,7 +200,7 @@ class CallView:
             "max_cost_usd": limits.max_cost_usd if limits is not None else None,
             "tool_calls": session.consumption.tool_calls if session is not None else 0,
             "max_tool_calls": limits.max_tool_calls if limits is not None else None,
-            "lead_until": None,
+            "lead_until": session.lead.until if session is not None else None,
         }
 
     def _agent(self, session: Session | None) -> JsonObject:
@@ -313,7 +313,7 @@ def _turn(item_id: str, after: str | None, turn: Turn, mask: LiveMask) -> JsonOb
         "text": mask.turn(turn.text),
         "at": turn.at,
         "heard_ms": turn.heard_ms,
-        "waited_s": None,
+        "waited_s": turn.waited_s,
         "is_whole": turn.text is not None,
     }
 
@@ -328,8 +328,17 @@ def _tool(use: ToolUse, turn: str | None, mask: LiveMask, *, is_over: bool) -> J
         "took_s": use.took_s,
         "status": "running" if runs else use.status,
         "http_status": use.http_status,
-        "attempts": [],
+        "attempts": [_attempt(attempt) for attempt in use.tries],
         "error": mask.text(use.error) if use.error is not None else None,
-        "reply": None,
+        "reply": mask.reply(use.reply),
         "turn": turn,
+    }
+
+
+def _attempt(attempt: Attempt) -> JsonObject:
+    return {
+        "at": attempt.at,
+        "took_s": attempt.took_s,
+        "http_status": attempt.http_status,
+        "error": attempt.error,
     }

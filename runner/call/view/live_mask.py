@@ -44,6 +44,10 @@ class LiveMask:
         """A tool call's arguments."""
         return self._all_hidden(self._redactor.arguments(given))
 
+    def reply(self, given: Json) -> Json:
+        """What a tool has brought."""
+        return self._all_hidden(self._redactor.result(given)) if self.shows_turns else None
+
     def data(self, value: Json) -> Json:
         """Any JSON value."""
         return self._all_hidden(self._redactor.data(value))

@@ -19,11 +19,13 @@ from runner.model.action import (
     ClearTimer,
     Finish,
     HangUp,
+    Interrupt,
     Refer,
     SendOutput,
     SendRequest,
     SetTimer,
     Speak,
+    SwitchAgent,
     Timer,
     TimerKind,
 )
@@ -60,6 +62,7 @@ from runner.model.event import (
     SidebandLost,
     SidebandOpened,
     SilenceNudge,
+    Steered,
     TakenOver,
     TimerFired,
     ToolCalled,
@@ -70,6 +73,21 @@ from runner.model.event import (
     Usage,
 )
 from runner.model.http import Failure, HttpReply
+from runner.model.steering import (
+    AddNote,
+    ChangeAgent,
+    ChangeInstructions,
+    EndCall,
+    GiveBack,
+    Hush,
+    SaySentence,
+    SetVariables,
+    TakeOver,
+    TellAgent,
+    TransferCall,
+    When,
+    Wish,
+)
 from runner.model.tool import (
     HandoffBinding,
     HangupBinding,
@@ -150,12 +168,15 @@ BESIDE_THE_SIDEBAND = (
     EndRequested,
     CallGone,
     Unreachable,
+    Steered,
 )
 """What can happen while there is none."""
 
 PRESSED = re.compile(r"I pressed (\d+)")
-AT_ONCE = (Unreachable, EndRequested, ApiError, ResponseEnded)
+AT_ONCE = (Unreachable, EndRequested, ApiError, ResponseEnded, Steered)
 """What may end a call at once, a transfer under way or not; so may a ghost's timer."""
+PERSONS_WORDS = "A person says this."
+LEASE = Timer(TimerKind.LEAD)
 
 
 class Watched:
@@ -177,6 +198,9 @@ class Watched:
         self.wishes: dict[str, str | None] = {}
         self.entries: list[str] = []
         self.failed_hang_ups = 0
+        self.deeds: set[str] = set()
+        self.answers: bool | None = None
+        """What the API was told last of who answers the caller."""
         self.lived: list[tuple[Instant, CallEvent]] = []
         self.machine, actions = CallMachine.ring(RINGING, WORLD, self.now)
         assert actions == [ClaimCall(agent="desk")]
@@ -200,6 +224,33 @@ class Watched:
             actions = self.machine.handle(event, self.now)
             assert not (self.is_over and actions), "nothing is done after the end"
             self._take(event, actions)
+            self._check_lead(event, actions)
+
+    def _check_lead(self, event: CallEvent, actions: list[Action]) -> None:
+        """While a person leads, the agent says nothing of its own; and no lease lasts for ever."""
+        if isinstance(event, Steered):
+            assert event.id not in self.deeds or not actions, "an act is done once"
+            self.deeds.add(event.id)
+        if self.is_attached:
+            told = [action.answers for action in actions if isinstance(action, SwitchAgent)]
+            self.answers = told[-1] if told else self.answers
+        if self.machine.phase is not Phase.TALKING or isinstance(event, ItemPlaced):
+            # What is placed is placed in the middle of what another event leads to.
+            return
+        session = self.session
+        is_led = session.lead.is_taken
+        assert is_led == (LEASE in self.timers), "a lease ends by itself"
+        if self.is_attached and session._serving.pending is None:
+            assert (self.answers is False) == is_led, "the API answers the caller unless a person leads"
+        if not is_led:
+            return
+        for action in actions:
+            if isinstance(action, Speak):
+                said = f"{action.say or ''}{action.tell or ''}".replace(PERSONS_WORDS, "").strip()
+                assert (action.say is not None, said) == (True, ""), "it says nothing of its own"
+        if isinstance(event, ResponseStarted) and event.response_id == self.began:
+            is_persons = session.speech.is_persons(event.response_id)
+            assert is_persons or any(isinstance(action, Interrupt) for action in actions)
 
     @property
     def session(self) -> Session:
@@ -445,6 +496,38 @@ def is_odd(play: Watched, a: int, b: int) -> None:
     play.happens(oddities[a % len(oddities)])
 
 
+def steers(play: Watched, a: int, b: int) -> None:
+    """A person acts: with an id of its own, or seldom with one that was used before."""
+    wishes: tuple[Wish, ...] = (
+        SaySentence(say=PERSONS_WORDS),
+        SaySentence(say=PERSONS_WORDS, when=When.NOW),
+        TellAgent(tell="Be brief.", speak=b % 2 == 0),
+        Hush(),
+        SetVariables(set={"last": "Monday"}),
+        ChangeInstructions(add="Be brief.") if b % 2 else ChangeInstructions(replace="You are Ada."),
+        ChangeAgent(agent=("desk", "other")[b % 2], speak=b % 3 == 0),
+        TransferCall(to="desk", say=PERSONS_WORDS if b % 2 else None),
+        EndCall(say=PERSONS_WORDS if b % 2 else None) if b > 4 else AddNote(text="Knows us."),
+        TakeOver(for_s=30.0),
+        TakeOver(for_s=90.0),
+        GiveBack(speak=b % 2 == 0),
+    )
+    number = len(play.deeds) - (b == 7)
+    play.happens(Steered(id=f"deed_{number}", by=("lead", "pager")[b == 3], wish=wishes[a % len(wishes)]))
+
+
+def leads(play: Watched, a: int, b: int) -> None:
+    """A person takes over, so that what follows meets a call that is led."""
+    play.happens(Steered(id=f"deed_{len(play.deeds)}", by="lead", wish=TakeOver(for_s=10.0 * (1 + b))))
+
+
+def is_told(play: Watched, a: int, b: int) -> None:
+    """What the API says to a change of the session that a person has made."""
+    update_id = f"refresh_{1 + a % 4}"
+    told = SessionUpdated(update_id=update_id), ApiError(kind=ApiErrorKind.OTHER, about=update_id)
+    play.happens(told[b % 5 == 4])
+
+
 def is_ended(play: Watched, a: int, b: int) -> None:
     """Seldom: most calls shall go on for a while."""
     if a == b == 7:
@@ -457,7 +540,7 @@ def is_ended(play: Watched, a: int, b: int) -> None:
 
 MOVES: tuple[Move, ...] = (
     starts, starts, calls, stops, stops, is_heard, fires, fires, is_answered, is_pressed,
-    is_refused, loses, opens, speaks, writes, is_odd, is_ended,
+    is_refused, loses, opens, speaks, writes, is_odd, steers, steers, leads, is_told, is_ended,
 )  # fmt: skip
 STEPS = st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 11), st.integers(0, 7)), max_size=60)
 
@@ -517,6 +600,7 @@ def assert_replays(play: Watched) -> None:
     record = play.session.record()
     assert record.ended
     assert record.ended_at is not None
+    assert all(deed.settled_at is not None for deed in record.deeds), "nobody waits for the fate of an act"
     written = encode(record)
     private = [entry for entry in play.entries if len(entry) >= 4]
     assert not [entry for entry in private if entry in written or " ".join(entry) in written]

@@ -24,6 +24,7 @@ from runner.model.event import (
     ApiErrorKind,
     CallerSpeaks,
     CallGone,
+    ItemPlaced,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
@@ -38,7 +39,7 @@ from runner.model.event import (
     ToolCalled,
     Transcribed,
 )
-from runner.model.record import Deed
+from runner.model.record import Attempt, Deed, Span
 from runner.model.steering import (
     WISHES,
     AddNote,
@@ -58,7 +59,7 @@ from runner.model.steering import (
     name_of,
     wish_of,
 )
-from runner.model.tool import Tool
+from runner.model.tool import Retries, Tool
 from runner.model.values import Json, JsonObject
 from tests.call.machine.playing import (
     END_CALL,
@@ -786,3 +787,53 @@ def test_what_comes_too_late_is_refused_and_stands_in_the_record() -> None:
     steer(play, EndCall(), "deed_2")
     assert outcome(play, "deed_2") == ("refused", 'no "hangup" now: the call is being ended')
     assert [each.result for each in play.record.deeds] == ["done", "refused"]
+
+
+def test_the_record_tells_who_was_heard_when_and_how_long_the_caller_waited() -> None:
+    play = talking()
+    play.happens(CallerSpeaks(began=True))
+    play.passes(2)
+    play.happens(CallerSpeaks(began=False))
+    play.passes(0.8)
+    play.happens(ResponseStarted(response_id="resp"), ItemPlaced(item_id="i", role=Role.AGENT, text="Hi."))
+    play.happens(PlaybackStarted(response_id="resp"), PlaybackStarted(response_id="resp"))
+    play.passes(1)
+    play.happens(CallerSpeaks(began=True))
+    play.happens(ResponseEnded(response_id="resp", outcome=Outcome.CANCELLED))
+    play.happens(PlaybackEnded(response_id="resp", interrupted=True))
+    steer(play, SaySentence(say="One moment."))
+    play.happens(CallerSpeaks(began=False))
+    play.passes(1)
+    play.happens(ResponseStarted(response_id="resp_2", wish="wish_1"), PlaybackStarted(response_id="resp_2"))
+    assert play.record.spans == (
+        Span(who="caller", since=1000.0, until=1002.0),
+        Span(who="agent", since=1002.8, until=1003.8, interrupted=True),
+        Span(who="caller", since=1003.8, until=1003.8),
+        Span(who="person", since=1004.8),
+    )
+    assert [(turn.text, turn.waited_s) for turn in play.record.turns] == [("Hi.", 0.8)]
+
+
+def test_the_record_tells_each_attempt_of_a_tool_and_what_the_model_was_given() -> None:
+    play = talking(http_tool(retries=Retries(attempts=2, backoff_s=1.0, on=frozenset({503}))))
+    (sent,) = play.responds(("find_slots", "{}"), audible=False)
+    play.passes(0.5)
+    play.replies(sent, status=503)
+    (again,) = play.passes(1)
+    play.passes(0.25)
+    play.replies(again, body=b'{"slots": ["09:00"]}')
+    (use,) = play.record.tools
+    assert use.tries == (
+        Attempt(at=1000.0, took_s=0.5, http_status=503),
+        Attempt(at=1001.5, took_s=0.25, http_status=200),
+    )
+    assert use.reply == {"slots": ["09:00"]}
+
+
+def test_a_hand_off_that_the_session_of_a_person_has_outlived_is_not_told_again() -> None:
+    play = talking()
+    steer(play, ChangeAgent(agent="recepcion"))
+    play.passes(2)
+    (update,) = updates(leads(play))
+    play.happens(SessionUpdated(update_id=update.update_id), SidebandLost())
+    assert updates(reopens(play)) == []

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from runner.call.records.record_json import decode, encode
 from runner.model.event import TranscriptionUsage, Usage
-from runner.model.record import CallRecord, Deed, Handoff, ToolUse, Turn
+from runner.model.record import Attempt, CallRecord, Deed, Handoff, Span, ToolUse, Turn
 
 LEAST = CallRecord(
     id="rtc_1", agent="a", route=None, why="", caller=None, called=None, transport="sip", created_at=1.0
@@ -15,7 +15,14 @@ LEAST = CallRecord(
 
 def with_arguments(arguments: object) -> CallRecord:
     tool = ToolUse(
-        name="t", call_id="c", arguments=arguments, started_at=2.5, took_s=None, status="unfinished"
+        name="t",
+        call_id="c",
+        arguments=arguments,
+        started_at=2.5,
+        took_s=None,
+        status="unfinished",
+        tries=(Attempt(at=2.5, took_s=0.5, http_status=200, error="x"),),
+        reply={"ok": [1]},
     )
     return CallRecord(
         id="rtc_1",
@@ -31,7 +38,7 @@ def with_arguments(arguments: object) -> CallRecord:
         ended_at=9.0,
         ended="hangup",
         turns=(
-            Turn(role="agent", text="Grüß Gott \U0001f600", at=2.0, heard_ms=820),
+            Turn(role="agent", text="Grüß Gott \U0001f600", at=2.0, heard_ms=820, waited_s=0.5),
             Turn(role="caller", text=None, at=3.0),
         ),
         tools=(tool,),
@@ -47,6 +54,7 @@ def with_arguments(arguments: object) -> CallRecord:
                 settled_at=3.0,
             ),
         ),
+        spans=(Span(who="caller", since=1.0, until=2.0, interrupted=True),),
         handoffs=(Handoff(agent="recepcion", because="a tool", at=4.0),),
         lookup_s=0.25,
         faults=("a template failed",),

@@ -10,7 +10,7 @@ import pytest
 from runner.call.records.redaction import Redactor, values_at
 from runner.call.records.sensitive_spans import passes_luhn
 from runner.model.agent import Recording, Sensitive
-from runner.model.record import CallRecord, Handoff, ToolUse, Turn
+from runner.model.record import CallRecord, Deed, Handoff, ToolUse, Turn
 from runner.model.values import Json, JsonObject
 
 CARD, SSN, PHONE, EMAIL = Sensitive
@@ -350,3 +350,53 @@ def test_names_are_masked_and_the_parties_of_the_call_stay() -> None:
         "lookup": ["[email]"],
         "agent": "desk",
     }
+
+
+EMPTY = CallRecord(
+    id="rtc_1", agent="a", route=None, why="", caller=None, called=None, transport="sip", created_at=1.0
+)
+DEED = Deed(
+    id="deed_1",
+    by="shift-lead",
+    what="say",
+    given={"say": "Is it 4111 1111 1111 1111?", "when": "pause"},
+    at=1.0,
+    result="failed",
+    detail="4111111111111111",
+)
+
+
+def test_what_people_say_and_set_is_masked_as_what_is_said() -> None:
+    record = replace(
+        EMPTY, deeds=(DEED, replace(DEED, what="vars", given={"set": {"card": 4111111111111111}}))
+    )
+    masked = redactor(CARD).record(record)
+    assert [deed.given for deed in masked.deeds] == [
+        {"say": "Is it [payment_card]?", "when": "pause"},
+        {"set": {"card": "[payment_card]"}},
+    ]
+    assert [deed.detail for deed in masked.deeds] == ["[payment_card]", "[payment_card]"]
+
+
+def test_without_a_transcript_neither_words_of_people_nor_replies_are_kept() -> None:
+    use = ToolUse(
+        name="t", call_id="c", arguments={}, started_at=1.0, took_s=None, status="ok", reply={"name": "Ada"}
+    )
+    masked = Redactor([Recording(transcript=False)]).record(replace(EMPTY, deeds=(DEED,), tools=(use,)))
+    assert [deed.given for deed in masked.deeds] == [{"say": "[redacted]", "when": "pause"}]
+    assert [tool.reply for tool in masked.tools] == [None]
+
+
+def test_what_a_tool_has_brought_is_masked_at_its_paths_and_by_its_look() -> None:
+    use = ToolUse(
+        name="t",
+        call_id="c",
+        arguments={},
+        started_at=1.0,
+        took_s=None,
+        status="ok",
+        reply={"pin": "12", "card": "4111 1111 1111 1111"},
+    )
+    redact = Redactor([Recording(kinds=frozenset({CARD}), results=(("pin",),))])
+    masked = redact.record(replace(EMPTY, tools=(use,)))
+    assert [tool.reply for tool in masked.tools] == [{"pin": "[redacted]", "card": "[payment_card]"}]
