@@ -75,8 +75,8 @@ export interface Deed {
   what: ActName;
   given: { [key: string]: Json };
   at: Instant;
-  /** Null while it is under way. */
-  result: string | null;
+  /** `waiting` while it is under way. */
+  result: string;
   detail: string;
   settled_at: Instant | null;
 }

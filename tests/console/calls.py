@@ -72,9 +72,7 @@ def tool(n: int, name: str, at: float, **changes: Any) -> JsonObject:
     }
 
 
-def deed(
-    n: int, what: str, given: JsonObject, at: float, result: str | None = "done", **changes: Any
-) -> JsonObject:
+def deed(n: int, what: str, given: JsonObject, at: float, result: str = "done", **changes: Any) -> JsonObject:
     return {
         "id": f"deed-{n}",
         "by": "shift-lead",
@@ -83,7 +81,7 @@ def deed(
         "at": at,
         "result": result,
         "detail": "",
-        "settled_at": None if result is None else at + 1.2,
+        "settled_at": None if result == "waiting" else at + 1.2,
         **changes,
     }
 

@@ -1,26 +1,20 @@
-"""Real chromium before a made-up admin API, and pictures of what it shows.
+"""Real chromium before a made-up admin API."""
 
-`AXE` names axe-core's file, `SCREENSHOTS` the folder for pictures (default: build/screenshots).
-"""
-
-import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.console.made_up_admin import MadeUpAdmin, serving
+from tests.console.screen import HEIGHTS, WATCH, Look, Screen
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser
 
 CHROMIUM = shutil.which("chromium")
-PICTURES = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
-WIDTHS = {1440: 900, 768: 1024, 390: 844}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,51 +35,31 @@ async def browser() -> AsyncIterator["Browser"]:
 
 @pytest.fixture
 def admin() -> MadeUpAdmin:
-    return MadeUpAdmin(needs_token=False, now=time.time())
-
-
-Console = Callable[..., "Screen"]
-
-
-class Screen:
-    """A console that somebody looks at."""
-
-    def __init__(self, page: "Page", url: str) -> None:
-        self.page = page
-        self.url = url
-        self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
-
-    async def open(self, path: str = "/console/") -> "Page":
-        await self.page.goto(self.url + path)
-        await self.page.wait_for_selector("main > *")
-        return self.page
-
-    async def picture(self, name: str, *, whole: bool = False) -> None:
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
+    return MadeUpAdmin(now=time.time())
 
 
 @pytest.fixture
-async def screens(browser: "Browser", admin: MadeUpAdmin) -> AsyncIterator[Callable[..., object]]:
-    """Opens a console of a size and in a scheme; what went wrong in one fails the test at its end."""
-    opened: list[Screen] = []
+async def look(browser: "Browser", admin: MadeUpAdmin) -> AsyncIterator[Look]:
+    """What goes wrong in a window, also against its security policy, fails the test at its end."""
+    screens: list[Screen] = []
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving(admin))
 
-        async def look(width: int = 1440, scheme: str = "light") -> Screen:
+        async def opened(width: int = 1440, scheme: str = "light") -> Screen:
             context = await browser.new_context(
-                viewport={"width": width, "height": WIDTHS[width]},
+                viewport={"width": width, "height": HEIGHTS[width]},
                 color_scheme="dark" if scheme == "dark" else "light",
                 timezone_id="UTC",
             )
             stack.push_async_callback(context.close)
             page = await context.new_page()
             page.set_default_timeout(15_000)
-            opened.append(Screen(page, url))
-            return opened[-1]
+            await page.add_init_script(WATCH)
+            screens.append(Screen(page, url))
+            return screens[-1]
 
-        yield look
-        wrong = [text for screen in opened for text in screen.errors if "Failed to load resource" not in text]
-        assert wrong == []
+        yield opened
+        for screen in screens:
+            if not screen.page.is_closed():
+                screen.wrong.extend(await screen.value("window.violations ?? []"))
+        assert [wrong for screen in screens for wrong in screen.wrong] == []

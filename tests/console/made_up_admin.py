@@ -55,6 +55,7 @@ class MadeUpAdmin:
     resumed: list[str | None] = field(default_factory=list)
     """The `Last-Event-ID` of each stream."""
     streams: set[tuple[str | None, asyncio.Queue[str | None]]] = field(default_factory=set)
+    has_acted: asyncio.Condition = field(default_factory=asyncio.Condition)
     sequence: int = 0
     now: float = 0.0
 
@@ -64,6 +65,11 @@ class MadeUpAdmin:
         for of, queue in self.streams:
             if of == call:
                 queue.put_nowait(sse(event, data, self.sequence))
+
+    async def asked(self, acts: int) -> None:
+        """Wait until so many acts were asked for."""
+        async with asyncio.timeout(10), self.has_acted:
+            await self.has_acted.wait_for(lambda: len(self.acts) >= acts)
 
     def cut(self) -> None:
         """Break every stream off."""
@@ -156,13 +162,15 @@ class MadeUpAdmin:
             request.headers["Idempotency-Key"],
         )
         body = await request.json()
-        if (call, act, body, key) not in self.acts:
-            self.acts.append((call, act, body, key))
+        async with self.has_acted:
+            if (call, act, body, key) not in self.acts:
+                self.acts.append((call, act, body, key))
+            self.has_acted.notify_all()
         if self.drop_next:
             self.drop_next -= 1
             assert request.transport is not None
             request.transport.close()
-        status, answer = self.answers.get(act, (202, {"deed": key, "result": None}))
+        status, answer = self.answers.get(act, (202, {"deed": key, "result": "waiting"}))
         return web.json_response(answer, status=status)
 
     async def _records(self, _: web.Request) -> web.Response:

@@ -159,11 +159,11 @@ const RESULTS = {
 
 /**
  * What became of an act, in words, and whether that is good.
- * @param {string | null} result
+ * @param {string} result
  * @returns {{word: string, tone: Tone}}
  */
 export function outcome(result) {
-  const [word, tone] = RESULTS[result ?? "waiting"] ?? [String(result).replaceAll("_", " "), "mixed"];
+  const [word, tone] = RESULTS[result] ?? [result.replaceAll("_", " "), "mixed"];
   return { word, tone };
 }
 
@@ -196,20 +196,4 @@ function assignments(set) {
 export function sentence(deed) {
   const known = SENTENCES[deed.what];
   return known ? known(deed.given) : deed.what;
-}
-
-/**
- * Deeds for reading: renewals of a take-over are one with it.
- * @param {readonly Deed[]} deeds
- */
-export function withoutRenewals(deeds) {
-  /** @type {Deed | null} */
-  let lead = null;
-  return deeds.filter((deed) => {
-    if (deed.result === "refused") return true;
-    const isRenewal = deed.what === "take-over" && deed.by === lead?.by && deed.at - lead.at <= LEASE_S;
-    if (deed.what === "take-over") lead = deed;
-    if (deed.what === "give-back") lead = null;
-    return !isRenewal;
-  });
 }

@@ -21,7 +21,7 @@ export function newKey() {
  * @param {Json} body
  * @param {string} key
  * @param {(ms: number) => Promise<unknown>} [pause]
- * @returns {Promise<{deed: string, result: string | null}>}
+ * @returns {Promise<{deed: string, result: string}>}
  */
 export async function send(call, name, body, key, pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))) {
   for (const ms of PAUSES_MS) {

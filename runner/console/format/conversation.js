@@ -1,6 +1,5 @@
 /** A call as one list in the order of its events, for reading. Pure. */
 
-import { withoutRenewals } from "../acts/acts.js";
 import { silences } from "../timeline/spans.js";
 
 /** @typedef {import("../wire.js").Call} Call */
@@ -32,7 +31,7 @@ export function conversation(call, now) {
     latest = Math.max(latest, turn.at);
     return { kind: "turn", key: `turn ${turn.id}`, at: latest, turn, tools: [] };
   });
-  for (const deed of withoutRenewals(call.deeds)) entries.push({ kind: "deed", key: `deed ${deed.id}`, at: deed.at, deed });
+  for (const deed of call.deeds) entries.push({ kind: "deed", key: `deed ${deed.id}`, at: deed.at, deed });
   for (const [n, handoff] of call.handoffs.entries()) {
     entries.push({ kind: "handoff", key: `handoff ${n}`, at: handoff.at, handoff });
   }

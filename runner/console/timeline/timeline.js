@@ -1,6 +1,5 @@
 /** A call over time: a lane for each who, silences hatched with their seconds. Own SVG, drawn anew when it must be. */
 
-import { withoutRenewals } from "../acts/acts.js";
 import { clock, counted, span } from "../format/format.js";
 import { began } from "../state/list.js";
 import { el, svg } from "../views/dom.js";
@@ -149,7 +148,7 @@ function bars(call, view, width, end) {
     const range = { from: tool.started_at, to: tool.took_s === null ? end : tool.started_at + tool.took_s };
     out.push(...bar("tool", range, isBad(tool.status), view, width, tool.name));
   }
-  for (const deed of withoutRenewals(call.deeds)) {
+  for (const deed of call.deeds) {
     const at = placed({ from: deed.at, to: deed.at }, view, width);
     if (!at) continue;
     const y = middle(LANES.indexOf("person"));

@@ -32,11 +32,11 @@ export function openDialog(act, call, perform) {
     },
   },
     el("h2", { id: "dialog-title" }, act.title),
-    el("p", { id: "dialog-text" }, act.explains, act.irreversible ? el("strong", {}, " This cannot be undone.") : null),
+    el("p", { id: "dialog-explains" }, act.explains, act.irreversible ? el("strong", {}, " This cannot be undone.") : null),
     ...act.fields.map((field) => control(field, call, "dialog")),
     refusal,
     el("div", { class: "buttons" }, leave, confirm));
-  const dialog = el("dialog", { "aria-labelledby": "dialog-title", "aria-describedby": "dialog-text" }, form);
+  const dialog = el("dialog", { "aria-labelledby": "dialog-title", "aria-describedby": "dialog-explains" }, form);
   dialog.addEventListener("close", () => {
     dialog.remove();
     if (opener instanceof HTMLElement && opener.isConnected) opener.focus();

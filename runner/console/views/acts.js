@@ -1,7 +1,7 @@
 /** What a person may do to the call that is read, and what became of it. */
 
 import { Refusal } from "../api.js";
-import { act, body, outcome, sentence, withoutRenewals } from "../acts/acts.js";
+import { act, body, outcome, sentence } from "../acts/acts.js";
 import { Lease } from "../acts/lease.js";
 import { newKey, send } from "../acts/request.js";
 import { clock, span } from "../format/format.js";
@@ -38,7 +38,7 @@ export class Acts {
   #leadText = el("p");
   #deeds = el("ol", { class: "deeds" });
   #list;
-  /** The outcomes that have been told to a screen reader. @type {Map<string, string | null>} */
+  /** The outcomes that have been told to a screen reader. @type {Map<string, string>} */
   #told = new Map();
   /** An act of which nobody knows whether it was done keeps its id. @type {{what: string, key: string} | null} */
   #unsure = null;
@@ -96,10 +96,9 @@ export class Acts {
     }
     this.#tellLead(call, leader, now);
     this.#start = began(call);
-    const deeds = withoutRenewals(call.deeds);
-    this.history.hidden = deeds.length === 0;
-    this.#list.update(deeds.toReversed());
-    this.#announce(deeds);
+    this.history.hidden = call.deeds.length === 0;
+    this.#list.update(call.deeds.toReversed());
+    this.#announce(call.deeds);
   }
 
   /** @param {Call} call @param {string | null} leader @param {number} now */
@@ -208,9 +207,9 @@ export class Acts {
     for (const deed of deeds) {
       if (this.#told.has(deed.id) && this.#told.get(deed.id) === deed.result) continue;
       this.#told.set(deed.id, deed.result);
-      if (!isFirst && deed.result !== null) this.#use.announce(`${deed.by} ${sentence(deed)}: ${outcome(deed.result).word} ${deed.detail}`);
+      if (!isFirst && deed.result !== "waiting") this.#use.announce(`${deed.by} ${sentence(deed)}: ${outcome(deed.result).word} ${deed.detail}`);
     }
-    if (isFirst) this.#told.set("", null);
+    if (isFirst) this.#told.set("", "");
   }
 
   #deedItem() {

@@ -18,7 +18,7 @@ export class Conversation {
   #items = el("ol", { class: "entries" });
   #end = el("div", { class: "end-of-entries" });
   #latest = el("button", { type: "button", class: "latest", hidden: true, onclick: () => this.#toEnd() }, "Latest");
-  #scroller = el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Conversation" }, this.#items, this.#end);
+  #scroller = el("div", { class: "scroller", tabindex: "0", role: "group", "aria-label": "Turns" }, this.#items, this.#end);
   node = el("section", { class: "conversation", "aria-labelledby": "conversation" },
     el("h2", { id: "conversation" }, "Conversation"), this.#scroller, this.#latest);
   #list;

@@ -33,13 +33,13 @@ export class Frame {
     this.#state = state;
     const leave = () => el("button", { type: "button", class: "plain", onclick: signOut }, "Sign out");
     document.body.replaceChildren(
-      el("p", { class: "first-line" }, "You read calls here and cannot listen. No audio comes here."),
-      el("a", { class: "skip", href: "#page", onclick: (/** @type {Event} */ event) => this.#skip(event) }, "Skip to the page"),
-      el("header", { class: "top" },
-        el("a", { class: "brand", href: ROOT, "aria-label": "phone-agents, live calls" }, mark(), el("span", {}, "phone-agents")),
-        el("nav", { "aria-label": "Pages" }, ...this.#links.map(({ link }) => link)),
-        el("div", { class: "self" }, this.#connection, this.#names[0], leave(), themeButton()),
-      ),
+      el("header", {},
+        el("p", { class: "first-line" }, "You read calls here and cannot listen. No audio comes here."),
+        el("a", { class: "skip", href: "#page", onclick: (/** @type {Event} */ event) => this.#skip(event) }, "Skip to the page"),
+        el("div", { class: "top" },
+          el("a", { class: "brand", href: ROOT, "aria-label": "phone-agents, live calls" }, mark(), el("span", {}, "phone-agents")),
+          el("nav", { "aria-label": "Pages" }, ...this.#links.map(({ link }) => link)),
+          el("div", { class: "self" }, this.#connection, this.#names[0], leave(), themeButton()))),
       this.main,
       el("footer", { class: "foot" }, this.#names[1], leave()),
       this.#spoken,

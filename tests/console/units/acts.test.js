@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { ACTS, RENEW_AFTER_S, act, body, outcome, sentence, withoutRenewals } from "../../../runner/console/acts/acts.js";
+import { ACTS, RENEW_AFTER_S, act, body, outcome, sentence } from "../../../runner/console/acts/acts.js";
 import { Lease } from "../../../runner/console/acts/lease.js";
 import { newKey, send } from "../../../runner/console/acts/request.js";
 import { adminPath, query } from "../../../runner/console/api.js";
@@ -36,19 +36,9 @@ test("each deed is told in a sentence, and each result in a word", () => {
     ["instructions", { add: "x" }, "added instructions “x”"], ["instructions", { replace: "x" }, "replaced the instructions with “x”"],
     ["hangup", {}, "hung up"], ["take-over", {}, "took over"], ["dance", {}, "dance"],
   ])) assert.equal(sentence(deed({ what, given })), told);
-  assert.deepEqual(outcome(null), { word: "under way", tone: "waiting" });
+  assert.deepEqual(outcome("waiting"), { word: "under way", tone: "waiting" });
   assert.deepEqual(outcome("not_completed"), { word: "not completed", tone: "bad" });
   assert.deepEqual(outcome("half_done"), { word: "half done", tone: "mixed" });
-});
-
-test("a take-over that is renewed is one act, and one after its end is another", () => {
-  const lead = (/** @type {string} */ id, /** @type {number} */ at, changes = {}) => deed({ id, at, what: "take-over", ...changes });
-  const ids = (/** @type {any[]} */ deeds) => withoutRenewals(deeds).map(({ id }) => id).join("");
-  assert.equal(ids([lead("a", 0), lead("b", 20), lead("c", 40)]), "a");
-  assert.equal(ids([lead("a", 0), deed({ id: "b", at: 5, what: "give-back" }), lead("c", 20)]), "abc");
-  assert.equal(ids([lead("a", 0), lead("b", 20, { by: "other" })]), "ab");
-  assert.equal(ids([lead("a", 0), lead("b", 90)]), "ab");
-  assert.equal(ids([lead("a", 0), lead("b", 20, { result: "refused" })]), "ab");
 });
 
 test("a lease is renewed while we lead, and dropped when somebody else does or the call is over", () => {
@@ -78,14 +68,14 @@ test("an act whose answer is lost is asked for again under its id, a refused one
       reply.end(JSON.stringify({ detail: "the call is leaving" }));
     } else if (asked.length === 1) request.socket.destroy();
     else if (asked.length === 2) reply.writeHead(502).end();
-    else reply.writeHead(202, { "content-type": "application/json" }).end("{\"deed\": \"k\", \"result\": null}");
+    else reply.writeHead(202, { "content-type": "application/json" }).end("{\"deed\": \"k\", \"result\": \"waiting\"}");
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(null)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   const real = globalThis.fetch;
   globalThis.fetch = (path, request) => real(new URL(String(path), `http://127.0.0.1:${port}`), request);
   try {
-    assert.deepEqual(await send("a/b", "say", { say: "x" }, "k", async () => {}), { deed: "k", result: null });
+    assert.deepEqual(await send("a/b", "say", { say: "x" }, "k", async () => {}), { deed: "k", result: "waiting" });
     assert.deepEqual(asked, Array(3).fill("/admin/calls/a%2Fb/say k"));
     await assert.rejects(send("refused", "say", {}, "k", async () => {}), { message: "the call is leaving", status: 409 });
     assert.equal(asked.length, 4);

@@ -49,7 +49,7 @@ test("tools, deeds and spans replace their own kind", () => {
   const state = after(
     ["snapshot", call()],
     ["tool", { call_id: "c", status: "running" }], ["tool", { call_id: "c", status: "ok" }],
-    ["deed", { id: "d", result: null }], ["deed", { id: "d", result: "heard" }],
+    ["deed", { id: "d", result: "waiting" }], ["deed", { id: "d", result: "heard" }],
     ["floor", { at: 1, caller: true, spans: [{ who: "caller", from: 1, to: null }] }],
     ["floor", { at: 2, caller: false, spans: [{ who: "caller", from: 1, to: 2 }, { who: "agent", from: 1, to: null }] }],
     ["limits", { cost_usd: 0.7 }],

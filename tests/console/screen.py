@@ -1,0 +1,53 @@
+"""A console that somebody looks at in chromium, and pictures of it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+PICTURES = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
+HEIGHTS = {1440: 900, 768: 1024, 390: 844}
+WATCH = """
+  window.violations = [];
+  document.addEventListener("securitypolicyviolation", (event) => {
+    window.violations.push(event.violatedDirective);
+  });
+"""
+
+
+class Screen:
+    """One window. `wrong` holds errors of its scripts; what a server refused is not among them."""
+
+    def __init__(self, page: "Page", url: str) -> None:
+        self.page = page
+        self.url = url
+        self.wrong: list[str] = []
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", lambda line: self._said(line.type, line.text))
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind == "error" and not text.startswith("Failed to load resource"):
+            self.wrong.append(text)
+
+    async def open(self, path: str = "/console/") -> "Page":
+        await self.page.goto(self.url + path)
+        await self.page.wait_for_selector("main > *")
+        return self.page
+
+    async def value(self, script: str) -> Any:
+        return await self.page.evaluate(script)
+
+    async def text(self) -> str:
+        return await self.page.inner_text("body")
+
+    async def picture(self, name: str, *, whole: bool = False) -> None:
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        await self.page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
+
+
+class Look(Protocol):
+    """Opens a window of a width, in a scheme of colours."""
+
+    async def __call__(self, width: int = 1440, scheme: str = "light") -> Screen: ...

@@ -1,0 +1,181 @@
+"""For everybody: axe-core finds nothing on any screen, and a keyboard is enough."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.console import calls
+from tests.console.made_up_admin import TOKEN, MadeUpAdmin
+from tests.console.screen import HEIGHTS, Look, Screen
+
+playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
+expect = playwright.expect
+pytestmark = pytest.mark.browser
+
+ID = "rtc_u0_9b2e41"
+
+
+def full(admin: MadeUpAdmin) -> None:
+    """Something on every screen."""
+    now = admin.now
+    admin.rows = [calls.row(n, now) for n in range(60)]
+    admin.calls[ID] = calls.live_call(now)
+    admin.records = {
+        f"rtc_{n}": calls.record(now - n * 4000, id=f"rtc_{n}", caller=f"+1415555{n:04}") for n in range(30)
+    }
+    admin.day = calls.day(now - now % 86400)
+    admin.scenario = "agent: order-line\nscenarios:\n  - name: wrong filters\n"
+
+
+async def faultless(screen: Screen, name: str, axe: str) -> None:
+    """Takes a picture, and has axe-core look at the screen."""
+    page = screen.page
+    assert await screen.value("document.documentElement.scrollWidth - innerWidth") <= 0, f"{name} is too wide"
+    await screen.picture(name, whole=name.startswith("day"))
+    await page.evaluate(axe)
+    found = await page.evaluate("axe.run()")
+    wrong = [
+        f"{name}: {rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+    assert wrong == []
+
+
+@pytest.fixture
+def axe() -> str:
+    path = os.environ.get("AXE")
+    if path is None:
+        pytest.skip("AXE does not name axe-core's file")
+    return Path(path).read_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", list(HEIGHTS))
+async def test_axe_finds_nothing(admin: MadeUpAdmin, look: Look, axe: str, width: int, scheme: str) -> None:
+    full(admin)
+    screen = await look(width, scheme)
+    tag = f"{width}-{scheme}"
+    page = await screen.open()
+    await faultless(screen, f"sign-in-{tag}", axe)
+    await page.get_by_label("Token").fill("wrong")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).not_to_be_empty()
+    await faultless(screen, f"sign-in-refused-{tag}", axe)
+    admin.is_signed_in = True
+
+    await screen.open("/console/")
+    await expect(page.get_by_role("row")).to_have_count(61)
+    await faultless(screen, f"live-{tag}", axe)
+
+    await screen.open(f"/console/calls/{ID}")
+    await expect(page.locator(".entries > li").last).to_contain_text("And when does it arrive?")
+    await faultless(screen, f"call-{tag}", axe)
+    await page.locator(".tools summary").nth(1).click()
+    if width < 901:
+        await page.locator(".more > summary").click()
+    await faultless(screen, f"call-open-{tag}", axe)
+    await page.get_by_role("button", name="Transfer…").click()
+    await faultless(screen, f"call-transfer-{tag}", axe)
+
+    await screen.open("/console/calls/rtc_3")
+    await expect(page.get_by_role("button", name="Make a test of this call")).to_be_visible()
+    await faultless(screen, f"record-{tag}", axe)
+    await page.get_by_role("button", name="Make a test of this call").click()
+    await expect(page.locator(".test-text")).to_contain_text("wrong filters")
+    await faultless(screen, f"record-test-{tag}", axe)
+
+    await screen.open("/console/recent")
+    await expect(page.get_by_role("row")).to_have_count(31)
+    await faultless(screen, f"recent-{tag}", axe)
+
+    await screen.open("/console/day")
+    await expect(page.locator(".plot svg").first).to_be_visible()
+    await page.locator(".behind summary").nth(1).click()
+    await faultless(screen, f"day-{tag}", axe)
+
+
+async def test_a_keyboard_is_enough(admin: MadeUpAdmin, look: Look) -> None:
+    full(admin)
+    screen = await look()
+    page = await screen.open()
+    press = page.keyboard.press
+    focused = page.locator(":focus")
+    await page.keyboard.type(TOKEN)
+    await press("Enter")
+    await expect(page.locator("h1")).to_have_text("Live calls")
+    await expect(page.locator("h1")).to_be_focused()
+
+    await press("Tab")
+    await expect(focused).to_have_attribute("id", "find")
+    await page.keyboard.type("555 004")
+    await expect(page.get_by_role("row")).to_have_count(11)
+    for _ in range(3):
+        await press("Tab")
+    first = await focused.inner_text()
+    await press("ArrowDown")
+    second = await focused.inner_text()
+    assert first != second
+    await press("ArrowUp")
+    await expect(focused).to_have_text(first)
+    admin.calls = {row["id"]: calls.live_call(admin.now, id=row["id"]) for row in admin.rows}
+    await press("Enter")
+    await expect(page.locator("h1")).to_have_text("+1 415 555 0100")
+    await expect(page.locator("h1")).to_be_focused()
+
+    async def tab_to(name: str) -> None:
+        for _ in range(40):
+            await press("Tab")
+            label = await focused.evaluate(
+                "node => node.getAttribute('aria-label') || node.innerText || node.name"
+            )
+            if label == name:
+                return
+        raise AssertionError(f"{name} is out of reach")
+
+    await tab_to("Turns")
+    await tab_to("say")
+    await page.keyboard.type("One moment.")
+    await press("Enter")
+    await admin.asked(1)
+    await tab_to("Transfer…")
+    await press("Enter")
+    await expect(page.get_by_role("button", name="Keep the call")).to_be_focused()
+    await press("Escape")
+    await expect(focused).to_have_text("Transfer…")
+    assert [act for _, act, _, _ in admin.acts] == ["say"]
+
+
+async def test_the_first_tab_skips_to_the_page(admin: MadeUpAdmin, look: Look) -> None:
+    admin.is_signed_in = True
+    page = await (await look()).open()
+    await page.keyboard.press("Tab")
+    await expect(page.locator(":focus")).to_have_text("Skip to the page")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("main")).to_be_focused()
+
+
+async def test_what_became_of_an_act_is_told_to_a_screen_reader(admin: MadeUpAdmin, look: Look) -> None:
+    admin.is_signed_in = True
+    admin.calls[ID] = calls.live_call(admin.now, deeds=[])
+    page = await (await look()).open(f"/console/calls/{ID}")
+    await expect(page.locator(".entries")).to_contain_text("And when")
+    admin.tell("deed", calls.deed(0, "say", {"say": "Hi"}, admin.now, "interrupted"), ID)
+    await expect(page.locator("body > p[role=status]")).to_have_text(
+        "shift-lead said “Hi”: interrupted by the caller "
+    )
+
+
+async def test_a_scheme_that_was_chosen_is_kept(admin: MadeUpAdmin, look: Look) -> None:
+    admin.is_signed_in = True
+    screen = await look(scheme="light")
+    page = await screen.open()
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = await screen.value(ground)
+    await page.get_by_role("button", name="Dark").click()
+    dark = await screen.value(ground)
+    assert dark != light
+    await page.reload()
+    await page.wait_for_selector("main > *")
+    assert await screen.value(ground) == dark

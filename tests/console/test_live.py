@@ -1,0 +1,131 @@
+"""The list of live calls: found, followed, and 500 of them without stutter."""
+
+import asyncio
+
+import pytest
+
+from tests.console import calls
+from tests.console.made_up_admin import MadeUpAdmin, fits
+from tests.console.screen import Look, Screen
+
+playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
+expect = playwright.expect
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(autouse=True)
+def _signed_in(admin: MadeUpAdmin) -> None:
+    admin.is_signed_in = True
+
+
+async def numbers(screen: Screen) -> list[str]:
+    return [text.strip() for text in await screen.page.locator(".rows .c-caller").all_inner_texts()]
+
+
+async def test_calls_come_change_and_go(admin: MadeUpAdmin, look: Look) -> None:
+    quiet = {"speaking": "nobody", "tools_running": 0, "led_by": None, "trouble": None}
+    admin.rows = [calls.row(1, admin.now, **quiet), calls.row(2, admin.now, **quiet)]
+    fits("CallRow", admin.rows[0])
+    screen = await look()
+    page = await screen.open()
+    await expect(page.get_by_role("row")).to_have_count(3)
+    first = page.get_by_role("row").filter(has_text="0001")
+    await expect(first).to_contain_text("quiet")
+
+    changes = {"speaking": "agent", "trouble": "the sideband is lost", "cost_usd": 1.9}
+    admin.tell("calls", {"now": admin.now, "calls": [{**admin.rows[0], **changes}, calls.row(3, admin.now)]})
+    await expect(first).to_contain_text("agent")
+    await expect(first).to_contain_text("the sideband is lost")
+    await expect(first).to_contain_text("$1.90")
+    await expect(page.locator(".sums dd").first).to_have_text("3")
+    assert (await numbers(screen))[0] == "+1 415 555 0001", "what is in trouble stands first"
+
+    admin.tell("gone", {"now": admin.now, "id": "rtc_0002", "ended": "hangup", "ended_at": admin.now})
+    await expect(page.get_by_text("0002")).to_have_count(0)
+
+
+async def test_calls_are_found_and_put_in_order(admin: MadeUpAdmin, look: Look) -> None:
+    admin.rows = [calls.row(n, admin.now, trouble=None, cost_usd=n / 2) for n in range(4)]
+    admin.rows[2]["last_words"] = "Where is my tracking link?"
+    screen = await look()
+    page = await screen.open()
+
+    await page.get_by_role("searchbox").fill("555 0003")
+    await expect(page.get_by_role("row")).to_have_count(2)
+    await page.get_by_role("searchbox").fill("TRACKING")
+    await expect(page.get_by_role("row")).to_have_count(2)
+    assert await numbers(screen) == ["+1 415 555 0002"]
+    await page.get_by_role("searchbox").fill("nobody like this")
+    await expect(page.get_by_text("No live call fits.")).to_be_visible()
+
+    await page.get_by_role("searchbox").fill("")
+    await page.get_by_label("Order").select_option("Most expensive first")
+    await expect(page.get_by_role("row")).to_have_count(5)
+    assert await numbers(screen) == [f"+1 415 555 {n:04}" for n in (3, 2, 1, 0)]
+    await page.get_by_label("Agent", exact=True).select_option(admin.rows[1]["agent"])
+    await expect(page.locator(".rows .c-agent").first).to_have_text(admin.rows[1]["agent"])
+
+
+async def test_a_runner_without_calls_says_so(look: Look) -> None:
+    page = await (await look()).open()
+    await expect(page.get_by_text("No call is live.")).to_be_visible()
+
+
+FRAMES = """
+  async (ms) => {
+    let frames = 0, longest = 0, last = performance.now();
+    const end = last + ms;
+    await new Promise((resolve) => {
+      const next = (now) => {
+        frames += 1;
+        longest = Math.max(longest, now - last);
+        last = now;
+        if (now < end) requestAnimationFrame(next); else resolve();
+      };
+      requestAnimationFrame(next);
+    });
+    return {frames, longest};
+  }
+"""
+
+
+async def test_500_calls_ten_changes_a_second_and_no_stutter(admin: MadeUpAdmin, look: Look) -> None:
+    """The script takes a tenth of the time at most, and no heap is left behind."""
+    admin.rows = [calls.row(n, admin.now) for n in range(500)]
+    screen = await look()
+    page = await screen.open()
+    await expect(page.get_by_role("row")).to_have_count(501)
+    inspector = await page.context.new_cdp_session(page)
+    await inspector.send("Performance.enable")
+
+    async def measured() -> dict[str, float]:
+        await inspector.send("HeapProfiler.collectGarbage")
+        metrics = (await inspector.send("Performance.getMetrics"))["metrics"]
+        return {metric["name"]: metric["value"] for metric in metrics}
+
+    before = await measured()
+    seconds = 5
+    counting = asyncio.ensure_future(page.evaluate(FRAMES, seconds * 1000))
+    for n in range(seconds * 10):
+        changed = [
+            {
+                **admin.rows[(n * 37 + k) % 500],
+                "speaking": "agent" if (n + k) % 2 else "caller",
+                "cost_usd": n / 40,
+            }
+            for k in range(50)
+        ]
+        admin.tell("calls", {"now": admin.now + n / 10, "calls": changed})
+        await asyncio.sleep(0.1)
+    frames = await counting
+    after = await measured()
+
+    busy = (after["TaskDuration"] - before["TaskDuration"]) / seconds
+    script = (after["ScriptDuration"] - before["ScriptDuration"]) / seconds
+    heap_mb = after["JSHeapUsedSize"] / 1e6
+    grown_mb = (after["JSHeapUsedSize"] - before["JSHeapUsedSize"]) / 1e6
+    print(f"{frames=} {busy=:.3f} {script=:.3f} {heap_mb=:.1f} {grown_mb=:.2f} nodes={after['Nodes']}")
+    assert frames["frames"] > seconds * 30, frames
+    assert script < 0.1
+    assert heap_mb < 12
+    assert grown_mb < 1
