@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from runner.model.event import TranscriptionUsage, Usage
+from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Instant, Json, JsonObject
 
 

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from runner.model.call import Origin
-from runner.model.event import Usage
+from runner.model.usage import Usage
 from runner.model.values import Instant, Place
 
 

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from runner.call.machine.phase import Phase
 from runner.model.action import Timer, TimerKind
-from runner.model.event import Unreachable, Usage
+from runner.model.event import Unreachable
 from runner.model.scenario import (
     CallerHangsUp,
     CallerInterrupts,
@@ -25,6 +25,7 @@ from runner.model.scenario import (
     SidebandIsLost,
     Step,
 )
+from runner.model.usage import Usage
 from runner.scenario.replies import UnplayableError
 from runner.scenario.virtual_call import VirtualCall
 from runner.standin import script

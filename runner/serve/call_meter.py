@@ -27,9 +27,9 @@ from runner.model.event import (
     SidebandOpened,
     Transcribed,
     Unreachable,
-    Usage,
 )
 from runner.model.record import CallRecord, ToolUse
+from runner.model.usage import Usage
 from runner.model.values import Instant
 from runner.serve.call_metrics import CallMetrics
 from runner.serve.call_watch import UNKNOWN_TOOL, ServedAgents

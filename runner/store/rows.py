@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 from runner.call.afterwards.jobs import encoded_work
 from runner.call.records.record_json import encode
 from runner.errors import CallLostError, StoreError
-from runner.model.event import Limit, TranscriptionUsage, Usage
+from runner.model.event import Limit
 from runner.model.job import DueJob, Job, JobKind, JobState
 from runner.model.live_call import CallState, FleetCall, HeldCall, Limits, Owner
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
+from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Instant, Json
 
 log = logging.getLogger("runner.store")

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runner.model.event import Usage
 from runner.model.job import Job, JobKind, Parked
 from runner.model.record import CallRecord, ToolUse, Turn
+from runner.model.usage import Usage
 from runner.store.opening import open_store
 from tests.clock import NOW
 from tests.docs.pages import ROOT, read

@@ -28,12 +28,11 @@ from runner.model.event import (
     TimerFired,
     ToolCalled,
     Transcribed,
-    TranscriptionUsage,
     Unreachable,
-    Usage,
 )
 from runner.model.http import Failure, HttpReply
 from runner.model.tool import Retries, TransferBinding
+from runner.model.usage import TranscriptionUsage, Usage
 from runner.serve.call_meter import CallMeter
 from runner.serve.call_metrics import MOST_CODES
 from runner.serve.metrics import Metrics

@@ -9,10 +9,10 @@ import pytest
 
 from runner.call.records.record_json import encode
 from runner.errors import StoreError
-from runner.model.event import Usage
 from runner.model.job import Done, Job, JobKind, JobState, Parked
 from runner.model.record import CallRecord, ToolUse, Turn
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
+from runner.model.usage import Usage
 from tests.store.engines import Engine, call_record
 
 

@@ -6,6 +6,8 @@ From the types of the `openai` package (3.54: `CallAcceptParams`, `RealtimeAudio
 
 import re
 
+from runner.model.values import JsonObject
+
 SPEECH = "gpt-realtime-2.1"
 """What to propose where a model that speaks is wanted."""
 TRANSCRIPTION = "gpt-transcribe"
@@ -59,3 +61,11 @@ TRANSCRIPTION_FIELDS = {
     "delay": ("gpt-realtime-whisper",),
 }
 """Fields of `transcription` that only some models take."""
+
+
+def transcription_model(session: JsonObject) -> str | None:
+    """The model that transcribes the caller in such a session, where one does."""
+    match session:
+        case {"audio": {"input": {"transcription": {"model": str(model)}}}}:
+            return model
+    return None

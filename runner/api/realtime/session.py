@@ -126,12 +126,6 @@ def _set_answers(session: dict[str, Json], *, answers: bool) -> None:
         _put(session, _TURN_DETECTION, {**detection, "create_response": answers and declared})
 
 
-def transcription_model(session: JsonObject) -> str | None:
-    """The model that transcribes the caller in such a session, where one does."""
-    model = _at(session, ("audio", "input", "transcription", "model"))
-    return model if isinstance(model, str) else None
-
-
 def _inner_defaults(path: _Path, new: JsonObject) -> Mapping[str, Json] | None:
     """What the parts of an object are by default; None where that is not published for all of them."""
     if path == _TURN_DETECTION:

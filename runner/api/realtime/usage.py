@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from runner.model.event import TranscriptionUsage, Usage
+from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Json, JsonObject
 
 MOST = 10**9

@@ -3,15 +3,9 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from runner.model.event import (
-    CallEvent,
-    ResponseEnded,
-    SessionUpdated,
-    Transcribed,
-    TranscriptionUsage,
-    Usage,
-)
+from runner.model.event import CallEvent, ResponseEnded, SessionUpdated, Transcribed
 from runner.model.price import Price, PriceList
+from runner.model.usage import TranscriptionUsage, Usage
 
 _Used: TypeAlias = tuple[float, float | None]
 """How much of something in the unit of its price, and that price."""

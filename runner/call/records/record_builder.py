@@ -21,12 +21,11 @@ from runner.model.event import (
     ResponseStarted,
     SilenceNudge,
     Transcribed,
-    TranscriptionUsage,
     TurnTruncated,
-    Usage,
 )
 from runner.model.http import HttpReply
 from runner.model.record import Attempt, CallRecord, Handoff, ToolUse, Turn
+from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Instant, Json
 
 

@@ -3,8 +3,8 @@
 import json
 from dataclasses import fields, is_dataclass
 
-from runner.model.event import TranscriptionUsage, Usage
 from runner.model.record import Attempt, CallRecord, Deed, Handoff, Span, ToolUse, Turn
+from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Json, JsonObject
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runner.api.realtime.facts import BASE_URL
-from runner.api.realtime.session import transcription_model
+from runner.api.realtime.models import transcription_model
 from runner.call.templates.names import NOTHING, Shape
 from runner.config.building.admission import build_busy, build_lookup
 from runner.config.building.after_call import build_on_end, build_outcome, build_recording

@@ -15,7 +15,6 @@ from runner.config.scenarios.expectations import build_expectation
 from runner.config.scenarios.replies import build_replies, check_replies
 from runner.config.scenarios.scenario_scope import ScenarioScope
 from runner.model.call import Origin, SipOrigin, Transport, WebRtcOrigin
-from runner.model.event import Usage
 from runner.model.scenario import (
     Act,
     CallerHangsUp,
@@ -32,6 +31,7 @@ from runner.model.scenario import (
     SidebandIsLost,
     Step,
 )
+from runner.model.usage import Usage
 from runner.model.values import Instant
 
 NOON = datetime.fromisoformat("2026-01-05T12:00:00+00:00").timestamp()

@@ -34,10 +34,9 @@ from runner.model.event import (
     ToolCalled,
     Transcribed,
     TranscriptGrew,
-    TranscriptionUsage,
     TurnTruncated,
-    Usage,
 )
+from runner.model.usage import TranscriptionUsage, Usage
 
 
 def read(frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:

@@ -10,7 +10,8 @@ import pytest
 from openai.types.realtime import RealtimeClientEvent, RealtimeSessionCreateRequest
 from pydantic import TypeAdapter
 
-from runner.api.realtime.session import DEFAULTS, FIXED, session_body, transcription_model
+from runner.api.realtime.models import transcription_model
+from runner.api.realtime.session import DEFAULTS, FIXED, session_body
 from runner.api.realtime.writing import events
 from runner.model.action import SwitchAgent
 from runner.model.tool import StaticBinding, Tool

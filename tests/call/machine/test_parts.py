@@ -45,10 +45,9 @@ from runner.model.event import (
     ToolCalled,
     Transcribed,
     TranscriptGrew,
-    TranscriptionUsage,
-    Usage,
 )
 from runner.model.tool import HandoffBinding, HttpBinding, ResultSpec, Tool, WaitingStep
+from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Json
 from tests.call.machine.playing import (
     HANG_UP,

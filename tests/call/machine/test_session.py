@@ -42,9 +42,9 @@ from runner.model.event import (
     SidebandOpened,
     ToolCalled,
     Unreachable,
-    Usage,
 )
 from runner.model.tool import McpServer, Retries, StaticBinding, Tool, TransferBinding, WaitingStep
+from runner.model.usage import Usage
 from runner.model.values import Json
 from tests.call.machine.playing import (
     END_CALL,

@@ -70,7 +70,6 @@ from runner.model.event import (
     TranscriptGrew,
     TurnTruncated,
     Unreachable,
-    Usage,
 )
 from runner.model.http import Failure, HttpReply
 from runner.model.steering import (
@@ -99,6 +98,7 @@ from runner.model.tool import (
     TransferBinding,
     WaitingStep,
 )
+from runner.model.usage import Usage
 from runner.model.values import Instant
 from tests.call.machine.machine_state import state_of
 from tests.call.machine.playing import RINGING, a_world, an_agent, http_tool, tool, words

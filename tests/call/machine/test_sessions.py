@@ -22,9 +22,8 @@ from runner.model.event import (
     SidebandOpened,
     SilenceNudge,
     TranscriptGrew,
-    TranscriptionUsage,
-    Usage,
 )
+from runner.model.usage import TranscriptionUsage, Usage
 from tests.call.machine.playing import Play, an_agent, http_tool, words
 from tests.sessions import NAMES, frames
 

@@ -19,8 +19,8 @@ from runner.model.event import (
     SidebandLost,
     SidebandOpened,
     TimerFired,
-    Usage,
 )
+from runner.model.usage import Usage
 
 NOW = 1000.0
 

@@ -17,12 +17,11 @@ from runner.model.event import (
     SessionUpdated,
     SilenceNudge,
     Transcribed,
-    TranscriptionUsage,
     TurnTruncated,
-    Usage,
 )
 from runner.model.price import Price, PriceList
 from runner.model.record import CallRecord
+from runner.model.usage import TranscriptionUsage, Usage
 
 
 def a_record(bill: Bill | None = None) -> RecordBuilder:

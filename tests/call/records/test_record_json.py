@@ -5,8 +5,8 @@ import math
 from dataclasses import fields
 
 from runner.call.records.record_json import decode, encode
-from runner.model.event import TranscriptionUsage, Usage
 from runner.model.record import Attempt, CallRecord, Deed, Handoff, Span, ToolUse, Turn
+from runner.model.usage import TranscriptionUsage, Usage
 
 LEAST = CallRecord(
     id="rtc_1", agent="a", route=None, why="", caller=None, called=None, transport="sip", created_at=1.0

@@ -24,10 +24,10 @@ from runner.model.event import (
     TakenOver,
     ToolCalled,
     Unreachable,
-    Usage,
 )
 from runner.model.http import Failure, HttpReply
 from runner.model.tool import HttpBinding
+from runner.model.usage import Usage
 from runner.serve.tracing.call_trace import CallTrace
 from runner.serve.tracing.span import Moment, Span, SpanKind
 from tests.call.machine.playing import RINGING, TO_SPANISH, a_world, an_agent, http_tool, words
