@@ -318,7 +318,7 @@ class Runner:
         self._owned.push_async_callback(listener.close)
         host, port = await _listen(listener, admin.host, admin.port, most, "server.admin.port")
         self.admin_url = _url(host, port)
-        fleet.reached_at(address_of(admin, host, port))
+        fleet.reached_at(await asyncio.to_thread(address_of, admin, host, port))
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no new calls, give the live ones `server.drain_timeout`, or until `hurry`, and end the rest.

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ HEADERS_S = 1
 
 def program(name: str, package: str) -> str:
     """Where a program is; the test is skipped where it is not, but for CI, which installs it."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    found = shutil.which(name) or shutil.which(name, path=f"/usr/sbin:{Path(sys.executable).parent}")
     if found is None:
         if os.environ.get("CI"):
             pytest.fail(f"{name} is missing: .ci/run installs Debian's package {package}")

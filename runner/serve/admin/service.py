@@ -61,8 +61,21 @@ def address_of(admin: Admin, host: str, port: int) -> str:
         is_any = ipaddress.ip_address(host).is_unspecified
     except ValueError:
         is_any = False
-    name = socket.gethostname() if is_any else host
+    name = _own_name() if is_any else host
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _own_name() -> str:
+    """The address of this machine; its name where the address is only a loopback's, as Debian has it.
+
+    A pod's name means nothing outside of the pod, and its address does.
+    """
+    name = socket.gethostname()
+    try:
+        address = socket.gethostbyname(name)
+    except OSError:
+        return name
+    return name if ipaddress.ip_address(address).is_loopback else address
 
 
 def create_admin_app(
