@@ -127,6 +127,12 @@ class VoiceApi(Protocol):
         """What a reply to an order means. `unsettled`: the reply to an earlier try was lost, so that
         "already decided" is most likely our own decision."""
 
+    def secret_request(self, answer: AnswerCall) -> HttpRequest:
+        """The request for a secret with which a page makes such a call itself, without authentication."""
+
+    def secret_of(self, reply: HttpReply) -> JsonObject | None:
+        """The secret, as the page is to have it; None when the reply holds none. Never raises."""
+
     def is_final(self, close_code: int | None) -> bool:
         """Whether the API refuses us with this close code, so that dialling again cannot help."""
 

@@ -116,6 +116,10 @@ class ApiClient:
         reply = await self._send(self._text_model.request(question), self._timeouts.question_s)
         return self._text_model.answer(question, reply)
 
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """Send a request that is about no call yet, once. Raises only CancelledError."""
+        return await self._send(request, self._timeouts.decision_s)
+
     def sideband(self, path: str) -> tuple[str, Mapping[str, str]]:
         """The WebSocket address of a path of the API, and the headers that prove who we are."""
         scheme, _, rest = self._base_url.partition("://")

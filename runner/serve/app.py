@@ -24,6 +24,7 @@ def create_app(
     troubles: Callable[[], Sequence[str]] = tuple,
     metrics: Metrics,
     shows_metrics: bool = True,
+    more: Sequence[web.RouteDef] = (),
 ) -> web.Application:
     """The application. `obstacles` and `troubles` are asked whenever somebody wants to know.
 
@@ -65,6 +66,7 @@ def create_app(
             web.get("/readyz", readyz),
         ]
     )
+    app.add_routes(more)
     if shows_metrics:
         app.router.add_get("/metrics", show_metrics)
     return app

@@ -1,6 +1,7 @@
 """What one call asks of the API and of its tools' endpoints, each as soon as its hold allows it."""
 
 import asyncio
+from collections.abc import Callable
 
 from runner.api.port import Order
 from runner.model.action import AnswerCall, HangUp, Refer, SendRequest
@@ -20,9 +21,16 @@ class CallOrders:
     """The requests of one call."""
 
     def __init__(
-        self, *, call_id: str, api: ApiClient, tools: Sender, hold: Hold, timeouts: Timeouts
+        self,
+        *,
+        api_call_id: Callable[[], str],
+        api: ApiClient,
+        tools: Sender,
+        hold: Hold,
+        timeouts: Timeouts,
     ) -> None:
-        self._call_id = call_id
+        """`api_call_id` is what the API calls the call, which it says of a browser's when it answers."""
+        self._api_call_id = api_call_id
         self._api = api
         self._tools = tools
         self._hold = hold
@@ -46,7 +54,7 @@ class CallOrders:
         if isinstance(order, AnswerCall):
             # A call whose ring nobody has written down could be answered, and then be unknown to all.
             await self.is_written(WRITTEN_S)
-        return await self._api.carry_out(order, self._call_id)
+        return await self._api.carry_out(order, self._api_call_id())
 
     async def request(self, send: SendRequest) -> Replied:
         """Send a tool's request. Whoever takes the call up must know of it: it is written down before.

@@ -38,9 +38,10 @@ from runner.model.action import (
     SwitchAgent,
     Timer,
 )
-from runner.model.call import Ringing
+from runner.model.call import Ringing, SipOrigin
 from runner.model.event import (
     AnswerReplied,
+    CallerConnected,
     CallEvent,
     ClaimReplied,
     Decided,
@@ -126,9 +127,16 @@ class LiveCall:
         self._watch = Watches((CallMeter(metrics.served), *watches))
         self._clock = clock
         self._hold = hold or SoleHold()
-        self._orders = CallOrders(call_id=self.id, api=api, tools=tools, hold=self._hold, timeouts=timeouts)
+        self._orders = CallOrders(
+            api_call_id=lambda: self.api_call_id,
+            api=api,
+            tools=tools,
+            hold=self._hold,
+            timeouts=timeouts,
+        )
         self._sideband = LiveSideband(
             call_id=self.id,
+            api_call_id=lambda: self.api_call_id,
             api=api.api,
             sidebands=sidebands,
             timeouts=timeouts,
@@ -143,6 +151,9 @@ class LiveCall:
         self._tasks = asyncio.TaskGroup()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._over = asyncio.Event()
+        self._opened = asyncio.Event()
+        self.sdp = ""
+        """What the browser of the call is answered with."""
         self._rang: asyncio.Event = asyncio.Event()
         self._rang_at = 0.0
         self._result: RingResult | None = None
@@ -170,6 +181,25 @@ class LiveCall:
     def is_answered(self) -> bool:
         """Whether the API has put the caller through to us."""
         return self._result is RingResult.ACCEPTED
+
+    @property
+    def api_call_id(self) -> str:
+        """What the API calls the call."""
+        return self._machine.reception.api_call_id if self._machine is not None else self.id
+
+    async def is_served(self, within_s: float) -> bool:
+        """Whether the sideband is open, which may take so long."""
+        waits = [asyncio.create_task(event.wait()) for event in (self._opened, self._over)]
+        try:
+            await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return self._opened.is_set() and not self._over.is_set()
+
+    def hears_us(self) -> None:
+        """The browser says that its media are connected."""
+        self._happen(CallerConnected())
 
     async def run(self) -> CallRecord | None:
         """Serve the call until it is over, and return its record; None when it was not answered.
@@ -263,9 +293,10 @@ class LiveCall:
         """A bug of ours: nobody is left ringing, or talking to an agent that nobody serves."""
         log.error("call failed by a bug of ours", exc_info=bug, extra={"call_id": self.id})
         if not self.is_answered:
-            await self._api.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
+            if isinstance(self._ringing.origin, SipOrigin):
+                await self._api.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
             return None
-        await self._api.carry_out(HangUp(), self.id)
+        await self._api.carry_out(HangUp(), self.api_call_id)
         record = self._machine.record() if self._machine is not None else None
         if record is None:
             return None
@@ -350,6 +381,8 @@ class LiveCall:
         """Whatever the machine raises is a bug, and ends the call as one."""
         try:
             call_log.happened(event)
+            if isinstance(event, SidebandOpened):
+                self._opened.set()
             actions = machine.handle(event, now)
             self._do(actions)
             self._watch.handled(event, actions, now)
@@ -444,6 +477,8 @@ class LiveCall:
         is_answered = isinstance(event, AnswerReplied) and event.decided is Decided.DONE
         if is_answered and self._slot is not None:
             self._slot.keep()
+        if isinstance(event, AnswerReplied):
+            self.sdp = event.sdp
         self._happen(event)
         if is_answered:
             await self._hold.answered()

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import cached_property
 
-from runner.api.port import SidebandAction, VoiceApi
+from runner.api.port import Conversation, SidebandAction, VoiceApi
 from runner.model.event import CallEvent, CallGone, SidebandLost, SidebandOpened, Unreachable
 from runner.serve.hold import Hold
 from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close
@@ -21,6 +22,7 @@ class LiveSideband:
         self,
         *,
         call_id: str,
+        api_call_id: Callable[[], str],
         api: VoiceApi,
         sidebands: Sidebands,
         timeouts: Timeouts,
@@ -29,10 +31,14 @@ class LiveSideband:
         follows_words: Callable[[], bool],
         is_first: Callable[[], bool],
     ) -> None:
-        """`happen` is given everything that the sideband tells. `is_first`: the call never had a sideband."""
+        """`happen` is given everything that the sideband tells. `is_first`: the call never had a sideband.
+
+        `api_call_id` is what the API calls the call, known once it is answered.
+        """
         self._call_id = call_id
         self._is_final = api.is_final
-        self._conversation = api.conversation(call_id)
+        self._api = api
+        self._api_call_id = api_call_id
         self._sidebands = sidebands
         self._timeouts = timeouts
         self._hold = hold
@@ -40,6 +46,10 @@ class LiveSideband:
         self._follows_words = follows_words
         self._is_first = is_first
         self._socket: SidebandSocket | None = None
+
+    @cached_property
+    def _conversation(self) -> Conversation:
+        return self._api.conversation(self._api_call_id())
 
     async def attend(self, *, again: bool) -> None:
         """Keep the sideband open until the call is gone or cannot be reached.

@@ -8,7 +8,7 @@ import errno
 import logging
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from enum import Enum
 from functools import partial
@@ -40,7 +40,11 @@ from runner.serve.admin.service import (
 )
 from runner.serve.api_client import ApiClient
 from runner.serve.app import WEBHOOK_PATH, create_app
+from runner.serve.browser.calls import NewCall as NewBrowserCall
+from runner.serve.browser.calls import Serving, browser_calls
+from runner.serve.browser.client_secret import SecretMaker
 from runner.serve.call_answerer import CallAnswerer
+from runner.serve.call_watch import CallWatch
 from runner.serve.descriptors import DescriptorShares, limit
 from runner.serve.egress import GuardedConnector
 from runner.serve.fleet.hold import CallHold
@@ -117,6 +121,9 @@ class Runner:
             if is_dev:
                 check_dev(self._admin)
         self._is_dev = is_dev
+        self._browser = browser_calls(
+            configuration.settings.server, secrets.browser, clock=clock, is_dev=is_dev
+        )
         self._scenario_of = scenario_of
         self._configuration = configuration
         self._secrets = secrets
@@ -157,6 +164,7 @@ class Runner:
             troubles=self._troubles,
             metrics=self._metrics,
             shows_metrics=self._admin is None,
+            more=() if self._browser is None else self._browser.routes(),
         )
         listener = Listener(
             app, most=self._shares.connections, metrics=self._metrics, timeouts=self._timeouts
@@ -236,7 +244,11 @@ class Runner:
         self._fleet = fleet
 
         def live_call(
-            ringing: Ringing, world: World, hold: CallHold, machine: CallMachine | None = None
+            ringing: Ringing,
+            world: World,
+            hold: CallHold,
+            machine: CallMachine | None = None,
+            watches: Sequence[CallWatch] = (),
         ) -> LiveCall:
             return LiveCall(
                 ringing=ringing,
@@ -246,16 +258,16 @@ class Runner:
                 api=api_client,
                 sidebands=sidebands,
                 tools=endpoints,
-                watches=() if self._tracing is None else self._tracing.watches(ringing.call_id),
                 counts=call_counts,
                 metrics=self._metrics,
                 timeouts=self._timeouts,
+                watches=(*self._traced(ringing), *watches),
                 clock=self._clock,
             )
 
-        async def new_call(ringing: Ringing) -> LiveCall:
+        async def new_call(ringing: Ringing, watches: Sequence[CallWatch] = ()) -> LiveCall:
             hold = await fleet.hold(ringing)
-            return live_call(ringing, self.versions.current.world, hold)
+            return live_call(ringing, self.versions.current.world, hold, watches=watches)
 
         def take_up(left: LeftCall, hold: CallHold) -> None:
             live_calls.serve(live_call(left.ringing, left.world, hold, left.machine))
@@ -269,6 +281,7 @@ class Runner:
             timeouts=self._timeouts,
             clock=self._clock,
         )
+        self._open_to_browsers(live_calls, new_call, api_client)
         await self._join(fleet, live_calls, storage.store, take_up)
         self._phase = Phase.READY
         log.info(
@@ -280,6 +293,21 @@ class Runner:
                 "most_connections": self._shares.connections,
             },
         )
+
+    def _traced(self, ringing: Ringing) -> Sequence[CallWatch]:
+        return () if self._tracing is None else self._tracing.watches(ringing.call_id)
+
+    def _open_to_browsers(self, live_calls: LiveCalls, new_call: NewBrowserCall, client: ApiClient) -> None:
+        if self._browser is not None:
+            self._browser.open(
+                Serving(
+                    live_calls=live_calls,
+                    new_call=new_call,
+                    is_open=self._takes_calls,
+                    world=lambda: self.versions.current.world,
+                    make_secret=SecretMaker(client),
+                )
+            )
 
     async def _join(self, fleet: FleetService, live_calls: LiveCalls, store: Store, take_up: NewCall) -> None:
         """Be one of the runners. Raises CannotRunError."""

@@ -6,12 +6,12 @@ when it has changed, so that a key or a webhook's secret is rotated without a re
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from runner.errors import CannotRunError
-from runner.model.settings import SecretRef, Settings
+from runner.model.settings import Browser, SecretRef, Settings
 
 log = logging.getLogger("runner.serve.secrets")
 
@@ -104,10 +104,12 @@ class FoundSecrets:
         tools: Secrets,
         store: Secret | None = None,
         admin_tokens: Mapping[str, Secret] | None = None,
+        browser: Secret | None = None,
     ) -> None:
         self._api_key = api_key
         self._admin_tokens = dict(admin_tokens or {})
         self._store = store
+        self._browser = browser
         self._webhook_secrets = tuple(webhook_secrets)
         self.tools = tools
 
@@ -120,6 +122,7 @@ class FoundSecrets:
         tools: Mapping[str, str],
         store: str | None = None,
         admin_tokens: Mapping[str, str] | None = None,
+        browser: str | None = None,
     ) -> "FoundSecrets":
         """Secrets that stay what they are."""
         return cls(
@@ -128,6 +131,7 @@ class FoundSecrets:
             tools=Secrets.fixed(tools),
             store=FixedSecret(store) if store is not None else None,
             admin_tokens={name: FixedSecret(token) for name, token in (admin_tokens or {}).items()},
+            browser=FixedSecret(browser) if browser is not None else None,
         )
 
     def api_key(self) -> str:
@@ -141,6 +145,10 @@ class FoundSecrets:
     def webhook_secrets(self) -> tuple[str, ...]:
         """What webhooks may be signed with."""
         return tuple(secret.value for secret in self._webhook_secrets)
+
+    def browser(self) -> str:
+        """What the tokens of callers from browsers are signed with; empty where there are none."""
+        return self._browser.value if self._browser is not None else ""
 
     def admin_tokens(self) -> dict[str, str]:
         """The tokens of the admin API by their names."""
@@ -174,10 +182,17 @@ def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets
             name: find(f"server.admin.tokens.{name}", token.ref)
             for name, token in (settings.server.admin.tokens if settings.server.admin else {}).items()
         },
+        browser=_browser_secret(settings.server.browser, find),
     )
     if missing:
         raise CannotRunError("; ".join(missing))
     return found
+
+
+def _browser_secret(browser: Browser | None, find: Callable[[str, SecretRef], Secret]) -> Secret | None:
+    if browser is None or browser.secret is None:
+        return None
+    return find("server.browser.secret", browser.secret)
 
 
 def find_store(settings: Settings, environ: Mapping[str, str]) -> str:

@@ -76,6 +76,8 @@ class PlacedCall:
         self.attached = 0
         """How often it was opened."""
         self.accept_body: JsonObject | None = None
+        self.offer = ""
+        """The SDP of the browser that the call was made for."""
         self.conversation: Conversation | None = None
         self.refer_effect = faults.refer_effect
         self.stream = SidebandStream(faults.stream)

@@ -5,7 +5,7 @@ import json
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from typing import Any, Self
 from aiohttp import WSMsgType, web
 
 from runner.model.values import Json, JsonObject
+from runner.standin import web_calls
 from runner.standin.account import Account
 from runner.standin.faults import FINE, Faults, HttpFault
 from runner.standin.outgoing import CloseSideband, EndCall, Outgoing
@@ -35,6 +36,10 @@ What it says is wrong with the value is noted as a violation.
 """
 
 
+AnswerOffer = Callable[[PlacedCall, str], Awaitable[str]]
+"""Answers the offer of a call's browser, and carries the call's sound from then on."""
+
+
 class StandIn:
     """Serves the API's side on a loopback port of the system's choice, for as long as the `async with` lasts.
 
@@ -53,7 +58,9 @@ class StandIn:
         inspect_received: Inspect | None = None,
         inspect_sent: Inspect | None = None,
         tls: ssl.SSLContext | None = None,
+        answer_offer: "AnswerOffer | None" = None,
     ) -> None:
+        """`answer_offer` makes the answer to a browser's offer; without it nobody speaks to the browser."""
         self.calls: dict[str, PlacedCall] = {}
         self.violations: list[str] = []
         """What clients did wrong outside of any call."""
@@ -62,6 +69,10 @@ class StandIn:
         """What the next requests to the text model get instead of its answers."""
         self.account = Account()
         self.api_key = api_key
+        self.secrets: dict[str, JsonObject] = {}
+        """The secrets that clients were given for calls of their own, each with its session."""
+        self._answer_offer = answer_offer
+        self._expected: deque[PlacedCall] = deque()
         self.base_url = ""
         """The API's address, to be given to the runner as `provider.base_url`."""
         self._pace = pace
@@ -80,6 +91,7 @@ class StandIn:
 
     async def __aenter__(self) -> Self:
         app = web.Application()
+        app.router.add_post("/v1/realtime/calls", self._create)
         app.router.add_post("/v1/realtime/calls/{call_id}/{action}", self._rest)
         app.router.add_get("/v1/realtime", self._sideband)
         app.router.add_post("/v1/responses", self._respond)
@@ -114,6 +126,12 @@ class StandIn:
         call = PlacedCall(call_id or f"rtc_simulated{number}", script, faults, short_id=number)
         self.calls[call.id] = call
         self._wakes[call.id] = asyncio.Event()
+        return call
+
+    def expect_offer(self, *script: Step, faults: Faults = FINE) -> PlacedCall:
+        """The call that will be made of the next offer of a browser; without one, its call has no script."""
+        call = self.place_call(*script, faults=faults)
+        self._expected.append(call)
         return call
 
     def wake(self, call: PlacedCall) -> None:
@@ -163,15 +181,67 @@ class StandIn:
             None if fault is not None and not fault.carried_out else call.answer(action, body, self._clock())
         )
         if action == "accept" and reply is not None and reply.status == 200:
-            player = asyncio.create_task(self._play(call))
-            player.add_done_callback(lambda _: self._changed.set())
-            self._players[call.id] = player
+            self._start(call)
         response = _json(reply) if fault is None and reply is not None else _faulty(request, fault)
         call.requests.append(RestRequest(action, body, None if response is None else response.status))
         self._pulse(call)
         if response is None:
             raise ConnectionResetError
         return response
+
+    def _start(self, call: PlacedCall) -> None:
+        player = asyncio.create_task(self._play(call))
+        player.add_done_callback(lambda _: self._changed.set())
+        self._players[call.id] = player
+
+    # Calls of browsers.
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        """Make a call of an offer: of the client's server, or of a page that has a secret for it."""
+        raw = await request.read()
+        session = self.secrets.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        made: web_calls.MadeCall | RestReply
+        if session is not None:
+            made = web_calls.MadeCall(sdp=raw.decode("utf-8", "replace"), session=session)
+        else:
+            refused = self._check_headers(request, None)
+            if refused is not None:
+                return _json(refused)
+            made = web_calls.read_form(request.headers.get("Content-Type", ""), raw)
+        call = self._expected.popleft() if self._expected else self.place_call()
+        if isinstance(made, RestReply):
+            call.note(f"create: {(made.body or {})['error']['message']}")
+            return _json(made)
+        for complaint in made.complaints:
+            call.note(complaint)
+        self._inspect(self._inspect_received, call.note, "create", {"sdp": made.sdp, "session": made.session})
+        fault = call.take_fault("create")
+        if fault is not None and fault.after_s:
+            await asyncio.sleep(fault.after_s)
+        response: web.StreamResponse | None
+        if fault is not None and not fault.carried_out:
+            response = _faulty(request, fault)
+        else:
+            response = await self._made(call, made)
+            response = response if fault is None else _faulty(request, fault)
+        status = None if response is None else response.status
+        call.requests.append(RestRequest("create", made.session, status))
+        self._pulse(call)
+        if response is None:
+            raise ConnectionResetError
+        return response
+
+    async def _made(self, call: PlacedCall, made: web_calls.MadeCall) -> web.StreamResponse:
+        reply = call.answer("create", made.session, self._clock())
+        if reply.status != 200:
+            return _json(reply)
+        call.offer = made.sdp
+        sdp = web_calls.ANSWER if self._answer_offer is None else await self._answer_offer(call, made.sdp)
+        self._start(call)
+        location = f"/v1/realtime/calls/{call.id}"
+        return web.Response(
+            status=201, text=sdp, content_type="application/sdp", headers={"Location": location}
+        )
 
     async def _body(self, request: web.Request, call: PlacedCall) -> Json:
         action, raw = request.match_info["action"], await request.read()
@@ -232,7 +302,11 @@ class StandIn:
         refused = self._check_headers(request, None)
         if refused is not None:
             return _json(refused)
-        return _json(self.account.make_client_secret(await request.json()))
+        body = await request.json()
+        reply = self.account.make_client_secret(body)
+        if reply.status == 200 and reply.body is not None:
+            self.secrets[reply.body["value"]] = body["session"]
+        return _json(reply)
 
     # The sideband.
 

@@ -10,7 +10,7 @@ from email import message_from_bytes
 from email.message import Message
 
 from runner.model.http import HttpRequest
-from runner.model.values import Json, JsonObject
+from runner.model.values import Json
 from runner.standin.placed_call import RestReply
 
 CALLS_PATH = "/realtime/calls"
@@ -86,23 +86,6 @@ def read_form(content_type: str, body: bytes) -> MadeCall | RestReply:
         if name in parts and parts[name].get_content_type() != kind:
             complaints.append(f"create: the part '{name}' is not {kind}")
     return MadeCall(sdp=sdp, session=session, complaints=tuple(complaints))
-
-
-def client_secret(body: Json, *, number: int, now: float) -> RestReply:
-    """A secret with which a client makes calls of its own (`client_secrets`)."""
-    if not isinstance(body, dict) or set(body) - {"expires_after", "session"}:
-        return refused("the body must be {expires_after, session}")
-    expires = body.get("expires_after", {"anchor": "created_at", "seconds": 600})
-    seconds = expires.get("seconds") if isinstance(expires, dict) else None
-    if not isinstance(seconds, int) or not 10 <= seconds <= 7200:
-        return refused("'expires_after.seconds' must be between 10 and 7200.")
-    session = body.get("session")
-    if not isinstance(session, dict) or session.get("type") != "realtime":
-        return refused("Missing required parameter: 'session.type'.")
-    resolved: JsonObject = {**session, "id": f"sess_{number}", "object": "realtime.session", "expires_at": 0}
-    return RestReply(
-        200, {"value": f"ek_simulated{number}", "expires_at": int(now) + seconds, "session": resolved}
-    )
 
 
 def refused(message: str) -> RestReply:

@@ -9,8 +9,10 @@ from openai.types.realtime import (
     RealtimeSessionCreateRequest,
 )
 from openai.types.realtime.call_accept_params import CallAcceptParams
+from openai.types.realtime.call_create_params import CallCreateParams
 from openai.types.realtime.call_refer_params import CallReferParams
 from openai.types.realtime.call_reject_params import CallRejectParams
+from openai.types.realtime.client_secret_create_params import ClientSecretCreateParams
 from openai.types.responses import Response
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from openai.types.webhooks import RealtimeCallIncomingWebhookEvent
@@ -23,6 +25,8 @@ RESPONSE: TypeAdapter[Any] = TypeAdapter(Response)
 WEBHOOK: TypeAdapter[Any] = TypeAdapter(RealtimeCallIncomingWebhookEvent)
 REQUESTS: Mapping[str, TypeAdapter[Any]] = {
     "accept": TypeAdapter(CallAcceptParams),
+    "client_secrets": TypeAdapter(ClientSecretCreateParams),
+    "create": TypeAdapter(CallCreateParams),
     "refer": TypeAdapter(CallReferParams),
     "reject": TypeAdapter(CallRejectParams),
     "responses": TypeAdapter(ResponseCreateParamsNonStreaming),
@@ -50,9 +54,13 @@ def client_complaint(kind: str, value: Any) -> str | None:
     if kind == "event":
         return complaint(CLIENT_EVENT, value)
     problem = complaint(REQUESTS[kind], value) if kind in REQUESTS else None
-    if kind == "accept" and problem is None:
-        # A TypedDict drops what it does not know without a word; the model of the same shape keeps it.
+    if problem is not None:
+        return problem
+    # A TypedDict drops what it does not know without a word; the model of the same shape keeps it.
+    if kind == "accept":
         return complaint(SESSION, value)
+    if kind in ("create", "client_secrets"):
+        return complaint(SESSION, value["session"])
     return problem
 
 

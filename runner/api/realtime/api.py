@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from runner.api.realtime.client_secrets import secret_of, secret_request
 from runner.api.realtime.conversation import RealtimeConversation as conversation  # noqa: N813 - the port's name
 from runner.api.realtime.facts import BASE_URL as base_url  # noqa: N811 - the port's name
 from runner.api.realtime.facts import PROVIDER as provider  # noqa: N811 - the port's name
@@ -18,6 +19,8 @@ __all__ = [
     "provider",
     "request",
     "ringing",
+    "secret_of",
+    "secret_request",
     "session_body",
 ]
 

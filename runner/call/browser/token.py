@@ -64,6 +64,8 @@ def read_token(text: str, secret: str, now: Instant, *, for_live_call: bool = Fa
 
 
 def _claims(text: str, secret: str) -> Mapping[str, Json]:
+    if not secret:
+        raise TokenRefusedError("token_signature", "nobody has a secret to sign tokens with")
     if not text:
         raise TokenRefusedError("token_missing", "there is no token; send it as a bearer token")
     if len(text) > MOST_CHARS:

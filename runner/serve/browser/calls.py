@@ -1,0 +1,444 @@
+"""`POST /calls` and what a page may ask about its own call: who may, and how; the rest is like any call."""
+
+import asyncio
+import json
+import logging
+import secrets as randomness
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Protocol
+
+from aiohttp import web
+
+from runner.call.addresses.incoming import incoming_call
+from runner.call.browser.sdp import MOST_BYTES, AudioOffer, audio_offer
+from runner.call.browser.token import MIN_SECRET_BYTES, BrowserToken, read_token
+from runner.call.machine.world import World
+from runner.errors import CannotRunError, OfferRefusedError, TokenRefusedError
+from runner.model.call import Ringing, WebRtcOrigin
+from runner.model.reception import RingResult
+from runner.model.settings import Browser, Server
+from runner.model.values import Instant, JsonObject
+from runner.serve.browser.origins import LOOPBACK_NAMES, address_of, check_origin, is_on_loopback
+from runner.serve.browser.rates import Rate
+from runner.serve.browser.refusal import RETRY_AFTER, RefusedError, not_answered
+from runner.serve.browser.watch import BrowserWatch
+from runner.serve.call_watch import CallWatch
+from runner.serve.live_call import LiveCall
+from runner.serve.live_calls import LiveCalls
+from runner.serve.logs import name_call
+
+log = logging.getLogger("runner.serve.browser.calls")
+
+MOST_A_SUBJECT = 10
+MOST_AN_ADDRESS = 60
+"""Calls a minute."""
+SERVED_S = 2.0
+"""For the sideband to open before the browser is answered: some APIs open it only for a browser that is."""
+BODY_S = 5.0
+SDP = "application/sdp"
+HEARTBEAT_S = 15.0
+AUDIO_ONLY = (
+    "the voice API has refused an offer without a data channel; if it says so of every call, set "
+    "server.browser.data_channel: open, and read what that lets a page see"
+)
+
+NewCall = Callable[[Ringing, Sequence[CallWatch]], Awaitable[LiveCall]]
+
+
+class SecretMaker(Protocol):
+    """Has the voice API make a secret with which a page makes a call of its own."""
+
+    async def __call__(self, ringing: Ringing, world: World) -> JsonObject:
+        """The secret, and when it expires. Raises RefusedError."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call:
+    """A live call of this process that a page has begun."""
+
+    live: LiveCall
+    watch: BrowserWatch
+    token: BrowserToken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What calls are served with, once the runner is ready."""
+
+    live_calls: LiveCalls
+    new_call: NewCall
+    is_open: Callable[[], bool]
+    world: Callable[[], World]
+    make_secret: SecretMaker
+
+
+class BrowserCalls:
+    """The endpoints for pages."""
+
+    def __init__(
+        self,
+        settings: Browser,
+        *,
+        secret: Callable[[], str],
+        clock: Callable[[], Instant],
+        is_dev: bool = False,
+    ) -> None:
+        """`is_dev` takes callers of this machine without a token."""
+        self._settings = settings
+        self._secret = secret
+        self._clock = clock
+        self.is_dev = is_dev
+        self._serving: Serving | None = None
+        self._by_subject = Rate(MOST_A_SUBJECT)
+        self._by_address = Rate(MOST_AN_ADDRESS)
+        self._used: dict[str, Instant] = {}
+        """The tokens that have begun a call, until they expire."""
+        self._calls: dict[str, _Call] = {}
+        self._has_told_of_audio_only = False
+
+    def open(self, serving: Serving) -> None:
+        """Take calls from now on."""
+        self._serving = serving
+
+    def routes(self) -> list[web.RouteDef]:
+        """What is to be added to the server."""
+        asked = {
+            "/calls": self._begin,
+            "/calls/{id}/hangup": self._hang_up,
+            "/calls/{id}/connected": self._connected,
+            "/calls/{id}/attach": self._attach,
+            "/client-secrets": self._client_secret,
+        }
+        routes = [web.post(path, self._guarded(handler)) for path, handler in asked.items()]
+        routes.append(web.get("/calls/{id}/events", self._guarded(self._events)))
+        routes += [
+            web.options(path, self._guarded(self._preflight)) for path in (*asked, "/calls/{id}/events")
+        ]
+        return routes
+
+    def _guarded(
+        self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Refusals as replies, with what a page of another site needs to read them."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                response = await handler(request)
+            except RefusedError as refused:
+                log.info("browser was refused", extra={"path": request.path[:200], "code": refused.code})
+                response = refused.response()
+            if not response.prepared:
+                response.headers.update(self._shared_with(request))
+            return response
+
+        return answer
+
+    def _shared_with(self, request: web.Request) -> Mapping[str, str]:
+        """Fetch, 3.2: which page may read the reply. Tokens travel in a header, never in cookies."""
+        origin = request.headers.get("Origin", "")
+        allowed = {"Access-Control-Allow-Origin": origin} if origin in self._settings.origins else {}
+        return {**allowed, "Vary": "Origin", "Access-Control-Expose-Headers": "Location, Retry-After"}
+
+    async def _preflight(self, request: web.Request) -> web.StreamResponse:
+        check_origin(request, self._settings.origins)
+        headers = {
+            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Headers": "authorization, content-type",
+            "Access-Control-Max-Age": "600",
+        }
+        return web.Response(status=204, headers=headers)
+
+    # Beginning
+
+    async def _begin(self, request: web.Request) -> web.StreamResponse:
+        """Origin, rate, token, agent, room and form, in this order; then the call."""
+        token, agent = self._who(request)
+        serving = self._room()
+        ringing = self._ringing(token, agent)
+        self._check_route(ringing, serving.world())
+        offer = await self._offer(request)
+        origin = WebRtcOrigin(
+            subject=token.subject,
+            agent=agent,
+            vars=token.vars,
+            offer=offer.sdp,
+            has_data_channel=self._settings.has_data_channel,
+        )
+        entry = await self._serve(replace(ringing, origin=origin), token, serving)
+        await entry.live.is_served(SERVED_S)
+        if entry.live.is_over:
+            raise not_answered(RingResult.FAILED)
+        try:
+            sdp = offer.answer(entry.live.sdp)
+        except OfferRefusedError:
+            entry.live.end("failed")
+            log.error("answer of the voice API is not SDP", extra={"call_id": entry.live.id})
+            raise not_answered(RingResult.FAILED) from None
+        headers = {"Location": f"/calls/{entry.live.id}", "Cache-Control": "no-store"}
+        return web.Response(status=201, text=sdp, content_type=SDP, headers=headers)
+
+    async def _attach(self, request: web.Request) -> web.StreamResponse:
+        """Serve a call that the page has made itself, with a secret that we have given it."""
+        token, agent = self._who(request)
+        serving = self._room()
+        api_call_id = request.match_info["id"]
+        if not (api_call_id.isascii() and api_call_id.isprintable() and len(api_call_id) <= 200):
+            raise RefusedError(400, "call_id", "this is not the id of a call")
+        ringing = replace(self._ringing(token, agent), call_id=api_call_id)
+        self._check_route(ringing, serving.world())
+        entry = await self._serve(ringing, token, serving)
+        await entry.live.is_served(SERVED_S)
+        return web.Response(status=201, headers={"Location": f"/calls/{entry.live.id}"})
+
+    async def _client_secret(self, request: web.Request) -> web.StreamResponse:
+        """A secret for one agent's session. The token stays good, for the call that is attached with it."""
+        token, agent = self._who(request)
+        serving = self._room()
+        ringing = self._ringing(token, agent)
+        self._check_route(ringing, serving.world())
+        secret = await serving.make_secret(ringing, serving.world())
+        return web.json_response(secret, headers={"Cache-Control": "no-store"})
+
+    def _who(self, request: web.Request) -> tuple[BrowserToken, str]:
+        """Who asks for which agent. Raises RefusedError."""
+        check_origin(request, self._settings.origins)
+        now = self._clock()
+        self._count(self._by_address, address_of(request), now, "address")
+        asked = request.query.get("agent")
+        if self.is_dev and is_on_loopback(request):
+            token = BrowserToken(
+                subject="dev",
+                id=randomness.token_hex(8),
+                agents=(asked,) if asked else tuple(self._agents()),
+                expires_at=now + 60,
+            )
+        else:
+            token = self._token(_bearer(request), now)
+            # Counted once it is known who it is: a forged token must not use up somebody's calls.
+            self._count(self._by_subject, token.subject, now, "caller")
+        return token, _chosen(token, asked)
+
+    def _agents(self) -> list[str]:
+        return list(self._serving.world().agents) if self._serving is not None else []
+
+    def _token(self, text: str, now: Instant) -> BrowserToken:
+        try:
+            token = read_token(text, self._secret(), now)
+        except TokenRefusedError as refused:
+            raise RefusedError(
+                401, refused.code, str(refused), {"WWW-Authenticate": 'Bearer realm="calls"'}
+            ) from None
+        self._used = {used: until for used, until in self._used.items() if until > now}
+        if token.id in self._used:
+            raise not_answered(RingResult.TAKEN)
+        return token
+
+    def _count(self, rate: Rate, key: str, now: Instant, whose: str) -> None:
+        wait_s = rate.wait_s(key, now)
+        if wait_s:
+            headers = {"Retry-After": str(int(wait_s) + 1)}
+            raise RefusedError(429, "too_many_calls", f"too many calls of this {whose} in a minute", headers)
+
+    def _ringing(self, token: BrowserToken, agent: str) -> Ringing:
+        # Of the token alone: should it come to two runners at once, they claim the same call.
+        call_id = "web_" + blake2b(f"{token.subject}\0{token.id}".encode(), digest_size=16).hexdigest()
+        origin = WebRtcOrigin(
+            subject=token.subject, agent=agent, vars=token.vars, offer=None, has_data_channel=True
+        )
+        return Ringing(call_id=call_id, created_at=self._clock(), origin=origin)
+
+    def _check_route(self, ringing: Ringing, world: World) -> None:
+        """Whether somebody would answer, before anything is done for the call."""
+        match = world.table.match(incoming_call(ringing, world.routing), ringing.created_at)
+        if match.agent is None:
+            log.info("no route for a browser", extra={"call_id": ringing.call_id, "reason": match.why})
+            raise not_answered(RingResult.REJECTED)
+        declared = world.agents[match.agent].vars
+        brought = ringing.origin.vars if isinstance(ringing.origin, WebRtcOrigin) else {}
+        unknown = sorted(set(brought) - set(declared))
+        if unknown:
+            message = (
+                f'the token has a value for "{unknown[0]}", which the agent does not declare under "vars"'
+            )
+            raise RefusedError(403, "vars_not_declared", message)
+
+    def _room(self) -> Serving:
+        if self._serving is None or not self._serving.is_open():
+            raise RefusedError(503, "no_room", "no calls are taken now; try again in a while", RETRY_AFTER)
+        return self._serving
+
+    async def _offer(self, request: web.Request) -> AudioOffer:
+        if request.content_type != SDP:
+            raise RefusedError(415, "content_type", f"the body is not {SDP}")
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await request.content.read(MOST_BYTES + 1)
+                while len(body) <= MOST_BYTES and (more := await request.content.read(MOST_BYTES + 1)):
+                    body += more
+        except TimeoutError:
+            raise RefusedError(408, "too_slow", "the offer took too long to arrive") from None
+        if len(body) > MOST_BYTES:
+            raise RefusedError(413, "offer_too_large", f"the offer is longer than {MOST_BYTES} bytes")
+        try:
+            return audio_offer(body, with_data_channel=self._settings.has_data_channel)
+        except OfferRefusedError as refused:
+            raise RefusedError(400, "offer_refused", str(refused)) from None
+
+    async def _serve(self, ringing: Ringing, token: BrowserToken, serving: Serving) -> _Call:
+        """The call, answered. Raises RefusedError."""
+        if token.id in self._used or ringing.call_id in self._calls:
+            raise not_answered(RingResult.TAKEN)
+        self._used[token.id] = token.expires_at
+        watch = BrowserWatch(with_tools=self.is_dev)
+        # A task of its own: every line that it logs names the call.
+        ring = asyncio.create_task(self._ring(ringing, watch, serving), name=f"ring {ringing.call_id}")
+        live, result = await asyncio.shield(ring)
+        if result is not RingResult.ACCEPTED:
+            # Nothing came of it: the page may try again with the same token.
+            self._used.pop(token.id, None)
+            if result is RingResult.FAILED and not self._settings.has_data_channel:
+                self._tell_of_audio_only()
+            raise not_answered(result)
+        entry = _Call(live=live, watch=watch, token=token)
+        self._calls[live.id] = entry
+        return entry
+
+    async def _ring(
+        self, ringing: Ringing, watch: BrowserWatch, serving: Serving
+    ) -> tuple[LiveCall, RingResult]:
+        name_call(ringing.call_id)
+        live = await serving.new_call(ringing, (watch, _Forget(self._calls, ringing.call_id)))
+        serving.live_calls.serve(live)
+        return live, await live.ring_result()
+
+    def _tell_of_audio_only(self) -> None:
+        if not self._has_told_of_audio_only:
+            self._has_told_of_audio_only = True
+            log.warning("call from a browser failed", extra={"reason": AUDIO_ONLY})
+
+    # During the call
+
+    async def _hang_up(self, request: web.Request) -> web.StreamResponse:
+        """The caller hangs up. A beacon has no headers of its own, so the token may be the body."""
+        check_origin(request, self._settings.origins)
+        entry = self._own(request, await _bearer_or_body(request))
+        entry.live.end("caller_hung_up")
+        return web.Response(status=204)
+
+    async def _connected(self, request: web.Request) -> web.StreamResponse:
+        check_origin(request, self._settings.origins)
+        self._own(request, await _bearer_or_body(request)).live.hears_us()
+        return web.Response(status=204)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        """The call as its caller may see it: server-sent events, each with the whole of it."""
+        if "Origin" in request.headers:
+            check_origin(request, self._settings.origins)
+        entry = self._own(request, _bearer(request))
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-store",
+                **self._shared_with(request),
+            }
+        )
+        await response.prepare(request)
+        states = entry.watch.states()
+        try:
+            coming: asyncio.Task[JsonObject | None] = asyncio.ensure_future(anext(states, None))
+            while True:
+                done, _ = await asyncio.wait([coming], timeout=HEARTBEAT_S)
+                if not done:
+                    await response.write(b":\n\n")
+                    continue
+                state = coming.result()
+                if state is None:
+                    break
+                await response.write(b"data: %b\n\n" % json.dumps(state).encode())
+                coming = asyncio.ensure_future(anext(states, None))
+        except ConnectionError:
+            coming.cancel()  # The page has gone.
+        return response
+
+    def _own(self, request: web.Request, text: str) -> _Call:
+        """The call of the page that asks. Raises RefusedError."""
+        entry = self._calls.get(request.match_info["id"])
+        if self.is_dev and is_on_loopback(request):
+            token = entry.token if entry is not None else None
+        else:
+            try:
+                token = read_token(text, self._secret(), self._clock(), for_live_call=True)
+            except TokenRefusedError as refused:
+                raise RefusedError(401, refused.code, str(refused)) from None
+        # Whether there is such a call is told only to whom it belongs.
+        if (
+            entry is None
+            or token is None
+            or (token.id, token.subject) != (entry.token.id, entry.token.subject)
+        ):
+            raise RefusedError(404, "no_call", "there is no such call of this token's here")
+        return entry
+
+
+def browser_calls(
+    server: Server, secret: Callable[[], str], *, clock: Callable[[], Instant], is_dev: bool
+) -> BrowserCalls | None:
+    """The endpoints for pages, where they are declared, or while an agent is developed.
+
+    Raises CannotRunError when tokens could be forged, or when anybody could call without one.
+    """
+    if server.browser is not None and server.browser.secret is not None:
+        if len(secret().encode()) < MIN_SECRET_BYTES:
+            raise CannotRunError(
+                f"{server.browser.secret} holds a secret of less than {MIN_SECRET_BYTES} bytes, which could"
+                " be guessed; make one with: openssl rand -hex 32"
+            )
+    elif not is_dev:
+        return None
+    if is_dev and server.host not in LOOPBACK_NAMES:
+        raise CannotRunError(
+            f'--dev asks for no token, and server.host is "{server.host}"; listen at 127.0.0.1'
+        )
+    return BrowserCalls(server.browser or Browser(), secret=secret, clock=clock, is_dev=is_dev)
+
+
+class _Forget:
+    """Looks on at a call, and forgets it when it is over."""
+
+    def __init__(self, calls: dict[str, _Call], call_id: str) -> None:
+        self._calls = calls
+        self._call_id = call_id
+
+    def begins(self, *_: object) -> None:
+        """Nothing."""
+
+    def handled(self, *_: object) -> None:
+        """Nothing."""
+
+    def ends(self, *_: object) -> None:
+        """Nobody can ask about it any more."""
+        self._calls.pop(self._call_id, None)
+
+
+def _bearer(request: web.Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _bearer_or_body(request: web.Request) -> str:
+    if text := _bearer(request):
+        return text
+    return (await request.content.read(MOST_BYTES)).decode("ascii", "replace").strip()
+
+
+def _chosen(token: BrowserToken, asked: str | None) -> str:
+    if asked is None and len(token.agents) == 1:
+        return token.agents[0]
+    if asked is None:
+        message = "the token allows several agents; say which, such as POST /calls?agent=NAME"
+        raise RefusedError(400, "which_agent", message)
+    if asked not in token.agents:
+        raise RefusedError(403, "agent_not_allowed", f'the token does not allow the agent "{asked[:64]}"')
+    return asked

@@ -1,0 +1,58 @@
+"""Has the voice API make the secret of a page that talks to the API itself."""
+
+import logging
+
+from runner.call.machine.machine import CallMachine
+from runner.call.machine.phase import Phase
+from runner.call.machine.reception import DEADLINE
+from runner.call.machine.world import World
+from runner.model.action import AnswerCall
+from runner.model.call import Ringing, WebRtcOrigin
+from runner.model.event import ClaimReplied, TimerFired
+from runner.model.values import JsonObject
+from runner.serve.api_client import ApiClient
+from runner.serve.browser.refusal import RefusedError
+
+log = logging.getLogger("runner.serve.browser.client_secret")
+
+
+class SecretMaker:
+    """Makes secrets for the sessions of agents."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def __call__(self, ringing: Ringing, world: World) -> JsonObject:
+        """The secret, for the session that a call would begin with. Raises RefusedError.
+
+        The lookup is not asked: its answer is told to the session once the call is attached.
+        """
+        answer = _answer(ringing, world)
+        if answer is None:
+            raise RefusedError(502, "failed", "the call cannot be made")
+        api = self._client.api
+        reply = await self._client.send(api.secret_request(answer))
+        secret = api.secret_of(reply)
+        if secret is None:
+            log.warning("client secret was not made", extra={"status": reply.status, "detail": reply.detail})
+            raise RefusedError(503, "api_unavailable", "the voice API has made no secret")
+        return secret
+
+
+def _answer(ringing: Ringing, world: World) -> AnswerCall | None:
+    """What the machine would answer such a call with."""
+    origin = ringing.origin
+    assert isinstance(origin, WebRtcOrigin)  # noqa: S101 - pages ask for secrets
+    offered = Ringing(
+        call_id=ringing.call_id,
+        created_at=ringing.created_at,
+        origin=WebRtcOrigin(subject=origin.subject, agent=origin.agent, vars=origin.vars, offer=""),
+    )
+    machine, _ = CallMachine.ring(offered, world, ringing.created_at)
+    agent = machine.reception.agent
+    if agent is None:
+        return None
+    actions = machine.handle(ClaimReplied(agent=agent), ringing.created_at)
+    if machine.phase is Phase.LOOKING_UP:
+        actions = machine.handle(TimerFired(timer=DEADLINE), ringing.created_at)
+    return next((action for action in actions if isinstance(action, AnswerCall)), None)

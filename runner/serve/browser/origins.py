@@ -1,0 +1,57 @@
+"""Who asks: the page's origin, as the browser says it, and the address that it asks from."""
+
+from ipaddress import ip_address
+
+from aiohttp import web
+
+from runner.serve.browser.refusal import RefusedError
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+
+def check_origin(request: web.Request, origins: tuple[str, ...]) -> str:
+    """The origin of the page, one that may call. Our own pages may. Raises RefusedError.
+
+    Browsers send it with every POST, and no page can change it (Fetch, 3.1); programs can, and have a token.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        raise RefusedError(403, "origin_missing", "the request has no Origin header; calls come from pages")
+    if origin in origins or _is_own(request, origin):
+        return origin
+    message = f'pages of "{origin[:200]}" may not call; server.browser.origins names those that may'
+    raise RefusedError(403, "origin_refused", message)
+
+
+def _is_own(request: web.Request, origin: str) -> bool:
+    return origin.partition("://")[2] == request.host != ""
+
+
+def is_on_loopback(request: web.Request) -> bool:
+    """Whether the request comes from this machine, and by a name that only this machine has.
+
+    A page elsewhere can have its own name lead to 127.0.0.1, but not `Host` say another name than its own.
+    """
+    host = request.host.rpartition(":")[0] if not request.host.endswith("]") else request.host
+    return _is_loopback(request.remote) and (host or request.host) in LOOPBACK_NAMES
+
+
+def address_of(request: web.Request) -> str:
+    """The address to count by. Behind a proxy of one's own, what the proxy has seen: the last entry."""
+    peer = request.remote or ""
+    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return forwarded if forwarded and _is_near(peer) else peer
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return ip_address(address or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _is_near(address: str) -> bool:
+    try:
+        return ip_address(address).is_private
+    except ValueError:
+        return False

@@ -1,0 +1,44 @@
+"""What a page is told when it gets no call: a status, a word for programs and a sentence for people."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from runner.model.reception import RingResult
+
+
+class RefusedError(Exception):
+    """The request is refused. RFC 9457 is the form in which a page hears of it."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.headers = dict(headers or {})
+
+    def response(self) -> web.Response:
+        """The reply that says so."""
+        problem = {"type": "about:blank", "status": self.status, "code": self.code, "detail": str(self)}
+        return web.json_response(
+            problem, status=self.status, content_type="application/problem+json", headers=self.headers
+        )
+
+
+RETRY_AFTER = {"Retry-After": "5"}
+
+
+def not_answered(result: RingResult) -> RefusedError:
+    """The call rang, and nobody took it. Why stands in the log: it is the owner's business."""
+    match result:
+        case RingResult.REJECTED:
+            return RefusedError(403, "no_route", "no agent answers such a call")
+        case RingResult.BUSY:
+            return RefusedError(503, "busy", "all lines are busy; try again in a while", RETRY_AFTER)
+        case RingResult.TAKEN:
+            return RefusedError(409, "token_used", "the token has begun a call already; get a new one")
+        case RingResult.UNAVAILABLE:
+            return RefusedError(
+                503, "api_unavailable", "the voice API gave no answer; try again in a while", RETRY_AFTER
+            )
+        case _:
+            return RefusedError(502, "failed", "the call cannot be made")

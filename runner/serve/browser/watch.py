@@ -1,0 +1,100 @@
+"""What a caller's page sees of its own call: what was said, as the record will have it, and who speaks.
+
+Nothing is made while no page looks, and at most four times a second then.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from runner.call.machine.machine import CallMachine
+from runner.model.action import Action
+from runner.model.event import CallerSpeaks, CallEvent, PlaybackEnded, PlaybackStarted
+from runner.model.record import CallRecord
+from runner.model.values import Instant, JsonObject
+
+PAUSE_S = 0.25
+MOST_TURNS = 50
+"""The last ones are shown."""
+
+
+class BrowserWatch:
+    """Looks on at one call, for one page or a few."""
+
+    def __init__(self, *, with_tools: bool) -> None:
+        """`with_tools`: what the model calls is shown too, which is the business of who makes the agent."""
+        self._with_tools = with_tools
+        self._machine: CallMachine | None = None
+        self._record: CallRecord | None = None
+        self._is_over = False
+        self._speaking: str | None = None
+        self._changes = 0
+        self._changed = asyncio.Event()
+
+    def begins(self, machine: CallMachine, now: Instant) -> None:
+        """See `CallWatch`."""
+        self._machine = machine
+        self._tell()
+
+    def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
+        """See `CallWatch`."""
+        match event:
+            case CallerSpeaks(began=began):
+                self._speaking = "caller" if began else None
+            case PlaybackStarted():
+                self._speaking = "agent"
+            case PlaybackEnded() if self._speaking == "agent":
+                self._speaking = None
+            case _:
+                pass
+        self._tell()
+
+    def ends(self, record: CallRecord | None, now: Instant) -> None:
+        """See `CallWatch`."""
+        self._record, self._is_over, self._speaking = record, True, None
+        self._tell()
+
+    async def states(self) -> AsyncIterator[JsonObject]:
+        """The call as it stands now, and again whenever it has changed, to its end."""
+        last: JsonObject | None = None
+        while True:
+            seen = self._changes
+            state = self._state()
+            if state != last:
+                last = state
+                yield state
+            if self._is_over and seen == self._changes:
+                return
+            if seen == self._changes:
+                self._changed.clear()
+                await self._changed.wait()
+            await asyncio.sleep(PAUSE_S)
+
+    def _tell(self) -> None:
+        self._changes += 1
+        self._changed.set()
+
+    def _state(self) -> JsonObject:
+        record = self._record
+        if record is None and self._machine is not None:
+            record = self._machine.record()
+        if record is None:
+            return {"turns": [], "speaking": None, "ended": "failed" if self._is_over else ""}
+        turns = [{"role": turn.role, "text": turn.text} for turn in record.turns[-MOST_TURNS:]]
+        state: dict[str, object] = {
+            "turns": turns,
+            "speaking": self._speaking,
+            "ended": (record.ended or "failed") if self._is_over else "",
+        }
+        if self._with_tools:
+            state["agent"] = record.handoffs[-1].agent if record.handoffs else record.agent
+            state["tools"] = [
+                {
+                    "name": tool.name,
+                    "arguments": tool.arguments,
+                    "status": tool.status,
+                    "took_s": tool.took_s,
+                    "error": tool.error,
+                }
+                for tool in record.tools[-MOST_TURNS:]
+            ]
+        return state
