@@ -113,6 +113,7 @@ class CallRequests:
             headers=self._passed_on(asked, "Content-Type", "Last-Event-ID"),
             is_forwarded=asked.is_forwarded,
             last_event_id=asked.arguments.get("Last-Event-ID"),
+            is_there=lambda: request.transport is not None and not request.transport.is_closing(),
             may_still=lambda: self._access.may_still(request.headers, asked.cookie, self._clock()),
         )
         if call_id is not None:

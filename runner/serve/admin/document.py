@@ -121,7 +121,7 @@ class Operation:
             raise _body_mistake("", f"the body is not JSON: {reason}") from None
         misfits = _misfits(self.body, value)
         if misfits:
-            raise InvalidRequestError([_mistake(misfit) for misfit in misfits])
+            raise InvalidRequestError(list(dict.fromkeys(map(_mistake, misfits))))
         assert isinstance(value, dict)  # noqa: S101 - the document has made it so
         return value
 

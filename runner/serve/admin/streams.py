@@ -13,7 +13,6 @@ from runner.errors import StoreError
 from runner.model.stored_call import StoredCall
 from runner.model.values import Instant, Json
 from runner.serve.admin.access import Identity
-from runner.serve.admin.event_log import EventLog
 from runner.serve.admin.peers import PeerError, Peers
 from runner.serve.admin.problem import not_found
 from runner.serve.admin.watch import Watches
@@ -27,6 +26,8 @@ PEERS_S = 2.0
 """Between two looks for other runners."""
 FIRST_S = 1.0
 """For the other runners to tell their calls, before the first snapshot is sent without the late ones."""
+LOOK_S = 1.0
+"""Between two looks whether a reader has left to whom nothing had to be sent."""
 ASK_AGAIN_S = 10.0
 """Between two looks whether whoever reads still may."""
 AGAIN_S = 0.25
@@ -61,10 +62,12 @@ class Reader:
     last_event_id: str | None
     may_still: Callable[[], bool]
     """Whether the reader's token or session is still good."""
+    is_there: Callable[[], bool]
+    """Whether the reader's connection is still open."""
 
 
 class ReaderGoneError(Exception):
-    """The reader may read no more."""
+    """The reader has left, or may read no more."""
 
 
 class Streams:
@@ -107,13 +110,11 @@ class Streams:
                 "calls": fleet.rows(),
             }
             await send("snapshot", json.dumps(snapshot), fleet.next_id())
-            asked = looked = asyncio.get_running_loop().time()
+            patience, looked = _Patience(reader), asyncio.get_running_loop().time()
             while True:
                 await asyncio.sleep(TICK_S)
+                patience.check()
                 now = asyncio.get_running_loop().time()
-                if now - asked >= ASK_AGAIN_S:
-                    asked = now
-                    _check(reader)
                 if now - looked >= PEERS_S and not reader.is_forwarded:
                     looked = now
                     await others.look()
@@ -140,16 +141,17 @@ class Streams:
     async def one_call(self, call_id: str, reader: Reader, send: Send) -> None:
         """Send what happens to a call until it is over, whichever runner serves it."""
         last_id, unseen_since = reader.last_event_id, asyncio.get_running_loop().time()
+        patience = _Patience(reader)
         while True:
             call = self._watches.call(call_id)
             if call is not None:
-                if await self._local(call, last_id, reader, send):
+                if await self._local(call, last_id, reader, patience, send):
                     return
                 last_id, unseen_since = None, asyncio.get_running_loop().time()
                 continue
             if reader.is_forwarded:
                 return
-            _check(reader)
+            patience.check()
             owner = await self._peers.owner(call_id)
             if owner is not None:
                 headers = (
@@ -181,7 +183,9 @@ class Streams:
                 return
             await asyncio.sleep(AGAIN_S)
 
-    async def _local(self, call: LiveCall, last_id: str | None, reader: Reader, send: Send) -> bool:
+    async def _local(
+        self, call: LiveCall, last_id: str | None, reader: Reader, patience: "_Patience", send: Send
+    ) -> bool:
         """Whether it went on to the call's end; it did not when the call has moved to another runner."""
         with self._watches.watching(call) as watch:
             place = watch.log.place(last_id)
@@ -204,7 +208,8 @@ class Streams:
                 if watch.log.is_closed and place == watch.log.last:
                     return not watch.moved
                 if not entries:
-                    await _grown(watch.log, place, reader)
+                    patience.check()
+                    await watch.log.grown(place or 0, LOOK_S)
 
     async def _record(self, call_id: str) -> StoredCall | None:
         try:
@@ -213,14 +218,22 @@ class Streams:
             return None
 
 
-async def _grown(events: EventLog, place: int | None, reader: Reader) -> None:
-    _check(reader)
-    await events.grown(place or 0, ASK_AGAIN_S)
+class _Patience:
+    """Looks now and then whether there is still somebody to send to."""
 
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._asked_at = asyncio.get_running_loop().time()
 
-def _check(reader: Reader) -> None:
-    if not reader.may_still():
-        raise ReaderGoneError
+    def check(self) -> None:
+        """Raises ReaderGoneError when the reader has left, or may read no more."""
+        if not self._reader.is_there():
+            raise ReaderGoneError
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at >= ASK_AGAIN_S:
+            self._asked_at = now
+            if not self._reader.may_still():
+                raise ReaderGoneError
 
 
 @dataclass(slots=True)
