@@ -237,6 +237,11 @@ class Session:
         return self._serving.served
 
     @property
+    def steering(self) -> Steering:
+        """What people do to the call, and may."""
+        return self._steering
+
+    @property
     def may_hand_to(self) -> tuple[str, ...]:
         """The agents that could take over now."""
         return self._serving.others

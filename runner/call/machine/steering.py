@@ -111,6 +111,17 @@ class Steering:
         self._unsent: list[str] = []
         """The acts whose message waits for a sideband."""
 
+    @property
+    def may_transfer_to(self) -> tuple[str, ...]:
+        """What a person may name to transfer the call."""
+        return tuple(destinations(self._serving.agent, self._agents.values(), self._transfer_to))
+
+    @property
+    def may_set(self) -> tuple[str, ...]:
+        """The variables that a person may set."""
+        of_tools = (name for tool in self._serving.agent.tools for name in tool.result.sets)
+        return tuple(dict.fromkeys((*self._texts.variables, *of_tools)))
+
     def steered(self, steered: Steered, now: Instant) -> list[Intent]:
         """A person's act: carried out once, or refused."""
         if not self._deeds.open(steered, now):
@@ -165,10 +176,10 @@ class Steering:
         return [*([Interrupt()] if is_speaking else []), ClearTimer(timer=STALL)]
 
     def _set_variables(self, steered: Steered, wish: SetVariables, now: Instant) -> list[Intent]:
-        agent = self._serving.agent
-        known = {*self._texts.variables, *(name for tool in agent.tools for name in tool.result.sets)}
-        if unknown := sorted(wish.set.keys() - known):
-            return self._refuse(steered, f'agent "{agent.id}" has no variable "{unknown[0]}"', now)
+        if unknown := sorted(wish.set.keys() - set(self.may_set)):
+            return self._refuse(
+                steered, f'agent "{self._serving.agent.id}" has no variable "{unknown[0]}"', now
+            )
         self._texts.variables.update(wish.set)
         return self._done(steered, now)
 

@@ -36,5 +36,6 @@ class World:
             routing=settings.routing,
             prices=settings.provider.prices,
             secrets=secrets,
+            transfer_to=settings.server.admin.transfer_to if settings.server.admin is not None else (),
             max_call_age_s=settings.server.max_call_age_s,
         )

@@ -2,7 +2,6 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from runner.call.machine.floor import Floor
@@ -12,7 +11,6 @@ from runner.call.machine.session import Session
 from runner.call.view.live_mask import LiveMask
 from runner.model.event import TranscriptGrew
 from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
-from runner.model.tool import TransferBinding
 from runner.model.values import Instant, Json, JsonObject
 
 Change: TypeAlias = tuple[str, JsonObject]
@@ -31,21 +29,13 @@ PHASES = {
 _CALLER_SPEAKS = frozenset({Floor.CALLER, Floor.CONTESTED, Floor.OVERLAP})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
-    """What a call's view knows besides the call."""
-
-    runner: str
-    transfer_to: tuple[str, ...] = ()
-    """Where a person may transfer to, besides what agents declare."""
-
-
 class CallView:
     """The view of one live call. It changes nothing in it."""
 
-    def __init__(self, machine: CallMachine, where: Where) -> None:
+    def __init__(self, machine: CallMachine, runner: str) -> None:
+        """`runner` is the one that serves the call."""
         self._machine = machine
-        self._where = where
+        self._runner = runner
         self._mask: LiveMask | None = None
         self._mask_key: tuple[Json, ...] = ()
         self._shown: dict[str, dict[str, JsonObject]] = {}
@@ -79,7 +69,7 @@ class CallView:
             "max_cost_usd": agent.limits.max_cost_usd if agent is not None else None,
             "max_duration_s": agent.limits.max_duration_s if agent is not None else 0.0,
             "last_words": self._last_words(session),
-            "runner": self._where.runner,
+            "runner": self._runner,
         }
 
     def whole(self, now: Instant) -> dict[str, Json]:
@@ -215,21 +205,15 @@ class CallView:
         mask = self._masking(session)
         last = session.builder.handoffs[-1] if session.builder.handoffs else None
         agent = session.agent
-        destinations = [
-            name
-            for tool in agent.tools
-            if isinstance(tool.binding, TransferBinding)
-            for name in tool.binding.destinations
-        ]
         return {
             "agent": agent.id,
             "because": mask.text(last.because) if last is not None else "",
             "at": last.at if last is not None else None,
             "vars": mask.data(dict(session.variables)),
             "choices": {
-                "transfer_to": list(dict.fromkeys([*destinations, *self._where.transfer_to])),
+                "transfer_to": list(session.steering.may_transfer_to),
                 "handoff": list(session.may_hand_to),
-                "vars": list(session.variables),
+                "vars": list(session.steering.may_set),
             },
         }
 

@@ -1,7 +1,6 @@
 """Live calls at the admin API: listed, read, followed and steered, whichever runner serves them."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
@@ -18,8 +17,6 @@ from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
 from runner.serve.admin.streams import Reader, ReaderGoneError, Streams
 from runner.serve.admin.watch import Watches
 from runner.serve.live_calls import LiveCalls
-
-log = logging.getLogger("runner.serve.admin.calls")
 
 MOST_STREAMS = 64
 HEARTBEAT_S = 15.0
@@ -185,16 +182,6 @@ class CallRequests:
         call = self._live_calls.find(call_id)
         if deed is None:
             return None
-        log.info(
-            "call is steered",
-            extra={
-                "call_id": call_id,
-                "by": asked.identity.by,
-                "act": what,
-                "deed": deed_id,
-                "result": deed.result,
-            },
-        )
         if deed.what != what:
             raise AdminProblem(409, "refused", f'the Idempotency-Key is that of another act, "{deed.what}"')
         if deed.result == DeedResult.REFUSED.value:

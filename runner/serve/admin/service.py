@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
-from runner.call.view.call_view import Where
 from runner.errors import CannotRunError
 from runner.model.settings import Admin
 from runner.model.values import Instant
@@ -93,7 +92,7 @@ def create_admin_app(
     scenario_of: ScenarioOf | None = None,
 ) -> web.Application:
     """The application. `runner` is this process's id among the runners, `session` asks the others."""
-    watches = Watches(live_calls, Where(runner=runner, transfer_to=admin.transfer_to), clock)
+    watches = Watches(live_calls, runner, clock)
     peers = Peers(store, runner, session)
     streams = Streams(watches, peers, store, lambda: sorted(versions.current.configuration.agents), clock)
     access = Access(_tokens_of(admin, secrets), hosts=_hosts(admin), is_dev=is_dev)

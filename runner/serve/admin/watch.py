@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from runner.call.view.call_view import CallView, Where
+from runner.call.view.call_view import CallView
 from runner.model.event import TranscriptGrew
 from runner.model.values import Instant, Json, JsonObject
 from runner.serve.admin.event_log import EventLog
@@ -109,19 +109,15 @@ class _Shown:
 class Watches:
     """The calls of this process, as they are watched."""
 
-    def __init__(self, live_calls: LiveCalls, where: Where, clock: Callable[[], Instant]) -> None:
+    def __init__(self, live_calls: LiveCalls, runner: str, clock: Callable[[], Instant]) -> None:
+        self.runner = runner
+        """The runner that this process is."""
         self._live_calls = live_calls
-        self._where = where
         self._clock = clock
         self._watches: dict[str, CallWatch] = {}
         self._shown: dict[str, _Shown] = {}
         self._looked_at = float("-inf")
         self._ends: dict[str, JsonObject] = {}
-
-    @property
-    def runner(self) -> str:
-        """The runner that this process is."""
-        return self._where.runner
 
     def call(self, call_id: str) -> LiveCall | None:
         """A call that this process serves."""
@@ -132,7 +128,7 @@ class Watches:
     def view(self, call: LiveCall) -> CallView:
         """A view of a call, that nobody else looks through."""
         assert call.machine is not None  # noqa: S101 - `call` has looked
-        return CallView(call.machine, self._where)
+        return CallView(call.machine, self.runner)
 
     @contextmanager
     def watching(self, call: LiveCall) -> Iterator[CallWatch]:
