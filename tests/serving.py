@@ -57,6 +57,13 @@ class Process:
         assert found
         return found[0]
 
+    @property
+    def admin_url(self) -> str:
+        """Where the admin API of a process is that has started."""
+        found = re.search(r"http://\S+(?=/console/)", self.out)
+        assert found, self.out
+        return found[0]
+
     async def logged(self, text: str) -> None:
         """Wait until a line of the log holds this text."""
         while text not in self.err:

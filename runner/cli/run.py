@@ -112,7 +112,8 @@ async def _serve(runner: Runner, configuration: Configuration, *, watch: bool) -
         await runner.start()
         event_loop.tame_garbage_collector()
         reloads.start(watch=watch)
-        show_summary(configuration, webhook_url(runner.url), stdout())
+        console_url = None if runner.admin_url is None else f"{runner.admin_url}/console/"
+        show_summary(configuration, webhook_url(runner.url), stdout(), console_url)
         sys.stdout.flush()
         await stop.wait()
         await runner.drain(hurry)

@@ -14,12 +14,15 @@ from runner.store.url import shown_store
 
 MOST_ROUTES = 20
 """Of more, the first are shown and the rest are counted."""
+CONSOLE_NOTE = "sign in with a token of server.admin.tokens"
 WEBHOOK_NOTE = "enter its public https:// address at the API"
 
 Row = tuple[str, str]
 
 
-def show_summary(configuration: Configuration, webhook_url: str, terminal: Terminal) -> None:
+def show_summary(
+    configuration: Configuration, webhook_url: str, terminal: Terminal, console_url: str | None = None
+) -> None:
     """Print the summary. It holds no secret and no instructions."""
     settings = configuration.settings
     agents = configuration.agents.values()
@@ -32,6 +35,8 @@ def show_summary(configuration: Configuration, webhook_url: str, terminal: Termi
         terminal,
     )
     _section("webhook", [(webhook_url, WEBHOOK_NOTE)], terminal)
+    if console_url is not None:
+        _section("console", [(console_url, CONSOLE_NOTE)], terminal)
     _section("voice API", [(settings.provider.base_url or BASE_URL, "")], terminal)
     _section("store", [(shown_store(settings.store), "")], terminal)
 

@@ -58,7 +58,8 @@ def shown(*agents: Agent, otherwise: Otherwise | None = None, reject: tuple[Reje
         agents={agent.id: agent for agent in agents},
     )
     url = "http://127.0.0.1:8080/webhooks/openai"
-    show_summary(configuration, url, Terminal(stream, has_colour=False))
+    console = "http://127.0.0.1:8081/console/"
+    show_summary(configuration, url, Terminal(stream, has_colour=False), console)
     return stream.getvalue()
 
 
@@ -75,6 +76,12 @@ def test_an_agent_is_one_line_however_it_is_described() -> None:
         "  after-hours  gpt-realtime-2.1, 2 tools",
     ]
     assert "A secret." not in text
+
+
+def test_the_console_is_named() -> None:
+    assert section(shown(agent("front-desk")), "console") == [
+        "  http://127.0.0.1:8081/console/  sign in with a token of server.admin.tokens"
+    ]
 
 
 def test_reject_rules_come_first_and_otherwise_last() -> None:

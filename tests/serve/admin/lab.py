@@ -97,28 +97,12 @@ class EventStream:
         return None
 
 
-class AdminLab:
-    """A runner, its stand-in, and a session to ask with."""
+class AdminClient:
+    """Somebody who asks one admin listener."""
 
-    def __init__(self, api: StandIn, runner: Runner, session: aiohttp.ClientSession) -> None:
-        self.api = api
-        self.runner = runner
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self.session = session
-
-    @property
-    def url(self) -> str:
-        assert self.runner.admin_url is not None
-        return self.runner.admin_url
-
-    async def ring(self, *script: Step) -> PlacedCall:
-        """A call that is answered."""
-        call = self.api.place_call(*script)
-        headers = sip_headers(caller="+14155550100", called=CLINIC, call_id=call.id)
-        webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=clock())
-        url = self.runner.url + "/webhooks/openai"
-        async with self.session.post(url, data=webhook.body, headers=webhook.headers) as response:
-            assert response.status == 200
-        return call
+        self.url = url
 
     async def ask(
         self,
@@ -158,6 +142,26 @@ class AdminLab:
         async with self.session.get(self.url + path, headers=headers, timeout=timeout) as response:
             assert response.status == 200, await response.text()
             yield EventStream(response)
+
+
+class AdminLab(AdminClient):
+    """A runner and its stand-in, and somebody who asks it."""
+
+    def __init__(self, api: StandIn, runner: Runner, session: aiohttp.ClientSession) -> None:
+        assert runner.admin_url is not None
+        super().__init__(session, runner.admin_url)
+        self.api = api
+        self.runner = runner
+
+    async def ring(self, *script: Step) -> PlacedCall:
+        """A call that is answered."""
+        call = self.api.place_call(*script)
+        headers = sip_headers(caller="+14155550100", called=CLINIC, call_id=call.id)
+        webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=clock())
+        url = self.runner.url + "/webhooks/openai"
+        async with self.session.post(url, data=webhook.body, headers=webhook.headers) as response:
+            assert response.status == 200
+        return call
 
 
 def configured(api: StandIn, store: str, agent: Agent, *others: Agent, **admin: Any) -> Configuration:

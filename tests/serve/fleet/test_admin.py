@@ -1,0 +1,91 @@
+"""Three runners over one PostgreSQL: whichever is asked, every call is seen and steered."""
+
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from runner.standin.placed_call import PlacedCall
+from runner.standin.script import CallerHangsUp, CallerSays, greets, says
+from runner.standin.server import StandIn
+from tests.serve.admin.lab import LEAD, PAGER, AdminClient
+from tests.serving import Desk, Process
+from tests.store.postgresql.server import PostgresqlServer
+
+ADMIN = "server: {admin: {port: 0, tokens: {lead: {env: LEAD}, pager: {env: PAGER, may: watch}}}}"
+
+
+class Fleet:
+    """The runners, each with somebody who asks it."""
+
+    def __init__(self, desk: Desk, runners: list[Process], urls: list[str], asked: list[AdminClient]) -> None:
+        self.desk = desk
+        self.runners = runners
+        self.urls = urls
+        self.asked = asked
+
+    async def ring(self, runner: int) -> PlacedCall:
+        """A call that this runner answers, whose caller has heard the greeting."""
+        call, status = await self.desk.ring(self.urls[runner], greets())
+        assert status == 200
+        await self.desk.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+        return call
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, postgresql: PostgresqlServer) -> AsyncIterator[Fleet]:
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(StandIn())
+        desk = Desk(api, tmp_path)
+        desk.url = postgresql.new_database()
+        desk.settings(ADMIN, store="{env: DATABASE_URL}")
+        desk.environ |= {"DATABASE_URL": desk.url, "LEAD": LEAD, "PAGER": PAGER}
+        runners = [await stack.enter_async_context(desk.run()) for _ in range(3)]
+        urls = [await runner.started() for runner in runners]
+        session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        yield Fleet(desk, runners, urls, [AdminClient(session, runner.admin_url) for runner in runners])
+
+
+async def test_every_call_is_seen_and_steered_at_every_runner_also_across_a_takeover(fleet: Fleet) -> None:
+    call, other = await fleet.ring(0), await fleet.ring(1)
+    for asked in fleet.asked:
+        listed = await asked.get("/admin/calls")
+        assert ([row["id"] for row in listed["calls"]], listed["missing"]) == ([call.id, other.id], [])
+        assert (await asked.get(f"/admin/calls/{call.id}"))["turns"][0]["text"] == "Hello."
+        missing = await asked.ask("GET", "/admin/calls/rtc_nobody")
+        assert missing.status == 404
+
+    third = fleet.asked[2]
+    path = f"/admin/calls/{call.id}/note"
+    for asked in (third, fleet.asked[0]):
+        reply = await asked.ask("POST", path, body={"text": "x"}, headers={"Idempotency-Key": "n1"})
+        assert (reply.status, reply.json) == (202, {"deed": "n1", "result": "done"})
+    reply = await third.ask("POST", f"/admin/calls/{call.id}/handoff", body={"agent": "nobody"})
+    assert (reply.status, reply.json["detail"]) == (409, 'no "handoff" now: there is no agent "nobody"')
+    assert reply.json["deed"]["by"] == "lead"
+    assert (await third.ask("POST", path, token=PAGER, body={"text": "x"})).status == 403
+
+    async with third.follow(f"/admin/events?call={call.id}") as one, third.follow() as every:
+        first = await one.next("snapshot")
+        assert first.data["call"]["deeds"][0]["id"] == "n1"
+        snapshot = await every.next("snapshot")
+        assert {row["id"] for row in snapshot.data["calls"]} == {call.id, other.id}
+        fleet.runners[0].tell(signal.SIGKILL)
+        again = await one.next("snapshot")
+        assert again.data["call"]["id"] == call.id
+        assert again.data["call"]["runner"] != first.data["call"]["runner"]
+        assert again.data["call"]["deeds"][0]["id"] == "n1"
+        reply = await third.ask("POST", path, body={"text": "y"}, headers={"Idempotency-Key": "n2"})
+        assert reply.status == 202
+        call.play(CallerSays(text="Are you there?"), says("Yes."), CallerHangsUp())
+        fleet.desk.api.wake(call)
+        rest = await one.to_the_end()
+        assert rest[-1].name == "ended"
+        assert "Yes." in [event.data["text"] for event in rest if event.name == "turn"]
+        while (await every.next("gone")).data["id"] != call.id:
+            pass
+    stored = await third.get(f"/admin/records/{call.id}")
+    assert [deed["id"] for deed in stored["record"]["deeds"] if deed["what"] == "note"] == ["n1", "n2"]
