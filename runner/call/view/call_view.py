@@ -40,6 +40,7 @@ class CallView:
         self._mask_key: tuple[Json, ...] = ()
         self._shown: dict[str, dict[str, JsonObject]] = {}
         """What was shown last: for each kind of event, by its key."""
+        self._spans: dict[tuple[str, Instant], JsonObject] = {}
 
     def row(self, now: Instant) -> dict[str, Json]:
         """The call in a line."""
@@ -74,7 +75,7 @@ class CallView:
 
     def whole(self, now: Instant) -> dict[str, Json]:
         """The whole call. Changes are told from here on."""
-        self._shown = self._parts(now)
+        self._shown, self._spans = self._parts(now), self._all_spans()
         session = self._machine.session
         record = self._record()
         return {
@@ -91,7 +92,7 @@ class CallView:
                 {"agent": each.agent, "because": self._text(each.because), "at": each.at}
                 for each in record.handoffs
             ],
-            "spans": [],
+            "spans": list(self._spans.values()),
             "deeds": list(self._shown["deed"].values()),
             "lookup_s": record.lookup_s,
             "faults": [self._text(fault) for fault in record.faults],
@@ -108,11 +109,15 @@ class CallView:
     def changes(self, now: Instant) -> Iterator[Change]:
         """What is new since the call was shown last."""
         before, self._shown = self._shown, self._parts(now)
+        spans_before, self._spans = self._spans, self._all_spans()
+        spans = [span for key, span in self._spans.items() if spans_before.get(key) != span]
         for kind, parts in self._shown.items():
             known = before.get(kind, {})
             for key, part in parts.items():
-                if known.get(key) != part:
-                    yield kind, {**part, "at": now, "spans": []} if kind == "floor" else part
+                if kind == "floor" and (spans or known.get(key) != part):
+                    yield kind, {**part, "at": now, "spans": spans}
+                elif known.get(key) != part:
+                    yield kind, part
 
     def words(self, grew: TranscriptGrew, now: Instant) -> Change | None:
         """More words of a turn; None where words are not shown as they come."""
@@ -169,6 +174,18 @@ class CallView:
             before = bisect_right(times, use.started_at)
             tools[use.call_id] = _tool(use, ids[before - 1] if before else None, mask, is_over=is_over)
         return turns, tools
+
+    def _all_spans(self) -> dict[tuple[str, Instant], JsonObject]:
+        session = self._machine.session
+        return {
+            (span.who, span.since): {
+                "who": span.who,
+                "from": span.since,
+                "to": span.until,
+                "interrupted": span.interrupted,
+            }
+            for span in (session.builder.spans.all() if session is not None else ())
+        }
 
     def _floor(self, now: Instant) -> dict[str, Json]:
         session = self._machine.session
@@ -312,17 +329,17 @@ def _tool(use: ToolUse, turn: str | None, mask: LiveMask, *, is_over: bool) -> J
         "took_s": use.took_s,
         "status": "running" if runs else use.status,
         "http_status": use.http_status,
-        "attempts": [_attempt(attempt) for attempt in use.tries],
+        "attempts": [_attempt(attempt, mask) for attempt in use.tries],
         "error": mask.text(use.error) if use.error is not None else None,
         "reply": mask.reply(use.reply),
         "turn": turn,
     }
 
 
-def _attempt(attempt: Attempt) -> JsonObject:
+def _attempt(attempt: Attempt, mask: LiveMask) -> JsonObject:
     return {
         "at": attempt.at,
         "took_s": attempt.took_s,
         "http_status": attempt.http_status,
-        "error": attempt.error,
+        "error": mask.text(attempt.error) if attempt.error is not None else None,
     }

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall
-from runner.model.values import Instant, Json
+from runner.model.values import Instant, Json, JsonObject
 from runner.serve.admin.problem import AdminProblem
 
 DAY_S = 86400.0
@@ -95,7 +95,7 @@ def as_csv(calls: list[CallSummary]) -> str:
 def as_json(call: StoredCall) -> dict[str, Json]:
     """A record with what came after the call."""
     return {
-        "record": call.record,
+        "record": _shown(call.record),
         "outcome": call.outcome,
         "jobs": [
             {
@@ -109,6 +109,21 @@ def as_json(call: StoredCall) -> dict[str, Json]:
             }
             for job in call.jobs
         ],
+    }
+
+
+def _shown(record: JsonObject) -> JsonObject:
+    """The record with its tools as a live call has them: its `attempts` is a number, and `tries` the list."""
+    tools = record.get("tools")
+    if not isinstance(tools, list):
+        return record
+    return {**record, "tools": [_tool(use) if isinstance(use, dict) else use for use in tools]}
+
+
+def _tool(use: JsonObject) -> JsonObject:
+    return {
+        **{name: value for name, value in use.items() if name != "tries"},
+        "attempts": use.get("tries") or [],
     }
 
 

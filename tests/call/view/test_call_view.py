@@ -94,8 +94,12 @@ def test_who_speaks_is_told() -> None:
         "tools": 0,
         "is_attached": True,
     }
+    assert floor["spans"] == [{"who": "caller", "from": 1000.0, "to": None, "interrupted": False}]
+    play.now += 2
     play.happens(CallerSpeaks(began=False), SidebandLost())
     [(_, floor)] = changes(play, view)
+    assert floor["spans"] == [{"who": "caller", "from": 1000.0, "to": 1002.0, "interrupted": False}]
+    assert view.whole(play.now)["spans"] == floor["spans"]
     assert (floor["caller"], floor["is_attached"]) == (False, False)
     assert view.row(play.now)["trouble"] == (
         "the sideband is lost; the call goes on without tools and limits until it is back"
