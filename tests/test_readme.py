@@ -12,6 +12,7 @@ def test_the_sections_are_in_the_order_of_their_readers() -> None:
         (1, "phone-agents"),
         (2, "Try it"),
         (2, "Answer a telephone number"),
+        (2, "See and steer live calls"),
         (2, "In CI"),
         (2, "Reference"),
         (2, "Working on it"),

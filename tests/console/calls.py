@@ -94,8 +94,8 @@ def live_call(now: float, **changes: Any) -> JsonObject:
     """A call of two and a half minutes, in which much has happened."""
     t = now - 153
     failed = [
-        {"at": t + 44.0, "took_s": 2.0, "http_status": None, "error": "no reply within 2 s"},
-        {"at": t + 46.3, "took_s": 0.4, "http_status": 503, "error": "503 from orders.northside.example"},
+        {"at": t + 38.6, "took_s": 5.0, "http_status": None, "error": "no reply within 5 s"},
+        {"at": t + 44.3, "took_s": 2.4, "http_status": 503, "error": "503 from orders.northside.example"},
     ]
     return {
         "id": "rtc_u0_9b2e41",

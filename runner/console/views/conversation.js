@@ -186,8 +186,7 @@ function pair(name, value) {
 function attempts(tool) {
   return el("ol", { class: "attempts" }, ...tool.attempts.map((attempt) => el("li", {}, [
     `+${span(Math.max(0, attempt.at - tool.started_at))}`,
-    attempt.http_status === null ? "" : String(attempt.http_status),
-    attempt.error ?? "",
+    attempt.error ?? String(attempt.http_status ?? ""),
     attempt.took_s === null ? "running" : `took ${span(attempt.took_s)}`,
   ].filter(Boolean).join(" · "))));
 }
