@@ -186,7 +186,7 @@ async def test_a_configuration_with_errors_is_not_served(desk: Desk) -> None:
 async def test_a_port_that_is_none_is_wrong_usage(desk: Desk, port: str) -> None:
     code, out, err = await desk.outcome(f"--port={port}")
     assert (code, out) == (2, "")
-    assert err.endswith(f'argument --port: "{port}" is not a valid port; write a number from 0 to 65535\n')
+    assert err.endswith(f'--port: "{port}" is not a valid port; write a number from 0 to 65535\n')
 
 
 async def test_the_address_to_listen_on_can_be_given(desk: Desk) -> None:

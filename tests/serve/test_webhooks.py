@@ -136,11 +136,12 @@ async def served(app: web.Application, metrics: Metrics) -> AsyncIterator[int]:
 
 
 def counted(metrics: Metrics) -> dict[str, float]:
+    """What was counted; every result has a sample from the start."""
     return {
         sample.labels["result"]: sample.value
         for metric in metrics.webhooks.collect()
         for sample in metric.samples
-        if sample.name.endswith("_total")
+        if sample.name.endswith("_total") and sample.value
     }
 
 
