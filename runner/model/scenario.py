@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from runner.model.call import Origin
+from runner.model.steering import Wish
 from runner.model.usage import Usage
 from runner.model.values import Instant, Place
 
@@ -138,6 +139,15 @@ class HandoffIsRefused:
     """The voice API refuses the next hand-off."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonActs:
+    """Somebody steers the call."""
+
+    wish: Wish
+    transfer_end: TransferEnd = TransferEnd.COMPLETED
+    """What is seen of the transfer, where it is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallerHangsUp:
     """The caller has gone."""
@@ -154,6 +164,7 @@ Act: TypeAlias = (
     | SidebandIsLost
     | NothingIsHeard
     | HandoffIsRefused
+    | PersonActs
     | CallerHangsUp
 )
 

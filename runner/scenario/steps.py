@@ -22,6 +22,7 @@ from runner.model.scenario import (
     ModelSays,
     NobodySpeaks,
     NothingIsHeard,
+    PersonActs,
     SidebandIsLost,
     Step,
 )
@@ -85,6 +86,8 @@ class StepPlayer:
                 call.api.is_mute = False
             case HandoffIsRefused():
                 call.api.refuse_handoff()
+            case PersonActs(wish=wish, transfer_end=end):
+                call.steer(wish, end)
             case CallerHangsUp():
                 call.api.play(script.CallerHangsUp(when=script.When.AT_ONCE))
             case _:

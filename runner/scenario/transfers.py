@@ -27,6 +27,11 @@ class Transfers:
     def __init__(self) -> None:
         self._chosen: _Chosen | None = None
         self._asked = 0
+        self._of_person: TransferEnd | None = None
+
+    def of_person(self, end: TransferEnd) -> None:
+        """A person acts, and may ask for a transfer that ends so."""
+        self._of_person = end
 
     def called(self, called: ToolCalled, binding: TransferBinding) -> None:
         """A tool that transfers is called, with arguments as the model wrote them."""
@@ -34,6 +39,7 @@ class Transfers:
             destination = str(json.loads(called.arguments)["destination"])
         except (ValueError, TypeError, KeyError):
             destination = ""
+        self._of_person = None
         self._chosen = _Chosen(called.name, called.call_id, (destination, binding.fallback))
         self._asked = 0
 
@@ -47,6 +53,9 @@ class Transfers:
 
         Raises UnplayableError when the list of replies has ended.
         """
+        if self._of_person is not None and self._chosen is None:
+            end, self._of_person = self._of_person, None
+            return end
         self._asked += 1
         return transfer_end(self._chosen.tool if self._chosen else IF_BROKEN, self._asked, replies)
 

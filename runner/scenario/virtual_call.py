@@ -43,10 +43,12 @@ from runner.model.event import (
     Replied,
     SidebandLost,
     SidebandOpened,
+    Steered,
     TimerFired,
     ToolCalled,
 )
-from runner.model.scenario import Replies, Scenario
+from runner.model.scenario import Replies, Scenario, TransferEnd
+from runner.model.steering import Wish
 from runner.model.tool import Tool, TransferBinding
 from runner.model.values import Instant, Json
 from runner.scenario.call_log import Attempt, End, Handoff, Instruction, LogEntry, Output, Referral, Sentence
@@ -56,6 +58,9 @@ from runner.scenario.replies import Example, McpReply, mcp_reply, reply_to
 from runner.scenario.transfers import Transfers
 from runner.scenario.virtual_api import CALL_ID, VirtualApi
 from runner.standin.flows import Flows, VirtualTime
+
+PERSON = "scenario"
+"""In whose name people act."""
 
 
 class VirtualCall:
@@ -78,6 +83,7 @@ class VirtualCall:
         self._tools: dict[str, tuple[str, Tool | None]] = {}
         """What the model has called, by the id of the call: a name, and the tool where there is one."""
         self._transfers = Transfers()
+        self._acts = 0
         ringing = Ringing(call_id=CALL_ID, created_at=scenario.at, origin=scenario.origin)
         self.machine, actions = CallMachine.ring(ringing, world, scenario.at)
         if self.machine.reception.match is not None:
@@ -122,6 +128,12 @@ class VirtualCall:
         """The sideband that was lost is open again."""
         if self.api.attach():
             self.happen(SidebandOpened(again=True))
+
+    def steer(self, wish: Wish, transfer_end: TransferEnd) -> None:
+        """A person wants something of the call; `transfer_end` is what is seen of a transfer."""
+        self._transfers.of_person(transfer_end)
+        self._acts += 1
+        self.happen(Steered(id=f"act_{self._acts}", by=PERSON, wish=wish))
 
     # What follows from it
 
@@ -218,7 +230,7 @@ class VirtualCall:
             case SendOutput(call_id=call_id, output=output):
                 self._transfers.answered(call_id)
                 self.log.append(Output(self._tools[call_id][0], output))
-            case SwitchAgent(agent=agent):
+            case SwitchAgent(before=before, agent=agent) if agent is not before:
                 self.log.append(Handoff(agent.id))
             case _:
                 pass

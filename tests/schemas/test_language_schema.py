@@ -273,6 +273,9 @@ STEPS = [
     "{nothing_heard: 45s}",
     "{sideband_lost: 3s}",
     "{hands_off_refused: true}",
+    "{person: {say: One moment., when: now}}",
+    "{person: {transfer: nurse, say: One moment., ends: not_completed}, expect: {says: [a]}}",
+    "{person: {take-over: 60s}}",
     "{caller_hangs_up: true}",
     "{model_says: Hello.}",
 ]
@@ -301,6 +304,10 @@ def test_a_step_of_a_scenario_is_taken(step: str) -> None:
         "{interrupts: {caller: Wait.}}",
         "{sideband_lost: 3}",
         "{hands_off_refused: false}",
+        "{person: {}}",
+        "{person: {say: Hi., tell: Go.}}",
+        "{person: {instructions: {add: a, replace: b}}}",
+        "{person: {take-over: 60}}",
     ],
 )
 def test_what_is_no_step_is_refused(step: str) -> None:

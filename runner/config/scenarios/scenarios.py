@@ -12,6 +12,7 @@ from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.scenarios.expectations import build_expectation
+from runner.config.scenarios.persons_act import build_persons_act
 from runner.config.scenarios.replies import build_replies, check_replies
 from runner.config.scenarios.scenario_scope import ScenarioScope
 from runner.model.call import Origin, SipOrigin, Transport, WebRtcOrigin
@@ -198,6 +199,8 @@ class _Builder:
                 return self._interruption(value)
             case "hands_off_refused":
                 return HandoffIsRefused()
+            case "person":
+                return build_persons_act(value, self._scope, self._problems)
             case _:
                 return CallerHangsUp()
 
@@ -235,6 +238,7 @@ _ACTS = frozenset(
         "nothing_heard",
         "sideband_lost",
         "hands_off_refused",
+        "person",
         "caller_hangs_up",
     }
 )
