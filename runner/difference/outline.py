@@ -102,7 +102,8 @@ def fields_of(value: Any, *, without: frozenset[str] = frozenset()) -> dict[str,
     found: dict[str, Json] = {}
     for field in fields(value):
         inner = getattr(value, field.name)
-        if field.name in passed_over or isinstance(inner, Place) or _is_unsaid(inner, field):
+        is_left_out = field.name in passed_over or not field.compare
+        if is_left_out or isinstance(inner, Place) or _is_unsaid(inner, field):
             continue
         name = NAMES.get(field.name, field.name)
         if name.endswith("_s"):

@@ -67,10 +67,21 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one of these. `listed_in` names the file that a `{in: …}` matcher was read from."""
+    """At least one of these. `listed_in` names the file that a `{in: …}` matcher was read from.
+
+    The matchers of a file are one tuple for everybody who names it. Such a list may be long, so its hash is
+    worked out once.
+    """
 
     matchers: "tuple[Matcher, ...]"
     listed_in: str | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.matchers, self.listed_in)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

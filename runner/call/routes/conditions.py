@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from runner.call.routes.explain import fails, holds
-from runner.call.routes.matcher import NOTHING, CompiledMatcher, Specificity, Subject, leaves
+from runner.call.routes.matcher import NOTHING, CompiledLists, CompiledMatcher, Specificity, Subject, leaves
 from runner.call.routes.schedule import is_open
 from runner.model.call import IncomingCall, Transport, WebRtcOrigin
 from runner.model.route import AnyOf, Conditions, ExactAddress, Glob, Matcher, Regex
@@ -106,17 +106,26 @@ class Facts:
 class CompiledConditions:
     """Conditions, ready to be asked."""
 
-    def __init__(self, conditions: Conditions, *, priority: int, agent: str | None) -> None:
-        """`agent` is whose route they are of; None for a reject rule."""
+    def __init__(
+        self,
+        conditions: Conditions,
+        *,
+        priority: int,
+        agent: str | None,
+        lists: CompiledLists | None = None,
+    ) -> None:
+        """`agent` is whose route they are of; None for a reject rule. `lists` are the files of entries that were
+        compiled so far."""
+        lists = {} if lists is None else lists
         self.conditions = conditions
         self._priority = priority
         self._agent = agent
         self._owner = agent or "reject"
         """Whose share `share` is."""
-        self._called = _compiled(conditions.called)
-        self._caller = _compiled(conditions.caller)
+        self._called = _compiled(conditions.called, lists)
+        self._caller = _compiled(conditions.caller, lists)
         self._headers = [
-            (name, name.lower(), CompiledMatcher(matcher)) for name, matcher in conditions.headers
+            (name, name.lower(), CompiledMatcher(matcher, lists)) for name, matcher in conditions.headers
         ]
 
     def ask(self, facts: Facts) -> Rank | str:
@@ -199,8 +208,8 @@ class CompiledConditions:
         return f"header {name}: {shown} {fails(matcher.matcher)}"
 
 
-def _compiled(matcher: Matcher | None) -> CompiledMatcher | None:
-    return CompiledMatcher(matcher) if matcher is not None else None
+def _compiled(matcher: Matcher | None, lists: CompiledLists) -> CompiledMatcher | None:
+    return CompiledMatcher(matcher, lists) if matcher is not None else None
 
 
 def _specificity(matcher: CompiledMatcher | None, subjects: Sequence[Subject]) -> Specificity | None:

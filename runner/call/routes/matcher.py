@@ -91,16 +91,23 @@ def address_text(address: Address) -> str:
 class CompiledMatcher:
     """A matcher, ready to be asked. Its exact entries and prefixes are looked up, only the rest is tried."""
 
-    def __init__(self, matcher: Matcher) -> None:
+    def __init__(self, matcher: Matcher, lists: "CompiledLists | None" = None) -> None:
+        """`lists` are the files of entries that were compiled so far, for whoever names one again."""
         self.matcher = matcher
+        self._known: CompiledLists = {} if lists is None else lists
+        self._lists: list[CompiledMatcher] = []
         self._numbers: dict[str, ExactNumber] = {}
         self._addresses: dict[tuple[str | None, str], ExactAddress] = {}
         self._prefixes: dict[str, Prefix] = {}
         self._countries: dict[str, Country] = {}
         self._texts: dict[str, Text] = {}
         self._others: list[tuple[Specificity, Matcher, Test]] = []
-        for leaf in leaves(matcher):
-            self._add(leaf)
+        for part in parts(matcher):
+            if isinstance(part, AnyOf):
+                self._lists.append(self._listed(part))
+            else:
+                self._add(part)
+        self._others += [other for listed in self._lists for other in listed._others]
         self._lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
         self._others.sort(key=lambda other: other[0], reverse=True)
 
@@ -119,6 +126,13 @@ class CompiledMatcher:
                 return Hit(specificity, matcher)
         return best
 
+    def _listed(self, matcher: AnyOf) -> "CompiledMatcher":
+        """A file's entries, compiled once. They hold their tuple, so that its identity stays its own."""
+        key = id(matcher.matchers)
+        if key not in self._known:
+            self._known[key] = CompiledMatcher(AnyOf(matcher.matchers))
+        return self._known[key]
+
     def _add(self, leaf: Matcher) -> None:
         match leaf:
             case ExactNumber():
@@ -132,27 +146,51 @@ class CompiledMatcher:
             case Text(pattern=pattern) if "*" not in pattern:
                 self._texts[pattern] = leaf
             case _:  # everything that cannot be looked up
-                self._others.append((specificity(leaf), leaf, _test(leaf)))
+                self._others.append((specificity(leaf), leaf, _test(leaf, self._known)))
 
     def _look_up(self, subject: Subject) -> Hit | None:
+        exact = self._exact(subject)
+        for listed in self._lists:
+            hit = listed._exact(subject)
+            if hit is not None and (exact is None or hit.specificity > exact.specificity):
+                exact = hit
+        return exact or self._wider(subject)
+
+    def _exact(self, subject: Subject) -> Hit | None:
         if text := self._texts.get(subject.text):
             return Hit(EXACT_ADDRESS, text)
         if self._addresses:
             address = self._addresses.get((subject.address.user, subject.address.host or ""))
             if address:
                 return Hit(EXACT_ADDRESS, address)
-        if not (self._numbers or self._prefixes or self._countries):
+        number = subject.address.number if self._numbers else None
+        exact = self._numbers.get(number) if number is not None else None
+        return Hit(EXACT_NUMBER, exact) if exact else None
+
+    def _wider(self, subject: Subject) -> Hit | None:
+        if not (self._prefixes or self._countries):
             return None
         number = subject.address.number
         if number is None:
             return None
-        if exact := self._numbers.get(number):
-            return Hit(EXACT_NUMBER, exact)
         for length in self._lengths:
             if prefix := self._prefixes.get(number[:length]):
                 return Hit((PREFIX, length), prefix)
         country = self._countries.get(subject.address.country or "")
         return Hit(COUNTRY, country) if country else None
+
+
+CompiledLists: TypeAlias = dict[int, CompiledMatcher]
+"""By the identity of the tuple of a file's entries."""
+
+
+def parts(matcher: Matcher) -> Iterable[Matcher]:
+    """What an any-of is made of, however deep, with what a file lists as one part."""
+    if isinstance(matcher, AnyOf) and matcher.listed_in is None:
+        for inner in matcher.matchers:
+            yield from parts(inner)
+    else:
+        yield matcher
 
 
 def leaves(matcher: Matcher) -> Iterable[Matcher]:
@@ -187,7 +225,7 @@ def specificity(leaf: Matcher) -> Specificity:
             assert_never(leaf)
 
 
-def _test(leaf: Matcher) -> Test:
+def _test(leaf: Matcher, lists: CompiledLists) -> Test:
     match leaf:
         case Glob(user=user, host=host):
             return lambda subjects: any(_glob(user, host, subject.address) for subject in subjects)
@@ -199,7 +237,7 @@ def _test(leaf: Matcher) -> Test:
         case Anonymous(anonymous=wanted):
             return lambda subjects: any(subject.address.anonymous for subject in subjects) is wanted
         case Not(matcher=inner):
-            compiled = CompiledMatcher(inner)
+            compiled = CompiledMatcher(inner, lists)
             return lambda subjects: compiled.find(subjects) is None
         case ExactNumber() | ExactAddress() | Prefix() | Country() | AnyOf():
             raise TypeError(f"{leaf!r} is looked up, not tried")

@@ -10,7 +10,7 @@ from math import prod
 from typing import Generic, TypeAlias, TypeVar, assert_never
 
 from runner.call.routes.conditions import Facts
-from runner.call.routes.matcher import leaves
+from runner.call.routes.matcher import leaves, parts
 from runner.model.call import Address
 from runner.model.route import (
     Anonymous,
@@ -49,8 +49,12 @@ class RouteIndex(Generic[T]):
         self._header: set[Key] = set()
         self._names: set[str] = set()
         self._lengths: tuple[int, ...] = ()
+        self._lists: dict[int, Key] = {}
+        """The key of each file of entries, by the identity of its tuple, which the conditions hold."""
+        self._members: dict[Key, list[Key]] = {}
+        """The lists that an entry is in, so that routes that name a file are filed once for it."""
         for conditions, item in items:
-            for cell in _cells(conditions):
+            for cell in self._cells_of(conditions):
                 self._cells.setdefault(cell, []).append(item)
         for called, caller, header in self._cells:
             self._called.add(called)
@@ -68,17 +72,53 @@ class RouteIndex(Generic[T]):
             yield from self._cells.get(cell, ())
 
     def _known(self, address: Address, known: set[Key]) -> list[Key]:
-        return [key for key in keys_of_address(address, self._lengths) if key in known]
+        keys = list(keys_of_address(address, self._lengths))
+        lists = dict.fromkeys(listed for key in keys for listed in self._members.get(key, ()))
+        return [key for key in (*keys, *lists) if key in known]
 
     def _known_headers(self, facts: Facts) -> Sequence[Key]:
         if not self._names:
             return [ANY]
-        keys = {
-            ("header", name, value.text)
-            for name in self._names & facts.headers.keys()
-            for value in facts.headers[name]
-        }
+        keys = set()
+        for name in self._names & facts.headers.keys():
+            for value in facts.headers[name]:
+                text = ("text", value.text)
+                keys.update(("header", name, *key) for key in (text, *self._members.get(text, ())))
         return [ANY, *(keys & self._header)]
+
+    def _cells_of(self, conditions: Conditions) -> Iterator[tuple[Key, Key, Key]]:
+        called, caller = self._keys(conditions.called), self._keys(conditions.caller)
+        parts = [called, caller, self._header_keys(conditions.headers)]
+        while prod(map(len, parts)) > _MOST_CELLS and sum(len(part) > 1 for part in parts) > 1:
+            parts[parts.index(max(parts, key=len))] = frozenset({ANY})
+        yield from product(*parts)
+
+    def _header_keys(self, headers: Sequence[tuple[str, Matcher]]) -> frozenset[Key]:
+        """Of the first header that asks for whole values."""
+        for name, matcher in headers:
+            keys = self._keys(matcher)
+            if all(key[:1] in (("text",), ("list",)) for key in keys):
+                return frozenset(("header", name.lower(), *key) for key in keys)
+        return frozenset({ANY})
+
+    def _keys(self, matcher: Matcher | None) -> frozenset[Key]:
+        """The matcher can match only where one of these is so; what a file lists has one key."""
+        if matcher is None:
+            return frozenset({ANY})
+        keys: set[Key] = set()
+        for part in parts(matcher):
+            keys.update([self._key_of_list(part)] if isinstance(part, AnyOf) else _leaf_keys(part))
+        return frozenset({ANY} if ANY in keys else keys)
+
+    def _key_of_list(self, listed: AnyOf) -> Key:
+        known = self._lists.get(id(listed.matchers))
+        if known is None:
+            entries = [key for leaf in listed.matchers for key in _leaf_keys(leaf)]
+            known = ANY if ANY in entries else ("list", str(len(self._lists)))
+            self._lists[id(listed.matchers)] = known
+            for key in entries if known != ANY else ():
+                self._members.setdefault(key, []).append(known)
+        return known
 
 
 def keys_of_address(address: Address, prefix_lengths: Iterable[int]) -> Iterator[Key]:
@@ -127,21 +167,3 @@ def _leaf_keys(leaf: Matcher) -> Iterator[Key]:
             yield ANY
         case _:
             assert_never(leaf)
-
-
-def _cells(conditions: Conditions) -> Iterator[tuple[Key, Key, Key]]:
-    called, caller = matcher_keys(conditions.called), matcher_keys(conditions.caller)
-    header = _header_keys(conditions.headers)
-    parts = [called, caller, header]
-    while prod(map(len, parts)) > _MOST_CELLS and sum(len(part) > 1 for part in parts) > 1:
-        parts[parts.index(max(parts, key=len))] = frozenset({ANY})
-    yield from product(*parts)
-
-
-def _header_keys(headers: Sequence[tuple[str, Matcher]]) -> frozenset[Key]:
-    """Of the first header that asks for whole values."""
-    for name, matcher in headers:
-        keys = matcher_keys(matcher)
-        if all(key[:1] == ("text",) for key in keys):
-            return frozenset(("header", name.lower(), value) for _, value in keys)
-    return frozenset({ANY})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from runner.call.routes.conditions import CompiledConditions, Facts, Rank
+from runner.call.routes.matcher import CompiledLists
 from runner.call.routes.route_index import RouteIndex
 from runner.model.call import IncomingCall, Transport
 from runner.model.route import Otherwise, Reject, RejectRule, Route, ToAgent
@@ -73,12 +74,17 @@ class RouteTable:
         self.schedules = schedules or {}
         self.default_country = default_country
         self._is_for_all = False
+        lists: CompiledLists = {}
         self._routes = _Rules(
-            (route, CompiledConditions(route.conditions, priority=route.priority, agent=route.agent))
+            (
+                route,
+                CompiledConditions(route.conditions, priority=route.priority, agent=route.agent, lists=lists),
+            )
             for route in routes
         )
         self._rejects = _Rules(
-            (rule, CompiledConditions(rule.conditions, priority=0, agent=None)) for rule in rejects
+            (rule, CompiledConditions(rule.conditions, priority=0, agent=None, lists=lists))
+            for rule in rejects
         )
 
     @classmethod

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from runner.call.examples.instants import Instants
 from runner.call.examples.matching_values import addresses, header_value
-from runner.call.routes.alternatives import HeaderMatchers, alternatives
+from runner.call.routes.alternatives import Alternatives, HeaderMatchers
 from runner.call.routes.matcher import NOTHING, Specificity, specificity
 from runner.call.routes.route_index import ANY, matcher_keys
 from runner.call.routes.routing import RouteTable
@@ -60,8 +60,9 @@ def find_ties(table: RouteTable) -> Iterator[Tie]:
     Of routes that all ask for the same, only the first few ties are told: mending those shows the way.
     """
     groups: dict[tuple[object, ...], list[_Option]] = {}
+    ways = Alternatives(rule.conditions for rule in (*table.rejects, *table.routes))
     for route in table.routes:
-        for option in _options(route) if _can_tie(route) else ():
+        for option in _options(route, ways) if _can_tie(route) else ():
             groups.setdefault(_group(option), []).append(option)
     instants = Instants((table.schedules,), _SOME_MONDAY)
     found: dict[int, Tie] = {}
@@ -77,8 +78,8 @@ def _can_tie(route: Route) -> bool:
     return route.conditions.share != 0 and route.conditions.transport is not Transport.WEBRTC
 
 
-def _options(route: Route) -> Iterator[_Option]:
-    for way in alternatives(route.conditions):
+def _options(route: Route, ways: Alternatives) -> Iterator[_Option]:
+    for way in ways.of(route.conditions):
         yield _Option(*way, route=route)
 
 

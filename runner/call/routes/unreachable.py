@@ -12,7 +12,7 @@ from itertools import islice, product
 from typing import TypeAlias
 
 from runner.call.addresses.number import read_number
-from runner.call.routes.alternatives import Alternative, HeaderMatchers, alternatives
+from runner.call.routes.alternatives import Alternative, Alternatives, HeaderMatchers
 from runner.call.routes.conditions import Rank, rank
 from runner.call.routes.matcher import NOTHING, specificity
 from runner.call.routes.routing import RouteTable
@@ -47,15 +47,16 @@ class UnreachableRoute:
 
 def find_unreachable(table: RouteTable) -> Iterator[UnreachableRoute]:
     """The routes of a table that no call can reach, by file and line."""
-    index = _Index()
     rules: list[RoutingRule] = [*table.rejects, *table.routes]
+    ways = Alternatives(rule.conditions for rule in rules)
+    index = _Index(ways)
     for rule in rules:
         index.add(rule)
     for route in table.routes:
         if route.conditions.share == 0:
             yield UnreachableRoute(route=route, by=())
             continue
-        takers = [index.stronger(route, way) for way in alternatives(route.conditions)]
+        takers = [index.stronger(route, way) for way in ways.of(route.conditions)]
         if takers and None not in takers:
             by = tuple(dict.fromkeys(rule for rule in takers if rule is not None))
             yield UnreachableRoute(route=route, by=by)
@@ -65,6 +66,7 @@ def find_unreachable(table: RouteTable) -> Iterator[UnreachableRoute]:
 class _Index:
     """Rules by whom they ask for."""
 
+    _ways: Alternatives
     _filed: dict[tuple[_Key, _Key], list[tuple[RoutingRule, Alternative]]] = field(default_factory=dict)
     _lengths: set[int] = field(default_factory=set)
     _has_countries: bool = False
@@ -72,7 +74,7 @@ class _Index:
     def add(self, rule: RoutingRule) -> None:
         if rule.conditions.share == 0:
             return
-        for way in alternatives(rule.conditions):
+        for way in self._ways.of(rule.conditions):
             for entry in way[:2]:
                 if isinstance(entry, Prefix):
                     self._lengths.add(len(entry.prefix))

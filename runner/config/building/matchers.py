@@ -28,8 +28,8 @@ from runner.model.values import Place
 ReadList: TypeAlias = Callable[[Node], tuple[str, str] | None]
 """Gives the name and the text of a file that a node names; None after noting why not."""
 
-Lists: TypeAlias = dict[tuple[str, bool, str | None], tuple[tuple[Matcher, ...], tuple[Problem, ...]]]
-"""The entries of parsed lists, with their problems: by file, whether parties, and country."""
+Lists: TypeAlias = dict[tuple[str, str, bool, str | None], tuple[AnyOf, tuple[Problem, ...]]]
+"""Parsed lists, with their problems: by file, how it is named, whether of parties, and country."""
 
 _COMMENT = re.compile(r"(^|\s)#.*")
 _BEGINNING = re.compile(r"\+[0-9]+")
@@ -94,6 +94,9 @@ class MatcherBuilder:
 
     def _read(self, text: str) -> ExactNumber | ExactAddress | None:
         """What a text stands for, or None where it is neither a number nor an address."""
+        if _BEGINNING.fullmatch(text):
+            found = read_number(text)
+            return ExactNumber(found.e164) if found is not None else None
         address = parse_address(text)
         number = read_number(
             address.user if address.scheme == "tel" and address.user else text, self.default_country
@@ -152,14 +155,14 @@ class MatcherBuilder:
             return _NOTHING
         name, text = found
         is_party = exact == self._number_or_address
-        key = name, is_party, self.default_country if is_party else None
+        key = name, node.text, is_party, self.default_country if is_party else None
         known = self.lists.get(key)
         if known is None:
             lines = list(_lines(name, text))
-            known = self.lists[key] = self._parties(lines) if is_party else (_texts(lines), ())
-        entries, mistakes = known
-        self.problems.extend(mistakes)
-        return AnyOf(entries, listed_in=node.text)
+            entries, mistakes = self._parties(lines) if is_party else (_texts(lines), ())
+            known = self.lists[key] = AnyOf(entries, listed_in=node.text), mistakes
+        self.problems.extend(known[1])
+        return known[0]
 
     def _parties(self, lines: Iterable[tuple[str, Place]]) -> tuple[tuple[Matcher, ...], tuple[Problem, ...]]:
         """The entries of a list. Of many lines that are none, the first few show what is wrong."""

@@ -60,12 +60,17 @@ leaf = st.one_of(
     st.sampled_from(["sip:.*", r".*@a\.example", r"tel:\+1\d+"]).map(Regex),
     st.booleans().map(Anonymous),
 )
+listed = st.lists(
+    st.sampled_from(NUMBERS).map(ExactNumber) | st.just(ExactAddress("desk", "a.example")), max_size=3
+).map(lambda entries: AnyOf(tuple(entries), listed_in="_list.txt"))
 matcher = st.recursive(
-    leaf,
+    leaf | listed,
     lambda inner: st.lists(inner, max_size=3).map(lambda ms: AnyOf(tuple(ms))) | inner.map(Not),
     max_leaves=5,
 )
-header_leaf = st.sampled_from(["gold", "silver", "g*", "*", "+14155550100"]).map(Text) | leaf
+values = st.sampled_from(["gold", "silver", "g*", "*", "+14155550100"]).map(Text)
+listed_values = st.lists(values, max_size=3).map(lambda ms: AnyOf(tuple(ms), listed_in="_values.txt"))
+header_leaf = values | listed_values | leaf
 header_matcher = st.recursive(
     header_leaf,
     lambda inner: st.lists(inner, max_size=3).map(lambda ms: AnyOf(tuple(ms))) | inner.map(Not),

@@ -31,15 +31,21 @@ PARTIES: tuple[Matcher, ...] = (
     *(Country(frozenset(codes)) for codes in ({"US"}, {"DE"}, {"US", "DE"}, {"IT"})),
     Not(ExactNumber(NUMBERS[0])),
     AnyOf((ExactNumber(NUMBERS[0]), Prefix("+4930"))),
+    AnyOf(tuple(map(ExactNumber, NUMBERS)), listed_in="_all.txt"),
+    AnyOf(tuple(map(ExactNumber, NUMBERS[:3])), listed_in="_some.txt"),
 )
 PLANS = ("gold", "green", "silver")
+
+LISTED_PLANS = AnyOf(tuple(map(Text, PLANS)), listed_in="_plans.txt")
 
 parties = st.none() | st.sampled_from(PARTIES)
 conditions = st.builds(
     Conditions,
     called=parties,
     caller=parties,
-    headers=st.sampled_from([(), *((("X-Plan", Text(plan)),) for plan in ("gold", "g*", "*"))]),
+    headers=st.sampled_from(
+        [(), *((("X-Plan", plan),) for plan in (*map(Text, ("gold", "g*", "*")), LISTED_PLANS))]
+    ),
     share=st.sampled_from([None, None, None, 0.0, 0.5]),
 )
 
