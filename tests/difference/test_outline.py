@@ -12,7 +12,7 @@ from runner.difference.outline import KINDS, NAMES, NOT_FOR_CALLERS, duration, f
 from runner.difference.tree import changes
 from runner.model import agent, route, schedule, settings, tool
 from runner.model.agent import Agent, Lookup, ModelOpens, Recording, Say, Sensitive, Tell, Wait
-from runner.model.route import Reject, ToAgent
+from runner.model.route import AnyOf, Prefix, Reject, ToAgent
 from runner.model.schedule import ClosedDays, DayOfYear, OpenHours, Schedule, YearlyClosedDays
 from runner.model.tool import Body, BodyKind, HandoffBinding, HttpBinding, ResultSpec, Tool
 from runner.model.values import Json, Place
@@ -49,6 +49,7 @@ def test_durations_are_written_as_people_write_them(seconds: float, text: str) -
         ),
         (Body(kind=BodyKind.JSON, content={"a": compile_template("b")}), {"json": {"a": "b"}}),
         (Body(kind=BodyKind.JSON, is_arguments=True), {"json": "what it carries by default"}),
+        (AnyOf((Prefix("+1"),), listed_in="x"), {"matchers": [{"prefix": "+1"}], "listed_in": "x"}),
         (Place("a.yaml", 1, 1), {"file": "a.yaml", "line": 1, "column": 1}),
         ([frozenset({503, "timeout"}), (1, None)], [[503, "timeout"], [1, None]]),
     ],

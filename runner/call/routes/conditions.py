@@ -114,8 +114,10 @@ class CompiledConditions:
         agent: str | None,
         lists: CompiledLists | None = None,
     ) -> None:
-        """`agent` is whose route they are of; None for a reject rule. `lists` are the files of entries that were
-        compiled so far."""
+        """`agent` is whose route they are of; None for a reject rule.
+
+        `lists` are the files of entries that were compiled so far.
+        """
         lists = {} if lists is None else lists
         self.conditions = conditions
         self._priority = priority
