@@ -79,7 +79,7 @@ class RouteIndex(Generic[T]):
     def _known_headers(self, facts: Facts) -> Sequence[Key]:
         if not self._names:
             return [ANY]
-        keys = set()
+        keys: set[Key] = set()
         for name in self._names & facts.headers.keys():
             for value in facts.headers[name]:
                 text = ("text", value.text)

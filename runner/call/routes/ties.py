@@ -19,7 +19,7 @@ from runner.call.routes.matcher import NOTHING, Specificity, specificity
 from runner.call.routes.route_index import ANY, matcher_keys
 from runner.call.routes.routing import RouteTable
 from runner.model.call import Address, IncomingCall, SipOrigin, Transport
-from runner.model.route import Country, ExactAddress, ExactNumber, Matcher, Prefix, Route
+from runner.model.route import Country, ExactAddress, ExactNumber, Matcher, Prefix, Route, RoutingRule
 from runner.model.values import Instant
 
 _MOST_PARTNERS = 32
@@ -60,7 +60,8 @@ def find_ties(table: RouteTable) -> Iterator[Tie]:
     Of routes that all ask for the same, only the first few ties are told: mending those shows the way.
     """
     groups: dict[tuple[object, ...], list[_Option]] = {}
-    ways = Alternatives(rule.conditions for rule in (*table.rejects, *table.routes))
+    rules: list[RoutingRule] = [*table.rejects, *table.routes]
+    ways = Alternatives(rule.conditions for rule in rules)
     for route in table.routes:
         for option in _options(route, ways) if _can_tie(route) else ():
             groups.setdefault(_group(option), []).append(option)
