@@ -35,6 +35,9 @@ from runner.serve.call_metrics import CallMetrics
 from runner.serve.call_watch import UNKNOWN_TOOL, ServedAgents
 
 
+_KINDS = tuple(field.name for field in fields(Usage))
+
+
 class CallMeter:
     """The meter of one call; a `CallWatch`."""
 
@@ -62,9 +65,10 @@ class CallMeter:
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
         """See `CallWatch`."""
-        if self._machine is not None:
-            self._agents.note(self._machine)
         handler = _HANDLERS.get(type(event))
+        if (handler is None and not actions) or self._machine is None:
+            return  # Most events by far: nothing has changed that is counted.
+        self._agents.note(self._machine)
         if handler is not None:
             handler(self, event, now)
         for action in actions:
@@ -74,6 +78,7 @@ class CallMeter:
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
         """See `CallWatch`."""
+        self._count_tools()
         if record is None:
             return
         if record.accepted_at is not None and record.ended_at is not None:
@@ -207,7 +212,7 @@ def token_kinds(machine: CallMachine) -> dict[str, int]:
     if machine.session is None:
         return {}
     usage, transcription = machine.session.builder.usage, machine.session.builder.transcription
-    counts = {field.name: int(getattr(usage, field.name)) for field in fields(Usage)}
+    counts = {kind: int(getattr(usage, kind)) for kind in _KINDS}
     for kind in ("text", "audio", "image"):
         counts[f"{kind}_in"] -= counts[f"{kind}_cached"]
     for kind in ("text_in", "audio_in", "text_out"):

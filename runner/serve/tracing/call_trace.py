@@ -22,6 +22,10 @@ FAILED_TOOLS = frozenset({"error", "refused", "unfinished", "not_completed"})
 UNANSWERED = frozenset({RingResult.FAILED, RingResult.UNAVAILABLE})
 
 
+_TOLD = (TakenOver, SidebandOpened, CallGone, Unreachable, Replied)
+"""Events that are told whatever the machine does about them."""
+
+
 @dataclass(slots=True)
 class _Open:
     """A span that has begun."""
@@ -57,7 +61,7 @@ class CallTrace:
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
         """See `CallWatch`."""
         machine = self._machine
-        if machine is None:
+        if machine is None or not (actions or isinstance(event, _TOLD)):
             return
         if self._agents.note(machine):
             self._end_agent(now)
