@@ -34,7 +34,6 @@ from runner.model.values import Instant
 from runner.serve.call_metrics import CallMetrics
 from runner.serve.call_watch import UNKNOWN_TOOL, ServedAgents
 
-
 _KINDS = tuple(field.name for field in fields(Usage))
 
 
