@@ -63,6 +63,6 @@ def _played(frames: list[str], watch: Watches) -> float:
         watch.handled(event, machine.handle(event, 1000.0), 1000.0)
     began = time.process_time()
     for frame in frames:
-        for event in conversation.read(frame):
-            watch.handled(event, machine.handle(event, 1001.0), 1001.0)
+        for heard in conversation.read(frame):
+            watch.handled(heard, machine.handle(heard, 1001.0), 1001.0)
     return time.process_time() - began
