@@ -37,6 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     show = _action(actions, "show", "show one call: what was said and done, what it took and what it cost")
     show.add_argument("id", metavar="ID", help="the call, by its id or the end of it")
     _add_format(show)
+    scenario = _action(actions, "scenario", "print one call as a scenario, for a *.test.yaml file")
+    scenario.add_argument("id", metavar="ID", help="the call, by its id or the end of it")
     parked = _action(actions, "parked", "list the jobs after calls that were given up, and why")
     _add_format(parked)
     resend = _action(actions, "resend", "have the parked jobs of calls tried again")

@@ -15,6 +15,7 @@ from runner.cli.main import CANNOT, OK, PROBLEMS, USAGE, main
 from runner.model.job import Job, JobKind, Parked
 from runner.model.record import CallRecord, Handoff, ToolUse, Turn
 from runner.model.stored_call import CallFilter, CallSummary
+from runner.scenario.from_record import scenario_of
 from runner.store.opening import open_store
 from runner.store.store import Store
 from tests.clock import NOW
@@ -196,6 +197,11 @@ def test_a_call_is_shown_from_its_ring_to_its_end(stored: Path, capsys: pytest.C
         "  cost      $0.1200, an estimate, at the prices of gpt-realtime-2.1\n"
         "fault: the transfer took long\n"
     )
+
+
+def test_a_call_becomes_a_scenario(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calls", "scenario", "0_3"]) == OK
+    assert capsys.readouterr().out == scenario_of(calls()[2])
 
 
 def test_a_call_is_found_by_the_end_of_its_id(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
