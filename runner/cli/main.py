@@ -26,6 +26,7 @@ COMMANDS = {
     "doctor": "look at key, model, store, endpoints and webhook before the first call, and say what to do",
     "calls": "list the calls that are over, show one, delete them, have deliveries tried again",
     "schema": "print a JSON Schema for editors",
+    "completion": "print what a shell needs to complete commands and options",
 }
 
 
@@ -40,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"phone-agents {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command, summary in COMMANDS.items():
-        subparser = commands.add_parser(
-            command, help=summary, description=summary[0].upper() + summary[1:] + "."
-        )
+        subparser = commands.add_parser(command, help=summary, description=described(summary))
         if command == name:
             module = import_module(f"runner.cli.{command}")
             module.configure(subparser)
@@ -64,3 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # flush stdout once more at exit and complain, so it gets a place to flush to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+
+
+def described(summary: str) -> str:
+    """A summary as the sentence above a command's help."""
+    return summary[0].upper() + summary[1:] + "."

@@ -22,6 +22,7 @@ MEANT = {
     "AGENT": "front-desk",
     "NUMBER": "+18005550142",
     "ID": "rtc_u1_DiPn7qXe81Zba9tK",
+    "SHELL": "bash",
     "OLD": "main",
     "NEW": "agents/",
 }
