@@ -11,26 +11,32 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from yarl import URL
+
 from runner.api.realtime.facts import BASE_URL, BASE_URL_VARIABLE, PROVIDER
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import counted, print_problems
 from runner.cli.summary import show_summary
 from runner.cli.terminal import stderr, stdout
+from runner.cli.workers import Place, Workers, reserve
 from runner.config.building.settings import is_base_url
-from runner.config.load import load
+from runner.config.load import Loaded, load
 from runner.config.problem import Severity
 from runner.config.version import ConfigurationVersion
 from runner.errors import CannotRunError
-from runner.model.settings import Configuration
+from runner.model.settings import Admin, Configuration
 from runner.serve import event_loop, logs
 from runner.serve.descriptors import raise_limit
 from runner.serve.reloads import Reloads
-from runner.serve.runner import Runner, webhook_url
+from runner.serve.runner import Runner, url_of, webhook_url
 from runner.serve.secrets import find_secrets
 from runner.serve.tls import shrink_read_buffers
 from runner.serve.tracing.opening import open_tracing
 from runner.serve.versions import DirectorySource
+
+SHARED_STORES = ("postgresql:", "postgres:")
+MOST_WORKERS = 64
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -56,6 +62,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--port", type=_port, help="the port to listen on, instead of server.port; 0 takes a free one"
     )
     parser.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="as many runners on one port, each a process of its own; needs a store that runners can share",
+    )
+    parser.add_argument(
         "--watch",
         action="store_true",
         help="load the configuration again whenever it changes; live calls keep theirs",
@@ -78,18 +91,20 @@ def run(options: argparse.Namespace) -> int:
 
     Raises CannotRunError when something that is needed is missing.
     """
+    return _run_workers(options) if options.workers > 1 else _run_one(options)
+
+
+def _run_one(options: argparse.Namespace, place: Place | None = None) -> int:
+    """`place`: among several runners on one port."""
     # Made first: what changes from here on is noticed by `--watch`.
-    adapted = partial(_overridden, host=options.host, port=options.port, environ=os.environ)
+    number = 0 if place is None else place.number
+    adapted = partial(_overridden, host=options.host, port=options.port, environ=os.environ, number=number)
     source = DirectorySource(options.directory, options.environment, os.environ, adapted)
-    loaded = load(options.directory, options.environment)
-    print_problems(loaded.problems, loaded.sources, stderr())
+    loaded = _loaded(options, is_first=place is None)
     if loaded.configuration is None:
-        errors = [problem for problem in loaded.problems if problem.severity is Severity.ERROR]
-        stderr().line(f"not started: {counted(errors)}")
         return PROBLEMS
     configuration = adapted(loaded.configuration)
-    json = None if options.log_format is None else options.log_format == "json"
-    logs.configure(sys.stderr, json=json, level=LEVELS[options.log_level])
+    logs.configure(sys.stderr, json=_is_json(options), level=LEVELS[options.log_level])
     raise_limit()
     shrink_read_buffers()
     runner = Runner(
@@ -97,24 +112,71 @@ def run(options: argparse.Namespace) -> int:
         find_secrets(configuration.settings, os.environ),
         version=ConfigurationVersion.of(loaded, options.directory, options.environment),
         source=source,
+        shares_port=place is not None,
         tracing=open_tracing(os.environ, provider=PROVIDER),
     )
-    event_loop.run(_serve(runner, configuration, watch=options.watch))
+    event_loop.run(_serve(runner, configuration, watch=options.watch, place=place))
     return OK
 
 
-async def _serve(runner: Runner, configuration: Configuration, *, watch: bool) -> None:
+def _run_workers(options: argparse.Namespace) -> int:
+    loaded = _loaded(options)
+    if loaded.configuration is None:
+        return PROBLEMS
+    configuration = _overridden(
+        loaded.configuration, host=options.host, port=options.port, environ=os.environ
+    )
+    store = find_secrets(configuration.settings, os.environ).store() or str(configuration.settings.store)
+    if not store.startswith(SHARED_STORES):
+        raise CannotRunError(
+            f"--workers {options.workers} needs a store that runners can share; write store: postgresql://…"
+            " in runner.yaml, or leave --workers out"
+        )
+    server = configuration.settings.server
+    with reserve(server.host, server.port) as reserved:
+        host, port = reserved.getsockname()[:2]
+        options.port = port
+
+        def ready() -> None:
+            show_summary(configuration, webhook_url(url_of(host, port)), stdout())
+            sys.stdout.flush()
+
+        logs.configure_without_thread(sys.stderr, json=_is_json(options), level=LEVELS[options.log_level])
+        return Workers(options.workers, partial(_run_one, options), ready).run()
+
+
+def _loaded(options: argparse.Namespace, *, is_first: bool = True) -> Loaded:
+    """The configuration. What is wrong with it is shown, and warnings only by the first to load it."""
+    loaded = load(options.directory, options.environment)
+    if is_first or loaded.configuration is None:
+        print_problems(loaded.problems, loaded.sources, stderr())
+    if loaded.configuration is None:
+        errors = [problem for problem in loaded.problems if problem.severity is Severity.ERROR]
+        stderr().line(f"not started: {counted(errors)}")
+    return loaded
+
+
+def _is_json(options: argparse.Namespace) -> bool | None:
+    return None if options.log_format is None else options.log_format == "json"
+
+
+async def _serve(runner: Runner, configuration: Configuration, *, watch: bool, place: Place | None) -> None:
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
+    if place is not None:
+        _on_end_of_keeper(place.alone, stop)
     reloads = Reloads(runner.versions)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.ask)
     try:
         await runner.start()
         event_loop.tame_garbage_collector()
         reloads.start(watch=watch)
-        console_url = None if runner.admin_url is None else f"{runner.admin_url}/console/"
-        show_summary(configuration, webhook_url(runner.url), stdout(), console_url)
-        sys.stdout.flush()
+        if place is None:
+            console_url = None if runner.admin_url is None else f"{runner.admin_url}/console/"
+            show_summary(configuration, webhook_url(runner.url), stdout(), console_url)
+            sys.stdout.flush()
+        else:
+            place.ready()
         await stop.wait()
         await runner.drain(hurry)
     finally:
@@ -139,10 +201,28 @@ def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
         loop.add_signal_handler(number, told)
 
 
+def _on_end_of_keeper(alone: int, stop: asyncio.Event) -> None:
+    """A runner that nobody looks after any more ends as if it were told to."""
+    loop = asyncio.get_running_loop()
+
+    def ended() -> None:
+        loop.remove_reader(alone)
+        stop.set()
+
+    loop.add_reader(alone, ended)
+
+
 def _overridden(
-    configuration: Configuration, host: str | None, port: int | None, environ: Mapping[str, str]
+    configuration: Configuration,
+    host: str | None,
+    port: int | None,
+    environ: Mapping[str, str],
+    number: int = 0,
 ) -> Configuration:
-    """The configuration with what the command line says, and the environment where it says nothing itself."""
+    """The configuration with what the command line says, and the environment where it says nothing itself.
+
+    Of several runners on one port each has an admin listener of its own, at the next port.
+    """
     provider, server = configuration.settings.provider, configuration.settings.server
     if provider.base_url is None:
         provider = replace(provider, base_url=base_url_of(environ))
@@ -150,6 +230,7 @@ def _overridden(
         server,
         host=server.host if host is None else host,
         port=server.port if port is None else port,
+        admin=None if server.admin is None else _admin_of(server.admin, number),
     )
     settings = replace(configuration.settings, provider=provider, server=server)
     return replace(configuration, settings=settings)
@@ -164,6 +245,22 @@ def base_url_of(environ: Mapping[str, str]) -> str | None:
             f" write one such as {BASE_URL}"
         )
     return url or None
+
+
+def _admin_of(admin: Admin, number: int) -> Admin:
+    port = admin.port + number if admin.port else 0
+    address = None if admin.address is None else URL(admin.address)
+    if address is not None and address.port is not None:
+        address = address.with_port(address.port + number)
+    return replace(admin, port=port, address=None if address is None else str(address).rstrip("/"))
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(
+            f'"{text}" is not a number of workers; write one from 1 to {MOST_WORKERS}'
+        )
+    return int(text)
 
 
 def _port(text: str) -> int:

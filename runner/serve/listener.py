@@ -57,12 +57,24 @@ class Listener:
     refused with 503 when all others are being served.
     """
 
-    def __init__(self, app: web.Application, *, most: int, metrics: Metrics, timeouts: Timeouts) -> None:
-        """`most`: connections open together, so that there are descriptors left for everything else."""
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        most: int,
+        metrics: Metrics,
+        timeouts: Timeouts,
+        shares_port: bool = False,
+    ) -> None:
+        """`most`: connections open together, so that there are descriptors left for everything else.
+
+        `shares_port`: other processes listen at the same port, and the kernel spreads connections over them.
+        """
         app.middlewares.append(_mark)
         app.on_response_prepare.append(_hide_versions)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=timeouts.shutdown_s)
         self._most = most
+        self._shares_port = shares_port
         self._metrics = metrics
         self.timeouts = timeouts
         self._open: dict[Connection, None] = {}
@@ -81,7 +93,11 @@ class Listener:
             raise RuntimeError("aiohttp made no server")
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self, server, loop), host, port, backlog=backlog
+            lambda: Connection(self, server, loop),
+            host,
+            port,
+            backlog=backlog,
+            reuse_port=self._shares_port or None,
         )
         address: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
         return address

@@ -7,6 +7,10 @@ from runner.serve.log_lines import JsonLines, TextLines, call_id_of_task
 from runner.serve.log_writer import QueuedHandler
 
 
+class DirectHandler(logging.StreamHandler[TextIO]):
+    """Writes from the thread that logs."""
+
+
 def configure(stream: TextIO, *, json: bool | None = None, level: int = logging.INFO) -> QueuedHandler:
     """Write to `stream` from now on: JSON lines, or text for people when `json` is False.
 
@@ -16,14 +20,26 @@ def configure(stream: TextIO, *, json: bool | None = None, level: int = logging.
     """
     is_text = json is False or (json is None and stream.isatty())
     handler = QueuedHandler(stream, TextLines() if is_text else JsonLines())
+    _use(handler, level)
+    return handler
+
+
+def configure_without_thread(stream: TextIO, *, json: bool | None = None, level: int = logging.INFO) -> None:
+    """Write the same lines, and wait until they are written: for a process that is going to fork."""
+    handler = DirectHandler(stream)
+    is_text = json is False or (json is None and stream.isatty())
+    handler.setFormatter(TextLines() if is_text else JsonLines())
+    _use(handler, level)
+
+
+def _use(handler: logging.Handler, level: int) -> None:
     root = logging.getLogger()
-    for earlier in [one for one in root.handlers if isinstance(one, QueuedHandler)]:
+    for earlier in [one for one in root.handlers if isinstance(one, QueuedHandler | DirectHandler)]:
         root.removeHandler(earlier)
         earlier.close()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("runner").setLevel(level)
-    return handler
 
 
 def name_call(call_id: str) -> None:

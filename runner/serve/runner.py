@@ -100,6 +100,7 @@ class Runner:
         shares: DescriptorShares | None = None,
         version: ConfigurationVersion | None = None,
         source: Source | None = None,
+        shares_port: bool = False,
         is_dev: bool = False,
         scenario_of: ScenarioOf | None = None,
         tracing: Tracing | None = None,
@@ -108,7 +109,8 @@ class Runner:
 
         `clock` is what routes, templates and records go by. `shares` bounds connections and calls; by
         default they follow from the limit of descriptors in force. `version` is what the configuration was
-        loaded from, `source` where a reload loads it again. `is_dev`: the admin API asks for no token.
+        loaded from, `source` where a reload loads it again. `shares_port`: other runners listen at the same
+        port (SO_REUSEPORT). `is_dev`: the admin API asks for no token.
         `scenario_of` makes a test of a record. Without `tracing` no call is traced.
 
         Raises CannotRunError when no webhook could ever be verified, and no call answered.
@@ -124,6 +126,7 @@ class Runner:
         self._browser = browser_calls(
             configuration.settings.server, secrets.browser, clock=clock, is_dev=is_dev
         )
+        self._shares_port = shares_port
         self._scenario_of = scenario_of
         self._configuration = configuration
         self._secrets = secrets
@@ -167,14 +170,18 @@ class Runner:
             more=() if self._browser is None else self._browser.routes(),
         )
         listener = Listener(
-            app, most=self._shares.connections, metrics=self._metrics, timeouts=self._timeouts
+            app,
+            most=self._shares.connections,
+            metrics=self._metrics,
+            timeouts=self._timeouts,
+            shares_port=self._shares_port,
         )
         self._owned.push_async_callback(listener.close)
         server = self._configuration.settings.server
         bound = await _listen(
             listener, server.host, server.port, self._shares.backlog, "--port or server.port"
         )
-        self.url = _url(*bound)
+        self.url = url_of(*bound)
         settings = self._configuration.settings
         storage = await Storage.open(
             self._secrets.store() or str(settings.store),
@@ -345,7 +352,7 @@ class Runner:
         listener = Listener(app, most=most, metrics=self._metrics, timeouts=self._timeouts)
         self._owned.push_async_callback(listener.close)
         host, port = await _listen(listener, admin.host, admin.port, most, "server.admin.port")
-        self.admin_url = _url(host, port)
+        self.admin_url = url_of(host, port)
         fleet.reached_at(await asyncio.to_thread(address_of, admin, host, port))
 
     async def drain(self, hurry: asyncio.Event) -> None:
@@ -466,7 +473,8 @@ async def _listen(listener: Listener, host: str, port: int, backlog: int, option
         raise CannotRunError(_cannot_listen(host, port, option, error)) from error
 
 
-def _url(host: str, port: int) -> str:
+def url_of(host: str, port: int) -> str:
+    """The address of a listener."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

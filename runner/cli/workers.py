@@ -1,0 +1,241 @@
+"""Several runners on one port, each a process of its own, and the process that looks after them.
+
+It starts another runner for one that dies, passes signals on, and ends when all have ended. It serves nothing
+itself and has no threads: whatever happens to a runner, it is there to notice. The kernel spreads
+connections over the runners (SO_REUSEPORT); they know of each other by their store.
+"""
+
+import logging
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn, TypeAlias
+
+from runner.errors import CannotRunError
+
+log = logging.getLogger("runner.cli.workers")
+
+RESTART_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Before a runner is started again that has died so often, one death soon after the other."""
+STEADY_S = 60.0
+"""One that has lived for so long begins to count anew."""
+PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a runner is given by the process that looks after it."""
+
+    number: int
+    """From 0 on; a runner that is started again has the number of the one before."""
+    ready: Callable[[], None]
+    """To be called once calls are answered."""
+    alone: int
+    """A file descriptor that can be read once nobody looks after the runner any more."""
+
+
+Serve: TypeAlias = Callable[[Place], int]
+"""Serves until it is told to stop; the exit code."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    number: int
+    pid: int
+    ready: int
+    """Can be read once it is ready, or dead."""
+    started_at: float
+    is_ready: bool = False
+
+
+def reserve(host: str, port: int) -> socket.socket:
+    """A port for processes of ours to listen at, theirs for as long as the socket is open.
+
+    Raises CannotRunError when another program listens there, or another `phone-agents run`.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family) as alone:
+            # Without sharing: where another `run` listens already, ours do not join it.
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind(address)
+            found = alone.getsockname()
+        with ExitStack() as stack:
+            shared = stack.enter_context(socket.socket(family))
+            shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            shared.bind(found)
+            stack.pop_all()
+    except socket.gaierror as error:
+        raise CannotRunError(f'host "{host}" cannot be resolved; write an address of this machine') from error
+    except OSError as error:
+        raise CannotRunError(
+            f'"{host}" port {port} cannot be opened: {(error.strerror or str(error)).lower()};'
+            " choose another with --host and --port"
+        ) from error
+    return shared
+
+
+class Workers:
+    """`run` them once."""
+
+    def __init__(self, count: int, serve: Serve, on_ready: Callable[[], None]) -> None:
+        """`on_ready` is called once all are ready for the first time."""
+        self._serve = serve
+        self._on_ready = on_ready
+        self._count = count
+        self._workers: dict[int, _Worker] = {}
+        self._deaths = [0] * count
+        self._due: dict[int, float] = {}
+        """When which number is started again."""
+        self._told: list[int] = []
+        self._is_stopping = False
+        self._were_ready = False
+        self._code = 0
+        self._alive, self._alone = -1, -1
+        self._stack = ExitStack()
+
+    def run(self) -> int:
+        """Serve until all have ended; the exit code: that of the first runner which has failed, or 0.
+
+        In the runners' own processes it raises SystemExit, and whatever `serve` raises.
+        """
+        with self._stack as stack:
+            self._alone, self._alive = os.pipe()
+            woken, wakes = os.pipe()
+            for descriptor in (woken, wakes):
+                os.set_blocking(descriptor, False)
+            for descriptor in (self._alone, self._alive, woken, wakes):
+                stack.callback(_close, descriptor)
+            stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakes, warn_on_full_buffer=False))
+            for told in (*PASSED_ON, signal.SIGCHLD):
+                stack.callback(signal.signal, told, signal.signal(told, self._tell))
+            for number in range(self._count):
+                self._start(number)
+            while self._workers or (self._due and not self._is_stopping):
+                self._wait(woken)
+                self._pass_on()
+                self._bury()
+                self._start_again()
+        return self._code
+
+    def _tell(self, number: int, _: FrameType | None) -> None:
+        self._told.append(number)
+
+    def _wait(self, woken: int) -> None:
+        unready = {worker.ready: worker for worker in self._workers.values() if not worker.is_ready}
+        longest_s = min((at - time.monotonic() for at in self._due.values()), default=3600.0)
+        readable, _, _ = select.select([woken, *unready], [], [], max(longest_s, 0.0))
+        for descriptor in readable:
+            if descriptor == woken:
+                os.read(woken, 4096)
+            else:
+                unready[descriptor].is_ready = True
+        if not self._were_ready and all(worker.is_ready for worker in self._workers.values()):
+            self._bury()
+            if len(self._workers) == self._count:
+                self._were_ready = True
+                self._on_ready()
+
+    def _pass_on(self) -> None:
+        told, self._told = self._told, []
+        for number in told:
+            if number in STOPS:
+                self._is_stopping = True
+            if number in PASSED_ON:
+                self._signal(number)
+
+    def _signal(self, number: int) -> None:
+        for worker in self._workers.values():
+            os.kill(worker.pid, number)
+
+    # Birth and death
+
+    def _start(self, number: int) -> None:
+        readable, writable = os.pipe()
+        # A signal that comes before the new process has its own handlers waits for them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+        pid = os.fork()
+        if not pid:
+            self._become(number, readable, writable)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+        os.close(writable)
+        self._workers[pid] = _Worker(
+            number=number, pid=pid, ready=readable, started_at=time.monotonic(), is_ready=False
+        )
+
+    def _become(self, number: int, readable: int, writable: int) -> NoReturn:
+        """This is the new process, which undoes nothing of the other's when it ends."""
+        self._stack.pop_all()
+        # What a terminal sends goes to the process that looks after us, which passes it on: once.
+        os.setpgid(0, 0)
+        signal.set_wakeup_fd(-1)
+        for each in (*PASSED_ON, signal.SIGCHLD):
+            signal.signal(each, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+        _close(readable)
+        _close(self._alive)
+        for worker in self._workers.values():
+            _close(worker.ready)
+        place = Place(number=number, ready=lambda: _say(writable), alone=self._alone)
+        raise SystemExit(self._serve(place))
+
+    def _bury(self) -> None:
+        while self._workers:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            if (worker := self._workers.pop(pid, None)) is not None:
+                self._died(worker, os.waitstatus_to_exitcode(status))
+
+    def _died(self, worker: _Worker, code: int) -> None:
+        has_served = bool(select.select([worker.ready], [], [], 0)[0]) and os.read(worker.ready, 1) == b"r"
+        _close(worker.ready)
+        if self._is_stopping:
+            self._code = self._code or _exit_code(code)
+            return
+        if not has_served and not self._were_ready:
+            # It cannot even start, and has said why; neither could the next one.
+            self._is_stopping = True
+            self._code = _exit_code(code)
+            self._signal(signal.SIGTERM)
+            return
+        lived_s = time.monotonic() - worker.started_at
+        deaths = 0 if lived_s >= STEADY_S else self._deaths[worker.number]
+        self._deaths[worker.number] = deaths + 1
+        wait_s = RESTART_S[min(deaths, len(RESTART_S) - 1)]
+        self._due[worker.number] = time.monotonic() + wait_s
+        fields = {"worker": worker.number, "pid": worker.pid, "code": code, "again_in_s": wait_s}
+        log.error("worker has died", extra=fields)
+
+    def _start_again(self) -> None:
+        if self._is_stopping:
+            self._due.clear()
+        now = time.monotonic()
+        for number in [number for number, at in self._due.items() if at <= now]:
+            del self._due[number]
+            self._start(number)
+
+
+def _exit_code(code: int) -> int:
+    """As a shell tells it: 128 and the signal that has killed a process."""
+    return code if code >= 0 else 128 - code
+
+
+def _say(writable: int) -> None:
+    os.write(writable, b"r")
+    os.close(writable)
+
+
+def _close(descriptor: int) -> None:
+    with suppress(OSError):
+        os.close(descriptor)

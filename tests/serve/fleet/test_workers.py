@@ -1,0 +1,65 @@
+"""`phone-agents run --workers`: several runners on one port and one PostgreSQL."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from runner.standin.script import CallerHangsUp, CallerSays, greets, says
+from runner.standin.server import StandIn
+from tests.serving import Desk
+from tests.store.postgresql.server import PostgresqlServer
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with StandIn() as api:
+        yield Desk(api, tmp_path)
+
+
+async def test_workers_share_a_port_and_take_over_the_calls_of_one_that_dies(
+    desk: Desk, postgresql: PostgresqlServer
+) -> None:
+    desk.settings(store="{env: DATABASE_URL}")
+    desk.environ["DATABASE_URL"] = postgresql.new_database()
+    async with desk.run("--port", "0", "--workers", "2", "--log-format", "json") as workers:
+        url = await workers.started()
+        calls = [(await desk.ring(url, greets()))[0] for _ in range(8)]
+        for call in calls:
+            await desk.api.until(lambda call=call: "output_audio_buffer.stopped" in call.sent_types())
+        os.kill(_children(workers.pid)[0], signal.SIGKILL)
+        await workers.logged("worker has died")
+        await desk.api.until(lambda: any(call.attached == 2 for call in calls), 15.0)
+        for call in calls:
+            call.play(CallerSays(text="Are you there?"), says("Yes."), CallerHangsUp())
+            desk.api.wake(call)
+            await desk.api.until_over(call, 15.0)
+            assert call.violations == []
+        workers.tell(signal.SIGTERM)
+        code, _, _ = await workers.ended()
+    assert code == 0
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def test_workers_need_a_store_that_they_can_share(desk: Desk) -> None:
+    code, _, err = await desk.outcome("--workers", "2")
+    assert (code, err) == (
+        3,
+        "phone-agents run: --workers 2 needs a store that runners can share; write store: postgresql://…"
+        " in runner.yaml, or leave --workers out\n",
+    )
+
+
+async def test_what_keeps_workers_from_starting_ends_all_of_them(
+    desk: Desk, postgresql: PostgresqlServer
+) -> None:
+    desk.settings(store="{env: DATABASE_URL}")
+    desk.environ["DATABASE_URL"] = postgresql.new_database() + "&sslmode=nonsense"
+    code, _, err = await desk.outcome("--workers", "2", "--port", "0")
+    assert code == 3
+    assert "phone-agents run: store" in err
