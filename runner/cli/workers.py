@@ -26,6 +26,7 @@ RESTART_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_S = 60.0
 """One that has lived for so long begins to count anew."""
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+READY = b"r"
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -49,10 +50,12 @@ Serve: TypeAlias = Callable[[Place], int]
 class _Worker:
     number: int
     pid: int
-    ready: int
-    """Can be read once it is ready, or dead."""
+    says: int
+    """Where it says that it is ready; at its end when it is dead."""
     started_at: float
     is_ready: bool = False
+    is_silent: bool = False
+    """Nothing more will be said."""
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -132,19 +135,22 @@ class Workers:
         self._told.append(number)
 
     def _wait(self, woken: int) -> None:
-        unready = {worker.ready: worker for worker in self._workers.values() if not worker.is_ready}
+        unready = {worker.says: worker for worker in self._workers.values() if not worker.is_silent}
         longest_s = min((at - time.monotonic() for at in self._due.values()), default=3600.0)
         readable, _, _ = select.select([woken, *unready], [], [], max(longest_s, 0.0))
         for descriptor in readable:
             if descriptor == woken:
                 os.read(woken, 4096)
             else:
-                unready[descriptor].is_ready = True
-        if not self._were_ready and all(worker.is_ready for worker in self._workers.values()):
-            self._bury()
-            if len(self._workers) == self._count:
-                self._were_ready = True
-                self._on_ready()
+                self._hear(unready[descriptor])
+        ready = sum(worker.is_ready for worker in self._workers.values())
+        if ready == self._count and not self._were_ready:
+            self._were_ready = True
+            self._on_ready()
+
+    def _hear(self, worker: _Worker) -> None:
+        worker.is_ready = worker.is_ready or os.read(worker.says, 1) == READY
+        worker.is_silent = True
 
     def _pass_on(self) -> None:
         told, self._told = self._told, []
@@ -169,9 +175,7 @@ class Workers:
             self._become(number, readable, writable)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
         os.close(writable)
-        self._workers[pid] = _Worker(
-            number=number, pid=pid, ready=readable, started_at=time.monotonic(), is_ready=False
-        )
+        self._workers[pid] = _Worker(number=number, pid=pid, says=readable, started_at=time.monotonic())
 
     def _become(self, number: int, readable: int, writable: int) -> NoReturn:
         """This is the new process, which undoes nothing of the other's when it ends."""
@@ -185,7 +189,7 @@ class Workers:
         _close(readable)
         _close(self._alive)
         for worker in self._workers.values():
-            _close(worker.ready)
+            _close(worker.says)
         place = Place(number=number, ready=lambda: _say(writable), alone=self._alone)
         raise SystemExit(self._serve(place))
 
@@ -198,12 +202,13 @@ class Workers:
                 self._died(worker, os.waitstatus_to_exitcode(status))
 
     def _died(self, worker: _Worker, code: int) -> None:
-        has_served = bool(select.select([worker.ready], [], [], 0)[0]) and os.read(worker.ready, 1) == b"r"
-        _close(worker.ready)
+        if not worker.is_silent:
+            self._hear(worker)
+        _close(worker.says)
         if self._is_stopping:
             self._code = self._code or _exit_code(code)
             return
-        if not has_served and not self._were_ready:
+        if not worker.is_ready and not self._were_ready:
             # It cannot even start, and has said why; neither could the next one.
             self._is_stopping = True
             self._code = _exit_code(code)
@@ -232,7 +237,7 @@ def _exit_code(code: int) -> int:
 
 
 def _say(writable: int) -> None:
-    os.write(writable, b"r")
+    os.write(writable, READY)
     os.close(writable)
 
 

@@ -27,8 +27,9 @@ async def test_workers_share_a_port_and_take_over_the_calls_of_one_that_dies(
     async with desk.run("--port", "0", "--workers", "2", "--log-format", "json") as workers:
         url = await workers.started()
         calls = [(await desk.ring(url, greets()))[0] for _ in range(8)]
-        for call in calls:
-            await desk.api.until(lambda call=call: "output_audio_buffer.stopped" in call.sent_types())
+        await desk.api.until(
+            lambda: all("output_audio_buffer.stopped" in call.sent_types() for call in calls)
+        )
         os.kill(_children(workers.pid)[0], signal.SIGKILL)
         await workers.logged("worker has died")
         await desk.api.until(lambda: any(call.attached == 2 for call in calls), 15.0)
