@@ -119,12 +119,12 @@ def test_the_autoscaler_goes_by_a_metric_that_there_is() -> None:
 
 def test_what_is_public_is_what_the_proxies_forward() -> None:
     (rule,) = manifests()["Ingress phone-agents"]["spec"]["rules"]
-    public = {path["path"] for path in rule["http"]["paths"]}
-    nginx = (ROOT / "deploy/nginx/phone-agents.conf").read_text()
-    caddy = (ROOT / "deploy/caddy/Caddyfile").read_text()
-    for path in public:
-        assert f" {path} {{" in nginx or f" {path}/ {{" in nginx, path
-        assert path in caddy, path
+    public = {path["path"]: path["pathType"] for path in rule["http"]["paths"]}
+    told = (ROOT / "deploy/caddy/Caddyfile").read_text()
+    paths = re.findall(r"path (/.+)", told)
+    forwarded = {path.removesuffix("/*") for line in paths for path in line.split()}
+    assert set(public) == forwarded
+    assert {path for path, kind in public.items() if kind == "Prefix"} == {"/calls", "/talk"}
 
 
 def test_secrets_are_named_where_the_secret_is_described() -> None:

@@ -18,6 +18,7 @@ from tests.serving import SECRET, Desk
 
 pytestmark = pytest.mark.deploy
 Started = Callable[[str, Path], AbstractAsyncContextManager[Proxy]]
+PAGES = ("/talk.js", "/talk-page.js", "/talk.css")
 RUNNERS_OWN = "not found\n"
 """What the runner says of a path that it does not have; a proxy says it in other words."""
 
@@ -68,12 +69,13 @@ async def test_a_call_is_answered_through_it(public: Public) -> None:
 
 async def test_health_and_what_browsers_need_are_forwarded(public: Public) -> None:
     assert await public.ask("GET", "/healthz") == (200, "alive\n")
-    for path in ("/calls/rtc_1/events", "/talk/front-desk", "/talk.js"):
+    for path in ("/calls", "/calls/rtc_1/events", "/client-secrets", "/talk/front-desk", *PAGES):
         assert await public.ask("GET", path) == (404, RUNNERS_OWN), path
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/metrics", "/readyz", "/admin/calls", "/console", "/webhooks/openai/", "/healthz/"]
+    "path",
+    ["/", "/metrics", "/readyz", "/admin/calls", "/console", "/webhooks/openai/", "/healthz/", "/talks"],
 )
 async def test_everything_else_is_not_there(public: Public, path: str) -> None:
     status, told = await public.ask("GET", path)
