@@ -4,6 +4,7 @@ import re
 
 from tests.docs.command_tables import commands_table, options_table, rules_table
 from tests.docs.metrics_table import metrics_table
+from tests.docs.operations_table import operations_table
 from tests.docs.pages import Generator, Page, all_pages, anchor
 from tests.docs.schema_tables import Linked, keys_table
 
@@ -53,6 +54,7 @@ GENERATORS: dict[str, Generator] = {
     "contents": _contents,
     "keys": _keys,
     "metrics": lambda page, _: metrics_table(),
+    "operations": lambda page, _: operations_table(),
     "options": lambda page, command: options_table(command),
     "rules": lambda page, _: rules_table(),
 }

@@ -98,7 +98,8 @@ class AdminApp:
         app.router.add_get("/metrics", self._show_metrics)
         app.router.add_get("/console", self._to_console)
         app.router.add_get("/", self._to_console)
-        app.router.add_get("/console/{path:.*}", self._page)
+        # Not where the document has a path with another method.
+        app.router.add_get("/console/{path:(?!sign-(?:in|out)$).*}", self._page)
         app.on_response_prepare.append(_harden)
         return app
 

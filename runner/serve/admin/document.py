@@ -66,6 +66,7 @@ class Operation:
     id: str
     path: str
     method: str
+    summary: str = ""
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
     needs_body: bool = False
@@ -158,6 +159,7 @@ def _operations(whole: JsonObject) -> Iterator[Operation]:
                 id=operation["operationId"],
                 path=path,
                 method=method,
+                summary=operation["summary"],
                 parameters=tuple(
                     _parameter(each)
                     for each in (*item.get("parameters", ()), *operation.get("parameters", ()))

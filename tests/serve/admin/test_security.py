@@ -287,7 +287,7 @@ async def test_a_request_that_does_not_fit_is_told_what_would(lab: AdminLab) -> 
             "in": "body",
             "at": "/say",
             "message": '/say is "", it must be text, at least 1 characters long, at most 4000 characters'
-            " long, matching \\S",
+            " long, matching [^ \\t\\r\\n]",
         },
     ]
     reply = await lab.ask("GET", "/admin/calls?limit=many&size=3")
