@@ -14,10 +14,10 @@ from pathlib import Path
 from yarl import URL
 
 from runner.api.realtime.facts import BASE_URL, BASE_URL_VARIABLE, PROVIDER
-from runner.cli import call_test
 from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import counted, print_problems
+from runner.cli.recorded_scenario import recorded_scenario
 from runner.cli.summary import show_summary
 from runner.cli.terminal import stderr, stdout
 from runner.cli.workers import Place, Workers, reserve
@@ -115,7 +115,7 @@ def _run_one(options: argparse.Namespace, place: Place | None = None) -> int:
         source=source,
         shares_port=place is not None,
         tracing=open_tracing(os.environ, provider=PROVIDER),
-        scenario_of=call_test.test_of,
+        scenario_of=recorded_scenario,
     )
     event_loop.run(_serve(runner, configuration, watch=options.watch, place=place))
     return OK

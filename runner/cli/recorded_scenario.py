@@ -1,4 +1,4 @@
-"""A test out of the record of a call, as the admin API gives it."""
+"""The scenario of a stored record, as the admin API gives it."""
 
 from runner.call.records.record_json import of_json
 from runner.model.values import JsonObject
@@ -6,7 +6,7 @@ from runner.scenario.from_record import scenario_of
 from runner.serve.admin.record_requests import NoScenarioError
 
 
-def test_of(record: JsonObject) -> str:
+def recorded_scenario(record: JsonObject) -> str:
     """The scenario of a stored record. Raises NoScenarioError."""
     try:
         return scenario_of(of_json(record))
