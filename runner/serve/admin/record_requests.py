@@ -43,7 +43,7 @@ class NoScenarioError(Exception):
 class ScenarioOf(Protocol):
     """Makes a test of a call that is over."""
 
-    def __call__(self, record: JsonObject) -> str:
+    def __call__(self, record: JsonObject, /) -> str:
         """The test as YAML. Raises NoScenarioError."""
 
 
