@@ -6,6 +6,7 @@ Prints a table: rounds, calls, faults by kind, losses. Exit code 1 when anything
 import argparse
 import asyncio
 import sys
+import time
 from collections import Counter
 
 from tests.chaos.planted import BUGS
@@ -23,6 +24,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first round (default: 1)")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="postgresql")
     parser.add_argument("--runners", type=int, default=3, help="processes, with PostgreSQL (default: 3)")
+    parser.add_argument("--a-round", type=int, default=40, help="calls of one round (default: 40)")
+    parser.add_argument("--minutes", type=float, help="begin no further round after so many")
     parser.add_argument("--bug", choices=tuple(BUGS), default="nothing", help="a bug to plant")
     options = parser.parse_args()
     server = PostgresqlServer() if options.store == "postgresql" else None
@@ -35,12 +38,13 @@ def main() -> int:
 
 async def _rounds(options: argparse.Namespace, server: PostgresqlServer | None) -> int:
     calls, losses, faults, rounds = 0, 0, Counter[str](), 0
-    while calls < options.calls:
+    until = None if options.minutes is None else time.monotonic() + options.minutes * 60
+    while calls < options.calls and (until is None or time.monotonic() < until):
         plan = Plan(
             seed=options.seed + rounds,
             store="sqlite:" if server is None else server.new_database(),
             runners=1 if server is None else options.runners,
-            calls=40,
+            calls=options.a_round,
             lasts_s=30.0,
             faults=FAULTS if server is None else FLEET_FAULTS,
             bug=options.bug,
@@ -55,9 +59,10 @@ async def _rounds(options: argparse.Namespace, server: PostgresqlServer | None) 
         )
         for loss in result.losses:
             print(f"  {loss}", flush=True)
-    print(f"\nrounds {rounds}, calls {calls}, losses {losses}")
-    for fault, number in sorted(faults.items()):
-        print(f"  {fault:10} {number}")
+    named = ["store", "rounds", "calls", *sorted(faults), "losses"]
+    figures = [options.store, rounds, calls, *(faults[name] for name in sorted(faults)), losses]
+    print("\n| " + " | ".join(named) + " |\n|" + " --- |" * len(named))
+    print("| " + " | ".join(map(str, figures)) + " |")
     return 1 if losses else 0
 
 

@@ -28,7 +28,14 @@ from runner.model.values import Place
 
 LONG = tuple(ExactNumber(f"+1{code}{n:07}") for code in (212, 415) for n in range(2_000_000, 2_001_000))
 CANADIAN, FOREIGN = ExactNumber("+16045550123"), ExactNumber("+442079460958")
-MIXED: tuple[Matcher, ...] = (*LONG[:500], CANADIAN, *LONG[500:1500], ExactAddress("desk", "pbx.example"), FOREIGN, *LONG[1500:])
+MIXED: tuple[Matcher, ...] = (
+    *LONG[:500],
+    CANADIAN,
+    *LONG[500:1500],
+    ExactAddress("desk", "pbx.example"),
+    FOREIGN,
+    *LONG[1500:],
+)
 
 
 def listed(entries: Sequence[Matcher], name: str = "_lists/vip.txt") -> AnyOf:
