@@ -59,6 +59,8 @@ class RunnerInfo:
     """The hash of the configuration for new calls."""
     address: str | None = None
     """Where other runners reach it."""
+    is_leaving: bool = False
+    """It is about to end: nobody hands calls over to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,9 @@ class Fleet(Protocol):
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
         """Give up a claim to a call that is not answered: it may be claimed again."""
 
+    async def retire(self, lease: Lease) -> None:
+        """Say that this runner is about to end: it takes no calls any more while some runner stays."""
+
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
         """Let others take these calls at once."""
 

@@ -184,6 +184,14 @@ class Member:
         """The call is no business of ours any more."""
         self._held.pop(call_id, None)
 
+    async def retire(self) -> None:
+        """Be about to end: take no calls any more, unless nobody else stays."""
+        try:
+            if self.lease is not None:
+                await self._store.retire(self.lease)
+        except StoreError as error:
+            self._note(error)
+
     async def hand_over(self, call_ids: list[str]) -> None:
         """Let others take these calls at once."""
         if self.lease is not None:
@@ -211,7 +219,8 @@ class Member:
     async def has_others(self) -> bool:
         """Whether another runner could take our calls."""
         try:
-            return any(runner.id != self.info.id for runner in await self._store.runners())
+            runners = await self._store.runners()
+            return any(runner.id != self.info.id and not runner.is_leaving for runner in runners)
         except StoreError:
             return False
 

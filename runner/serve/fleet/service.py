@@ -118,7 +118,8 @@ class FleetService:
         )
 
     async def hand_over(self) -> None:
-        """Let other runners take our live calls at once. Without others, nothing."""
+        """Let other runners take our live calls at once. Without others that stay, nothing."""
+        await self.member.retire()
         calls = self._live_calls.ids()
         if not calls or not await self.member.has_others():
             return

@@ -151,6 +151,11 @@ async def unclaim(connection: Connection, lease: Lease, call: HeldCall) -> None:
     await connection.execute("DELETE FROM journal WHERE call_id = $1", gone)
 
 
+async def retire(connection: Connection, lease: Lease) -> None:
+    """The runner is about to end."""
+    await connection.execute("UPDATE runners SET is_leaving = true WHERE id = $1", lease.runner)
+
+
 async def hand_over(connection: Connection, lease: Lease, call_ids: Sequence[str]) -> None:
     """Let others take these calls at once."""
     await connection.execute(
@@ -177,12 +182,15 @@ async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
         lease.runner,
     )
     taken = await connection.fetch(
-        f"""WITH share AS (
+        f"""WITH takers AS (
+            SELECT id FROM runners WHERE {_HOLDS} AND is_leaving = NOT EXISTS (
+                SELECT 1 FROM runners WHERE {_HOLDS} AND NOT is_leaving)
+        ), share AS (
             SELECT ceil(
                 (SELECT count(*) FROM live_calls WHERE {_ORPHAN})
-                / (SELECT count(*) FROM runners WHERE {_HOLDS})::float8)::integer AS most)
+                / (SELECT count(*) FROM takers)::float8)::integer AS most)
         UPDATE live_calls SET runner = $2, fence = fence + 1
-        WHERE id IN (
+        WHERE $2 IN (SELECT id FROM takers) AND id IN (
             SELECT id FROM live_calls WHERE {_ORPHAN}
             ORDER BY began_at, id LIMIT (SELECT most FROM share) FOR UPDATE SKIP LOCKED)
         RETURNING id, fence, agent, state, configuration, began_at, webhook_id""",  # noqa: S608 - our own text
@@ -205,9 +213,12 @@ async def live_calls(connection: Connection) -> list[FleetCall]:
 async def runners(connection: Connection) -> list[RunnerInfo]:
     """The runners whose lease is not over."""
     found = await connection.fetch(
-        f"SELECT id, version, configuration, address FROM runners WHERE {_HOLDS} ORDER BY id"  # noqa: S608
+        f"SELECT id, version, configuration, address, is_leaving FROM runners WHERE {_HOLDS} ORDER BY id"  # noqa: S608
     )
-    return [RunnerInfo(id=row[0], version=row[1], configuration=row[2], address=row[3]) for row in found]
+    return [
+        RunnerInfo(id=row[0], version=row[1], configuration=row[2], address=row[3], is_leaving=row[4])
+        for row in found
+    ]
 
 
 async def _hold(connection: Connection, lease: Lease) -> None:

@@ -134,6 +134,10 @@ class PostgresqlStore:
         """See `Fleet.unclaim`."""
         await self._database.run(lambda connection: fleet.unclaim(connection, lease, call))
 
+    async def retire(self, lease: Lease) -> None:
+        """See `Fleet.retire`."""
+        await self._database.run(lambda connection: fleet.retire(connection, lease))
+
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
         """See `Fleet.hand_over`."""
         await self._database.run(lambda connection: fleet.hand_over(connection, lease, call_ids))

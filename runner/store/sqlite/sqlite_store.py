@@ -129,6 +129,9 @@ class SqliteStore:
         """See `Fleet.unclaim`."""
         await self._database.write(lambda connection: fleet.unclaim(connection, lease.runner, call))
 
+    async def retire(self, lease: Lease) -> None:
+        """See `Fleet.retire`. There is no other who could stay."""
+
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
         """See `Fleet.hand_over`."""
         await self._database.write(lambda connection: fleet.hand_over(connection, lease.runner, call_ids))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from runner.errors import LeaseLostError, StoreError
@@ -25,6 +26,7 @@ class Shelf:
         self.orphans: list[HeldCall] = []
         self.handed_over: list[list[str]] = []
         self.claim_answer: Claim | None = None
+        self.others: list[RunnerInfo] = []
         self.while_renewing: Callable[[], Awaitable[object]] | None = None
 
     def _ask(self, what: str) -> None:
@@ -62,6 +64,9 @@ class Shelf:
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
         self._ask("unclaim")
 
+    async def retire(self, lease: Lease) -> None:
+        self._ask("retire")
+
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
         self._ask("hand over")
         self.handed_over.append(list(call_ids))
@@ -75,7 +80,7 @@ class Shelf:
         return []
 
     async def runners(self) -> list[RunnerInfo]:
-        return []
+        return self.others
 
 
 class Desk:
@@ -247,3 +252,15 @@ async def test_a_store_that_does_not_answer_is_away_and_no_pause() -> None:
         await member.look()
     assert member.trouble == "no answer in time"
     assert not member.was_paused
+
+
+async def test_calls_are_handed_over_to_who_stays_and_not_to_who_leaves_as_well() -> None:
+    member, shelf, _, _ = await joined()
+    await member.retire()
+    assert shelf.asked[-1] == "retire"
+    other = RunnerInfo(id="two", version="1", configuration="c1", is_leaving=True)
+    shelf.others = [member.info, other]
+    has_others = [await member.has_others()]
+    shelf.others = [member.info, replace(other, is_leaving=False)]
+    has_others.append(await member.has_others())
+    assert has_others == [False, True]

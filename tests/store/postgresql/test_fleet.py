@@ -230,3 +230,20 @@ async def test_a_lease_ends_by_the_clock_of_the_database(engine: PostgresqlEngin
     while not (taken := await two.take_over()):
         pass
     assert taken == [ringing(fence=2)]
+
+
+async def test_a_runner_that_is_about_to_end_takes_calls_only_when_nobody_stays(
+    engine: PostgresqlEngine,
+) -> None:
+    one, two, three = await runners(engine, "one", "two", "three")
+    for number in range(4):
+        await one.holds(f"rtc_{number}")
+    for leaving in (one, two):
+        await leaving.store.retire(leaving.lease)
+    await one.store.hand_over(one.lease, ["rtc_0", "rtc_1", "rtc_2", "rtc_3"])
+    assert [info.is_leaving for info in await three.store.runners()] == [True, False, True]
+    assert await two.take_over() == []
+    assert len(await three.take_over()) == 4, "who leaves is not counted among those who share"
+    await three.store.retire(three.lease)
+    await three.store.hand_over(three.lease, ["rtc_0", "rtc_1", "rtc_2", "rtc_3"])
+    assert len(await two.take_over()) == 2
