@@ -1,56 +1,207 @@
-"""Makes a scenario of a call that was: the text of a `*.test.yaml` that passes as it is."""
+"""Makes a scenario of a call that was: the text of a `*.test.yaml` that passes as it is.
 
+A record does not hold everything: headers, what a lookup answered, and what `record.redact` masks are gone.
+So the scenario expects what must come out of what is left (who answers, which requests are made, how the
+call ends), and nothing besides.
+"""
+
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from runner.model.call import Role, Transport
-from runner.model.record import CallRecord, ToolUse, Turn
-from runner.model.values import Instant
+from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
+from runner.model.scenario import NoReply, TransferEnd
+from runner.model.steering import DeedResult
+from runner.model.values import Instant, Json
 from runner.scenario.update import flow
+
+NOT_TRANSCRIBED = "(not transcribed)"
+_LONG = "2h"
+"""Longer than any call: what ends a silent one has ended it by then."""
+_MASK = re.compile(r"\[(redacted|payment_card|ssn|phone|email)\]")
+_UNWRITABLE = re.compile("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_TAKES_LEAVE = frozenset(
+    {"guardrail", "max_cost", "max_duration", "max_tool_calls", "model_failed", "silence"}
+)
+"""Ends at which the agent says goodbye by itself."""
+_MAIN = {"note": "text", "handoff": "agent", "transfer": "to", "vars": "set", "say": "say", "tell": "tell"}
+"""The field of an act that is the value of its key in a scenario."""
 
 
 def scenario_of(record: CallRecord) -> str:
     """The scenario of a call, as YAML: a list with this one scenario.
 
-    It has who called whom and when, what the caller said, what the model said and called, what people did,
-    and how it ended. What the record has masked stays masked. `record` is the record as it was saved; that
-    of a call that is still live gives the call so far. The text ends with a line break, and can be put
-    behind those of a file that has scenarios already.
+    It has who called whom and when, what the caller said, what the model said and called, what endpoints
+    answered, what people did, and how it ended. What the record has masked stays masked. `record` is the
+    record as it was saved; that of a call that is still live gives the call so far. The text ends with a line
+    break, and can be put behind those of a file that has scenarios already.
     """
-    called = {
-        key: value for key, value in (("from", record.caller), ("to", record.called)) if value is not None
-    }
-    if record.transport != Transport.SIP.value:
-        called["transport"] = record.transport
+    steps = _Steps(record).all()
     lines = [
         f"- name: {flow(f'call {record.id}')}",
         f"  at: {datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec='seconds')}",
-        f"  call: {flow(called)}",
+        f"  call: {flow(_parties(record))}",
+        # What it answered is not in the record, so it answers nothing.
+        *(["  replies: {lookup: timeout}"] if record.lookup_s is not None else []),
         f"  expect: {flow({'agent': record.agent})}",
-        "  steps:",
-        *(f"    {line}" for line in _steps(record)),
+        *(["  steps:"] if steps else []),
+        *(line for step in steps for line in _written(step)),
     ]
-    return "\n".join(lines) + "\n"
+    return _UNWRITABLE.sub(_escaped, "\n".join(lines) + "\n")
 
 
-def _steps(record: CallRecord) -> Iterator[str]:
-    """What happened, in its order, and how it ended."""
-    moments: list[tuple[Instant, Turn | ToolUse]] = [
-        *((turn.at, turn) for turn in record.turns),
-        *((use.started_at, use) for use in record.tools),
-    ]
-    caller_has_spoken = False
-    for _, each in sorted(moments, key=lambda moment: moment[0]):
-        match each:
-            case Turn(role=Role.CALLER.value, text=str() as text):
-                caller_has_spoken = True
-                yield f"- caller: {flow(text)}"
-            case Turn(role=Role.AGENT.value, text=str() as text) if caller_has_spoken:
-                yield f"- model_says: {flow(text)}"
-            case ToolUse(name=name, arguments=arguments):
-                yield f"- model_calls: {flow({name: {} if arguments is None else arguments})}"
+def _parties(record: CallRecord) -> dict[str, Json]:
+    if record.transport == Transport.WEBRTC.value:
+        subject = (record.caller or "").removeprefix("web:")
+        return {"transport": record.transport, "sub": subject or "somebody", "agent": record.agent}
+    caller = {} if record.caller is None else {"from": record.caller}
+    return {**caller, "to": record.called or "unknown"}
+
+
+def _written(step: dict[str, Json]) -> Iterator[str]:
+    """The lines of one step."""
+    for number, (key, value) in enumerate(step.items()):
+        yield f"    {'  ' if number else '- '}{key}: {flow(value)}"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """Such characters stand in quotes only. Half of a surrogate pair has no form at all."""
+    character = match[0]
+    return "?" if "\ud800" <= character <= "\udfff" else f"\\u{ord(character):04x}"
+
+
+class _Steps:
+    """What happened in a call, as steps of a scenario."""
+
+    def __init__(self, record: CallRecord) -> None:
+        self._record = record
+        self._deeds = [deed for deed in record.deeds if deed.result != DeedResult.REFUSED.value]
+        sentences = {deed.given.get("say") for deed in self._deeds}
+        self._sentences = {sentence for sentence in sentences if isinstance(sentence, str)}
+        self._expects_requests = record.lookup_s is None and not any(map(_is_unsure, record.tools))
+
+    def all(self) -> list[dict[str, Json]]:
+        """The steps, in their order. The last one expects how the call ended, where that must follow."""
+        steps: list[dict[str, Json]] = []
+        caller_has_spoken = is_led = False
+        lease_s = 0.0
+        for moment in self._moments():
+            match moment:
+                case Turn(role=Role.CALLER.value, text=text):
+                    caller_has_spoken = True
+                    steps.append({"caller": text or NOT_TRANSCRIBED})
+                case Turn(text=str() as text) if caller_has_spoken and text not in self._sentences:
+                    if is_led:
+                        # The lease has run out, or the agent would have said nothing.
+                        steps.append({"silence": f"{lease_s:g}s"})
+                        is_led = False
+                    steps.append({"model_says": text})
+                case ToolUse():
+                    steps.append(self._called(moment))
+                    caller_has_spoken = True
+                case Deed(what=what):
+                    steps.append({"person": _act(moment)})
+                    is_led = what == "take-over" or (is_led and what != "give-back")
+                    lease_s = float(moment.given.get("for_s", lease_s))
+                case _:
+                    pass
+            if moment is self._last_word:
+                return [*steps[:-1], {**steps[-1], "expect": {"ended": self._record.ended}}]
+        return [*steps, *self._end()]
+
+    def _moments(self) -> list[Turn | ToolUse | Deed]:
+        """All that a step can be made of, in its order; without the goodbye, which comes by itself."""
+        turns = list(self._record.turns)
+        if self._record.ended in _TAKES_LEAVE and turns and turns[-1].role == Role.AGENT.value:
+            turns.pop()
+        tools = [use for use in self._record.tools if not (use.error or "").startswith("there is no tool ")]
+        moments: list[tuple[Instant, Turn | ToolUse | Deed]] = [
+            *((turn.at, turn) for turn in turns),
+            *((use.started_at, use) for use in tools),
+            *((deed.at, deed) for deed in self._deeds),
+        ]
+        return [moment for _, moment in sorted(moments, key=lambda each: each[0])]
+
+    @property
+    def _last_word(self) -> ToolUse | Deed | None:
+        """The tool call or the act that has ended the call: what was said after it was a goodbye."""
+        match self._record.ended:
+            case "hangup":
+                ending = [
+                    use
+                    for use in self._record.tools
+                    if use.status == "ok" and not use.tries and use.reply is None
+                ]
+                return ending[-1] if ending else None
+            case "transferred":
+                left = [use for use in self._record.tools if use.status == "completed"]
+                moved = [deed for deed in self._deeds if deed.result == DeedResult.COMPLETED.value]
+                return left[0] if left else next(iter(moved), None)
+            case "person":
+                return next((deed for deed in self._deeds if deed.what == "hangup"), None)
             case _:
-                pass
-    if record.ended == "caller_hung_up":
-        yield "- caller_hangs_up: true"
-        yield f"  expect: {flow({'ended': record.ended})}"
+                return None
+
+    def _end(self) -> list[dict[str, Json]]:
+        """How the call ends where neither a tool nor a person has ended it."""
+        expect: dict[str, Json] = {"expect": {"ended": self._record.ended}}
+        match self._record.ended:
+            case "caller_hung_up":
+                return [{"caller_hangs_up": True, **expect}]
+            case "silence":
+                return [{"silence": _LONG, **expect}]
+            case "ghost":
+                return [{"nothing_heard": _LONG, **expect}]
+            case _:
+                return []
+
+    def _called(self, use: ToolUse) -> dict[str, Json]:
+        step: dict[str, Json] = {"model_calls": {use.name: {} if use.arguments is None else use.arguments}}
+        if use.status == TransferEnd.NOT_COMPLETED.value:
+            step["replies"] = {use.name: TransferEnd.NOT_COMPLETED.value}
+        elif use.tries:
+            replies = [_reply(use, attempt) for attempt in use.tries]
+            step["replies"] = {use.name: replies if len(replies) > 1 else replies[0]}
+            if self._expects_requests:
+                step["expect"] = {"requests": [{"tool": use.name}]}
+        return step
+
+
+def _is_unsure(use: ToolUse) -> bool:
+    """Whether it cannot be known that such a call sends its request once more, and at once."""
+    return len(use.tries) > 1 or use.took_s is None or bool(_MASK.search(flow(use.arguments)))
+
+
+def _reply(use: ToolUse, attempt: Attempt) -> Json:
+    """What the endpoint answered to one attempt, by what the model was given of it."""
+    if attempt.http_status is None:
+        timed_out = attempt.error in {"timeout", None}
+        return (NoReply.TIMEOUT if timed_out else NoReply.CONNECTION_REFUSED).value
+    if attempt is not use.tries[-1]:
+        return {"status": attempt.http_status}
+    given = use.reply
+    if use.status == "error":
+        given = given.get("reply") if isinstance(given, dict) else None
+        return {"status": attempt.http_status, **({} if given is None else _body(given))}
+    status = {} if attempt.http_status == 200 else {"status": attempt.http_status}
+    return {**status, **_body(given)}
+
+
+def _body(given: Json) -> dict[str, Json]:
+    return {"text": given} if isinstance(given, str) else {"json": given}
+
+
+def _act(deed: Deed) -> dict[str, Json]:
+    """What a person did, as a scenario says it."""
+    given = dict(deed.given)
+    ends = {"ends": deed.result} if deed.result == TransferEnd.NOT_COMPLETED.value else {}
+    match deed.what:
+        case "instructions":
+            return {deed.what: given}
+        case "take-over":
+            return {deed.what: f"{given.get('for_s', 60.0):g}s"}
+        case what if what in _MAIN:
+            return {what: given.pop(_MAIN[what]), **given, **ends}
+        case what:
+            return {what: True, **given}

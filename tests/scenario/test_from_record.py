@@ -1,7 +1,22 @@
 """A record becomes a scenario that passes as it is."""
 
-from runner.model.record import CallRecord, ToolUse, Turn
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.api.realtime import api as realtime
+from runner.call.machine.world import World
+from runner.config.load import Loaded, load
+from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
+from runner.model.scenario import Scenario
 from runner.scenario.from_record import scenario_of
+from runner.scenario.player import Player
+from runner.scenario.steps import StepPlayer
+from runner.scenario.virtual_call import VirtualCall
+
+AGENTS = Path(__file__).parents[2] / "agents"
 
 RECORD = CallRecord(
     id="rtc_1",
@@ -15,8 +30,10 @@ RECORD = CallRecord(
     ended="caller_hung_up",
     turns=(
         Turn(role="agent", text="Hello.", at=1764000002.0),
-        Turn(role="caller", text="Friday?", at=1764000004.0),
+        Turn(role="caller", text="Friday\x85?", at=1764000004.0),
+        Turn(role="agent", text="One moment.", at=1764000005.5),
         Turn(role="agent", text="At nine.", at=1764000009.0),
+        Turn(role="caller", text=None, at=1764000010.0),
     ),
     tools=(
         ToolUse(
@@ -26,21 +43,108 @@ RECORD = CallRecord(
             started_at=1764000006.0,
             took_s=0.1,
             status="ok",
+            tries=(Attempt(at=1764000006.0, took_s=0.1, http_status=200),),
+            reply=[{"start": "09:00"}],
         ),
+    ),
+    deeds=(
+        Deed(
+            id="deed_1",
+            by="shift-lead",
+            what="say",
+            given={"say": "One moment.", "when": "pause"},
+            at=1764000005.0,
+            result="heard",
+        ),
+        Deed(id="deed_2", by="pager", what="hush", given={}, at=1764000007.0, result="refused"),
     ),
 )
 
 
-def test_a_scenario_tells_what_was_said_and_called_and_how_it_ended() -> None:
+def test_a_scenario_tells_what_was_said_called_answered_and_done_and_how_it_ended() -> None:
     assert scenario_of(RECORD).splitlines() == [
         "- name: call rtc_1",
         "  at: 2025-11-24T16:00:00+00:00",
         '  call: {from: "+15185550123", to: "+18005550142"}',
         "  expect: {agent: front-desk}",
         "  steps:",
-        "    - caller: Friday?",
+        '    - caller: "Friday\\u0085?"',
+        "    - person: {say: One moment., when: pause}",
         '    - model_calls: {find_slots: {day: "2026-11-27"}}',
+        '      replies: {find_slots: {json: [{start: "09:00"}]}}',
+        "      expect: {requests: [{tool: find_slots}]}",
         "    - model_says: At nine.",
+        '    - caller: "(not transcribed)"',
         "    - caller_hangs_up: true",
         "      expect: {ended: caller_hung_up}",
     ]
+
+
+def test_attempts_are_answered_one_after_the_other() -> None:
+    use = replace(
+        RECORD.tools[0],
+        status="error",
+        reply={"error": "taken", "status": 409, "reply": {"error": "taken"}},
+        tries=(
+            Attempt(at=1.0, error="timeout"),
+            Attempt(at=2.0, error="connection"),
+            Attempt(at=3.0, http_status=503),
+            Attempt(at=4.0, http_status=409),
+        ),
+    )
+    record = replace(RECORD, tools=(use,), turns=(), deeds=(), lookup_s=1.0)
+    assert scenario_of(record).splitlines()[3:] == [
+        "  replies: {lookup: timeout}",
+        "  expect: {agent: front-desk}",
+        "  steps:",
+        '    - model_calls: {find_slots: {day: "2026-11-27"}}',
+        "      replies: {find_slots: [timeout, connection_refused, {status: 503},"
+        " {status: 409, json: {error: taken}}]}",
+        "    - caller_hangs_up: true",
+        "      expect: {ended: caller_hung_up}",
+    ]
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Loaded:
+    return load(AGENTS)
+
+
+def played(scenario: Scenario, loaded: Loaded) -> CallRecord | None:
+    """The record of a scenario that was played; None for a call that was turned away."""
+    assert loaded.configuration is not None
+    secrets = dict.fromkeys(loaded.configuration.settings.secrets, "placeholder")
+    call = VirtualCall(scenario, World.of(loaded.configuration, secrets), realtime)
+    steps = StepPlayer(call)
+    steps.begin(scenario.steps[0] if scenario.steps else None)
+    for number, step in enumerate(scenario.steps):
+        call.replies = {**scenario.replies, **step.replies}
+        steps.play(step, next(iter(scenario.steps[number + 1 :]), None))
+    return call.machine.record()
+
+
+def test_of_each_example_call_a_scenario_is_made_that_passes_as_it_is(tmp_path: Path, loaded: Loaded) -> None:
+    texts = list(_made(loaded))
+    assert len(texts) >= 25
+    for path in AGENTS.rglob("*"):
+        if path.is_file() and not path.name.endswith(".test.yaml"):
+            copy = tmp_path / path.relative_to(AGENTS)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    (tmp_path / "made.test.yaml").write_text("".join(texts))
+    again = load(tmp_path)
+    assert list(map(str, again.scenario_problems)) == []
+    assert again.configuration is not None
+    player = Player(again.configuration, realtime)
+    failed = {
+        scenario.name: [difference.what for difference in result.differences]
+        for scenario in again.scenarios
+        if (result := player.play(scenario)).differences
+    }
+    assert failed == {}
+
+
+def _made(loaded: Loaded) -> Iterator[str]:
+    for number, scenario in enumerate(loaded.scenarios):
+        if scenario.environment is None and (record := played(scenario, loaded)) is not None:
+            yield scenario_of(replace(record, id=f"rtc_{number}"))
