@@ -61,7 +61,10 @@ class RecordSaver:
         return len(self._in_memory) + (len(self._spool) if self._spool else 0)
 
     async def open(self) -> None:
-        """Take over the records that an earlier process could not save."""
+        """Save the records that an earlier process could not save, or keep them until they can be.
+
+        Calls that have a record are over: nobody takes them up for what else was left of them.
+        """
         if self._spool is not None:
             try:
                 await asyncio.to_thread(self._spool.open)
@@ -69,7 +72,8 @@ class RecordSaver:
                 log.error("records that were put aside cannot be read", extra={"error": str(error)})
         if len(self):
             log.warning("records that were put aside are saved now", extra={"records": len(self)})
-            self._has_work.set()
+            if not await self._catch_up():
+                self._has_work.set()
 
     async def save(self, record: CallRecord, jobs: Sequence[Job] = (), owner: Owner | None = None) -> None:
         """Save the record and the jobs after its call, or keep them until they can be saved.

@@ -238,18 +238,28 @@ async def test_what_an_ended_process_could_not_write_is_written_late_unless_anot
     one = await joined(engine, "one")
     await one.holds("rtc_1")
     await one.holds("rtc_2")
+    await one.store.save(call_record("rtc_3"))
     await one.leave()
     two = await joined(engine, "two")
     await two.store.append_late(
         [
-            HeldPiece(piece=piece("rtc_1", 3, b"late"), fence=1),
-            HeldPiece(piece=piece("rtc_2", 3, b"of another"), fence=2),
-            HeldPiece(piece=piece("rtc_3", 0, b"over"), fence=1),
+            HeldPiece(piece=piece("rtc_1", 3, b"late"), call=ringing("rtc_1")),
+            HeldPiece(piece=piece("rtc_2", 3, b"of another"), call=ringing("rtc_2", fence=2)),
+            HeldPiece(piece=piece("rtc_3", 0, b"over"), call=ringing("rtc_3")),
         ]
     )
     assert await two.store.journal("rtc_1") == [piece("rtc_1", 3, b"late")]
     assert await two.store.journal("rtc_2") == []
     assert await two.store.journal("rtc_3") == []
+
+
+async def test_a_call_that_was_answered_while_the_store_was_away_is_known_late(engine: Engine) -> None:
+    two = await joined(engine, "two")
+    rings, talks = ringing("rtc_1"), ringing("rtc_1", state=CallState.ANSWERED)
+    late = [HeldPiece(piece=piece("rtc_1", 0), call=rings), HeldPiece(piece=piece("rtc_1", 3), call=talks)]
+    await two.store.append_late(late)
+    assert await two.store.journal("rtc_1") == [piece("rtc_1", 0), piece("rtc_1", 3)]
+    assert await two.take_over() == [replace(talks, fence=2)]
 
 
 async def test_all_live_calls_are_shown_with_who_serves_them(engine: Engine) -> None:

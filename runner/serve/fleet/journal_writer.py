@@ -15,7 +15,7 @@ from typing import Protocol
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
 from runner.model.entry import Entry, Lived
 from runner.model.event import AnswerReplied, Replied, SidebandOpened, Steered, ToolCalled
-from runner.model.live_call import Lease
+from runner.model.live_call import HeldCall, Lease
 from runner.model.values import Instant
 from runner.store.journal.entries import encode
 from runner.store.journal.piece_spool import PieceSpool
@@ -99,17 +99,17 @@ class JournalWriter:
         lease: Callable[[], Lease | None],
         *,
         spool: PieceSpool | None = None,
-        fence: Callable[[str], int] = lambda _: 1,
+        held: Callable[[str], HeldCall | None],
         on_written: Callable[[int, int], None] = lambda entries, size: None,
     ) -> None:
-        """`lease` is asked for each batch: None while this process has none. `fence` tells that of a call,
-        and `on_written` is told how many pieces and bytes a batch had.
+        """`lease` is asked for each batch: None while this process has none. `held` tells how a call
+        is held, and `on_written` is told how many pieces and bytes a batch had.
         """
         self._store = store
         self._seal = seal
         self._lease = lease
         self._spool = spool
-        self._fence = fence
+        self._held = held
         self._on_written = on_written
         self._dirty: dict[CallJournal, None] = {}
         self._waiting: list[_Waiting] = []
@@ -231,7 +231,7 @@ class JournalWriter:
         while self._spool is not None and len(self._spool):
             count, pieces = await self._spool.first(MOST_PIECES)
             # A call that was lost meanwhile, and perhaps came back, has another fence now.
-            ours = [held.piece for held in pieces if held.fence == self._fence(held.piece.call_id)]
+            ours = [held.piece for held in pieces if held.fence == self._fence(held.call.id)]
             if not await self._append(ours):
                 return False
             await self._spool.drop(count)
@@ -265,11 +265,17 @@ class JournalWriter:
         self._on_written(len(pieces), sum(len(piece.entries) for piece in pieces))
         return True
 
+    def _fence(self, call_id: str) -> int:
+        call = self._held(call_id)
+        return 0 if call is None else call.fence
+
     async def _put_aside(self) -> None:
         """Into the file, where it outlives this process. What the file does not take waits in memory."""
         waiting = [one for one in self._waiting if not one.journal.is_closed]
         if self._spool is not None:
-            held = [HeldPiece(piece=one.piece, fence=self._fence(one.piece.call_id)) for one in waiting]
+            calls = [(one, self._held(one.piece.call_id)) for one in waiting]
+            waiting = [one for one, call in calls if call is not None]
+            held = [HeldPiece(piece=one.piece, call=call) for one, call in calls if call is not None]
             waiting = waiting[await self._spool.append(held) :]
         for lost in waiting[MOST_WAITING:]:
             log.error("journal entries are lost", extra={"call_id": lost.piece.call_id})

@@ -204,6 +204,10 @@ class Member:
         self._held.pop(call_id, None)
         self._unserved.add(call_id)
 
+    def held(self, call_id: str) -> HeldCall | None:
+        """This call as it is held; None where it is not."""
+        return self._held.get(call_id)
+
     def fence(self, call_id: str) -> int:
         """Under which this call is held; 0 where it is not."""
         call = self._held.get(call_id)

@@ -75,7 +75,7 @@ class FleetService:
             seal,
             lambda: self.member.lease,
             spool=spool,
-            fence=self.member.fence,
+            held=self.member.held,
             on_written=metrics.note_journal_batch,
         )
         metrics.watch_journal_behind(lambda: self._writer.behind_bytes, lambda: self._writer.lag_s)

@@ -7,6 +7,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.model.live_call import HeldCall
+from runner.store.journal.json_codec import codec
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.spool import MOST_BYTES, Spool
 
@@ -72,14 +74,15 @@ class PieceSpool:
 
 def _encoded(held: HeldPiece) -> str:
     piece = held.piece
-    return json.dumps([piece.call_id, held.fence, piece.first_seq, b64encode(piece.entries).decode()])
+    return json.dumps([codec(HeldCall).write(held.call), piece.first_seq, b64encode(piece.entries).decode()])
 
 
 def _decoded(line: str) -> HeldPiece | None:
     try:
-        call_id, fence, first_seq, entries = json.loads(line)
-        piece = SealedEntries(call_id=call_id, first_seq=first_seq, entries=b64decode(entries))
-    except (ValueError, TypeError):
+        written, first_seq, entries = json.loads(line)
+        call = codec(HeldCall).read(written)
+        piece = SealedEntries(call_id=call.id, first_seq=first_seq, entries=b64decode(entries))
+    except (ValueError, TypeError, KeyError, AttributeError):
         log.error("a piece of a journal that was put aside cannot be read")
         return None
-    return HeldPiece(piece=piece, fence=fence)
+    return HeldPiece(piece=piece, call=call)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from runner.model.live_call import HeldCall
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedEntries:
@@ -14,7 +16,15 @@ class SealedEntries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPiece:
-    """A piece that could not be written yet, and the fence under which its call was held meanwhile."""
+    """A piece that could not be written yet, and its call as it was held meanwhile.
+
+    The store may not know the call: a caller who rings while it is away is answered all the same.
+    """
 
     piece: SealedEntries
-    fence: int
+    call: HeldCall
+
+    @property
+    def fence(self) -> int:
+        """Under which the call was held."""
+        return self.call.fence

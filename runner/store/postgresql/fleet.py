@@ -85,13 +85,7 @@ async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[Hel
             OR (known.fence = excluded.fence AND coalesce(known.runner, excluded.runner) = excluded.runner)
         RETURNING id""",
         lease.runner,
-        ids,
-        fences,
-        [rows.column_text(call.agent) for call in calls],
-        [call.state.value for call in calls],
-        [call.configuration for call in calls],
-        [call.began_at for call in calls],
-        [None if call.webhook_id is None else rows.column_text(call.webhook_id) for call in calls],
+        *_columns(calls),
     )
     ours = {row[0] for row in kept}
     return {call.id for call, call_id in zip(calls, ids, strict=True) if call_id not in ours}
@@ -200,6 +194,22 @@ async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
     return [rows.held_call(tuple(row)) for row in taken]
 
 
+async def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
+    """A process that has ended had these calls while nothing could be written: now nobody has them."""
+    latest = {call.id: call for call in calls}.values()
+    await connection.execute(
+        """INSERT INTO live_calls AS known
+            (id, runner, fence, agent, state, configuration, began_at, webhook_id)
+        SELECT held.id, NULL, fence, agent, state, configuration, began_at, webhook_id
+        FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::text[])
+            AS held (id, fence, agent, state, configuration, began_at, webhook_id)
+        WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = held.id)
+        ON CONFLICT (id) DO UPDATE SET state = excluded.state
+        WHERE known.fence = excluded.fence AND known.state <> excluded.state""",
+        *_columns(list(latest)),
+    )
+
+
 async def live_calls(connection: Connection) -> list[FleetCall]:
     """All live calls, the oldest first."""
     found = await connection.fetch(
@@ -219,6 +229,19 @@ async def runners(connection: Connection) -> list[RunnerInfo]:
         RunnerInfo(id=row[0], version=row[1], configuration=row[2], address=row[3], is_leaving=row[4])
         for row in found
     ]
+
+
+def _columns(calls: Sequence[HeldCall]) -> tuple[list[object], ...]:
+    """One array for each column: id, fence, agent, state, configuration, began_at, webhook_id."""
+    return (
+        [rows.column_text(call.id) for call in calls],
+        [call.fence for call in calls],
+        [rows.column_text(call.agent) for call in calls],
+        [call.state.value for call in calls],
+        [call.configuration for call in calls],
+        [call.began_at for call in calls],
+        [None if call.webhook_id is None else rows.column_text(call.webhook_id) for call in calls],
+    )
 
 
 async def _hold(connection: Connection, lease: Lease) -> None:

@@ -6,6 +6,7 @@ from runner.errors import LeaseLostError
 from runner.model.live_call import Lease
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
+from runner.store.postgresql import fleet
 from runner.store.postgresql.database import Connection
 
 _APPEND = """WITH lease AS (
@@ -38,6 +39,7 @@ async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEn
 
 async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> None:
     """Write what an ended process could not, for the calls that nobody has taken since."""
+    await fleet.know_late(connection, [held.call for held in pieces])
     await connection.execute(
         """INSERT INTO journal (call_id, first_seq, entries)
         SELECT call_id, first_seq, entries

@@ -93,6 +93,17 @@ def take_over(connection: Connection, runner: str) -> list[HeldCall]:
     return [rows.held_call(row) for row in sorted(taken, key=lambda row: row[5])]
 
 
+def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
+    """A process that has ended had these calls while nothing could be written: now nobody has them."""
+    connection.executemany(
+        f"""INSERT INTO live_calls (runner, {_COLUMNS}) SELECT NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7
+        WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?1)
+        ON CONFLICT (id) DO UPDATE SET state = excluded.state
+        WHERE live_calls.fence = excluded.fence AND live_calls.state <> excluded.state""",  # noqa: S608
+        [_row(call) for call in calls],
+    )
+
+
 def live_calls(connection: Connection, address: str | None) -> list[FleetCall]:
     """All live calls, the oldest first."""
     found = connection.execute(f"SELECT {_COLUMNS}, runner FROM live_calls ORDER BY began_at, id")  # noqa: S608

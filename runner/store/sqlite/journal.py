@@ -5,6 +5,7 @@ from sqlite3 import Connection
 
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
+from runner.store.sqlite import fleet
 
 
 def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries]) -> set[str]:
@@ -30,11 +31,12 @@ def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries])
 
 def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> None:
     """Write what an ended process could not, for the calls that nobody has taken since."""
+    fleet.know_late(connection, [held.call for held in pieces])
     connection.executemany(
         """INSERT OR REPLACE INTO journal (call_id, first_seq, entries)
         SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM live_calls WHERE id = ?1 AND fence = ?4)""",
         [
-            (rows.column_text(held.piece.call_id), held.piece.first_seq, held.piece.entries, held.fence)
+            (rows.column_text(held.call.id), held.piece.first_seq, held.piece.entries, held.fence)
             for held in pieces
         ],
     )

@@ -10,7 +10,7 @@ import pytest
 
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
 from runner.model.event import KeyPressed, ToolCalled
-from runner.model.live_call import Lease
+from runner.model.live_call import HeldCall, Lease
 from runner.serve.fleet import journal_writer
 from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
 from runner.store.journal.entries import decode
@@ -67,9 +67,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "calls.db.journal"
 
 
+def held(call_id: str, fence: int = 1) -> HeldCall:
+    return HeldCall(id=call_id, agent="desk", configuration="c1", began_at=1000.0, fence=fence)
+
+
 def made(shelf: Shelf, path: Path | None = None, most_bytes: int = 10**6, fence: int = 1) -> JournalWriter:
     spool = PieceSpool(path, most_bytes) if path is not None else None
-    return JournalWriter(shelf, SEAL, lambda: LEASE, spool=spool, fence=lambda _: fence)
+    return JournalWriter(shelf, SEAL, lambda: LEASE, spool=spool, held=lambda call_id: held(call_id, fence))
 
 
 def presses(journal: CallJournal, keys: str) -> None:
@@ -219,7 +223,9 @@ async def test_a_call_that_is_over_is_not_written_any_more() -> None:
 
 async def test_what_waits_for_a_call_that_was_lost_and_came_back_is_dropped(path: Path) -> None:
     shelf, fence = Shelf(), 1
-    writer = JournalWriter(shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), fence=lambda _: fence)
+    writer = JournalWriter(
+        shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), held=lambda call_id: held(call_id, fence)
+    )
     shelf.trouble = StoreError("no answer")
     presses(CallJournal(writer, "rtc_1"), "1")
     await writer.flush()
@@ -264,7 +270,7 @@ async def test_the_next_process_writes_what_this_one_could_not(path: Path) -> No
     shelf = Shelf()
     writer = made(shelf, path)
     await writer.recover()
-    assert [(held.piece.call_id, held.fence) for held in shelf.late] == [("rtc_1", 4), ("rtc_2", 4)]
+    assert [late.call for late in shelf.late] == [held("rtc_1", 4), held("rtc_2", 4)]
     assert writer.behind_bytes == 0
     await writer.close()
     assert not path.exists()
@@ -319,7 +325,7 @@ async def test_large_backlogs_are_sent_in_parts(path: Path, monkeypatch: pytest.
 
 async def test_without_a_lease_nothing_is_written() -> None:
     shelf = Shelf()
-    writer = JournalWriter(shelf, SEAL, lambda: None)
+    writer = JournalWriter(shelf, SEAL, lambda: None, held=held)
     presses(CallJournal(writer, "rtc_1"), "1")
     assert not await writer.flush()
     assert (shelf.batches, writer.trouble) == ([], "this runner has no lease")
