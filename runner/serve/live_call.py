@@ -74,7 +74,7 @@ from runner.serve.tool_client import Sender
 log = logging.getLogger("runner.serve.live_call")
 
 
-class Watcher(Protocol):
+class Follower(Protocol):
     """Follows one call. Nothing that it does may fail."""
 
     @property
@@ -164,7 +164,7 @@ class LiveCall:
         self._catching_up: asyncio.Task[None] | None = None
         self._end_at_once: str | None = None
         """The reason, when the end was asked for before the call has begun."""
-        self.watcher: Watcher | None = None
+        self.follower: Follower | None = None
         """Who follows the call just now; nothing is kept for one that nobody follows."""
 
     @property
@@ -224,8 +224,8 @@ class LiveCall:
                 handle.cancel()
             if self._slot is not None:
                 self._slot.free()
-            if self.watcher is not None:
-                self.watcher.over(moved=self._is_dropped)
+            if self.follower is not None:
+                self.follower.over(moved=self._is_dropped)
         record = None
         try:
             record = await self._record()
@@ -343,8 +343,8 @@ class LiveCall:
         machine = self._machine
         if machine is None or self._over.is_set():
             return
-        if self.watcher is not None and isinstance(event, TranscriptGrew):
-            self.watcher.words(event)
+        if self.follower is not None and isinstance(event, TranscriptGrew):
+            self.follower.words(event)
             if not machine.follows_words:
                 return
         if self._deferred or self._hold.was_paused or _is_written_first(event):
@@ -388,8 +388,8 @@ class LiveCall:
             self._watch.handled(event, actions, now)
             if self._result is None:
                 self._follow(machine)
-            if self.watcher is not None:
-                self.watcher.changed()
+            if self.follower is not None:
+                self.follower.changed()
         except Exception as bug:
             self._bug = bug
             self._over.set()
@@ -498,7 +498,7 @@ class LiveCall:
     def _follows_words(self) -> bool:
         if self._machine is None:
             return False
-        return self._machine.follows_words or (self.watcher is not None and self.watcher.wants_words)
+        return self._machine.follows_words or (self.follower is not None and self.follower.wants_words)
 
 
 def _is_first_opening(event: CallEvent) -> bool:

@@ -12,10 +12,10 @@ from runner.model.steering import DeedResult, wish_of
 from runner.model.values import Instant, Json
 from runner.serve.admin.access import Access
 from runner.serve.admin.app import Answer, Asked
+from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import Owner, PeerError, Peers, Reply, as_json, passed_on
 from runner.serve.admin.problem import CONTENT_TYPE, AdminProblem, not_found
 from runner.serve.admin.streams import Reader, ReaderGoneError, Streams
-from runner.serve.admin.watch import Watches
 from runner.serve.live_calls import LiveCalls
 
 MOST_STREAMS = 64
@@ -47,7 +47,7 @@ class CallRequests:
     def __init__(
         self,
         live_calls: LiveCalls,
-        watches: Watches,
+        followed: FollowedCalls,
         peers: Peers,
         streams: Streams,
         *,
@@ -55,7 +55,7 @@ class CallRequests:
         clock: Callable[[], Instant],
     ) -> None:
         self._live_calls = live_calls
-        self._watches = watches
+        self._followed = followed
         self._peers = peers
         self._streams = streams
         self._access = access
@@ -70,7 +70,7 @@ class CallRequests:
     async def list(self, asked: Asked) -> web.StreamResponse:
         """The live calls of the fleet."""
         agent, text = asked.arguments.get("agent"), asked.arguments.get("q")
-        rows = [row for row in self._watches.rows().values() if _fits(row, agent, text)]
+        rows = [row for row in self._followed.rows().values() if _fits(row, agent, text)]
         total, missing = len(rows), []
         if not asked.is_forwarded:
             others = await self._peers.others()
@@ -96,9 +96,9 @@ class CallRequests:
     async def read(self, asked: Asked) -> web.StreamResponse:
         """One live call."""
         call_id = str(asked.arguments["id"])
-        call = self._watches.call(call_id)
+        call = self._followed.call(call_id)
         if call is not None:
-            return web.json_response(self._watches.view(call).whole(self._clock()))
+            return web.json_response(self._followed.view(call).whole(self._clock()))
         owner = await self._owner(call_id, asked)
         return _relayed(await self._ask(owner, asked, "GET", ("admin", "calls", call_id)))
 
@@ -150,7 +150,7 @@ class CallRequests:
         call_id = str(asked.arguments["id"])
         until = asyncio.get_running_loop().time() + BETWEEN_S
         while True:
-            if self._watches.call(call_id) is not None:
+            if self._followed.call(call_id) is not None:
                 answer = await self._steer_here(what, deed_id, call_id, asked)
                 if answer is not None:
                     return answer
@@ -185,8 +185,8 @@ class CallRequests:
         if deed.what != what:
             raise AdminProblem(409, "refused", f'the Idempotency-Key is that of another act, "{deed.what}"')
         if deed.result == DeedResult.REFUSED.value:
-            served = self._watches.call(call_id) if call is not None else None
-            shown = self._watches.view(served).deed(deed_id) if served is not None else None
+            served = self._followed.call(call_id) if call is not None else None
+            shown = self._followed.view(served).deed(deed_id) if served is not None else None
             raise AdminProblem(409, "refused", deed.detail, **({"deed": shown} if shown is not None else {}))
         return web.json_response({"deed": deed_id, "result": deed.result}, status=202)
 
@@ -218,7 +218,7 @@ class CallRequests:
             return None
 
     def _passed_on(self, asked: Asked, *without: str) -> dict[str, str]:
-        headers = passed_on(asked.request.headers, asked.cookie, self._watches.runner)
+        headers = passed_on(asked.request.headers, asked.cookie, self._followed.runner)
         return {name: value for name, value in headers.items() if name not in without}
 
 

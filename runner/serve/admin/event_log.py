@@ -1,4 +1,4 @@
-"""What happened to one watched call, for any number of readers, each with a place of its own.
+"""What happened to one followed call, for any number of readers, each with a place of its own.
 
 Bounded: a reader that is too slow loses its place and begins again with a snapshot; it costs no memory.
 """

@@ -14,10 +14,10 @@ from runner.model.values import Instant
 from runner.serve.admin.access import MIN_TOKEN, Access, Token
 from runner.serve.admin.app import AdminApp
 from runner.serve.admin.calls import CallRequests
+from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import Peers
 from runner.serve.admin.record_requests import RecordRequests, ScenarioOf
 from runner.serve.admin.streams import Streams
-from runner.serve.admin.watch import Watches
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.secrets import FoundSecrets
@@ -92,11 +92,11 @@ def create_admin_app(
     scenario_of: ScenarioOf | None = None,
 ) -> web.Application:
     """The application. `runner` is this process's id among the runners, `session` asks the others."""
-    watches = Watches(live_calls, runner, clock)
+    followed = FollowedCalls(live_calls, runner, clock)
     peers = Peers(store, runner, session)
-    streams = Streams(watches, peers, store, lambda: sorted(versions.current.configuration.agents), clock)
+    streams = Streams(followed, peers, store, lambda: sorted(versions.current.configuration.agents), clock)
     access = Access(_tokens_of(admin, secrets), hosts=_hosts(admin), is_dev=is_dev)
-    calls = CallRequests(live_calls, watches, peers, streams, access=access, clock=clock)
+    calls = CallRequests(live_calls, followed, peers, streams, access=access, clock=clock)
     records = RecordRequests(store, versions, clock=clock, scenario_of=scenario_of)
     return AdminApp(access, {**calls.handlers(), **records.handlers()}, metrics, clock=clock).create()
 

@@ -13,9 +13,9 @@ from runner.errors import StoreError
 from runner.model.stored_call import StoredCall
 from runner.model.values import Instant, Json
 from runner.serve.admin.access import Identity
+from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import PeerError, Peers
 from runner.serve.admin.problem import not_found
-from runner.serve.admin.watch import Watches
 from runner.serve.live_call import LiveCall
 
 log = logging.getLogger("runner.serve.admin.streams")
@@ -75,13 +75,13 @@ class Streams:
 
     def __init__(
         self,
-        watches: Watches,
+        followed: FollowedCalls,
         peers: Peers,
         records: Records,
         agents: Callable[[], list[str]],
         clock: Callable[[], Instant],
     ) -> None:
-        self._watches = watches
+        self._followed = followed
         self._peers = peers
         self._records = records
         self._agents = agents
@@ -91,7 +91,7 @@ class Streams:
 
     async def all_calls(self, reader: Reader, send: Send) -> None:
         """Send the calls of the fleet until nobody reads any more."""
-        fleet = _Fleet(self._watches, self._clock)
+        fleet = _Fleet(self._followed, self._clock)
         others = _Others(self._peers, reader, fleet)
         try:
             if not reader.is_forwarded:
@@ -106,7 +106,7 @@ class Streams:
                 "by": reader.identity.by,
                 "may": reader.identity.may.value,
                 "agents": self._agents(),
-                "runners": [self._watches.runner, *others.runners],
+                "runners": [self._followed.runner, *others.runners],
                 "calls": fleet.rows(),
             }
             await send("snapshot", json.dumps(snapshot), fleet.next_id())
@@ -132,7 +132,7 @@ class Streams:
 
     async def find(self, call_id: str, reader: Reader) -> None:
         """Raises AdminProblem when there is no such live call, nor a record of it."""
-        if self._watches.call(call_id) is not None:
+        if self._followed.call(call_id) is not None:
             return
         if not reader.is_forwarded and (await self._peers.is_live(call_id) or await self._record(call_id)):
             return
@@ -143,7 +143,7 @@ class Streams:
         last_id, unseen_since = reader.last_event_id, asyncio.get_running_loop().time()
         patience = _Patience(reader)
         while True:
-            call = self._watches.call(call_id)
+            call = self._followed.call(call_id)
             if call is not None:
                 if await self._local(call, last_id, reader, patience, send):
                     return
@@ -187,29 +187,29 @@ class Streams:
         self, call: LiveCall, last_id: str | None, reader: Reader, patience: "_Patience", send: Send
     ) -> bool:
         """Whether it went on to the call's end; it did not when the call has moved to another runner."""
-        with self._watches.watching(call) as watch:
-            place = watch.log.place(last_id)
+        with self._followed.following(call) as followed:
+            place = followed.log.place(last_id)
             while True:
-                entries = watch.log.after(place) if place is not None else None
+                entries = followed.log.after(place) if place is not None else None
                 if entries is None:
-                    call_now = watch.snapshot()
-                    place = watch.log.last
+                    call_now = followed.snapshot()
+                    place = followed.log.last
                     snapshot = {
                         "now": self._clock(),
                         "by": reader.identity.by,
                         "may": reader.identity.may.value,
                         "call": call_now,
                     }
-                    await send("snapshot", json.dumps(snapshot), watch.log.event_id(place))
+                    await send("snapshot", json.dumps(snapshot), followed.log.event_id(place))
                     continue
                 for entry in entries:
-                    await send(entry.name, entry.data, watch.log.event_id(entry.seq))
+                    await send(entry.name, entry.data, followed.log.event_id(entry.seq))
                     place = entry.seq
-                if watch.log.is_closed and place == watch.log.last:
-                    return not watch.moved
+                if followed.log.is_closed and place == followed.log.last:
+                    return not followed.moved
                 if not entries:
                     patience.check()
-                    await watch.log.grown(place or 0, LOOK_S)
+                    await followed.log.grown(place or 0, LOOK_S)
 
     async def _record(self, call_id: str) -> StoredCall | None:
         try:
@@ -240,7 +240,7 @@ class _Patience:
 class _Fleet:
     """The rows of all runners as one reader was told them, and what is new since."""
 
-    watches: Watches
+    followed: FollowedCalls
     clock: Callable[[], Instant]
     _rows: dict[str, dict[str, Json]] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
@@ -259,7 +259,7 @@ class _Fleet:
 
     def look(self) -> None:
         """Take in the calls of this process."""
-        self.replace(self.watches.runner, self.watches.rows(), self.watches.end_of)
+        self.replace(self.followed.runner, self.followed.rows(), self.followed.end_of)
 
     def replace(
         self,

@@ -1,10 +1,13 @@
 """Live calls at the admin API: listed, read, followed, steered."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from runner.call.view.call_view import CallView
+from runner.serve.live_call import LiveCall
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from tests.serve.admin.lab import AdminLab, started
@@ -98,3 +101,109 @@ async def test_an_act_is_carried_out_once(lab: AdminLab) -> None:
     assert [(deed["id"], deed["by"], deed["what"], deed["given"]) for deed in whole["deeds"]] == [
         ("note-1", "lead", "note", {"text": "Called before."})
     ]
+
+
+async def test_a_stream_that_was_cut_goes_on_where_it_was(lab: AdminLab) -> None:
+    call = await greeted(lab)
+    path = f"/admin/events?call={call.id}"
+    async with lab.follow(path) as stream:
+        first = await stream.next("snapshot")
+        await lab.ask("POST", f"/admin/calls/{call.id}/note", body={"text": "one"})
+        seen = await stream.next("deed")
+    await lab.ask("POST", f"/admin/calls/{call.id}/note", body={"text": "two"})
+    async with lab.follow(path, last_id=seen.id) as stream:
+        event = await stream.next()
+        assert (event.name, event.data["given"]) == ("deed", {"text": "two"})
+    for other in ("x.1", first.id.partition(".")[0] + ".999", ""):
+        async with lab.follow(path, last_id=other) as stream:
+            assert (await stream.next()).name == "snapshot"
+
+
+async def test_a_silent_stream_has_a_heartbeat(lab: AdminLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.serve.admin.calls.HEARTBEAT_S", 0.05)
+    async with lab.follow() as stream:
+        await stream.next("snapshot")
+        assert (await stream.response.content.readline()).startswith(b": ")
+
+
+async def test_calls_are_found_by_agent_number_and_words(lab: AdminLab) -> None:
+    call, _ = await greeted(lab), await greeted(lab)
+    for query, total in (
+        ("agent=front-desk", 2),
+        ("agent=billing", 0),
+        ("q=415555", 2),
+        ("q=HELLO", 2),
+        (f"q={call.id}", 1),
+        ("q=nothing", 0),
+    ):
+        listed = await lab.get(f"/admin/calls?{query}")
+        assert (listed["total"], len(listed["calls"])) == (total, total)
+    listed = await lab.get("/admin/calls?limit=1")
+    assert (listed["total"], [row["id"] for row in listed["calls"]]) == (2, [call.id])
+
+
+async def test_what_does_not_fit_is_refused_in_a_sentence(lab: AdminLab) -> None:
+    call = await greeted(lab)
+    reply = await lab.ask("POST", f"/admin/calls/{call.id}/transfer", body={"to": "nobody"})
+    assert (reply.status, reply.json["reason"]) == (409, "refused")
+    assert reply.json["detail"] == 'no "transfer" now: "nobody" is not among the destinations'
+    assert reply.json["deed"]["result"] == "refused"
+    again = {"Idempotency-Key": reply.json["deed"]["id"]}
+    reply = await lab.ask("POST", f"/admin/calls/{call.id}/hush", body={}, headers=again)
+    assert (reply.status, reply.json["detail"]) == (
+        409,
+        'the Idempotency-Key is that of another act, "transfer"',
+    )
+    await hang_up(lab, call)
+    async with asyncio.timeout(10):
+        while (reply := await lab.ask("POST", f"/admin/calls/{call.id}/hush", body={})).status != 404:
+            assert reply.status in {202, 409, 502}
+            await asyncio.sleep(0.02)
+    assert reply.json["detail"] == f'there is no live call "{call.id}"'
+
+
+async def test_a_call_that_nobody_follows_has_no_follower(
+    lab: AdminLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.serve.admin.followed.KEPT_S", 0.0)
+    call = await greeted(lab)
+    assert lab.runner._live_calls is not None
+    live = lab.runner._live_calls.find(call.id)
+    assert isinstance(live, LiveCall)
+
+    def follows_words() -> bool | None:
+        return live.follower.wants_words if live.follower is not None else None
+
+    assert follows_words() is None
+    async with lab.follow(f"/admin/events?call={call.id}") as stream:
+        await stream.next("snapshot")
+        assert follows_words() is True
+    async with asyncio.timeout(10):
+        while follows_words() is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_a_bug_in_the_view_costs_no_call(
+    lab: AdminLab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    call = await greeted(lab)
+    async with lab.follow(f"/admin/events?call={call.id}") as stream:
+        await stream.next("snapshot")
+        monkeypatch.setattr(CallView, "changes", fail)
+        monkeypatch.setattr(CallView, "words", fail)
+        monkeypatch.setattr(CallView, "row", fail)
+        call.play(CallerSays(text="Are you there?"), says("Yes."))
+        lab.api.wake(call)
+        await lab.api.until(lambda: call.sent_types().count("output_audio_buffer.stopped") == 2)
+    assert (await lab.get("/admin/calls"))["calls"] == []
+    assert "call cannot be shown" in {record.message for record in caplog.records}
+    monkeypatch.undo()
+    await hang_up(lab, call)
+    async with asyncio.timeout(10):
+        while (await lab.ask("GET", f"/admin/records/{call.id}")).status != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    stored = await lab.get(f"/admin/records/{call.id}")
+    assert stored["record"]["ended"] == "caller_hung_up"

@@ -1,6 +1,7 @@
-"""Watching the calls of this process. For a call that nobody watches there is nothing here."""
+"""Following the calls of this process. For a call that nobody followed there is nothing here."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from runner.serve.admin.event_log import EventLog
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 
+log = logging.getLogger("runner.serve.admin.followed")
+
 SETTLE_S = 0.05
 """Between an event of a call and a look at what it has changed: several come at once."""
 LOOK_S = 1.0
@@ -21,11 +24,11 @@ FRESH_S = 0.2
 MOST_ENDS = 1000
 """Calls that are gone and whose end is remembered for whoever has yet to be told."""
 KEPT_S = 30.0
-"""How long the log of a call is kept that nobody watches any more: readers come back."""
+"""How long the log of a call is kept that nobody followed any more: readers come back."""
 
 
-class CallWatch:
-    """One call, watched: its log, and what its readers were told. It is the call's `watcher`."""
+class FollowedCall:
+    """One call, followed: its log, and what its readers were told. It is the call's `follower`."""
 
     def __init__(self, call: LiveCall, view: CallView, clock: Callable[[], Instant]) -> None:
         self.log = EventLog()
@@ -43,13 +46,14 @@ class CallWatch:
     @property
     def wants_words(self) -> bool:
         """Whether words as they come would be shown."""
-        return self.readers > 0 and self._view.wants_words
+        return self.readers > 0 and not self.log.is_closed and self._view.wants_words
 
     def words(self, grew: TranscriptGrew) -> None:
         """More words came."""
-        change = self._view.words(grew, self._clock())
-        if change is not None:
-            self.log.append(*change)
+        with self._guard():
+            change = self._view.words(grew, self._clock())
+            if change is not None:
+                self.log.append(*change)
 
     def changed(self) -> None:
         """The call may look otherwise than before."""
@@ -57,10 +61,11 @@ class CallWatch:
 
     def over(self, *, moved: bool) -> None:
         """The call is over, or served by another runner."""
-        self._tell()
-        self.moved = moved
-        if not moved:
-            self.log.append("ended", self._view.end())
+        with self._guard():
+            self._tell()
+            self.moved = moved
+            if not moved:
+                self.log.append("ended", self._view.end())
         self.stop()
 
     def snapshot(self) -> dict[str, Json]:
@@ -88,8 +93,18 @@ class CallWatch:
 
     def _looked(self) -> None:
         self._look = None
-        self._tell()
+        with self._guard():
+            self._tell()
         self._look_in(LOOK_S)
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Whatever cannot be shown is a bug of ours. It ends the streams, and never the call."""
+        try:
+            yield
+        except Exception:
+            log.exception("call cannot be shown", extra={"call_id": self._call.id})
+            self.stop()
 
     def _tell(self) -> None:
         for name, data in self._view.changes(self._clock()):
@@ -106,15 +121,15 @@ class _Shown:
     row: dict[str, Json]
 
 
-class Watches:
-    """The calls of this process, as they are watched."""
+class FollowedCalls:
+    """The calls of this process, as they are followed."""
 
     def __init__(self, live_calls: LiveCalls, runner: str, clock: Callable[[], Instant]) -> None:
         self.runner = runner
         """The runner that this process is."""
         self._live_calls = live_calls
         self._clock = clock
-        self._watches: dict[str, CallWatch] = {}
+        self._followed: dict[str, FollowedCall] = {}
         self._shown: dict[str, _Shown] = {}
         self._looked_at = float("-inf")
         self._ends: dict[str, JsonObject] = {}
@@ -131,20 +146,20 @@ class Watches:
         return CallView(call.machine, self.runner)
 
     @contextmanager
-    def watching(self, call: LiveCall) -> Iterator[CallWatch]:
+    def following(self, call: LiveCall) -> Iterator[FollowedCall]:
         """Watch a call, together with whoever else does."""
-        watch = self._watches.get(call.id)
-        if watch is None or watch.log.is_closed:
-            watch = CallWatch(call, self.view(call), self._clock)
-            self._watches[call.id] = call.watcher = watch
-        watch.readers += 1
+        followed = self._followed.get(call.id)
+        if followed is None or followed.log.is_closed:
+            followed = FollowedCall(call, self.view(call), self._clock)
+            self._followed[call.id] = call.follower = followed
+        followed.readers += 1
         try:
-            yield watch
+            yield followed
         finally:
-            watch.readers -= 1
-            if watch.readers == 0:
-                kept_s = 0.0 if watch.log.is_closed else KEPT_S
-                asyncio.get_running_loop().call_later(kept_s, self._forget, call, watch)
+            followed.readers -= 1
+            if followed.readers == 0:
+                kept_s = 0.0 if followed.log.is_closed else KEPT_S
+                asyncio.get_running_loop().call_later(kept_s, self._forget, call, followed)
 
     def rows(self) -> dict[str, dict[str, Json]]:
         """The calls of this process in a line each, by their ids. One that has not changed costs little."""
@@ -154,9 +169,11 @@ class Watches:
             now, before = self._clock(), self._shown
             calls = [call for call in self._live_calls.all() if isinstance(call, LiveCall)]
             shown = {
-                call.id: self._look(call, now)
+                call.id: each
                 for call in calls
-                if call.machine is not None and not call.is_over
+                if call.machine is not None
+                and not call.is_over
+                and (each := self._row(call, now)) is not None
             }
             self._shown = {call_id: each for call_id, each in shown.items() if each.row["phase"] != "over"}
             for call_id in before.keys() - self._shown.keys():
@@ -175,6 +192,14 @@ class Watches:
             "ended_at": end.get("ended_at"),
         }
 
+    def _row(self, call: LiveCall, now: Instant) -> _Shown | None:
+        """None for a call that cannot be shown, which is a bug of ours and hides no other call."""
+        try:
+            return self._look(call, now)
+        except Exception:
+            log.exception("call cannot be shown", extra={"call_id": call.id})
+            return None
+
     def _look(self, call: LiveCall, now: Instant) -> _Shown:
         session = call.machine.session if call.machine is not None else None
         lived_until = session.lived_until if session is not None else now
@@ -188,9 +213,9 @@ class Watches:
             known.lived_until = lived_until
         return known
 
-    def _forget(self, call: LiveCall, watch: CallWatch) -> None:
-        if watch.readers == 0 and self._watches.get(call.id) is watch:
-            del self._watches[call.id]
-            watch.stop()
-            if call.watcher is watch:
-                call.watcher = None
+    def _forget(self, call: LiveCall, followed: FollowedCall) -> None:
+        if followed.readers == 0 and self._followed.get(call.id) is followed:
+            del self._followed[call.id]
+            followed.stop()
+            if call.follower is followed:
+                call.follower = None

@@ -1,0 +1,104 @@
+"""What it costs that calls can be followed: nothing where nobody does, little where one of 1,000 is.
+
+The floor is the work of events without a socket, as in `watching`: what calls cost besides only makes the
+share of following smaller.
+"""
+
+import gc
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runner.api.realtime import api as realtime
+from runner.call.machine.machine import CallMachine
+from runner.call.view.call_view import CallView
+from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, SidebandOpened, TranscriptGrew
+from tests.benchmarks.row import Row
+from tests.benchmarks.talking_api import TURN, frame_text
+from tests.call.machine.playing import RINGING, a_world, an_agent
+
+TURNS = 60
+"""Of each side: a call of ten minutes."""
+ROUNDS = 7
+CALLS = 1000
+TURN_S = 10.0
+"""What caller and agent say in one turn takes as long."""
+LOOKS_PER_S = 20
+"""See `runner.serve.admin.followed.SETTLE_S`."""
+UNFOLLOWED_LIMIT = 1.03
+FOLLOWED_LIMIT = 1.10
+
+
+@dataclass(slots=True)
+class _Call:
+    """What a live call asks itself at each event."""
+
+    machine: CallMachine
+    follower: CallView | None = None
+
+    def happen(self, event: CallEvent, now: float) -> None:
+        if self.follower is not None and isinstance(event, TranscriptGrew):
+            return
+        self.machine.handle(event, now)
+        if self.follower is not None:
+            return
+
+
+def rows() -> Iterable[Row]:
+    """One call with its events, with and without the question who follows; then one that is followed."""
+    frames = [frame_text(frame, number, number) for number in range(TURNS) for frame in TURN]
+    alone, asked = float("inf"), float("inf")
+    for _ in range(ROUNDS):
+        alone = min(alone, _handled(frames, asks=False))
+        asked = min(asked, _handled(frames, asks=True))
+    yield Row(
+        name="event of a call that nobody follows",
+        ours=asked / len(frames) * 1e6,
+        floor=alone / len(frames) * 1e6,
+        unit="µs",
+        limit=UNFOLLOWED_LIMIT,
+    )
+    look = min(_look_s(frames) for _ in range(ROUNDS))
+    yield Row(name=f"look at a followed call of {2 * TURNS} turns", ours=look * 1e6, unit="µs")
+    events_s = CALLS * len(TURN) / TURN_S * (alone / len(frames))
+    yield Row(
+        name="a second of 1,000 calls, one followed",
+        ours=(events_s + LOOKS_PER_S * look) * 1e3,
+        floor=events_s * 1e3,
+        unit="ms",
+        limit=FOLLOWED_LIMIT,
+    )
+
+
+def _begun() -> CallMachine:
+    machine, _ = CallMachine.ring(RINGING, a_world(an_agent()), 1000.0)
+    for event in (ClaimReplied(agent="desk"), AnswerReplied(decided=Decided.DONE), SidebandOpened()):
+        machine.handle(event, 1000.0)
+    return machine
+
+
+def _handled(frames: list[str], *, asks: bool) -> float:
+    """CPU seconds of these frames, from their text to what the machine decides."""
+    conversation, machine = realtime.conversation(RINGING.call_id), _begun()
+    happen = _Call(machine).happen if asks else machine.handle
+    gc.collect()
+    began = time.process_time()
+    for number, frame in enumerate(frames):
+        for event in conversation.read(frame):
+            happen(event, 1000.0 + number)
+    return time.process_time() - began
+
+
+def _look_s(frames: list[str]) -> float:
+    """CPU seconds of one look at what has changed, at the end of the call, when it is largest."""
+    conversation, machine = realtime.conversation(RINGING.call_id), _begun()
+    view = CallView(machine, "runner")
+    for number, frame in enumerate(frames):
+        for event in conversation.read(frame):
+            machine.handle(event, 1000.0 + number)
+    now = 1000.0 + len(frames)
+    view.whole(now)
+    began = time.process_time()
+    for _ in range(LOOKS_PER_S):
+        list(view.changes(now))
+    return (time.process_time() - began) / LOOKS_PER_S
