@@ -1,7 +1,7 @@
 """What live calls are played between: the stand-in for the API, and an endpoint for tools."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ from runner.model.record import CallRecord
 from runner.model.tool import HttpBinding, Tool
 from runner.model.values import Json
 from runner.serve.api_client import ApiClient
+from runner.serve.call_watch import CallWatch
 from runner.serve.hold import Hold
 from runner.serve.live_call import LiveCall
 from runner.serve.metrics import Metrics
@@ -87,9 +88,11 @@ class Stage:
         others: tuple[Agent, ...] = (),
         hold_of: Callable[[PlacedCall], Hold] | None = None,
         taken_over: CallMachine | None = None,
+        watches: Sequence[CallWatch] = (),
     ) -> tuple[LiveCall, PlacedCall]:
         """A call that rings, and that nobody serves yet."""
-        call = self.api.place_call(*script, faults=faults)
+        call_id = None if taken_over is None else taken_over.call.id
+        call = self.api.place_call(*script, faults=faults, call_id=call_id)
         live = LiveCall(
             ringing=replace(RINGING, call_id=call.id, created_at=clock()),
             world=a_world(agent, *others),
@@ -101,6 +104,7 @@ class Stage:
             timeouts=self.timeouts,
             hold=None if hold_of is None else hold_of(call),
             taken_over=taken_over,
+            watches=watches,
             clock=clock,
         )
         return live, call
