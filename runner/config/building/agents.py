@@ -15,6 +15,7 @@ from runner.config.building.after_call import build_on_end, build_outcome, build
 from runner.config.building.conduct import build_guardrails, build_if_broken, build_keys, build_limits
 from runner.config.building.destination import caller_variables
 from runner.config.building.mcp import build_servers
+from runner.config.building.parts import Parts, without_mistakes
 from runner.config.building.templates import spoken, template, templated
 from runner.config.building.tools import build_tool
 from runner.config.checking.agent_review import review_agent
@@ -48,6 +49,8 @@ class SharedTool:
 
     node: Node
     sound: bool
+    mended: Node | None
+    """What is left of it without what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +71,7 @@ def shared_by_agents(runner: Checked, prices: PriceList) -> Shared:
     tools, secrets = runner.root.get("tools"), runner.root.get("secrets")
     country, base_url = runner.part("routing", "default_country"), runner.part("provider", "base_url")
     return Shared(
-        tools={
-            name: SharedTool(node=_named(name, tools.key_place(name), node), sound=runner.sound(node))
-            for name, node in tools.items()
-        }
+        tools={name: _shared_tool(name, node, tools.key_place(name), runner) for name, node in tools.items()}
         if tools
         else {},
         secrets=frozenset(name for name, _ in secrets.items()) if secrets else frozenset(),
@@ -81,6 +81,15 @@ def shared_by_agents(runner: Checked, prices: PriceList) -> Shared:
         # Prices are declared for names that are not the API's own.
         and runner.part("provider", "prices") is None,
         prices=prices,
+    )
+
+
+def _shared_tool(name: str, node: Node, place: Place, runner: Checked) -> SharedTool:
+    mended = without_mistakes(node, runner)
+    return SharedTool(
+        node=_named(name, place, node),
+        sound=runner.sound(node),
+        mended=_named(name, place, mended) if mended is not None else None,
     )
 
 
@@ -111,6 +120,7 @@ class AgentBuilder:
         self._directory = directory
         self._api_documents = api_documents
         self._problems = problems
+        self._parts = Parts(checked, problems)
         variables, default = checked.root.get("vars"), checked.root.find("lookup", "default")
         declared = {name: _shape(node) for name, node in variables.items()} if variables else {}
         self._brought_nodes = brought
@@ -124,31 +134,38 @@ class AgentBuilder:
 
     def build(self, routes: tuple[Route, ...]) -> Agent | None:
         """The agent; None when what it cannot be without is missing or wrong."""
-        part = self._checked.part
+        part, parts = self._checked.part, self._parts
         variables = self._variables(self._checked.sound_part("vars"))
         self._scope = replace(self._scope, caller_vars=caller_variables(variables))
         instructions = self._instructions(part("instructions"))
         greeting = self._greeting(part("greeting"))
-        lookup = build_lookup(part("lookup"), variables, self._scope, self._problems)
+        lookup = parts.built(
+            "lookup", lambda node, problems: build_lookup(node, variables, self._scope, problems)
+        )
         tools = tuple(self._tools(self._checked.root.get("tools")))
         servers = tuple(build_servers(self._mcp_entries(), self._scope, self._problems))
         session = self._session(part("session"), tools)
         agent_id, model, voice, description = map(part, ("agent", "model", "voice", "description"))
         spoken, problems = self._scope.without_secrets(), self._problems
         transcription = transcription_model(session)
-        limits = build_limits(
-            self._checked.sound_part("limits"),
-            models=[name for name in (model.text if model else None, transcription) if name],
-            prices=self._shared.prices,
-            scope=spoken,
-            problems=problems,
+        limits = parts.of_mapping(
+            "limits",
+            lambda node, problems: build_limits(
+                node,
+                models=[name for name in (model.text if model else None, transcription) if name],
+                prices=self._shared.prices,
+                scope=spoken,
+                problems=problems,
+            ),
         )
-        guardrails = tuple(build_guardrails(self._sound_entries("guardrails"), spoken, problems))
-        if_broken = build_if_broken(part("if_broken"), spoken, problems)
+        guardrails = parts.entries(
+            "guardrails", lambda nodes, problems: build_guardrails(nodes, spoken, problems)
+        )
+        if_broken = parts.built("if_broken", lambda node, problems: build_if_broken(node, spoken, problems))
         keys = build_keys(part("keys"), problems)
         busy = build_busy(self._checked, problems)
         outcome = build_outcome(part("outcome"), part("record"), problems)
-        on_end = tuple(build_on_end(self._sound_entries("on_end"), self._scope, problems))
+        on_end = parts.entries("on_end", lambda nodes, problems: build_on_end(nodes, self._scope, problems))
         record = build_recording(
             part("record"),
             tools=None if servers else tools,
@@ -313,10 +330,6 @@ class AgentBuilder:
             elif name is not None:
                 yield name.text, entry
 
-    def _sound_entries(self, key: str) -> Iterator[Node]:
-        node = self._checked.root.get(key)
-        yield from (entry for entry in (node.entries() if node else ()) if self._checked.sound(entry))
-
     def _set_by_tools(self) -> Iterator[str]:
         """The variables that replies of tools set, which exist (as null) before they are set."""
         entries = self._checked.root.get("tools")
@@ -342,17 +355,25 @@ class AgentBuilder:
         places.setdefault(name, place)
 
     def _tool(self, entry: Node) -> Tool | None:
-        if not self._checked.sound(entry):
-            return None
         if not isinstance(entry.value, str):
-            return build_tool(entry, scope=self._scope, problems=self._problems)
+            if self._checked.sound(entry):
+                return build_tool(entry, scope=self._scope, problems=self._problems)
+            self._check_tool(without_mistakes(entry, self._checked))
+            return None
         shared = self._shared.tools.get(entry.value)
         if shared is None:
             hint = did_you_mean(entry.value, self._shared.tools) or "; declare it there, or write it out here"
             message = f'"tools" in runner.yaml has no "{entry.value}"{hint}'
             self._problems.error(entry.place, "unknown-tool", message)
             return None
-        return build_tool(shared.node, scope=self._scope, problems=self._problems) if shared.sound else None
+        if shared.sound:
+            return build_tool(shared.node, scope=self._scope, problems=self._problems)
+        self._check_tool(shared.mended)
+        return None
+
+    def _check_tool(self, tool: Node | None) -> None:
+        """Note what is wrong in what is left of a tool with a mistake."""
+        self._parts.check(tool, lambda node, problems: build_tool(node, scope=self._scope, problems=problems))
 
 
 def _shape(node: Node | None = None, *others: Node) -> Shape:

@@ -43,8 +43,9 @@ class Checked:
     """A tree after the check: texts are texts where the schema wants text, whole numbers are whole."""
 
     root: Node
-    _broken: Mapping[int, Node]
+    _broken: Mapping[int, "_Broken"]
     """By identity. It holds the nodes themselves: the identity of one that is gone may come back."""
+    _keeps_to: "Callable[[Node, JsonObject], bool]"
 
     def sound(self, node: Node | None) -> bool:
         """Whether this part of the tree is there and nothing is wrong with it or below it."""
@@ -65,6 +66,31 @@ class Checked:
             return None
         return node.holding({key: entry for key, entry in node.items() if self.sound(entry)})
 
+    def mended(self, node: Node) -> Node | None:
+        """The part without what is wrong in it, so that the rest can be checked further.
+
+        The part itself where nothing is wrong; None where it cannot do without what is wrong.
+        """
+        broken = self._broken.get(id(node))
+        if broken is None:
+            return node
+        if isinstance(node.value, dict):
+            values = {key: part for key, value in node.items() if (part := self.mended(value)) is not None}
+            whole = node.holding(values)
+        elif isinstance(node.value, tuple):
+            whole = node.holding(tuple(part for entry in node.entries() if (part := self.mended(entry))))
+        else:
+            return None
+        return whole if self._keeps_to(whole, broken.schema) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A part in or below which something is wrong, and the schema that it should keep to."""
+
+    node: Node
+    schema: JsonObject
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -74,7 +100,7 @@ class _Known:
     """Kept, since its identity is what it is known by."""
     result: Node
     found: Sequence[Problem]
-    broken: Mapping[int, Node]
+    broken: Mapping[int, _Broken]
 
 
 Memory: TypeAlias = dict[tuple[int, int, str], _Known]
@@ -104,7 +130,12 @@ class SchemaCheck:
         walk = _Walk(self.flat, node, {} if memory is None else memory)
         root = walk.value(node, self.flat(self._root), None)
         problems.extend(walk.found)
-        return Checked(root, walk.broken)
+        return Checked(root, walk.broken, self._keeps_to)
+
+    def _keeps_to(self, node: Node, schema: JsonObject) -> bool:
+        walk = _Walk(self.flat, None, {}, gives_hints=False)
+        walk.value(node, schema, None)
+        return not walk.found
 
     def flat(self, schema: JsonObject) -> JsonObject:
         """The schema with what its `$ref` refers to. What stands beside the `$ref` comes on top."""
@@ -147,7 +178,7 @@ class _Walk:
         self._above: list[tuple[str, JsonObject]] = []
         """The mappings around the one that is walked, from the document on, with the keys into them."""
         self.found: list[Problem] = []
-        self.broken: dict[int, Node] = {}
+        self.broken: dict[int, _Broken] = {}
 
     def value(self, node: Node, schema: JsonObject, name: str | None) -> Node:
         """Check a value; the result is the value as the schema wants it."""
@@ -158,7 +189,7 @@ class _Walk:
                 node = self._below(node, schema, name)
         if len(self.found) > before:
             node = node.holding(node.value)  # its own identity: aliases share nodes
-            self.broken[id(node)] = node
+            self.broken[id(node)] = _Broken(node, schema)
         return node
 
     def _error(self, place: Place, rule: str, message: str, schema: JsonObject) -> None:
