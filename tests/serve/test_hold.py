@@ -9,7 +9,8 @@ import pytest
 from runner.call.machine.machine import CallMachine
 from runner.model.action import AnswerCall
 from runner.model.entry import Lived
-from runner.model.event import AnswerReplied, ClaimReplied, SidebandOpened, ToolCalled
+from runner.model.event import AnswerReplied, ClaimReplied, SidebandOpened, Steered, ToolCalled
+from runner.model.steering import EndCall
 from runner.model.values import Instant
 from runner.serve.hold import SoleHold
 from runner.standin.placed_call import PlacedCall
@@ -191,3 +192,21 @@ async def test_whoever_sees_a_higher_fence_than_its_own_has_lost_the_call(
         await live.run()
     assert holds[0].was_lost_after == lost_after
     assert any(getattr(event, "response_id", "") == "resp_other" for event in holds[0].kept) is hears
+
+
+async def test_a_persons_act_is_written_down_before_it_is_carried_out(stage: Stage) -> None:
+    holds: list[WatchedHold] = []
+
+    def hold_of(call: PlacedCall) -> WatchedHold:
+        holds.append(WatchedHold(call))
+        return holds[-1]
+
+    live, _ = stage.ringing(greeting(), greets(), hold_of=hold_of)
+    running = asyncio.create_task(live.run())
+    async with asyncio.timeout(20):
+        await live.ring_result()
+        deed = await live.steer(Steered(id="deed_1", by="shift-lead", wish=EndCall()))
+        await running
+    assert deed is not None
+    assert deed.result == "done"
+    assert [requests for kind, requests, _ in holds[0].kept_at if kind is Steered] == [["accept"]]

@@ -258,7 +258,8 @@ class Reception:
             secrets=self._world.secrets,
             now=now,
             prices=self._world.prices,
-            transfer_to=self._world.transfer_to,
+            # A browser has no telephone that could be transferred.
+            transfer_to=self._world.transfer_to if self._browser is None else (),
             lookup=found.value if found else None,
             lookup_s=found.took_s if found else None,
             faults=[found.fault] if found and found.fault else [],

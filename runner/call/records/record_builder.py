@@ -41,8 +41,7 @@ class _Item:
     is_turn: bool = True
     heard_ms: int | None = None
     is_hidden: bool = False
-    response_id: str | None = None
-    """The response that made it."""
+    waited_s: float | None = None
 
 
 class Transcript:
@@ -52,19 +51,14 @@ class Transcript:
     where the API says: after the item that it names.
     """
 
-    def __init__(self, waited_s: Callable[[str | None], float | None] = lambda _: None) -> None:
-        """`waited_s` tells how long the caller waited for a response."""
-        self._waited_s = waited_s
+    def __init__(self) -> None:
         self._items: dict[str, _Item] = {}
         self._order: list[str] = []
         self._ordered: set[str] = set()
         """Those that stand in the order: a call of an hour has thousands."""
 
-    def place(self, placed: ItemPlaced, now: Instant, response_id: str | None = None) -> None:
-        """Give an item its place. Placed twice, it stays where it was first.
-
-        `response_id` is the response that is being made.
-        """
+    def place(self, placed: ItemPlaced, now: Instant) -> None:
+        """Give an item its place. Placed twice, it stays where it was first."""
         if placed.after is not None:
             # Its own event was missed, as it is where a sideband was lost.
             self._mention(placed.after, now)
@@ -74,8 +68,6 @@ class Transcript:
         item = self._mention(placed.item_id, now)
         item.is_placed = True
         item.role = item.role or placed.role
-        if item.role is Role.AGENT:
-            item.response_id = item.response_id or response_id
         if not item.is_hidden:
             item.text = item.text or placed.text or None
 
@@ -117,6 +109,10 @@ class Transcript:
         """The caller has not heard all of an item."""
         self._mention(truncated.item_id, now).heard_ms = truncated.heard_ms
 
+    def waited(self, item_id: str, waited_s: float) -> None:
+        """So long the caller waited for an item of the agent's."""
+        self._items[item_id].waited_s = waited_s
+
     def leave_out(self, item_id: str) -> None:
         """This item is no turn of anybody's."""
         self._items.setdefault(item_id, _Item()).is_turn = False
@@ -144,7 +140,7 @@ class Transcript:
                         text=item.text,
                         at=item.at,
                         heard_ms=item.heard_ms,
-                        waited_s=self._waited_s(item.response_id),
+                        waited_s=item.waited_s,
                     ),
                 )
 
@@ -161,10 +157,12 @@ class RecordBuilder:
     ) -> None:
         """`bill` and `deeds` are kept by the machine, and only read here. `is_persons`: see `Spans`."""
         self.spans = Spans(is_persons)
-        self._response_id: str | None = None
+        self._response_id = ""
+        self._unheard: dict[str, str] = {}
+        """By response, the first item of the agent's in it, until the caller hears it."""
         self._bill = bill
         self._deeds = deeds
-        self.transcript = Transcript(self.spans.waited_s)
+        self.transcript = Transcript()
         self.private: set[str] = set()
         """Values that the record may not hold: out of tools' replies, and keys pressed in private."""
         self._start = start
@@ -281,7 +279,15 @@ class RecordBuilder:
             noted(self, event, now)
 
     def _placed(self, placed: ItemPlaced, now: Instant) -> None:
-        self.transcript.place(placed, now, self._response_id)
+        self.transcript.place(placed, now)
+        if placed.role is Role.AGENT:
+            self._unheard.setdefault(self._response_id, placed.item_id)
+
+    def _heard(self, started: PlaybackStarted, now: Instant) -> None:
+        waited_s = self.spans.heard(started.response_id, now)
+        item_id = self._unheard.pop(started.response_id, None)
+        if waited_s is not None and item_id is not None:
+            self.transcript.waited(item_id, waited_s)
 
     def _began(self, started: ResponseStarted, _: Instant) -> None:
         self._response_id = started.response_id
@@ -333,7 +339,7 @@ _NOTED: Mapping[type, _Noted] = {
     SilenceNudge: lambda builder, event, _: builder.transcript.leave_out(event.item_id),
     ResponseStarted: RecordBuilder._began,
     CallerSpeaks: lambda builder, event, now: builder.spans.caller_speaks(began=event.began, now=now),
-    PlaybackStarted: lambda builder, event, now: builder.spans.heard(event.response_id, now),
+    PlaybackStarted: RecordBuilder._heard,
     PlaybackEnded: lambda builder, event, now: builder.spans.ended(
         event.response_id, now, is_interrupted=event.interrupted
     ),

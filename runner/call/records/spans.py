@@ -1,23 +1,18 @@
-"""Who was heard when, and how long callers waited for an answer: what the record holds of time."""
+"""Who was heard when, and how long callers waited for an answer: what the record holds of time.
 
+A long call has thousands of spans, and many calls are live at once: they are kept as numbers.
+"""
+
+from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
+from math import isnan, nan
 
 from runner.model.record import Span
 from runner.model.values import Instant
 
-CALLER, AGENT, PERSON = "caller", "agent", "person"
-
-
-@dataclass(slots=True)
-class _Open:
-    """Somebody begins to be heard."""
-
-    who: str
-    since: Instant
-    until: Instant | None = None
-    is_interrupted: bool = False
-    waited_s: float | None = None
+_WHO = ("caller", "agent", "person")
+_CALLER, _AGENT, _PERSON = range(3)
+_INTERRUPTED = 4
 
 
 class Spans:
@@ -26,47 +21,61 @@ class Spans:
     def __init__(self, is_persons: Callable[[str], bool]) -> None:
         """`is_persons`: whether a response says what a person wanted said."""
         self._is_persons = is_persons
-        self._spans: list[_Open] = []
-        self._caller: _Open | None = None
+        self._since = array("d")
+        self._until = array("d")
+        self._marks = bytearray()
+        """Who was heard, and whether they were interrupted."""
+        self._caller: int | None = None
+        """The span in which the caller speaks now."""
         self._caller_stopped_at: Instant | None = None
-        self._of_response: dict[str, _Open] = {}
+        self._playing: dict[str, int] = {}
+        """The spans of the responses that are heard now."""
+        self._last = ""
+        """The response that was heard last."""
 
     def caller_speaks(self, *, began: bool, now: Instant) -> None:
         """The caller begins or stops to speak."""
         if began and self._caller is None:
-            self._caller = _Open(CALLER, now)
-            self._spans.append(self._caller)
+            self._caller = self._open(_CALLER, now)
         elif not began:
             self._caller_stopped_at = now
             if self._caller is not None:
-                self._caller.until = now
+                self._until[self._caller] = now
                 self._caller = None
 
-    def heard(self, response_id: str, now: Instant) -> None:
-        """The caller begins to hear a response. Told twice, it began when it was told first."""
-        if response_id in self._of_response:
-            return
-        span = _Open(PERSON if self._is_persons(response_id) else AGENT, now)
-        if self._caller_stopped_at is not None and self._caller is None:
-            span.waited_s = round(now - self._caller_stopped_at, 3)
-        self._caller_stopped_at = None
-        self._of_response[response_id] = span
-        self._spans.append(span)
+    def heard(self, response_id: str, now: Instant) -> float | None:
+        """The caller begins to hear a response. The result: how long they waited for it since they spoke.
+
+        None for one that answers nothing that was heard. Told twice, it began when it was told first.
+        """
+        if response_id in self._playing or response_id == self._last:
+            return None
+        self._playing[response_id] = self._open(_PERSON if self._is_persons(response_id) else _AGENT, now)
+        stopped_at, self._caller_stopped_at = self._caller_stopped_at, None
+        return None if stopped_at is None or self._caller is not None else round(now - stopped_at, 3)
 
     def ended(self, response_id: str, now: Instant, *, is_interrupted: bool) -> None:
         """The caller has heard a response, or has interrupted it."""
-        span = self._of_response.get(response_id)
-        if span is not None and span.until is None:
-            span.until, span.is_interrupted = now, is_interrupted
-
-    def waited_s(self, response_id: str | None) -> float | None:
-        """How long the caller waited for this response; None where it answers nothing that was heard."""
-        span = self._of_response.get(response_id) if response_id is not None else None
-        return span.waited_s if span is not None else None
+        number = self._playing.pop(response_id, None)
+        if number is not None:
+            self._last = response_id
+            self._until[number] = now
+            self._marks[number] |= _INTERRUPTED * is_interrupted
 
     def all(self) -> tuple[Span, ...]:
         """Every span, in the order in which they began."""
         return tuple(
-            Span(who=span.who, since=span.since, until=span.until, interrupted=span.is_interrupted)
-            for span in self._spans
+            Span(
+                who=_WHO[mark & ~_INTERRUPTED],
+                since=since,
+                until=None if isnan(until) else until,
+                interrupted=bool(mark & _INTERRUPTED),
+            )
+            for since, until, mark in zip(self._since, self._until, self._marks, strict=True)
         )
+
+    def _open(self, who: int, now: Instant) -> int:
+        self._since.append(now)
+        self._until.append(nan)
+        self._marks.append(who)
+        return len(self._marks) - 1

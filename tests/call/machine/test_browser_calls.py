@@ -15,11 +15,12 @@ from runner.model.action import (
     ClaimCall,
     Finish,
     OpenSideband,
+    Refer,
     SetTimer,
     Speak,
     SwitchAgent,
 )
-from runner.model.agent import Agent, IfBroken, Keys, Limits, Say
+from runner.model.agent import Agent, IfBroken, Keys, Limits, Say, Wait
 from runner.model.call import Ringing, Transport, WebRtcOrigin
 from runner.model.event import (
     AnswerReplied,
@@ -33,11 +34,13 @@ from runner.model.event import (
     Outcome,
     ResponseEnded,
     SidebandOpened,
+    Steered,
     TakenOver,
     TimerFired,
 )
 from runner.model.reception import RingResult
 from runner.model.route import Conditions, ExactNumber, RejectRule, Route, ToAgent
+from runner.model.steering import TransferCall
 from runner.model.tool import McpServer
 from runner.model.values import Json, Place
 from tests.call.machine.playing import END_CALL, TO_NURSE, an_agent, words
@@ -238,3 +241,17 @@ def test_a_live_call_is_taken_over_as_any_other() -> None:
     happen(machine, SidebandOpened(), CallerConnected())
     assert OpenSideband(again=True) in happen(machine, TakenOver())
     assert machine.reception.api_call_id == "rtc_9"
+
+
+def test_nobody_transfers_a_call_from_a_browser() -> None:
+    everywhere = replace(
+        world(an_agent(tools=(TO_NURSE,), greeting=Wait())), transfer_to=("tel:+14155550199",)
+    )
+    machine, _ = CallMachine.ring(ringing(), everywhere, NOW)
+    happen(machine, ClaimReplied(agent="desk"), DONE, SidebandOpened())
+    for target in ("nurse", "tel:+14155550199"):
+        act = Steered(id=target, by="shift-lead", wish=TransferCall(to=target))
+        assert not [action for action in happen(machine, act) if isinstance(action, Refer)]
+        deed = machine.deed(target)
+        assert deed is not None
+        assert deed.detail == f'no "transfer" now: "{target}" is not among the destinations'

@@ -216,6 +216,7 @@ def test_a_call_without_its_journal_is_served_without_a_greeting_and_the_model_i
     switch, told, go_on = [each for each in actions if not isinstance(each, SetTimer | ClearTimer)]
     assert isinstance(switch, SwitchAgent)
     assert (switch.instructions, switch.agent.id) == ("You are desk.", "desk")
+    assert switch.answers is True, "a person may have led the call"
     assert expect(AddItem, told).text.startswith("There was an interruption on our side.")
     assert isinstance(go_on, Speak)
     record = machine.record()
