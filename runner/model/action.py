@@ -12,6 +12,9 @@ from runner.model.values import Instant, JsonObject
 class TimerKind(Enum):
     """What a timer is for."""
 
+    __hash__ = object.__hash__
+    """By identity, which Python's own hash of a member is not: tables are asked for one at each event."""
+
     LOOKUP = "lookup"
     """The caller has heard ringing for long enough: the call is answered with the lookup's default."""
     LOOKUP_RETRY = "lookup_retry"

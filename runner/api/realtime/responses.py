@@ -4,7 +4,6 @@ Raises KeyError or TypeError only for a response without an id.
 """
 
 import re
-from collections.abc import Mapping
 
 from runner.api.realtime.usage import response_usage
 from runner.model.event import FailureCause, Outcome, ResponseEnded, ToolCalled
@@ -87,10 +86,10 @@ def text_of(value: Json) -> str:
 
 def _status(details: Json) -> tuple[str, str]:
     """Why it did not complete: the API's code, and everything that it says, in one line."""
-    if not isinstance(details, Mapping):
+    if not isinstance(details, dict):
         return "", ""
     error = details.get("error")
-    if not isinstance(error, Mapping):
+    if not isinstance(error, dict):
         return "", str(details.get("reason") or "")
     code = error.get("code") or error.get("type")
     said = " ".join(str(part) for part in (code, error.get("message")) if part)
@@ -99,8 +98,8 @@ def _status(details: Json) -> tuple[str, str]:
 
 def _metadata(response: JsonObject) -> JsonObject:
     metadata = response.get("metadata")
-    return metadata if isinstance(metadata, Mapping) else {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _mappings(value: Json) -> list[JsonObject]:
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -14,6 +14,9 @@ from enum import Enum
 class Floor(Enum):
     """Who has the floor."""
 
+    __hash__ = object.__hash__
+    """By identity, which Python's own hash of a member is not: tables are asked for one at each event."""
+
     CLOSED = "closed"
     """No sideband: nothing can be said and nothing is heard."""
     IDLE = "idle"
@@ -33,6 +36,9 @@ class Floor(Enum):
 
 class Cue(Enum):
     """What can move the floor."""
+
+    __hash__ = object.__hash__
+    """By identity, which Python's own hash of a member is not: tables are asked for one at each event."""
 
     ATTACHED = "attached"
     LOST = "lost"

@@ -22,6 +22,9 @@ from enum import Enum
 class Phase(Enum):
     """The stages of a call. Which event does what in each is the table of `runner.call.machine.machine`."""
 
+    __hash__ = object.__hash__
+    """By identity, which Python's own hash of a member is not: tables are asked for one at each event."""
+
     RINGING = "ringing"
     """Nothing was decided yet."""
     CLAIMING = "claiming"

@@ -24,7 +24,7 @@ from runner.store.journal.sealed import HeldPiece, SealedEntries
 
 log = logging.getLogger("runner.serve.fleet.journal_writer")
 
-BATCH_S = 0.03
+BATCH_S = 0.05
 """How long entries are gathered before they are written together."""
 RETRY_S = 1.0
 APPEND_S = 5.0
