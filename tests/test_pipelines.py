@@ -314,6 +314,26 @@ def test_the_readme_names_hooks_that_there_are() -> None:
     assert [hook["id"] for hook in repository["hooks"]] == [hook["id"] for hook in HOOKS]
 
 
+def test_the_gitlab_job_of_init_passes_and_shows_what_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "ours"
+    assert main(["init", str(folder), "--ci", "gitlab"]) == 0
+    git(folder, "init", "-q", "-b", "main")
+    base = commit(folder)
+    edit(folder, "voice: marin", "voice: cedar")
+    job = yaml.safe_load((folder / ".gitlab-ci.yml").read_text())["phone-agents"]
+    _, *commands = job["script"]
+    for command in commands:
+        done = Job(folder).run(command, CI_MERGE_REQUEST_DIFF_BASE_SHA=base)
+        assert done.returncode == 0, done.stderr
+    assert "cedar" in done.stdout
+    for report in job["artifacts"]["reports"]["junit"]:
+        assert (folder / report).read_text().startswith("<?xml")
+    # A pipeline of a branch compares with nothing.
+    assert Job(folder).run(commands[-1]).stdout == ""
+
+
 def test_the_gitlab_job_of_the_readme_writes_its_reports(project: Path) -> None:
     install, *commands = GITLAB["phone-agents"]["script"]
     assert install == f'pip install "phone-agents~={__version__.rpartition(".")[0]}.0"'

@@ -1,12 +1,14 @@
 """`phone-agents init`: writes a working agent, its scenarios and a CI file. Overwrites nothing, ever."""
 
 import argparse
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from runner import __version__
 from runner.cli.main import OK
 from runner.cli.terminal import Style, Terminal, printable, stdout
-from runner.errors import CannotRunError
+from runner.errors import CannotRunError, UsageError
 
 _STARTER = Path(__file__).parents[1] / "starter"
 _AGENTS = Path("agents")
@@ -16,10 +18,17 @@ FILES = {
     _AGENTS / "front-desk.yaml": "agents/front-desk.yaml",
     _AGENTS / "front-desk.test.yaml": "agents/front-desk.test.yaml",
     _AGENTS / "runner.yaml": "agents/runner.yaml",
-    Path(".github", "workflows", "phone-agents.yml"): "workflow.yml",
-    _GITIGNORE: "gitignore",
 }
 """What is written into a project, and which file of the package it is a copy of."""
+CI_FILES = {
+    "github": (Path(".github", "workflows", "phone-agents.yml"), "workflow.yml"),
+    "gitlab": (Path(".gitlab-ci.yml"), "gitlab-ci.yml"),
+}
+"""The same for the CI file of each service."""
+INSTALLED = "REQUIREMENT"
+"""What stands in a CI file for what is installed there."""
+_REQUIREMENT = re.compile(r"[A-Za-z0-9./][\w.~:/?#\[\]@!&()*+,;=<>%-]*( @ [\w.~:/?#\[\]@!&()*+,;=%-]+)?")
+"""What pip installs, without anything that a shell or YAML would read otherwise."""
 
 NEXT_STEPS = (
     ("phone-agents validate", "checks the files"),
@@ -39,23 +48,53 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the project's directory, made if it is not there (default: this one)",
     )
+    parser.add_argument(
+        "--ci", choices=tuple(CI_FILES), default="github", help="whose CI file to write (default: github)"
+    )
+    parser.add_argument(
+        "--from",
+        dest="requirement",
+        metavar="REQUIREMENT",
+        help="what the CI file installs, as pip takes it: a repository such as git+https://…@v1, a wheel "
+        "(default: this version from the package index)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the files. Where one of them is there already, CannotRunError is raised and nothing written."""
+    """Write the files. Where one of them is there already, CannotRunError is raised and nothing written.
+
+    Raises UsageError for a requirement that cannot stand in a CI file.
+    """
     project: Path = options.project
-    _check(project)
+    requirement = _requirement(options.requirement)
+    ci_path, ci_file = CI_FILES[options.ci]
+    wanted = {**FILES, ci_path: ci_file, _GITIGNORE: "gitignore"}
+    # A .gitignore is in most projects; it is left as it is.
     has_gitignore = _is_there(project / _GITIGNORE)
-    wanted = [path for path in FILES if not (has_gitignore and path == _GITIGNORE)]
-    for path in wanted:
-        _write(project / path, (_STARTER / FILES[path]).read_text(encoding="utf-8"))
+    if has_gitignore:
+        del wanted[_GITIGNORE]
+    _check(project, wanted)
+    for path, source in wanted.items():
+        text = (_STARTER / source).read_text(encoding="utf-8")
+        _write(project / path, text.replace(INSTALLED, requirement) if path == ci_path else text)
     _show(project, wanted, is_ignored=not has_gitignore or _ignores_records(project), terminal=stdout())
     return OK
 
 
-def _check(project: Path) -> None:
-    # A .gitignore is in most projects; it is left as it is.
-    there = [path for path in FILES if path != _GITIGNORE and _is_there(project / path)]
+def _requirement(text: str | None) -> str:
+    if text is None:
+        major, minor, _ = __version__.split(".", 2)
+        return f"phone-agents~={major}.{minor}.0"
+    if _REQUIREMENT.fullmatch(text) is None:
+        raise UsageError(
+            f'--from: "{text}" cannot stand in a CI file; write one such as "git+https://git.example/us/'
+            'phone-agents@v0.1.0" or "vendor/phone_agents-0.1.0-py3-none-any.whl"'
+        )
+    return text
+
+
+def _check(project: Path, wanted: Iterable[Path]) -> None:
+    there = [path for path in wanted if _is_there(project / path)]
     agents = project / _AGENTS
     if agents.is_dir():
         there += [path.relative_to(project) for path in sorted(agents.glob("*.y*ml"))]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from runner import __version__
-from runner.cli.init import FILES
+from runner.cli.init import CI_FILES, FILES
 from runner.cli.main import main
 
 WRITTEN = [
@@ -156,7 +156,7 @@ def test_a_project_that_is_a_file_is_exit_code_3(folder: Path, capsys: pytest.Ca
 
 def test_every_file_of_the_starter_is_written() -> None:
     starter = Path(__file__).parents[2] / "runner" / "starter"
-    assert files(starter) == sorted(FILES.values())
+    assert files(starter) == sorted([*FILES.values(), *(name for _, name in CI_FILES.values()), "gitignore"])
 
 
 def test_the_ci_file_installs_this_version(folder: Path) -> None:
@@ -165,3 +165,38 @@ def test_the_ci_file_installs_this_version(folder: Path) -> None:
     (install,) = [step for step in workflow["jobs"]["check"]["steps"] if step.get("name") == "Install"]
     major, minor, _ = __version__.split(".")
     assert install["run"] == f'pip install "phone-agents~={major}.{minor}.0"'
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        "git+https://git.example/us/phone-agents@v0.1.0",
+        "phone-agents @ git+ssh://git@git.example/us/phone-agents.git@main#egg=x",
+        "vendor/phone_agents-0.1.0-py3-none-any.whl",
+        "phone-agents[otel]>=0.1,<0.2",
+    ],
+)
+@pytest.mark.parametrize("service", ["github", "gitlab"])
+def test_the_ci_file_installs_what_is_asked_for(folder: Path, service: str, requirement: str) -> None:
+    assert main(["init", "--ci", service, "--from", requirement]) == 0
+    path, _ = CI_FILES[service]
+    job = yaml.safe_load((folder / path).read_text())
+    if service == "gitlab":
+        install = job["phone-agents"]["script"][0]
+    else:
+        (install,) = [step["run"] for step in job["jobs"]["check"]["steps"] if step.get("name") == "Install"]
+    assert install == f'pip install "{requirement}"'
+
+
+@pytest.mark.parametrize(
+    "requirement", ["", "--index-url=x", "$(rm -rf ~)", 'a"; b', "a # b", "a: b", "a\nb", "a`b`", "a\\b"]
+)
+def test_what_a_shell_or_yaml_would_read_otherwise_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], requirement: str
+) -> None:
+    assert main(["init", f"--from={requirement}"]) == 2
+    assert capsys.readouterr().err == (
+        f'phone-agents init: --from: "{requirement}" cannot stand in a CI file; write one such as '
+        '"git+https://git.example/us/phone-agents@v0.1.0" or "vendor/phone_agents-0.1.0-py3-none-any.whl"\n'
+    )
+    assert files(folder) == []
