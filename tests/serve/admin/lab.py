@@ -13,7 +13,17 @@ import aiohttp
 from runner.call.examples.example_call import sip_headers
 from runner.model.agent import Agent, Say
 from runner.model.route import RoutingSettings, ToAgent
-from runner.model.settings import Admin, AdminToken, Configuration, May, Provider, SecretRef, Server, Settings
+from runner.model.settings import (
+    Admin,
+    AdminToken,
+    Configuration,
+    Egress,
+    May,
+    Provider,
+    SecretRef,
+    Server,
+    Settings,
+)
 from runner.model.values import Json
 from runner.serve.admin.record_requests import ScenarioOf
 from runner.serve.runner import Runner
@@ -173,6 +183,7 @@ def configured(api: StandIn, store: str, agent: Agent, *others: Agent, **admin: 
         provider=Provider(base_url=api.base_url),
         server=Server(port=0, admin=Admin(**{"port": 0, "tokens": tokens, **admin})),
         store=store,
+        egress=Egress(private_networks=True),
         routing=RoutingSettings(otherwise=ToAgent(agent=agent.id)),
     )
     agents = {each.id: each for each in (agent, *others)}
