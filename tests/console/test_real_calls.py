@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+from runner.cli.recorded_scenario import recorded_scenario
 from runner.model.agent import Agent, Recording, Sensitive
 from runner.model.tool import HttpBinding
-from runner.scenario.from_record import scenario_of
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from tests.call.machine.playing import tool, words
@@ -87,8 +87,10 @@ async def an_endpoint() -> AsyncIterator[str]:
     server = web.AppRunner(app)
     await server.setup()
     await web.TCPSite(server, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{server.addresses[0][1]}"
-    await server.cleanup()
+    try:
+        yield f"http://127.0.0.1:{server.addresses[0][1]}"
+    finally:
+        await server.cleanup()
 
 
 async def test_who_may_see_the_console(tmp_path: Path, browser: "Browser") -> None:
@@ -109,7 +111,7 @@ async def test_who_may_see_the_console(tmp_path: Path, browser: "Browser") -> No
 async def test_a_real_call_from_its_ring_to_its_record(tmp_path: Path, browser: "Browser") -> None:
     async with an_endpoint() as endpoint:
         lookup = tool("find_slots", HttpBinding(method="GET", url=words(f"{endpoint}/slots")))
-        async with opened(tmp_path, browser, desk(tools=(lookup,)), scenario_of=scenario_of) as found:
+        async with opened(tmp_path, browser, desk(tools=(lookup,)), scenario_of=recorded_scenario) as found:
             page = await found.signed_in()
             await expect(page.get_by_text("No call is live.")).to_be_visible()
             call = await found.ring()
