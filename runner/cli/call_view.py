@@ -27,6 +27,7 @@ _LABELS = {
     EntryKind.OUTPUT: ("", Style.DIM),
     EntryKind.TRANSFER: ("transfer", Style.WARNING),
     EntryKind.HANDOFF: ("hand-off", Style.NAME),
+    EntryKind.PERSON: ("person", Style.WARNING),
     EntryKind.HANGUP: ("hangs up", Style.BOLD),
     EntryKind.ERROR: ("error", Style.ERROR),
     EntryKind.ENDED: ("ended", Style.BOLD),
@@ -35,6 +36,7 @@ _LABELS = {
 }
 _ENDED = {
     "hangup": "the agent hung up",
+    "person": "a person hung up",
     "caller_hung_up": "the caller hung up",
     "transferred": "the caller was transferred",
     "max_duration": "limits.max_duration was reached",

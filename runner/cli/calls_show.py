@@ -14,7 +14,7 @@ from runner.cli.terminal import Style, stdout
 from runner.cli.times import local
 from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.errors import CannotRunError
-from runner.model.record import CallRecord, ToolUse, Turn
+from runner.model.record import CallRecord, Deed, ToolUse, Turn
 from runner.model.settings import Settings
 from runner.model.stored_call import CallFilter, StoredCall
 from runner.store.store import Store
@@ -25,6 +25,7 @@ MOST_CANDIDATES = 20
 
 _MISSING = "(not transcribed)"
 _GOOD_TOOL = {"ok", "completed"}
+_BAD_DEED = {"refused", "failed", "not_completed"}
 
 
 async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
@@ -86,9 +87,10 @@ def story(record: CallRecord, outcome: object = None) -> Iterator[TimelineEntry]
     if record.accepted_at is not None:
         took_s = record.accepted_at - began
         yield TimelineEntry(at_s=took_s, what=EntryKind.ANSWERED, text=record.agent, took_s=took_s)
-    happened: list[tuple[float, Turn | ToolUse | str]] = [
+    happened: list[tuple[float, Turn | ToolUse | Deed | str]] = [
         *((turn.at, turn) for turn in record.turns),
         *((tool.started_at, tool) for tool in record.tools),
+        *((deed.at, deed) for deed in record.deeds),
         *((handoff.at, f"{handoff.agent} takes over: {handoff.because}") for handoff in record.handoffs),
     ]
     for at, what in sorted(happened, key=lambda one: one[0]):
@@ -97,6 +99,8 @@ def story(record: CallRecord, outcome: object = None) -> Iterator[TimelineEntry]
                 yield _turn(what, at - began)
             case ToolUse():
                 yield from _tool(what, at - began)
+            case Deed():
+                yield from _deed(what, at - began)
             case str():
                 yield TimelineEntry(at_s=at - began, what=EntryKind.HANDOFF, text=what)
     if record.ended_at is not None:
@@ -111,6 +115,8 @@ def _turn(turn: Turn, at_s: float) -> TimelineEntry:
     text = _MISSING if turn.text is None else turn.text
     if turn.heard_ms is not None:
         text += f" — (interrupted, {turn.heard_ms / 1000:.1f} s were heard)"
+    if turn.waited_s is not None:
+        text += f" (after {turn.waited_s:.1f} s)"
     what = EntryKind.AGENT if turn.role == "agent" else EntryKind.CALLER
     return TimelineEntry(at_s=at_s, what=what, text=text)
 
@@ -127,6 +133,9 @@ def _tool(tool: ToolUse, at_s: float) -> Iterator[TimelineEntry]:
         words.append(f"{tool.attempts} attempts")
     if tool.error:
         words.append(tool.error)
+    if tool.reply is not None:
+        reply = tool.reply if isinstance(tool.reply, str) else json.dumps(tool.reply, ensure_ascii=False)
+        words.append(f"the model was given {reply}")
     yield TimelineEntry(
         at_s=at_s,
         what=EntryKind.OUTPUT,
@@ -135,3 +144,12 @@ def _tool(tool: ToolUse, at_s: float) -> Iterator[TimelineEntry]:
         ok=tool.status in _GOOD_TOOL,
         took_s=tool.took_s,
     )
+
+
+def _deed(deed: Deed, at_s: float) -> Iterator[TimelineEntry]:
+    given = f" {json.dumps(deed.given, ensure_ascii=False)}" if deed.given else ""
+    yield TimelineEntry(at_s=at_s, what=EntryKind.PERSON, text=f"{deed.by}: {deed.what}{given}")
+    words = ": ".join(part for part in (deed.result, deed.detail) if part)
+    took_s = None if deed.settled_at is None else deed.settled_at - deed.at
+    is_bad = deed.result in _BAD_DEED
+    yield TimelineEntry(at_s=at_s, what=EntryKind.OUTPUT, text=words, ok=not is_bad, took_s=took_s)

@@ -22,6 +22,8 @@ class EntryKind(Enum):
     OUTPUT = "output"
     TRANSFER = "transfer"
     HANDOFF = "handoff"
+    PERSON = "person"
+    """What a person did to the call."""
     HANGUP = "hangup"
     ERROR = "error"
     ENDED = "ended"

@@ -13,7 +13,7 @@ import pytest
 from runner.cli import calls_list
 from runner.cli.main import CANNOT, OK, PROBLEMS, USAGE, main
 from runner.model.job import Job, JobKind, Parked
-from runner.model.record import CallRecord, Handoff, ToolUse, Turn
+from runner.model.record import CallRecord, Deed, Handoff, ToolUse, Turn
 from runner.model.stored_call import CallFilter, CallSummary
 from runner.scenario.from_record import scenario_of
 from runner.store.opening import open_store
@@ -45,7 +45,7 @@ def calls() -> list[CallRecord]:
             "rtc_u0_3", NOW, caller="+14155550100", ended="transferred", ended_at=NOW + 151, cost_usd=0.12,
             accepted_at=NOW + 0.25, why="the route at agents/a.yaml:2:5 matches", model="gpt-realtime-2.1",
             turns=(
-                Turn(role="agent", text="Maple Dental, how can I help?", at=NOW + 1),
+                Turn(role="agent", text="Maple Dental, how can I help?", at=NOW + 1, waited_s=0.62),
                 Turn(role="caller", text=None, at=NOW + 4),
                 Turn(role="agent", text="Let me put you", at=NOW + 9, heard_ms=700),
             ),
@@ -53,9 +53,16 @@ def calls() -> list[CallRecord]:
                 ToolUse(
                     name="find_slots", call_id="c1", arguments={"day": "2026-11-27"}, started_at=NOW + 5,
                     took_s=1.25, status="error", http_status=503, attempts=2, error="the endpoint is down",
+                    reply={"error": "down"},
                 ),
             ),
             handoffs=(Handoff(agent="billing", because="find_slots", at=NOW + 10),),
+            deeds=(
+                Deed(
+                    id="d1", by="shift-lead", what="transfer", given={"to": "tel:+14155550123"}, at=NOW + 12,
+                    result="refused", detail="the call is leaving", settled_at=NOW + 12.5,
+                ),
+            ),
             faults=("the transfer took long",),
         ),
     ]  # fmt: skip
@@ -181,12 +188,15 @@ def test_a_call_is_shown_from_its_ring_to_its_end(stored: Path, capsys: pytest.C
         "\n"
         " 0:00.0 rings     +14155550100 calls +18005551212\n"
         " 0:00.2 answered  by front-desk (250 ms)\n"
-        " 0:01.0 agent     Maple Dental, how can I help?\n"
+        " 0:01.0 agent     Maple Dental, how can I help? (after 0.6 s)\n"
         " 0:04.0 caller    (not transcribed)\n"
         ' 0:05.0 tool      find_slots {"day": "2026-11-27"}\n'
-        "                  ← error, HTTP 503, 2 attempts, the endpoint is down (1.2 s)\n"
+        "                  ← error, HTTP 503, 2 attempts, the endpoint is down, the\n"
+        '                  model was given {"error": "down"} (1.2 s)\n'
         " 0:09.0 agent     Let me put you — (interrupted, 0.7 s were heard)\n"
         " 0:10.0 hand-off  billing takes over: find_slots\n"
+        ' 0:12.0 person    shift-lead: transfer {"to": "tel:+14155550123"}\n'
+        "                  ← refused: the call is leaving (500 ms)\n"
         " 2:31.0 ended     transferred\n"
         "\n"
         "record\n"
