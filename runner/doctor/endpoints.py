@@ -12,6 +12,7 @@ from runner.model.tool import ClientCredentials, HttpBinding
 from runner.model.values import Instant
 
 AT_ONCE = 8
+SUBJECT = "endpoint"
 
 
 async def examine_endpoints(
@@ -23,23 +24,25 @@ async def examine_endpoints(
     async def examine(origin: str, users: list[str]) -> Finding:
         async with places:
             result = await probe(origin, tls, egress=egress, look_up=look_up)
-        subject = urlsplit(origin).hostname or origin
+        host = urlsplit(origin).hostname or origin
         if isinstance(result, Unreachable):
-            return result.finding(subject, _users(users))
-        return reached_finding(subject, result, users, now)
+            return result.finding(SUBJECT, f"{host} for {_users(users)}")
+        return reached_finding(host, result, users, now)
 
     return await asyncio.gather(*(examine(*one) for one in origins(configuration).items()))
 
 
 def reached_finding(host: str, reached: Reached, users: list[str], now: Instant) -> Finding:
     """What is to be said of a host that was reached."""
-    text = f"{_users(users)}: {reached.address}, {reached.took_s * 1000:.0f} ms"
+    text = f"{host} for {_users(users)}: {reached.address}, {reached.took_s * 1000:.0f} ms"
     if reached.expires_at is not None and reached.expires_at - now < EXPIRES_SOON_S:
         days = max(0, int((reached.expires_at - now) // 86400))
         return Finding.warning(
-            host, f"{text}; its certificate ends in {days} day{'' if days == 1 else 's'}", "have it renewed"
+            SUBJECT,
+            f"{text}; its certificate ends in {days} day{'' if days == 1 else 's'}",
+            "have it renewed",
         )
-    return Finding.ok(host, text)
+    return Finding.ok(SUBJECT, text)
 
 
 def origins(configuration: Configuration) -> dict[str, list[str]]:

@@ -148,10 +148,10 @@ async def test_where_all_is_well_nothing_is_wrong(clinic: Clinic) -> None:
         ("ok", "store", ""),
         ("ok", "port", ""),
         ("ok", "open files", ""),
-        ("warning", "crm.maple.example", "have it renewed"),
+        ("warning", "endpoint", "have it renewed"),
     ]
     crm = found[-1]
-    assert crm.text.startswith("lookup, find_slots: 127.0.0.1, ")
+    assert crm.text.startswith("crm.maple.example for lookup, find_slots: 127.0.0.1, ")
     assert crm.text.endswith("its certificate ends in 0 days")
     assert (clinic.api.calls, clinic.api.violations) == ({}, [])
     assert [path.name for path in clinic.folder.glob("calls.db*")] == [], "it changes nothing"
@@ -207,6 +207,7 @@ EGRESS = (
     "to a public address"
 )
 CHAIN = "have the server send its whole chain, for this name; for an authority of your own set SSL_CERT_FILE"
+CRM = "crm.maple.example for lookup, find_slots: "
 TROUBLE = [
     (
         _environ("OPENAI_API_KEY", None),
@@ -328,22 +329,21 @@ TROUBLE = [
     ),
     (
         _names(),
-        "crm.maple.example",
-        'lookup, find_slots: the name "crm.maple.example" is not known (name or service not known)',
+        "endpoint",
+        CRM + 'the name "crm.maple.example" is not known (name or service not known)',
         "is the name right, and can this machine look up names?",
     ),
     (
         _no_egress,
-        "crm.maple.example",
-        'lookup, find_slots: "crm.maple.example" is at 127.0.0.1, a loopback address; only hosts in '
+        "endpoint",
+        CRM + '"crm.maple.example" is at 127.0.0.1, a loopback address; only hosts in '
         "egress.allow may be at one",
         EGRESS,
     ),
     (
         _set(trusts=False),
-        "crm.maple.example",
-        'lookup, find_slots: the certificate of "crm.maple.example" is not valid: unable to get local issuer '
-        "certificate",
+        "endpoint",
+        CRM + 'the certificate of "crm.maple.example" is not valid: unable to get local issuer certificate',
         CHAIN,
     ),
 ]
@@ -376,10 +376,10 @@ async def of(clinic: Clinic, subject: str) -> Finding:
 
 async def test_an_endpoint_that_is_down_refuses_connections(clinic: Clinic) -> None:
     clinic.crm = free_port()
-    found = await of(clinic, "crm.maple.example")
+    found = await of(clinic, "endpoint")
     assert (found.state, found.text) == (
         State.ERROR,
-        f"lookup, find_slots: 127.0.0.1 port {clinic.crm} refuses connections",
+        f"crm.maple.example for lookup, find_slots: 127.0.0.1 port {clinic.crm} refuses connections",
     )
     assert found.remedy == probe.Obstacle.REFUSED.value
 
@@ -387,16 +387,18 @@ async def test_an_endpoint_that_is_down_refuses_connections(clinic: Clinic) -> N
 async def test_an_endpoint_that_speaks_no_tls(clinic: Clinic) -> None:
     async with AsyncExitStack() as stack:
         clinic.crm = await serve(stack)
-        found = await of(clinic, "crm.maple.example")
+        found = await of(clinic, "endpoint")
     assert found.state is State.ERROR
-    assert found.text.startswith(f"lookup, find_slots: 127.0.0.1 port {clinic.crm} does not speak TLS (")
+    assert found.text.startswith(
+        f"crm.maple.example for lookup, find_slots: 127.0.0.1 port {clinic.crm} does not speak TLS ("
+    )
     assert found.remedy == "does that port speak TLS? If not, write http:// or its TLS port"
 
 
 async def test_an_endpoint_with_the_certificate_of_another(clinic: Clinic) -> None:
     async with AsyncExitStack() as stack:
         clinic.crm = await serve(stack, tls=clinic.authority.server("other.example"))
-        found = await of(clinic, "crm.maple.example")
+        found = await of(clinic, "endpoint")
     assert found.text.endswith(
         "is not valid: Hostname mismatch, certificate is not valid for 'crm.maple.example'"
     )
@@ -533,4 +535,7 @@ def test_the_time_of_a_certificate_counts() -> None:
     reached = probe.Reached(address="1.1.1.1", took_s=0.012, expires_at=NOW + 14 * 86400.0)
     assert reached_finding("h", reached, ["a", "b", "c", "d"], NOW).state is State.OK
     soon = reached_finding("h", replace(reached, expires_at=NOW + 86400.0), ["a"], NOW)
-    assert (soon.state, soon.text) == (State.WARNING, "a: 1.1.1.1, 12 ms; its certificate ends in 1 day")
+    assert (soon.state, soon.text) == (
+        State.WARNING,
+        "h for a: 1.1.1.1, 12 ms; its certificate ends in 1 day",
+    )
