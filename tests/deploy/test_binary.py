@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from runner import __version__
@@ -115,12 +117,28 @@ async def test_it_serves_a_whole_call_and_drains(desk: Desk) -> None:
     assert call.id in listed.stdout
 
 
+async def test_the_console_is_inside(desk: Desk) -> None:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    desk.settings(f"server: {{admin: {{port: {port}, tokens: {{pager: {{env: PAGER}}}}}}}}")
+    desk.environ["PAGER"] = "x" * 32
+    async with desk.run() as process, aiohttp.ClientSession() as session:
+        await process.started()
+        async with session.get(f"http://127.0.0.1:{port}/console/") as page:
+            assert (page.status, page.content_type) == (200, "text/html")
+        token = {"Authorization": f"Bearer {desk.environ['PAGER']}"}
+        async with session.get(f"http://127.0.0.1:{port}/admin/openapi.json", headers=token) as document:
+            assert (await document.json())["openapi"].startswith("3.1")
+
+
 async def test_a_signal_to_the_file_is_one_to_the_runner(desk: Desk) -> None:
     """Nothing is left behind that would go on serving."""
     async with desk.run() as process:
         url = await process.started()
         pid = pid_of(process)
         assert Path(f"/proc/{pid}/exe").readlink().is_relative_to(desk.environ["XDG_CACHE_HOME"])
+        assert "uvloop" in Path(f"/proc/{pid}/maps").read_text()
         process.tell(signal.SIGKILL)
         assert (await process.ended())[0] == -signal.SIGKILL
     host, _, port = url.removeprefix("http://").partition(":")
