@@ -36,6 +36,10 @@ class CallOrders:
         self._hold = hold
         self._timeouts = timeouts
 
+    def let_go(self) -> None:
+        """The call is over: know nobody any more, who know this."""
+        del self._api_call_id
+
     async def carry_out(self, order: Order) -> CallEvent:
         """Carry out an order to the API, and what came of it.
 

@@ -68,6 +68,7 @@ from runner.serve.hold import Hold, SoleHold
 from runner.serve.live_sideband import LiveSideband
 from runner.serve.metrics import Metrics
 from runner.serve.sideband import Sidebands
+from runner.serve.taking_apart import forget_traces, take_apart
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import Sender
 
@@ -215,10 +216,14 @@ class LiveCall:
                     self._take_over(self._machine)
                 await self._over.wait()
                 raise _OverError
-        except* _OverError:
-            pass
-        except* Exception as bugs:
-            self._bug = self._bug or bugs
+        except BaseExceptionGroup as group:
+            over, bugs = group.split(_OverError)
+            if isinstance(bugs, Exception):
+                self._bug = self._bug or bugs
+            elif bugs is not None:
+                raise
+            if over is not None:
+                forget_traces(group, over, *over.exceptions)
         finally:
             for handle in self._timers.values():
                 handle.cancel()
@@ -266,8 +271,23 @@ class LiveCall:
 
     async def release(self) -> None:
         """Hold the call no more."""
-        if not self._is_dropped:
-            await self._hold.release(was_served=self.is_answered)
+        try:
+            if not self._is_dropped:
+                await self._hold.release(was_served=self.is_answered)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Break the cycles of what is left of the call, so that it goes without the garbage collector."""
+        machine, self._machine = self._machine, None
+        if machine is not None:
+            take_apart(machine)
+        self._watch = Watches(())
+        self._tasks = asyncio.TaskGroup()
+        self._catching_up = self._bug = None
+        self._timers.clear()
+        self._sideband.let_go()
+        self._orders.let_go()
 
     def give_up(self) -> None:
         """Do nothing more, e.g. when the API takes no hang-up: the record tells what is known."""

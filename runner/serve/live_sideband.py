@@ -10,6 +10,7 @@ from runner.model.event import CallEvent, CallGone, SidebandLost, SidebandOpened
 from runner.serve.hold import Hold
 from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close
 from runner.serve.sideband_socket import SidebandSocket
+from runner.serve.taking_apart import forget_traces
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.live_sideband")
@@ -77,12 +78,17 @@ class LiveSideband:
             extra={"call_id": self._call_id, "lost": lost.lost.value, "detail": str(lost)},
         )
         self._happen(CallGone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
+        forget_traces(lost)
 
     def send(self, action: SidebandAction) -> None:
         """Without a sideband nothing is kept: the machine tells again what was not confirmed."""
         if self._socket is not None:
             for frame in self._conversation.frames(action, fence=self._hold.fence):
                 self._socket.send(frame)
+
+    def let_go(self) -> None:
+        """The call is over: know nobody any more, who know this."""
+        del self._happen, self._follows_words, self._is_first, self._api_call_id
 
     async def _listen(self, socket: SidebandSocket, *, again: bool) -> bool:
         """Serve one sideband until it is lost; whether it has lasted."""

@@ -174,7 +174,7 @@ class SidebandSocket(asyncio.Protocol):
         for timer in (self._ping_timer, self._stall_timer, self._close_timer):
             if timer is not None:
                 timer.cancel()
-        self._transport = None
+        self._transport = self._receive = None
         self._websocket.receive_eof()
         if not self._opened.done():
             self._opened.set_exception(exc or ConnectionResetError("the connection was closed"))

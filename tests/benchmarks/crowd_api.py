@@ -173,7 +173,7 @@ class Connection(asyncio.Protocol):
                 sideband.transport.abort()
             self._answer({})
         elif url.path == "/counts":
-            self._answer([self._crowd.attached])
+            self._answer([self._crowd.attached, len(self._crowd.sidebands)])
         else:
             self._answer({"slots": ["09:00"]})
         return True

@@ -85,6 +85,11 @@ class Process:
         raise RuntimeError(f"{command} printed no address")
 
     @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
     def cpu_s(self) -> float:
         """CPU seconds so far, user and system."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()

@@ -95,7 +95,7 @@ class Load:
             "/talk", ours.group, seconds=seconds * 2, events_a_second=EVENTS_A_SECOND, tools=TOOLS
         )
         began = time.monotonic()
-        attached = (await self._counts())[0]
+        attached = (await self.counts())[0]
         await self._ask("/lose", ours.group)
         await self._until(attached + self._calls)
         back_s = time.monotonic() - began
@@ -122,9 +122,9 @@ class Load:
         }
 
     async def _set_up(self, side: Side) -> None:
-        await self._ring_all(side, 50)
+        await self.ring_all(side, 50)
         cpu_s, memory_kib = side.process.cpu_s, side.process.memory_kib
-        await self._ring_all(side, self._calls - 50)
+        await self.ring_all(side, self._calls - 50)
         side.setup_s = (side.process.cpu_s - cpu_s) / (self._calls - 50)
         side.memory_kib = (side.process.memory_kib - memory_kib) / (self._calls - 50)
 
@@ -140,8 +140,9 @@ class Load:
         side.event_s = min(side.event_s or event_s, event_s)
         side.core = spent_s / talked["seconds"]
 
-    async def _ring_all(self, side: Side, calls: int) -> None:
-        attached = (await self._counts())[0]
+    async def ring_all(self, side: Side, calls: int) -> None:
+        """Ring so many times, and wait until all are attached."""
+        attached = (await self.counts())[0]
         names = iter(range(attached, attached + calls))
 
         async def ring() -> None:
@@ -166,14 +167,15 @@ class Load:
             answer: dict[str, float] = await response.json()
             return answer
 
-    async def _counts(self) -> list[int]:
+    async def counts(self) -> list[int]:
+        """How many sidebands were opened so far, and how many are open now."""
         async with self._session.get(self._api + "/counts", ssl=self._trusted or True) as response:
             counts: list[int] = await response.json()
             return counts
 
     async def _until(self, attached: int) -> None:
         async with asyncio.timeout(300):
-            while (await self._counts())[0] < attached:  # noqa: ASYNC110 - it happens in other processes
+            while (await self.counts())[0] < attached:  # noqa: ASYNC110 - it happens in other processes
                 await asyncio.sleep(0.05)
 
     async def _metrics(self, side: Side) -> dict[str, float]:
@@ -199,8 +201,10 @@ def _lag(before: dict[str, float], after: dict[str, float]) -> str:
 
 
 @contextmanager
-def _serving(*, tls: bool, store: str) -> Iterator[tuple[Process, ssl.SSLContext | None, Process, Process]]:
-    """The API, the floor and ours, in processes of their own."""
+def serving(
+    *, tls: bool, store: str, options: tuple[str, ...] = ()
+) -> Iterator[tuple[Process, ssl.SSLContext | None, Process, Process]]:
+    """The API, the floor and ours (with these options of `run`), in processes of their own."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory()))
         environment = {"OPENAI_API_KEY": "key", "OPENAI_WEBHOOK_SECRET": SECRET}
@@ -219,7 +223,8 @@ def _serving(*, tls: bool, store: str) -> Iterator[tuple[Process, ssl.SSLContext
         (agents / "runner.yaml").write_text(RUNNER.format(base_url=base_url, store=url))
         (agents / "desk.yaml").write_text(AGENT.format(tools=tools))
         floor = Process(stack, [str(HERE / "least_runner.py"), base_url, SECRET], environment)
-        ours = Process(stack, ["-m", "runner", "run", str(agents), "--log-level", "warning"], environment)
+        command = ["-m", "runner", "run", str(agents), "--log-level", "warning", *options]
+        ours = Process(stack, command, environment)
         yield api, trusted, floor, ours
 
 
@@ -230,7 +235,7 @@ def _database(stack: ExitStack) -> str:
 
 
 async def _measured(calls: int, tls: bool, options: argparse.Namespace) -> dict[str, object]:
-    with _serving(tls=tls, store=options.store) as (api, trusted, floor, ours):
+    with serving(tls=tls, store=options.store) as (api, trusted, floor, ours):
         timeout = aiohttp.ClientTimeout(total=600)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             load = Load(api, trusted, session, calls)

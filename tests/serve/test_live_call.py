@@ -1,7 +1,9 @@
 """A live call against the stand-in: it is served to its end whatever the API does."""
 
 import asyncio
+import gc
 import json
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -473,3 +475,28 @@ async def test_a_persons_act_enters_the_machine_and_its_deed_comes_back(stage: S
     assert record.ended == "person"
     assert [request.action for request in call.requests] == ["accept", "hangup"]
     assert await live.steer(Steered(id="deed_3", by="shift-lead", wish=EndCall())) is None
+
+
+async def test_what_is_left_of_a_call_goes_without_the_garbage_collector(stage: Stage) -> None:
+    live, _ = stage.ringing(
+        greeting(stage.slots()),
+        OPENING,
+        CallerSays(text="Friday?"),
+        calls("find_slots", {}, call_id="call_a"),
+        Drops(close_code=1011),
+        says("At nine."),
+        CallerHangsUp(),
+    )
+    gc.collect()
+    gc.disable()
+    try:
+        async with asyncio.timeout(20):
+            assert await live.run() is not None
+        assert live.machine is not None
+        left = [weakref.ref(part) for part in (live, live.machine, live.machine.session)]
+        await live.release()
+        del live
+        await asyncio.sleep(0)
+        assert [part() for part in left] == [None, None, None]
+    finally:
+        gc.enable()
