@@ -216,12 +216,9 @@ class LiveCall:
                     self._take_over(self._machine)
                 await self._over.wait()
                 raise _OverError
-        except BaseExceptionGroup as group:
+        except ExceptionGroup as group:
             over, bugs = group.split(_OverError)
-            if isinstance(bugs, Exception):
-                self._bug = self._bug or bugs
-            elif bugs is not None:
-                raise
+            self._bug = self._bug or bugs
             if over is not None:
                 forget_traces(group, over, *over.exceptions)
         finally:
