@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from runner.call.tools.egress import refuse_address, refuse_host
+from runner.call.tools.egress import refuse_address
 from runner.doctor.finding import Finding
 from runner.model.settings import Egress
 from runner.model.values import Instant
@@ -76,8 +76,6 @@ async def probe(
     host = parts.hostname or ""
     is_secure = parts.scheme == "https"
     port = parts.port or (443 if is_secure else 80)
-    if egress is not None and (refusal := refuse_host(host, egress)) is not None:
-        return Unreachable(obstacle=Obstacle.EGRESS, detail=refusal)
     clock = asyncio.get_running_loop().time
     try:
         async with asyncio.timeout(connect_s):
