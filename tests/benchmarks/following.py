@@ -5,6 +5,7 @@ share of following smaller.
 """
 
 import gc
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from runner.api.realtime import api as realtime
 from runner.call.machine.machine import CallMachine
 from runner.call.view.call_view import CallView
+from runner.model.call import Role
 from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, SidebandOpened, TranscriptGrew
 from tests.benchmarks.row import Row
 from tests.benchmarks.talking_api import TURN, frame_text
@@ -20,11 +22,13 @@ from tests.call.machine.playing import RINGING, a_world, an_agent
 TURNS = 60
 """Of each side: a call of ten minutes."""
 ROUNDS = 7
+TIMES = 20
 CALLS = 1000
 TURN_S = 10.0
 """What caller and agent say in one turn takes as long."""
-LOOKS_PER_S = 20
-"""See `runner.serve.admin.followed.SETTLE_S`."""
+LOOKS_PER_S = 1 + sum("transcript.delta" not in frame for frame in TURN) / TURN_S
+"""One each second, and one after each event at most; words are sent as they come and nothing is looked at."""
+WORDS_PER_S = sum("transcript.delta" in frame for frame in TURN) / TURN_S
 UNFOLLOWED_LIMIT = 1.03
 FOLLOWED_LIMIT = 1.10
 
@@ -35,6 +39,10 @@ class _Call:
 
     machine: CallMachine
     follower: CallView | None = None
+
+    def handle(self, event: CallEvent, now: float) -> None:
+        """The floor: nobody could follow."""
+        self.machine.handle(event, now)
 
     def happen(self, event: CallEvent, now: float) -> None:
         if self.follower is not None and isinstance(event, TranscriptGrew):
@@ -58,12 +66,12 @@ def rows() -> Iterable[Row]:
         unit="µs",
         limit=UNFOLLOWED_LIMIT,
     )
-    look = min(_look_s(frames) for _ in range(ROUNDS))
+    look, word = (min(each) for each in zip(*(_look_s(frames) for _ in range(ROUNDS)), strict=True))
     yield Row(name=f"look at a followed call of {2 * TURNS} turns", ours=look * 1e6, unit="µs")
     events_s = CALLS * len(TURN) / TURN_S * (alone / len(frames))
     yield Row(
         name="a second of 1,000 calls, one followed",
-        ours=(events_s + LOOKS_PER_S * look) * 1e3,
+        ours=(events_s + LOOKS_PER_S * look + WORDS_PER_S * word) * 1e3,
         floor=events_s * 1e3,
         unit="ms",
         limit=FOLLOWED_LIMIT,
@@ -80,7 +88,8 @@ def _begun() -> CallMachine:
 def _handled(frames: list[str], *, asks: bool) -> float:
     """CPU seconds of these frames, from their text to what the machine decides."""
     conversation, machine = realtime.conversation(RINGING.call_id), _begun()
-    happen = _Call(machine).happen if asks else machine.handle
+    call = _Call(machine)
+    happen = call.happen if asks else call.handle
     gc.collect()
     began = time.process_time()
     for number, frame in enumerate(frames):
@@ -89,8 +98,8 @@ def _handled(frames: list[str], *, asks: bool) -> float:
     return time.process_time() - began
 
 
-def _look_s(frames: list[str]) -> float:
-    """CPU seconds of one look at what has changed, at the end of the call, when it is largest."""
+def _look_s(frames: list[str]) -> tuple[float, float]:
+    """CPU seconds of one look at what has changed, at the end of the call, when it is largest; of a word."""
     conversation, machine = realtime.conversation(RINGING.call_id), _begun()
     view = CallView(machine, "runner")
     for number, frame in enumerate(frames):
@@ -99,6 +108,10 @@ def _look_s(frames: list[str]) -> float:
     now = 1000.0 + len(frames)
     view.whole(now)
     began = time.process_time()
-    for _ in range(LOOKS_PER_S):
+    for _ in range(TIMES):
         list(view.changes(now))
-    return (time.process_time() - began) / LOOKS_PER_S
+    looked = time.process_time()
+    grew = TranscriptGrew(item_id="item", role=Role.AGENT, text=" word")
+    for _ in range(TIMES):
+        json.dumps(view.words(grew, now))
+    return (looked - began) / TIMES, (time.process_time() - looked) / TIMES

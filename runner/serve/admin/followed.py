@@ -46,7 +46,11 @@ class FollowedCall:
     @property
     def wants_words(self) -> bool:
         """Whether words as they come would be shown."""
-        return self.readers > 0 and not self.log.is_closed and self._view.wants_words
+        try:
+            return self.readers > 0 and not self.log.is_closed and self._view.wants_words
+        except Exception:
+            log.exception("call cannot be shown", extra={"call_id": self._call.id})
+            return False
 
     def words(self, grew: TranscriptGrew) -> None:
         """More words came."""

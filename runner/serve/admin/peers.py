@@ -12,7 +12,7 @@ import aiohttp
 from yarl import URL
 
 from runner.errors import StoreError
-from runner.model.live_call import RunnerInfo
+from runner.model.live_call import FleetCall, RunnerInfo
 from runner.model.values import Json
 from runner.serve.admin.access import COOKIE
 from runner.serve.admin.problem import AdminProblem
@@ -28,6 +28,8 @@ QUIET_S = 40.0
 """For another runner's stream to say anything: it has a heartbeat."""
 FRESH_S = 1.0
 """How long the list of runners is good."""
+CALLS_FRESH_S = 0.2
+"""How long the list of all live calls is good."""
 MOST_LINE = 8 * 1024 * 1024
 
 
@@ -70,6 +72,9 @@ class Peers:
         self._session = session
         self._others: list[RunnerInfo] = []
         self._asked_at = float("-inf")
+        self._calls: dict[str, FleetCall] = {}
+        self._calls_at = float("-inf")
+        self._asking = asyncio.Lock()
 
     async def others(self) -> list[RunnerInfo]:
         """The other runners that can be reached. The last list, where the store fails."""
@@ -92,21 +97,28 @@ class Peers:
         Raises AdminProblem when the store cannot say.
         """
         try:
-            calls = await self._store.live_calls()
+            found = (await self._live_calls()).get(call_id)
         except StoreError as error:
             raise AdminProblem(503, "store", f"the store cannot say who serves the call: {error}") from None
-        for each in calls:
-            is_there = each.runner is not None and each.runner != self._runner and each.address is not None
-            if each.call.id == call_id and is_there:
-                return Owner(runner=str(each.runner), address=str(each.address))
-        return None
+        if found is None or found.runner in {None, self._runner} or found.address is None:
+            return None
+        return Owner(runner=str(found.runner), address=found.address)
 
     async def is_live(self, call_id: str) -> bool:
         """Whether the store knows the call as live, served or between two runners."""
         try:
-            return any(each.call.id == call_id for each in await self._store.live_calls())
+            return call_id in await self._live_calls()
         except StoreError:
             return True  # Nobody can say that it is not.
+
+    async def _live_calls(self) -> dict[str, FleetCall]:
+        """The live calls of all runners. When one is lost, many who follow its calls ask at once."""
+        async with self._asking:
+            now = asyncio.get_running_loop().time()
+            if now - self._calls_at >= CALLS_FRESH_S:
+                self._calls = {each.call.id: each for each in await self._store.live_calls()}
+                self._calls_at = now
+            return self._calls
 
     async def ask(
         self,
