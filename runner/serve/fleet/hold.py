@@ -1,5 +1,8 @@
 """This process's hold on one call: its claim, its journal, and the right to act for it."""
 
+import asyncio
+from contextlib import suppress
+
 from runner.model.action import ClaimCall
 from runner.model.call import Ringing
 from runner.model.entry import Lived
@@ -8,6 +11,9 @@ from runner.model.live_call import HeldCall, Limits, Owner
 from runner.model.values import Instant
 from runner.serve.fleet.journal_writer import CallJournal
 from runner.serve.fleet.member import Member
+
+RING_S = 0.5
+"""For the store to write down who rings; then the call is claimed all the same."""
 
 
 class CallHold:
@@ -33,7 +39,14 @@ class CallHold:
         self._is_held = is_held
 
     async def claim(self, claim: ClaimCall) -> ClaimReplied:
-        """Claim the call, and a slot among its agent's calls at all runners."""
+        """Claim the call, and a slot among its agent's calls at all runners.
+
+        Who rings is written down before: a webhook that comes again is answered once the call is claimed, so
+        that nobody would tell whoever takes the claim over.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RING_S):
+                await self.written()
         call = HeldCall(
             id=self._ringing.call_id,
             agent=claim.agent,

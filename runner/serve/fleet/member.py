@@ -241,9 +241,13 @@ class Member:
         except StoreError as error:
             self._note(error)
             return
+        self._held.update((call.id, call) for call in taken)
         for call in taken:
-            self._held[call.id] = call
-            await taker.take_over(call)
+            try:
+                await taker.take_over(call)
+            except Exception:
+                log.exception("call cannot be taken over", extra={"call_id": call.id})
+                self.put_back(call.id)
 
     # The lease
 

@@ -58,9 +58,16 @@ async def renew(connection: Connection, lease: Lease) -> bool:
 
 async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[HeldCall]) -> set[str]:
     """The ids of those of these calls that another has taken, or brought to their end."""
+    ids = [rows.column_text(call.id) for call in calls]
+    # What this runner has taken without hearing of it, since the answer was lost, nobody would ever serve.
+    await connection.execute(
+        "UPDATE live_calls SET runner = NULL WHERE runner = $1 AND state = $2 AND id <> ALL($3::text[])",
+        lease.runner,
+        CallState.ANSWERED.value,
+        ids,
+    )
     if not calls:
         return set()
-    ids = [rows.column_text(call.id) for call in calls]
     fences = [call.fence for call in calls]
     # Who holds one of them under an older fence is to ask again: its own commit, or ours, was lost.
     await connection.execute(

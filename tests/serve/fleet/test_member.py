@@ -89,8 +89,11 @@ class Desk:
     def __init__(self) -> None:
         self.taken: list[HeldCall] = []
         self.dropped: list[str] = []
+        self.fails = ""
 
     async def take_over(self, call: HeldCall) -> None:
+        if call.id == self.fails:
+            raise ValueError("a bug of ours")
         self.taken.append(call)
 
     def drop(self, call_id: str) -> None:
@@ -264,3 +267,14 @@ async def test_calls_are_handed_over_to_who_stays_and_not_to_who_leaves_as_well(
     shelf.others = [member.info, replace(other, is_leaving=False)]
     has_others.append(await member.has_others())
     assert has_others == [False, True]
+
+
+async def test_a_call_that_cannot_be_taken_up_costs_none_of_the_others() -> None:
+    member, shelf, desk, _ = await joined()
+    shelf.orphans = [CALL, replace(CALL, id="rtc_2")]
+    desk.fails = "rtc_1"
+    await member.take_over()
+    assert [call.id for call in desk.taken] == ["rtc_2"]
+    assert (member.fence("rtc_1"), member.fence("rtc_2")) == (0, 1)
+    await member.take_over()
+    assert shelf.handed_over == [["rtc_1"]]

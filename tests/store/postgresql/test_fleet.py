@@ -247,3 +247,23 @@ async def test_a_runner_that_is_about_to_end_takes_calls_only_when_nobody_stays(
     await three.store.retire(three.lease)
     await three.store.hand_over(three.lease, ["rtc_0", "rtc_1", "rtc_2", "rtc_3"])
     assert len(await two.take_over()) == 2
+
+
+async def test_what_a_runner_has_taken_without_hearing_of_it_is_nobodys_once_it_asserts_its_calls(
+    engine: PostgresqlEngine,
+) -> None:
+    one, two = await runners(engine, "one", "two")
+    for number in range(3):
+        await one.answers(await one.holds(f"rtc_{number}"))
+    rings = await two.holds("rtc_3")
+    await one.store.hand_over(one.lease, ["rtc_0", "rtc_1"])
+    heard_of = (await two.take_over())[:1]
+    assert len(await two.take_over()) == 1, "the answer to this one was lost"
+    assert await two.assert_calls([*heard_of, rings]) == set()
+    assert [call.id for call in await one.take_over()] == ["rtc_1"]
+    assert await holders(engine) == {
+        "rtc_0": ("two", 2),
+        "rtc_1": ("one", 3),
+        "rtc_2": ("one", 1),
+        "rtc_3": ("two", 1),
+    }
