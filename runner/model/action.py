@@ -118,6 +118,8 @@ class SwitchAgent:
     answers: bool | None = None
     """Whether the API lets the model answer the caller by itself: as the agent declares (True), or not at
     all, since a person leads. None: nobody has changed that."""
+    is_refresh: bool = False
+    """The same agent serves on: nothing but its instructions, and who answers the caller, has changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,8 +85,11 @@ def session_updates(switch: SwitchAgent) -> tuple[dict[str, Json], ...]:
     come one that sets objects back of which a part has no default to send (`language: null` is refused), and
     one for the speed, which the API refuses while the agent speaks, and with it the rest of that update.
 
-    What the API fixes is left out: the model, and the voice once it was heard.
+    What the API fixes is left out: the model, and the voice once it was heard. A refresh of the same agent's
+    session holds what has changed and nothing else: MCP servers that are sent again are asked again.
     """
+    if switch.is_refresh:
+        return (_refreshed(switch),)
     before = session_body(switch.before, "")
     after = deepcopy(session_body(switch.agent, switch.instructions, switch.servers))
     del after["model"]
@@ -114,6 +117,16 @@ def session_updates(switch: SwitchAgent) -> tuple[dict[str, Json], ...]:
     if (new_speed := _take(after, _SPEED)) not in {_MISSING, _at(before, _SPEED)}:
         _put(speed, _SPEED, new_speed)
     return (*({"type": "realtime", **update} for update in (reset, speed) if update), after)
+
+
+def _refreshed(switch: SwitchAgent) -> dict[str, Json]:
+    session: dict[str, Json] = {"type": "realtime", "instructions": switch.instructions}
+    if switch.answers is not None:
+        detection = _at(switch.agent.session, _TURN_DETECTION)
+        if detection is not _MISSING:
+            _put(session, _TURN_DETECTION, deepcopy(detection))
+        _set_answers(session, answers=switch.answers)
+    return session
 
 
 def _set_answers(session: dict[str, Json], *, answers: bool) -> None:

@@ -48,6 +48,7 @@ class SessionRefresh:
             servers=self._serving.servers,
             with_voice=False,
             answers=self._lead.answers,
+            is_refresh=True,
         )
         return self.tell_again(now)
 

@@ -126,8 +126,12 @@ class Speech:
 
     def is_speaking_its_own(self, now: Instant) -> bool:
         """Whether that is nothing that a person wanted said."""
-        of_person = any(request.is_persons for request in (self._asked, *self._unheard.values()) if request)
-        return self.is_speaking(now) and not of_person
+        if self._asked is not None:
+            return not self._asked.is_persons
+        if self._current is not None:
+            return self._current not in self._of_persons
+        is_persons = any(request.is_persons for request in self._unheard.values())
+        return self.floor in _SPEAKING or (self.playback.is_playing(now) and not is_persons)
 
     def say(self, text: str, *, key: str = "", is_persons: bool = False, is_first: bool = False) -> None:
         """Queue a sentence for the caller's ear; `is_first`: before all that waits."""

@@ -230,6 +230,44 @@ def test_who_answers_the_caller_is_said_only_where_a_person_has_led(
     assert updates(declared, declared, answers=answers) == [sent]
 
 
+@pytest.mark.parametrize(
+    ("answers", "sent"),
+    [
+        (None, {}),
+        (False, audio_input(turn_detection={"type": "semantic_vad", "create_response": False})),
+    ],
+)
+def test_a_refresh_sends_what_has_changed_and_nothing_else(
+    answers: bool | None, sent: dict[str, Json]
+) -> None:
+    session = {
+        "audio": {"input": {"turn_detection": {"type": "semantic_vad"}}, "output": {"speed": 1.2}},
+        "tool_choice": "required",
+    }
+    agent = an_agent(session=session, voice="cedar")
+    switch = SwitchAgent(
+        update_id="refresh_1",
+        before=agent,
+        agent=agent,
+        instructions="Be brief.",
+        servers=({"server_label": "crm"},),
+        with_voice=False,
+        answers=answers,
+        is_refresh=True,
+    )
+    [update] = events(switch)
+    assert update == {
+        "type": "session.update",
+        "event_id": "refresh_1",
+        "session": {"type": "realtime", "instructions": "Be brief.", **sent},
+    }
+    TypeAdapter(RealtimeClientEvent).validate_python(update)
+    assert session["audio"] == {
+        "input": {"turn_detection": {"type": "semantic_vad"}},
+        "output": {"speed": 1.2},
+    }, "an agent's session is its own"
+
+
 def test_every_field_that_an_agent_may_set_can_be_set_back_or_is_known_not_to() -> None:
     schema = json.loads((Path(__file__).parents[3] / "schemas" / "agent.schema.json").read_text())
     definitions = schema["$defs"]

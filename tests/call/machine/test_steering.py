@@ -627,6 +627,14 @@ def test_a_persons_own_sentence_is_not_cut_short_by_taking_over() -> None:
     assert isinstance(update, SwitchAgent)
 
 
+def test_taking_over_cuts_short_what_the_agent_says_while_a_persons_sentence_waits_to_be_heard() -> None:
+    play = talking()
+    steer(play, SaySentence(say="I am here."))
+    play.responds(heard=False)
+    play.happens(ResponseStarted(response_id="own"))
+    assert leads(play)[0] == Interrupt()
+
+
 def test_a_lease_that_nobody_renews_ends_and_the_agent_goes_on() -> None:
     play = talking()
     leads(play)
