@@ -9,6 +9,7 @@ import pytest
 from runner.cli.doctor import show, summary
 from runner.cli.main import PROBLEMS, main
 from runner.cli.terminal import Terminal
+from runner.doctor import store
 from runner.doctor.finding import Finding
 
 OK_KEY = Finding.ok("api key", "api.openai.com takes it")
@@ -62,6 +63,7 @@ def test_the_last_line_counts(findings: list[Finding], expected: str) -> None:
 def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An agent whose API is nowhere."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(store, "LEAST_FREE_BYTES", 0)  # whatever room this machine has
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     monkeypatch.setenv("OPENAI_WEBHOOK_SECRET", "whsec_bm90IGEgc2VjcmV0LCBub3QgYXQgYWxs")
