@@ -131,10 +131,12 @@ class Steering:
             intents = self._refuse(steered, why_not(self._phase.now), now)
         else:
             intents = handler(self, steered, steered.wish, now)
-        fields = {"by": steered.by, "act": name_of(steered.wish), "deed": steered.id}
         deed = self._deeds.get(steered.id)
-        result = deed.result if deed is not None else ""
-        return [Log(event=LogEvent.PERSON_ACTED, fields={**fields, "result": result}), *intents]
+        if deed is None or self._deeds.is_renewal(steered.id):
+            # A console renews its lease several times a minute.
+            return intents
+        fields = {"by": deed.by, "act": deed.what, "deed": deed.id, "result": deed.result}
+        return [Log(event=LogEvent.PERSON_ACTED, fields=fields), *intents]
 
     def sentence_ended(self, key: str, end: SentenceEnd, now: Instant) -> None:
         """What became of a sentence; nothing where it is not a person's."""

@@ -49,6 +49,10 @@ class Deeds:
         for deed_id in self._deeds:
             self.settle(deed_id, DeedResult.FAILED, now, "the call ended first")
 
+    def is_renewal(self, deed_id: str) -> bool:
+        """Whether the act has only renewed another."""
+        return deed_id in self._renewals
+
     def settle(self, deed_id: str, result: DeedResult, now: Instant, detail: str = "") -> None:
         """Say what became of an act. The first word counts."""
         deed = self._deeds[deed_id]

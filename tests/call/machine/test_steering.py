@@ -13,6 +13,7 @@ from runner.model.action import (
     Interrupt,
     Refer,
     SendOutput,
+    SendRequest,
     Speak,
     SwitchAgent,
     TimerKind,
@@ -59,7 +60,7 @@ from runner.model.steering import (
     name_of,
     wish_of,
 )
-from runner.model.tool import Retries, Tool
+from runner.model.tool import HttpBinding, Retries, Tool
 from runner.model.values import Json, JsonObject
 from tests.call.machine.playing import (
     END_CALL,
@@ -70,6 +71,7 @@ from tests.call.machine.playing import (
     an_agent,
     expect,
     http_tool,
+    tool,
     words,
 )
 
@@ -343,7 +345,22 @@ def test_a_tool_goes_on_when_its_agent_is_hushed() -> None:
 # vars
 
 
-def test_variables_are_set_and_a_running_tool_keeps_what_it_was_made_with() -> None:
+def test_a_running_tool_keeps_what_it_was_made_with() -> None:
+    binding = HttpBinding(
+        method="GET",
+        url=words("https://api.example/{{ vars.name }}"),
+        retries=Retries(attempts=2, backoff_s=1.0, on=frozenset({503})),
+    )
+    play = talking(tool("find", binding))
+    (sent,) = play.responds(("find", "{}"), audible=False)
+    steer(play, SetVariables(set={"name": "Ada"}))
+    play.replies(sent, status=503)
+    (again,) = play.passes(1)
+    assert expect(SendRequest, again).request == expect(SendRequest, sent).request
+    assert expect(SendRequest, sent).request.url == "https://api.example/nobody"
+
+
+def test_variables_that_there_are_are_set_and_no_others() -> None:
     play = talking(END_CALL)
     steer(play, SetVariables(set={"name": "Ada"}))
     assert play.session.variables == {"name": "Ada"}
@@ -653,6 +670,9 @@ def test_who_leads_renews_the_lease_and_the_record_holds_one_act() -> None:
     assert leads(play, "lead_2") == []
     assert leads(play, "lead_2") == []
     assert outcome(play, "lead_2") == ("done", "")
+    assert [entry.fields for entry in play.logged] == [
+        {"by": BY, "act": "take-over", "deed": "lead_1", "result": "done"}
+    ]
     assert play.timer(TimerKind.LEAD) == 60
     play.passes(59)
     assert [each.id for each in play.record.deeds] == ["lead_1"]
