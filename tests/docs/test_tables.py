@@ -6,11 +6,14 @@ from enum import Enum
 
 import pytest
 
+from runner.call.machine.phase import Phase
+from runner.call.machine.steering import TABLE
 from runner.cli.main import CANNOT, COMMANDS, OK, PROBLEMS, USAGE
 from runner.config.checking.schema_files import schema
 from runner.model.event import Limit, Outcome
 from runner.model.job import JobKind, JobState
 from runner.model.reception import RingResult
+from runner.model.steering import WISHES
 from runner.serve.listener import ClosedBecause
 from runner.serve.result import WebhookResult
 from tests.docs import bounds, ends, log_calls
@@ -183,6 +186,17 @@ INTERNAL = {
 def test_every_bound_of_the_serving_side_is_in_the_table() -> None:
     named = {cells[2].strip("`") for cells in rows(read("docs/operating.md").section("Bounds"))}
     assert set(bounds.of_serving()) - named == INTERNAL
+
+
+# Steering.
+
+
+def test_the_table_of_acts_says_what_the_table_of_the_machine_does() -> None:
+    told = {cells[0].strip("`"): cells[3] for cells in rows(read("docs/admin.md").section("When they fit"))}
+    assert told.keys() == WISHES.keys()
+    refused = {name for name, wish in WISHES.items() if (wish, Phase.SAYING_GOODBYE) not in TABLE}
+    assert {name for name, way_out in told.items() if way_out == "refused"} == refused
+    assert {name for name, wish in WISHES.items() if (wish, Phase.REFERRED) not in TABLE} == refused
 
 
 # Metrics.
