@@ -21,6 +21,8 @@ LOOK_S = 1.0
 """Between two looks without an event: time itself ends what the caller hears."""
 FRESH_S = 0.2
 """How long the rows of all calls are good for another reader."""
+IDLE_S = 5.0
+"""After so long without a reader nothing is known of any call."""
 MOST_ENDS = 1000
 """Calls that are gone and whose end is remembered for whoever has yet to be told."""
 KEPT_S = 30.0
@@ -137,6 +139,7 @@ class FollowedCalls:
         self._shown: dict[str, _Shown] = {}
         self._looked_at = float("-inf")
         self._ends: dict[str, JsonObject] = {}
+        self._forgetting: asyncio.TimerHandle | None = None
 
     def call(self, call_id: str) -> LiveCall | None:
         """A call that this process serves."""
@@ -170,6 +173,8 @@ class FollowedCalls:
         tick = asyncio.get_running_loop().time()
         if tick - self._looked_at >= FRESH_S:
             self._looked_at = tick
+            if self._forgetting is None:
+                self._forget_rows_in(IDLE_S)
             now, before = self._clock(), self._shown
             calls = [call for call in self._live_calls.all() if isinstance(call, LiveCall)]
             shown = {
@@ -195,6 +200,19 @@ class FollowedCalls:
             "ended": end.get("ended"),
             "ended_at": end.get("ended_at"),
         }
+
+    def _forget_rows_in(self, seconds: float) -> None:
+        self._forgetting = asyncio.get_running_loop().call_later(seconds, self._forget_rows)
+
+    def _forget_rows(self) -> None:
+        """Nobody looks any more: calls that are over are not kept for a list that nobody reads."""
+        idle_s = asyncio.get_running_loop().time() - self._looked_at
+        if idle_s < IDLE_S:
+            self._forget_rows_in(IDLE_S - idle_s)
+            return
+        self._forgetting = None
+        self._shown.clear()
+        self._ends.clear()
 
     def _row(self, call: LiveCall, now: Instant) -> _Shown | None:
         """None for a call that cannot be shown, which is a bug of ours and hides no other call."""

@@ -1,6 +1,7 @@
 """Live calls at the admin API: listed, read, followed, steered."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -180,6 +181,20 @@ async def test_a_call_that_nobody_follows_has_no_follower(
         assert follows_words() is True
     async with asyncio.timeout(10):
         while follows_words() is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_nothing_is_kept_of_a_call_that_was_listed_once(
+    lab: AdminLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.serve.admin.followed.IDLE_S", 0.05)
+    call = await greeted(lab)
+    assert (await lab.get("/admin/calls"))["total"] == 1
+    assert lab.runner._live_calls is not None
+    live = weakref.ref(lab.runner._live_calls.find(call.id))
+    await hang_up(lab, call)
+    async with asyncio.timeout(10):
+        while live() is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
