@@ -87,5 +87,15 @@ async def test_every_call_is_seen_and_steered_at_every_runner_also_across_a_take
         assert "Yes." in [event.data["text"] for event in rest if event.name == "turn"]
         while (await every.next("gone")).data["id"] != call.id:
             pass
+    # A runner that is told to end hands its calls over, and nobody waits for a lease.
+    async with third.follow(f"/admin/events?call={other.id}") as one:
+        first = await one.next("snapshot")
+        fleet.runners[1].tell(signal.SIGTERM)
+        again = await one.next("snapshot")
+        assert again.data["call"]["runner"] != first.data["call"]["runner"]
+        assert again.data["call"]["turns"] == first.data["call"]["turns"]
+        other.play(CallerHangsUp())
+        fleet.desk.api.wake(other)
+        assert (await one.to_the_end())[-1].data["ended"] == "caller_hung_up"
     stored = await third.get(f"/admin/records/{call.id}")
     assert [deed["id"] for deed in stored["record"]["deeds"] if deed["what"] == "note"] == ["n1", "n2"]
