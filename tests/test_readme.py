@@ -13,6 +13,7 @@ def test_the_sections_are_in_the_order_of_their_readers() -> None:
         (2, "Try it"),
         (2, "Answer a telephone number"),
         (2, "See and steer live calls"),
+        (2, "Call from a browser"),
         (2, "In CI"),
         (2, "Reference"),
         (2, "Working on it"),

@@ -18,7 +18,7 @@ from runner.cli.environment import add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import counted, print_problems
 from runner.cli.recorded_scenario import recorded_scenario
-from runner.cli.summary import show_summary
+from runner.cli.summary import show_summary, show_talk
 from runner.cli.terminal import stderr, stdout
 from runner.cli.workers import Place, Workers, reserve
 from runner.config.building.settings import is_base_url
@@ -75,6 +75,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="load the configuration again whenever it changes; live calls keep theirs",
     )
     parser.add_argument(
+        "--dev",
+        action="store_true",
+        help="for this machine alone: talk and console without tokens; without a key, a stand-in speaks",
+    )
+    parser.add_argument(
         "--log-format",
         choices=("json", "text"),
         help="what a line of the log looks like (default: text on a terminal, else json)",
@@ -108,10 +113,14 @@ def _run_one(options: argparse.Namespace, place: Place | None = None) -> int:
     logs.configure(sys.stderr, json=_is_json(options), level=LEVELS[options.log_level])
     raise_limit()
     shrink_read_buffers()
+    version = ConfigurationVersion.of(loaded, options.directory, options.environment)
+    if options.dev:
+        event_loop.run(_develop(configuration, source, version, watch=options.watch))
+        return OK
     runner = Runner(
         configuration,
         find_secrets(configuration.settings, os.environ),
-        version=ConfigurationVersion.of(loaded, options.directory, options.environment),
+        version=version,
         source=source,
         shares_port=place is not None,
         tracing=open_tracing(os.environ, provider=PROVIDER),
@@ -162,7 +171,35 @@ def _is_json(options: argparse.Namespace) -> bool | None:
     return None if options.log_format is None else options.log_format == "json"
 
 
-async def _serve(runner: Runner, configuration: Configuration, *, watch: bool, place: Place | None) -> None:
+async def _develop(
+    configuration: Configuration, source: DirectorySource, version: ConfigurationVersion, *, watch: bool
+) -> None:
+    """Serve this machine alone, with what is missing made up. Raises CannotRunError."""
+    from runner.cli.dev import surroundings  # noqa: PLC0415 - the stand-in is no part of a server
+
+    async with surroundings(configuration, os.environ) as made:
+        source.take_environ(made.environ)
+        runner = Runner(
+            made.configuration,
+            find_secrets(made.configuration.settings, made.environ),
+            version=version,
+            source=source,
+            new_connector=made.new_connector,
+            is_dev=True,
+            scenario_of=recorded_scenario,
+        )
+        await _serve(runner, made.configuration, watch=watch, stands_in=made.stands_in, is_dev=True)
+
+
+async def _serve(
+    runner: Runner,
+    configuration: Configuration,
+    *,
+    watch: bool,
+    place: Place | None = None,
+    is_dev: bool = False,
+    stands_in: bool = False,
+) -> None:
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
     if place is not None:
@@ -176,6 +213,8 @@ async def _serve(runner: Runner, configuration: Configuration, *, watch: bool, p
         if place is None:
             console_url = None if runner.admin_url is None else f"{runner.admin_url}/console/"
             show_summary(configuration, webhook_url(runner.url), stdout(), console_url)
+            if is_dev:
+                show_talk(configuration, runner.url, stdout(), stands_in=stands_in)
             sys.stdout.flush()
         else:
             place.ready()

@@ -41,6 +41,12 @@ def show_summary(
     _section("store", [(shown_store(settings.store), "")], terminal)
 
 
+def show_talk(configuration: Configuration, url: str, terminal: Terminal, *, stands_in: bool) -> None:
+    """Print where one speaks with each agent, while it is developed."""
+    who = "a stand-in speaks: there is no key of the voice API" if stands_in else "opens your microphone"
+    _section("talk", [(f"{url}/talk/{agent}", who) for agent in configuration.agents], terminal)
+
+
 def _section(title: str, rows: list[Row], terminal: Terminal) -> None:
     width = max((len(name) for name, _ in rows), default=0)
     terminal.line()

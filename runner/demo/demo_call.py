@@ -9,15 +9,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from runner.call.afterwards.jobs import is_job
-from runner.call.examples.example_call import ExampleCall
+from runner.call.browser.sdp import EXAMPLE_OFFER
+from runner.call.examples.example_call import WEB, ExampleCall
 from runner.call.records.record_json import of_json
 from runner.demo.default_script import DefaultScript
 from runner.demo.endpoints import Endpoints, WatchedConnector
 from runner.demo.masking import Mask
 from runner.demo.timeline import EntryKind, Timeline, TimelineEntry
 from runner.model.agent import Agent
+from runner.model.call import Transport
 from runner.model.record import CallRecord
 from runner.model.settings import Configuration, SecretRef
 from runner.model.values import Instant, Json
@@ -98,6 +101,9 @@ class _DemoCall:
         self._began: dict[str, float] = {}
         """When a tool was called, or the call announced (the empty key), by a clock that never jumps."""
         self._placed: PlacedCall | None = None
+        self._call_id = ""
+        """What the runner calls the call."""
+        self._is_from_browser = plan.example.transport is Transport.WEBRTC
         shift_s = plan.example.at - time.time()
         self._clock: Callable[[], Instant] = lambda: time.time() + shift_s
         self._secret = new_secret()
@@ -125,7 +131,7 @@ class _DemoCall:
                     await runner.close()
             if self._placed is not None:
                 self._result.violations += [*self._placed.violations, *api.violations]
-                await _read_store(f"sqlite:{directory / 'calls.db'}", self._placed.id, self._result)
+                await _read_store(f"sqlite:{directory / 'calls.db'}", self._call_id, self._result)
         if self._show_error is not None:
             raise self._show_error
         return self._result
@@ -140,7 +146,7 @@ class _DemoCall:
                 key_header=None,
                 webhook_secrets=(SecretRef(env="SIMULATED"),),
             ),
-            server=replace(given.settings.server, host="127.0.0.1", port=0),
+            server=replace(given.settings.server, host="127.0.0.1", port=0, admin=None, browser=None),
             store=f"sqlite:{database}",
         )
         secrets = FoundSecrets.fixed(
@@ -150,6 +156,7 @@ class _DemoCall:
             replace(given, settings=settings),
             secrets,
             clock=self._clock,
+            is_dev=self._is_from_browser,
             new_connector=lambda: (
                 WatchedConnector(settings.egress, self._request)
                 if self._plan.live_tools
@@ -159,20 +166,18 @@ class _DemoCall:
 
     async def _call(self, api: StandIn, runner: Runner) -> None:
         plan = self._plan
-        placed = api.place_call(*plan.play.script, faults=plan.play.faults)
+        script, faults = plan.play.script, plan.play.faults
+        place = api.expect_offer if self._is_from_browser else api.place_call
+        placed = place(*script, faults=faults)
         self._placed = placed
+        self._call_id = placed.id
         # A lookup is asked with the call's own id where tools have that of their call.
         self._tool_names[placed.id] = LOOKUP
         text = f"{plan.example.caller} calls {plan.example.called}"
         self._tell(TimelineEntry(at_s=0.0, what=EntryKind.RINGS, text=text))
         self._began[""] = time.perf_counter()
-        headers = plan.example.sip_headers(self._plan.configuration.settings.routing, placed.id)
-        webhook = call_incoming(call_id=placed.id, headers=headers, secret=self._secret, now=self._clock())
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(webhook_url(runner.url), data=webhook.body, headers=webhook.headers) as response,
-        ):
-            self._result.webhook_status = response.status
+        async with aiohttp.ClientSession() as session:
+            await (self._offer if self._is_from_browser else self._ring)(session, runner, placed)
         hurry = asyncio.Event()
         if placed.conversation is not None:
             try:
@@ -184,11 +189,32 @@ class _DemoCall:
             hurry.set()
         await runner.drain(hurry)
 
+    async def _ring(self, session: aiohttp.ClientSession, runner: Runner, placed: PlacedCall) -> None:
+        """The voice API announces a call that rings."""
+        headers = self._plan.example.sip_headers(self._plan.configuration.settings.routing, placed.id)
+        webhook = call_incoming(call_id=placed.id, headers=headers, secret=self._secret, now=self._clock())
+        async with session.post(
+            webhook_url(runner.url), data=webhook.body, headers=webhook.headers
+        ) as response:
+            self._result.webhook_status = response.status
+
+    async def _offer(self, session: aiohttp.ClientSession, runner: Runner, placed: PlacedCall) -> None:
+        """A browser offers a call, and hears the agent at once."""
+        headers = {"Origin": runner.url, "Content-Type": "application/sdp"}
+        who = {"agent": self._plan.agent.id, "sub": self._plan.example.caller.removeprefix(WEB)}
+        url = URL(runner.url).joinpath("calls").with_query(who)
+        async with session.post(url, data=EXAMPLE_OFFER, headers=headers) as response:
+            self._result.webhook_status = response.status
+            location = response.headers.get("Location", "")
+        if location:
+            self._call_id = location.rpartition("/")[2]
+            await session.post(f"{runner.url}{location}/connected", headers={"Origin": runner.url})
+
     # What travels, as it does.
 
     def _received(self, kind: str, value: Any) -> None:
         if isinstance(value, Mapping):
-            if kind == "accept":
+            if kind in ("accept", "create"):
                 took_s = self._took_s("")
                 self._tell(
                     TimelineEntry(at_s=0.0, what=EntryKind.ANSWERED, text=self._plan.agent.id, took_s=took_s)
@@ -220,7 +246,10 @@ class _DemoCall:
 
     def _example_of(self, tool_call_id: str) -> Json:
         lookup = self._plan.agent.lookup
-        if lookup is not None and self._placed is not None and tool_call_id == self._placed.id:
+        is_lookup = tool_call_id.startswith("web_") or (
+            self._placed is not None and tool_call_id == self._placed.id
+        )
+        if lookup is not None and is_lookup:
             self._result.notes.append("the lookup was answered with its default")
             return lookup.default
         if is_job(tool_call_id):

@@ -2,11 +2,10 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from typing import Any
 
 from runner.api.webhook import MIN_KEY_BYTES, is_secret
-from runner.call.browser.token import MIN_SECRET_BYTES
 from runner.doctor.endpoints import examine_endpoints
 from runner.doctor.finding import Finding
 from runner.doctor.machine import examine_port, files_finding
@@ -15,12 +14,9 @@ from runner.doctor.store import examine_store
 from runner.doctor.voice_api import examine_voice_api
 from runner.doctor.webhook import examine_webhook
 from runner.errors import CannotRunError
-from runner.model.settings import Configuration, SecretRef, Server
+from runner.model.settings import Configuration, SecretRef
 from runner.model.values import Instant
-from runner.serve.admin.access import MIN_TOKEN
 from runner.serve.secrets import find_secret, find_store
-
-MAKE_ONE = "make one with: openssl rand -hex 32"
 
 
 async def examine(
@@ -42,9 +38,8 @@ async def examine(
         _known(secrets),
         _webhook(webhook_url, signing, tls, now=now, look_up=look_up),
         _known(tool_secrets(settings.secrets, environ)),
-        _known(server_secrets(settings.server, environ)),
         _store(configuration, environ),
-        _ports(settings.server),
+        _one(examine_port(settings.server)),
         _known([files_finding(descriptors)]),
         examine_endpoints(configuration, tls, now=now, look_up=look_up),
     ]
@@ -110,30 +105,6 @@ def tool_secrets(secrets: Mapping[str, SecretRef], environ: Mapping[str, str]) -
     return [Finding.ok("secrets", ", ".join(secrets))]
 
 
-def server_secrets(server: Server, environ: Mapping[str, str]) -> list[Finding]:
-    """The tokens of the admin API, and what those of browsers are signed with: there, and long enough."""
-    wanted: list[tuple[str, SecretRef, int]] = []
-    if server.admin is not None:
-        wanted += [
-            (f"admin token {name}", token.ref, MIN_TOKEN) for name, token in server.admin.tokens.items()
-        ]
-    if server.browser is not None and server.browser.secret is not None:
-        wanted.append(("browser secret", server.browser.secret, MIN_SECRET_BYTES))
-    findings = []
-    for subject, reference, least in wanted:
-        try:
-            secret = find_secret(reference, environ).value
-        except CannotRunError as error:
-            findings.append(Finding.error(subject, str(error), MAKE_ONE))
-            continue
-        if len(secret.encode()) < least:
-            text = f"{reference} holds {len(secret)} characters, which could be guessed"
-            findings.append(Finding.error(subject, text, MAKE_ONE))
-        else:
-            findings.append(Finding.ok(subject, f"{reference} holds one"))
-    return findings
-
-
 async def _voice_api(
     configuration: Configuration, environ: Mapping[str, str], base_url: str, tls: ssl.SSLContext, **known: Any
 ) -> list[Finding]:
@@ -168,11 +139,8 @@ async def _store(configuration: Configuration, environ: Mapping[str, str]) -> li
     return [await examine_store(url)]
 
 
-async def _ports(server: Server) -> list[Finding]:
-    findings = [await examine_port(server.host, server.port)]
-    if server.admin is not None:
-        findings.append(await examine_port(server.admin.host, server.admin.port, "server.admin"))
-    return findings
+async def _one(finding: Awaitable[Finding]) -> list[Finding]:
+    return [await finding]
 
 
 async def _known(findings: list[Finding]) -> list[Finding]:

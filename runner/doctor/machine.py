@@ -7,15 +7,16 @@ from contextlib import closing
 import aiohttp
 
 from runner.doctor.finding import Finding
+from runner.model.settings import Server
 from runner.serve.descriptors import DescriptorShares
-from runner.serve.listener import SERVER
 
 ANSWER_S = 2.0
 FEW_CALLS = 100
 
 
-async def examine_port(host: str, port: int, key: str = "server") -> Finding:
-    """Whether a runner could listen, or one does already. `key`: what of runner.yaml says where."""
+async def examine_port(server: Server) -> Finding:
+    """Whether a runner could listen, or one does already."""
+    host, port = server.host, server.port
     where = f"{host} port {port}"
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
@@ -23,7 +24,7 @@ async def examine_port(host: str, port: int, key: str = "server") -> Finding:
         )[0]
     except OSError as error:
         return Finding.error(
-            "port", f'"{host}" is not an address of this machine ({error.strerror})', f"set {key}.host"
+            "port", f'"{host}" is not an address of this machine ({error.strerror})', "set server.host"
         )
     with closing(socket.socket(family, kind, proto)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,33 +33,34 @@ async def examine_port(host: str, port: int, key: str = "server") -> Finding:
             # Another that listens for all addresses lets one of them be bound, and not be listened to.
             listening.listen(1)
         except OSError as error:
-            return await _taken(error, host, port, key)
+            return await _taken(error, where, host, port)
     if port == 0:
         return Finding.ok("port", f"a free one of {host}")
     return Finding.ok("port", f"{where} is free")
 
 
-async def _taken(error: OSError, host: str, port: int, key: str) -> Finding:
-    where = f"{host} port {port}"
+async def _taken(error: OSError, where: str, host: str, port: int) -> Finding:
     match error.errno:
         case errno.EADDRINUSE if await _is_runner(host, port):
             return Finding.ok("port", f"a runner listens at {where} already")
         case errno.EADDRINUSE:
-            return Finding.error("port", f"another program listens at {where}", f"stop it, or set {key}.port")
+            return Finding.error(
+                "port", f"another program listens at {where}", "stop it, or set server.port (or run --port)"
+            )
         case errno.EACCES:
             return Finding.error(
                 "port",
                 f"this user may not listen at {where}",
-                f"set {key}.port to one above 1023, and have a proxy forward to it",
+                "set server.port to one above 1023, and have a proxy forward to it",
             )
         case errno.EADDRNOTAVAIL:
             return Finding.error(
                 "port",
                 f'"{host}" is not an address of this machine',
-                f"set {key}.host to one that is, or 0.0.0.0",
+                "set server.host to one that is, or 0.0.0.0",
             )
     return Finding.error(
-        "port", f"nothing can listen at {where}: {error.strerror}", f"set {key}.host and port"
+        "port", f"nothing can listen at {where}: {error.strerror}", "set server.host and port"
     )
 
 
@@ -70,7 +72,7 @@ async def _is_runner(host: str, port: int) -> bool:
             aiohttp.ClientSession(timeout=timeout) as session,
             session.get(f"http://{shown}:{port}/healthz") as response,
         ):
-            return response.headers.get("Server") == SERVER
+            return response.status == 200 and (await response.content.read(16)).strip() == b"alive"
     except (aiohttp.ClientError, OSError):
         return False
 

@@ -272,9 +272,11 @@ class Runner:
                 clock=self._clock,
             )
 
-        async def new_call(ringing: Ringing, watches: Sequence[CallWatch] = ()) -> LiveCall:
+        async def new_call(
+            ringing: Ringing, world: World | None = None, watches: Sequence[CallWatch] = ()
+        ) -> LiveCall:
             hold = await fleet.hold(ringing)
-            return live_call(ringing, self.versions.current.world, hold, watches=watches)
+            return live_call(ringing, world or self.versions.current.world, hold, watches=watches)
 
         def take_up(left: LeftCall, hold: CallHold) -> None:
             live_calls.serve(live_call(left.ringing, left.world, hold, left.machine))

@@ -15,12 +15,14 @@ from runner.call.addresses.incoming import incoming_call
 from runner.call.browser.sdp import MOST_BYTES, AudioOffer, audio_offer
 from runner.call.browser.token import MIN_SECRET_BYTES, BrowserToken, read_token
 from runner.call.machine.world import World
+from runner.call.routes.routing import RouteTable
 from runner.errors import CannotRunError, OfferRefusedError, TokenRefusedError
 from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.reception import RingResult
 from runner.model.settings import Browser, Server
 from runner.model.values import Instant, JsonObject
 from runner.serve.browser.origins import LOOPBACK_NAMES, address_of, check_origin, is_on_loopback
+from runner.serve.browser.pages import page_routes
 from runner.serve.browser.rates import Rate
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError, not_answered
 from runner.serve.browser.watch import BrowserWatch
@@ -44,7 +46,7 @@ AUDIO_ONLY = (
     "server.browser.data_channel: open, and read what that lets a page see"
 )
 
-NewCall = Callable[[Ringing, Sequence[CallWatch]], Awaitable[LiveCall]]
+NewCall = Callable[[Ringing, World, Sequence[CallWatch]], Awaitable[LiveCall]]
 
 
 class SecretMaker(Protocol):
@@ -116,7 +118,7 @@ class BrowserCalls:
         routes += [
             web.options(path, self._guarded(self._preflight)) for path in (*asked, "/calls/{id}/events")
         ]
-        return routes
+        return [*routes, *page_routes()]
 
     def _guarded(
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -155,9 +157,8 @@ class BrowserCalls:
     async def _begin(self, request: web.Request) -> web.StreamResponse:
         """Origin, rate, token, agent, room and form, in this order; then the call."""
         token, agent = self._who(request)
-        serving = self._room()
         ringing = self._ringing(token, agent)
-        self._check_route(ringing, serving.world())
+        serving = self._room_for(ringing)
         offer = await self._offer(request)
         origin = WebRtcOrigin(
             subject=token.subject,
@@ -182,12 +183,11 @@ class BrowserCalls:
     async def _attach(self, request: web.Request) -> web.StreamResponse:
         """Serve a call that the page has made itself, with a secret that we have given it."""
         token, agent = self._who(request)
-        serving = self._room()
         api_call_id = request.match_info["id"]
         if not (api_call_id.isascii() and api_call_id.isprintable() and len(api_call_id) <= 200):
             raise RefusedError(400, "call_id", "this is not the id of a call")
         ringing = replace(self._ringing(token, agent), call_id=api_call_id)
-        self._check_route(ringing, serving.world())
+        serving = self._room_for(ringing)
         entry = await self._serve(ringing, token, serving)
         await entry.live.is_served(SERVED_S)
         return web.Response(status=201, headers={"Location": f"/calls/{entry.live.id}"})
@@ -195,10 +195,9 @@ class BrowserCalls:
     async def _client_secret(self, request: web.Request) -> web.StreamResponse:
         """A secret for one agent's session. The token stays good, for the call that is attached with it."""
         token, agent = self._who(request)
-        serving = self._room()
         ringing = self._ringing(token, agent)
-        self._check_route(ringing, serving.world())
-        secret = await serving.make_secret(ringing, serving.world())
+        serving = self._room_for(ringing)
+        secret = await serving.make_secret(ringing, self._world(serving, ringing))
         return web.json_response(secret, headers={"Cache-Control": "no-store"})
 
     def _who(self, request: web.Request) -> tuple[BrowserToken, str]:
@@ -209,7 +208,7 @@ class BrowserCalls:
         asked = request.query.get("agent")
         if self.is_dev and is_on_loopback(request):
             token = BrowserToken(
-                subject="dev",
+                subject=request.query.get("sub") or "dev",
                 id=randomness.token_hex(8),
                 agents=(asked,) if asked else tuple(self._agents()),
                 expires_at=now + 60,
@@ -264,10 +263,14 @@ class BrowserCalls:
             )
             raise RefusedError(403, "vars_not_declared", message)
 
-    def _room(self) -> Serving:
-        if self._serving is None or not self._serving.is_open():
+    def _room_for(self, ringing: Ringing) -> Serving:
+        """First whether somebody would answer, then whether there is room. Raises RefusedError."""
+        serving = self._serving
+        if serving is not None:
+            self._check_route(ringing, self._world(serving, ringing))
+        if serving is None or not serving.is_open():
             raise RefusedError(503, "no_room", "no calls are taken now; try again in a while", RETRY_AFTER)
-        return self._serving
+        return serving
 
     async def _offer(self, request: web.Request) -> AudioOffer:
         if request.content_type != SDP:
@@ -309,9 +312,19 @@ class BrowserCalls:
         self, ringing: Ringing, watch: BrowserWatch, serving: Serving
     ) -> tuple[LiveCall, RingResult]:
         name_call(ringing.call_id)
-        live = await serving.new_call(ringing, (watch, _Forget(self._calls, ringing.call_id)))
+        live = await serving.new_call(
+            ringing, self._world(serving, ringing), (watch, _Forget(self._calls, ringing.call_id))
+        )
         serving.live_calls.serve(live)
         return live, await live.ring_result()
+
+    def _world(self, serving: Serving, ringing: Ringing) -> World:
+        """What the call meets. Whoever develops an agent speaks with it before it has a route."""
+        world = serving.world()
+        agent = ringing.origin.agent if isinstance(ringing.origin, WebRtcOrigin) else None
+        if not self.is_dev or agent is None or agent not in world.agents:
+            return world
+        return replace(world, table=RouteTable.always(agent))
 
     def _tell_of_audio_only(self) -> None:
         if not self._has_told_of_audio_only:

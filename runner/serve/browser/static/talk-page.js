@@ -1,0 +1,92 @@
+// The page /talk/AGENT: press to call, hear, read along, hang up.
+
+import { Call } from "/talk.js";
+
+const STATES = {
+  idle: "Press to call. You will be asked for your microphone.",
+  asking: "Waiting for your microphone …",
+  connecting: "Connecting …",
+  talking: "Connected. Speak freely.",
+  lost: "Connection lost.",
+  ended: "The call has ended.",
+};
+const SPEAKERS = { caller: "You", agent: "Agent" };
+
+const element = (id) => document.getElementById(id);
+const agent = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+// A link may bring the token behind #; it does not stay in the address.
+const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
+if (token) history.replaceState(null, "", location.pathname);
+
+const call = new Call({ token, agent });
+element("name").textContent = agent;
+document.title = `Talk to ${agent}`;
+
+element("call").onclick = () => (call.isLive ? call.hangUp() : call.start());
+element("mute").onclick = () => (call.muted = !call.muted);
+element("sound").onclick = () => call.turnSoundOn();
+
+function line(...parts) {
+  const item = document.createElement("li");
+  for (const [tag, text] of parts) {
+    const part = document.createElement(tag);
+    part.textContent = text;
+    item.append(part);
+  }
+  return item;
+}
+
+/** Only what is new or different is touched, so that a screen reader reads it once. */
+function fill(list, items, key) {
+  while (list.children.length > items.length) list.lastChild.remove();
+  items.forEach((item, index) => {
+    const now = key(item);
+    const old = list.children[index];
+    if (old?.dataset.key === now) return;
+    const made = item.made();
+    made.dataset.key = now;
+    if (old) old.replaceWith(made);
+    else list.append(made);
+  });
+}
+
+function render() {
+  const { state, problem, turns, tools, speaking } = call;
+  const listening = { caller: "Listening …", agent: "Speaking …" }[speaking];
+  element("state").textContent = state === "talking" && listening ? listening : STATES[state];
+  element("call").textContent = call.isLive ? "Hang up" : "Call";
+  element("call").dataset.live = call.isLive;
+  element("mute").hidden = !["talking", "lost"].includes(state);
+  element("mute").setAttribute("aria-pressed", call.muted);
+  element("sound").hidden = problem?.code !== "audio-blocked";
+  element("problem").hidden = !problem;
+  element("problem").textContent = problem?.message ?? "";
+  document.body.dataset.state = state;
+  const said = turns.filter(({ text }) => text).map((turn) => ({
+    ...turn,
+    made() {
+      const item = line(["b", SPEAKERS[turn.role] ?? "Note"], ["span", turn.text]);
+      item.dataset.role = turn.role;
+      return item;
+    },
+  }));
+  const list = element("turns");
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  fill(list, said, ({ role, text }) => `${role} ${text}`);
+  if (atEnd) list.scrollTop = list.scrollHeight;
+  element("tools").hidden = !tools.length;
+  const called = tools.map((tool) => ({
+    ...tool,
+    made: () =>
+      line(
+        ["b", `${tool.name} — ${tool.status || "running"}${tool.took_s == null ? "" : `, ${tool.took_s.toFixed(2)} s`}`],
+        ["code", tool.error || JSON.stringify(tool.arguments)],
+      ),
+  }));
+  fill(element("tool-list"), called, (tool) => JSON.stringify([tool.name, tool.status, tool.error, tool.arguments, tool.took_s]));
+}
+
+window.call = call; // for people who look with their browser's tools
+call.addEventListener("change", render);
+addEventListener("offline", render);
+render();

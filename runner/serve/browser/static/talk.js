@@ -1,0 +1,278 @@
+// A call to an agent, for any page: an ES module without dependencies.
+//
+//   import { Call } from "https://phone.maple.example/talk.js";
+//   const call = new Call({ token });          // or: token: async () => "…", agent: "front-desk"
+//   call.addEventListener("change", () => render(call.state, call.turns, call.problem));
+//   button.onclick = () => (call.isLive ? call.hangUp() : call.start());
+//
+// Instructions, tools and secrets stay on the server: the page sends and hears audio, and no more.
+
+const SERVER = new URL(import.meta.url).origin;
+const GATHERING_MS = 1000;
+const LOST_MS = 15000;
+
+/** What went wrong, in words for the caller. Replace them for your language. */
+export const MESSAGES = {
+  "microphone-denied": "Your browser does not let this page use the microphone. Allow it beside the address, then call again.",
+  "microphone-missing": "No microphone was found. Plug one in, then call again.",
+  "microphone-busy": "The microphone cannot be used. Another program may be using it.",
+  "microphone-insecure": "Browsers allow the microphone on https:// pages only.",
+  "audio-blocked": "Your browser has blocked the sound. Press “Turn sound on”.",
+  "no-network": "The server cannot be reached. Check your connection, then call again.",
+  "connection-lost": "Connection lost. Trying to get it back …",
+  "connection-failed": "The connection was lost, and the call has ended.",
+  "no-media": "No sound can pass between this network and the voice service. A firewall may be in the way.",
+  busy: "All lines are busy. Please try again in a while.",
+  no_room: "No calls are taken now. Please try again in a while.",
+  too_many_calls: "Too many calls. Please try again in a minute.",
+  token_missing: "This page needs a link that lets you call.",
+  refused: "The call was not taken.",
+};
+
+/** One call. `state` is idle, asking, connecting, talking, lost or ended; a "change" event follows each change. */
+export class Call extends EventTarget {
+  #options;
+  #peer = null;
+  #microphone = null;
+  #audio = null;
+  #place = null;
+  #token = "";
+  #events = null;
+  #lost = 0;
+  #leave = () => this.hangUp();
+
+  constructor({ server = SERVER, token = "", agent = null, audio = null } = {}) {
+    super();
+    this.#options = { server, token, agent };
+    this.#audio = audio ?? new Audio();
+    this.#audio.autoplay = true;
+    this.state = "idle";
+    /** What was said: `{role: "caller" | "agent", text}`, in order. */
+    this.turns = [];
+    /** What was called, only while an agent is developed. */
+    this.tools = [];
+    /** Who speaks: "caller", "agent" or null. */
+    this.speaking = null;
+    /** What is wrong: `{code, message}` or null. */
+    this.problem = null;
+    /** Why the call ended, in one word. */
+    this.ended = "";
+  }
+
+  get isLive() {
+    return !["idle", "ended"].includes(this.state);
+  }
+
+  /** The caller's microphone and the agent's voice as streams, e.g. to show how loud they are. */
+  get streams() {
+    return { caller: this.#microphone, agent: this.#audio.srcObject };
+  }
+
+  set muted(value) {
+    for (const track of this.#microphone?.getAudioTracks() ?? []) track.enabled = !value;
+    this.#changed();
+  }
+
+  get muted() {
+    const tracks = this.#microphone?.getAudioTracks() ?? [];
+    return tracks.length > 0 && tracks.every((track) => !track.enabled);
+  }
+
+  /** Call. Resolves once the call was taken, or has failed: see `state` and `problem`. */
+  async start() {
+    if (this.isLive) return;
+    Object.assign(this, { turns: [], tools: [], speaking: null, problem: null, ended: "" });
+    this.#to("asking");
+    try {
+      this.#microphone = await microphone();
+      if (this.state !== "asking") return this.#close();
+      this.#to("connecting");
+      const { token } = this.#options;
+      this.#token = typeof token === "function" ? await token() : token;
+      await this.#connect();
+    } catch (error) {
+      this.#fail(error instanceof Problem ? error.code : "no-network", error.message);
+    }
+  }
+
+  /** Hang up, and tell the server at once: a beacon is sent even when the page goes. */
+  hangUp(ended = "caller_hung_up") {
+    if (!this.isLive) return;
+    if (this.#place) this.#tell("hangup");
+    this.#finish(ended);
+  }
+
+  /** Let the sound be heard, when the browser has blocked it: call this from a click. */
+  async turnSoundOn() {
+    await this.#audio.play();
+    if (this.problem?.code === "audio-blocked") this.problem = null;
+    this.#changed();
+  }
+
+  async #connect() {
+    const peer = (this.#peer = new RTCPeerConnection({ iceServers: [] }));
+    for (const track of this.#microphone.getTracks()) peer.addTrack(track, this.#microphone);
+    peer.ontrack = ({ track, streams }) => this.#hear(streams[0] ?? new MediaStream([track]));
+    peer.onconnectionstatechange = () => this.#connection(peer.connectionState);
+    await peer.setLocalDescription();
+    await gathered(peer);
+    const { place, answer } = await this.#ask(peer.localDescription.sdp);
+    this.#place = place;
+    addEventListener("pagehide", this.#leave);
+    if (this.state === "ended") return this.#tell("hangup");
+    await peer.setRemoteDescription({ type: "answer", sdp: answer });
+    this.#follow();
+  }
+
+  async #ask(offer) {
+    const url = new URL("/calls", this.#options.server);
+    if (this.#options.agent) url.searchParams.set("agent", this.#options.agent);
+    const headers = { "Content-Type": "application/sdp", ...this.#authorization() };
+    let response;
+    try {
+      response = await fetch(url, { method: "POST", body: offer, headers, credentials: "omit" });
+    } catch {
+      throw new Problem("no-network");
+    }
+    if (response.status !== 201) {
+      const { code = "refused", detail } = await response.json().catch(() => ({}));
+      throw new Problem(code, detail);
+    }
+    const place = new URL(response.headers.get("Location"), this.#options.server);
+    return { place, answer: await response.text() };
+  }
+
+  #authorization() {
+    return this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
+  }
+
+  #hear(stream) {
+    this.#audio.srcObject = stream;
+    this.#audio.play().catch(() => this.#trouble("audio-blocked"));
+    this.#changed();
+  }
+
+  #connection(state) {
+    if (!this.isLive) return;
+    clearTimeout(this.#lost);
+    if (state === "connected") {
+      if (this.problem?.code === "connection-lost") this.problem = null;
+      if (this.state === "connecting") this.#tell("connected");
+      this.#to("talking");
+    } else if (state === "disconnected") {
+      // It may come back by itself.
+      this.#to("lost");
+      this.#trouble("connection-lost");
+      this.#lost = setTimeout(() => this.#fail("connection-failed"), LOST_MS);
+    } else if (state === "failed") {
+      this.#fail(this.state === "connecting" ? "no-media" : "connection-failed");
+    }
+  }
+
+  /** What is said, as the server writes it down. Without it the call goes on. */
+  async #follow() {
+    const events = (this.#events = new AbortController());
+    const url = `${this.#place}/events`;
+    try {
+      const response = await fetch(url, { headers: this.#authorization(), signal: events.signal });
+      if (!response.ok) return;
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let text = "";
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        const messages = (text + value).split("\n\n");
+        text = messages.pop();
+        for (const message of messages) if (message.startsWith("data: ")) this.#seen(JSON.parse(message.slice(6)));
+      }
+    } catch {
+      // Aborted, or the network is gone: the connection itself says so.
+    }
+  }
+
+  #seen({ turns, tools = [], speaking, ended }) {
+    Object.assign(this, { turns, tools, speaking });
+    if (ended) this.#finish(ended);
+    else this.#changed();
+  }
+
+  #tell(what) {
+    const body = new Blob([this.#token], { type: "text/plain" });
+    navigator.sendBeacon(`${this.#place}/${what}`, body);
+  }
+
+  #trouble(code, detail) {
+    this.problem = { code, message: MESSAGES[code] ?? detail ?? MESSAGES.refused };
+    this.#changed();
+  }
+
+  #fail(code, detail) {
+    if (!this.isLive) return;
+    this.problem = { code, message: MESSAGES[code] ?? detail ?? MESSAGES.refused };
+    if (this.#place) this.#tell("hangup");
+    this.#finish("failed");
+  }
+
+  #finish(ended) {
+    if (!this.isLive) return;
+    this.ended = ended;
+    this.#close();
+    this.#to("ended");
+  }
+
+  #close() {
+    clearTimeout(this.#lost);
+    removeEventListener("pagehide", this.#leave);
+    const events = this.#events;
+    // The last words are still on their way.
+    if (events) setTimeout(() => events.abort(), 2000);
+    this.#peer?.close();
+    for (const track of this.#microphone?.getTracks() ?? []) track.stop();
+    this.#audio.srcObject = null;
+    this.#peer = this.#microphone = this.#events = this.#place = null;
+    this.speaking = null;
+  }
+
+  #to(state) {
+    this.state = state;
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+class Problem extends Error {
+  constructor(code, detail) {
+    super(detail);
+    this.code = code;
+  }
+}
+
+const MICROPHONE_PROBLEMS = {
+  NotAllowedError: "microphone-denied",
+  SecurityError: "microphone-denied",
+  NotFoundError: "microphone-missing",
+  OverconstrainedError: "microphone-missing",
+};
+
+async function microphone() {
+  if (!navigator.mediaDevices?.getUserMedia) throw new Problem("microphone-insecure");
+  try {
+    return await navigator.mediaDevices.getUserMedia({
+      audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+    });
+  } catch (error) {
+    throw new Problem(MICROPHONE_PROBLEMS[error.name] ?? "microphone-busy");
+  }
+}
+
+/** Resolves when all candidates are in the offer, or most of them: nobody takes more later. */
+function gathered(peer) {
+  if (peer.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    setTimeout(resolve, GATHERING_MS);
+    peer.addEventListener("icegatheringstatechange", () => peer.iceGatheringState === "complete" && resolve());
+  });
+}

@@ -1,0 +1,65 @@
+"""The page and the token of the README, as they stand there."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from runner.standin.script import greets
+from tests.docs.pages import read
+from tests.talk.conftest import SECRET, Site
+
+pytestmark = pytest.mark.browser
+
+SECTION = read("README.md").section("Call from a browser")
+
+
+def code(language: str) -> str:
+    [found] = re.findall(rf"^```{language}\n(.*?)^```$", SECTION, re.DOTALL | re.M)
+    return str(found)
+
+
+@pytest.fixture
+async def shop(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TestServer]:
+    """Somebody's own site, with the README's page and its backend."""
+    monkeypatch.setenv("CALL_TOKENS", SECRET)
+    app = web.Application()
+    server = TestServer(app, host="127.0.0.1")
+
+    async def page(_: web.Request) -> web.Response:
+        text = code("html").replace("https://phone.maple.example", app["runner"])
+        return web.Response(text=f"<!doctype html><title>Shop</title>{text}", content_type="text/html")
+
+    backend: dict[str, Any] = {}
+    exec(code("python").replace("front-desk", "desk"), backend)
+
+    async def call_token(_: web.Request) -> web.Response:
+        return web.Response(text=backend["call_token"]("user-9"))
+
+    app.router.add_get("/", page)
+    app.router.add_post("/call-token", call_token)
+    await server.start_server()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+def shop_origin(shop: TestServer) -> str:
+    return str(shop.make_url("/")).rstrip("/")
+
+
+async def test_a_page_of_ones_own_calls_in_twenty_lines(shop: TestServer, site: Site) -> None:
+    assert len(code("html").splitlines()) <= 20
+    shop.app["runner"] = site.runner.url
+    placed = site.api.expect_offer(greets())
+    page = await (await site.window()).new_page()
+    await page.goto(str(shop.make_url("/")))
+    await page.click("#call")
+    await page.wait_for_selector("#said:has-text('Hello and welcome')")
+    assert await page.inner_text("#call") == "Hang up"
+    await page.click("#call")
+    await site.api.until_over(placed)
+    assert (await site.records())[0]["caller"] == "web:user-9"

@@ -1,0 +1,239 @@
+"""The page /talk/AGENT in real chromium: sound both ways, tools, interruptions, every kind of end."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runner.standin.script import CallerHangsUp, When, calls, greets, says
+from tests.talk.conftest import SECRET, Site
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+pytestmark = pytest.mark.browser
+
+LOUDNESS = """
+async () => {
+  const { agent } = window.call.streams;
+  const context = new AudioContext();
+  const meter = context.createAnalyser();
+  context.createMediaStreamSource(agent).connect(meter);
+  const samples = new Float32Array(meter.fftSize);
+  let loudest = 0;
+  for (let turn = 0; turn < 40; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 25));
+    meter.getFloatTimeDomainData(samples);
+    const rms = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+    loudest = Math.max(loudest, rms);
+  }
+  await context.close();
+  return loudest;
+}
+"""
+
+
+async def state(page: "Page", wanted: str) -> None:
+    await page.wait_for_selector(f'body[data-state="{wanted}"]')
+
+
+async def called(site: Site, page: "Page") -> None:
+    """Press the button, and wait until one can speak."""
+    await page.click("#call")
+    await state(page, "talking")
+
+
+async def test_one_is_greeted_and_hears_it_and_is_heard(site: Site) -> None:
+    placed = site.api.expect_offer(greets())
+    page = await site.talk(await site.window(microphone="speaks"))
+    await called(site, page)
+    assert await page.evaluate(LOUDNESS) > 0.01
+    await page.wait_for_selector("#turns li")
+    assert "Hello and welcome" in await page.inner_text("#turns li")
+    await site.api.until(lambda: site.peers.heard.get(placed.id, 0) >= 1, 20)
+    await page.click("#call")
+    await state(page, "ended")
+    await site.api.until_over(placed)
+    [record] = await site.records()
+    assert (record["ended"], record["caller"], record["transport"]) == (
+        "caller_hung_up",
+        "web:user-1",
+        "webrtc",
+    )
+    assert placed.violations == []
+    assert "m=application" not in placed.offer
+
+
+async def test_a_tool_is_run_on_the_server_and_the_page_sees_none_of_it(site: Site) -> None:
+    placed = site.api.expect_offer(greets(), calls("look"), says("Three are free."))
+    page = await site.talk(await site.window(microphone="speaks"))
+    await called(site, page)
+    await page.wait_for_selector("text=Three are free.")
+    assert [json.loads(output) for output in placed.outputs().values()] == [{"slots": 3}]
+    assert "look" not in await page.inner_text("body")
+
+
+async def test_one_who_speaks_interrupts_the_agent(site: Site) -> None:
+    long = "So let me tell you about all of our many offers. " * 12
+    placed = site.api.expect_offer(greets(long))
+    page = await site.talk(await site.window(microphone="speaks"))
+    await called(site, page)
+    await site.api.until(lambda: "output_audio_buffer.started" in placed.sent_types(), 20)
+    await site.api.until(lambda: "output_audio_buffer.cleared" in placed.sent_types(), 20)
+
+
+async def test_the_agent_hangs_up(site: Site) -> None:
+    placed = site.api.expect_offer(greets(), calls("end_call"))
+    page = await site.talk(await site.window(microphone="speaks"))
+    await called(site, page)
+    await state(page, "ended")
+    await site.api.until_over(placed)
+    assert (await site.records())[0]["ended"] == "hangup"
+
+
+async def test_the_api_hangs_up(site: Site) -> None:
+    placed = site.api.expect_offer(greets())
+    page = await site.talk(await site.window())
+    await called(site, page)
+    placed.play(CallerHangsUp(when=When.AT_ONCE))
+    site.api.wake(placed)
+    await state(page, "ended")
+
+
+async def test_a_tab_that_is_closed_has_hung_up(site: Site) -> None:
+    placed = site.api.expect_offer(greets())
+    page = await site.talk(await site.window())
+    await called(site, page)
+    await page.close(run_before_unload=True)
+    await site.api.until_over(placed)
+    assert (await site.records())[0]["ended"] == "caller_hung_up"
+
+
+async def test_a_network_that_is_lost_is_told_at_once_and_ends_the_call(site: Site) -> None:
+    placed = site.api.expect_offer(greets())
+    page = await site.talk(await site.window())
+    await called(site, page)
+    await site.peers.cut(placed)
+    await state(page, "lost")
+    assert "Connection lost" in await page.inner_text("#problem")
+    await state(page, "ended")
+    assert "has ended" in await page.inner_text("#problem")
+    await site.api.until_over(placed)
+
+
+async def test_two_tabs_are_two_calls(site: Site) -> None:
+    context = await site.window()
+    placed = [site.api.expect_offer(greets()) for _ in range(2)]
+    pages = [await site.talk(context), await site.talk(context)]
+    for page in pages:
+        await called(site, page)
+    await pages[0].click("#call")
+    await site.api.until_over(placed[0])
+    assert not placed[1].is_over
+    assert await pages[1].get_attribute("body", "data-state") == "talking"
+
+
+async def test_one_token_is_not_good_for_two_tabs(site: Site) -> None:
+    context = await site.window()
+    site.api.expect_offer(greets())
+    token = site.token()
+    await called(site, await site.talk(context, token))
+    second = await site.talk(context, token)
+    await second.click("#call")
+    await state(second, "ended")
+    assert "begun a call already" in await second.inner_text("#problem")
+
+
+async def test_a_forged_token_gets_no_call(site: Site) -> None:
+    page = await site.talk(await site.window(), site.token(secret=SECRET[::-1]))
+    await page.click("#call")
+    await state(page, "ended")
+    assert await page.inner_text("#problem") == "the token is signed with another secret"
+    assert site.api.calls == {}
+
+
+async def test_a_page_of_a_foreign_site_gets_no_call(site: Site) -> None:
+    context = await site.window()
+    await context.route(
+        "https://evil.example/",
+        lambda route: route.fulfill(body="<title>x</title>", content_type="text/html"),
+    )
+    page = await context.new_page()
+    await page.goto("https://evil.example/")
+    script = """
+    async ([server, token]) => {
+      const response = await fetch(`${server}/calls`, {
+        method: "POST",
+        body: "v=0",
+        headers: {Authorization: `Bearer ${token}`, "Content-Type": "application/sdp"},
+      }).catch((error) => error.name);
+      return response?.status ?? response;
+    }
+    """
+    assert await page.evaluate(script, [site.runner.url, site.token()]) == "TypeError"
+    assert site.api.calls == {}
+
+
+async def test_a_microphone_that_is_not_there_is_told(site: Site) -> None:
+    page = await site.talk(await site.window(microphone="none"))
+    await page.click("#call")
+    await state(page, "ended")
+    assert "No microphone was found" in await page.inner_text("#problem")
+
+
+async def test_a_microphone_that_may_not_be_used_is_told(site: Site) -> None:
+    context = await site.window()
+    await context.clear_permissions()
+    page = await site.talk(context)
+    await page.evaluate(
+        """() => {
+          navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotAllowedError") };
+        }"""
+    )
+    await page.click("#call")
+    await state(page, "ended")
+    assert "does not let this page use the microphone" in await page.inner_text("#problem")
+
+
+async def test_blocked_sound_can_be_turned_on(site: Site) -> None:
+    site.api.expect_offer(greets())
+    page = await site.talk(await site.window())
+    await page.evaluate(
+        """() => {
+          const play = HTMLMediaElement.prototype.play;
+          HTMLMediaElement.prototype.play = async () => { throw new DOMException("", "NotAllowedError") };
+          window.allow = () => { HTMLMediaElement.prototype.play = play };
+        }"""
+    )
+    await called(site, page)
+    await page.wait_for_selector("#sound")
+    await page.evaluate("window.allow()")
+    await page.click("#sound")
+    await page.wait_for_selector("#problem", state="hidden")
+
+
+async def test_a_server_that_is_not_there_is_told(site: Site) -> None:
+    context = await site.window()
+    page = await site.talk(context)
+    await context.set_offline(True)
+    await page.click("#call")
+    await state(page, "ended")
+    assert "cannot be reached" in await page.inner_text("#problem")
+
+
+async def test_the_page_fits_a_telephone_and_keeps_to_its_policy(site: Site) -> None:
+    site.api.expect_offer(greets())
+    page = await site.talk(await site.window(width=390))
+    wrong: list[str] = []
+    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    await called(site, page)
+    await page.wait_for_selector("#turns li")
+    assert await page.evaluate("document.documentElement.scrollWidth") == 390
+    assert wrong == []
+    for name in ("call", "mute"):
+        box = await page.locator(f"#{name}").bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+    await asyncio.sleep(0)
