@@ -31,6 +31,7 @@ from runner.model.action import (
     Interrupt,
     Refer,
     RejectCall,
+    RemoveItem,
     SendOutput,
     Speak,
     SwitchAgent,
@@ -44,7 +45,7 @@ from runner.model.values import Json, JsonObject
 
 Order: TypeAlias = AnswerCall | RejectCall | Refer | HangUp
 """An action that is carried out by a request to the API."""
-SidebandAction: TypeAlias = Speak | Interrupt | AddItem | SwitchAgent | Approve | SendOutput
+SidebandAction: TypeAlias = Speak | Interrupt | AddItem | RemoveItem | SwitchAgent | Approve | SendOutput
 """An action that is carried out over the sideband."""
 
 

@@ -25,7 +25,7 @@ from runner.config.building.settings import is_base_url
 from runner.config.load import Loaded, load
 from runner.config.problem import Severity
 from runner.config.version import ConfigurationVersion
-from runner.errors import CannotRunError
+from runner.errors import CannotRunError, UsageError
 from runner.model.settings import Admin, Configuration
 from runner.serve import event_loop, logs
 from runner.serve.descriptors import raise_limit
@@ -97,6 +97,8 @@ def run(options: argparse.Namespace) -> int:
 
     Raises CannotRunError when something that is needed is missing.
     """
+    if options.dev and options.workers > 1:
+        raise UsageError("--dev and --workers do not go together")
     return _run_workers(options) if options.workers > 1 else _run_one(options)
 
 

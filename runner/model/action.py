@@ -91,6 +91,13 @@ class AddItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveItem:
+    """Take an item out of the conversation, which the model then does not know."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendOutput:
     """Give the model the output of a tool call."""
 
@@ -217,6 +224,7 @@ class LogEvent(Enum):
     HANDOFF_REFUSED = "hand-off was refused"
     WAY_OUT_TAKEN = "model cannot serve the call"
     GUARDRAIL_MATCHED = "guardrail matched"
+    TAMPERED = "session was tampered with"
     CALL_ENDING = "call is being ended"
     PERSON_ACTED = "person has acted on a call"
 
@@ -251,6 +259,7 @@ Action: TypeAlias = (
     | Speak
     | Interrupt
     | AddItem
+    | RemoveItem
     | SwitchAgent
     | Approve
     | SendOutput

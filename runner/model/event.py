@@ -175,6 +175,8 @@ class SessionUpdated:
     """The real name of the model, behind an alias or a deployment."""
     update_id: str | None = None
     """The update that is confirmed by this, where it is known."""
+    is_unasked: bool = False
+    """Whether no update of ours can have led to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +247,8 @@ class OutputTaken:
     """The API holds the output of this tool call."""
 
     call_id: str
+    item_id: str = ""
+    """The output's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from runner.model.action import (
     OpenSideband,
     Refer,
     RejectCall,
+    RemoveItem,
     SendOutput,
     SendRequest,
     SetTimer,
@@ -185,7 +186,15 @@ class VirtualCall:
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case Speak() | Interrupt() | AddItem() | SwitchAgent() | Approve() | SendOutput():
+                case (
+                    Speak()
+                    | Interrupt()
+                    | AddItem()
+                    | RemoveItem()
+                    | SwitchAgent()
+                    | Approve()
+                    | SendOutput()
+                ):
                     if self.api.send(action):
                         self._log(action)
                 case SetTimer(timer=timer, at=at):

@@ -31,6 +31,7 @@ from runner.model.action import (
     OpenSideband,
     Refer,
     RejectCall,
+    RemoveItem,
     SendOutput,
     SendRequest,
     SetTimer,
@@ -430,7 +431,15 @@ class LiveCall:
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case Speak() | Interrupt() | AddItem() | SwitchAgent() | Approve() | SendOutput():
+                case (
+                    Speak()
+                    | Interrupt()
+                    | AddItem()
+                    | RemoveItem()
+                    | SwitchAgent()
+                    | Approve()
+                    | SendOutput()
+                ):
                     self._sideband.send(action)
                 case SetTimer(timer=timer, at=at):
                     self._set(timer, at)

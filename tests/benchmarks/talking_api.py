@@ -70,6 +70,7 @@ def frames(number: int) -> Iterator[str]:
         yield frame_text(frame, index, number)
 
 
+ANSWER = "v=0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
 GREETING_FROM = 4
 GREETING = tuple(frames(0))[GREETING_FROM:]
 """The response of a turn, from its beginning."""
@@ -80,6 +81,7 @@ class Api:
 
     def __init__(self) -> None:
         self.attached = 0
+        self.made = 0
         self.over: set[str] = set()
         self._transports: set[asyncio.Transport] = set()
 
@@ -88,6 +90,13 @@ class Api:
         if request.match_info["action"] == "hangup":
             self.over.add(request.match_info["call"])
         return web.Response()
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Make a call of a browser's offer."""
+        await request.read()
+        self.made += 1
+        location = {"Location": f"/v1/realtime/calls/web_{self.made}"}
+        return web.Response(status=201, text=ANSWER, content_type="application/sdp", headers=location)
 
     async def sideband(self, request: web.Request) -> web.StreamResponse:
         """Talk, or answer what is asked for until the other side leaves."""
@@ -129,6 +138,7 @@ async def served(tls: ssl.SSLContext | None) -> AsyncIterator[str]:
     """The address while it is served."""
     api = Api()
     app = web.Application()
+    app.router.add_post("/v1/realtime/calls", api.create)
     app.router.add_post("/v1/realtime/calls/{call}/{action}", api.decide)
     app.router.add_get("/v1/realtime", api.sideband)
     app.router.add_get("/counts", api.counts)

@@ -135,6 +135,11 @@ class Reader:
         self._updates.pop(update_id, None)
         self._updates[update_id] = instructions
 
+    @property
+    def expects_updates(self) -> bool:
+        """Whether an update of ours is neither confirmed nor refused."""
+        return bool(self._updates)
+
     def confirmed_update(self, session: JsonObject) -> str | None:
         """The update that such a session confirms.
 
@@ -219,7 +224,7 @@ def _item_added(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
     reader.items.place(placed.item_id)
     match item.get("type"):
         case "function_call_output":
-            return (placed, OutputTaken(call_id=text_of(item["call_id"])))
+            return (placed, OutputTaken(call_id=text_of(item["call_id"]), item_id=placed.item_id))
         case "mcp_call":
             server, tool = text_of(item["server_label"]), text_of(item["name"])
             return (placed, McpCallStarted(item_id=placed.item_id, server=server, tool=tool))
@@ -288,8 +293,13 @@ def _caller_delta(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
 
 def _session(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
     session = received["session"]
-    update_id = reader.confirmed_update(session) if received["type"] == "session.updated" else None
-    return (SessionUpdated(model=_optional_text(session.get("model")), update_id=update_id),)
+    if received["type"] != "session.updated":
+        return (SessionUpdated(model=_optional_text(session.get("model"))),)
+    # An update of ours in several events confirms the earlier ones by nothing that is known.
+    is_unasked = not reader.expects_updates
+    update_id = reader.confirmed_update(session)
+    model = _optional_text(session.get("model"))
+    return (SessionUpdated(model=model, update_id=update_id, is_unasked=is_unasked),)
 
 
 _ERROR_KINDS = {

@@ -6,7 +6,7 @@ from zlib import crc32
 
 from runner.api.port import SidebandAction
 from runner.api.realtime.session import session_updates
-from runner.model.action import AddItem, Approve, Interrupt, SendOutput, Speak, SwitchAgent
+from runner.model.action import AddItem, Approve, Interrupt, RemoveItem, SendOutput, Speak, SwitchAgent
 from runner.model.values import Json, JsonObject
 
 
@@ -40,6 +40,10 @@ def events(action: SidebandAction, *, fence: int = 0) -> tuple[dict[str, Json], 
                 {"type": "session.update", "event_id": event_id, "session": session}
                 for event_id, session in zip(ids, [*earlier, last], strict=True)
             )
+        case RemoveItem(item_id=item_id):
+            # Ids of events are ours to choose; the item's may be longer than the API takes for one.
+            event_id = f"remove_{crc32(item_id.encode()):08x}"
+            return ({"type": "conversation.item.delete", "event_id": event_id, "item_id": item_id},)
         case Approve():
             return (_approval(action),)
         case SendOutput(call_id=call_id, output=output):

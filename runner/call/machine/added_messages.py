@@ -21,6 +21,11 @@ class AddedMessages:
         self._count += 1
         return AddItem(item_id=f"item_{self._count}", text=text, as_caller=as_caller)
 
+    def is_ours(self, item_id: str) -> bool:
+        """Whether it is the id of a message that was made here."""
+        number = item_id.removeprefix("item_")
+        return number.isdecimal() and item_id == f"item_{int(number)}" and 0 < int(number) <= self._count
+
     def sent(self, item: AddItem) -> None:
         """The message goes to the API now."""
         self._unplaced.add(item.item_id)

@@ -26,6 +26,7 @@ from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.speech import Speech
 from runner.call.machine.steering import Steering
+from runner.call.machine.tampering import TamperWatch
 from runner.call.machine.tool_calls import ToolCalls
 from runner.call.machine.tool_dispatch import ToolDispatch
 from runner.call.records.bill import Bill
@@ -195,6 +196,10 @@ class Session:
             record=self.builder,
             lead=self.lead,
         )
+        is_open = isinstance(call.origin, WebRtcOrigin) and call.origin.has_data_channel
+        self._tampering = (
+            TamperWatch(messages=self._messages, tools=self.tools, record=self.builder) if is_open else None
+        )
         self._is_bare = False
         self._hears_later = isinstance(call.origin, WebRtcOrigin)
         """Whether a browser has yet to say that it hears us: its media come after the sideband."""
@@ -262,6 +267,9 @@ class Session:
         self.builder.note(event, now)
         self._consumption.bill.note(event)
         actions = self.speech.handle(event, now, sees_all=self._is_all_placed)
+        if self._tampering is not None and type(event) in self._tampering.hears and self.phase in CONNECTED:
+            intents = self._tampering.handle(event, self._whole_session("switch_mend"), now)
+            actions += self._fulfilment.actions(intents, now)
         handler = TABLE.get((self.phase, type(event)))
         if handler is not None:
             actions += self._fulfilment.actions(handler(self, event, now), now)

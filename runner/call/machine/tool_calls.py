@@ -69,6 +69,7 @@ class ToolCalls:
         self._open: dict[str, OpenCall] = {}
         self._in_flight: set[str] = set()
         self._unconfirmed: dict[str, str] = {}
+        self._answered: set[str] = set()
         self._waiting: set[str] = set()
         self._ended: set[str] = set()
 
@@ -239,6 +240,10 @@ class ToolCalls:
                 intents += self.replied(replied, now, may_retry=False)
         return intents
 
+    def has_answered(self, call_id: str) -> bool:
+        """Whether the model was given the output of this call by us."""
+        return call_id in self._answered
+
     def taken(self, call_id: str) -> None:
         """The API holds the output of this call."""
         self._unconfirmed.pop(call_id, None)
@@ -323,6 +328,7 @@ class ToolCalls:
 
     def _tell(self, call_id: str, output: ToolOutput) -> list[Action]:
         self._unconfirmed[call_id] = output.text
+        self._answered.add(call_id)
         return [SendOutput(call_id=call_id, output=output.text)]
 
     def _stop_waiting(self, opened: OpenCall) -> list[Intent]:

@@ -3,27 +3,23 @@
 import asyncio
 import json
 import logging
-import secrets as randomness
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import Protocol
 
 from aiohttp import web
 
-from runner.call.addresses.incoming import incoming_call
-from runner.call.browser.sdp import MOST_BYTES, AudioOffer, audio_offer
-from runner.call.browser.token import MIN_SECRET_BYTES, BrowserToken, read_token
+from runner.call.browser.token import MIN_SECRET_BYTES, BrowserToken
 from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
-from runner.errors import CannotRunError, OfferRefusedError, TokenRefusedError
+from runner.errors import CannotRunError, OfferRefusedError
 from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.reception import RingResult
 from runner.model.settings import Browser, Server
 from runner.model.values import Instant, JsonObject
-from runner.serve.browser.origins import LOOPBACK_NAMES, address_of, check_origin, is_on_loopback
+from runner.serve.browser.admission import SDP, Admission, bearer, bearer_or_body, check_route
+from runner.serve.browser.origins import LOOPBACK_NAMES, check_origin
 from runner.serve.browser.pages import page_routes
-from runner.serve.browser.rates import Rate
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError, not_answered
 from runner.serve.browser.watch import BrowserWatch
 from runner.serve.call_watch import CallWatch
@@ -33,13 +29,8 @@ from runner.serve.logs import name_call
 
 log = logging.getLogger("runner.serve.browser.calls")
 
-MOST_A_SUBJECT = 10
-MOST_AN_ADDRESS = 60
-"""Calls a minute."""
 SERVED_S = 2.0
 """For the sideband to open before the browser is answered: some APIs open it only for a browser that is."""
-BODY_S = 5.0
-SDP = "application/sdp"
 HEARTBEAT_S = 15.0
 AUDIO_ONLY = (
     "the voice API has refused an offer without a data channel; if it says so of every call, set "
@@ -89,14 +80,11 @@ class BrowserCalls:
     ) -> None:
         """`is_dev` takes callers of this machine without a token."""
         self._settings = settings
-        self._secret = secret
-        self._clock = clock
         self.is_dev = is_dev
         self._serving: Serving | None = None
-        self._by_subject = Rate(MOST_A_SUBJECT)
-        self._by_address = Rate(MOST_AN_ADDRESS)
-        self._used: dict[str, Instant] = {}
-        """The tokens that have begun a call, until they expire."""
+        self._admission = Admission(
+            settings, secret=secret, clock=clock, is_dev=is_dev, agents=lambda: list(self._world_now())
+        )
         self._calls: dict[str, _Call] = {}
         self._has_told_of_audio_only = False
 
@@ -156,10 +144,10 @@ class BrowserCalls:
 
     async def _begin(self, request: web.Request) -> web.StreamResponse:
         """Origin, rate, token, agent, room and form, in this order; then the call."""
-        token, agent = self._who(request)
-        ringing = self._ringing(token, agent)
+        token, agent = self._admission.who(request)
+        ringing = self._admission.ringing(token, agent)
         serving = self._room_for(ringing)
-        offer = await self._offer(request)
+        offer = await self._admission.offer(request)
         origin = WebRtcOrigin(
             subject=token.subject,
             agent=agent,
@@ -182,11 +170,11 @@ class BrowserCalls:
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
         """Serve a call that the page has made itself, with a secret that we have given it."""
-        token, agent = self._who(request)
+        token, agent = self._admission.who(request)
         api_call_id = request.match_info["id"]
         if not (api_call_id.isascii() and api_call_id.isprintable() and len(api_call_id) <= 200):
             raise RefusedError(400, "call_id", "this is not the id of a call")
-        ringing = replace(self._ringing(token, agent), call_id=api_call_id)
+        ringing = replace(self._admission.ringing(token, agent), call_id=api_call_id)
         serving = self._room_for(ringing)
         entry = await self._serve(ringing, token, serving)
         await entry.live.is_served(SERVED_S)
@@ -194,113 +182,32 @@ class BrowserCalls:
 
     async def _client_secret(self, request: web.Request) -> web.StreamResponse:
         """A secret for one agent's session. The token stays good, for the call that is attached with it."""
-        token, agent = self._who(request)
-        ringing = self._ringing(token, agent)
+        token, agent = self._admission.who(request)
+        ringing = self._admission.ringing(token, agent)
         serving = self._room_for(ringing)
         secret = await serving.make_secret(ringing, self._world(serving, ringing))
         return web.json_response(secret, headers={"Cache-Control": "no-store"})
-
-    def _who(self, request: web.Request) -> tuple[BrowserToken, str]:
-        """Who asks for which agent. Raises RefusedError."""
-        check_origin(request, self._settings.origins)
-        now = self._clock()
-        self._count(self._by_address, address_of(request), now, "address")
-        asked = request.query.get("agent")
-        if self.is_dev and is_on_loopback(request):
-            token = BrowserToken(
-                subject=request.query.get("sub") or "dev",
-                id=randomness.token_hex(8),
-                agents=(asked,) if asked else tuple(self._agents()),
-                expires_at=now + 60,
-            )
-        else:
-            token = self._token(_bearer(request), now)
-            # Counted once it is known who it is: a forged token must not use up somebody's calls.
-            self._count(self._by_subject, token.subject, now, "caller")
-        return token, _chosen(token, asked)
-
-    def _agents(self) -> list[str]:
-        return list(self._serving.world().agents) if self._serving is not None else []
-
-    def _token(self, text: str, now: Instant) -> BrowserToken:
-        try:
-            token = read_token(text, self._secret(), now)
-        except TokenRefusedError as refused:
-            raise RefusedError(
-                401, refused.code, str(refused), {"WWW-Authenticate": 'Bearer realm="calls"'}
-            ) from None
-        self._used = {used: until for used, until in self._used.items() if until > now}
-        if token.id in self._used:
-            raise not_answered(RingResult.TAKEN)
-        return token
-
-    def _count(self, rate: Rate, key: str, now: Instant, whose: str) -> None:
-        wait_s = rate.wait_s(key, now)
-        if wait_s:
-            headers = {"Retry-After": str(int(wait_s) + 1)}
-            raise RefusedError(429, "too_many_calls", f"too many calls of this {whose} in a minute", headers)
-
-    def _ringing(self, token: BrowserToken, agent: str) -> Ringing:
-        # Of the token alone: should it come to two runners at once, they claim the same call.
-        call_id = "web_" + blake2b(f"{token.subject}\0{token.id}".encode(), digest_size=16).hexdigest()
-        origin = WebRtcOrigin(
-            subject=token.subject, agent=agent, vars=token.vars, offer=None, has_data_channel=True
-        )
-        return Ringing(call_id=call_id, created_at=self._clock(), origin=origin)
-
-    def _check_route(self, ringing: Ringing, world: World) -> None:
-        """Whether somebody would answer, before anything is done for the call."""
-        match = world.table.match(incoming_call(ringing, world.routing), ringing.created_at)
-        if match.agent is None:
-            log.info("no route for a browser", extra={"call_id": ringing.call_id, "reason": match.why})
-            raise not_answered(RingResult.REJECTED)
-        declared = world.agents[match.agent].vars
-        brought = ringing.origin.vars if isinstance(ringing.origin, WebRtcOrigin) else {}
-        unknown = sorted(set(brought) - set(declared))
-        if unknown:
-            message = (
-                f'the token has a value for "{unknown[0]}", which the agent does not declare under "vars"'
-            )
-            raise RefusedError(403, "vars_not_declared", message)
 
     def _room_for(self, ringing: Ringing) -> Serving:
         """First whether somebody would answer, then whether there is room. Raises RefusedError."""
         serving = self._serving
         if serving is not None:
-            self._check_route(ringing, self._world(serving, ringing))
+            check_route(ringing, self._world(serving, ringing))
         if serving is None or not serving.is_open():
             raise RefusedError(503, "no_room", "no calls are taken now; try again in a while", RETRY_AFTER)
         return serving
 
-    async def _offer(self, request: web.Request) -> AudioOffer:
-        if request.content_type != SDP:
-            raise RefusedError(415, "content_type", f"the body is not {SDP}")
-        try:
-            async with asyncio.timeout(BODY_S):
-                body = await request.content.read(MOST_BYTES + 1)
-                while len(body) <= MOST_BYTES and (more := await request.content.read(MOST_BYTES + 1)):
-                    body += more
-        except TimeoutError:
-            raise RefusedError(408, "too_slow", "the offer took too long to arrive") from None
-        if len(body) > MOST_BYTES:
-            raise RefusedError(413, "offer_too_large", f"the offer is longer than {MOST_BYTES} bytes")
-        try:
-            return audio_offer(body, with_data_channel=self._settings.has_data_channel)
-        except OfferRefusedError as refused:
-            raise RefusedError(400, "offer_refused", str(refused)) from None
-
     async def _serve(self, ringing: Ringing, token: BrowserToken, serving: Serving) -> _Call:
         """The call, answered. Raises RefusedError."""
-        if token.id in self._used or ringing.call_id in self._calls:
+        if ringing.call_id in self._calls:
             raise not_answered(RingResult.TAKEN)
-        self._used[token.id] = token.expires_at
+        self._admission.use(token)
         watch = BrowserWatch(with_tools=self.is_dev)
         # A task of its own: every line that it logs names the call.
         ring = asyncio.create_task(self._ring(ringing, watch, serving), name=f"ring {ringing.call_id}")
         live, result = await asyncio.shield(ring)
         if result is not RingResult.ACCEPTED:
-            # Nothing came of it: the page may try again with the same token.
-            self._used.pop(token.id, None)
+            self._admission.give_back(token)
             if result is RingResult.FAILED and not self._settings.has_data_channel:
                 self._tell_of_audio_only()
             raise not_answered(result)
@@ -326,6 +233,9 @@ class BrowserCalls:
             return world
         return replace(world, table=RouteTable.always(agent))
 
+    def _world_now(self) -> Mapping[str, object]:
+        return self._serving.world().agents if self._serving is not None else {}
+
     def _tell_of_audio_only(self) -> None:
         if not self._has_told_of_audio_only:
             self._has_told_of_audio_only = True
@@ -336,20 +246,20 @@ class BrowserCalls:
     async def _hang_up(self, request: web.Request) -> web.StreamResponse:
         """The caller hangs up. A beacon has no headers of its own, so the token may be the body."""
         check_origin(request, self._settings.origins)
-        entry = self._own(request, await _bearer_or_body(request))
+        entry = self._own(request, await bearer_or_body(request))
         entry.live.end("caller_hung_up")
         return web.Response(status=204)
 
     async def _connected(self, request: web.Request) -> web.StreamResponse:
         check_origin(request, self._settings.origins)
-        self._own(request, await _bearer_or_body(request)).live.hears_us()
+        self._own(request, await bearer_or_body(request)).live.hears_us()
         return web.Response(status=204)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """The call as its caller may see it: server-sent events, each with the whole of it."""
         if "Origin" in request.headers:
             check_origin(request, self._settings.origins)
-        entry = self._own(request, _bearer(request))
+        entry = self._own(request, bearer(request))
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream",
@@ -378,13 +288,7 @@ class BrowserCalls:
     def _own(self, request: web.Request, text: str) -> _Call:
         """The call of the page that asks. Raises RefusedError."""
         entry = self._calls.get(request.match_info["id"])
-        if self.is_dev and is_on_loopback(request):
-            token = entry.token if entry is not None else None
-        else:
-            try:
-                token = read_token(text, self._secret(), self._clock(), for_live_call=True)
-            except TokenRefusedError as refused:
-                raise RefusedError(401, refused.code, str(refused)) from None
+        token = self._admission.token_of_call(request, text) or (entry.token if entry is not None else None)
         # Whether there is such a call is told only to whom it belongs.
         if (
             entry is None
@@ -433,25 +337,3 @@ class _Forget:
     def ends(self, *_: object) -> None:
         """Nobody can ask about it any more."""
         self._calls.pop(self._call_id, None)
-
-
-def _bearer(request: web.Request) -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-async def _bearer_or_body(request: web.Request) -> str:
-    if text := _bearer(request):
-        return text
-    return (await request.content.read(MOST_BYTES)).decode("ascii", "replace").strip()
-
-
-def _chosen(token: BrowserToken, asked: str | None) -> str:
-    if asked is None and len(token.agents) == 1:
-        return token.agents[0]
-    if asked is None:
-        message = "the token allows several agents; say which, such as POST /calls?agent=NAME"
-        raise RefusedError(400, "which_agent", message)
-    if asked not in token.agents:
-        raise RefusedError(403, "agent_not_allowed", f'the token does not allow the agent "{asked[:64]}"')
-    return asked

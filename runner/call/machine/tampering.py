@@ -1,0 +1,56 @@
+"""Watches a call whose page can write into its session: what we did not ask for is put right once.
+
+Whoever holds the data channel may change instructions and tools, and make up what a tool has answered or what
+we have told the model. None of it can be locked; it can be seen.
+"""
+
+from runner.call.machine.added_messages import AddedMessages
+from runner.call.machine.intent import End, Intent
+from runner.call.machine.tool_calls import ToolCalls
+from runner.call.records.record_builder import RecordBuilder
+from runner.model.action import Log, LogEvent, LogLevel, RemoveItem
+from runner.model.call import Role
+from runner.model.event import CallEvent, ItemPlaced, OutputTaken, SessionUpdated, SilenceNudge
+from runner.model.values import Instant
+
+
+class TamperWatch:
+    """Compares what the API tells of the session with what we have asked for."""
+
+    hears = frozenset({SessionUpdated, ItemPlaced, OutputTaken, SilenceNudge})
+
+    def __init__(self, *, messages: AddedMessages, tools: ToolCalls, record: RecordBuilder) -> None:
+        self._messages = messages
+        self._tools = tools
+        self._record = record
+        self._nudges = 0
+        """Messages that the API is about to add by itself."""
+        self._last_item = ""
+        self._times = 0
+
+    def handle(self, event: CallEvent, whole_session: Intent, now: Instant) -> list[Intent]:
+        """What an event shows, before anybody else learns of it. `whole_session` sets the session right."""
+        match event:
+            case SilenceNudge():
+                self._nudges += 1
+                return []
+            case SessionUpdated(is_unasked=True):
+                return self._tampered("the session was changed", whole_session)
+            case ItemPlaced(item_id=item_id, role=Role.SYSTEM) if not self._messages.is_ours(item_id):
+                if self._nudges:
+                    self._nudges -= 1
+                    return []
+                return self._tampered("a system message was added", RemoveItem(item_id=item_id))
+            case OutputTaken(call_id=call_id, item_id=item_id) if not self._tools.has_answered(call_id):
+                return self._tampered("the output of a tool was made up", RemoveItem(item_id=item_id))
+            case _:
+                return []
+
+    def _tampered(self, how: str, mend: Intent) -> list[Intent]:
+        self._times += 1
+        detail = f"{how}, and not by us"
+        self._record.fault(detail)
+        told = Log(event=LogEvent.TAMPERED, level=LogLevel.WARNING, fields={"detail": detail})
+        if self._times > 1:
+            return [told, End(reason="tampered", at_once=True, detail=detail)]
+        return [told, mend]

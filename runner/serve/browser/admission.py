@@ -1,0 +1,174 @@
+"""Who may have a call: the page's origin, how often, the token, the agent, and the form of the offer."""
+
+import asyncio
+import logging
+import secrets as randomness
+from collections.abc import Callable
+from hashlib import blake2b
+
+from aiohttp import web
+
+from runner.call.addresses.incoming import incoming_call
+from runner.call.browser.sdp import MOST_BYTES, AudioOffer, audio_offer
+from runner.call.browser.token import BrowserToken, read_token
+from runner.call.machine.world import World
+from runner.errors import OfferRefusedError, TokenRefusedError
+from runner.model.call import Ringing, WebRtcOrigin
+from runner.model.reception import RingResult
+from runner.model.settings import Browser
+from runner.model.values import Instant
+from runner.serve.browser.origins import address_of, check_origin, is_on_loopback
+from runner.serve.browser.rates import Rate
+from runner.serve.browser.refusal import RefusedError, not_answered
+
+log = logging.getLogger("runner.serve.browser.admission")
+
+MOST_A_SUBJECT = 10
+MOST_AN_ADDRESS = 60
+"""Calls a minute."""
+BODY_S = 5.0
+SDP = "application/sdp"
+
+
+class Admission:
+    """The checks before a call, each with its refusal."""
+
+    def __init__(
+        self,
+        settings: Browser,
+        *,
+        secret: Callable[[], str],
+        clock: Callable[[], Instant],
+        is_dev: bool,
+        agents: Callable[[], list[str]],
+    ) -> None:
+        self._settings = settings
+        self._secret = secret
+        self._clock = clock
+        self._is_dev = is_dev
+        self._agents = agents
+        self._by_subject = Rate(MOST_A_SUBJECT)
+        self._by_address = Rate(MOST_AN_ADDRESS)
+        self._used: dict[str, Instant] = {}
+        """The tokens that have begun a call, until they expire."""
+
+    def who(self, request: web.Request) -> tuple[BrowserToken, str]:
+        """Who asks for which agent. Raises RefusedError."""
+        check_origin(request, self._settings.origins)
+        now = self._clock()
+        self._count(self._by_address, address_of(request), now, "address")
+        asked = request.query.get("agent")
+        if self._is_dev and is_on_loopback(request):
+            token = BrowserToken(
+                subject=request.query.get("sub") or "dev",
+                id=randomness.token_hex(8),
+                agents=(asked,) if asked else tuple(self._agents()),
+                expires_at=now + 60,
+            )
+        else:
+            token = self._token(bearer(request), now)
+            # Counted once it is known who it is: a forged token must not use up somebody's calls.
+            self._count(self._by_subject, token.subject, now, "caller")
+        return token, _chosen(token, asked)
+
+    def use(self, token: BrowserToken) -> None:
+        """The token begins its call now. Raises RefusedError for one that has begun one."""
+        if token.id in self._used:
+            raise not_answered(RingResult.TAKEN)
+        self._used[token.id] = token.expires_at
+
+    def give_back(self, token: BrowserToken) -> None:
+        """Nothing came of the call: the page may try again with the same token."""
+        self._used.pop(token.id, None)
+
+    def token_of_call(self, request: web.Request, text: str) -> BrowserToken | None:
+        """The token of a page that asks about its call; None where nobody needs one. Raises RefusedError."""
+        if self._is_dev and is_on_loopback(request):
+            return None
+        try:
+            return read_token(text, self._secret(), self._clock(), for_live_call=True)
+        except TokenRefusedError as refused:
+            raise RefusedError(401, refused.code, str(refused)) from None
+
+    def ringing(self, token: BrowserToken, agent: str) -> Ringing:
+        """The call that such a token begins; without an offer yet."""
+        # Of the token alone: should it come to two runners at once, they claim the same call.
+        call_id = "web_" + blake2b(f"{token.subject}\0{token.id}".encode(), digest_size=16).hexdigest()
+        origin = WebRtcOrigin(
+            subject=token.subject, agent=agent, vars=token.vars, offer=None, has_data_channel=True
+        )
+        return Ringing(call_id=call_id, created_at=self._clock(), origin=origin)
+
+    async def offer(self, request: web.Request) -> AudioOffer:
+        """The offer in the body. Raises RefusedError."""
+        if request.content_type != SDP:
+            raise RefusedError(415, "content_type", f"the body is not {SDP}")
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await request.content.read(MOST_BYTES + 1)
+                while len(body) <= MOST_BYTES and (more := await request.content.read(MOST_BYTES + 1)):
+                    body += more
+        except TimeoutError:
+            raise RefusedError(408, "too_slow", "the offer took too long to arrive") from None
+        if len(body) > MOST_BYTES:
+            raise RefusedError(413, "offer_too_large", f"the offer is longer than {MOST_BYTES} bytes")
+        try:
+            return audio_offer(body, with_data_channel=self._settings.has_data_channel)
+        except OfferRefusedError as refused:
+            raise RefusedError(400, "offer_refused", str(refused)) from None
+
+    def _token(self, text: str, now: Instant) -> BrowserToken:
+        try:
+            token = read_token(text, self._secret(), now)
+        except TokenRefusedError as refused:
+            raise RefusedError(
+                401, refused.code, str(refused), {"WWW-Authenticate": 'Bearer realm="calls"'}
+            ) from None
+        self._used = {used: until for used, until in self._used.items() if until > now}
+        if token.id in self._used:
+            raise not_answered(RingResult.TAKEN)
+        return token
+
+    def _count(self, rate: Rate, key: str, now: Instant, whose: str) -> None:
+        wait_s = rate.wait_s(key, now)
+        if wait_s:
+            headers = {"Retry-After": str(int(wait_s) + 1)}
+            raise RefusedError(429, "too_many_calls", f"too many calls of this {whose} in a minute", headers)
+
+
+def check_route(ringing: Ringing, world: World) -> None:
+    """Whether somebody would answer, before anything is done for the call."""
+    match = world.table.match(incoming_call(ringing, world.routing), ringing.created_at)
+    if match.agent is None:
+        log.info("no route for a browser", extra={"call_id": ringing.call_id, "reason": match.why})
+        raise not_answered(RingResult.REJECTED)
+    declared = world.agents[match.agent].vars
+    brought = ringing.origin.vars if isinstance(ringing.origin, WebRtcOrigin) else {}
+    unknown = sorted(set(brought) - set(declared))
+    if unknown:
+        message = f'the token has a value for "{unknown[0]}", which the agent does not declare under "vars"'
+        raise RefusedError(403, "vars_not_declared", message)
+
+
+def bearer(request: web.Request) -> str:
+    """The token of the Authorization header, or empty text."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def bearer_or_body(request: web.Request) -> str:
+    """The token of the header, or of the body: a beacon has no headers of its own."""
+    if text := bearer(request):
+        return text
+    return (await request.content.read(MOST_BYTES)).decode("ascii", "replace").strip()
+
+
+def _chosen(token: BrowserToken, asked: str | None) -> str:
+    if asked is None and len(token.agents) == 1:
+        return token.agents[0]
+    if asked is None:
+        message = "the token allows several agents; say which, such as POST /calls?agent=NAME"
+        raise RefusedError(400, "which_agent", message)
+    if asked not in token.agents:
+        raise RefusedError(403, "agent_not_allowed", f'the token does not allow the agent "{asked[:64]}"')
+    return asked
