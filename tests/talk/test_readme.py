@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -22,15 +23,25 @@ def code(language: str) -> str:
     return str(found)
 
 
+@dataclass(slots=True)
+class Shop:
+    """Somebody's own site."""
+
+    server: TestServer
+    runner: str = ""
+    """Where its page finds the runner."""
+
+
 @pytest.fixture
-async def shop(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TestServer]:
+async def shop(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
     """Somebody's own site, with the README's page and its backend."""
     monkeypatch.setenv("CALL_TOKENS", SECRET)
     app = web.Application()
     server = TestServer(app, host="127.0.0.1")
+    shop = Shop(server)
 
     async def page(_: web.Request) -> web.Response:
-        text = code("html").replace("https://phone.maple.example", app["runner"])
+        text = code("html").replace("https://phone.maple.example", shop.runner)
         return web.Response(text=f"<!doctype html><title>Shop</title>{text}", content_type="text/html")
 
     backend: dict[str, Any] = {}
@@ -42,21 +53,21 @@ async def shop(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TestServer]:
     app.router.add_get("/", page)
     app.router.add_post("/call-token", call_token)
     await server.start_server()
-    yield server
+    yield shop
     await server.close()
 
 
 @pytest.fixture
-def shop_origin(shop: TestServer) -> str:
-    return str(shop.make_url("/")).rstrip("/")
+def shop_origin(shop: Shop) -> str:
+    return str(shop.server.make_url("/")).rstrip("/")
 
 
-async def test_a_page_of_ones_own_calls_in_twenty_lines(shop: TestServer, site: Site) -> None:
+async def test_a_page_of_ones_own_calls_in_twenty_lines(shop: Shop, site: Site) -> None:
     assert len(code("html").splitlines()) <= 20
-    shop.app["runner"] = site.runner.url
+    shop.runner = site.runner.url
     placed = site.api.expect_offer(greets())
     page = await (await site.window()).new_page()
-    await page.goto(str(shop.make_url("/")))
+    await page.goto(str(shop.server.make_url("/")))
     await page.click("#call")
     await page.wait_for_selector("#said:has-text('Hello and welcome')")
     assert await page.inner_text("#call") == "Hang up"
