@@ -10,7 +10,8 @@ from runner.call.machine.call_texts import CallTexts
 from runner.call.machine.intent import AddMessage, End, GoOn, Intent
 from runner.call.machine.lead import Lead
 from runner.call.machine.phase import LIVE, TRANSFERRING, CallPhase, Phase, Step
-from runner.call.machine.speech import SentenceEnd, Speech
+from runner.call.machine.sentence import SentenceEnd
+from runner.call.machine.speech import Speech
 from runner.call.machine.tool_calls import ToolCalls
 from runner.call.records.deeds import Deeds
 from runner.call.records.record_builder import RecordBuilder

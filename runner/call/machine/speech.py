@@ -5,11 +5,11 @@ wishes to go on. Nobody else in the program asks the model to speak.
 """
 
 from collections import deque
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
 from runner.call.machine.floor import PATIENCE_S, Cue, Floor, next_floor
 from runner.call.machine.playback import MARGIN_S, Playback
+from runner.call.machine.sentence import Request, Sentence, SentenceEnd
 from runner.model.action import Action, ClearTimer, Interrupt, SetTimer, Speak, Timer, TimerKind
 from runner.model.event import (
     ApiError,
@@ -31,49 +31,7 @@ from runner.model.values import Instant
 FLOOR_TIMER = Timer(TimerKind.FLOOR)
 RATE_LIMIT_WAITS_S = (1.0, 2.0)
 """Before what failed since the API takes no more is asked for again; then it has failed."""
-
-
 _SPEAKING = frozenset({Floor.SENDING, Floor.CONTESTED, Floor.ACTIVE, Floor.OVERLAP})
-
-
-class SentenceEnd(Enum):
-    """What became of a sentence."""
-
-    HEARD = "heard"
-    INTERRUPTED = "interrupted"
-    """The caller spoke over it, or the sideband was lost while it was being said."""
-    FAILED = "failed"
-    DROPPED = "dropped"
-    """It was dropped before it was asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sentence:
-    """Something to be said (`say`) or an instruction for one response (`tell`).
-
-    Neither of them: whatever a response of the model's holds.
-    """
-
-    say: str | None = None
-    tell: str | None = None
-    key: str = ""
-    """The name under which its result is told; empty when nobody asks."""
-    is_persons: bool = False
-    """A person wants it said."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request for a response and what it was for. No sentences: the model is asked to go on."""
-
-    wish: str
-    sentences: tuple[Sentence, ...] = ()
-    is_nudge: bool = False
-
-    @property
-    def is_persons(self) -> bool:
-        """Whether the response says what a person wants said."""
-        return any(sentence.is_persons for sentence in self.sentences)
 
 
 class Speech:

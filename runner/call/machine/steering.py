@@ -21,10 +21,11 @@ from runner.call.machine.phase import (
     CallPhase,
     Phase,
 )
+from runner.call.machine.sentence import SentenceEnd
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.silence import STALL, restart_silence
-from runner.call.machine.speech import SentenceEnd, Speech
+from runner.call.machine.speech import Speech
 from runner.call.records.deeds import Deeds
 from runner.model.action import ClearTimer, Interrupt, Log, LogEvent
 from runner.model.agent import Agent

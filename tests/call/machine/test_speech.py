@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from runner.call.machine.floor import PATIENCE_S, TABLE, Cue, Floor, next_floor
-from runner.call.machine.speech import FLOOR_TIMER, SentenceEnd, Speech
+from runner.call.machine.sentence import SentenceEnd
+from runner.call.machine.speech import FLOOR_TIMER, Speech
 from runner.model.action import Action, ClearTimer, SetTimer, Speak, Timer, TimerKind
 from runner.model.event import (
     ApiError,

@@ -4,7 +4,8 @@ import pytest
 
 from runner.call.records.bill import Bill
 from runner.call.records.deeds import Deeds
-from runner.call.records.record_builder import RecordBuilder, Transcript
+from runner.call.records.record_builder import RecordBuilder
+from runner.call.records.transcript import Transcript
 from runner.model.call import Role
 from runner.model.event import (
     ApiError,

@@ -1,0 +1,125 @@
+"""The conversation of a call in its own order, whatever order its parts arrive in."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from runner.model.call import Role
+from runner.model.event import ItemPlaced, Transcribed, TurnTruncated
+from runner.model.record import Turn
+from runner.model.values import Instant
+
+
+@dataclass(slots=True)
+class _Item:
+    """One item of the conversation. `text` None: nothing was transcribed (yet)."""
+
+    role: Role | None = None
+    text: str | None = None
+    at: Instant = 0.0
+    is_placed: bool = False
+    """Whether the API has told its place; until then it stands where it was first heard of."""
+    is_turn: bool = True
+    heard_ms: int | None = None
+    is_hidden: bool = False
+    waited_s: float | None = None
+
+
+class Transcript:
+    """The conversation in its own order, whatever order its parts arrive in.
+
+    Transcription of the caller comes late and out of order, so text is put to its item, and items stand
+    where the API says: after the item that it names.
+    """
+
+    def __init__(self) -> None:
+        self._items: dict[str, _Item] = {}
+        self._order: list[str] = []
+        self._ordered: set[str] = set()
+        """Those that stand in the order: a call of an hour has thousands."""
+
+    def place(self, placed: ItemPlaced, now: Instant) -> None:
+        """Give an item its place. Placed twice, it stays where it was first."""
+        if placed.after is not None:
+            # Its own event was missed, as it is where a sideband was lost.
+            self._mention(placed.after, now)
+        item = self._items.get(placed.item_id)
+        if item is None or not item.is_placed:
+            self._put(placed)
+        item = self._mention(placed.item_id, now)
+        item.is_placed = True
+        item.role = item.role or placed.role
+        if not item.is_hidden:
+            item.text = item.text or placed.text or None
+
+    def write(self, transcribed: Transcribed, now: Instant) -> None:
+        """Put the text of an item in its place, also before the item itself is known."""
+        item = self._mention(transcribed.item_id, now)
+        item.role = transcribed.role
+        if not transcribed.failed:
+            item.text = transcribed.text
+
+    def _mention(self, item_id: str, now: Instant) -> _Item:
+        """The item, which stands at the end when it was never heard of."""
+        if item_id not in self._ordered:
+            self._ordered.add(item_id)
+            self._order.append(item_id)
+        item = self._items.setdefault(item_id, _Item())
+        item.at = item.at or now
+        return item
+
+    def _put(self, placed: ItemPlaced) -> None:
+        if placed.item_id in self._ordered:
+            del self._order[self._where(placed.item_id)]
+            self._ordered.remove(placed.item_id)
+        is_after = placed.after is not None and placed.after in self._ordered
+        where = self._where(placed.after) + 1 if is_after else len(self._order)
+        self._order.insert(where, placed.item_id)
+        self._ordered.add(placed.item_id)
+
+    def _where(self, item_id: str | None) -> int:
+        """Where an item stands. Searched from the end, where nearly all that happens happens."""
+        return next(i for i in range(len(self._order) - 1, -1, -1) if self._order[i] == item_id)
+
+    def hide(self, item_id: str, shown: str, now: Instant) -> None:
+        """Keep this in place of the item's own text, which is nobody's business."""
+        item = self._mention(item_id, now)
+        item.role, item.text, item.is_hidden = Role.CALLER, shown, True
+
+    def truncate(self, truncated: TurnTruncated, now: Instant) -> None:
+        """The caller has not heard all of an item."""
+        self._mention(truncated.item_id, now).heard_ms = truncated.heard_ms
+
+    def waited(self, item_id: str, waited_s: float) -> None:
+        """So long the caller waited for an item of the agent's."""
+        self._items[item_id].waited_s = waited_s
+
+    def leave_out(self, item_id: str) -> None:
+        """This item is no turn of anybody's."""
+        self._items.setdefault(item_id, _Item()).is_turn = False
+
+    def turns(self) -> tuple[Turn, ...]:
+        """What caller and agent said, in order."""
+        return tuple(turn for _, turn in self.named_turns())
+
+    def named_turns(self) -> Iterator[tuple[str, Turn]]:
+        """The same, with the id of each turn's item."""
+        return self._named(self._order)
+
+    def last(self) -> Turn | None:
+        """The last turn whose text is known."""
+        return next((turn for _, turn in self._named(reversed(self._order)) if turn.text), None)
+
+    def _named(self, order: Iterable[str]) -> Iterator[tuple[str, Turn]]:
+        for item_id in order:
+            item = self._items[item_id]
+            if item.is_turn and item.role is not None and item.role is not Role.SYSTEM and item.text != "":
+                yield (
+                    item_id,
+                    Turn(
+                        role=item.role.value,
+                        text=item.text,
+                        at=item.at,
+                        heard_ms=item.heard_ms,
+                        waited_s=item.waited_s,
+                    ),
+                )
