@@ -13,7 +13,7 @@ from runner.model.agent import Agent, Recording, Sensitive
 from runner.model.tool import HttpBinding
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
-from tests.call.machine.playing import tool, words
+from tests.call.machine.playing import TO_NURSE, an_agent, tool, words
 from tests.console.screen import WATCH, Screen
 from tests.serve.admin.lab import LEAD, PAGER, AdminLab, desk, started
 
@@ -65,9 +65,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def opened(directory: Path, browser: "Browser", agent: Agent, **more: Any) -> AsyncIterator[Desk]:
+async def opened(
+    directory: Path, browser: "Browser", agent: Agent, *others: Agent, **more: Any
+) -> AsyncIterator[Desk]:
     async with AsyncExitStack() as stack:
-        lab = await stack.enter_async_context(started(directory, agent, **more))
+        lab = await stack.enter_async_context(started(directory, agent, *others, **more))
         found = Desk(lab, browser, stack)
         yield found
         for screen in found.screens:
@@ -151,7 +153,7 @@ async def test_a_real_call_from_its_ring_to_its_record(tmp_path: Path, browser: 
 
             await page.get_by_role("button", name="Hang up…").click()
             await page.get_by_role("dialog").get_by_role("button", name="Hang up").click()
-            await expect(page.locator(".status")).to_have_text("over: person")
+            await expect(page.locator(".status")).to_have_text("over: person hung up")
             await expect(page.get_by_role("button", name="Make a test of this call")).to_be_visible()
             await expect(page.locator(".history")).to_contain_text("lead hung up")
             await expect(entries).to_contain_text("Is there a slot on Friday?")
@@ -161,13 +163,15 @@ async def test_a_real_call_from_its_ring_to_its_record(tmp_path: Path, browser: 
             await page.keyboard.press("Escape")
 
             await page.get_by_role("link", name="Recent", exact=True).click()
-            await expect(page.get_by_role("row").filter(has_text="person")).to_contain_text("+1 415 555 0100")
+            await expect(page.get_by_role("row").filter(has_text="person hung up")).to_contain_text(
+                "+1 415 555 0100"
+            )
             await page.get_by_label("Words or number").fill("half past two")
             await page.keyboard.press("Enter")
             await expect(page).to_have_url(f"{found.lab.url}/console/recent?q=half+past+two")
             await expect(page.get_by_role("row")).to_have_count(2)
             await page.get_by_role("link", name="The day").click()
-            await expect(page.locator(".panel", has_text="How calls ended")).to_contain_text("person")
+            await expect(page.locator(".panel", has_text="How calls ended")).to_contain_text("person hung up")
 
 
 async def test_a_take_over_and_what_becomes_of_it(tmp_path: Path, browser: "Browser") -> None:
@@ -229,3 +233,41 @@ async def test_a_card_number_is_neither_on_the_page_nor_in_the_stream(
         await expect(page.locator(".entries")).to_contain_text("I have noted")
         seen = [await page.evaluate("window.seen"), await page.content(), *streamed]
         assert [text for text in seen if "4111" in text or "1111" in text] == []
+
+
+async def test_every_act_on_a_real_call(tmp_path: Path, browser: "Browser") -> None:
+    agent = desk(tools=(TO_NURSE,), vars={"plan": words("free")})
+    after_hours = an_agent("after-hours")
+    async with opened(tmp_path, browser, agent, after_hours) as found:
+        call = await found.ring()
+        page = await found.signed_in(f"/console/calls/{call.id}")
+        history = page.locator(".history li")
+
+        async def press(button: str, fill: dict[str, str], told: str) -> None:
+            """The act's button and form; then the newest act says so."""
+            await page.get_by_role("button", name=button, exact=True).click()
+            dialog = page.get_by_role("dialog")
+            for label, value in fill.items():
+                select = dialog.get_by_role("combobox", name=label, exact=True)
+                if await select.count():
+                    await select.select_option(value)
+                else:
+                    await dialog.get_by_role("textbox", name=label, exact=True).fill(value)
+            if fill:
+                await dialog.locator("button[type=submit]").click()
+                await expect(dialog).to_have_count(0)
+            await expect(history.first).to_contain_text(told)
+
+        await page.locator(".acts .segments label").filter(has_text="Tell").click()
+        await page.get_by_role("textbox", name="Message to the agent").fill("The caller is in a hurry.")
+        await page.keyboard.press("Enter")
+        await expect(history.first).to_contain_text("told the agent “The caller is in a hurry.”")
+        await expect(history.first).to_contain_text("done")
+        await press("Hush", {}, "hushed the agent")
+        await press("Variables…", {"Variable": "plan", "Value": "gold"}, 'set plan = "gold"')
+        await expect(page.locator(".why")).to_contain_text("gold")
+        await press("Instructions…", {"Instructions": "Be brief."}, "added instructions “Be brief.”")
+        await press("Hand off…", {"Agent": "after-hours"}, "handed off to after-hours")
+        await expect(page.locator(".facts")).to_contain_text("after-hours")
+        await expect(page.locator(".entries")).to_contain_text("Handed off to after-hours")
+        await expect(history.filter(has_text="done")).to_have_count(5)

@@ -1,7 +1,8 @@
 /** One call: live, followed to its end; or over, from its record alone. The page is the same. */
 
 import { Refusal, adminPath, get } from "../api.js";
-import { clock, dayAndTime, money, party, words } from "../format/format.js";
+import { ending } from "../format/ends.js";
+import { clock, dayAndTime, money, party } from "../format/format.js";
 import { ROOT } from "../paths.js";
 import { began, status } from "../state/list.js";
 import { fromRecord } from "../state/record.js";
@@ -67,7 +68,7 @@ export function callPage(use, id) {
   function over() {
     stream.close();
     state.connect("none");
-    use.announce(`The call is over: ${words(state.call?.ended ?? "")}.`);
+    use.announce(`The call is over: ${ending(state.call?.ended ?? "")}.`);
     recorded(RECORD_AFTER_MS);
   }
 
@@ -146,7 +147,7 @@ const SPOKEN = {
 
 /** @param {Call} call */
 function heading(call) {
-  if (call.ended_at !== null) return { sign: "quiet", word: `over: ${words(call.ended)}` };
+  if (call.ended_at !== null) return { sign: "quiet", word: `over: ${ending(call.ended)}` };
   const { floor } = call;
   if (!floor) return { sign: "quiet", word: "" };
   const { sign: name, word } = status({

@@ -2,6 +2,7 @@
 
 import { outcome, sentence } from "../acts/acts.js";
 import { conversation } from "../format/conversation.js";
+import { ending } from "../format/ends.js";
 import { clock, jsonText, span, words } from "../format/format.js";
 import { began } from "../state/list.js";
 import { isBad } from "../timeline/timeline.js";
@@ -138,7 +139,7 @@ const PARTS = {
   end(node) {
     const text = el("span", { class: "note" });
     node.append(text);
-    return (entry) => setText(text, `${words(entry.ended) || "over"}${entry.detail ? `: ${entry.detail}` : ""}`);
+    return (entry) => setText(text, `${ending(entry.ended) || "over"}${entry.detail ? `: ${entry.detail}` : ""}`);
   },
 };
 

@@ -2,7 +2,8 @@
 
 import { Refusal, get, query } from "../api.js";
 import { dayOf, shifted, startOf } from "../format/days.js";
-import { count, money, span, words } from "../format/format.js";
+import { ending } from "../format/ends.js";
+import { count, money, span } from "../format/format.js";
 import { ROOT } from "../paths.js";
 import { barsPlot, hoursPlot } from "../plots/plots.js";
 import { el, fill } from "./dom.js";
@@ -89,7 +90,7 @@ function plots(day) {
           cells: [count(tool.calls), count(tool.failed), ...[tool.took_s.p50, tool.took_s.p90, tool.took_s.p99].map((value) => (value === null ? "–" : span(value)))],
         }))),
       }),
-      counted("How calls ended", "End", day.ended, words),
+      counted("How calls ended", "End", day.ended, ending),
       counted("Agents", "Agent", day.agents, (name) => name)),
   ];
 }

@@ -1,6 +1,7 @@
 /** What stands beside a conversation: limits as they are used, and why this agent. */
 
-import { clock, count, money, party, span, words } from "../format/format.js";
+import { ending } from "../format/ends.js";
+import { clock, count, money, party, span } from "../format/format.js";
 import { began } from "../state/list.js";
 import { el, fill, setAttribute, setText } from "./dom.js";
 
@@ -72,6 +73,6 @@ export function whyFacts(call) {
   add("runner", call.runner);
   for (const [name, value] of Object.entries(call.vars ?? {})) add(`vars.${name}`, typeof value === "string" ? value : JSON.stringify(value));
   for (const fault of call.faults) add("fault", fault);
-  if (call.ended) add("ended", `${words(call.ended)}${call.detail ? `: ${call.detail}` : ""}`);
+  if (call.ended) add("ended", `${ending(call.ended)}${call.detail ? `: ${call.detail}` : ""}`);
   return facts;
 }

@@ -1,8 +1,9 @@
 /** Calls that are over: search, read, export. */
 
 import { Refusal, get, query } from "../api.js";
-import { clock, dayAndTime, money, party, words } from "../format/format.js";
 import { startOf } from "../format/days.js";
+import { ENDS, endedWord, ending } from "../format/ends.js";
+import { clock, dayAndTime, money, party } from "../format/format.js";
 import { ROOT, callPath } from "../paths.js";
 import { el, setText } from "./dom.js";
 
@@ -22,13 +23,14 @@ export function recentPage(use, look) {
   const page = new AbortController();
   const value = (/** @type {string} */ name) => look.get(name) ?? "";
   const sought = {
-    q: value("q"), agent: value("agent"), ended: value("ended"),
+    q: value("q"), agent: value("agent"), ended: endedWord(value("ended")),
     from: startOf(value("from"))?.toISOString(), to: startOf(value("to"), 1)?.toISOString(),
   };
   const form = el("form", { class: "search", role: "search", onsubmit: search },
     field("Words or number", el("input", { type: "search", name: "q", value: value("q"), autocomplete: "off" }), "grow"),
     field("Agent", el("input", { name: "agent", value: value("agent"), autocomplete: "off" })),
-    field("Ended", el("input", { name: "ended", value: value("ended"), autocomplete: "off", placeholder: "caller_hung_up" })),
+    field("Ended", el("input", { name: "ended", value: value("ended"), autocomplete: "off", list: "ends" })),
+    el("datalist", { id: "ends" }, ...ENDS.map((word) => el("option", { value: ending(word) }))),
     field("From", el("input", { type: "date", name: "from", value: value("from") })),
     field("To", el("input", { type: "date", name: "to", value: value("to") })),
     el("button", { type: "submit", class: "primary" }, "Search"));
@@ -79,7 +81,7 @@ export function recentPage(use, look) {
 /** @param {RecordSummary} call */
 function line(call) {
   const cells = [
-    dayAndTime(call.started_at), el("a", { href: callPath(call.id) }, party(call.caller)), call.agent, words(call.ended),
+    dayAndTime(call.started_at), el("a", { href: callPath(call.id) }, party(call.caller)), call.agent, ending(call.ended),
     call.ended_at === null ? "" : clock(call.ended_at - call.started_at), money(call.cost_usd),
   ];
   return el("div", { role: "row", class: "record" },

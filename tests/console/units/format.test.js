@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dayOf, shifted, startOf } from "../../../runner/console/format/days.js";
+import { endedWord, ending } from "../../../runner/console/format/ends.js";
 import { clock, counted, dayAndTime, money, party, phone, span, timeOfDay } from "../../../runner/console/format/format.js";
 
 /** @param {(given: any) => string} of @param {[any, string][]} table */
@@ -33,6 +34,11 @@ test("a caller without a number is said to be one", () => table(party, [
 test("times are of the reader's zone", () => {
   assert.equal(timeOfDay(1_795_615_389, "Europe/Madrid"), "15:03:09");
   assert.equal(dayAndTime(1_795_615_389, "UTC"), "25 Nov, 14:03");
+});
+
+test("an end reads as a sentence, and is found by either form", () => {
+  table(ending, [["caller_hung_up", "caller hung up"], ["hangup", "agent hung up"], ["some_new_end", "some new end"]]);
+  table(endedWord, [["Agent hung up", "hangup"], ["caller_hung_up", "caller_hung_up"], [" max cost ", "max_cost"], ["", ""]]);
 });
 
 test("one is one", () => {
