@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from runner.call.records.record_json import of_json
 from runner.cli.main import CANNOT, OK, PROBLEMS, USAGE, main
+from runner.scenario.from_record import scenario_of
 
 EXAMPLES = Path(__file__).parents[2] / "agents"
 FRONT_DESK = """\
@@ -115,6 +117,21 @@ def test_every_example_of_the_project_plays_well_at_any_time(
     assert simulate(EXAMPLES, "--agent", agent, "--format", "json") == OK
     played = document(capsys)
     assert (played["agent"], played["problems"]) == (agent, [])
+
+
+@pytest.mark.parametrize("agent", ["after-hours", "front-desk", "order-line", "recepcion"])
+def test_a_scenario_of_a_simulated_call_ends_as_the_call_did(
+    agent: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sockets and real time there, a virtual clock here: the machine and the stand-in are the same."""
+    assert simulate(EXAMPLES, "--agent", agent, "--format", "json") == OK
+    record = of_json(document(capsys)["record"])
+    copy = tmp_path / "agents"
+    shutil.copytree(EXAMPLES, copy, ignore=shutil.ignore_patterns("*.test.yaml"))
+    text = scenario_of(record)
+    assert f"expect: {{ended: {record.ended}" in text
+    (copy / "simulated.test.yaml").write_text(text, encoding="utf-8")
+    assert main(["test", str(copy)]) == OK, capsys.readouterr().out
 
 
 def test_an_agent_that_no_route_leads_to_is_played_through_the_one_that_hands_calls_to_it(
