@@ -37,7 +37,9 @@ from tests.call.machine.playing import an_agent, words
 from tests.clock import clock
 
 SECRET = new_secret()
-TIMEOUTS = Timeouts(decision_s=4.0, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01))
+TIMEOUTS = Timeouts(
+    decision_s=4.0, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01), shutdown_s=0.05
+)
 CLINIC = "+18005551212"
 LEAD = "lead-token-0123456789-0123456789-0123456789"
 PAGER = "pager-token-0123456789-0123456789-012345678"
