@@ -160,16 +160,17 @@ class CallRequests:
                 reply = await self._peers.ask(
                     owner.address, "POST", ("admin", "calls", call_id, what), headers, body=asked.raw
                 )
-                # A runner that has the call no more is not the one to say so.
-                if reply.status != 404:
-                    return _relayed(reply)
-                problem = not_found(f'there is no live call "{call_id}"')
             except PeerError as error:
                 problem = _away(error)
             except AdminProblem as error:
                 if asked.is_forwarded or error.status != 502:
                     raise
                 problem = error
+            else:
+                # A runner that has the call no more is not the one to say so.
+                if reply.status != 404:
+                    return _relayed(reply)
+                problem = not_found(f'there is no live call "{call_id}"')
             if asyncio.get_running_loop().time() >= until:
                 raise problem
             await asyncio.sleep(AGAIN_S)
