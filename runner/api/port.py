@@ -110,6 +110,9 @@ class VoiceApi(Protocol):
         Raises WebhookRejectedError for an announcement without what makes it one.
         """
 
+    def is_warning(self, event: WebhookEvent) -> bool:
+        """Whether a webhook that announces no call tells of something that somebody should look at."""
+
     def session_body(
         self, agent: Agent, instructions: str, servers: Sequence[JsonObject] = ()
     ) -> dict[str, Json]:

@@ -50,6 +50,7 @@ from runner.serve.egress import GuardedConnector
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.service import FleetService, NewCall
 from runner.serve.fleet.takeover import LeftCall
+from runner.serve.head_first import read_heads_first
 from runner.serve.jobs import JobWorker
 from runner.serve.listener import Listener
 from runner.serve.live_call import LiveCall
@@ -199,6 +200,7 @@ class Runner:
         names = Names(threads=API_LOOKUPS)
         # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
         connector = aiohttp.TCPConnector(limit=0, ssl=tls, resolver=names, use_dns_cache=False)
+        read_heads_first(connector)
         api_session = await self._owned.enter_async_context(aiohttp.ClientSession(connector=connector))
         new_connector = self._new_connector or partial(
             GuardedConnector, self._configuration.settings.egress, tls=tls

@@ -4,19 +4,18 @@ import asyncio
 import os
 import time
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
-from typing import Protocol, Self, cast
+from typing import Protocol, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from runner import __version__
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.serve.bulkhead import Bulkhead
 from runner.serve.egress import AddressForbiddenError
+from runner.serve.head_first import read_heads_first
 from runner.serve.metrics import Metrics
 from runner.serve.reply_body import ACCEPT_ENCODING, CUT, BodyError, read_body
 
@@ -52,9 +51,7 @@ class ToolClient:
         self._metrics = metrics or Metrics()
         self._bulkhead = Bulkhead(places, on_wait=self._waits)
         self._hosts: set[str] = set()
-        # aiohttp has no public way to another protocol.
-        factory = partial(_HeadFirst, loop=asyncio.get_running_loop())
-        connector._factory = cast("partial[ResponseHandler]", factory)
+        read_heads_first(connector)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -129,24 +126,6 @@ class ToolClient:
             return HttpReply(
                 status=response.status, body=body, content_type=response.headers.get("Content-Type", "")
             )
-
-
-class _HeadFirst(ResponseHandler):
-    """Gives aiohttp the head of a reply before what follows it.
-
-    A body where there may be none (after 204) or more of it than was announced makes aiohttp's parser fail,
-    and it would fail before the head that came with it is handed on: an endpoint that has acted would look
-    like one that does not speak HTTP. The connection is closed after such a reply, as it is otherwise.
-    """
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes of a reply."""
-        is_interim = True
-        while is_interim and 4 <= (end := data.find(b"\r\n\r\n") + 4) < len(data):
-            head, data = data[:end], data[end:]
-            is_interim = head.startswith(b"HTTP/1.1 1")
-            super().data_received(head)
-        super().data_received(data)
 
 
 def _host_of(request: HttpRequest) -> str:

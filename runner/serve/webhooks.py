@@ -80,7 +80,10 @@ class Webhooks:
             log.warning("webhook was refused", extra={"reason": str(error), "bytes": len(body)})
             return self._refuse(400, "refused", "this is not a webhook that can be acted on")
         if ringing is None:
-            log.info("webhook was ignored", extra={"type": event.type})
+            if self._api.is_warning(event):
+                log.warning("voice api sent a notice", extra={"type": event.type})
+            else:
+                log.info("webhook was ignored", extra={"type": event.type})
             return self._reply(WebhookResult.OTHER_EVENT)
         return await self._answer_once(event.webhook_id, ringing)
 

@@ -27,6 +27,7 @@ from runner.model.event import (
 )
 from runner.model.question import Answered, NoAnswer, Question
 from runner.serve.api_client import ApiClient
+from runner.serve.head_first import read_heads_first
 from runner.serve.jitter import jittered
 from runner.serve.reply_body import MAX_REPLY_BYTES
 from runner.serve.timeouts import Timeouts
@@ -194,6 +195,27 @@ async def test_before_each_further_try_there_is_a_longer_wait(
     first, second, third = api.asked_at
     assert second - first >= jittered(0.04, "rtc_1", 1)
     assert third - second >= jittered(0.08, "rtc_1", 2)
+
+
+async def test_a_body_where_there_may_be_none_does_not_undo_what_the_api_did() -> None:
+    asked = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    connector = aiohttp.TCPConnector()
+    read_heads_first(connector)
+    async with server, aiohttp.ClientSession(connector=connector) as session:
+        port = server.sockets[0].getsockname()[1]
+        client = client_of(session, f"http://127.0.0.1:{port}/v1", IMPATIENT)
+        assert await client.carry_out(HangUp(), "rtc_1") == CallGone()
+    assert asked == 1
 
 
 async def test_each_failed_try_is_told(client: ApiClient, api: Api, caplog: pytest.LogCaptureFixture) -> None:

@@ -199,6 +199,19 @@ async def test_an_event_that_announces_no_call_is_ignored(
     ] * 2
 
 
+async def test_a_notice_of_the_safety_checks_is_a_warning(
+    sender: Sender, metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await sender.event(type="safety.identifier.blocked") == (
+        200,
+        "nothing is done about events of this type\n",
+    )
+    assert counted(metrics) == {"other_event": 1.0}
+    assert [(r.levelno, r.message, r.__dict__["type"]) for r in caplog.records] == [
+        (logging.WARNING, "voice api sent a notice", "safety.identifier.blocked")
+    ]
+
+
 async def test_the_same_call_in_another_event_is_carried_out_once(sender: Sender, desk: Desk) -> None:
     assert await sender.event(webhook_id="wh_1") == await sender.event(webhook_id="wh_2")
     assert len(desk.calls) == 1

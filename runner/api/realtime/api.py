@@ -7,7 +7,7 @@ from runner.api.realtime.conversation import RealtimeConversation as conversatio
 from runner.api.realtime.facts import BASE_URL as base_url  # noqa: N811 - the port's name
 from runner.api.realtime.facts import PROVIDER as provider  # noqa: N811 - the port's name
 from runner.api.realtime.orders import answered, is_retryable, request
-from runner.api.realtime.ringing import ringing
+from runner.api.realtime.ringing import is_warning, ringing
 from runner.api.realtime.session import session_body
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "conversation",
     "is_final",
     "is_retryable",
+    "is_warning",
     "provider",
     "request",
     "ringing",

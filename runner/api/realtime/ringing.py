@@ -6,8 +6,15 @@ from runner.model.call import Headers, Ringing, SipOrigin
 from runner.model.values import Instant, Json
 
 CALL_INCOMING = "realtime.call.incoming"
+SAFETY = "safety."
+"""How the types of events begin that tell of content or callers that the API's policies do not allow."""
 LATEST = 10_000_000_000
 """The year 2286: a later time is in milliseconds, or no time at all."""
+
+
+def is_warning(event: WebhookEvent) -> bool:
+    """Whether it is a notice of the API's safety checks, which may end with the account being blocked."""
+    return event.type.startswith(SAFETY)
 
 
 def ringing(event: WebhookEvent) -> Ringing | None:

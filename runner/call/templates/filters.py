@@ -173,6 +173,8 @@ def date_format(value: Any, pattern: str = "%Y-%m-%d", timezone: str | None = No
     written = text(value)
     if not written:
         return ""
+    if not isinstance(pattern, str) or not isinstance(timezone, str | None):
+        raise TemplateFailure('the format and the time zone of a date are texts, such as "%A"')
     if len(pattern) > MAX_WIDTH or re.search(r"%[^a-zA-Z%]*\d{3}", pattern):
         raise TemplateFailure("the date format is too long")
     try:

@@ -106,6 +106,14 @@ def test_a_template_renders(source: str, value: Json) -> None:
         ("{{ '%1000000000d' | format(1) }}", "the format is too wide"),
         ("{{ '%*d' | format(10**9, 1) }}", "the format is too wide"),
         ("{{ 1.5 | round(10**9, 'ceil') }}", "cannot round to 1000000000 digits, at most 15"),
+        (
+            "{{ '2026-11-27' | date_format(5) }}",
+            'the format and the time zone of a date are texts, such as "%A"',
+        ),
+        (
+            "{{ '2026-11-27' | date_format('%A', 5) }}",
+            'the format and the time zone of a date are texts, such as "%A"',
+        ),
         ("{{ 'soon' | date_format }}", "the value is not a date or time such as 2026-11-27T09:30:00Z"),
         (
             "{{ now | date_format('%H', 'Mars/Base') }}",
