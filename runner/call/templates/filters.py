@@ -165,7 +165,7 @@ def _width(width: int) -> int:
     return width
 
 
-def date_format(value: Any, pattern: str = "%Y-%m-%d", timezone: str | None = None) -> str:
+def date_format(value: Any, pattern: Any = "%Y-%m-%d", timezone: Any = None) -> str:
     """An ISO 8601 date or time, written with strftime's codes, in a timezone such as `America/New_York`.
 
     A null stays empty. Without `timezone` the time is read as it stands (`now` is in UTC).
