@@ -23,7 +23,7 @@ def environment_hosts(environment: Node | None, problems: Problems) -> Hosts:
     for name, address in node.items() if node is not None else ():
         if _is_origin(address.text):
             found[_plain(name)] = address.text.rstrip("/")
-        elif isinstance(address.value, str):
+        elif isinstance(address.value, str | int | float):  # the schema refuses anything else
             message = (
                 f'"{address.text}" is not an address that stands for a host; write scheme, host and port, '
                 "such as https://staging.maple.example:8443"

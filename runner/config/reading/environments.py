@@ -63,7 +63,7 @@ def with_variables(agent: Node, runner: Node | None, environment: str | None) ->
         return agent
     overlay = runner.find("environments", environment)
     variables = overlay.get("vars") if overlay is not None else None
-    if overlay is None or variables is None:
+    if overlay is None or variables is None or not isinstance(variables.value, Mapping):
         return agent
     above = Node(value={"vars": variables}, place=agent.place, key_places={"vars": overlay.key_place("vars")})
     merged = laid_over(agent, above, "agent")
