@@ -152,7 +152,7 @@ def test_what_a_suggestion_inserts_is_yaml(server: LanguageServer, kind: str, te
         (
             "runner",
             "server: {drain_t¦imeout: 60s}",
-            "#### Drain timeout\n\nHow long live calls may go on when the process is asked to stop.",
+            "#### Drain timeout\n\nHow long live calls may go on when the process is to stop.",
         ),
         (
             "runner",
