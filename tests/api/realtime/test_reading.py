@@ -220,9 +220,9 @@ SPOKEN_ITEM = {
         ),
         (
             {"type": "session.updated", "session": {"model": "gpt-realtime-2.1", "instructions": "Be kind."}},
-            SessionUpdated(model="gpt-realtime-2.1"),
+            SessionUpdated(model="gpt-realtime-2.1", is_unasked=True),
         ),
-        ({"type": "session.updated", "session": {}}, SessionUpdated()),
+        ({"type": "session.updated", "session": {}}, SessionUpdated(is_unasked=True)),
         ({"type": "mcp_list_tools.completed", "item_id": "i"}, McpListed(item_id="i", ok=True)),
         ({"type": "mcp_list_tools.failed", "item_id": "i"}, McpListed(item_id="i", ok=False)),
         ({"type": "response.mcp_call.completed", "item_id": "i"}, McpCallEnded(item_id="i", ok=True)),
@@ -270,7 +270,7 @@ def test_an_output_that_the_api_holds_is_placed_and_taken() -> None:
     received = {"type": "conversation.item.added", "previous_item_id": "item_3", "item": item}
     assert read(json.dumps(received)) == (
         ItemPlaced(item_id="item_4", after="item_3"),
-        OutputTaken(call_id="call_1"),
+        OutputTaken(call_id="call_1", item_id="item_4"),
     )
 
 
