@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from runner.config.load import load
+from runner.serve.browser.pages import page_routes
 from runner.serve.timeouts import Timeouts
 from tests.docs.metrics_table import metric_names
 from tests.docs.pages import ROOT
@@ -125,6 +126,7 @@ def test_what_is_public_is_what_the_proxies_forward() -> None:
     forwarded = {path.removesuffix("/*") for line in paths for path in line.split()}
     assert set(public) == forwarded
     assert {path for path, kind in public.items() if kind == "Prefix"} == {"/calls", "/talk"}
+    assert {route.path.removesuffix("/{agent}") for route in page_routes()} <= set(public)
 
 
 def test_secrets_are_named_where_the_secret_is_described() -> None:
