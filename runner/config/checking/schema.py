@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from runner.config.checking.schema_branch import Mistake, by_key, by_tag
 from runner.config.checking.schema_files import schema as shipped_schema
-from runner.config.checking.schema_keys import instead_of
+from runner.config.checking.schema_keys import OTHER_KEYS, instead_of
 from runner.config.checking.schema_shapes import reshaped
 from runner.config.checking.schema_types import as_wanted, fits
 from runner.config.checking.schema_words import given, right, subject
@@ -398,6 +398,8 @@ class _Walk:
         else:
             keys = {branch["x-key"]: branch for branch in fitting}
             chosen = by_key(node, keys, subject(name, schema), schema["errorMessage"])
+            if not isinstance(chosen, Mistake):
+                chosen = {**chosen, OTHER_KEYS: list(keys)}
         if isinstance(chosen, Mistake):
             self._error(chosen.place, chosen.rule, chosen.message, schema)
             return node

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from runner.config.checking.suggest import did_you_mean, one_of
+from runner.config.checking.suggest import did_you_mean, nearest, one_of
 from runner.model.values import JsonObject
 
 Flat: TypeAlias = Callable[[JsonObject], JsonObject]
@@ -12,6 +12,9 @@ Flat: TypeAlias = Callable[[JsonObject], JsonObject]
 _LEVELS = 3
 """How far inside of a mapping a key is looked for."""
 _MOST_LISTED = 20
+
+OTHER_KEYS = "x-other-keys"
+"""Where the check notes, in a branch of a union, the keys that choose a branch: one of them may be meant."""
 
 
 def instead_of(key: str, schema: JsonObject, above: Sequence[tuple[str, JsonObject]], flat: Flat) -> str:
@@ -23,7 +26,8 @@ def instead_of(key: str, schema: JsonObject, above: Sequence[tuple[str, JsonObje
     return (
         _inside(key, schema, flat)
         or _beside(key, above, flat)
-        or did_you_mean(key, known)
+        or did_you_mean(key, [*known, *schema.get(OTHER_KEYS, ())])
+        or _near_inside(key, schema, flat)
         or f"; known here: {one_of(known, _MOST_LISTED)}"
     )
 
@@ -47,6 +51,16 @@ def _inside(key: str, schema: JsonObject, flat: Flat) -> str:
             return f'; it belongs inside of "{found[0]}"' if len(found) == 1 else ""
         level = [(f"{path}.", mapping) for path, mapping in deeper]
     return ""
+
+
+def _near_inside(key: str, schema: JsonObject, flat: Flat) -> str:
+    """The key of a mapping in this one that was meant, when it was mistyped and written too high up."""
+    meant = [
+        (name, near)
+        for name in _keys(schema, flat)
+        if (near := nearest(key, _keys(flat(schema["properties"][name]), flat))) is not None
+    ]
+    return f'; did you mean "{meant[0][1]}", inside of "{meant[0][0]}"?' if len(meant) == 1 else ""
 
 
 def _beside(key: str, above: Sequence[tuple[str, JsonObject]], flat: Flat) -> str:
