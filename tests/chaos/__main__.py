@@ -14,7 +14,7 @@ from tests.chaos.world import Plan, play
 from tests.store.postgresql.server import PostgresqlServer
 
 FAULTS = ("kill", "cut", "duplicate", "reload")
-FLEET_FAULTS = (*FAULTS, "deploy", "pause")
+FLEET_FAULTS = (*FAULTS, "deploy", "pause", "outage")
 
 
 def main() -> int:
@@ -48,6 +48,7 @@ async def _rounds(options: argparse.Namespace, server: PostgresqlServer | None) 
             lasts_s=30.0,
             faults=FAULTS if server is None else FLEET_FAULTS,
             bug=options.bug,
+            server=server,
         )
         result = await play(plan)
         rounds += 1

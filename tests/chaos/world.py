@@ -26,6 +26,7 @@ from tests.chaos.checker import GREETING, losses
 from tests.chaos.planted import LEASE_S
 from tests.processes import CLOCK
 from tests.serving import Process
+from tests.store.postgresql.server import PostgresqlServer
 
 ROOT = str(Path(__file__).parents[2])
 PACE = 0.2
@@ -34,6 +35,8 @@ PATIENCE_S = 30.0
 """Of a call; then the caller speaks again, whether a tool has its output or not."""
 SETTLE_S = 45.0
 """For all calls to end once nothing more goes wrong."""
+CATCH_UP_S = 4.0
+"""After the database was away: a runner tries again every second."""
 AGENT = """\
 agent: front-desk
 routes: [{{to: "+18005551212"}}]
@@ -70,6 +73,8 @@ class Plan:
     lasts_s: float
     faults: tuple[str, ...]
     bug: str = "nothing"
+    server: PostgresqlServer | None = None
+    """Of the store, for those who stop it."""
 
 
 class World:
@@ -250,6 +255,18 @@ class World:
         if not self._calls:
             return False
         await self._announce(session, self._random.choice(self._calls))
+        return True
+
+    async def _outage(self, _: aiohttp.ClientSession) -> bool:
+        """The database is away for everybody, for less than a lease or for more."""
+        if self._plan.server is None or self._paused:
+            return False
+        await asyncio.to_thread(self._plan.server.stop)
+        await asyncio.sleep(self._random.uniform(0.5, LEASE_S + 2))
+        await asyncio.to_thread(self._plan.server.start)
+        # What waited for the database in files of a runner is lost to the others where that runner is killed
+        # before it could write it: that is not promised.
+        await asyncio.sleep(CATCH_UP_S)
         return True
 
     async def _reload(self, _: aiohttp.ClientSession) -> bool:

@@ -282,13 +282,18 @@ class Reception:
         return self._finish(_RESULTS[replied.decided])
 
     def taken_over(self, _: TakenOver, now: Instant) -> list[Action]:
-        """Before the API was told to answer nothing is promised: its webhook will be delivered again.
+        """Go on with the ringing. Once it is claimed nobody else will: its webhook may have been answered.
 
-        Afterwards it may have answered: telling it once more shows. A browser that waited for the answer of
-        the process before has lost its connection with it.
+        The API may have been told to answer: telling it once more shows. A browser that waited for the answer
+        of the process before has lost its connection with it.
         """
         if self._browser is not None:
             return self._finish(RingResult.UNAVAILABLE)
+        if self._phase.now is Phase.CLAIMING and self._agent is not None:
+            # Whoever takes a call over holds it.
+            return self.claimed(ClaimReplied(agent=self._agent.id), now)
+        if self._phase.now is Phase.LOOKING_UP:
+            return self._ask()
         if self._phase.now is Phase.ANSWERING and self.session is not None and self._agent is not None:
             session = self.session
             return [AnswerCall(agent=self._agent, instructions=session.instructions, servers=session.servers)]

@@ -141,6 +141,9 @@ class Member:
     async def claim(self, call: HeldCall, limits: Limits) -> Claim:
         """Claim a ringing call. Where the store cannot be asked it is ours until the store says otherwise: a
         caller who rings is answered."""
+        if call.id in self._held:
+            # Announced once more, while we answer it: perhaps for a process that is gone.
+            return Claim()
         try:
             lease = self.lease
             async with asyncio.timeout(CLAIM_S):
@@ -162,7 +165,9 @@ class Member:
             if self.lease is not None:
                 await self._store.set_state(self.lease, call)
         except CallLostError:
-            self.lose(call_id)
+            # Claimed while the store was away, it is not known there yet: the next heartbeat asserts it.
+            if not self._is_in_doubt:
+                self.lose(call_id)
         except StoreError as error:
             self._note(error)
 

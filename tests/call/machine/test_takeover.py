@@ -28,6 +28,7 @@ from runner.model.event import (
     ClaimReplied,
     Decided,
     EndRequested,
+    Limit,
     ReferAnswered,
     Replied,
     SidebandLost,
@@ -80,19 +81,24 @@ def opened(*tools: object, agent: Agent | None = None) -> Journalled:
 
 
 @pytest.mark.parametrize(
-    "events", [(), (ClaimReplied(agent="desk"),)], ids=["claimed or not", "about to be answered"]
+    "events", [(), (ClaimReplied(agent="desk"),)], ids=["claimed", "about to be answered"]
 )
-def test_a_call_that_was_not_answered_is_left_to_the_next_delivery(events: tuple[CallEvent, ...]) -> None:
+def test_a_call_that_was_claimed_and_perhaps_answered_is_answered(events: tuple[CallEvent, ...]) -> None:
     world = a_world(an_agent())
     machine = CallMachine.replay(RINGING, 1000.0, [(1000.0, event) for event in events], world)
-    if machine.phase is Phase.ANSWERING:
-        # The API may have answered the call: it is told once more, and says so.
-        (answer,) = machine.handle(TakenOver(), 1005.0)
-        assert isinstance(answer, AnswerCall)
-        assert machine.handle(AnswerReplied(decided=Decided.DONE), 1005.0)[0] == OpenSideband()
-    else:
-        assert machine.handle(TakenOver(), 1005.0) == [Finish()]
-        assert machine.reception.result is RingResult.UNAVAILABLE
+    # The API may have answered the call: it is told once more, and says so.
+    (answer,) = machine.handle(TakenOver(), 1005.0)
+    assert isinstance(answer, AnswerCall)
+    assert machine.handle(AnswerReplied(decided=Decided.DONE), 1005.0)[0] == OpenSideband()
+
+
+def test_a_call_whose_rejection_was_under_way_is_left_to_the_next_delivery() -> None:
+    world = a_world(an_agent())
+    full = ClaimReplied(agent="desk", reached=Limit.CALLS_PER_DAY)
+    machine = CallMachine.replay(RINGING, 1000.0, [(1000.0, full)], world)
+    assert machine.phase is Phase.REJECTING
+    assert machine.handle(TakenOver(), 1005.0) == [Finish()]
+    assert machine.reception.result is RingResult.UNAVAILABLE
 
 
 def test_a_call_without_a_sideband_is_attached_and_greeted() -> None:

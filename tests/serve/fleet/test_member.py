@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.errors import LeaseLostError, StoreError
+from runner.errors import CallLostError, LeaseLostError, StoreError
 from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, Owner, RunnerInfo
 from runner.serve.fleet.member import Member
@@ -27,6 +27,7 @@ class Shelf:
         self.handed_over: list[list[str]] = []
         self.claim_answer: Claim | None = None
         self.others: list[RunnerInfo] = []
+        self.unknown: set[str] = set()
         self.while_renewing: Callable[[], Awaitable[object]] | None = None
 
     def _ask(self, what: str) -> None:
@@ -60,6 +61,8 @@ class Shelf:
 
     async def set_state(self, lease: Lease, call: HeldCall) -> None:
         self._ask(call.state.value)
+        if call.id in self.unknown:
+            raise CallLostError(call.id)
 
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
         self._ask("unclaim")
@@ -278,3 +281,31 @@ async def test_a_call_that_cannot_be_taken_up_costs_none_of_the_others() -> None
     assert (member.fence("rtc_1"), member.fence("rtc_2")) == (0, 1)
     await member.take_over()
     assert shelf.handed_over == [["rtc_1"]]
+
+
+async def test_a_call_that_was_claimed_without_the_store_is_not_lost_when_it_is_answered_first_thing() -> (
+    None
+):
+    member, shelf, desk, _ = await joined()
+    shelf.trouble = StoreError("no answer")
+    await member.claim(CALL, NO_LIMITS)
+    shelf.trouble, shelf.unknown = None, {"rtc_1"}
+    await member.answered("rtc_1")
+    assert (desk.dropped, member.fence("rtc_1")) == ([], 1)
+    await member.beat()
+    assert [[call.state for call in calls] for calls in shelf.asserted] == [[CallState.ANSWERED]]
+
+
+async def test_a_call_that_another_has_when_it_is_answered_is_lost() -> None:
+    member, shelf, desk, _ = await joined()
+    await member.claim(CALL, NO_LIMITS)
+    shelf.unknown = {"rtc_1"}
+    await member.answered("rtc_1")
+    assert (desk.dropped, member.fence("rtc_1")) == (["rtc_1"], 0)
+
+
+async def test_a_call_that_is_announced_again_while_it_is_answered_is_not_claimed_twice() -> None:
+    member, shelf, _, _ = await joined()
+    assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL)
+    assert await member.claim(CALL, NO_LIMITS) == Claim()
+    assert shelf.asked == ["join", "claim"]
