@@ -41,7 +41,7 @@ export function recentPage(use, look) {
     rows);
   const told = el("p", { class: "nothing", role: "status" }, "Asking the runner…");
   const older = el("button", { type: "button", class: "older", hidden: true }, "Older calls");
-  const exports = el("p", { class: "exports" }, "Export ",
+  const exports = el("p", { class: "exports" }, "Export the newest 1,000 ",
     ...["csv", "ndjson"].map((format) => el("a", {
       class: "button", download: `calls.${format}`, href: `/admin/records${query({ ...sought, limit: 1000, format })}`,
     }, format.toUpperCase())));
