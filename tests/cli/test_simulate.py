@@ -110,7 +110,7 @@ def test_a_call_is_told_from_the_ringing_to_the_record(
     assert "  tools     find_slots ok (… ms); end_call ok (… ms)\n" in record
 
 
-@pytest.mark.parametrize("agent", ["front-desk", "after-hours", "order-line"])
+@pytest.mark.parametrize("agent", ["front-desk", "after-hours", "order-line", "web-desk"])
 def test_every_example_of_the_project_plays_well_at_any_time(
     agent: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,7 +119,7 @@ def test_every_example_of_the_project_plays_well_at_any_time(
     assert (played["agent"], played["problems"]) == (agent, [])
 
 
-@pytest.mark.parametrize("agent", ["after-hours", "front-desk", "order-line", "recepcion"])
+@pytest.mark.parametrize("agent", ["after-hours", "front-desk", "order-line", "recepcion", "web-desk"])
 def test_a_scenario_of_a_simulated_call_ends_as_the_call_did(
     agent: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -110,6 +110,16 @@ async def test_a_tab_that_is_closed_has_hung_up(site: Site) -> None:
     assert (await site.records())[0]["ended"] == "caller_hung_up"
 
 
+async def test_a_tab_that_is_killed_is_noticed_by_the_api(site: Site) -> None:
+    placed = site.api.expect_offer(greets())
+    page = await site.talk(await site.window())
+    await called(site, page)
+    with pytest.raises(Exception, match="crash"):
+        await page.goto("chrome://crash")
+    await site.api.until_over(placed, 60)
+    assert (await site.records())[0]["ended"] == "caller_hung_up"
+
+
 async def test_a_network_that_is_lost_is_told_at_once_and_ends_the_call(site: Site) -> None:
     placed = site.api.expect_offer(greets())
     page = await site.talk(await site.window())
