@@ -3,7 +3,7 @@
 /** The words of docs/ends.md, in its order. */
 export const ENDS = [
   "caller_hung_up", "hangup", "transferred", "max_duration", "max_cost", "max_tool_calls", "silence", "ghost", "guardrail",
-  "person", "model_failed", "session_expired", "failed", "lost", "shutdown",
+  "person", "model_failed", "session_expired", "tampered", "failed", "lost", "shutdown",
 ];
 
 /** @type {Record<string, string>} */
