@@ -33,6 +33,7 @@ async def test_workers_share_a_port_and_take_over_the_calls_of_one_that_dies(
         os.kill(_children(workers.pid)[0], signal.SIGKILL)
         await workers.logged("worker has died")
         await desk.api.until(lambda: any(call.attached == 2 for call in calls), 15.0)
+        await desk.api.until(lambda: all(call.is_attached for call in calls), 15.0)
         for call in calls:
             call.play(CallerSays(text="Are you there?"), says("Yes."), CallerHangsUp())
             desk.api.wake(call)
