@@ -10,10 +10,9 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 from runner.api.realtime.facts import BASE_URL
-from runner.cli.environment import add_environment
+from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import plural, print_problems
 from runner.cli.run import base_url_of
@@ -42,14 +41,7 @@ _STATE_WIDTH = max(len(state.value) for state in State)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "directory",
-        nargs="?",
-        type=Path,
-        default=Path("agents"),
-        metavar="DIR",
-        help="the configuration directory (default: agents)",
-    )
+    add_directory(parser)
     add_environment(parser)
     parser.add_argument(
         "--url",

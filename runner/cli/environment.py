@@ -1,6 +1,19 @@
-"""The option `--environment`, which several commands have."""
+"""Which configuration a command is about: its directory, and `--environment`."""
 
 import argparse
+from pathlib import Path
+
+
+def add_directory(parser: argparse.ArgumentParser) -> None:
+    """Declare DIR, which may be left out."""
+    parser.add_argument(
+        "directory",
+        nargs="?",
+        type=Path,
+        default=Path("agents"),
+        metavar="DIR",
+        help="the configuration directory (default: agents)",
+    )
 
 
 def add_environment(

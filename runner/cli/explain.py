@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from runner.api.realtime.session import session_body
 from runner.call.examples.call_for_agent import CallFinder, Given, handoffs_to
@@ -20,7 +19,7 @@ from runner.call.machine.reception import DEADLINE
 from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
 from runner.cli.call_options import add_parties, add_time, call_time, later_words, time_words
-from runner.cli.environment import add_environment
+from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
@@ -61,14 +60,7 @@ class _Explained:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "directory",
-        nargs="?",
-        type=Path,
-        default=Path("agents"),
-        metavar="DIR",
-        help="the configuration directory (default: agents)",
-    )
+    add_directory(parser)
     parser.add_argument("agent", metavar="AGENT", help="the agent to explain")
     add_parties(parser)
     add_time(parser)

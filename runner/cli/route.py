@@ -14,7 +14,7 @@ from runner.call.examples.example_call import WEB, WEB_CALLER, browser_origin
 from runner.call.routes.matcher import address_text
 from runner.call.routes.routing import Candidate, Explanation, Match, RouteTable
 from runner.cli.call_options import add_headers, add_time, call_headers, call_time, time_words
-from runner.cli.environment import add_environment
+from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.route_list import became, check_list, show_report, summary, unknown_agent
@@ -30,14 +30,7 @@ from runner.model.values import Instant
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "directory",
-        nargs="?",
-        type=Path,
-        default=Path("agents"),
-        metavar="DIR",
-        help="the configuration directory (default: agents)",
-    )
+    add_directory(parser)
     add_environment(parser)
     parser.add_argument(
         "--to",

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from yarl import URL
 
 from runner.api.realtime.facts import BASE_URL, BASE_URL_VARIABLE, PROVIDER
-from runner.cli.environment import add_environment
+from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import counted, print_problems
 from runner.cli.recorded_scenario import recorded_scenario
@@ -49,14 +48,7 @@ LEVELS = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "directory",
-        nargs="?",
-        type=Path,
-        default=Path("agents"),
-        metavar="DIR",
-        help="the configuration directory (default: agents)",
-    )
+    add_directory(parser)
     add_environment(parser)
     parser.add_argument("--host", help="the address to listen on, instead of server.host")
     parser.add_argument(

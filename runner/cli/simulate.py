@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from runner.call.examples.call_for_agent import CallFinder, Given, HandoffTo, handoffs_to
 from runner.call.examples.example_call import ExampleCall
@@ -25,7 +24,7 @@ from runner.cli.call_options import (
     time_words,
 )
 from runner.cli.call_view import CallView
-from runner.cli.environment import add_environment
+from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, stderr, stdout
@@ -53,14 +52,7 @@ class _NobodyAnswersError(Exception):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "directory",
-        nargs="?",
-        type=Path,
-        default=Path("agents"),
-        metavar="DIR",
-        help="the configuration directory (default: agents)",
-    )
+    add_directory(parser)
     add_environment(parser)
     parser.add_argument("--agent", metavar="NAME", help="the agent to call")
     add_parties(parser)
