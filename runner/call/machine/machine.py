@@ -1,9 +1,9 @@
 """One call, decided, from its ring to its record: events in, actions out. The program's one state machine.
 
 It drives real calls and everything that plays calls offline, and it knows no clock, no socket and no event
-name of an API. `runner.call.machine.phase` is the table of its phases. What an event does in each of them is
-said by two tables: `runner.call.machine.reception` for a call that rings, `runner.call.machine.session` for
-one that was answered. The same events at the same instants give the same actions, so a call that has lost
+name of an API. `runner.call.machine.phase` is the table of its phases. Two tables say what an event does in
+each of them: `runner.call.machine.reception` for a call that rings, and `runner.call.machine.session_events`
+for one that was answered. The same events at the same instants give the same actions, so a call that has lost
 its process is what its journal says.
 """
 
@@ -69,7 +69,7 @@ class CallMachine:
             machine.handle(TimerFired(timer=DEADLINE), now)
         machine.handle(AnswerReplied(decided=Decided.DONE), now)
         if machine.session is not None:
-            machine.session.begin_bare(now)
+            machine.session.begin_bare()
         return machine
 
     @property

@@ -20,7 +20,7 @@ from enum import Enum
 
 
 class Phase(Enum):
-    """The stages of a call. Which event does what in each is the table of `runner.call.machine.machine`."""
+    """The stages of a call. `runner.call.machine.machine` says where the tables of their events stand."""
 
     __hash__ = object.__hash__
     """By identity, which Python's own hash of a member is not: tables are asked for one at each event."""

@@ -10,6 +10,7 @@ from runner.call.browser.agents import AgentsOnTheWeb
 from runner.call.machine.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
 from runner.call.machine.phase import UNANSWERED, CallPhase, Phase, Step
 from runner.call.machine.session import Session
+from runner.call.machine.session_parts import SessionParts
 from runner.call.machine.steering import refuse, why_not
 from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds
@@ -249,7 +250,7 @@ class Reception:
 
     def _session(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
         match = self.match
-        return Session(
+        parts = SessionParts(
             call=self._call,
             phase=self._phase,
             deeds=self._deeds,
@@ -266,6 +267,7 @@ class Reception:
             why=self.why,
             route=str(match.route.place) if match is not None and match.route is not None else None,
         )
+        return Session(parts)
 
     def answered(self, replied: AnswerReplied, now: Instant) -> list[Action]:
         """The API has answered the call for us, or has not."""

@@ -164,6 +164,19 @@ class ServingAgent:
             return [self.pending.update, SetTimer(timer=CONFIRMED, at=now + CONFIRMED_S)]
         return [self._last.update] if self._last is not None and not self._is_confirmed else []
 
+    def whole_session(self, update_id: str) -> SwitchAgent:
+        """The session as it ought to be, for an API that may hold another."""
+        return SwitchAgent(
+            update_id=update_id,
+            before=self.agent,
+            agent=self.agent,
+            instructions=self._texts.instructions,
+            servers=self.servers,
+            with_voice=False,
+            # A person may have led the call, which nobody knows any more.
+            answers=True,
+        )
+
     def is_told(self) -> None:
         """The API tells a session that was sent later than any change here: it has taken them all."""
         self._is_confirmed = True

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from runner.call.machine.connection import HEARS, HEARS_S
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
-from runner.call.machine.session import HEARS, HEARS_S
 from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
 from runner.model.action import (
@@ -193,7 +193,7 @@ def test_an_agent_after_a_hand_off_has_no_telephone_either() -> None:
     machine = answered(GREETED, an_agent("other", tools=(TO_NURSE,)))
     assert machine.session is not None
     happen(machine, SidebandOpened(), CallerConnected())
-    [switch, *_] = machine.session._serving.hand_off("other", "a test", NOW)
+    [switch, *_] = machine.session._parts.serving.hand_off("other", "a test", NOW)
     assert isinstance(switch, SwitchAgent)
     assert switch.agent.tools == ()
 

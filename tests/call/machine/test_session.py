@@ -3,7 +3,7 @@
 import pytest
 
 from runner.call.machine.phase import CONNECTED, UNANSWERED, Phase
-from runner.call.machine.session import ROWS, TABLE
+from runner.call.machine.session_events import ROWS, TABLE
 from runner.model.action import (
     Action,
     AddItem,

@@ -1,0 +1,145 @@
+"""The connection of a served call: its sideband opens, is lost and reopens, or another process takes over.
+
+The sideband must be open before the agent can greet, and a browser's media connected. What is missed while it
+is lost is never replayed, so each time that it opens again the API is told what it may not have.
+"""
+
+from runner.call.machine.added_messages import AddedMessages
+from runner.call.machine.call_ending import CallEnding
+from runner.call.machine.fulfilment import Fulfilment
+from runner.call.machine.intent import Greet, Intent
+from runner.call.machine.lead import Lead
+from runner.call.machine.phase import CallPhase, Phase, Step
+from runner.call.machine.serving_agent import ServingAgent
+from runner.call.machine.session_refresh import SessionRefresh
+from runner.call.machine.speech import Speech
+from runner.call.machine.steering import Steering
+from runner.call.machine.tool_calls import ToolCalls
+from runner.call.records.record_builder import RecordBuilder
+from runner.model.action import ClearTimer, HangUp, Interrupt, OpenSideband, SetTimer, Timer, TimerKind
+from runner.model.call import Origin, WebRtcOrigin
+from runner.model.values import Instant
+
+HEARS = Timer(TimerKind.CONNECTED)
+HEARS_S = 2.0
+"""A browser's media connect in a fraction of this; a browser that reports nothing is greeted all the same."""
+
+NOTHING_IS_KNOWN = (
+    "There was an interruption on our side. It is not known whether tools that you have called were carried"
+    " out: ask the caller before you call one again. Do not greet; go on with the conversation."
+)
+
+
+class Connection:
+    """How one call is connected to the API, and its caller to us."""
+
+    def __init__(
+        self,
+        *,
+        phase: CallPhase,
+        speech: Speech,
+        tools: ToolCalls,
+        ending: CallEnding,
+        serving: ServingAgent,
+        refresh: SessionRefresh,
+        steering: Steering,
+        messages: AddedMessages,
+        fulfilment: Fulfilment,
+        lead: Lead,
+        record: RecordBuilder,
+        origin: Origin,
+        now: Instant,
+    ) -> None:
+        self._phase = phase
+        self._speech = speech
+        self._tools = tools
+        self._ending = ending
+        self._serving = serving
+        self._refresh = refresh
+        self._steering = steering
+        self._messages = messages
+        self._fulfilment = fulfilment
+        self._lead = lead
+        self._record = record
+        self._is_bare = False
+        is_browser = isinstance(origin, WebRtcOrigin)
+        self._waits_for_media = is_browser
+        """Whether a browser has yet to report its media: they connect after the sideband opens."""
+        self._is_made_by_page = isinstance(origin, WebRtcOrigin) and origin.offer is None
+        self.lived_until = now
+        """When the machine was given the last event."""
+
+    def begin_bare(self) -> None:
+        """Serve a call of which only the agent is known: do not greet, and tell the model so."""
+        self._is_bare = True
+        self._record.fault("the call was taken over without its journal: what was said and done is not known")
+        self._messages.keep(self._messages.new(NOTHING_IS_KNOWN))
+
+    def opened(self, now: Instant) -> list[Intent]:
+        """The sideband is open for the first time."""
+        self._phase.move(Step.OPENED)
+        self._ending.served_again()
+        self._record.attached(now)
+        if self._is_bare:
+            return [self._serving.whole_session("switch_bare"), *self.reopened(now)]
+        # A page that has made the call itself may have begun it with another session.
+        first: list[Intent] = [self._serving.whole_session("switch_page")] if self._is_made_by_page else []
+        if self._waits_for_media:
+            return [*first, SetTimer(timer=HEARS, at=now + HEARS_S)]
+        return [*first, *self._greet()]
+
+    def reopened(self, now: Instant) -> list[Intent]:
+        """Nothing that was missed is replayed: send again what may be lost, and let the model go on.
+
+        The model is never asked to greet again, and an active response already answers the nudge.
+        """
+        self._ending.served_again()
+        self._steering.reopened(now)
+        unsent = self._messages.take_kept()
+        again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self._tools.resend()]
+        refreshed = self._refresh.tell_again(now)
+        # Calls were answered and the end of their response was missed: the model goes on now, not later too.
+        is_settled = self._tools.take_settled()
+        if self._phase.now is Phase.TALKING:
+            if again or is_settled:
+                self._speech.go_on()
+            else:
+                self._speech.nudge()
+        if self._lead.is_taken:
+            # The API may have let the model answer meanwhile.
+            return [*again, *refreshed, Interrupt()]
+        return [*again, *refreshed]
+
+    def lost(self) -> list[Intent]:
+        """The sideband is lost, and the ends of responses with it."""
+        self._tools.all_ended()
+        return []
+
+    def media_connected(self) -> list[Intent]:
+        """The browser's media are connected. Before the sideband is open nobody could greet."""
+        return [ClearTimer(timer=HEARS), *self.stop_waiting_for_media()]
+
+    def stop_waiting_for_media(self) -> list[Intent]:
+        """Greet the caller, who hears us now or has had the time to connect."""
+        if not self._waits_for_media:
+            return []
+        self._waits_for_media = False
+        return [] if self._phase.now is Phase.WAITING else self._greet()
+
+    def taken_over(self, now: Instant) -> list[Intent]:
+        """Continue what the process before has left: by phase, and for each request under way."""
+        self._ending.taken_over(self.lived_until, now)
+        self._tools.all_ended()
+        intents = self._tools.taken_over(now)
+        match self._phase.now:
+            case Phase.HANGING_UP:
+                return [*intents, HangUp()]
+            case Phase.DRAINING_REQUESTS:
+                return [*intents, *self._ending.cleared()]
+            case _:
+                return [*intents, *self._ending.watch_transfer(now), OpenSideband(again=True)]
+
+    def _greet(self) -> list[Intent]:
+        self._fulfilment.expect_greeting()
+        # Tools of MCP servers that are not there yet would be missing from the first answer.
+        return [] if self._serving.agent.mcp else [Greet()]

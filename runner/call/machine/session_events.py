@@ -1,0 +1,183 @@
+"""The table of a served call: in which phase which event does what.
+
+What is not in `ROWS` changes nothing, because a live API sends late, twice and out of order, and none of that
+is an error.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from runner.call.machine.intent import End, Intent
+from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, Phase
+from runner.call.machine.session_parts import SessionParts
+from runner.model.action import HangUp, TimerKind
+from runner.model.event import (
+    ApiError,
+    ApiErrorKind,
+    CallerConnected,
+    CallGone,
+    EndRequested,
+    HangUpFailed,
+    ItemPlaced,
+    OutputTaken,
+    ReferAnswered,
+    Replied,
+    ResponseEnded,
+    SessionUpdated,
+    SidebandLost,
+    SidebandOpened,
+    Steered,
+    TakenOver,
+    TimerFired,
+    ToolCalled,
+    Unreachable,
+)
+from runner.model.values import Instant
+
+
+def _opened(parts: SessionParts, _: SidebandOpened, now: Instant) -> list[Intent]:
+    return parts.connection.opened(now)
+
+
+def _reopened(parts: SessionParts, _: SidebandOpened, now: Instant) -> list[Intent]:
+    return parts.connection.reopened(now)
+
+
+def _connected(parts: SessionParts, _: CallerConnected, now: Instant) -> list[Intent]:
+    return parts.connection.media_connected()
+
+
+def _lost(parts: SessionParts, _: SidebandLost, now: Instant) -> list[Intent]:
+    return parts.connection.lost()
+
+
+def _taken_over(parts: SessionParts, _: TakenOver, now: Instant) -> list[Intent]:
+    return parts.connection.taken_over(now)
+
+
+def _unreachable(_: SessionParts, unreachable: Unreachable, now: Instant) -> list[Intent]:
+    """A call that cannot be served is hung up, not left talking to nobody."""
+    return [End(reason="failed", at_once=True, detail=unreachable.detail)]
+
+
+def _called(parts: SessionParts, called: ToolCalled, now: Instant) -> list[Intent]:
+    return parts.dispatch.called(called, now)
+
+
+def _response_ended(parts: SessionParts, ended: ResponseEnded, now: Instant) -> list[Intent]:
+    intents = [intent for called in ended.calls for intent in parts.dispatch.called(called, now)]
+    parts.tools.response_ended(ended.response_id)
+    return intents + parts.tools.go_on()
+
+
+def _output_taken(parts: SessionParts, taken: OutputTaken, now: Instant) -> list[Intent]:
+    parts.tools.taken(taken.call_id)
+    return []
+
+
+def _item_placed(parts: SessionParts, placed: ItemPlaced, now: Instant) -> list[Intent]:
+    parts.messages.placed(placed.item_id)
+    return []
+
+
+def _replied(parts: SessionParts, replied: Replied, now: Instant) -> list[Intent]:
+    intents = parts.tools.replied(replied, now, may_retry=True)
+    return [*intents, *parts.tools.go_on(), *parts.ending.tools_ended(now)]
+
+
+def _last_reply(parts: SessionParts, replied: Replied, now: Instant) -> list[Intent]:
+    """Nobody waits for this output any more, but the record says what the request did."""
+    parts.tools.replied(replied, now, may_retry=False)
+    return [*parts.ending.cleared()]
+
+
+def _session_updated(parts: SessionParts, updated: SessionUpdated, now: Instant) -> list[Intent]:
+    if parts.serving.expects(updated.update_id):
+        return parts.dispatch.handed_off(now, told=True)
+    return parts.refresh.confirmed(updated.update_id, now)
+
+
+def _refused(parts: SessionParts, error: ApiError, now: Instant) -> list[Intent]:
+    if error.kind is ApiErrorKind.SESSION_EXPIRED:
+        return [End(reason="session_expired", at_once=True)]
+    return [*parts.dispatch.not_handed_off(error, now), *parts.refresh.refused(error, now)]
+
+
+def _timer_fired(parts: SessionParts, fired: TimerFired, now: Instant) -> list[Intent]:
+    match fired.timer.kind:
+        case TimerKind.RETRY:
+            return [*parts.tools.again(fired.timer.key, now)]
+        case TimerKind.HANDOFF:
+            return parts.dispatch.handed_off(now, told=False)
+        case TimerKind.LEAD:
+            return parts.steering.lease_is_over(now)
+        case TimerKind.REFRESH:
+            return parts.refresh.not_refused(now)
+        case TimerKind.CONNECTED:
+            return parts.connection.stop_waiting_for_media()
+        case TimerKind.WAITING:
+            return parts.tools.still_waiting(fired.timer.key, now)
+        case kind:
+            return parts.ending.overdue(kind, now) + parts.tools.go_on()
+
+
+def _steered(parts: SessionParts, steered: Steered, now: Instant) -> list[Intent]:
+    return parts.steering.steered(steered, now)
+
+
+def _refer_answered(parts: SessionParts, answered: ReferAnswered, now: Instant) -> list[Intent]:
+    return parts.ending.refer_answered(answered.ok, answered.detail, now) + parts.tools.go_on()
+
+
+def _end_requested(_: SessionParts, requested: EndRequested, now: Instant) -> list[Intent]:
+    return [End(reason=requested.reason, at_once=True)]
+
+
+def _hang_up_failed(parts: SessionParts, failed: HangUpFailed, now: Instant) -> list[Intent]:
+    """A call that stays up talks to nobody and costs money: insist, unless the API never will."""
+    return [*parts.ending.hang_up_failed(failed, now)]
+
+
+def _hang_up_again(_: SessionParts, fired: TimerFired, now: Instant) -> list[Intent]:
+    return [HangUp()] if fired.timer.kind is TimerKind.HANG_UP_AGAIN else []
+
+
+def _gone(parts: SessionParts, _: CallGone, now: Instant) -> list[Intent]:
+    return [*parts.ending.gone(now)]
+
+
+def _finish(parts: SessionParts, _: EndRequested, now: Instant) -> list[Intent]:
+    return [*parts.ending.finish()]
+
+
+Handler: TypeAlias = Callable[[SessionParts, Any, Instant], list[Intent]]
+# Any: each row pairs a type of event with a handler of just that type, which no signature can say.
+
+ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
+    ((Phase.WAITING,), SidebandOpened, _opened),
+    (CONNECTED, SidebandOpened, _reopened),
+    ((Phase.WAITING, *CONNECTED), CallerConnected, _connected),
+    (CONNECTED, SidebandLost, _lost),
+    (LIVE, Unreachable, _unreachable),
+    (CONNECTED, ToolCalled, _called),
+    (CONNECTED, ResponseEnded, _response_ended),
+    (CONNECTED, OutputTaken, _output_taken),
+    (CONNECTED, ItemPlaced, _item_placed),
+    (CONNECTED, SessionUpdated, _session_updated),
+    (CONNECTED, Replied, _replied),
+    ((Phase.REFERRED,), ReferAnswered, _refer_answered),
+    (LIVE, ApiError, _refused),
+    (LIVE, TimerFired, _timer_fired),
+    (LIVE, EndRequested, _end_requested),
+    ((*NOT_GONE, Phase.DRAINING_REQUESTS), Steered, _steered),
+    ((*NOT_GONE, Phase.DRAINING_REQUESTS), TakenOver, _taken_over),
+    ((Phase.HANGING_UP,), HangUpFailed, _hang_up_failed),
+    ((Phase.HANGING_UP,), TimerFired, _hang_up_again),
+    (NOT_GONE, CallGone, _gone),
+    ((Phase.HANGING_UP, Phase.DRAINING_REQUESTS), Replied, _last_reply),
+    ((Phase.DRAINING_REQUESTS,), EndRequested, _finish),
+)
+
+TABLE: Mapping[tuple[Phase, type], Handler] = {
+    (phase, event): handler for phases, event, handler in ROWS for phase in phases
+}
