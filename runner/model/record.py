@@ -126,6 +126,11 @@ class CallRecord:
     """Who was heard when, in the order in which they began."""
     lookup_s: float | None = None
     """How long the lookup took, answered or not; None for an agent without one."""
+    headers: JsonObject = field(default_factory=dict)
+    """Those of the call's SIP headers that any route or reject rule asks for, by name."""
+    busy: JsonObject = field(default_factory=dict)
+    """The agents that had no room for the call, each with the limit that it had reached:
+    `{"front-desk": {"concurrent_calls": 50}}`."""
     faults: tuple[str, ...] = ()
     """What could not be done as declared, each in a sentence: a template that failed, a late lookup."""
     model: str = ""

@@ -1,8 +1,8 @@
 """Makes a scenario of a call that was: the text of a `*.test.yaml` that passes as it is.
 
-A record does not hold everything: headers, what a lookup answered, and what `record.redact` masks are gone.
-So the scenario expects what must come out of what is left (who answers, which requests are made, how the
-call ends), and nothing besides.
+A record does not hold everything: what a lookup answered, headers that no route asks for, and what
+`record.redact` masks are gone. So the scenario expects what must come out of what is left (who answers, which
+requests are made, how the call ends), and nothing besides.
 """
 
 import re
@@ -39,9 +39,14 @@ def scenario_of(record: CallRecord) -> str:
     """
     steps = _Steps(record).all()
     lines = [
+        *(
+            f"# {name} is masked in the record. If a route asks for it, write what it was."
+            for name in _masked(record)
+        ),
         f"- name: {flow(f'call {record.id}')}",
         f"  at: {datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec='seconds')}",
         f"  call: {flow(_parties(record))}",
+        *_busy(record),
         # What it answered is not in the record, so it answers nothing.
         *(["  replies: {lookup: timeout}"] if record.lookup_s is not None else []),
         f"  expect: {flow({'agent': record.agent})}",
@@ -51,12 +56,26 @@ def scenario_of(record: CallRecord) -> str:
     return _UNWRITABLE.sub(_escaped, "\n".join(lines) + "\n")
 
 
+def _masked(record: CallRecord) -> list[str]:
+    """The headers whose values are not known."""
+    return [name for name, value in record.headers.items() if _MASK.search(value)]
+
+
 def _parties(record: CallRecord) -> dict[str, Json]:
     if record.transport == Transport.WEBRTC.value:
         subject = (record.caller or "").removeprefix("web:")
         return {"transport": record.transport, "sub": subject or "somebody", "agent": record.agent}
     caller = {} if record.caller is None else {"from": record.caller}
-    return {**caller, "to": record.called or "unknown"}
+    headers = {"headers": record.headers} if record.headers else {}
+    return {**caller, "to": record.called or "unknown", **headers}
+
+
+def _busy(record: CallRecord) -> Iterator[str]:
+    """How many calls the agents have that had no room."""
+    for key, limit in (("live_calls", "concurrent_calls"), ("calls_today", "calls_per_day")):
+        full = {agent: reached[limit] for agent, reached in record.busy.items() if limit in reached}
+        if full:
+            yield f"  {key}: {flow(full)}"
 
 
 def _written(step: dict[str, Json]) -> Iterator[str]:

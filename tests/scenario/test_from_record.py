@@ -105,6 +105,76 @@ def test_attempts_are_answered_one_after_the_other() -> None:
     ]
 
 
+ROUTED = {
+    "plain.yaml": 'agent: plain\ninstructions: Be brief.\nroutes: [{to: "+18005550142"}]\n',
+    "gold.yaml": (
+        'agent: gold\ninstructions: Be brief.\nroutes: [{to: "+18005550142", headers: {x-plan: gold}}]\n'
+        "limits: {concurrent_calls: 2}\nbusy: {agent: silver}\n"
+    ),
+    "silver.yaml": (
+        "agent: silver\ninstructions: Be brief.\nlimits: {calls_per_day: 1}\nbusy: {agent: plain}\n"
+        "record: {redact: [phone]}\n"
+    ),
+    "runner.yaml": (
+        "defaults: {model: gpt-realtime-2.1, voice: marin}\n"
+        "routing:\n  reject: [{headers: {X-Spam: yes-it-is}, status: 603}]\n  otherwise: {reject: 404}\n"
+    ),
+    "calls.test.yaml": (
+        "- name: by a header\n"
+        '  call: {from: "+15185550123", to: "+18005550142",'
+        ' headers: {X-Plan: gold, X-Spam: "+15185550199", X-Else: a}}\n'
+        "  expect: {agent: gold}\n"
+        "- name: busy\n"
+        '  call: {from: "+15185550123", to: "+18005550142", headers: {X-Plan: gold}}\n'
+        "  live_calls: {gold: 2}\n  calls_today: {silver: 1}\n"
+        "  expect: {agent: plain}\n"
+        "- name: masked\n"
+        '  call: {from: "+15185550123", to: "+18005550142",'
+        ' headers: {X-Plan: gold, X-Spam: "+15185550199"}}\n'
+        "  live_calls: {gold: 2}\n  expect: {agent: silver}\n"
+    ),
+}
+
+
+def test_headers_and_limits_that_chose_the_agent_come_with_the_scenario(tmp_path: Path) -> None:
+    for name, text in ROUTED.items():
+        (tmp_path / name).write_text(text)
+    loaded = load(tmp_path)
+    assert list(map(str, [*loaded.problems, *loaded.scenario_problems])) == []
+    texts = list(_made(loaded))
+    assert ["\n".join(text.splitlines()[2:]) for text in texts] == [
+        '  call: {from: "+15185550123", to: "+18005550142",'
+        ' headers: {X-Plan: gold, X-Spam: "+15185550199"}}\n'
+        "  expect: {agent: gold}",
+        '  call: {from: "+15185550123", to: "+18005550142", headers: {X-Plan: gold}}\n'
+        "  live_calls: {gold: 2}\n"
+        "  calls_today: {silver: 1}\n"
+        "  expect: {agent: plain}",
+        "  at: 2026-01-05T12:00:00+00:00\n"
+        '  call: {from: "+15185550123", to: "+18005550142", headers: {X-Plan: gold, X-Spam: "[phone]"}}\n'
+        "  live_calls: {gold: 2}\n"
+        "  expect: {agent: silver}",
+    ]
+    assert texts[2].startswith(
+        "# X-Spam is masked in the record. If a route asks for it, write what it was.\n"
+    )
+    (tmp_path / "calls.test.yaml").write_text("".join(texts))
+    assert failed(tmp_path) == {}
+
+
+def failed(agents: Path) -> dict[str, list[str]]:
+    """What differs in each scenario of a directory that does not pass."""
+    loaded = load(agents)
+    assert list(map(str, loaded.scenario_problems)) == []
+    assert loaded.configuration is not None
+    player = Player(loaded.configuration, realtime)
+    return {
+        scenario.name: [difference.what for difference in result.differences]
+        for scenario in loaded.scenarios
+        if (result := player.play(scenario)).differences
+    }
+
+
 @pytest.fixture(scope="module")
 def loaded() -> Loaded:
     return load(AGENTS)
@@ -132,16 +202,7 @@ def test_of_each_example_call_a_scenario_is_made_that_passes_as_it_is(tmp_path: 
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
     (tmp_path / "made.test.yaml").write_text("".join(texts))
-    again = load(tmp_path)
-    assert list(map(str, again.scenario_problems)) == []
-    assert again.configuration is not None
-    player = Player(again.configuration, realtime)
-    failed = {
-        scenario.name: [difference.what for difference in result.differences]
-        for scenario in again.scenarios
-        if (result := player.play(scenario)).differences
-    }
-    assert failed == {}
+    assert failed(tmp_path) == {}
 
 
 def _made(loaded: Loaded) -> Iterator[str]:

@@ -45,6 +45,7 @@ from runner.model.event import (
 )
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.reception import LimitReached, RingResult
+from runner.model.record import CallRecord
 from runner.model.route import Reject
 from runner.model.values import Instant
 
@@ -249,7 +250,6 @@ class Reception:
             return self._session(agent, default_answer(agent.lookup, str(failure), found.took_s), now)
 
     def _session(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
-        match = self.match
         parts = SessionParts(
             call=self._call,
             phase=self._phase,
@@ -259,15 +259,31 @@ class Reception:
             secrets=self._world.secrets,
             now=now,
             prices=self._world.prices,
+            record=self._record(agent, found),
             # A browser has no telephone that could be transferred.
             transfer_to=self._world.transfer_to if self._browser is None else (),
             lookup=found.value if found else None,
-            lookup_s=found.took_s if found else None,
-            faults=[found.fault] if found and found.fault else [],
-            why=self.why,
-            route=str(match.route.place) if match is not None and match.route is not None else None,
         )
         return Session(parts)
+
+    def _record(self, agent: Agent, found: LookedUp | None) -> CallRecord:
+        """What is known of the call before it is answered."""
+        call, match = self._call, self.match
+        return CallRecord(
+            id=call.id,
+            agent=agent.id,
+            route=str(match.route.place) if match is not None and match.route is not None else None,
+            why=self.why,
+            caller=call.caller.number or call.caller.uri or None,
+            called=call.called.number or call.called.uri or None,
+            transport=call.transport.value,
+            created_at=call.created_at,
+            lookup_s=found.took_s if found else None,
+            headers=self._world.table.headers_asked_for(call),
+            busy={one.agent: {one.limit.value: one.most} for one in self.reached},
+            model=agent.model,
+            faults=(found.fault,) if found and found.fault else (),
+        )
 
     def answered(self, replied: AnswerReplied, now: Instant) -> list[Action]:
         """The API has answered the call for us, or has not."""

@@ -41,14 +41,11 @@ class SessionParts:
         secrets: Mapping[str, str],
         now: Instant,
         prices: PriceList,
+        record: CallRecord,
         transfer_to: Sequence[str] = (),
         lookup: Json = None,
-        lookup_s: float | None = None,
-        faults: Sequence[str] = (),
-        why: str = "",
-        route: str | None = None,
     ) -> None:
-        """`lookup_s` is how long the lookup took, `faults` what went wrong before the call was answered.
+        """`record` is what is known of the call before it is answered, `lookup` what the lookup has found.
 
         Raises TemplateFailure when the agent's instructions cannot be rendered for this call.
         """
@@ -57,19 +54,7 @@ class SessionParts:
         self.lead = Lead(self.speech)
         self.consumption = Consumption(Bill(prices, agent.model, agent.transcription_model))
         self.builder = RecordBuilder(
-            CallRecord(
-                id=call.id,
-                agent=agent.id,
-                route=route,
-                why=why,
-                caller=call.caller.number or call.caller.uri or None,
-                called=call.called.number or call.called.uri or None,
-                transport=call.transport.value,
-                created_at=call.created_at,
-                lookup_s=lookup_s,
-                model=agent.model,
-                faults=tuple(faults),
-            ),
+            record,
             self.consumption.bill,
             deeds,
             self.speech.is_persons,

@@ -94,6 +94,7 @@ class Redactor:
             ),
             handoffs=tuple(replace(each, because=self.text(each.because)) for each in record.handoffs),
             deeds=tuple(self.deed(deed) for deed in record.deeds),
+            headers=self.data(record.headers),
             faults=tuple(self.text(fault) for fault in record.faults),
             detail=self.text(record.detail),
         )

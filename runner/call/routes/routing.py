@@ -86,6 +86,7 @@ class RouteTable:
             (rule, CompiledConditions(rule.conditions, priority=0, agent=None, lists=lists))
             for rule in rejects
         )
+        self._header_names = self._routes.header_names | self._rejects.header_names
 
     @classmethod
     def of(cls, configuration: Configuration) -> "RouteTable":
@@ -105,6 +106,14 @@ class RouteTable:
         table = cls((), otherwise=ToAgent(agent=agent))
         table._is_for_all = True
         return table
+
+    def headers_asked_for(self, call: IncomingCall) -> dict[str, str]:
+        """The call's headers that any route or reject rule asks for. Of a repeated one, the first."""
+        found: dict[str, str] = {}
+        for name, value in call.headers:
+            if name.lower() in self._header_names:
+                found.setdefault(name, value)
+        return found
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -171,6 +180,11 @@ class _Rules(Generic[RuleT]):
     def all(self) -> list[RuleT]:
         """By file and line."""
         return [rule for rule, _ in self._rules]
+
+    @property
+    def header_names(self) -> set[str]:
+        """The headers that any of them asks for, in lower case."""
+        return {name.lower() for rule, _ in self._rules for name, _ in rule.conditions.headers}
 
     def best(self, facts: Facts) -> list[RuleT]:
         """Those of the highest rank, by file and line."""

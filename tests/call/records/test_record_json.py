@@ -57,6 +57,8 @@ def with_arguments(arguments: object) -> CallRecord:
         spans=(Span(who="caller", since=1.0, until=2.0, interrupted=True),),
         handoffs=(Handoff(agent="recepcion", because="a tool", at=4.0),),
         lookup_s=0.25,
+        headers={"X-Plan": "gold"},
+        busy={"overflow": {"concurrent_calls": 3}},
         faults=("a template failed",),
         model="gpt-realtime-2.1",
         served_by="gpt-realtime-2.1-2026-08-01",
