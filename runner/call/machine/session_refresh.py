@@ -31,6 +31,7 @@ class SessionRefresh:
         self._deeds = deeds
         self._count = 0
         self._unconfirmed: SwitchAgent | None = None
+        self._is_sent = False
         self._waiting: list[str] = []
         """The acts that wait for it."""
 
@@ -39,6 +40,7 @@ class SessionRefresh:
         if deed_id is not None:
             self._waiting.append(deed_id)
         self._count += 1
+        self._is_sent = False
         agent = self._serving.agent
         self._unconfirmed = SwitchAgent(
             update_id=f"refresh_{self._count}",
@@ -56,11 +58,12 @@ class SessionRefresh:
         """Send what the API has not confirmed, for the first time or once more."""
         if self._unconfirmed is None or self._speech.is_closed or self._serving.pending is not None:
             return []
+        self._is_sent = True
         return [self._unconfirmed, SetTimer(timer=CONFIRMED, at=now + CONFIRMED_S)]
 
     def confirmed(self, update_id: str | None, now: Instant) -> list[Intent]:
         """The API tells a session that is in force."""
-        if self._unconfirmed is None or self._unconfirmed.update_id != update_id:
+        if not self._is_about(update_id):
             return []
         self._unconfirmed = None
         self._serving.is_told()
@@ -72,7 +75,7 @@ class SessionRefresh:
 
     def refused(self, error: ApiError, now: Instant) -> list[Intent]:
         """The API refuses something; nothing where it is another thing."""
-        if self._unconfirmed is None or self._unconfirmed.update_id != error.about:
+        if not self._is_about(error.about):
             return []
         self._unconfirmed = None
         detail = f"the API refused it: {error.message}"
@@ -81,6 +84,10 @@ class SessionRefresh:
     def handed_off(self, now: Instant) -> list[Intent]:
         """A hand-off is done, or was refused: what the API has not confirmed is another by now."""
         return self.changed(now) if self._unconfirmed is not None else []
+
+    def _is_about(self, update_id: str | None) -> bool:
+        """Whether this is the change that waits for the API; one that was not sent does not."""
+        return self._unconfirmed is not None and self._is_sent and self._unconfirmed.update_id == update_id
 
     def _settle(self, result: DeedResult, now: Instant, detail: str = "") -> list[Intent]:
         for deed_id in self._waiting:

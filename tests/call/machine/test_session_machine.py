@@ -554,6 +554,7 @@ ANNOUNCES_IT = [*ASKS_FOR_A_TRANSFER, (stops, 0, 1), (starts, 1, 0), (stops, 0, 
 @example([(is_heard, 0, 0), *ASKS_FOR_A_TRANSFER, (loses, 0, 0)])  # the sentence before it is never heard
 @example([*ANNOUNCES_IT, (writes, 0, 2)])  # a guardrail wants to hang up meanwhile
 @example([(starts, 0, 0), (calls, 0, 4), (fires, 0, 0), (fires, 0, 0), (fires, 0, 0)])  # waiting sentences
+@example([(calls, 7, 1), (leads, 0, 0), (is_told, 0, 0), (fires, 0, 0), (fires, 0, 0)])  # before it was sent
 @example([(is_pressed, 1, 0), (is_pressed, 2, 0), (starts, 0, 0), (calls, 0, 5)])  # repeats what was pressed
 def test_a_call_keeps_its_rules_whatever_happens(steps: list[tuple[Move, int, int]]) -> None:
     play = Watched()
