@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
@@ -114,6 +115,8 @@ class StandIn:
         for player in self._players.values():
             player.cancel()
         results = await asyncio.gather(*self._players.values(), return_exceptions=True)
+        for sideband in [*self._sidebands.values(), *chain.from_iterable(self._older.values())]:
+            await sideband.end(1006)
         if self._runner is not None:
             await self._runner.cleanup()
         for result in results:
