@@ -111,11 +111,9 @@ class TakenOver:
     """Another process serves the call from here on; of the one before only the journal is left."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SidebandOpened:
-    """The sideband is open: for the first time, or `again` after it was lost. Nothing missed is replayed."""
-
-    again: bool = False
+    """The sideband is open, for the first time or again. The API replays nothing that was missed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class VirtualCall:
     def reopen_sideband(self) -> None:
         """The sideband that was lost is open again."""
         if self.api.attach():
-            self.happen(SidebandOpened(again=True))
+            self.happen(SidebandOpened())
 
     def steer(self, wish: Wish, transfer_end: TransferEnd) -> None:
         """A person wants something of the call; `transfer_end` is what is seen of a transfer."""

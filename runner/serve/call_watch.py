@@ -10,7 +10,7 @@ from typing import Protocol
 from runner.call.machine.machine import CallMachine
 from runner.model.action import Action
 from runner.model.agent import Agent
-from runner.model.event import CallEvent
+from runner.model.event import CallEvent, TranscriptGrew
 from runner.model.record import CallRecord
 from runner.model.values import Instant
 
@@ -31,6 +31,23 @@ class CallWatch(Protocol):
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
         """Nothing more will happen here. No record: the call was not answered, or another runner has it."""
+
+
+class Follower(Protocol):
+    """Follows one call for whoever looks at it now. Nothing that it does may fail."""
+
+    @property
+    def wants_words(self) -> bool:
+        """Whether it wants to hear words as they come."""
+
+    def words(self, grew: TranscriptGrew) -> None:
+        """More words came."""
+
+    def changed(self) -> None:
+        """The call may look otherwise than before."""
+
+    def over(self, *, moved: bool) -> None:
+        """The call is over, or (`moved`) served by another runner from now on."""
 
 
 class ServedAgents:

@@ -1,7 +1,6 @@
-"""One call, done: feeds its machine and does what the machine decides. Decides nothing itself.
+"""Serves one call: feeds its machine and carries out what the machine decides. Decides nothing itself.
 
-Owns everything that the call needs while it lasts: the sideband, the timers, the requests. The timers
-stand outside the sideband, because the call lives on without it.
+Owns everything that the call needs while it lasts: the sideband, the timers, the requests, the slot.
 """
 
 import asyncio
@@ -9,12 +8,11 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
 from runner.api.port import Order
-from runner.call.machine.call_counts import CallCounts, Slot
+from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.machine import CallMachine
-from runner.call.machine.phase import Phase
 from runner.call.machine.reception import UNAVAILABLE_STATUS
 from runner.call.machine.world import World
 from runner.model.action import (
@@ -37,18 +35,14 @@ from runner.model.action import (
     SetTimer,
     Speak,
     SwitchAgent,
-    Timer,
 )
 from runner.model.call import Ringing, SipOrigin
 from runner.model.event import (
     AnswerReplied,
     CallerConnected,
     CallEvent,
-    ClaimReplied,
     Decided,
     EndRequested,
-    Ignored,
-    Limit,
     SidebandOpened,
     Steered,
     TakenOver,
@@ -63,11 +57,15 @@ from runner.model.values import Instant
 from runner.serve import call_log
 from runner.serve.api_client import ApiClient
 from runner.serve.call_meter import CallMeter
-from runner.serve.call_orders import WRITTEN_S, CallOrders
-from runner.serve.call_watch import CallWatch, Watches
+from runner.serve.call_orders import CallOrders
+from runner.serve.call_slot import CallSlot
+from runner.serve.call_timers import CallTimers
+from runner.serve.call_watch import CallWatch, Follower, Watches
+from runner.serve.event_queue import EventQueue
 from runner.serve.hold import Hold, SoleHold
 from runner.serve.live_sideband import LiveSideband
 from runner.serve.metrics import Metrics
+from runner.serve.ring_outcome import RingOutcome
 from runner.serve.sideband import Sidebands
 from runner.serve.taking_apart import forget_traces, take_apart
 from runner.serve.timeouts import Timeouts
@@ -76,29 +74,12 @@ from runner.serve.tool_client import Sender
 log = logging.getLogger("runner.serve.live_call")
 
 
-class Follower(Protocol):
-    """Follows one call. Nothing that it does may fail."""
-
-    @property
-    def wants_words(self) -> bool:
-        """Whether it wants to hear words as they come."""
-
-    def words(self, grew: TranscriptGrew) -> None:
-        """More words came."""
-
-    def changed(self) -> None:
-        """The call may look otherwise than before."""
-
-    def over(self, *, moved: bool) -> None:
-        """The call is over, or (`moved`) served by another runner from now on."""
-
-
 class _OverError(Exception):
     """Ends the group of the call's tasks."""
 
 
 class LiveCall:
-    """Plays one call from its ring to its end."""
+    """Serves one call from its ring to its end."""
 
     def __init__(
         self,
@@ -124,8 +105,6 @@ class LiveCall:
         self._ringing = ringing
         self._world = world
         self._api = api
-        self._counts = counts
-        self._metrics = metrics
         self._watch = Watches((CallMeter(metrics.served), *watches))
         self._clock = clock
         self._hold = hold or SoleHold()
@@ -145,25 +124,27 @@ class LiveCall:
             hold=self._hold,
             happen=self._happen,
             follows_words=lambda: self._follows_words,
-            is_first=lambda: self._is_first_sideband,
         )
         self._machine = taken_over
-        self._is_taken_over = taken_over is not None
-        self._slot: Slot | None = None
+        self._slot = CallSlot(counts=counts, hold=self._hold, metrics=metrics, created_at=ringing.created_at)
+        self._ring_outcome = RingOutcome(metrics)
         self._tasks = asyncio.TaskGroup()
-        self._timers: dict[Timer, asyncio.TimerHandle] = {}
+        self._timers = CallTimers(lambda timer: self._happen(TimerFired(timer=timer)), clock)
         self._over = asyncio.Event()
         self._opened = asyncio.Event()
+        self._events = EventQueue(
+            handle=self._handle,
+            spawn=self._spawn,
+            over=self._over,
+            hold=self._hold,
+            orders=self._orders,
+            clock=clock,
+        )
         self.sdp = ""
         """What the browser of the call is answered with."""
-        self._rang: asyncio.Event = asyncio.Event()
-        self._rang_at = 0.0
-        self._result: RingResult | None = None
         self._bug: Exception | None = None
         self._has_given_up = False
         self._is_dropped = False
-        self._deferred: list[CallEvent] = []
-        self._catching_up: asyncio.Task[None] | None = None
         self._end_at_once: str | None = None
         """The reason, when the end was asked for before the call has begun."""
         self.follower: Follower | None = None
@@ -182,7 +163,7 @@ class LiveCall:
     @property
     def is_answered(self) -> bool:
         """Whether the API has put the caller through to us."""
-        return self._result is RingResult.ACCEPTED
+        return self._ring_outcome.is_answered
 
     @property
     def api_call_id(self) -> str:
@@ -208,7 +189,7 @@ class LiveCall:
 
         A bug of ours ends this call, hung up and recorded as failed, and no other.
         """
-        self._rang_at = asyncio.get_running_loop().time()
+        self._ring_outcome.begin()
         try:
             async with self._tasks:
                 if self._machine is None:
@@ -223,10 +204,8 @@ class LiveCall:
             if over is not None:
                 forget_traces(group, over, *over.exceptions)
         finally:
-            for handle in self._timers.values():
-                handle.cancel()
-            if self._slot is not None:
-                self._slot.free()
+            self._timers.cancel()
+            self._slot.free()
             if self.follower is not None:
                 self.follower.over(moved=self._is_dropped)
         record = None
@@ -235,13 +214,11 @@ class LiveCall:
             return record
         finally:
             self._watch.ends(record, self._clock())
-            self._result = self._result or RingResult.FAILED
-            self._rang.set()
+            self._ring_outcome.settle(RingResult.FAILED)
 
     async def ring_result(self) -> RingResult:
         """What came of the ringing, as soon as it is known."""
-        await self._rang.wait()
-        return self._result or RingResult.FAILED
+        return await self._ring_outcome.known()
 
     def end(self, reason: str) -> None:
         """End the call from outside, e.g. when a drain has run out of time."""
@@ -253,8 +230,7 @@ class LiveCall:
     async def steer(self, steered: Steered) -> Deed | None:
         """A person's act, as it stands once the machine has handled it; None when the call is over."""
         self._happen(steered)
-        if self._catching_up is not None:
-            await asyncio.wait([self._catching_up])
+        await self._events.settle()
         return self._machine.deed(steered.id) if self._machine is not None else None
 
     def drop(self) -> None:
@@ -282,8 +258,9 @@ class LiveCall:
             take_apart(machine)
         self._watch = Watches(())
         self._tasks = asyncio.TaskGroup()
-        self._catching_up = self._bug = None
-        self._timers.clear()
+        self._bug = None
+        self._timers.let_go()
+        self._events.let_go()
         self._sideband.let_go()
         self._orders.let_go()
 
@@ -338,26 +315,24 @@ class LiveCall:
         call_log.rings(machine)
         self._watch.begins(machine, now)
         self._do(actions)
-        self._follow(machine)
+        self._ring_outcome.note(machine)
 
     def _take_over(self, machine: CallMachine) -> None:
         """Go on where the process before has left the call. Timers that are past fire at once, in order."""
         call_log.taken_over(machine)
         self._watch.begins(machine, self._clock())
         if machine.agent is not None:
-            self._slot = self._counts.take(machine.agent.id, self._ringing.created_at)
-            self._slot.keep()
-        self._result = machine.reception.result
-        if self._result is not None:
-            self._rang.set()
+            self._slot.take_over(machine.agent.id)
+        if machine.reception.result is not None:
+            self._ring_outcome.settle(machine.reception.result)
         else:
             self._api.may_have_decided(self.id)
         for timer, at in sorted(machine.timers.items(), key=lambda each: each[1]):
-            self._set(timer, at)
+            self._timers.set(timer, at)
         self._happen(TakenOver())
 
     def _happen(self, event: CallEvent) -> None:
-        """The one way into the machine: one event after the other, in the order in which they come."""
+        """Something has happened to the call."""
         machine = self._machine
         if machine is None or self._over.is_set():
             return
@@ -365,35 +340,7 @@ class LiveCall:
             self.follower.words(event)
             if not machine.follows_words:
                 return
-        if self._deferred or self._hold.was_paused or _is_written_first(event):
-            self._deferred.append(event)
-            if len(self._deferred) == 1:
-                self._catching_up = self._spawn(self._catch_up(machine))
-            return
-        now = self._clock()
-        self._write(now, event)
-        self._handle(machine, event, now)
-
-    async def _catch_up(self, machine: CallMachine) -> None:
-        """Let in what has to wait, and what came behind it.
-
-        After a pause nothing is done before the store has said whether the call is still ours. The caller
-        is greeted only once it is written down that the first sideband is open: nobody is greeted twice.
-        Neither is a person's act carried out twice.
-        """
-        while self._deferred and not self._over.is_set():
-            await self._hold.looked()
-            event, now = self._deferred[0], self._clock()
-            self._write(now, event)
-            if _is_written_first(event):
-                await self._orders.is_written(WRITTEN_S)
-            if not self._over.is_set():
-                self._handle(machine, event, now)
-            del self._deferred[0]
-
-    def _write(self, now: Instant, event: CallEvent) -> None:
-        if not isinstance(event, Ignored):
-            self._hold.append(now, event)
+        self._events.put(machine, event)
 
     def _handle(self, machine: CallMachine, event: CallEvent, now: Instant) -> None:
         """Whatever the machine raises is a bug, and ends the call as one."""
@@ -404,29 +351,15 @@ class LiveCall:
             actions = machine.handle(event, now)
             self._do(actions)
             self._watch.handled(event, actions, now)
-            if self._result is None:
-                self._follow(machine)
+            if self._ring_outcome.result is None:
+                self._ring_outcome.note(machine)
+                if self.is_answered and self._end_at_once is not None:
+                    self.end(self._end_at_once)
             if self.follower is not None:
                 self.follower.changed()
         except Exception as bug:
             self._bug = bug
             self._over.set()
-
-    def _follow(self, machine: CallMachine) -> None:
-        """Tell who waits for it what came of the ringing."""
-        self._result = machine.reception.result
-        if self._result is None:
-            return
-        self._rang.set()
-        took_s = asyncio.get_running_loop().time() - self._rang_at
-        call_log.rang(machine, self._result, took_s)
-        if (found := machine.reception.found) is not None:
-            result = "answered" if found.fault is None else "default"
-            self._metrics.lookup_seconds.labels(result=result).observe(found.took_s)
-        if self._result is RingResult.ACCEPTED:
-            self._metrics.accept_seconds.observe(took_s)
-            if self._end_at_once is not None:
-                self.end(self._end_at_once)
 
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
@@ -442,9 +375,9 @@ class LiveCall:
                 ):
                     self._sideband.send(action)
                 case SetTimer(timer=timer, at=at):
-                    self._set(timer, at)
+                    self._timers.set(timer, at)
                 case ClearTimer(timer=timer):
-                    self._clear(timer)
+                    self._timers.clear(timer)
                 case SendRequest():
                     self._spawn(self._request(action))
                 case AnswerCall() | RejectCall() | Refer() | HangUp():
@@ -460,48 +393,22 @@ class LiveCall:
                 case _:
                     assert_never(action)
 
-    # Timers
-
-    def _set(self, timer: Timer, at: Instant) -> None:
-        self._clear(timer)
-        delay_s = max(0.0, at - self._clock())
-        self._timers[timer] = asyncio.get_running_loop().call_later(delay_s, self._fire, timer)
-
-    def _clear(self, timer: Timer) -> None:
-        handle = self._timers.pop(timer, None)
-        if handle is not None:
-            handle.cancel()
-
-    def _fire(self, timer: Timer) -> None:
-        del self._timers[timer]
-        self._happen(TimerFired(timer=timer))
-
     # Orders to the API
 
     def _claim(self, claim: ClaimCall) -> None:
-        """Taken before anything is waited for, so that calls that come at once cannot all find room."""
-        claimed = self._counts.claim(claim, self._ringing.created_at)
-        if isinstance(claimed, Limit):
-            self._claimed(ClaimReplied(agent=claim.agent, reached=claimed))
-        else:
-            self._slot = claimed
+        replied = self._slot.claim_here(claim)
+        if replied is None:
             self._spawn(self._claim_from_all(claim))
+        else:
+            self._happen(replied)
 
     async def _claim_from_all(self, claim: ClaimCall) -> None:
-        self._claimed(await self._hold.claim(claim))
-
-    def _claimed(self, replied: ClaimReplied) -> None:
-        if replied.reached is not None:
-            self._metrics.busy.labels(agent=replied.agent, limit=replied.reached.value).inc()
-        if (replied.reached is not None or replied.taken) and self._slot is not None:
-            self._slot.free()
-            self._slot = None
-        self._happen(replied)
+        self._happen(await self._slot.claim_from_all(claim))
 
     async def _order(self, order: Order) -> None:
         event = await self._orders.carry_out(order)
         is_answered = isinstance(event, AnswerReplied) and event.decided is Decided.DONE
-        if is_answered and self._slot is not None:
+        if is_answered:
             self._slot.keep()
         if isinstance(event, AnswerReplied):
             self.sdp = event.sdp
@@ -512,24 +419,8 @@ class LiveCall:
     async def _request(self, send: SendRequest) -> None:
         self._happen(await self._orders.request(send))
 
-    # The sideband
-
-    @property
-    def _is_first_sideband(self) -> bool:
-        """Whether the call never had one, whichever process serves it."""
-        has_waited = self._machine is not None and self._machine.phase is Phase.WAITING
-        return has_waited and not any(map(_is_first_opening, self._deferred))
-
     @property
     def _follows_words(self) -> bool:
         if self._machine is None:
             return False
         return self._machine.follows_words or (self.follower is not None and self.follower.wants_words)
-
-
-def _is_first_opening(event: CallEvent) -> bool:
-    return isinstance(event, SidebandOpened) and not event.again
-
-
-def _is_written_first(event: CallEvent) -> bool:
-    return isinstance(event, Steered) or _is_first_opening(event)

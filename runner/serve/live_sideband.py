@@ -30,9 +30,8 @@ class LiveSideband:
         hold: Hold,
         happen: Callable[[CallEvent], None],
         follows_words: Callable[[], bool],
-        is_first: Callable[[], bool],
     ) -> None:
-        """`happen` is given everything that the sideband tells. `is_first`: the call never had a sideband.
+        """`happen` is given everything that the sideband tells.
 
         `api_call_id` is what the API calls the call, known once it is answered.
         """
@@ -45,7 +44,6 @@ class LiveSideband:
         self._hold = hold
         self._happen = happen
         self._follows_words = follows_words
-        self._is_first = is_first
         self._socket: SidebandSocket | None = None
 
     @cached_property
@@ -88,7 +86,7 @@ class LiveSideband:
 
     def let_go(self) -> None:
         """The call is over: know nobody any more, who know this."""
-        del self._happen, self._follows_words, self._is_first, self._api_call_id
+        del self._happen, self._follows_words, self._api_call_id
 
     async def _listen(self, socket: SidebandSocket, *, again: bool) -> bool:
         """Serve one sideband until it is lost; whether it has lasted."""
@@ -96,7 +94,7 @@ class LiveSideband:
         log.info("sideband is attached", extra={"call_id": self._call_id, "again": again})
         self._socket = socket
         try:
-            self._happen(SidebandOpened(again=again and not self._is_first()))
+            self._happen(SidebandOpened())
             socket.listen(self._receive)
             received = await socket.closed()
         finally:

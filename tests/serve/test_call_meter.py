@@ -131,7 +131,7 @@ def test_a_wait_across_a_lost_sideband_is_not_measured() -> None:
         *ATTACHED,
         (1.0, CallerSpeaks(began=False)),
         (2.0, SidebandLost()),
-        (3.0, SidebandOpened(again=True)),
+        (3.0, SidebandOpened()),
         (4.0, PlaybackStarted(response_id="r")),
     )
     assert call.counts("first_audio", "response_seconds", "attach") == {
@@ -259,7 +259,7 @@ def test_codes_of_the_api_become_labels_up_to_a_bound() -> None:
 @pytest.mark.parametrize(
     ("comes", "result"),
     [
-        (SidebandOpened(again=True), "attached"),
+        (SidebandOpened(), "attached"),
         (CallGone(), "gone"),
         (Unreachable(detail="no answer"), "unreachable"),
     ],

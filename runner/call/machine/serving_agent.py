@@ -227,14 +227,16 @@ class ServingAgent:
 
     def _parts_of(self, agent: Agent) -> tuple[Part, ...]:
         limits = agent.limits
+        answers = self._last is None
+        """Whether it is the agent that answered the call, and not one that took over."""
         parts: list[Part] = [
             LimitWatch(limits, self._consumption),
-            StallWatch(self._is_quiet, agent_opens=not isinstance(agent.greeting, Wait)),
+            StallWatch(self._is_quiet, agent_opens=answers and not isinstance(agent.greeting, Wait)),
             FailureWatch(agent.if_broken),
         ]
         if limits.silence is not None:
             parts.append(SilenceLadder(limits.silence, self._is_quiet))
-        if limits.ghost_after_s is not None:
+        if limits.ghost_after_s is not None and answers:
             parts.append(GhostWatch(limits.ghost_after_s))
         if agent.mcp:
             parts.append(McpWatch(agent, self._record, self._consumption))

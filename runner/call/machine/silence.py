@@ -101,7 +101,7 @@ class StallWatch:
     hears = frozenset({SidebandOpened, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, TimerFired})
 
     def __init__(self, quiet: Callable[[Instant], bool], *, agent_opens: bool) -> None:
-        """`agent_opens`: the first word of the call is the agent's."""
+        """`agent_opens`: once the sideband opens for the first time, the first word is the agent's."""
         self._quiet = quiet
         self._agent_opens = agent_opens
         self._stalls = 0
@@ -116,7 +116,8 @@ class StallWatch:
         match event:
             case CallerSpeaks(began=False) | Replied():
                 return [watch]
-            case SidebandOpened(again=False) if self._agent_opens:
+            case SidebandOpened() if self._agent_opens:
+                self._agent_opens = False
                 return [watch]
             case CallerSpeaks():
                 return [ClearTimer(timer=STALL)]
@@ -149,10 +150,11 @@ class GhostWatch:
 
     def __init__(self, ghost_after_s: float) -> None:
         self._ghost_after_s = ghost_after_s
+        self._is_open = False
         self._alive = False
 
     def start(self, now: Instant) -> list[Intent]:
-        """Nothing: the time counts from the sideband's opening."""
+        """Nothing: the time counts from the sideband's first opening."""
         return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
@@ -160,8 +162,9 @@ class GhostWatch:
         if self._alive:
             return []
         match event:
-            # A sideband that was lost says nothing about the line, and who lives is told only once.
-            case SidebandOpened(again=False):
+            # A sideband that was lost says nothing about the line: the time is not counted anew.
+            case SidebandOpened() if not self._is_open:
+                self._is_open = True
                 return [SetTimer(timer=GHOST, at=now + self._ghost_after_s)]
             case CallerSpeaks() | PlaybackStarted() | KeyPressed() | Transcribed():
                 self._alive = True

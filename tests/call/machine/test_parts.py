@@ -221,7 +221,7 @@ def test_only_the_first_sign_of_life_is_acted_upon() -> None:
 
 def test_a_sideband_lost_and_opened_again_does_not_make_a_ghost() -> None:
     play = talking(limits=Limits(ghost_after_s=30))
-    play.happens(PlaybackStarted(response_id="r"), SidebandLost(), SidebandOpened(again=True))
+    play.happens(PlaybackStarted(response_id="r"), SidebandLost(), SidebandOpened())
     assert play.timer(TimerKind.GHOST) is None
 
 
@@ -230,7 +230,7 @@ def test_an_agent_that_takes_over_a_live_call_does_not_make_a_ghost_of_it_either
     play = talking(TO_SPANISH, limits=limits, others=(an_agent("recepcion", limits=limits),))
     play.happens(CallerSpeaks(began=True))
     play.responds(("to_spanish", "{}"), audible=False)
-    play.happens(SidebandLost(), SidebandOpened(again=True))
+    play.happens(SidebandLost(), SidebandOpened())
     assert play.timer(TimerKind.GHOST) is None
 
 
@@ -381,9 +381,7 @@ def test_keys_pressed_while_the_sideband_is_lost_are_told_when_it_is_open_again(
     play = talking(keys=Keys(timeout_s=5))
     play.happens(KeyPressed(key="7"), SidebandLost())
     assert play.passes(5) == []
-    assert (
-        expect(AddItem, play.happens(SidebandOpened(again=True))[0]).text == "(On the telephone I pressed 7.)"
-    )
+    assert expect(AddItem, play.happens(SidebandOpened())[0]).text == "(On the telephone I pressed 7.)"
 
 
 # Guardrails

@@ -215,17 +215,17 @@ def test_after_a_loss_outputs_are_told_again_until_the_api_has_them_and_nobody_i
     (sent,) = play.responds(("find_slots", "{}"))
     play.happens(SidebandLost())
     play.replies(sent)
-    assert play.happens(SidebandOpened(again=True)) == [
+    assert play.happens(SidebandOpened()) == [
         SendOutput(call_id="call_2_0", output='{"ok":true}'),
         Speak(wish="wish_2"),
     ]
     play.happens(OutputTaken(call_id="call_2_0"), SidebandLost())
-    assert play.happens(SidebandOpened(again=True)) == [Speak(wish="wish_3")]
+    assert play.happens(SidebandOpened()) == [Speak(wish="wish_3")]
 
 
 def test_after_a_loss_a_response_that_is_being_made_answers_the_nudge() -> None:
     play = talking()
-    play.happens(SidebandLost(), SidebandOpened(again=True))
+    play.happens(SidebandLost(), SidebandOpened())
     assert play.done == [Speak(wish="wish_1")]
     play.happens(ApiError(kind=ApiErrorKind.BUSY_SPEAKING, about="wish_1"))
     assert play.responds() == []
@@ -731,11 +731,11 @@ def test_a_hand_off_that_a_lost_sideband_may_have_swallowed_is_told_again() -> N
     play = talking(TO_SPANISH)
     (switch,) = play.responds(("to_spanish", "{}"))
     play.happens(SidebandLost())
-    again, *_ = play.happens(SidebandOpened(again=True))
+    again, *_ = play.happens(SidebandOpened())
     assert again == switch
     play.happens(SessionUpdated(update_id="switch_1"))
     play.happens(SidebandLost())
-    assert switch not in play.happens(SidebandOpened(again=True))
+    assert switch not in play.happens(SidebandOpened())
 
 
 # Outputs that cross with a response of the API's own

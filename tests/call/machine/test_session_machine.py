@@ -453,7 +453,7 @@ def loses(play: Watched, a: int, b: int) -> None:
 
 def opens(play: Watched, a: int, b: int) -> None:
     if not play.is_attached:
-        play.happens(SidebandOpened(again=True))
+        play.happens(SidebandOpened())
 
 
 def speaks(play: Watched, a: int, b: int) -> None:
@@ -606,4 +606,4 @@ def assert_replays(play: Watched) -> None:
     private = [entry for entry in play.entries if len(entry) >= 4]
     assert not [entry for entry in private if entry in written or " ".join(entry) in written]
     play.session.jobs(record, play.now)
-    assert play.machine.handle(SidebandOpened(again=True), play.now) == []
+    assert play.machine.handle(SidebandOpened(), play.now) == []

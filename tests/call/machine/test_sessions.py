@@ -136,7 +136,7 @@ class Session:
         """What one frame means, or that the sideband is lost and opened again."""
         if not frame:
             self.happens(SidebandLost())
-            self.happens(SidebandOpened(again=True))
+            self.happens(SidebandOpened())
         for event in self._reader.read(frame) if frame else ():
             self.happens(event)
 

@@ -305,7 +305,7 @@ def test_after_the_sideband_was_lost_nothing_is_said_twice(queue: Queue) -> None
     queue.speech.say("Hello.")
     queue.flush()
     queue.speech.say("More.")
-    queue.happens(SidebandLost(), SidebandOpened(again=True))
+    queue.happens(SidebandLost(), SidebandOpened())
     assert queue.asked == [Speak(wish="wish_1", say="Hello."), Speak(wish="wish_2", say="More.")]
 
 

@@ -123,7 +123,7 @@ def without_sideband(*tools: Tool, **fields: Json) -> Play:
 
 
 def reopens(play: Play) -> list[Action]:
-    return play.happens(SidebandOpened(again=True))
+    return play.happens(SidebandOpened())
 
 
 def updates(actions: list[Action]) -> list[SwitchAgent]:

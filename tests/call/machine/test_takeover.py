@@ -111,7 +111,7 @@ def test_a_call_is_never_greeted_twice_and_the_model_is_asked_to_go_on() -> None
     play = Journalled(an_agent(greeting=HELLO))
     play.opens()
     assert play.taken_over() == [OpenSideband(again=True)]
-    assert play.happens(SidebandOpened(again=True)) == [Speak(wish="wish_2")]
+    assert play.happens(SidebandOpened()) == [Speak(wish="wish_2")]
     assert play.record.faults == (
         "another process has taken the call over: nobody served it from 1970-01-01T00:16:40Z"
         " to 1970-01-01T00:16:45Z",
@@ -124,7 +124,7 @@ def test_a_request_that_does_no_harm_is_sent_again_under_the_same_key() -> None:
     again, attach = play.taken_over()
     assert (again, attach) == (sent, OpenSideband(again=True))
     assert expect(SendRequest, again).is_repeatable
-    play.happens(SidebandOpened(again=True))
+    play.happens(SidebandOpened())
     assert play.replies(again)[0] == SendOutput(call_id="call_1_0", output='{"ok":true}')
 
 
@@ -139,7 +139,7 @@ def test_of_a_request_that_may_have_been_carried_out_the_model_is_told_that_it_i
     assert "it is unknown whether this was done" in told
     assert "Say that you will call back." in told
     # It is told again once there is a sideband, and nothing is sent a second time.
-    assert play.happens(SidebandOpened(again=True))[0] == output
+    assert play.happens(SidebandOpened())[0] == output
     assert [use.status for use in play.record.tools] == ["error"]
 
 
@@ -148,7 +148,7 @@ def test_an_output_that_may_be_lost_is_sent_again() -> None:
     (sent,) = play.responds(("find_slots", "{}"))
     output, *_ = play.replies(sent)
     play.taken_over()
-    assert play.happens(SidebandOpened(again=True)) == [output, Speak(wish="wish_2")]
+    assert play.happens(SidebandOpened()) == [output, Speak(wish="wish_2")]
 
 
 def test_a_hang_up_is_sent_again() -> None:
@@ -178,7 +178,7 @@ def test_timers_that_are_past_fire_at_once_in_order() -> None:
     leave = play.passes(0)
     assert play.record.ended == "max_duration"
     assert leave == [], "it is said when there is a sideband"
-    assert isinstance(play.happens(SidebandOpened(again=True))[-1], Speak)
+    assert isinstance(play.happens(SidebandOpened())[-1], Speak)
 
 
 def test_a_call_that_ended_meanwhile_is_lost_and_the_record_says_from_when_to_when() -> None:
@@ -194,7 +194,7 @@ def test_a_call_that_ended_meanwhile_is_lost_and_the_record_says_from_when_to_wh
 def test_a_call_that_goes_on_after_a_takeover_ends_as_any_other() -> None:
     play = opened()
     play.taken_over()
-    play.happens(SidebandOpened(again=True), SidebandLost(), CallGone())
+    play.happens(SidebandOpened(), SidebandLost(), CallGone())
     assert play.record.ended == "caller_hung_up"
 
 
@@ -204,7 +204,7 @@ def test_a_call_that_is_taken_over_twice_is_still_the_same_call() -> None:
     play.taken_over()
     again, _ = play.taken_over()
     assert again == sent
-    play.happens(SidebandOpened(again=True))
+    play.happens(SidebandOpened())
     reply = HttpReply(status=200, body=b'{"ok":true}')
     play.happens(Replied(call_id="call_1_0", attempt=1, reply=reply))
     assert len(play.record.faults) == 2
@@ -218,7 +218,7 @@ def test_a_call_without_its_journal_is_served_without_a_greeting_and_the_model_i
     agent = an_agent(greeting=HELLO)
     machine = CallMachine.bare(RINGING, agent, a_world(agent), 1100.0)
     assert machine.phase is Phase.WAITING
-    actions = machine.handle(SidebandOpened(again=True), 1100.0)
+    actions = machine.handle(SidebandOpened(), 1100.0)
     switch, told, go_on = [each for each in actions if not isinstance(each, SetTimer | ClearTimer)]
     assert isinstance(switch, SwitchAgent)
     assert (switch.instructions, switch.agent.id) == ("You are desk.", "desk")

@@ -180,7 +180,7 @@ def test_a_lookup_is_a_span_from_its_request_to_its_answer(
 
 
 @pytest.mark.parametrize(
-    ("comes", "error"), [(SidebandOpened(again=True), None), (Unreachable(detail=""), "not_attached")]
+    ("comes", "error"), [(SidebandOpened(), None), (Unreachable(detail=""), "not_attached")]
 )
 def test_a_takeover_is_a_span_until_the_call_is_attached_again(comes: CallEvent, error: str | None) -> None:
     lived: list[At] = [*ATTACHED]

@@ -1,0 +1,55 @@
+"""The slot of one call among the calls of its agent, here and in all runners together."""
+
+from runner.call.machine.call_counts import CallCounts, Slot
+from runner.model.action import ClaimCall
+from runner.model.event import ClaimReplied, Limit
+from runner.model.values import Instant
+from runner.serve.hold import Hold
+from runner.serve.metrics import Metrics
+
+
+class CallSlot:
+    """Claims a call, and gives its slot back when the claim fails or the call is over."""
+
+    def __init__(self, *, counts: CallCounts, hold: Hold, metrics: Metrics, created_at: Instant) -> None:
+        self._counts = counts
+        self._hold = hold
+        self._metrics = metrics
+        self._created_at = created_at
+        self._slot: Slot | None = None
+
+    def claim_here(self, claim: ClaimCall) -> ClaimReplied | None:
+        """Take a slot of this process; a reply where there is none. Never waits: calls that ring at the same
+        moment cannot all find the same slot free."""
+        claimed = self._counts.claim(claim, self._created_at)
+        if isinstance(claimed, Limit):
+            return self._settled(ClaimReplied(agent=claim.agent, reached=claimed))
+        self._slot = claimed
+        return None
+
+    async def claim_from_all(self, claim: ClaimCall) -> ClaimReplied:
+        """Claim the call from all runners, once `claim_here` has taken a slot."""
+        return self._settled(await self._hold.claim(claim))
+
+    def take_over(self, agent: str) -> None:
+        """Count a call that was answered by another process."""
+        self._slot = self._counts.take(agent, self._created_at)
+        self._slot.keep()
+
+    def keep(self) -> None:
+        """The call is answered: it counts for its day."""
+        if self._slot is not None:
+            self._slot.keep()
+
+    def free(self) -> None:
+        """Give the slot back, if there is one."""
+        if self._slot is not None:
+            self._slot.free()
+            self._slot = None
+
+    def _settled(self, replied: ClaimReplied) -> ClaimReplied:
+        if replied.reached is not None:
+            self._metrics.busy.labels(agent=replied.agent, limit=replied.reached.value).inc()
+        if replied.reached is not None or replied.taken:
+            self.free()
+        return replied

@@ -1,0 +1,89 @@
+"""Hands the events of one call to its machine, one after the other, each written to the journal before.
+
+Nearly all are handled at once. An event waits, and with it whatever comes behind it, in three cases:
+
+- after a pause of this process, until the store has said whether the call is still ours;
+- the first opening of the sideband, until it is in the store: no caller is greeted twice;
+- a person's act, until it is in the store: none is carried out twice.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from runner.call.machine.machine import CallMachine
+from runner.call.machine.phase import Phase
+from runner.model.event import CallEvent, Ignored, SidebandOpened, Steered
+from runner.model.values import Instant
+from runner.serve.call_orders import WRITTEN_S, CallOrders
+from runner.serve.hold import Hold
+
+
+class EventQueue:
+    """The one way into the machine of a call."""
+
+    def __init__(
+        self,
+        *,
+        handle: Callable[[CallMachine, CallEvent, Instant], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        over: asyncio.Event,
+        hold: Hold,
+        orders: CallOrders,
+        clock: Callable[[], Instant],
+    ) -> None:
+        """`handle` is called with each event until the call is `over`; `spawn` begins a task of the call."""
+        self._handle = handle
+        self._spawn = spawn
+        self._over = over
+        self._hold = hold
+        self._orders = orders
+        self._clock = clock
+        self._waiting: list[CallEvent] = []
+        self._catching_up: asyncio.Task[None] | None = None
+
+    def put(self, machine: CallMachine, event: CallEvent) -> None:
+        """Have the machine handle an event, now or once it may."""
+        if self._waiting or self._hold.was_paused or _is_written_first(machine, event):
+            self._waiting.append(event)
+            if len(self._waiting) == 1:
+                self._catching_up = self._spawn(self._catch_up(machine))
+            return
+        now = self._clock()
+        self._write(now, event)
+        self._handle(machine, event, now)
+
+    async def settle(self) -> None:
+        """Wait until the events that had to wait are handled."""
+        if self._catching_up is not None:
+            await asyncio.wait([self._catching_up])
+
+    def let_go(self) -> None:
+        """The call is over: break the cycles with it."""
+        del self._handle, self._spawn
+        self._catching_up = None
+
+    async def _catch_up(self, machine: CallMachine) -> None:
+        while self._waiting and not self._over.is_set():
+            await self._hold.looked()
+            event, now = self._waiting[0], self._clock()
+            self._write(now, event)
+            if _is_written_first(machine, event):
+                await self._orders.is_written(WRITTEN_S)
+            if not self._over.is_set():
+                self._handle(machine, event, now)
+            del self._waiting[0]
+
+    def _write(self, now: Instant, event: CallEvent) -> None:
+        if not isinstance(event, Ignored):
+            self._hold.append(now, event)
+
+
+def _is_written_first(machine: CallMachine, event: CallEvent) -> bool:
+    match event:
+        case Steered():
+            return True
+        case SidebandOpened():
+            return machine.phase is Phase.WAITING
+        case _:
+            return False
