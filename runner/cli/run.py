@@ -27,9 +27,11 @@ from runner.config.version import ConfigurationVersion
 from runner.errors import CannotRunError, UsageError
 from runner.model.settings import Admin, Configuration
 from runner.serve import event_loop, logs
+from runner.serve.app import webhook_url
 from runner.serve.descriptors import raise_limit
+from runner.serve.listen_address import url_of
 from runner.serve.reloads import Reloads
-from runner.serve.runner import Runner, url_of, webhook_url
+from runner.serve.runner import Runner
 from runner.serve.secrets import find_secrets
 from runner.serve.tls import shrink_read_buffers
 from runner.serve.tracing.opening import open_tracing

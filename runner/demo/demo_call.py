@@ -24,7 +24,8 @@ from runner.model.call import Transport
 from runner.model.record import CallRecord
 from runner.model.settings import Configuration, SecretRef
 from runner.model.values import Instant, Json
-from runner.serve.runner import Runner, webhook_url
+from runner.serve.app import webhook_url
+from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerSays

@@ -70,3 +70,8 @@ def create_app(
     if shows_metrics:
         app.router.add_get("/metrics", show_metrics)
     return app
+
+
+def webhook_url(runner_url: str) -> str:
+    """Where webhooks arrive at this machine."""
+    return runner_url + WEBHOOK_PATH

@@ -175,7 +175,7 @@ INTERNAL = {
     "serve.names.SECOND_FAMILY_S",
     "serve.reloads.POLL_S",
     "serve.reply_body.MAX_MEMBERS",
-    "serve.runner.API_LOOKUPS",
+    "serve.clients.API_LOOKUPS",
     "serve.secrets.MAX_FILE_BYTES",
     "serve.tls.RECORD_BYTES",
     "serve.versions.MOST_PROBLEMS_LOGGED",

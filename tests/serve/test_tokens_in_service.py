@@ -11,7 +11,8 @@ from aiohttp import web
 
 from runner.call.examples.example_call import sip_headers
 from runner.config.load import load
-from runner.serve.runner import Runner, webhook_url
+from runner.serve.app import webhook_url
+from runner.serve.runner import Runner
 from runner.serve.secrets import FileSecret, FixedSecret, FoundSecrets, Secrets
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says

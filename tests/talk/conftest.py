@@ -127,11 +127,11 @@ class Site:
         return page
 
     async def records(self, number: int = 1) -> list[dict[str, Any]]:
-        storage = self.runner._storage
-        assert storage is not None
+        assert self.runner.service is not None
+        store = self.runner.service.storage.store
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                found = [await storage.store.read(call_id) for call_id in self.ids()]
+                found = [await store.read(call_id) for call_id in self.ids()]
                 if len(found) >= number and all(found):
                     return [dict(one.record) for one in found if one is not None]
                 await asyncio.sleep(0.05)

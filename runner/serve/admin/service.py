@@ -18,6 +18,7 @@ from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import Peers
 from runner.serve.admin.record_requests import RecordRequests, ScenarioOf
 from runner.serve.admin.streams import Streams
+from runner.serve.listen_address import url_of
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.secrets import FoundSecrets
@@ -61,7 +62,7 @@ def address_of(admin: Admin, host: str, port: int) -> str:
     except ValueError:
         is_any = False
     name = _own_name() if is_any else host
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return url_of(name, port)
 
 
 def _own_name() -> str:

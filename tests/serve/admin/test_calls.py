@@ -168,8 +168,8 @@ async def test_a_call_that_nobody_follows_has_no_follower(
 ) -> None:
     monkeypatch.setattr("runner.serve.admin.followed.KEPT_S", 0.0)
     call = await greeted(lab)
-    assert lab.runner._live_calls is not None
-    live = lab.runner._live_calls.find(call.id)
+    assert lab.runner.service is not None
+    live = lab.runner.service.live_calls.find(call.id)
     assert isinstance(live, LiveCall)
 
     def follows_words() -> bool | None:
@@ -190,8 +190,8 @@ async def test_nothing_is_kept_of_a_call_that_was_listed_once(
     monkeypatch.setattr("runner.serve.admin.followed.IDLE_S", 0.05)
     call = await greeted(lab)
     assert (await lab.get("/admin/calls"))["total"] == 1
-    assert lab.runner._live_calls is not None
-    live = weakref.ref(lab.runner._live_calls.find(call.id))
+    assert lab.runner.service is not None
+    live = weakref.ref(lab.runner.service.live_calls.find(call.id))
     await hang_up(lab, call)
     async with asyncio.timeout(10):
         while live() is not None:  # noqa: ASYNC110

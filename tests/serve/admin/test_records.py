@@ -44,9 +44,9 @@ def as_test(stored: JsonObject) -> str:
 @pytest.fixture
 async def lab(tmp_path: Path) -> AsyncIterator[AdminLab]:
     async with started(tmp_path, scenario_of=as_test) as lab:
-        store = lab.runner._storage
-        assert store is not None
-        assert isinstance(store.store, SqliteStore)
+        assert lab.runner.service is not None
+        store = lab.runner.service.storage.store
+        assert isinstance(store, SqliteStore)
         turns = (Turn(role="caller", text="I lost my cat.", at=NOW, waited_s=None),)
         spoken = (Turn(role="agent", text="Oh.", at=NOW, waited_s=1.25),)
         tool = ToolUse(
@@ -58,7 +58,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[AdminLab]:
             record(3, turns=spoken, tools=(tool,), cost_usd=0.25),
             record(24 * 8),
         ):
-            await store.store.save(each)
+            await store.save(each)
         yield lab
 
 

@@ -97,10 +97,10 @@ class Page:
         return status, text if status == 201 else json.loads(text)["code"], headers.get("Location", "")
 
     async def record(self, location: str) -> dict[str, Any]:
-        storage = self.runner._storage
-        assert storage is not None
+        assert self.runner.service is not None
+        store = self.runner.service.storage.store
         async with asyncio.timeout(5):
-            while (stored := await storage.store.read(location.rpartition("/")[2])) is None:  # noqa: ASYNC110
+            while (stored := await store.read(location.rpartition("/")[2])) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return dict(stored.record)
 

@@ -1,0 +1,85 @@
+"""What a runner sends requests with: to the voice API, to its sidebands, and to the endpoints of tools."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import aiohttp
+
+from runner.api.port import Authentication
+from runner.api.realtime import api as realtime
+from runner.api.realtime import text_model
+from runner.model.settings import Settings
+from runner.model.values import Instant
+from runner.serve.api_client import ApiClient
+from runner.serve.egress import GuardedConnector
+from runner.serve.head_first import read_heads_first
+from runner.serve.metrics import Metrics
+from runner.serve.names import Names
+from runner.serve.oauth import TokenSender
+from runner.serve.secrets import FoundSecrets
+from runner.serve.sideband import Sidebands
+from runner.serve.timeouts import Timeouts
+from runner.serve.tls import client_context
+from runner.serve.tool_client import Sender, ToolClient
+from runner.serve.tracing.tracing import Tracing
+
+API_LOOKUPS = 4
+"""Threads that look up the names of the API's hosts, and no others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """The clients of one runner."""
+
+    api: ApiClient
+    sidebands: Sidebands
+    endpoints: Sender
+
+    @classmethod
+    async def open(
+        cls,
+        settings: Settings,
+        secrets: FoundSecrets,
+        *,
+        owner: AsyncExitStack,
+        new_connector: Callable[[], aiohttp.BaseConnector] | None,
+        tracing: Tracing | None,
+        tool_requests: int,
+        metrics: Metrics,
+        timeouts: Timeouts,
+        clock: Callable[[], Instant],
+    ) -> Self:
+        """`owner` closes what is opened. Tools connect through what `new_connector` makes, else by `egress`.
+
+        `tool_requests` may be under way at the same time.
+        """
+        provider, tls = settings.provider, client_context()
+        names = Names(threads=API_LOOKUPS)
+        # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
+        connector = aiohttp.TCPConnector(limit=0, ssl=tls, resolver=names, use_dns_cache=False)
+        read_heads_first(connector)
+        api_session = await owner.enter_async_context(aiohttp.ClientSession(connector=connector))
+        new_connector = new_connector or partial(GuardedConnector, settings.egress, tls=tls)
+        tools = await owner.enter_async_context(
+            ToolClient(new_connector(), places=tool_requests, metrics=metrics)
+        )
+        with_tokens = TokenSender(tools, timeouts=timeouts, clock=clock)
+        owner.push_async_callback(with_tokens.close)
+        api = ApiClient(
+            api_session,
+            api=realtime,
+            text_model=text_model,
+            base_url=provider.base_url or realtime.base_url,
+            api_key=secrets.api_key,
+            authentication=Authentication.by(provider.key_header),
+            timeouts=timeouts,
+            metrics=metrics,
+        )
+        return cls(
+            api=api,
+            sidebands=Sidebands(api, timeouts, tls=tls, names=names),
+            endpoints=with_tokens if tracing is None else tracing.sender(with_tokens),
+        )

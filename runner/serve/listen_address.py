@@ -1,0 +1,40 @@
+"""Opens the port of a listener. Where that fails, the error says what would help."""
+
+import errno
+import socket
+
+from runner.errors import CannotRunError
+from runner.serve.listener import Listener
+
+
+async def open_port(listener: Listener, host: str, port: int, backlog: int, option: str) -> tuple[str, int]:
+    """Host and port at which the listener is reached from now on. `option` is what chooses another port.
+
+    Raises CannotRunError.
+    """
+    try:
+        return await listener.listen(host, port, backlog)
+    except socket.gaierror as error:
+        raise CannotRunError(f'host "{host}" cannot be resolved; write an address of this machine') from error
+    except OSError as error:
+        raise CannotRunError(_cannot_listen(host, port, option, error)) from error
+
+
+def url_of(host: str, port: int) -> str:
+    """The URL of a listener."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _cannot_listen(host: str, port: int, option: str, error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f'port {port} of "{host}" is in use; choose another with {option}'
+        case errno.EACCES | errno.EPERM:
+            return f"port {port} may not be opened by this user; choose one above 1023"
+        # From Python 3.13 on, asyncio passes over addresses of others and at the end names no errno.
+        case errno.EADDRNOTAVAIL | None:
+            return (
+                f'"{host}" is not an address of this machine; write one in {option.replace("port", "host")}'
+            )
+        case _:
+            return f'"{host}" port {port} cannot be opened: {error.strerror or error}'

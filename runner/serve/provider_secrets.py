@@ -1,0 +1,30 @@
+"""Checks the provider's secrets before anything is opened: without them no call could be answered."""
+
+from runner.api.webhook import MIN_KEY_BYTES, is_secret
+from runner.errors import CannotRunError
+from runner.model.settings import Configuration
+from runner.serve.secrets import FoundSecrets
+
+
+def check_webhook_secrets(configuration: Configuration, secrets: FoundSecrets) -> None:
+    """No secret means no start: whoever knew our address could have us accept calls.
+
+    Raises CannotRunError.
+    """
+    references = configuration.settings.provider.webhook_secrets
+    if not references:
+        raise CannotRunError("provider.webhook_secrets names no secret, so that no webhook could be verified")
+    for reference, secret in zip(references, secrets.webhook_secrets(), strict=True):
+        if not is_secret(secret):
+            raise CannotRunError(
+                f'{reference} holds no webhook secret; it would be "whsec_" and base64 of at least '
+                f"{MIN_KEY_BYTES} bytes, as the API shows it"
+            )
+
+
+def check_api_key(configuration: Configuration, secrets: FoundSecrets) -> None:
+    """A key that no header can hold would have every call ring unanswered. Raises CannotRunError."""
+    key = secrets.api_key()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        reference = configuration.settings.provider.api_key
+        raise CannotRunError(f"{reference} is not an API key; it would be printable ASCII without spaces")

@@ -1,0 +1,62 @@
+"""Whether a runner takes calls: what `/readyz` answers, and what a call that rings is asked first."""
+
+import logging
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+log = logging.getLogger("runner.serve.readiness")
+
+FULL = "no descriptors are left for another call; raise the limit (ulimit -n, LimitNOFILE) or add a runner"
+
+
+class Phase(Enum):
+    """How far the runner has come."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    """No new calls; the live ones have their time."""
+
+
+class Readiness:
+    """Of one runner. Its parts report to it as they are started."""
+
+    def __init__(self, most_calls: int) -> None:
+        self.phase = Phase.STARTING
+        self._most_calls = most_calls
+        self._held: Callable[[], int] = int
+        self._obstacles: list[Callable[[], str | None]] = []
+        self._troubles: list[Callable[[], Sequence[str]]] = []
+
+    def count_calls(self, held: Callable[[], int]) -> None:
+        """`held` says how many calls the runner has now."""
+        self._held = held
+
+    def add_obstacle(self, obstacle: Callable[[], str | None]) -> None:
+        """`obstacle` says what keeps us from answering calls, if anything does."""
+        self._obstacles.append(obstacle)
+
+    def add_troubles(self, troubles: Callable[[], Sequence[str]]) -> None:
+        """`troubles` says what is to be shown, though calls are answered."""
+        self._troubles.append(troubles)
+
+    def takes_calls(self) -> bool:
+        """Whether another call can be served to its end."""
+        is_full = self._is_full
+        if is_full:
+            log.warning("call refused", extra={"reason": FULL, "live_calls": self._most_calls})
+        return self.phase is Phase.READY and not is_full
+
+    def obstacles(self) -> list[str]:
+        """What keeps us from answering calls."""
+        found = [None if self.phase is Phase.READY else self.phase.value, FULL if self._is_full else None]
+        found += [obstacle() for obstacle in self._obstacles]
+        return [each for each in found if each is not None]
+
+    def troubles(self) -> list[str]:
+        """What is wrong, though calls are answered."""
+        return [trouble for troubles in self._troubles for trouble in troubles()]
+
+    @property
+    def _is_full(self) -> bool:
+        return self._held() >= self._most_calls
