@@ -1,10 +1,10 @@
-"""The messages that we put into the conversation ourselves, until the API has told their place in it."""
+"""Tracks the messages that we add to the conversation, until the API confirms their place in it."""
 
 from runner.model.action import AddItem
 
 
 class AddedMessages:
-    """Numbers them, keeps those that could not be sent, and knows which are not placed yet."""
+    """Numbers the messages, keeps those that could not be sent, and knows which are not confirmed yet."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -13,16 +13,16 @@ class AddedMessages:
 
     @property
     def are_placed(self) -> bool:
-        """Whether the API has told the place of every message that was sent."""
+        """Whether the API has confirmed every message that was sent."""
         return not self._unplaced
 
     def new(self, text: str, *, as_caller: bool = False) -> AddItem:
-        """A message with an id of its own. It is to be `sent` or to be `kept`."""
+        """Make a message with an id of its own. Report it with `sent` or `keep`."""
         self._count += 1
         return AddItem(item_id=f"item_{self._count}", text=text, as_caller=as_caller)
 
     def is_ours(self, item_id: str) -> bool:
-        """Whether it is the id of a message that was made here."""
+        """Whether this is the id of a message that was made here."""
         number = item_id.removeprefix("item_")
         return number.isdecimal() and item_id == f"item_{int(number)}" and 0 < int(number) <= self._count
 
@@ -31,15 +31,17 @@ class AddedMessages:
         self._unplaced.add(item.item_id)
 
     def keep(self, item: AddItem) -> None:
-        """There is no sideband: the message waits for the next."""
+        """There is no sideband: keep the message for the next one."""
         self._unsent.append(item)
 
     def take_kept(self) -> list[AddItem]:
-        """The messages that waited, to be sent now. What was sent before and not placed may be lost."""
+        """Take the messages that waited, to send them now. A message that was sent before and not confirmed
+        may be lost.
+        """
         kept, self._unsent = self._unsent, []
         self._unplaced = {item.item_id for item in kept}
         return kept
 
     def placed(self, item_id: str) -> None:
-        """The API has told where an item stands."""
+        """The API has confirmed where an item stands."""
         self._unplaced.discard(item_id)

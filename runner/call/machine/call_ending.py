@@ -1,6 +1,7 @@
-"""How a call ends or leaves: a goodbye and the hang-up, or a transfer announced, asked for and observed.
+"""Decides how a call ends or leaves: goodbye and hang-up, or a transfer that is announced, requested and
+watched.
 
-Every change of a served call's phase, but the first, is a step on the way out or back from it.
+Every change of a served call's phase but the first is made here.
 """
 
 from dataclasses import dataclass, replace
@@ -37,20 +38,21 @@ from runner.model.tool import ResultSpec
 from runner.model.values import Instant
 
 TRANSFER_S = 15.0
-"""How long a transferred call may take to leave. A 200 proves nothing: REFERs were seen not to leave."""
+"""How long a transferred call may take to leave. A 200 proves nothing: some REFERs were accepted and the call
+stayed.
+"""
 
 GOODBYE_S = 30.0
-"""The longest that a goodbye, and the tools that still run, may hold up the end of a call; and the sentence
-before a transfer the transfer."""
+"""How long a goodbye and running tools may delay the hang-up, and an announcement the transfer."""
 
 HANG_UP_AGAIN_S = 30.0
-"""Before a hang-up that failed altogether is tried once more."""
+"""How long to wait before a failed hang-up is tried again."""
 
 NOT_TRANSFERRED = (
     "A colleague has tried to transfer the call, and the transfer was not completed. The caller is still on"
     " the line with you: go on with the conversation."
 )
-"""What the model is told when a person's transfer has failed."""
+"""Tells the model that a person's transfer has failed."""
 
 GOODBYE = "goodbye"
 ANNOUNCEMENT = "announcement"
@@ -59,26 +61,26 @@ SAY_GOODBYE = (
     "The call has to end now. Say so in one short sentence, in the language of the conversation, and say"
     " goodbye. Ask nothing."
 )
-"""What the model is told where the user has declared no sentence for the end."""
+"""Instructs the model where the user has declared no sentence for the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """A transfer: a tool call of the model's, a person's act (`deed_id`), or the way out of a broken call."""
+    """A transfer, requested by a tool call, by a person (`deed_id`), or by the way out of a broken call."""
 
     target: Template | str
     fallback: Template | None = None
-    """Tried when `target` did not take the call."""
+    """Tried when `target` does not take the call."""
     say: Template | str | None = None
     call_id: str | None = None
     deed_id: str | None = None
     response_id: str | None = None
-    """The response that asks for it: the caller is to hear it to its end first."""
+    """The response that requests it: the caller hears it to the end first."""
     if_not_completed: Template | None = None
 
 
 class CallEnding:
-    """The way out of a call."""
+    """How one call ends."""
 
     def __init__(
         self,
@@ -108,13 +110,13 @@ class CallEnding:
 
     @property
     def being(self) -> str:
-        """What is event to a call that is on its way out."""
+        """What is happening to a call that is on its way out, for messages."""
         return "transferred" if self._phase.now in TRANSFERRING else "ended"
 
     # Transfer
 
     def announce(self, transfer: Transfer, now: Instant) -> list[Intent]:
-        """Say the sentence first; the transfer is asked for when it has been heard."""
+        """Say the announcement first; request the transfer once the caller has heard it."""
         self._transfer = transfer
         self._phase.move(Step.ANNOUNCE)
         sentence = self._texts.text(transfer.say, now) if transfer.say is not None else ""
@@ -129,7 +131,7 @@ class CallEnding:
         return [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=now + GOODBYE_S)]
 
     def sentence_ended(self, key: str, end: SentenceEnd, now: Instant) -> list[Intent]:
-        """A sentence that the call waited for was heard; or was cut short, which ends the wait as well.
+        """A sentence that the call waited for was heard or cut short; both end the wait.
 
         Callers often say their own goodbye over ours, so an interruption does not keep the call open.
         """
@@ -143,13 +145,13 @@ class CallEnding:
         return []
 
     def refer_answered(self, ok: bool, detail: str, now: Instant) -> list[Intent]:
-        """The API has taken the request, which proves nothing yet, or has refused it."""
+        """The API has accepted the request, which proves nothing yet, or refused it."""
         if ok:
             return [SetTimer(timer=Timer(TimerKind.TRANSFER), at=now + TRANSFER_S)]
         return self.not_transferred(detail, now)
 
     def not_transferred(self, detail: str, now: Instant) -> list[Intent]:
-        """The caller is still ours: tell the model, and go on talking."""
+        """The caller is still ours: tell the model, and continue the conversation."""
         transfer, self._transfer = self._transfer, None
         if transfer is None:
             return []
@@ -173,9 +175,9 @@ class CallEnding:
         return intents if due is None else [*intents, due]
 
     def _refer(self, transfer: Transfer, now: Instant) -> list[Intent]:
-        """Ask for the transfer, unless a template has made something of the address that is none."""
+        """Request the transfer, unless a template has rendered something that is not an address."""
         self._phase.move(Step.REFER)
-        # A sentence that could not be said in time is not said to a caller who is being put through.
+        # The caller is being put through: an announcement that could not be said in time is dropped.
         self._speech.withdraw(ANNOUNCEMENT)
         waited = ClearTimer(timer=Timer(TimerKind.SAYING_GOODBYE))
         target = self._texts.text(transfer.target, now)
@@ -186,7 +188,7 @@ class CallEnding:
     # The end
 
     def end(self, end: End, now: Instant) -> list[Action]:
-        """End the call: at once, or after a sentence and what running tools still have to do."""
+        """End the call: at once, or after a goodbye and running tools."""
         if self._phase.now not in LIVE:
             return []
         if end.at_once:
@@ -194,7 +196,7 @@ class CallEnding:
             self._deed_id = end.deed_id
             return self._hang_up(now)
         if self._phase.now in TRANSFERRING:
-            # Hanging up now would break the transfer. If it does not happen, the end is due again.
+            # Hanging up now would break the transfer. If the transfer fails, the end is due again.
             self._end_after_transfer = end
             return []
         if self._phase.now is Phase.SAYING_GOODBYE:
@@ -205,7 +207,7 @@ class CallEnding:
         self._phase.move(Step.SAY_GOODBYE)
         self._speech.clear()
         self._deed_id, self._waits_for_tools = end.deed_id, end.waits_for_tools
-        # A call that ends is led by nobody any more: the goodbye is the agent's.
+        # Nobody leads a call that ends: the goodbye is the agent's.
         led = self._lead.end()
         return [
             *led,
@@ -216,13 +218,13 @@ class CallEnding:
         ]
 
     def tools_ended(self, now: Instant) -> list[Action]:
-        """Hang up if nothing is left to wait for."""
+        """Hang up if there is nothing left to wait for."""
         if self._phase.now is not Phase.SAYING_GOODBYE or not self._goodbye_is_said:
             return []
         return [] if self._waits_for_tools and self._tools.running else self._hang_up(now)
 
     def overdue(self, kind: TimerKind, now: Instant) -> list[Intent]:
-        """A wait of ours has lasted too long."""
+        """One of our own waits has taken too long."""
         match kind, self._phase.now:
             case TimerKind.SAYING_GOODBYE, Phase.SAYING_GOODBYE | Phase.ANNOUNCING:
                 return self._not_heard_in_time(now)
@@ -232,7 +234,7 @@ class CallEnding:
                 return []
 
     def _not_heard_in_time(self, now: Instant) -> list[Intent]:
-        """Go without the sentence, unless the caller still hears it, or what stands before it."""
+        """Stop waiting for the sentence, unless the caller still hears it, or the one before it."""
         heard_by = self._speech.busy_until(now)
         if heard_by > now:
             return [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=heard_by)]
@@ -241,7 +243,7 @@ class CallEnding:
         return [*self._hang_up(now)]
 
     def gone(self, now: Instant) -> list[Action]:
-        """The API knows the call no more. After a transfer was asked for, that is its success."""
+        """The call has left the API. After a transfer request that means success."""
         told: list[Action] = []
         if self._phase.now is Phase.REFERRED and self._transfer is not None:
             told = [Log(event=LogEvent.TRANSFER_COMPLETED)]
@@ -260,14 +262,14 @@ class CallEnding:
         return [*told, *self._lead.end(), *self.cleared()]
 
     def hang_up_failed(self, failed: HangUpFailed, now: Instant) -> list[Action]:
-        """The API has not taken the hang-up: try once more in a while, unless it would refuse it again."""
+        """The hang-up failed: try again later, unless the failure is final."""
         if not failed.final:
             return [SetTimer(timer=Timer(TimerKind.HANG_UP_AGAIN), at=now + HANG_UP_AGAIN_S)]
         self._record.fault(f"the call could not be hung up: {failed.detail}")
         return self.gone(now)
 
     def taken_over(self, since: Instant, now: Instant) -> None:
-        """Nobody has served the call from `since` on; it may have ended meanwhile."""
+        """Nobody has served the call since `since`; it may have ended meanwhile."""
         self._unserved_since = since
         self._record.fault(
             f"another process has taken the call over: nobody served it from {timestamp(since)}"
@@ -279,18 +281,19 @@ class CallEnding:
         self._unserved_since = None
 
     def watch_transfer(self, now: Instant) -> list[Action]:
-        """Nobody knows whether the API has taken the transfer that was asked for: watch it to its end."""
+        """Watch a transfer that was requested by the process before; whether the API accepted it is
+        unknown."""
         if self._phase.now is not Phase.REFERRED:
             return []
         return [SetTimer(timer=Timer(TimerKind.TRANSFER), at=now + TRANSFER_S)]
 
     def cleared(self) -> list[Action]:
-        """Finish, unless a request is still under way whose end the record is to tell."""
+        """Finish, unless a request is still in flight whose end belongs in the record."""
         is_done = self._phase.now is Phase.DRAINING_REQUESTS and not self._tools.in_flight
         return self.finish() if is_done else []
 
     def finish(self) -> list[Action]:
-        """Nothing more will be done."""
+        """Do nothing more."""
         self._phase.move(Step.FINISH)
         return [Finish()]
 

@@ -1,4 +1,4 @@
-"""The words of one call: what templates may name while it lasts, and the texts made of them."""
+"""Renders the texts of one call, and knows what its templates may name."""
 
 from dataclasses import dataclass
 
@@ -13,25 +13,25 @@ from runner.model.values import Instant, Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentTexts:
-    """The texts of one call for an agent that is to serve it."""
+    """The texts of a call for an agent that is about to serve it."""
 
     agent: Agent
     variables: dict[str, Json]
     instructions: str
     names: dict[str, Json]
-    """Everything that a template of the agent may name, arguments and secrets apart."""
+    """Everything that a template of the agent may name, except arguments and secrets."""
 
 
 class CallTexts:
-    """Renders the templates of a call. One that fails is left unsaid, and the record tells."""
+    """Renders the templates of a call. A template that fails is skipped, and the record says so."""
 
     def __init__(
         self, *, call: IncomingCall, agent: Agent, lookup: Json, record: RecordBuilder, now: Instant
     ) -> None:
-        """Raises TemplateFailure when the agent's instructions cannot be made for this call."""
+        """Raises TemplateFailure when the agent's instructions cannot be rendered for this call."""
         self.variables: dict[str, Json] = _brought_along(call, agent)
         self.instructions = ""
-        """What the model is told: the agent's instructions, and what people have made of them."""
+        """The agent's instructions, with the changes that people have made to them."""
         self._own = ""
         self._added: list[str] = []
         self._call = call_names(call)
@@ -41,9 +41,9 @@ class CallTexts:
         self.adopt(self.prepare(agent, now))
 
     def prepare(self, agent: Agent, now: Instant) -> "AgentTexts":
-        """What the call says and knows when this agent serves it. Nothing changes until it is adopted.
+        """Render what the call needs when this agent serves it. Nothing changes before `adopt`.
 
-        Variables that are set already stay: they are what the call has come to know. Raises TemplateFailure.
+        Variables that are set already stay: the call has learnt them. Raises TemplateFailure.
         """
         variables = dict(self.variables)
         for name, value in agent.vars.items():
@@ -55,7 +55,7 @@ class CallTexts:
         )
 
     def adopt(self, texts: "AgentTexts") -> None:
-        """Speak for this agent from now on."""
+        """Use the texts of this agent from now on."""
         for name, value in texts.variables.items():
             self.variables.setdefault(name, value)
         self._agent = texts.agent
@@ -63,28 +63,28 @@ class CallTexts:
         self.instructions = self.with_added(self._own)
 
     def with_added(self, instructions: str) -> str:
-        """An agent's instructions, and what people have added to those of the call."""
+        """An agent's instructions, with what people have added to those of the call."""
         return "\n\n".join([instructions, *self._added])
 
     def add(self, instructions: str) -> None:
-        """Add to the instructions, whoever serves the call."""
+        """Add to the instructions, whichever agent serves the call."""
         self._added.append(instructions)
         self.instructions = self.with_added(self._own)
 
     def replace(self, instructions: str) -> None:
-        """Replace the instructions of the agent that serves the call now; what was added stays."""
+        """Replace the instructions of the serving agent; what was added stays."""
         self._own = instructions
         self.instructions = self.with_added(self._own)
 
     def names(self, now: Instant) -> dict[str, Json]:
-        """Everything that a template of the agent may name, arguments and secrets apart."""
+        """Everything that a template of the agent may name, except arguments and secrets."""
         return self._names(self._agent, self.variables, now)
 
     def _names(self, agent: Agent, variables: dict[str, Json], now: Instant) -> dict[str, Json]:
         return names(call=self._call, agent_id=agent.id, vars=variables, lookup=self._lookup, now=now)
 
     def text(self, text: Template | str, now: Instant) -> str:
-        """A template's text, or the empty text when it fails."""
+        """Render a template; empty when it fails."""
         if isinstance(text, str):
             return text
         try:
@@ -94,12 +94,12 @@ class CallTexts:
             return ""
 
     def directed(self, instruction: str) -> str:
-        """Instructions for one response stand in for the session's, so they are given whole."""
+        """Instructions for one response replace the session's, so they repeat them."""
         return f"{self.instructions}\n\n{instruction}"
 
 
 def _brought_along(call: IncomingCall, agent: Agent) -> dict[str, Json]:
-    """The values of a browser's token, which stand before those that the agent declares."""
+    """The values of a browser's token, which come before those that the agent declares."""
     if not isinstance(call.origin, WebRtcOrigin):
         return {}
     return {name: value for name, value in call.origin.vars.items() if name in agent.vars}

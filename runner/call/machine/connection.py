@@ -1,7 +1,8 @@
-"""The connection of a served call: its sideband opens, is lost and reopens, or another process takes over.
+"""Decides what follows when a call's sideband opens, is lost or reopens, and when another process takes over.
 
-The sideband must be open before the agent can greet, and a browser's media connected. What is missed while it
-is lost is never replayed, so each time that it opens again the API is told what it may not have.
+The agent can greet only once the sideband is open and a browser's media are connected. The API replays
+nothing that was missed while the sideband was lost, so each time it reopens, unconfirmed messages are sent
+again.
 """
 
 from runner.call.machine.added_messages import AddedMessages
@@ -82,23 +83,24 @@ class Connection:
         self._record.attached(now)
         if self._is_bare:
             return [self._serving.whole_session("switch_bare"), *self.reopened(now)]
-        # A page that has made the call itself may have begun it with another session.
+        # A page that created the call itself may have begun it with another session.
         first: list[Intent] = [self._serving.whole_session("switch_page")] if self._is_made_by_page else []
         if self._waits_for_media:
             return [*first, SetTimer(timer=HEARS, at=now + HEARS_S)]
         return [*first, *self._greet()]
 
     def reopened(self, now: Instant) -> list[Intent]:
-        """Nothing that was missed is replayed: send again what may be lost, and let the model go on.
+        """Send again what may be lost, and let the model continue.
 
-        The model is never asked to greet again, and an active response already answers the nudge.
+        The model never greets again, and an active response already answers the nudge.
         """
         self._ending.served_again()
         self._steering.reopened(now)
         unsent = self._messages.take_kept()
         again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self._tools.resend()]
         refreshed = self._refresh.tell_again(now)
-        # Calls were answered and the end of their response was missed: the model goes on now, not later too.
+        # Calls were answered and the end of their response was missed: the model continues now, and not again
+        # later.
         is_settled = self._tools.take_settled()
         if self._phase.now is Phase.TALKING:
             if again or is_settled:
@@ -111,7 +113,7 @@ class Connection:
         return [*again, *refreshed]
 
     def lost(self) -> list[Intent]:
-        """The sideband is lost, and the ends of responses with it."""
+        """The sideband is lost, and with it the ends of responses."""
         self._tools.all_ended()
         return []
 
@@ -120,14 +122,14 @@ class Connection:
         return [ClearTimer(timer=HEARS), *self.stop_waiting_for_media()]
 
     def stop_waiting_for_media(self) -> list[Intent]:
-        """Greet the caller, who hears us now or has had the time to connect."""
+        """Greet the caller, who hears us now or has had time to connect."""
         if not self._waits_for_media:
             return []
         self._waits_for_media = False
         return [] if self._phase.now is Phase.WAITING else self._greet()
 
     def taken_over(self, now: Instant) -> list[Intent]:
-        """Continue what the process before has left: by phase, and for each request under way."""
+        """Continue what the previous process has left, by phase, with each request that was in flight."""
         self._ending.taken_over(self.lived_until, now)
         self._tools.all_ended()
         intents = self._tools.taken_over(now)
@@ -141,5 +143,5 @@ class Connection:
 
     def _greet(self) -> list[Intent]:
         self._fulfilment.expect_greeting()
-        # Tools of MCP servers that are not there yet would be missing from the first answer.
+        # The first answer would lack the tools of MCP servers that are not ready yet.
         return [] if self._serving.agent.mcp else [Greet()]

@@ -1,5 +1,5 @@
-"""Where a person may transfer a call to: where agents may, by the names of their destinations, and where
-`server.admin.transfer_to` says.
+"""Lists where a person may transfer a call: the destinations of agents, and those of
+`server.admin.transfer_to`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from runner.model.tool import TransferBinding
 def destinations(
     serving: Agent, agents: Iterable[Agent], transfer_to: Sequence[str]
 ) -> Mapping[str, Template | str]:
-    """Each destination by what a person calls it. Of two with one name the serving agent's own counts."""
+    """Destinations by name. Of two with the same name, the serving agent's own counts."""
     found: dict[str, Template | str] = {}
     for agent in (serving, *agents):
         for tool in agent.tools:

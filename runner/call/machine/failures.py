@@ -1,4 +1,6 @@
-"""The model fails: let it apologise and go on, and when that does not help take the agent's way out."""
+"""Reacts to failed responses: the model apologises and continues, and if that fails too, the agent's way out
+is taken.
+"""
 
 from runner.call.machine.intent import AddMessage, GoOn, Intent, TakeWayOut
 from runner.call.machine.speech import RATE_LIMIT_WAITS_S
@@ -7,19 +9,19 @@ from runner.model.event import CallEvent, FailureCause, Outcome, ResponseEnded
 from runner.model.values import Instant
 
 FAILURES_IN_A_ROW = 2
-"""So many failed responses one after the other mean that the model cannot serve this call."""
+"""After this many failed responses in a row, the model cannot serve this call."""
 
 APOLOGY = "Your last answer was cut short by a fault. Apologise for it in a few words, then go on."
 
 
 class FailureWatch:
-    """Counts failed and incomplete responses. One that the caller cut short is neither."""
+    """Counts failed and incomplete responses. One that the caller interrupts is neither."""
 
     hears = frozenset({ResponseEnded})
 
     def __init__(self, if_broken: IfBroken) -> None:
         has_way_out = if_broken.transfer or if_broken.say or if_broken.takes_leave
-        # Without a way out there is nothing to lose by one more try.
+        # Without a way out, one more try costs nothing.
         self._most = FAILURES_IN_A_ROW if has_way_out else FAILURES_IN_A_ROW + 1
         self._failures = 0
         self._rate_limited = 0
@@ -30,7 +32,7 @@ class FailureWatch:
         return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
-        """Judge each response once: events can be told twice."""
+        """Judge each response once: its event may come twice."""
         if not isinstance(event, ResponseEnded) or event.response_id in self._counted:
             return []
         self._counted.add(event.response_id)
@@ -53,7 +55,7 @@ class FailureWatch:
             case FailureCause.RATE_LIMITED:
                 self._rate_limited += 1
                 if self._rate_limited <= len(RATE_LIMIT_WAITS_S):
-                    # It is asked for again by itself, see `Speech`.
+                    # `Speech` asks for it again.
                     return []
                 return [TakeWayOut(detail=f"the API takes no more responses: {reason}")]
             case FailureCause.OUT_OF_QUOTA:

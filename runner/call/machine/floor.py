@@ -1,10 +1,9 @@
-"""Who has the floor: the one table that keeps a call to one speaker at a time.
+"""Decides who has the floor: the table that keeps a call to one speaker at a time.
 
-The API makes one response at a time and answers a second request for one with an error. With voice
-detection on it also makes responses by itself, whenever the caller has finished. So there are two who
-may start speaking for the agent, and a caller who may speak over both. The table says, for each state
-and each cue, who has the floor next; a pair that is not in it changes nothing. Only in IDLE may the
-agent be asked to speak.
+The API makes one response at a time and answers a second request with an error. With voice detection on, it
+also makes responses by itself whenever the caller has finished. So two may start speaking for the agent, and
+the caller may speak over both. For each state and each cue the table says who has the floor next; a pair that
+is not in it changes nothing. The agent may be asked to speak only in IDLE.
 """
 
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ class Floor(Enum):
     """Who has the floor."""
 
     __hash__ = object.__hash__
-    """By identity, which Python's own hash of a member is not: tables are asked for one at each event."""
+    """By identity, which is faster than Python's hash of a member: tables are searched at each event."""
 
     CLOSED = "closed"
     """No sideband: nothing can be said and nothing is heard."""
@@ -25,25 +24,25 @@ class Floor(Enum):
     PAUSE = "pause"
     """The caller has just stopped: the API may be about to answer by itself."""
     SENDING = "sending"
-    """We have asked for a response and not been told yet that it began."""
+    """We have requested a response, and its start is not confirmed yet."""
     CONTESTED = "contested"
-    """We have asked for a response, and the caller began to speak before we were told that it began."""
+    """We have requested a response, and the caller began to speak before its start was confirmed."""
     ACTIVE = "active"
-    """A response is being made, ours or the API's own."""
+    """A response is active, ours or the API's own."""
     OVERLAP = "overlap"
-    """A response is being made and the caller speaks: a barge-in, which usually cancels it."""
+    """A response is active and the caller speaks: a barge-in, which usually cancels it."""
 
 
 class Cue(Enum):
     """What can move the floor."""
 
     __hash__ = object.__hash__
-    """By identity, which Python's own hash of a member is not: tables are asked for one at each event."""
+    """By identity, which is faster than Python's hash of a member: tables are searched at each event."""
 
     ATTACHED = "attached"
     LOST = "lost"
     ASKED = "asked"
-    """We ask for a response."""
+    """We request a response."""
     REFUSED_BUSY = "refused_busy"
     """The API says that a response is active already."""
     REFUSED = "refused"
@@ -53,7 +52,7 @@ class Cue(Enum):
     CALLER_BEGAN = "caller_began"
     CALLER_STOPPED = "caller_stopped"
     OVERDUE = "overdue"
-    """What should have followed has not come in `PATIENCE_S`."""
+    """The expected event has not come within `PATIENCE_S`."""
 
 
 PATIENCE_S: Mapping[Floor, float] = {
@@ -64,7 +63,7 @@ PATIENCE_S: Mapping[Floor, float] = {
     Floor.ACTIVE: 60.0,
     Floor.OVERLAP: 60.0,
 }
-"""How long a state may last before `OVERDUE`: an event that is lost must not silence the agent for good."""
+"""How long a state may last before `OVERDUE`: a lost event must not silence the agent for good."""
 
 TABLE: Mapping[tuple[Floor, Cue], Floor] = {
     (Floor.CLOSED, Cue.ATTACHED): Floor.IDLE,
@@ -72,7 +71,7 @@ TABLE: Mapping[tuple[Floor, Cue], Floor] = {
     (Floor.IDLE, Cue.BEGAN): Floor.ACTIVE,
     (Floor.IDLE, Cue.CALLER_BEGAN): Floor.CALLER,
     (Floor.CALLER, Cue.CALLER_STOPPED): Floor.PAUSE,
-    # The API answers by itself only when the caller has finished, whether or not we were told of that.
+    # The API answers by itself only when the caller has finished, whether or not it has said so.
     (Floor.CALLER, Cue.BEGAN): Floor.ACTIVE,
     (Floor.CALLER, Cue.OVERDUE): Floor.IDLE,
     (Floor.PAUSE, Cue.BEGAN): Floor.ACTIVE,

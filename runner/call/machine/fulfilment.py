@@ -1,6 +1,6 @@
-"""What the parts and handlers of a call want, fitted to its phase: intents in, actions out.
+"""Turns the intents of a call's parts and handlers into actions, by the phase of the call.
 
-A part says what it wants when it wants it. Here it is decided what becomes of that in a call that is on its
+A part states an intent whatever the phase. This module decides what becomes of it in a call that is on its
 way out, that has no sideband, or whose model cannot serve it.
 """
 
@@ -57,7 +57,7 @@ class Fulfilment:
         self._greeting_is_due = False
 
     def actions(self, intents: Iterable[Intent], now: Instant) -> list[Action]:
-        """What is to be done for these intents, in their order."""
+        """The actions for these intents, in the same order."""
         return [action for intent in intents for action in self._fulfil(intent, now)]
 
     def expect_greeting(self) -> None:
@@ -76,7 +76,7 @@ class Fulfilment:
                 self._speech.withdraw(key)
                 return []
             case SayToCaller() | InstructModel() | GoOn() | TakeWayOut() | HandOff():
-                # A call that is leaving has other things to say.
+                # A call that is leaving has something else to say.
                 return self._talk(intent, now) if self._is_talking else []
             case _:
                 return [intent]
@@ -109,7 +109,7 @@ class Fulfilment:
             case TakeWayOut(detail=detail):
                 return self.actions(self._take_way_out(detail, now), now)
             case HandOff() if self._lead.is_taken:
-                # A guardrail may hang up then, and hands nothing over.
+                # A guardrail may still hang up then, but it hands nothing over.
                 pass
             case HandOff(agent=agent_id, because=because):
                 return self.actions(self._serving.hand_off(agent_id, because, now), now)

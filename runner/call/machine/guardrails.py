@@ -1,4 +1,4 @@
-"""Patterns over what is said on a call, and what to do when one is found."""
+"""Searches what is said on a call for patterns, and acts on the first match."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from runner.model.event import CallEvent, Transcribed, TranscriptGrew
 from runner.model.values import Instant
 
 LONGEST_TEXT = 20_000
-"""Characters of one item that are searched. A turn on the telephone is a few hundred."""
+"""Characters of one item that are searched. A turn on the telephone has a few hundred."""
 
 
 class GuardrailWatch:
@@ -32,7 +32,7 @@ class GuardrailWatch:
         return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
-        """Search what was said so far of an item."""
+        """Search the text of an item so far."""
         match event:
             case TranscriptGrew(item_id=item_id, role=role, text=text):
                 self._heard[item_id] = self._heard.get(item_id, "") + text

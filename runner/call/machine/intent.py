@@ -1,7 +1,7 @@
-"""What a part of the session wants. The session carries it out where its phase allows it.
+"""The intents of a session's parts: what they want, whatever the phase.
 
-The parts watch one thing each (silence, limits, guardrails, keys, …) and know neither phases nor each
-other; what happens when two of them meet is decided in one place, `runner.call.machine.fulfilment`.
+Each part watches one thing (silence, limits, guardrails, keys, …) and knows neither phases nor the other
+parts. `runner.call.machine.fulfilment` decides what happens when several of them meet.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class SayToCaller:
 
     text: Template | str
     key: str = ""
-    """A name under which it can be retracted while it waits."""
+    """Key with which it can be withdrawn while it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +32,14 @@ class InstructModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawSentence:
-    """Forget what waits to be said under this name."""
+    """Drop the waiting sentences with this key."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddMessage:
-    """Put something into the conversation: as said by the caller, or as an instruction."""
+    """Add a message to the conversation, as said by the caller or as an instruction."""
 
     text: Template | str
     as_caller: bool = False
@@ -59,24 +59,26 @@ class GoOn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """End the call. Without a sentence of the user's the model takes leave in its own words."""
+    """End the call. Without a sentence declared by the user, the model says goodbye in its own words."""
 
     reason: str
     say: Template | str | None = None
     after_response: str | None = None
-    """Say nothing of our own: the caller is to hear this response to its end, and running tools end first."""
+    """Say nothing of our own: the caller hears this response to the end, and running tools finish first."""
     at_once: bool = False
     """Wait for nothing: the call cannot be served any more."""
     waits_for_tools: bool = True
-    """What tools still have to do is done before the call is hung up."""
+    """Let running tools finish before the hang-up."""
     detail: str = ""
     deed_id: str | None = None
-    """The person's act that wants it."""
+    """The person's act that requests it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeWayOut:
-    """The model cannot serve the call: take the way out that the agent declares in `if_broken`, or end it."""
+    """The model cannot serve the call: take the way out that the agent declares in `if_broken`, or end the
+    call.
+    """
 
     detail: str
 
@@ -101,21 +103,21 @@ Intent: TypeAlias = (
     | HandOff
     | Action
 )
-"""What is not an intent of its own is an action that the session passes on as it is."""
+"""What is not an intent of its own is an action that passes through unchanged."""
 
 
 class Part(Protocol):
-    """One thing that is watched during a call."""
+    """Watches one thing during a call."""
 
     @property
     def hears(self) -> frozenset[type]:
-        """The events that it wants to be told of. Most events of a call concern none of the parts."""
+        """The events that it handles. Most events of a call concern no part."""
 
     def start(self, now: Instant) -> list[Intent]:
-        """What the part wants when its agent takes the call: at the beginning, or by a hand-off."""
+        """The intents when its agent takes the call: at the beginning, or by a hand-off."""
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
-        """What the part wants after `event`."""
+        """The intents after `event`."""
 
     def stop(self, now: Instant) -> list[Intent]:
-        """What the part wants when another agent takes the call: its own timers go with it."""
+        """The intents when another agent takes the call: it clears its own timers."""

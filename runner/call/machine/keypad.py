@@ -1,4 +1,4 @@
-"""Keys pressed on the telephone: collected to entries, and put into the conversation."""
+"""Collects the keys pressed on the telephone into entries, and adds them to the conversation."""
 
 from runner.call.machine.intent import AddMessage, GoOn, Intent
 from runner.call.records.record_builder import RecordBuilder
@@ -13,7 +13,7 @@ ENTRY = Timer(TimerKind.KEYS)
 class Keypad:
     """Collects keys until the ending key, the longest entry, or a pause.
 
-    The API tells of each key by itself and puts none of them into the conversation.
+    The API reports each key by itself and adds none to the conversation.
     """
 
     hears = frozenset({KeyPressed, TimerFired})
@@ -33,7 +33,7 @@ class Keypad:
         match event:
             case KeyPressed(key=key) if key == self._keys.until:
                 was_full, self._was_full = self._was_full, False
-                # Who was cut off at the longest entry presses the ending key all the same.
+                # A caller who was cut off at the longest entry presses the ending key all the same.
                 return [] if was_full and not self._pressed else self._close()
             case KeyPressed(key=key):
                 self._was_full = False
@@ -48,13 +48,13 @@ class Keypad:
                 return []
 
     def stop(self, now: Instant) -> list[Intent]:
-        """What was pressed so far is told: the next agent begins an entry of its own."""
+        """Add what was pressed so far: the next agent begins an entry of its own."""
         return self._close() if self._pressed else [ClearTimer(timer=ENTRY)]
 
     def _close(self) -> list[Intent]:
         pressed, self._pressed = self._pressed, ""
         if self._keys.private:
-            # The model repeats it: in the arguments of tools, and aloud.
+            # The model repeats it, in the arguments of tools and aloud.
             self._record.private.add(pressed)
         told = f"pressed {pressed}" if pressed else f"pressed only {self._keys.until}"
         return [

@@ -1,5 +1,6 @@
-"""Who leads a call: its agent, or for a while a person. A lease, so that nobody is left silent by a console
-that has disappeared.
+"""Knows who leads a call: its agent, or for a while a person.
+
+A person's lead is a lease, so that a console that disappears leaves no caller with a silent agent.
 """
 
 from runner.call.machine.speech import Speech
@@ -15,9 +16,9 @@ class Lead:
     def __init__(self, speech: Speech) -> None:
         self._speech = speech
         self.by: str | None = None
-        """Who leads; None: the agent."""
+        """Who leads; None when the agent does."""
         self.deed_id = ""
-        """The act that has begun it."""
+        """The act that began it."""
         self.until: Instant | None = None
         """When the lease ends."""
         self.was_taken = False
@@ -34,14 +35,14 @@ class Lead:
         return not self.is_taken if self.was_taken else None
 
     def take(self, by: str, deed_id: str, for_s: float, now: Instant) -> SetTimer:
-        """A person leads from now on, or goes on to lead."""
+        """A person begins to lead, or renews the lease."""
         self.by, self.until, self.was_taken = by, now + for_s, True
         self.deed_id = self.deed_id or deed_id
         self._speech.lead(is_led=True)
         return SetTimer(timer=LEASE, at=now + for_s)
 
     def end(self) -> list[ClearTimer]:
-        """The agent leads again. Nothing where no person does."""
+        """The agent leads again. Returns nothing where no person leads."""
         if not self.is_taken:
             return []
         self.by, self.until, self.deed_id = None, None, ""

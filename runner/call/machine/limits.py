@@ -1,4 +1,6 @@
-"""What a call may take: time, money, tool calls. Measured over the whole call, whoever serves it."""
+"""Watches the limits of a call: time, cost, tool calls. Measured over the whole call, whichever agent serves
+it.
+"""
 
 from runner.call.machine.consumption import Consumption
 from runner.call.machine.intent import AddMessage, End, GoOn, Intent
@@ -12,7 +14,7 @@ WIND_DOWN = Timer(TimerKind.WIND_DOWN)
 
 
 class LimitWatch:
-    """Ends the call at its limits. The counts are the call's, so that a hand-off does not reset them."""
+    """Ends the call at its limits. The counts are the call's, so a hand-off does not reset them."""
 
     hears = frozenset({TimerFired, ResponseEnded, ToolCalled})
 
@@ -30,7 +32,7 @@ class LimitWatch:
         return [*timers, ClearTimer(timer=WIND_DOWN)]
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
-        """What a limit that was reached asks for."""
+        """End the call when a limit is reached."""
         match event:
             case TimerFired(timer=Timer(kind=TimerKind.MAX_DURATION)):
                 return [End(reason="max_duration")]
@@ -38,7 +40,7 @@ class LimitWatch:
                 return [AddMessage(text=self._limits.wind_down.tell), GoOn()]
             case ResponseEnded() if self._too_dear():
                 return [End(reason="max_cost")]
-            # A call of a tool may be told with its response only.
+            # A tool call may be reported only with the end of its response.
             case ToolCalled() | ResponseEnded() if self._consumption.has_more_tool_calls_than(
                 self._limits.max_tool_calls
             ):
@@ -47,11 +49,11 @@ class LimitWatch:
                 return []
 
     def stop(self, now: Instant) -> list[Intent]:
-        """The next agent sets its own timers, and none of them is left over."""
+        """The next agent sets its own timers, so none is left over."""
         return []
 
     def _too_dear(self) -> bool:
         if self._limits.max_cost_usd is None:
             return False
-        # Of what has no known price, nothing is counted: what has one may be too much by itself.
+        # What has no known price does not count; the rest may exceed the limit on its own.
         return self._consumption.bill.cost.usd >= self._limits.max_cost_usd

@@ -1,6 +1,6 @@
-"""The lookup: what is asked about a caller before the call is answered, and what is made of the answer. Pure.
+"""Builds the lookup's request before the call is answered, and reads its reply. Pure.
 
-Whatever the endpoint does, there is an answer: its own, or the declared default with the reason why.
+Whatever the endpoint does, there is an answer: its own, or the declared default with the reason for it.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from runner.model.http import HttpReply, HttpRequest
 from runner.model.values import Instant, Json
 
 MAX_BYTES = 64 * 1024
-"""A longer reply is taken for a mistake: an answer stands in instructions, which the API bounds too."""
+"""A longer reply counts as a mistake: the answer goes into instructions, which the API bounds too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookedUp:
-    """What `lookup` stands for during a call. `fault` says in a sentence why it is the default."""
+    """The value of `lookup` during a call. `fault` is the reason for the default, as a sentence."""
 
     value: Json
     took_s: float
@@ -34,8 +34,8 @@ def lookup_request(
 ) -> HttpRequest:
     """The request; every attempt, and every delivery of the call's webhook, sends the same one.
 
-    Its templates may name all but `args` and `lookup`. A variable that is made of the lookup's answer is
-    null. Raises TemplateFailure when the data of this call does not fit the templates.
+    Its templates may name everything except `args` and `lookup`. A variable rendered from the lookup's answer
+    is null. Raises TemplateFailure when the data of this call does not fit the templates.
     """
     known = names(call=call_names(call), agent_id=agent.id, vars={}, now=now)
     variables: dict[str, Json] = {}
@@ -53,7 +53,7 @@ def lookup_request(
 
 
 def read_answer(lookup: Lookup, reply: HttpReply, took_s: float) -> LookedUp:
-    """What an endpoint's last reply stands for. `took_s` is the time of all attempts together."""
+    """Read the endpoint's last reply. `took_s` is the time of all attempts together."""
     if len(reply.body) > MAX_BYTES:
         return default_answer(lookup, f"the endpoint's reply is longer than {MAX_BYTES} bytes", took_s)
     try:
@@ -65,13 +65,12 @@ def read_answer(lookup: Lookup, reply: HttpReply, took_s: float) -> LookedUp:
 def next_attempt_s(lookup: Lookup, attempt: int, reply: HttpReply, gone_s: float) -> float | None:
     """Seconds to wait before the next attempt, or None when this reply is the last.
 
-    `gone_s` is the time since the first attempt began. An attempt that could only begin after the deadline
-    over all of them is not waited for.
+    `gone_s` is the time since the first attempt began. No attempt begins after the deadline over all of them.
     """
     delay_s = next_delay(lookup.http.retries, attempt, reply)
     return None if delay_s is None or gone_s + delay_s >= lookup.timeout_s else delay_s
 
 
 def default_answer(lookup: Lookup, reason: str, took_s: float) -> LookedUp:
-    """The declared default, and why."""
+    """The declared default, with the reason for it."""
     return LookedUp(value=lookup.default, took_s=took_s, fault=f"the lookup gave its default: {reason}")

@@ -41,7 +41,7 @@ class CallMachine:
 
     @classmethod
     def ring(cls, ringing: Ringing, world: World, now: Instant) -> tuple[Self, list[Action]]:
-        """A call rings: its machine, and what is to be done first."""
+        """A call rings: its machine, and the first actions."""
         machine = cls(incoming_call(ringing, world.routing), world)
         return machine, machine.reception.ring(now)
 
@@ -49,7 +49,7 @@ class CallMachine:
     def replay(
         cls, ringing: Ringing, rang_at: Instant, events: Iterable[tuple[Instant, CallEvent]], world: World
     ) -> Self:
-        """The machine of a call that has lived through these events, in their order."""
+        """The machine of a call with these events behind it, in this order."""
         machine, _ = cls.ring(ringing, world, rang_at)
         for at, event in events:
             machine.handle(event, at)
@@ -57,10 +57,10 @@ class CallMachine:
 
     @classmethod
     def bare(cls, ringing: Ringing, agent: Agent, world: World, now: Instant) -> Self:
-        """The machine of a live call whose journal does not tell what it has lived through.
+        """The machine of a live call whose journal is lost or unreadable.
 
-        It serves the agent's instructions and tools, does not greet, and tells the model what is not known.
-        `session` is None where the agent's texts cannot be made: then nobody can serve the call.
+        It serves the agent's instructions and tools, does not greet, and tells the model what is unknown.
+        `session` is None where the agent's texts cannot be rendered: then nobody can serve the call.
         """
         alone = replace(world, table=RouteTable.always(agent.id))
         machine, _ = cls.ring(ringing, alone, ringing.created_at)
@@ -79,40 +79,41 @@ class CallMachine:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing will be done any more."""
+        """Whether the call is finished."""
         return self._phase.now is Phase.OVER
 
     @property
     def session(self) -> Session | None:
-        """The served half of the call; None before the API was told to answer, and where it never was."""
+        """The served half of the call; None before the API was told to answer, and for a call that never
+        was."""
         return self.reception.session
 
     @property
     def agent(self) -> Agent | None:
-        """The agent that serves the call now, or is to answer it."""
+        """The agent that serves the call, or is about to answer it."""
         return self.session.agent if self.session is not None else None
 
     @property
     def tools_ended(self) -> Sequence[ToolUse]:
-        """The tool calls that have ended so far, in the order of their ends; unmasked, so not for showing."""
+        """The tool calls that have ended so far, in the order of their ends; unmasked, so not for display."""
         return self.session.builder.tools_ended if self.session is not None else ()
 
     @property
     def follows_words(self) -> bool:
-        """Whether anything here wants to hear words as they come."""
+        """Whether any part needs the agent's words as they come."""
         return self.session is not None and self.session.follows_words
 
     @property
     def deeds(self) -> tuple[Deed, ...]:
-        """What people did to the call, refused acts included."""
+        """The acts of people on the call, refused ones included."""
         return self._deeds.all
 
     def deed(self, deed_id: str) -> Deed | None:
-        """A person's act as it stands now; None for one that the machine does not know."""
+        """A person's act as it stands now; None for an unknown id."""
         return self._deeds.get(deed_id)
 
     def handle(self, event: CallEvent, now: Instant) -> list[Action]:
-        """What is to be done about `event`, in this order."""
+        """Decide on the actions for `event`, in this order."""
         if isinstance(event, TimerFired):
             self.timers.pop(event.timer, None)
         actions = self._decide(event, now)
@@ -134,12 +135,12 @@ class CallMachine:
         return self.session.handle(event, now)
 
     def record(self) -> CallRecord | None:
-        """The record as it stands now, with nothing in it that its agents want masked.
+        """The record as it stands now, masked as its agents declare.
 
         None for a call that was not answered.
         """
         return self.session.record() if self.session is not None else None
 
     def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
-        """What is due once the call is over, going by the record of it."""
+        """The jobs that are due once the call is over, from its record."""
         return self.session.jobs(record, now) if self.session is not None else ()

@@ -1,4 +1,6 @@
-"""MCP servers, which the API itself asks: their readiness, the model's going on after them, approvals."""
+"""Follows the MCP servers that the API calls: whether they are ready, approvals, and the response after a
+tool call.
+"""
 
 from collections.abc import Mapping
 
@@ -27,7 +29,7 @@ READY = Timer(TimerKind.MCP)
 
 
 class McpWatch:
-    """Follows the MCP servers of an agent. The API runs their tools; we only see that it did."""
+    """Follows the MCP servers of an agent. The API runs their tools; we only see the results."""
 
     hears = frozenset(
         {
@@ -51,13 +53,13 @@ class McpWatch:
         self._are_late = False
 
     def start(self, now: Instant) -> list[Intent]:
-        """Wait for the servers, but not for ever."""
+        """Wait for the servers, for a limited time."""
         return [SetTimer(timer=READY, at=now + READY_S)]
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
-        """See the servers become ready, their tools end, and answer what wants approval."""
+        """Handle servers that become ready, tools that end, and approvals."""
         match event:
-            # What a server told before the sideband was open is never told again.
+            # What a server reported before the sideband was open is not repeated.
             case SidebandOpened() | CallerConnected() if self._all_listed or self._are_late:
                 return [Greet()]
             case TimerFired(timer=Timer(kind=TimerKind.CONNECTED)) if self._all_listed or self._are_late:
@@ -100,7 +102,7 @@ class McpWatch:
         return []
 
     def _ended(self, ended: McpCallEnded, now: Instant) -> list[Intent]:
-        """The model does not go on by itself after the tools of a server: it has to be asked, once."""
+        """The model does not continue by itself after a server's tools: ask it once."""
         if ended.item_id not in self._running:
             return []
         self._running.discard(ended.item_id)

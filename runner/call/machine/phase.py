@@ -23,14 +23,14 @@ class Phase(Enum):
     """The stages of a call. `runner.call.machine.machine` says where the tables of their events stand."""
 
     __hash__ = object.__hash__
-    """By identity, which Python's own hash of a member is not: tables are asked for one at each event."""
+    """By identity, which is faster than Python's hash of a member: tables are searched at each event."""
 
     RINGING = "ringing"
-    """Nothing was decided yet."""
+    """Nothing is decided yet."""
     CLAIMING = "claiming"
-    """We ask for the call, and for a slot among the calls of its agent."""
+    """We claim the call, and a slot among the calls of its agent."""
     LOOKING_UP = "looking_up"
-    """The agent's lookup is asked while the caller hears ringing."""
+    """The lookup's request is in flight while the caller hears ringing."""
     ANSWERING = "answering"
     """The API was told to answer the call."""
     REJECTING = "rejecting"
@@ -41,13 +41,13 @@ class Phase(Enum):
     ANNOUNCING = "announcing"
     """The agent says the sentence before a transfer."""
     REFERRED = "referred"
-    """The transfer was asked for; we watch whether the call leaves."""
+    """The transfer is requested; we watch whether the call leaves."""
     SAYING_GOODBYE = "saying_goodbye"
     """The agent says goodbye, or the last tools finish."""
     HANGING_UP = "hanging_up"
     """The API was told to end the call."""
     DRAINING_REQUESTS = "draining_requests"
-    """The call is gone; requests may still end, so that the record is true."""
+    """The call is gone; requests may still end, so that the record is complete."""
     OVER = "over"
 
 
@@ -78,7 +78,7 @@ TRANSFERRING = (Phase.ANNOUNCING, Phase.REFERRED)
 
 TABLE: Mapping[tuple[Phase, Step], Phase] = {
     (Phase.RINGING, Step.CLAIM): Phase.CLAIMING,
-    # The agent that was asked first has no room: the claim is made for the next.
+    # The first agent has no room: claim a slot of the next.
     (Phase.CLAIMING, Step.CLAIM): Phase.CLAIMING,
     (Phase.CLAIMING, Step.LOOK_UP): Phase.LOOKING_UP,
     (Phase.CLAIMING, Step.ANSWER): Phase.ANSWERING,
@@ -91,7 +91,7 @@ TABLE: Mapping[tuple[Phase, Step], Phase] = {
     (Phase.WAITING, Step.OPENED): Phase.TALKING,
     (Phase.TALKING, Step.ANNOUNCE): Phase.ANNOUNCING,
     (Phase.ANNOUNCING, Step.REFER): Phase.REFERRED,
-    # The destination that is tried after the first.
+    # The fallback of a transfer that failed.
     (Phase.REFERRED, Step.REFER): Phase.REFERRED,
     (Phase.REFERRED, Step.STAY): Phase.TALKING,
     (Phase.TALKING, Step.SAY_GOODBYE): Phase.SAYING_GOODBYE,
@@ -102,11 +102,11 @@ TABLE: Mapping[tuple[Phase, Step], Phase] = {
 
 
 class CallPhase:
-    """The phase of one call. Everybody who moves the call moves it here."""
+    """The phase of one call, and the only place where it changes."""
 
     def __init__(self) -> None:
         self.now = Phase.RINGING
 
     def move(self, step: Step) -> None:
-        """Go on to the next phase. Raises KeyError for a step that the table does not have."""
+        """Move to the next phase. Raises KeyError for a step that the table does not have."""
         self.now = TABLE[self.now, step]

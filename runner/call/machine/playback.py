@@ -1,6 +1,7 @@
-"""What the caller still hears: responses are made faster than they are spoken, and are heard one by one.
+"""Estimates what the caller still hears: responses are generated faster than they are spoken, and play in
+turn.
 
-Only the API can tell that something was heard. The times here are bounds, for an API that never does.
+Only the API knows what was heard. The times here are upper bounds, for an API that never says.
 """
 
 from runner.model.event import (
@@ -17,25 +18,25 @@ from runner.model.values import Instant
 AUDIO_TOKENS_PER_S = 20.0
 """The API's spoken audio is one token for each 50 ms (OpenAI, "Managing costs" of the Realtime API)."""
 UNKNOWN_LENGTH_S = 30.0
-"""How long a response may be heard whose length is not told."""
+"""How long a response of unknown length may play."""
 LONGEST_S = 120.0
-"""How long a response may be heard whose end is not told either."""
+"""How long a response may play whose end is never reported either."""
 MARGIN_S = 5.0
 """For a slow voice and the network."""
 
 
 class Playback:
-    """The responses that were made and not heard to their end."""
+    """The responses that were generated and have not finished playing."""
 
     def __init__(self) -> None:
         self._until: dict[str, Instant] = {}
-        """When each has been heard, at the latest."""
+        """When each finishes playing, at the latest."""
         self._heard: set[str] = set()
         self.has_begun = False
         """Whether the caller has heard the agent's voice."""
 
     def handle(self, event: CallEvent, now: Instant) -> None:
-        """Follow what is made, and what is heard of it."""
+        """Follow what is generated and played."""
         if isinstance(event, PlaybackStarted):
             self.has_begun = True
         match event:
@@ -51,15 +52,15 @@ class Playback:
                 pass
 
     def until(self, now: Instant) -> Instant:
-        """When everything that was made has been heard, at the latest."""
+        """When everything that was generated has finished playing, at the latest."""
         return max([now, *self._until.values()])
 
     def heard_by(self, response_id: str, now: Instant) -> Instant:
-        """When this response has been heard, at the latest."""
+        """When this response has finished playing, at the latest."""
         return self._until.get(response_id, now)
 
     def is_heard(self, response_id: str) -> bool:
-        """Whether nothing of this response is left to be heard."""
+        """Whether this response has finished playing."""
         return response_id in self._heard
 
     def is_playing(self, now: Instant) -> bool:
@@ -71,7 +72,7 @@ class Playback:
         if ended.audible and ended.outcome in {Outcome.COMPLETED, Outcome.INCOMPLETE}:
             self._until[ended.response_id] = self.until(now) + _length_s(ended) + MARGIN_S
         elif started is not None:
-            # Cut off while it was heard: the buffer is cleared any moment now.
+            # Cut off while it played: the buffer is cleared any moment now.
             self._until[ended.response_id] = now + MARGIN_S
         else:
             self._heard.add(ended.response_id)

@@ -1,4 +1,4 @@
-"""A call before it is answered: who takes it, what is known of the caller, or how it is turned away.
+"""Decides about a call before it is answered: who takes it, what the lookup says, or how it is rejected.
 
 One deadline bounds the lookup; whatever goes wrong, the caller is never left ringing.
 """
@@ -50,9 +50,9 @@ from runner.model.route import Reject
 from runner.model.values import Instant
 
 UNAVAILABLE_STATUS = 480
-"""SIP "Temporarily Unavailable": for a call that ought to be answered and cannot be."""
+"""SIP "Temporarily Unavailable": for a call that should be answered and cannot be."""
 DECLINE_STATUS = 603
-"""What the API answers with when it is told no status."""
+"""What the API answers with when no status is given."""
 
 LOOKUP = "lookup"
 """Stands for a tool's name where the lookup sends a request. Its key is the call's own id."""
@@ -68,29 +68,29 @@ _RESULTS = {
 
 
 class Reception:
-    """Decides about one ringing call, until it is answered or turned away."""
+    """Decides about one ringing call, until it is answered or rejected."""
 
     def __init__(self, call: IncomingCall, world: World, phase: CallPhase, deeds: Deeds) -> None:
         self.result: RingResult | None = None
-        """What came of the ringing, once it is known."""
+        """The result of the ringing, once it is known."""
         self.match: Match | None = None
         self.why = ""
         """One sentence: why this agent answers, or why nobody does."""
         self.rejected_with: int | None = None
         self.reached: list[LimitReached] = []
-        """The agents that had no room, in the order in which they were asked."""
+        """The agents that had no room, in the order in which they were tried."""
         self.detail = ""
-        """What the API, or a template, had to say when the call could not be answered."""
+        """What the API or a template reported when the call could not be answered."""
         self.found: LookedUp | None = None
-        """What the lookup said of the caller, or its default; None for an agent without a lookup."""
+        """The lookup's answer, or its default; None for an agent without a lookup."""
         self.session: Session | None = None
-        """The call's session, once its texts could be made."""
+        """The call's session, once its texts are rendered."""
         self._call = call
         self._world = world
         self._phase = phase
         self._deeds = deeds
         self.api_call_id = call.id
-        """What the API calls the call. For one from a browser it says so when it answers."""
+        """The API's id of the call. A browser's call gets it when the API answers."""
         self._browser = call.origin if isinstance(call.origin, WebRtcOrigin) else None
         self._agents = world.agents if self._browser is None else AgentsOnTheWeb(world.agents)
         self._agent: Agent | None = None
@@ -116,7 +116,7 @@ class Reception:
         return self._claim(self._agents[match.agent])
 
     def handle(self, event: CallEvent, now: Instant) -> list[Action]:
-        """What is to be done about an event before the call is answered. What no row has changes nothing."""
+        """Decide about an event before the call is answered. An event without a row changes nothing."""
         handler = HANDLERS.get((self._phase.now, type(event)))
         return handler(self, event, now) if handler is not None else []
 
@@ -135,7 +135,7 @@ class Reception:
         ]
 
     def claimed(self, replied: ClaimReplied, now: Instant) -> list[Action]:
-        """The call is ours; or its agent has no room, so that the next is asked; or another runner has it."""
+        """The call is ours; or its agent has no room, so the next is tried; or another runner has it."""
         if self._agent is None or replied.agent != self._agent.id:
             return []
         if replied.taken:
@@ -155,7 +155,7 @@ class Reception:
         busy = agent.busy
         if not isinstance(busy, Reject) and busy.agent not in {one.agent for one in self.reached}:
             return self._claim(self._agents[busy.agent])
-        # `validate` refuses circles; one that was made otherwise ends here.
+        # `validate` refuses circles; one that was built otherwise ends here.
         status = busy.status if isinstance(busy, Reject) else BUSY_HERE
         self.why = "; ".join([self.why, *map(str, self.reached), f"the call is rejected with {status}"])
         self._turned_away_as = RingResult.BUSY
@@ -191,7 +191,7 @@ class Reception:
         return [SendRequest(call_id=self._call.id, attempt=self._attempt, tool=LOOKUP, request=self._request)]
 
     def looked_up(self, replied: Replied, now: Instant) -> list[Action]:
-        """An attempt of the lookup has ended: try again where that is declared, or answer the call."""
+        """An attempt of the lookup has ended: retry where that is declared, or answer the call."""
         agent = self._agent
         if agent is None or agent.lookup is None:
             return []
@@ -238,7 +238,8 @@ class Reception:
         return [*timers, answer]
 
     def _begin(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
-        """The session of the call. An answer that the templates cannot use must not cost the caller the call.
+        """The session of the call. A lookup's answer that the templates cannot use must not cost the caller
+        the call.
 
         Raises TemplateFailure.
         """
@@ -267,7 +268,7 @@ class Reception:
         return Session(parts)
 
     def _record(self, agent: Agent, found: LookedUp | None) -> CallRecord:
-        """What is known of the call before it is answered."""
+        """The record as it is before the call is answered."""
         call, match = self._call, self.match
         return CallRecord(
             id=call.id,
@@ -300,10 +301,10 @@ class Reception:
         return self._finish(_RESULTS[replied.decided])
 
     def taken_over(self, _: TakenOver, now: Instant) -> list[Action]:
-        """Go on with the ringing. Once it is claimed nobody else will: its webhook may have been answered.
+        """Continue with the ringing. Nobody else will once it is claimed: its webhook may have been answered.
 
-        The API may have been told to answer: telling it once more shows. A browser that waited for the answer
-        of the process before has lost its connection with it.
+        The API may have been told to answer already; a second answer shows. A browser that waited for the
+        previous process has lost its connection to it.
         """
         if self._browser is not None:
             return self._finish(RingResult.UNAVAILABLE)
@@ -318,7 +319,7 @@ class Reception:
         return self._finish(RingResult.UNAVAILABLE)
 
     def steered(self, steered: Steered, now: Instant) -> list[Action]:
-        """Nobody steers a call that was not answered."""
+        """Nobody steers a call that is not answered."""
         if self._deeds.open(steered, now):
             refuse(self._deeds, steered, why_not(self._phase.now), now)
         return []
@@ -326,13 +327,13 @@ class Reception:
     def _reject(self, status: int) -> list[Action]:
         self.rejected_with = status
         if self._browser is not None:
-            # Nothing rings at the API: the browser is told in reply to its own request.
+            # Nothing rings at the API: the browser gets the result in reply to its own request.
             return self._finish(self._turned_away_as)
         self._phase.move(Step.REJECT)
         return [RejectCall(status=status)]
 
     def rejected(self, replied: RejectReplied, now: Instant) -> list[Action]:
-        """The API has turned the call away for us, or has not."""
+        """The API has rejected the call for us, or has not."""
         self.detail = self.detail or replied.detail
         if replied.decided is Decided.DONE:
             return self._finish(self._turned_away_as)

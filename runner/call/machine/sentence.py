@@ -1,11 +1,11 @@
-"""What the agent is to say, and the request for a response that is to say it."""
+"""The sentences that the agent is to say, and the request for the response that says them."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class SentenceEnd(Enum):
-    """What became of a sentence."""
+    """How a sentence ended."""
 
     HEARD = "heard"
     INTERRUPTED = "interrupted"
@@ -17,22 +17,22 @@ class SentenceEnd(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """Something to be said (`say`) or an instruction for one response (`tell`).
+    """Something to say (`say`), or an instruction for one response (`tell`).
 
-    Neither of them: whatever a response of the model's holds.
+    With neither, it stands for the content of a response by the model.
     """
 
     say: str | None = None
     tell: str | None = None
     key: str = ""
-    """The name under which its result is told; empty when nobody asks."""
+    """Key for reporting how the sentence ended; empty when nobody asks."""
     is_persons: bool = False
-    """A person wants it said."""
+    """Whether a person wants it said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request for a response and what it was for. No sentences: the model is asked to go on."""
+    """A request for one response, and its purpose. Without sentences the model is asked to continue."""
 
     wish: str
     sentences: tuple[Sentence, ...] = ()

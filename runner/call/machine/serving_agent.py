@@ -1,4 +1,4 @@
-"""Which agent serves a call, what is watched for it, and how another agent takes over."""
+"""Knows which agent serves a call, runs the watches for it, and hands over to another agent."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ MOST_HANDOFFS = 10
 
 CONFIRMED = Timer(TimerKind.HANDOFF)
 CONFIRMED_S = 2.0
-"""A change of the session that the API has not refused by then counts as taken."""
+"""A change of the session that the API has not refused by then counts as accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """A hand-off that was asked for."""
+    """A requested hand-off."""
 
     update: SwitchAgent
     texts: AgentTexts
@@ -42,16 +42,16 @@ class Switch:
     """The tool call that waits for it."""
     response_id: str | None
     steered: Steered | None = None
-    """The person's act that wants it."""
+    """The person's act that requests it."""
 
     @property
     def agent(self) -> Agent:
-        """Who takes over."""
+        """The agent that takes over."""
         return self.update.agent
 
     @property
     def before(self) -> Agent:
-        """Whose call it was."""
+        """The agent that served the call before."""
         return self.update.before
 
 
@@ -72,13 +72,15 @@ class ServingAgent:
         is_quiet: Callable[[Instant], bool],
         now: Instant,
     ) -> None:
-        """Raises TemplateFailure when what the agent's MCP servers are sent cannot be made for this call."""
+        """Raises TemplateFailure when the settings of the agent's MCP servers cannot be rendered for this
+        call.
+        """
         self.agent = agent
         self.served = [agent]
-        """Every agent that has served the call, the first first."""
+        """Every agent that has served the call, in order."""
         self.parts: tuple[Part, ...] = ()
         self.pending: Switch | None = None
-        """The hand-off that the API has not taken yet."""
+        """The hand-off that the API has not confirmed yet."""
         self._agents = agents
         self._texts = texts
         self._record = record
@@ -88,14 +90,14 @@ class ServingAgent:
         self._lead = lead
         self._is_quiet = is_quiet
         self.impossible = ""
-        """Why the last hand-off that could not be asked for was impossible."""
+        """Why the last hand-off could not be requested."""
         self._last: Switch | None = None
         self._is_confirmed = True
         self.servers = self._servers_of(agent, texts.names(now))
         """The agent's MCP servers as the API's own objects."""
 
     def start(self, now: Instant) -> list[Intent]:
-        """Watch what the agent wants watched, from now on."""
+        """Start what is watched for the agent."""
         self.parts = self._parts_of(self.agent)
         return [intent for part in self.parts for intent in part.start(now)]
 
@@ -109,7 +111,9 @@ class ServingAgent:
         )
 
     def caller_of(self, response_id: str) -> Agent:
-        """The agent whose tools a response calls: what one that hands over calls besides is its own."""
+        """The agent whose tools a response calls: besides a hand-off, a response may call tools of the agent
+        before.
+        """
         last = self._last
         return last.before if last is not None and last.response_id == response_id else self.agent
 
@@ -123,10 +127,10 @@ class ServingAgent:
         response_id: str | None = None,
         steered: Steered | None = None,
     ) -> list[Intent]:
-        """Ask the API to let another agent take over; it has not happened before `confirm`.
+        """Request that another agent takes over; it has not happened before `confirm`.
 
-        Nothing when it cannot be asked for; the record then tells why. `call_id` and `response_id` are those
-        of the tool call that wants it.
+        Returns nothing when that is impossible; the record says why. `call_id` and `response_id` are those of
+        the tool call that requests it.
         """
         if self.pending is not None:
             return self._impossible(agent_id, f'"{self.pending.agent.id}" is taking over')
@@ -146,7 +150,7 @@ class ServingAgent:
                 agent=agent,
                 instructions=self._texts.with_added(texts.instructions),
                 servers=servers,
-                # The API changes no voice that was heard.
+                # The API changes no voice once it was heard.
                 with_voice=not self._playback.has_begun,
                 answers=self._lead.answers,
             ),
@@ -159,7 +163,7 @@ class ServingAgent:
         return self.tell_again(now)
 
     def tell_again(self, now: Instant) -> list[Intent]:
-        """Send the change of the session that the API has not confirmed, for the first time or once more."""
+        """Send the unconfirmed change of the session, for the first time or again."""
         if self.pending is not None:
             return [self.pending.update, SetTimer(timer=CONFIRMED, at=now + CONFIRMED_S)]
         return [self._last.update] if self._last is not None and not self._is_confirmed else []
@@ -173,12 +177,12 @@ class ServingAgent:
             instructions=self._texts.instructions,
             servers=self.servers,
             with_voice=False,
-            # A person may have led the call, which nobody knows any more.
+            # A person may have led the call, which is unknown now.
             answers=True,
         )
 
     def is_told(self) -> None:
-        """The API tells a session that was sent later than any change here: it has taken them all."""
+        """The API reports a session that was sent later than any change here, so it has all of them."""
         self._is_confirmed = True
 
     def expects(self, update_id: str | None) -> bool:
@@ -187,7 +191,7 @@ class ServingAgent:
         return switch is not None and switch.update.update_id == update_id
 
     def confirm(self, now: Instant, *, told: bool) -> Switch | None:
-        """The API has taken the change; or (`told` False) it has not refused it in time. None without one."""
+        """The API has accepted the change, or (`told` False) has not refused it in time. None without one."""
         switch, self.pending = self.pending, None
         if switch is None:
             self._is_confirmed = self._is_confirmed or told
@@ -203,12 +207,12 @@ class ServingAgent:
         return switch
 
     def take_over(self, now: Instant) -> list[Intent]:
-        """What the agent before watched is watched no more; what this one wants is."""
+        """Stop what was watched for the agent before, and start what is watched for this one."""
         stopped = [intent for part in self.parts for intent in part.stop(now)]
         return [ClearTimer(timer=CONFIRMED), *stopped, *self.start(now)]
 
     def refuse(self, update_id: str | None, detail: str) -> Switch | None:
-        """The API has refused a change of the session: None when it was not one that is pending."""
+        """The API has refused a change of the session. None when that change is not the pending hand-off."""
         switch = self.pending
         if switch is None or switch.update.update_id != update_id:
             return None

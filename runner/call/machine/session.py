@@ -1,8 +1,8 @@
 """The served half of a call's machine: from the API's answer to the end. Events in, actions out.
 
-`runner.call.machine.session_events` says in which phase which event does what. Who speaks has a table of its
-own in `runner.call.machine.floor`; what is watched beside (silence, limits, guardrails, keys, failures) are
-parts, whose intents `runner.call.machine.fulfilment` fits to the phase.
+`runner.call.machine.session_events` says which event does what in which phase. Who speaks has a table of its
+own in `runner.call.machine.floor`. Watches of one thing each (silence, limits, guardrails, keys, failures)
+are parts, and `runner.call.machine.fulfilment` fits their intents to the phase.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from runner.model.values import Instant, JsonObject
 
 
 class Session:
-    """The state of an answered call. Create it when the call is to be answered, and `begin` when it was."""
+    """The state of an answered call. Create it when the call is about to be answered; `begin` once it is."""
 
     def __init__(self, parts: SessionParts) -> None:
         self._parts = parts
@@ -44,7 +44,7 @@ class Session:
 
     @property
     def served(self) -> Sequence[Agent]:
-        """Every agent that has served the call, the first first."""
+        """Every agent that has served the call, in order."""
         return self._parts.serving.served
 
     @property
@@ -84,7 +84,7 @@ class Session:
 
     @property
     def steering(self) -> Steering:
-        """What people do to the call, and may."""
+        """Carries out what people want of the call."""
         return self._parts.steering
 
     @property
@@ -94,7 +94,7 @@ class Session:
 
     @property
     def builder(self) -> RecordBuilder:
-        """What the record will say, unmasked."""
+        """The record so far, unmasked."""
         return self._parts.builder
 
     @property
@@ -119,7 +119,7 @@ class Session:
         self._parts.connection.begin_bare()
 
     def handle(self, event: CallEvent, now: Instant) -> list[Action]:
-        """What is to be done about `event`, in this order."""
+        """Decide on the actions for `event`, in this order."""
         parts = self._parts
         fulfil = parts.fulfilment.actions
         parts.builder.note(event, now)
@@ -143,15 +143,15 @@ class Session:
         return actions + parts.speech.ask(now)
 
     def record(self) -> CallRecord:
-        """The record of the call as it stands now, with nothing in it that its agents want masked."""
+        """The record of the call as it stands now, masked as its agents declare."""
         return self.redactor().record(self.builder.record())
 
     def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
-        """The jobs after the call, going by the record of it."""
+        """The jobs after the call, from its record."""
         redactor = self.redactor()
         redactor.learn(self.builder.record())
         return jobs_after(self.served[0], record, redactor.names(self._parts.texts.names(now)), now)
 
     def redactor(self) -> Redactor:
-        """What masks the record, as strictly as the strictest agent that has served the call wants."""
+        """Masks the record as strictly as the strictest agent that has served the call."""
         return Redactor((agent.record for agent in self.served), self.builder.private)

@@ -1,7 +1,7 @@
-"""The table of a served call: in which phase which event does what.
+"""The table of a served call: which event does what in which phase.
 
-What is not in `ROWS` changes nothing, because a live API sends late, twice and out of order, and none of that
-is an error.
+An event without a row changes nothing: a live API sends late, twice and out of order, and none of that is an
+error.
 """
 
 from collections.abc import Callable, Mapping
@@ -56,7 +56,7 @@ def _taken_over(parts: SessionParts, _: TakenOver, now: Instant) -> list[Intent]
 
 
 def _unreachable(_: SessionParts, unreachable: Unreachable, now: Instant) -> list[Intent]:
-    """A call that cannot be served is hung up, not left talking to nobody."""
+    """A call that cannot be served is hung up, and not left talking to nobody."""
     return [End(reason="failed", at_once=True, detail=unreachable.detail)]
 
 
@@ -86,7 +86,7 @@ def _replied(parts: SessionParts, replied: Replied, now: Instant) -> list[Intent
 
 
 def _last_reply(parts: SessionParts, replied: Replied, now: Instant) -> list[Intent]:
-    """Nobody waits for this output any more, but the record says what the request did."""
+    """The model waits for this output no more, but the record says what the request did."""
     parts.tools.replied(replied, now, may_retry=False)
     return [*parts.ending.cleared()]
 
@@ -134,7 +134,7 @@ def _end_requested(_: SessionParts, requested: EndRequested, now: Instant) -> li
 
 
 def _hang_up_failed(parts: SessionParts, failed: HangUpFailed, now: Instant) -> list[Intent]:
-    """A call that stays up talks to nobody and costs money: insist, unless the API never will."""
+    """A call that stays up talks to nobody and costs money: try again, unless the failure is final."""
     return [*parts.ending.hang_up_failed(failed, now)]
 
 

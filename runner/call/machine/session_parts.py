@@ -45,7 +45,7 @@ class SessionParts:
         transfer_to: Sequence[str] = (),
         lookup: Json = None,
     ) -> None:
-        """`record` is what is known of the call before it is answered, `lookup` what the lookup has found.
+        """`record` is the record before the call is answered, `lookup` the lookup's answer.
 
         Raises TemplateFailure when the agent's instructions cannot be rendered for this call.
         """
@@ -147,11 +147,11 @@ class SessionParts:
 
     @property
     def are_all_placed(self) -> bool:
-        """Whether the API has told the place of everything that we have put into the conversation."""
+        """Whether the API has confirmed the place of everything that we have added to the conversation."""
         return self.messages.are_placed and not self.tools.has_unconfirmed
 
     def _is_quiet(self, now: Instant) -> bool:
-        """Nobody speaks, and nothing is under way that will make somebody speak."""
+        """Whether nobody speaks, and nothing is in progress that will make somebody speak."""
         if self.lead.is_taken:
             return False
         is_waiting = self.tools.awaited or self.tools.running or self.serving.pending is not None

@@ -1,7 +1,7 @@
-"""Tells the API again what a session is, where a person has changed that: instructions, and who answers.
+"""Updates the API's session after a person has changed it: its instructions, or who answers.
 
-A change counts once the API has confirmed it, or has not refused it in time. What was sent without a sideband
-is sent when there is one, and what was asked for during a hand-off after it.
+A change counts once the API has confirmed it, or has not refused it in time. Without a sideband it waits for
+the next one, and during a hand-off for the end of that.
 """
 
 from runner.call.machine.call_texts import CallTexts
@@ -19,7 +19,7 @@ CONFIRMED = Timer(TimerKind.REFRESH)
 
 
 class SessionRefresh:
-    """The changes of one call's session that are no hand-offs."""
+    """The changes of one call's session that are not hand-offs."""
 
     def __init__(
         self, *, serving: ServingAgent, texts: CallTexts, speech: Speech, lead: Lead, deeds: Deeds
@@ -33,10 +33,10 @@ class SessionRefresh:
         self._unconfirmed: SwitchAgent | None = None
         self._is_sent = False
         self._waiting: list[str] = []
-        """The acts that wait for it."""
+        """The acts that wait for confirmation."""
 
     def changed(self, now: Instant, deed_id: str | None = None) -> list[Intent]:
-        """The session is another from now on; the act waits until the API knows."""
+        """The session has changed; the act waits until the API knows."""
         if deed_id is not None:
             self._waiting.append(deed_id)
         self._count += 1
@@ -55,14 +55,14 @@ class SessionRefresh:
         return self.tell_again(now)
 
     def tell_again(self, now: Instant) -> list[Intent]:
-        """Send what the API has not confirmed, for the first time or once more."""
+        """Send the unconfirmed change, for the first time or again."""
         if self._unconfirmed is None or self._speech.is_closed or self._serving.pending is not None:
             return []
         self._is_sent = True
         return [self._unconfirmed, SetTimer(timer=CONFIRMED, at=now + CONFIRMED_S)]
 
     def confirmed(self, update_id: str | None, now: Instant) -> list[Intent]:
-        """The API tells a session that is in force."""
+        """The API reports the session in force."""
         if not self._is_about(update_id):
             return []
         self._unconfirmed = None
@@ -70,11 +70,11 @@ class SessionRefresh:
         return [ClearTimer(timer=CONFIRMED), *self.not_refused(now)]
 
     def not_refused(self, now: Instant) -> list[Intent]:
-        """The API has taken the change, or has not refused it in time."""
+        """The API has accepted the change, or has not refused it in time."""
         return self._settle(DeedResult.DONE, now)
 
     def refused(self, error: ApiError, now: Instant) -> list[Intent]:
-        """The API refuses something; nothing where it is another thing."""
+        """The API has refused something; ignored where that is not the unconfirmed change."""
         if not self._is_about(error.about):
             return []
         self._unconfirmed = None
@@ -82,11 +82,11 @@ class SessionRefresh:
         return [ClearTimer(timer=CONFIRMED), *self._settle(DeedResult.FAILED, now, detail)]
 
     def handed_off(self, now: Instant) -> list[Intent]:
-        """A hand-off is done, or was refused: what the API has not confirmed is another by now."""
+        """A hand-off has succeeded or failed: renew the unconfirmed change."""
         return self.changed(now) if self._unconfirmed is not None else []
 
     def _is_about(self, update_id: str | None) -> bool:
-        """Whether this is the change that waits for the API; one that was not sent does not."""
+        """Whether this is the change that awaits confirmation, and was sent."""
         return self._unconfirmed is not None and self._is_sent and self._unconfirmed.update_id == update_id
 
     def _settle(self, result: DeedResult, now: Instant, detail: str = "") -> list[Intent]:

@@ -1,4 +1,4 @@
-"""Silence on the line: the caller says nothing, the agent says nothing, or nobody was ever there."""
+"""Watches for silence: of the caller, of the agent, or of a line on which nobody ever was."""
 
 from collections.abc import Callable
 
@@ -21,13 +21,14 @@ from runner.model.event import (
 from runner.model.values import Instant
 
 STALL_S = 6.0
-"""After the caller has spoken or a tool was answered, the agent should begin to speak within this time."""
+"""After the caller has spoken or a tool has been answered, the agent should begin to speak within this
+time."""
 
 LONGEST_TURN_S = 60.0
-"""How long caller or agent may speak in one turn, should nobody tell when it ends."""
+"""How long one turn may last when its end is never reported."""
 
 MOST_STALLS = 3
-"""So often is an agent asked to go on that says nothing; then it cannot serve the call."""
+"""How often a silent agent is asked to continue; after that it cannot serve the call."""
 
 SILENCE = Timer(TimerKind.SILENCE)
 STALL = Timer(TimerKind.STALL)
@@ -35,15 +36,15 @@ GHOST = Timer(TimerKind.GHOST)
 
 
 def restart_silence(silence: Silence | None, now: Instant) -> list[Intent]:
-    """Count the silence from now on, where it rested until now."""
+    """Restart the count of silence, which was suspended."""
     return [SetTimer(timer=SILENCE, at=now + silence.after_s)] if silence is not None else []
 
 
 class SilenceLadder:
-    """The caller says nothing: ask, as often as is declared, then hang up.
+    """The caller says nothing: ask, as often as declared, then hang up.
 
-    The API's own nudge after silence is a response like others: it neither counts as the caller's turn
-    nor starts the count anew.
+    The API's own nudge after silence is a response like any other: it neither counts as the caller's turn nor
+    restarts the count.
     """
 
     hears = frozenset(
@@ -56,18 +57,18 @@ class SilenceLadder:
         self._asked = 0
 
     def start(self, now: Instant) -> list[Intent]:
-        """Nothing: silence begins when the agent has said something, or after the sideband opens."""
+        """Nothing: silence begins when the agent has spoken, or after the sideband opens."""
         return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
-        """Count the silence from what was heard last."""
+        """Count the silence from the last sound."""
         match event:
             case SidebandOpened() | PlaybackEnded():
                 return [SetTimer(timer=SILENCE, at=now + self._silence.after_s)]
             case ResponseEnded():
                 return [SetTimer(timer=SILENCE, at=now + self._silence.after_s)]
             case CallerSpeaks(began=True):
-                # Their end may never be told, so the ladder is put off and not taken away.
+                # Their end may never be reported, so the ladder is postponed and not cancelled.
                 self._asked = 0
                 return [SetTimer(timer=SILENCE, at=now + self._silence.after_s + LONGEST_TURN_S)]
             case CallerSpeaks() | KeyPressed():
@@ -91,12 +92,12 @@ class SilenceLadder:
         if self._asked >= self._silence.times:
             return [End(reason="silence")]
         self._asked += 1
-        # The timer is set once more in case the question is never heard to end.
+        # The timer is set again in case the end of the question is never reported.
         return [SayToCaller(text=self._silence.say), again]
 
 
 class StallWatch:
-    """The agent says nothing though it is its turn: an event was lost, or the model stopped short."""
+    """The agent says nothing on its turn: an event was lost, or the model stopped short."""
 
     hears = frozenset({SidebandOpened, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, TimerFired})
 
@@ -134,7 +135,7 @@ class StallWatch:
         return [ClearTimer(timer=STALL)]
 
     def _stalled(self, watch: SetTimer, now: Instant) -> list[Intent]:
-        # The watch goes on: a tool may still run, and what is asked for may be lost as well.
+        # The watch continues: a tool may still run, and this request may be lost as well.
         if not self._quiet(now):
             return [watch]
         self._stalls += 1
@@ -144,7 +145,7 @@ class StallWatch:
 
 
 class GhostWatch:
-    """Nothing at all happens: no audio either way, so there is nobody, or nothing gets through."""
+    """No audio either way: there is nobody, or nothing gets through."""
 
     hears = frozenset({SidebandOpened, CallerSpeaks, PlaybackStarted, KeyPressed, Transcribed, TimerFired})
 
@@ -158,11 +159,11 @@ class GhostWatch:
         return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
-        """Wait for the first sign of life, and for no second one."""
+        """Wait for the first sign of life only."""
         if self._alive:
             return []
         match event:
-            # A sideband that was lost says nothing about the line: the time is not counted anew.
+            # A lost sideband says nothing about the line: the time does not start again.
             case SidebandOpened() if not self._is_open:
                 self._is_open = True
                 return [SetTimer(timer=GHOST, at=now + self._ghost_after_s)]

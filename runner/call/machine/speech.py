@@ -1,7 +1,7 @@
-"""What the agent still wants to say, and what became of what it said. One queue for each call.
+"""Queues what the agent is to say, and reports how each sentence ended. One queue for each call.
 
 Sentences wait until the floor is free; several of them become one request for a response, and so do several
-wishes to go on. Nobody else in the program asks the model to speak.
+wishes to continue. Nothing else in the program asks the model to speak.
 """
 
 from collections import deque
@@ -30,7 +30,7 @@ from runner.model.values import Instant
 
 FLOOR_TIMER = Timer(TimerKind.FLOOR)
 RATE_LIMIT_WAITS_S = (1.0, 2.0)
-"""Before what failed since the API takes no more is asked for again; then it has failed."""
+"""Waits before a response that failed at the API's rate limit is requested again; then it has failed."""
 _SPEAKING = frozenset({Floor.SENDING, Floor.CONTESTED, Floor.ACTIVE, Floor.OVERLAP})
 
 
@@ -67,10 +67,10 @@ class Speech:
         return self.floor is Floor.IDLE and not waits and not self.playback.is_playing(now)
 
     def busy_until(self, now: Instant) -> Instant:
-        """How long the agent may still speak, or be heard, by what is known now."""
+        """How long the agent may still speak, or be heard, as far as is known now."""
         until = self.playback.until(now)
         if self.floor in {Floor.SENDING, Floor.ACTIVE}:
-            # Nobody knows yet how long this response becomes; the floor's own patience bounds it.
+            # The length of this response is unknown yet; the floor's own patience bounds it.
             until = max(until, now + MARGIN_S)
         return until
 
@@ -79,11 +79,11 @@ class Speech:
         return response_id in self._of_persons
 
     def is_speaking(self, now: Instant) -> bool:
-        """Whether the agent speaks, is heard, or has been asked to speak."""
+        """Whether the agent speaks, is heard, or was asked to speak."""
         return self.floor in _SPEAKING or self.playback.is_playing(now)
 
     def is_speaking_its_own(self, now: Instant) -> bool:
-        """Whether that is nothing that a person wanted said."""
+        """Whether it speaks, and not what a person wanted said."""
         if self._asked is not None:
             return not self._asked.is_persons
         if self._current is not None:
@@ -92,7 +92,7 @@ class Speech:
         return self.floor in _SPEAKING or (self.playback.is_playing(now) and not is_persons)
 
     def say(self, text: str, *, key: str = "", is_persons: bool = False, is_first: bool = False) -> None:
-        """Queue a sentence for the caller's ear; `is_first`: before all that waits."""
+        """Queue a sentence for the caller; `is_first`: ahead of the queue."""
         sentence = Sentence(say=text, key=key, is_persons=is_persons)
         if is_first:
             self._sentences.appendleft(sentence)
@@ -104,22 +104,23 @@ class Speech:
         self._sentences.append(Sentence(tell=text, key=key))
 
     def follow(self, response_id: str, key: str) -> bool:
-        """Report under `key` how the caller heard this response; False when all of it was heard already."""
+        """Report under `key` how the caller heard this response; False when it has finished playing
+        already."""
         if self.playback.is_heard(response_id):
             return False
         self._followed.setdefault(response_id, []).append(Sentence(key=key))
         return True
 
     def go_on(self) -> None:
-        """Let the model continue as soon as the floor is free, unless the API lets it by itself."""
+        """Let the model continue as soon as the floor is free, unless the API does by itself."""
         self._go_on = True
 
     def nudge(self) -> None:
-        """Let the model continue if nobody speaks just now; forgotten when somebody does."""
+        """Let the model continue if nobody is speaking; dropped when somebody does."""
         self._nudge = True
 
     def clear(self) -> None:
-        """Forget everything that waits. What was asked for already cannot be taken back."""
+        """Drop everything that waits. A request that was sent cannot be taken back."""
         self._note_end(Request(wish="", sentences=tuple(self._sentences)), SentenceEnd.DROPPED)
         self._sentences.clear()
         self._go_on = self._nudge = False
@@ -129,19 +130,19 @@ class Speech:
         self._is_led = is_led
 
     def withdraw(self, key: str) -> None:
-        """Forget the sentences of this key that still wait."""
+        """Drop the waiting sentences with this key."""
         self._sentences = deque(sentence for sentence in self._sentences if sentence.key != key)
 
     def take_sentence_ends(self) -> list[tuple[str, SentenceEnd]]:
-        """What became of keyed sentences since the last time."""
+        """How keyed sentences have ended since the last call."""
         ends, self._sentence_ends = self._sentence_ends, []
         return ends
 
     def handle(self, event: CallEvent, now: Instant, *, sees_all: bool = True) -> list[Action]:
         """Follow who speaks. The actions are timers, and an interruption of what the agent begins while a
-        person leads; `ask` is what makes the agent speak.
+        person leads; `ask` makes the agent speak.
 
-        `sees_all`: everything that we have put into the conversation lies before a response that begins now.
+        `sees_all`: a response that begins now sees everything that we have added to the conversation.
         """
         self.playback.handle(event, now)
         match event:
@@ -170,7 +171,7 @@ class Speech:
                 return []
 
     def ask(self, now: Instant) -> list[Action]:
-        """Ask the model to speak, if something is wanted and the floor is free."""
+        """Ask the model to speak, if something waits and the floor is free."""
         if self._is_led:
             self._forget_its_own()
         if self.floor is not Floor.IDLE or self._is_held:
@@ -199,7 +200,7 @@ class Speech:
         self._go_on = self._nudge = False
 
     def _next_sentences(self) -> tuple[Sentence, ...]:
-        """The sentences at the head of the queue that can share one response: all said or all told."""
+        """The sentences at the head of the queue that can share one response: only `say`, or only `tell`."""
         taken: list[Sentence] = []
         while self._sentences and (not taken or (self._sentences[0].say is None) == (taken[0].say is None)):
             taken.append(self._sentences.popleft())
@@ -224,14 +225,14 @@ class Speech:
         if self._asked is not None and started.wish == self._asked.wish:
             self._take_up(started.response_id, self._asked)
         elif self._asked is None:
-            # The API answers the caller by itself, and with all outputs that it holds in view: what we
-            # wanted to add to them is being said. An output that crossed with it was not in view.
+            # The API answers the caller by itself, and sees all outputs that it has: what we wanted to add to
+            # them is being said. It did not see an output that crossed with it.
             self._nudge = False
             self._go_on = self._go_on and not sees_all
         return [*self._move(Cue.BEGAN, now), *self._cut_short(started)]
 
     def _take_up(self, response_id: str, asked: Request) -> None:
-        """This response is what was asked for."""
+        """This response is the requested one."""
         self._unheard[response_id] = asked
         self._asked = None
         if asked.is_persons:
@@ -239,12 +240,13 @@ class Speech:
 
     def _cut_short(self, started: ResponseStarted) -> list[Action]:
         """Interrupt what the agent begins of its own while a person leads: the API's own answer to the
-        caller, or what was asked for just before."""
+        caller, or what was requested just before.
+        """
         if not self._is_led:
             return []
         request = self._unheard.get(started.response_id)
         if request is None and self._asked is not None and not self._wishes_come_back:
-            # A provider that does not send wishes back: it is most likely what was asked for.
+            # This provider does not send wishes back: it is most likely the requested response.
             request = self._asked
         return [] if request is not None and request.is_persons else [Interrupt()]
 
@@ -254,15 +256,15 @@ class Speech:
         self._over.append(ended.response_id)
         moved: list[Action] = []
         if self._asked is not None and (ended.wish == self._asked.wish or not self._wishes_come_back):
-            # Its beginning was missed, or the provider does not send our wish back: a response that
-            # ended while ours was asked for, and was not refused, was ours.
+            # Its beginning was missed, or the provider does not send our wish back: a response that ended
+            # while our request was open, and not refused, was ours.
             self._take_up(ended.response_id, self._asked)
             moved += self._move(Cue.BEGAN, now)
         if self._current in {None, ended.response_id}:
             self._current = None
             moved += self._move(Cue.ENDED, now)
             if self._asked is not None:
-                # Our request crossed with this response, which was not ours: it stands, or is refused yet.
+                # Our request crossed with this response, which was not ours: it stands, or will be refused.
                 moved += self._move(Cue.ASKED, now)
         if ended.outcome is Outcome.COMPLETED:
             self._rate_limited = 0
@@ -281,12 +283,12 @@ class Speech:
             return moved + self._close(ended.response_id, SentenceEnd.FAILED)
         if not ended.audible or self.playback.is_heard(ended.response_id):
             return moved + self._close(ended.response_id, SentenceEnd.HEARD)
-        # The buffer tells when the caller has heard it all; this is for the case that it never does.
+        # The buffer reports when the caller has heard it all; this timer is for the case that it never does.
         heard = Timer(TimerKind.HEARD, ended.response_id)
         return [*moved, SetTimer(timer=heard, at=self.playback.heard_by(ended.response_id, now))]
 
     def _wait_for_rate(self, response_id: str, now: Instant) -> list[Action]:
-        """The API takes no more just now: what was asked for is asked for once more, a little later."""
+        """The API's rate limit is reached: request the response again, a little later."""
         if self._rate_limited == len(RATE_LIMIT_WAITS_S):
             return []
         wait_s = RATE_LIMIT_WAITS_S[self._rate_limited]
@@ -322,7 +324,7 @@ class Speech:
         return self._move(Cue.OVERDUE, now)
 
     def _lost(self, now: Instant) -> list[Action]:
-        """What was being said is not known to us any more, and nothing is ever said twice."""
+        """It is unknown what the caller heard of the active response, and nothing is ever said twice."""
         if self._asked is not None:
             self._note_end(self._asked, SentenceEnd.INTERRUPTED)
         for request in self._unheard.values():

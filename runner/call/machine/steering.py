@@ -1,7 +1,7 @@
-"""What people want of a call, fitted to where it stands: the table of wishes and phases.
+"""Carries out what people want of a call, by the table of wishes and phases.
 
-An event of the API's that comes late changes nothing and nobody minds. A person is owed an answer: what the
-table does not allow is refused, in a sentence that says why.
+A late event of the API changes nothing and nobody minds. A person needs an answer: what the table does not
+allow is refused, with the reason.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +78,7 @@ def why_not(phase: Phase) -> str:
 
 
 def refuse(deeds: Deeds, steered: Steered, why: str, now: Instant) -> None:
-    """Refuse an act, in a sentence."""
+    """Refuse an act, with the reason."""
     deeds.settle(steered.id, DeedResult.REFUSED, now, f'no "{name_of(steered.wish)}" now: {why}')
 
 
@@ -114,7 +114,7 @@ class Steering:
 
     @property
     def may_transfer_to(self) -> tuple[str, ...]:
-        """What a person may name to transfer the call."""
+        """The destinations that a person may name."""
         return tuple(destinations(self._serving.agent, self._agents.values(), self._transfer_to))
 
     @property
@@ -140,7 +140,7 @@ class Steering:
         return [Log(event=LogEvent.PERSON_ACTED, fields=fields), *intents]
 
     def sentence_ended(self, key: str, end: SentenceEnd, now: Instant) -> None:
-        """What became of a sentence; nothing where it is not a person's."""
+        """How a sentence ended; ignored where it is not a person's."""
         if key.startswith(_SENTENCE):
             result, detail = _RESULTS[end]
             self._deeds.settle(key.removeprefix(_SENTENCE), result, now, detail)
@@ -150,12 +150,12 @@ class Steering:
         return self._give_back(now, speaks=True)
 
     def reopened(self, now: Instant) -> None:
-        """There is a sideband: what was kept for it is sent."""
+        """There is a sideband: messages that waited for it are sent."""
         for deed_id in self._unsent:
             self._deeds.settle(deed_id, DeedResult.DONE, now)
         self._unsent.clear()
 
-    # Acts, by the table
+    # The acts, by the table
 
     def _say(self, steered: Steered, wish: SaySentence, now: Instant) -> list[Intent]:
         is_first = wish.when is When.NOW
@@ -236,7 +236,7 @@ class Steering:
     def _add_note(self, steered: Steered, _: AddNote, now: Instant) -> list[Intent]:
         return self._done(steered, now)
 
-    # What several of them do
+    # Shared by several acts
 
     def _done(self, steered: Steered, now: Instant, detail: str = "") -> list[Intent]:
         self._deeds.settle(steered.id, DeedResult.DONE, now, detail)

@@ -1,7 +1,7 @@
-"""Watches a call whose page can write into its session: what we did not ask for is put right once.
+"""Watches a call whose page can write into its session, and undoes the first change that we did not request.
 
-Whoever holds the data channel may change instructions and tools, and make up what a tool has answered or what
-we have told the model. None of it can be locked; it can be seen.
+Whoever holds the data channel may change instructions and tools, and forge the outputs of tools or our
+messages to the model. None of that can be prevented; it can be seen.
 """
 
 from runner.call.machine.added_messages import AddedMessages
@@ -15,7 +15,7 @@ from runner.model.values import Instant
 
 
 class TamperWatch:
-    """Compares what the API tells of the session with what we have asked for."""
+    """Compares the session that the API reports with the one that we requested."""
 
     hears = frozenset({SessionUpdated, ItemPlaced, OutputTaken, SilenceNudge})
 
@@ -29,7 +29,7 @@ class TamperWatch:
         self._times = 0
 
     def handle(self, event: CallEvent, whole_session: Intent, now: Instant) -> list[Intent]:
-        """What an event shows, before anybody else learns of it. `whole_session` sets the session right."""
+        """Inspect an event before any other part handles it. `whole_session` restores the session."""
         match event:
             case SilenceNudge():
                 self._nudges += 1

@@ -1,6 +1,6 @@
-"""The tool calls of one call: what is running, what the model has been told, what must be told again.
+"""Keeps the tool calls of one call: what is running, what the model was told, and what must be sent again.
 
-Runs nothing itself: it makes the requests, reads the replies, and decides on further attempts.
+Runs nothing itself: it builds the requests, reads the replies, and decides on retries.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,14 +27,14 @@ from runner.model.values import Instant, Json, JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """The call of a tool cannot be carried out. `error` is for the model, so that it can mend it."""
+    """The tool call cannot be carried out. `error` tells the model how to correct it."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
-    """A tool call that has not ended. In the background: the model does not wait for it any more."""
+    """A tool call that has not ended. `in_background`: the model waits for it no more."""
 
     call_id: str
     response_id: str
@@ -47,7 +47,7 @@ class OpenCall:
 
 
 class ToolCalls:
-    """Keeps the tool calls of one call from the model's asking to the API's taking of the output."""
+    """Keeps each tool call from the model's request to the API's confirmation of the output."""
 
     def __init__(
         self,
@@ -75,17 +75,17 @@ class ToolCalls:
 
     @property
     def running(self) -> bool:
-        """Whether any request is under way or will be tried again."""
+        """Whether any request is in flight or will be retried."""
         return any(call.request is not None for call in self._open.values())
 
     @property
     def in_flight(self) -> bool:
-        """Whether any request is under way now."""
+        """Whether any request is in flight."""
         return bool(self._in_flight)
 
     @property
     def has_unconfirmed(self) -> bool:
-        """Whether an output was sent whose place in the conversation is not told yet."""
+        """Whether an output was sent that the API has not confirmed yet."""
         return bool(self._unconfirmed)
 
     @property
@@ -94,10 +94,9 @@ class ToolCalls:
         return any(not call.in_background for call in self._open.values())
 
     def begin(self, called: ToolCalled, agent: Agent, now: Instant) -> OpenCall | Refusal | None:
-        """Take up a call of the model's; None when it was taken up before.
+        """Begin a tool call of the model; None when it was begun before.
 
-        The API tells of a call twice (with its item and with its response), and once more after a
-        duplicate event.
+        The API reports a call twice (with its item and with its response), and again after a duplicate event.
         """
         if called.call_id in self._known:
             return None
@@ -126,7 +125,7 @@ class ToolCalls:
         return refusal or opened
 
     def run(self, opened: OpenCall, now: Instant) -> list[Action]:
-        """Carry out a call that is answered by an endpoint or by a fixed answer."""
+        """Carry out a tool call that an endpoint or a fixed answer serves."""
         names = self._names_of(opened, now)
         match opened.tool.binding:
             case StaticBinding(answer=answer):
@@ -163,7 +162,7 @@ class ToolCalls:
         if opened is None:
             return []
         step = opened.tool.while_waiting[int(index)]
-        # Chosen by the call's id: different from call to call, and the same when a call is replayed.
+        # Chosen by the call's id: it varies from call to call, and stays the same when a call is replayed.
         template = step.tell or step.say[crc32(key.encode()) % len(step.say)]
         try:
             text = template.text(self._names_of(opened, now))
@@ -177,7 +176,7 @@ class ToolCalls:
         ]
 
     def replied(self, replied: Replied, now: Instant, *, may_retry: bool) -> list[Intent]:
-        """An attempt has ended: try again where that is declared, or answer the model."""
+        """An attempt has ended: retry where that is declared, or answer the model."""
         opened = self._open.get(replied.call_id)
         if opened is None or opened.attempt != replied.attempt:
             return []
@@ -199,18 +198,18 @@ class ToolCalls:
         return [*done, *self.answer(replied.call_id, output, now)]
 
     def refuse(self, called: ToolCalled, error: str, now: Instant) -> list[Action]:
-        """Answer a call that is not carried out with an error that the model can mend."""
+        """Answer a tool call that is not carried out with an error that the model can correct."""
         return self.answer(called.call_id, ToolOutput.refused(error), now, status="refused")
 
     def answer(
         self, call_id: str, output: ToolOutput, now: Instant, *, status: str | None = None
     ) -> list[Action]:
-        """Give the model what came of its call. The output is kept until the API says that it has it."""
+        """Give the model the output of its call, which is kept until the API confirms it."""
         self.close(call_id, status or ("ok" if output.ok else "error"), now, output)
         return self._tell(call_id, output)
 
     def close(self, call_id: str, status: str, now: Instant, output: ToolOutput | None = None) -> None:
-        """The call is settled, with or without an output for the model."""
+        """The tool call is settled, with or without an output for the model."""
         opened = self._open.pop(call_id, None)
         self._record.tool_ended(
             call_id,
@@ -223,10 +222,10 @@ class ToolCalls:
         )
 
     def taken_over(self, now: Instant) -> list[Intent]:
-        """Nobody knows what became of the requests under way: those that do no harm are sent once more.
+        """It is unknown what became of the requests in flight: those that are safe to repeat are sent again.
 
-        They have the same key, so that an endpoint can tell. Of the others the model is told that it is
-        unknown whether they were carried out.
+        They have the same key, so that an endpoint can recognise them. For the others the model is told that
+        it is unknown whether they were carried out.
         """
         intents: list[Intent] = []
         for call_id in sorted(self._in_flight):
@@ -241,29 +240,29 @@ class ToolCalls:
         return intents
 
     def has_answered(self, call_id: str) -> bool:
-        """Whether the model was given the output of this call by us."""
+        """Whether we have given the model the output of this call."""
         return call_id in self._answered
 
     def taken(self, call_id: str) -> None:
-        """The API holds the output of this call."""
+        """The API has confirmed the output of this call."""
         self._unconfirmed.pop(call_id, None)
 
     def resend(self) -> list[Action]:
-        """Every output that the API has not confirmed, for a sideband that was opened again."""
+        """Every output that the API has not confirmed, for a sideband that has reopened."""
         return [SendOutput(call_id=call_id, output=text) for call_id, text in self._unconfirmed.items()]
 
     def response_ended(self, response_id: str) -> None:
-        """No further calls will come from this response."""
+        """This response makes no further tool calls."""
         self._ended.add(response_id)
 
     def all_ended(self) -> None:
-        """The sideband was lost: what else its responses may have held will never be told."""
+        """The sideband was lost: what else its responses held will never be reported."""
         self._ended |= self._waiting
 
     def take_settled(self) -> bool:
-        """Whether some response has had its last call answered since the last time this was asked.
+        """Whether the last tool call of some response was answered since the last time this was asked.
 
-        Then the model is to go on, once for the whole response.
+        Then the model continues, once for the whole response.
         """
         busy = {call.response_id for call in self._open.values() if not call.in_background}
         settled = (self._waiting & self._ended) - busy
@@ -271,11 +270,13 @@ class ToolCalls:
         return bool(settled)
 
     def go_on(self) -> list[Intent]:
-        """Once the last call of a response is answered, the model goes on: once, not once a call."""
+        """Once the last tool call of a response is answered, the model continues: once for the response, not
+        for each call.
+        """
         return [GoOn()] if self.take_settled() else []
 
     def _condition(self, opened: OpenCall, now: Instant) -> Refusal | None:
-        """What the tool's `when` says now. A condition that cannot be worked out does not hold."""
+        """The tool's `when` condition now. A condition that cannot be evaluated does not hold."""
         tool, names = opened.tool, self._names_of(opened, now)
         if tool.when is None:
             return None
@@ -291,7 +292,7 @@ class ToolCalls:
     def _not_made(
         self, what: str, failure: TemplateFailure, opened: OpenCall, names: dict[str, Json]
     ) -> ToolOutput:
-        """A template failed. The record tells which one; the model, which it may not read, only why."""
+        """A template failed. The record says which one; the model, which may not read it, only why."""
         self._record.fault(f"{opened.tool.name}: {failure}")
         return error_output(f"the {what} cannot be made: {failure.reason}", opened.tool.result, names)
 
@@ -332,7 +333,7 @@ class ToolCalls:
         return [SendOutput(call_id=call_id, output=output.text)]
 
     def _stop_waiting(self, opened: OpenCall) -> list[Intent]:
-        """The tool has answered first: what was to be said meanwhile is not said any more."""
+        """The tool has answered in time: the sentence for the wait is withdrawn."""
         if not opened.tool.while_waiting:
             return []
         timers = [
@@ -348,8 +349,8 @@ class ToolCalls:
 def _kept(opened: OpenCall | None, output: ToolOutput | None) -> Json:
     """What the record keeps of an output.
 
-    What `select` takes out of a reply stands in another place than `record.redact` names, so that it cannot
-    be told any more what must not be kept.
+    `select` moves values to other places than `record.redact` names, so it is unknown then which of them must
+    be masked.
     """
     if output is None:
         return None
