@@ -1,5 +1,6 @@
 """A job after a call: the question about its outcome, or a delivery of its record. And what came of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
@@ -32,6 +33,8 @@ class Job:
     """The same over all attempts and restarts: a receiver knows by it what it has already."""
     call_id: str
     kind: JobKind
+    receiver: str
+    """Who answers it: host and port of a delivery's endpoint, or the text model."""
     created_at: Instant
     due_at: Instant | None
     """None: it waits until the outcome is known, or parked."""
@@ -49,6 +52,26 @@ class DueJob:
     outcome: Json = field(default=None, repr=False)
     fence: int = 0
     """Counts how often the job was taken: who holds an older number has lost the job to another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCapacity:
+    """How many more jobs a process may take now, in all and of each receiver."""
+
+    most: int
+    per_receiver: int
+    """Of one receiver, with those that are held already."""
+    held: Mapping[str, int] = field(default_factory=dict)
+    """How many of each receiver the process has under way."""
+
+    def of(self, receiver: str) -> int:
+        """How many more of this receiver."""
+        return min(self.most, max(0, self.per_receiver - self.held.get(receiver, 0)))
+
+    @property
+    def busy(self) -> tuple[str, ...]:
+        """The receivers of which none may be taken."""
+        return tuple(receiver for receiver, held in self.held.items() if held >= self.per_receiver)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,16 @@ attempts it where several share the store.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from runner.call.afterwards.capacity import job_capacity
 from runner.call.afterwards.jobs import again, delivery, delivery_result, question, question_result
 from runner.call.templates.template import TemplateFailure
 from runner.errors import StoreError
 from runner.model.http import HttpReply
-from runner.model.job import Done, DueJob, Job, JobKind, JobResult, JobState, Later
+from runner.model.job import Done, DueJob, Job, JobCapacity, JobKind, JobResult, JobState, Later
 from runner.model.question import Answer, Question
 from runner.model.values import Instant
 from runner.serve.background import Background
@@ -24,9 +26,6 @@ from runner.serve.tool_client import Sender
 from runner.store.store import Jobs
 
 log = logging.getLogger("runner.serve.jobs")
-
-MOST_AT_ONCE = 8
-"""Attempts under way together: one endpoint that hangs must not hold up all others."""
 
 
 class TextModel(Protocol):
@@ -97,9 +96,10 @@ class JobWorker:
     async def _work(self) -> None:
         while True:
             self._changed.clear()
+            capacity = job_capacity(Counter(due.job.receiver for due in self._running.values()))
             try:
-                taken = await self._take()
-                pause_s = 0.0 if taken else await self._pause_s()
+                taken = await self._take(capacity)
+                pause_s = 0.0 if taken else await self._pause_s(capacity)
             except StoreError as error:
                 self._metrics.store_failures.inc()
                 log.warning("jobs cannot be read", extra={"error": str(error)})
@@ -107,39 +107,42 @@ class JobWorker:
             for due in taken:
                 task = asyncio.create_task(self._attempt(due), name=f"job {due.job.id}")
                 self._running[task] = due
+                self._metrics.jobs_held.labels(receiver=due.job.receiver).inc()
                 task.add_done_callback(self._ended)
             if not taken:
                 await self._pause(pause_s)
 
-    async def _take(self) -> list[DueJob]:
-        free = MOST_AT_ONCE - len(self._running)
-        if not free:
+    async def _take(self, capacity: JobCapacity) -> list[DueJob]:
+        if not capacity.most:
             return []
-        return await self._store.take(free, now=self._clock(), lease_s=self._timeouts.lease_s)
+        return await self._store.take(capacity, now=self._clock(), lease_s=self._timeouts.lease_s)
 
-    async def _pause_s(self) -> float:
-        """How long until something may be due. The store is looked at now and then in any case: another
-        process may have left something in it."""
-        backlog = await self._store.backlog()
+    async def _pause_s(self, capacity: JobCapacity) -> float | None:
+        """How long until something may be due that can be attempted. The store is looked at now and then in
+        any case: another process may have left something in it."""
+        if not capacity.most:
+            return None  # Only the next hand that is free changes anything.
+        backlog = await self._store.backlog(capacity.busy)
         self._metrics.jobs.labels(state=JobState.OPEN.value).set(backlog.open)
         self._metrics.jobs.labels(state=JobState.PARKED.value).set(backlog.parked)
         if backlog.next_due_at is None:
             return self._timeouts.poll_s
         return min(max(backlog.next_due_at - self._clock(), 0.0), self._timeouts.poll_s)
 
-    async def _pause(self, longest_s: float) -> None:
+    async def _pause(self, longest_s: float | None) -> None:
         if not self._running and not self._changed.is_set():
             self._quiet.set()
-        # With all hands busy only the next one that is free changes anything.
-        busy = len(self._running) == MOST_AT_ONCE
         try:
-            async with asyncio.timeout(None if busy else longest_s):
+            async with asyncio.timeout(longest_s):
                 await self._changed.wait()
         except TimeoutError:
             return
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
+        receiver = self._running.pop(task).job.receiver
+        self._metrics.jobs_held.labels(receiver=receiver).dec()
+        if all(due.job.receiver != receiver for due in self._running.values()):
+            self._metrics.jobs_held.remove(receiver)
         self._changed.set()
         if not task.cancelled() and task.exception() is not None:
             # A bug of ours: the job is due again when its lease ends.
@@ -186,6 +189,7 @@ class JobWorker:
                 "call_id": job.call_id,
                 "job": job.id,
                 "kind": job.kind.value,
+                "receiver": job.receiver,
                 "result": label,
                 "attempt": job.attempts + 1,
                 "status": reply.status,

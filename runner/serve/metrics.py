@@ -195,6 +195,13 @@ class Metrics:
             registry=self._registry,
         )
 
+        self.jobs_held = Gauge(
+            "phone_agents_jobs_held",
+            "Jobs after calls that this process attempts now, by the host that is to answer.",
+            ["receiver"],
+            registry=self._registry,
+        )
+
     def watch_live_calls(self, count: Callable[[], float]) -> None:
         """Ask `count` whenever the number of live calls is wanted."""
         self.live_calls.set_function(count)

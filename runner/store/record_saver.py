@@ -240,6 +240,7 @@ def _job(row: dict[str, Any]) -> Job:
         id=row["id"],
         call_id=row["call_id"],
         kind=JobKind(row["kind"]),
+        receiver=row["receiver"],
         created_at=row["created_at"],
         due_at=row["due_at"],
         attempts=row["attempts"],

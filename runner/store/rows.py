@@ -26,6 +26,8 @@ from runner.model.values import Instant, Json
 log = logging.getLogger("runner.store")
 
 DAY_S = 86400.0
+DUE_JOB = "jobs.id, call_id, kind, receiver, created_at, due_at, attempts, fence, work"
+"""The columns of `due_job`, but for those of the call."""
 STORED_JOB = "id, call_id, kind, state, created_at, due_at, attempts, error"
 """The columns of `stored_job`."""
 SUMMARY = "id, agent, caller, called, started_at, ended_at, ended, cost_usd"
@@ -53,6 +55,7 @@ class JobRow(NamedTuple):
     id: str
     call_id: str
     kind: str
+    receiver: str
     state: str
     created_at: float
     due_at: float | None
@@ -90,6 +93,7 @@ def job_row(job: Job) -> JobRow:
         id=job.id,
         call_id=column_text(job.call_id),
         kind=job.kind.value,
+        receiver=column_text(job.receiver),
         state=state.value,
         created_at=job.created_at,
         due_at=job.due_at if state is JobState.OPEN else None,
@@ -100,15 +104,16 @@ def job_row(job: Job) -> JobRow:
 
 
 def due_job(row: Sequence[Any]) -> DueJob:
-    """The job of a row `id, call_id, kind, created_at, due_at, attempts, fence, work, record, outcome`.
+    """The job of a row of `DUE_JOB`, then `record, outcome` of its call.
 
     Raises ValueError, TypeError or RecursionError when the row cannot be read.
     """
-    job_id, call_id, kind, created_at, due_at, attempts, fence, work, record, outcome = row
+    job_id, call_id, kind, receiver, created_at, due_at, attempts, fence, work, record, outcome = row
     job = Job(
         id=job_id,
         call_id=call_id,
         kind=JobKind(kind),
+        receiver=receiver,
         created_at=float(created_at),
         due_at=float(due_at),
         attempts=int(attempts),

@@ -3,10 +3,10 @@
 Every method raises StoreError when the database cannot do it now, and then nothing of it is done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from runner.model.job import Backlog, DueJob, Job, JobResult
+from runner.model.job import Backlog, DueJob, Job, JobCapacity, JobResult
 from runner.model.live_call import Claim, FleetCall, HeldCall, Lease, Limits, Owner, RunnerInfo
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
@@ -53,8 +53,9 @@ class Records(Protocol):
 class Jobs(Protocol):
     """The jobs after calls."""
 
-    async def take(self, most: int, *, now: Instant, lease_s: float) -> list[DueJob]:
-        """The jobs that are due at `now`, the longest due first.
+    async def take(self, capacity: JobCapacity, *, now: Instant, lease_s: float) -> list[DueJob]:
+        """Jobs that are due at `now`, the longest due of each receiver; of several receivers first those of
+        which the process holds fewer, so that one that hangs never delays another.
 
         Nobody else gets one of them for `lease_s`, and then it is due again, so that it is not lost with
         whoever took it. A job that cannot be read is parked, and the log says so.
@@ -68,8 +69,8 @@ class Jobs(Protocol):
     async def release(self, jobs: Sequence[DueJob]) -> None:
         """Give back jobs that were taken and not attempted to the end: they are due as they were."""
 
-    async def backlog(self) -> Backlog:
-        """How many jobs there are."""
+    async def backlog(self, busy: Collection[str] = ()) -> Backlog:
+        """How many jobs there are, and when the next is due that is not of a `busy` receiver."""
 
     async def parked(self, most: int) -> list[StoredJob]:
         """The jobs that were given up, the newest first."""

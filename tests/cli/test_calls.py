@@ -12,7 +12,7 @@ import pytest
 
 from runner.cli import calls_list
 from runner.cli.main import CANNOT, OK, PROBLEMS, USAGE, main
-from runner.model.job import Job, JobKind, Parked
+from runner.model.job import Job, JobCapacity, JobKind, Parked
 from runner.model.record import CallRecord, Deed, Handoff, ToolUse, Turn
 from runner.model.stored_call import CallFilter, CallSummary
 from runner.scenario.from_record import scenario_of
@@ -84,10 +84,16 @@ async def fill(store: Store) -> None:
     for record in calls():
         parked = record.id == "rtc_u0_2"
         job = Job(
-            id="job-2", call_id=record.id, kind=JobKind.DELIVERY, created_at=NOW, due_at=NOW, work={"v": 1}
+            id="job-2",
+            call_id=record.id,
+            kind=JobKind.DELIVERY,
+            receiver="crm.example",
+            created_at=NOW,
+            due_at=NOW,
+            work={"v": 1},
         )
         await store.save(record, [job] if parked else [])
-    for due in await store.take(9, now=NOW, lease_s=60):
+    for due in await store.take(JobCapacity(most=9, per_receiver=9), now=NOW, lease_s=60):
         await store.settle(due, Parked(error="410 Gone"), NOW)
 
 

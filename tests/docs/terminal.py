@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runner.model.job import Job, JobKind, Parked
+from runner.model.job import Job, JobCapacity, JobKind, Parked
 from runner.model.record import CallRecord, ToolUse, Turn
 from runner.model.usage import Usage
 from runner.store.opening import open_store
@@ -71,10 +71,16 @@ async def _make_store(url: str) -> None:
         cost_usd=0.0312,
     )
     job = Job(
-        id="job_1", call_id=record.id, kind=JobKind.DELIVERY, created_at=NOW, due_at=NOW, work={"http": {}}
+        id="job_1",
+        call_id=record.id,
+        kind=JobKind.DELIVERY,
+        receiver="crm.example",
+        created_at=NOW,
+        due_at=NOW,
+        work={"http": {}},
     )
     await store.save(record, [job])
-    for due in await store.take(1, now=NOW, lease_s=1):
+    for due in await store.take(JobCapacity(most=1, per_receiver=1), now=NOW, lease_s=1):
         await store.settle(due, Parked(error="410 Gone"), NOW)
     await store.close()
 

@@ -21,17 +21,18 @@ from standardwebhooks.webhooks import Webhook
 
 from runner.api.realtime import api as realtime
 from runner.api.realtime import text_model
+from runner.call.afterwards.capacity import MOST_HELD, MOST_PER_RECEIVER
 from runner.call.afterwards.jobs import LONGEST_S, jobs_after
 from runner.call.templates.template import compile_template as words
 from runner.errors import StoreError
 from runner.model.agent import Agent, OutcomeQuestion
-from runner.model.job import Job, JobKind
+from runner.model.job import Job, JobCapacity, JobKind
 from runner.model.record import CallRecord, Turn
 from runner.model.tool import Body, BodyKind, HttpBinding
 from runner.model.values import Place
 from runner.serve import background
 from runner.serve.api_client import ApiClient
-from runner.serve.jobs import MOST_AT_ONCE, JobWorker
+from runner.serve.jobs import JobWorker
 from runner.serve.metrics import Metrics
 from runner.serve.secrets import Secrets
 from runner.serve.timeouts import Timeouts
@@ -63,10 +64,11 @@ NAMES = {"call": {"id": "rtc_1", "headers": {}}, "vars": {}, "lookup": None, "ag
 
 
 class Receiver:
-    """An endpoint that takes deliveries, or answers with these statuses first."""
+    """An endpoint that takes deliveries, or answers with these statuses first. Any address of this machine
+    leads to it (127.0.0.0/8)."""
 
     def __init__(self) -> None:
-        self.url = ""
+        self.port = 0
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.statuses: list[int] = []
         self.gate = asyncio.Event()
@@ -84,6 +86,10 @@ class Receiver:
             while not holds():
                 self.changed.clear()
                 await self.changed.wait()
+
+    def url(self, number: int = 1) -> str:
+        """By one of many names, each of which is a receiver of its own."""
+        return f"http://127.0.{number // 200}.{number % 200 + 1}:{self.port}/calls"
 
     @property
     def ids(self) -> list[str]:
@@ -105,7 +111,7 @@ class Desk:
 
     async def start(self, store: Any = None) -> None:
         session = await self._stack.enter_async_context(aiohttp.ClientSession())
-        tools = await self._stack.enter_async_context(ToolClient(aiohttp.TCPConnector()))
+        tools = await self._stack.enter_async_context(ToolClient(aiohttp.TCPConnector(limit=0)))
         timeouts = Timeouts(question_s=5.0)
         self.worker = JobWorker(
             store=store or self.store,
@@ -126,10 +132,10 @@ class Desk:
         self._stack.push_async_callback(self.worker.close)
         self.worker.start()
 
-    def agent(self, *, deliveries: int = 1, outcome: bool = False) -> Agent:
+    def agent(self, *, deliveries: int = 1, outcome: bool = False, url: str | None = None) -> Agent:
         post = HttpBinding(
             method="POST",
-            url=words(self.receiver.url),
+            url=words(url or self.receiver.url()),
             body=Body(kind=BodyKind.JSON, is_arguments=True),
             sign=words("{{ secrets.SIGN }}"),
         )
@@ -174,9 +180,8 @@ async def serving(receiver: Receiver) -> AsyncIterator[None]:
     app.router.add_post("/calls", receiver.answer)
     server = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await server.setup()
-    await web.TCPSite(server, "127.0.0.1", 0).start()
-    host, port = server.addresses[0][:2]
-    receiver.url = f"http://{host}:{port}/calls"
+    await web.TCPSite(server, "0.0.0.0", 0).start()
+    receiver.port = server.addresses[0][1]
     try:
         yield
     finally:
@@ -361,27 +366,55 @@ async def test_a_worker_that_is_woken_needs_no_clock(desk: Desk) -> None:
     await desk.receiver.until(lambda: desk.receiver.got)
 
 
-async def test_one_endpoint_that_hangs_does_not_hold_up_the_others(desk: Desk) -> None:
-    desk.receiver.gate.clear()
-    for number in range(MOST_AT_ONCE - 1):
-        await desk.call_ends(f"rtc_slow{number}")
+@pytest.fixture
+async def hanging() -> AsyncIterator[Receiver]:
+    """A receiver that takes deliveries and never answers."""
+    receiver = Receiver()
+    receiver.gate.clear()
+    async with serving(receiver):
+        yield receiver
+
+
+async def test_receivers_that_hang_do_not_delay_one_that_is_well(desk: Desk, hanging: Receiver) -> None:
+    """Each of them has more deliveries than hands, and all of them were due before."""
+    for number in range(6):
+        for call in range(MOST_PER_RECEIVER + 2):
+            await desk.call_ends(f"rtc_{number}_{call}", url=hanging.url(number))
     await desk.start()
-    await desk.receiver.until(lambda: len(desk.receiver.got) == MOST_AT_ONCE - 1)
+    await hanging.until(lambda: len(hanging.got) == MOST_HELD // 2)
+    desk.now += 1
     await desk.call_ends("rtc_quick")
     desk.worker.wake()
-    await desk.receiver.until(lambda: len(desk.receiver.got) == MOST_AT_ONCE)
+    async with asyncio.timeout(1):
+        await desk.receiver.until(lambda: desk.receiver.got)
+    assert len(hanging.got) == MOST_HELD // 2
 
 
-async def test_no_more_are_under_way_at_once_than_there_are_hands(desk: Desk) -> None:
+async def test_receivers_that_hang_do_not_delay_the_next_process(desk: Desk, hanging: Receiver) -> None:
+    """The process was killed with all of its share of hands busy."""
+    for call in range(MOST_PER_RECEIVER * 3):
+        await desk.call_ends(f"rtc_{call}", url=hanging.url())
+    await desk.store.take(JobCapacity(most=20, per_receiver=20), now=desk.now, lease_s=120.0)
+    await desk.call_ends("rtc_quick")
+    await desk.start()
+    async with asyncio.timeout(1):
+        await desk.receiver.until(lambda: desk.receiver.got)
+
+
+async def test_a_burst_to_one_receiver_gets_its_share_of_hands_until_all_is_delivered(desk: Desk) -> None:
     desk.receiver.gate.clear()
-    for number in range(MOST_AT_ONCE + 3):
+    for number in range(MOST_PER_RECEIVER * 2 + 3):
         await desk.call_ends(f"rtc_{number}")
     await desk.start()
-    await desk.receiver.until(lambda: len(desk.receiver.got) == MOST_AT_ONCE)
-    assert rows("SELECT count(*) FROM jobs WHERE taken_until > 1000") == [(MOST_AT_ONCE,)]
+    await desk.receiver.until(lambda: len(desk.receiver.got) == MOST_PER_RECEIVER)
+    assert rows("SELECT count(*) FROM jobs WHERE taken_until > 1000") == [(MOST_PER_RECEIVER,)]
+    held = {"receiver": f"127.0.0.2:{desk.receiver.port}"}
+    metric = "phone_agents_jobs_held"
+    assert desk.metrics._registry.get_sample_value(metric, held) == MOST_PER_RECEIVER
     desk.receiver.gate.set()
     await desk.passes(0)
-    assert len(set(desk.receiver.ids)) == MOST_AT_ONCE + 3
+    assert len(set(desk.receiver.ids)) == MOST_PER_RECEIVER * 2 + 3
+    assert desk.metrics._registry.get_sample_value(metric, held) is None
 
 
 class Counted:
@@ -396,17 +429,24 @@ class Counted:
         return getattr(self._store, name)
 
 
-async def test_a_worker_with_no_hand_free_waits_for_one(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("receivers", "most"),
+    [(1, MOST_PER_RECEIVER), (MOST_HELD + 3, MOST_HELD)],
+    ids=["of one receiver", "in all"],
+)
+async def test_no_more_are_under_way_than_there_are_hands_and_the_worker_waits_for_one(
+    desk: Desk, hanging: Receiver, receivers: int, most: int
+) -> None:
     store = Counted(desk.store)
-    desk.receiver.gate.clear()
-    for number in range(MOST_AT_ONCE + 1):
-        await desk.call_ends(f"rtc_{number}")
+    for number in range(most + 3):
+        await desk.call_ends(f"rtc_{number}", url=hanging.url(number % receivers))
     await desk.start(store)
-    await desk.receiver.until(lambda: len(desk.receiver.got) == MOST_AT_ONCE)
+    await hanging.until(lambda: len(hanging.got) == most)
     for _ in range(20):
         # What asks the store takes its turn: a worker that asks again and again would be heard here.
         await desk.store.backlog()
     assert store.asked <= 2
+    assert rows("SELECT count(*) FROM jobs WHERE taken_until > 1000") == [(most,)]
 
 
 async def test_what_is_under_way_at_the_end_is_due_again_at_once(desk: Desk) -> None:

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from runner.call.afterwards.capacity import MOST_PER_RECEIVER
 from runner.call.examples.example_call import sip_headers
 from runner.config.load import load
 from runner.serve.runner import Runner
@@ -57,6 +58,11 @@ class Receiver:
         self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.came = asyncio.Event()
         self.open = asyncio.Event()
+
+    async def until(self, count: int) -> None:
+        while len(self.got) < count:
+            self.came.clear()
+            await self.came.wait()
 
     async def answer(self, request: web.Request) -> web.Response:
         self.got.append(({**request.headers}, await request.json()))
@@ -128,17 +134,24 @@ def write_configuration(folder: Path, api: StandIn, url: str) -> None:
     (folder / "agents" / "runner.yaml").write_text(SETTINGS.format(api=api.base_url))
 
 
-async def restarted_later(later_s: float) -> None:
-    """The next process, when the time of what the first had under way is over; until nothing is due."""
+@asynccontextmanager
+async def next_process(later_s: float) -> AsyncIterator[Runner]:
+    """The next process, so much later."""
     loaded = load(Path("agents"))
     assert loaded.configuration is not None, loaded.problems
     secrets = find_secrets(loaded.configuration.settings, KEYS)
     runner = Runner(loaded.configuration, secrets, clock=lambda: time.time() + later_s)
     try:
         await runner.start()
-        await runner.drain(asyncio.Event())
+        yield runner
     finally:
         await runner.close()
+
+
+async def restarted_later(later_s: float) -> None:
+    """The next process, when the time of what the first had under way is over; until nothing is due."""
+    async with next_process(later_s) as runner:
+        await runner.drain(asyncio.Event())
 
 
 def open_jobs() -> list[tuple[Any, ...]]:
@@ -195,6 +208,34 @@ async def test_a_question_that_was_not_answered_is_asked_by_the_next_process(
     [(_, record)] = receiver.got
     assert (record["agent"], record["outcome"]) == ("front-desk", {"booked": True})
     assert open_jobs() == []
+
+
+async def test_receivers_that_hang_do_not_delay_one_that_is_well_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At first nobody answers, and the process is killed. Then one of three receivers is well again."""
+    monkeypatch.chdir(tmp_path)
+    well, first, second = Receiver(), Receiver(), Receiver()
+    share = MOST_PER_RECEIVER
+    async with StandIn() as api, well.served() as url, first.served() as a, second.served() as b:
+        write_configuration(tmp_path, api, url)
+        agent = tmp_path / "agents" / "front-desk.yaml"
+        hanging = "".join(f'  - {{http: {{url: "{each}"}}}}\n' for each in [a, b] * (share + 2))
+        agent.write_text(agent.read_text().replace("on_end:\n", f"on_end:\n{hanging}"))
+        async with running() as (process, webhooks):
+            await one_call(api, webhooks)
+            async with asyncio.timeout(10):
+                await asyncio.gather(*(each.until(share) for each in (first, second)), well.until(1))
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        assert len(open_jobs()) == 2 * (share + 2) + 1
+        well.open.set()
+        async with next_process(200):
+            async with asyncio.timeout(5):
+                await asyncio.gather(*(each.until(share * 2) for each in (first, second)), well.until(2))
+        assert len(first.got) == len(second.got) == share * 2
+    assert len({headers["webhook-id"] for headers, _ in well.got}) == 1
+    assert len(open_jobs()) == 2 * (share + 2)
 
 
 async def test_an_orderly_end_delivers_what_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,9 @@ RECORD = CallRecord(
 )
 
 
-JOB = Job(id="msg_1", call_id="", kind=JobKind.DELIVERY, created_at=0.0, due_at=0.0, work={})
+JOB = Job(
+    id="msg_1", call_id="", kind=JobKind.DELIVERY, receiver="crm.example", created_at=0.0, due_at=0.0, work={}
+)
 
 
 class TalkingCall:

@@ -19,7 +19,15 @@ from runner.store.opening import open_store
 from tests.store.engines import call_record
 
 DAY_S = 24 * 3600.0
-JOB = Job(id="a", call_id="rtc_1", kind=JobKind.DELIVERY, created_at=1.0, due_at=2.0, work={})
+JOB = Job(
+    id="a",
+    call_id="rtc_1",
+    kind=JobKind.DELIVERY,
+    receiver="crm.example",
+    created_at=1.0,
+    due_at=2.0,
+    work={},
+)
 
 
 @pytest.fixture(autouse=True)

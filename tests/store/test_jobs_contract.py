@@ -7,16 +7,28 @@ from typing import Any
 import pytest
 
 from runner.errors import StoreRefusedError
-from runner.model.job import Backlog, Done, DueJob, Job, JobKind, JobResult, Later, Parked
+from runner.model.job import Backlog, Done, DueJob, Job, JobCapacity, JobKind, JobResult, Later, Parked
 from runner.store.store import Store
 from tests.store.engines import Engine, call_record
 
 RECORD = call_record("rtc_1")
 QUESTION = Job(
-    id="q", call_id="rtc_1", kind=JobKind.OUTCOME, created_at=100.0, due_at=100.0, work={"model": "m"}
+    id="q",
+    call_id="rtc_1",
+    kind=JobKind.OUTCOME,
+    receiver="text model",
+    created_at=100.0,
+    due_at=100.0,
+    work={"model": "m"},
 )
 DELIVERY = Job(
-    id="d", call_id="rtc_1", kind=JobKind.DELIVERY, created_at=100.0, due_at=None, work={"http": {"a": [1]}}
+    id="d",
+    call_id="rtc_1",
+    kind=JobKind.DELIVERY,
+    receiver="crm.maple.example:8443",
+    created_at=100.0,
+    due_at=None,
+    work={"http": {"a": [1]}},
 )
 HOUR_S = 3600.0
 
@@ -32,7 +44,19 @@ async def states(engine: Engine) -> list[tuple[Any, ...]]:
 
 
 async def take(store: Store, *, now: float = 1000.0, lease_s: float = HOUR_S) -> dict[str, DueJob]:
-    return {due.job.id: due for due in await store.take(9, now=now, lease_s=lease_s)}
+    return {due.job.id: due for due in await store.take(capacity(9), now=now, lease_s=lease_s)}
+
+
+def capacity(most: int, per_receiver: int = 99, **held: int) -> JobCapacity:
+    return JobCapacity(most=most, per_receiver=per_receiver, held=held)
+
+
+def deliveries(receiver: str, *due_at: float) -> list[Job]:
+    return [replace(DELIVERY, id=f"{receiver}{at:g}", receiver=receiver, due_at=at) for at in due_at]
+
+
+async def ids(store: Store, capacity: JobCapacity) -> list[str]:
+    return [due.job.id for due in await store.take(capacity, now=100.0, lease_s=HOUR_S)]
 
 
 async def test_a_job_comes_when_it_is_due_with_its_record(engine: Engine) -> None:
@@ -59,13 +83,59 @@ async def test_a_job_is_due_again_when_its_lease_is_over(engine: Engine) -> None
 async def test_racing_runners_never_take_the_same_job(engine: Engine) -> None:
     jobs = [replace(QUESTION, id=f"q{number:02}") for number in range(40)]
     stores = [await stored(engine, *jobs), await engine.open()]
-    taken = await asyncio.gather(*(store.take(3, now=1000.0, lease_s=HOUR_S) for store in stores * 10))
-    assert sorted(due.job.id for batch in taken for due in batch) == [job.id for job in jobs]
+
+    async def runner(store: Store) -> list[str]:
+        """Takes until nothing is due: what another is just taking is passed over, and may be free again."""
+        taken: list[str] = []
+        while ((await store.backlog()).next_due_at or 0.0) <= 1000.0:
+            batch = await store.take(capacity(3), now=1000.0, lease_s=HOUR_S)
+            taken += (due.job.id for due in batch)
+        return taken
+
+    taken = await asyncio.gather(*map(runner, stores * 5))
+    assert sorted(job_id for batch in taken for job_id in batch) == [job.id for job in jobs]
 
 
 async def test_the_longest_due_come_first_and_no_more_than_are_wanted(engine: Engine) -> None:
-    store = await stored(engine, *(replace(QUESTION, id=f"q{at}", due_at=float(at)) for at in (30, 10, 20)))
-    assert [due.job.id for due in await store.take(2, now=100.0, lease_s=HOUR_S)] == ["q10", "q20"]
+    store = await stored(engine, *deliveries("a", 30, 10, 20))
+    assert await ids(store, capacity(2)) == ["a10", "a20"]
+    assert await ids(store, capacity(2)) == ["a30"]
+
+
+async def test_a_receiver_gets_its_share_and_no_more(engine: Engine) -> None:
+    store = await stored(engine, *deliveries("a", 1, 2, 3, 4), *deliveries("b", 5, 6))
+    assert await ids(store, capacity(9, 3)) == ["a1", "b5", "a2", "b6", "a3"]
+    assert await ids(store, capacity(9, 3, a=3, b=2)) == []
+    assert await ids(store, capacity(9, 3, a=2)) == ["a4"]
+
+
+async def test_receivers_with_fewer_jobs_under_way_come_first(engine: Engine) -> None:
+    store = await stored(engine, *deliveries("a", 1, 2, 3), *deliveries("b", 4, 5), *deliveries("c", 6))
+    assert await ids(store, capacity(3, a=1)) == ["b4", "c6", "a1"]
+    assert await ids(store, capacity(9, a=2, b=1, c=1)) == ["b5", "a2", "a3"]
+
+
+async def test_many_jobs_of_one_that_hangs_do_not_hide_the_job_of_another(engine: Engine) -> None:
+    store = await stored(engine, *deliveries("a", *range(50)), *deliveries("b", 60))
+    assert await ids(store, capacity(4, 2)) == ["a0", "b60", "a1"]
+    assert await ids(store, capacity(4, 2, a=2, b=1)) == []
+
+
+async def test_the_next_job_is_not_one_of_a_busy_receiver(engine: Engine) -> None:
+    store = await stored(engine, *deliveries("a", 10), *deliveries("b", 20))
+    assert await store.backlog(["a"]) == Backlog(open=2, parked=0, next_due_at=20.0)
+    assert await store.backlog(["a", "b"]) == Backlog(open=2, parked=0, next_due_at=None)
+    assert await store.backlog() == Backlog(open=2, parked=0, next_due_at=10.0)
+
+
+async def test_a_job_of_an_older_version_has_a_receiver_too(engine: Engine) -> None:
+    """A runner of the version before, which shares the database, writes none."""
+    store = await stored(engine)
+    await engine.run(
+        "INSERT INTO jobs (id, call_id, kind, state, created_at, due_at, work)"
+        " VALUES ('o', 'rtc_1', 'delivery', 'open', 1, 1, '{}')"
+    )
+    assert await ids(store, capacity(1)) == ["o"]
 
 
 async def test_what_waits_for_the_outcome_is_due_when_there_is_one(engine: Engine) -> None:

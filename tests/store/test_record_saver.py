@@ -19,7 +19,15 @@ from runner.store.record_saver import RecordSaver
 from runner.store.spool import Spool
 from tests.store.engines import call_record
 
-JOB = Job(id="a", call_id="rtc_1", kind=JobKind.DELIVERY, created_at=1.0, due_at=2.0, work={"http": {}})
+JOB = Job(
+    id="a",
+    call_id="rtc_1",
+    kind=JobKind.DELIVERY,
+    receiver="crm.example",
+    created_at=1.0,
+    due_at=2.0,
+    work={"http": {}},
+)
 
 
 class Shelf:

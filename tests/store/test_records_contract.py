@@ -9,16 +9,18 @@ import pytest
 
 from runner.call.records.record_json import encode
 from runner.errors import StoreError
-from runner.model.job import Done, Job, JobKind, JobState, Parked
+from runner.model.job import Done, Job, JobCapacity, JobKind, JobState, Parked
 from runner.model.record import CallRecord, ToolUse, Turn
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
 from runner.model.usage import Usage
 from tests.store.engines import Engine, call_record
 
+CAPACITY = JobCapacity(most=9, per_receiver=9)
+
 
 def job(job_id: str, call_id: str = "rtc_1", **fields: Any) -> Job:
-    given = {"kind": JobKind.DELIVERY, "created_at": 100.0, "due_at": 100.0, "work": {}, **fields}
-    return Job(id=job_id, call_id=call_id, **given)
+    given = {"kind": JobKind.DELIVERY, "receiver": "crm.example", "created_at": 100.0, "due_at": 100.0}
+    return Job(id=job_id, call_id=call_id, **{"work": {}, **given, **fields})
 
 
 def tool_use(arguments: Any) -> ToolUse:
@@ -81,7 +83,7 @@ async def test_a_call_is_read_with_its_outcome_and_its_jobs(engine: Engine) -> N
         call_record(),
         [job("a"), job("b", due_at=None), job("q", kind=JobKind.OUTCOME), job("r", due_at=50.0)],
     )
-    taken = {due.job.id: due for due in await store.take(9, now=100.0, lease_s=60.0)}
+    taken = {due.job.id: due for due in await store.take(CAPACITY, now=100.0, lease_s=60.0)}
     await store.settle(taken["a"], Parked(error="refused"), 110.0)
     await store.settle(taken["q"], Done(outcome={"booked": True}), 120.0)
     await store.settle(taken["r"], Done(), 120.0)
@@ -229,7 +231,7 @@ async def test_an_old_call_stays_while_its_jobs_are_tried_and_takes_its_parked_o
 ) -> None:
     store = await engine.open()
     await store.save(call_record(created_at=1.0), [job("a"), job("b")])
-    first, second = await store.take(9, now=100.0, lease_s=60.0)
+    first, second = await store.take(CAPACITY, now=100.0, lease_s=60.0)
     await store.settle(first, Parked(error="gone"), 100.0)
     assert await store.delete_before(50.0, 9) == 0
     await store.settle(second, Parked(error="gone"), 100.0)

@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import assert_never
+from urllib.parse import urlsplit
 
 from runner.call.afterwards import binding_json
 from runner.call.afterwards.outcome import checked, has_words, outcome_question
@@ -33,8 +34,12 @@ LONGEST_WAIT_S = 4 * 3600.0
 MOST_USELESS = 3
 """Attempts after which a model that gives no usable answer is asked no more: each costs money."""
 GONE = 410
+TEXT_MODEL = "text model"
+"""The receiver of questions. No host has a space in it."""
 _PREFIX = "msg_"
 """Of a job's id, as Standard Webhooks has it."""
+_LONGEST_HOST = 255
+"""RFC 1035, 2.3.4."""
 
 
 def jobs_after(agent: Agent, record: CallRecord, names: JsonObject, now: Instant) -> tuple[Job, ...]:
@@ -47,12 +52,15 @@ def jobs_after(agent: Agent, record: CallRecord, names: JsonObject, now: Instant
     jobs = []
     if agent.outcome is not None and asks:
         work = {"model": agent.outcome.model, "schema": agent.outcome.schema}
-        jobs.append(_job(record.id, JobKind.OUTCOME, 0, now, due_at=now, work=work))
+        jobs.append(_job(record.id, JobKind.OUTCOME, 0, now, receiver=TEXT_MODEL, due_at=now, work=work))
     named = {name: value for name, value in names.items() if name != "now"}
     for index, binding in enumerate(agent.on_end):
         work = {"http": binding_json.encode(binding), "agent": agent.id, "names": named}
         due_at = None if asks else now
-        jobs.append(_job(record.id, JobKind.DELIVERY, index, now, due_at=due_at, work=work))
+        receiver = _host(binding.url.source)
+        jobs.append(
+            _job(record.id, JobKind.DELIVERY, index, now, receiver=receiver, due_at=due_at, work=work)
+        )
     return tuple(jobs)
 
 
@@ -61,12 +69,26 @@ def is_job(request_id: str) -> bool:
     return request_id.startswith(_PREFIX)
 
 
+def _host(url: str) -> str:
+    """Host and port of a URL, which no template makes up (`runner.call.tools.url`)."""
+    return urlsplit(url).netloc.lower()[:_LONGEST_HOST]
+
+
 def _job(
-    call_id: str, kind: JobKind, index: int, now: Instant, *, due_at: Instant | None, work: JsonObject
+    call_id: str,
+    kind: JobKind,
+    index: int,
+    now: Instant,
+    *,
+    receiver: str,
+    due_at: Instant | None,
+    work: JsonObject,
 ) -> Job:
     digest = sha256(f"{call_id}/{kind.value}/{index}".encode("utf-8", "replace")).hexdigest()
     job_id = f"{_PREFIX}{digest[:32]}"
-    return Job(id=job_id, call_id=call_id, kind=kind, created_at=now, due_at=due_at, work=work)
+    return Job(
+        id=job_id, call_id=call_id, kind=kind, receiver=receiver, created_at=now, due_at=due_at, work=work
+    )
 
 
 def question(due: DueJob) -> Question:

@@ -1,9 +1,9 @@
 """The jobs after calls in PostgreSQL. SQL only: no transaction, no decision."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from runner.model.job import Backlog, Done, DueJob, JobKind, JobResult, Later, Parked
+from runner.model.job import Backlog, Done, DueJob, JobCapacity, JobKind, JobResult, Later, Parked
 from runner.model.stored_call import StoredJob
 from runner.model.values import Instant
 from runner.store import rows
@@ -12,33 +12,54 @@ from runner.store.postgresql.database import Connection
 log = logging.getLogger("runner.store")
 
 
+_TAKE = f"""WITH RECURSIVE receivers (name) AS (
+    SELECT min(receiver) FROM jobs WHERE state = 'open'
+    UNION ALL
+    SELECT (SELECT min(receiver) FROM jobs WHERE state = 'open' AND receiver > name)
+    FROM receivers WHERE name IS NOT NULL),
+candidates AS (
+    SELECT
+        due.id, due.due_at,
+        coalesce(held.jobs, 0) + row_number() OVER (PARTITION BY name ORDER BY due.due_at) AS turn
+    FROM receivers
+    LEFT JOIN unnest($5::text[], $6::bigint[]) AS held (receiver, jobs) ON held.receiver = name
+    CROSS JOIN LATERAL (
+        SELECT jobs.id, jobs.due_at FROM jobs JOIN calls ON calls.id = call_id
+        WHERE state = 'open' AND receiver = name AND due_at <= $1 AND taken_until <= clock_timestamp()
+        ORDER BY due_at LIMIT least($3, greatest($4 - coalesce(held.jobs, 0), 0))
+        FOR UPDATE OF jobs SKIP LOCKED) AS due),
+chosen AS (SELECT id, turn FROM candidates ORDER BY turn, due_at LIMIT $3)
+UPDATE jobs SET taken_until = clock_timestamp() + make_interval(secs => $2), fence = fence + 1
+FROM chosen, calls WHERE jobs.id = chosen.id AND calls.id = call_id
+RETURNING {rows.DUE_JOB}, record, outcome, turn"""  # noqa: S608 - our own columns
+"""Each receiver is asked for by itself, by the index: however many jobs one that hangs has, they cost the
+others nothing."""
+
+
 async def add(connection: Connection, new: Iterable[rows.JobRow]) -> None:
     """Write down jobs; what is written down already stays as it is."""
     await connection.executemany(
-        """INSERT INTO jobs (id, call_id, kind, state, created_at, due_at, attempts, error, work)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING""",
+        """INSERT INTO jobs (id, call_id, kind, receiver, state, created_at, due_at, attempts, error, work)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING""",
         list(new),
     )
 
 
-async def take(connection: Connection, most: int, now: Instant, lease_s: float) -> list[DueJob]:
-    """The jobs that are due, kept from others for as long as the lease."""
+async def take(connection: Connection, capacity: JobCapacity, now: Instant, lease_s: float) -> list[DueJob]:
+    """Jobs that are due, kept from others for as long as the lease."""
     due = await connection.fetch(
-        """UPDATE jobs SET taken_until = clock_timestamp() + make_interval(secs => $3), fence = fence + 1
-        FROM calls
-        WHERE calls.id = call_id AND jobs.id IN (
-            SELECT jobs.id FROM jobs JOIN calls ON calls.id = call_id
-            WHERE state = 'open' AND due_at <= $1 AND taken_until <= clock_timestamp()
-            ORDER BY due_at LIMIT $2 FOR UPDATE OF jobs SKIP LOCKED)
-        RETURNING jobs.id, call_id, kind, created_at, due_at, attempts, fence, work, record, outcome""",
+        _TAKE,
         now,
-        most,
         lease_s,
+        capacity.most,
+        capacity.per_receiver,
+        list(capacity.held),
+        list(capacity.held.values()),
     )
     taken = []
-    for row in sorted(due, key=lambda row: row["due_at"]):
+    for row in sorted(due, key=lambda row: (row["turn"], row["due_at"])):
         try:
-            taken.append(rows.due_job(tuple(row)))
+            taken.append(rows.due_job(tuple(row)[:-1]))
         except (ValueError, TypeError, RecursionError) as error:
             log.error("job cannot be read and is parked", extra={"call_id": row["call_id"], "job": row["id"]})
             await _park(connection, row["id"], f"it cannot be read: {error}")
@@ -89,7 +110,7 @@ async def settle(connection: Connection, due: DueJob, result: JobResult, now: In
                 await _open_deliveries(connection, job.call_id, now)
 
 
-async def backlog(connection: Connection) -> Backlog:
+async def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
     """How many there are. A job that has lost its call is never due."""
     is_open, parked, next_due_at = await connection.fetchrow(
         """SELECT
@@ -99,8 +120,9 @@ async def backlog(connection: Connection) -> Backlog:
                 WHEN due_at IS NULL THEN NULL
                 WHEN taken_until > clock_timestamp() THEN greatest(due_at, extract(epoch FROM taken_until))
                 ELSE due_at
-            END) FILTER (WHERE state = 'open')
-        FROM jobs JOIN calls ON calls.id = call_id"""
+            END) FILTER (WHERE state = 'open' AND receiver <> ALL ($1::text[]))
+        FROM jobs JOIN calls ON calls.id = call_id""",
+        list(busy),
     )
     return Backlog(
         open=is_open, parked=parked, next_due_at=None if next_due_at is None else float(next_due_at)

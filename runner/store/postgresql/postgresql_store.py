@@ -1,9 +1,9 @@
 """A store in a PostgreSQL database."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from runner.model.job import Backlog, DueJob, Job, JobResult
+from runner.model.job import Backlog, DueJob, Job, JobCapacity, JobResult
 from runner.model.live_call import Claim, FleetCall, HeldCall, Lease, Limits, Owner, RunnerInfo
 from runner.model.record import CallRecord
 from runner.model.stored_call import CallFilter, CallSummary, StoredCall, StoredJob
@@ -62,9 +62,9 @@ class PostgresqlStore:
         """See `Records.delete_before`."""
         return await self._database.run(lambda connection: records.delete_before(connection, instant, most))
 
-    async def take(self, most: int, *, now: Instant, lease_s: float) -> list[DueJob]:
+    async def take(self, capacity: JobCapacity, *, now: Instant, lease_s: float) -> list[DueJob]:
         """See `Jobs.take`."""
-        return await self._database.run(lambda connection: jobs.take(connection, most, now, lease_s))
+        return await self._database.run(lambda connection: jobs.take(connection, capacity, now, lease_s))
 
     async def settle(self, due: DueJob, result: JobResult, now: Instant) -> None:
         """See `Jobs.settle`."""
@@ -74,9 +74,9 @@ class PostgresqlStore:
         """See `Jobs.release`."""
         await self._database.run(lambda connection: jobs.release(connection, due))
 
-    async def backlog(self) -> Backlog:
+    async def backlog(self, busy: Collection[str] = ()) -> Backlog:
         """See `Jobs.backlog`."""
-        return await self._database.run(jobs.backlog)
+        return await self._database.run(lambda connection: jobs.backlog(connection, busy))
 
     async def parked(self, most: int) -> list[StoredJob]:
         """See `Jobs.parked`."""

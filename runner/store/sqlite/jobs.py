@@ -1,10 +1,11 @@
 """The jobs after calls in SQLite. SQL only: no transaction, no decision."""
 
+import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from sqlite3 import Connection
 
-from runner.model.job import Backlog, Done, DueJob, JobKind, JobResult, Later, Parked
+from runner.model.job import Backlog, Done, DueJob, JobCapacity, JobKind, JobResult, Later, Parked
 from runner.model.stored_call import StoredJob
 from runner.model.values import Instant
 from runner.store import rows
@@ -15,25 +16,24 @@ log = logging.getLogger("runner.store")
 def add(connection: Connection, new: Iterable[rows.JobRow]) -> None:
     """Write down jobs; what is written down already stays as it is."""
     connection.executemany(
-        """INSERT INTO jobs (id, call_id, kind, state, created_at, due_at, attempts, error, work)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
+        """INSERT INTO jobs (id, call_id, kind, receiver, state, created_at, due_at, attempts, error, work)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
         new,
     )
 
 
-def take(connection: Connection, most: int, now: Instant, lease_s: float) -> list[DueJob]:
-    """The jobs that are due, kept from others for as long as the lease."""
-    due = connection.execute(
-        """UPDATE jobs SET taken_until = ?, fence = fence + 1
-        WHERE id IN (
-            SELECT jobs.id FROM jobs JOIN calls ON calls.id = call_id
-            WHERE state = 'open' AND due_at <= ? AND taken_until <= ?
-            ORDER BY due_at LIMIT ?)
-        RETURNING id, call_id, kind, created_at, due_at, attempts, fence, work""",
-        (now + lease_s, now, now, most),
-    ).fetchall()
+def take(connection: Connection, capacity: JobCapacity, now: Instant, lease_s: float) -> list[DueJob]:
+    """Jobs that are due, kept from others for as long as the lease."""
+    due = [
+        connection.execute(
+            f"""UPDATE jobs SET taken_until = ?, fence = fence + 1
+            WHERE id = ? RETURNING {rows.DUE_JOB}""",  # noqa: S608 - our own columns
+            (now + lease_s, job_id),
+        ).fetchone()
+        for job_id in _next(connection, capacity, now)
+    ]
     taken = []
-    for row in sorted(due, key=lambda row: row[4]):
+    for row in due:
         record = connection.execute("SELECT record, outcome FROM calls WHERE id = ?", (row[1],)).fetchone()
         try:
             taken.append(rows.due_job((*row, *record)))
@@ -81,14 +81,16 @@ def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant)
                 _open_deliveries(connection, job.call_id, now)
 
 
-def backlog(connection: Connection) -> Backlog:
+def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
     """How many there are. A job that has lost its call is never due."""
     is_open, parked, next_due_at = connection.execute(
         """SELECT
             count(*) FILTER (WHERE state = 'open'),
             count(*) FILTER (WHERE state = 'parked'),
-            min(max(due_at, taken_until)) FILTER (WHERE state = 'open')
-        FROM jobs JOIN calls ON calls.id = call_id"""
+            min(max(due_at, taken_until))
+                FILTER (WHERE state = 'open' AND receiver NOT IN (SELECT value FROM json_each(?)))
+        FROM jobs JOIN calls ON calls.id = call_id""",
+        (json.dumps(list(busy)),),
     ).fetchone()
     return Backlog(open=is_open, parked=parked, next_due_at=next_due_at)
 
@@ -110,6 +112,38 @@ def retry_parked(connection: Connection, call_id: str, now: Instant) -> int:
         WHERE call_id = ? AND state = 'parked'""",
         (now, now, call_id),
     ).rowcount
+
+
+def _next(connection: Connection, capacity: JobCapacity, now: Instant) -> list[str]:
+    """The ids of the jobs to be taken.
+
+    Each receiver is asked for by itself, by the index: however many jobs one that hangs has, they cost the
+    others nothing.
+    """
+    found: list[tuple[int, Instant, str]] = []
+    for receiver in _receivers(connection):
+        due = connection.execute(
+            """SELECT due_at, jobs.id FROM jobs JOIN calls ON calls.id = call_id
+            WHERE state = 'open' AND receiver = ? AND due_at <= ? AND taken_until <= ?
+            ORDER BY due_at LIMIT ?""",
+            (receiver, now, now, capacity.of(receiver)),
+        )
+        held = capacity.held.get(receiver, 0)
+        found += ((turn, due_at, job_id) for turn, (due_at, job_id) in enumerate(due, start=held))
+    return [job_id for _, _, job_id in sorted(found)[: capacity.most]]
+
+
+def _receivers(connection: Connection) -> list[str]:
+    """Whose jobs are open: one step in the index for each."""
+    found = connection.execute(
+        """WITH RECURSIVE receivers (name) AS (
+            SELECT min(receiver) FROM jobs WHERE state = 'open'
+            UNION ALL
+            SELECT (SELECT min(receiver) FROM jobs WHERE state = 'open' AND receiver > name)
+            FROM receivers WHERE name IS NOT NULL)
+        SELECT name FROM receivers WHERE name IS NOT NULL"""
+    )
+    return [name for (name,) in found]
 
 
 def _park(connection: Connection, job_id: str, error: str) -> None:

@@ -98,6 +98,22 @@ def test_a_call_of_which_no_word_is_kept_is_not_asked_about() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("url", "receiver"),
+    [
+        ("https://CRM.maple.example/calls/{{ call.id }}", "crm.maple.example"),
+        ("http://10.0.0.7:8080?of={{ call.id }}", "10.0.0.7:8080"),
+        ("https://[fd00::7]:8443/", "[fd00::7]:8443"),
+        (f"https://{'a' * 300}/", "a" * 255),
+    ],
+)
+def test_a_delivery_has_its_host_for_a_receiver_and_a_question_the_text_model(
+    url: str, receiver: str
+) -> None:
+    jobs = owed(outcome=OUTCOME, on_end=(replace(POST, url=words(url)),))
+    assert [job.receiver for job in jobs] == ["text model", receiver]
+
+
 def test_ids_differ_by_duty_and_call_and_are_the_same_whenever_they_are_made() -> None:
     def ids(call_id: str) -> list[str]:
         return [job.id for job in owed(replace(RECORD, id=call_id), outcome=OUTCOME, on_end=(POST, POST))]
@@ -179,7 +195,15 @@ def test_a_secret_that_is_gone_is_a_failure_of_this_attempt() -> None:
 
 # What comes of it
 
-DELIVERY = Job(id="msg_1", call_id="rtc_1", kind=JobKind.DELIVERY, created_at=1000.0, due_at=1000.0, work={})
+DELIVERY = Job(
+    id="msg_1",
+    call_id="rtc_1",
+    kind=JobKind.DELIVERY,
+    receiver="crm.example",
+    created_at=1000.0,
+    due_at=1000.0,
+    work={},
+)
 QUESTION = replace(DELIVERY, kind=JobKind.OUTCOME, work={"model": "m", "schema": SCHEMA})
 
 

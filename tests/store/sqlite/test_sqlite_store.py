@@ -18,7 +18,7 @@ import pytest
 
 from runner.call.records.record_json import decode
 from runner.errors import CannotRunError, StoreError
-from runner.model.job import Backlog
+from runner.model.job import Backlog, JobCapacity
 from runner.model.stored_call import CallFilter
 from runner.store.opening import open_store
 from runner.store.sqlite import database
@@ -143,7 +143,7 @@ async def test_memory_is_a_store_too() -> None:
         ),
         (
             "sqlite:newer.db",
-            'store "sqlite:newer.db" was written by a newer phone-agents (schema 99, this one knows 3); '
+            'store "sqlite:newer.db" was written by a newer phone-agents (schema 99, this one knows 4); '
             "use that one or name another file",
         ),
     ],
@@ -240,7 +240,7 @@ async def test_a_store_that_is_locked_says_so_and_works_again_later(
     with locked():
         for attempt in (
             again.save(call_record()),
-            again.take(9, now=100.0, lease_s=60.0),
+            again.take(JobCapacity(most=9, per_receiver=9), now=100.0, lease_s=60.0),
             again.release([]),
             again.delete("rtc_1"),
         ):
