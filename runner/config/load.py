@@ -10,6 +10,7 @@ from runner.config.building import settings
 from runner.config.building.admission import check_busy
 from runner.config.building.agents import AgentBuilder, Shared, shared_by_agents
 from runner.config.building.hosts import check_hosts_are_asked, environment_hosts, redirected_agent
+from runner.config.building.parts import Parts
 from runner.config.building.routes import RouteBuilder, check_otherwise, default_country
 from runner.config.building.schedules import schedule_names, schedules
 from runner.config.building.secrets import NeededSecret, needed_secrets
@@ -153,6 +154,13 @@ _NEEDS_AGENTS = {"unknown-agent", "unreached-agent"}
 _EMPTY = Node(value={}, place=Place(SETTINGS_FILE, 1, 1))
 
 
+def _only_environment(runner: Node, name: str, environment: Node) -> Node:
+    """The document of runner.yaml with nothing in it but one environment."""
+    environments = runner.get("environments")
+    assert environments is not None  # noqa: S101 - for the type checker
+    return runner.holding({"environments": environments.holding({name: environment})})
+
+
 class _Loading:
     """One run of `load`, of documents that were read, in one environment or without any."""
 
@@ -174,6 +182,9 @@ class _Loading:
         )
         self._hosts = environment_hosts(self._chosen, problems)
         refuse(runner, "runner", problems)
+        if self._chosen is not None and documents.runner is not None and environment is not None:
+            # What it says of itself, before it is laid over the rest: keys that it cannot have are not.
+            check(_only_environment(documents.runner, environment, self._chosen), "runner", problems)
         if documents.runner is not None:
             is_whole = not (documents.is_partial or documents.strangers)
             agents = documents.agents if is_whole else None
@@ -309,9 +320,9 @@ class _Loading:
 
     def _agent(self, draft: "_Draft", shared: Shared, handoffs: HandoffGraph) -> Agent | None:
         checked, problems, documents = draft.checked, draft.problems, self._documents
-        entries = checked.root.get("routes")
-        sound = [entry for entry in entries.entries() if checked.sound(entry)] if entries else []
-        routes = self._route_builder(problems).routes(draft.name, sound)
+        routes = Parts(checked, problems).entries(
+            "routes", lambda nodes, problems: self._route_builder(problems).routes(draft.name, tuple(nodes))
+        )
         set_before = handoffs.set_by(draft.name, documents, self._runner.root)
         builder = AgentBuilder(
             checked,

@@ -35,9 +35,10 @@ from runner.call.templates.filters import (
     plain,
     tests,
 )
-from runner.call.templates.reasons import quoted, reason_of
+from runner.call.templates.reasons import reason_of
 from runner.call.templates.references import Reference, check_syntax, output_references, references
 from runner.call.templates.sure import is_sure
+from runner.call.templates.syntax_errors import as_template_error
 from runner.call.templates.work import Work
 from runner.errors import TemplateError, TemplateFailure
 from runner.model.values import Json, JsonObject
@@ -86,7 +87,7 @@ class Program:
             if height > MAX_SURE_HEIGHT:
                 self._compiled()
         except TemplateSyntaxError as error:
-            raise _as_template_error(error) from None
+            raise as_template_error(error, source) from None
         except (RecursionError, SyntaxError, MemoryError):
             raise TemplateError("this template is nested too deeply") from None
 
@@ -366,28 +367,3 @@ def _sum(context: Context, left: Any, right: Any) -> Any:
 @lru_cache(maxsize=8)
 def _environment(write: Write) -> _Environment:
     return _Environment(write)
-
-
-_HINTS = {
-    'unexpected "}"': '; an expression ends with "}}"',
-    '"if" is not closed': '; it ends with "{% endif %}"',
-    '"elif" is not closed': '; it ends with "{% endif %}"',
-    '"else" is not closed': '; it ends with "{% endif %}"',
-    '"for" is not closed': '; it ends with "{% endfor %}"',
-}
-"""What would be right, after these ends of Jinja's messages."""
-
-
-def _as_template_error(error: TemplateSyntaxError) -> TemplateError:
-    """Jinja's message in our words and style."""
-    message = (error.message or "it cannot be read").rstrip(".")
-    message = re.sub(r" at \d+$", "", message)
-    message = re.sub(r"\. Jinja was looking for .* closed is ('\w+')", r": \1 is not closed", message)
-    message = message.replace("token ", "").replace("end of print statement", "}}")
-    message = quoted(message.replace("end of statement block", "%}"))
-    message += next((hint for end, hint in _HINTS.items() if message.endswith(end)), "")
-    return TemplateError(
-        f"this template cannot be read: {message[0].lower()}{message[1:]}",
-        int(error.lineno),
-        getattr(error.lineno, "column", 1),
-    )

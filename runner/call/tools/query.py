@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
-from jmespath.exceptions import JMESPathError, ParseError
+from jmespath.exceptions import (
+    EmptyExpressionError,
+    IncompleteExpressionError,
+    JMESPathError,
+    LexerError,
+    ParseError,
+)
 from jmespath.functions import Functions
 from jmespath.parser import Parser
 from jmespath.visitor import TreeInterpreter
@@ -52,7 +58,7 @@ class Query:
             self._tree: JsonObject = Parser().parse(source).parsed
         except JMESPathError as error:
             column = error.lex_position + 1 if isinstance(error, ParseError) else 1
-            raise QuerySyntaxError(_reason(error), column) from None
+            raise QuerySyntaxError(_syntax(error), column) from None
         except RecursionError:
             raise QuerySyntaxError("it is nested too deeply") from None
         self.functions = frozenset(_functions(self._tree))
@@ -160,6 +166,53 @@ def _functions(tree: JsonObject) -> Iterator[str]:
         if not level:
             return
     raise QuerySyntaxError("it is nested too deeply")
+
+
+_TOKENS = {
+    **dict.fromkeys(("quoted_identifier", "unquoted_identifier"), "a name"),
+    **dict.fromkeys(("lbracket", "flatten", "filter"), '"["'),
+    "number": "a number",
+    "literal": "a value",
+    "rbracket": '"]"',
+    "lbrace": '"{"',
+    "rbrace": '"}"',
+    "lparen": '"("',
+    "rparen": '")"',
+    "star": '"*"',
+    "dot": '"."',
+    "colon": '":"',
+    "comma": '","',
+    "pipe": '"|"',
+    "or": '"||"',
+    "and": '"&&"',
+    "current": '"@"',
+    "expref": '"&"',
+    "not": '"!"',
+    "eof": "the end",
+    "eq": '"=="',
+    "ne": '"!="',
+    "lt": '"<"',
+    "gt": '">"',
+    "lte": '"<="',
+    "gte": '">="',
+}
+"""What the parser calls what it reads."""
+
+
+_UNKNOWN_TOKEN = re.compile(r"^Unknown token '?(.)")
+
+
+def _syntax(error: JMESPathError) -> str:
+    """Why an expression cannot be read, in the characters that stand in it."""
+    if isinstance(error, IncompleteExpressionError):
+        return "it is not complete"
+    if isinstance(error, EmptyExpressionError):
+        return "it is empty"
+    if isinstance(error, LexerError):
+        unknown = _UNKNOWN_TOKEN.search(error.message)
+        return f'"{unknown.group(1)}" cannot stand there' if unknown else "a quote in it is not closed"
+    name = _TOKENS.get(error.token_type.lower()) if isinstance(error, ParseError) else None
+    return f"{name} cannot stand there" if name is not None else _reason(error)
 
 
 def _reason(error: Exception) -> str:

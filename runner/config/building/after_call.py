@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from runner.call.templates.template import CompiledTemplate
 from runner.config.building.parameters import check_parameters
+from runner.config.building.templates import template
 from runner.config.building.tool_http import build_http
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean
@@ -61,9 +62,10 @@ def _check_argument(entry: Node, tools: Sequence[Tool], problems: Problems) -> N
 def build_outcome(node: Node | None, record: Node | None, problems: Problems) -> OutcomeQuestion | None:
     """`outcome`, or None where there is none."""
     model, schema = (node.get("model"), node.get("schema")) if node is not None else (None, None)
-    if node is None or model is None or schema is None:
+    if schema is not None:
+        check_parameters(schema, problems, named="schema")
+    if model is None or schema is None:
         return None
-    check_parameters(schema, problems, named="schema")
     transcript = record.get("transcript") if record is not None else None
     if transcript is not None and transcript.value is False:
         message = '"outcome" is never asked: it reads the transcript, and "transcript" is false'
@@ -75,8 +77,9 @@ def build_on_end(entries: Iterable[Node], scope: Scope, problems: Problems) -> I
     """Each delivery of `on_end`, as the request that it is."""
     for entry in entries:
         http = entry.get("http")
-        binding = None if http is None else _delivery(entry, http, scope, problems)
-        if binding is not None:
+        if http is None:
+            template(entry.get("sign"), scope, problems)
+        elif (binding := _delivery(entry, http, scope, problems)) is not None:
             yield binding
 
 

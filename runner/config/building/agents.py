@@ -35,6 +35,8 @@ from runner.model.template import Template, Templated
 from runner.model.tool import Tool
 from runner.model.values import Json, JsonObject, Place
 
+_FILE_MARK = re.compile(r"^(@|file:(//)?)?(\./)?")
+"""What other tools want before the path of a file."""
 _PATH = re.compile(r"[\w./-]+\.(md|txt|text|markdown|prompt|jinja|jinja2|j2|ya?ml)")
 _LATER = '"vars.{0}" has no value yet, since "{0}" stands below; move it above this line'
 _ITSELF = '"vars.{}" cannot be made of itself'
@@ -164,7 +166,7 @@ class AgentBuilder:
         if_broken = parts.built("if_broken", lambda node, problems: build_if_broken(node, spoken, problems))
         keys = build_keys(part("keys"), problems)
         busy = build_busy(self._checked, problems)
-        outcome = build_outcome(part("outcome"), part("record"), problems)
+        outcome = parts.built("outcome", lambda node, problems: build_outcome(node, part("record"), problems))
         on_end = parts.entries("on_end", lambda nodes, problems: build_on_end(nodes, self._scope, problems))
         record = build_recording(
             part("record"),
@@ -253,16 +255,20 @@ class AgentBuilder:
             return None
         file = node.get("file")
         if file is None:
-            self._check_is_no_path(node)
+            path = self._is_path(node)
+            if path is not None:
+                right = f"write {{file: {path}}}"
+                message = f"the instructions are a path, and not what the file holds; {right}"
+                self._problems.error(node.place, "file", message)
             return self._text(node)
         found = self._directory.referenced_text(file)
         return None if found is None else self._text(_whole_file(*found))
 
-    def _check_is_no_path(self, node: Node) -> None:
-        """Whoever writes the path of a file for the text means what the file holds."""
-        if _PATH.fullmatch(node.text) or self._directory.has(node):
-            message = f"the instructions are a path, and not what the file holds; write {{file: {node.text}}}"
-            self._problems.error(node.place, "file", message)
+    def _is_path(self, node: Node) -> str | None:
+        """The path of a file that stands where its text is meant; None where it is a text."""
+        path = _FILE_MARK.sub("", node.text)
+        is_path = _PATH.fullmatch(path) or self._directory.has(node.holding(path))
+        return path if is_path else None
 
     def _greeting(self, node: Node | None) -> Greeting:
         if node is None:
@@ -273,6 +279,9 @@ class AgentBuilder:
         if tell is not None:
             told = self._text(tell)
             return Tell(text=told) if told is not None else ModelOpens()
+        if self._is_path(node) is not None:
+            message = f'the greeting is "{node.text}", the path of a file; write the sentence itself'
+            self._problems.error(node.place, "file", message)
         said = spoken(node, self._scope.without_secrets(), self._problems)
         return Say(text=said) if said is not None else ModelOpens()
 

@@ -77,18 +77,11 @@ def build_guardrails(entries: Iterable[Node], scope: Scope, problems: Problems) 
     """`guardrails`, each with a pattern that RE2 takes."""
     for entry in entries:
         name, on, matches, then = (entry.get(key) for key in ("name", "on", "matches", "then"))
-        say = entry.get("say")
-        if name is None or on is None or matches is None or then is None:
-            continue
-        try:
-            compile_regex(matches.text)
-        except ValueError as error:
-            problems.error(
-                matches.place, "regex", f'"{matches.text}" is not a pattern in RE2 syntax: {error}'
-            )
+        say, is_pattern = spoken(entry.get("say"), scope, problems), _check_pattern(matches, problems)
+        if name is None or on is None or matches is None or then is None or not is_pattern:
             continue
         act = Then.HANDOFF if then.get("handoff") is not None else Then(then.text)
-        if act is Then.SAY and say is None:
+        if act is Then.SAY and entry.get("say") is None:
             problems.error(then.place, "missing-key", '"then: say" needs "say", the sentence for the caller')
         agent = then.get("handoff")
         yield Guardrail(
@@ -96,9 +89,20 @@ def build_guardrails(entries: Iterable[Node], scope: Scope, problems: Problems) 
             on=Role(on.text),
             pattern=matches.text,
             then=act,
-            say=spoken(say, scope, problems),
+            say=say,
             handoff=agent.text if agent is not None else None,
         )
+
+
+def _check_pattern(node: Node | None, problems: Problems) -> bool:
+    if node is None:
+        return False
+    try:
+        compile_regex(node.text)
+    except ValueError as error:
+        problems.error(node.place, "regex", f'"{node.text}" is not a pattern in RE2 syntax: {error}')
+        return False
+    return True
 
 
 def _wind_down(node: Node | None, max_duration_s: float, scope: Scope, problems: Problems) -> WindDown | None:

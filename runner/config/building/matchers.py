@@ -34,6 +34,7 @@ Lists: TypeAlias = dict[tuple[str, str, bool, str | None], tuple[AnyOf, tuple[Pr
 _COMMENT = re.compile(r"(^|\s)#.*")
 _BEGINNING = re.compile(r"\+[0-9]+")
 _COLUMNS = re.compile(r"[,;\t|]")
+_LIST_FILE = re.compile(r"[\w./-]+\.(txt|csv|list|tsv)")
 _MOST_TOLD = 3
 """Lines of a list that are wrong; the others are counted."""
 _DIGITS = re.compile(r"[0-9 ().\-/]*[0-9][0-9 ().\-/]*")
@@ -111,7 +112,8 @@ class MatcherBuilder:
             prefix = f'for numbers that begin so, write {{prefix: "{text}"}}'
             return "number", f'"{text}" is not a valid number in any country; {prefix}'
         if not _DIGITS.fullmatch(text):
-            right = "write +18005551212 or sip:desk@pbx.example"
+            is_file = _LIST_FILE.fullmatch(text) is not None
+            right = f"write {{in: {text}}}" if is_file else "write +18005551212 or sip:desk@pbx.example"
             return "number", f'"{text}" is neither a number nor an address; {right}'
         right = f'write it with + and country code, or write {{user: "{text}"}} for an extension'
         if self.default_country is None:

@@ -12,7 +12,10 @@ from runner.model.tool import ResultSpec
 from runner.model.values import Json, JsonObject
 
 _COMPARED = re.compile(r'[=<>]\s*"([^"]*)"')
-_PLAIN_PATH = re.compile(r"\w+(\.\w+|\[(\d*|\*)\])*")
+_PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[(\d*|\*)\])*")
+_BRACED = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
+_COUNTED = re.compile(r"\.(\d+)(?=\.|\[|$)")
+"""An entry of a list as other languages count it: `slots.0`."""
 
 
 def build_result(node: Node | None, scope: Scope, problems: Problems) -> ResultSpec:
@@ -48,7 +51,9 @@ def check_select(select: Node, example: Node | None, problems: Problems) -> None
     try:
         query = compiled_query(select.text)
     except QuerySyntaxError as error:
-        message = f'"{select.text}" is not a JMESPath expression: {error}{_in_jmespath(select.text)}'
+        message = (
+            f'"{select.text}" is not a JMESPath expression: {error}{_in_jmespath(select.text, error.column)}'
+        )
         problems.error(select.place_in(1, error.column), "jmespath", message)
         return
     unknown = next(iter(sorted(query.functions - FUNCTIONS)), None)
@@ -99,10 +104,38 @@ def _quoted(source: str) -> str:
     return f"; a text stands in single quotes, '{found.group(1)}'" if found else ""
 
 
-def _in_jmespath(source: str) -> str:
-    """A path of JSONPath or jq, as JMESPath writes it."""
-    if not source.startswith(("$", ".")):
-        return ""
-    inner = source.removeprefix("$").removeprefix(".")
-    right = f'"{inner}"' if _PLAIN_PATH.fullmatch(inner) else '"slots[].start"'
-    return f"; an expression begins at the reply itself, as in {right}"
+def _in_jmespath(source: str, column: int) -> str:
+    """What people know from elsewhere, as JMESPath writes it: JSONPath, jq, a JSON pointer, a template."""
+    braced = _BRACED.fullmatch(source.strip())
+    if braced is not None:
+        return f'; it stands without braces, as in "{braced.group(1)}"'
+    inner = source.strip().removeprefix("$").lstrip("./")
+    inner = _COUNTED.sub(r"[\1]", inner.replace("/", "."))
+    is_path = _PLAIN_PATH.fullmatch(inner) is not None
+    if source.startswith(("$", ".", "/")):
+        right = f'"{inner}"' if is_path else '"slots[].start"'
+        return f"; an expression begins at the reply itself, as in {right}"
+    if is_path and inner != source:
+        return f'; write "{inner}"'
+    before, after = source[: column - 1], source[column - 1 :]
+    return next((hint for at, behind, hint in _HABITS if at.search(before) and behind.match(after)), "")
+
+
+_ANYTHING = re.compile("")
+_HABITS = (
+    (_ANYTHING, re.compile(r"=(?!=)"), '; write "=="'),
+    (
+        re.compile(r"[=<>]\s*$"),
+        re.compile(r"-?\d"),
+        "; a number in a comparison stands in backticks, as in `1`",
+    ),
+    (_ANYTHING, re.compile(r"and\b"), '; write "&&"'),
+    (_ANYTHING, re.compile(r"or\b"), '; write "||"'),
+    (
+        re.compile(r"\[$"),
+        re.compile(r"""(['"]).*?\1\]"""),
+        '; a key stands behind a dot, as in "slots.start"',
+    ),
+    (re.compile(r"\w$"), re.compile(r"-\w"), "; a name with a hyphen stands in double quotes"),
+)
+"""What stands before a mistake and at it, and what to write instead."""

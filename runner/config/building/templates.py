@@ -11,24 +11,36 @@ from runner.config.problem import Problems
 from runner.errors import TemplateError
 from runner.model.template import Templated
 
-_BRACED = re.compile(r"\{\{-?\s*((?:(?!\}\}|\{\{).)*?)\s*-?\}\}", re.DOTALL)
+_BRACED = re.compile(
+    r"\{\{-?\s*((?:(?!\}\}|\{\{).)*?)\s*-?\}\}|\{%-?\s*if\s+((?:(?!%\}|\{%).)*?)\s*-?%\}[^{]*(?:\{%-?\s*endif\s*-?%\})?",
+    re.DOTALL,
+)
+"""A whole text that is one expression in braces, or one condition."""
 _ALMOST = re.compile(r"(?<!\{)\{ *((?:args|call|lookup|secrets|vars)(?:\.\w+)+) *\}{1,2}")
 """A name of the language in one brace, as other languages write it."""
-_PLACEHOLDER = re.compile(r"(?<![{\w$])(\$?)\{ *([A-Za-z_]\w*) *\}(?!\})")
-"""Any name in one brace."""
+_PLACEHOLDER = re.compile(
+    r"(?<![{\w$])(\$?)\{ *([A-Za-z_]\w*) *\}(?!\})|(?<![\w$])(\$)([A-Z][A-Z0-9_]{2,})\b"
+)
+"""Any name in one brace, and a variable as shells write it."""
 
 
 def spoken(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
     """The template of a sentence for the caller's ear, which reads no placeholder out."""
-    return template(node, scope, problems, is_spoken=True)
+    return template(node, scope, problems, has_no_braces=True)
+
+
+def address(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
+    """The template of a URL, in which no brace is meant as one."""
+    return template(node, scope, problems, has_no_braces=True)
 
 
 def template(
-    node: Node | None, scope: Scope, problems: Problems, *, is_spoken: bool = False
+    node: Node | None, scope: Scope, problems: Problems, *, has_no_braces: bool = False
 ) -> CompiledTemplate | None:
     """The template that a scalar holds, or None where there is none or it has an error.
 
-    A number or boolean is taken as it is written, so that `+14155550123` keeps its plus.
+    A number or boolean is taken as it is written, so that `+14155550123` keeps its plus. Where a text
+    surely has no braces of its own, one that stands in it is told.
     """
     if node is None or node.value is None or isinstance(node.value, (Mapping, tuple)):
         return None
@@ -40,8 +52,8 @@ def template(
         return None
     if not _has_findings(compiled, node, scope, problems):
         scope.templates.append(PlacedTemplate(template=compiled, node=node, scope=scope))
-    if "{" in source:
-        _warn_of_single_braces(source, node, scope, problems, is_spoken=is_spoken)
+    if "{" in source or "$" in source:
+        _warn_of_single_braces(source, node, scope, problems, has_no_braces=has_no_braces)
     return compiled
 
 
@@ -60,7 +72,7 @@ def _has_findings(
 
 
 def _warn_of_single_braces(
-    source: str, node: Node, scope: Scope, problems: Problems, *, is_spoken: bool
+    source: str, node: Node, scope: Scope, problems: Problems, *, has_no_braces: bool
 ) -> None:
     """What looks like an expression and is text would be spoken, or sent, as it stands."""
     for number, line in enumerate(source.split("\n"), 1):
@@ -68,31 +80,42 @@ def _warn_of_single_braces(
             message = f'"{found.group()}" is text, not an expression; write "{{{{ {found.group(1)} }}}}"'
             problems.warning(node.place_in(number, found.start() + 1), "template-syntax", message)
         for found in _PLACEHOLDER.finditer(line):
-            message = _instead_of(found.group(1), found.group(2), scope, is_spoken=is_spoken)
+            dollar, name = found.group(1) or found.group(3), found.group(2) or found.group(4)
+            message = _instead_of(dollar, name, scope, has_no_braces=has_no_braces)
             if message:
                 place = node.place_in(number, found.start() + 1)
                 problems.warning(place, "template-syntax", f'"{found.group()}" {message}')
 
 
-def _instead_of(dollar: str, name: str, scope: Scope, *, is_spoken: bool) -> str:
+def _instead_of(dollar: str, name: str, scope: Scope, *, has_no_braces: bool) -> str:
     """What to write for a placeholder as other languages have them; nothing where it may be meant."""
     known = scope.path_of(name) or scope.path_of(name.lower())
     if known is not None:
         return f'is text, not an expression; write "{{{{ {known} }}}}"'
-    if not dollar and not is_spoken:
+    if not dollar and not has_no_braces:
         return ""
-    name = name.lower() if dollar else name
     why = "environment variables are not put into texts" if dollar else "it is not an expression"
-    return f'stays as it is, since {why}; declare "{name}" under "vars", and write "{{{{ vars.{name} }}}}"'
+    root, where = ("vars", '"vars"')
+    if dollar and scope.secrets is not None:
+        root, where = "secrets", '"secrets" of runner.yaml'
+    elif dollar:
+        name = name.lower()
+    elif scope.secrets is not None and scope.args is not None:
+        root, where = "args", '"parameters"'
+    right = f'write "{{{{ {root}.{name} }}}}"'
+    if scope.secrets is not None and name in scope.secrets:
+        return f"stays as it is, since {why}; {right}"
+    return f'stays as it is, since {why}; declare "{name}" under {where}, and {right}'
 
 
 def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
     """The expression that a scalar holds without braces, as in a `when`; it keeps its type."""
     if node is None or not isinstance(node.value, str):
         return None
-    inner = _BRACED.fullmatch(node.value.strip())
-    if inner is not None:
-        message = f'an expression stands here by itself, without braces; write "{inner.group(1)}"'
+    if "{{" in node.value or "{%" in node.value:
+        inner = _BRACED.fullmatch(node.value.strip())
+        right = f'; write "{inner.group(1) or inner.group(2)}"' if inner is not None else ""
+        message = f"an expression stands here by itself, without braces{right}"
         problems.error(node.place, "template-syntax", message)
         return None
     opening = "{{ "

@@ -105,6 +105,8 @@ class _Builder:
 
     def _transfer(self, node: Node, scope: Scope) -> TransferBinding | None:
         destinations = node.get("destinations")
+        say = spoken(node.get("say"), scope, self.problems)
+        if_not_completed = template(node.get("if_not_completed"), scope, self.problems)
         if destinations is None:
             return None
         apart = replace(scope, args=None, why_no_args="the model chooses a name and never makes an address")
@@ -118,8 +120,8 @@ class _Builder:
         return TransferBinding(
             destinations={name: address for name, address in addresses.items() if address is not None},
             fallback=fallback.text if fallback is not None else None,
-            say=spoken(node.get("say"), scope, self.problems),
-            if_not_completed=template(node.get("if_not_completed"), scope, self.problems),
+            say=say,
+            if_not_completed=if_not_completed,
         )
 
 

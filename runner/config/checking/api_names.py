@@ -1,5 +1,6 @@
 """Warns of models and voices that the API does not have, or not for this, and of models that end."""
 
+import re
 from collections.abc import Sequence
 
 from runner.api.realtime import models
@@ -8,6 +9,11 @@ from runner.config.checking.suggest import nearest, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
 
+_SURELY = 0.9
+"""How alike two names are when one letter is wrong."""
+_DIGITS = re.compile(r"\d+")
+_FINE_TUNED = "ft:"
+_TEXT_MODELS = (models.TEXT, *(name for name in SHUTDOWNS if models.reads(name)))
 _TRANSCRIPTION = ("session", "audio", "input", "transcription")
 
 
@@ -63,6 +69,8 @@ def _check_transcription(node: Node | None, problems: Problems) -> None:
         return
     if models.transcribes(model.text):
         _check_shutdown(model, problems)
+    elif _is_mistyped(model, models.TRANSCRIBERS, problems):
+        pass
     elif models.speaks(model.text) or models.reads(model.text):
         message = (
             f'"{model.text}" does not transcribe; write a model that does, such as "{models.TRANSCRIPTION}"'
@@ -87,8 +95,19 @@ def _check_text(node: Node, problems: Problems) -> None:
     if models.speaks(node.text) or models.transcribes(node.text):
         message = f'"{node.text}" does not read; write a model for text, such as "{models.TEXT}"'
         problems.warning(node.place, "unknown-model", message)
-    else:
+    elif not models.reads(node.text) and not node.text.startswith(_FINE_TUNED):
+        _unknown_model(node, _TEXT_MODELS, models.TEXT, problems)
+    elif not _is_mistyped(node, _TEXT_MODELS, problems):
         _check_shutdown(node, problems)
+
+
+def _is_mistyped(node: Node, known: Sequence[str], problems: Problems) -> bool:
+    """Whether a name is a known one but for a slip, after noting it. A new model has another number."""
+    near = nearest(node.text, known, cutoff=_SURELY)
+    if near is None or near == node.text or _DIGITS.findall(near) != _DIGITS.findall(node.text):
+        return False
+    _unknown_model(node, (near,), near, problems)
+    return True
 
 
 def _check_shutdown(node: Node, problems: Problems) -> None:

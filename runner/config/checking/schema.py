@@ -35,6 +35,7 @@ KEYWORDS = frozenset(
 )
 """What is checked. A keyword outside of these, and no annotation, has no effect and must not be used."""
 
+_MISSING = frozenset({"missing-key", "missing-default"})
 _MAPPING_KEYWORDS = ("properties", "required", "additionalProperties", "propertyNames", "dependentRequired")
 
 
@@ -46,6 +47,7 @@ class Checked:
     _broken: Mapping[int, "_Broken"]
     """By identity. It holds the nodes themselves: the identity of one that is gone may come back."""
     _keeps_to: "Callable[[Node, JsonObject], bool]"
+    """Whether nothing is wrong with a node but for what is missing from it."""
 
     def sound(self, node: Node | None) -> bool:
         """Whether this part of the tree is there and nothing is wrong with it or below it."""
@@ -69,19 +71,28 @@ class Checked:
     def mended(self, node: Node) -> Node | None:
         """The part without what is wrong in it, so that the rest can be checked further.
 
-        The part itself where nothing is wrong; None where it cannot do without what is wrong.
+        The part itself where nothing is wrong; None where nothing can be said about the rest. A key that
+        the part needs may be missing from it.
         """
         broken = self._broken.get(id(node))
         if broken is None:
             return node
         if isinstance(node.value, dict):
-            values = {key: part for key, value in node.items() if (part := self.mended(value)) is not None}
+            values = {
+                key: part
+                for key, value in node.items()
+                if self._is_known(key, broken.schema) and (part := self.mended(value)) is not None
+            }
             whole = node.holding(values)
         elif isinstance(node.value, tuple):
             whole = node.holding(tuple(part for entry in node.entries() if (part := self.mended(entry))))
         else:
             return None
         return whole if self._keeps_to(whole, broken.schema) else None
+
+    @staticmethod
+    def _is_known(key: str, schema: JsonObject) -> bool:
+        return key in schema.get("properties", {}) or schema.get("additionalProperties") is not False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +144,13 @@ class SchemaCheck:
         return Checked(root, walk.broken, self._keeps_to)
 
     def _keeps_to(self, node: Node, schema: JsonObject) -> bool:
+        if isinstance(node.value, dict) and "oneOf" in schema:
+            own = {branch["x-key"] for branch in map(self.flat, schema["oneOf"]) if "x-key" in branch}
+            if own and not own & node.value.keys():
+                return False  # Nobody knows which branch is left.
         walk = _Walk(self.flat, None, {}, gives_hints=False)
         walk.value(node, schema, None)
-        return not walk.found
+        return all(problem.rule in _MISSING for problem in walk.found)
 
     def flat(self, schema: JsonObject) -> JsonObject:
         """The schema with what its `$ref` refers to. What stands beside the `$ref` comes on top."""
@@ -349,8 +364,9 @@ class _Walk:
 
     def _missing(self, node: Node, values: Mapping[str, Node], schema: JsonObject, name: str | None) -> None:
         whose = subject(name, schema)
+        mistyped = self._mistyped(values, schema)
         for key in schema.get("required", ()):
-            if key not in values:
+            if key not in values and key not in mistyped:
                 const = self._resolved(schema.get("properties", {}).get(key, {})).get("const")
                 what = f'"{key}: {const}"' if isinstance(const, str) else f'the key "{key}"'
                 self._error(node.place, "missing-key", f"{whose} needs {what}", schema)
@@ -365,11 +381,21 @@ class _Walk:
                         node.key_place(key), "missing-key", f'"{key}" needs "{other}" beside it', schema
                     )
 
+    @staticmethod
+    def _mistyped(values: Mapping[str, Node], schema: JsonObject) -> set[str | None]:
+        """The keys that unknown ones were surely meant to be: what is mistyped is not missing as well."""
+        known = schema.get("properties", {})
+        if schema.get("additionalProperties") is not False or values.keys() <= known.keys():
+            return set()
+        return {nearest(key, known) for key in values if key not in known}
+
     def _key(self, node: Node, key: str, schema: JsonObject) -> None:
         if "pattern" in schema and not _pattern(schema["pattern"]).search(key):
             self._error(node.key_place(key), "value", f'the key is "{key}"; {right(schema)}', schema)
 
     def _unknown(self, node: Node, key: str, schema: JsonObject) -> None:
+        if key not in node.key_places:
+            return  # It came by a merge key, which is told by itself.
         hint = instead_of(key, schema, self._above, self._resolved)
         self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
 

@@ -26,6 +26,7 @@ def instead_of(key: str, schema: JsonObject, above: Sequence[tuple[str, JsonObje
     return (
         _inside(key, schema, flat)
         or _beside(key, above, flat)
+        or _in_neighbour(key, above, flat)
         or did_you_mean(key, [*known, *schema.get(OTHER_KEYS, ())])
         or _near_inside(key, schema, flat)
         or f"; known here: {one_of(known, _MOST_LISTED)}"
@@ -61,6 +62,19 @@ def _near_inside(key: str, schema: JsonObject, flat: Flat) -> str:
         if (near := nearest(key, _keys(flat(schema["properties"][name]), flat))) is not None
     ]
     return f'; did you mean "{meant[0][1]}", inside of "{meant[0][0]}"?' if len(meant) == 1 else ""
+
+
+def _in_neighbour(key: str, above: Sequence[tuple[str, JsonObject]], flat: Flat) -> str:
+    """In which mapping beside this one the key belongs."""
+    if not above:
+        return ""
+    inside, schema = above[-1]
+    found = [
+        name
+        for name in _keys(schema, flat)
+        if name != inside and key in _keys(flat(schema["properties"][name]), flat)
+    ]
+    return f'; it belongs inside of "{found[0]}", beside "{inside}"' if len(found) == 1 else ""
 
 
 def _beside(key: str, above: Sequence[tuple[str, JsonObject]], flat: Flat) -> str:

@@ -27,6 +27,9 @@ def reshaped(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat) -> st
     """`write {attempts: 3}`: the value as the schema wants it; nothing where no shape of it would do."""
     if not _is_shown(node):
         return ""
+    unquoted = plain_scalar(node.text) if isinstance(node.value, str) else None
+    if unquoted is not None and accepts(node.holding(unquoted), schema):
+        return f"write {node.text}, without quotes"
     meant = next(_meant(node, schema, accepts, flat, _MOST_NESTED), None)
     return f"write {meant}" if meant is not None else ""
 
@@ -36,8 +39,10 @@ def _is_shown(node: Node) -> bool:
     entries = node.entries()
     if entries:
         return len(entries) == 1 and _is_shown(entries[0])
+    if isinstance(node.value, Mapping):
+        return bool(node.value) and len(flow(node)) <= _LONGEST
     return (
-        not isinstance(node.value, Mapping | tuple)
+        not isinstance(node.value, tuple)
         and node.text.lower() not in _SWITCHES
         and node.value is not None
         and len(node.text) <= _LONGEST
@@ -52,7 +57,7 @@ def _meant(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: 
     for branch in map(flat, schema.get("oneOf", ())):
         yield from _meant(node, branch, accepts, flat, depth)
     wanted = schema.get("type")
-    if wanted == "object" and not node.entries():
+    if wanted == "object" and not node.entries() and not isinstance(node.value, Mapping):
         yield from _in_mapping(node, schema, accepts, flat, depth)
     elif wanted == "array" and not node.entries():
         inner = _value(node, flat(schema.get("items", {})), accepts, flat, depth - 1)
@@ -67,7 +72,7 @@ def _in_mapping(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, de
     if "properties" not in schema and isinstance(others, Mapping):
         inner = _value(node, flat(others), accepts, flat, depth - 1)
         if inner is not None:
-            yield f"{{NAME: {inner}}}"
+            yield f"{{{_name(schema)}: {inner}}}"
     required = schema.get("required", ())
     for key in [schema["x-bare"]] if "x-bare" in schema else required[:1]:
         if key not in schema.get("properties", {}):
@@ -76,6 +81,13 @@ def _in_mapping(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, de
         if inner is not None:
             further = "".join(f", {other}: …" for other in required if other != key)
             yield f"{{{key}: {inner}{further}}}"
+
+
+def _name(schema: JsonObject) -> str:
+    """A name that a mapping of names takes: `NAME` where it takes any."""
+    pattern = schema.get("propertyNames", {}).get("pattern", "")
+    known = [key for example in schema.get("examples", ()) for key in example]
+    return known[0] if known and not re.search(pattern, "NAME") else "NAME"
 
 
 def _value(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: int) -> str | None:

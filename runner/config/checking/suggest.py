@@ -6,12 +6,12 @@ _NEAR = 0.65
 """How alike two names are: `evn` and `env` are, `number` and `user` are not."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, known: Iterable[str], *, cutoff: float = _NEAR) -> str | None:
     """The known name nearest to the word, whatever its case and separators, or None when none is near."""
     from difflib import get_close_matches  # noqa: PLC0415 - only a configuration with a mistake pays for it
 
     plain = {_plain(name): name for name in sorted(known, reverse=True)}
-    found = get_close_matches(_plain(word), plain, n=1, cutoff=_NEAR)
+    found = get_close_matches(_plain(word), plain, n=1, cutoff=cutoff)
     return plain[found[0]] if found else None
 
 

@@ -176,7 +176,22 @@ def test_loops_over_the_models_data_are_bounded_in_time() -> None:
     ("source", "place", "message"),
     [
         ("{{ a b }}", (1, 6), 'this template cannot be read: expected "}}", got "b"'),
-        ("{{ a", (1, 4), 'this template cannot be read: unexpected end of template, expected "}}"'),
+        ("a {{ b", (1, 3), 'this "{{" is never closed; it ends with "}}"'),
+        ("a\n{{ b\n{% if c %}d{% endif %}", (2, 1), 'this "{{" is never closed; it ends with "}}"'),
+        ("{{ a {{ b }}", (1, 1), 'this "{{" is never closed; it ends with "}}"'),
+        ("{% if {{ a }} %}b{% endif %}", (1, 1), 'this "{%" is never closed; it ends with "%}"'),
+        ("{{ a }", (1, 6), 'this template cannot be read: unexpected "}"; an expression ends with "}}"'),
+        ("{% if a }}", (1, 9), 'this template cannot be read: unexpected "}"; a statement ends with "%}"'),
+        ("{{ 'a }}", (1, 4), "this quote is never closed"),
+        ("{{ a = b }}", (1, 6), '"=" is not an operator here; write "==" to compare'),
+        ("{{ a === b }}", (1, 6), '"===" is not an operator here; write "=="'),
+        ("{{ a !== b }}", (1, 6), '"!==" is not an operator here; write "!="'),
+        ("{{ a && b }}", (1, 6), '"&&" is not an operator here; write "and"'),
+        ("{{ a || b }}", (1, 6), '"||" is not an operator here; write "or"'),
+        ("{{ !a }}", (1, 4), '"!" is not an operator here; write "not"'),
+        ("{{ a ?? b }}", (1, 6), '"??" is not an operator here; write "| default(…)"'),
+        ("{{ a?.b }}", (1, 5), '"?." is not an operator here; write "."; what does not exist is null'),
+        ("{{ a ? b : c }}", (1, 6), '"?" is not an operator here; write "a if condition else b"'),
         ("a\n  b {{ $ }}", (2, 8), 'this template cannot be read: unexpected char "$"'.replace('"$"', '"$"')),
         ("{{ a[ }}", (1, 7), 'this template cannot be read: unexpected "}", expected "]"'),
         (
@@ -185,7 +200,7 @@ def test_loops_over_the_models_data_are_bounded_in_time() -> None:
             'this template cannot be read: unexpected end of template: "if" is not closed; '
             'it ends with "{% endif %}"',
         ),
-        ("{% foo %}", (1, 4), 'this template cannot be read: encountered unknown tag "foo"'),
+        ("{% foo %}", (1, 4), '"foo" is not for templates; there are "if", "for", "set" and "raw"'),
         ("{{" + "(" * 900 + "1" + ")" * 900 + "}}", (1, 1), "this template is nested too deeply"),
         (
             "x\n  {{ args.items() }}",

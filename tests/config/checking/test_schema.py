@@ -92,7 +92,12 @@ def test_a_whole_number_is_written_plainly_whatever_its_form_was() -> None:
         ("~", {"type": "string"}, "f:1:1: this is empty; write text [type]"),
         ("[]", {"type": "object"}, "f:1:1: this is empty; write a mapping [type]"),
         ("yes", {"type": "boolean"}, 'f:1:1: this is "yes"; write true or false [type]'),
-        ("'5'", {"type": "integer"}, 'f:1:1: this is "5"; write a whole number [type]'),
+        ("'5'", {"type": "integer"}, 'f:1:1: this is "5"; write 5, without quotes [type]'),
+        (
+            "'05'",
+            {"type": "integer", "minimum": 6},
+            'f:1:1: this is "05"; write a whole number, at least 6 [type]',
+        ),
         ("1.5", {"type": "integer"}, 'f:1:1: this is "1.5"; write a whole number [type]'),
         ("true", {"type": "integer"}, 'f:1:1: this is "true"; write a whole number [type]'),
         ("x", {"type": ["integer", "null"]}, 'f:1:1: this is "x"; write a whole number or null [type]'),

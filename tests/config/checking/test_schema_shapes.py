@@ -43,6 +43,12 @@ BUSY = {
         },
     ],
 }
+HOURS = {
+    "type": "object",
+    "propertyNames": {"pattern": "^(mon|tue)$"},
+    "additionalProperties": {"type": "string"},
+    "examples": [{"mon": "9-17"}],
+}
 SECRET = {"type": "object", "required": ["key"], "properties": {"key": {"type": "string", "x-secret": True}}}
 
 
@@ -53,7 +59,10 @@ SECRET = {"type": "object", "required": ["key"], "properties": {"key": {"type": 
         ("30", RETRIES, "write a mapping, such as {attempts: 2, backoff: 1s}"),
         ("true", RETRIES, "write a mapping, such as {attempts: 2, backoff: 1s}"),
         ("5s", SILENCE, "write {after: 5s, say: …}"),
+        ("to: '+1800'", {"type": "array", "items": ROUTE}, 'write [{to: "+1800"}]'),
         ("a: b", {"type": "array", "items": ROUTE}, "write a list"),
+        ("'true'", {"type": "boolean"}, "write true, without quotes"),
+        ("9-5", HOURS, "write {mon: 9-5}"),
         ("'+1800'", {"type": "array", "items": ROUTE}, 'write [{to: "+1800"}]'),
         ("[x, y]", ROUTE, "write a mapping"),
         ("[x]", {"type": "string"}, "write x"),

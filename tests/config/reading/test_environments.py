@@ -287,3 +287,13 @@ def test_what_replies_set_defaults_declare_and_the_environment_itself_uses_exist
         'tools: {find: {http: {auth: {bearer: "{{ secrets.NEW }}"}}}}}'
     )
     assert names_told(tmp_path, environment, agent) == []
+
+
+def test_a_key_that_an_environment_cannot_have_is_told_in_it_too(tmp_path: Path) -> None:
+    written(
+        tmp_path, "environments: {staging: {varz: {clinic: Maple}, server: {prt: 1}}, other: {tols: {}}}\n"
+    )
+    assert [problem.message for problem in load(tmp_path, "staging").problems] == [
+        'unknown key "varz"; did you mean "vars"?',
+        'unknown key "prt"; did you mean "port"?',
+    ]

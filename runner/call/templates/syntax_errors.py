@@ -1,0 +1,89 @@
+"""Why a template cannot be read: in our words, and with what a habit from another language is here."""
+
+import re
+
+from jinja2 import TemplateSyntaxError
+
+from runner.call.templates.reasons import quoted
+from runner.errors import TemplateError
+
+_CLOSED_BY = {
+    '"if" is not closed': '; it ends with "{% endif %}"',
+    '"elif" is not closed': '; it ends with "{% endif %}"',
+    '"else" is not closed': '; it ends with "{% endif %}"',
+    '"for" is not closed': '; it ends with "{% endfor %}"',
+}
+"""What would be right, after these ends of Jinja's messages."""
+
+_ENDS = {"{{": "}}", "{%": "%}"}
+_MARK = re.compile(r"\{\{|\{%|\}\}|%\}")
+_UNKNOWN_TAG = re.compile(r"^Encountered unknown tag '(\w+)'")
+_OPEN_QUOTES = ('unexpected char "\'"', 'unexpected char """')
+_OPERATORS = {
+    "===": '"=="',
+    "!==": '"!="',
+    "&&": '"and"',
+    "||": '"or"',
+    "??": '"| default(…)"',
+    "?.": '"."; what does not exist is null',
+    "?": '"a if condition else b"',
+    "!": '"not"',
+    "=": '"==" to compare',
+}
+"""Operators of other languages, and what to write instead. Longer ones come first."""
+
+
+def as_template_error(error: TemplateSyntaxError, source: str) -> TemplateError:
+    """What is wrong with the template, and where in `source`."""
+    line, column = int(error.lineno), getattr(error.lineno, "column", 1)
+    text = re.sub(r"\r\n?", "\n", source)
+    offset = _offset(text, line, column)
+    opening = max(text.rfind(mark, 0, max(0, offset - 1)) for mark in _ENDS)
+    if opening != -1 and _is_open(text, opening, offset):
+        mark, before = text[opening : opening + 2], text[:opening]
+        message = f'this "{mark}" is never closed; it ends with "{_ENDS[mark]}"'
+        return TemplateError(message, before.count("\n") + 1, opening - before.rfind("\n"))
+    for operator, right in _OPERATORS.items():
+        begin = text.find(operator, max(0, offset - len(operator) + 1), offset + len(operator))
+        if begin != -1 and "\n" not in text[begin:offset]:
+            message = f'"{operator}" is not an operator here; write {right}'
+            return TemplateError(message, line, column + begin - offset)
+    tag = _UNKNOWN_TAG.search(error.message or "")
+    if tag is not None:
+        return TemplateError(
+            f'"{tag.group(1)}" is not for templates; there are "if", "for", "set" and "raw"', line, column
+        )
+    message = _in_our_words(error)
+    if message == 'unexpected "}"' and opening != -1:
+        mark = text[opening : opening + 2]
+        message += f'; {"an expression" if mark == "{{" else "a statement"} ends with "{_ENDS[mark]}"'
+    elif message in _OPEN_QUOTES:
+        return TemplateError("this quote is never closed", line, column)
+    return TemplateError(f"this template cannot be read: {message}", line, column)
+
+
+def _offset(text: str, line: int, column: int) -> int:
+    begin = 0
+    for _ in range(line - 1):
+        begin = text.find("\n", begin) + 1
+    return begin + column - 1
+
+
+def _is_open(text: str, opening: int, offset: int) -> bool:
+    """Whether the expression that begins at `opening` meets another one, or the end, at the error."""
+    if _MARK.search(text, opening + 2, offset - 1):
+        return False
+    following = _MARK.search(text, max(opening + 2, offset - 1))
+    if following is None:
+        return "}" not in text[opening:]
+    return following.group() in _ENDS and not text[offset : following.start()].strip()
+
+
+def _in_our_words(error: TemplateSyntaxError) -> str:
+    message = (error.message or "it cannot be read").rstrip(".")
+    message = re.sub(r" at \d+$", "", message)
+    message = re.sub(r"\. Jinja was looking for .* closed is ('\w+')", r": \1 is not closed", message)
+    message = message.replace("token ", "").replace("end of print statement", "}}")
+    message = quoted(message.replace("end of statement block", "%}"))
+    message += next((hint for end, hint in _CLOSED_BY.items() if message.endswith(end)), "")
+    return f"{message[0].lower()}{message[1:]}"
