@@ -60,7 +60,7 @@ SECRET = {"type": "object", "required": ["key"], "properties": {"key": {"type": 
         ("true", RETRIES, "write a mapping, such as {attempts: 2, backoff: 1s}"),
         ("5s", SILENCE, "write {after: 5s, say: …}"),
         ("to: '+1800'", {"type": "array", "items": ROUTE}, 'write [{to: "+1800"}]'),
-        ("a: b", {"type": "array", "items": ROUTE}, "write a list"),
+        ("to: [x]", {"type": "array", "items": ROUTE}, "write a list"),
         ("'true'", {"type": "boolean"}, "write true, without quotes"),
         ("9-5", HOURS, "write {mon: 9-5}"),
         ("'+1800'", {"type": "array", "items": ROUTE}, 'write [{to: "+1800"}]'),
