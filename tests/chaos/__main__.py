@@ -8,6 +8,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 from tests.chaos.planted import BUGS
 from tests.chaos.world import Plan, play
@@ -25,6 +26,10 @@ def main() -> int:
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="postgresql")
     parser.add_argument("--runners", type=int, default=3, help="processes, with PostgreSQL (default: 3)")
     parser.add_argument("--a-round", type=int, default=40, help="calls of one round (default: 40)")
+    parser.add_argument("--lasts", type=float, default=30.0, help="seconds in which they ring (default: 30)")
+    parser.add_argument(
+        "--logs", type=Path, help="a folder for the runners' logs of rounds that lost something"
+    )
     parser.add_argument("--minutes", type=float, help="begin no further round after so many")
     parser.add_argument("--bug", choices=tuple(BUGS), default="nothing", help="a bug to plant")
     options = parser.parse_args()
@@ -45,10 +50,13 @@ async def _rounds(options: argparse.Namespace, server: PostgresqlServer | None) 
             store="sqlite:" if server is None else server.new_database(),
             runners=1 if server is None else options.runners,
             calls=options.a_round,
-            lasts_s=30.0,
+            lasts_s=options.lasts,
             faults=FAULTS if server is None else FLEET_FAULTS,
             bug=options.bug,
             server=server,
+            log=None
+            if options.logs is None
+            else options.logs / f"{options.store}-{options.seed + rounds}.log",
         )
         result = await play(plan)
         rounds += 1
@@ -56,10 +64,14 @@ async def _rounds(options: argparse.Namespace, server: PostgresqlServer | None) 
         losses += len(result.losses)
         faults += result.faults
         print(
-            f"round {rounds}, seed {plan.seed}: {result.calls} calls, {len(result.losses)} losses", flush=True
+            f"round {rounds}, seed {plan.seed}: {result.calls} calls, {len(result.losses)} losses; "
+            f"this process was late by at most {result.late_s:.1f} s",
+            flush=True,
         )
         for loss in result.losses:
             print(f"  {loss}", flush=True)
+        if plan.log is not None and not result.losses:
+            plan.log.unlink()
     named = ["store", "rounds", "calls", *sorted(faults), "losses"]
     figures = [options.store, rounds, calls, *(faults[name] for name in sorted(faults)), losses]
     print("\n| " + " | ".join(named) + " |\n|" + " --- |" * len(named))

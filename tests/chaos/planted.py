@@ -18,6 +18,8 @@ from runner.serve.fleet.member import Member
 from runner.serve.timeouts import Timeouts
 
 LEASE_S = 3.0
+JOB_LEASE_S = 10.0
+"""After so long a delivery is tried again whose runner was killed in it."""
 
 
 def nothing() -> None:
@@ -80,8 +82,8 @@ BUGS: dict[str, Callable[[], None]] = {
 
 if __name__ == "__main__":
     BUGS[sys.argv[1]]()
-    # Shorter than in life, so that a round of minutes sees many leases end.
+    # Shorter than in life, so that a round of seconds sees many leases end.
     Timeouts.__init__ = partialmethod(  # type: ignore[method-assign, assignment]
-        Timeouts.__init__, runner_lease_s=LEASE_S, heartbeat_s=LEASE_S / 5
+        Timeouts.__init__, runner_lease_s=LEASE_S, heartbeat_s=LEASE_S / 5, lease_s=JOB_LEASE_S
     )
     sys.exit(main(sys.argv[2:]))

@@ -16,6 +16,7 @@ import aiohttp
 
 from runner.call.examples.example_call import sip_headers
 from runner.model.stored_call import StoredCall
+from runner.serve.loop_lag import watch_loop
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, Drops, When, calls, greets, says
 from runner.standin.server import StandIn
@@ -23,7 +24,7 @@ from runner.standin.webhook import call_incoming, new_secret
 from runner.store.opening import open_store
 from tests.chaos.backend import Backend
 from tests.chaos.checker import GREETING, losses
-from tests.chaos.planted import LEASE_S
+from tests.chaos.planted import JOB_LEASE_S, LEASE_S
 from tests.processes import CLOCK
 from tests.serving import Process
 from tests.store.postgresql.server import PostgresqlServer
@@ -59,6 +60,8 @@ class Round:
     calls: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     losses: list[str] = field(default_factory=list)
+    late_s: float = 0.0
+    """By how much the loop of this process was late at the most: a starved machine is told from a bug."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,8 @@ class Plan:
     bug: str = "nothing"
     server: PostgresqlServer | None = None
     """Of the store, for those who stop it."""
+    log: Path | None = None
+    """Where the runners' log lines go; None for nowhere."""
 
 
 class World:
@@ -88,8 +93,7 @@ class World:
         self._backend = backend
         self._secret = new_secret()
         self._stack = AsyncExitStack()
-        log = Path(os.environ.get("CHAOS_LOG", folder / "runners.log"))
-        self._log = self._stack.enter_context(log.open("ab"))
+        self._log = self._stack.enter_context((plan.log or folder / "runners.log").open("ab"))
         self._runners: list[tuple[Process, str] | None] = [None] * plan.runners
         self._paused: set[int] = set()
         self._calls: list[PlacedCall] = []
@@ -101,6 +105,8 @@ class World:
         async with self._stack:
             for number in range(self._plan.runners):
                 await self._start(number)
+            watch = asyncio.create_task(watch_loop(self._note_lag))
+            self._stack.callback(watch.cancel)
             rings = asyncio.create_task(self._ring_all(session))
             until = time.monotonic() + self._plan.lasts_s
             while time.monotonic() < until:
@@ -123,6 +129,9 @@ class World:
             "egress: {private_networks: allow}\n"
             "records: {keep: 90d}\n"
         )
+
+    def _note_lag(self, lag_s: float) -> None:
+        self.result.late_s = max(self.result.late_s, lag_s)
 
     # Runners
 
@@ -155,24 +164,28 @@ class World:
     # Calls
 
     async def _ring_all(self, session: aiohttp.ClientSession) -> None:
-        for _ in range(self._plan.calls):
-            call = self._api.place_call(
-                greets(),
-                CallerSays(text="Please look that up for me."),
-                calls("look", {}),
-                says("I have looked."),
-                CallerSays(text="Then note it down."),
-                calls("note", {}),
-                says("It is noted."),
-                CallerSays(text="And book it, please."),
-                calls("book", {}),
-                says("That is all."),
-                CallerHangsUp(),
-            )
-            call.caller_patience_s = PATIENCE_S
-            self._calls.append(call)
-            await self._announce(session, call)
-            await asyncio.sleep(self._plan.lasts_s / self._plan.calls)
+        async with asyncio.TaskGroup() as announcing:
+            for _ in range(self._plan.calls):
+                announcing.create_task(self._announce(session, self._place_call()))
+                await asyncio.sleep(self._plan.lasts_s / self._plan.calls)
+
+    def _place_call(self) -> PlacedCall:
+        call = self._api.place_call(
+            greets(),
+            CallerSays(text="Please look that up for me."),
+            calls("look", {}),
+            says("I have looked."),
+            CallerSays(text="Then note it down."),
+            calls("note", {}),
+            says("It is noted."),
+            CallerSays(text="And book it, please."),
+            calls("book", {}),
+            says("That is all."),
+            CallerHangsUp(),
+        )
+        call.caller_patience_s = PATIENCE_S
+        self._calls.append(call)
+        return call
 
     async def _announce(self, session: aiohttp.ClientSession, call: PlacedCall) -> None:
         """As the API does it: delivered again until somebody answers 200."""
@@ -285,7 +298,7 @@ class World:
         with suppress(TimeoutError):
             await self._api.until(lambda: all(call.is_over for call in self._calls), SETTLE_S)
         with suppress(TimeoutError):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(JOB_LEASE_S * 2):
                 while any(not self._backend.delivered[call.id] for call in self._calls):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         for runner in self._runners:
