@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from tempfile import TemporaryFile
 
 from yarl import URL
 
@@ -96,8 +97,8 @@ def run(options: argparse.Namespace) -> int:
     return _run_workers(options) if options.workers > 1 else _run_one(options)
 
 
-def _run_one(options: argparse.Namespace, place: Place | None = None) -> int:
-    """`place`: among several runners on one port."""
+def _run_one(options: argparse.Namespace, place: Place | None = None, *, log_lock: int | None = None) -> int:
+    """`place`: among several runners on one port, which write one log under this lock."""
     # Made first: what changes from here on is noticed by `--watch`.
     number = 0 if place is None else place.number
     adapted = partial(_overridden, host=options.host, port=options.port, environ=os.environ, number=number)
@@ -106,7 +107,7 @@ def _run_one(options: argparse.Namespace, place: Place | None = None) -> int:
     if loaded.configuration is None:
         return PROBLEMS
     configuration = adapted(loaded.configuration)
-    logs.configure(sys.stderr, json=_is_json(options), level=LEVELS[options.log_level])
+    logs.configure(sys.stderr, json=_is_json(options), level=LEVELS[options.log_level], lock=log_lock)
     raise_limit()
     shrink_read_buffers()
     version = ConfigurationVersion.of(loaded, options.directory, options.environment)
@@ -140,7 +141,7 @@ def _run_workers(options: argparse.Namespace) -> int:
             " in runner.yaml, or leave --workers out"
         )
     server = configuration.settings.server
-    with reserve(server.host, server.port) as reserved:
+    with reserve(server.host, server.port) as reserved, TemporaryFile() as lock:
         host, port = reserved.getsockname()[:2]
         options.port = port
 
@@ -148,8 +149,11 @@ def _run_workers(options: argparse.Namespace) -> int:
             show_summary(configuration, webhook_url(url_of(host, port)), stdout())
             sys.stdout.flush()
 
-        logs.configure_without_thread(sys.stderr, json=_is_json(options), level=LEVELS[options.log_level])
-        return Workers(options.workers, partial(_run_one, options), ready).run()
+        logs.configure_without_thread(
+            sys.stderr, json=_is_json(options), level=LEVELS[options.log_level], lock=lock.fileno()
+        )
+        serve = partial(_run_one, options, log_lock=lock.fileno())
+        return Workers(options.workers, serve, ready).run()
 
 
 def _loaded(options: argparse.Namespace, *, is_first: bool = True) -> Loaded:

@@ -70,6 +70,8 @@ class EventQueue:
             self._write(now, event)
             if _is_written_first(machine, event):
                 await self._orders.is_written(WRITTEN_S)
+                # This process may have stood still while it waited.
+                await self._hold.looked()
             if not self._over.is_set():
                 self._handle(machine, event, now)
             del self._waiting[0]

@@ -1,5 +1,6 @@
 """Writes the log in a thread of its own: a reader of stderr that stops reading must not stop a call."""
 
+import fcntl
 import logging
 import os
 import queue
@@ -30,13 +31,14 @@ class QueuedHandler(logging.Handler):
     happened to it. `close`, which Python itself calls at exit, writes the last lines.
     """
 
-    def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+    def __init__(self, stream: TextIO, formatter: logging.Formatter, lock: int | None = None) -> None:
+        """`lock`: see `writer`."""
         super().__init__()
         self.setFormatter(formatter)
         self.dropped = 0
         """Lines that were dropped since the start, because nobody read."""
         self._told = 0
-        self._write = _writer(stream)
+        self._write = writer(stream, lock)
         self._lines: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self._folding = Folding()
         self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
@@ -129,9 +131,13 @@ def _record(name: str, level: int, event: str, **fields: object) -> logging.LogR
     )
 
 
-def _writer(stream: TextIO) -> Callable[[str], None]:
+def writer(stream: TextIO, lock: int | None = None) -> Callable[[str], None]:
     """What writes text to the stream, below Python's buffers where there is a file: the lock of a buffer
-    that a stuck thread holds would keep the interpreter from ending."""
+    that a stuck thread holds would keep the interpreter from ending.
+
+    `lock` is the descriptor of a file that processes with one stream lock while they write: a pipe takes
+    four kilobytes of one process at a time, and lines are longer.
+    """
     try:
         stream.flush()
         number = stream.fileno()
@@ -152,4 +158,16 @@ def _writer(stream: TextIO) -> Callable[[str], None]:
             except OSError:
                 return  # The reader has gone; there is nobody to tell.
 
-    return write
+    if lock is None:
+        return write
+    shared = lock
+
+    def write_alone(text: str) -> None:
+        # The kernel gives the lock back for a process that is killed in between.
+        fcntl.lockf(shared, fcntl.LOCK_EX)
+        try:
+            write(text)
+        finally:
+            fcntl.lockf(shared, fcntl.LOCK_UN)
+
+    return write_alone

@@ -4,32 +4,47 @@ import logging
 from typing import TextIO
 
 from runner.serve.log_lines import JsonLines, TextLines, call_id_of_task
-from runner.serve.log_writer import QueuedHandler
+from runner.serve.log_writer import QueuedHandler, writer
 
 
-class DirectHandler(logging.StreamHandler[TextIO]):
+class DirectHandler(logging.Handler):
     """Writes from the thread that logs."""
 
+    def __init__(self, stream: TextIO, formatter: logging.Formatter, lock: int | None) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self._write = writer(stream, lock)
 
-def configure(stream: TextIO, *, json: bool | None = None, level: int = logging.INFO) -> QueuedHandler:
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line."""
+        self._write(f"{self.format(record)}\n")
+
+
+def configure(
+    stream: TextIO, *, json: bool | None = None, level: int = logging.INFO, lock: int | None = None
+) -> QueuedHandler:
     """Write to `stream` from now on: JSON lines, or text for people when `json` is False.
 
     `json` None asks the stream: a terminal gets text. `level` is for our own modules. Of others only
     warnings pass, whatever the level is: aiohttp logs paths at INFO, websockets whole frames at DEBUG.
+    `lock` is for processes that share the stream, see `writer`.
     Close what is returned at the end of the process, which writes the last lines.
     """
-    is_text = json is False or (json is None and stream.isatty())
-    handler = QueuedHandler(stream, TextLines() if is_text else JsonLines())
+    handler = QueuedHandler(stream, _formatter(stream, json), lock)
     _use(handler, level)
     return handler
 
 
-def configure_without_thread(stream: TextIO, *, json: bool | None = None, level: int = logging.INFO) -> None:
+def configure_without_thread(
+    stream: TextIO, *, json: bool | None = None, level: int = logging.INFO, lock: int | None = None
+) -> None:
     """Write the same lines, and wait until they are written: for a process that is going to fork."""
-    handler = DirectHandler(stream)
+    _use(DirectHandler(stream, _formatter(stream, json), lock), level)
+
+
+def _formatter(stream: TextIO, json: bool | None) -> logging.Formatter:
     is_text = json is False or (json is None and stream.isatty())
-    handler.setFormatter(TextLines() if is_text else JsonLines())
-    _use(handler, level)
+    return TextLines() if is_text else JsonLines()
 
 
 def _use(handler: logging.Handler, level: int) -> None:

@@ -151,10 +151,10 @@ class Journals(Protocol):
         written. Nothing is written for a call that another runner has, or that is over: the ids of those.
         """
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> None:
+    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         """Write pieces that an ended process could not, each with the fence under which it held the call.
 
-        What belongs to a call that another has taken since, or that is over, is passed over.
+        Nothing is written for a call that is over, or that another has taken since: the ids of the latter.
         """
 
     async def journal(self, call_id: str) -> list[SealedEntries]:

@@ -17,7 +17,7 @@ from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.member import Member
 from runner.serve.timeouts import Timeouts
 
-LEASE_S = 3.0
+LEASE_S = 4.0
 JOB_LEASE_S = 10.0
 """After so long a delivery is tried again whose runner was killed in it."""
 

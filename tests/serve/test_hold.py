@@ -9,7 +9,15 @@ import pytest
 from runner.call.machine.machine import CallMachine
 from runner.model.action import AnswerCall
 from runner.model.entry import Lived
-from runner.model.event import AnswerReplied, ClaimReplied, SidebandOpened, Steered, ToolCalled
+from runner.model.event import (
+    AnswerReplied,
+    CallGone,
+    ClaimReplied,
+    Decided,
+    SidebandOpened,
+    Steered,
+    ToolCalled,
+)
 from runner.model.steering import EndCall
 from runner.model.values import Instant
 from runner.serve.hold import SoleHold
@@ -111,10 +119,11 @@ async def test_the_opening_is_written_down_before_the_caller_is_greeted(stage: S
     assert (SidebandOpened, ["accept"], 0) in hold.kept_at
 
 
+@pytest.mark.parametrize("event", [AnswerReplied, SidebandOpened], ids=["before", "while it is written down"])
 async def test_after_a_pause_the_store_is_asked_before_the_caller_is_greeted(
-    stage: Stage,
+    stage: Stage, event: type[Lived]
 ) -> None:
-    hold = await played(stage, pauses_after=AnswerReplied)
+    hold = await played(stage, pauses_after=event)
     assert hold.looked_after == [0]
     assert sum(isinstance(event, SidebandOpened) for event in hold.kept) == 1
 
@@ -137,6 +146,18 @@ async def test_whoever_takes_up_a_call_that_had_no_sideband_opens_its_first(stag
     assert record is not None
     assert [turn.text for turn in record.turns] == ["Hello."]
     assert [event for event in holds[0].kept if isinstance(event, SidebandOpened)] == [SidebandOpened()]
+
+
+async def test_whoever_takes_up_a_call_that_is_over_makes_its_record(stage: Stage) -> None:
+    agent = greeting()
+    machine, _ = CallMachine.ring(replace(RINGING, created_at=clock()), a_world(agent), clock())
+    for event in (ClaimReplied(agent=agent.id), AnswerReplied(decided=Decided.DONE), CallGone()):
+        machine.handle(event, clock())
+    live, call = stage.ringing(agent, taken_over=machine, hold_of=WatchedHold)
+    async with asyncio.timeout(20):
+        record = await live.run()
+    assert record is not None
+    assert (record.ended, call.requests, call.attempts) == ("caller_hung_up", [], 0)
 
 
 @pytest.mark.parametrize(("method", "asked"), [("GET", ["call_a"]), ("POST", [])])

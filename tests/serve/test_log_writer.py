@@ -163,3 +163,31 @@ def test_a_value_whose_text_cannot_be_had_costs_its_own_line_only() -> None:
         ("log line cannot be written", "RuntimeError"),
         ("call ended", None),
     ]
+
+
+WRITERS = """
+import logging, os, sys, tempfile
+from runner.serve import log_writer
+from runner.serve.logs import configure
+
+log_writer.FLUSH_S = 60.0
+lock = tempfile.TemporaryFile()
+for name in "ab":
+    if not os.fork():
+        handler = configure(sys.stderr, json=True, lock=lock.fileno())
+        long = {"call_id": "rtc", **dict.fromkeys("uvwxyz", name * 1000)}
+        for _ in range(100):
+            logging.getLogger("runner").info("call ended", extra=long)
+        handler.close()
+        os._exit(0)
+for _ in "ab":
+    os.wait()
+"""
+
+
+def test_lines_of_processes_that_share_a_pipe_stay_whole() -> None:
+    command = [sys.executable, "-c", WRITERS]
+    written = subprocess.run(command, stderr=subprocess.PIPE, check=True, timeout=30).stderr.splitlines()
+    assert min(map(len, written)) > 4096
+    writers = [set(json.loads(line)["z"]) for line in written]
+    assert (writers.count({"a"}), writers.count({"b"})) == (100, 100)

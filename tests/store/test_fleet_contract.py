@@ -241,13 +241,14 @@ async def test_what_an_ended_process_could_not_write_is_written_late_unless_anot
     await one.store.save(call_record("rtc_3"))
     await one.leave()
     two = await joined(engine, "two")
-    await two.store.append_late(
+    taken = await two.store.append_late(
         [
             HeldPiece(piece=piece("rtc_1", 3, b"late"), call=ringing("rtc_1")),
             HeldPiece(piece=piece("rtc_2", 3, b"of another"), call=ringing("rtc_2", fence=2)),
             HeldPiece(piece=piece("rtc_3", 0, b"over"), call=ringing("rtc_3")),
         ]
     )
+    assert taken == {"rtc_2"}
     assert await two.store.journal("rtc_1") == [piece("rtc_1", 3, b"late")]
     assert await two.store.journal("rtc_2") == []
     assert await two.store.journal("rtc_3") == []

@@ -18,10 +18,10 @@ from runner.call.machine.session import Session
 from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds
 from runner.call.routes.routing import RouteTable
-from runner.model.action import Action, ClearTimer, SetTimer, Timer
+from runner.model.action import Action, ClearTimer, Finish, SetTimer, Timer
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall, Ringing
-from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, Replied, TimerFired
+from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, Replied, TakenOver, TimerFired
 from runner.model.job import Job
 from runner.model.record import CallRecord, Deed, ToolUse
 from runner.model.values import Instant
@@ -126,7 +126,8 @@ class CallMachine:
 
     def _decide(self, event: CallEvent, now: Instant) -> list[Action]:
         if self._phase.now is Phase.OVER:
-            return []
+            # Whoever has served it to its end was lost before the record was saved.
+            return [Finish()] if isinstance(event, TakenOver) else []
         if self._phase.now in UNANSWERED:
             return self.reception.handle(event, now)
         if self.session is None or (isinstance(event, Replied) and event.call_id == self.call.id):

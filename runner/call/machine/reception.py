@@ -203,6 +203,13 @@ class Reception:
             return [SetTimer(timer=RETRY, at=now + delay_s)]
         return self._answer(agent, read_answer(agent.lookup, replied.reply, took_s), now)
 
+    def _look_up_again(self, now: Instant) -> list[Action]:
+        """The reply to the last attempt went to a process that is gone: ask once more while there is time."""
+        lookup = self._agent.lookup if self._agent is not None else None
+        if lookup is not None and now - self._asked_at >= lookup.timeout_s:
+            return self._lookup_is_late(now)
+        return [ClearTimer(timer=RETRY), *self._ask()]
+
     def _lookup_is_late(self, now: Instant) -> list[Action]:
         """Answer with the lookup's default."""
         agent = self._agent
@@ -312,7 +319,7 @@ class Reception:
             # Whoever takes a call over holds it.
             return self.claimed(ClaimReplied(agent=self._agent.id), now)
         if self._phase.now is Phase.LOOKING_UP:
-            return self._ask()
+            return self._look_up_again(now)
         if self._phase.now is Phase.ANSWERING and self.session is not None and self._agent is not None:
             session = self.session
             return [AnswerCall(agent=self._agent, instructions=session.instructions, servers=session.servers)]

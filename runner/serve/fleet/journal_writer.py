@@ -44,8 +44,8 @@ class Journals(Protocol):
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         """Write pieces of journals, but for those of calls that others have."""
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> None:
-        """Write pieces of calls that nobody has taken since."""
+    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
+        """Write pieces of calls that nobody has taken since; the ids of the others that are live."""
 
 
 class CallJournal:
@@ -135,7 +135,11 @@ class JournalWriter:
         return 0.0 if self._behind_since is None else time.monotonic() - self._behind_since
 
     async def recover(self) -> None:
-        """Write what an earlier process could not, before anybody takes up its calls."""
+        """Write what an earlier process could not, before this one takes up its calls.
+
+        Raises StoreError, and then what is left stays in the file: calls that were taken up without it would
+        be served by a journal with a gap.
+        """
         if self._spool is None:
             return
         await self._spool.open()
@@ -144,14 +148,13 @@ class JournalWriter:
             if not count:
                 return
             try:
-                await self._store.append_late(pieces)
+                taken = await self._store.append_late(pieces)
             except StoreRefusedError as error:
                 log.error("journal entries are refused", extra={"error": str(error)})
-            except StoreError as error:
-                log.warning(
-                    "what an earlier process lived through stays unknown", extra={"error": str(error)}
-                )
-                return
+            else:
+                for call_id in sorted(taken):
+                    reason = "another runner has taken the call over without them"
+                    log.warning("journal entries come too late", extra={"call_id": call_id, "reason": reason})
             await self._spool.drop(count)
 
     def note(self, journal: CallJournal, *, at_once: bool) -> None:

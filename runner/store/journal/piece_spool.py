@@ -48,7 +48,7 @@ class PieceSpool:
         except OSError as error:
             log.error("journals that were put aside cannot be read", extra={"error": str(error)})
             return 0, []
-        return len(lines), [piece for line in lines if (piece := _decoded(line)) is not None]
+        return len(lines), [piece for line in lines if (piece := decoded(line)) is not None]
 
     async def drop(self, count: int) -> None:
         """Take so many out, of those that have waited longest."""
@@ -77,7 +77,7 @@ def _encoded(held: HeldPiece) -> str:
     return json.dumps([codec(HeldCall).write(held.call), piece.first_seq, b64encode(piece.entries).decode()])
 
 
-def _decoded(line: str) -> HeldPiece | None:
+def decoded(line: str) -> HeldPiece | None:
     try:
         written, first_seq, entries = json.loads(line)
         call = codec(HeldCall).read(written)

@@ -37,8 +37,8 @@ async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEn
     return set(refused)
 
 
-async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> None:
-    """Write what an ended process could not, for the calls that nobody has taken since."""
+async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]:
+    """Write what an ended process could not, but for calls that another has taken since; the ids of these."""
     await fleet.know_late(connection, [held.call for held in pieces])
     await connection.execute(
         """INSERT INTO journal (call_id, first_seq, entries)
@@ -50,6 +50,14 @@ async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> No
         *_columns([held.piece for held in pieces]),
         [held.fence for held in pieces],
     )
+    taken = await connection.fetch(
+        """SELECT DISTINCT id
+        FROM live_calls JOIN unnest($1::text[], $2::integer[]) AS held (id, fence) USING (id)
+        WHERE live_calls.fence <> held.fence""",
+        [rows.column_text(held.call.id) for held in pieces],
+        [held.fence for held in pieces],
+    )
+    return {row[0] for row in taken}
 
 
 async def read(connection: Connection, call_id: str) -> list[SealedEntries]:

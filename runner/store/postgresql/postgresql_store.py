@@ -158,9 +158,9 @@ class PostgresqlStore:
         """See `Journals.append`."""
         return await self._database.run(lambda connection: journal.append(connection, lease, pieces))
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> None:
+    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         """See `Journals.append_late`."""
-        await self._database.run(lambda connection: journal.append_late(connection, pieces))
+        return await self._database.run(lambda connection: journal.append_late(connection, pieces))
 
     async def journal(self, call_id: str) -> list[SealedEntries]:
         """See `Journals.journal`."""

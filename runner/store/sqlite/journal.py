@@ -29,8 +29,8 @@ def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries])
     return others
 
 
-def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> None:
-    """Write what an ended process could not, for the calls that nobody has taken since."""
+def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]:
+    """Write what an ended process could not, but for calls that another has taken since; the ids of these."""
     fleet.know_late(connection, [held.call for held in pieces])
     connection.executemany(
         """INSERT OR REPLACE INTO journal (call_id, first_seq, entries)
@@ -40,6 +40,14 @@ def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> None:
             for held in pieces
         ],
     )
+    taken = (
+        connection.execute(
+            "SELECT id FROM live_calls WHERE id = ? AND fence <> ?",
+            (rows.column_text(held.call.id), held.fence),
+        ).fetchone()
+        for held in pieces
+    )
+    return {row[0] for row in taken if row is not None}
 
 
 def read(connection: Connection, call_id: str) -> list[SealedEntries]:

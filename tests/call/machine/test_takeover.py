@@ -18,9 +18,10 @@ from runner.model.action import (
     SetTimer,
     Speak,
     SwitchAgent,
+    Timer,
     TimerKind,
 )
-from runner.model.agent import Agent, Limits, Say, Wait
+from runner.model.agent import Agent, Limits, Lookup, Say, Wait
 from runner.model.event import (
     AnswerReplied,
     CallEvent,
@@ -37,7 +38,7 @@ from runner.model.event import (
 )
 from runner.model.http import HttpReply
 from runner.model.reception import RingResult
-from runner.model.tool import HttpBinding, ResultSpec
+from runner.model.tool import HttpBinding, ResultSpec, Retries
 from runner.model.values import Instant
 from tests.call.machine.playing import (
     RINGING,
@@ -92,6 +93,50 @@ def test_a_call_that_was_claimed_and_perhaps_answered_is_answered(events: tuple[
     assert machine.handle(AnswerReplied(decided=Decided.DONE), 1005.0)[0] == OpenSideband()
 
 
+REPLY = HttpReply(status=200, body=b'{"name": "Ann"}')
+RETRIES = Retries(attempts=2, on=frozenset({503}))
+
+
+def looking_up(*events: CallEvent) -> CallMachine:
+    """A machine that looks its caller up, and has lived through these events at 1000 s."""
+    binding = HttpBinding(method="GET", url=words("https://crm.example"), retries=RETRIES)
+    lookup = Lookup(http=binding, timeout_s=2.0, default={"name": "nobody"})
+    world = a_world(an_agent(lookup=lookup, instructions=words("Greet {{ lookup.name }}.")))
+    lived = [(1000.0, event) for event in (ClaimReplied(agent="desk"), *events)]
+    return CallMachine.replay(RINGING, 1000.0, lived, world)
+
+
+def test_a_lookup_without_a_reply_is_asked_again_under_the_key_of_the_call() -> None:
+    machine = looking_up()
+    _, request = machine.handle(TakenOver(), 1001.0)
+    sent = expect(SendRequest, request)
+    key = dict(sent.request.headers)["Idempotency-Key"]
+    assert (sent.call_id, sent.attempt, key) == ("rtc_1", 2, "rtc_1")
+    actions = machine.handle(Replied(call_id="rtc_1", attempt=2, reply=REPLY), 1001.5)
+    assert expect(AnswerCall, actions[-1]).instructions == "Greet Ann."
+
+
+def test_a_lookup_whose_next_attempt_was_waited_for_is_asked_once() -> None:
+    failed = Replied(call_id="rtc_1", attempt=1, reply=HttpReply(status=503))
+    machine = looking_up(failed)
+    assert Timer(TimerKind.LOOKUP_RETRY) in machine.timers
+    cleared, request = machine.handle(TakenOver(), 1001.0)
+    assert cleared == ClearTimer(timer=Timer(TimerKind.LOOKUP_RETRY))
+    assert expect(SendRequest, request).attempt == 2
+    assert list(machine.timers) == [Timer(TimerKind.LOOKUP)]
+
+
+def test_a_caller_who_has_heard_ringing_for_longer_than_a_lookup_may_take_is_answered_with_its_default() -> (
+    None
+):
+    machine = looking_up()
+    actions = machine.handle(TakenOver(), 1002.0)
+    assert expect(AnswerCall, actions[-1]).instructions == "Greet nobody."
+    assert machine.timers == {}
+    assert machine.reception.found is not None
+    assert machine.reception.found.fault == "the lookup gave its default: the endpoint did not answer in time"
+
+
 def test_a_call_whose_rejection_was_under_way_is_left_to_the_next_delivery() -> None:
     world = a_world(an_agent())
     full = ClaimReplied(agent="desk", reached=Limit.CALLS_PER_DAY)
@@ -105,6 +150,15 @@ def test_a_call_without_a_sideband_is_attached_and_greeted() -> None:
     play = Journalled(an_agent(greeting=HELLO))
     assert play.taken_over() == [OpenSideband(again=True)]
     assert play.opens() == [Speak(wish="wish_1", say="Hello.")]
+
+
+def test_a_call_that_is_over_and_has_no_record_yet_gets_it() -> None:
+    play = opened()
+    play.happens(CallGone())
+    before = play.machine.record()
+    assert play.taken_over() == [Finish()]
+    assert play.machine.is_over
+    assert play.machine.record() == before is not None
 
 
 def test_a_call_is_never_greeted_twice_and_the_model_is_asked_to_go_on() -> None:

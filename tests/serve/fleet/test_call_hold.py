@@ -30,7 +30,7 @@ class Journals:
         self._shelf.asked += [f"append {piece.first_seq}" for piece in pieces]
         return set()
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> None:
+    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         raise NotImplementedError
 
 

@@ -39,10 +39,11 @@ class Shelf:
         self.batches.append([piece for piece in pieces if piece.call_id not in self.lost])
         return self.lost
 
-    async def append_late(self, pieces: Sequence[HeldPiece]) -> None:
+    async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         if self.trouble is not None:
             raise self.trouble
-        self.late += pieces
+        self.late += [held for held in pieces if held.call.id not in self.lost]
+        return self.lost
 
     def keys(self, call_id: str = "rtc_1") -> str:
         """The keys that were pressed in this call, as written."""
@@ -283,8 +284,30 @@ async def test_what_cannot_be_recovered_yet_stays_in_the_file(path: Path) -> Non
     presses(CallJournal(writer, "rtc_1"), "1")
     await writer.close()
     writer = made(shelf, path)
-    await writer.recover()
+    with pytest.raises(StoreError):
+        await writer.recover()
     assert writer.behind_bytes == path.stat().st_size > 0
+    await writer.close()
+
+
+async def test_what_comes_too_late_for_a_call_that_another_has_is_told(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = Shelf()
+    writer = made(shelf, path)
+    shelf.trouble = StoreError("no answer")
+    presses(CallJournal(writer, "rtc_1"), "1")
+    presses(CallJournal(writer, "rtc_2"), "2")
+    await writer.close()
+    caplog.clear()
+    shelf = Shelf()
+    shelf.lost = {"rtc_1"}
+    writer = made(shelf, path)
+    await writer.recover()
+    assert [late.call.id for late in shelf.late] == ["rtc_2"]
+    assert [(entry.message, entry.__dict__["call_id"]) for entry in caplog.records] == [
+        ("journal entries come too late", "rtc_1")
+    ]
     await writer.close()
 
 
