@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from runner.serve.log_folding import MOST_ALIKE
+from runner.serve.log_folding import MOST_ALIKE, Folding
 from runner.serve.logs import configure, name_call
 
 log = logging.getLogger("runner.serve.test_log_writer")
@@ -139,7 +139,7 @@ def test_what_was_folded_is_told_soon_though_nothing_else_is_logged(
     monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, io.TextIOWrapper]
 ) -> None:
     reader, stream = pipe
-    monkeypatch.setattr("runner.serve.log_folding.WINDOW_S", 0.0)
+    monkeypatch.setattr("runner.serve.log_writer.Folding", lambda: Folding(window_s=1.0))
     monkeypatch.setattr("runner.serve.log_writer.TICK_S", 0.01)
     configure(stream)
     for _ in range(MOST_ALIKE + 1):
