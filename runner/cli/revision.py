@@ -5,7 +5,8 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from runner.config.load import Loaded, load
+from runner.config.load import load
+from runner.config.loaded import Loaded
 from runner.errors import CannotRunError
 from runner.model.values import Place
 

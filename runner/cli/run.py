@@ -22,7 +22,8 @@ from runner.cli.summary import show_summary, show_talk
 from runner.cli.terminal import stderr, stdout
 from runner.cli.workers import Place, Workers, reserve
 from runner.config.building.settings import is_base_url
-from runner.config.load import Loaded, load
+from runner.config.load import load
+from runner.config.loaded import Loaded
 from runner.config.problem import Severity
 from runner.config.version import ConfigurationVersion
 from runner.errors import CannotRunError, UsageError

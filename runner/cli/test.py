@@ -14,7 +14,8 @@ from runner.cli.terminal import stderr, stdout
 from runner.cli.test_report import FORMATS, Report, summary
 from runner.cli.test_update import update
 from runner.config.checking.suggest import did_you_mean
-from runner.config.load import Loaded, load
+from runner.config.load import load
+from runner.config.loaded import Loaded
 from runner.config.problem import has_errors
 from runner.errors import UsageError
 from runner.model.scenario import Scenario

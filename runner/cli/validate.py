@@ -17,7 +17,8 @@ from runner.cli.terminal import stderr, stdout
 from runner.cli.unsaved import Unsaved, read_unsaved
 from runner.config.building.secrets import NeededSecret
 from runner.config.checking.review import review
-from runner.config.load import Loaded, load, load_everywhere
+from runner.config.load import load, load_everywhere
+from runner.config.loaded import Loaded
 from runner.config.problem import Problem, Severity
 
 FORMATS = ("text", "json", "github", "sarif", "junit")

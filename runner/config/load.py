@@ -1,7 +1,7 @@
 """Loads a configuration directory: reads, checks, merges, builds. Asks no environment and no network."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ from runner.config.building.hosts import check_hosts_are_asked, environment_host
 from runner.config.building.parts import Parts
 from runner.config.building.routes import RouteBuilder, check_otherwise, default_country
 from runner.config.building.schedules import schedule_names, schedules
-from runner.config.building.secrets import NeededSecret, needed_secrets
+from runner.config.building.secrets import needed_secrets
 from runner.config.checking.egress_hosts import check_hosts, request_urls
 from runner.config.checking.environment_names import check_environment_names
 from runner.config.checking.handoff_graph import HandoffGraph, check_variables
@@ -22,6 +22,7 @@ from runner.config.checking.not_yet import refuse
 from runner.config.checking.review import review
 from runner.config.checking.route_ties import check_ties
 from runner.config.checking.schema import Checked, check
+from runner.config.loaded import Loaded
 from runner.config.node import Node
 from runner.config.problem import Problem, Problems, has_errors
 from runner.config.reading.documents import Documents, read_documents
@@ -38,44 +39,11 @@ from runner.config.scenarios.declared import declared
 from runner.config.scenarios.scenario_scope import ScenarioScope
 from runner.config.scenarios.scenarios import scenarios_of
 from runner.model.agent import Agent
-from runner.model.declaration import Declaration
 from runner.model.price import PriceList
-from runner.model.scenario import Scenario
 from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
 
 _ALL_SAVED: Mapping[str, bytes] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """What came of loading a directory."""
-
-    configuration: Configuration | None
-    """None when `problems` has errors."""
-    problems: tuple[Problem, ...]
-    """What is wrong with the configuration, sorted by place."""
-    scenario_problems: tuple[Problem, ...] = ()
-    """What is wrong in `*.test.yaml`, sorted by place. It concerns `test` and `validate` only."""
-    sources: Mapping[str, str] = field(repr=False)
-    """The text of each file that was read, by the name that places use."""
-    secrets: tuple[NeededSecret, ...]
-    """The secrets that runner.yaml names. Whether they are there, the environment decides."""
-    documents: Mapping[str, Node] = field(repr=False)
-    """Each agent's document by id, as it was built from: over the defaults, under the environment."""
-    scenarios: tuple[Scenario, ...] = field(default=(), repr=False)
-    """Those of all `*.test.yaml`, by file and line."""
-    declared: tuple[Declaration, ...] = field(default=(), repr=False)
-    """What a scenario can touch."""
-    runner: Node | None = field(repr=False)
-    """The document of runner.yaml as it was read."""
-
-    @property
-    def all_problems(self) -> tuple[Problem, ...]:
-        """Those of the configuration and of its scenarios, sorted by place."""
-        problems = Problems()
-        problems.extend((*self.problems, *self.scenario_problems))
-        return problems.sorted()
 
 
 def load(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from runner.config.load import Loaded, load
+from runner.config.load import load
+from runner.config.loaded import Loaded
 from runner.config.reading.files import is_scenarios
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from runner.api.realtime.prices import PRICES
 from runner.call.templates.template import CompiledTemplate
-from runner.config.load import Loaded, load
+from runner.config.load import load
+from runner.config.loaded import Loaded
 from runner.config.problem import Severity
 from runner.errors import CannotRunError
 from runner.model.agent import Agent, ModelOpens, Say, Tell, Wait

@@ -8,7 +8,8 @@ import pytest
 
 from runner.api.realtime import api as realtime
 from runner.call.machine.world import World
-from runner.config.load import Loaded, load
+from runner.config.load import load
+from runner.config.loaded import Loaded
 from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
 from runner.model.scenario import Scenario
 from runner.scenario.from_record import scenario_of

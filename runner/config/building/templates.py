@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping
 
 from runner.call.templates.template import CompiledTemplate, compile_template
-from runner.config.checking.placed_template import PlacedTemplate
-from runner.config.checking.scope import Scope, check
+from runner.config.checking.scope import PlacedTemplate, Scope, check
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.errors import TemplateError

@@ -1,18 +1,15 @@
 """What is legal in a configuration and surely not meant, as far as only the whole can show it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from runner.call.routes.routing import RouteTable
 from runner.config.checking.unreachable_routes import check_unreachable
 from runner.config.checking.unused import check_agents, check_shared
+from runner.config.loaded import Loaded
 from runner.config.problem import Problem, Problems
 
-if TYPE_CHECKING:
-    from runner.config.load import Loaded
 
-
-def review(variants: "Sequence[Loaded]") -> tuple[Problem, ...]:
+def review(variants: Sequence[Loaded]) -> tuple[Problem, ...]:
     """The warnings about one directory, as it was loaded without an environment and in each, or in one.
 
     With an error somewhere nothing is said: what the missing part would have used would look unused.

@@ -6,14 +6,28 @@ from typing import TYPE_CHECKING
 
 from runner.call.templates.names import CALL, NOTHING, Shape
 from runner.call.templates.template import CompiledTemplate
-from runner.config.checking.placed_template import PlacedTemplate
 from runner.config.checking.suggest import did_you_mean, or_there_is
-from runner.model.values import JsonObject
+from runner.config.node import Node
+from runner.model.values import JsonObject, Place
 
 if TYPE_CHECKING:
     from runner.call.templates.references import Reference
 
 _EXPOSED = 'the model could read "{}" here; secrets are only for "http", with its "auth" and "sign"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedTemplate:
+    """One template of an agent, what it was read from, and what exists for it."""
+
+    template: CompiledTemplate
+    node: Node
+    scope: "Scope"
+
+    def place_of_line(self, line: int) -> Place:
+        """Where a line of the template begins, from its first character that is not blank."""
+        text = self.template.source.split("\n")[line - 1]
+        return self.node.place_in(line, len(text) - len(text.lstrip()) + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

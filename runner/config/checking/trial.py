@@ -9,7 +9,7 @@ from runner.call.addresses.address import read_address
 from runner.call.schemas.example_arguments import example_arguments
 from runner.call.templates.names import call_names, names
 from runner.call.templates.template import CompiledTemplate, TemplateFailure, render
-from runner.config.checking.placed_template import PlacedTemplate
+from runner.config.checking.scope import PlacedTemplate
 from runner.config.problem import Problems
 from runner.model.call import Address, IncomingCall
 from runner.model.template import Templated

@@ -1,0 +1,42 @@
+"""What came of loading a configuration directory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runner.config.building.secrets import NeededSecret
+from runner.config.node import Node
+from runner.config.problem import Problem, Problems
+from runner.model.declaration import Declaration
+from runner.model.scenario import Scenario
+from runner.model.settings import Configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A configuration, or what is wrong with it, and what it was read from."""
+
+    configuration: Configuration | None
+    """None when `problems` has errors."""
+    problems: tuple[Problem, ...]
+    """What is wrong with the configuration, sorted by place."""
+    scenario_problems: tuple[Problem, ...] = ()
+    """What is wrong in `*.test.yaml`, sorted by place. It concerns `test` and `validate` only."""
+    sources: Mapping[str, str] = field(repr=False)
+    """The text of each file that was read, by the name that places use."""
+    secrets: tuple[NeededSecret, ...]
+    """The secrets that runner.yaml names. Whether they are there, the environment decides."""
+    documents: Mapping[str, Node] = field(repr=False)
+    """Each agent's document by id, as it was built from: over the defaults, under the environment."""
+    scenarios: tuple[Scenario, ...] = field(default=(), repr=False)
+    """Those of all `*.test.yaml`, by file and line."""
+    declared: tuple[Declaration, ...] = field(default=(), repr=False)
+    """What a scenario can touch."""
+    runner: Node | None = field(repr=False)
+    """The document of runner.yaml as it was read."""
+
+    @property
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Those of the configuration and of its scenarios, sorted by place."""
+        problems = Problems()
+        problems.extend((*self.problems, *self.scenario_problems))
+        return problems.sorted()
