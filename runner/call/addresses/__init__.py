@@ -1,1 +1,1 @@
-"""Who calls whom: SIP addresses and telephone numbers, read from whatever carriers send."""
+"""Reads who calls whom: SIP addresses and telephone numbers, as carriers send them."""

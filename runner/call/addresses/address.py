@@ -59,7 +59,7 @@ def _is_withheld(parsed: SipAddress) -> bool:
 
 def _number(parsed: SipAddress, default_country: str | None) -> Number | None:
     if parsed.user is None:
-        # A header of the user's own may hold nothing but a number, with spaces that no address has.
+        # A header chosen by the user may hold nothing but a number, with spaces that no address has.
         return read_number(parsed.uri, default_country)
     context = parsed.uri_parameters.get("phone-context", "")
     if _GLOBAL_CONTEXT.fullmatch(context) and not parsed.user.startswith("+"):

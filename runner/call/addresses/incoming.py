@@ -19,10 +19,10 @@ _CALLED_AFTER_TO = (
 )
 
 _SINGLE = frozenset({"from", "to"})
-"""Headers that hold one address: a comma in them is part of a display name that somebody forgot to quote."""
+"""Headers that hold one address: a comma in them belongs to a display name without its quotes."""
 
 _MOST_ENTRIES = 70
-"""Max-Forwards lets a request pass no more hops (RFC 3261, 8.1.1.6), so it was not diverted more often."""
+"""Max-Forwards allows no more hops (RFC 3261, 8.1.1.6), so the request was not diverted more often."""
 
 _WITHHOLDING = frozenset({"id", "user"})
 """RFC 3325, 9.3: the identity stays within the network; RFC 3323, 4.2: the network is to hide the user."""
@@ -30,7 +30,7 @@ _WITHHOLDING = frozenset({"id", "user"})
 _WITHHELD = Address(
     uri="sip:anonymous@anonymous.invalid", user="anonymous", host="anonymous.invalid", anonymous=True
 )
-"""What a privacy service makes of a caller (RFC 3323, 4.1.1.3)."""
+"""How a privacy service writes a caller (RFC 3323, 4.1.1.3)."""
 
 
 def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
@@ -59,7 +59,7 @@ def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
 
 
 def _from_browser(ringing: Ringing, origin: WebRtcOrigin) -> IncomingCall:
-    """Nobody has a number: the caller is whom the token names, the called party the agent asked for."""
+    """Nobody has a number: the caller is the token's subject, the called party the requested agent."""
     return IncomingCall(
         id=ringing.call_id,
         caller=_on_the_web(origin.subject),
@@ -77,7 +77,7 @@ def _on_the_web(name: str | None) -> Address:
 def _called(headers: Headers, routing: RoutingSettings) -> tuple[Address, str]:
     for name in (*routing.called_number, "To", *_CALLED_AFTER_TO):
         for address in _addresses(headers, name, routing.default_country):
-            # A project's id contains digits, so this is decided before anybody looks at the number.
+            # A project's id contains digits, so this is checked before the number.
             if is_readable(address) and not _is_project(address, routing) and not address.anonymous:
                 return address, name
     as_it_came = next(_addresses(headers, "To", routing.default_country), None)

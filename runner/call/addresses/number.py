@@ -1,7 +1,7 @@
 """Reads telephone numbers and writes them as E.164. Never raises, and knows nothing of SIP.
 
-The numbering plans of the world come from `phonenumbers`, imported with the first number that is read
-(about 50 ms), so that a command that meets no number does not pay for it.
+The world's numbering plans come from `phonenumbers`, which is imported with the first number (about 50 ms),
+so that a command without numbers does not pay for it.
 """
 
 import re
@@ -29,7 +29,7 @@ class Number:
     e164: str
     """With the leading plus."""
     region: str | None
-    """ISO 3166-1 alpha-2, e.g. US or CA within +1; None where the plan does not tell."""
+    """ISO 3166-1 alpha-2, e.g. US or CA within +1; None where the plan does not say."""
 
 
 def read_number(text: str, default_country: str | None = None) -> Number | None:
@@ -51,7 +51,7 @@ def read_number(text: str, default_country: str | None = None) -> Number | None:
 
 
 def begins_a_number(prefix: str) -> bool:
-    """Whether international numbers can begin so: the prefix (with its plus) fits some country code."""
+    """Whether international numbers can begin with this prefix (plus included)."""
     digits = prefix.removeprefix("+")
     codes = map(str, _plans().COUNTRY_CODE_TO_REGION_CODE)
     return len(digits) <= MAX_DIGITS and any(
@@ -120,7 +120,7 @@ def _parse(digits: str, country: str | None, *, must_be_valid: bool) -> Number |
         number = plans.parse(digits, country)
     except plans.NumberParseException:
         return None
-    # A few valid numbers, such as 310-1234 in Canada, have a length that is not possible with an area code.
+    # A few valid numbers, such as 310-1234 in Canada, have a length that is impossible with an area code.
     is_possible = not must_be_valid and (
         plans.is_possible_number_with_reason(number) == plans.ValidationResult.IS_POSSIBLE
     )
@@ -129,7 +129,7 @@ def _parse(digits: str, country: str | None, *, must_be_valid: bool) -> Number |
     region = plans.region_code_for_number(number)
     return Number(
         e164=plans.format_number(number, plans.PhoneNumberFormat.E164),
-        # 001 stands for numbers of no country, such as +800.
+        # 001 stands for numbers without a country, such as +800.
         region=region if region != "001" else None,
     )
 

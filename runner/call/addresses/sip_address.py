@@ -1,6 +1,6 @@
-"""Reads the addresses that stand in SIP headers (RFC 3261, 20.10 and 25.1; RFC 3966 for `tel:`).
+"""Reads the addresses in SIP headers (RFC 3261, 20.10 and 25.1; RFC 3966 for `tel:`).
 
-Never raises, whatever text comes, and never knows about telephone numbers: those are read elsewhere.
+Never raises, and knows nothing of telephone numbers.
 """
 
 import re
@@ -10,7 +10,8 @@ from ipaddress import IPv6Address
 from urllib.parse import unquote
 
 MAX_LENGTH = 8192
-"""Longer values are not addresses: no SIP stack sends them, and work on a stranger's text stays bounded."""
+"""Longer values are not addresses: no SIP stack sends them, and the work on a stranger's text stays
+bounded."""
 
 _QUOTED = r'"((?:[^"\\]|\\.)*+)"'
 _QUOTED_NAME_ADDR = re.compile(rf"{_QUOTED}[ \t]*<([^<>]*)>(.*)", re.DOTALL)
@@ -26,7 +27,7 @@ _TELEPHONE_USER = re.compile(r"[+0-9*#().-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SipAddress:
-    """An address as it was written. Whatever could not be read is None; `uri` always holds the text."""
+    """An address as written. What could not be read is None; `uri` always holds the text."""
 
     uri: str
     """The address without display name, brackets and header parameters, or the raw text."""

@@ -1,4 +1,5 @@
-"""Addresses that a call can be transferred to. Whether anybody answers there is not known here."""
+"""Checks the form of addresses that a call can be transferred to. Whether anybody answers there is
+unknown."""
 
 import re
 
@@ -11,13 +12,13 @@ _SIP = re.compile(
 def is_target(address: str) -> bool:
     """Whether this is a `tel:` with an E.164 number (RFC 3966) or a `sip:` address (RFC 3261, 19.1).
 
-    At most one `@` is in it, so that what a template puts before the host cannot bring another host.
+    It holds at most one `@`, so that a value rendered before the host cannot bring another host.
     """
     return bool(_TEL.fullmatch(address) or _SIP.fullmatch(address))
 
 
 def e164_target(address: str) -> str | None:
-    """The `tel:` address that a number with spaces, hyphens or no scheme was meant to be, or None."""
+    """The `tel:` address that a number with spaces, with hyphens or without a scheme stands for, or None."""
     digits = re.sub(r"[\s().-]", "", address.removeprefix("tel:"))
     target = f"tel:{digits}"
     return target if _TEL.fullmatch(target) else None

@@ -1,6 +1,7 @@
-"""A request's templates as JSON and back, so that a delivery outlives the configuration that declared it.
+"""Writes a request's templates as JSON and reads them back: a delivery outlives the configuration that
+declared it.
 
-Templates are kept as their source, so that a secret is a name in it and never a value.
+Templates are kept as source, so a secret is stored as a name and never as a value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from runner.model.values import Json, JsonObject
 
 
 def encode(binding: HttpBinding) -> dict[str, Json]:
-    """The binding as JSON. Its `retries` are left out: a delivery has a schedule of its own."""
+    """The binding as JSON, without its `retries`: a delivery has a schedule of its own."""
     return {
         "method": binding.method,
         "url": binding.url.source,
@@ -36,7 +37,7 @@ def encode(binding: HttpBinding) -> dict[str, Json]:
 
 
 def decode(data: JsonObject) -> HttpBinding:
-    """The binding that `encode` wrote. Raises ValueError for an auth that this version does not know."""
+    """The binding that `encode` wrote. Raises ValueError for an unknown auth."""
     return HttpBinding(
         method=data["method"],
         url=compile_template(data["url"]),
@@ -50,7 +51,7 @@ def decode(data: JsonObject) -> HttpBinding:
 
 
 def _source(tree: Templated) -> Json:
-    """A tree of templates with the source of each in its place."""
+    """A tree of templates, each replaced by its source."""
     if tree is None or isinstance(tree, bool | int | float):
         return tree
     if isinstance(tree, Mapping):

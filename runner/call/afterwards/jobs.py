@@ -1,13 +1,14 @@
-"""Which jobs follow a call, when they are due, and what the result of an attempt means. Does none of them.
+"""Decides which jobs follow a call, when they are due, and what the result of an attempt means. Runs none.
 
-A job is tried until it is done. After a failure it is due again after a wait that doubles from five
-seconds to four hours, shortened by up to a half so that what failed together is not tried again together.
-What is not done after 72 hours is parked: kept, and tried no more. So is what can never succeed:
+A job is tried until it is done. After a failure it is due again after a wait that doubles from five seconds
+to four hours, shortened by up to a half, differently for each job, so that jobs that failed together are not
+retried together. A job that is not done after 72 hours is parked: kept, and not tried again. So is a job that
+can never succeed:
 
-- a delivery that is answered 410, by which a receiver says that it wants no more (Standard Webhooks);
-  every other answer but 2xx is tried again, since endpoints are mended and secrets replaced;
-- a question that the API refuses for what it is (400, 404, 413, 422), and one that got no usable answer
-  in three attempts or more.
+- a delivery answered with 410, by which a receiver asks for no more (Standard Webhooks); any other status
+  except 2xx is retried, since endpoints are repaired and secrets replaced;
+- a question that the API refuses for its content (400, 404, 413, 422), or that got no usable answer in three
+  attempts or more.
 """
 
 import json
@@ -32,7 +33,7 @@ LONGEST_S = 72 * 3600.0
 FIRST_WAIT_S = 5.0
 LONGEST_WAIT_S = 4 * 3600.0
 MOST_USELESS = 3
-"""Attempts after which a model that gives no usable answer is asked no more: each costs money."""
+"""After this many attempts without a usable answer the model is not asked again: each costs money."""
 GONE = 410
 TEXT_MODEL = "text model"
 """The receiver of questions. No host has a space in it."""
@@ -45,8 +46,8 @@ _LONGEST_HOST = 255
 def jobs_after(agent: Agent, record: CallRecord, names: JsonObject, now: Instant) -> tuple[Job, ...]:
     """The jobs after this call. `names` is what templates may name, redacted as the record is.
 
-    The agent that answered the call decides, whoever served it later. A call of which no word is kept has
-    nothing to ask about.
+    The agent that answered the call decides, whoever served it later. A call without any text has nothing to
+    ask about.
     """
     asks = agent.outcome is not None and has_words(record)
     jobs = []
@@ -97,9 +98,9 @@ def question(due: DueJob) -> Question:
 
 
 def delivery(due: DueJob, secrets: Mapping[str, str], now: Instant) -> HttpRequest:
-    """The request of a delivery. Without a body of its own it carries the record, with the outcome in it.
+    """The request of a delivery. Without a body of its own it carries the record, including the outcome.
 
-    Raises TemplateFailure when it cannot be made from what the call was and the secrets are now.
+    Raises TemplateFailure when it cannot be rendered from the call's data and the current secrets.
     """
     work = due.job.work
     call = work["names"]["call"]
@@ -109,7 +110,7 @@ def delivery(due: DueJob, secrets: Mapping[str, str], now: Instant) -> HttpReque
         "agent": work["agent"],
         "now": timestamp(now),
         "secrets": secrets,
-        # What a tool's request has its arguments for, a delivery has the record for.
+        # A delivery has the record where a tool's request has its arguments.
         "args": {**due.record, "outcome": due.outcome},
     }
     return build_request(
@@ -152,9 +153,9 @@ def delivery_result(job: Job, reply: HttpReply, now: Instant) -> JobResult:
 
 
 def again(job: Job, error: str, now: Instant) -> Later | Parked:
-    """The attempt that ends now has failed: when the next is due, or that there is none.
+    """This attempt has failed: when the next is due, or that there is none.
 
-    That goes for a request that cannot be made, too: a secret that is missing today may be there tomorrow.
+    A request that cannot be rendered counts too: a secret that is missing today may be there tomorrow.
     """
     last_at = job.created_at + LONGEST_S
     if now >= last_at:
@@ -164,11 +165,11 @@ def again(job: Job, error: str, now: Instant) -> Later | Parked:
 
 
 def _share(job: Job) -> float:
-    """A number from 0 to 1 that differs from job to job and from attempt to attempt."""
+    """A number from 0 to 1, different for each job and attempt."""
     digest = sha256(f"{job.id}/{job.attempts}".encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
 def encoded_work(job: Job) -> str:
-    """What is needed to do it, as the store keeps it. A variable that JSON has no form for becomes text."""
+    """What the job needs, as the store keeps it. A variable without a JSON form becomes text."""
     return json.dumps(job.work, default=str)

@@ -1,4 +1,4 @@
-"""What a text model is asked about a call that is over, and whether its answer can be used. Sends nothing."""
+"""Builds the question to a text model about a call that is over, and checks its answer. Sends nothing."""
 
 import json
 from collections.abc import Iterator
@@ -26,14 +26,14 @@ def outcome_question(model: str, schema: JsonObject, record: JsonObject) -> Ques
 
 
 def checked(answer: Answer, schema: JsonObject) -> Answer:
-    """The answer, where it fits the declared schema. Texts of errors quote nothing of it."""
+    """The answer, if it fits the declared schema. Error texts quote none of it."""
     if isinstance(answer, Answered) and not fits(schema, answer.value):
         return UselessAnswer(error="the answer does not fit the schema")
     return answer
 
 
 def _lines(record: JsonObject) -> Iterator[str]:
-    """The call in lines of text."""
+    """The call as lines of text."""
     yield f"The call ended with: {record['ended']}."
     yield from ("", "What was said:")
     for turn in record["turns"]:

@@ -1,1 +1,1 @@
-"""What a call from a browser needs decided before it rings: its offer and its token."""
+"""Decides about a browser's call before it rings: its offer and its token."""

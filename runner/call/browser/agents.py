@@ -1,4 +1,4 @@
-"""Agents as callers from a browser meet them: without what only a telephone can do."""
+"""Adapts agents to callers from a browser: without what only a telephone can do."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -8,7 +8,7 @@ from runner.model.tool import TransferBinding
 
 
 class AgentsOnTheWeb(Mapping[str, Agent]):
-    """The agents by their ids. No keys, no transfers; a way out by transfer becomes a spoken end."""
+    """The agents by id, without keys and transfers; a way out by transfer becomes a spoken goodbye."""
 
     def __init__(self, agents: Mapping[str, Agent]) -> None:
         self._agents = agents
@@ -24,7 +24,7 @@ class AgentsOnTheWeb(Mapping[str, Agent]):
 
 
 def on_the_web(agent: Agent) -> Agent:
-    """The agent without what only a telephone can do: a browser has no keypad, and nobody can refer it."""
+    """The agent without what only a telephone can do: a browser has no keypad, and cannot be transferred."""
     way_out = agent.if_broken
     if way_out.transfer is not None:
         way_out = IfBroken(say=way_out.say, takes_leave=True)

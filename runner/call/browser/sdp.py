@@ -14,7 +14,7 @@ from itertools import pairwise
 from runner.errors import OfferRefusedError
 
 MOST_BYTES = 64 * 1024
-"""Offers of browsers have less than ten kilobytes."""
+"""Browsers' offers are smaller than ten kilobytes."""
 
 EXAMPLE_OFFER = "".join(
     f"{line}\r\n"
@@ -32,7 +32,7 @@ EXAMPLE_OFFER = "".join(
         "a=rtpmap:111 opus/48000/2",
     )
 )
-"""Of a call that is made up: nobody's browser waits for an answer."""
+"""For made-up calls: no browser waits for the answer."""
 
 _BUNDLE = "a=group:BUNDLE"
 _CANDIDATES = ("a=candidate:", "a=end-of-candidates")
@@ -40,7 +40,7 @@ _CANDIDATES = ("a=candidate:", "a=end-of-candidates")
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """One media section: its `m=` line and those below."""
+    """One media section: its `m=` line and the lines below."""
 
     lines: tuple[str, ...]
 
@@ -61,21 +61,25 @@ class _Section:
         return any(line.startswith(_CANDIDATES) for line in self.lines)
 
     def with_candidates_of(self, other: "_Section") -> "_Section":
-        """Those of a transport that both were to share (RFC 9143, 7.2: the offerer's tagged section)."""
+        """The candidates of a transport that both sections shared (RFC 9143, 7.2: the offerer's tagged
+        section).
+        """
         return _Section((*self.lines, *(line for line in other.lines if line.startswith(_CANDIDATES))))
 
 
 @dataclass(frozen=True, slots=True)
 class AudioOffer:
-    """An offer of one audio section, and what has to be said about the data channel that it had."""
+    """An offer of one audio section, and the refusal of the data channel that it came with."""
 
     sdp: str
-    """What the voice API gets."""
+    """The offer for the voice API."""
     refused: tuple[tuple[int, str], ...] = ()
-    """For each section that was taken out: its position in the offer, and the lines that refuse it."""
+    """For each section removed: its position in the offer, and the lines that refuse it."""
 
     def answer(self, sdp: str) -> str:
-        """The API's answer as the answer to the whole offer. Raises OfferRefusedError when it is not SDP."""
+        """Turn the API's answer into an answer to the whole offer. Raises OfferRefusedError when it is not
+        SDP.
+        """
         if not self.refused:
             return sdp
         session, sections = _parsed(sdp)
@@ -85,7 +89,7 @@ class AudioOffer:
 
 
 def audio_offer(body: bytes, *, with_data_channel: bool = False) -> AudioOffer:
-    """The offer without its data channel, or (`with_data_channel`) as it came. Raises OfferRefusedError.
+    """The offer without its data channel, or unchanged (`with_data_channel`). Raises OfferRefusedError.
 
     It has one audio section and nothing else that the caller could send.
     """

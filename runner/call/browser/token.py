@@ -1,7 +1,6 @@
 """Reads the token that a caller's page brings: who calls, which agents may answer, and until when.
 
-The user's backend makes it, signed with `server.browser.secret`; the page passes it on and can change nothing
-of it. Source of the form: RFC 7519.
+The user's backend makes it, signed with `server.browser.secret`; the page cannot change it. Form: RFC 7519.
 """
 
 import json
@@ -16,34 +15,34 @@ from runner.model.values import Instant, Json
 
 AUDIENCE = "phone-agents"
 LONGEST_S = 600.0
-"""A token may be used for so long at most: it is for one call that begins now."""
+"""The longest life of a token: it is for one call that begins now."""
 SKEW_S = 30.0
-"""By which the clocks of two machines may differ."""
+"""Tolerance between the clocks of two machines."""
 MIN_SECRET_BYTES = 32
-"""RFC 7518, 3.2: a key is as long as the hash."""
+"""RFC 7518, 3.2: a key is at least as long as the hash."""
 MOST_CHARS = 8192
 MOST_SUBJECT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserToken:
-    """What a token says, checked."""
+    """The checked content of a token."""
 
     subject: str
-    """Who calls, in the words of the user's backend."""
+    """The caller's id in the user's backend."""
     id: str
     """A token begins one call."""
     agents: tuple[str, ...]
     """The agents that the caller may speak with, at least one."""
     expires_at: Instant
     vars: Mapping[str, Json] = field(default_factory=dict)
-    """Values for variables of the agent's, before its templates are made."""
+    """Values for the agent's variables, which its templates may use."""
 
 
 def read_token(text: str, secret: str, now: Instant, *, for_live_call: bool = False) -> BrowserToken:
-    """What the token says. Raises TokenRefusedError, which says why.
+    """Read and check a token. Raises TokenRefusedError with the reason.
 
-    `for_live_call`: the token is shown again for the call that it began, and may have expired since.
+    `for_live_call`: the token comes again for the call that it began, and may have expired since.
     """
     claims = _claims(text, secret)
     audience = claims.get("aud")
@@ -73,7 +72,7 @@ def _claims(text: str, secret: str) -> Mapping[str, Json]:
     unchecked = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False}
     unchecked |= {"verify_sub": False, "verify_jti": False}
     try:
-        # Which algorithm it is, is ours to say and never the token's.
+        # We choose the algorithm, never the token.
         claims = jwt.decode(text, secret, algorithms=["HS256"], options=unchecked)  # type: ignore[arg-type]
     except jwt.InvalidSignatureError:
         raise TokenRefusedError("token_signature", "the token is signed with another secret") from None
@@ -99,7 +98,7 @@ def _time(claims: Mapping[str, Json], name: str) -> Instant | None:
     value = claims.get(name)
     if value is None:
         return None
-    # Python's bool is an int, and its JSON reader takes NaN and Infinity.
+    # Python's bool is an int, and its JSON reader accepts NaN and Infinity.
     if type(value) not in (int, float) or not 0 <= value < 10_000_000_000:
         raise TokenRefusedError("token_expiry", f'the token\'s "{name}" is not a time in seconds')
     return float(value)

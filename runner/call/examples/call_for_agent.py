@@ -1,4 +1,4 @@
-"""Finds a call that a given agent answers, at the soonest time at which it does. `now` is passed in."""
+"""Finds a call that a given agent answers, at the earliest instant when it does. `now` is passed in."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,19 +15,19 @@ from runner.model.settings import Configuration
 from runner.model.values import Instant
 
 _MOST_TRIED = 3000
-"""Of the calls about one route."""
+"""Calls tried for one route."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What of the call is not to be made up."""
+    """The parts of a call that are given and not made up."""
 
     caller: str | None = None
     called: str | None = None
     headers: Headers = ()
 
     def applied(self, call: ExampleCall) -> ExampleCall:
-        """The call, with what is given put in place of what was made up."""
+        """The call, with the given parts in place of made-up ones."""
         names = {name.lower() for name, _ in self.headers}
         others = tuple(header for header in call.headers if header[0].lower() not in names)
         return replace(
@@ -38,21 +38,21 @@ class Given:
         )
 
     def call(self, at: Instant) -> ExampleCall:
-        """The call that is given, as far as it is."""
+        """The call as far as it is given."""
         if self.transport is Transport.WEBRTC:
             return self.applied(ExampleCall(caller=WEB_CALLER, called=WEB, at=at))
         return self.applied(ExampleCall(caller=CALLER, called=CALLED, at=at))
 
     @property
     def transport(self) -> Transport | None:
-        """Over which the call has to come; None when nothing says."""
+        """The transport that the call must have; None when any will do."""
         if any(party is not None and party.startswith(WEB) for party in (self.caller, self.called)):
             return Transport.WEBRTC
         return None if self == Given() else Transport.SIP
 
 
 class CallFinder:
-    """Asks one configuration's table about calls that start at `now` or, where nothing else helps, later."""
+    """Searches one configuration's table for calls that start at `now` or, where none is found, later."""
 
     def __init__(self, configuration: Configuration, now: Instant, given: Given) -> None:
         settings = configuration.settings
@@ -67,11 +67,11 @@ class CallFinder:
         )
 
     def match(self, call: ExampleCall) -> Match:
-        """What becomes of a call."""
+        """The match of a call."""
         return self._table.match(call.incoming(self._configuration.settings.routing), call.at)
 
     def call_for(self, agent: Agent) -> ExampleCall | None:
-        """A call that the agent answers, at the soonest time when it does; None when none was found."""
+        """A call that the agent answers, at the earliest instant when it does; None when none was found."""
         soonest: ExampleCall | None = None
         for call in self._candidates(agent):
             if soonest is not None and call.at >= soonest.at:
@@ -86,7 +86,7 @@ class CallFinder:
         """Calls about each of its routes, and about none: `otherwise` may lead to it."""
         wanted = self.given.transport
         asked = [*(route.conditions for route in agent.routes), Conditions()]
-        # A telephone call shows all that an agent can do.
+        # A telephone call shows all features of an agent.
         for conditions in sorted(asked, key=lambda conditions: conditions.transport is Transport.WEBRTC):
             made_up = islice(self._examples.about(conditions, agent.id), _MOST_TRIED)
             calls = (self.given.applied(call) for call in made_up if wanted in (None, call.transport))
@@ -95,10 +95,10 @@ class CallFinder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoffTo:
-    """A way by which calls of another agent come to this one."""
+    """A hand-off by which calls of another agent reach this one."""
 
     agent: Agent
-    """Who has the call before."""
+    """The agent that has the call before."""
     tool: str
 
 

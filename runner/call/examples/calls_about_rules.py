@@ -1,8 +1,8 @@
-"""Makes up calls that show what a rule is about: inside of it, just outside, and where others take over.
+"""Makes up calls that show what a rule is about: inside it, just outside, and where other rules take over.
 
-Right rather than complete, as `matching_values` is: what is proposed here is always asked of the tables
-themselves. Between two plans of numbers nothing is missed: for each prefix there is a number that no longer
-prefix of either table covers.
+Correct rather than complete, as `matching_values` is: each proposed call is checked against the tables
+themselves. Between two sets of number rules nothing is missed: for each prefix there is a number that no
+longer prefix of either table covers.
 """
 
 from bisect import bisect_left
@@ -38,20 +38,21 @@ T = TypeVar("T")
 
 OTHER_CALLED = ("+442079460999", "sip:reception@elsewhere.example", "+493023125999")
 CALLERS = (CALLER, "+442079460123", "anonymous", "sip:1001@elsewhere.example", "+493023125123")
-"""Parties of different kinds, for rules that do not ask who is called or calls."""
+"""Parties of different kinds, for rules without `to` or `from`."""
 
 _MOST_ENTRIES = 1000
 _MOST_OTHERS = 12
 _MOST_CALLED_BY_OTHERS = 60
 _MOST_DEEPER = 8
 _CALLERS_OF_A_SHARE = 200
-_DIGITS = "2345678901"  # where numbers of ten digits are at home, none begins with 0 or 1
+_DIGITS = "2345678901"  # in countries with numbers of ten digits, none begins with 0 or 1
 
 Rule: TypeAlias = Route | RejectRule
 
 
 def _combined(every: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    """All combinations: those that differ from the first in one value, then the others, from the front."""
+    """All combinations: first those that differ from the first in one value, then the others, from the
+    front."""
     likeliest = tuple(values[0] for values in every)
     yield likeliest
     for position, values in enumerate(every):
@@ -71,7 +72,7 @@ class _Plan:
 
     known: list[str]
     of_regions: list[str]
-    """Numbers of the countries that are named, and of others with the same country code."""
+    """Numbers of the countries named, and of others with the same country code."""
 
     @classmethod
     def of(cls, matchers: Iterable[Matcher | None]) -> "_Plan":
@@ -88,7 +89,7 @@ class _Plan:
         return cls(sorted(found), list(_numbers_of_regions(countries)))
 
     def within(self, prefix: str) -> Iterator[str]:
-        """Numbers that begin so: first those that nothing longer covers, then some that something does."""
+        """Numbers with this prefix: first those that no longer prefix covers, then some that one does."""
         free = [digit for digit in _DIGITS if not self._has(prefix + digit)]
         for digit in free[:2]:
             yield from _first_numbers(Prefix(prefix + digit), 1)
@@ -98,7 +99,7 @@ class _Plan:
         yield from self.known_within(prefix)
 
     def known_within(self, prefix: str) -> Iterator[str]:
-        """Numbers that something longer covers; of many, some."""
+        """Numbers that a longer prefix covers; of many, some."""
         start = bisect_left(self.known, prefix)
         for known in islice(self.known, start, start + _MOST_DEEPER):
             if known.startswith(prefix) and known != prefix:
@@ -120,7 +121,7 @@ def _numbers_of_regions(named: set[str]) -> Iterator[str]:
 
 
 class CallsAboutRules:
-    """Makes calls about the rules of one table, or of two that are compared, which it knows all of."""
+    """Makes calls about the rules of one table, or of two that are compared."""
 
     def __init__(self, rules: Sequence[Rule], instants: Instants, default_country: str | None) -> None:
         self._instants = instants
@@ -129,7 +130,7 @@ class CallsAboutRules:
         self._caller_plan = _Plan.of(rule.conditions.caller for rule in rules)
         self._by_called: dict[Key, list[Conditions]] = {}
         self._entries: dict[str | int, dict[Matcher, None]] = {}
-        """What the rules of each agent, and those of each status, are `to`."""
+        """The `to` entries of each agent's rules, and of each status."""
         for rule in rules:
             for key in matcher_keys(rule.conditions.called):
                 self._by_called.setdefault(key, []).append(rule.conditions)
@@ -143,7 +144,7 @@ class CallsAboutRules:
     def about(
         self, conditions: Conditions, owner: str, fresh: Iterable[Matcher] = ()
     ) -> Iterator[ExampleCall]:
-        """Calls about a rule of these conditions, the likeliest to tell something first.
+        """Calls about a rule with these conditions, the most telling first.
 
         `owner` is the agent whose share a share is, `fresh` the entries that the other table does not have.
         """
@@ -167,7 +168,8 @@ class CallsAboutRules:
             yield ExampleCall(called=to, caller=from_, headers=more, at=at)
 
     def _from_browsers(self, conditions: Conditions, owner: str) -> Iterator[ExampleCall]:
-        """Calls to the agent by name, from whom the rule names, from anybody, and for a share from many."""
+        """Calls to the agent by name, from the callers of the rule, from anybody, and from many for a
+        share."""
         named = [
             leaf.user.replace("*", "1")
             for leaf in boundaries(conditions.caller)
@@ -198,7 +200,7 @@ class CallsAboutRules:
         return _unique(islice(asking, 4 * _MOST_OTHERS))[:_MOST_OTHERS]
 
     def _other_called(self, conditions: Conditions) -> Iterator[str]:
-        """For a rule that is not `to` one number or prefix only, what others are `to`."""
+        """For a rule without exactly one number or prefix in `to`: the `to` of other rules."""
         yield CALLED
         if conditions.called is None or ANY in matcher_keys(conditions.called):
             yield from OTHER_CALLED
@@ -207,7 +209,7 @@ class CallsAboutRules:
             yield from self._called_by_others
 
     def _one_of_each_entry(self) -> Iterator[str]:
-        """A first entry of everybody, then a second, and so on; of many, some."""
+        """The first entry of everybody, then the second, and so on; of many, some."""
         in_turn = chain.from_iterable(zip_longest(*self._entries.values()))
         for leaf in islice(filter(None, in_turn), _MOST_CALLED_BY_OTHERS):
             yield from islice(self._texts(leaf, self._called_plan), 1)
@@ -221,7 +223,7 @@ class CallsAboutRules:
             found += islice(self._texts(rival.caller, self._caller_plan), 6)
         if conditions.share is not None:
             found += _many_callers(conditions.caller, self._default_country)
-            # Those who are first within a share come first, so that the likeliest call matches.
+            # The first within a share come first, so that the likeliest call matches.
             found.sort(key=lambda caller: self._position(caller, owner))
         elif any(rival.share is not None for rival in rivals):
             found += islice(_many_callers(None, self._default_country), 40)
@@ -276,7 +278,7 @@ class CallsAboutRules:
 
 
 def boundaries(matcher: Matcher | None) -> Iterator[Matcher]:
-    """Every entry of a matcher, those that it excludes included, and each country by itself."""
+    """Every entry of a matcher, excluded ones too, and each country by itself."""
     if matcher is None:
         return
     for leaf in leaves(matcher):
@@ -293,7 +295,7 @@ def _first_numbers(leaf: Matcher, count: int) -> list[str]:
 
 
 def _many_callers(matcher: Matcher | None, default_country: str | None) -> Iterator[str]:
-    """Callers to find some of whom are in a share."""
+    """Callers enough to find some that are in a share."""
     entries = list(islice(boundaries(matcher), _MOST_OTHERS)) or [Prefix("+1415")]
     for leaf in entries:
         found = addresses([leaf], default_country)

@@ -1,4 +1,4 @@
-"""A call that was made up: who calls which number, when, and the headers that a carrier would send."""
+"""A made-up call: who calls which number, when, and the headers that a carrier would send."""
 
 from dataclasses import dataclass
 
@@ -15,23 +15,23 @@ CARRIER_HOST = "pstn.carrier.example"
 EXAMPLE_ID = "rtc_example"
 
 WEB = "web:"
-"""Begins the parties of a call from a browser: `web:AGENT` is called by `web:SUBJECT`."""
+"""Prefix of the parties of a browser's call: `web:SUBJECT` calls `web:AGENT`."""
 WEB_CALLER = f"{WEB}user-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleCall:
-    """A call as its headers announce it, at an instant."""
+    """A call at an instant, as its headers announce it."""
 
     called: str
     caller: str
     headers: Headers = ()
-    """Those beside what says who is called and who calls."""
+    """Headers other than those of the parties."""
     at: Instant
 
     @property
     def transport(self) -> Transport:
-        """How the caller reaches the voice API: the parties say so."""
+        """How the caller reaches the voice API, which follows from the parties."""
         is_from_browser = self.caller.startswith(WEB) or self.called.startswith(WEB)
         return Transport.WEBRTC if is_from_browser else Transport.SIP
 
@@ -56,7 +56,7 @@ class ExampleCall:
 
 
 def browser_origin(caller: str, called: str) -> WebRtcOrigin:
-    """The origin of a call from a browser between such parties; without an agent it asks for none."""
+    """The origin of a browser's call between these parties; without an agent it asks for none."""
     return WebRtcOrigin(
         subject=caller.removeprefix(WEB) if caller.startswith(WEB) else WEB_CALLER.removeprefix(WEB),
         agent=called.removeprefix(WEB) or None if called.startswith(WEB) else None,
@@ -65,7 +65,7 @@ def browser_origin(caller: str, called: str) -> WebRtcOrigin:
 
 
 def project_address(routing: RoutingSettings) -> str | None:
-    """What `To` holds when the dialled number stands in another header; None where that is unknown."""
+    """The content of `To` when the dialled number is in another header; None where the project is unknown."""
     prefix = routing.project_prefix
     return None if prefix is None else f"sip:{prefix}example@voice-api.example"
 
@@ -75,8 +75,8 @@ def sip_headers(
 ) -> Headers:
     """The headers of an INVITE that a carrier forwards to the API.
 
-    `To` is the API's project, and the dialled number stands in `Diversion`, as carriers really send it. A
-    `called` that is a whole `sip:` address stands in `To` itself: so it comes from one's own exchange.
+    `To` is the API's project, and the dialled number is in `Diversion`, as carriers really send it. A
+    `called` that is a whole `sip:` address goes into `To` itself: it comes from one's own exchange.
     """
     dialled_directly = called.startswith(("sip:", "sips:"))
     to = called if dialled_directly else project or f"sip:{called}@{CARRIER_HOST}"

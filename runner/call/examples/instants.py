@@ -1,4 +1,5 @@
-"""Picks instants at which schedules differ from each other, or from what they were. `now` is passed in."""
+"""Picks instants at which schedules differ, from each other or from an earlier version. `now` is passed
+in."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -28,9 +29,9 @@ class Instants:
         self._distinct: dict[frozenset[str], list[Instant]] = {}
 
     def about(self, names: Iterable[str]) -> list[Instant]:
-        """One instant for each way in which these schedules can stand on each side; never none.
+        """One instant for each combination of open and closed on each side; at least one.
 
-        Those at which the first schedule is open come first, so that a route which asks for it matches then.
+        Instants at which the first schedule is open come first, so that a route which asks for it matches.
         """
         wanted = list(dict.fromkeys(names))
         if not wanted:
@@ -42,9 +43,9 @@ class Instants:
         return sorted(self._distinct[key], key=lambda now: not any(self._states([first], now)))
 
     def when_open(self, names: Iterable[str]) -> Iterator[Instant]:
-        """Instants at which all of these schedules are open on every side, the soonest first.
+        """Instants at which all of these schedules are open on every side, the earliest first.
 
-        Hours overlap somewhere only if they do where one of them begins.
+        Hours overlap only if they do where one of them begins.
         """
         wanted = list(dict.fromkeys(names))
         for now in [self._now, *self._boundaries(wanted)]:
@@ -63,7 +64,7 @@ class Instants:
         )
 
     def _boundaries(self, names: Iterable[str]) -> list[Instant]:
-        """Where hours begin and end in the days to come, and on the days that not every side has closed."""
+        """Where hours begin and end in the days to come, and on days that are not closed on every side."""
         found: set[Instant] = set()
         for name in names:
             there = [side[name] for side in self._sides if name in side]
@@ -88,8 +89,11 @@ def _upcoming(schedule: Schedule, now: Instant) -> Iterator[date]:
 
 
 def _days_at_edges(schedule: Schedule, now: Instant) -> Iterator[date]:
-    """The first and the last day of each run of closed days, and the days around it: where runs overlap in
-    part, they differ at such a day. Yearly ones are looked at in this year and in the next."""
+    """The first and the last day of each run of closed days, and the days around it: partly overlapping runs
+    differ there.
+
+    Yearly ones count in this year and in the next.
+    """
     this_year = datetime.fromtimestamp(now, schedule.timezone).year
     for closed in schedule.closed:
         match closed:
@@ -105,7 +109,7 @@ def _days_at_edges(schedule: Schedule, now: Instant) -> Iterator[date]:
 
 
 def _date(year: int, day: DayOfYear) -> date:
-    """This day of the year. What would be February 29 is the day after the 28th."""
+    """This day of the year. February 29 is the day after the 28th where there is none."""
     return date(year, day.month, 1) + timedelta(days=day.day - 1)
 
 
@@ -115,7 +119,7 @@ def _can_move(day: date) -> bool:
 
 def _edges(schedule: Schedule, days: Iterable[date]) -> Iterator[Instant]:
     for day in days:
-        # A closed day ends at midnight what began the evening before.
+        # A closed day ends, at midnight, hours that began the evening before.
         yield _instant(schedule, day, time())
         for hours in schedule.week[day.weekday()]:
             yield _instant(schedule, day, hours.start)

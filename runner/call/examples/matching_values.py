@@ -1,7 +1,7 @@
 """Makes up addresses and header values that two matchers both match.
 
-Right rather than complete: what is proposed is always checked against the matchers themselves, and for some
-pairs of patterns nothing is proposed although something would match.
+Correct rather than complete: each proposal is checked with the matchers themselves, and for some pairs of
+patterns none is found although one exists.
 """
 
 import re
@@ -31,19 +31,19 @@ _HOST = "carrier.example"
 _WITHHELD = "sip:anonymous@anonymous.invalid"
 _USUAL = ("US", "GB", "DE", "CA", "FR", "IN", "BR", "AU")
 _MOST_ALIKE = 2000
-"""So many numbers are made up of one prefix or country, for a share that few callers are in."""
+"""Numbers made up for one prefix or country, for a share that few callers are in."""
 
 _MOST_REFUSED = 24
-"""After so many texts that do not match, two entries are taken to have nothing in common."""
+"""After this many texts that do not match, two entries are assumed to have nothing in common."""
 
 _ATOM = re.compile(r"(\\.|\[\^?[^\]]+\]|[^\\\[])(?:\{([0-9]+)(?:,[0-9]*)?\}|([*+?]))?\??")
 _CLASSES = {"d": "5", "w": "a", "s": " ", "D": "x", "W": ".", "S": "x"}
 
 
 def addresses(matchers: Sequence[Matcher], default_country: str | None) -> Iterator[Address]:
-    """Addresses that all of these entries match, the likeliest first; each entry is not an any-of.
+    """Addresses that all of these entries match, the likeliest first. No entry is an any-of.
 
-    `default_country` is what numbers without a country code are read in, as for a call.
+    `default_country` applies to numbers without a country code, as for a call.
     """
     asked = [compiled(matcher) for matcher in matchers]
     refused = 0
@@ -59,7 +59,7 @@ def addresses(matchers: Sequence[Matcher], default_country: str | None) -> Itera
 
 
 def header_value(matchers: Sequence[Matcher], default_country: str | None) -> str | None:
-    """A value that all of these entries match, or None where none was found."""
+    """A value that all of these entries match; None where none was found."""
     asked = [compiled(matcher) for matcher in matchers]
     for value in islice(chain(_texts(matchers), _address_texts(matchers)), _MOST_REFUSED):
         subject = (Subject.header(value, default_country),)
@@ -70,12 +70,12 @@ def header_value(matchers: Sequence[Matcher], default_country: str | None) -> st
 
 @lru_cache(maxsize=1024)
 def compiled(matcher: Matcher) -> CompiledMatcher:
-    """The matcher, ready to be asked; the same ones are asked again and again."""
+    """The compiled matcher, cached: the same ones are used again and again."""
     return CompiledMatcher(matcher)
 
 
 def common_text(first: str, second: str) -> str | None:
-    """A shortest text that both patterns match, or None; `*` stands for any run of characters."""
+    """A shortest text that both patterns match, or None; `*` stands for any characters."""
     seen = {(0, 0)}
     queue = deque([(0, 0, "")])
     while queue:
@@ -91,7 +91,7 @@ def common_text(first: str, second: str) -> str | None:
 
 
 def _steps(one: str, other: str) -> Iterator[tuple[int, int, str]]:
-    """How far both patterns go on, and with which character."""
+    """How far both patterns advance, and with which character."""
     if one == "*":
         yield 1, 0, ""
         if other not in ("", "*"):
@@ -118,7 +118,7 @@ def _texts(matchers: Sequence[Matcher]) -> Iterator[str]:
 
 
 def _address_texts(matchers: Sequence[Matcher]) -> Iterator[str]:
-    # What leaves the least open is tried first: there is one address for an exact entry, many for a country.
+    # The narrowest entry first: there is one address for an exact entry, and there are many for a country.
     for matcher in matchers:
         match matcher:
             case ExactAddress(user=user, host=host):
@@ -154,7 +154,7 @@ def _globbed(globs: Sequence[Glob]) -> Iterator[str]:
 
 
 def _meeting(patterns: Sequence[str], otherwise: str) -> list[str]:
-    """Texts that the patterns could have in common."""
+    """Texts that the patterns may have in common."""
     if not patterns:
         return [otherwise]
     filled = [pattern.replace("*", "1") for pattern in patterns]
@@ -179,7 +179,7 @@ def _numbers_of(region: str) -> Iterator[str]:
 
 
 def _numbers(prefix: str) -> Iterator[str]:
-    """Numbers that begin so."""
+    """Numbers with this prefix."""
     lengths = [length for length in (11, 12, 10, 13, 9, 8, 14, 15, 7) if length > len(prefix) - 1]
     length = next((length for length in lengths if _is_number(_padded(prefix, length, 100))), None)
     if length is None:

@@ -1,6 +1,6 @@
-"""What a tool call of the model's leads to: a request, a hang-up, a transfer, or a hand-off to another agent.
+"""Carries out the model's tool calls, by what they are bound to: request, hang-up, transfer or hand-off.
 
-A hand-off is over when the API has taken the change of the session, or refused it; both end here as well.
+A hand-off ends when the API has accepted or refused the change of the session; both are handled here as well.
 """
 
 from typing import TypeAlias, assert_never
@@ -22,13 +22,13 @@ from runner.model.tool import HandoffBinding, HangupBinding, ResultSpec, Transfe
 from runner.model.values import Instant
 
 MovingBinding: TypeAlias = HangupBinding | TransferBinding | HandoffBinding
-"""What ends the call, or gives it to somebody else."""
+"""A binding that ends the call or passes it on."""
 
 NO_HANDOFF = "the hand-off is not possible; go on as you are"
 
 
 class ToolDispatch:
-    """The model's tool calls, by what they are bound to."""
+    """The model's tool calls, by their bindings."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class ToolDispatch:
         self._deeds = deeds
 
     def called(self, called: ToolCalled, now: Instant) -> list[Intent]:
-        """The model calls a tool, perhaps for the second time: then nothing is done."""
+        """The model calls a tool. The second report of the same call changes nothing."""
         opened = self._tools.begin(called, self._serving.caller_of(called.response_id), now)
         if opened is None:
             return []
@@ -62,14 +62,14 @@ class ToolDispatch:
         elif isinstance(binding := opened.tool.binding, MovingBinding):
             intents += self._move_on(called, opened, binding, now)
         elif self._consumption.has_more_tool_calls_than(self._serving.agent.limits.max_tool_calls):
-            # The call ends for it, see `LimitWatch`; what is over the limit is not done any more.
+            # `LimitWatch` ends the call; a tool call over the limit is not carried out.
             intents += self._tools.refuse(called, "this call may use no more tools", now)
         else:
             intents += self._tools.run(opened, now)
         return intents + self._tools.go_on()
 
     def handed_off(self, now: Instant, *, told: bool) -> list[Intent]:
-        """The API has taken the change of the session: now the other agent serves the call."""
+        """The API has accepted the change of the session: the other agent serves the call now."""
         switch = self._serving.confirm(now, told=told)
         if switch is None:
             return []
@@ -87,7 +87,8 @@ class ToolDispatch:
         return [*intents, *self._refresh.handed_off(now), *self._tools.go_on()]
 
     def not_handed_off(self, error: ApiError, now: Instant) -> list[Intent]:
-        """The API has refused a change of the session: the agent before goes on, and its model is told."""
+        """The API has refused the change of the session: the agent before continues, and its model is
+        told."""
         switch = self._serving.refuse(error.about, error.message)
         if switch is None:
             return []

@@ -1,4 +1,4 @@
-"""What a call's machine knows besides its call: agents, routes, prices, secrets. It never changes."""
+"""What a call's machine knows besides its call: agents, routes, prices, secrets. Immutable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class World:
     transfer_to: tuple[str, ...] = ()
     """Addresses that a person may transfer a call to, besides the destinations of agents."""
     max_call_age_s: float = MAX_CALL_AGE_S
-    """An older announcement is for a caller who is long gone."""
+    """When an older call is announced, its caller is long gone."""
 
     @classmethod
     def of(cls, configuration: Configuration, secrets: Mapping[str, str]) -> "World":

@@ -1,1 +1,1 @@
-"""What is written down of a call: turns, tools, cost, with what must not be kept masked."""
+"""Writes the record of a call (turns, tools, cost) and masks what must not be kept."""

@@ -1,4 +1,4 @@
-"""What a call has used of the API, from what the API reports, and what that costs."""
+"""Adds up what a call uses of the API, as the API reports it, and what that costs."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -8,21 +8,21 @@ from runner.model.price import Price, PriceList
 from runner.model.usage import TranscriptionUsage, Usage
 
 _Used: TypeAlias = tuple[float, float | None]
-"""How much of something in the unit of its price, and that price."""
+"""An amount in the unit of its price, and that price."""
 
 _MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """US dollars. `is_whole` is False when something was used whose price is not known."""
+    """US dollars. `is_whole` is False when something was used whose price is unknown."""
 
     usd: float
     is_whole: bool
 
 
 class Bill:
-    """Adds up what is used. Everything counts once: the API's events can be told twice."""
+    """Adds up the usage. Everything counts once: the API may report an event twice."""
 
     def __init__(self, prices: PriceList, model: str, transcription_model: str | None = None) -> None:
         self.usage = Usage()
@@ -31,17 +31,17 @@ class Bill:
         self._real_model: str | None = None
         self._transcription_model = transcription_model
         self._transcriptions: dict[str | None, TranscriptionUsage] = {}
-        """By the model that transcribed, which a hand-off may change."""
+        """By transcription model, which a hand-off may change."""
         self._billed: set[str] = set()
 
     @property
     def real_model(self) -> str | None:
-        """The model that serves the call, in the API's words; None before it has said it."""
+        """The model that serves the call, as the API names it; None before it has."""
         return self._real_model
 
     @property
     def transcription(self) -> TranscriptionUsage:
-        """What was used for transcribing the caller."""
+        """What transcribing the caller has used."""
         return sum(self._transcriptions.values(), TranscriptionUsage())
 
     def transcribed_by(self, model: str | None) -> None:
@@ -49,7 +49,7 @@ class Bill:
         self._transcription_model = model
 
     def note(self, event: CallEvent) -> None:
-        """Add what an event says was used."""
+        """Add the usage that an event reports."""
         match event:
             case ResponseEnded(response_id=response_id) if self._is_new(f"response {response_id}"):
                 self.usage = self.usage + event.usage
@@ -65,7 +65,7 @@ class Bill:
 
     @property
     def cost(self) -> Cost:
-        """What it costs so far. Of what has no known price, nothing is in it."""
+        """The cost so far, without whatever has no known price."""
         model = self._prices.of(self._model)
         if model is None and self._real_model is not None:
             model = self._prices.of(self._real_model)
@@ -78,7 +78,7 @@ class Bill:
 
     @property
     def cost_usd(self) -> float | None:
-        """What it costs so far; None when the price of something that was used is not known."""
+        """The cost so far; None when the price of something used is unknown."""
         cost = self.cost
         return cost.usd if cost.is_whole else None
 

@@ -1,6 +1,6 @@
-"""Many calls summed up, from their records alone: how many, how they ended, how long callers waited.
+"""Sums up many calls from their records: how many, how they ended, how long callers waited.
 
-A record may be older than this program: what it lacks, or has in another form, is passed over.
+A record may be older than this program: fields that it lacks, or has in another form, are skipped.
 """
 
 from collections import Counter, defaultdict
@@ -12,7 +12,7 @@ from runner.model.values import Instant, Json, JsonObject
 
 HOUR_S = 3600.0
 MOST_NAMES = 200
-"""Agents, ends and tools that are told apart; a record names what its configuration did."""
+"""The most agents, ends and tools that are counted separately; a record names what its configuration did."""
 
 
 class Day:
@@ -99,7 +99,7 @@ class _Tool:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, Json]:
-    """The smallest values that so many of a hundred do not exceed (nearest rank)."""
+    """The smallest values that this many percent do not exceed (nearest rank)."""
     ordered = sorted(values)
     ranks = {
         f"p{part}": ordered[-(-part * len(ordered) // 100) - 1] if ordered else None for part in (50, 90, 99)

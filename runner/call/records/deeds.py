@@ -1,4 +1,4 @@
-"""What people did to one call, and what became of it. Each act once, by its id."""
+"""Keeps the acts of people on one call, with their results. Each act once, by its id."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from runner.model.values import Instant
 
 
 class Deeds:
-    """The acts of people on one call, in the order in which they came."""
+    """The acts of people on one call, in order of arrival."""
 
     def __init__(self) -> None:
         self._deeds: dict[str, Deed] = {}
@@ -17,16 +17,16 @@ class Deeds:
 
     @property
     def all(self) -> tuple[Deed, ...]:
-        """Every act, the refused ones too."""
+        """Every act, refused ones too."""
         return tuple(self._deeds.values())
 
     def get(self, deed_id: str) -> Deed | None:
-        """The act as it stands now; None when nobody has asked for it. A renewal is what it renews."""
+        """The act as it stands now; None for an unknown id. A renewal is the act that it renews."""
         deed = self._deeds.get(self._renewals.get(deed_id, deed_id))
         return replace(deed, id=deed_id) if deed is not None else None
 
     def open(self, steered: Steered, now: Instant) -> bool:
-        """Take up an act, which waits from now on; False when it was taken up before."""
+        """Accept an act, which waits from now on; False when it was accepted before."""
         if steered.id in self._deeds or steered.id in self._renewals:
             return False
         self._deeds[steered.id] = Deed(
@@ -40,12 +40,12 @@ class Deeds:
         return True
 
     def renew(self, deed_id: str, renewal_id: str) -> None:
-        """An act that renews another is not an act of its own: a lease is renewed many times."""
+        """A renewal is not an act of its own: a lease is renewed many times."""
         del self._deeds[renewal_id]
         self._renewals[renewal_id] = deed_id
 
     def close(self, now: Instant) -> None:
-        """The call is gone, and with it what still waited."""
+        """The call is gone, and with it the acts that still waited."""
         for deed_id in self._deeds:
             self.settle(deed_id, DeedResult.FAILED, now, "the call ended first")
 
@@ -54,7 +54,7 @@ class Deeds:
         return deed_id in self._renewals
 
     def settle(self, deed_id: str, result: DeedResult, now: Instant, detail: str = "") -> None:
-        """Say what became of an act. The first word counts."""
+        """Set the result of an act. The first result counts."""
         deed = self._deeds[deed_id]
         if deed.settled_at is None:
             self._deeds[deed_id] = replace(deed, result=result.value, detail=detail, settled_at=now)

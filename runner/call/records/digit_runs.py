@@ -1,4 +1,4 @@
-"""Runs of digits in a text: digits of any script with nothing but separators between them."""
+"""Finds runs of digits in a text: digits of any script with only separators between them."""
 
 import re
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ _GROUP = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class DigitRun:
-    """One run. Its digits are counted from 0; a group is digits that stand together."""
+    """One run. Its digits are numbered from 0; a group is a sequence of adjacent digits."""
 
     digits: str
     places: tuple[int, ...]
-    """Where each digit stands in the text."""
+    """The position of each digit in the text."""
     begins: tuple[int, ...]
     """The first digit of each group."""
     ends: tuple[int, ...]
@@ -23,11 +23,11 @@ class DigitRun:
 
     @property
     def span(self) -> tuple[int, int]:
-        """Where the run begins and ends in the text."""
+        """The run's span in the text."""
         return self.places[0], self.places[-1] + 1
 
     def span_of(self, first: int, behind: int) -> tuple[int, int]:
-        """Where these digits begin and end in the text."""
+        """The span of these digits in the text."""
         return self.places[first], self.places[behind - 1] + 1
 
     def begins_at(self, digit: int) -> bool:
@@ -39,7 +39,7 @@ class DigitRun:
         return digit in self._end_set
 
     def windows(self, least: int, most: int) -> Iterator[tuple[int, int]]:
-        """Every part of so many digits that begins and ends where groups do, as for `span_of`."""
+        """Every part with this many digits that begins and ends at groups, as for `span_of`."""
         first_end = 0
         for begin in self.begins:
             while first_end < len(self.ends) and self.ends[first_end] < begin + least:
@@ -59,7 +59,7 @@ class DigitRun:
 
 
 def digit_runs(text: str) -> tuple[DigitRun, ...]:
-    """The runs of a text, in their order."""
+    """The runs of a text, in order."""
     return tuple(_run(text, found.start(), found.end()) for found in _RUN.finditer(text))
 
 
@@ -70,7 +70,7 @@ def _run(text: str, start: int, end: int) -> DigitRun:
     ends: list[int] = []
     for group in _GROUP.finditer(text, start, end):
         begins.append(len(digits))
-        # Digits of any script: people who speak Arabic or Hindi are transcribed in theirs.
+        # Digits of any script: transcripts of Arabic or Hindi have their own.
         digits += map(str, map(int, group[0]))
         places += range(group.start(), group.end())
         ends.append(len(digits))

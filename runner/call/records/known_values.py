@@ -1,7 +1,7 @@
-"""Finds values that are known, wherever a text has them as whole words: all of them in one pass.
+"""Finds known values wherever a text has them as whole words, all of them in one pass.
 
-The words are the letters of an automaton (A. Aho, M. Corasick: Efficient string matching, 1975), so that
-thousands of values cost no more than one.
+The words are the letters of an automaton (A. Aho, M. Corasick: Efficient string matching, 1975), so thousands
+of values cost no more than one.
 """
 
 import re
@@ -13,17 +13,17 @@ from runner.call.records.sensitive_spans import Span
 
 _TOKEN = re.compile(r"\w+|\W")
 _MOST_DIGITS = 40
-"""A longer number is found as it is written, and not with other separators."""
+"""A longer number is found only as it is written, and not with other separators."""
 
 
 class KnownValues:
-    """Values, ready to be found: in the same characters, or in the same digits with other separators."""
+    """Values to find: in the same characters, or in the same digits with other separators."""
 
     def __init__(self, values: Iterable[str]) -> None:
         self._next: list[dict[str, int]] = [{}]
         self._fall_back: list[int] = [0]
         self._longest: list[int] = [0]
-        """For each state, how many tokens the longest value has that ends there."""
+        """For each state, the number of tokens of the longest value that ends there."""
         self._numbers: set[str] = set()
         for value in values:
             self._add(value.strip())
@@ -31,7 +31,7 @@ class KnownValues:
         self._link()
 
     def spans(self, text: str, runs: Sequence[DigitRun]) -> Iterator[Span]:
-        """Where one of the values stands. `runs` are the text's runs of digits."""
+        """The spans of the values. `runs` are the text's runs of digits."""
         yield from self._words(text)
         for run in runs if self._sizes else ():
             for first in run.begins:
@@ -55,7 +55,7 @@ class KnownValues:
             self._numbers.add(runs[0].digits)
 
     def _link(self) -> None:
-        """Where to go on when a value does not: the longest end of it that begins another value."""
+        """Where to continue when a value ends early: its longest suffix that begins another value."""
         waiting = deque(self._next[0].values())
         while waiting:
             state = waiting.popleft()

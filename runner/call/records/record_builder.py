@@ -1,4 +1,4 @@
-"""Writes down what happens to a call while it happens, and makes the record of it at the end."""
+"""Writes down what happens to a call while it happens, and builds its record at the end."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ from runner.model.values import Instant, Json
 
 
 class RecordBuilder:
-    """All that the record of a call needs, as it comes. The machine writes here and reads nothing back."""
+    """Collects the content of a call's record. The machine writes here and reads nothing back."""
 
     def __init__(
         self,
@@ -44,16 +44,16 @@ class RecordBuilder:
         self.spans = Spans(is_persons)
         self._response_id = ""
         self._unheard: dict[str, str] = {}
-        """By response, the first item of the agent's in it, until the caller hears it."""
+        """By response, the agent's first item in it, until the caller hears it."""
         self._bill = bill
         self._deeds = deeds
         self.transcript = Transcript()
         self.private: set[str] = set()
-        """Values that the record may not hold: out of tools' replies, and keys pressed in private."""
+        """Values that the record may not hold: from tools' replies, and keys pressed in private."""
         self._start = start
         self._tools: dict[str, ToolUse] = {}
         self.tools_ended: list[ToolUse] = []
-        """Those of the tool calls that have ended, in the order of their ends."""
+        """The tool calls that have ended, in the order of their ends."""
         self._handoffs: list[Handoff] = []
         self._faults: list[str] = list(start.faults)
         self._ended = ""
@@ -82,7 +82,7 @@ class RecordBuilder:
 
     @property
     def tools(self) -> Mapping[str, ToolUse]:
-        """The tool calls so far, by their ids and in their order."""
+        """The tool calls so far, by id and in order."""
         return self._tools
 
     @property
@@ -95,11 +95,11 @@ class RecordBuilder:
         self._accepted_at = now
 
     def attached(self, now: Instant) -> None:
-        """The sideband was opened for the first time."""
+        """The sideband has opened for the first time."""
         self._attached_at = now
 
     def gone(self, now: Instant) -> None:
-        """The API knows the call no more."""
+        """The call has left the API."""
         self._ended_at = now
 
     def fault(self, text: str) -> None:
@@ -111,7 +111,7 @@ class RecordBuilder:
         self._handoffs.append(handoff)
 
     def tool_began(self, call_id: str, name: str, arguments: Json, now: Instant) -> None:
-        """The model has called a tool; what comes of it is not known yet."""
+        """The model has called a tool; the result is unknown yet."""
         self._tools[call_id] = ToolUse(
             name=name, call_id=call_id, arguments=arguments, started_at=now, took_s=None, status="unfinished"
         )
@@ -127,7 +127,7 @@ class RecordBuilder:
         error: str | None = None,
         reply: Json = None,
     ) -> None:
-        """What came of the tool call, and what the model was given."""
+        """A tool call has ended with this output for the model."""
         use = self._tools[call_id]
         self._tools[call_id] = replace(
             use,
@@ -158,7 +158,7 @@ class RecordBuilder:
         self._tools[call_id] = replace(use, tries=(*before, ended))
 
     def note(self, event: CallEvent, now: Instant) -> None:
-        """Write down what an event means for the record, whatever it means to the call."""
+        """Note what an event means for the record, apart from what it means for the call."""
         noted = _NOTED.get(type(event))
         if noted is not None:
             noted(self, event, now)
@@ -185,7 +185,7 @@ class RecordBuilder:
         self._malformed += ignored.because is IgnoredBecause.MALFORMED
 
     def end(self, reason: str, detail: str = "") -> None:
-        """Why the call ends; the first reason is the one that counts."""
+        """Set why the call ends; the first reason counts."""
         if not self._ended:
             self._ended, self._detail = reason, detail
 

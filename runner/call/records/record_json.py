@@ -1,4 +1,4 @@
-"""A call's record as JSON text and back. Loses nothing and reads no clock."""
+"""Writes a call's record as JSON text and reads it back. Loses nothing and reads no clock."""
 
 import json
 from dataclasses import fields, is_dataclass
@@ -11,7 +11,7 @@ from runner.model.values import Json, JsonObject
 def encode(record: CallRecord) -> str:
     """One line of ASCII: half of a surrogate pair, which models do write, has no other safe form.
 
-    A number that JSON does not have, which Python reads all the same (`NaN`), becomes null.
+    A number that JSON does not have, but Python reads (`NaN`), becomes null.
     """
     try:
         return json.dumps(record, default=_by_field, allow_nan=False)
@@ -21,12 +21,12 @@ def encode(record: CallRecord) -> str:
 
 
 def decode(text: str) -> CallRecord:
-    """The record that `encode` wrote."""
+    """Read the record that `encode` wrote."""
     return of_json(json.loads(text))
 
 
 def of_json(data: JsonObject) -> CallRecord:
-    """The record of what `encode` wrote, read as JSON."""
+    """The record from what `encode` wrote, parsed as JSON."""
     return CallRecord(
         **{
             **data,
@@ -52,7 +52,7 @@ def _span(data: JsonObject) -> Span:
 
 def _by_field(value: object) -> Json:
     if isinstance(value, Span):
-        # `from` is no name that Python allows.
+        # Python does not allow `from` as a name.
         return {
             "who": value.who,
             "from": value.since,

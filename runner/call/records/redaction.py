@@ -1,14 +1,14 @@
-"""Masks what a record may not hold: numbers and addresses by their look, values by the paths to them.
+"""Masks what a record may not hold: numbers and addresses by their form, values by the paths to them.
 
-What is looked for, in everything that was said and in arguments, errors and faults:
+Searched is everything that was said, and arguments, errors and faults:
 
-- `payment_card`, `ssn`, `phone`, `email`: by its look; see `runner.call.records.sensitive_spans`. Caller and
-  dialled number of the call itself stay: a record that does not say who called whom is none.
-- `args.…`, `result.…`: the value at that place of any tool's arguments or JSON reply, in its place and
-  wherever else it is written the same, or in the same digits.
+- `payment_card`, `ssn`, `phone`, `email`: by form; see `runner.call.records.sensitive_spans`. Caller and
+  dialled number of the call itself stay: a record must say who called whom.
+- `args.…`, `result.…`: the value at that place in any tool's arguments or JSON reply, there and wherever else
+  it is written the same, or in the same digits.
 
-Only what is written in digits is found: a transcript that says "four one one one" is not understood.
-Redacting what is redacted changes nothing.
+Only digits are found: a transcript that says "four one one one" is not understood. Redacting twice changes
+nothing.
 """
 
 import json
@@ -25,22 +25,24 @@ from runner.model.record import CallRecord, Deed
 from runner.model.values import Json, JsonObject
 
 MASKED = "[redacted]"
-"""Stands where a path led."""
+"""Replaces the value at a path."""
 DEED_TEXTS = frozenset({"say", "tell", "text", "add", "replace", "set"})
 """The fields of a person's act that hold words."""
 _SHORTEST = 4
 _SHORTEST_NUMBER = 3
-"""A shorter value at a path is masked in its own place only: "yes" and "12" stand everywhere."""
+"""A shorter value at a path is masked only in its own place: "yes" and "12" stand everywhere."""
 
 Path: TypeAlias = tuple[str, ...]
 
 
 class Redactor:
-    """Masks whatever any of these agents declares. A call that is handed over is kept as strictly as the
-    strictest of its agents wants."""
+    """Masks what any of these agents declares.
+
+    A call that is handed over is kept as strictly as the strictest of its agents wants.
+    """
 
     def __init__(self, recordings: Iterable[Recording], values: Iterable[str] = ()) -> None:
-        """`values` are known already to be masked, however short: what result paths led to, private keys."""
+        """`values` are known to be sensitive, however short: values at result paths, private keys."""
         recordings = tuple(recordings)
         self._keeps_transcript = all(recording.transcript for recording in recordings)
         self._kinds = [kind for kind in Sensitive if any(kind in each.kinds for each in recordings)]
@@ -64,16 +66,16 @@ class Redactor:
 
     @property
     def learns(self) -> bool:
-        """Whether what is to be masked may be known only later in the call."""
+        """Whether more values to mask may become known later in the call."""
         return bool(self._argument_paths or self._result_paths)
 
     def learn(self, record: CallRecord) -> None:
-        """Remember what argument paths lead to anywhere in the record: it may be said earlier or later."""
+        """Remember the values at argument paths anywhere in the record: they may be said earlier or later."""
         for use in record.tools:
             self._learn(_as_object(use.arguments), self._argument_paths)
 
     def record(self, record: CallRecord) -> CallRecord:
-        """The record as it may be kept."""
+        """The record, masked."""
         if self.changes_nothing:
             return record
         self.learn(record)
@@ -100,21 +102,21 @@ class Redactor:
         )
 
     def arguments(self, given: Json) -> Json:
-        """A tool call's arguments, as an object or as the text that the model wrote."""
+        """A tool call's arguments, as an object or as the model's text."""
         if not isinstance(given, str) or not self._argument_paths:
             return self._at_paths(given, self._argument_paths)
         arguments = _as_object(given)
         if arguments is None:
-            # It cannot be told what stands where, so that all of it might be what must not be kept.
+            # The paths cannot be applied, so all of it may be sensitive.
             return MASKED if given else given
         return json.dumps(self._at_paths(arguments, self._argument_paths), ensure_ascii=False)
 
     def result(self, reply: Json) -> Json:
-        """What a tool replied, as JSON."""
+        """A tool's reply, as JSON."""
         return self._at_paths(reply, self._result_paths)
 
     def data(self, value: Json) -> Json:
-        """Any JSON value, with every text, key and number in it masked where it has to be."""
+        """Any JSON value; every text, key and number in it is masked where necessary."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
@@ -128,7 +130,7 @@ class Redactor:
         return value
 
     def names(self, names: JsonObject) -> dict[str, Json]:
-        """What templates may name after the call, kept as strictly as the record; its parties stay too."""
+        """What templates may name after the call, masked as strictly as the record; its parties stay too."""
         call = {**names["call"], "headers": self.data(names["call"]["headers"])}
         masked = {name: self.data(names[name]) for name in ("vars", "lookup")}
         return {**names, **masked, "call": call}
@@ -147,7 +149,7 @@ class Redactor:
         return _masked(text, found)
 
     def deed(self, deed: Deed) -> Deed:
-        """What a person said, wrote or set is kept as what caller and agent say."""
+        """Mask what a person said, wrote or set as what caller and agent say."""
         given = self.data(deed.given)
         if not self._keeps_transcript:
             given = {key: MASKED if key in DEED_TEXTS else value for key, value in given.items()}
@@ -168,7 +170,7 @@ class Redactor:
 
 
 def _as_object(arguments: Json) -> JsonObject | None:
-    """A tool call's arguments, or None where they are text that is not an object."""
+    """A tool call's arguments as an object, or None."""
     if isinstance(arguments, str):
         try:
             arguments = read_json(arguments)
@@ -178,9 +180,9 @@ def _as_object(arguments: Json) -> JsonObject | None:
 
 
 def values_at(value: Json, paths: Iterable[Path]) -> set[str]:
-    """Everything that stands at or below these paths, as text; but for what is too short to tell anything.
+    """Everything at or below these paths, as text, except values too short to be sensitive.
 
-    A list is looked through entry by entry.
+    Every entry of a list is searched.
     """
     leaves = {leaf for path in paths for found in _at(value, path) for leaf in _leaves(found)}
     return {leaf for leaf in leaves if len(leaf) >= (_SHORTEST_NUMBER if leaf.isdecimal() else _SHORTEST)}
@@ -224,7 +226,7 @@ def _without(value: Json, paths: Collection[Path]) -> Json:
 
 
 def _masked(text: str, found: Sequence[tuple[Span, str]]) -> str:
-    """The text with a mark in place of each span. Of spans that meet, the first found names the mark."""
+    """The text with a mark in place of each span. Where spans meet, the first one names the mark."""
     merged: list[tuple[Span, int]] = []
     for order in sorted(range(len(found)), key=lambda order: found[order][0]):
         start, end = found[order][0]

@@ -1,11 +1,11 @@
-"""Finds numbers and addresses in a text by their look, in time that is linear in the text.
+"""Finds numbers and addresses in a text by their form, in time linear in the text.
 
 - `payment_card`: 13 to 19 digits that pass the Luhn check (ISO/IEC 7812-1), with or without separators.
 - `ssn`: nine digits as the US writes them (`123-45-6789`, `123 45 6789`, `123456789`, or digit by digit),
-  but for numbers that are never given out: those that begin with 000, 666 or 9, or have 00 or 0000 in them.
-- `phone`: what the world's numbering plans take for a valid number, with its country code, or as it is
-  written in a default country; and digits without end, among which nobody could find one.
-- `email`: what has the form of an address.
+  except numbers that are never issued: those that begin with 000, 666 or 9, or contain a group 00 or 0000.
+- `phone`: a valid number by the world's numbering plans, with its country code or as written in a default
+  country; and very long runs of digits, in which no number could be told from another.
+- `email`: text in the form of an address.
 """
 
 import re
@@ -17,19 +17,19 @@ from runner.call.records.digit_runs import DigitRun
 from runner.model.agent import Sensitive
 
 Span: TypeAlias = tuple[int, int]
-"""Where something begins and ends in a text."""
+"""Begin and end in a text."""
 
 _CARD_DIGITS = 13, 19
 _SSN_DIGITS = 9
 _FEWEST_PHONE_DIGITS = 6
 _MOST_PHONE_DIGITS = 60
-"""Of one run: a few numbers that are said one after the other. The search takes long for more."""
+"""In one run: a few numbers said one after the other. The search is slow for more."""
 # The look-behind and the possessive quantifiers keep it linear: a run of letters is tried once.
 _EMAIL = re.compile(r"(?<![\w.%+'-])[\w.%+'-]++@[\w-]++(?:\.[\w-]++)+")
 
 
 def sensitive_spans(kind: Sensitive, text: str, runs: Sequence[DigitRun], country: str) -> Iterator[Span]:
-    """Where something of this kind stands. `runs` are the text's; `country` is that of telephone numbers."""
+    """The spans of this kind. `runs` are the text's; `country` is for telephone numbers."""
     return _FINDERS[kind](text, runs, country)
 
 
@@ -39,7 +39,7 @@ def passes_luhn(digits: str) -> bool:
 
 
 def _luhn(digits: str, windows: Sequence[tuple[int, int]]) -> Iterator[bool]:
-    """Whether each window passes. Every second digit is doubled, seen from the end: there are two ways."""
+    """Whether each window passes. Every second digit from the end is doubled, so there are two sums."""
     sums = [
         [0, *accumulate(_VALUES[place % 2 == last][digit] for place, digit in enumerate(digits))]
         for last in (0, 1)
@@ -53,7 +53,7 @@ _VALUES = {
     True: {str(digit): digit for digit in range(10)},
     False: {str(digit): 2 * digit - (9 if digit > 4 else 0) for digit in range(10)},
 }
-"""What a digit counts, plain and doubled."""
+"""The value of a digit, plain and doubled."""
 
 
 def _cards(_text: str, runs: Sequence[DigitRun], _country: str) -> Iterator[Span]:
@@ -91,7 +91,7 @@ def _phones(text: str, runs: Sequence[DigitRun], country: str) -> Iterator[Span]
     text = _without(text, endless)
     import phonenumbers  # noqa: PLC0415 - slow to import, and most records name no number
 
-    # Transcripts put commas where the speaker paused. To the plans a comma ends a number.
+    # Transcripts put commas where the speaker paused. The numbering plans end a number at a comma.
     for written in dict.fromkeys((text, text.replace(",", " "))):
         for match in phonenumbers.PhoneNumberMatcher(written, country):
             yield match.start, match.end

@@ -1,6 +1,6 @@
-"""Who was heard when, and how long callers waited for an answer: what the record holds of time.
+"""Records who was heard when, and how long callers waited for an answer.
 
-A long call has thousands of spans, and many calls are live at once: they are kept as numbers.
+A long call has thousands of spans, and many calls are live at once, so they are stored as numbers.
 """
 
 from array import array
@@ -29,12 +29,12 @@ class Spans:
         """The span in which the caller speaks now."""
         self._caller_stopped_at: Instant | None = None
         self._playing: dict[str, int] = {}
-        """The spans of the responses that are heard now."""
+        """The spans of the responses that play now."""
         self._last = ""
-        """The response that was heard last."""
+        """The response that played last."""
 
     def caller_speaks(self, *, began: bool, now: Instant) -> None:
-        """The caller begins or stops to speak."""
+        """The caller starts or stops speaking."""
         if began and self._caller is None:
             self._caller = self._open(_CALLER, now)
         elif not began:
@@ -44,9 +44,9 @@ class Spans:
                 self._caller = None
 
     def heard(self, response_id: str, now: Instant) -> float | None:
-        """The caller begins to hear a response. The result: how long they waited for it since they spoke.
+        """A response begins to play. Returns how long the caller waited for it since they spoke.
 
-        None for one that answers nothing that was heard. Told twice, it began when it was told first.
+        None for a response that answers nothing. The first report counts.
         """
         if response_id in self._playing or response_id == self._last:
             return None
@@ -55,7 +55,7 @@ class Spans:
         return None if stopped_at is None or self._caller is not None else round(now - stopped_at, 3)
 
     def ended(self, response_id: str, now: Instant, *, is_interrupted: bool) -> None:
-        """The caller has heard a response, or has interrupted it."""
+        """The caller has heard a response to the end, or has interrupted it."""
         number = self._playing.pop(response_id, None)
         if number is not None:
             self._last = response_id
@@ -63,7 +63,7 @@ class Spans:
             self._marks[number] |= _INTERRUPTED * is_interrupted
 
     def all(self) -> tuple[Span, ...]:
-        """Every span, in the order in which they began."""
+        """Every span, in the order of their beginnings."""
         return tuple(
             Span(
                 who=_WHO[mark & ~_INTERRUPTED],

@@ -1,4 +1,4 @@
-"""The conversation of a call in its own order, whatever order its parts arrive in."""
+"""Keeps the conversation of a call in its own order, whatever order its parts arrive in."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from runner.model.values import Instant
 
 @dataclass(slots=True)
 class _Item:
-    """One item of the conversation. `text` None: nothing was transcribed (yet)."""
+    """One item of the conversation. `text` is None while nothing was transcribed."""
 
     role: Role | None = None
     text: str | None = None
     at: Instant = 0.0
     is_placed: bool = False
-    """Whether the API has told its place; until then it stands where it was first heard of."""
+    """Whether the API has said where it stands; until then it stays where it was first mentioned."""
     is_turn: bool = True
     heard_ms: int | None = None
     is_hidden: bool = False
@@ -25,22 +25,22 @@ class _Item:
 
 
 class Transcript:
-    """The conversation in its own order, whatever order its parts arrive in.
+    """The conversation in its own order.
 
-    Transcription of the caller comes late and out of order, so text is put to its item, and items stand
-    where the API says: after the item that it names.
+    Transcription of the caller comes late and out of order, so text is put to its item, and items stand where
+    the API says: after the item that it names.
     """
 
     def __init__(self) -> None:
         self._items: dict[str, _Item] = {}
         self._order: list[str] = []
         self._ordered: set[str] = set()
-        """Those that stand in the order: a call of an hour has thousands."""
+        """The items in order: a call of an hour has thousands."""
 
     def place(self, placed: ItemPlaced, now: Instant) -> None:
-        """Give an item its place. Placed twice, it stays where it was first."""
+        """Give an item its place. A second place changes nothing."""
         if placed.after is not None:
-            # Its own event was missed, as it is where a sideband was lost.
+            # The event of that item was missed, as when a sideband was lost.
             self._mention(placed.after, now)
         item = self._items.get(placed.item_id)
         if item is None or not item.is_placed:
@@ -52,14 +52,14 @@ class Transcript:
             item.text = item.text or placed.text or None
 
     def write(self, transcribed: Transcribed, now: Instant) -> None:
-        """Put the text of an item in its place, also before the item itself is known."""
+        """Set the text of an item, known or not."""
         item = self._mention(transcribed.item_id, now)
         item.role = transcribed.role
         if not transcribed.failed:
             item.text = transcribed.text
 
     def _mention(self, item_id: str, now: Instant) -> _Item:
-        """The item, which stands at the end when it was never heard of."""
+        """The item; a new one is added at the end."""
         if item_id not in self._ordered:
             self._ordered.add(item_id)
             self._order.append(item_id)
@@ -77,11 +77,11 @@ class Transcript:
         self._ordered.add(placed.item_id)
 
     def _where(self, item_id: str | None) -> int:
-        """Where an item stands. Searched from the end, where nearly all that happens happens."""
+        """The index of an item. Searched from the end, where nearly everything happens."""
         return next(i for i in range(len(self._order) - 1, -1, -1) if self._order[i] == item_id)
 
     def hide(self, item_id: str, shown: str, now: Instant) -> None:
-        """Keep this in place of the item's own text, which is nobody's business."""
+        """Keep this in place of the item's own text, which is private."""
         item = self._mention(item_id, now)
         item.role, item.text, item.is_hidden = Role.CALLER, shown, True
 
@@ -90,15 +90,15 @@ class Transcript:
         self._mention(truncated.item_id, now).heard_ms = truncated.heard_ms
 
     def waited(self, item_id: str, waited_s: float) -> None:
-        """So long the caller waited for an item of the agent's."""
+        """The caller waited this long for the agent's item."""
         self._items[item_id].waited_s = waited_s
 
     def leave_out(self, item_id: str) -> None:
-        """This item is no turn of anybody's."""
+        """This item is nobody's turn."""
         self._items.setdefault(item_id, _Item()).is_turn = False
 
     def turns(self) -> tuple[Turn, ...]:
-        """What caller and agent said, in order."""
+        """The turns of caller and agent, in order."""
         return tuple(turn for _, turn in self.named_turns())
 
     def named_turns(self) -> Iterator[tuple[str, Turn]]:

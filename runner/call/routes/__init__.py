@@ -1,1 +1,1 @@
-"""Which agent a call belongs to: conditions, their precedence, the table that matches by index."""
+"""Decides which agent a call belongs to: conditions, their precedence, and a table that matches by index."""

@@ -1,4 +1,5 @@
-"""The ways to match a route: one entry of each of its lists. Ties and unreachable routes show in them."""
+"""Lists the ways to match a route: one entry from each of its lists. For finding ties and unreachable
+routes."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
@@ -11,10 +12,10 @@ from runner.call.wildcards import glob_matches
 from runner.model.route import AnyOf, Conditions, Country, ExactAddress, ExactNumber, Matcher, Prefix, Text
 
 MOST_ALTERNATIVES = 100_000
-"""Of one route; alternatives beyond these are not looked at."""
+"""For one route; more are not considered."""
 
 _OF_EACH_KIND = 3
-"""So many entries of a file that are alike are looked at, since patterns may tell them apart."""
+"""Entries considered among those of a file that are alike, since patterns may distinguish them."""
 
 _MOST_PATTERNS = 64
 """For header values. Where there are more, each entry stands for itself."""
@@ -23,7 +24,7 @@ HeaderMatchers: TypeAlias = tuple[tuple[str, Matcher], ...]
 
 
 class Alternative(NamedTuple):
-    """One way to match a route: one entry for each part, None where the route asks for nothing."""
+    """One way to match a route: one entry for each part, None where the route has no condition."""
 
     called: Matcher | None
     caller: Matcher | None
@@ -31,11 +32,11 @@ class Alternative(NamedTuple):
 
 
 class Alternatives:
-    """The ways to match rules that are looked at together.
+    """The ways to match rules that are considered together.
 
-    Of a file of entries, a few stand for all that are alike: those that no rule tells apart, by naming them,
-    their prefix, their country, or another file that they are in. So it does not matter how long a file is,
-    and how many rules name it.
+    A few entries of a file stand for all that are alike: those that no rule distinguishes by naming them,
+    their prefix, their country, or another file that contains them. So the length of a file does not matter,
+    nor how many rules name it.
     """
 
     def __init__(self, rules: Iterable[Conditions]) -> None:
@@ -111,7 +112,7 @@ class Alternatives:
         return known
 
     def _likeness(self, entry: Matcher) -> Hashable:
-        """What two entries have in common that no rule tells apart."""
+        """A key for entries that no rule distinguishes."""
         if entry in self._named:
             return entry
         lists = self._listed_in.get(entry, ())

@@ -1,4 +1,4 @@
-"""Asks all conditions of a route about a call: how specific they are together, or which one failed."""
+"""Evaluates the conditions of a route for a call: how specific they are together, or which one failed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ from runner.model.values import Instant
 
 
 class Rank(NamedTuple):
-    """Orders the routes that match a call; the greatest wins. The fields stand in the order of comparison."""
+    """Orders the routes that match a call; the greatest wins. The fields are in order of comparison."""
 
     priority: int
     called: Specificity
@@ -37,7 +37,7 @@ def rank(
     caller: Specificity,
     headers: Iterable[Specificity],
 ) -> Rank:
-    """The rank of a route whose parties and headers are matched as specifically as this."""
+    """The rank of a route whose parties and headers match with this specificity."""
     return Rank(
         priority=priority,
         called=called,
@@ -50,7 +50,7 @@ def rank(
 
 
 class Facts:
-    """A call at an instant, as conditions look at it. Whatever is asked for is worked out once."""
+    """A call at an instant, as conditions see it. Each fact is computed once."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Facts:
         self.called = (Subject.party(call.called),)
         self.transport = call.transport
         self.agent = call.origin.agent if isinstance(call.origin, WebRtcOrigin) else None
-        """The agent that a browser asks for by name."""
+        """The agent that a browser requests."""
         self.caller = (Subject.party(call.caller),)
         self._schedules = schedules
         self._default_country = default_country
@@ -86,16 +86,16 @@ class Facts:
         return self._open[schedule]
 
     def wall_clock(self, schedule: str) -> str:
-        """Now, in the time zone of the schedule of this name, e.g. `Monday at 20:15 (America/New_York)`."""
+        """Now, in the time zone of this schedule, e.g. `Monday at 20:15 (America/New_York)`."""
         zone = self._schedules[schedule].timezone
         return f"{datetime.fromtimestamp(self.now, zone):%A at %H:%M} ({zone})"
 
     def position(self, owner: str) -> float:
-        """Where the caller stands among all callers, from 0 up to 1, evenly spread.
+        """The caller's position among all callers, from 0 up to 1, evenly spread.
 
-        The same caller always stands at the same place for the same owner, so that a share that grows keeps
-        the callers it had; different owners shuffle differently. A withheld caller cannot be told from
-        another, so each such call stands for itself.
+        The same caller always has the same position for the same owner, so a share that grows keeps its
+        callers; different owners shuffle differently. Withheld callers cannot be told apart, so each such
+        call has a position of its own.
         """
         caller = self.call.caller
         who = self.call.id if caller.anonymous or not caller.uri else caller.number or self.caller[0].text
@@ -104,7 +104,7 @@ class Facts:
 
 
 class CompiledConditions:
-    """Conditions, ready to be asked."""
+    """Conditions, ready to be evaluated."""
 
     def __init__(
         self,
@@ -114,9 +114,8 @@ class CompiledConditions:
         agent: str | None,
         lists: CompiledLists | None = None,
     ) -> None:
-        """`agent` is whose route they are of; None for a reject rule.
-
-        `lists` are the files of entries that were compiled so far.
+        """`agent` is the route's agent; None for a reject rule. `lists` are the files of entries compiled so
+        far.
         """
         lists = {} if lists is None else lists
         self.conditions = conditions
@@ -131,12 +130,11 @@ class CompiledConditions:
         ]
 
     def ask(self, facts: Facts) -> Rank | str:
-        """The rank of the route for this call; or, where it does not match, why not, for `explain` to say.
+        """The rank of the route for this call; where it does not match, the name of the condition that
+        failed, for `explain`.
 
-        What is returned then is the name of the first condition that failed: `agent`, `to`, `from`, the name
-        of a header after `headers.`, `during`, `transport` or `share`.
-
-        Nobody is reached from a browser who does not say so: a route without `transport` is for telephones.
+        That name is `agent`, `to`, `from`, a header's name after `headers.`, `during`, `transport` or
+        `share`. A route without `transport` is for telephones: browsers reach only routes that say so.
         """
         conditions = self.conditions
         if facts.transport is Transport.WEBRTC and self._agent is not None:
@@ -163,7 +161,7 @@ class CompiledConditions:
         return rank(conditions, self._priority, called=called, caller=caller, headers=headers)
 
     def why(self, facts: Facts) -> str:
-        """In words, all conditions of a route that matches."""
+        """All conditions of a route that matches, in words."""
         conditions = self.conditions
         said = [f"to {words}" for words in _held(self._called, facts.called)]
         said += [f"from {words}" for words in _held(self._caller, facts.caller)]
@@ -178,7 +176,7 @@ class CompiledConditions:
         return ", ".join(said) or "it asks for nothing"
 
     def why_not(self, failed: str, facts: Facts) -> str:
-        """In words, why the condition of this name failed."""
+        """Why the condition of this name failed, in words."""
         conditions = self.conditions
         match failed:
             case "to":
@@ -215,7 +213,7 @@ def _compiled(matcher: Matcher | None, lists: CompiledLists) -> CompiledMatcher 
 
 
 def _specificity(matcher: CompiledMatcher | None, subjects: Sequence[Subject]) -> Specificity | None:
-    """None: it does not match. A condition that is not there matches everything, and says nothing."""
+    """None when it does not match. A missing condition matches everything, with no specificity."""
     if matcher is None:
         return NOTHING
     hit = matcher.find(subjects)
@@ -234,7 +232,7 @@ def _refused(party: Subject, matcher: Matcher | None) -> str:
 
 
 def _shown(party: Subject, matcher: Matcher) -> str:
-    """The party as the matcher looks at it: by its number, or by its whole address."""
+    """The party as the matcher sees it: its number, or its whole address."""
     address = party.address
     if address.anonymous:
         return "a withheld caller"

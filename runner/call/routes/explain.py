@@ -1,4 +1,4 @@
-"""Says conditions in words: why a route won, and which condition of another one failed."""
+"""Puts conditions into words: why a route won, and which condition of another one failed."""
 
 from collections.abc import Callable, Sequence
 from typing import assert_never
@@ -18,16 +18,16 @@ from runner.model.route import (
 )
 
 _MOST_NAMED = 3
-"""Of a longer list, only the number of entries is given."""
+"""For a longer list only the number of entries is given."""
 
 
 def holds(matcher: Matcher) -> str:
-    """What is so when the matcher matches, e.g. `begins with +1800`."""
+    """What holds when the matcher matches, e.g. `begins with +1800`."""
     return _in_words(matcher, is_so=True)
 
 
 def fails(matcher: Matcher) -> str:
-    """What is so when the matcher does not match, e.g. `does not begin with +1800`."""
+    """What holds when the matcher does not match, e.g. `does not begin with +1800`."""
     return _in_words(matcher, is_so=False)
 
 

@@ -1,7 +1,7 @@
-"""Asks a matcher about an address or a header, and says how specific what matched is.
+"""Matches an address or a header, and says how specific the match is.
 
-One evaluation serves routing, its explanation and the search for ties. Work is linear in the text,
-and does not grow with the number of numbers, addresses and prefixes that an any-of lists.
+One evaluation serves routing, its explanation and the search for ties. The work is linear in the text,
+however many numbers, addresses and prefixes an any-of lists.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -32,16 +32,16 @@ Specificity: TypeAlias = tuple[int, int]
 NOTHING: Specificity = (0, 0)
 COUNTRY: Specificity = (1, 0)
 NEGATION: Specificity = (2, 0)
-"""`not` is the least specific of patterns: it leaves almost everything open."""
+"""`not` is the least specific of patterns: it excludes almost nothing."""
 PATTERN: Specificity = (3, 0)
 PREFIX = 4
 EXACT_NUMBER: Specificity = (5, 0)
 EXACT_ADDRESS: Specificity = (6, 0)
-"""A number matches at any host, an address at one: it is the more exact of the two."""
+"""A number matches at any host, an address at one: the address is more exact."""
 
 
 class Subject:
-    """What a matcher looks at: a party of the call, or one value of a header."""
+    """What a matcher sees: a party of the call, or one value of a header."""
 
     def __init__(self, text: str, read: Callable[[], Address]) -> None:
         self.text = text
@@ -49,7 +49,7 @@ class Subject:
 
     @classmethod
     def party(cls, address: Address) -> "Subject":
-        """The caller or the called."""
+        """Caller or called party."""
         return cls(address_text(address), lambda: address)
 
     @classmethod
@@ -59,12 +59,12 @@ class Subject:
 
     @cached_property
     def address(self) -> Address:
-        """As an address. A header's value is read only when a matcher asks for it."""
+        """The subject as an address. A header's value is parsed only when a matcher needs it."""
         return self._read()
 
 
 class Hit(NamedTuple):
-    """What matched, and how specific it is."""
+    """A match, and how specific it is."""
 
     specificity: Specificity
     matcher: Matcher
@@ -77,7 +77,7 @@ Test: TypeAlias = Callable[[Subjects], bool]
 def address_text(address: Address) -> str:
     """The whole address as patterns see it: `sip:user@host` without port and parameters.
 
-    An address that could not be read is its raw text.
+    For an address that could not be read, its raw text.
     """
     if not is_readable(address) or (address.user is None and address.host is None):
         return address.uri
@@ -89,10 +89,10 @@ def address_text(address: Address) -> str:
 
 
 class CompiledMatcher:
-    """A matcher, ready to be asked. Its exact entries and prefixes are looked up, only the rest is tried."""
+    """A matcher, ready to use. Exact entries and prefixes are looked up; only the rest is tried."""
 
     def __init__(self, matcher: Matcher, lists: "CompiledLists | None" = None) -> None:
-        """`lists` are the files of entries that were compiled so far, for whoever names one again."""
+        """`lists` are the files of entries compiled so far, for matchers that name one again."""
         self.matcher = matcher
         self._known: CompiledLists = {} if lists is None else lists
         self._lists: list[CompiledMatcher] = []
@@ -114,8 +114,8 @@ class CompiledMatcher:
     def find(self, subjects: Subjects) -> Hit | None:
         """The most specific entry that matches one of these, or None.
 
-        Several subjects are the values of a header that came more than once; a negation holds
-        when none of them matches, so also when there is none.
+        Several subjects are the values of a repeated header; a negation holds when none of them matches, so
+        also when there are none.
         """
         hits = [hit for subject in subjects if (hit := self._look_up(subject))]
         best = max(hits, key=lambda hit: hit.specificity) if hits else None
@@ -145,7 +145,7 @@ class CompiledMatcher:
                 self._countries.update(dict.fromkeys(leaf.codes, leaf))
             case Text(pattern=pattern) if "*" not in pattern:
                 self._texts[pattern] = leaf
-            case _:  # everything that cannot be looked up
+            case _:  # what cannot be looked up
                 self._others.append((specificity(leaf), leaf, _test(leaf, self._known)))
 
     def _look_up(self, subject: Subject) -> Hit | None:
@@ -185,7 +185,7 @@ CompiledLists: TypeAlias = dict[int, CompiledMatcher]
 
 
 def parts(matcher: Matcher) -> Iterable[Matcher]:
-    """What an any-of is made of, however deep, with what a file lists as one part."""
+    """The parts of an any-of, however deep; the entries of a file count as one part."""
     if isinstance(matcher, AnyOf) and matcher.listed_in is None:
         for inner in matcher.matchers:
             yield from parts(inner)
@@ -203,7 +203,7 @@ def leaves(matcher: Matcher) -> Iterable[Matcher]:
 
 
 def specificity(leaf: Matcher) -> Specificity:
-    """How specific one entry is wherever it matches."""
+    """The specificity of one entry wherever it matches."""
     match leaf:
         case ExactAddress():
             return EXACT_ADDRESS

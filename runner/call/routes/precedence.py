@@ -1,4 +1,4 @@
-"""The order in which routes win, as far as it can be told without a call. Pure; for people to read."""
+"""Orders routes as they win, as far as that is known without a call. Pure; for people to read."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -11,9 +11,9 @@ RuleT = TypeVar("RuleT", Route, RejectRule)
 
 
 def in_order(rules: Iterable[RuleT]) -> list[RuleT]:
-    """Whoever comes first wins over those behind it, for calls that both match: routes, or reject rules.
+    """Each wins over those behind it, for calls that both match: routes, or reject rules.
 
-    A list counts as its most specific entry, which is what it is at best.
+    A list counts as its most specific entry, which is its best case.
     """
     by_place = sorted(rules, key=lambda rule: rule.place)
     return sorted(by_place, key=_rank, reverse=True)

@@ -1,7 +1,7 @@
-"""Finds the few routes that can match a call among very many, without asking the others.
+"""Finds the few routes among very many that can match a call, without trying the others.
 
-A filter and nothing more: whoever matches is among those found, but whether somebody matches is decided by
-the conditions themselves. Each route stands in cells of (called, caller, header); a call has few cells.
+Only a filter: whoever matches is among the candidates, but the conditions themselves decide. Each route is
+filed in cells of (called, caller, header); a call has few cells.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,13 +28,13 @@ from runner.model.route import (
 )
 
 Key: TypeAlias = tuple[str, ...]
-"""What must be so for a matcher to match, e.g. `("prefix", "+1800")`."""
+"""A necessary condition of a matcher, e.g. `("prefix", "+1800")`."""
 
 ANY: Key = ()
-"""Nothing in particular: the matcher has to be asked."""
+"""No necessary condition: the matcher has to be tried."""
 
 _MOST_CELLS = 1024
-"""A route whose lists multiply to more cells than this is not filed by its longest list."""
+"""A route whose lists multiply to more cells than this is filed without its longest list."""
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class RouteIndex(Generic[T]):
         self._lists: dict[int, Key] = {}
         """The key of each file of entries, by the identity of its tuple, which the conditions hold."""
         self._members: dict[Key, list[Key]] = {}
-        """The lists that an entry is in, so that routes that name a file are filed once for it."""
+        """The lists that contain an entry, so that routes that name a file are filed once for it."""
         for conditions, item in items:
             for cell in self._cells_of(conditions):
                 self._cells.setdefault(cell, []).append(item)
@@ -94,7 +94,7 @@ class RouteIndex(Generic[T]):
         yield from product(*parts)
 
     def _header_keys(self, headers: Sequence[tuple[str, Matcher]]) -> frozenset[Key]:
-        """Of the first header that asks for whole values."""
+        """Keys of the first header with whole values."""
         for name, matcher in headers:
             keys = self._keys(matcher)
             if all(key[:1] in (("text",), ("list",)) for key in keys):
@@ -102,7 +102,7 @@ class RouteIndex(Generic[T]):
         return frozenset({ANY})
 
     def _keys(self, matcher: Matcher | None) -> frozenset[Key]:
-        """The matcher can match only where one of these is so; what a file lists has one key."""
+        """Keys of which one holds wherever the matcher matches; a file of entries has one key."""
         if matcher is None:
             return frozenset({ANY})
         keys: set[Key] = set()
@@ -122,7 +122,7 @@ class RouteIndex(Generic[T]):
 
 
 def keys_of_address(address: Address, prefix_lengths: Iterable[int]) -> Iterator[Key]:
-    """All keys that are so for this address, of prefixes those of these lengths."""
+    """All keys that hold for this address; prefixes of these lengths."""
     yield ANY
     user, host, number = address.user, address.host, address.number
     if host is not None:
@@ -140,7 +140,7 @@ def keys_of_address(address: Address, prefix_lengths: Iterable[int]) -> Iterator
 
 
 def matcher_keys(matcher: Matcher | None) -> frozenset[Key]:
-    """The matcher can match only where one of these is so."""
+    """Keys of which one holds wherever the matcher matches."""
     if matcher is None:
         return frozenset({ANY})
     keys = frozenset(key for leaf in leaves(matcher) for key in _leaf_keys(leaf))

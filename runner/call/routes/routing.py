@@ -23,11 +23,11 @@ RuleT = TypeVar("RuleT", Route, RejectRule)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """What becomes of a call: exactly one of `agent` and `reject` is set."""
+    """The result for a call: exactly one of `agent` and `reject` is set."""
 
     agent: str | None
     reject: int | None
-    """The SIP status to turn the call away with."""
+    """The SIP status to reject the call with."""
     route: Route | None
     """The route that won; None when a reject rule or `otherwise` decided."""
     rule: RejectRule | None
@@ -38,11 +38,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A route or reject rule that did not decide, and why not."""
+    """A route or reject rule that did not decide, and why."""
 
     entry: Route | RejectRule
     matches: bool
-    """Whether it matches the call all the same, and something stronger won."""
+    """Whether it matches the call all the same, and a stronger one won."""
     why_not: str
 
 
@@ -55,10 +55,10 @@ class Explanation:
 
 
 class RouteTable:
-    """All routes and reject rules of a configuration, ready to be asked.
+    """All routes and reject rules of a configuration, ready to be searched.
 
-    A look-up costs the same however many routes name numbers, addresses, prefixes, countries, whole users and
-    hosts, or whole values of a header; routes with nothing but patterns are asked one by one.
+    The cost of a look-up does not grow with the number of routes that name numbers, addresses, prefixes,
+    countries, whole users and hosts, or whole header values; routes with patterns only are tried one by one.
     """
 
     def __init__(
@@ -108,7 +108,8 @@ class RouteTable:
         return table
 
     def headers_asked_for(self, call: IncomingCall) -> dict[str, str]:
-        """The call's headers that any route or reject rule asks for. Of a repeated one, the first."""
+        """The call's headers that any route or reject rule has a condition for. Of a repeated one, the
+        first."""
         found: dict[str, str] = {}
         for name, value in call.headers:
             if name.lower() in self._header_names:
@@ -126,11 +127,11 @@ class RouteTable:
         return self._rejects.all()
 
     def match(self, call: IncomingCall, now: Instant) -> Match:
-        """Who answers the call at `now`. Reject rules come first, whatever the priority of a route."""
+        """Decide who answers the call at `now`. Reject rules come first, whatever the priority of a route."""
         return self._match(self._facts(call, now))
 
     def explain(self, call: IncomingCall, now: Instant) -> Explanation:
-        """The match, and why each other route is not it. Asks every route."""
+        """The match, and why every other route lost. Tries every route."""
         facts = self._facts(call, now)
         match = self._match(facts)
         rejects = self._rejects.others(facts, match.rule, "another reject rule")
@@ -183,7 +184,7 @@ class _Rules(Generic[RuleT]):
 
     @property
     def header_names(self) -> set[str]:
-        """The headers that any of them asks for, in lower case."""
+        """The headers that any of them has a condition for, in lower case."""
         return {name.lower() for rule, _ in self._rules for name, _ in rule.conditions.headers}
 
     def best(self, facts: Facts) -> list[RuleT]:
@@ -204,7 +205,7 @@ class _Rules(Generic[RuleT]):
         return self._conditions[id(rule)].why(facts)
 
     def others(self, facts: Facts, winner: RuleT | None, stronger: str) -> list[Candidate]:
-        """All but the winner, and what keeps each from winning."""
+        """All but the winner, with the reason why each lost."""
         won = self._conditions[id(winner)].ask(facts) if winner is not None else None
         return [
             _candidate(rule, conditions, facts, won, stronger)

@@ -1,4 +1,4 @@
-"""Decides whether a schedule is open at an instant. Knows no clock: the instant is passed in."""
+"""Decides whether a schedule is open at an instant, which is passed in."""
 
 from datetime import datetime, time, timedelta
 
@@ -7,11 +7,11 @@ from runner.model.values import Instant
 
 
 def is_open(schedule: Schedule, now: Instant) -> bool:
-    """Whether the schedule is open at `now`, by the clock on the wall in its time zone.
+    """Whether the schedule is open at `now`, by the wall clock of its time zone.
 
-    When the clocks go back, the hour that comes twice is open both times; the hour that is skipped in
-    spring is never asked about. A closed day is closed from midnight to midnight: hours that began the
-    evening before end at midnight, and its own hours never begin, so that nothing reaches into the next day.
+    When the clocks go back, the hour that comes twice is open both times; when they go forward, the skipped
+    hour never comes. A closed day is closed from midnight to midnight: hours that began the evening before
+    end at midnight, and its own hours never begin, so nothing reaches into the next day.
     """
     local = datetime.fromtimestamp(now, schedule.timezone)
     today, clock = local.date(), local.time()

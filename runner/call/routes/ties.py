@@ -1,9 +1,9 @@
 """Finds routes of two agents that tie for some call, and shows such a call.
 
-A tie is told only with a call in hand for which the table itself ranks both routes highest. So what is
-told is true; two patterns whose common address is hard to think of may tie untold, and then, as always,
-the order of the files and lines decides. Routes are compared only with those that are as specific and
-ask for the same number, prefix or country, so that a large table takes time in proportion to its size.
+A tie is reported only with a call for which the table itself ranks both routes highest. So each report is
+true, but two patterns whose common address is hard to find may tie unreported; then, as always, the order of
+the files and lines decides. Routes are compared only with those that are as specific and have the same
+number, prefix or country, so that the time is proportional to the size of the table.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,21 +23,21 @@ from runner.model.route import Country, ExactAddress, ExactNumber, Matcher, Pref
 from runner.model.values import Instant
 
 _MOST_PARTNERS = 32
-"""Each option is compared with the same option of others, and with so many different ones."""
+"""Each option is compared with the same option of others, and with this many different ones."""
 
 _MOST_REPORTED = 20
-"""Of routes that are as specific as each other."""
+"""Among routes of the same specificity."""
 
 _MOST_TRIES = 4
 _MOST_TRIES_FOR_A_SHARE = 2000
 
 _SOME_MONDAY = datetime(2026, 1, 5, tzinfo=UTC).timestamp()
-"""Whether routes tie does not hang on the day on which somebody asks, so the search begins on this one."""
+"""Whether routes tie does not depend on the day, so the search begins on a fixed one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tie:
-    """Two agents' routes that are as specific as each other for `call` at `now`."""
+    """Two agents' routes of the same specificity for `call` at `now`."""
 
     first: Route
     second: Route
@@ -46,7 +46,7 @@ class Tie:
 
 
 class _Option(NamedTuple):
-    """One way to match a route: of each of its lists, one entry."""
+    """One way to match a route: one entry from each of its lists."""
 
     called: Matcher | None
     caller: Matcher | None
@@ -55,9 +55,10 @@ class _Option(NamedTuple):
 
 
 def find_ties(table: RouteTable) -> Iterator[Tie]:
-    """The ties of a table, by file and line; each route is told once, with the first that it ties with.
+    """The ties of a table, by file and line; each route is reported once, with the first that it ties with.
 
-    Of routes that all ask for the same, only the first few ties are told: mending those shows the way.
+    Among routes with the same conditions only the first few ties are reported: correcting those shows the
+    way.
     """
     groups: dict[tuple[object, ...], list[_Option]] = {}
     rules: list[RoutingRule] = [*table.rejects, *table.routes]
@@ -75,7 +76,7 @@ def find_ties(table: RouteTable) -> Iterator[Tie]:
 
 
 def _can_tie(route: Route) -> bool:
-    """A browser asks for one agent, so that two agents never tie for its call."""
+    """A browser requests one agent, so two agents never tie for its call."""
     return route.conditions.share != 0 and route.conditions.transport is not Transport.WEBRTC
 
 
@@ -108,10 +109,10 @@ def _class(entry: Matcher | None) -> tuple[Specificity, Matcher | None]:
 def _ties_in(
     options: Sequence[_Option], table: RouteTable, instants: Instants, found: dict[int, Tie]
 ) -> Iterator[Tie]:
-    """The ties among options that are as specific as each other."""
+    """The ties among options of the same specificity."""
     alike: dict[tuple[object, ...], list[_Option]] = {}
     others: list[_Option] = []
-    # Whole values meet only the same ones, so that patterns are the likelier partners.
+    # Whole values meet only the same ones, so patterns are the likelier partners.
     for option in sorted(options, key=lambda option: (_asks_for_whole_values(option), option.route.place)):
         same = alike.setdefault(_signature(option), [])
         if id(option.route) not in found:
@@ -146,7 +147,7 @@ def _tie_with(
 
 
 def _proven(one: _Option, other: _Option, table: RouteTable, instants: Instants) -> Tie | None:
-    """A call that both match, if the table itself finds no route above them."""
+    """A call that both match, if the table itself ranks no route above them."""
     if _clash(one.called, other.called) or _clash(one.caller, other.caller):
         return None
     headers = _headers((*one.headers, *other.headers), table.default_country)
@@ -179,7 +180,7 @@ def _proven(one: _Option, other: _Option, table: RouteTable, instants: Instants)
 
 
 def _clash(one: Matcher | None, other: Matcher | None) -> bool:
-    """Whether both ask for a whole value of the same part, and for another one."""
+    """Whether both have a whole value for the same part, and the values differ."""
     ones, others = matcher_keys(one), matcher_keys(other)
     if ANY in ones or ANY in others or ones & others:
         return False
@@ -192,7 +193,7 @@ def _parties(one: Matcher | None, other: Matcher | None, table: RouteTable) -> I
 
 
 def _headers(wanted: HeaderMatchers, default_country: str | None) -> tuple[tuple[str, str], ...] | None:
-    """Headers that satisfy all of these, each once; None where the same header would need two values."""
+    """Headers that satisfy all of these, each once; None where one header would need two values."""
     by_name: dict[str, tuple[str, list[Matcher]]] = {}
     for name, matcher in wanted:
         by_name.setdefault(name.lower(), (name, []))[1].append(matcher)

@@ -1,9 +1,9 @@
 """Finds routes that can never win, because others take all of their calls.
 
-A route is unreachable when each of its alternatives is taken: by a reject rule, or by a route that asks for
-no more and is at least as strong for those calls. Every route that is reported is unreachable, but not every
-unreachable one is found: that one pattern implies another is known only for numbers, prefixes and countries,
-and for patterns that are written the same.
+A route is unreachable when each of its alternatives is taken: by a reject rule, or by a route with no further
+conditions that is at least as strong for those calls. Every report is true, but not every unreachable route
+is found: that one pattern implies another is known only for numbers, prefixes and countries, and for patterns
+that are written the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ from runner.model.route import (
 )
 
 _MOST_CANDIDATES = 64
-"""So many rules that ask for the same parties are compared with a route, so that time stays linear."""
+"""Rules with the same parties that are compared with a route, so that the time stays linear."""
 
 _Key: TypeAlias = tuple[object, ...]
 _ANYBODY: _Key = ()
@@ -39,7 +39,7 @@ _ANYBODY: _Key = ()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreachableRoute:
-    """A route that never wins, and what takes its calls; nothing where it asks for a share of 0%."""
+    """A route that never wins, and the rules that take its calls; none where it has a share of 0%."""
 
     route: Route
     by: tuple[RoutingRule, ...]
@@ -64,7 +64,7 @@ def find_unreachable(table: RouteTable) -> Iterator[UnreachableRoute]:
 
 @dataclass(slots=True)
 class _Index:
-    """Rules by whom they ask for."""
+    """Rules by their parties."""
 
     _ways: Alternatives
     _filed: dict[tuple[_Key, _Key], list[tuple[RoutingRule, Alternative]]] = field(default_factory=dict)
@@ -132,14 +132,14 @@ def _implied(rule: RoutingRule, other: Alternative, route: Route, way: Alternati
 
 
 def _transport_implied(rule: RoutingRule, wanted: Conditions, route: Route, given: Conditions) -> bool:
-    """A browser asks for one agent, and reaches no route that does not ask for browsers."""
+    """A browser requests one agent, and reaches only routes for browsers."""
     if given.transport is Transport.WEBRTC and isinstance(rule, Route):
         return wanted.transport is Transport.WEBRTC and rule.agent == route.agent
     return wanted.transport in (None, given.transport)
 
 
 def _share_implied(rule: RoutingRule, wanted: Conditions, route: Route, given: Conditions) -> bool:
-    """Each agent has callers of its own in its share, and the larger share holds those of the smaller."""
+    """Each agent has callers of its own in its share, and a larger share includes a smaller one."""
     if wanted.share is None or given.share is None:
         return wanted.share is None
     return isinstance(rule, Route) and rule.agent == route.agent and wanted.share >= given.share

@@ -1,4 +1,4 @@
-"""Which templates render whatever the data: the others are tried out before a call comes."""
+"""Tells which templates render with any data; the others are tried out before a call comes."""
 
 from jinja2 import nodes
 
@@ -24,7 +24,7 @@ _SOME_TIME = "2026-01-05T12:00:00Z"
 
 
 def is_sure(tree: nodes.Node) -> bool:
-    """Whether rendering cannot fail, but for its bounds. When in doubt, it is not."""
+    """Whether rendering cannot fail, except at its bounds. False when in doubt."""
     if isinstance(tree, nodes.Filter) and tree.name == "date_format":
         return _is_sure_date(tree)
     return _is_plain(tree) and all(map(is_sure, tree.iter_child_nodes()))
@@ -45,7 +45,7 @@ def _is_plain(node: nodes.Node) -> bool:
 
 
 def _is_sure_date(node: nodes.Filter) -> bool:
-    """A time that is there in every call, written in a way that works once."""
+    """A time that every call has, in a format that works once."""
     arguments = [argument.value for argument in node.args if isinstance(argument, nodes.Const)]
     if len(arguments) < len(node.args) or node.kwargs or not _is_time(node.node):
         return False

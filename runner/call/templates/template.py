@@ -31,35 +31,35 @@ __all__ = ["CompiledTemplate", "TemplateError", "TemplateFailure", "compile_temp
 
 _MARKS = ("{{", "{%", "{#")
 _MOST_KEPT = 4096
-"""Many agents write the same `{{ args.day }}`: it is read once."""
+"""Many agents write the same `{{ args.day }}`: it is compiled once."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledTemplate:
-    """A template, ready to render. Two are equal when they were written the same."""
+    """A template, ready to render. Two with the same source are equal."""
 
     source: str
     program: "Program | None" = field(compare=False, repr=False)
-    """None for text without any expression."""
+    """None for text without expressions."""
 
     @property
     def references(self) -> "tuple[Reference, ...]":
-        """What it names."""
+        """The names in it."""
         return () if self.program is None else self.program.references
 
     @property
     def is_sure(self) -> bool:
-        """Whether it renders whatever the data. When in doubt, it does not."""
+        """Whether it renders with any data. False when in doubt."""
         return self.program is None or self.program.is_sure
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is one expression and nothing else, whose type is kept."""
+        """Whether it is a single expression, whose type is kept."""
         return self.program is not None and self.program.is_whole
 
     @property
     def outputs(self) -> "tuple[Reference, ...]":
-        """What it names and can become a part of the result: not what only decides between others."""
+        """The names whose values can become part of the result, and not only choose between others."""
         if self.program is None:
             return ()
         from runner.call.templates.filters import text  # noqa: PLC0415 - Jinja is loaded for expressions only
@@ -96,7 +96,7 @@ def as_text(value: Json) -> str:
 
 @lru_cache(maxsize=_MOST_KEPT)
 def compile_template(source: str) -> CompiledTemplate:
-    """Compile a text of the configuration. Raises TemplateError, with the place inside the source."""
+    """Compile a text of the configuration. Raises TemplateError, with the place in the source."""
     if not has_expressions(source):
         return CompiledTemplate(source, None)
     from runner.call.templates.filters import text  # noqa: PLC0415 - as above
@@ -106,20 +106,17 @@ def compile_template(source: str) -> CompiledTemplate:
 
 
 def has_expressions(source: str) -> bool:
-    """Whether a text is more than itself."""
+    """Whether a text contains expressions."""
     return any(mark in source for mark in _MARKS)
 
 
 def constant(text: str) -> CompiledTemplate:
-    """A text that is not a template, whatever stands in it."""
+    """A text that is not a template, whatever it contains."""
     return CompiledTemplate(text, None)
 
 
 def render(tree: Templated, names: JsonObject) -> Json:
-    """A JSON value whose strings were templates, with every one of them rendered.
-
-    Raises TemplateFailure as the templates do.
-    """
+    """A JSON value with each of its templates rendered. Raises TemplateFailure as the templates do."""
     if tree is None or isinstance(tree, (bool, int, float)):
         return tree
     if isinstance(tree, Mapping):

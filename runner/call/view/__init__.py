@@ -1,1 +1,1 @@
-"""What a live call shows to people who watch it: its fields as the admin API has them, masked."""
+"""Shows a live call to the people who watch it: the admin API's fields, masked."""

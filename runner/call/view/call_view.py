@@ -1,4 +1,4 @@
-"""One live call as the admin API shows it: in a line, whole, and what has changed since it was shown last."""
+"""One live call as the admin API shows it: as a row, whole, and as changes since the last look."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
 from runner.model.values import Instant, Json, JsonObject
 
 Change: TypeAlias = tuple[str, JsonObject]
-"""The name of an event of the admin API's streams, and its data."""
+"""The name of an event in the admin API's streams, and its data."""
 
 PHASES = {
     Phase.WAITING: "connecting",
@@ -25,15 +25,15 @@ PHASES = {
     Phase.DRAINING_REQUESTS: "over",
     Phase.OVER: "over",
 }
-"""Phases as people are told them; those that are not here ring."""
+"""The names of phases in the admin API; a call in any other phase rings."""
 _CALLER_SPEAKS = frozenset({Floor.CALLER, Floor.CONTESTED, Floor.OVERLAP})
 
 
 class CallView:
-    """The view of one live call. It changes nothing in it."""
+    """The view of one live call. It only reads."""
 
     def __init__(self, machine: CallMachine, runner: str) -> None:
-        """`runner` is the one that serves the call."""
+        """`runner` is the id of the one that serves the call."""
         self._machine = machine
         self._runner = runner
         self._mask: LiveMask | None = None
@@ -43,7 +43,7 @@ class CallView:
         self._spans: dict[tuple[str, Instant], JsonObject] = {}
 
     def row(self, now: Instant) -> dict[str, Json]:
-        """The call in a line."""
+        """The call as a row of a list."""
         call, session = self._machine.call, self._machine.session
         floor = self._floor(now)
         speaking = {
@@ -74,7 +74,7 @@ class CallView:
         }
 
     def whole(self, now: Instant) -> dict[str, Json]:
-        """The whole call. Changes are told from here on."""
+        """The whole call. `changes` counts from here."""
         self._shown, self._spans = self._parts(now), self._all_spans()
         session = self._machine.session
         record = self._record()
@@ -107,7 +107,7 @@ class CallView:
         }
 
     def changes(self, now: Instant) -> Iterator[Change]:
-        """What is new since the call was shown last."""
+        """What is new since the last look."""
         before, self._shown = self._shown, self._parts(now)
         spans_before, self._spans = self._spans, self._all_spans()
         spans = [span for key, span in self._spans.items() if spans_before.get(key) != span]
@@ -292,7 +292,7 @@ class CallView:
         return self._masking(session).text(text) if session is not None else text
 
     def _masking(self, session: Session) -> LiveMask:
-        """Made anew whenever more may be known that has to be masked."""
+        """Built again whenever there may be more to mask."""
         builder = session.builder
         key = (len(session.served), len(builder.private), len(builder.tools))
         if self._mask is None or self._mask_key != key:

@@ -1,4 +1,6 @@
-"""Masks what is shown of a live call: as strictly as its record, and more where that may yet learn."""
+"""Masks what is shown of a live call: as strictly as its record, and more strictly where a value is not
+complete yet.
+"""
 
 from collections.abc import Mapping
 
@@ -8,12 +10,13 @@ from runner.model.record import Deed
 from runner.model.values import Json, JsonObject
 
 HIDDEN = "•••"
-"""Stands for digits that may turn out to be what must not be kept."""
+"""Stands for digits that may turn out to be sensitive."""
 FEWEST_DIGITS = 3
 
 
 class LiveMask:
-    """One state of what is known to be masked. Remembers texts that it has masked: they are shown often."""
+    """What is known to be masked at one moment. Remembers the texts that it has masked: they are shown
+    often."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -45,7 +48,7 @@ class LiveMask:
         return self._all_hidden(self._redactor.arguments(given))
 
     def reply(self, given: Json) -> Json:
-        """What a tool has brought."""
+        """A tool's reply."""
         return self._all_hidden(self._redactor.result(given)) if self.shows_turns else None
 
     def data(self, value: Json) -> Json:
@@ -53,7 +56,7 @@ class LiveMask:
         return self._all_hidden(self._redactor.data(value))
 
     def deed(self, deed: Deed) -> tuple[JsonObject, str]:
-        """What came with a person's act, and its detail."""
+        """The fields of a person's act, and its detail."""
         masked = self._redactor.deed(deed)
         return self._all_hidden(masked.given), self._hidden(masked.detail)
 
