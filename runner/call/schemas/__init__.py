@@ -1,1 +1,1 @@
-"""Checking values against JSON Schemas in bounded time."""
+"""Checks values against JSON Schemas in bounded time."""

@@ -1,4 +1,4 @@
-"""One check of a value against a schema: where it stands, what did not fit, and how many steps are left."""
+"""One check of a value against a schema: its place, the misfits so far, and the steps that are left."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 from runner.model.values import Json, JsonObject
 
 MAX_STEPS = 50_000
-"""Keywords that are asked, and parts that are compared, for one value: about a tenth of a second."""
+"""Keywords evaluated and parts compared for one value: about a tenth of a second."""
 
 _CHARACTERS_A_STEP = 50
 
@@ -25,19 +25,19 @@ class Misfit:
     path: Path
     """Where it stands in the value."""
     keyword: str
-    """What refuses it."""
+    """The keyword that refuses it."""
     schema: JsonObject
-    """The schema that the keyword stands in."""
+    """The schema that contains the keyword."""
     value: Json
     missing: str = ""
-    """The name that `required` or `dependentRequired` asks for."""
+    """The name that `required` or `dependentRequired` demands."""
 
 
 class Source(Protocol):
-    """A schema that knows its references and patterns."""
+    """A schema that resolves its references and patterns."""
 
     tracks: bool
-    """Whether any keyword wants to know which parts of a value others have looked at."""
+    """Whether any keyword needs to know which parts of a value others have evaluated."""
 
     def target(self, reference: str) -> Json:
         """The schema that a reference leads to. Raises UncheckableError."""
@@ -48,7 +48,7 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Check:
-    """One schema and one value, with what came of it so far."""
+    """One schema and one value, with the misfits so far."""
 
     run: "Run"
     schema: JsonObject
@@ -56,11 +56,11 @@ class Check:
     path: Path
     misfits: list[Misfit] = field(default_factory=list)
     seen: set[str | int] = field(default_factory=set)
-    """The keys or indices that were looked at with success. Kept only where it matters."""
+    """The keys or indices that were evaluated with success. Kept only where a keyword needs them."""
 
     @property
     def fits(self) -> bool:
-        """Whether nothing was refused so far."""
+        """Whether no keyword has refused the value so far."""
         return not self.misfits
 
     def refuse(self, keyword: str, *, missing: str = "") -> None:
@@ -70,7 +70,7 @@ class Check:
         )
 
     def part(self, schema: Json, step: str | int, value: Json) -> bool:
-        """Check a part of the value, and take over what does not fit there."""
+        """Check a part of the value, and adopt its misfits."""
         found = self.run.check(schema, value, (*self.path, step))
         self.misfits += found.misfits
         if self.run.source.tracks:
@@ -78,17 +78,17 @@ class Check:
         return found.fits
 
     def same(self, schema: Json) -> "Check":
-        """Check the same value against another schema, without taking anything over."""
+        """Check the same value against another schema, and adopt nothing."""
         return self.run.check(schema, self.value, self.path)
 
     def follow(self, schema: Json) -> None:
-        """Check the same value against another schema, and take everything over."""
+        """Check the same value against another schema, and adopt its misfits."""
         found = self.same(schema)
         self.misfits += found.misfits
         self.learn(found)
 
     def learn(self, other: "Check") -> None:
-        """Take over what another check of the same value has looked at, if the value fitted there."""
+        """Adopt what another check of the same value has evaluated, if the value fits there."""
         if other.fits:
             self.seen |= other.seen
 
@@ -101,14 +101,14 @@ class Run:
     """All checks of one value. Counts their steps."""
 
     def __init__(self, source: Source, rules: Mapping[str, Rule], last_rules: Mapping[str, Rule]) -> None:
-        """`last_rules` belong to keywords that look at what all others in the same schema have seen."""
+        """`last_rules` belong to keywords that look at what all others in the same schema have evaluated."""
         self.source = source
         self._rules = rules
         self._last_rules = last_rules
         self._steps_left = MAX_STEPS
 
     def check(self, schema: Json, value: Json, path: Path) -> Check:
-        """Ask every keyword of a schema about a value. Raises UncheckableError."""
+        """Evaluate every keyword of a schema for a value. Raises UncheckableError."""
         self.spend(1)
         if not isinstance(schema, Mapping):
             found = Check(self, {}, value, path)
@@ -125,11 +125,11 @@ class Run:
         return found
 
     def spend(self, steps: int) -> None:
-        """Count work that is done. Raises UncheckableError when it is too much."""
+        """Count steps. Raises UncheckableError when there are too many."""
         self._steps_left -= steps
         if self._steps_left < 0:
             raise UncheckableError("it takes too long")
 
     def spend_text(self, text: str) -> None:
-        """Count work over a text."""
+        """Count the steps of reading a text."""
         self.spend(len(text) // _CHARACTERS_A_STEP)

@@ -32,14 +32,14 @@ _BY_NAME = {
     "country": "US",
     "language": "en",
 }
-"""What a word in the name of a text argument hints at, where the schema says nothing better."""
+"""Values by words in the name of a text argument, where the schema says nothing better."""
 
 
 def example_arguments(parameters: JsonObject, today: date) -> dict[str, Json]:
-    """Arguments that fit `parameters` as far as can be told: examples first, then defaults, enums and types.
+    """Arguments that fit `parameters` as far as possible: examples first, then defaults, enums and types.
 
-    Optional ones are given too, so that everything which is declared is seen. A `pattern` is beyond this:
-    what does not fit is for the caller to find with the runner's own check.
+    Optional ones are included, so that everything declared is visible. A `pattern` is not followed: the
+    runner's own check finds what does not fit.
     """
     value = _Maker(parameters, today).value(parameters, "", 0)
     return dict(value) if isinstance(value, Mapping) else {}
@@ -93,7 +93,7 @@ class _Maker:
         return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
 
     def _resolved(self, schema: Json) -> Json:
-        """The schema behind a local `$ref`, and with the first branch of a choice taken."""
+        """The schema behind a local `$ref`, with the first branch of a choice."""
         for _ in range(DEEPEST):
             if not isinstance(schema, Mapping):
                 break
@@ -123,7 +123,7 @@ def _type_of(schema: JsonObject) -> str:
 
 
 def _number(schema: JsonObject, *, whole: bool) -> int | float:
-    """The least number that is allowed, or 1."""
+    """The least number allowed, or 1."""
     step = schema.get("multipleOf", 1 if whole else 0)
     low = schema.get("minimum", schema.get("exclusiveMinimum", 1))
     if "minimum" not in schema and "exclusiveMinimum" in schema:

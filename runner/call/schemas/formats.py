@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 
 
 def has_format(text: str, name: str) -> bool:
-    """Whether a text has the format. One that is not known allows everything."""
+    """Whether a text has the format. An unknown format allows everything."""
     if name not in FORMATS:
         return True
     try:

@@ -1,7 +1,7 @@
-"""What each keyword of JSON Schema (2020-12) asks of a value.
+"""What each keyword of JSON Schema (2020-12) demands of a value.
 
-Those of the vocabularies Core, Applicator, Unevaluated and Validation. A keyword whose argument is not of the
-form that it should have asks for nothing: `validate` has said so.
+Those of the vocabularies Core, Applicator, Unevaluated and Validation. A keyword with an argument of the
+wrong form demands nothing: `validate` has reported it.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -22,12 +22,12 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def is_number(value: Json) -> bool:
-    """Whether a value is a number; true and false are none."""
+    """Whether a value is a number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def key(value: Json) -> Hashable:
-    """The same for values that JSON takes for equal: 1 and 1.0, objects in any order of their keys."""
+    """The same for values that JSON treats as equal: 1 and 1.0, objects in any order of their keys."""
     match value:
         case bool():
             return "boolean", value
@@ -40,7 +40,7 @@ def key(value: Json) -> Hashable:
 
 
 def _size(value: Json) -> int:
-    """How many values there are in a value, itself included."""
+    """The number of values in a value, itself included."""
     inner: Iterable[Json] = value.values() if isinstance(value, Mapping) else value
     return 1 + sum(map(_size, inner)) if isinstance(value, Mapping | list) else 1
 
@@ -210,7 +210,7 @@ def _additional_properties(check: Check, schema: Json) -> None:
         return
     others = [*_others(check)]
     if schema is False and others:
-        # One misfit for all of them: what there is is said once.
+        # One misfit for all of them: their names are listed once.
         check.refuse("additionalProperties")
         return
     for name in others:

@@ -1,7 +1,7 @@
-"""Takes the nulls away by which a model leaves an argument out.
+"""Removes the nulls with which a model leaves an argument out.
 
 Models fill in every key that a schema shows them. A null stands for nothing where the key may be left out and
-is not declared to be null at times: where it is, null says something of its own.
+no schema declares that it may be null; where one does, null has a meaning.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from runner.model.values import Json, JsonObject
 
 
 def without_left_out(schema: Schema, value: Json) -> Json:
-    """The value without the keys that were left out by a null, at any depth.
+    """The value without the keys that a null leaves out, at any depth.
 
     For values that have passed `read_json`, whose depth is bounded.
     """
@@ -24,7 +24,7 @@ class _Walk:
         self._schema = schema
 
     def tidied(self, schemas: list[Json], value: Json) -> Json:
-        """The value, which these schemas describe together."""
+        """The value, which all of these schemas describe."""
         if not isinstance(value, dict | list) or not schemas:
             return value
         applied = list(self._applied(schemas))
@@ -40,7 +40,7 @@ class _Walk:
         return kept
 
     def _says_null(self, schemas: list[Json]) -> bool:
-        """Whether one of these says in so many words that a value may be null."""
+        """Whether one of these explicitly allows null."""
         return any(
             each.get("type") == "null"
             or (isinstance(each.get("type"), list | tuple) and "null" in each["type"])
@@ -50,7 +50,7 @@ class _Walk:
         )
 
     def _applied(self, schemas: list[Json]) -> Iterator[tuple[JsonObject, bool]]:
-        """Every schema that these apply to the same value, and whether it is always applied."""
+        """Every schema that these apply to the same value, and whether it always applies."""
         seen: set[int] = set()
         waiting = [(schema, True) for schema in schemas]
         while waiting:

@@ -1,11 +1,11 @@
-"""JSON Schemas (2020-12), compiled: what does not fit, and where, in bounded time.
+"""Compiles JSON Schemas (2020-12) and finds what does not fit, and where, in bounded time.
 
 Values come from models. A general validator searches with patterns that backtrack, compares each entry of a
-list with each other, and follows choices within choices as often as there are ways through them: a value of
-1 kB can keep it busy for ever. Here patterns are RE2, entries are compared by a key, and steps are counted.
+list with each other, and follows nested choices along every path: a value of 1 kB can keep it busy for ever.
+Here patterns are RE2, entries are compared by a key, and steps are counted.
 
-References lead within the schema and nowhere else: `#`, `#/$defs/day` and `#anchor`. `$id` and the dynamic
-scope of `$dynamicRef` mean nothing with a single schema.
+References stay within the schema: `#`, `#/$defs/day` and `#anchor`. `$id` and the dynamic scope of
+`$dynamicRef` mean nothing with a single schema.
 """
 
 import re
@@ -23,7 +23,7 @@ _ESCAPE = re.compile(r"(?s)\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]+)\}|.)")
 
 
 class Schema:
-    """A schema, with its patterns compiled and its references found when they are first needed."""
+    """A schema. Its patterns are compiled and its references resolved when they are first needed."""
 
     def __init__(self, root: JsonObject) -> None:
         self.root = root
@@ -57,7 +57,7 @@ class Schema:
         return self._patterns[source]
 
     def target(self, reference: str) -> Json:
-        """What a reference leads to. Raises UncheckableError."""
+        """The schema that a reference leads to. Raises UncheckableError."""
         if reference not in self._targets:
             self._targets[reference] = self._found(reference)
         return self._targets[reference]
@@ -87,7 +87,7 @@ def _re2_escape(escape: re.Match[str]) -> str:
 
 
 def _mappings(root: Json) -> Iterator[Mapping[str, Json]]:
-    """Every mapping in a schema, each once: an alias of YAML's may stand in many places."""
+    """Every mapping in a schema, each once: with YAML aliases one may appear in many places."""
     seen: set[int] = set()
     waiting = [root]
     while waiting:

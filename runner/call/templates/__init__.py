@@ -1,1 +1,1 @@
-"""Templates: Jinja2 over plain data, bounded, and the names that exist in them."""
+"""Templates: Jinja2 over plain data, bounded, and the names that they may use."""

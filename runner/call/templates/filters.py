@@ -1,7 +1,7 @@
-"""The filters and tests that templates may use. Each works on data alone and in bounded time and space.
+"""The filters and tests that templates may use. Each works on data alone, in bounded time and space.
 
-Jinja's own are taken where they are safe. Left out are those that reach objects (`attr`), make HTML
-(`escape`, `xmlattr`, …), are not repeatable (`random`), or are no use without them.
+Jinja's own are used where they are safe. Left out are those that reach objects (`attr`), make HTML (`escape`,
+`xmlattr`, …), are not repeatable (`random`), or are useless without those.
 """
 
 import json
@@ -29,7 +29,7 @@ Function: TypeAlias = Callable[..., Any]
 
 
 class Null(ChainableUndefined):
-    """Null and what does not exist, which are one in templates: empty, false, equal to `none`."""
+    """Null and what does not exist, which are the same in templates: empty, false, equal to `none`."""
 
     __slots__ = ()
 
@@ -79,18 +79,18 @@ def plain(value: Any) -> Json:
 
 
 def to_json(value: Any) -> str:
-    """Compact JSON; what is not ASCII stays as it is."""
+    """Compact JSON, with non-ASCII characters as they are."""
     return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
 
 
 def bounded(length: int) -> None:
-    """Fail before a text of this length is made, when it is too long."""
+    """Fail before a text of this length is built, when it is too long."""
     if length > MAX_CHARS:
         raise TemplateFailure(f"the result would be longer than {MAX_CHARS} characters")
 
 
 def concat(values: list[Any]) -> str:
-    """What the operator `~` does."""
+    """The operator `~`."""
     texts = [text(value) for value in values]
     bounded(sum(map(len, texts)))
     return "".join(texts)
@@ -148,12 +148,12 @@ def round_(value: Any, precision: int = 0, method: str = "common") -> Any:
 
 
 def center(value: Any, width: int = 80) -> str:
-    """Text in the middle of so many characters."""
+    """Text centred in this many characters."""
     return text(value).center(_width(width))
 
 
 def indent(value: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:
-    """As Jinja's: each line but the first begins with so many spaces."""
+    """As Jinja's: each line but the first is indented by this many spaces."""
     source = text(value)
     bounded(len(source) + (source.count("\n") + 1) * _width(width))
     return str(FILTERS["indent"](source, width, first, blank))
@@ -166,9 +166,9 @@ def _width(width: int) -> int:
 
 
 def date_format(value: Any, pattern: Any = "%Y-%m-%d", timezone: Any = None) -> str:
-    """An ISO 8601 date or time, written with strftime's codes, in a timezone such as `America/New_York`.
+    """An ISO 8601 date or time, formatted with strftime's codes, in a timezone such as `America/New_York`.
 
-    A null stays empty. Without `timezone` the time is read as it stands (`now` is in UTC).
+    A null stays empty. Without `timezone` the time is formatted as it is (`now` is in UTC).
     """
     written = text(value)
     if not written:
@@ -194,7 +194,7 @@ def date_format(value: Any, pattern: Any = "%Y-%m-%d", timezone: Any = None) -> 
 
 
 def _taken(name: str, *, as_text: bool = False) -> Function:
-    """Jinja's filter of this name: given no None, giving no generator."""
+    """Jinja's filter of this name, for values other than None, with generators as lists."""
     function = FILTERS[name]
     position = 1 if hasattr(function, "jinja_pass_arg") else 0
 

@@ -23,7 +23,7 @@ from runner.model.call import Address, IncomingCall
 from runner.model.values import Instant, Json, JsonObject
 
 Shape: TypeAlias = "Mapping[str, Shape] | None"
-"""What can stand below a name: these keys and no others, or (None) whatever the data holds."""
+"""What may follow a name: these keys and no others, or (None) whatever the data holds."""
 
 NOTHING: Mapping[str, Shape] = {}
 """The shape of text, numbers and booleans."""
@@ -43,7 +43,7 @@ CALL: Mapping[str, Shape] = {
 
 
 class HeadersByName(dict[str, str]):
-    """HeadersByName by lower-case name, found in any case (RFC 3261, 7.3.1)."""
+    """Headers by lower-case name, found in any case (RFC 3261, 7.3.1)."""
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
@@ -57,7 +57,7 @@ class HeadersByName(dict[str, str]):
 
 
 def call_names(call: IncomingCall) -> JsonObject:
-    """What `call` stands for in templates."""
+    """The value of `call` in templates."""
     headers: dict[str, list[str]] = {}
     for name, value in call.headers:
         headers.setdefault(name.lower(), []).append(value)
@@ -83,9 +83,9 @@ def names(
     lookup: Json = None,
     now: Instant,
 ) -> dict[str, Json]:
-    """What a template of an agent may name. `args` and `secrets` are added where they are allowed.
+    """The names for templates of an agent. `args` and `secrets` are added where they are allowed.
 
-    `call` is what `call_names` makes, once for a call.
+    `call` is the result of `call_names`, computed once for a call.
     """
     return {
         "call": call,

@@ -1,4 +1,4 @@
-"""Why a rendering failed, in words about data: Python's own speak of types that no configuration has."""
+"""Says why a rendering failed, in words about data: Python's own speak of types that no configuration has."""
 
 import re
 
@@ -24,7 +24,7 @@ _QUOTED = re.compile(r"'([^']*)'")
 
 
 def reason_of(error: Exception) -> str:
-    """What to say of an error that came up while a template was rendered."""
+    """The reason of an error that was raised while a template was rendered."""
     match error:
         case TemplateFailure():
             return error.reason

@@ -1,4 +1,4 @@
-"""What a template names and where, read from its syntax tree; and whether it keeps to the allowed syntax."""
+"""Finds the names in a template, and checks that it keeps to the allowed syntax, from its syntax tree."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from runner.errors import TemplateError
 _STATEMENTS = (nodes.Template, nodes.Output, nodes.If, nodes.For, nodes.Assign)
 _TAGS = {"CallBlock": "call", "FilterBlock": "filter", "FromImport": "from", "AssignBlock": "set … endset"}
 _NAMES_A_TEST = {"select": 0, "reject": 0, "selectattr": 1, "rejectattr": 1}
-"""Filters that take the name of a test, and as which argument."""
+"""Filters with the name of a test as an argument, and which argument that is."""
 
 _ELSEWHERE = {
     "date": "date_format",
@@ -21,14 +21,14 @@ _ELSEWHERE = {
     "strip": "trim",
     "to_json": "tojson",
 }
-"""What people know from other places, and the filter that it is here."""
+"""Names of filters in other languages, and the filter to use here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A name that is not a local one, with the keys behind it: `call.from.number`, `args["day"]`.
+    """A name from outside the template, with the keys behind it: `call.from.number`, `args["day"]`.
 
-    `path` ends where the keys are no longer constant (`args[key]`, `args.days[0]`): then `open_end` holds.
+    `path` ends where the keys are not constant any more (`args[key]`, `args.days[0]`): then `open_end` holds.
     """
 
     path: tuple[str, ...]
@@ -41,14 +41,14 @@ class Reference:
 
 
 def column_of(node: nodes.Node) -> int:
-    """Where a node begins in its line; the sandbox's lexer hangs it on the line number."""
+    """The column at which a node begins; the sandbox's lexer attaches it to the line number."""
     return int(getattr(node.lineno, "column", 1))
 
 
 def check_syntax(tree: nodes.Node) -> int:
-    """Raise TemplateError for the first thing that Jinja knows and this language does not.
+    """Raise TemplateError for the first construct of Jinja that this language does not have.
 
-    The result is how high the tree is.
+    The result is the height of the tree.
     """
     message = _fault(tree)
     if message is not None:
@@ -75,7 +75,7 @@ def _fault(node: nodes.Node) -> str | None:
 
 
 def _named_in(node: nodes.Filter) -> str | None:
-    """A filter or test that is given by name: `map("upper")`, `selectattr("open", "true")`."""
+    """A filter or test named by an argument: `map("upper")`, `selectattr("open", "true")`."""
     position = 0 if node.name == "map" else _NAMES_A_TEST.get(node.name)
     if position is None or position >= len(node.args) or not isinstance(node.args[position], nodes.Const):
         return None
@@ -108,12 +108,12 @@ def _no_call(called: nodes.Expr) -> str:
 
 
 def references(tree: nodes.Template) -> tuple[Reference, ...]:
-    """Every name that the template takes from outside, in the order of the tree."""
+    """Every name from outside the template, in the order of the tree."""
     return tuple(_Finder().found_in(tree, set()))
 
 
 class _Finder:
-    """Walks statements in order, so that a name which was set, or is a loop's own, counts as local."""
+    """Walks statements in order, so that a name that was set, or a loop's own, counts as local."""
 
     def found_in(self, node: nodes.Node, local: set[str]) -> Iterator[Reference]:
         if isinstance(node, nodes.For):
@@ -159,12 +159,13 @@ class _Finder:
 
 
 def output_references(tree: nodes.Template) -> tuple[Reference, ...]:
-    """Every name from outside whose value can become a part of the result: not those that only choose one."""
+    """Every name from outside whose value can become part of the result, and not only choose between
+    others."""
     return tuple(_OutputFinder().found_in(tree, set()))
 
 
 class _OutputFinder(_Finder):
-    """Passes over conditions, comparisons and the keys by which something else is looked up."""
+    """Skips conditions, comparisons and keys of look-ups."""
 
     def found_in(self, node: nodes.Node, local: set[str]) -> Iterator[Reference]:
         if isinstance(node, nodes.Compare | nodes.Test | nodes.Not):

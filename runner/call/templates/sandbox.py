@@ -1,11 +1,10 @@
 """Jinja2, narrowed to expressions, `if`, `for` and `set` over plain data, in bounded time and space.
 
-No text of a caller, a model or an endpoint is ever compiled here: only what stands in the configuration.
+No text of a caller, a model or an endpoint is ever compiled here: only the configuration's. How the bounds
+are kept:
 
-How the bounds are kept:
-
-- Names and attributes find keys of mappings and entries of sequences, never anything of a Python object;
-  so there are no methods, and nothing to call but `range`.
+- Names and attributes find keys of mappings and entries of sequences, never anything of a Python object; so
+  there are no methods, and nothing to call but `range`.
 - Whatever grows or repeats is counted (`runner.call.templates.work`): the rounds of loops, lists that are
   written out, `+`, `~`, comparisons, filters and tests; all of one rendering share one bound.
 - `*` and `**` are for numbers of a bounded size; filters that make text know its length before they make it;
@@ -44,14 +43,15 @@ from runner.errors import TemplateError, TemplateFailure
 from runner.model.values import Json, JsonObject
 
 MAX_STEPS = 10_000
-"""How many times all loops of one rendering may go round together; also the longest `range`."""
+"""Rounds of all loops in one rendering together; also the longest `range`."""
 MAX_BITS = 4_096
 """The largest product or power."""
 MAX_SURE_HEIGHT = 16
-"""Python's compiler takes 20 nested blocks and far more of anything else, so that what is syntactically right
-and no higher than this compiles for sure, and may be compiled when it is first rendered."""
+"""A template with correct syntax and no higher than this compiles for certain, so it may be compiled when it
+is first rendered: Python's compiler takes 20 nested blocks and far more of anything else.
+"""
 _CODE = "<template>"
-"""What Jinja calls the file of the code that it makes."""
+"""Jinja's name for the file of the code that it generates."""
 _LOOP = frozenset({"first", "index", "index0", "last", "length", "nextitem", "previtem"})
 
 Write = Callable[[Any], str]
@@ -74,12 +74,12 @@ class Program:
             height = check_syntax(tree)
             self.references: tuple[Reference, ...] = references(tree)
             self.is_sure = is_sure(tree)
-            """Whether it renders whatever the data."""
+            """Whether it renders with any data."""
             whole = _whole_expression(tree) if typed else None
             self.is_whole = whole is not None
-            """Whether the template is one expression and nothing else, whose type is kept."""
+            """Whether the template is a single expression, whose type is kept."""
             if whole is not None:
-                # This is what Jinja's own compile_expression makes of an expression.
+                # As in Jinja's own compile_expression.
                 tree = nodes.Template(
                     [nodes.Assign(nodes.Name("result", "store"), whole, lineno=1)], lineno=1
                 )
@@ -92,7 +92,7 @@ class Program:
             raise TemplateError("this template is nested too deeply") from None
 
     def _compiled(self) -> Root:
-        """The code, made when it is first wanted: most templates are only ever checked."""
+        """The code, generated when it is first needed: most templates are only ever checked."""
         root, tree = self._root, self._tree
         if root is None:
             assert tree is not None  # noqa: S101 - it is kept until there is code
@@ -111,7 +111,7 @@ class Program:
             parts = _bounded_parts(self._compiled()(context))
             return plain(context.vars["result"]) if self.is_whole else "".join(parts)
         except Exception as error:
-            # Operators and filters raise whatever comes to their mind for data that they are not made for.
+            # Operators and filters may raise anything for data that they do not expect.
             raise TemplateFailure(reason_of(error), line=self._failed_line(error)) from None
 
     def _failed_line(self, error: Exception) -> int | None:
@@ -125,12 +125,12 @@ class Program:
 
 
 def parts_of_result(source: str, write: Write) -> tuple[Reference, ...]:
-    """The names in a template whose values can become a part of its result. It has been compiled before."""
+    """The names in a template whose values can become part of the result. It has been compiled before."""
     return output_references(_environment(write).parse(source))
 
 
 def _whole_expression(tree: nodes.Template) -> nodes.Expr | None:
-    """The one expression that a template consists of. A line break after it (YAML's `|`) does not count."""
+    """The single expression of a template, or None. A line break after it (YAML's `|`) does not count."""
     if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Output):
         return None
     match tree.body[0].nodes:
@@ -151,7 +151,7 @@ def _bounded_parts(parts: Iterable[str]) -> list[str]:
 
 
 class _Names(Context):
-    """What a template may name: the given names, null where they are null, and `range`."""
+    """The names of a template: given ones, null where they are null, and `range`."""
 
     def __init__(self, environment: "_Environment", names: JsonObject) -> None:
         super().__init__(environment, names, None, {})  # type: ignore[arg-type]  # only ever read
@@ -174,9 +174,9 @@ def _range(*bounds: int) -> range:
 
 @pass_context
 def _each(context: Context, value: Any, weight: int) -> list[Any]:
-    """What a loop goes through: nothing for a null, the keys of a mapping, the entries of a list.
+    """The values of a loop: none for a null, the keys of a mapping, the entries of a list.
 
-    `weight` is what there is to do in each round.
+    `weight` is the work of each round.
     """
     if value is None or isinstance(value, Null):
         return []
@@ -200,7 +200,7 @@ def _weighed(context: Context, value: Any) -> Any:
 
 @pass_context
 def _concat(context: Context, values: list[Any]) -> str:
-    """What the operator `~` does."""
+    """The operator `~`."""
     result = concat(values)
     assert isinstance(context, _Names)  # noqa: S101 - for the type checker
     context.work.weigh(result)
@@ -253,7 +253,7 @@ class _Bounding(NodeTransformer):
 
 
 def _weight(node: nodes.Node) -> int:
-    """How much there is to do in a node each time, but for what inner loops count themselves."""
+    """The work of a node each time, without what inner loops count themselves."""
     inner = [node.iter] if isinstance(node, nodes.For) else node.iter_child_nodes()
     return 1 + sum(map(_weight, inner))
 
@@ -263,7 +263,7 @@ def _filtered(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filt
 
 
 class _At(int):
-    """A line number that knows the column too. Jinja's nodes and errors carry it along."""
+    """A line number that also knows the column. Jinja's nodes and errors carry it along."""
 
     column: int
 
@@ -298,7 +298,7 @@ class _Lexer(Lexer):
         end = 0
         try:
             for _, token, value in super().tokeniter(source, name, filename, state):
-                # Only white space is ever passed over (`{%-`), so that the next such text is the token.
+                # Only white space is ever skipped (`{%-`), so the next such text is the token.
                 start = source.find(value, end)
                 end = start + len(value)
                 yield places.at(start), token, value

@@ -1,6 +1,6 @@
-"""The work that a template does: counted before it is done, and bounded for one rendering as a whole.
+"""Counts the work of a template before it is done, and bounds it for one rendering as a whole.
 
-One step is about a microsecond: an entry of a list that is looked at, some hundred characters of a text.
+One step is about a microsecond: reading an entry of a list, or some hundred characters of a text.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ _SLOW_WITH_TEXT = {"title": 100, "urlencode": 30, "wordcount": 25, "wordwrap": 7
 _AT_ONCE = frozenset(
     "abs count d date_format default first float int items last length round".split()  # noqa: SIM905
 )
-"""Filters that take no longer for a longer value."""
+"""Filters whose time does not depend on the length of the value."""
 _BY_ENTRY = frozenset(
     "groupby join list map max min reject rejectattr reverse select selectattr sort sum unique".split()  # noqa: SIM905
 )
@@ -26,7 +26,7 @@ _FOR_EACH = frozenset({"map", "reject", "rejectattr", "select", "selectattr"})
 
 
 class Work:
-    """What is left of the work that one rendering may do."""
+    """The work that one rendering may still do."""
 
     __slots__ = ("_left",)
 
@@ -40,7 +40,7 @@ class Work:
             raise TemplateFailure("it takes too much work")
 
     def weigh(self, value: Any) -> int:
-        """Count looking at all of a value once; the steps."""
+        """Count reading all of a value once; returns the steps."""
         before = self._left
         self.spend(len(value) // _CHARACTERS_A_STEP + 1 if isinstance(value, str) else 1)
         if isinstance(value, Mapping):
@@ -50,7 +50,7 @@ class Work:
         return before - self._left
 
     def filter(self, name: str, value: Any, arguments: Iterable[Any]) -> None:
-        """Count what a filter does."""
+        """Count the work of a filter."""
         if name in _AT_ONCE:
             self.spend(1)
             return

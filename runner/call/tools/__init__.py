@@ -1,1 +1,1 @@
-"""A tool call as values: arguments checked, the request made, the reply told to the model."""
+"""Tool calls as values: arguments checked, the request built, the reply put into words for the model."""

@@ -1,7 +1,7 @@
 """Checks the arguments of a tool call against the tool's `parameters`. What does not fit is never sent.
 
-Arguments come from a model: the text may be empty, no JSON, no object, or made up. The answer to that is a
-sentence that the model can mend its call by: which argument, what was given, what would fit.
+Arguments come from a model: the text may be empty, not JSON, not an object, or made up. The answer to that is
+a sentence that lets the model correct its call: which argument, its value, and what would fit.
 """
 
 import json
@@ -26,11 +26,11 @@ _LONGEST_QUOTE = 60
 
 
 Arguments: TypeAlias = dict[str, Json]
-"""Arguments that fit, as the model gave them, without those that it left out or gave as null for that."""
+"""Arguments that fit, as the model wrote them, without those that it left out or wrote as null for that."""
 
 
 def check_arguments(tool: Tool, text: str) -> Arguments | str:
-    """The arguments, or for the model: what is wrong with them and what would be right. Never raises."""
+    """The arguments; or, for the model, what is wrong with them and what would be right. Never raises."""
     properties = tool.parameters.get("properties")
     declared = properties if isinstance(properties, Mapping) else {}
     if len(text) > MAX_CHARS:
@@ -56,7 +56,7 @@ def check_arguments(tool: Tool, text: str) -> Arguments | str:
 
 
 def fits(schema: JsonObject, value: Json) -> bool:
-    """Whether any JSON value fits a schema. What cannot be checked does not. Never raises."""
+    """Whether any JSON value fits a schema. One that cannot be checked does not. Never raises."""
     return _compiled(_Same(schema)).fits(value)
 
 
@@ -68,7 +68,7 @@ def _wanted(declared: Mapping[str, Json]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Same:
-    """A schema as a key: the very same object, since mappings have no hash. Held, so its id stays its own."""
+    """A schema as a key, by identity, since mappings have no hash. Held, so that its id stays its own."""
 
     schema: JsonObject
 
@@ -117,7 +117,7 @@ def _below(path: str, key: str) -> str:
 
 
 def must_be(schema: Any) -> str:
-    """What a schema wants, in words that follow what was given; empty where there are none."""
+    """The demand of a schema, in words that follow the value; empty where there are none."""
     words = ", ".join(_expected(schema)) if isinstance(schema, Mapping) else ""
     return f", it must be {words}" if words else ""
 
@@ -148,7 +148,7 @@ _BOUNDS = {
 
 
 def _expected(schema: Mapping[str, Any]) -> Iterator[str]:
-    """What the schema wants, in words."""
+    """What the schema expects, in words."""
     if "enum" in schema or "const" in schema:
         values = schema.get("enum", [schema.get("const")])
         yield ("one of " if len(values) > 1 else "") + ", ".join(map(quoted, values))
@@ -173,6 +173,6 @@ def _expected(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def quoted(value: Json) -> str:
-    """A value as JSON, cut to a length that the model needs to recognise it."""
+    """A value as JSON, cut to a length by which the model recognises it."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"

@@ -1,4 +1,4 @@
-"""Which addresses a tool may reach: the decision only. It resolves nothing and connects to nothing."""
+"""Decides which addresses a tool may reach. Resolves nothing and connects to nothing."""
 
 import re
 import unicodedata
@@ -61,11 +61,11 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def kind_of(address: IPAddress) -> str | None:
-    """What keeps an address from being a public one, e.g. `loopback`; None for a public address.
+    """What keeps an address from being public, e.g. `loopback`; None for a public address.
 
-    An IPv4 address inside an IPv6 one is judged as itself where a packet would reach it: in a mapped
-    address (RFC 4291, 2.5.5.2) and behind NAT64 (RFC 6052), which is how a network without IPv4 reaches
-    everybody. 6to4 and Teredo, which nobody serves from, are never public.
+    An IPv4 address inside an IPv6 one is judged as itself where a packet would reach it: in a mapped address
+    (RFC 4291, 2.5.5.2) and behind NAT64 (RFC 6052), which is how a network without IPv4 reaches everybody.
+    6to4 and Teredo, which nobody serves from, are never public.
     """
     if isinstance(address, IPv4Address):
         return next((kind for network, kind in _V4 if address in network), None)
@@ -78,7 +78,7 @@ def kind_of(address: IPAddress) -> str | None:
 
 
 def refuse_address(host: str, address: str, egress: Egress) -> str | None:
-    """Why a tool may not connect to this address that `host` resolved to, or None when it may."""
+    """Why a tool may not connect to this address of `host`, or None when it may."""
     parsed = _ip(address)
     kind = kind_of(parsed) if parsed is not None else "malformed"
     if kind is None or _is_free(host, egress):
@@ -87,7 +87,7 @@ def refuse_address(host: str, address: str, egress: Egress) -> str | None:
 
 
 def refuse_host(host: str, egress: Egress) -> str | None:
-    """Why a tool may not connect to this host as it is written, or None: a name, still to be resolved.
+    """Why a tool may not connect to this host as written, or None: a name, still to be resolved.
 
     Decides on hosts that are addresses themselves, in any of the spellings that a socket understands.
     """

@@ -1,7 +1,8 @@
-"""Reads an endpoint's reply: JSON when its bytes are, whatever its media type says; else text, if it is any.
+"""Reads an endpoint's reply: as JSON if its bytes are, whatever its media type says; otherwise as text, if
+possible.
 
-An endpoint has acted by the time it replies, so that a media type which is wrong, or a name of a charset that
-nobody knows, never makes a failure of a success.
+An endpoint has acted by the time it replies, so a wrong media type or an unknown charset never turns a
+success into a failure.
 """
 
 import codecs
@@ -14,7 +15,7 @@ from runner.model.json_text import TooDeepError, read_json
 from runner.model.values import Json
 
 _CHARSETS = re.compile(r"utf-?(8|16(-?[bl]e)?)|iso-?8859-?1|latin-?1|(us-)?ascii|(windows-|cp)125[0-8]")
-"""Those that the web uses, each of which decodes in time that is linear in the text; Python knows others."""
+"""The charsets of the web, each of which decodes in time linear in the text; Python knows others."""
 _BINARY = re.compile(r"(image|audio|video|font)/")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -30,31 +31,31 @@ _FAILURES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointReply:
-    """A reply, or that there is none, with its body read once."""
+    """A reply, or its absence, with its body parsed once."""
 
     status: int | None
     error: str | None = None
-    """Why it is not a success, in a sentence."""
+    """Why it is not a success, as a sentence."""
     media_type: str = ""
     text: str | None = field(default=None, repr=False)
     """The body, or None where it is not text."""
     value: Json = field(default=None, repr=False)
     is_json: bool = False
-    """Whether the body is JSON, and `value` what it says."""
+    """Whether the body is JSON; `value` is its content."""
     why_not_json: str = "not JSON"
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in the body."""
+        """Whether the body is empty."""
         return not self.is_json and self.text is not None and not self.text.strip()
 
 
 class UnusableReplyError(Exception):
-    """There is no reply, it is not a success, or it is a success whose body is not what was asked for."""
+    """There is no reply, it is not a success, or it is a success with an unexpected body."""
 
 
 def read_reply(reply: HttpReply) -> EndpointReply:
-    """The reply, read. Never raises."""
+    """Read the reply. Never raises."""
     if reply.failure is not None or reply.status is None:
         return EndpointReply(status=reply.status, error=_FAILURES[reply.failure or Failure.CONNECTION])
     media_type = reply.content_type.partition(";")[0].strip().lower()
@@ -87,7 +88,7 @@ def json_of(reply: EndpointReply) -> Json:
 
 
 def unusable(reply: EndpointReply, what: str) -> UnusableReplyError:
-    """The error for a success whose body is `what`. It says that the endpoint has done its part."""
+    """The error for a success whose body is `what`. It says that the endpoint has acted."""
     return UnusableReplyError(f"the endpoint answered {reply.status}, but its reply is {what}")
 
 

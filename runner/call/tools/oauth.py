@@ -1,7 +1,7 @@
-"""OAuth 2 client credentials (RFC 6749, 4.4): what is asked of a token endpoint, and what its reply means.
+"""OAuth 2 client credentials (RFC 6749, 4.4): builds the request for a token, and reads the reply. Sends and
+keeps nothing.
 
-Sends nothing and keeps nothing. Nothing of a reply but the codes that the RFC lists gets into a message:
-the rest may hold secrets.
+Messages quote nothing of a reply but the codes that the RFC lists: the rest may hold secrets.
 """
 
 import base64
@@ -17,10 +17,10 @@ from runner.model.http import Failure, Grant, HttpReply, HttpRequest
 from runner.model.values import Instant, Json
 
 LONGEST_MARGIN_S = 30.0
-"""So long before its end a token is not used any more, or a tenth of its life before it."""
+"""A token is not used any more this long before its end, or a tenth of its life before it."""
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-"""What can stand in a header after "Bearer " (RFC 6750, 2.1 allows even less)."""
+"""The characters allowed in a header after "Bearer " (RFC 6750, 2.1 allows even less)."""
 _ERRORS = frozenset(
     {
         *("invalid_request", "invalid_client", "invalid_grant"),
@@ -43,7 +43,8 @@ class ClientAuth(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """An access token. `expires_at` None: the endpoint did not say, so it is used until it is refused."""
+    """An access token. `expires_at` is None where the endpoint did not say: it is used until it is
+    refused."""
 
     value: str = field(repr=False)
     expires_at: Instant | None = None
@@ -59,7 +60,7 @@ class NoToken:
 
     reply: HttpReply
     asks_otherwise: bool = False
-    """The endpoint may take the same credentials when they are given in another way."""
+    """Whether the endpoint may accept the same credentials in another place."""
 
 
 def token_request(grant: Grant, way: ClientAuth, timeout_s: float) -> HttpRequest:
@@ -73,7 +74,7 @@ def token_request(grant: Grant, way: ClientAuth, timeout_s: float) -> HttpReques
     if way is ClientAuth.BODY:
         form |= {"client_id": grant.client_id, "client_secret": grant.client_secret}
     else:
-        # RFC 6749, 2.3.1: both are encoded as in a form before they are joined.
+        # RFC 6749, 2.3.1: both are form-encoded before they are joined.
         pair = f"{_encoded(grant.client_id)}:{_encoded(grant.client_secret)}"
         headers.append(("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}"))
     return HttpRequest(
@@ -86,7 +87,7 @@ def token_request(grant: Grant, way: ClientAuth, timeout_s: float) -> HttpReques
 
 
 def read_token(reply: HttpReply, now: Instant) -> Token | NoToken:
-    """The token that a reply brings, or why it brings none. Never raises."""
+    """The token in a reply, or why there is none. Never raises."""
     if reply.failure is not None or reply.status is None:
         failure = reply.failure or Failure.CONNECTION
         return NoToken(
@@ -103,7 +104,7 @@ def read_token(reply: HttpReply, now: Instant) -> Token | NoToken:
     value = answer.get("access_token") if isinstance(answer, Mapping) else None
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         return _refused('the token endpoint\'s reply has no "access_token" that could be sent')
-    # RFC 6749, 5.1 wants a type; those who leave it out mean this one.
+    # RFC 6749, 5.1 requires a type; those who leave it out mean this one.
     if str(answer.get("token_type") or "bearer").lower() != "bearer":
         return _refused('the token endpoint gives tokens that are not of the type "Bearer"')
     life_s = _seconds(answer.get("expires_in"))
@@ -129,7 +130,7 @@ def _error_code(reply: EndpointReply) -> str | None:
 
 
 def _seconds(value: Json) -> float | None:
-    """How long a token lives; None where that is not said in a way that can be understood."""
+    """The lifetime of a token in seconds; None where the reply gives none that can be understood."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value):
         return float(value)  # against the RFC, and common
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or value < 0:

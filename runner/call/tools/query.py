@@ -1,7 +1,7 @@
-"""JMESPath expressions over JSON, in a bounded number of steps.
+"""Evaluates JMESPath expressions over JSON, in a bounded number of steps.
 
-An expression is the configuration's, its data an endpoint's. Together they can do far more than either says:
-`[@, @] | [@, @] | …` doubles the data with each step.
+The expression comes from the configuration, its data from an endpoint. Together they can explode: `[@, @] |
+[@, @] | …` doubles the data with each step.
 """
 
 import re
@@ -26,18 +26,18 @@ from runner.model.values import Json, JsonObject
 LONGEST = 4000
 """Characters of an expression."""
 MAX_STEPS = 300_000
-"""Parts of an expression that are applied to a value, and values that are put together: under a second."""
+"""Parts of an expression applied to a value, and values built from it: under a second."""
 _CHARACTERS_A_STEP = 50
 
 FUNCTIONS = frozenset(Functions.FUNCTION_TABLE)
-"""The functions that there are."""
+"""The functions of the language."""
 
 
 _CALLS = Functions()
 
 
 class QuerySyntaxError(Exception):
-    """A text is not a JMESPath expression that can be used. `column` counts from 1."""
+    """A text is not a usable JMESPath expression. `column` counts from 1."""
 
     def __init__(self, message: str, column: int = 1) -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ class QueryFailure(Exception):  # noqa: N818 - it is the data that fails, nobody
 
 
 class Query:
-    """An expression, read. Raises QuerySyntaxError."""
+    """A parsed expression. Raises QuerySyntaxError."""
 
     def __init__(self, source: str) -> None:
         if len(source) > LONGEST:
@@ -65,13 +65,13 @@ class Query:
         """The names of the functions that it calls."""
 
     def find(self, value: Json) -> Json:
-        """What the expression finds; None where there is nothing. Raises QueryFailure."""
+        """The result of the expression; None where there is nothing. Raises QueryFailure."""
         try:
             found = _Interpreter().visit(self._tree, value)
         except QueryFailure:
             raise
         except Exception as error:
-            # Functions meet types that they are not made for, and Python's own errors come through.
+            # Functions meet types that they do not expect, and Python's own errors come through.
             raise QueryFailure(_reason(error)) from None
         if isinstance(found, dict | list) and is_too_deep(found):
             raise QueryFailure(f"what it finds is nested deeper than {MAX_DEPTH} levels")
@@ -80,7 +80,7 @@ class Query:
 
 @lru_cache(maxsize=4096)
 def compiled_query(source: str) -> Query:
-    """The query of this source, read once. Raises QuerySyntaxError."""
+    """The query of this source, parsed once. Raises QuerySyntaxError."""
     return Query(source)
 
 
@@ -98,7 +98,7 @@ class _Interpreter(TreeInterpreter):
             raise _too_many()
 
     def _weigh(self, value: dict[str, Any] | list[Any]) -> None:
-        """Count every value in what was put together: a part that stands in it twice counts twice."""
+        """Count every value in a result: a part that appears twice counts twice."""
         self._spend(len(value))
         for inner in value.values() if type(value) is dict else value:
             if type(inner) is dict or type(inner) is list:
@@ -158,7 +158,7 @@ def _too_many() -> QueryFailure:
 
 
 def _functions(tree: JsonObject) -> Iterator[str]:
-    """The functions in an expression. Raises QuerySyntaxError where it is too deep to be walked."""
+    """The functions in an expression. Raises QuerySyntaxError where it is nested too deep."""
     level = [tree]
     for _ in range(MAX_DEPTH):
         yield from (node["value"] for node in level if node["type"] == "function_expression")

@@ -13,7 +13,7 @@ from runner.model.values import Json, JsonObject
 
 
 def encoded_body(body: Body, names: JsonObject, message_id: str) -> tuple[str, bytes] | None:
-    """The body's media type and its bytes; None for one that is optional and has nothing in it.
+    """The body's media type and its bytes; None for one that is optional and empty.
 
     The same `message_id` gives the same bytes. Raises TemplateFailure as templates do.
     """
@@ -36,7 +36,7 @@ def encoded_body(body: Body, names: JsonObject, message_id: str) -> tuple[str, b
 
 
 def field_pairs(fields: JsonObject, styles: Mapping[str, Style]) -> Iterator[tuple[str, str]]:
-    """Names with texts, nothing encoded yet."""
+    """Names with texts, not encoded yet."""
     for name, value in fields.items():
         yield from pairs(name, value, styles.get(name))
 

@@ -1,4 +1,4 @@
-"""Writes a value into a query or a form: names with texts, nothing encoded yet. A null is never sent."""
+"""Writes a value into a query or a form: names with texts, not encoded yet. A null is never sent."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ _SEPARATORS = {Style.COMMAS: ",", Style.SPACES: " ", Style.PIPES: "|"}
 
 
 def pairs(name: str, value: Json, style: Style | None) -> Iterator[tuple[str, str]]:
-    """The pairs that a named value becomes. Without a style a list repeats the name and an object is JSON."""
+    """The pairs for a named value. Without a style a list repeats the name and an object is JSON."""
     if value is None:
         return
     if style is Style.JSON:
@@ -41,7 +41,7 @@ def _flat(value: Json) -> Iterator[Json]:
 
 
 def _bracketed(name: str, value: Json) -> Iterator[tuple[str, str]]:
-    """OpenAPI leaves lists open here. What most read is `[]`, and numbers where objects are inside."""
+    """OpenAPI leaves lists open here. Most servers read `[]`, and numbers where objects are inside."""
     if isinstance(value, Mapping):
         for key, entry in value.items():
             yield from _bracketed(f"{name}[{key}]", entry)

@@ -1,4 +1,4 @@
-"""Turns a tool's `http` and the names of a call into one HTTP request. Sends nothing."""
+"""Builds one HTTP request from a tool's `http` and the names of a call. Sends nothing."""
 
 import base64
 import re
@@ -25,7 +25,7 @@ from runner.model.tool import (
 from runner.model.values import Instant, JsonObject
 
 OURS = frozenset({"idempotency-key", "x-call-id", "x-agent", "traceparent"})
-"""Headers that every request carries and nobody else may set, in lower case."""
+"""Headers that we set on every request and nobody else may set, in lower case."""
 CONNECTION = frozenset(
     {"connection", "content-length", "host", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -75,7 +75,7 @@ def build_request(
 def next_delay(retries: Retries, attempt: int, reply: HttpReply) -> float | None:
     """Seconds to wait before the next attempt, or None when there is none. `attempt` counts from 1.
 
-    Only what is declared is tried again.
+    Only declared failures are retried.
     """
     if attempt >= retries.attempts:
         return None
@@ -107,13 +107,13 @@ def _percent(text: str) -> str:
 
 
 class _RequestHeaders:
-    """Headers by name in any case: what is put later replaces what is there."""
+    """Headers by name in any case: a later value replaces an earlier one."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, tuple[str, str]] = {}
 
     def put(self, name: str, value: str) -> None:
-        """Put a value, as one line: a line break in it would begin a header of its own (RFC 9112, 5)."""
+        """Set a header, on one line: a line break in it would begin another header (RFC 9112, 5)."""
         line = _CONTROL.sub(" ", value).strip(" \t")
         self._by_name[name.lower()] = (name, line.encode("utf-8", "replace").decode())
 
@@ -126,7 +126,7 @@ def _credentials(auth: Bearer | Basic | ApiKey, names: JsonObject) -> tuple[str,
         case Bearer():
             return "Authorization", f"Bearer {_filled(auth.token.text(names))}"
         case Basic():
-            # RFC 7617, 2: the colon ends the user name, so that the name cannot have one.
+            # RFC 7617, 2: the colon ends the user name, so the name cannot contain one.
             username = _filled(auth.username.text(names))
             if ":" in username:
                 raise TemplateFailure('the user name of "basic" has a colon')
@@ -137,7 +137,7 @@ def _credentials(auth: Bearer | Basic | ApiKey, names: JsonObject) -> tuple[str,
 
 
 def _grant(auth: ClientCredentials, names: JsonObject) -> Grant:
-    """The grant with its secret as it is now, so that a rotated one is another grant."""
+    """The grant with the current secret, so that a rotated one is another grant."""
     return Grant(
         token_url=auth.token_url,
         client_id=_filled(auth.client_id.text(names)),
@@ -160,7 +160,7 @@ def _signature(secret: str, message_id: str, now: Instant, body: bytes) -> Itera
     try:
         webhook = Webhook(secret)
     except Exception:
-        # The package raises whatever its base64 decoder does; the text of that could quote the secret.
+        # The package raises whatever its base64 decoder does; that text could quote the secret.
         raise TemplateFailure('the secret of "sign" is no Standard Webhooks secret (whsec_…)') from None
     yield "webhook-id", message_id
     yield "webhook-timestamp", str(floor(now))

@@ -1,4 +1,6 @@
-"""What the model is told of a tool call: selected JSON or text of bounded length, or an error to speak of."""
+"""Writes a tool call's output for the model: selected JSON or text of bounded length, or an error to speak
+of.
+"""
 
 import json
 import re
@@ -13,16 +15,16 @@ from runner.model.tool import ResultSpec
 from runner.model.values import Json, JsonObject
 
 LONGEST_REFUSAL = 2000
-"""Characters: what refuses a call lists what is wrong with it, and is told in each later turn."""
+"""Characters: a refusal lists what is wrong, and every later turn repeats it to the model."""
 
 _HTML = re.compile(r"(?i)\s*<(!doctype\s+html|html)\b")
 LONGEST_REPLY = 1000
-"""Characters of what an endpoint says when it refuses."""
+"""Characters quoted from an endpoint that refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOutput:
-    """The output of a tool call. `error` is what a failure's text says, for the record."""
+    """The output of a tool call. `error` is a failure's text, for the record."""
 
     text: str
     ok: bool
@@ -38,13 +40,14 @@ class ToolOutput:
 
     @classmethod
     def refused(cls, error: str) -> Self:
-        """A call that was never carried out; the model can mend it. It may quote what the model made up."""
+        """A call that was never carried out; the model can correct it. It may quote what the model made
+        up."""
         error = cut(error, LONGEST_REFUSAL)
         return cls(text=_json({"error": error}), ok=False, error=error)
 
 
 def model_output(result: ResultSpec, reply: EndpointReply, names: JsonObject) -> ToolOutput:
-    """What the model is told of this reply. `names` holds `args`, for `on_error`. Never raises."""
+    """The output for this reply. `names` holds `args`, for `on_error`. Never raises."""
     if reply.error is not None:
         refusal = _refusal(reply, min(LONGEST_REPLY, result.max_chars))
         return error_output(reply.error, result, names, status=reply.status, reply=refusal)
@@ -56,7 +59,8 @@ def model_output(result: ResultSpec, reply: EndpointReply, names: JsonObject) ->
 
 
 def reply_variables(result: ResultSpec, reply: EndpointReply) -> dict[str, Json]:
-    """The variables that `set` takes from a success. What cannot be taken stays as it was."""
+    """The variables that `set` takes from a success. A variable whose value cannot be taken stays as it
+    was."""
     if reply.error is not None or not reply.is_json:
         return {}
     taken: dict[str, Json] = {}
@@ -90,7 +94,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def _refusal(reply: EndpointReply, limit: int) -> Json:
-    """What an endpoint says when it refuses (4xx), or None. A page for browsers says nothing to a model."""
+    """The text with which an endpoint refuses (4xx), or None. A page for browsers says nothing to a model."""
     if reply.status is None or not 400 <= reply.status <= 499 or reply.is_empty:
         return None
     if reply.is_json:

@@ -1,8 +1,9 @@
-"""URLs made from templates. A value can fill its place and nothing more.
+"""Builds URLs from templates. A value fills its place and nothing more.
 
 Every value is percent-encoded as a whole (RFC 3986, 2.3: only letters, digits and `-._~` stay), so that it
-brings no `/`, `?`, `#`, `@` or `:` of its own. Scheme, host and port are written out. What no encoding can
-prevent is refused: a path segment that becomes empty, `.` or `..`, since servers take these as structure.
+brings no `/`, `?`, `#`, `@` or `:` of its own. Scheme, host and port are written out. Refused is what
+encoding cannot prevent: a path segment that becomes empty, `.` or `..`, since servers take these as
+structure.
 """
 
 import re
@@ -18,9 +19,9 @@ _MARK = re.compile(r"\{[{%#]")
 _TAG = re.compile(r"(?s)\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}")
 _ORIGIN = re.compile(r"(?i)https?://([^/?#]*)")
 _EMPTY = "\x00"
-"""Stands where an expression gave nothing, until the path has been checked."""
+"""Stands for the empty result of an expression until the path has been checked."""
 _ALLOWED = "%/:?#[]@!$&'()*+,;=-._~"
-"""What stays as it is in the literal parts: the characters of RFC 3986 and what is encoded already."""
+"""Characters that stay in the literal parts: those of RFC 3986, and what is encoded already."""
 
 
 class Url:
@@ -52,7 +53,7 @@ class Url:
 
 @lru_cache(maxsize=4096)
 def compiled_url(source: str) -> Url:
-    """The URL of this source, compiled once."""
+    """The URL template of this source, compiled once."""
     return Url(source)
 
 
