@@ -58,6 +58,8 @@ class CallOrders:
         if isinstance(order, AnswerCall):
             # A call whose ring nobody has written down could be answered, and then be unknown to all.
             await self.is_written(WRITTEN_S)
+            # After a pause another may be answering it.
+            await self._hold.looked()
         return await self._api.carry_out(order, self._api_call_id())
 
     async def request(self, send: SendRequest) -> Replied:

@@ -3,7 +3,7 @@
 Every method raises StoreError when the database cannot do it now, and then nothing of it is done.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from runner.model.job import Backlog, DueJob, Job, JobCapacity, JobResult
@@ -98,9 +98,12 @@ class Fleet(Protocol):
         """
 
     async def assert_calls(
-        self, runner: RunnerInfo, lease: Lease, calls: Sequence[HeldCall], lease_s: float
+        self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
     ) -> tuple[Lease, set[str]]:
         """A new lease for a runner that holds these calls, and the ids of those that it has lost.
+
+        `calls` is asked once nothing can be claimed under the old lease any more: what was claimed while the
+        store was waited for is one of them.
 
         What was sent under the old lease is refused from now on. A call that the store does not know, since
         it was away or has lost it, is claimed; one with an older fence is taken back.

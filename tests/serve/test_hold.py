@@ -37,6 +37,7 @@ class WatchedHold(SoleHold):
         self.kept_at: list[tuple[type[Lived], list[str], int]] = []
         self.acted_after: list[list[str]] = []
         self.looked_after: list[int] = []
+        self.looked_with: list[list[str]] = []
         self.pauses_after: type[Lived] | None = None
         self.was_lost_after: list[int] = []
         self._was_paused = False
@@ -72,6 +73,7 @@ class WatchedHold(SoleHold):
         if self._was_paused:
             await asyncio.sleep(0)
             self.looked_after.append(creates(self._call))
+            self.looked_with.append(self._requests())
             self._was_paused = False
 
 
@@ -126,6 +128,11 @@ async def test_after_a_pause_the_store_is_asked_before_the_caller_is_greeted(
     hold = await played(stage, pauses_after=event)
     assert hold.looked_after == [0]
     assert sum(isinstance(event, SidebandOpened) for event in hold.kept) == 1
+
+
+async def test_after_a_pause_the_store_is_asked_before_the_call_is_answered(stage: Stage) -> None:
+    hold = await played(stage, pauses_after=ClaimReplied)
+    assert hold.looked_with == [[]]
 
 
 async def test_whoever_takes_up_a_call_that_had_no_sideband_opens_its_first(stage: Stage) -> None:

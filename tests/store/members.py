@@ -51,7 +51,7 @@ class Member:
         return await self.store.take_over(self.lease)
 
     async def assert_calls(self, calls: Sequence[HeldCall], lease_s: float = HOUR_S) -> set[str]:
-        self.lease, lost = await self.store.assert_calls(self.info, self.lease, calls, lease_s)
+        self.lease, lost = await self.store.assert_calls(self.info, self.lease, lambda: calls, lease_s)
         return lost
 
     async def leave(self) -> None:

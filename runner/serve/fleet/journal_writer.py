@@ -27,6 +27,8 @@ log = logging.getLogger("runner.serve.fleet.journal_writer")
 BATCH_S = 0.05
 """How long entries are gathered before they are written together."""
 RETRY_S = 1.0
+LEASE_RETRY_S = 0.1
+"""After a lease is over: the next one comes soon, and callers who ring wait for their journal."""
 APPEND_S = 5.0
 """For the store to take a batch."""
 MOST_PIECES = 1000
@@ -120,6 +122,7 @@ class JournalWriter:
         self._at_once = asyncio.Event()
         self._progress = asyncio.Condition()
         self._order = asyncio.Lock()
+        self._wants_lease = False
         self.trouble: str | None = None
         """Why the store did not take the last batch."""
 
@@ -186,7 +189,7 @@ class JournalWriter:
                 except TimeoutError:
                     pass
             if not await self.flush():
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(LEASE_RETRY_S if self._wants_lease else RETRY_S)
 
     async def flush(self) -> bool:
         """Write what there is; whether the store has taken it."""
@@ -242,6 +245,7 @@ class JournalWriter:
 
     async def _append(self, pieces: Sequence[SealedEntries]) -> bool:
         lease = self._lease()
+        self._wants_lease = lease is None
         if lease is None:
             self.trouble = "this runner has no lease"
             return False
@@ -253,6 +257,7 @@ class JournalWriter:
             log.error("journal entries are refused", extra={"error": str(error)})
             return True
         except LeaseLostError as error:
+            self._wants_lease = True
             self.trouble = str(error)
             return False
         except (StoreError, TimeoutError) as error:

@@ -66,8 +66,10 @@ class Member:
         self._takeover_s = takeover_s
         self._clock = clock
         self._renewed_at = 0.0
-        self._is_in_doubt = False
-        """Whether the store may not know what we hold: it failed since we told it last."""
+        self._failures = 0
+        """How often the store could not be asked."""
+        self._settled = 0
+        """How many of these came before the store was last told what we hold."""
         self._held: dict[str, HeldCall] = {}
         self._unserved: set[str] = set()
         """Calls that were taken over and could not be served."""
@@ -79,6 +81,11 @@ class Member:
     def may_act(self) -> bool:
         """Whether nobody else can have taken our calls: the lease was renewed within its time."""
         return self.lease is not None and self._clock() - self._renewed_at < self._lease_s
+
+    @property
+    def _is_in_doubt(self) -> bool:
+        """Whether the store may not know what we hold: it has failed since it was told, or is being told."""
+        return self._failures > self._settled
 
     @property
     def was_paused(self) -> bool:
@@ -278,10 +285,17 @@ class Member:
 
     async def _assert(self, lease: Lease) -> None:
         asked_at = self._clock()
-        held = list(self._held.values())
-        self._is_in_doubt = False
+        failures = self._failures
+        asserted: list[HeldCall] = []
+
+        def held() -> list[HeldCall]:
+            asserted.extend(self._held.values())
+            return asserted
+
         self.lease, lost = await self._store.assert_calls(self.info, lease, held, self._lease_s)
-        log.warning("calls are asserted again", extra={"calls": len(held), "lost": len(lost)})
+        # What has failed meanwhile, the store may not know either.
+        self._settled = failures
+        log.warning("calls are asserted again", extra={"calls": len(asserted), "lost": len(lost)})
         for call_id in lost:
             self.lose(call_id)
         # Only now: whoever waits to act must not wake for a call that is lost.
@@ -294,7 +308,7 @@ class Member:
             self._renewed.notify_all()
 
     def _note(self, error: Exception) -> None:
-        self._is_in_doubt = True
+        self._failures += 1
         reason = str(error) or "no answer in time"
         if self.trouble is None:
             log.warning("store cannot be asked", extra={"error": reason})

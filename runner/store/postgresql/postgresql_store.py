@@ -1,7 +1,7 @@
 """A store in a PostgreSQL database."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from runner.model.job import Backlog, DueJob, Job, JobCapacity, JobResult
 from runner.model.live_call import Claim, FleetCall, HeldCall, Lease, Limits, Owner, RunnerInfo
@@ -102,17 +102,17 @@ class PostgresqlStore:
         async def write(connection: Connection) -> tuple[bool, object]:
             return await fleet.renew(connection, lease), await fleet.server_started_at(connection)
 
-        is_renewed, server = await self._database.run(write)
+        is_renewed, server = await self._database.run(write, is_one_statement=True)
         return is_renewed and server == self._server
 
     async def assert_calls(
-        self, runner: RunnerInfo, lease: Lease, calls: Sequence[HeldCall], lease_s: float
+        self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
     ) -> tuple[Lease, set[str]]:
         """See `Fleet.assert_calls`."""
 
         async def write(connection: Connection) -> tuple[Lease, set[str], object]:
             new = await fleet.join(connection, runner, lease_s, lease.epoch)
-            lost = await fleet.assert_calls(connection, new, calls)
+            lost = await fleet.assert_calls(connection, new, calls())
             return new, lost, await fleet.server_started_at(connection)
 
         new, lost, self._server = await self._database.run(write)
@@ -128,7 +128,9 @@ class PostgresqlStore:
 
     async def set_state(self, lease: Lease, call: HeldCall) -> None:
         """See `Fleet.set_state`."""
-        await self._database.run(lambda connection: fleet.set_state(connection, lease, call))
+        await self._database.run(
+            lambda connection: fleet.set_state(connection, lease, call), is_one_statement=True
+        )
 
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
         """See `Fleet.unclaim`."""
@@ -156,7 +158,9 @@ class PostgresqlStore:
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         """See `Journals.append`."""
-        return await self._database.run(lambda connection: journal.append(connection, lease, pieces))
+        return await self._database.run(
+            lambda connection: journal.append(connection, lease, pieces), is_one_statement=True
+        )
 
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         """See `Journals.append_late`."""

@@ -1,6 +1,6 @@
 """A store in one SQLite file."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from sqlite3 import Connection
 
@@ -103,11 +103,12 @@ class SqliteStore:
         return lease.epoch == self._database.files_opened
 
     async def assert_calls(
-        self, runner: RunnerInfo, lease: Lease, calls: Sequence[HeldCall], lease_s: float
+        self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
     ) -> tuple[Lease, set[str]]:
         """See `Fleet.assert_calls`."""
+        held = calls()
         lost = await self._database.write(
-            lambda connection: fleet.assert_calls(connection, lease.runner, calls)
+            lambda connection: fleet.assert_calls(connection, lease.runner, held)
         )
         return Lease(runner=lease.runner, epoch=self._database.files_opened), lost
 

@@ -194,6 +194,24 @@ async def test_a_store_that_hangs_is_away(path: Path) -> None:
     assert writer.trouble == "no answer within 0.05 s"
 
 
+async def test_what_a_lease_was_missing_for_is_written_as_soon_as_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal_writer, "RETRY_S", 1000.0)
+    monkeypatch.setattr(journal_writer, "LEASE_RETRY_S", 0.001)
+    shelf = Shelf()
+    writer = made(shelf)
+    journal = CallJournal(writer, "rtc_1")
+    shelf.trouble = LeaseLostError("the lease is over")
+    presses(journal, "1")
+    async with running(writer), asyncio.timeout(5):
+        while writer.trouble is None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        shelf.trouble = None
+        await journal.written()
+    assert shelf.keys() == "1"
+
+
 async def test_a_lease_that_is_over_keeps_entries_in_memory_for_the_next(path: Path) -> None:
     shelf = Shelf()
     writer = made(shelf, path)

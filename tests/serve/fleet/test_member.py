@@ -28,6 +28,7 @@ class Shelf:
         self.claim_answer: Claim | None = None
         self.others: list[RunnerInfo] = []
         self.unknown: set[str] = set()
+        self.while_asserting: Callable[[], Awaitable[object]] | None = None
         self.while_renewing: Callable[[], Awaitable[object]] | None = None
 
     def _ask(self, what: str) -> None:
@@ -46,10 +47,12 @@ class Shelf:
         return self.is_renewed
 
     async def assert_calls(
-        self, runner: RunnerInfo, lease: Lease, calls: Sequence[HeldCall], lease_s: float
+        self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
     ) -> tuple[Lease, set[str]]:
         self._ask("assert")
-        self.asserted.append(list(calls))
+        if self.while_asserting is not None:
+            await self.while_asserting()
+        self.asserted.append(list(calls()))
         return Lease(runner=runner.id, epoch=lease.epoch + 1), self.lost
 
     async def leave(self, lease: Lease) -> None:
@@ -294,6 +297,32 @@ async def test_a_call_that_was_claimed_without_the_store_is_not_lost_when_it_is_
     assert (desk.dropped, member.fence("rtc_1")) == ([], 1)
     await member.beat()
     assert [[call.state for call in calls] for calls in shelf.asserted] == [[CallState.ANSWERED]]
+
+
+async def test_a_call_that_is_answered_while_calls_are_asserted_is_asserted_as_answered() -> None:
+    member, shelf, desk, _ = await joined()
+    shelf.trouble = StoreError("no answer")
+    await member.claim(CALL, NO_LIMITS)
+    shelf.trouble, shelf.unknown = None, {"rtc_1"}
+    shelf.while_asserting = lambda: member.answered("rtc_1")
+    await member.beat()
+    assert (desk.dropped, member.fence("rtc_1")) == ([], 1)
+    assert [[call.state for call in calls] for calls in shelf.asserted] == [[CallState.ANSWERED]]
+
+
+async def test_a_call_that_is_claimed_without_the_store_while_calls_are_asserted_is_asserted_again() -> None:
+    member, shelf, _, _ = await joined()
+
+    async def claims() -> None:
+        shelf.trouble = StoreError("no answer")
+        await member.claim(CALL, NO_LIMITS)
+        shelf.trouble = shelf.while_asserting = None
+
+    shelf.is_renewed, shelf.while_asserting = False, claims
+    await member.beat()
+    shelf.is_renewed = True
+    await member.beat()
+    assert shelf.asserted == [[CALL], [CALL]]
 
 
 async def test_a_call_that_another_has_when_it_is_answered_is_lost() -> None:

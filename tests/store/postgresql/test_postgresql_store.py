@@ -126,6 +126,41 @@ async def test_a_server_that_is_away_is_told_at_once_and_used_again_when_it_is_b
     await store.close()
 
 
+async def test_a_transaction_that_stands_still_keeps_nobody_waiting(
+    postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.store.postgresql.database.IDLE_S", 0.05)
+    database = await Database.open(postgresql.new_database())
+    await database.run(lambda connection: connection.execute("CREATE TABLE held (id integer)"))
+    is_locked, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def stands_still(connection: Connection) -> None:
+        await connection.execute("LOCK TABLE held")
+        is_locked.set()
+        await goes_on.wait()
+
+    standing = asyncio.create_task(database.run(stands_still))
+    await is_locked.wait()
+    # As long as the other transaction lasts, this one waits.
+    await database.run(lambda connection: connection.execute("LOCK TABLE held"))
+    goes_on.set()
+    with pytest.raises(StoreError):
+        await standing
+    await database.close()
+
+
+async def test_what_the_client_of_the_database_complains_of_is_a_failure_of_the_store(
+    postgresql: PostgresqlServer,
+) -> None:
+    async def stumbles(connection: Connection) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+
+    database = await Database.open(postgresql.new_database())
+    with pytest.raises(StoreError, match=r"^cannot switch to state 15"):
+        await database.run(stumbles)
+    await database.close()
+
+
 async def test_a_statement_that_takes_too_long_is_given_up(
     postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
