@@ -1,1 +1,1 @@
-"""The asyncio shell: does what was decided. Sockets, timers, files and signals live here."""
+"""The asyncio shell, which carries out decisions. Sockets, timers, files and signals live here."""

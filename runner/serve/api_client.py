@@ -1,6 +1,6 @@
-"""Sends what the port makes to the voice API, with the key, and insists while that may help.
+"""Sends requests to the voice API, with the key, and retries them while that may help.
 
-Knows no API: which request carries out an order, and what a reply means, is the port's.
+Knows no API: the port says which request carries out an order, and what a reply means.
 """
 
 import asyncio
@@ -31,9 +31,9 @@ REFUSED = (
     " webhooks arrive here, with access to Realtime"
 )
 REFUSED_S = 60.0
-"""How long a refused key counts as refused when nothing else is heard."""
+"""How long a refused key counts as refused without further replies."""
 MOST_UNSETTLED = 1000
-"""How many calls are remembered for which the reply to a request was lost."""
+"""How many calls are remembered whose request got no reply."""
 
 
 class ApiClient:
@@ -51,7 +51,7 @@ class ApiClient:
         timeouts: Timeouts | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        """`api_key` is asked for every request: a key may be rotated while the process lives."""
+        """`api_key` is called for every request: a key may rotate while the process lives."""
         self._session = session
         self.api = api
         """The port."""
@@ -62,15 +62,15 @@ class ApiClient:
         self._timeouts = timeouts or Timeouts()
         self._metrics = metrics or Metrics()
         self._refused: tuple[str, int, float] | None = None
-        """The key that the API refused last, with which status and when."""
+        """The key that the API refused last, with the status and the time."""
         self._unsettled: dict[str, None] = {}
 
     @property
     def obstacle(self) -> str | None:
-        """What is to be done about our key, while the API refuses it.
+        """What the operator must do about our key, while the API refuses it.
 
-        A key is worth a try again when it has changed, or after a while: the refusal may have been put right
-        where we cannot see it.
+        The key is tried again when it has changed, or after a while: the refusal may have been lifted where
+        we cannot see it.
         """
         if self._refused is None:
             return None
@@ -79,10 +79,9 @@ class ApiClient:
         return None if is_over or key != self._api_key() else REFUSED.format(status=status)
 
     async def carry_out(self, order: Order, call_id: str) -> CallEvent:
-        """Do what is ordered about a call; what the API said to it in the end. Raises only CancelledError.
+        """Carry out an order about a call, and return the API's final answer. Raises only CancelledError.
 
-        A request whose second sending can do no harm is sent until there is a reply that sending it again
-        would not change, or its time (`Timeouts`) is over.
+        A request that may be repeated is sent until its reply is final, or its time (`Timeouts`) is over.
         """
         request = self.api.request(order, call_id)
         clock = asyncio.get_running_loop().time
@@ -117,11 +116,11 @@ class ApiClient:
         return self._text_model.answer(question, reply)
 
     async def send(self, request: HttpRequest) -> HttpReply:
-        """Send a request that is about no call yet, once. Raises only CancelledError."""
+        """Send a request that concerns no call yet, once. Raises only CancelledError."""
         return await self._send(request, self._timeouts.decision_s)
 
     def sideband(self, path: str) -> tuple[str, Mapping[str, str]]:
-        """The WebSocket address of a path of the API, and the headers that prove who we are."""
+        """The URL of a WebSocket at this path of the API, and the headers that authenticate us."""
         scheme, _, rest = self._base_url.partition("://")
         secure = "s" if scheme.lower() == "https" else ""
         return f"ws{secure}://{rest}{path}", self._authentication.headers(self._api_key())
@@ -138,11 +137,11 @@ class ApiClient:
                 assert_never(order)
 
     def may_have_decided(self, call_id: str) -> None:
-        """Somebody before us may have answered or rejected this call for us."""
+        """A previous process may have answered or rejected this call."""
         self._note_unsettled(call_id)
 
     def _note(self, order: Order, reply: HttpReply, call_id: str) -> None:
-        """Count the reply, and what it says of our key."""
+        """Count the reply, and note what it says about our key."""
         result = reply.failure.value if reply.failure is not None else str(reply.status)
         self._metrics.api_requests.labels(order=type(order).__name__, result=result).inc()
         if reply.status in (401, 403):
@@ -158,7 +157,7 @@ class ApiClient:
             del self._unsettled[next(iter(self._unsettled))]
 
     async def _send(self, request: HttpRequest, longest_s: float) -> HttpReply:
-        """The reply to one attempt."""
+        """Send one attempt."""
         # Never zero, which aiohttp takes for no deadline at all.
         timeout_s = max(min(request.timeout_s, longest_s), self._timeouts.retry_s)
         try:

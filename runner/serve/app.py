@@ -1,4 +1,4 @@
-"""The HTTP side of a runner: which path is answered by whom."""
+"""The HTTP side of a runner: webhooks, health, readiness, metrics."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +14,7 @@ WEBHOOK_PATH = "/webhooks/openai"
 MOST_BODY_BYTES = 256 * 1024
 """A call's webhook is its SIP headers: a few kilobytes."""
 MOST_PATH = 200
-"""Characters of a path that the log shows; whoever asked for it has written them."""
+"""Characters of a path in the log; the sender has chosen them."""
 
 
 def create_app(
@@ -26,13 +26,12 @@ def create_app(
     shows_metrics: bool = True,
     more: Sequence[web.RouteDef] = (),
 ) -> web.Application:
-    """The application. `obstacles` and `troubles` are asked whenever somebody wants to know.
+    """The application. `obstacles` and `troubles` are called for each `/readyz`.
 
-    `shows_metrics`: nobody else does, such as the admin listener.
+    `shows_metrics`: nothing else, such as the admin listener, shows them.
 
-    While there is an obstacle we are not ready. Troubles are told and change no status: calls are answered
-    all the same, and a load balancer that took out every runner because their store fails would turn
-    callers away.
+    With an obstacle we are not ready. Troubles are shown and change no status: calls are answered all the
+    same, and a load balancer that took out every runner because their store fails would turn callers away.
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -48,7 +47,7 @@ def create_app(
 
     @web.middleware
     async def tell_wrong_paths(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """A webhook that is sent elsewhere is a call that nobody answers; only the log can tell."""
+        """A webhook that is sent elsewhere is a call that nobody answers; only the log can say so."""
         try:
             return await handler(request)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:

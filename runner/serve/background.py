@@ -1,4 +1,4 @@
-"""Tasks that run as long as the process: one that fails is told, and started again."""
+"""Runs tasks that last as long as the process: one that fails is reported, and restarted."""
 
 import asyncio
 import logging
@@ -8,16 +8,16 @@ from typing import Any
 log = logging.getLogger("runner.serve.background")
 
 RESTART_S = 1.0
-"""Before a task that failed is started again."""
+"""Before a failed task is restarted."""
 STEADY_S = 60.0
-"""How long after a failure the task is not trusted yet."""
+"""How long after a failure the task still counts as failing."""
 
 
 class Background:
-    """Keeps one piece of work running. What is not its business it leaves alone: cancelling stops it."""
+    """Keeps one piece of work running until it is cancelled."""
 
     def __init__(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """`work` is called for each start; it is not meant to return."""
+        """`work` is called for each start; it should not return."""
         self._name = name
         self._work = work
         self._task: asyncio.Task[None] | None = None
@@ -26,13 +26,13 @@ class Background:
 
     @property
     def trouble(self) -> str | None:
-        """What failed, in a sentence, until the work has run for a while without failing again."""
+        """What failed, as a sentence, until the work has run for a while without failing again."""
         if self._failed_at is None or asyncio.get_running_loop().time() - self._failed_at > STEADY_S:
             return None
         return f"{self._name} failed and was started again: {self._failure}"
 
     def start(self) -> None:
-        """Begin. Wants a running event loop."""
+        """Start the work. Needs a running event loop."""
         self._task = asyncio.create_task(self._run(), name=self._name)
 
     async def stop(self) -> None:

@@ -10,20 +10,20 @@ class Bulkhead:
     """A host may hold as many places as are still free for all others.
 
     So a single host gets half of them, four hosts that hang get a fifth each, and a fifth is left for a host
-    that nobody has asked yet. (The rule is the one by which switches share their memory among ports: dynamic
-    thresholds, Choudhury and Hahne 1998.) Who finds no place waits, first come first served within a host,
-    the hosts in turn.
+    without requests. (The rule by which switches share their memory among ports: dynamic thresholds,
+    Choudhury and Hahne 1998.) Requests without a place wait, first come first served within a host, the hosts
+    in turn.
     """
 
     def __init__(self, places: int, *, on_wait: Callable[[str], None] = lambda _: None) -> None:
-        """`on_wait` is told the host of each request that finds no place at once."""
+        """`on_wait` is called with the host of each request that finds no place at once."""
         self._free = places
         self._on_wait = on_wait
         self._held: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     def held(self) -> dict[str, int]:
-        """How many places each host holds that holds any."""
+        """The number of places of each host that holds any."""
         return dict(self._held)
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Answers ringing calls: a call that rings is served from then on. Decides nothing."""
+"""Answers ringing calls: from then on they are served. Decides nothing."""
 
 from collections.abc import Awaitable, Callable
 
@@ -24,9 +24,9 @@ class CallAnswerer:
         self._is_open = is_open
 
     async def answer(self, ringing: Ringing) -> WebhookResult:
-        """Do what has to be done about a ringing call. It has been done when this returns.
+        """Answer or reject a ringing call; returns once that is done.
 
-        Wants a task of its own: from here on every line that the task logs names the call.
+        Needs a task of its own: every line that the task logs from here on names the call.
         """
         name_call(ringing.call_id)
         if not self._is_open():

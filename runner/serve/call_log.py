@@ -1,7 +1,7 @@
-"""What the log tells of a call: who reads nothing else can still tell what happened to it.
+"""Logs what happens to a call, so that the log alone tells its story.
 
-INFO is normal, WARNING wants a look, ERROR wants a hand. Neither instructions, arguments, replies,
-transcripts nor secrets are ever told here.
+INFO is normal, WARNING deserves a look, ERROR needs action. Instructions, arguments, replies, transcripts and
+secrets are never logged.
 """
 
 import logging
@@ -36,7 +36,7 @@ _LEVELS = {
 
 
 def rings(machine: CallMachine) -> None:
-    """A call rings: who calls whom, where that was read, who is to answer and why."""
+    """A call rings: who calls whom, the header that says so, which agent answers and why."""
     call, reception = machine.call, machine.reception
     route = reception.match.route if reception.match is not None else None
     extra = {
@@ -54,7 +54,7 @@ def rings(machine: CallMachine) -> None:
 
 
 def taken_over(machine: CallMachine) -> None:
-    """A call is taken up that another process has served until now."""
+    """A call is taken over from another process."""
     extra = {
         "call_id": machine.call.id,
         "agent": machine.agent.id if machine.agent is not None else None,
@@ -64,7 +64,7 @@ def taken_over(machine: CallMachine) -> None:
 
 
 def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
-    """What came of the ringing."""
+    """The result of the ringing."""
     reception = machine.reception
     extra = {"call_id": machine.call.id, "agent": reception.agent, "result": result.value}
     if reception.rejected_with is not None:
@@ -78,7 +78,7 @@ def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
 
 
 def happened(event: CallEvent) -> None:
-    """What the API complains of, and how it takes a transfer or a hang-up."""
+    """The API's errors, and its answers to a transfer or a hang-up."""
     match event:
         case ApiError(kind=ApiErrorKind.OTHER | ApiErrorKind.SESSION_EXPIRED, code=code, message=message):
             log.warning("api error", extra={"code": code, "detail": message})
@@ -109,12 +109,12 @@ def replied(send: SendRequest, reply: HttpReply) -> None:
 
 
 def told(entry: Log) -> None:
-    """What the machine tells of the way that the call takes."""
+    """The machine's own log entries."""
     log.log(_LOG_LEVELS[entry.level], entry.event.value, extra=dict(entry.fields))
 
 
 def ended(record: CallRecord) -> None:
-    """The call is over: why, and what it was."""
+    """The call is over: why, and how long it was."""
     log.info(
         "call has ended",
         extra={

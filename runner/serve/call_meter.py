@@ -1,7 +1,7 @@
 """Counts what happens in one call while this process serves it. Reads the machine and changes nothing.
 
-A call that is taken over is counted from there on: what was before it, the process before has counted. What
-only the record tells, cost and duration, is counted by whoever ends the call.
+After a takeover it counts from there on: the process before has counted the rest. Cost and duration, which
+only the record holds, are counted by the process that ends the call.
 """
 
 from collections import deque
@@ -47,10 +47,10 @@ class CallMeter:
         self._tools_counted = 0
         self._tokens_counted: Mapping[str, int] = {}
         self._responses: deque[str] = deque(maxlen=16)
-        """Those that have ended last: the API's events can be told twice."""
+        """The responses that ended last: the API may report an event twice."""
         self._answered_at: Instant | None = None
         self._opened_at: Instant | None = None
-        """Until the agent or the caller was heard."""
+        """Until the agent or the caller is heard."""
         self._fell_silent_at: Instant | None = None
         """When the caller's last word ended, until the agent is heard."""
         self._caller_speaks = False
@@ -66,7 +66,7 @@ class CallMeter:
         """See `CallWatch`."""
         handler = _HANDLERS.get(type(event))
         if (handler is None and not actions) or self._machine is None:
-            return  # Most events by far: nothing has changed that is counted.
+            return  # Nearly all events: nothing changes that is counted.
         self._agents.note(self._machine)
         if handler is not None:
             handler(self, event, now)
@@ -132,7 +132,7 @@ class CallMeter:
         self._opened_at = self._fell_silent_at = None
 
     def _fell_silent(self, ended: PlaybackEnded, now: Instant) -> None:
-        # What we cancel ourselves is interrupted too, but nobody speaks over it.
+        # A response that we cancel ourselves is interrupted too, but nobody speaks over it.
         if ended.interrupted and self._caller_speaks:
             self._metrics.barge_ins.labels(agent=self._agent).inc()
 
@@ -152,7 +152,7 @@ class CallMeter:
             self._count_tokens()
 
     def _count_tokens(self) -> None:
-        """What the call's bill has more than last time."""
+        """Count what has been added to the call's bill since the last time."""
         if self._machine is None:
             return
         before, self._tokens_counted = self._tokens_counted, token_kinds(self._machine)
@@ -204,7 +204,7 @@ class CallMeter:
 
 
 def token_kinds(machine: CallMachine) -> dict[str, int]:
-    """The tokens of a call by kind, each of them once: what is cached does not count as fresh input as well.
+    """The tokens of a call by kind, each counted once: cached ones do not count as fresh input as well.
 
     Transcription that is billed by the second has no tokens.
     """

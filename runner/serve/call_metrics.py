@@ -1,10 +1,11 @@
-"""What is counted of calls: how long callers wait, what tools and the API do, and what it costs."""
+"""The metrics of calls: how long callers wait, what tools and the API do, and what it costs."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 WAITS_S = (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10)
-"""Silence as callers know it: under half a second is a conversation, over two is a question whether one is
-still there."""
+"""Silence as callers know it: under half a second is a conversation; after two they ask whether anybody is
+there.
+"""
 TOOLS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 MOST_CODES = 100
 """Codes of the API that metrics name; further ones count as "other"."""
@@ -12,7 +13,7 @@ CALLS_S = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 
 
 class CallMetrics:
-    """The metrics. Labels are names out of the configuration, or codes of the API, which are bounded."""
+    """The metrics. Labels are names from the configuration, or codes of the API, which are bounded."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, told: str, *labels: str) -> Counter:
@@ -58,7 +59,7 @@ class CallMetrics:
         self.api_errors = counter(
             "api_errors", "Error events of the voice API and responses that it failed, by its code.", "code"
         )
-        # At zero from the first moment, so that an alert sees the first one.
+        # At zero from the start, so that an alert sees the first one.
         self.api_errors.labels(code="insufficient_quota")
         self.barge_ins = counter("barge_ins", "Times that a caller has interrupted the agent.", "agent")
         self.collisions = counter(
@@ -88,7 +89,7 @@ class CallMetrics:
         self._codes: set[str] = set()
 
     def count_error(self, code: str) -> None:
-        """Count an error of the API. Its codes come from outside, so that the number of labels is bounded."""
+        """Count an error of the API. Its codes come from outside, so the number of labels is bounded."""
         if len(self._codes) < MOST_CODES:
             self._codes.add(code)
         self.api_errors.labels(code=code if code in self._codes else "other").inc()

@@ -1,4 +1,4 @@
-"""What one call asks of the API and of its tools' endpoints, each as soon as its hold allows it."""
+"""Sends the requests of one call, to the API and to its tools' endpoints, as soon as its hold allows."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +29,9 @@ class CallOrders:
         hold: Hold,
         timeouts: Timeouts,
     ) -> None:
-        """`api_call_id` is what the API calls the call, which it says of a browser's when it answers."""
+        """`api_call_id` returns the API's id of the call, which for a browser's call is known once it is
+        answered.
+        """
         self._api_call_id = api_call_id
         self._api = api
         self._tools = tools
@@ -37,11 +39,11 @@ class CallOrders:
         self._timeouts = timeouts
 
     def let_go(self) -> None:
-        """The call is over: know nobody any more, who know this."""
+        """The call is over: break the cycle with it."""
         del self._api_call_id
 
     async def carry_out(self, order: Order) -> CallEvent:
-        """Carry out an order to the API, and what came of it.
+        """Carry out an order to the API, and return the result.
 
         A transfer and a hang-up wait until no other runner can be serving the call, and fail when that stays
         unknown.
@@ -56,16 +58,16 @@ class CallOrders:
                     return ReferAnswered(ok=False, detail=detail)
                 return HangUpFailed(detail=detail)
         if isinstance(order, AnswerCall):
-            # A call whose ring nobody has written down could be answered, and then be unknown to all.
+            # A call whose ring is not in the store could be answered, and then be unknown to all runners.
             await self.is_written(WRITTEN_S)
             # After a pause another may be answering it.
             await self._hold.looked()
         return await self._api.carry_out(order, self._api_call_id())
 
     async def request(self, send: SendRequest) -> Replied:
-        """Send a tool's request. Whoever takes the call up must know of it: it is written down before.
+        """Send a tool's request, once it is in the store: whoever takes the call over must know of it.
 
-        One that may be sent twice waits for that only a little.
+        A request that may be sent twice waits only a little for that.
         """
         within_s = WRITTEN_S if send.is_repeatable else send.request.timeout_s
         if await self.is_written(within_s) or send.is_repeatable:

@@ -1,4 +1,4 @@
-"""The slot of one call among the calls of its agent, here and in all runners together."""
+"""Keeps the slot of one call among the calls of its agent, here and in all runners together."""
 
 from runner.call.machine.call_counts import CallCounts, Slot
 from runner.model.action import ClaimCall
@@ -9,7 +9,7 @@ from runner.serve.metrics import Metrics
 
 
 class CallSlot:
-    """Claims a call, and gives its slot back when the claim fails or the call is over."""
+    """Claims a call, and frees its slot when the claim fails or the call is over."""
 
     def __init__(self, *, counts: CallCounts, hold: Hold, metrics: Metrics, created_at: Instant) -> None:
         self._counts = counts
@@ -19,8 +19,10 @@ class CallSlot:
         self._slot: Slot | None = None
 
     def claim_here(self, claim: ClaimCall) -> ClaimReplied | None:
-        """Take a slot of this process; a reply where there is none. Never waits: calls that ring at the same
-        moment cannot all find the same slot free."""
+        """Take a slot of this process; a reply where there is none.
+
+        Never waits, so that calls that ring at the same moment cannot all take the same slot.
+        """
         claimed = self._counts.claim(claim, self._created_at)
         if isinstance(claimed, Limit):
             return self._settled(ClaimReplied(agent=claim.agent, reached=claimed))

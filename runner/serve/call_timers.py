@@ -1,4 +1,4 @@
-"""The timers of one call, which outlive its sideband: the call lives on without it."""
+"""Keeps the timers of one call. They outlive its sideband, as the call does."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,31 +11,31 @@ class CallTimers:
     """Sets and clears timers; each fires once."""
 
     def __init__(self, fired: Callable[[Timer], None], clock: Callable[[], Instant]) -> None:
-        """`fired` is called with each timer whose time has come."""
+        """`fired` is called with each timer that fires."""
         self._fired = fired
         self._clock = clock
         self._handles: dict[Timer, asyncio.TimerHandle] = {}
 
     def set(self, timer: Timer, at: Instant) -> None:
-        """Let the timer fire at this instant, at once when that is past, and at no earlier one."""
+        """Have the timer fire at this instant, or at once when that is past. Replaces an earlier setting."""
         self.clear(timer)
         delay_s = max(0.0, at - self._clock())
         self._handles[timer] = asyncio.get_running_loop().call_later(delay_s, self._fire, timer)
 
     def clear(self, timer: Timer) -> None:
-        """Do not let it fire."""
+        """Cancel the timer."""
         handle = self._handles.pop(timer, None)
         if handle is not None:
             handle.cancel()
 
     def cancel(self) -> None:
-        """Let none fire any more."""
+        """Cancel all timers."""
         for handle in self._handles.values():
             handle.cancel()
         self._handles.clear()
 
     def let_go(self) -> None:
-        """The call is over: break the cycle with whoever is told of timers."""
+        """The call is over: break the cycle with it."""
         del self._fired
 
     def _fire(self, timer: Timer) -> None:

@@ -1,6 +1,6 @@
-"""Watches of live calls: what looks on while a call is served, to count it or to trace it.
+"""Watches of live calls: they observe a call while it is served, to count it or to trace it.
 
-A watch decides nothing, and costs no call: whatever it raises is a bug of ours that the log tells.
+A watch decides nothing, and an error in it is a bug of ours that is logged and costs no call.
 """
 
 import logging
@@ -17,34 +17,34 @@ from runner.model.values import Instant
 log = logging.getLogger("runner.serve.call_watch")
 
 UNKNOWN_TOOL = "unknown"
-"""What is told for a tool that no agent declares: the model may make up anything."""
+"""The label of a tool that no agent declares: the model may make up anything."""
 
 
 class CallWatch(Protocol):
-    """Looks on at one call."""
+    """Observes one call."""
 
     def begins(self, machine: CallMachine, now: Instant) -> None:
-        """The call has rung, or is taken over from another process. The machine is only read."""
+        """The call has rung, or was taken over from another process. The machine is only read."""
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
-        """The machine was given this event, and decided on these actions."""
+        """The machine has handled this event with these actions."""
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
-        """Nothing more will happen here. No record: the call was not answered, or another runner has it."""
+        """Nothing more happens here. Without a record the call was not answered, or another runner has it."""
 
 
 class Follower(Protocol):
-    """Follows one call for whoever looks at it now. Nothing that it does may fail."""
+    """Follows one call for its readers. Nothing that it does may fail."""
 
     @property
     def wants_words(self) -> bool:
-        """Whether it wants to hear words as they come."""
+        """Whether it needs words as they come."""
 
     def words(self, grew: TranscriptGrew) -> None:
         """More words came."""
 
     def changed(self) -> None:
-        """The call may look otherwise than before."""
+        """The view of the call may have changed."""
 
     def over(self, *, moved: bool) -> None:
         """The call is over, or (`moved`) served by another runner from now on."""
@@ -58,11 +58,11 @@ class ServedAgents:
 
     @property
     def current(self) -> Agent | None:
-        """The one that serves the call now; None before it is to be answered."""
+        """The agent that serves the call now; None before the call is answered."""
         return self._agents[-1] if self._agents else None
 
     def note(self, machine: CallMachine) -> bool:
-        """Look who serves the call now; whether that is another one than before."""
+        """Check which agent serves the call; returns whether it has changed."""
         agent = machine.agent
         if agent is None or agent is self.current:
             return False
@@ -75,7 +75,7 @@ class ServedAgents:
 
 
 class Watches:
-    """Several watches of one call as one. A watch that has failed looks on no more."""
+    """Several watches of one call as one. A watch that has failed is dropped."""
 
     def __init__(self, watches: Iterable[CallWatch]) -> None:
         self._watches = tuple(watches)

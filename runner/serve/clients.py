@@ -1,4 +1,4 @@
-"""What a runner sends requests with: to the voice API, to its sidebands, and to the endpoints of tools."""
+"""Opens the clients of a runner: for the voice API, its sidebands, and the endpoints of tools."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -52,9 +52,10 @@ class Clients:
         timeouts: Timeouts,
         clock: Callable[[], Instant],
     ) -> Self:
-        """`owner` closes what is opened. Tools connect through what `new_connector` makes, else by `egress`.
+        """`owner` closes what is opened. Tools connect through `new_connector`'s connector, by default one
+        that keeps to `egress`.
 
-        `tool_requests` may be under way at the same time.
+        `tool_requests` may be in flight at the same time.
         """
         provider, tls = settings.provider, client_context()
         names = Names(threads=API_LOOKUPS)

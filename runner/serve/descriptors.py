@@ -1,35 +1,34 @@
-"""How the file descriptors of the process are shared out, so that no crowd takes those of a live call.
+"""Divides the process's file descriptors, so that no crowd takes those of a live call.
 
-Everything that opens many of them keeps to its share; hanging up, the store and name lookups live on what
-is left over.
+Everything that opens many of them keeps to its share; hanging up, the store and name lookups use the rest.
 """
 
 import resource
 from dataclasses import dataclass
 
 LARGEST_LIMIT = 1 << 20
-"""What counts as no limit: more is never used, and some systems cannot set more."""
+"""Counts as no limit: more is never used, and some systems cannot set more."""
 MACOS_LIMIT = 10_240
-"""What macOS accepts at most (OPEN_MAX) where it says that there is no limit."""
+"""The most that macOS accepts (OPEN_MAX) where it reports no limit."""
 PER_CALL = 2
 """A sideband, and a request to the API: to accept, to transfer, to hang up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescriptorShares:
-    """How many of each there may be together under one limit."""
+    """How many of each there may be under one limit."""
 
     connections: int
     """From clients to us."""
     backlog: int
     """From clients, accepted and not yet counted."""
     tool_requests: int
-    """To users' endpoints, under way together. As many connections may be kept from earlier ones."""
+    """To users' endpoints, in flight together. As many connections may be kept from earlier ones."""
     calls: int
 
     @classmethod
     def of(cls, limit: int) -> "DescriptorShares":
-        """Share out `limit` descriptors. Calls get what the others leave, half of them at least."""
+        """Divide `limit` descriptors. Calls get what the others leave, at least half of them."""
         backlog = min(128, limit // 16)
         connections = min(1024, limit // 8)
         tool_requests = min(1024, limit // 16)
@@ -39,7 +38,7 @@ class DescriptorShares:
 
 
 def raise_limit() -> int:
-    """Raise this process's soft limit of descriptors to the hard one; the limit in force from then on."""
+    """Raise this process's soft limit of descriptors to the hard one; returns the limit in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in (_finite(hard), MACOS_LIMIT):
         if wanted <= _finite(soft):

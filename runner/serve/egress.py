@@ -1,6 +1,6 @@
-"""Holds tools to the addresses they may reach, on the very address that is then connected to.
+"""Keeps tools to the addresses that they may reach, checking the very address of each connection.
 
-It decides nothing itself: `runner.call.tools.egress` does.
+Decides nothing itself: `runner.call.tools.egress` does.
 """
 
 import socket
@@ -18,7 +18,7 @@ from runner.model.settings import Egress
 from runner.serve.names import Names
 
 LOOKUPS = 32
-"""Threads that look up names for tools: hosts whose names are slow to look up, before others wait."""
+"""Threads that look up names for tools: this many slow names before others wait."""
 KEEP_ALIVE_S = 4.0
 """Shorter than the five seconds after which common servers close an idle connection: a request that meets a
 closing one fails, and only what was declared may be sent again."""
@@ -31,8 +31,8 @@ class AddressForbiddenError(PhoneAgentsError):
 class GuardedResolver(AbstractResolver):
     """Resolves names and passes on only the addresses that may be reached.
 
-    The connector connects to what is returned here and asks nobody again, so a name that changes its
-    address between the check and the connection (DNS rebinding) gains nothing.
+    The connector connects to these addresses without another look-up, so a name that changes its address
+    between check and connection (DNS rebinding) gains nothing.
     """
 
     def __init__(self, egress: Egress, resolver: AbstractResolver) -> None:
@@ -53,7 +53,7 @@ class GuardedResolver(AbstractResolver):
         return allowed
 
     async def close(self) -> None:
-        """Let go of the resolver behind this one."""
+        """Close the resolver behind this one."""
         await self._resolver.close()
 
 
@@ -64,13 +64,16 @@ class GuardedConnector(aiohttp.TCPConnector):
     def __init__(
         self, egress: Egress, resolver: AbstractResolver | None = None, *, tls: ssl.SSLContext | None = None
     ) -> None:
-        """`resolver`: whom to ask for names, by default the machine. `tls`: what verifies servers, by default
-        a context of its own. Wants a running event loop."""
+        """`resolver` looks up names, by default by the system. `tls` verifies servers, by default in a
+        context of its own.
+
+        Needs a running event loop.
+        """
         self._egress = egress
         super().__init__(
             resolver=GuardedResolver(egress, resolver or Names(threads=LOOKUPS)),
             use_dns_cache=False,
-            # How many there may be is the client's to say.
+            # The client bounds their number.
             limit=0,
             ssl=tls or True,
             keepalive_timeout=KEEP_ALIVE_S,

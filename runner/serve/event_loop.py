@@ -1,4 +1,4 @@
-"""The event loop and the garbage collector of a process that serves thousands of calls."""
+"""Sets up the event loop and the garbage collector of a process that serves thousands of calls."""
 
 import asyncio
 import gc
@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 YOUNG = 50_000
-"""Objects that are made before the youngest are looked at: some milliseconds' work."""
+"""Objects allocated between two collections of the youngest generation: some milliseconds' work."""
 MIDDLE = 10
 OLD = 10
 """Collections of one generation before the next older one. Looking at all objects of 10,000 calls takes
@@ -16,13 +16,15 @@ seconds, and finds next to nothing: a call that is over leaves no cycles behind 
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run this to its end, on uvloop where there is one: the same in less than half of the time."""
+    """Run this to its end, on uvloop where available, which takes less than half of the time."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main)
 
 
 def tame_garbage_collector() -> None:
-    """Have what the process has loaded never looked at again, and the rest seldom. Call it once it serves."""
+    """Exclude what the process has loaded from collection, and collect the rest rarely. Call it once it
+    serves.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, OLD)

@@ -32,7 +32,7 @@ class EventQueue:
         orders: CallOrders,
         clock: Callable[[], Instant],
     ) -> None:
-        """`handle` is called with each event until the call is `over`; `spawn` begins a task of the call."""
+        """`handle` is called with each event until the call is `over`; `spawn` starts a task of the call."""
         self._handle = handle
         self._spawn = spawn
         self._over = over
@@ -59,7 +59,7 @@ class EventQueue:
             await asyncio.wait([self._catching_up])
 
     def let_go(self) -> None:
-        """The call is over: break the cycles with it."""
+        """The call is over: break the cycle with it."""
         del self._handle, self._spawn
         self._catching_up = None
 

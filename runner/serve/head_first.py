@@ -1,4 +1,4 @@
-"""Reads the head of a reply before its body: what is wrong with a body does not undo what a server did."""
+"""Reads the head of a reply before its body: a broken body does not undo what a server did."""
 
 import asyncio
 from functools import partial
@@ -9,7 +9,7 @@ from aiohttp.client_proto import ResponseHandler
 
 
 def read_heads_first(connector: aiohttp.BaseConnector) -> None:
-    """Make the connections of this connector so. Wants a running event loop."""
+    """Have the connections of this connector do so. Needs a running event loop."""
     # aiohttp has no public way to another protocol.
     factory = partial(_HeadFirst, loop=asyncio.get_running_loop())
     connector._factory = cast("partial[ResponseHandler]", factory)
@@ -18,9 +18,9 @@ def read_heads_first(connector: aiohttp.BaseConnector) -> None:
 class _HeadFirst(ResponseHandler):
     """Gives aiohttp the head of a reply before what follows it.
 
-    A body where there may be none (after 204) or more of it than was announced makes aiohttp's parser fail,
-    and it would fail before the head that came with it is handed on: an endpoint that has acted would look
-    like one that does not speak HTTP. The connection is closed after such a reply, as it is otherwise.
+    An unexpected body (after 204, or longer than announced) makes aiohttp's parser fail before it hands on
+    the head that came with it: an endpoint that has acted would look like one that does not speak HTTP. The
+    connection is closed after such a reply, as otherwise too.
     """
 
     def data_received(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a live call needs to know of other runners: whether it is theirs, and where its past is kept."""
+"""What a live call needs to know about other runners: whether it is theirs, and where its journal is kept."""
 
 from typing import Protocol
 
@@ -23,7 +23,7 @@ class Hold(Protocol):
 
     @property
     def fence(self) -> int:
-        """Counted up whenever another runner takes the call; 0 where no other could."""
+        """Counts up whenever another runner takes the call; 0 where none can."""
 
     def lost(self) -> None:
         """Another runner acts for the call under a higher fence: do nothing more for it."""
@@ -33,7 +33,7 @@ class Hold(Protocol):
         """Whether another runner may have taken the call while this process stood still."""
 
     async def looked(self) -> None:
-        """Wait until the store was asked whose the call is."""
+        """Wait until the store has said whose the call is."""
 
     @property
     def owner(self) -> Owner | None:
@@ -43,14 +43,14 @@ class Hold(Protocol):
         """Hold the call no more; one that was not served may be claimed again."""
 
     def append(self, at: Instant, event: Lived) -> None:
-        """Write down what the call lives through, so that another process can take it up. Never waits."""
+        """Write the event soon, so that another process can take the call over. Never waits."""
 
     async def written(self) -> None:
         """Wait until the store has everything that was appended so far."""
 
 
 class SoleHold:
-    """Nobody else serves calls, and nothing is kept: the call ends with its process."""
+    """The hold of a process without others: nothing is kept, and the call ends with the process."""
 
     async def claim(self, claim: ClaimCall) -> ClaimReplied:
         """It is ours."""

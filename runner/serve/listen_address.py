@@ -1,4 +1,4 @@
-"""Opens the port of a listener. Where that fails, the error says what would help."""
+"""Opens the port of a listener; errors say what would help."""
 
 import errno
 import socket
@@ -8,7 +8,7 @@ from runner.serve.listener import Listener
 
 
 async def open_port(listener: Listener, host: str, port: int, backlog: int, option: str) -> tuple[str, int]:
-    """Host and port at which the listener is reached from now on. `option` is what chooses another port.
+    """Open the port; returns the host and port in use. `option` names the setting for another port.
 
     Raises CannotRunError.
     """
@@ -31,7 +31,7 @@ def _cannot_listen(host: str, port: int, option: str, error: OSError) -> str:
             return f'port {port} of "{host}" is in use; choose another with {option}'
         case errno.EACCES | errno.EPERM:
             return f"port {port} may not be opened by this user; choose one above 1023"
-        # From Python 3.13 on, asyncio passes over addresses of others and at the end names no errno.
+        # From Python 3.13 on, asyncio skips addresses of other machines and finally names no errno.
         case errno.EADDRNOTAVAIL | None:
             return (
                 f'"{host}" is not an address of this machine; write one in {option.replace("port", "host")}'

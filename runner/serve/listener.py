@@ -1,7 +1,7 @@
 """The listening side of HTTP: who may keep a connection, for how long, and how many there may be.
 
 aiohttp serves the requests. It has no deadline for a request's head and no bound on connections, so both are
-kept here; no path and no handler is known.
+kept here. Knows no path and no handler.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from runner.serve.timeouts import Timeouts
 log = logging.getLogger("runner.serve.listener")
 
 SERVER = "phone-agents"
-"""The `Server` header. aiohttp's own tells strangers the versions of everything."""
+"""The `Server` header. aiohttp's own reveals the versions of everything."""
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 4096
 LINGER_S = 0.5
-"""How long the rest of a body that nobody wants is read, so that its sender gets to see the answer."""
+"""How long the rest of an unwanted body is read, so that its sender gets to see the answer."""
 
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nServer: phone-agents\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -39,7 +39,7 @@ class ClosedBecause(Enum):
     HEAD = "head_timeout"
     """No complete request came in time."""
     IDLE = "idle"
-    """Nothing was asked since the last request."""
+    """No request has come since the last one."""
     STALLED = "stalled"
     """The client does not read its answer."""
     EVICTED = "evicted"
@@ -52,9 +52,9 @@ class ClosedBecause(Enum):
 class Listener:
     """Accepts connections for one application.
 
-    When there is no place for another connection, the one is closed that has been waiting longest without a
-    complete request: whoever opens connections and sends nothing only displaces its own. A new one is
-    refused with 503 when all others are being served.
+    When there is no place for another connection, the one that has waited longest without a complete request
+    is closed: a client that opens connections and sends nothing displaces only its own. When all others are
+    being served, a new one is refused with 503.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Listener:
         timeouts: Timeouts,
         shares_port: bool = False,
     ) -> None:
-        """`most`: connections open together, so that there are descriptors left for everything else.
+        """`most`: connections open together, so that descriptors are left for everything else.
 
         `shares_port`: other processes listen at the same port, and the kernel spreads connections over them.
         """
@@ -78,12 +78,12 @@ class Listener:
         self._metrics = metrics
         self.timeouts = timeouts
         self._open: dict[Connection, None] = {}
-        """By how long they have been waiting, the longest first; those being served stand anywhere."""
+        """In order of waiting, the longest first; connections being served stand anywhere."""
         self._server: asyncio.Server | None = None
         metrics.watch_connections(lambda: len(self._open))
 
     async def listen(self, host: str, port: int, backlog: int = 128) -> tuple[str, int]:
-        """Open the port; the address that was opened. Raises OSError.
+        """Open the port; returns the address in use. Raises OSError.
 
         `backlog` is also how many connections may be accepted before the first of them is counted.
         """
@@ -109,7 +109,7 @@ class Listener:
         await self._runner.cleanup()
 
     def admit(self, connection: "Connection") -> bool:
-        """Count a new connection, at the cost of another one if need be; False when there is no place."""
+        """Count a new connection, closing another one if necessary; False when there is no place."""
         if len(self._open) >= self._most:
             victim = next((one for one in self._open if one.is_waiting), None)
             log.warning("connection limit reached", extra={"limit": self._most})
@@ -123,7 +123,7 @@ class Listener:
         return True
 
     def renew(self, connection: "Connection") -> None:
-        """From now on it waits for its next request."""
+        """It waits for its next request from now on."""
         if connection in self._open:
             del self._open[connection]
             self._open[connection] = None
@@ -148,7 +148,7 @@ class Connection(web.RequestHandler):
             loop=loop,
             keepalive_timeout=listener.timeouts.idle_s,
             access_log=None,  # type: ignore[arg-type]
-            # What was signed are the bytes as they were sent; nothing is ever unpacked.
+            # Webhooks are signed as sent; no body is ever decompressed.
             auto_decompress=False,
             lingering_time=LINGER_S,
             max_line_size=MAX_HEADER_BYTES,
@@ -164,7 +164,7 @@ class Connection(web.RequestHandler):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there is no request that has arrived as a whole."""
+        """Whether no complete request has arrived."""
         return self._request is None or not self._request.content.is_eof()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -191,12 +191,12 @@ class Connection(web.RequestHandler):
         self._send_deadline = self._loop.call_later(send_s, self.drop, ClosedBecause.STALLED)
 
     def resume_writing(self) -> None:
-        """The client has read on."""
+        """The client reads again."""
         _cancel(self._send_deadline)
         super().resume_writing()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection is closed, by whomever."""
+        """The connection is closed, by either side."""
         _cancel(self._deadline)
         _cancel(self._send_deadline)
         self._tcp = None
@@ -204,7 +204,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def begin(self, request: web.BaseRequest) -> None:
-        """The head of a request is complete: what it may take is its handler's business."""
+        """The head of a request is complete: its handler decides how long it may take."""
         _cancel(self._deadline)
         self._request = request
 
@@ -216,7 +216,7 @@ class Connection(web.RequestHandler):
         self._listener.renew(self)
 
     def drop(self, reason: ClosedBecause) -> None:
-        """Close the connection at once, whatever is still to be sent."""
+        """Close the connection at once, whatever is still unsent."""
         if self._tcp is not None:
             self._listener.count(reason)
             self._tcp.abort()
@@ -228,7 +228,8 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is not HTTP, or what a handler failed at. Neither log nor answer quotes the client."""
+        """Answer bytes that are not HTTP, or an error in a handler. Neither log nor answer quotes the
+        client."""
         if isinstance(exc, HttpProcessingError):
             self._listener.count(ClosedBecause.NOT_HTTP)
             log.debug("request is not HTTP", extra={"error": type(exc).__name__})
@@ -254,7 +255,7 @@ def _cancel(timer: asyncio.TimerHandle | None) -> None:
 
 @web.middleware
 async def _mark(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tells the connection which request it is serving."""
+    """Tell the connection which request it is serving."""
     connection = request.protocol
     if not isinstance(connection, Connection):
         return await handler(request)

@@ -1,6 +1,6 @@
-"""Who asks, and whether they may: tokens, console sessions, failed attempts, and where a request comes from.
+"""Decides who makes a request and whether they may: tokens, console sessions, failed attempts, origin.
 
-It knows neither aiohttp nor a clock: a request is its headers, `now` is passed in.
+Knows neither aiohttp nor a clock: a request is its headers, `now` is passed in.
 """
 
 import hashlib
@@ -19,15 +19,15 @@ from runner.model.values import Instant
 from runner.serve.admin.problem import AdminProblem
 
 MIN_TOKEN = 32
-"""Characters of a token. A shorter one is guessed sooner or later."""
+"""Characters of a token. A shorter one can be guessed."""
 COOKIE = "__Host-phone-agents"
 SESSION_S = 12 * 3600.0
 MOST_FAILURES = 10
 FAILURES_WITHIN_S = 60.0
 MOST_ADDRESSES = 10_000
-"""Whose failed attempts are remembered; then the oldest are forgotten."""
+"""Addresses whose failed attempts are remembered; beyond that the oldest are forgotten."""
 DEV = "dev"
-"""Who asks where no token is needed."""
+"""The identity where no token is needed."""
 
 _AUDIENCE = "phone-agents-console"
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -35,7 +35,7 @@ _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A token as it is now, and what its holder may do."""
+    """A token's current value, and what its holder may do."""
 
     value: str
     may: May
@@ -43,7 +43,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who asks."""
+    """Who makes a request."""
 
     by: str
     may: May
@@ -58,7 +58,7 @@ class FailedAttempts:
         self._at: OrderedDict[str, deque[Instant]] = OrderedDict()
 
     def note(self, address: str, now: Instant) -> None:
-        """A wrong token came from this address."""
+        """Count a wrong token from this address."""
         key = _network(address)
         times = self._at.setdefault(key, deque(maxlen=MOST_FAILURES))
         times.append(now)
@@ -80,16 +80,16 @@ class Access:
     def __init__(
         self, tokens: Callable[[], Mapping[str, Token]], *, hosts: frozenset[str], is_dev: bool = False
     ) -> None:
-        """`tokens` are asked for at each request: a file may have another one. `hosts`: our names."""
+        """`tokens` are read at each request: the file of one may have changed. `hosts`: our names."""
         self._tokens = tokens
         self._hosts = hosts
         self._is_dev = is_dev
         self._failures = FailedAttempts()
 
-    # Where a request comes from
+    # Origin of a request
 
     def check_host(self, host: str | None) -> None:
-        """A page of another site that let its name point to us (DNS rebinding) still sends its own name."""
+        """A page of another site whose name leads to us (DNS rebinding) still sends its own name."""
         if not self._is_ours(host):
             raise AdminProblem(
                 421,
@@ -99,10 +99,10 @@ class Access:
             )
 
     def check_origin(self, method: str, headers: Mapping[str, str], *, by_browser: bool) -> None:
-        """A request that a browser makes with what it holds by itself has to come from our own pages.
+        """A request with credentials that a browser adds by itself must come from our own pages.
 
-        SameSite does not tell apart two ports of one host. `by_browser`: nothing in it proves that somebody
-        made it on purpose, as an Authorization header does.
+        SameSite does not distinguish two ports of one host. `by_browser`: the request holds nothing that
+        proves an intention, as an Authorization header does.
         """
         if not by_browser:
             return
@@ -110,7 +110,7 @@ class Access:
         if method in _UNSAFE:
             same = site == "same-origin" if site is not None else _is_same(origin, headers.get("Host"))
             if self._is_dev and site is None and origin is None and COOKIE not in headers.get("Cookie", ""):
-                return  # No browser: each of them sends one of the two with such a request.
+                return  # Not a browser: every browser sends one of the two with such a request.
         else:
             same = site in {None, "same-origin", "none"}
         if not same:
@@ -131,12 +131,12 @@ class Access:
             return name == "localhost" or name in self._hosts
         return True
 
-    # Who asks
+    # Identity
 
     def identify(
         self, headers: Mapping[str, str], cookie: str | None, address: str, now: Instant
     ) -> Identity:
-        """Who asks. Raises AdminProblem."""
+        """Identify the sender. Raises AdminProblem."""
         authorization = headers.get("Authorization")
         if authorization is not None:
             scheme, _, token = authorization.partition(" ")
@@ -154,7 +154,7 @@ class Access:
         raise _no_token("send a token as Authorization: Bearer …, or sign in at /console/")
 
     def by_token(self, given: str, address: str, now: Instant) -> Identity:
-        """Whose token this is. Raises AdminProblem, also for a right one after too many wrong ones."""
+        """The holder of this token. Raises AdminProblem, also for a right one after too many wrong ones."""
         if (wait_s := self._failures.wait_s(address, now)) > 0:
             raise AdminProblem(
                 429,
@@ -164,7 +164,7 @@ class Access:
             )
         digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest()
         found = None
-        # Each of them, so that the time tells nothing.
+        # All of them are compared, so that the time reveals nothing.
         for name, token in self._tokens().items():
             same = hmac.compare_digest(hashlib.sha256(token.value.encode()).digest(), digest)
             if same and len(token.value) >= MIN_TOKEN:
@@ -175,7 +175,7 @@ class Access:
         return found
 
     def may_still(self, headers: Mapping[str, str], cookie: str | None, now: Instant) -> bool:
-        """Whether whoever was identified by these still would be: tokens rotate, and sessions end."""
+        """Whether a sender who was identified by these still would be: tokens rotate, and sessions end."""
         try:
             self.identify(headers, cookie, "", now)
         except AdminProblem:
@@ -185,7 +185,7 @@ class Access:
     # Console sessions
 
     def session(self, identity: Identity, now: Instant) -> tuple[str, Identity]:
-        """A console session of whoever has signed in: the cookie's value, and the identity that it proves."""
+        """A console session for this identity: the cookie's value, and the identity that it proves."""
         expires_at = now + SESSION_S
         claims = {"sub": identity.by, "aud": _AUDIENCE, "iat": int(now), "exp": int(expires_at)}
         key = _session_key(self._tokens()[identity.by].value)
@@ -214,7 +214,7 @@ class Access:
 
 
 def _session_key(token: str) -> bytes:
-    """Another key than the token: a cookie can be attacked offline, and must not give the token away."""
+    """A key other than the token: a cookie can be attacked offline, and must not reveal the token."""
     return hmac.new(token.encode(), b"phone-agents console session 1", hashlib.sha256).digest()
 
 
@@ -223,7 +223,7 @@ def _no_token(detail: str) -> AdminProblem:
 
 
 def _is_same(origin: str | None, host: str | None) -> bool:
-    """Whether the origin is this host, its port included."""
+    """Whether the origin is this host, port included."""
     if origin is None or host is None:
         return False
     try:
@@ -233,7 +233,7 @@ def _is_same(origin: str | None, host: str | None) -> bool:
 
 
 def _network(address: str) -> str:
-    """Whose address it is: of IPv6, one customer has a /64 at least."""
+    """The network of an address: with IPv6, a customer has at least a /64."""
     try:
         found = ip_address(address)
     except ValueError:

@@ -1,7 +1,6 @@
-"""The admin listener's application: each request is admitted, checked against the document, and answered.
+"""The admin listener's application: admits each request, checks it against the document, and answers it.
 
-What may be wrong with a request is found in this order: its host, whether its path and method exist, where it
-comes from, who asks, what they may do, its form.
+Checks run in this order: host, path and method, origin, identity, permission, form.
 """
 
 import asyncio
@@ -49,16 +48,16 @@ class Asked:
     """The parameters by name."""
     body: dict[str, Json]
     raw: bytes
-    """The body as it came."""
+    """The body's bytes."""
 
     @property
     def cookie(self) -> str | None:
-        """The console session, where there is one."""
+        """The console session, if there is one."""
         return self.request.cookies.get(COOKIE)
 
     @property
     def is_forwarded(self) -> bool:
-        """Whether another runner has passed it on."""
+        """Whether another runner has forwarded it."""
         return FORWARDED in self.request.headers
 
 
@@ -66,7 +65,7 @@ Answer = Callable[[Asked], Awaitable[web.StreamResponse]]
 
 
 class AdminApp:
-    """Makes the application out of its handlers, by the ids of the document's operations."""
+    """Makes the application from its handlers, by the ids of the document's operations."""
 
     def __init__(
         self,
@@ -110,7 +109,7 @@ class AdminApp:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Turns whatever goes wrong into a problem."""
+        """Turn errors into problem details."""
         try:
             self._access.check_host(request.headers.get("Host"))
             return await handler(request)
@@ -147,7 +146,7 @@ class AdminApp:
             if is_act and not operation.is_open and identity.may is not May.STEER:
                 raise AdminProblem(403, "forbidden", f'the token "{identity.by}" may only watch')
             raw = await _body(request)
-            # A form of another page can send a request without a body, but not of this type.
+            # A form of another page can send a request without a body, but not with this type.
             is_of_type = request.content_type == "application/json"
             if is_act and not is_of_type and (raw or COOKIE in request.cookies):
                 raise AdminProblem(415, "media-type", "send Content-Type: application/json")
@@ -186,7 +185,7 @@ class AdminApp:
     async def _session(self, asked: Asked) -> web.StreamResponse:
         return web.json_response(_session(asked.identity))
 
-    # What needs no token
+    # Without a token
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})

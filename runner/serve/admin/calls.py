@@ -1,4 +1,4 @@
-"""Live calls at the admin API: listed, read, followed and steered, whichever runner serves them."""
+"""Lists, reads, follows and steers live calls for the admin API, whichever runner serves them."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -21,9 +21,9 @@ from runner.serve.live_calls import LiveCalls
 MOST_STREAMS = 64
 HEARTBEAT_S = 15.0
 AGAIN_S = 0.25
-"""Before an act is tried again whose call is between two runners."""
+"""Before an act is retried whose call is between two runners."""
 BETWEEN_S = 15.0
-"""How long it is tried; a lease and a little more."""
+"""How long it is retried; a lease and a little more."""
 
 ACTS: Mapping[str, str] = {
     "say": "say",
@@ -38,11 +38,11 @@ ACTS: Mapping[str, str] = {
     "giveBack": "give-back",
     "note": "note",
 }
-"""The document's operations, and the acts that they are."""
+"""The acts, by the document's operations."""
 
 
 class CallRequests:
-    """Answers what is asked about live calls."""
+    """Answers requests about live calls."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class CallRequests:
         self._open_streams = 0
 
     def handlers(self) -> dict[str, Answer]:
-        """By the ids of the document's operations."""
+        """Handlers by the ids of the document's operations."""
         acts = {operation: self._act(what) for operation, what in ACTS.items()}
         return {"listCalls": self.list, "readCall": self.read, "followEvents": self.follow, **acts}
 
@@ -81,7 +81,7 @@ class CallRequests:
                 else:
                     rows += found["calls"]
                     total += found["total"]
-        # A call that has just moved may be told by both.
+        # A call that has just moved may be reported by both.
         unique = {row["id"]: row for row in rows}
         oldest_first = sorted(unique.values(), key=lambda row: (row["created_at"], row["id"]))
         return web.json_response(
@@ -132,7 +132,7 @@ class CallRequests:
                     else:
                         await self._streams.one_call(call_id, reader, send)
                 except (ConnectionResetError, ReaderGoneError, TimeoutError, AdminProblem):
-                    # Whoever reads is gone, may read no more, or comes back and asks anew.
+                    # The reader is gone, may read no more, or reconnects.
                     response.force_close()
             return response
         finally:
@@ -146,7 +146,10 @@ class CallRequests:
         return act
 
     async def _steer(self, what: str, deed_id: str, asked: Asked) -> web.StreamResponse:
-        """Here, or by whoever serves the call. Between two runners it is tried again: its id makes it one."""
+        """Carry out the act here, or forward it to the runner that serves the call.
+
+        Between two runners it is retried: its id keeps it a single act.
+        """
         call_id = str(asked.arguments["id"])
         until = asyncio.get_running_loop().time() + BETWEEN_S
         while True:
@@ -167,7 +170,7 @@ class CallRequests:
                     raise
                 problem = error
             else:
-                # A runner that has the call no more is not the one to say so.
+                # A runner that has lost the call must not say so: another has it.
                 if reply.status != 404:
                     return _relayed(reply)
                 problem = not_found(f'there is no live call "{call_id}"')

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and each request checked against it: what it does not declare is refused."""
+"""The OpenAPI document, and the check of each request against it: anything undeclared is refused."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ class Mistake:
 
     @property
     def as_json(self) -> dict[str, Json]:
-        """It as the problem details show it."""
+        """The mistake as problem details show it."""
         return {"in": self.where, "at": self.at, "message": self.message}
 
 
@@ -71,7 +71,7 @@ class Operation:
     body: Schema | None = None
     needs_body: bool = False
     is_open: bool = False
-    """Whether it asks for no token."""
+    """Whether it needs no token."""
 
     def arguments(
         self, path: Mapping[str, str], query: list[tuple[str, str]], headers: Mapping[str, str]
@@ -108,7 +108,7 @@ class Operation:
         return found
 
     def given(self, body: bytes) -> dict[str, Json]:
-        """The body as an object; `{}` where there is none and none is needed. Raises InvalidRequestError."""
+        """The body as an object; `{}` where none is sent and none is required. Raises InvalidRequestError."""
         if self.body is None:
             if body:
                 raise _body_mistake("", "this request takes no body")
@@ -129,7 +129,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """The document: its text as it is served, and its operations by their ids."""
+    """The document: its text, and its operations by id."""
 
     text: str = field(repr=False)
     operations: Mapping[str, Operation]
@@ -143,7 +143,7 @@ def document() -> Document:
 
 
 def of_text(text: str) -> Document:
-    """The document of this text, which has to be in the form that ours has."""
+    """The document of this text, which must have the form of ours."""
     whole = json.loads(text)
     return Document(text=text, operations={operation.id: operation for operation in _operations(whole)})
 
@@ -185,7 +185,7 @@ def _body(whole: JsonObject, body: JsonObject) -> Schema:
 
 
 def _typed(text: str, kind: Any) -> Json:
-    """The value that a parameter's text means; the text itself where it means none of this type."""
+    """The typed value of a parameter's text; the text itself where it has none of these types."""
     if kind == "integer" and text.removeprefix("-").isascii() and text.removeprefix("-").isdecimal():
         return int(text[:20])
     return text

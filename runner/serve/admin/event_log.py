@@ -1,6 +1,6 @@
-"""What happened to one followed call, for any number of readers, each with a place of its own.
+"""Keeps the last events of one followed call, for any number of readers, each with a place of its own.
 
-Bounded: a reader that is too slow loses its place and begins again with a snapshot; it costs no memory.
+Bounded: a reader that is too slow loses its place and starts again with a snapshot.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ MOST_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event, written once for all readers."""
+    """One event, encoded once for all readers."""
 
     seq: int
     name: str
@@ -29,7 +29,7 @@ class EventLog:
 
     def __init__(self, *, most_entries: int = MOST_ENTRIES, most_bytes: int = MOST_BYTES) -> None:
         self.epoch = token_hex(8)
-        """Another log has another one, so that places in it mean nothing here."""
+        """Differs for each log, so that places in another one mean nothing here."""
         self.last = 0
         """The place of the last event."""
         self.is_closed = False
@@ -40,7 +40,7 @@ class EventLog:
         self._grown = asyncio.Event()
 
     def append(self, name: str, data: JsonObject) -> None:
-        """Something has happened."""
+        """Add an event."""
         self.last += 1
         entry = Entry(self.last, name, json.dumps(data))
         self._entries.append(entry)
@@ -50,12 +50,12 @@ class EventLog:
         self._wake()
 
     def close(self) -> None:
-        """Nothing will happen any more."""
+        """There are no further events."""
         self.is_closed = True
         self._wake()
 
     def after(self, seq: int) -> list[Entry] | None:
-        """The events after a place; None where some of them are gone, or the place is none."""
+        """The events after a place; None where some of them are gone, or the place is unknown."""
         first = self._entries[0].seq if self._entries else self.last + 1
         if not first - 1 <= seq <= self.last:
             return None
@@ -73,7 +73,7 @@ class EventLog:
         return f"{self.epoch}.{seq}"
 
     async def grown(self, seq: int, within_s: float) -> None:
-        """Wait until there is something after this place or the log is closed, but no longer than so long."""
+        """Wait until there is an event after this place or the log is closed, at most this long."""
         if self.last > seq or self.is_closed:
             return
         grown = self._grown

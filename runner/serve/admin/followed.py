@@ -1,4 +1,4 @@
-"""Following the calls of this process. For a call that nobody followed there is nothing here."""
+"""Follows the calls of this process for readers of streams. Keeps nothing of a call without readers."""
 
 import asyncio
 import logging
@@ -16,21 +16,21 @@ from runner.serve.live_calls import LiveCalls
 log = logging.getLogger("runner.serve.admin.followed")
 
 SETTLE_S = 0.05
-"""Between an event of a call and a look at what it has changed: several come at once."""
+"""Between an event of a call and the look at its changes: several events come at once."""
 LOOK_S = 1.0
-"""Between two looks without an event: time itself ends what the caller hears."""
+"""Between two looks without an event: what the caller hears ends by time alone."""
 FRESH_S = 0.2
-"""How long the rows of all calls are good for another reader."""
+"""How long the rows of all calls serve further readers."""
 IDLE_S = 5.0
-"""After so long without a reader nothing is known of any call."""
+"""After this long without a reader nothing is kept of any call."""
 MOST_ENDS = 1000
-"""Calls that are gone and whose end is remembered for whoever has yet to be told."""
+"""Calls that are gone and whose end is remembered for readers that have not got it yet."""
 KEPT_S = 30.0
-"""How long the log of a call is kept that nobody followed any more: readers come back."""
+"""How long the log of a call is kept without readers: they reconnect."""
 
 
 class FollowedCall:
-    """One call, followed: its log, and what its readers were told. It is the call's `follower`."""
+    """One followed call: its log, and what its readers have got. It is the call's `follower`."""
 
     def __init__(self, call: LiveCall, view: CallView, clock: Callable[[], Instant]) -> None:
         self.log = EventLog()
@@ -62,7 +62,7 @@ class FollowedCall:
                 self.log.append(*change)
 
     def changed(self) -> None:
-        """The call may look otherwise than before."""
+        """The view of the call may have changed."""
         self._look_in(SETTLE_S)
 
     def over(self, *, moved: bool) -> None:
@@ -80,7 +80,7 @@ class FollowedCall:
         return self._view.whole(self._clock())
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop following."""
         if self._look is not None:
             self._look.cancel()
             self._look = None
@@ -105,7 +105,7 @@ class FollowedCall:
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
-        """Whatever cannot be shown is a bug of ours. It ends the streams, and never the call."""
+        """A failure to show something is a bug of ours. It ends the streams, and never the call."""
         try:
             yield
         except Exception:
@@ -119,7 +119,7 @@ class FollowedCall:
 
 @dataclass(slots=True)
 class _Shown:
-    """A call as the list has it."""
+    """A call as the list shows it."""
 
     call: LiveCall
     view: CallView
@@ -128,11 +128,11 @@ class _Shown:
 
 
 class FollowedCalls:
-    """The calls of this process, as they are followed."""
+    """The followed calls of this process."""
 
     def __init__(self, live_calls: LiveCalls, runner: str, clock: Callable[[], Instant]) -> None:
         self.runner = runner
-        """The runner that this process is."""
+        """The id of this process as a runner."""
         self._live_calls = live_calls
         self._clock = clock
         self._followed: dict[str, FollowedCall] = {}
@@ -148,13 +148,13 @@ class FollowedCalls:
         return call if is_there and isinstance(call, LiveCall) else None
 
     def view(self, call: LiveCall) -> CallView:
-        """A view of a call, that nobody else looks through."""
+        """A view of a call, for one reader only."""
         assert call.machine is not None  # noqa: S101 - `call` has looked
         return CallView(call.machine, self.runner)
 
     @contextmanager
     def following(self, call: LiveCall) -> Iterator[FollowedCall]:
-        """Watch a call, together with whoever else does."""
+        """Follow a call, together with its other readers."""
         followed = self._followed.get(call.id)
         if followed is None or followed.log.is_closed:
             followed = FollowedCall(call, self.view(call), self._clock)
@@ -169,7 +169,7 @@ class FollowedCalls:
                 asyncio.get_running_loop().call_later(kept_s, self._forget, call, followed)
 
     def rows(self) -> dict[str, dict[str, Json]]:
-        """The calls of this process in a line each, by their ids. One that has not changed costs little."""
+        """A row for each call of this process, by id. An unchanged call costs little."""
         tick = asyncio.get_running_loop().time()
         if tick - self._looked_at >= FRESH_S:
             self._looked_at = tick
@@ -192,7 +192,7 @@ class FollowedCalls:
         return {call_id: each.row for call_id, each in self._shown.items()}
 
     def end_of(self, call_id: str) -> dict[str, Json]:
-        """How a call ended that `rows` has shown and does not show any more, for the event `gone`."""
+        """How a call ended that `rows` has shown before, for the event `gone`."""
         end = self._ends.get(call_id, {})
         return {
             "now": self._clock(),
@@ -205,7 +205,7 @@ class FollowedCalls:
         self._forgetting = asyncio.get_running_loop().call_later(seconds, self._forget_rows)
 
     def _forget_rows(self) -> None:
-        """Nobody looks any more: calls that are over are not kept for a list that nobody reads."""
+        """There are no readers: calls that are over are not kept for a list that nobody reads."""
         idle_s = asyncio.get_running_loop().time() - self._looked_at
         if idle_s < IDLE_S:
             self._forget_rows_in(IDLE_S - idle_s)
@@ -229,7 +229,7 @@ class FollowedCalls:
         is_new = known is None or known.call is not call
         if known is None or known.call is not call:
             known = _Shown(call, self.view(call), lived_until, {})
-        # What the caller hears ends by itself.
+        # What the caller hears ends by time alone.
         if is_new or known.lived_until != lived_until or known.row["speaking"] in {"agent", "both"}:
             known.row = known.view.row(now)
             known.lived_until = lived_until

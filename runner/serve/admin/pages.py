@@ -1,4 +1,4 @@
-"""The console's files, and the policy under which a browser runs them."""
+"""Serves the console's files, with the policy under which a browser runs them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SERVED = {
     ".woff2": "font/woff2",
     ".webmanifest": "application/manifest+json",
 }
-"""What is served, by its ending. Types for a checker and notes are not."""
+"""Media types by ending. Files for type checkers and notes are not served."""
 START = "index.html"
 POLICY = "; ".join(
     (
@@ -36,7 +36,7 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Nothing but our own files, no text that becomes code, and no page of others around ours."""
+"""Only our own files, no text that becomes code, and no page of others around ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Pages:
         }
 
     def serve(self, request: web.Request) -> web.Response:
-        """A file; the first page for any other address, which the page itself reads."""
+        """A file; the first page for any other path, which the page itself reads."""
         name = request.match_info.get("path", "") or START
         file = self._files.get(name)
         if file is None and not name.endswith(tuple(SERVED)):

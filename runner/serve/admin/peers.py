@@ -1,4 +1,5 @@
-"""The other runners of the store: which of them serves a call, and asking it in the caller's own name."""
+"""Knows the other runners of the store: which of them serves a call, and how to ask it in the sender's
+name."""
 
 import asyncio
 import json
@@ -21,15 +22,15 @@ from runner.store.store import Fleet
 log = logging.getLogger("runner.serve.admin.peers")
 
 FORWARDED = "Phone-Agents-Forwarded"
-"""Marks a request that a runner has passed on: who gets it answers for its own calls, and asks nobody."""
+"""Marks a forwarded request: its receiver answers for its own calls, and asks nobody."""
 ASK_S = 5.0
 """For another runner to answer."""
 QUIET_S = 40.0
-"""For another runner's stream to say anything: it has a heartbeat."""
+"""For another runner's stream to send anything: it has a heartbeat."""
 FRESH_S = 1.0
-"""How long the list of runners is good."""
+"""How long the list of runners is valid."""
 CALLS_FRESH_S = 0.2
-"""How long the list of all live calls is good."""
+"""How long the list of all live calls is valid."""
 MOST_LINE = 8 * 1024 * 1024
 
 
@@ -43,7 +44,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What another runner has answered."""
+    """Another runner's reply."""
 
     status: int
     content_type: str
@@ -60,7 +61,7 @@ class StreamEvent:
 
 
 class PeerError(Exception):
-    """Another runner cannot be reached, or does not answer as one."""
+    """Another runner cannot be reached, or does not answer like one."""
 
 
 class Peers:
@@ -77,7 +78,7 @@ class Peers:
         self._asking = asyncio.Lock()
 
     async def others(self) -> list[RunnerInfo]:
-        """The other runners that can be reached. The last list, where the store fails."""
+        """The other runners that can be reached. The previous list, where the store fails."""
         now = asyncio.get_running_loop().time()
         if now - self._asked_at >= FRESH_S:
             self._asked_at = now
@@ -92,9 +93,8 @@ class Peers:
         return self._others
 
     async def owner(self, call_id: str) -> Owner | None:
-        """Which other runner serves a call; None where none does just now.
-
-        Raises AdminProblem when the store cannot say.
+        """The other runner that serves a call; None when none does now. Raises AdminProblem when the store is
+        away.
         """
         try:
             found = (await self._live_calls()).get(call_id)
@@ -109,10 +109,10 @@ class Peers:
         try:
             return call_id in await self._live_calls()
         except StoreError:
-            return True  # Nobody can say that it is not.
+            return True  # The store is away: the call may be live.
 
     async def _live_calls(self) -> dict[str, FleetCall]:
-        """The live calls of all runners. When one is lost, many who follow its calls ask at once."""
+        """The live calls of all runners. When a runner is lost, many readers of its calls ask at once."""
         async with self._asking:
             now = asyncio.get_running_loop().time()
             if now - self._calls_at >= CALLS_FRESH_S:
@@ -130,7 +130,7 @@ class Peers:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Reply:
-        """Ask another runner. `path` are its parts, not yet encoded. Raises PeerError."""
+        """Ask another runner. `path` are its parts, not encoded yet. Raises PeerError."""
         try:
             async with (
                 asyncio.timeout(ASK_S),
@@ -178,15 +178,15 @@ async def _events(stream: aiohttp.StreamReader) -> AsyncIterator[StreamEvent]:
 
 
 def _url(address: str, path: tuple[str, ...], query: Mapping[str, str] | None) -> URL:
-    """An id of a call may hold anything, and is one part of the path all the same."""
+    """A call's id may hold any character, and is one part of the path all the same."""
     parts = "/".join(quote(part, safe="") for part in path)
     return URL(f"{address}/{parts}", encoded=True).with_query(query or {})
 
 
 def passed_on(headers: Mapping[str, str], cookie: str | None, runner: str) -> dict[str, str]:
-    """The headers of a request in the name of whoever has made one to us.
+    """The headers of a request in the name of the sender of ours.
 
-    Where that one came from was checked here, which the other runner cannot do again.
+    We have checked that sender's origin, which the other runner cannot.
     """
     kept = {
         name: headers[name]
@@ -199,7 +199,7 @@ def passed_on(headers: Mapping[str, str], cookie: str | None, runner: str) -> di
 
 
 def as_json(reply: Reply) -> dict[str, Json]:
-    """The object that another runner has answered. Raises PeerError."""
+    """The object in another runner's reply. Raises PeerError."""
     try:
         value: Any = json.loads(reply.body)
     except ValueError:

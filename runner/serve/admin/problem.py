@@ -12,7 +12,7 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class AdminProblem(Exception):  # noqa: N818 - the RFC's own word
-    """A request that is answered with a problem."""
+    """A request that is answered with problem details."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class AdminProblem(Exception):  # noqa: N818 - the RFC's own word
         headers: Mapping[str, str] | None = None,
         **more: Json,
     ) -> None:
-        """`reason` is one of those in the document; `more` are members beside it, such as `errors`."""
+        """`reason` is one of those in the document; `more` are additional members, such as `errors`."""
         super().__init__(detail)
         self.status = status
         self.reason = reason
@@ -50,5 +50,5 @@ class AdminProblem(Exception):  # noqa: N818 - the RFC's own word
 
 
 def not_found(what: str) -> AdminProblem:
-    """There is no such thing."""
+    """There is nothing of this id."""
     return AdminProblem(404, "not-found", what)

@@ -1,4 +1,4 @@
-"""What is asked about calls that are over, and about the configuration."""
+"""Answers requests about calls that are over, and about the configuration."""
 
 import asyncio
 import json
@@ -32,23 +32,23 @@ log = logging.getLogger("runner.serve.admin.records")
 
 
 DAY_PAGE = 200
-"""Records that are read at a time: other requests, and calls, have their turn between."""
+"""Records read at a time: other requests, and calls, have their turn in between."""
 MOST_IN_A_DAY = 20_000
 
 
 class NoScenarioError(Exception):
-    """A call cannot be made a test. The text says why."""
+    """A call cannot be turned into a test. The text says why."""
 
 
 class ScenarioOf(Protocol):
-    """Makes a test of a call that is over."""
+    """Turns a call that is over into a test."""
 
     def __call__(self, record: JsonObject, /) -> str:
         """The test as YAML. Raises NoScenarioError."""
 
 
 class RecordRequests:
-    """Answers what is asked about records."""
+    """Answers requests about records."""
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class RecordRequests:
         clock: Callable[[], Instant],
         scenario_of: ScenarioOf | None = None,
     ) -> None:
-        """`scenario_of` makes a test of a record."""
+        """`scenario_of` turns a record into a test."""
         self._records = records
         self._versions = versions
         self._clock = clock
         self._scenario_of = scenario_of
 
     def handlers(self) -> Mapping[str, Answer]:
-        """By the ids of the document's operations."""
+        """Handlers by the ids of the document's operations."""
         return {
             "listRecords": self.list,
             "readRecord": self.read,
@@ -90,7 +90,7 @@ class RecordRequests:
             case "csv":
                 text, name = as_csv(calls), "csv"
             case "ndjson":
-                # Each on one line, as it was written.
+                # Each on one line, as stored.
                 texts = await self._records.texts(where, most)
                 text, name = "".join(f"{each}\n" for each in texts), "ndjson"
             case _:
@@ -128,7 +128,7 @@ class RecordRequests:
         return web.Response(text=text, content_type="application/yaml", charset="utf-8", headers=headers)
 
     async def day(self, asked: Asked) -> web.StreamResponse:
-        """Calls of a window, summed up."""
+        """The calls of a window, summed up."""
         window = Window.of(asked.arguments, self._clock(), default_s=DEFAULT_DAY_S, longest_s=LONGEST_DAY_S)
         day = Day(window.since, window.until)
         where = CallFilter(agent=asked.arguments.get("agent"), since=window.since, until=window.until)
@@ -165,7 +165,7 @@ class RecordRequests:
 
 
 def _add_all(day: Day, texts: list[str]) -> tuple[Instant, str] | None:
-    """Count calls; the last one, after which the next page begins."""
+    """Count calls; returns the last one, after which the next page begins."""
     last = None
     for text in texts:
         try:
@@ -173,5 +173,5 @@ def _add_all(day: Day, texts: list[str]) -> tuple[Instant, str] | None:
             day.add(record)
             last = float(record["created_at"]), str(record["id"])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            continue  # A record that nobody can read counts for nothing.
+            continue  # An unreadable record does not count.
     return last

@@ -1,4 +1,4 @@
-"""Calls that are over, as the admin API lists them: pages of a window of time, as JSON, CSV or NDJSON."""
+"""Lists calls that are over: pages of a time window, as JSON, CSV or NDJSON."""
 
 import base64
 import csv
@@ -17,7 +17,7 @@ DAY_S = 86400.0
 DEFAULT_WINDOW_S = 7 * DAY_S
 LONGEST_WINDOW_S = 366 * DAY_S
 LONGEST_SEARCH_S = 92 * DAY_S
-"""Of a search for words, which no index helps."""
+"""For a text search, which no index supports."""
 DEFAULT_DAY_S = DAY_S
 LONGEST_DAY_S = 8 * DAY_S
 
@@ -27,7 +27,7 @@ _FORMULA = ("=", "@", "+", "-", "\t", "\r")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """From when to when calls began to ring."""
+    """The range of times at which calls began to ring."""
 
     since: Instant
     until: Instant
@@ -36,7 +36,7 @@ class Window:
     def of(
         cls, arguments: Mapping[str, Json], now: Instant, *, default_s: float, longest_s: float
     ) -> "Window":
-        """What `from` and `to` say. Raises AdminProblem."""
+        """The window of `from` and `to`. Raises AdminProblem."""
         until = _instant("to", arguments.get("to"), now)
         since = _instant("from", arguments.get("from"), until - default_s)
         if since > until:
@@ -49,7 +49,7 @@ class Window:
 
 
 def filter_of(arguments: Mapping[str, Json], now: Instant) -> CallFilter:
-    """Which calls are asked for. Raises AdminProblem."""
+    """The filter of a request. Raises AdminProblem."""
     text = arguments.get("q")
     longest_s = LONGEST_WINDOW_S if text is None else LONGEST_SEARCH_S
     window = Window.of(arguments, now, default_s=DEFAULT_WINDOW_S, longest_s=longest_s)
@@ -64,12 +64,12 @@ def filter_of(arguments: Mapping[str, Json], now: Instant) -> CallFilter:
 
 
 def cursor_after(call: CallSummary) -> str:
-    """Where the page after one that ends with this call begins."""
+    """The start of the page after one that ends with this call."""
     return base64.urlsafe_b64encode(json.dumps([call.started_at, call.id]).encode()).decode().rstrip("=")
 
 
 def format_of(arguments: Mapping[str, Json], accept: str) -> str:
-    """The form of the answer: as `format` says, else the first that `Accept` names."""
+    """The format of the reply: `format`, else the first that `Accept` names."""
     if (chosen := arguments.get("format")) is not None:
         return str(chosen)
     for part in accept.split(","):
@@ -81,7 +81,7 @@ def format_of(arguments: Mapping[str, Json], accept: str) -> str:
 
 
 def as_csv(calls: list[CallSummary]) -> str:
-    """A line for each call, for a spreadsheet. None of what callers bring is a formula there."""
+    """A line for each call, for a spreadsheet. Text from callers never acts as a formula there."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     names = [field.name for field in fields(CallSummary)]
@@ -93,7 +93,7 @@ def as_csv(calls: list[CallSummary]) -> str:
 
 
 def as_json(call: StoredCall) -> dict[str, Json]:
-    """A record with what came after the call."""
+    """A record with its jobs' results."""
     return {
         "record": _shown(call.record),
         "outcome": call.outcome,
@@ -113,7 +113,7 @@ def as_json(call: StoredCall) -> dict[str, Json]:
 
 
 def _shown(record: JsonObject) -> JsonObject:
-    """The record with its tools as a live call has them: its `attempts` is a number, and `tries` the list."""
+    """The record with its tools in the form of a live call: `attempts` is a number, and `tries` the list."""
     tools = record.get("tools")
     if not isinstance(tools, list):
         return record

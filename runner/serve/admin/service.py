@@ -1,4 +1,4 @@
-"""The admin API and the console of one process: made when it starts, behind a listener of its own."""
+"""The admin API and the console of one process, behind a listener of their own."""
 
 import ipaddress
 import socket
@@ -30,7 +30,7 @@ MOST_CONNECTIONS = 128
 
 
 def check_tokens(admin: Admin, secrets: FoundSecrets) -> None:
-    """A token that is guessed is worse than none. Raises CannotRunError."""
+    """A token that can be guessed is worse than none. Raises CannotRunError."""
     tokens = secrets.admin_tokens()
     for name, token in tokens.items():
         if len(token) < MIN_TOKEN:
@@ -46,7 +46,7 @@ def check_tokens(admin: Admin, secrets: FoundSecrets) -> None:
 
 
 def check_dev(admin: Admin) -> None:
-    """Without a token only this very machine may ask. Raises CannotRunError."""
+    """Without a token only this machine may ask. Raises CannotRunError."""
     if not _is_loopback(admin.host):
         raise CannotRunError(
             f'--dev asks for no token, and server.admin.host is "{admin.host}"; listen at 127.0.0.1'
@@ -54,7 +54,7 @@ def check_dev(admin: Admin) -> None:
 
 
 def address_of(admin: Admin, host: str, port: int) -> str:
-    """Where other runners reach the listener that was opened at this host and port."""
+    """The URL at which other runners reach a listener with this host and port."""
     if admin.address is not None:
         return admin.address
     try:
@@ -66,9 +66,9 @@ def address_of(admin: Admin, host: str, port: int) -> str:
 
 
 def _own_name() -> str:
-    """The address of this machine; its name where the address is only a loopback's, as Debian has it.
+    """The address of this machine; its name where the address is only a loopback's, as on Debian.
 
-    A pod's name means nothing outside of the pod, and its address does.
+    A pod's name means nothing outside the pod, but its address does.
     """
     name = socket.gethostname()
     try:
@@ -92,7 +92,7 @@ def create_admin_app(
     clock: Callable[[], Instant],
     scenario_of: ScenarioOf | None = None,
 ) -> web.Application:
-    """The application. `runner` is this process's id among the runners, `session` asks the others."""
+    """The application. `runner` is this process's id as a runner, `session` sends requests to the others."""
     followed = FollowedCalls(live_calls, runner, clock)
     peers = Peers(store, runner, session)
     streams = Streams(followed, peers, store, lambda: sorted(versions.current.configuration.agents), clock)
@@ -103,7 +103,7 @@ def create_admin_app(
 
 
 def _hosts(admin: Admin) -> frozenset[str]:
-    """The names under which we are reached; addresses need no name."""
+    """The names under which we can be reached; addresses need no name."""
     named = {admin.host.lower(), socket.gethostname().lower(), *admin.hosts}
     if admin.address is not None:
         named.add((urlsplit(admin.address).hostname or "").lower())
@@ -111,7 +111,7 @@ def _hosts(admin: Admin) -> frozenset[str]:
 
 
 def _tokens_of(admin: Admin, secrets: FoundSecrets) -> Callable[[], Mapping[str, Token]]:
-    """The tokens as they are now: one in a file may rotate."""
+    """The current tokens: one in a file may rotate."""
 
     def now() -> Mapping[str, Token]:
         return {

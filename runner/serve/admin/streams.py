@@ -25,19 +25,19 @@ TICK_S = 0.25
 PEERS_S = 2.0
 """Between two looks for other runners."""
 FIRST_S = 1.0
-"""For the other runners to tell their calls, before the first snapshot is sent without the late ones."""
+"""For other runners to send their calls; then the first snapshot goes out without the late ones."""
 LOOK_S = 1.0
-"""Between two looks whether a reader has left to whom nothing had to be sent."""
+"""Between two checks whether the reader of a quiet stream has left."""
 ASK_AGAIN_S = 10.0
-"""Between two looks whether whoever reads still may."""
+"""Between two checks whether the reader may still read."""
 AGAIN_S = 0.25
-"""Before a call is looked for again that is between two runners."""
+"""Before a call between two runners is looked for again."""
 BETWEEN_S = 45.0
 """How long a call may be between two runners; more than a lease, and the store's own pauses."""
 
 
 class Send(Protocol):
-    """Sends one event. Raises ConnectionResetError when nobody reads any more."""
+    """Sends one event. Raises ConnectionResetError when the reader has left."""
 
     async def __call__(self, name: str, data: str, event_id: str) -> None:
         """Send it."""
@@ -52,16 +52,16 @@ class Records(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Who reads a stream."""
+    """The reader of a stream."""
 
     identity: Identity
     headers: Mapping[str, str]
-    """With which other runners are asked in the reader's name."""
+    """Headers for asking other runners in the reader's name."""
     is_forwarded: bool
-    """Whether another runner reads: it wants this runner's calls only."""
+    """Whether another runner reads: it wants only this runner's calls."""
     last_event_id: str | None
     may_still: Callable[[], bool]
-    """Whether the reader's token or session is still good."""
+    """Whether the reader's token or session is still valid."""
     is_there: Callable[[], bool]
     """Whether the reader's connection is still open."""
 
@@ -71,7 +71,7 @@ class ReaderGoneError(Exception):
 
 
 class Streams:
-    """Everything that streams are made of."""
+    """Serves all streams of this process."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Streams:
     # All calls
 
     async def all_calls(self, reader: Reader, send: Send) -> None:
-        """Send the calls of the fleet until nobody reads any more."""
+        """Send the calls of the fleet until the reader leaves."""
         fleet = _Fleet(self._followed, self._clock)
         others = _Others(self._peers, reader, fleet)
         try:
@@ -139,7 +139,7 @@ class Streams:
         raise not_found(f'there is no live call "{call_id}"')
 
     async def one_call(self, call_id: str, reader: Reader, send: Send) -> None:
-        """Send what happens to a call until it is over, whichever runner serves it."""
+        """Send the events of a call until it is over, whichever runner serves it."""
         last_id, unseen_since = reader.last_event_id, asyncio.get_running_loop().time()
         patience = _Patience(reader)
         while True:
@@ -186,7 +186,7 @@ class Streams:
     async def _local(
         self, call: LiveCall, last_id: str | None, reader: Reader, patience: "_Patience", send: Send
     ) -> bool:
-        """Whether it went on to the call's end; it did not when the call has moved to another runner."""
+        """Returns whether the call has ended here; otherwise it has moved to another runner."""
         with self._followed.following(call) as followed:
             place = followed.log.place(last_id)
             while True:
@@ -219,7 +219,7 @@ class Streams:
 
 
 class _Patience:
-    """Looks now and then whether there is still somebody to send to."""
+    """Checks now and then whether the reader is still there."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -238,7 +238,7 @@ class _Patience:
 
 @dataclass(slots=True)
 class _Fleet:
-    """The rows of all runners as one reader was told them, and what is new since."""
+    """The rows of all runners as one reader has got them, and the changes since."""
 
     followed: FollowedCalls
     clock: Callable[[], Instant]
@@ -253,12 +253,12 @@ class _Fleet:
         return sorted(self._rows.values(), key=lambda row: (row["created_at"], row["id"]))
 
     def next_id(self) -> str:
-        """The id of the next event. Nobody comes back to it: a snapshot of all calls is as good."""
+        """The id of the next event. Nobody resumes from it: a snapshot of all calls is as good."""
         self._seq += 1
         return f"{self._epoch}.{self._seq}"
 
     def look(self) -> None:
-        """Take in the calls of this process."""
+        """Read the calls of this process."""
         self.replace(self.followed.runner, self.followed.rows(), self.followed.end_of)
 
     def replace(
@@ -267,7 +267,7 @@ class _Fleet:
         rows: Mapping[str, dict[str, Json]],
         end_of: Callable[[str], dict[str, Json]] | None = None,
     ) -> None:
-        """These are all calls of a runner."""
+        """Replace all calls of a runner."""
         for row in rows.values():
             self.put(row)
         for call_id in [
@@ -276,14 +276,14 @@ class _Fleet:
             self.remove(runner, end_of(call_id) if end_of is not None else self._unknown_end(call_id))
 
     def put(self, row: dict[str, Json]) -> None:
-        """A call, new or changed."""
+        """Add a call, or change it."""
         if self._rows.get(row["id"]) != row:
             self._rows[row["id"]] = row
             self._changed.add(row["id"])
             self._gone.pop(row["id"], None)
 
     def remove(self, runner: str, end: dict[str, Json]) -> None:
-        """A call is gone from a runner. Another may have it by now."""
+        """Remove a call of a runner. Another may have it by now."""
         row = self._rows.get(end["id"])
         if row is not None and row["runner"] == runner:
             del self._rows[end["id"]]
@@ -291,7 +291,7 @@ class _Fleet:
             self._gone[end["id"]] = end
 
     def take(self) -> tuple[list[Json], list[dict[str, Json]]]:
-        """What has changed since this was asked last: rows, and calls that are gone."""
+        """The changes since the last call: rows, and calls that are gone."""
         changed = [self._rows[call_id] for call_id in self._rows if call_id in self._changed]
         gone = list(self._gone.values())
         self._changed.clear()
@@ -318,7 +318,7 @@ class _Others:
         return list(self._tasks)
 
     async def look(self) -> None:
-        """Follow runners that have come, and forget those that are gone."""
+        """Follow runners that have joined, and drop those that have left."""
         others = {each.id: str(each.address) for each in await self._peers.others()}
         for runner in self._tasks.keys() - others.keys():
             await _cancel(self._tasks.pop(runner))
@@ -333,12 +333,12 @@ class _Others:
                 )
 
     async def told(self) -> None:
-        """Wait until each of them has told its calls."""
+        """Wait until each of them has sent its calls."""
         for event in list(self._told.values()):
             await event.wait()
 
     async def close(self) -> None:
-        """Follow nobody any more."""
+        """Stop following."""
         for task in self._tasks.values():
             await _cancel(task)
 

@@ -1,1 +1,1 @@
-"""Calls from browsers: the endpoints that pages ask. Everything is off until `server.browser` is declared."""
+"""Calls from browsers: the endpoints for pages. Off until `server.browser` is declared."""

@@ -1,4 +1,5 @@
-"""Who may have a call: the page's origin, how often, the token, the agent, and the form of the offer."""
+"""Decides who may have a call: the page's origin, its rate, the token, the agent, and the form of the
+offer."""
 
 import asyncio
 import logging
@@ -53,7 +54,7 @@ class Admission:
         """The tokens that have begun a call, until they expire."""
 
     def who(self, request: web.Request) -> tuple[BrowserToken, str]:
-        """Who asks for which agent. Raises RefusedError."""
+        """The token of a request, and the agent that it asks for. Raises RefusedError."""
         check_origin(request, self._settings.origins)
         now = self._clock()
         self._count(self._by_address, address_of(request), now, "address")
@@ -67,22 +68,23 @@ class Admission:
             )
         else:
             token = self._token(bearer(request), now)
-            # Counted once it is known who it is: a forged token must not use up somebody's calls.
+            # Counted once the token is verified: a forged one must not use up somebody's calls.
             self._count(self._by_subject, token.subject, now, "caller")
         return token, _chosen(token, asked)
 
     def use(self, token: BrowserToken) -> None:
-        """The token begins its call now. Raises RefusedError for one that has begun one."""
+        """The token begins its call now. Raises RefusedError if it has begun one."""
         if token.id in self._used:
             raise not_answered(RingResult.TAKEN)
         self._used[token.id] = token.expires_at
 
     def give_back(self, token: BrowserToken) -> None:
-        """Nothing came of the call: the page may try again with the same token."""
+        """The call failed: the page may try again with the same token."""
         self._used.pop(token.id, None)
 
     def token_of_call(self, request: web.Request, text: str) -> BrowserToken | None:
-        """The token of a page that asks about its call; None where nobody needs one. Raises RefusedError."""
+        """The token of a page that asks about its call; None where no token is needed. Raises
+        RefusedError."""
         if self._is_dev and is_on_loopback(request):
             return None
         try:
@@ -91,8 +93,8 @@ class Admission:
             raise RefusedError(401, refused.code, str(refused)) from None
 
     def ringing(self, token: BrowserToken, agent: str) -> Ringing:
-        """The call that such a token begins; without an offer yet."""
-        # Of the token alone: should it come to two runners at once, they claim the same call.
+        """The call that such a token begins, without its offer."""
+        # From the token alone: should it reach two runners at once, they claim the same call.
         call_id = "web_" + blake2b(f"{token.subject}\0{token.id}".encode(), digest_size=16).hexdigest()
         origin = WebRtcOrigin(
             subject=token.subject, agent=agent, vars=token.vars, offer=None, has_data_channel=True
@@ -137,7 +139,7 @@ class Admission:
 
 
 def check_route(ringing: Ringing, world: World) -> None:
-    """Whether somebody would answer, before anything is done for the call."""
+    """Check that some agent would answer, before anything is done for the call. Raises RefusedError."""
     match = world.table.match(incoming_call(ringing, world.routing), ringing.created_at)
     if match.agent is None:
         log.info("no route for a browser", extra={"call_id": ringing.call_id, "reason": match.why})
@@ -151,13 +153,13 @@ def check_route(ringing: Ringing, world: World) -> None:
 
 
 def bearer(request: web.Request) -> str:
-    """The token of the Authorization header, or empty text."""
+    """The token in the Authorization header, or empty text."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 async def bearer_or_body(request: web.Request) -> str:
-    """The token of the header, or of the body: a beacon has no headers of its own."""
+    """The token in the header or the body: a beacon has no headers of its own."""
     if text := bearer(request):
         return text
     return (await request.content.read(MOST_BYTES)).decode("ascii", "replace").strip()

@@ -1,4 +1,4 @@
-"""`POST /calls` and what a page may ask about its own call: who may, and how; the rest is like any call."""
+"""`POST /calls`, and what a page may do about its own call. Once admitted, it is a call like any other."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ from runner.serve.logs import name_call
 log = logging.getLogger("runner.serve.browser.calls")
 
 SERVED_S = 2.0
-"""For the sideband to open before the browser is answered: some APIs open it only for a browser that is."""
+"""For the sideband to open before the browser is answered: some APIs open it only for an answered browser."""
 HEARTBEAT_S = 15.0
 AUDIO_ONLY = (
     "the voice API has refused an offer without a data channel; if it says so of every call, set "
@@ -41,7 +41,7 @@ NewCall = Callable[[Ringing, World, Sequence[CallWatch]], Awaitable[LiveCall]]
 
 
 class SecretMaker(Protocol):
-    """Has the voice API make a secret with which a page makes a call of its own."""
+    """Has the voice API create a secret with which a page makes a call of its own."""
 
     async def __call__(self, ringing: Ringing, world: World) -> JsonObject:
         """The secret, and when it expires. Raises RefusedError."""
@@ -78,7 +78,7 @@ class BrowserCalls:
         clock: Callable[[], Instant],
         is_dev: bool = False,
     ) -> None:
-        """`is_dev` takes callers of this machine without a token."""
+        """`is_dev` accepts callers on this machine without a token."""
         self._settings = settings
         self.is_dev = is_dev
         self._serving: Serving | None = None
@@ -93,7 +93,7 @@ class BrowserCalls:
         self._serving = serving
 
     def routes(self) -> list[web.RouteDef]:
-        """What is to be added to the server."""
+        """The routes to add to the server."""
         asked = {
             "/calls": self._begin,
             "/calls/{id}/hangup": self._hang_up,
@@ -111,7 +111,7 @@ class BrowserCalls:
     def _guarded(
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """Refusals as replies, with what a page of another site needs to read them."""
+        """Turn refusals into replies, with the headers that a page of another site needs to read them."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
@@ -140,10 +140,10 @@ class BrowserCalls:
         }
         return web.Response(status=204, headers=headers)
 
-    # Beginning
+    # The beginning of a call
 
     async def _begin(self, request: web.Request) -> web.StreamResponse:
-        """Origin, rate, token, agent, room and form, in this order; then the call."""
+        """Check origin, rate, token, agent, room and form, in this order; then begin the call."""
         token, agent = self._admission.who(request)
         ringing = self._admission.ringing(token, agent)
         serving = self._room_for(ringing)
@@ -169,7 +169,7 @@ class BrowserCalls:
         return web.Response(status=201, text=sdp, content_type=SDP, headers=headers)
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
-        """Serve a call that the page has made itself, with a secret that we have given it."""
+        """Serve a call that the page has made itself, with a secret from us."""
         token, agent = self._admission.who(request)
         api_call_id = request.match_info["id"]
         if not (api_call_id.isascii() and api_call_id.isprintable() and len(api_call_id) <= 200):
@@ -181,7 +181,7 @@ class BrowserCalls:
         return web.Response(status=201, headers={"Location": f"/calls/{entry.live.id}"})
 
     async def _client_secret(self, request: web.Request) -> web.StreamResponse:
-        """A secret for one agent's session. The token stays good, for the call that is attached with it."""
+        """A secret for one agent's session. The token stays valid, for the call that it attaches."""
         token, agent = self._admission.who(request)
         ringing = self._admission.ringing(token, agent)
         serving = self._room_for(ringing)
@@ -189,7 +189,7 @@ class BrowserCalls:
         return web.json_response(secret, headers={"Cache-Control": "no-store"})
 
     def _room_for(self, ringing: Ringing) -> Serving:
-        """First whether somebody would answer, then whether there is room. Raises RefusedError."""
+        """Check first that some agent would answer, then that there is room. Raises RefusedError."""
         serving = self._serving
         if serving is not None:
             check_route(ringing, self._world(serving, ringing))
@@ -198,7 +198,7 @@ class BrowserCalls:
         return serving
 
     async def _serve(self, ringing: Ringing, token: BrowserToken, serving: Serving) -> _Call:
-        """The call, answered. Raises RefusedError."""
+        """Answer the call. Raises RefusedError."""
         if ringing.call_id in self._calls:
             raise not_answered(RingResult.TAKEN)
         self._admission.use(token)
@@ -226,7 +226,7 @@ class BrowserCalls:
         return live, await live.ring_result()
 
     def _world(self, serving: Serving, ringing: Ringing) -> World:
-        """What the call meets. Whoever develops an agent speaks with it before it has a route."""
+        """The world of the call. A developer may speak with an agent before it has a route."""
         world = serving.world()
         agent = ringing.origin.agent if isinstance(ringing.origin, WebRtcOrigin) else None
         if not self.is_dev or agent is None or agent not in world.agents:
@@ -256,7 +256,7 @@ class BrowserCalls:
         return web.Response(status=204)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """The call as its caller may see it: server-sent events, each with the whole of it."""
+        """The call as its caller may see it: server-sent events, each with the whole state."""
         if "Origin" in request.headers:
             check_origin(request, self._settings.origins)
         entry = self._own(request, bearer(request))
@@ -286,10 +286,10 @@ class BrowserCalls:
         return response
 
     def _own(self, request: web.Request, text: str) -> _Call:
-        """The call of the page that asks. Raises RefusedError."""
+        """The page's own call. Raises RefusedError."""
         entry = self._calls.get(request.match_info["id"])
         token = self._admission.token_of_call(request, text) or (entry.token if entry is not None else None)
-        # Whether there is such a call is told only to whom it belongs.
+        # Only the owner learns whether there is such a call.
         if (
             entry is None
             or token is None
@@ -322,7 +322,7 @@ def browser_calls(
 
 
 class _Forget:
-    """Looks on at a call, and forgets it when it is over."""
+    """Forgets a call when it is over."""
 
     def __init__(self, calls: dict[str, _Call], call_id: str) -> None:
         self._calls = calls

@@ -1,4 +1,4 @@
-"""Has the voice API make the secret of a page that talks to the API itself."""
+"""Has the voice API create the secret of a page that talks to the API itself."""
 
 import logging
 
@@ -17,7 +17,7 @@ log = logging.getLogger("runner.serve.browser.client_secret")
 
 
 class SecretMaker:
-    """Makes secrets for the sessions of agents."""
+    """Creates secrets for the sessions of agents."""
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
@@ -25,7 +25,7 @@ class SecretMaker:
     async def __call__(self, ringing: Ringing, world: World) -> JsonObject:
         """The secret, for the session that a call would begin with. Raises RefusedError.
 
-        The lookup is not asked: its answer is told to the session once the call is attached.
+        The lookup is not called: the session gets its answer once the call is attached.
         """
         answer = _answer(ringing, world)
         if answer is None:
@@ -40,7 +40,7 @@ class SecretMaker:
 
 
 def _answer(ringing: Ringing, world: World) -> AnswerCall | None:
-    """What the machine would answer such a call with."""
+    """The machine's answer to such a call."""
     origin = ringing.origin
     assert isinstance(origin, WebRtcOrigin)  # noqa: S101 - pages ask for secrets
     offered = Ringing(

@@ -1,4 +1,4 @@
-"""Who asks: the page's origin, as the browser says it, and the address that it asks from."""
+"""Reads where a request comes from: the page's origin, as the browser sends it, and the address."""
 
 from ipaddress import ip_address
 
@@ -10,7 +10,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
 
 def check_origin(request: web.Request, origins: tuple[str, ...]) -> str:
-    """The origin of the page, one that may call. Our own pages may. Raises RefusedError.
+    """The origin of a page that may call. Our own pages may. Raises RefusedError.
 
     Browsers send it with every POST, and no page can change it (Fetch, 3.1); programs can, and have a token.
     """
@@ -30,14 +30,14 @@ def _is_own(request: web.Request, origin: str) -> bool:
 def is_on_loopback(request: web.Request) -> bool:
     """Whether the request comes from this machine, and by a name that only this machine has.
 
-    A page elsewhere can have its own name lead to 127.0.0.1, but not `Host` say another name than its own.
+    A page elsewhere can have its own name lead to 127.0.0.1, but cannot make `Host` name another.
     """
     host = request.host.rpartition(":")[0] if not request.host.endswith("]") else request.host
     return _is_loopback(request.remote) and (host or request.host) in LOOPBACK_NAMES
 
 
 def address_of(request: web.Request) -> str:
-    """The address to count by. Behind a proxy of one's own, what the proxy has seen: the last entry."""
+    """The address for rate limits. Behind one's own proxy, what the proxy has seen: the last entry."""
     peer = request.remote or ""
     forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
     return forwarded if forwarded and _is_near(peer) else peer

@@ -1,4 +1,4 @@
-"""`/talk/AGENT` and `/talk.js`: static files, served with the headers that keep a page to itself."""
+"""Serves `/talk/AGENT` and `/talk.js`: static files, with headers that isolate the page."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -27,11 +27,11 @@ PAGE_HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
 }
 ANYWHERE: Mapping[str, str] = {**HEADERS, "Access-Control-Allow-Origin": "*"}
-"""`/talk.js` is for pages of other sites, and holds nothing that is not everybody's."""
+"""`/talk.js` is for pages of other sites, and holds nothing private."""
 
 
 def page_routes() -> list[web.RouteDef]:
-    """What is to be added to the server."""
+    """The routes to add to the server."""
     return [
         web.get("/talk/{agent}", _handler("talk.html", PAGE_HEADERS)),
         web.get("/talk.js", _handler("talk.js", ANYWHERE)),

@@ -1,4 +1,4 @@
-"""Counts what somebody does in a sliding minute. Pure: `now` is passed in."""
+"""Counts actions in a sliding minute. Pure: `now` is passed in."""
 
 from collections import OrderedDict, deque
 
@@ -6,18 +6,18 @@ from runner.model.values import Instant
 
 WINDOW_S = 60.0
 MOST_KEYS = 10_000
-"""Of those who are remembered; whoever has done nothing for longest is forgotten first."""
+"""Keys that are remembered; the key with the oldest last action is forgotten first."""
 
 
 class Rate:
-    """So many times a minute, for each key."""
+    """Allows so many actions a minute, for each key."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._times: OrderedDict[str, deque[Instant]] = OrderedDict()
 
     def wait_s(self, key: str, now: Instant) -> float:
-        """Count one more, and 0; or how long the key has to wait, which counts nothing."""
+        """Count one action and return 0; or, without counting, how long the key has to wait."""
         times = self._times.setdefault(key, deque())
         self._times.move_to_end(key)
         while len(self._times) > MOST_KEYS:

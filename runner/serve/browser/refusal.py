@@ -1,4 +1,4 @@
-"""What a page is told when it gets no call: a status, a word for programs and a sentence for people."""
+"""What a page gets instead of a call: a status, a code for programs and a sentence for people."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from runner.model.reception import RingResult
 
 
 class RefusedError(Exception):
-    """The request is refused. RFC 9457 is the form in which a page hears of it."""
+    """The request is refused, with problem details (RFC 9457)."""
 
     def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -17,7 +17,7 @@ class RefusedError(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> web.Response:
-        """The reply that says so."""
+        """The reply with the refusal."""
         problem = {"type": "about:blank", "status": self.status, "code": self.code, "detail": str(self)}
         return web.json_response(
             problem, status=self.status, content_type="application/problem+json", headers=self.headers
@@ -28,7 +28,7 @@ RETRY_AFTER = {"Retry-After": "5"}
 
 
 def not_answered(result: RingResult) -> RefusedError:
-    """The call rang, and nobody took it. Why stands in the log: it is the owner's business."""
+    """The call rang, and nobody answered. The reason is in the log: it is the owner's business."""
     match result:
         case RingResult.REJECTED:
             return RefusedError(403, "no_route", "no agent answers such a call")

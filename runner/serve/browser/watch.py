@@ -1,6 +1,6 @@
-"""What a caller's page sees of its own call: what was said, as the record will have it, and who speaks.
+"""Shows a caller's page its own call: the turns, as the record will have them, and who speaks.
 
-Nothing is made while no page looks, and at most four times a second then.
+Idle while no page looks; then at most four states a second.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ from runner.model.values import Instant, JsonObject
 
 PAUSE_S = 0.25
 MOST_TURNS = 50
-"""The last ones are shown."""
+"""The last turns are shown."""
 
 
 class BrowserWatch:
-    """Looks on at one call, for one page or a few."""
+    """Watches one call, for one page or a few."""
 
     def __init__(self, *, with_tools: bool) -> None:
-        """`with_tools`: what the model calls is shown too, which is the business of who makes the agent."""
+        """`with_tools`: tool calls are shown too, to the developer of the agent."""
         self._with_tools = with_tools
         self._machine: CallMachine | None = None
         self._record: CallRecord | None = None
@@ -54,7 +54,7 @@ class BrowserWatch:
         self._tell()
 
     async def states(self) -> AsyncIterator[JsonObject]:
-        """The call as it stands now, and again whenever it has changed, to its end."""
+        """The call's state now, and again whenever it has changed, until it ends."""
         last: JsonObject | None = None
         while True:
             seen = self._changes

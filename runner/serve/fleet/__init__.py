@@ -1,1 +1,1 @@
-"""How live calls outlive this process: their journals are kept, and whoever is left takes them up."""
+"""Lets live calls outlive this process: their journals are kept, and another runner takes them over."""

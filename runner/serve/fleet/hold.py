@@ -28,9 +28,9 @@ class CallHold:
         configuration: str,
         is_held: bool = False,
     ) -> None:
-        """Without a `journal` nothing is written down: the call was taken over without one.
+        """Without a `journal` nothing is written: the call was taken over without one.
 
-        `is_held`: the call is this process's already, since it has taken it over.
+        `is_held`: this process holds the call already, since it has taken it over.
         """
         self._member = member
         self._journal = journal
@@ -41,8 +41,8 @@ class CallHold:
     async def claim(self, claim: ClaimCall) -> ClaimReplied:
         """Claim the call, and a slot among its agent's calls at all runners.
 
-        Who rings is written down before: a webhook that comes again is answered once the call is claimed, so
-        that nobody would tell whoever takes the claim over.
+        The ring is written first: a repeated webhook is answered once the call is claimed, so nothing else
+        would tell a runner that takes the claim over.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(RING_S):
@@ -60,16 +60,16 @@ class CallHold:
         return ClaimReplied(agent=claim.agent, reached=answer.reached, taken=taken)
 
     async def answered(self) -> None:
-        """From now on the call is taken over where this process is lost."""
+        """From now on the call is taken over when this process is lost."""
         await self._member.answered(self._ringing.call_id)
 
     @property
     def fence(self) -> int:
-        """Counted up whenever another runner takes the call."""
+        """Counts up whenever another runner takes the call."""
         return self._member.fence(self._ringing.call_id)
 
     def lost(self) -> None:
-        """Another runner acts for the call under a higher fence: it is dropped."""
+        """Another runner acts for the call under a higher fence: drop it."""
         self._member.lose(self._ringing.call_id)
 
     @property
@@ -78,7 +78,7 @@ class CallHold:
         return self._member.was_paused
 
     async def looked(self) -> None:
-        """Wait until the store was asked whose the call is."""
+        """Wait until the store has said whose the call is."""
         await self._member.looked()
 
     async def may_act(self) -> None:
@@ -86,7 +86,7 @@ class CallHold:
         await self._member.acting()
 
     def append(self, at: Instant, event: Lived) -> None:
-        """Write it down soon."""
+        """Write the event soon."""
         if self._journal is not None:
             self._journal.append(at, event)
 
@@ -105,7 +105,7 @@ class CallHold:
         if self._journal is not None:
             self._journal.close()
         if not self._is_held:
-            # Another has the call, perhaps in this very process: it is not ours to give up.
+            # Another runner has the call, or this one under another hold: it is not ours to release.
             return
         if was_served:
             self._member.forget(self._ringing.call_id)

@@ -1,8 +1,8 @@
-"""Writes down what the live calls of this process live through: in batches, sealed, off the callers' path.
+"""Writes the journals of this process's live calls: in batches, sealed, off the callers' path.
 
-No event waits for the store. What a store that is away cannot take waits in a file within bounds, where it
-outlives the process too, and is sent in its order as soon as the store is back. Where the bound is reached
-entries are lost: their calls can be taken over only without a journal.
+No event waits for the store. Entries that an absent store cannot take wait in a file within bounds, which
+outlives the process, and are sent in order as soon as the store is back. Entries beyond the bound are lost:
+their calls can be taken over only without a journal.
 """
 
 import asyncio
@@ -25,26 +25,27 @@ from runner.store.journal.sealed import HeldPiece, SealedEntries
 log = logging.getLogger("runner.serve.fleet.journal_writer")
 
 BATCH_S = 0.05
-"""How long entries are gathered before they are written together."""
+"""How long entries are gathered into one batch."""
 RETRY_S = 1.0
 LEASE_RETRY_S = 0.1
 """After a lease is over: the next one comes soon, and callers who ring wait for their journal."""
 APPEND_S = 5.0
 """For the store to take a batch."""
 MOST_PIECES = 1000
-"""In one batch: one of each call, but when the store was away."""
+"""In one batch: one of each call, except after an outage of the store."""
 MOST_WAITING = 20_000
 """Pieces that wait in memory when no file takes them either."""
 AT_ONCE = (AnswerReplied, SidebandOpened, Steered, ToolCalled, Replied)
-"""Entries whose loss would have a caller greeted twice, a person's act done twice, a tool asked again or its
-reply forgotten: they are not gathered."""
+"""Entries that are written at once: the loss of one would greet a caller twice, repeat a person's act, call a
+tool again or forget its reply.
+"""
 
 
 class Journals(Protocol):
-    """Where pieces of journals are kept. `runner.store.store.Journals` says what it promises."""
+    """Where pieces of journals are kept. `runner.store.store.Journals` has the contract."""
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
-        """Write pieces of journals, but for those of calls that others have."""
+        """Write pieces of journals, except for calls of other runners."""
 
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         """Write pieces of calls that nobody has taken since; the ids of the others that are live."""
@@ -61,7 +62,7 @@ class CallJournal:
         self.is_closed = False
 
     def append(self, at: Instant, event: Lived) -> None:
-        """Write it down soon. Never waits."""
+        """Write the entry soon. Never waits."""
         if self.is_closed:
             return
         self._gathered.append(Entry(seq=self._next_seq, at=at, event=event))
@@ -73,12 +74,12 @@ class CallJournal:
         await self._writer.written()
 
     def close(self) -> None:
-        """The call is over, or another's: what was not written yet is not needed any more."""
+        """The call is over, or another runner has it: unwritten entries are not needed any more."""
         self.is_closed = True
         self._gathered.clear()
 
     def take(self) -> list[Entry]:
-        """The entries that were gathered since this was asked last."""
+        """The entries gathered since the last call."""
         entries, self._gathered = self._gathered, []
         return entries
 
@@ -104,8 +105,8 @@ class JournalWriter:
         held: Callable[[str], HeldCall | None],
         on_written: Callable[[int, int], None] = lambda entries, size: None,
     ) -> None:
-        """`lease` is asked for each batch: None while this process has none. `held` tells how a call
-        is held, and `on_written` is told how many pieces and bytes a batch had.
+        """`lease` is called for each batch: None while this process has none. `held` returns how a call is
+        held, and `on_written` is called with the pieces and bytes of each batch.
         """
         self._store = store
         self._seal = seal
@@ -128,20 +129,20 @@ class JournalWriter:
 
     @property
     def behind_bytes(self) -> int:
-        """How much waits for the store."""
+        """How many bytes wait for the store."""
         in_file = self._spool.waiting_bytes if self._spool is not None else 0
         return in_file + sum(len(waiting.piece.entries) for waiting in self._waiting)
 
     @property
     def lag_s(self) -> float:
-        """How long the oldest entry has waited that the store does not have yet."""
+        """How long the oldest unwritten entry has waited."""
         return 0.0 if self._behind_since is None else time.monotonic() - self._behind_since
 
     async def recover(self) -> None:
         """Write what an earlier process could not, before this one takes up its calls.
 
-        Raises StoreError, and then what is left stays in the file: calls that were taken up without it would
-        be served by a journal with a gap.
+        Raises StoreError, and then the rest stays in the file: calls taken up without it would be served by a
+        journal with a gap.
         """
         if self._spool is None:
             return
@@ -161,7 +162,7 @@ class JournalWriter:
             await self._spool.drop(count)
 
     def note(self, journal: CallJournal, *, at_once: bool) -> None:
-        """A journal has something to be written."""
+        """A journal has entries to write."""
         self._noted += 1
         if self._behind_since is None:
             self._behind_since = time.monotonic()
@@ -192,7 +193,7 @@ class JournalWriter:
                 await asyncio.sleep(LEASE_RETRY_S if self._wants_lease else RETRY_S)
 
     async def flush(self) -> bool:
-        """Write what there is; whether the store has taken it."""
+        """Write what there is; returns whether the store has taken it."""
         async with self._order:
             self._wake.clear()
             self._at_once.clear()
@@ -253,7 +254,7 @@ class JournalWriter:
             async with asyncio.timeout(APPEND_S):
                 lost = await self._store.append(lease, pieces)
         except StoreRefusedError as error:
-            # It will never take them; the calls go on, and could only be taken over without a journal.
+            # It will never take them; the calls continue, and can be taken over only without a journal.
             log.error("journal entries are refused", extra={"error": str(error)})
             return True
         except LeaseLostError as error:

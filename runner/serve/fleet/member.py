@@ -1,7 +1,7 @@
 """This process as one of the runners: its lease, the calls that it holds, and those that it takes over.
 
-An owner whose own clock says that its lease is over acts on nothing that cannot be done twice before it has
-asked the store: see `may_act`. The clock is one that goes on while the machine is suspended.
+A runner whose lease is over by its own clock does nothing that must not be done twice before it has asked the
+store: see `may_act`. The clock includes the time in which the machine was suspended.
 """
 
 import asyncio
@@ -23,23 +23,23 @@ HEARTBEAT_S = 2.0
 CLAIM_S = 1.0
 """For the store to say whose a ringing call is; then the caller is answered without its word."""
 ANSWER = 1 / 3
-"""Of a lease, for the store to renew it: one that is away must not look like a pause of ours."""
+"""Share of a lease for the store to renew it: an absent store must not look like a pause of ours."""
 TAKEOVER_S = 1.0
 """Between two looks for calls that nobody serves."""
 
 
 class Taker(Protocol):
-    """Takes calls up, and drops those that another has."""
+    """Takes up calls, and drops those that another runner has."""
 
     async def take_over(self, call: HeldCall) -> None:
         """Serve this call from now on."""
 
     def drop(self, call_id: str) -> None:
-        """Another runner has it: not a sound, no hang-up and no record."""
+        """Another runner has it: no sound, no hang-up and no record."""
 
 
 def suspended_clock() -> float:
-    """Seconds of a clock that never jumps, and counts the time in which the machine was suspended."""
+    """Seconds of a clock that never jumps, and includes the time in which the machine was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -59,7 +59,7 @@ class Member:
         self.info = info
         self.lease: Lease | None = None
         self.trouble: str | None = None
-        """Why the store could not be asked last."""
+        """Why the last request to the store failed."""
         self._store = store
         self._lease_s = lease_s
         self._heartbeat_s = heartbeat_s
@@ -79,7 +79,7 @@ class Member:
 
     @property
     def may_act(self) -> bool:
-        """Whether nobody else can have taken our calls: the lease was renewed within its time."""
+        """Whether no other runner can have taken our calls: the lease was renewed in time."""
         return self.lease is not None and self._clock() - self._renewed_at < self._lease_s
 
     @property
@@ -91,12 +91,12 @@ class Member:
     def was_paused(self) -> bool:
         """Whether this process stood still for so long that others may have its calls, and has not asked yet.
 
-        A store that is away is something else: then it was asked, and calls go on.
+        An absent store is different: then it was asked, and calls continue.
         """
         return self.lease is not None and self._clock() - self._looked_at >= self._lease_s
 
     async def looked(self) -> None:
-        """Wait until the store was asked whose our calls are, whatever came of it."""
+        """Wait until the store was asked whose our calls are, whatever its answer."""
         async with self._renewed:
             await self._renewed.wait_for(lambda: not self.was_paused)
 
@@ -106,14 +106,14 @@ class Member:
             await self._renewed.wait_for(lambda: self.may_act)
 
     async def join(self, taker: Taker) -> None:
-        """Be one of the runners. Raises CannotRunError and StoreError."""
+        """Join the runners. Raises CannotRunError and StoreError."""
         self._taker = taker
         asked_at = self._clock()
         self.lease = await self._store.join(self.info, self._lease_s)
         self._renewed_at = self._looked_at = asked_at
 
     async def run(self) -> None:
-        """Renew the lease and take over what nobody serves, for as long as the process lives."""
+        """Renew the lease and take over calls without a runner, for as long as the process lives."""
         next_look = 0.0
         while True:
             await self.look()
@@ -125,8 +125,8 @@ class Member:
             await asyncio.sleep(min(self._heartbeat_s, self._takeover_s))
 
     async def look(self) -> None:
-        """Ask the store whose our calls are, and let those go on who wait for its word."""
-        # What it says holds for when it was asked: this process may have stood still while it answered.
+        """Ask the store whose our calls are, and wake whoever waits for the answer."""
+        # Its answer holds for when it was asked: this process may have stood still meanwhile.
         asked_at = self._clock()
         await self.beat()
         self._looked_at = asked_at
@@ -134,7 +134,7 @@ class Member:
             self._renewed.notify_all()
 
     async def leave(self) -> None:
-        """Be no runner any more: others take what is left at once."""
+        """Leave the runners: others take our calls at once."""
         lease, self.lease = self.lease, None
         if lease is None:
             return
@@ -146,10 +146,11 @@ class Member:
     # Calls
 
     async def claim(self, call: HeldCall, limits: Limits) -> Claim:
-        """Claim a ringing call. Where the store cannot be asked it is ours until the store says otherwise: a
-        caller who rings is answered."""
+        """Claim a ringing call. Without the store it is ours until the store says otherwise: a caller who
+        rings is answered.
+        """
         if call.id in self._held:
-            # Announced once more, while we answer it: perhaps for a process that is gone.
+            # Announced again while we answer it: perhaps for a process that is gone.
             return Claim()
         try:
             lease = self.lease
@@ -163,7 +164,7 @@ class Member:
         return claim
 
     async def answered(self, call_id: str) -> None:
-        """The API has answered this call: from now on it is taken over where its runner is lost."""
+        """The API has answered this call: from now on it is taken over when its runner is lost."""
         call = self._held.get(call_id)
         if call is None:
             return
@@ -172,14 +173,14 @@ class Member:
             if self.lease is not None:
                 await self._store.set_state(self.lease, call)
         except CallLostError:
-            # Claimed while the store was away, it is not known there yet: the next heartbeat asserts it.
+            # A call claimed while the store was away is unknown there: the next heartbeat asserts it.
             if not self._is_in_doubt:
                 self.lose(call_id)
         except StoreError as error:
             self._note(error)
 
     async def unclaim(self, call_id: str) -> None:
-        """The call was not answered: whoever gets it announced next may claim it."""
+        """The call was not answered: whoever gets its next announcement may claim it."""
         call = self._held.pop(call_id, None)
         try:
             if call is not None and self.lease is not None:
@@ -188,16 +189,16 @@ class Member:
             self._note(error)
 
     def over(self, call_id: str) -> Owner | None:
-        """The call is over: in whose name its record is saved. It is held until `forget`."""
+        """The call is over: returns in whose name its record is saved. It is held until `forget`."""
         call = self._held.get(call_id)
         return None if call is None else Owner(runner=self.info.id, fence=call.fence)
 
     def forget(self, call_id: str) -> None:
-        """The call is no business of ours any more."""
+        """Forget the call."""
         self._held.pop(call_id, None)
 
     async def retire(self) -> None:
-        """Be about to end: take no calls any more, unless nobody else stays."""
+        """Prepare to end: take no more calls, unless no other runner stays."""
         try:
             if self.lease is not None:
                 await self._store.retire(self.lease)
@@ -212,16 +213,16 @@ class Member:
             self._held.pop(call_id, None)
 
     def put_back(self, call_id: str) -> None:
-        """The call was taken over and cannot be served now: whoever looks next takes it."""
+        """The call was taken over and cannot be served now: the next runner that looks takes it."""
         self._held.pop(call_id, None)
         self._unserved.add(call_id)
 
     def held(self, call_id: str) -> HeldCall | None:
-        """This call as it is held; None where it is not."""
+        """How this call is held; None where it is not."""
         return self._held.get(call_id)
 
     def fence(self, call_id: str) -> int:
-        """Under which this call is held; 0 where it is not."""
+        """The fence under which this call is held; 0 where it is not."""
         call = self._held.get(call_id)
         return 0 if call is None else call.fence
 
@@ -241,7 +242,7 @@ class Member:
             return False
 
     async def take_over(self) -> None:
-        """Take up our share of the calls that nobody serves."""
+        """Take our share of the calls without a runner."""
         lease, taker = self.lease, self._taker
         if lease is None or taker is None:
             return
@@ -280,7 +281,7 @@ class Member:
             if self.may_act and not self._is_in_doubt and await self._store.renew(lease):
                 await self._is_renewed(asked_at)
                 return
-            # Paused, starved, or the database has forgotten: who holds our calls now?
+            # Paused, starved, or forgotten by the database: whose are our calls now?
         await self._assert(lease)
 
     async def _assert(self, lease: Lease) -> None:

@@ -1,4 +1,4 @@
-"""What makes this process one of several, or the successor of one that was killed."""
+"""Runs what makes this process one of several, or the successor of one that was killed."""
 
 import asyncio
 import logging
@@ -28,13 +28,13 @@ from runner.store.store import Store
 log = logging.getLogger("runner.serve.fleet")
 
 SWEEP_S = 3600.0
-"""Between two looks for what no live call needs any more."""
+"""Between two deletions of what no live call needs any more."""
 HAND_OVER_S = 5.0
-"""For other runners to take our calls when we are told to end."""
+"""For other runners to take our calls when we end."""
 
 
 class NewCall(Protocol):
-    """Makes the call of a machine that was left, and serves it."""
+    """Makes a live call of one that another process has left, and serves it."""
 
     def __call__(self, left: LeftCall, hold: CallHold) -> None:
         """Serve it from now on."""
@@ -57,7 +57,7 @@ class FleetService:
         heartbeat_s: float,
         spool: PieceSpool | None = None,
     ) -> None:
-        """In `spool` journals wait for a store that is away."""
+        """Journals wait in `spool` for an absent store."""
         info = RunnerInfo(
             id=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
             version=version,
@@ -89,11 +89,11 @@ class FleetService:
         )
 
     def reached_at(self, address: str) -> None:
-        """Where other runners reach this one. To be said before `start`."""
+        """Set where other runners reach this one. Call it before `start`."""
         self.member.info = replace(self.member.info, address=address)
 
     async def start(self, new_call: NewCall) -> None:
-        """Join the runners, and take up at once what a process before us has left.
+        """Join the runners, and take up at once the calls that a process before us has left.
 
         Raises CannotRunError and StoreError.
         """
@@ -118,7 +118,7 @@ class FleetService:
         )
 
     async def hand_over(self) -> None:
-        """Let other runners take our live calls at once. Without others that stay, nothing."""
+        """Let other runners take our live calls at once. Does nothing when no other stays."""
         await self.member.retire()
         calls = self._live_calls.ids()
         if not calls or not await self.member.has_others():
@@ -129,14 +129,14 @@ class FleetService:
                 await self._writer.written()
                 for call_id in calls:
                     self._live_calls.drop(call_id)
-                # What they have lived through meanwhile belongs to their journals too.
+                # What happens to them meanwhile belongs in their journals too.
                 await self._writer.written()
                 await self.member.hand_over(calls)
         except (TimeoutError, StoreError) as error:
             log.error("calls are not handed over", extra={"error": str(error) or "no answer in time"})
 
     async def close(self) -> None:
-        """Write what waits, and be no runner any more."""
+        """Write what waits, and leave the runners."""
         for work in self._work:
             await work.stop()
         await self._writer.close()
@@ -164,7 +164,7 @@ class FleetService:
             self.member.put_back(call.id)
             return
         if call.state is CallState.RINGING and (left is None or left.is_bare):
-            # Its ring was not written down, so that the API was not told to answer: its webhook comes again.
+            # Its ring was not written, so the API was not told to answer: its webhook comes again.
             await self.member.unclaim(call.id)
             return
         if left is None or self._new_call is None:

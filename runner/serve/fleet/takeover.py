@@ -1,4 +1,4 @@
-"""Makes the machine of a call that another process has left: of its journal, or without one."""
+"""Makes the machine of a call that another process has left: from its journal, or without one."""
 
 import logging
 from collections.abc import Callable
@@ -22,15 +22,15 @@ log = logging.getLogger("runner.serve.fleet.takeover")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftCall:
-    """A call that can be served on."""
+    """A call that another process has left, ready to serve."""
 
     machine: CallMachine
     ringing: Ringing
     world: World
     next_seq: int
-    """Of the next entry of its journal."""
+    """Number of its journal's next entry."""
     is_bare: bool
-    """It was made without its journal, which is not gone on with: it cannot be replayed."""
+    """Whether the journal was unusable: it cannot be replayed, so it is not continued."""
 
 
 class Takeover:
@@ -44,7 +44,7 @@ class Takeover:
         self._worlds: dict[str, World] = {}
 
     async def restore(self, call: HeldCall) -> LeftCall | None:
-        """The call as its journal says; None when nothing is known of it that it could be served by.
+        """The call by its journal; None when nothing is known that it could be served by.
 
         Raises StoreError.
         """
