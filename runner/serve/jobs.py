@@ -1,8 +1,8 @@
-"""Does the jobs after calls: asks for outcomes, delivers records. What a result means, it does not decide.
+"""Runs the jobs after calls: asks for outcomes, delivers records. Does not decide what a result means.
 
-Every job is in the store, and one that is not done when the process ends stays there. Before a job is
-attempted it is taken in the store, so that it is due again after a crash, and that one process at a time
-attempts it where several share the store.
+Every job is in the store, and one that is not done when the process ends stays there. Before an attempt the
+job is leased in the store: it is due again after a crash, and where several processes share the store, one at
+a time attempts it.
 """
 
 import asyncio
@@ -32,11 +32,14 @@ class TextModel(Protocol):
     """Answers questions about calls."""
 
     async def ask(self, question: Question) -> Answer:
-        """Its answer, or why there is none."""
+        """The model's answer, or why there is none."""
 
 
 class JobWorker:
-    """Works through the jobs of a store. `start` it once, `wake` it when there is a new job, `close` it."""
+    """Works through the jobs of a store.
+
+    `start` it once, `wake` it when there is a new job, `close` it.
+    """
 
     def __init__(
         self,
@@ -63,11 +66,11 @@ class JobWorker:
 
     @property
     def trouble(self) -> str | None:
-        """Why jobs are not done now, if they are not."""
+        """Why no jobs are run now, if so."""
         return self._background.trouble
 
     def start(self) -> None:
-        """Begin with whatever is due. Wants a running event loop."""
+        """Start with whatever is due. Needs a running event loop."""
         self._background.start()
 
     def wake(self) -> None:
@@ -75,13 +78,13 @@ class JobWorker:
         self._changed.set()
 
     async def settle(self) -> None:
-        """Wait until everything that is due has been attempted. What is due later stays in the store."""
+        """Wait until everything that is due has been attempted. Later jobs stay in the store."""
         self._quiet.clear()
         self.wake()
         await self._quiet.wait()
 
     async def close(self) -> None:
-        """Stop at once. The jobs under way are given back to the store."""
+        """Stop at once. The leased jobs are given back to the store."""
         given_back = list(self._running.values())
         await self._background.stop()
         for task in self._running:
@@ -118,10 +121,12 @@ class JobWorker:
         return await self._store.take(capacity, now=self._clock(), lease_s=self._timeouts.lease_s)
 
     async def _pause_s(self, capacity: JobCapacity) -> float | None:
-        """How long until something may be due that can be attempted. The store is looked at now and then in
-        any case: another process may have left something in it."""
+        """How long until a job may be due that can be attempted.
+
+        The store is read from time to time in any case: another process may have added a job.
+        """
         if not capacity.most:
-            return None  # Only the next hand that is free changes anything.
+            return None  # Only the next free hand changes anything.
         backlog = await self._store.backlog(capacity.busy)
         self._metrics.jobs.labels(state=JobState.OPEN.value).set(backlog.open)
         self._metrics.jobs.labels(state=JobState.PARKED.value).set(backlog.parked)
@@ -168,12 +173,12 @@ class JobWorker:
         try:
             await self._store.settle(due, result, self._clock())
         except StoreError as error:
-            # It is done again when its time in the store has come: at least once is what is promised.
+            # The job runs again when its lease ends: at least once is the promise.
             self._metrics.store_failures.inc()
             log.error("job was not settled", extra={"call_id": job.call_id, "error": str(error)})
 
     def _tell(self, job: Job, result: JobResult, reply: HttpReply) -> None:
-        """Log and count the result, not why it failed: a template that failed may quote the call."""
+        """Log and count the result, but not the reason: a template that failed may quote the call."""
         match result:
             case Done():
                 label, level = "done", logging.INFO

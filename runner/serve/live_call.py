@@ -75,7 +75,7 @@ log = logging.getLogger("runner.serve.live_call")
 
 
 class _OverError(Exception):
-    """Ends the group of the call's tasks."""
+    """Ends the task group of the call."""
 
 
 class LiveCall:
@@ -99,7 +99,7 @@ class LiveCall:
     ) -> None:
         """`taken_over` is the machine of a call that another process has served until now.
 
-        `watches` look on, besides the one that counts for `metrics`.
+        `watches` observe the call, besides the one that counts for `metrics`.
         """
         self.id = ringing.call_id
         self._ringing = ringing
@@ -141,23 +141,23 @@ class LiveCall:
             clock=clock,
         )
         self.sdp = ""
-        """What the browser of the call is answered with."""
+        """The SDP answer for the call's browser."""
         self._bug: Exception | None = None
         self._has_given_up = False
         self._is_dropped = False
         self._end_at_once: str | None = None
-        """The reason, when the end was asked for before the call has begun."""
+        """The reason, when the end was requested before the call began."""
         self.follower: Follower | None = None
-        """Who follows the call just now; nothing is kept for one that nobody follows."""
+        """The current follower; without one, nothing is kept for followers."""
 
     @property
     def machine(self) -> CallMachine | None:
-        """What decides for the call, to be looked at and not to be fed; None before the call is served."""
+        """The machine, to be read and not to be fed; None before the call is served."""
         return self._machine
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing happens to it here any more; its record may have yet to be saved."""
+        """Whether nothing more happens to it here; its record may not be saved yet."""
         return self._over.is_set()
 
     @property
@@ -167,11 +167,11 @@ class LiveCall:
 
     @property
     def api_call_id(self) -> str:
-        """What the API calls the call."""
+        """The API's id of the call."""
         return self._machine.reception.api_call_id if self._machine is not None else self.id
 
     async def is_served(self, within_s: float) -> bool:
-        """Whether the sideband is open, which may take so long."""
+        """Wait up to `within_s` for the sideband; returns whether it is open."""
         waits = [asyncio.create_task(event.wait()) for event in (self._opened, self._over)]
         try:
             await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
@@ -181,7 +181,7 @@ class LiveCall:
         return self._opened.is_set() and not self._over.is_set()
 
     def hears_us(self) -> None:
-        """The browser says that its media are connected."""
+        """The browser reports that its media are connected."""
         self._happen(CallerConnected())
 
     async def run(self) -> CallRecord | None:
@@ -217,18 +217,18 @@ class LiveCall:
             self._ring_outcome.settle(RingResult.FAILED)
 
     async def ring_result(self) -> RingResult:
-        """What came of the ringing, as soon as it is known."""
+        """Wait for the result of the ringing."""
         return await self._ring_outcome.known()
 
     def end(self, reason: str) -> None:
-        """End the call from outside, e.g. when a drain has run out of time."""
+        """End the call from outside, e.g. when the drain time is over."""
         if self.is_answered:
             self._happen(EndRequested(reason=reason))
         else:
             self._end_at_once = reason
 
     async def steer(self, steered: Steered) -> Deed | None:
-        """A person's act, as it stands once the machine has handled it; None when the call is over."""
+        """Carry out a person's act, and return it as the machine has left it; None when the call is over."""
         self._happen(steered)
         await self._events.settle()
         return self._machine.deed(steered.id) if self._machine is not None else None
@@ -244,7 +244,7 @@ class LiveCall:
         return self._hold.owner
 
     async def release(self) -> None:
-        """Hold the call no more."""
+        """Release the hold on the call."""
         try:
             if not self._is_dropped:
                 await self._hold.release(was_served=self.is_answered)
@@ -252,7 +252,7 @@ class LiveCall:
             self._let_go()
 
     def _let_go(self) -> None:
-        """Break the cycles of what is left of the call, so that it goes without the garbage collector."""
+        """Break the cycles in what is left of the call, so that it goes without the garbage collector."""
         machine, self._machine = self._machine, None
         if machine is not None:
             take_apart(machine)
@@ -265,7 +265,7 @@ class LiveCall:
         self._orders.let_go()
 
     def give_up(self) -> None:
-        """Do nothing more, e.g. when the API takes no hang-up: the record tells what is known."""
+        """Do nothing more, e.g. when the API accepts no hang-up: the record says what is known."""
         self._has_given_up = True
         self._over.set()
 
@@ -285,7 +285,7 @@ class LiveCall:
         return replace(record, ended_at=self._clock(), faults=(*record.faults, fault))
 
     async def _failed(self, bug: Exception) -> CallRecord | None:
-        """A bug of ours: nobody is left ringing, or talking to an agent that nobody serves."""
+        """A bug of ours: leave nobody ringing, or talking to an agent that nobody serves."""
         log.error("call failed by a bug of ours", exc_info=bug, extra={"call_id": self.id})
         if not self.is_answered:
             if isinstance(self._ringing.origin, SipOrigin):
@@ -318,7 +318,7 @@ class LiveCall:
         self._ring_outcome.note(machine)
 
     def _take_over(self, machine: CallMachine) -> None:
-        """Go on where the process before has left the call. Timers that are past fire at once, in order."""
+        """Continue where the previous process has left the call. Past timers fire at once, in order."""
         call_log.taken_over(machine)
         self._watch.begins(machine, self._clock())
         if machine.agent is not None:
@@ -332,7 +332,7 @@ class LiveCall:
         self._happen(TakenOver())
 
     def _happen(self, event: CallEvent) -> None:
-        """Something has happened to the call."""
+        """Give an event to the machine, and words to the follower."""
         machine = self._machine
         if machine is None or self._over.is_set():
             return
@@ -343,7 +343,7 @@ class LiveCall:
         self._events.put(machine, event)
 
     def _handle(self, machine: CallMachine, event: CallEvent, now: Instant) -> None:
-        """Whatever the machine raises is a bug, and ends the call as one."""
+        """Any error of the machine is a bug of ours, and ends the call as one."""
         try:
             call_log.happened(event)
             if isinstance(event, SidebandOpened):

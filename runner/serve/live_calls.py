@@ -1,4 +1,4 @@
-"""Owns the live calls: starts them, counts them, ends them, and sees that each record is saved."""
+"""Owns the live calls: starts, counts and ends them, and has each record saved."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger("runner.serve.live_calls")
 
 
 class Call(Protocol):
-    """A call that can be played to its end. `runner.serve.live_call` has the real one."""
+    """A call that can be served to its end. `runner.serve.live_call` has the real one."""
 
     id: str
 
@@ -30,7 +30,7 @@ class Call(Protocol):
         """Serve the call until it is over at the API too; None when it was not answered."""
 
     def jobs(self, record: CallRecord) -> tuple[Job, ...]:
-        """The jobs after the call, going by its record."""
+        """The jobs after the call, from its record."""
 
     def end(self, reason: str) -> None:
         """End it from outside."""
@@ -39,7 +39,7 @@ class Call(Protocol):
         """A person's act, as it stands once the machine has handled it; None when the call is over."""
 
     def give_up(self) -> None:
-        """Let `run` return with what is known, whether the call is over or not."""
+        """Let `run` return with what is known, whether or not the call is over."""
 
     def drop(self) -> None:
         """Let `run` return at once and without a sound: another runner serves the call."""
@@ -53,7 +53,7 @@ class Call(Protocol):
 
 
 class Saver(Protocol):
-    """Takes records, and sees that they are saved. `runner.store.record_saver` has the real one."""
+    """Saves records. `runner.store.record_saver` has the real one."""
 
     async def save(self, record: CallRecord, jobs: Sequence[Job] = (), owner: Owner | None = None) -> None:
         """Save this record and the jobs after its call, now or later. Bounded in time."""
@@ -80,7 +80,7 @@ class LiveCalls:
 
     @property
     def held(self) -> int:
-        """How many calls need what a call needs, those that still ring included."""
+        """The number of calls that use descriptors and places, including those that ring."""
         return len(self._calls)
 
     def serve(self, call: Call) -> None:
@@ -98,9 +98,9 @@ class LiveCalls:
     async def steer(self, call_id: str, steered: Steered) -> Deed | None:
         """Carry out a person's act on a call of this process.
 
-        The deed as it stands once the machine has handled it: `waiting`, settled, or `refused` with the
-        reason in its detail; None for a call that this process does not serve. An id that was handled before
-        changes nothing, and gives the deed as it stands now.
+        Returns the deed as the machine has left it: `waiting`, settled, or `refused` with the reason in its
+        detail; None for a call that this process does not serve. A known id changes nothing, and gives the
+        deed as it stands now.
         """
         call = self.find(call_id)
         return await call.steer(steered) if call is not None else None
@@ -110,11 +110,11 @@ class LiveCalls:
         return next((call for call in self._calls.values() if call.id == call_id), None)
 
     def all(self) -> list[Call]:
-        """The calls of this process, those that still ring included, in the order in which they came."""
+        """The calls of this process, ringing ones included, in order of arrival."""
         return list(self._calls.values())
 
     def ids(self) -> list[str]:
-        """Those of the calls that are answered and live."""
+        """The ids of the answered live calls."""
         return [call.id for call in self._calls.values() if call.is_answered]
 
     async def idle(self) -> None:
@@ -125,7 +125,8 @@ class LiveCalls:
     async def end(self, reason: str) -> None:
         """End every call: nobody is left talking to an agent that nobody serves.
 
-        A call that does not end within `Timeouts.end_s` is given up, which the log tells. Its record is kept.
+        A call that does not end within `Timeouts.end_s` is given up, with a line in the log. Its record is
+        kept.
         """
         for call in self._calls.values():
             call.end(reason)
@@ -146,7 +147,7 @@ class LiveCalls:
         try:
             record = await call.run()
         except Exception:
-            # A bug of ours, and not even the call could say so: it must not vanish with its task.
+            # A bug of ours that the call itself could not report: it must not vanish with its task.
             log.exception("call has failed")
             self._metrics.calls.labels(agent="", ended="failed").inc()
             return

@@ -31,9 +31,9 @@ class LiveSideband:
         happen: Callable[[CallEvent], None],
         follows_words: Callable[[], bool],
     ) -> None:
-        """`happen` is given everything that the sideband tells.
+        """`happen` is called with every event of the sideband.
 
-        `api_call_id` is what the API calls the call, known once it is answered.
+        `api_call_id` returns the API's id of the call, known once it is answered.
         """
         self._call_id = call_id
         self._is_final = api.is_final
@@ -53,7 +53,7 @@ class LiveSideband:
     async def attend(self, *, again: bool) -> None:
         """Keep the sideband open until the call is gone or cannot be reached.
 
-        `again`: it was open before, so that an API that does not know the call has ended it.
+        `again`: it was open before, so an API that does not know the call has ended it.
         """
         try:
             if again:
@@ -61,8 +61,8 @@ class LiveSideband:
             else:
                 socket = await self._sidebands.attach(self._conversation.sideband)
             flaps = int(not await self._listen(socket, again=again))
-            # Each time it opens the model is asked to go on, which costs money, and the caller hears a
-            # beginning: it is not to go on for ever, and not without a growing pause.
+            # At each opening the model is asked to continue, which costs money, and the caller hears a
+            # beginning: not for ever, and not without growing pauses.
             while flaps < len(self._timeouts.redial_delays_s):
                 socket = await self._sidebands.reattach(
                     self._conversation.sideband, self._call_id, earlier=flaps
@@ -79,17 +79,17 @@ class LiveSideband:
         forget_traces(lost)
 
     def send(self, action: SidebandAction) -> None:
-        """Without a sideband nothing is kept: the machine tells again what was not confirmed."""
+        """Send an action. Without a sideband it is dropped: the machine sends unconfirmed ones again."""
         if self._socket is not None:
             for frame in self._conversation.frames(action, fence=self._hold.fence):
                 self._socket.send(frame)
 
     def let_go(self) -> None:
-        """The call is over: know nobody any more, who know this."""
+        """The call is over: break the cycles with it."""
         del self._happen, self._follows_words, self._api_call_id
 
     async def _listen(self, socket: SidebandSocket, *, again: bool) -> bool:
-        """Serve one sideband until it is lost; whether it has lasted."""
+        """Serve one sideband until it is lost; returns whether it was steady."""
         opened_at = asyncio.get_running_loop().time()
         log.info("sideband is attached", extra={"call_id": self._call_id, "again": again})
         self._socket = socket
@@ -99,7 +99,7 @@ class LiveSideband:
             received = await socket.closed()
         finally:
             self._socket = None
-            # A closing handshake that nobody answers must not hold up the call.
+            # A closing handshake without an answer must not delay the call.
             await socket.close()
         check_close(received, self._is_final)
         self._happen(SidebandLost())

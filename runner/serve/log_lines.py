@@ -1,4 +1,4 @@
-"""How a log record becomes a line: JSON for machines, text for people. Whatever is in it, it is one line."""
+"""Formats log records: JSON for machines, text for people. A record is always one line."""
 
 import json
 import logging
@@ -10,10 +10,10 @@ from pathlib import Path
 from runner.model.values import Json
 
 MAX_TEXT = 300
-"""Longest text of an exception: it may quote whatever could not be handled."""
+"""The longest text of an exception, which may quote anything."""
 MAX_FRAMES = 6
 MAX_VALUE = 2000
-"""Longest text of one field, so that a line is never larger than what a queue of them may hold."""
+"""The longest text of one field: it bounds the size of a line in the queue."""
 
 call_id_of_task: ContextVar[str | None] = ContextVar("call_id", default=None)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
@@ -45,12 +45,12 @@ class TextLines(logging.Formatter):
 
 
 def call_id_of(record: logging.LogRecord) -> str | None:
-    """The call that a record is about: its own field, or the call of the task that logs."""
+    """The call of a record: its own field, or the call of the task that logs."""
     return getattr(record, "call_id", None) or call_id_of_task.get()
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line: what, where (innermost place first), and what caused it."""
+    """An exception in one line: its text, its places (innermost first), and its causes."""
     frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
     places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)]
     parts = [f"{type(error).__name__}: {str(error)[:MAX_TEXT]}"]
@@ -105,5 +105,5 @@ def _shown(value: Json) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Text that can neither begin a line of its own nor speak to the terminal."""
+    """Text that can neither begin a line of its own nor control the terminal."""
     return text if text.isprintable() else json.dumps(text)

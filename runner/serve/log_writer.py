@@ -15,11 +15,11 @@ from runner.serve.log_folding import Folding
 from runner.serve.log_lines import call_id_of
 
 MOST_WAITING = 10_000
-"""Lines that wait for a slow reader. Beyond it lines are dropped, counted, and the count is told."""
+"""Lines that wait for a slow reader. Beyond that lines are dropped, and their number is logged."""
 BATCH = 100
-"""Lines that are written together."""
+"""Lines written together."""
 TICK_S = 1.0
-"""Between two looks at which windows of repeated lines are over."""
+"""Between two looks for windows of repeated lines that are over."""
 FLUSH_S = 1.0
 """How long the end of the process waits for a reader that may never read again."""
 
@@ -27,8 +27,8 @@ FLUSH_S = 1.0
 class QueuedHandler(logging.Handler):
     """Formats each record where it is logged, and leaves the writing to its thread.
 
-    Lines that are alike and about no call are folded; a call's lines never are, since they tell what
-    happened to it. `close`, which Python itself calls at exit, writes the last lines.
+    Similar lines about no call are folded; a call's lines never are, since they say what happened to it.
+    `close`, which Python calls at exit, writes the last lines.
     """
 
     def __init__(self, stream: TextIO, formatter: logging.Formatter, lock: int | None = None) -> None:
@@ -36,7 +36,7 @@ class QueuedHandler(logging.Handler):
         super().__init__()
         self.setFormatter(formatter)
         self.dropped = 0
-        """Lines that were dropped since the start, because nobody read."""
+        """Lines dropped since the start, because nobody read."""
         self._told = 0
         self._write = writer(stream, lock)
         self._lines: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
@@ -73,7 +73,7 @@ class QueuedHandler(logging.Handler):
         super().close()
 
     def _tell_folded(self, now: float) -> None:
-        """Wants the handler's lock."""
+        """Needs the handler's lock."""
         for folded in self._folding.due(now):
             name, level, event = folded.key
             self._queue(_record(name, level, event, repeated=folded.held_back))
@@ -81,7 +81,7 @@ class QueuedHandler(logging.Handler):
     def _queue(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
-        except Exception as error:  # a value whose text cannot be had costs its line, never a call
+        except Exception as error:  # a value that cannot be formatted costs its line, never a call
             event, why = "log line cannot be written", type(error).__name__
             line = self.format(_record(record.name, record.levelno, event, why=why))
         try:
@@ -90,7 +90,7 @@ class QueuedHandler(logging.Handler):
             self.dropped += 1
 
     def _write_all(self) -> None:
-        """The thread: in batches, and each second what was folded meanwhile."""
+        """The thread: writes in batches, and reports folded lines each second."""
         while True:
             batch = self._next_batch()
             is_last = None in batch
@@ -110,7 +110,7 @@ class QueuedHandler(logging.Handler):
         try:
             batch: list[str | None] = [self._lines.get(timeout=TICK_S)]
         except queue.Empty:
-            # Who closes the handler holds the lock and waits for this thread.
+            # The thread that closes the handler holds the lock and waits for this one.
             if self._lock.acquire(blocking=False):
                 try:
                     self._tell_folded(time.monotonic())
@@ -156,14 +156,14 @@ def writer(stream: TextIO, lock: int | None = None) -> Callable[[str], None]:
             except BlockingIOError:
                 select.select([], [number], [], TICK_S)
             except OSError:
-                return  # The reader has gone; there is nobody to tell.
+                return  # The reader has gone, and with it whoever could be told.
 
     if lock is None:
         return write
     shared = lock
 
     def write_alone(text: str) -> None:
-        # The kernel gives the lock back for a process that is killed in between.
+        # The kernel releases the lock of a process that is killed in between.
         fcntl.lockf(shared, fcntl.LOCK_EX)
         try:
             write(text)

@@ -1,4 +1,4 @@
-"""Sets up the log of the process: one line an event, with fields. It decides nothing about what is logged."""
+"""Sets up the log of the process: one line for each event, with fields."""
 
 import logging
 from typing import TextIO
@@ -25,10 +25,10 @@ def configure(
 ) -> QueuedHandler:
     """Write to `stream` from now on: JSON lines, or text for people when `json` is False.
 
-    `json` None asks the stream: a terminal gets text. `level` is for our own modules. Of others only
-    warnings pass, whatever the level is: aiohttp logs paths at INFO, websockets whole frames at DEBUG.
-    `lock` is for processes that share the stream, see `writer`.
-    Close what is returned at the end of the process, which writes the last lines.
+    `json` None depends on the stream: a terminal gets text. `level` is for our own modules. Others only log
+    warnings, whatever the level: aiohttp logs paths at INFO, websockets whole frames at DEBUG. `lock` is for
+    processes that share the stream, see `writer`. Close the result at the end of the process, which writes
+    the last lines.
     """
     handler = QueuedHandler(stream, _formatter(stream, json), lock)
     _use(handler, level)
@@ -38,7 +38,7 @@ def configure(
 def configure_without_thread(
     stream: TextIO, *, json: bool | None = None, level: int = logging.INFO, lock: int | None = None
 ) -> None:
-    """Write the same lines, and wait until they are written: for a process that is going to fork."""
+    """Write the same lines without a thread: for a process that is about to fork."""
     _use(DirectHandler(stream, _formatter(stream, json), lock), level)
 
 

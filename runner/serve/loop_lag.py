@@ -1,4 +1,4 @@
-"""Measures how late the event loop is: what holds it up holds up every call."""
+"""Measures how late the event loop is: whatever blocks it delays every call."""
 
 import asyncio
 import logging
@@ -8,11 +8,11 @@ log = logging.getLogger("runner.serve.loop_lag")
 
 EVERY_S = 0.05
 STALLED_S = 0.5
-"""A lag that callers hear. It is logged; all others are only measured."""
+"""A lag that callers hear. It is logged; smaller ones are only measured."""
 
 
 async def watch_loop(observe: Callable[[float], None], every_s: float = EVERY_S) -> None:
-    """Tell `observe` for ever by how many seconds a sleep of `every_s` was too long."""
+    """Call `observe` for ever with the seconds by which a sleep of `every_s` was too long."""
     clock = asyncio.get_running_loop().time
     while True:
         due = clock() + every_s

@@ -1,4 +1,4 @@
-"""What the process counts, for Prometheus, in a registry of its own."""
+"""The process's metrics for Prometheus, in a registry of their own."""
 
 from collections.abc import Callable
 from itertools import product
@@ -25,7 +25,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """The counters. Labels come from the configuration or from enums, never from a caller."""
+    """The metrics. Labels come from the configuration or from enums, never from a caller."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -138,8 +138,8 @@ class Metrics:
             "When the configuration was last loaded again, in seconds since the Unix epoch; 0 for never.",
             registry=self._registry,
         )
-        # What is there from the first moment, at zero, can be seen to rise: an alert that asks for an
-        # increase would not notice the first of its kind otherwise.
+        # A series that starts at zero can be seen to rise: an alert on an increase would otherwise miss the
+        # first of its kind.
         for result in ("refused", "wrong_path", "error", *(result.value for result in WebhookResult)):
             self.webhooks.labels(result=result)
         for order, refused in product(("AnswerCall", "RejectCall", "Refer", "HangUp"), ("401", "403")):
@@ -203,32 +203,32 @@ class Metrics:
         )
 
     def watch_live_calls(self, count: Callable[[], float]) -> None:
-        """Ask `count` whenever the number of live calls is wanted."""
+        """Call `count` whenever the number of live calls is needed."""
         self.live_calls.set_function(count)
 
     def note_journal_batch(self, pieces: int, size: int) -> None:
-        """So many pieces of journals with so many bytes were written."""
+        """Count a batch with this many pieces of journals and bytes."""
         self.journal_pieces.inc(pieces)
         self.journal_bytes.inc(size)
 
     def watch_journal_behind(self, count: Callable[[], float], lag_s: Callable[[], float]) -> None:
-        """Ask `count` and `lag_s` whenever it is wanted how much waits for the store, and how long."""
+        """Call `count` and `lag_s` whenever the backlog of journals is needed: its bytes and its age."""
         self.journal_behind.set_function(count)
         self.journal_lag_seconds.set_function(lag_s)
 
     def watch_unsaved_records(self, count: Callable[[], float]) -> None:
-        """Ask `count` whenever the number of records that wait is wanted."""
+        """Call `count` whenever the number of unsaved records is needed."""
         self.unsaved_records.set_function(count)
 
     def watch_ready(self, is_ready: Callable[[], bool]) -> None:
-        """Ask `is_ready` whenever readiness is wanted."""
+        """Call `is_ready` whenever readiness is needed."""
         self.ready.set_function(is_ready)
 
     def watch_connections(self, count: Callable[[], float]) -> None:
-        """Ask `count`, and whatever else was given, whenever the number of open connections is wanted."""
+        """Call `count`, and the other functions given, whenever the number of open connections is needed."""
         self._connection_counts.append(count)
         self.connections.set_function(lambda: sum(count() for count in self._connection_counts))
 
     def text(self) -> bytes:
-        """All of it, in the format of `CONTENT_TYPE`."""
+        """All metrics, in the format of `CONTENT_TYPE`."""
         return generate_latest(self._registry)

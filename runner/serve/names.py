@@ -1,4 +1,4 @@
-"""Looks host names up in threads of its own, so that names which are slow to look up hold up no others.
+"""Looks up host names in threads of its own, so that slow names delay no others.
 
 The system's lookup cannot be cancelled and may take half a minute. Python's own pool for it has six threads
 on a machine with two processors, for the whole process.
@@ -15,14 +15,14 @@ import aiohappyeyeballs
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 FRESH_S = 10.0
-"""How long an address is used without asking again."""
+"""How long an address is used without another lookup."""
 STALE_S = 3600.0
-"""How long it is used when asking again fails or takes long: the addresses of a host outlive its DNS."""
+"""How long it is used when a lookup fails or is slow: the addresses of a host outlive its DNS."""
 PATIENCE_S = 1.0
 """How long a lookup may take when an earlier address is known."""
 MOST_KNOWN = 1000
 SECOND_FAMILY_S = 0.25
-"""Before the host's next address is tried beside the one that has not answered (RFC 8305)."""
+"""Before the host's next address is tried in parallel (RFC 8305)."""
 
 LookUp = Callable[..., list[Any]]
 _Key: TypeAlias = tuple[str, int, int]
@@ -35,11 +35,10 @@ class _Known:
 
 
 class Names(AbstractResolver):
-    """One set of threads, and what it has looked up. Who asks for a name that is being looked up waits with
-    the others for the same answer."""
+    """A pool of threads, and the results of its lookups. Concurrent requests for a name share one lookup."""
 
     def __init__(self, *, threads: int, look_up: LookUp = socket.getaddrinfo) -> None:
-        """`threads`: lookups that may be under way together; the next ones wait. Wants a running loop."""
+        """`threads`: lookups in flight together; further ones wait. Needs a running event loop."""
         self._places = asyncio.Semaphore(threads)
         self._look_up = look_up
         self._known: dict[_Key, _Known] = {}
@@ -67,7 +66,7 @@ class Names(AbstractResolver):
             return known.addresses
 
     async def connect(self, host: str, port: int) -> socket.socket:
-        """A connected socket, to whichever address of the host answers first. Raises OSError."""
+        """A connected socket, to the address of the host that answers first. Raises OSError."""
         addresses = await self.resolve(host, port)
         return await aiohappyeyeballs.start_connection(
             [
@@ -78,7 +77,7 @@ class Names(AbstractResolver):
         )
 
     async def close(self) -> None:
-        """Wait for no lookup any more. Threads that are still in one end with the process."""
+        """Stop waiting for lookups. Threads that are still in one end with the process."""
         lookups = list(self._lookups.values())
         for lookup in lookups:
             lookup.cancel()
@@ -100,7 +99,7 @@ class Names(AbstractResolver):
         def ask() -> None:
             found: list[ResolveResult] | BaseException
             try:
-                # As aiohttp asks: no IPv6 addresses on a machine that has none itself.
+                # As aiohttp asks: no IPv6 addresses on a machine without one itself.
                 kinds = {"family": family, "type": socket.SOCK_STREAM, "flags": socket.AI_ADDRCONFIG}
                 found = _read(host, self._look_up(host, port, **kinds))
             except Exception as error:
@@ -130,7 +129,7 @@ def _read(host: str, found: list[Any]) -> list[ResolveResult]:
     for family, _, proto, _, address in found:
         ip, port = address[0], address[1]
         if family == socket.AF_INET6 and len(address) > 3 and address[3]:
-            # A link-local address is none without its scope.
+            # A link-local address is useless without its scope.
             ip, _ = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         addresses.append(

@@ -1,6 +1,6 @@
-"""Gets the tokens that requests need, keeps them while they last, and sends the requests with them.
+"""Gets the tokens that requests need, keeps them while they are valid, and sends the requests with them.
 
-What to ask and what the answer means is decided in `runner.call.tools.oauth`. A token is never logged.
+`runner.call.tools.oauth` builds the requests for tokens and reads the replies. Tokens are never logged.
 """
 
 import asyncio
@@ -19,33 +19,33 @@ from runner.serve.tool_client import Sender
 log = logging.getLogger("runner.serve.oauth")
 
 MOST_GRANTS = 256
-"""Tokens that are kept; a secret that is rotated makes another grant of the same client."""
+"""Tokens that are kept; a rotated secret makes another grant of the same client."""
 
 _Fetch = asyncio.Task[Token | NoToken]
 
 
 class TokenSender:
-    """A sender that adds the token which a request asks for, and passes on all others as they are.
+    """A sender that adds the token to requests that need one, and passes on all others unchanged.
 
-    Tokens are asked for through the same sender as everything else, so that they keep to the same
-    addresses. All requests of a grant that need a token at one time wait for the same one.
+    Tokens are requested through the same sender as everything else, so that they keep to the same addresses.
+    All requests of a grant that need a token at the same time wait for the same one.
     """
 
     def __init__(
         self, sender: Sender, *, timeouts: Timeouts, clock: Callable[[], Instant] = time.time
     ) -> None:
-        """`clock` is what tokens expire by."""
+        """`clock` decides when tokens expire."""
         self._sender = sender
         self._timeouts = timeouts
         self._clock = clock
         self._fetches: dict[Grant, _Fetch] = {}
-        """The latest for each grant: under way, or done and holding what it brought."""
+        """The latest fetch for each grant: in flight, or done with its result."""
         self._running: set[_Fetch] = set()
         self._by_body: set[tuple[str, str]] = set()
-        """Clients, by token endpoint and id, that have to name themselves in the body."""
+        """Clients, by token endpoint and id, that must authenticate in the request body."""
 
     async def send(self, request: HttpRequest) -> HttpReply:
-        """One attempt, in which a token that is refused is replaced and the request sent once more.
+        """One attempt; a refused token is replaced and the request sent once more.
 
         `request.timeout_s` covers the wait for tokens too. Raises nothing but CancelledError.
         """
@@ -61,7 +61,7 @@ class TokenSender:
         return replace(reply, took_s=loop.time() - began)
 
     async def close(self) -> None:
-        """Stop asking for tokens."""
+        """Stop requesting tokens."""
         for fetch in self._running:
             fetch.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -80,9 +80,8 @@ class TokenSender:
             token = found
 
     async def _token(self, grant: Grant, *, refused: Token | None) -> Token | NoToken:
-        """The token of a grant, but not the one that was just refused.
-
-        Whoever stops waiting leaves the fetch to the others.
+        """The token of a grant, but not the one that was just refused. A caller that stops waiting leaves the
+        fetch to the others.
         """
         fetch = self._fetches.get(grant)
         if fetch is None or (fetch.done() and not self._is_usable(fetch, refused)):

@@ -1,4 +1,4 @@
-"""Webhooks are delivered at least once; here each is carried out once, and every copy gets its result."""
+"""Handles each webhook once, though webhooks are delivered at least once; every copy gets the same result."""
 
 import asyncio
 import logging
@@ -11,7 +11,8 @@ log = logging.getLogger("runner.serve.once_by_id")
 Result = TypeVar("Result")
 
 MOST_REMEMBERED = 20_000
-"""Ids, about two for each call. A call is answered or too old within minutes, so this is hours of calls."""
+"""Ids, about two for each call. A call is answered or too old within minutes, so this covers hours of
+calls."""
 
 
 class OnceById(Generic[Result]):
@@ -27,10 +28,10 @@ class OnceById(Generic[Result]):
     async def once(
         self, ids: Iterable[str], work: Callable[[], Coroutine[Any, Any, Result]]
     ) -> tuple[Result, bool]:
-        """The result of `work`, and whether one of the ids was known, so that an earlier result is given.
+        """The result of `work`, and whether one of the ids was known, so that this is an earlier result.
 
         The work is a task of its own: a sender who hangs up does not stop it, and copies that arrive
-        meanwhile wait for it. What it raises, every copy raises.
+        meanwhile wait for it. An error in it reaches every copy.
         """
         ids = tuple(ids)
         earlier = next((self._known[key] for key in ids if key in self._known), None)
@@ -45,7 +46,7 @@ class OnceById(Generic[Result]):
         return await self._wait_for(task), False
 
     async def settle(self) -> None:
-        """Wait until nothing is being carried out."""
+        """Wait until no work is in progress."""
         while self._running:
             await asyncio.wait(self._running)
 
@@ -62,7 +63,7 @@ class OnceById(Generic[Result]):
         self._running.discard(done)
         error = None if done.cancelled() else done.exception()
         if error is not None and not self._waiting[done]:
-            # Whoever waits tells it; here everybody has gone.
+            # Every waiting copy has got the error; here nobody waits any more.
             log.error("work that nobody waits for has failed", exc_info=error)
         if not done.cancelled() and error is None and self._is_final(done.result()):
             return

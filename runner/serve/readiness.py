@@ -1,4 +1,4 @@
-"""Whether a runner takes calls: what `/readyz` answers, and what a call that rings is asked first."""
+"""Knows whether a runner takes calls, for `/readyz` and for each ringing call."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -15,11 +15,11 @@ class Phase(Enum):
     STARTING = "starting"
     READY = "ready"
     DRAINING = "draining"
-    """No new calls; the live ones have their time."""
+    """No new calls; the live ones get their time to end."""
 
 
 class Readiness:
-    """Of one runner. Its parts report to it as they are started."""
+    """The readiness of one runner. Its parts report to it once they are started."""
 
     def __init__(self, most_calls: int) -> None:
         self.phase = Phase.STARTING
@@ -29,15 +29,15 @@ class Readiness:
         self._troubles: list[Callable[[], Sequence[str]]] = []
 
     def count_calls(self, held: Callable[[], int]) -> None:
-        """`held` says how many calls the runner has now."""
+        """`held` returns the number of calls that the runner has now."""
         self._held = held
 
     def add_obstacle(self, obstacle: Callable[[], str | None]) -> None:
-        """`obstacle` says what keeps us from answering calls, if anything does."""
+        """`obstacle` returns what prevents us from answering calls, if anything does."""
         self._obstacles.append(obstacle)
 
     def add_troubles(self, troubles: Callable[[], Sequence[str]]) -> None:
-        """`troubles` says what is to be shown, though calls are answered."""
+        """`troubles` returns problems that prevent no call."""
         self._troubles.append(troubles)
 
     def takes_calls(self) -> bool:
@@ -48,13 +48,13 @@ class Readiness:
         return self.phase is Phase.READY and not is_full
 
     def obstacles(self) -> list[str]:
-        """What keeps us from answering calls."""
+        """What prevents us from answering calls."""
         found = [None if self.phase is Phase.READY else self.phase.value, FULL if self._is_full else None]
         found += [obstacle() for obstacle in self._obstacles]
         return [each for each in found if each is not None]
 
     def troubles(self) -> list[str]:
-        """What is wrong, though calls are answered."""
+        """Problems that prevent no call."""
         return [trouble for troubles in self._troubles for trouble in troubles()]
 
     @property

@@ -1,4 +1,4 @@
-"""Reloads of the configuration while a runner serves: by SIGHUP, and by watching the directory."""
+"""Reloads the configuration while a runner serves: on SIGHUP, and when the directory changes."""
 
 import asyncio
 import logging
@@ -8,11 +8,11 @@ from runner.serve.versions import ReloadError, Versions
 log = logging.getLogger("runner.serve.reloads")
 
 POLL_S = 1.0
-"""Between two looks at a directory that is watched."""
+"""Between two looks at a watched directory."""
 
 
 class Reloads:
-    """Carries out one reload after the other, as they are asked for."""
+    """Carries out the requested reloads, one after the other."""
 
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
@@ -20,17 +20,17 @@ class Reloads:
         self._tasks: list[asyncio.Task[None]] = []
 
     def ask(self) -> None:
-        """Load the configuration again soon; what is asked for meanwhile is one reload."""
+        """Load the configuration again soon; requests until then share one reload."""
         self._asked.set()
 
     def start(self, *, watch: bool) -> None:
-        """Begin with what was asked for already. `watch`: reload whenever the directory changes."""
+        """Start with what was requested already. `watch`: reload whenever the directory changes."""
         self._tasks.append(asyncio.create_task(self._work(), name="reloads"))
         if watch:
             self._tasks.append(asyncio.create_task(self._versions.watch(POLL_S), name="watching"))
 
     async def close(self) -> None:
-        """Reload no more."""
+        """Stop reloading."""
         for task in self._tasks:
             task.cancel()
         for result in await asyncio.gather(*self._tasks, return_exceptions=True):
@@ -44,4 +44,4 @@ class Reloads:
             try:
                 await self._versions.reload()
             except ReloadError:
-                continue  # The log has it; the configuration in force stays.
+                continue  # The error is in the log; the configuration in force stays.

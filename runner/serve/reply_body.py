@@ -1,4 +1,4 @@
-"""Reads the body of a reply: whole, unpacked, and no larger than is bearable. Its sender is not trusted."""
+"""Reads the body of a reply: whole, decompressed, and within a bound. Its sender is not trusted."""
 
 import zlib
 
@@ -9,12 +9,13 @@ from runner.model.http import Failure
 MAX_REPLY_BYTES = 1024 * 1024
 """A longer reply is refused. Counted after decompression too, so a small bomb is a large reply."""
 ACCEPT_ENCODING = "gzip, deflate"
-"""To be asked for with sessions of `auto_decompress=False`: aiohttp takes a packed body that was cut off for
-a whole one."""
+"""For sessions with `auto_decompress=False`: aiohttp takes a compressed body that was cut off for a whole
+one.
+"""
 
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_MEMBERS = 16
-"""Parts that a gzip body may have. Ordinary ones have one; each costs a copy of all that follow."""
+"""Members of a gzip body. Ordinary ones have one; each costs a copy of all that follow."""
 
 CUT = "the reply was cut off or cannot be decoded"
 
@@ -29,7 +30,7 @@ class BodyError(Exception):
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
-    """The whole body, unpacked. Raises BodyError, as soon as it is too long, and aiohttp's own errors.
+    """The whole body, decompressed. Raises BodyError, as soon as it is too long, and aiohttp's own errors.
 
     A body that is left unread closes its connection.
     """
@@ -43,7 +44,7 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes:
     if encoding in ("gzip", "x-gzip"):
         return _unzip(bytes(body))
     if encoding == "deflate":
-        # With the header that RFC 9110 wants, or without it, as some servers have it.
+        # With the header that RFC 9110 requires, or without it, as from some servers.
         has_header = body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
         return _unpack(bytes(body), zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS, 0)[0]
     raise BodyError(Failure.CONNECTION, "the reply is packed in a way that was not asked for")

@@ -1,12 +1,12 @@
-"""What came of a webhook."""
+"""The results of webhooks."""
 
 from enum import Enum
 
 
 class WebhookResult(Enum):
-    """What came of a verified webhook. The value is its label in the metrics.
+    """The result of a verified webhook. The value is its label in the metrics.
 
-    Those that concern a call have the names of `runner.model.reception.RingResult`.
+    Results of calls have the names of `runner.model.reception.RingResult`.
     """
 
     ACCEPTED = "accepted"

@@ -1,4 +1,4 @@
-"""What came of a call's ringing, for whoever waits for it; told to the log and to the metrics once."""
+"""Keeps the result of a call's ringing for whoever waits for it; reports it once to log and metrics."""
 
 import asyncio
 
@@ -24,11 +24,11 @@ class RingOutcome:
         return self.result is RingResult.ACCEPTED
 
     def begin(self) -> None:
-        """The time until the call is answered counts from now on."""
+        """Start measuring how long the call takes to be answered."""
         self._began_at = asyncio.get_running_loop().time()
 
     def note(self, machine: CallMachine) -> None:
-        """Look whether the machine has decided. Nothing once the result is known."""
+        """Check whether the machine has decided. Does nothing once the result is known."""
         if self.result is not None or machine.reception.result is None:
             return
         took_s = asyncio.get_running_loop().time() - self._began_at
@@ -41,7 +41,7 @@ class RingOutcome:
             self._metrics.accept_seconds.observe(took_s)
 
     def settle(self, result: RingResult) -> None:
-        """The result is this, unless it is known already."""
+        """Set the result, unless it is known already."""
         self.result = self.result or result
         self._is_known.set()
 

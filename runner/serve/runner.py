@@ -1,6 +1,6 @@
-"""Builds the serving side from a configuration, starts it in order, and lets go of it in the reverse order.
+"""Builds the serving side from a configuration, starts it in order, and closes it in reverse order.
 
-The one place where the parts meet. It reads no file of the user's and installs no signal handler.
+The one place where all parts meet. It reads none of the user's files and installs no signal handler.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ log = logging.getLogger("runner.serve.runner")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What a runner that has started serves calls with."""
+    """What a started runner serves calls with."""
 
     storage: Storage
     webhooks: Webhooks
@@ -87,15 +87,15 @@ class Runner:
         scenario_of: ScenarioOf | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        """`new_connector` makes what tools connect through; by default it keeps to `egress`.
+        """`new_connector` makes the connections of tools; by default it keeps to `egress`.
 
-        `clock` is what routes, templates and records go by. `shares` bounds connections and calls; by
-        default they follow from the limit of descriptors in force. `version` is what the configuration was
-        loaded from, `source` where a reload loads it again. `shares_port`: other runners listen at the same
-        port (SO_REUSEPORT). `is_dev`: the admin API asks for no token.
-        `scenario_of` makes a test of a record. Without `tracing` no call is traced.
+        Routes, templates and records use `clock`. `shares` bounds connections and calls; by default it
+        follows from the limit of descriptors in force. `version` is what the configuration was loaded from, a
+        reload uses `source`. `shares_port`: other runners listen at the same port (SO_REUSEPORT). `is_dev`:
+        the admin API needs no token. `scenario_of` turns a record into a test. Without `tracing` no call is
+        traced.
 
-        Raises CannotRunError when no webhook could ever be verified, and no call answered.
+        Raises CannotRunError when no webhook could ever be verified, or no call answered.
         """
         check_webhook_secrets(configuration, secrets)
         check_api_key(configuration, secrets)
@@ -125,14 +125,14 @@ class Runner:
         self._readiness.add_troubles(lambda: [f"configuration {self.versions.current.source.hash}"])
         self._owned = AsyncExitStack()
         self.service: Service | None = None
-        """None before it has started."""
+        """None before the start."""
         self.url = ""
         """Where we listen, once started."""
         self.admin_url: str | None = None
         """Where the admin API and the console are; None without them."""
 
     async def start(self) -> None:
-        """Listen first, so that `/healthz` answers from the first moment; then everything else.
+        """Listen first, so that `/healthz` answers from the first moment; then start everything else.
 
         Raises CannotRunError, with one sentence that says what would help.
         """
@@ -266,7 +266,7 @@ class Runner:
     async def _open_admin(
         self, admin: Admin, fleet: FleetService, live_calls: LiveCalls, store: Store
     ) -> None:
-        """Open the admin listener, and tell the other runners where it is."""
+        """Open the admin listener, and let the other runners know where it is."""
         session = await self._owned.enter_async_context(
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
@@ -295,8 +295,8 @@ class Runner:
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no new calls, give the live ones `server.drain_timeout`, or until `hurry`, and end the rest.
 
-        A call that is still live then is hung up: without us it would talk to nobody. The jobs
-        after calls are attempted once more, and stay in the store where that is not enough.
+        A call that is still live then is hung up: without us it would talk to nobody. The jobs after calls
+        are attempted once more, and otherwise stay in the store.
         """
         self._readiness.phase = Phase.DRAINING
         service = self.service
@@ -307,7 +307,7 @@ class Runner:
         await service.fleet.hand_over()
         quiet = _until_quiet(service.webhooks, live_calls)
         await _unless(hurry, quiet, self._configuration.settings.server.drain_timeout_s)
-        # A decision that is still being carried out may yet begin a call.
+        # An answer that is still being sent may yet begin a call.
         await service.webhooks.settle()
         if len(live_calls):
             log.warning("live calls are ended", extra={"live_calls": len(live_calls)})
@@ -315,7 +315,7 @@ class Runner:
         await _unless(hurry, service.jobs.settle(), self._timeouts.after_call_s)
 
     async def close(self) -> None:
-        """Let go of everything, last in first out, under one deadline. Safe at any time, and twice."""
+        """Close everything, last in first out, under one deadline. Safe at any time, and twice."""
         try:
             async with asyncio.timeout(self._timeouts.close_s):
                 await self._owned.aclose()
@@ -340,7 +340,7 @@ async def _until_quiet(webhooks: Webhooks, live_calls: LiveCalls) -> None:
 
 
 async def _unless(hurry: asyncio.Event, work: Coroutine[Any, Any, None], longest_s: float) -> None:
-    """Wait for the work, but no longer than so many seconds, nor when there is a hurry."""
+    """Wait for the work, but at most this long, and not when there is a hurry."""
     waits = (asyncio.create_task(work), asyncio.create_task(hurry.wait()))
     await asyncio.wait(waits, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:

@@ -1,7 +1,7 @@
 """Finds the secrets that the configuration refers to, and rereads their files. Never shows one.
 
-A secret is asked for whenever it is used. What is in the environment stays as it was; a file is read again
-when it has changed, so that a key or a webhook's secret is rotated without a restart.
+A secret is read whenever it is used. The environment's stay as they were; a changed file is read again, so
+that a key or a webhook's secret can be rotated without a restart.
 """
 
 import logging
@@ -25,11 +25,11 @@ class Secret(Protocol):
 
     @property
     def value(self) -> str:
-        """What it is now."""
+        """Its current value."""
 
 
 class FixedSecret:
-    """A secret that stays what it is while the process lives."""
+    """A secret that never changes while the process lives."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -43,13 +43,12 @@ class FixedSecret:
 class FileSecret:
     """A secret in a file, relative to the working directory, read again when the file has changed.
 
-    The look at the file costs a system call, and no reading while it is the same. A file that is gone or
-    holds no secret any more leaves the last value in force, which the log tells once: a rotation replaces
-    files, and no call may be lost in the middle of it.
+    Checking the file costs a system call. When the file is gone or empty, the last value stays in force, with
+    one line in the log: a rotation replaces files, and no call may be lost in the middle of it.
     """
 
     def __init__(self, name: str) -> None:
-        """Raises CannotRunError when there is no secret in it to begin with."""
+        """Raises CannotRunError when there is no secret in it at the start."""
         self._name = name
         self._version = _version(name)
         self._value = _read_file(name)
@@ -70,14 +69,14 @@ class FileSecret:
 
 
 class Secrets(Mapping[str, str]):
-    """The users' secrets by the names that templates use. Its text shows the names only."""
+    """The users' secrets by the names that templates use. Its `repr` shows only the names."""
 
     def __init__(self, secrets: Mapping[str, Secret]) -> None:
         self._secrets = dict(secrets)
 
     @classmethod
     def fixed(cls, values: Mapping[str, str]) -> "Secrets":
-        """Secrets that stay what they are."""
+        """Secrets that never change."""
         return cls({name: FixedSecret(value) for name, value in values.items()})
 
     def __getitem__(self, name: str) -> str:
@@ -94,7 +93,7 @@ class Secrets(Mapping[str, str]):
 
 
 class FoundSecrets:
-    """Every secret that a running process needs, each as it is when it is asked for."""
+    """Every secret that a running process needs, with its current value at each use."""
 
     def __init__(
         self,
@@ -124,7 +123,7 @@ class FoundSecrets:
         admin_tokens: Mapping[str, str] | None = None,
         browser: str | None = None,
     ) -> "FoundSecrets":
-        """Secrets that stay what they are."""
+        """Secrets that never change."""
         return cls(
             api_key=FixedSecret(api_key),
             webhook_secrets=[FixedSecret(secret) for secret in webhook_secrets],
@@ -139,19 +138,19 @@ class FoundSecrets:
         return self._api_key.value
 
     def store(self) -> str | None:
-        """The address of the store, where it is a secret."""
+        """The URL of the store, where it is a secret."""
         return self._store.value if self._store is not None else None
 
     def webhook_secrets(self) -> tuple[str, ...]:
-        """What webhooks may be signed with."""
+        """The secrets that webhooks may be signed with."""
         return tuple(secret.value for secret in self._webhook_secrets)
 
     def browser(self) -> str:
-        """What the tokens of callers from browsers are signed with; empty where there are none."""
+        """The secret that signs the tokens of browsers' callers; empty where there is none."""
         return self._browser.value if self._browser is not None else ""
 
     def admin_tokens(self) -> dict[str, str]:
-        """The tokens of the admin API by their names."""
+        """The tokens of the admin API by name."""
         return {name: token.value for name, token in self._admin_tokens.items()}
 
     def __repr__(self) -> str:
@@ -161,7 +160,7 @@ class FoundSecrets:
 def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets:
     """Find every secret; files are relative to the working directory.
 
-    CannotRunError names all that are missing at once, and what each is for.
+    Raises CannotRunError, which names all that are missing, with their purpose.
     """
     provider = settings.provider
     missing: list[str] = []
@@ -196,7 +195,7 @@ def _browser_secret(browser: Browser | None, find: Callable[[str, SecretRef], Se
 
 
 def find_store(settings: Settings, environ: Mapping[str, str]) -> str:
-    """The address of the store, wherever it is kept. Raises CannotRunError."""
+    """The URL of the store, wherever it is kept. Raises CannotRunError."""
     if not isinstance(settings.store, SecretRef):
         return settings.store
     try:
@@ -218,9 +217,8 @@ def find_secret(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
 
 
 def _version(name: str) -> _Version | None:
-    """What changes with the file; None when it cannot be looked at.
-
-    The inode too: Kubernetes changes a secret by putting another file in its place.
+    """Changes whenever the file does; None when it cannot be read. Includes the inode: Kubernetes changes a
+    secret by putting another file in its place.
     """
     try:
         found = os.stat(name)  # noqa: PTH116 - asked at every use, and a Path would be made first

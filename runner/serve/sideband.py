@@ -1,6 +1,6 @@
-"""Opens the server-side WebSocket of a call, and opens it again when it is lost.
+"""Opens the server-side WebSocket of a call, and reopens it when it is lost.
 
-Knows deadlines and HTTP, and nothing of what the frames say or the close codes mean.
+Handles deadlines and HTTP, and knows nothing of frames or close codes.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ NOT_FOUND = (
     "the sideband was not found: the caller has gone, or the accept body was bad, or the key is of"
     " another project, or the region is wrong"
 )
-"""A 404 after accept means any of the four; who reads the log should think of all of them."""
+"""A 404 after accept means any of the four; readers of the log should consider all of them."""
 
 
 class Lost(Enum):
-    """Why there is no sideband, or none any more."""
+    """Why there is no sideband."""
 
     GONE = "gone"
-    """The API knows the call no more."""
+    """The API does not know the call any more."""
     UNREACHABLE = "unreachable"
     """The API refuses us, or cannot be reached; the call may well live on."""
 
 
 class SidebandLostError(Exception):
-    """The sideband cannot be opened, or not again."""
+    """The sideband cannot be opened or reopened."""
 
     def __init__(self, lost: Lost, detail: str) -> None:
         super().__init__(detail)
@@ -66,9 +66,9 @@ class Sidebands:
     async def attach(self, path: str) -> SidebandSocket:
         """Open the sideband of a call that was just answered. Raises SidebandLostError.
 
-        Right after that the API may not know the call for a moment, so a 404 is tried again for about five
-        seconds. Nobody speaks to the caller meanwhile, so that this is all the time there is, also for an
-        API that takes the connection and says nothing.
+        The API may not know the call for a moment, so a 404 is retried for about five seconds. Nobody speaks
+        to the caller meanwhile, so this bounds everything, also for an API that accepts the connection and
+        says nothing.
         """
         longest_s = self._timeouts.attach_s
         try:
@@ -79,10 +79,10 @@ class Sidebands:
             raise SidebandLostError(Lost.UNREACHABLE, detail) from None
 
     async def reattach(self, path: str, call_id: str, *, earlier: int = 0) -> SidebandSocket:
-        """Open a sideband that was lost. A 404 now means that the call is over. Raises SidebandLostError.
+        """Reopen a lost sideband. A 404 now means that the call is over. Raises SidebandLostError.
 
-        `earlier`: so many waits before an attempt were used up already. The waits differ from call to call,
-        since sidebands are mostly lost many at a time.
+        `earlier`: the number of waits used up already. The waits differ from call to call, since many
+        sidebands are usually lost together.
         """
         delays_s = self._timeouts.redial_delays_s[earlier:]
         spread = tuple(jittered(delay_s, call_id, earlier + n) for n, delay_s in enumerate(delays_s))
@@ -110,7 +110,7 @@ class Sidebands:
         raise SidebandLostError(Lost.UNREACHABLE, detail)
 
     async def _connect(self, path: str) -> SidebandSocket:
-        # Asked for each time: the key may have been rotated since.
+        # Read for each attempt: the key may have been rotated since.
         url, headers = self._client.sideband(path)
         return await open_socket(
             url,
@@ -122,7 +122,9 @@ class Sidebands:
 
 
 def check_close(received: Close | None, is_final: Callable[[int | None], bool]) -> None:
-    """Raise SidebandLostError when the API closed the sideband to refuse us. Any other close may pass."""
+    """Raise SidebandLostError when the API closed the sideband to refuse us. Any other close may be
+    temporary.
+    """
     if received is not None and is_final(received.code):
         reason = f"the API closed the sideband with {received.code} {received.reason}".rstrip()
         raise SidebandLostError(Lost.UNREACHABLE, reason)

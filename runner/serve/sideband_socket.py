@@ -1,7 +1,7 @@
-"""One WebSocket to the voice API. Each message is handed on as it arrives: no task and no queue in between.
+"""One WebSocket to the voice API. Hands on each message as it arrives, without a task or a queue in between.
 
-`websockets` speaks the protocol, without I/O; here are its bytes and its deadlines. Messages of one frame,
-which is nearly all that comes, do not even pass it. What messages say is nobody's business here.
+`websockets` implements the protocol, without I/O; this module adds bytes and deadlines. Messages of one
+frame, which are nearly all, bypass it. The content of messages is not read here.
 """
 
 import asyncio
@@ -22,10 +22,13 @@ from runner.serve.websocket_frames import ForProtocol, FrameCutter
 log = logging.getLogger("runner.serve.sideband_socket")
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""The largest messages are a session with long instructions and many tools, or a long conversation, told
-back to us. The socket is lost to a larger one, and to the same one again when it is opened again."""
+"""The largest messages report a session with long instructions and many tools, or a long conversation. A
+larger one would close the socket, and close it again after reopening.
+"""
 MAX_UNSENT_BYTES = 4 * 1024 * 1024
-"""What may wait for a peer that does not read. More than a whole session never waits for one that does."""
+"""The most that may wait for a peer that does not read. A peer that reads never lets more than a whole
+session wait.
+"""
 
 Receive = Callable[[bytes], None]
 END_OF_HEAD = b"\r\n\r\n"
@@ -34,11 +37,11 @@ END_OF_HEAD = b"\r\n\r\n"
 class SidebandSocket(asyncio.Protocol):
     """Made by `open_socket`. `listen` to it once; it ends by `close`, by the peer, or when the peer is dead.
 
-    A peer is dead when it answers no ping, or takes nothing of what waits for it, for `sideband_ping_s`.
+    A peer is dead when it answers no ping, or takes none of the waiting bytes, for `sideband_ping_s`.
     """
 
     def __init__(self, uri: WebSocketURI, headers: Mapping[str, str], timeouts: Timeouts) -> None:
-        """Wants a running event loop."""
+        """Needs a running event loop."""
         self._headers = headers
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
@@ -50,16 +53,16 @@ class SidebandSocket(asyncio.Protocol):
         self._early: list[bytes] = []
         """Messages that came with the answer to the handshake."""
         self._head_end = b""
-        """The last bytes that came of the answer to the handshake: its end may be cut in two."""
+        """The last bytes of the handshake's answer so far: its end may be split in two."""
         self._frames = FrameCutter(MAX_MESSAGE_BYTES)
         self._parts: list[bytes] = []
-        """Of a message that comes in several frames."""
+        """Parts of a message in several frames."""
         self._has_pong = True
         self._ping_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
 
-    # For whoever serves the call
+    # For the call
 
     async def opened(self) -> None:
         """Wait for the handshake. Raises InvalidHandshake, e.g. InvalidStatus, or OSError."""
@@ -68,7 +71,7 @@ class SidebandSocket(asyncio.Protocol):
     def listen(self, receive: Receive) -> None:
         """Hand on every message from now on, beginning with those that have come already.
 
-        What `receive` raises ends the connection, and is raised by `closed`.
+        An error in `receive` ends the connection, and `closed` raises it.
         """
         self._receive = receive
         early, self._early = self._early, []
@@ -78,7 +81,7 @@ class SidebandSocket(asyncio.Protocol):
             self._transport.resume_reading()
 
     def send(self, message: str) -> None:
-        """Send a message. Without a connection it is lost: whoever waits for `closed` is told that."""
+        """Send a message. Without a connection it is lost: `closed` reports that."""
         if self._websocket.state is not State.OPEN or self._transport is None:
             return
         self._websocket.send_text(message.encode("utf-8", "surrogatepass"))
@@ -87,7 +90,7 @@ class SidebandSocket(asyncio.Protocol):
             self._fail("too much waits for the peer")
 
     async def closed(self) -> Close | None:
-        """Wait for the end; how the peer closed the connection, None when it was just lost."""
+        """Wait for the end; returns how the peer closed the connection, None when it was just lost."""
         return await asyncio.shield(self._closed)
 
     async def close(self) -> None:
@@ -127,7 +130,7 @@ class SidebandSocket(asyncio.Protocol):
                 self._hand_on(piece)
 
     def _answered(self, data: bytes) -> bytes:
-        """Take the answer to the handshake, and leave what follows it."""
+        """Read the answer to the handshake, and keep what follows it."""
         seen = self._head_end + data
         end = seen.find(END_OF_HEAD)
         if end < 0:
@@ -143,7 +146,7 @@ class SidebandSocket(asyncio.Protocol):
         return b""
 
     def _pass_on(self, data: bytes) -> None:
-        """Let the protocol have it."""
+        """Pass bytes to the protocol."""
         self._websocket.receive_data(data)
         if not self._opened.done():
             self._go_on_opening()
@@ -160,12 +163,12 @@ class SidebandSocket(asyncio.Protocol):
         self._flush()
 
     def pause_writing(self) -> None:
-        """The peer does not take what is sent."""
+        """The peer does not read what is sent."""
         longest_s = self._timeouts.sideband_ping_s
         self._stall_timer = self._loop.call_later(longest_s, self._fail, "the peer does not read")
 
     def resume_writing(self) -> None:
-        """The peer has read on."""
+        """The peer reads again."""
         if self._stall_timer is not None:
             self._stall_timer.cancel()
 
@@ -191,7 +194,7 @@ class SidebandSocket(asyncio.Protocol):
         elif self._websocket.state is not State.CONNECTING:
             self._opened.set_result(None)
             if self._transport is not None:
-                # Whoever is to listen is told first that the sideband is open.
+                # The caller of `opened` learns first that the sideband is open.
                 self._transport.pause_reading()
             self._ping_timer = self._loop.call_later(self._timeouts.sideband_ping_s, self._ping)
 
@@ -207,7 +210,7 @@ class SidebandSocket(asyncio.Protocol):
             case Opcode.PONG:
                 self._has_pong = True
             case _:
-                pass  # Pings are answered, and a close is answered, by the protocol itself.
+                pass  # The protocol itself answers pings and closes.
 
     def _hand_on(self, message: bytes) -> None:
         if self._receive is None:
@@ -250,7 +253,7 @@ class SidebandSocket(asyncio.Protocol):
                 transport.write(data)
             elif transport.can_write_eof():
                 transport.write_eof()
-            else:  # TLS knows no half of a connection.
+            else:  # TLS cannot close one half of a connection.
                 transport.close()
 
 

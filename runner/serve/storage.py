@@ -1,4 +1,4 @@
-"""The store as a runner has it: opened, with what saves to it, deletes from it and says how it is."""
+"""The store as a runner has it: opened, with the tasks that save to it and delete from it."""
 
 from collections.abc import Callable
 
@@ -66,20 +66,20 @@ class Storage:
             raise CannotRunError(f'store "{shown_store(self._url)}" cannot be read: {error}') from None
 
     def journal_spool(self) -> PieceSpool | None:
-        """Where journals wait for a store that is away; None where nothing outlives the process."""
+        """Where journals wait for an absent store; None where nothing outlives the process."""
         path = file_beside(self._url, "journal")
         return PieceSpool(path) if path is not None else None
 
     @property
     def troubles(self) -> list[str]:
-        """What is wrong, each in a sentence."""
+        """Problems, each as a sentence."""
         failed = [each.trouble for each in self._work if each.trouble is not None]
         if self.saver.trouble is not None:
             failed.append(f"the store fails: {self.saver.trouble}; records that wait: {len(self.saver)}")
         return failed
 
     async def close(self) -> None:
-        """Save what still waits, or put it aside, and let go of the store."""
+        """Save or set aside what still waits, and close the store."""
         for each in self._work:
             await each.stop()
         await self.saver.close()

@@ -1,7 +1,8 @@
-"""Takes apart what is left of a call, so that it goes at once and not when the garbage collector finds it.
+"""Takes apart what is left of a call, so that it is freed at once and not by the garbage collector.
 
-The parts of a machine know each other. To find out that nobody else knows them, the collector has to look at
-all objects of all live calls, which takes seconds when there are thousands: see `runner.serve.event_loop`.
+The parts of a machine refer to each other. To find out that nothing else refers to them, the collector has to
+visit all objects of all live calls, which takes seconds when there are thousands: see
+`runner.serve.event_loop`.
 """
 
 from enum import Enum
@@ -11,11 +12,11 @@ from typing import Any
 from runner.call.machine.machine import CallMachine
 
 _PARTS = ("runner.call.machine.", "runner.call.records.")
-"""Modules whose objects belong to one machine, but for what its configuration is made of (`runner.model`)."""
+"""Modules whose objects belong to one machine; objects of `runner.model` are shared."""
 
 
 def take_apart(machine: CallMachine) -> None:
-    """Let the parts of a machine not know those any more that they are parts of, which they do by methods.
+    """Remove the methods that parts of a machine hold of each other.
 
     It can handle no event after that. What it has noted can still be read.
     """
@@ -43,8 +44,9 @@ def take_apart(machine: CallMachine) -> None:
 
 
 def forget_traces(*errors: BaseException) -> None:
-    """Let errors that were dealt with, and their causes, not know where they came from: whoever is at one of
-    these places holds the error, which holds the place."""
+    """Remove the traces of handled errors and of their causes: each frame in a trace holds its objects, and
+    often the error.
+    """
     for error in errors:
         cause: BaseException | None = error
         while cause is not None:

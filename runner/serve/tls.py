@@ -8,7 +8,7 @@ RECORD_BYTES = 16 * 1024
 
 
 def client_context() -> ssl.SSLContext:
-    """What verifies servers against the system's authorities. Share it: to make one takes 30 ms and 1 MB.
+    """A context that verifies servers against the system's authorities. Share it: one costs 30 ms and 1 MB.
 
     `SSL_CERT_FILE` and `SSL_CERT_DIR` name other authorities, as everywhere.
     """

@@ -1,4 +1,4 @@
-"""Sends one attempt of a tool's request and says what came of it. Never retries, follows or raises."""
+"""Sends one attempt of a tool's request and returns the result. Never retries, redirects or raises."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from runner.serve.metrics import Metrics
 from runner.serve.reply_body import ACCEPT_ENCODING, CUT, BodyError, read_body
 
 PLACES = 1024
-"""Requests under way together, when nobody says otherwise."""
+"""Requests in flight together, by default."""
 MOST_HOSTS = 100
 """Hosts that metrics name; templates may make up more, which count as "other"."""
 
@@ -29,7 +29,7 @@ _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None,
 
 
 class Sender(Protocol):
-    """Sends one attempt of a request to an endpoint. Never raises but for cancellation."""
+    """Sends one attempt of a request to an endpoint. Raises only CancelledError."""
 
     async def send(self, request: HttpRequest) -> HttpReply:
         """The reply, or why there is none."""
@@ -38,16 +38,16 @@ class Sender(Protocol):
 class ToolClient:
     """One pool of connections to the users' endpoints, shared by all calls.
 
-    Where it may connect to is the connector's matter: `runner.serve.egress.GuardedConnector` in service,
-    an `aiohttp.UnixConnector` where every host is to be played by one local server (it speaks plain HTTP
-    for `https` addresses too). The client owns the connector and closes it. How many requests may be under
-    way, and how they are shared among hosts, is decided by the client (`Bulkhead`).
+    The connector decides where it may connect: `runner.serve.egress.GuardedConnector` in service, an
+    `aiohttp.UnixConnector` where one local server plays every host (it speaks plain HTTP for `https`
+    addresses too). The client owns the connector and closes it. `Bulkhead` bounds the requests in flight and
+    shares them among hosts.
     """
 
     def __init__(
         self, connector: aiohttp.BaseConnector, *, places: int = PLACES, metrics: Metrics | None = None
     ) -> None:
-        """`places`: requests under way together, to all hosts. Wants a running event loop."""
+        """`places`: requests in flight together, to all hosts. Needs a running event loop."""
         self._metrics = metrics or Metrics()
         self._bulkhead = Bulkhead(places, on_wait=self._waits)
         self._hosts: set[str] = set()
@@ -89,7 +89,7 @@ class ToolClient:
                 has_place = True
                 with self._metrics.endpoint_requests.labels(host=self._label(host)).track_inprogress():
                     reply = await self._exchange(request)
-        # Whatever goes wrong with an endpoint, the call goes on; CancelledError is no Exception.
+        # Whatever goes wrong with an endpoint, the call continues; CancelledError is not an Exception.
         except Exception as error:
             failure, detail = _explain(error, request)
             if not has_place:
@@ -129,7 +129,7 @@ class ToolClient:
 
 
 def _host_of(request: HttpRequest) -> str:
-    """Host and port, as bulkheads and metrics name them; empty for what is not a URL."""
+    """Host and port, as bulkheads and metrics name them; empty for a text that is not a URL."""
     try:
         return urlsplit(request.url).netloc.rpartition("@")[2].lower()
     except ValueError:
@@ -143,8 +143,9 @@ class _BrokenError(Exception):
 async def _send_once(
     request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keeps aiohttp from sending a GET or PUT again by itself when the connection breaks: the endpoint would
-    see two attempts where one was declared."""
+    """Keeps aiohttp from repeating a GET or PUT by itself when the connection breaks: the endpoint would see
+    two attempts where one was declared.
+    """
     try:
         return await send(request)
     except aiohttp.ClientConnectorError:
@@ -156,7 +157,7 @@ async def _send_once(
 
 
 def _explain(error: Exception, request: HttpRequest) -> tuple[Failure, str]:
-    """What failed, in words that hold no path, no query and no header: they may hold secrets."""
+    """What failed, without path, query and headers: they may hold secrets."""
     match error:
         case AddressForbiddenError():
             return Failure.FORBIDDEN, str(error)

@@ -1,6 +1,6 @@
-"""The version of the configuration that new calls get, and how another one takes its place: all or nothing.
+"""Keeps the version of the configuration for new calls, and replaces it as a whole.
 
-A call keeps the version with which it began. What a process has opened when it started (listeners, store,
+A call keeps the version with which it began. What a process has opened at its start (listeners, store,
 provider, egress) stays as it was until the next start, which the log says.
 """
 
@@ -56,7 +56,7 @@ class Version:
 
 
 class ReloadError(Exception):
-    """The configuration has errors, or needs what is not there; the one before stays in force."""
+    """The configuration has errors, or needs something that is missing; the one before stays in force."""
 
     def __init__(self, reasons: tuple[str, ...]) -> None:
         super().__init__("; ".join(reasons))
@@ -64,13 +64,13 @@ class ReloadError(Exception):
 
 
 class Source(Protocol):
-    """Where versions come from."""
+    """The source of versions."""
 
     def read(self) -> Version:
         """The configuration as it is now. Blocks. Raises ReloadError."""
 
     def has_changed(self) -> bool:
-        """Whether the configuration may have changed since this was asked last. Blocks, briefly."""
+        """Whether the configuration may have changed since the last call. Blocks, briefly."""
 
 
 class DirectorySource:
@@ -83,7 +83,7 @@ class DirectorySource:
         environ: Mapping[str, str],
         adapted: Callable[[Configuration], Configuration] = lambda configuration: configuration,
     ) -> None:
-        """`adapted` puts what the process was started with over what the files say."""
+        """`adapted` applies the process's own options to what the files say."""
         self._directory = directory
         self._adapted = adapted
         self._environment = environment
@@ -118,7 +118,7 @@ class DirectorySource:
             try:
                 status = path.stat()
             except OSError:
-                continue  # It went between the two looks; the next one shows what is there instead.
+                continue  # It vanished between the two looks; the next one shows what is there instead.
             found.append((path, status.st_mtime_ns, status.st_size))
         return found
 
@@ -134,9 +134,9 @@ class Versions:
         self._show()
 
     async def reload(self) -> Version:
-        """Load the configuration beside the one in force, and let new calls have it when it is right.
+        """Load the configuration beside the one in force, and let new calls have it when it is correct.
 
-        Raises ReloadError, which the log and the metrics tell too; then nothing has changed.
+        Raises ReloadError, reported by log and metrics too; then nothing has changed.
         """
         async with self._lock:
             try:
@@ -179,7 +179,7 @@ class Versions:
                 try:
                     await self.reload()
                 except ReloadError:
-                    continue  # The log has it, and the next change may mend it.
+                    continue  # The error is in the log, and the next change may correct it.
 
     def _show(self) -> None:
         self._metrics.configuration.clear()

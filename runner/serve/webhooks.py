@@ -1,6 +1,6 @@
-"""`POST /webhooks/openai`: verifies, has each ringing call answered once, and tells the sender how it went.
+"""`POST /webhooks/openai`: verifies webhooks, has each ringing call answered once, and replies to the sender.
 
-What a sender learns is one sentence; the reasons are in the log. No route, no agent and no API is known here.
+The sender learns one sentence; the reasons are in the log. Knows no route, no agent and no API.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from runner.serve.timeouts import Timeouts
 log = logging.getLogger("runner.serve.webhooks")
 
 IGNORED = "nothing is done about events of this type"
-"""What the sender of an event that announces no call is answered; `doctor` knows a runner by it."""
+"""The reply to an event that announces no call; `doctor` recognises a runner by it."""
 
 _SENTENCES = {
     WebhookResult.ACCEPTED: "the call was accepted",
@@ -53,7 +53,7 @@ class Webhooks:
         timeouts: Timeouts,
         clock: Callable[[], Instant] = time.time,
     ) -> None:
-        """`secrets` is asked for every webhook: one may be rotated while the process lives."""
+        """`secrets` is called for every webhook: a secret may rotate while the process lives."""
         self._api = api
         self._secrets = secrets
         self._answer = answer
@@ -63,7 +63,7 @@ class Webhooks:
         self._deliveries: OnceById[WebhookResult] = OnceById(lambda result: result.is_final)
 
     async def handle(self, request: web.Request) -> web.Response:
-        """2xx when the event has been dealt with, 503 when another delivery could help, else 4xx."""
+        """2xx when the event has been handled, 503 when another delivery could help, else 4xx."""
         try:
             async with asyncio.timeout(self._timeouts.body_s):
                 body = await request.read()
@@ -88,11 +88,11 @@ class Webhooks:
         return await self._answer_once(event.webhook_id, ringing)
 
     async def settle(self) -> None:
-        """Wait until every event that has arrived is dealt with."""
+        """Wait until every event that has arrived is handled."""
         await self._deliveries.settle()
 
     async def _answer_once(self, webhook_id: str, ringing: Ringing) -> web.Response:
-        # The same call can be announced by two events, and the same event arrive twice.
+        # Two events can announce the same call, and the same event can arrive twice.
         ids = (f"webhook {webhook_id}", f"call {ringing.call_id}")
         try:
             result, repeated = await self._deliveries.once(ids, lambda: self._answer(ringing))

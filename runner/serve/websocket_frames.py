@@ -1,14 +1,14 @@
-"""Cuts the bytes that a WebSocket server sends into frames (RFC 6455, 5.2). Knows no more of the protocol.
+"""Cuts the bytes of a WebSocket server into frames (RFC 6455, 5.2), and knows no more of the protocol.
 
-Nearly all that the voice API sends are short messages of one frame each. To find the end of one takes a
-fraction of the time of a protocol that has to reckon with everything.
+Nearly all that the voice API sends are short messages of one frame each. Finding the end of one takes a
+fraction of the time of a protocol that must handle everything.
 """
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
 _MESSAGES = frozenset({0x81, 0x82})
-"""First bytes of a text or binary message that stands in one frame."""
+"""First bytes of a text or binary message in one frame."""
 _BEGINS = frozenset({0x01, 0x02})
 """First bytes of a message that other frames continue."""
 _ENDS = 0x80
@@ -17,20 +17,20 @@ _ENDS = 0x80
 
 @dataclass(frozen=True, slots=True)
 class ForProtocol:
-    """A whole frame that is no message by itself; or what no server may send, and all that follows it."""
+    """A whole frame that is no message by itself; or bytes that no server may send, and all that follow."""
 
     data: bytes
 
 
 Piece: TypeAlias = bytes | ForProtocol
-"""A message, or what is none by itself."""
+"""A message, or bytes for the protocol."""
 
 
 class FrameCutter:
-    """Keeps what has come of a frame until the rest comes."""
+    """Keeps the bytes of an incomplete frame until the rest comes."""
 
     def __init__(self, most_bytes: int) -> None:
-        """A frame that is larger is not waited for: the protocol is to refuse it."""
+        """A larger frame is not waited for: the protocol refuses it."""
         self._most_bytes = most_bytes
         self._unread = bytearray()
         self._wanted = 0
@@ -38,7 +38,7 @@ class FrameCutter:
         self._is_lost = False
 
     def cut(self, data: bytes) -> list[Piece]:
-        """What is whole now."""
+        """The pieces that are complete now."""
         if self._is_lost:
             return [ForProtocol(data)]
         if self._unread:

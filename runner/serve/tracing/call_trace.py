@@ -1,7 +1,7 @@
-"""The trace of one call, made while it is served: the call, its agents, lookup, tools and takeovers.
+"""Traces one call while it is served: the call, its agents, lookup, tools and takeovers.
 
 Names and attributes are those of OpenTelemetry's conventions for generative AI where they have one,
-https://opentelemetry.io/docs/specs/semconv/gen-ai/. There are no words, arguments, replies or numbers in it.
+https://opentelemetry.io/docs/specs/semconv/gen-ai/. They contain no words, arguments, replies or numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ UNANSWERED = frozenset({RingResult.FAILED, RingResult.UNAVAILABLE})
 
 
 _TOLD = (TakenOver, SidebandOpened, CallGone, Unreachable, Replied)
-"""Events that are told whatever the machine does about them."""
+"""Events that are traced whatever the machine does about them."""
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class CallTrace:
         self._end_agent(now)
         result = machine.reception.result
         if record is None and result is RingResult.ACCEPTED:
-            return  # Another runner serves the call, and will tell of it as a whole.
+            return  # Another runner serves the call, and will report its span.
         self._take(
             Span(
                 name=f"call {machine.reception.agent or ''}".rstrip(),
@@ -167,7 +167,7 @@ class CallTrace:
 
     @property
     def _root(self) -> str:
-        """The span of the whole call, which every process that serves it knows."""
+        """The span of the whole call, whose id every process that serves it knows."""
         return span_id(self._machine.call.id, "") if self._machine is not None else ""
 
     def _open(self, name: str, now: Instant) -> _Open:
@@ -185,7 +185,7 @@ class CallTrace:
         moments: tuple[Moment, ...] = (),
         error: str | None = None,
     ) -> None:
-        """Hand a span on. Without `parent` it belongs to the agent that serves the call, if any does."""
+        """Export a span. Without `parent` it belongs to the agent that serves the call, if any does."""
         if self._machine is None:
             return
         agent = self._agent.span_id if self._agent is not None else self._root

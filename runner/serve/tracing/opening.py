@@ -1,4 +1,4 @@
-"""Whether traces are collected, by OpenTelemetry's own environment variables."""
+"""Opens the traces, if OpenTelemetry's own environment variables ask for them."""
 
 import logging
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ EXTRA = "OpenTelemetry is not installed; pip install 'phone-agents[otel]'"
 
 
 def open_tracing(environ: Mapping[str, str], *, provider: str) -> Tracing | None:
-    """Traces where the environment asks for them and they can be sent; else None, and the log says why.
+    """Tracing where the environment asks for it and it can be sent; else None, with the reason in the log.
 
-    A runner answers calls whether its traces arrive or not. Wants the log to be set up.
+    A runner answers calls whether or not its traces arrive. Needs the log to be set up.
     """
     if not _is_wanted(environ):
         return None

@@ -25,7 +25,7 @@ from runner.serve.tracing import span as ours
 log = logging.getLogger("runner.serve.tracing")
 
 CLOSE_S = 3.0
-"""For what waits to be sent at the end of the process."""
+"""For sending what waits at the end of the process."""
 SCOPE = InstrumentationScope("phone-agents", __version__)
 
 _KINDS = {
@@ -37,10 +37,12 @@ _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
 class OtlpExporter:
-    """A `runner.serve.tracing.tracing.SpanExporter`. A thread of its own sends; what it cannot is dropped."""
+    """A `runner.serve.tracing.tracing.SpanExporter` with a thread that sends; spans that cannot be sent are
+    dropped.
+    """
 
     def __init__(self, exporter: Exporter | None = None) -> None:
-        """`exporter` is OpenTelemetry's own; without one, spans go where the environment says."""
+        """`exporter` is OpenTelemetry's own; without one, the environment says where spans go."""
         library = logging.getLogger("opentelemetry")
         library.handlers, library.propagate = [_Told()], False
         default = {SERVICE_NAME: "phone-agents", SERVICE_VERSION: __version__}
@@ -82,7 +84,7 @@ class OtlpExporter:
         )
 
     async def close(self) -> None:
-        """Send what waits, for at most `CLOSE_S`; a collector that does not answer holds nothing up."""
+        """Send what waits, for at most `CLOSE_S`; a collector that does not answer delays nothing."""
         loop, sent = asyncio.get_running_loop(), asyncio.Event()
 
         def shut_down() -> None:
@@ -97,7 +99,7 @@ class OtlpExporter:
 
 
 class _Told(logging.Handler):
-    """What OpenTelemetry's library complains of becomes an event of our own log."""
+    """Turns complaints of OpenTelemetry's library into events of our own log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         log.warning("traces are not delivered", extra={"detail": record.getMessage()})

@@ -1,4 +1,4 @@
-"""A span as we know it: what an exporter makes OpenTelemetry's of."""
+"""A span in our own form, which an exporter converts to OpenTelemetry's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,4 +41,4 @@ class Span:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
     error: str | None = None
-    """What failed, in a word that there are few of; None where nothing has."""
+    """What failed, as one of a few words; None where nothing did."""

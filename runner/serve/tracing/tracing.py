@@ -1,4 +1,4 @@
-"""What the serving side needs of traces, whoever collects them."""
+"""What the serving side needs of traces, whichever collector takes them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,13 +13,13 @@ from runner.serve.tracing.span import Span
 
 
 class SpanExporter(Protocol):
-    """Takes spans to where traces are collected. `runner.serve.tracing.otlp` has the real one."""
+    """Takes spans to the collector. `runner.serve.tracing.otlp` has the real one."""
 
     def is_sampled(self, trace_id: str) -> bool:
         """Whether this trace is recorded: always the same answer for the same trace."""
 
     def take(self, span: Span) -> None:
-        """Send it, some time soon. Never blocks, never raises."""
+        """Send a span soon. Never blocks, never raises."""
 
     async def close(self) -> None:
         """Send what waits, within a bounded time."""
@@ -29,18 +29,18 @@ class Tracing:
     """Traces the calls that are sampled."""
 
     def __init__(self, exporter: SpanExporter, *, provider: str) -> None:
-        """`provider` is whose model answers, as OpenTelemetry's conventions spell it."""
+        """`provider` is the model's provider, as OpenTelemetry's conventions spell it."""
         self._exporter = exporter
         self._provider = provider
 
     def watches(self, call_id: str) -> Sequence[CallWatch]:
-        """What is to look on at this call: nothing when it is not sampled."""
+        """The watches for this call: none when it is not sampled."""
         if not self._exporter.is_sampled(trace_id(call_id)):
             return ()
         return (CallTrace(self._exporter.take, provider=self._provider),)
 
     def sender(self, sender: Sender) -> Sender:
-        """A sender that tells endpoints which requests belong to a trace that nobody records."""
+        """A sender that tells endpoints which requests belong to a trace that is not recorded."""
         return _TracedSender(sender, self._exporter)
 
     async def close(self) -> None:
@@ -54,7 +54,8 @@ class _TracedSender:
         self._exporter = exporter
 
     async def send(self, request: HttpRequest) -> HttpReply:
-        """See `Sender`. An endpoint that follows our decision would else record a trace without a root."""
+        """See `Sender`. An endpoint that follows our decision would otherwise record a trace without a
+        root."""
         headers = tuple((name, self._told(name, value)) for name, value in request.headers)
         return await self._sender.send(replace(request, headers=headers))
 
