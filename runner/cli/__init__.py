@@ -1,1 +1,1 @@
-"""The command line: one file per command, exit codes, rendering. Decides nothing about calls."""
+"""The command line: one file for each command, exit codes, rendering. Decides nothing about calls."""

@@ -1,4 +1,4 @@
-"""The options that describe a call: who calls whom, with which headers, and when; and words about when."""
+"""Declares and reads the options that describe a call: parties, headers and time."""
 
 import argparse
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_parties(parser: argparse.ArgumentParser) -> None:
-    """Declare --from and --to, for a command that makes up what is not given."""
+    """Declare --from and --to, for a command that makes up what is missing."""
     parser.add_argument(
         "--from",
         dest="caller",
@@ -58,7 +58,7 @@ def call_headers(texts: Iterable[str]) -> Headers:
 
 
 def call_time(text: str | None) -> datetime:
-    """The value of --at, or the time by the clock of this machine. Raises UsageError."""
+    """The value of --at, or this machine's time. Raises UsageError."""
     if text is None:
         return datetime.now(UTC).astimezone()
     try:
@@ -68,10 +68,10 @@ def call_time(text: str | None) -> datetime:
 
 
 def read_instant(text: str) -> datetime:
-    """The instant, with its offset. Raises ValueError, whose text says what would be right."""
+    """An instant from text with its offset. Raises ValueError, whose text says what would be right."""
     try:
         at = datetime.fromisoformat(text)
-        # Instants at the ends of the calendar have no local time everywhere.
+        # Instants at the ends of the calendar have no local time in some zones.
         is_usable = 1 < at.year < 9999
     except ValueError:
         is_usable = False
@@ -83,12 +83,12 @@ def read_instant(text: str) -> datetime:
 
 
 def time_words(at: datetime) -> str:
-    """An instant as people read it, in the form that --at takes after the name of the day."""
+    """An instant for people, in the form that --at accepts after the name of the day."""
     return f"{at:%A} {at.isoformat(timespec='minutes')}"
 
 
 def later_words(finder: "CallFinder", call: "ExampleCall", asked: datetime) -> str | None:
-    """Why a call comes at another time than was asked for; None when it does not."""
+    """Why a call comes at another time than requested; None when it does not."""
     if call.at == asked.timestamp():
         return None
     then, now = finder.match(call), finder.match(replace(call, at=asked.timestamp()))

@@ -1,4 +1,4 @@
-"""Shows a call on a terminal as it happens: who speaks, which tool with what, and the record at the end."""
+"""Shows a call on a terminal as it happens: who speaks, which tool is called, and finally the record."""
 
 import json
 import textwrap
@@ -12,7 +12,7 @@ NARROWEST = 30
 WIDEST = 110
 """Longer lines are hard to read, however wide the terminal is."""
 MOST_LINES = 4
-"""Of a long JSON text, only the beginning is shown."""
+"""Of a long JSON text only the beginning is shown."""
 TIME_WIDTH = 7
 LABEL_WIDTH = 9
 
@@ -61,7 +61,7 @@ class CallView:
         self._width = max(NARROWEST, min(columns - 1, WIDEST))
 
     def introduce(self, title: str, facts: Iterable[str]) -> None:
-        """Which agent answers, and what is to be known of the call."""
+        """Say which agent answers, and what is known of the call."""
         self._terminal.line()
         for line in self._wrapped(title, self._width):
             self._terminal.line(self._terminal.styled(line, Style.BOLD))
@@ -78,13 +78,13 @@ class CallView:
         if entry.what in (EntryKind.TOOL, EntryKind.REQUEST, EntryKind.OUTPUT):
             lines = _shortened(lines)
         detail = entry.what in (EntryKind.REQUEST, EntryKind.OUTPUT)
-        # The model is told of a tool's error and goes on; any other is a fault of the call.
+        # The model sees a tool's error and continues; any other is a fault of the call.
         failed = Style.WARNING if detail else Style.ERROR
         text_style = failed if not entry.ok else Style.DIM if detail else None
         self._rows("" if detail else time, label, style, lines, text_style)
 
     def conclude(self, record: CallRecord | None, lasted_s: float) -> None:
-        """The record, as a table."""
+        """Show the record, as a table."""
         self._terminal.line()
         self._terminal.line(self._terminal.styled("record", Style.BOLD))
         if record is None:
@@ -96,7 +96,7 @@ class CallView:
             self._rows(None, label, Style.DIM, lines, None)
 
     def remark(self, label: str, texts: Iterable[str], style: Style) -> None:
-        """Things to know or to mend, one paragraph each."""
+        """Show remarks, one paragraph each."""
         for text in texts:
             lines = self._wrapped(f"{label}: {text}", self._width - 2)
             for number, line in enumerate(lines):
@@ -156,7 +156,7 @@ def _tool(tool: ToolUse) -> str:
 
 
 def _spaced(text: str) -> str:
-    """JSON with spaces, so that it can be broken into lines; other text as it is."""
+    """JSON with spaces, so that it can be broken into lines; other text unchanged."""
     try:
         return json.dumps(json.loads(text), ensure_ascii=False)
     except ValueError:

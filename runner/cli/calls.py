@@ -1,4 +1,4 @@
-"""`phone-agents calls`: the calls that are over, and their jobs, in the store of a configuration."""
+"""`phone-agents calls`: the calls that are over, and their jobs, from the store of a configuration."""
 
 import argparse
 import asyncio
@@ -51,11 +51,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what is asked. Raises UsageError and CannotRunError."""
+    """Run the action. Raises UsageError and CannotRunError."""
     settings = read_settings(options.dir, options.environment)
     if settings is None:
         return PROBLEMS
-    # Each action has a module: who lists calls does not wait for what plays them.
+    # Each action has a module: listing calls need not import what plays them.
     action: Action = import_module(f"runner.cli.calls_{options.action or 'list'}").act
 
     async def act() -> int:
@@ -72,7 +72,7 @@ def _action(actions: Any, name: str, summary: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(
         name, help=summary, description=summary[0].upper() + summary[1:] + "."
     )
-    # What stands before the action counts, unless it stands behind it as well.
+    # An option before the action counts, unless it is given behind it as well.
     _add_place(parser, argparse.SUPPRESS, argparse.SUPPRESS)
     return parser
 

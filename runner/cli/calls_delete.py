@@ -1,4 +1,4 @@
-"""`phone-agents calls delete`: calls leave the store with their outcomes, journals and jobs, one by one."""
+"""`phone-agents calls delete`: deletes calls with their outcomes, journals and jobs, one by one."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ from runner.store.store import Store
 from runner.store.url import file_beside
 
 STEP = 200
-"""Calls that are looked up at a time. Each is deleted in a transaction of its own: nobody waits for long."""
+"""Calls looked up at a time. Each is deleted in a transaction of its own: nobody waits for long."""
 MOST_SHOWN = 5
 
 
@@ -43,7 +43,7 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
 
 
 def _filter(options: argparse.Namespace, settings: Settings) -> CallFilter | None:
-    """Which calls; None for those that are named."""
+    """The filter of the options; None for calls that are named."""
     if options.id and (options.number or options.before):
         raise UsageError("name calls by their ids, or by --number and --before, not both")
     if not options.id and not options.number and not options.before:
@@ -57,7 +57,7 @@ def _filter(options: argparse.Namespace, settings: Settings) -> CallFilter | Non
 
 
 async def _is_meant(store: Store, where: CallFilter) -> bool:
-    """Ask whoever sits at the terminal. Raises UsageError where nobody does."""
+    """Ask the person at the terminal. Raises UsageError where there is none."""
     found = await store.find(where, MOST_SHOWN + 1)
     if not found:
         stdout().line("no stored call is one of these")
@@ -79,7 +79,7 @@ async def _matching(store: Store, where: CallFilter) -> AsyncIterator[str]:
 
 
 def _tell_what_waits(settings: Settings) -> None:
-    """Say which files may hold the same calls: they are a runner's, which may be writing to them."""
+    """Say which files may hold the same calls: they belong to a runner, which may be writing to them."""
     beside = file_beside(find_store(settings, os.environ), "unsaved")
     if beside is None:
         return

@@ -1,4 +1,4 @@
-"""`phone-agents calls`: the calls that are over, the newest first; with `--follow`, each when it is over."""
+"""`phone-agents calls`: lists the calls that are over, the newest first; with `--follow`, each as it ends."""
 
 import argparse
 import asyncio
@@ -20,10 +20,10 @@ from runner.model.values import Instant
 from runner.store.store import Store
 
 JSON_VERSION = 1
-"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 FOLLOW_EVERY_S = 1.0
 LONGEST_CALL_S = 2 * 3600.0
-"""A call that is over now began no longer ago: the API ends every call after one hour."""
+"""A call that is over now began no earlier: the API ends every call after one hour."""
 MOST_FOLLOWED = 10_000
 """Calls that began within that time."""
 
@@ -32,7 +32,7 @@ _LIMITED = {"guardrail", "max_cost", "max_duration", "max_tool_calls"}
 
 
 def add_filter(parser: argparse.ArgumentParser) -> None:
-    """Declare the options that say which calls."""
+    """Declare the options that select calls."""
     parser.add_argument("--agent", metavar="NAME", help="calls that this agent answered")
     parser.add_argument("--number", metavar="N", help="calls from or to this number, or this sip: address")
     parser.add_argument(
@@ -52,7 +52,7 @@ def positive(text: str) -> int:
 
 
 def number_of(text: str, settings: Settings) -> str:
-    """A number as records have it, however it is written; an address as it is."""
+    """A number as records have it, however it is written; an address unchanged."""
     number = read_number(text, settings.routing.default_country)
     return text if number is None else number.e164
 
@@ -66,7 +66,7 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
         ended=options.ended,
         since=None if options.since is None else read_since(options.since, now),
     )
-    # Asked first: a call that is over between the two is shown twice rather than never.
+    # Read first: a call that ends between the two reads is shown twice rather than never.
     known = await recent(store, where, now) if options.follow else {}
     calls = await store.find(where, options.most)
     live = await store.live_calls()
@@ -81,7 +81,7 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
         return OK
     terminal, width = stdout(), columns()
     if calls:
-        # The newest stands at the end when more may follow, as in a log.
+        # The newest is last when more may follow, as in a log.
         show_calls(calls[::-1] if options.follow else calls, terminal, width)
     elif not options.follow:
         terminal.line("no call is stored" if where == CallFilter() else "no stored call is one of these")
@@ -98,14 +98,14 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
 
 
 def columns() -> int | None:
-    """How wide a list may be; None where nobody looks at it, and nothing is to be left out."""
+    """How wide a list may be; None where nobody looks at it, so nothing is left out."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def show_calls(
     calls: Sequence[CallSummary], terminal: Terminal, width: int | None, *, has_title: bool = True
 ) -> None:
-    """Print a line for each call. What there is no room for is left out, ids are cut at their beginning."""
+    """Print a line for each call. Columns without room are left out, ids are cut at their beginning."""
     print_table(
         [
             Column(title="began", cells=[local(call.started_at) for call in calls], rank=1, least=16),
@@ -140,7 +140,7 @@ def cost(usd: float | None) -> str:
 
 
 async def recent(store: Store, where: CallFilter, now: Instant) -> dict[str, CallSummary]:
-    """The calls that may have ended only now, by their ids, the oldest first."""
+    """The calls that may have ended just now, by id, the oldest first."""
     since = max(where.since or 0.0, now - LONGEST_CALL_S)
     calls = await store.find(replace(where, since=since), MOST_FOLLOWED)
     return {call.id: call for call in reversed(calls)}
@@ -152,7 +152,7 @@ async def follow(
     known: Mapping[str, CallSummary],
     show: Callable[[CallSummary], None],
 ) -> int:
-    """Show each call that is not `known` when it is over, until somebody presses Ctrl-C."""
+    """Show each call that is not `known` as it ends, until somebody presses Ctrl-C."""
     while True:
         calls = await recent(store, where, time.time())
         for call_id, call in calls.items():

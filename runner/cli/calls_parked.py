@@ -1,4 +1,4 @@
-"""`phone-agents calls parked`: the jobs after calls that were given up, and why."""
+"""`phone-agents calls parked`: lists the jobs after calls that were given up, with the reasons."""
 
 import argparse
 import json
@@ -15,12 +15,12 @@ from runner.model.stored_call import StoredJob
 from runner.store.store import Store
 
 JSON_VERSION = 1
-"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 MOST = 1000
 
 
 async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
-    """List them, the newest first."""
+    """List the jobs, the newest first."""
     jobs = await store.parked(MOST)
     if options.format == "json":
         document = {"version": JSON_VERSION, "jobs": [job_document(job) for job in jobs]}
@@ -45,7 +45,7 @@ async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
 
 
 def job_words(job: StoredJob) -> str:
-    """How it stands with a job, and why."""
+    """The state of a job, with the reason."""
     tries = f"{job.attempts} attempt{'' if job.attempts == 1 else 's'}"
     if job.state is JobState.PARKED:
         return f"parked after {tries}: {job.error}"

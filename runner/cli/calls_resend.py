@@ -1,4 +1,4 @@
-"""`phone-agents calls resend`: the parked jobs of calls are tried again, as if they were new."""
+"""`phone-agents calls resend`: retries the parked jobs of calls, as if they were new."""
 
 import argparse
 import time

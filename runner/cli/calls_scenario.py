@@ -1,4 +1,4 @@
-"""`phone-agents calls scenario`: a recorded call as a scenario, to be put into a `*.test.yaml` file."""
+"""`phone-agents calls scenario`: prints a recorded call as a scenario, for a `*.test.yaml` file."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""`phone-agents calls show`: one call from its ring to its end, as it was recorded."""
+"""`phone-agents calls show`: shows one call from its ring to its end, as recorded."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ from runner.model.stored_call import CallFilter, StoredCall
 from runner.store.store import Store
 
 JSON_VERSION = 1
-"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 MOST_CANDIDATES = 20
 
 _MISSING = "(not transcribed)"
@@ -29,7 +29,7 @@ _BAD_DEED = {"refused", "failed", "not_completed"}
 
 
 async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
-    """Show one call. Raises CannotRunError when there is no such call, or several end so."""
+    """Show one call. Raises CannotRunError when there is no such call, or several."""
     call_id, call = await find_call(store, options.id)
     if options.format == "json":
         jobs = [job_document(job) for job in call.jobs]
@@ -49,7 +49,7 @@ async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
 
 
 async def find_call(store: Store, asked: str) -> tuple[str, StoredCall]:
-    """The call with this id, or the only one whose id ends so. Raises CannotRunError."""
+    """The call with this id, or the only one whose id ends with it. Raises CannotRunError."""
     call = await store.read(asked)
     if call is not None:
         return asked, call
@@ -77,7 +77,7 @@ def record_of(call: StoredCall, call_id: str) -> CallRecord:
 
 
 def story(record: CallRecord, outcome: object = None) -> Iterator[TimelineEntry]:
-    """What a record tells, in the order in which it happened."""
+    """The events of a record, in order."""
     began = record.created_at
     caller, called = (
         record.caller or "somebody who withholds the number",

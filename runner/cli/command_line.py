@@ -1,4 +1,4 @@
-"""Parses command lines, and says of a mistyped word which one was meant. Runs nothing."""
+"""Parses command lines, and suggests a word for a mistyped one. Runs nothing."""
 
 import argparse
 import re
@@ -13,23 +13,23 @@ _NEGATIVE_NUMBER = re.compile(r"-\d+|-\d*\.\d+")
 
 
 class CommandParser(argparse.ArgumentParser):
-    """argparse, but for what it says: one line for a mistake, with the word that was probably meant.
+    """argparse with other messages: one line for a mistake, with the word that was probably meant.
 
-    An option is written out: what is short for one today would be short for two tomorrow.
+    Options cannot be abbreviated: what is short for one today would be ambiguous tomorrow.
     """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """The options; ends the process, as argparse does, where there is a mistake."""
+        """Parse options; ends the process, as argparse does, on a mistake."""
         options, unknown = self.parse_known_args(args, namespace)
         if unknown:
             self.error(f'unexpected argument "{unknown[0]}"')
         return options
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does it, but an unknown option is told before anything else."""
+        """As argparse, but an unknown option is reported before anything else."""
         for word in self._options(args or ()):
             name = word.partition("=")[0]
             if name not in self._option_string_actions:
@@ -37,7 +37,7 @@ class CommandParser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """End the process with what is wrong, and where help is."""
+        """End the process with what is wrong, and where to find help."""
         message = message.removeprefix("argument ").replace(
             "the following arguments are required:", "missing:"
         )

@@ -1,4 +1,4 @@
-"""`phone-agents completion`: what a shell needs to complete commands, options and directories."""
+"""`phone-agents completion`: prints what a shell needs to complete commands, options and directories."""
 
 import argparse
 import sys

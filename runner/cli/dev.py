@@ -1,6 +1,6 @@
-"""What `run --dev` puts in place of what is not there yet: secrets, and without a key the voice API itself.
+"""Replaces what `run --dev` finds missing: secrets, and without a key the voice API itself.
 
-On this machine alone: nobody else can reach it, and nobody is asked for a token.
+On this machine only: nobody else can reach it, and no token is needed.
 """
 
 import secrets as randomness
@@ -45,9 +45,9 @@ class Surroundings:
 async def surroundings(
     configuration: Configuration, environ: Mapping[str, str]
 ) -> AsyncIterator[Surroundings]:
-    """The configuration with what is missing made up. Raises CannotRunError."""
+    """The configuration, with substitutes for what is missing. Raises CannotRunError."""
     server = configuration.settings.server
-    # The console too is there while one develops.
+    # A developer gets the console too.
     server = replace(server, admin=server.admin or Admin(port=0))
     settings = replace(configuration.settings, server=server)
     configuration = replace(configuration, settings=settings)
@@ -81,7 +81,7 @@ async def surroundings(
 
 
 def made_up(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """A value for each variable that holds a secret and is not set; the voice API's key apart."""
+    """A value for each unset variable that holds a secret, except the voice API's key."""
     found: dict[str, str] = {}
     for ref, make in _secrets(settings):
         if ref.env is not None and not environ.get(ref.env):
@@ -103,14 +103,14 @@ def _secrets(settings: Settings) -> Iterator[tuple[SecretRef, Callable[[], str]]
 
 
 class MadeUpModel:
-    """Stands in for a model: it calls one tool of the agent's after the other, whatever it hears."""
+    """Stands in for a model: it calls one of the agent's tools after the other, whatever it hears."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._tools = {tool.name: tool for agent in configuration.agents.values() for tool in agent.tools}
         self._turns: dict[str, int] = {}
 
     def answers(self, call: PlacedCall) -> tuple[Step, ...]:
-        """What the model does after the caller's next words."""
+        """The model's reaction to the caller's next words."""
         offered = call.conversation.session.get("tools", ()) if call.conversation is not None else ()
         names = [tool["name"] for tool in offered if tool.get("type") == "function"]
         usable = [name for name in names if isinstance(self._binding(name), HttpBinding | StaticBinding)]
@@ -121,7 +121,7 @@ class MadeUpModel:
         return (calls(name, example_arguments(self._tools[name].parameters, datetime.now(UTC).date())),)
 
     def example(self, call_id: str, live: Mapping[str, PlacedCall]) -> Json:
-        """What the endpoint of a tool call answers: the tool's example."""
+        """The endpoint's reply to a tool call: the tool's example."""
         for call in live.values():
             name = call.conversation.open_calls.get(call_id) if call.conversation is not None else None
             if name is not None and name in self._tools:

@@ -1,4 +1,4 @@
-"""`phone-agents diff`: what changes for callers between two directories or git revisions. Calls nobody."""
+"""`phone-agents diff`: shows what changes for callers between two directories or git revisions."""
 
 import argparse
 import json
@@ -26,7 +26,7 @@ from runner.model.settings import Configuration
 from runner.model.values import Json
 
 JSON_VERSION = 1
-"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +135,7 @@ def _example(example: Example, compared: Comparison) -> Json:
 
 
 def _changes(changes: Iterable[Change]) -> list[Json]:
-    """A key `old` or `new` that is not there stands for a value that is not."""
+    """A missing key `old` or `new` stands for a missing value."""
     return [
         {
             "path": path_words(change),

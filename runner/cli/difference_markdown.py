@@ -72,7 +72,7 @@ def _fenced(changes: Iterable[Change]) -> Iterator[str]:
     lines: list[str] = []
     for change in changes:
         lines.append(f"@@ {path_words(change)} @@")
-        # The lines of a long text that are left out stand as a mark of their own.
+        # A mark stands for the omitted lines of a long text.
         lines += (text if mark is Mark.PLACE else f"{mark.value} {text}" for mark, text in lines_of(change))
     longest = max((len(ticks) for line in lines for ticks in re.findall("`{3,}", line)), default=2)
     fence = "`" * (longest + 1)

@@ -1,4 +1,4 @@
-"""Shows a difference to a person at a terminal."""
+"""Shows a difference on a terminal."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,7 @@ _STYLES = {Mark.OLD: Style.REMOVED, Mark.NEW: Style.GOOD, Mark.PLACE: Style.NAME
 
 
 def show_difference(compared: Comparison, terminal: Terminal) -> None:
-    """Print every section that holds something; nothing at all for no difference."""
+    """Print every section that is not empty; nothing at all for no difference."""
     _Page(compared, terminal).show()
 
 

@@ -1,4 +1,4 @@
-"""Says in words what a difference is made of: calls, answers, changed values. Prints nothing itself."""
+"""Puts the parts of a difference into words: calls, answers, changed values. Prints nothing itself."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -23,14 +23,14 @@ MOST_LINES = 60
 """Of one change."""
 
 _WIDEST = 80
-"""Two values stand on one line up to so many characters."""
+"""Two values share a line up to this many characters."""
 
 _MARKS = "\"'[]{}#&*!|>%@`-"
-"""With these a plain text of YAML does not begin."""
+"""A plain text of YAML does not begin with any of these."""
 
 
 class Mark(Enum):
-    """What a line of a comparison is."""
+    """The kind of a line in a comparison."""
 
     OLD = "-"
     NEW = "+"
@@ -43,7 +43,7 @@ MarkedLine = tuple[Mark, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two sides and their difference: everything that there is to show."""
+    """Two sides and their difference: everything to show."""
 
     old: Side
     new: Side
@@ -59,7 +59,7 @@ class Comparison:
         return f"{at:%A} {at.isoformat(timespec='minutes')}"
 
     def call(self, call: ExampleCall, quoted: Callable[[str], str] = str) -> str:
-        """A call in words, such that `phone-agents route` can be asked about it."""
+        """A call in words that `phone-agents route` accepts."""
         parts = [f"from {quoted(call.caller)} to {quoted(call.called)}"]
         parts += [f"with {quoted(f'{name}: {value}')}" for name, value in call.headers]
         when = self.when(call)
@@ -67,11 +67,11 @@ class Comparison:
         return ", ".join(parts)
 
     def why(self, example: Example) -> tuple[str, str]:
-        """Why it was answered as it was, and why it is as it is."""
+        """Why it was answered as it was, and why it is now."""
         return self.old.shown(example.old.why), self.new.shown(example.new.why)
 
     def alike(self) -> Mapping[tuple[str, ...], list[Change]]:
-        """The changes of agents, each with all agents that it is the same in: one default changes many."""
+        """The changes of agents, each with all agents that share it: one default changes many."""
         agents: dict[str, tuple[Change, list[str]]] = {}
         for name, found in self.difference.agents.items():
             for change in found:
@@ -89,7 +89,7 @@ class Comparison:
         return calls + len(found.added) + len(found.removed) + in_agents + len(found.settings)
 
     def _zone(self) -> tzinfo:
-        """Where the first schedule that anybody asks for is at home."""
+        """The time zone of the first schedule with a condition on it."""
         for configuration in (self.new_configuration, self.old_configuration):
             asked = [route.conditions for agent in configuration.agents.values() for route in agent.routes]
             asked += [rule.conditions for rule in configuration.settings.routing.reject]
@@ -105,7 +105,7 @@ def verdict_words(verdict: Verdict) -> str:
 
 
 def rule_words(rule: object) -> str:
-    """Whose rule it is."""
+    """The owner of a rule."""
     return rule.agent if isinstance(rule, Route) else f"reject {getattr(rule, 'status', '')}"
 
 
@@ -115,7 +115,7 @@ def path_words(change: Change) -> str:
 
 
 def on_one_line(change: Change) -> tuple[str, str] | None:
-    """Both values, where they are short enough to be read side by side; None where one is missing or long."""
+    """Both values, if short enough to be read side by side; None where one is missing or long."""
     if ABSENT in (change.old, change.new) or not (_is_short(change.old) and _is_short(change.new)):
         return None
     old, new = value_words(change.old), value_words(change.new)
@@ -123,7 +123,7 @@ def on_one_line(change: Change) -> tuple[str, str] | None:
 
 
 def lines_of(change: Change) -> list[MarkedLine]:
-    """The change line by line: of texts and lists what differs in them, of anything else both values."""
+    """The change line by line: a diff of texts and lists, both values of anything else."""
     found = list(_lines(change.old, change.new))
     hidden = len(found) - MOST_LINES
     return found if hidden <= 0 else [*found[:MOST_LINES], (Mark.PLACE, f"… {hidden} more lines")]
@@ -153,7 +153,7 @@ def _text_lines(old: str, new: str) -> Iterator[MarkedLine]:
 
 
 def _block(value: Json, indent: str = "") -> Iterator[str]:
-    """A value as a YAML block; nothing for a value that is not there."""
+    """A value as a YAML block; nothing for a missing value."""
     if value is ABSENT:
         return
     if isinstance(value, str) and "\n" in value:
@@ -197,7 +197,7 @@ def _entry_words(entry: Json) -> str:
 
 
 def _needs_quotes(text: str) -> bool:
-    """Whether, without quotes, it would read as something else or its end would not be seen."""
+    """Whether, without quotes, it would read as something else or its end would be invisible."""
     if text != text.strip() or text in ("", "true", "false", "null") or text[0] in _MARKS or ": " in text:
         return True
     try:

@@ -1,4 +1,4 @@
-"""`phone-agents doctor`: looks at everything that the first call needs, online, and says what to do."""
+"""`phone-agents doctor`: checks online everything that the first call needs, and says what to do."""
 
 import argparse
 import asyncio
@@ -25,7 +25,7 @@ from runner.serve.descriptors import raise_limit
 from runner.serve.tls import client_context
 
 JSON_VERSION = 1
-"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 WIDEST = 140
 LEAST_SUBJECT = 14
 MOST_SUBJECT = 28
@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Examine, and print as it goes. Raises UsageError and CannotRunError."""
+    """Examine, and print each finding at once. Raises UsageError and CannotRunError."""
     loaded = load(options.directory, options.environment)
     if loaded.configuration is None:
         print_problems(loaded.problems, loaded.sources, stderr())
@@ -98,7 +98,7 @@ def summary(findings: list[Finding]) -> str:
 
 
 def show(finding: Finding, terminal: Terminal, columns: int) -> None:
-    """Print a finding, and below it what to do."""
+    """Print a finding, with what to do below it."""
     subject = printable(finding.subject)
     if len(subject) > MOST_SUBJECT:
         subject = f"{subject[: MOST_SUBJECT - 1]}…"

@@ -1,4 +1,4 @@
-"""Which configuration a command is about: its directory, and `--environment`."""
+"""Declares which configuration a command is about: its directory, and `--environment`."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""`phone-agents explain`: what an agent is in the end, where each value comes from, and the accept body.
+"""`phone-agents explain`: shows the effective settings of an agent, where each comes from, and the accept
+body.
 
 Calls nobody, and shows no secret.
 """
@@ -35,7 +36,7 @@ from runner.model.settings import Configuration
 from runner.model.values import Json, JsonObject
 
 JSON_VERSION = 1
-"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 WIDEST_VALUE = 48
 """A longer value is cut; `--format json` has it whole."""
 
@@ -50,7 +51,7 @@ class _Explained:
     call: IncomingCall
     at: datetime
     later: str | None
-    """Why the call comes at another time than was asked for."""
+    """Why the call comes at another time than requested."""
     why: str
     """Why the agent answers such a call, or why it would not."""
     accept: JsonObject | None
@@ -123,7 +124,7 @@ def _explained(
 
 
 def _example(agent: Agent, finder: CallFinder, configuration: Configuration) -> tuple[ExampleCall, str]:
-    """A call that comes to the agent if one was found, and why it does or does not."""
+    """A call that reaches the agent, if one was found, and why it does or does not."""
     found = finder.call_for(agent)
     if found is not None:
         return found, finder.match(found).why
@@ -136,10 +137,10 @@ def _example(agent: Agent, finder: CallFinder, configuration: Configuration) -> 
 
 
 def _answer(agent: Agent, configuration: Configuration, call: IncomingCall) -> AnswerCall | str:
-    """What the call is answered with, by the machine itself; or why it is turned away."""
+    """The machine's own answer to the call; or why it rejects it."""
     world = World(
         agents=configuration.agents,
-        # Whoever calls, it is this agent that is explained.
+        # Whoever calls, this agent is explained.
         table=RouteTable.always(agent.id),
         routing=configuration.settings.routing,
         secrets=dict.fromkeys(configuration.settings.secrets, MASK),
@@ -155,7 +156,7 @@ def _answer(agent: Agent, configuration: Configuration, call: IncomingCall) -> A
 
 
 def _masked(body: dict[str, Json]) -> dict[str, Json]:
-    """The body without the credentials of MCP servers, which may be written out."""
+    """The body without the credentials of MCP servers, which may be literal."""
     tools = [_masked_server(tool) if tool["type"] == "mcp" else tool for tool in body.get("tools", ())]
     return {**body, "tools": tools} if tools else body
 
@@ -169,7 +170,7 @@ def _masked_server(server: JsonObject) -> JsonObject:
     return masked
 
 
-# As JSON.
+# JSON
 
 
 def _document(explained: _Explained) -> dict[str, Json]:
@@ -202,7 +203,7 @@ def _document(explained: _Explained) -> dict[str, Json]:
     }
 
 
-# For people.
+# Text
 
 
 def _show(explained: _Explained, terminal: Terminal) -> None:
@@ -227,7 +228,7 @@ def _show(explained: _Explained, terminal: Terminal) -> None:
 
 
 def _show_values(explained: _Explained, terminal: Terminal) -> None:
-    """Each section under its name: what stands at the top of the document, then each mapping and tool."""
+    """Each section under its name: the top of the document, then each mapping and tool."""
     sections: dict[str, list[Value]] = {}
     for value in explained.values:
         sections.setdefault(value.path[0] if len(value.path) > 1 else "agent", []).append(value)

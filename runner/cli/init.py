@@ -19,14 +19,14 @@ FILES = {
     _AGENTS / "front-desk.test.yaml": "agents/front-desk.test.yaml",
     _AGENTS / "runner.yaml": "agents/runner.yaml",
 }
-"""What is written into a project, and which file of the package it is a copy of."""
+"""The files of a project, and the package's file that each is a copy of."""
 CI_FILES = {
     "github": (Path(".github", "workflows", "phone-agents.yml"), "workflow.yml"),
     "gitlab": (Path(".gitlab-ci.yml"), "gitlab-ci.yml"),
 }
 """The same for the CI file of each service."""
 INSTALLED = "REQUIREMENT"
-"""What stands in a CI file for what is installed there."""
+"""Stands in a CI file for the requirement to install."""
 _REQUIREMENT = re.compile(r"[A-Za-z0-9./][\w.~:/?#\[\]@!&()*+,;=<>%-]*( @ [\w.~:/?#\[\]@!&()*+,;=%-]+)?")
 """What pip installs, without anything that a shell or YAML would read otherwise."""
 
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     requirement = _requirement(options.requirement)
     ci_path, ci_file = CI_FILES[options.ci]
     wanted = {**FILES, ci_path: ci_file, _GITIGNORE: "gitignore"}
-    # A .gitignore is in most projects; it is left as it is.
+    # Most projects have a .gitignore; it stays as it is.
     has_gitignore = _is_there(project / _GITIGNORE)
     if has_gitignore:
         del wanted[_GITIGNORE]
@@ -105,14 +105,14 @@ def _check(project: Path, wanted: Iterable[Path]) -> None:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether anything has this name, a link that leads nowhere included."""
+    """Whether anything has this name, including a link that leads nowhere."""
     return path.is_symlink() or path.exists()
 
 
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not even what somebody else has written since it was looked for is overwritten.
+        # A file that appeared since the check is not overwritten either.
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:

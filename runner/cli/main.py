@@ -1,4 +1,4 @@
-"""Finds the command and runs it. Each command's module is imported only when it is the one asked for."""
+"""Finds the command and runs it. Imports only that command's module."""
 
 import os
 import sys

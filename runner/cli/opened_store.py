@@ -1,4 +1,4 @@
-"""The store of a configuration, opened for a command that looks into it."""
+"""Opens the store of a configuration for a command that reads it."""
 
 import os
 from collections.abc import AsyncIterator
@@ -17,10 +17,9 @@ from runner.store.store import Store
 
 
 def read_settings(directory: Path, environment: str | None) -> Settings | None:
-    """What runner.yaml declares; None after printing what is wrong with it.
+    """The settings of runner.yaml; None after printing its problems.
 
-    No other file is read: whoever looks for a call must not be kept from it by a mistake in an agent.
-    Raises CannotRunError and UsageError.
+    No other file is read: a mistake in an agent must not hide a call. Raises CannotRunError and UsageError.
     """
     file = directory / SETTINGS_FILE
     texts = {file.as_posix(): file.read_bytes()} if file.is_file() else {}
@@ -32,7 +31,7 @@ def read_settings(directory: Path, environment: str | None) -> Settings | None:
 
 
 def _check_file(path: str) -> None:
-    """Raises CannotRunError where there is no such file: opening the store would make it."""
+    """Raises CannotRunError where there is no such file: opening the store would create it."""
     if not Path(path).exists():
         raise CannotRunError(
             f'there is no store "sqlite:{path}" here ({Path.cwd()}); run this in the directory in which the '
@@ -42,7 +41,7 @@ def _check_file(path: str) -> None:
 
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store, which has to be there already. Raises CannotRunError, for what goes wrong inside as well."""
+    """The store, which must exist already. Raises CannotRunError, also for errors inside."""
     url = find_store(settings, os.environ)
     scheme, _, path = url.partition(":")
     if scheme == "sqlite":

@@ -13,9 +13,9 @@ _WRITTEN_OUT = re.compile(
         | webhook_secrets? ) ["']? \s* : \s* ["'\[]* (?! [\s{|>&*"'\[\]] | $)
       | \b (?: sk | whsec | rk | pk ) [-_] [a-z0-9_-]{12}""",
 )
-"""A key that wants a credential with a value that is neither a template nor a mapping; or the look of one."""
+"""A key for a credential whose value is neither a template nor a mapping; or a value that looks like one."""
 _WIDEST = 160
-"""Characters of a line that are shown; of a longer one, those around the column."""
+"""Characters of a line that are shown; of a longer line, those around the column."""
 
 
 def print_problems(problems: Sequence[Problem], sources: Mapping[str, str], terminal: Terminal) -> None:

@@ -13,7 +13,7 @@ VERSION = 1
 
 
 def rendered(reports: Sequence[Report]) -> str:
-    """The document, in ASCII: a pipe's encoding is nobody's choice."""
+    """The document, in ASCII, whatever the encoding of the pipe."""
     problems = [_entry(problem) for report in reports for problem in report.problems]
     return json.dumps({"version": VERSION, "problems": problems}, indent=2)
 

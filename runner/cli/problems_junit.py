@@ -1,4 +1,5 @@
-"""Problems as JUnit XML, which pipelines show as tests: one for each problem, and each file without."""
+"""Problems as JUnit XML, which pipelines show as tests: one for each problem, and one for each file
+without."""
 
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -31,7 +32,7 @@ def _suite(root: Element, report: Report) -> None:
 
 
 def _case(suite: Element, report: Report, problem: Problem) -> None:
-    """XML knows no control characters, not even as references."""
+    """XML has no control characters, not even as references."""
     place, message = problem.place, printable(problem.message)
     name = f"{problem.rule} at {place.line}:{place.column}"
     case = SubElement(suite, "testcase", classname=printable(place.file), name=name)

@@ -1,4 +1,4 @@
-"""Problems as SARIF 2.1.0 (OASIS), which code scanning of several hosts takes."""
+"""Problems as SARIF 2.1.0 (OASIS), which code scanning of several hosts reads."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 
 
 def rendered(reports: Sequence[Report]) -> str:
-    """The document: one run, with the rules that it speaks of."""
+    """The document: one run, with the rules that it mentions."""
     problems = [problem for report in reports for problem in report.problems]
     rules = sorted({problem.rule for problem in problems})
     driver = {"name": "phone-agents", "version": __version__, "rules": [_rule(name) for name in rules]}

@@ -11,7 +11,7 @@ def recorded_scenario(record: JsonObject) -> str:
     try:
         return scenario_of(of_json(record))
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
-        # A record of another version, or one that somebody has changed.
+        # A record of another version, or one that somebody has edited.
         raise NoScenarioError(
             f"the record is not one that this version writes: {type(error).__name__}: {error}"
         ) from None

@@ -1,4 +1,4 @@
-"""What `validate` has to tell about one directory, whatever the format."""
+"""The result of `validate` for one directory, whatever the format."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ class Report:
     denies_warnings: bool = False
 
     def of_file(self, name: str) -> "Report":
-        """What is to be told about one file of the directory."""
+        """The part of the report about one file."""
         return replace(
             self,
             directory=name,

@@ -1,4 +1,4 @@
-"""Finds one side of a comparison: a directory, or one as it was at a git revision. Changes no repository."""
+"""Finds one side of a comparison: a directory, or a directory at a git revision. Changes no repository."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ _DIRECTORY = "agents"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """A configuration directory, perhaps a copy of what git holds."""
+    """A configuration directory, possibly a copy from git."""
 
     label: str
     """As a person would name it, e.g. `agents` or `main:agents`."""
@@ -36,7 +36,7 @@ class Side:
         return replace(loaded, problems=tuple(problems), sources=sources)
 
     def shown(self, text: str) -> str:
-        """A text with the files of this side named by the label."""
+        """A text in which the label names the files of this side."""
         path = self.path.as_posix()
         inside = self.label if self.label.endswith(":") else f"{self.label}/"
         return text.replace(f"{path}/", inside).replace(path, self.label)
@@ -47,11 +47,11 @@ class Side:
 
 
 def open_side(argument: str, beside: str, folder: Path) -> Side:
-    """The directory that a command's argument names; what git holds is copied into `folder`.
+    """The directory that a command's argument names; one from git is copied into `folder`.
 
     An argument is a directory, or a git revision (`main`), or one with a path from the top of the repository
-    (`main:path/to/agents`). Without a path it is that of the directory `beside` it, or else `agents`.
-    CannotRunError: there is no such directory and no such revision.
+    (`main:path/to/agents`). Without a path it is that of the directory `beside` it, or else `agents`. Raises
+    CannotRunError when there is neither such a directory nor such a revision.
     """
     if Path(argument).is_dir():
         return Side(label=Path(argument).as_posix(), path=Path(argument))
@@ -77,7 +77,7 @@ def open_side(argument: str, beside: str, folder: Path) -> Side:
 
 
 def _path_beside(beside: str, where: Path) -> str:
-    """The path, from the top of the repository, that goes without saying."""
+    """The default path, from the top of the repository."""
     _, colon, path = beside.partition(":")
     if where != Path() or Path(beside).is_dir():
         return _git(where, "rev-parse", "--show-prefix") or "."
@@ -85,7 +85,7 @@ def _path_beside(beside: str, where: Path) -> str:
 
 
 def _written(path: PurePosixPath) -> str:
-    """As git wants it: the top itself is the empty path."""
+    """In git's form: the top itself is the empty path."""
     return "" if path == PurePosixPath() else path.as_posix()
 
 
@@ -108,7 +108,7 @@ def _check_out(top: Path, tree: str, folder: Path) -> None:
 
 
 def _git(where: Path, *arguments: str, environ: dict[str, str] | None = None) -> str | None:
-    """What git prints; None when it fails. Raises CannotRunError without git."""
+    """git's output; None when it fails. Raises CannotRunError without git."""
     try:
         done = subprocess.run(  # noqa: S603 - no shell, and revisions follow `--end-of-options`
             ["git", "-C", str(where), *arguments],  # noqa: S607 - the git of the user's path

@@ -1,4 +1,4 @@
-"""`phone-agents route`: which agent answers a call, and why each other route does not. Calls nobody.
+"""`phone-agents route`: shows which agent answers a call, and why each other route does not.
 
 With --tree it shows the whole table, with --file it checks a list of calls.
 """
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _wanted(options: argparse.Namespace) -> Origin:
-    """Where the call that is asked about comes from; nowhere with --tree and --file, which are about many."""
+    """The origin of the call in question; None with --tree and --file, which are about many."""
     others = [("--tree", options.tree), ("--file", options.file is not None)]
     given = [name for name, is_given in others if is_given]
     one_call = [
@@ -150,7 +150,7 @@ def _row(name: str, text: str, terminal: Terminal, style: Style | None = None) -
 
 
 def _show_others(others: Iterable[Candidate], terminal: Terminal) -> None:
-    """Those that match too come first: they are what a change would bring to the top."""
+    """Those that match too come first: they are the next in line."""
     shown = sorted(others, key=lambda other: not other.matches)
     if not shown:
         return

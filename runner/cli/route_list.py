@@ -1,4 +1,4 @@
-"""Checks a list of calls, in a CSV file, against the routing table: who should answer each, and who does."""
+"""Checks the calls of a CSV file against the routing table: who should answer each, and who does."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ _REJECT = "reject "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One row: a call and what should become of it."""
+    """One row: a call and its expected result."""
 
     line: int
     caller: str
@@ -37,7 +37,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
-    """What is wrong with one line, or with what becomes of its call."""
+    """What is wrong with one line, or with the result of its call."""
 
     line: int
     message: str
@@ -45,7 +45,7 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What came of a list."""
+    """The result of a list."""
 
     calls: int
     malformed: tuple[Flaw, ...]
@@ -53,14 +53,13 @@ class Report:
 
     @property
     def is_good(self) -> bool:
-        """Whether every row is a call that goes where it should, and there is one."""
+        """Whether every row is a call with the expected result, and there is one."""
         return self.calls > 0 and not (self.malformed or self.mismatches)
 
 
 def check_list(file: Path, configuration: Configuration, now: Instant) -> Report:
-    """Ask the table about each row; `now` is when a call without a time comes.
-
-    Raises CannotRunError when the file cannot be read.
+    """Check each row; a call without a time comes at `now`. Raises CannotRunError when the file cannot be
+    read.
     """
     malformed: list[Flaw] = []
     calls = list(_read(_text(file), now, malformed))
@@ -116,7 +115,7 @@ def _read(text: str, now: Instant, malformed: list[Flaw]) -> Iterator[Listed]:
 
 
 def _rows(text: str, malformed: list[Flaw]) -> Iterator[tuple[int, list[str]]]:
-    """Rows, each with the line it begins in: a quoted value may hold line breaks. Empty ones are left out."""
+    """Rows, each with its first line number: a quoted value may hold line breaks. Empty ones are left out."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
@@ -176,12 +175,12 @@ def _mismatch(listed: Listed, table: RouteTable, configuration: Configuration) -
 
 
 def became(match: Match) -> str:
-    """What became of a call, for a sentence about what should have."""
+    """The result of a call, for the sentence about a wrong one."""
     return f'"{match.agent}" answers' if match.agent is not None else f"it is rejected with {match.reject}"
 
 
 def unknown_agent(expected: str, agents: Mapping[str, object] | Iterable[str]) -> str:
-    """The end of that sentence where no agent has the name that was expected."""
+    """The end of that sentence where no agent has the expected name."""
     if expected in agents or expected.startswith(_REJECT):
         return ""
     word, _, status = expected.rpartition(" ")

@@ -91,7 +91,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP loads the configuration again.
 
-    Raises CannotRunError when something that is needed is missing.
+    Raises CannotRunError when something is missing.
     """
     if options.dev and options.workers > 1:
         raise UsageError("--dev and --workers do not go together")
@@ -99,8 +99,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run_one(options: argparse.Namespace, place: Place | None = None, *, log_lock: int | None = None) -> int:
-    """`place`: among several runners on one port, which write one log under this lock."""
-    # Made first: what changes from here on is noticed by `--watch`.
+    """`place`: one of several runners on one port, which write one log under this lock."""
+    # Made first: `--watch` notices changes from here on.
     number = 0 if place is None else place.number
     adapted = partial(_overridden, host=options.host, port=options.port, environ=os.environ, number=number)
     source = DirectorySource(options.directory, options.environment, os.environ, adapted)
@@ -158,7 +158,7 @@ def _run_workers(options: argparse.Namespace) -> int:
 
 
 def _loaded(options: argparse.Namespace, *, is_first: bool = True) -> Loaded:
-    """The configuration. What is wrong with it is shown, and warnings only by the first to load it."""
+    """The configuration. Its errors are shown, and warnings only by the first process to load it."""
     loaded = load(options.directory, options.environment)
     if is_first or loaded.configuration is None:
         print_problems(loaded.problems, loaded.sources, stderr())
@@ -175,7 +175,7 @@ def _is_json(options: argparse.Namespace) -> bool | None:
 async def _develop(
     configuration: Configuration, source: DirectorySource, version: ConfigurationVersion, *, watch: bool
 ) -> None:
-    """Serve this machine alone, with what is missing made up. Raises CannotRunError."""
+    """Serve this machine only, with substitutes for what is missing. Raises CannotRunError."""
     from runner.cli.dev import surroundings  # noqa: PLC0415 - the stand-in is no part of a server
 
     async with surroundings(configuration, os.environ) as made:
@@ -244,7 +244,7 @@ def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
 
 
 def _on_end_of_keeper(alone: int, stop: asyncio.Event) -> None:
-    """A runner that nobody looks after any more ends as if it were told to."""
+    """A runner whose parent process is gone ends as on SIGTERM."""
     loop = asyncio.get_running_loop()
 
     def ended() -> None:
@@ -261,7 +261,7 @@ def _overridden(
     environ: Mapping[str, str],
     number: int = 0,
 ) -> Configuration:
-    """The configuration with what the command line says, and the environment where it says nothing itself.
+    """The configuration with the options of the command line, and the environment for what it leaves open.
 
     Of several runners on one port each has an admin listener of its own, at the next port.
     """
@@ -279,7 +279,7 @@ def _overridden(
 
 
 def base_url_of(environ: Mapping[str, str]) -> str | None:
-    """Where the environment says that the voice API is. Raises CannotRunError."""
+    """The voice API's URL from the environment. Raises CannotRunError."""
     url = environ.get(BASE_URL_VARIABLE, "").strip()
     if url and not is_base_url(url):
         raise CannotRunError(

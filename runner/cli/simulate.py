@@ -1,4 +1,4 @@
-"""`phone-agents simulate`: a whole call on the real server, against a stand-in for the voice API."""
+"""`phone-agents simulate`: plays a whole call on the real server, against a stand-in for the voice API."""
 
 import argparse
 import asyncio
@@ -41,13 +41,13 @@ from runner.serve import logs
 from runner.serve.secrets import find_secrets
 
 JSON_VERSION = 1
-"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 PLEASANT_SPEED = 6.0
-"""A call of half a minute is watched in five seconds."""
+"""At this speed a call of half a minute takes five seconds to watch."""
 
 
 class _NobodyAnswersError(Exception):
-    """No agent is to be seen with these options. The text says why, and what would help."""
+    """No agent answers with these options. The text says why, and what would help."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     print_problems(loaded.problems, loaded.sources, stderr())
     if loaded.configuration is None:
         return PROBLEMS
-    # What goes wrong in the call is shown as part of it; an error in the log is a fault of our own.
+    # Errors in the call are shown as part of it; an error in the log is a fault of our own.
     logs.configure(sys.stderr, json=False, level=logging.ERROR)
     try:
         prepared = _prepared(options, loaded.configuration)
@@ -163,12 +163,12 @@ def _document(prepared: "_Prepared", result: DemoResult, problems: Sequence[str]
     }
 
 
-# What to play.
+# The call to play
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
-    """A call that is ready to be played, and what to say of it before."""
+    """A call that is ready to play, and the remarks before it."""
 
     plan: Plan
     why: str
@@ -207,7 +207,7 @@ def _prepared(options: argparse.Namespace, configuration: Configuration) -> _Pre
 def _chosen(
     name: str | None, configuration: Configuration, finder: CallFinder, asked: datetime
 ) -> tuple[Agent, ExampleCall, HandoffTo | None]:
-    """Who answers which call, and how the call comes from there to the agent that is to be seen."""
+    """Who answers which call, and how it gets from there to the requested agent."""
     agents = configuration.agents
     if not agents:
         raise CannotRunError(f'there is no agent in "{configuration.directory}"')

@@ -1,4 +1,4 @@
-"""What a person wants to see when a runner starts: agents, routes in order, webhook address, store."""
+"""Shows what a person wants to see when a runner starts: agents, routes in order, webhook address, store."""
 
 from collections.abc import Iterable
 
@@ -42,7 +42,7 @@ def show_summary(
 
 
 def show_talk(configuration: Configuration, url: str, terminal: Terminal, *, stands_in: bool) -> None:
-    """Print where one speaks with each agent, while it is developed."""
+    """Print where a developer speaks with each agent."""
     who = "a stand-in speaks: there is no key of the voice API" if stands_in else "opens your microphone"
     _section("talk", [(f"{url}/talk/{agent}", who) for agent in configuration.agents], terminal)
 

@@ -12,7 +12,7 @@ SHORTEST = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column. The one with the highest `rank` is left out first; rank 0 stays."""
+    """One column. The column with the highest `rank` is left out first; rank 0 stays."""
 
     title: str
     cells: Sequence[str]
@@ -22,7 +22,7 @@ class Column:
     """Of each cell, where they differ."""
     is_number: bool = False
     least: int = 0
-    """Characters that it takes at least, so that lines printed one by one stand below each other."""
+    """The least width, so that lines printed one by one align."""
 
     @property
     def width(self) -> int:
@@ -35,7 +35,7 @@ def print_table(
 ) -> None:
     """Print the columns that fit into `width` characters; all of them, and whole, where that is None.
 
-    What still does not fit is taken from the beginning of the last column's cells.
+    What still does not fit is cut from the beginning of the last column's cells.
     """
     shown = fitting(columns, width)
     *_, last = shown
@@ -56,7 +56,7 @@ def print_table(
 
 
 def fitting(columns: Sequence[Column], width: int | None) -> list[Column]:
-    """The columns without those that there is no room for, and those that say nothing."""
+    """The columns without those for which there is no room, and those that are empty."""
     shown = [column for column in columns if column.rank == 0 or any(column.cells)]
     while width is not None and sum(column.width + len(GAP) for column in shown[:-1]) + SHORTEST > width:
         least = max(shown, key=lambda column: column.rank)

@@ -28,13 +28,13 @@ class Terminal:
 
     @classmethod
     def of(cls, stream: TextIO, environ: Mapping[str, str] | None = None) -> "Terminal":
-        """Colour on a terminal that can show it, unless NO_COLOR (no-color.org) is set to anything."""
+        """Colour on a terminal that can show it, unless NO_COLOR (no-color.org) is set."""
         found = os.environ if environ is None else environ
         wanted = not found.get("NO_COLOR") and found.get("TERM") != "dumb"
         return cls(stream, has_colour=wanted and stream.isatty())
 
     def styled(self, text: str, style: Style) -> str:
-        """The text in a style, or as it is where there is no colour."""
+        """The text in a style, or unchanged where there is no colour."""
         return f"\x1b[{style.value}m{text}\x1b[0m" if self._has_colour and text else text
 
     def line(self, text: str = "") -> None:

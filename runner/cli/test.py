@@ -1,4 +1,4 @@
-"""`phone-agents test`: plays the scenarios of configuration directories offline, and tells what differs."""
+"""`phone-agents test`: plays the scenarios of configuration directories offline, and shows differences."""
 
 import argparse
 import sys
@@ -109,7 +109,7 @@ def _percent(text: str) -> float:
 
 
 def _selected(scenarios: Sequence[Scenario], pattern: str | None) -> list[Scenario]:
-    """Those whose name the pattern is found in, whatever the case."""
+    """The scenarios whose name contains the pattern, in any case."""
     if pattern is None:
         return list(scenarios)
     wanted = "*".join(("", *(part.replace("[", "[[]") for part in pattern.lower().split("*")), ""))
@@ -129,20 +129,21 @@ def _names(directories: Iterable[Path]) -> str:
 
 
 def _everywhere(directory: Path, loaded: Loaded, scenarios: Iterable[Scenario]) -> dict[str | None, Loaded]:
-    """The directory as it is in each environment that a scenario names, beside that of the command line."""
+    """The directory in each environment that a scenario names, and in that of the command line."""
     named = dict.fromkeys(scenario.environment for scenario in scenarios if scenario.environment is not None)
     return {None: loaded, **{name: load(directory, name) for name in named}}
 
 
 def _play(places: Mapping[str | None, Loaded], scenarios: Iterable[Scenario]) -> Iterator[ScenarioResult]:
-    """Each scenario in the environment that it names, or else in that of the command line."""
+    """Each scenario in the environment that it names, or in that of the command line."""
     players = {name: Player(one.configuration, realtime) for name, one in places.items() if one.configuration}
     for scenario in scenarios:
         yield players[scenario.environment].play(scenario)
 
 
 def _print_errors(loaded: Sequence[Loaded]) -> bool:
-    """Print the problems of configurations and scenarios that cannot be used; whether there are any."""
+    """Print the problems of configurations and scenarios that cannot be used; returns whether there are
+    any."""
     wrong = [one for one in loaded if one.configuration is None or has_errors(one.scenario_problems)]
     problems = dict.fromkeys(problem for one in wrong for problem in one.all_problems)
     print_problems(list(problems), _sources(wrong), stderr())
@@ -150,7 +151,7 @@ def _print_errors(loaded: Sequence[Loaded]) -> bool:
 
 
 def _coverage(loaded: Sequence[Loaded], touched: Sequence[frozenset[Use]]) -> Coverage:
-    """Over all directories: what one declares, only its own scenarios touch."""
+    """Over all directories: only its own scenarios cover what a directory declares."""
     found = [coverage(one.declared, mine) for one, mine in zip(loaded, touched, strict=True)]
     whole = Coverage(declared=0, untouched=())
     for one in found:

@@ -1,4 +1,4 @@
-"""Shows what came of scenarios: as text with the differences, as JSON, or as JUnit's XML."""
+"""Shows the results of scenarios: as text with the differences, as JSON, or as JUnit's XML."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,14 +17,14 @@ from runner.scenario.difference import Difference
 from runner.scenario.player import ScenarioResult
 
 JSON_VERSION = 1
-"""Of the document that `--format json` prints. Keys may be added; a change of meaning raises it."""
+"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 
 _NOT_WRITTEN = 'nothing is expected yet; "phone-agents test --update" writes what it gets'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that is to be told."""
+    """Everything to report."""
 
     played: tuple[ScenarioResult, ...]
     coverage: Coverage | None = None
@@ -32,7 +32,7 @@ class Report:
     min_coverage: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_updated: bool = False
-    """What is to be written is being written, and so no failure."""
+    """Whether results are being written into the files, so that a missing one is not a failure."""
 
     def failures(self, played: ScenarioResult) -> tuple[Difference, ...]:
         """What is wrong with one scenario."""
@@ -48,7 +48,7 @@ class Report:
 
     @property
     def is_covered(self) -> bool:
-        """Whether as much is touched as is wanted."""
+        """Whether the required coverage is reached."""
         return self.coverage is None or self.coverage.percent >= (self.min_coverage or 0.0)
 
     @property
@@ -58,7 +58,7 @@ class Report:
 
 
 def summary(report: Report, directories: Sequence[Path]) -> str:
-    """How it went, in one line."""
+    """The result in one line."""
     names = ", ".join(f'"{directory}"' for directory in directories)
     count = len(report.played)
     noun = "scenario" if count == 1 else "scenarios"
@@ -181,7 +181,7 @@ def _junit(report: Report, terminal: Terminal) -> None:
                 told = ElementTree.SubElement(case, "failure", message=_xml(failures[0].what))
                 told.text = _xml("\n".join((*_lines(failures), f"played at {_moment(played.scenario)}")))
     ElementTree.indent(root)
-    # In ASCII with character references, which is read alike whatever the encoding of stdout.
+    # In ASCII with character references, which reads the same whatever the encoding of stdout.
     document: bytes = ElementTree.tostring(root, encoding="us-ascii", xml_declaration=True)
     terminal.line(document.decode("ascii"))
 

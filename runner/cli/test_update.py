@@ -1,4 +1,4 @@
-"""Writes what was got where a scenario says `expect: ...`, after showing what changes."""
+"""Writes the observed values where a scenario says `expect: ...`, after showing the diff."""
 
 from difflib import unified_diff
 from pathlib import Path

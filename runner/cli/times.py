@@ -1,4 +1,4 @@
-"""Times as people write them on a command line and read them in a list: in the zone of this machine."""
+"""Reads and writes times as on a command line and in lists: in the zone of this machine."""
 
 import re
 from datetime import date, datetime
@@ -13,7 +13,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def read_since(text: str, now: Instant) -> Instant:
-    """An instant: so long ago (`2h`, `3d`), the beginning of a day, or a time. Raises UsageError."""
+    """An instant: a time ago (`2h`, `3d`), the beginning of a day, or a time. Raises UsageError."""
     if ago := _AGO.fullmatch(text):
         return now - int(ago[1]) * _UNITS[ago[2]]
     return read_time(text, "2h, 3d, 2026-11-23 or 2026-11-23T15:00-05:00")
@@ -37,7 +37,7 @@ def local(instant: Instant) -> str:
 
 
 def lasted(seconds: float) -> str:
-    """A length of time as people read it: `2:31`, `1:02:31`."""
+    """A length of time for people: `2:31`, `1:02:31`."""
     minutes, rest = divmod(round(max(seconds, 0.0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""The file that an editor has on stdin: what it holds, and the directory that it belongs to."""
+"""Reads an editor's file from stdin, and finds the directory that it belongs to."""
 
 import os
 import sys
@@ -19,11 +19,11 @@ class Unsaved:
     """The file as places name it: the directory, then the path in it."""
     content: bytes = field(repr=False)
     is_alone: bool = False
-    """The file is in no configuration directory, so nothing beside it is read."""
+    """The file is in no configuration directory, so no other file is read."""
 
 
 def read_unsaved(filename: Path, directories: Sequence[Path]) -> Unsaved:
-    """What stdin holds for this file of one of the directories; without any, its own is found.
+    """The text on stdin for this file of one of the directories; without any, its own directory is searched.
 
     Raises UsageError when the file is in none of them.
     """
@@ -44,7 +44,8 @@ def _holder(filename: Path, directories: Sequence[Path]) -> Path:
 
 
 def _found(filename: Path) -> Path | None:
-    """The nearest folder above with a runner.yaml, or one named agents, but none outside of where we are.
+    """The nearest folder above with a runner.yaml, or one named agents, but none outside of the working
+    directory.
 
     None where there is no such folder: the file's own may be a home directory.
     """
@@ -60,5 +61,5 @@ def _is_here(folder: Path) -> bool:
 
 
 def _whole(path: Path) -> Path:
-    """From the root on, without asking where links lead: an editor names the file as its user does."""
+    """From the root on, without resolving links: an editor names the file as its user does."""
     return Path(os.path.normpath(path.absolute()))

@@ -1,4 +1,4 @@
-"""`phone-agents validate`: every problem of configuration directories at once, without account or network."""
+"""`phone-agents validate`: shows every problem of configuration directories, without account or network."""
 
 import argparse
 import gc
@@ -33,7 +33,7 @@ _KEPT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Checked:
-    """One directory, and what is to be told about it."""
+    """One directory, and its report."""
 
     loaded: Loaded
     report: Report
@@ -70,12 +70,12 @@ def run(options: argparse.Namespace) -> int:
     directories: list[Path] = options.directories
     unsaved = read_unsaved(options.stdin_filename, directories) if options.stdin_filename else None
     directories = [unsaved.directory] if unsaved is not None else directories or [_DEFAULT]
-    # Loading makes very many values and hardly any garbage, which would be looked for all the time.
+    # Loading makes very many values and hardly any garbage, which would be searched for all the time.
     gc.disable()
     try:
         checked = [_check(directory, unsaved, options, os.environ) for directory in directories]
     finally:
-        gc.freeze()  # or what is left would be looked through at the end, for nothing
+        gc.freeze()  # or the rest would be searched at the end, for nothing
         gc.enable()
     reports = [one.report for one in checked]
     _print(reports, options.format)
@@ -111,7 +111,7 @@ def _check(
 
 
 def _missing(secrets: Iterable[NeededSecret], environ: Mapping[str, str]) -> Iterator[Problem]:
-    """A warning for each secret that is not there: whoever validates need not be the one who runs."""
+    """A warning for each missing secret: the machine that validates need not be the one that runs."""
     for secret in secrets:
         if secret.ref.env is not None and not environ.get(secret.ref.env):
             message = f'the environment variable "{secret.ref.env}" is not set; "run" needs it'
@@ -143,7 +143,7 @@ def _summary(checked: Sequence[_Checked]) -> str:
 
 
 def _keeps_for_ever(loaded: Loaded) -> bool:
-    """Whether runner.yaml does not say how long records are kept. That is legal, so it is not a warning."""
+    """Whether runner.yaml leaves open how long records are kept. That is legal, so it is not a warning."""
     configuration = loaded.configuration
     return (
         configuration is not None

@@ -1,8 +1,8 @@
-"""Several runners on one port, each a process of its own, and the process that looks after them.
+"""Runs several runners on one port, each a process of its own, and supervises them.
 
-It starts another runner for one that dies, passes signals on, and ends when all have ended. It serves nothing
-itself and has no threads: whatever happens to a runner, it is there to notice. The kernel spreads
-connections over the runners (SO_REUSEPORT); they know of each other by their store.
+The supervisor starts another runner for one that dies, passes signals on, and ends when all have ended. It
+serves nothing itself and has no threads, so it notices whatever happens to a runner. The kernel spreads
+connections over the runners (SO_REUSEPORT); they know each other by their store.
 """
 
 import logging
@@ -22,9 +22,9 @@ from runner.errors import CannotRunError
 log = logging.getLogger("runner.cli.workers")
 
 RESTART_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Before a runner is started again that has died so often, one death soon after the other."""
+"""Waits before a runner is restarted, by the number of its deaths in quick succession."""
 STEADY_S = 60.0
-"""One that has lived for so long begins to count anew."""
+"""A runner that has lived this long counts as new."""
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 READY = b"r"
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -32,18 +32,18 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a runner is given by the process that looks after it."""
+    """What a runner gets from its supervisor."""
 
     number: int
-    """From 0 on; a runner that is started again has the number of the one before."""
+    """From 0 on; a restarted runner has the number of the one before."""
     ready: Callable[[], None]
     """To be called once calls are answered."""
     alone: int
-    """A file descriptor that can be read once nobody looks after the runner any more."""
+    """A file descriptor that can be read once the supervisor is gone."""
 
 
 Serve: TypeAlias = Callable[[Place], int]
-"""Serves until it is told to stop; the exit code."""
+"""Serves until it is told to stop; returns the exit code."""
 
 
 @dataclass(slots=True)
@@ -51,15 +51,15 @@ class _Worker:
     number: int
     pid: int
     says: int
-    """Where it says that it is ready; at its end when it is dead."""
+    """The pipe on which it reports that it is ready; at its end when it is dead."""
     started_at: float
     is_ready: bool = False
     is_silent: bool = False
-    """Nothing more will be said."""
+    """Nothing more will be reported."""
 
 
 def reserve(host: str, port: int) -> socket.socket:
-    """A port for processes of ours to listen at, theirs for as long as the socket is open.
+    """A port for our processes to listen at, reserved while the socket is open.
 
     Raises CannotRunError when another program listens there, or another `phone-agents run`.
     """
@@ -99,7 +99,7 @@ class Workers:
         self._workers: dict[int, _Worker] = {}
         self._deaths = [0] * count
         self._due: dict[int, float] = {}
-        """When which number is started again."""
+        """When each number is restarted."""
         self._told: list[int] = []
         self._is_stopping = False
         self._were_ready = False
@@ -108,7 +108,7 @@ class Workers:
         self._stack = ExitStack()
 
     def run(self) -> int:
-        """Serve until all have ended; the exit code: that of the first runner which has failed, or 0.
+        """Serve until all have ended; returns the exit code of the first runner that has failed, or 0.
 
         In the runners' own processes it raises SystemExit, and whatever `serve` raises.
         """
@@ -164,7 +164,7 @@ class Workers:
         for worker in self._workers.values():
             os.kill(worker.pid, number)
 
-    # Birth and death
+    # Start and end
 
     def _start(self, number: int) -> None:
         readable, writable = os.pipe()
@@ -178,9 +178,9 @@ class Workers:
         self._workers[pid] = _Worker(number=number, pid=pid, says=readable, started_at=time.monotonic())
 
     def _become(self, number: int, readable: int, writable: int) -> NoReturn:
-        """This is the new process, which undoes nothing of the other's when it ends."""
+        """This is the new process, which undoes none of the parent's state when it ends."""
         self._stack.pop_all()
-        # What a terminal sends goes to the process that looks after us, which passes it on: once.
+        # A terminal's signals go to the supervisor, which passes them on: once.
         os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)
         for each in (*PASSED_ON, signal.SIGCHLD):
@@ -209,7 +209,7 @@ class Workers:
             self._code = self._code or _exit_code(code)
             return
         if not worker.is_ready and not self._were_ready:
-            # It cannot even start, and has said why; neither could the next one.
+            # It cannot even start, and has said why; nor could the next one.
             self._is_stopping = True
             self._code = _exit_code(code)
             self._signal(signal.SIGTERM)
@@ -232,7 +232,7 @@ class Workers:
 
 
 def _exit_code(code: int) -> int:
-    """As a shell tells it: 128 and the signal that has killed a process."""
+    """As a shell reports it: 128 and the signal that has killed a process."""
     return code if code >= 0 else 128 - code
 
 

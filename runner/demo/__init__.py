@@ -1,1 +1,1 @@
-"""A made-up call, played and shown: `phone-agents simulate`."""
+"""Plays and shows a made-up call: `phone-agents simulate`."""

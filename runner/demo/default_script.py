@@ -1,4 +1,4 @@
-"""The call that `simulate` plays unless told otherwise: each tool of an agent once, then goodbye. Pure."""
+"""Writes the script of `simulate`'s default call: each tool of an agent once, then goodbye. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from runner.standin.script import (
 
 OPENING = "Hello! I have a question."
 GREETING = "Hello! How can I help you?"
-"""Where the greeting is left to the model's own words."""
+"""Used where the greeting is left to the model's own words."""
 OTHER = "Could somebody else help me with this?"
 OFFER = "Is there anything else I can do for you?"
 WISH = "Could you put me through to somebody, please?"
@@ -40,12 +40,12 @@ class RequestedTool:
 
     tool: str
     arguments: JsonObject | None = None
-    """None: made from the tool's parameters."""
+    """None: made up from the tool's parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultScript:
-    """A script, what has to go wrong for it, and what the user should know about it."""
+    """A script, the faults that it needs, and what the user should know about it."""
 
     script: Script
     faults: Faults = FINE
@@ -59,11 +59,11 @@ class DefaultScript:
 def default_script(
     agent: Agent, asked: Sequence[RequestedTool], today: date, by: HandoffTo | None = None
 ) -> DefaultScript:
-    """The greeting, a caller's line, every tool (or those asked for) once, and the end of the call.
+    """The greeting, a caller's line, every tool (or the requested ones) once, and the end of the call.
 
     What ends the call comes last. Only one tool can end it, so transfers before that are played as not
-    completed, and further hang-ups are left out. Hand-offs are played only when they are asked for: the
-    tools after one would be another agent's.
+    completed, and further hang-ups are left out. Hand-offs are played only on request: the tools after one
+    would be another agent's.
     """
     notes: list[str] = []
     chosen = list(asked) or [
@@ -145,7 +145,7 @@ def _answer(agent: Agent, call: RequestedTool, today: date, notes: list[str]) ->
 
 
 def _tries(agent: Agent, call: RequestedTool) -> int:
-    """How many addresses a transfer asks for until it is not completed."""
+    """The number of addresses that a transfer tries."""
     tool = agent.tool(call.tool)
     if tool is None or not isinstance(tool.binding, TransferBinding):
         return 0

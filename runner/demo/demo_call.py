@@ -1,4 +1,4 @@
-"""Plays one call against the real server: a stand-in for the API, and one for the endpoints."""
+"""Plays one call against the real server, with stand-ins for the API and for the endpoints."""
 
 import asyncio
 import time
@@ -40,12 +40,12 @@ GOOD_STATUSES = frozenset({"ok", "completed"})
 
 
 LOOKUP = "lookup"
-"""What is shown in place of a tool's name."""
+"""Shown in place of a tool's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be played."""
+    """The call to play."""
 
     configuration: Configuration
     agent: Agent
@@ -61,7 +61,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentRequest:
-    """A request that a tool, or the lookup, has made, or that has delivered the record; masked."""
+    """A request of a tool, of the lookup, or of a delivery; masked."""
 
     tool: str
     tool_call_id: str
@@ -71,15 +71,15 @@ class SentRequest:
 
 @dataclass(slots=True)
 class DemoResult:
-    """What came of it."""
+    """The result of the call."""
 
     entries: list[TimelineEntry] = field(default_factory=list)
     requests: list[SentRequest] = field(default_factory=list)
     deliveries: list[SentRequest] = field(default_factory=list)
     outcome: Json = None
-    """What the text model said about the call, checked against the schema."""
+    """The text model's answer about the call, checked against the schema."""
     unfinished: list[str] = field(default_factory=list)
-    """What was not done after the call, each in a sentence."""
+    """What was not done after the call, each as a sentence."""
     violations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     record: CallRecord | None = None
@@ -88,7 +88,7 @@ class DemoResult:
 
 
 async def play_call(plan: Plan, show: Callable[[TimelineEntry], None]) -> DemoResult:
-    """Play the call to its end; `show` is told each entry as it happens."""
+    """Play the call to its end; `show` is called with each entry as it happens."""
     return await _DemoCall(plan, show).run()
 
 
@@ -100,10 +100,10 @@ class _DemoCall:
         self._timeline = Timeline(step.text for step in plan.play.script if isinstance(step, CallerSays))
         self._tool_names: dict[str, str] = {}
         self._began: dict[str, float] = {}
-        """When a tool was called, or the call announced (the empty key), by a clock that never jumps."""
+        """When a tool was called, or the call announced (the empty key), by a monotonic clock."""
         self._placed: PlacedCall | None = None
         self._call_id = ""
-        """What the runner calls the call."""
+        """The runner's id of the call."""
         self._is_from_browser = plan.example.transport is Transport.WEBRTC
         shift_s = plan.example.at - time.time()
         self._clock: Callable[[], Instant] = lambda: time.time() + shift_s
@@ -172,7 +172,7 @@ class _DemoCall:
         placed = place(*script, faults=faults)
         self._placed = placed
         self._call_id = placed.id
-        # A lookup is asked with the call's own id where tools have that of their call.
+        # A lookup sends the call's own id where tools send that of their tool call.
         self._tool_names[placed.id] = LOOKUP
         text = f"{plan.example.caller} calls {plan.example.called}"
         self._tell(TimelineEntry(at_s=0.0, what=EntryKind.RINGS, text=text))
@@ -211,7 +211,7 @@ class _DemoCall:
             self._call_id = location.rpartition("/")[2]
             await session.post(f"{runner.url}{location}/connected", headers={"Origin": runner.url})
 
-    # What travels, as it does.
+    # The messages in between
 
     def _received(self, kind: str, value: Any) -> None:
         if isinstance(value, Mapping):
@@ -222,7 +222,7 @@ class _DemoCall:
                 )
             for entry in self._timeline.received(kind, value, self._at_s()):
                 if entry.what is EntryKind.TRANSFER:
-                    # The caller hears a sentence first, so what the whole took says nothing of the runner.
+                    # The caller hears a sentence first, so the total says nothing of the runner.
                     self._began.clear()
                 took_s = self._took_s(entry.tool_call_id or "") if entry.what is EntryKind.OUTPUT else None
                 self._tell(replace(entry, took_s=took_s))
@@ -272,7 +272,7 @@ class _DemoCall:
         try:
             self._show(entry)
         except Exception as error:
-            # It is raised at the end: the call of the stand-in's that we are in has no part in it.
+            # It is raised at the end, not into the stand-in's code that calls us.
             self._show_error = error
 
     def _took_s(self, key: str) -> float | None:
@@ -285,7 +285,9 @@ class _DemoCall:
 
 
 def problems_of(play: DefaultScript, result: DemoResult) -> list[str]:
-    """What went wrong, in sentences; none for a good call. A transfer that was to fail is not a problem."""
+    """What went wrong, in sentences; none for a good call. A transfer that was meant to fail is not a
+    problem.
+    """
     problems = [*result.violations, *result.unfinished]
     if not result.ended_in_time:
         problems.append("the call did not come to its end, and was ended")
@@ -311,18 +313,18 @@ def problems_of(play: DefaultScript, result: DemoResult) -> list[str]:
 
 
 def placeholders(configuration: Configuration) -> dict[str, str]:
-    """A stand-in for each secret of the tools. It can sign, too, since it is base64 without padding."""
+    """A substitute for each secret of the tools. It can sign, too, since it is base64 without padding."""
     made = {name: f"placeholder-{name}" for name in configuration.settings.secrets}
     return {name: text + "x" * (_letters(text) % 4 == 1) for name, text in made.items()}
 
 
 def _letters(text: str) -> int:
-    """How many characters a lenient reader of base64 does not pass over."""
+    """How many characters a lenient reader of base64 does not skip."""
     return sum(character.isalnum() for character in text)
 
 
 async def _read_store(url: str, call_id: str, result: DemoResult) -> None:
-    """What the runner has left in its store: the record, the outcome, and the jobs that are not done."""
+    """What the runner has left in its store: the record, the outcome, and unfinished jobs."""
     store = await open_store(url)
     try:
         stored = await store.read(call_id)

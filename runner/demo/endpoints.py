@@ -24,11 +24,11 @@ _TOKEN = {"access_token": "of-the-stand-in", "token_type": "Bearer", "expires_in
 """The only requests without the header are those for tokens (RFC 6749, 5.1)."""
 
 Watch = Callable[[str, str, str], None]
-"""Told of each request as it is sent: the tool call's id, the method, the whole URL."""
+"""Called for each request as it is sent: the tool call's id, the method, the whole URL."""
 
 
 class Endpoints:
-    """Answers each request with what `example_of` gives for its tool call."""
+    """Answers each request with `example_of` its tool call."""
 
     def __init__(self, directory: Path, example_of: Callable[[str], Json]) -> None:
         """`directory` holds the socket, and should be short-lived and private."""
@@ -39,7 +39,7 @@ class Endpoints:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
-        # What tools send is nothing for a log.
+        # What tools send does not belong in a log.
         self._runner = web.AppRunner(app, access_log=None, logger=logging.getLogger("runner.standin"))
         await self._runner.setup()
         await web.UnixSite(self._runner, str(self._socket)).start()
@@ -55,7 +55,7 @@ class Endpoints:
             await self._runner.cleanup()
 
     def connector(self, watch: Watch) -> aiohttp.BaseConnector:
-        """What a tool client connects through, so that every host is this one. Wants a running event loop."""
+        """A connector for the tool client, for which every host is this one. Needs a running event loop."""
         return _WatchedUnixConnector(str(self._socket), watch)
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -69,7 +69,7 @@ class Endpoints:
 
 
 class _Watched(aiohttp.BaseConnector):
-    """Tells of each request, then connects as the class behind it does."""
+    """Reports each request, then connects as the class behind it does."""
 
     _watch: Watch
 
@@ -84,10 +84,10 @@ class _Watched(aiohttp.BaseConnector):
 
 
 class WatchedConnector(_Watched, GuardedConnector):
-    """Connects to the real endpoints, and tells of each request."""
+    """Connects to the real endpoints, and reports each request."""
 
     def __init__(self, egress: Egress, watch: Watch) -> None:
-        """Wants a running event loop."""
+        """Needs a running event loop."""
         super().__init__(egress)
         self._watch = watch
 

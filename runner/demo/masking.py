@@ -1,4 +1,4 @@
-"""What of a call is shown: no secret, and nothing that its agents want kept out of the record. Pure."""
+"""Masks what is shown of a call: secrets, and what its agents keep out of the record. Pure."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent
 
 SHORTEST_IN_TEXT = 6
-"""A shorter secret stands in other words by chance."""
+"""A shorter secret occurs in other words by chance."""
 
 _URL_PARTS = re.compile(r"[^/?&=#]+")
 
@@ -20,12 +20,12 @@ class Mask:
     """Masks the entries of one call, in their order: an argument that is masked may be said later."""
 
     def __init__(self, agent: Agent, agents: Mapping[str, Agent], secrets: Mapping[str, str]) -> None:
-        """`agent` answers; whoever it may hand the call to has a say in what is masked."""
+        """`agent` answers; every agent that it may hand the call to counts for what is masked."""
         self._redactor = Redactor(each.record for each in _may_serve(agent, agents))
         self._secrets = secrets
 
     def entry(self, entry: TimelineEntry) -> TimelineEntry:
-        """The entry as it may be shown. URLs are masked apart."""
+        """The entry, masked. URLs are masked separately."""
         match entry.what:
             case EntryKind.TOOL:
                 name, _, arguments = entry.text.partition(" ")
@@ -60,7 +60,7 @@ class Mask:
 
 
 def _may_serve(agent: Agent, agents: Mapping[str, Agent]) -> Iterator[Agent]:
-    """The agent, and everyone whom it may hand the call to, or they in turn."""
+    """The agent, and everyone whom it may hand the call to, directly or not."""
     seen: set[str] = set()
     waiting = [agent]
     while waiting:

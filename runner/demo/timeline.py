@@ -1,4 +1,4 @@
-"""A call's timeline, made of what travels between a runner and the stand-in. Pure."""
+"""Builds a call's timeline from the messages between a runner and the stand-in. Pure."""
 
 import json
 from collections import deque
@@ -23,14 +23,14 @@ class EntryKind(Enum):
     TRANSFER = "transfer"
     HANDOFF = "handoff"
     PERSON = "person"
-    """What a person did to the call."""
+    """An act of a person."""
     HANGUP = "hangup"
     ERROR = "error"
     ENDED = "ended"
     OUTCOME = "outcome"
-    """What the text model says about the call when it is over."""
+    """The text model's answer about the call when it is over."""
     DELIVERY = "delivery"
-    """The record is brought to an endpoint."""
+    """The record is delivered to an endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Timeline:
         self._caller_lines = deque(caller_lines)
 
     def sent(self, event: JsonObject, at_s: float) -> Iterator[TimelineEntry]:
-        """What an event of the API's tells, or an answer of its text model."""
+        """Entries for an event of the API, or an answer of its text model."""
         match event:
             case {"type": "input_audio_buffer.speech_started"} if self._caller_lines:
                 yield TimelineEntry(at_s=at_s, what=EntryKind.CALLER, text=self._caller_lines.popleft())
@@ -68,7 +68,7 @@ class Timeline:
                 yield TimelineEntry(at_s=at_s, what=EntryKind.ERROR, text=str(error["message"]), ok=False)
 
     def received(self, kind: str, value: JsonObject, at_s: float) -> Iterator[TimelineEntry]:
-        """What a request or an event of the runner's tells."""
+        """Entries for a request or an event of the runner."""
         match kind, value:
             case "reject", {"status_code": status}:
                 yield TimelineEntry(at_s=at_s, what=EntryKind.REJECTED, text=str(status), ok=False)
