@@ -1,1 +1,1 @@
-"""What differs for callers between two configurations. Pure: compares values, reads and prints nothing."""
+"""Compares two configurations as callers meet them. Pure: reads and prints nothing."""

@@ -1,9 +1,9 @@
-"""Finds calls that go elsewhere: to another agent, or that are turned away and were not, or the reverse.
+"""Finds calls with another result: another agent, or rejected and not before, or the reverse.
 
-Two tables answer a call differently only if it matches a rule which one of them does not have (or has with
-another meaning: a schedule whose hours changed, a default country), or no rule at all. So calls are made up
-about those rules and asked of both tables; whatever is told is true, and shown with such a call. A rule with
-a pattern or a share for which no such call was found is told by itself: nobody can be sure of it.
+Two tables answer a call differently only if it matches a rule which one of them lacks (or has with another
+meaning: a schedule with other hours, another default country), or no rule at all. So calls are made up about
+those rules and routed by both tables; each report is true, and shown with such a call. A rule with a pattern
+or a share for which no such call was found is reported by itself, since its effect is unknown.
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -39,12 +39,12 @@ _MOST_CALLS_OF_A_RULE = 1500
 _LEAST_CALLS_OF_A_RULE = 12
 
 Verdict: TypeAlias = str | int
-"""An agent's id, or the SIP status that a call is turned away with."""
+"""An agent's id, or the SIP status with which a call is rejected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A call and what becomes of it, on either side."""
+    """A call and its result, on either side."""
 
     call: ExampleCall
     old: Match
@@ -53,7 +53,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedCalls:
-    """Calls that were answered so and are now answered otherwise."""
+    """Calls with one result before and another now."""
 
     old: Verdict
     new: Verdict
@@ -63,7 +63,7 @@ class MovedCalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleWithoutExample:
-    """A rule that only one side has, and no call was found that it sends elsewhere."""
+    """A rule of one side only, for which no call with another result was found."""
 
     rule: Rule
     is_new: bool
@@ -71,21 +71,21 @@ class RuleWithoutExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallChanges:
-    """What becomes of calls, compared."""
+    """The changes of calls' results."""
 
     moved: tuple[MovedCalls, ...]
     without_example: tuple[RuleWithoutExample, ...]
     has_schedules: bool
-    """Whether the answer to a call may depend on when it comes."""
+    """Whether the result of a call may depend on its time."""
 
 
 def call_changes(old: Configuration, new: Configuration, now: Instant) -> CallChanges:
-    """Compare where calls go. `now` is where the search for instants begins when schedules matter."""
+    """Compare the results of calls. `now` is where the search for instants begins when schedules matter."""
     return _Search(old, new, now).call_changes()
 
 
 class _Side:
-    """One configuration, ready to be asked."""
+    """One configuration, ready to route calls."""
 
     def __init__(self, configuration: Configuration) -> None:
         settings = configuration.settings
@@ -95,7 +95,7 @@ class _Side:
         self.rules: list[Rule] = [*settings.routing.reject, *self.table.routes]
         self.keys = {_key(rule) for rule in self.rules}
         self.entries: dict[str, set[Matcher]] = {}
-        """What the rules of one agent name, and what the reject rules do."""
+        """The entries of each agent's rules, and of the reject rules."""
         for rule in self.rules:
             self.entries.setdefault(owner_of(rule), set()).update(_all_leaves(rule))
         self._compiled: dict[int, CompiledConditions] = {}
@@ -128,7 +128,7 @@ class _Search:
         self._examples = CallsAboutRules(rules, instants, self._new.routing.default_country)
         self._found: dict[Hashable, Example] = {}
         self._shown: set[Hashable] = set()
-        """Rules that decided about some call that moved. Of two shares of the same, one shows the other."""
+        """Rules that decided about a call that moved. Of two equal shares, one shows the other."""
 
     def call_changes(self) -> CallChanges:
         changed = [*self._changed(self._old, self._new), *self._changed(self._new, self._old)]
@@ -152,7 +152,7 @@ class _Search:
         )
 
     def _changed(self, side: _Side, other: _Side) -> Iterator[tuple[_Side, Rule]]:
-        """The rules that the other side does not have, or that mean something else there."""
+        """The rules that the other side lacks, or that mean something else there."""
         for rule in side.rules:
             means_the_same = (
                 _key(rule) in other.keys
@@ -163,7 +163,7 @@ class _Search:
                 yield side, rule
 
     def _tried(self, side: _Side, rule: Rule, budget: int) -> bool:
-        """Ask both sides about calls of this rule. The result: whether it matched any of them."""
+        """Route calls of this rule on both sides; returns whether it matched any of them."""
         other = self._new if side is self._old else self._old
         known = other.entries.get(owner_of(rule), set())
         fresh = [leaf for leaf in _all_leaves(rule) if leaf not in known]
@@ -180,7 +180,7 @@ class _Search:
                 yield from self._read_otherwise(call)
 
     def _read_otherwise(self, call: ExampleCall) -> Iterator[ExampleCall]:
-        """The same call with its numbers where, or written so that, the two sides read them differently."""
+        """The same call with numbers that the two sides read differently."""
         names = dict.fromkeys((*self._old.routing.called_number, *self._new.routing.called_number))
         project = project_address(self._new.routing) or ""
         for name in names if self._old.routing.called_number != self._new.routing.called_number else ():
@@ -190,13 +190,14 @@ class _Search:
                     headers = ((name, call.called), (other, CALLED), *call.headers)
                     yield replace(call, called=project, headers=headers)
         if self._old.routing.default_country != self._new.routing.default_country:
-            # Country codes have one to three digits; one of these is the number as it is dialled at home.
+            # Country codes have one to three digits; one of these leaves the number as it is dialled at home.
             for end in (2, 3, 4):
                 yield replace(call, called=_without_code(call.called, end))
                 yield replace(call, caller=_without_code(call.caller, end))
 
     def _ask(self, call: ExampleCall) -> tuple[IncomingCall, IncomingCall]:
-        """Ask both sides, and keep the call when they do not agree. The result: the call as each reads it."""
+        """Route the call on both sides, and keep it when they differ; returns the call as each side reads
+        it."""
         before = call.incoming(self._old.routing)
         after = before if not self._is_read_otherwise else call.incoming(self._new.routing)
         old, new = self._old.match(before, call.at), self._new.match(after, call.at)
@@ -216,7 +217,7 @@ class _Search:
 
 
 def verdict(match: Match) -> Verdict:
-    """Who answers, or the status that turns the call away."""
+    """Who answers, or the status that rejects the call."""
     return match.agent if match.agent is not None else match.reject or 0
 
 
@@ -225,7 +226,7 @@ def _without_code(number: str, end: int) -> str:
 
 
 def owner_of(rule: Rule) -> str:
-    """Whose share a rule's `share` is."""
+    """The owner of a rule's `share`."""
     return rule.agent if isinstance(rule, Route) else "reject"
 
 
@@ -234,7 +235,7 @@ def _agent_of(rule: Rule) -> str | None:
 
 
 def _key(rule: Rule) -> Hashable:
-    """What a rule means, wherever and in whichever order it was written."""
+    """A key for the meaning of a rule, wherever and in whichever order it was written."""
     decides = (rule.agent, rule.priority) if isinstance(rule, Route) else (rule.status, None)
     conditions = rule.conditions
     headers = frozenset((name.lower(), _meaning(matcher)) for name, matcher in conditions.headers)
@@ -278,7 +279,7 @@ def _all_leaves(rule: Rule) -> Iterator[Matcher]:
 
 
 def _is_open(conditions: Conditions) -> bool:
-    """Whether it matches more than a few calls can stand for: a pattern, or a share."""
+    """Whether it matches more than a few calls can represent: a pattern, or a share."""
     parts = [conditions.called, conditions.caller, *(matcher for _, matcher in conditions.headers)]
     patterns = (leaf for part in parts for leaf in boundaries(part))
     return conditions.share is not None or any(
@@ -290,7 +291,7 @@ def _is_open(conditions: Conditions) -> bool:
 
 
 def _lane(match: Match, call: IncomingCall) -> Hashable:
-    """The rule that decided, and which entries of its lists the call matched."""
+    """The rule that decided, and the entries of its lists that the call matched."""
     rule = match.route or match.rule
     if rule is None:
         return None

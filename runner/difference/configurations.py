@@ -1,4 +1,4 @@
-"""Compares two configurations: where calls go, which agents there are, and what differs in each."""
+"""Compares two configurations: the results of calls, the agents on each side, and the settings of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Difference:
     """Agents, by id."""
     removed: tuple[str, ...]
     agents: Mapping[str, tuple[Change, ...]]
-    """Of agents that are on both sides: what differs in each. Agents that are the same are not in it."""
+    """The changes of agents on both sides. Unchanged agents are left out."""
     settings: tuple[Change, ...]
 
     @property
@@ -40,8 +40,8 @@ class Difference:
 def difference(old: Configuration, new: Configuration, now: Instant) -> Difference:
     """Compare two configurations as callers meet them.
 
-    Comments, the order and names of files and whatever means the same make no difference. `now` is where
-    the search for an instant begins when it matters at what time a call comes.
+    Comments, the order and names of files and different spellings of the same value make no difference. `now`
+    is where the search for an instant begins when the time of a call matters.
     """
     both = [name for name in new.agents if name in old.agents]
     differing = {name: tuple(changes(_agent(old.agents[name]), _agent(new.agents[name]))) for name in both}
@@ -59,16 +59,16 @@ def _agent(agent: Agent) -> Json:
     accept = {key: value for key, value in body.items() if key not in ("type", "instructions", "tools")}
     return {
         "accept": accept,
-        # The empty line at its end depends on how the text is written in YAML.
+        # The empty line at the end depends on how the text is written in YAML.
         "instructions": agent.instructions.source.strip(),
         **fields_of(agent, without=_IN_THE_ACCEPT_BODY | _BY_THEMSELVES),
-        # By name: the model is given tools in an order that means nothing.
+        # By name: the order of tools has no meaning to the model.
         "tools": {tool.name: fields_of(tool, without=frozenset({"name"})) for tool in agent.tools},
     }
 
 
 def _settings(configuration: Configuration) -> Json:
-    """Reject rules are compared by what they do to calls, and schedules only where a rule asks for them."""
+    """Reject rules are compared by their effect on calls, and schedules only where a rule uses them."""
     settings = configuration.settings
     routes = [route for agent in configuration.agents.values() for route in agent.routes]
     asked = {route.conditions.during for route in routes}

@@ -1,7 +1,7 @@
-"""Writes values of the model as JSON trees in the words of the configuration language.
+"""Writes values of the model as JSON trees with the names of the configuration language.
 
-It goes by the fields of the dataclasses, whatever they are: a field that is added to the model is compared
-without a change here. What is left out, or called otherwise than in the model, stands in the tables below.
+Works on the fields of any dataclass: a field that is added to the model is compared without a change here.
+The tables below list fields that are left out or have another name than in the model.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,14 +34,14 @@ from runner.model.values import Json, Place
 
 NOT_FOR_CALLERS: Mapping[type, frozenset[str]] = {
     Agent: frozenset({"description"}),
-    # What simulate and scenarios answer with; no call ever meets it.
+    # Examples for simulate and scenarios; no call ever meets them.
     ResultSpec: frozenset({"example", "has_example"}),
     # Where the runner finds its keys, listens and keeps its records.
     Settings: frozenset({"secrets", "store"}),
     Provider: frozenset({"api_key", "key_header", "webhook_secrets"}),
     Server: frozenset({"host", "port"}),
 }
-"""Fields that no caller can notice. Whatever is not named here is compared."""
+"""Fields that no caller can notice. Every other field is compared."""
 
 NAMES = {
     "max_cost_usd": "max_cost",
@@ -49,7 +49,8 @@ NAMES = {
     "pattern": "matches",
     "sets": "set",
 }
-"""Fields that the language calls otherwise. An ending `_s` is left off, the value written as a duration."""
+"""Fields with another name in the language. An ending `_s` is dropped, and the value written as a
+duration."""
 
 KINDS: Mapping[type, str] = {
     ApiKey: "api_key",
@@ -69,7 +70,7 @@ _UNITS = ((3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
 
 def outline(value: object) -> Json:
-    """The value as a JSON tree. Places, fields without a value and what no caller can notice are left out."""
+    """The value as a JSON tree, without places, fields without a value and what no caller can notice."""
     match value:
         case Enum():
             return value.value
@@ -97,7 +98,7 @@ def outline(value: object) -> Json:
 
 
 def fields_of(value: Any, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
-    """The fields of a dataclass by their names in the language, but for those named here as in the model."""
+    """The fields of a dataclass by their names in the language, except those to keep as in the model."""
     passed_over = without | NOT_FOR_CALLERS.get(type(value), frozenset())
     found: dict[str, Json] = {}
     for field in fields(value):
@@ -118,7 +119,7 @@ def fields_of(value: Any, *, without: frozenset[str] = frozenset()) -> dict[str,
 
 
 def _is_unsaid(value: object, field: Field[Any]) -> bool:
-    """Whether it is nothing, or empty or false as it is when nobody declares it."""
+    """Whether it is None, or empty or false by default."""
     if value is None:
         return True
     default = field.default_factory() if field.default_factory is not MISSING else field.default
@@ -134,7 +135,7 @@ def duration(seconds: float) -> str:
 
 
 def _of_its_own(value: Any) -> Json:
-    """Dataclasses that the language writes in their own way, and all others by their fields."""
+    """Dataclasses that the language writes in their own way; all others by their fields."""
     match value:
         case Say(text=text):
             return {"say": text.source}
@@ -168,7 +169,7 @@ def _schedule(schedule: Schedule) -> Json:
 
 
 def _week(schedule: Schedule) -> Iterator[str]:
-    """`mon-fri 09:00-17:00`: days in a row that are alike are said together."""
+    """`mon-fri 09:00-17:00`: adjacent days with the same hours are written together."""
     for hours, group in groupby(range(7), lambda day: schedule.week[day]):
         days = list(group)
         name = _DAYS[days[0]] if len(days) == 1 else f"{_DAYS[days[0]]}-{_DAYS[days[-1]]}"

@@ -1,4 +1,4 @@
-"""Compares two JSON trees: which paths were added, removed or have another value. Knows nothing of agents."""
+"""Compares two JSON trees: paths that were added, removed or changed. Knows nothing of agents."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from runner.model.values import Json, JsonObject
 
 
 class Absent(Enum):
-    """Stands where a side has nothing, which is not the same as null."""
+    """Stands for a missing value, which is not the same as null."""
 
     ABSENT = "absent"
 
@@ -29,10 +29,10 @@ class Change:
 
 
 def changes(old: Json, new: Json, path: tuple[str, ...] = ()) -> Iterator[Change]:
-    """Every difference, in the order of the keys of `new` with those that are gone after them.
+    """Every difference, in the order of the keys of `new` with removed keys after them.
 
-    Whatever is new or gone is one change, however much is in it. A list of mappings is compared entry by
-    entry, any other list as a whole: of `enum: [a, b]` nobody wants to read that its second entry differs.
+    Whatever is added or removed is one change, however much is in it. A list of mappings is compared entry by
+    entry, any other list as a whole: for `enum: [a, b]` a change of the second entry alone says too little.
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in [*new, *(key for key in old if key not in new)]:

@@ -1,1 +1,1 @@
-"""Looks at everything that a first call needs: changes nothing, calls nobody, and says what to do."""
+"""Checks everything that a first call needs, and says what to do. Changes nothing, calls nobody."""

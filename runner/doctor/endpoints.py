@@ -1,4 +1,4 @@
-"""The hosts that requests go to: name, address, egress, connection, certificate. None is sent a request."""
+"""Checks the hosts of requests: name, address, egress, connection, certificate. None is sent a request."""
 
 import asyncio
 import ssl
@@ -33,7 +33,7 @@ async def examine_endpoints(
 
 
 def reached_finding(host: str, reached: Reached, users: list[str], now: Instant) -> Finding:
-    """What is to be said of a host that was reached."""
+    """The finding for a host that was reached."""
     text = f"{host} for {_users(users)}: {reached.address}, {reached.took_s * 1000:.0f} ms"
     if reached.expires_at is not None and reached.expires_at - now < EXPIRES_SOON_S:
         days = max(0, int((reached.expires_at - now) // 86400))
@@ -46,8 +46,10 @@ def reached_finding(host: str, reached: Reached, users: list[str], now: Instant)
 
 
 def origins(configuration: Configuration) -> dict[str, list[str]]:
-    """Each scheme, host and port that requests go to, with who sends them. The host of a URL is never a
-    template, so its text says it."""
+    """Each scheme, host and port of requests, with who sends them.
+
+    The host of a URL is never a template, so it can be read from the text.
+    """
     found: dict[str, list[str]] = {}
     for user, url in _urls(configuration):
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""Everything that the doctor looks at, side by side, and told in a fixed order."""
+"""Runs all checks in parallel, and reports them in a fixed order."""
 
 import asyncio
 import ssl
@@ -56,7 +56,7 @@ async def examine(
 def webhook_secrets(
     references: Iterable[SecretRef], environ: Mapping[str, str]
 ) -> tuple[str | None, list[Finding]]:
-    """The first secret that webhooks can be verified with, and what is to be said of each."""
+    """The first secret that webhooks can be verified with, and a finding for each."""
     usable, findings = None, []
     for reference in references:
         try:

@@ -1,11 +1,11 @@
-"""What the doctor says: one sentence about one thing, and what to do about it."""
+"""A finding of the doctor: one sentence about one thing, and what to do about it."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class State(Enum):
-    """How something is."""
+    """The state of a thing."""
 
     OK = "ok"
     WARNING = "warning"
@@ -13,19 +13,19 @@ class State(Enum):
     ERROR = "error"
     """Calls are not answered, or a tool fails."""
     SKIPPED = "skipped"
-    """It was not looked at; the text says why."""
+    """It was not checked; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line of the doctor's."""
+    """One line of the doctor's report."""
 
     subject: str
-    """What was looked at, in a word or two: `api key`, `store`, a host."""
+    """What was checked, in a word or two: `api key`, `store`, a host."""
     state: State
     text: str
     remedy: str = ""
-    """What to do; empty where nothing is to be done."""
+    """What to do; empty where there is nothing to do."""
 
     @classmethod
     def ok(cls, subject: str, text: str) -> "Finding":
@@ -34,7 +34,7 @@ class Finding:
 
     @classmethod
     def warning(cls, subject: str, text: str, remedy: str) -> "Finding":
-        """It works, and should be looked at."""
+        """It works, and deserves a look."""
         return cls(subject=subject, state=State.WARNING, text=text, remedy=remedy)
 
     @classmethod
@@ -44,5 +44,5 @@ class Finding:
 
     @classmethod
     def skipped(cls, subject: str, text: str, remedy: str = "") -> "Finding":
-        """It was not looked at."""
+        """It was not checked."""
         return cls(subject=subject, state=State.SKIPPED, text=text, remedy=remedy)

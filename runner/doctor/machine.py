@@ -1,4 +1,4 @@
-"""This machine: the port for webhooks, and how many calls its open files allow."""
+"""Checks this machine: the port for webhooks, and how many calls its limit of open files allows."""
 
 import errno
 import socket
@@ -30,7 +30,8 @@ async def examine_port(server: Server) -> Finding:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind(address)
-            # Another that listens for all addresses lets one of them be bound, and not be listened to.
+            # Where another process listens for all addresses, binding one of them succeeds and listening
+            # fails.
             listening.listen(1)
         except OSError as error:
             return await _taken(error, where, host, port)

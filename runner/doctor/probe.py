@@ -1,4 +1,4 @@
-"""Connects to a host as far as TLS and sends nothing: where the way to it ends, and why."""
+"""Connects to a host as far as TLS and sends nothing: finds where the way to it ends, and why."""
 
 import asyncio
 import errno
@@ -58,7 +58,7 @@ class Unreachable:
     detail: str
 
     def finding(self, subject: str, what: str = "") -> Finding:
-        """As the doctor says it. `what` stands before the detail."""
+        """The finding for it. `what` comes before the detail."""
         text = f"{what}: {self.detail}" if what else self.detail
         return Finding.error(subject, text, self.obstacle.value)
 

@@ -1,4 +1,4 @@
-"""The store, looked at and left as it is: nothing is made, no table is changed."""
+"""Checks the store without a change: no file is created, no table is altered."""
 
 import asyncio
 import fcntl
@@ -20,12 +20,12 @@ LEAST_FREE_BYTES = 1 << 30
 CHECK_S = 5.0
 CONNECT_S = 5.0
 SLOW_S = 0.05
-"""Between a runner and its PostgreSQL: claims are waited for before a call is answered."""
+"""Between a runner and its PostgreSQL: each answer waits for a claim."""
 SUBJECT = "store"
 
 
 async def examine_store(url: str) -> Finding:
-    """What there is to say of the store at this address."""
+    """The findings about the store at this URL."""
     scheme, _, path = url.partition(":")
     match scheme:
         case "sqlite" if path == ":memory:":
@@ -44,7 +44,7 @@ async def examine_store(url: str) -> Finding:
 
 
 def sqlite_finding(path: str) -> Finding:
-    """What there is to say of a file, or of the place where it would be made."""
+    """The finding about a file, or about the place where it would be created."""
     shown, file = f"sqlite:{path}", Path(path)
     folder = file.parent
     if not folder.is_dir():
@@ -93,7 +93,7 @@ def _of_file(connection: sqlite3.Connection, shown: str, path: str) -> Finding:
     try:
         result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError:
-        result = "ok"  # too large to be looked at as a whole
+        result = "ok"  # too large to be checked as a whole
     if result != "ok":
         first = str(result).splitlines()[0]
         return Finding.error(SUBJECT, f"{shown} is damaged ({first})", "restore a backup, or move it away")

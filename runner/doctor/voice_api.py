@@ -1,4 +1,4 @@
-"""The voice API as the key sees it: whether it is reached and takes the key, its clock, models, sessions."""
+"""Checks the voice API with the key: connection, key, clock, models, sessions."""
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -24,7 +24,7 @@ from runner.serve.reply_body import ACCEPT_ENCODING, BodyError, read_body
 
 REPLY_S = 10.0
 MOST_SKEW_S = 30.0
-"""A clock that is further off is told: webhooks are refused from TOLERANCE_S on."""
+"""A larger difference of clocks is reported: webhooks are refused from TOLERANCE_S on."""
 SLOW_S = 1.0
 """The API answers within a few hundred milliseconds from anywhere."""
 MOST_MESSAGE = 300
@@ -32,7 +32,7 @@ MOST_MESSAGE = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A reply with what its headers say."""
+    """A reply and its headers."""
 
     reply: HttpReply
     took_s: float = 0.0
@@ -94,7 +94,7 @@ async def examine_voice_api(
     now: Instant,
     look_up: LookUp | None = None,
 ) -> list[Finding]:
-    """Everything about the voice API, in the order in which one thing needs the other."""
+    """All findings about the voice API, in the order in which one needs the other."""
     reached = await probe(base_url, tls, look_up=look_up)
     if isinstance(reached, Unreachable):
         return [reached.finding("voice API", base_url)]
@@ -117,7 +117,7 @@ async def examine_voice_api(
 
 
 def key_finding(answer: Answer, base_url: str, reference: str) -> Finding:
-    """What the API makes of the key. Pure, as is what follows."""
+    """What the API says of the key. Pure, as is everything below."""
     reply = answer.reply
     code, message = account.complaint(reply)
     said = f"{reply.status}: {_cut(message)}" if message else str(reply.status)
@@ -165,7 +165,7 @@ def key_finding(answer: Answer, base_url: str, reference: str) -> Finding:
 
 
 def clock_finding(ahead_s: float) -> Finding:
-    """How this machine's clock differs from the API's, whose `Date` has whole seconds."""
+    """The difference between this machine's clock and the API's, whose `Date` has whole seconds."""
     where = "ahead of" if ahead_s > 0 else "behind"
     off = f"this machine's clock is about {round(abs(ahead_s), -1):.0f} s {where} the voice API's"
     remedy = f"set it, e.g. by NTP: from {TOLERANCE_S} s on webhooks are refused, and nobody answers"
@@ -179,7 +179,8 @@ def clock_finding(ahead_s: float) -> Finding:
 def model_findings(
     configuration: Configuration, models: frozenset[str] | None, *, is_own: bool
 ) -> list[Finding]:
-    """Whether the project has each model. `is_own`: the API is OpenAI's, where a model is no deployment."""
+    """Whether the project has each model. `is_own`: the API is OpenAI's, where a model is not a
+    deployment."""
     wanted = _models(configuration)
     if models is None:
         return [Finding.skipped("models", f"not looked up: {', '.join(wanted)}")]
@@ -197,7 +198,7 @@ def model_findings(
 
 
 def session_finding(agent: Agent, reply: HttpReply) -> Finding:
-    """Whether the API takes an agent's session."""
+    """Whether the API accepts an agent's session."""
     subject = f"agent {agent.id}"
     _, message = account.complaint(reply)
     match reply.status:

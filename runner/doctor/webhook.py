@@ -1,4 +1,4 @@
-"""The public address that the voice API posts to, tried with an event that no runner acts upon."""
+"""Checks the public address of webhooks with an event that no runner acts upon."""
 
 import json
 import ssl
@@ -22,7 +22,7 @@ MOST_BODY = 200
 
 
 def address(url: str) -> str:
-    """The address in full: one that names a host only is meant for the path that a runner serves."""
+    """The complete URL: an address without a path means the path that a runner serves."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=WEBHOOK_PATH)) if parts.path in {"", "/"} else url
 
@@ -67,7 +67,7 @@ async def examine_webhook(
 
 
 def webhook_finding(url: str, status: int, text: str, location: str | None) -> Finding:
-    """What the answer to a signed event means. Pure."""
+    """The meaning of the answer to a signed event. Pure."""
     is_public = urlsplit(url).scheme == "https"
     match status:
         case 200 if text == IGNORED and not is_public:

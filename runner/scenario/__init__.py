@@ -1,4 +1,4 @@
-"""Plays scenarios offline: the machine, the port and the stand-in for the voice API, on a virtual time.
+"""Plays scenarios offline: the machine, the port and the stand-in for the voice API, in virtual time.
 
 No sockets, no waiting, no clock.
 """

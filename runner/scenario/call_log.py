@@ -1,4 +1,4 @@
-"""What happens in a call that is played, entry by entry: what expectations are held against."""
+"""The log of a played call, entry by entry, which expectations are compared with."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -8,7 +8,7 @@ from runner.model.http import HttpRequest
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """The agent says a sentence of the user's."""
+    """The agent says a sentence declared by the user."""
 
     text: str
 
@@ -46,7 +46,7 @@ class Handoff:
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """A transfer is asked for."""
+    """A transfer is requested."""
 
     target: str
 

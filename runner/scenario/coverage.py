@@ -1,4 +1,4 @@
-"""What of a configuration the scenarios use, and what not."""
+"""Measures which parts of a configuration the scenarios use."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from runner.model.values import Place
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A scenario uses one thing that is declared. A route or reject rule is named by its place."""
+    """A scenario uses a declared part. A route or reject rule is named by its place."""
 
     kind: DeclarationKind
     agent: str
@@ -27,17 +27,17 @@ LIMITS_BY_TIMER: Mapping[TimerKind, str] = {
     TimerKind.SILENCE: "silence",
     TimerKind.GHOST: "ghost_after",
 }
-"""The limits that show themselves when their timer fires."""
+"""The limits that are used when their timer fires."""
 
 LIMITS_BY_END: Mapping[str, str] = {
     "max_cost": "max_cost",
     "max_tool_calls": "max_tool_calls",
 }
-"""The limits that show themselves as the reason of the end."""
+"""The limits that are used when the call ends for this reason."""
 
 
 class UseRecorder:
-    """Notes what one call uses, by what happens in it."""
+    """Notes what one call uses."""
 
     def __init__(self) -> None:
         self.uses: set[Use] = set()
@@ -50,11 +50,11 @@ class UseRecorder:
             self.uses.add(Use(DeclarationKind.ROUTE, match.agent, str(match.route.place)))
 
     def no_room(self, agent: str, limit: Limit) -> None:
-        """The agent has as many calls as it may."""
+        """The agent has reached its limit of calls."""
         self.uses.add(Use(DeclarationKind.LIMIT, agent, limit.value))
 
     def handled(self, event: CallEvent, agent: Agent, actions: Sequence[Action]) -> None:
-        """The machine was given this event while `agent` served the call, and these actions followed."""
+        """The machine has handled this event with these actions, while `agent` served the call."""
         match event:
             case ToolCalled(name=name):
                 self._tool_called(agent, name)
@@ -63,14 +63,14 @@ class UseRecorder:
                     if guardrail.on is role and compile_regex(guardrail.pattern).search(text):
                         self.uses.add(Use(DeclarationKind.GUARDRAIL, agent.id, guardrail.name))
             case TimerFired(timer=timer) if timer.kind in LIMITS_BY_TIMER:
-                # One that is only set anew has found nothing to do.
+                # A timer that is only set again had nothing to do.
                 if any(not isinstance(action, SetTimer) for action in actions):
                     self.uses.add(Use(DeclarationKind.LIMIT, agent.id, LIMITS_BY_TIMER[timer.kind]))
             case _:
                 pass
 
     def referred(self, agent: Agent, tool: str, destination: str) -> None:
-        """A tool's transfer to this destination was asked for."""
+        """A tool's transfer to this destination was requested."""
         self.uses.add(Use(DeclarationKind.TRANSFER, agent.id, f"{tool}: {destination}"))
 
     def ended(self, agent: Agent, reason: str) -> None:
@@ -79,7 +79,7 @@ class UseRecorder:
             self.uses.add(Use(DeclarationKind.LIMIT, agent.id, LIMITS_BY_END[reason]))
 
     def _tool_called(self, agent: Agent, name: str) -> None:
-        """A tool that transfers is used when the transfer is asked for."""
+        """A tool that transfers is used when the transfer is requested."""
         tool = agent.tool(name)
         if tool is not None and not tool.binding.choices:
             self.uses.add(Use(tool.binding.declares, agent.id, name))
@@ -87,7 +87,7 @@ class UseRecorder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How much of what is declared is used."""
+    """The share of declared parts that are used."""
 
     declared: int
     untouched: tuple[Declaration, ...]
@@ -100,7 +100,7 @@ class Coverage:
 
 
 def coverage(declared: Iterable[Declaration], uses: Collection[Use]) -> Coverage:
-    """What is declared at one place counts once, however many agents share it."""
+    """A part declared at one place counts once, however many agents share it."""
     by_place: dict[tuple[Place, DeclarationKind, str], list[Declaration]] = {}
     for one in declared:
         by_place.setdefault((one.place, one.kind, one.name), []).append(one)

@@ -1,4 +1,4 @@
-"""One difference between what is expected and what was got, and how values are written in it."""
+"""One difference between an expected and an observed value, and how values are written in it."""
 
 import json
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from runner.model.scenario import Expected
 from runner.model.values import Json, Place
 
 MISSING = "nothing"
-"""Stands where there is no value at all. Values are written as JSON, so that no text looks like it."""
+"""Stands where there is no value at all. Values are written as JSON, so no text looks like it."""
 
 _LONGEST = 400
 
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """One line of a diff: `-` expected, `+` got, or a blank for both."""
+    """One line of a diff: `-` expected, `+` observed, or a blank for both."""
 
     sign: str
     text: str
@@ -31,14 +31,14 @@ class Difference:
 
     @classmethod
     def between(cls, expected: Expected, got: str, *, what: str) -> Self:
-        """One value is expected, and another was got; `got` is in words or as `shown` writes it."""
+        """One value is expected, and another was observed; `got` is in words or as `shown` writes it."""
         return cls(
             place=expected.place, what=what, lines=(DiffLine("-", shown(plain(expected))), DiffLine("+", got))
         )
 
 
 def plain(expected: Expected) -> Json:
-    """The value that is expected, without places."""
+    """The expected value, without places."""
     value = expected.value
     if isinstance(value, tuple):
         return [plain(entry) for entry in value]
@@ -48,6 +48,6 @@ def plain(expected: Expected) -> Json:
 
 
 def shown(value: Json) -> str:
-    """A value in one line, cut where it is long."""
+    """A value on one line, cut where it is long."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

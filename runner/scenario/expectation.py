@@ -1,7 +1,7 @@
-"""Holds what was got against what is expected, and tells each difference with its place. Judges values only.
+"""Compares observed values with expected ones, and gives each difference its place.
 
-A mapping is expected to hold at least the fields that are named. In a text, `*` stands for any run of
-characters. A list is expected whole and in its order.
+A mapping must hold at least the named fields. In a text, `*` stands for any characters. A list is compared
+whole and in order.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ NEVER = "not"
 
 
 def differences(expectation: Expectation, got: Mapping[str, Json]) -> Iterator[Difference]:
-    """Where what is observed is not what is expected, in the order of the file."""
+    """The differences between observed and expected values, in the order of the file."""
     for key, expected in expectation.wanted.items():
         found = list(_CHECKS.get(key, _value)(key, expected, got))
         yield from _with_refusals(found, got) if key in _DONE_BY_TOOLS else found
@@ -26,7 +26,7 @@ def differences(expectation: Expectation, got: Mapping[str, Json]) -> Iterator[D
 
 
 _DONE_BY_TOOLS = frozenset({"agent", "ended", "handoffs", "order", "requests", "says", "transfers"})
-"""What a tool that is refused does not do."""
+"""What a refused tool does not do."""
 
 
 def _with_refusals(found: Sequence[Difference], got: Mapping[str, Json]) -> Iterator[Difference]:
@@ -50,7 +50,7 @@ def _value(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Di
 
 
 def _instead(key: str, got: Mapping[str, Json]) -> str:
-    """What there is in place of what is not there."""
+    """What there is instead of a missing value."""
     if got["rejected"] is not None:
         why = f": {got['why_rejected']}" if got["why_rejected"] else ""
         return f"the call is rejected with {got['rejected']}{why}"
@@ -75,7 +75,7 @@ def _cost(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Dif
 
 
 def _costs(key: str, expected: Expected, cost: float) -> bool:
-    # Costs are counted to the sixth digit.
+    # Costs are rounded to the sixth digit.
     wanted = float(expected.text)
     return cost <= wanted if key == "max_cost" else abs(cost - wanted) < 5e-7
 
@@ -98,7 +98,7 @@ def _is_request(expected: Expected, got: Json) -> bool:
 
 
 def request_line(got: Json) -> str:
-    """A request that was sent, in one line."""
+    """A request that was sent, on one line."""
     query = urlencode(got["query"], doseq=True)
     return f"{got['method']} {got['host']}{got['path']}{'?' if query else ''}{query}"
 
@@ -129,7 +129,7 @@ def _list(
 
 
 def _order(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
-    """What is expected stands in what has happened, in its order."""
+    """Check that the expected entries are in the log, in their order."""
     missing = _first_missing(expected, got[key])
     if missing is not None:
         lines = [DiffLine("-", shown(plain(missing))), *(DiffLine("+", shown(one)) for one in got[key])]
@@ -155,7 +155,7 @@ _CHECKS: Mapping[str, Callable[[str, Expected, Mapping[str, Json]], Iterator[Dif
 }
 
 
-# What must not hold
+# What must not be
 
 
 def _unwanted(key: str, unwanted: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
@@ -166,7 +166,7 @@ def _unwanted(key: str, unwanted: Expected, got: Mapping[str, Json]) -> Iterator
 
 
 def _unwanted_parts(key: str, unwanted: Expected, found: Json) -> Iterator[tuple[Expected, str, Json]]:
-    """The parts that hold all the same: what they are, their names, and what was got."""
+    """The unwanted parts that are there all the same: kind, name, and observed value."""
     if key in {"cost", "max_cost"}:
         if found is not None and _costs(key, unwanted, found):
             yield unwanted, key, found

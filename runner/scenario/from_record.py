@@ -1,8 +1,8 @@
-"""Makes a scenario of a call that was: the text of a `*.test.yaml` that passes as it is.
+"""Turns a recorded call into a scenario: the text of a `*.test.yaml` that passes unchanged.
 
-A record does not hold everything: what a lookup answered, headers that no route asks for, and what
-`record.redact` masks are gone. So the scenario expects what must come out of what is left (who answers, which
-requests are made, how the call ends), and nothing besides.
+A record does not hold everything: headers that no route uses and what `record.redact` masks are missing. So
+the scenario expects what must follow from the rest (who answers, which requests are made, how the call ends),
+and nothing besides.
 """
 
 import re
@@ -18,7 +18,7 @@ from runner.scenario.update import flow
 
 NOT_TRANSCRIBED = "(not transcribed)"
 _LONG = "2h"
-"""Longer than any call: what ends a silent one has ended it by then."""
+"""Longer than any call: by then the end of a silent call has come."""
 _MASK = re.compile(r"\[(redacted|payment_card|ssn|phone|email)\]")
 _UNWRITABLE = re.compile("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _TAKES_LEAVE = frozenset(
@@ -57,7 +57,7 @@ def scenario_of(record: CallRecord) -> str:
 
 
 def _masked(record: CallRecord) -> list[str]:
-    """The headers whose values are not known."""
+    """The headers with unknown values."""
     return [name for name, value in record.headers.items() if _MASK.search(value)]
 
 
@@ -71,7 +71,7 @@ def _parties(record: CallRecord) -> dict[str, Json]:
 
 
 def _busy(record: CallRecord) -> Iterator[str]:
-    """How many calls the agents have that had no room."""
+    """How many calls the agents without room have."""
     for key, limit in (("live_calls", "concurrent_calls"), ("calls_today", "calls_per_day")):
         full = {agent: reached[limit] for agent, reached in record.busy.items() if limit in reached}
         if full:
@@ -85,13 +85,13 @@ def _written(step: dict[str, Json]) -> Iterator[str]:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """Such characters stand in quotes only. Half of a surrogate pair has no form at all."""
+    """Such characters can only be written in quotes. Half of a surrogate pair has no form at all."""
     character = match[0]
     return "?" if "\ud800" <= character <= "\udfff" else f"\\u{ord(character):04x}"
 
 
 class _Steps:
-    """What happened in a call, as steps of a scenario."""
+    """The events of a call, as steps of a scenario."""
 
     def __init__(self, record: CallRecord) -> None:
         self._record = record
@@ -101,7 +101,7 @@ class _Steps:
         self._expects_requests = record.lookup_s is None and not any(map(_is_unsure, record.tools))
 
     def all(self) -> list[dict[str, Json]]:
-        """The steps, in their order. The last one expects how the call ended, where that must follow."""
+        """The steps, in order. The last one expects how the call ended, where that must follow."""
         steps: list[dict[str, Json]] = []
         caller_has_spoken = is_led = False
         lease_s = 0.0
@@ -130,7 +130,7 @@ class _Steps:
         return [*steps, *self._end()]
 
     def _moments(self) -> list[Turn | ToolUse | Deed]:
-        """All that a step can be made of, in its order; without the goodbye, which comes by itself."""
+        """Everything that can become a step, in order; without the goodbye, which comes by itself."""
         turns = list(self._record.turns)
         if self._record.ended in _TAKES_LEAVE and turns and turns[-1].role == Role.AGENT.value:
             turns.pop()
@@ -144,7 +144,7 @@ class _Steps:
 
     @property
     def _last_word(self) -> ToolUse | Deed | None:
-        """The tool call or the act that has ended the call: what was said after it was a goodbye."""
+        """The tool call or the act that has ended the call: the agent's words after it were a goodbye."""
         match self._record.ended:
             case "hangup":
                 ending = [
@@ -188,12 +188,12 @@ class _Steps:
 
 
 def _is_unsure(use: ToolUse) -> bool:
-    """Whether it cannot be known that such a call sends its request once more, and at once."""
+    """Whether it is unknown that such a call repeats its request, and at once."""
     return len(use.tries) > 1 or use.took_s is None or bool(_MASK.search(flow(use.arguments)))
 
 
 def _reply(use: ToolUse, attempt: Attempt) -> Json:
-    """What the endpoint answered to one attempt, by what the model was given of it."""
+    """The endpoint's reply to one attempt, as far as the output for the model shows it."""
     if attempt.http_status is None:
         timed_out = attempt.error in {"timeout", None}
         return (NoReply.TIMEOUT if timed_out else NoReply.CONNECTION_REFUSED).value
@@ -212,7 +212,7 @@ def _body(given: Json) -> dict[str, Json]:
 
 
 def _act(deed: Deed) -> dict[str, Json]:
-    """What a person did, as a scenario says it."""
+    """A person's act, in a scenario's form."""
     given = dict(deed.given)
     ends = {"ends": deed.result} if deed.result == TransferEnd.NOT_COMPLETED.value else {}
     match deed.what:

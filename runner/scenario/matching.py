@@ -1,4 +1,4 @@
-"""Whether a value is the expected one: the rules for texts, mappings, lists and requests."""
+"""Compares a value with the expected one: the rules for texts, mappings, lists and requests."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -16,7 +16,7 @@ def matches(expected: Expected, got: Json) -> bool:
 
 
 def mismatches(expected: Expected, got: Json, name: str, *, exact: bool = False) -> Iterator[Difference]:
-    """Where a value differs, each part by its own place. `exact`: mappings hold the named fields only."""
+    """The differing parts, each with its own place. `exact`: mappings hold the named fields only."""
     value = expected.value
     if isinstance(value, Mapping):
         yield from _mapping(expected, value, got, name, exact=exact)
@@ -58,7 +58,7 @@ def _is_scalar(expected: Expected, got: Json) -> bool:
     if isinstance(value, str):
         if isinstance(got, str):
             return glob_matches(value, got)
-        # A pattern asks how a value is written, so that `*` alone asks only that there is one.
+        # A pattern is about how a value is written, so `*` alone demands only that there is one.
         return "*" in value and glob_matches(value, shown(got))
     if isinstance(got, str) and value is not None:
         return got == expected.text
@@ -68,7 +68,7 @@ def _is_scalar(expected: Expected, got: Json) -> bool:
 
 
 def request_mismatches(expected: Expected, got: Mapping[str, Json], name: str) -> Iterator[Difference]:
-    """Where a request that was sent is not the expected one."""
+    """The differences between a sent request and the expected one."""
     if not isinstance(expected.value, Mapping):
         return
     parts = dict(expected.value)
@@ -104,7 +104,7 @@ def aligned(
 ) -> list[tuple[Expected | None, Json]]:
     """Both lists side by side, with as much in common as possible.
 
-    An entry that the other list has not stands beside None, or beside MISSING.
+    An entry that the other list lacks stands beside None, or beside MISSING.
     """
     common = [[0] * (len(found) + 1) for _ in range(len(wanted) + 1)]
     fit = [[fits(one, other) for other in found] for one in wanted]

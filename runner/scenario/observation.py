@@ -1,4 +1,4 @@
-"""What is observed of a call, under the names that expectations use."""
+"""What can be observed of a call, under the names that expectations use."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from runner.scenario.call_log import Attempt, End, Handoff, Instruction, LogEntr
 
 
 def answered_call(session: Session, accept: JsonObject, *, is_over: bool) -> dict[str, Json]:
-    """What holds of a call that was answered, as it stands now."""
+    """The observations of an answered call, as it stands now."""
     record = json.loads(encode(session.record()))
     return {
         "agent": session.agent.id,
@@ -29,7 +29,7 @@ def answered_call(session: Session, accept: JsonObject, *, is_over: bool) -> dic
 
 
 def rejected_call(status: int, why: str) -> dict[str, Json]:
-    """What holds of a call that was turned away. `why` is empty where the routes say so."""
+    """The observations of a rejected call. `why` is empty where the routes say so."""
     return {
         **dict.fromkeys(("agent", "accept", "vars", "ended", "cost", "max_cost", "record")),
         "rejected": status,
@@ -38,7 +38,7 @@ def rejected_call(status: int, why: str) -> dict[str, Json]:
 
 
 def logged(entries: Sequence[LogEntry]) -> dict[str, Json]:
-    """What stands in the log of a call, or in a part of it."""
+    """The log of a call, or a part of it."""
     return {
         "says": [entry.text for entry in entries if isinstance(entry, Sentence)],
         "tells": [entry.text for entry in entries if isinstance(entry, Instruction)],
@@ -72,7 +72,7 @@ def _named(entry: LogEntry) -> dict[str, str]:
 
 
 def _requests(attempts: Iterable[Attempt]) -> list[Json]:
-    """Each request once, where its first attempt was made."""
+    """Each request once, at its first attempt."""
     found: dict[str, dict[str, Json]] = {}
     for attempt in attempts:
         if attempt.key in found:
@@ -115,7 +115,7 @@ def _pairs(text: str) -> dict[str, Json]:
 
 
 def _read(text: str) -> Json:
-    """JSON as its value, and anything else as the text that it is."""
+    """JSON as its value, and any other text unchanged."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -123,4 +123,4 @@ def _read(text: str) -> Json:
 
 
 LOGGED = ("tells", "requests", "output", "handoffs", "transfers")
-"""What of the log is worth to be expected where there is any of it."""
+"""The parts of the log that deserve an expectation where they are not empty."""

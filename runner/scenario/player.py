@@ -1,4 +1,4 @@
-"""Plays one scenario: who answers, what happens step by step, and whether it is what is expected."""
+"""Plays one scenario: who answers, what happens step by step, and how it differs from what is expected."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from runner.scenario.virtual_call import VirtualCall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToWrite:
-    """An expectation that asks for what is observed."""
+    """An expectation that asks for the observed value."""
 
     expectation: Expectation
     observed: Mapping[str, Json]
@@ -27,7 +27,7 @@ class ToWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
-    """What came of a scenario: it has passed when there is no difference."""
+    """The result of a scenario: it has passed when there is no difference."""
 
     scenario: Scenario
     differences: tuple[Difference, ...]
@@ -44,7 +44,7 @@ class Player:
         self._api = api
 
     def play(self, scenario: Scenario) -> ScenarioResult:
-        """Play it from the ringing to the last step, or to the first thing that cannot be."""
+        """Play it from the ringing to the last step, or to the first one that cannot be played."""
         play = _Play(scenario, VirtualCall(scenario, self._world, self._api))
         try:
             play.run()
@@ -69,7 +69,7 @@ class _Play:
         self._scenario = scenario
         self._steps = StepPlayer(call)
         self._checked = 0
-        """So many entries of the log were held against an expectation."""
+        """The number of log entries that were compared with an expectation."""
         self._violations = 0
 
     def run(self) -> None:
@@ -79,7 +79,7 @@ class _Play:
         self._steps.begin(steps[0] if steps else None)
         self._check_violations()
         self._check(scenario.expect)
-        # What comes before the first step counts for the scenario's own expectation only.
+        # What comes before the first step counts only for the scenario's own expectation.
         self._checked = len(call.log)
         for number, step in enumerate(steps):
             self.place = step.place

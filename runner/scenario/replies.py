@@ -10,7 +10,7 @@ from runner.model.values import Json
 
 
 class UnplayableError(Exception):
-    """The scenario cannot be played on, e.g. because it has no answer to a request."""
+    """The scenario cannot continue, e.g. because it declares no reply to a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ _AS_EXAMPLE = Reply()
 def reply_to(
     request: HttpRequest, name: str, attempt: int, replies: Mapping[str, Replies], example: Example | None
 ) -> HttpReply:
-    """What an attempt (counted from 1) of a request brings; it comes `took_s` later.
+    """The reply to an attempt (counted from 1) of a request; it comes `took_s` later.
 
     Raises UnplayableError when neither a reply nor an example is declared.
     """
@@ -55,14 +55,14 @@ def reply_to(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpReply:
-    """What an MCP server answers the API, which alone reads it. `output` None: the server fails."""
+    """An MCP server's answer to the API, which alone reads it. `output` None: the server fails."""
 
     output: str | None = ""
     took_s: float = 0.0
 
 
 def mcp_reply(name: str, replies: Mapping[str, Replies]) -> McpReply:
-    """What the tool of an MCP server is answered with: nothing in particular where nothing is declared."""
+    """The answer of an MCP server's tool; an empty one where none is declared."""
     declared = replies.get(name)
     entry = _entry(name, 1, declared) if declared is not None else _AS_EXAMPLE
     if isinstance(entry, TransferEnd):
@@ -72,7 +72,7 @@ def mcp_reply(name: str, replies: Mapping[str, Replies]) -> McpReply:
 
 
 def transfer_end(name: str, attempt: int, replies: Mapping[str, Replies]) -> TransferEnd:
-    """What is seen of a transfer; it is completed unless something else is declared.
+    """How a transfer ends; it is completed unless the scenario declares otherwise.
 
     Raises UnplayableError when the list of replies has ended.
     """

@@ -1,8 +1,8 @@
-"""Plays the steps of a scenario on a virtual call, each with everything that it leads to.
+"""Plays the steps of a scenario on a virtual call, each with everything that follows from it.
 
-What the model is asked to say word for word it says at once, and the caller hears it in no time. What it is
-left to say is told by the next step if that is the model's, and else is nothing that anybody minds. Only the
-step that an interruption or the loss of the sideband follows leaves something under way.
+The model says sentences that it is given word for word at once, and the caller hears them immediately. What
+it says in its own words comes from the next step if that is the model's; otherwise it does not matter. Only
+before an interruption or the loss of the sideband does a step leave something in progress.
 """
 
 import math
@@ -44,7 +44,7 @@ from runner.standin.script import (
 
 KEYS = Timer(TimerKind.KEYS)
 GIVEN_UP_AFTER_S = 11.2
-"""A sideband that stays away for longer is not dialled again (`runner.serve.timeouts`)."""
+"""A sideband that is away for longer is not dialled again (`runner.serve.timeouts`)."""
 
 
 class StepPlayer:
@@ -54,16 +54,16 @@ class StepPlayer:
         self._call = call
 
     def begin(self, following: Step | None) -> None:
-        """From the ring to the greeting, or to the rejection. `following` is the first step.
+        """Play from the ring to the greeting, or to the rejection. `following` is the first step.
 
-        Raises UnplayableError when a request is made that has no answer.
+        Raises UnplayableError when a request has no reply.
         """
         self._call.api.is_mute = following is not None and isinstance(following.act, NothingIsHeard)
         self._call.api.set_pace(_pace_before(following))
         self._settle(following)
 
     def play(self, step: Step, following: Step | None) -> None:
-        """One step. `following` is the one after it. Raises UnplayableError."""
+        """Play one step. `following` is the one after it. Raises UnplayableError."""
         call, act = self._call, step.act
         if not isinstance(act, CallerInterrupts):
             call.api.set_pace(_pace_before(following))
@@ -118,7 +118,7 @@ class StepPlayer:
             call.reopen_sideband()
 
     def _settle(self, following: Step | None) -> None:
-        """Everything that happens before the next step can."""
+        """Let everything happen that precedes the next step."""
         call = self._call
         interrupts = following is not None and isinstance(following.act, CallerInterrupts)
         while not call.is_over:
@@ -134,7 +134,7 @@ class StepPlayer:
                 return
 
     def _pass(self, seconds: float) -> None:
-        """Let time pass. Before it does, the model has said what it was left to say."""
+        """Let time pass. Before it does, the model says what it was left to say."""
         self._pass_until(round(self._call.elapsed_s + seconds, 6))
 
     def _pass_until(self, until_s: float) -> None:
@@ -154,7 +154,7 @@ class StepPlayer:
             return True
         if following is not None and isinstance(following.act, SidebandIsLost):
             return False
-        # A response that waits for an MCP server is as good as a tool of our own.
+        # A response that waits for an MCP server is like a tool of our own.
         return self._awaits_tools or self._call.api.is_responding or KEYS in self._call.machine.timers
 
     @property
@@ -162,7 +162,7 @@ class StepPlayer:
         session = self._call.machine.session
         return session is not None and session.tools.awaited
 
-    # What the model does
+    # The model's steps
 
     def _response(self, act: ModelSays | ModelCalls | ModelFails, usage: Usage) -> ScriptedResponse:
         tokens = _tokens(usage)
@@ -195,7 +195,7 @@ def _is_models(step: Step | None) -> bool:
 
 
 def _pace_before(following: Step | None) -> Pace:
-    """What is interrupted takes time to be heard; nothing else does."""
+    """What will be interrupted takes time to be heard; nothing else does."""
     interrupts = following is not None and isinstance(following.act, CallerInterrupts)
     return SPOKEN if interrupts else AT_ONCE
 

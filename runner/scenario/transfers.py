@@ -1,4 +1,4 @@
-"""Whose a transfer is that is asked for, and what is seen of it: the tool call's that was made last."""
+"""Knows which tool call a transfer belongs to (the last one made), and how it ends."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from runner.model.tool import TransferBinding
 from runner.scenario.replies import transfer_end
 
 IF_BROKEN = "if_broken"
-"""The name under which the transfer of a broken call is answered."""
+"""The name for replies to the transfer of a broken call."""
 
 
 @dataclass(slots=True)
@@ -18,7 +18,7 @@ class _Chosen:
     tool: str
     call_id: str
     destinations: tuple[str, str | None]
-    """The one that was chosen, and the one that is tried after it."""
+    """The chosen destination, and its fallback."""
 
 
 class Transfers:
@@ -30,7 +30,7 @@ class Transfers:
         self._of_person: TransferEnd | None = None
 
     def of_person(self, end: TransferEnd) -> None:
-        """A person acts, and may ask for a transfer that ends so."""
+        """A person acts; a transfer that follows ends this way."""
         self._of_person = end
 
     def called(self, called: ToolCalled, binding: TransferBinding) -> None:
@@ -49,9 +49,8 @@ class Transfers:
             self._chosen, self._asked = None, 0
 
     def asked(self, replies: Mapping[str, Replies]) -> TransferEnd:
-        """The next transfer is asked for. The result: what is seen of it.
-
-        Raises UnplayableError when the list of replies has ended.
+        """The next transfer is requested; returns how it ends. Raises UnplayableError when the list of
+        replies has ended.
         """
         if self._of_person is not None and self._chosen is None:
             end, self._of_person = self._of_person, None
@@ -61,7 +60,7 @@ class Transfers:
 
     @property
     def current(self) -> tuple[str, str] | None:
-        """The tool and the destination of the transfer that was asked for last; None for a broken call's."""
+        """Tool and destination of the last transfer requested; None for a broken call's."""
         if self._chosen is None or not self._asked:
             return None
         destination = self._chosen.destinations[min(self._asked, 2) - 1]

@@ -1,4 +1,4 @@
-"""Puts what was got into the text of a scenario file, in place of each `...`. Changes nothing else."""
+"""Puts observed values into the text of a scenario file, in place of each `...`. Changes nothing else."""
 
 import json
 import re
@@ -17,14 +17,14 @@ _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is to stand where a mark is."""
+    """The text to put in place of a mark."""
 
     place: Place
     observed: Mapping[str, Json]
 
 
 def updated(text: str, changes: Iterable[Change]) -> str:
-    """The text with what was got. A mark that is not where it was is left alone."""
+    """The text with the observed values. A mark that is not at its place any more is left alone."""
     lines = text.splitlines(keepends=True)
     # From the end on, so that no place moves before it is used.
     for change in sorted(changes, key=lambda one: one.place, reverse=True):
@@ -44,7 +44,7 @@ def updated(text: str, changes: Iterable[Change]) -> str:
 
 
 def worth(observed: Mapping[str, Json]) -> dict[str, Json]:
-    """Of what was got, that which makes an expectation: who has the call, what happened, whether it ended."""
+    """The observed values that deserve an expectation: who has the call, what happened, whether it ended."""
     if observed["rejected"] is not None:
         return {"rejected": observed["rejected"]}
     found: dict[str, Json] = {"agent": observed["agent"], "says": observed["says"]}
@@ -55,7 +55,7 @@ def worth(observed: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _request(got: JsonObject) -> JsonObject:
-    """Without what every request has, and what is empty."""
+    """The request without what every request has, and without empty parts."""
     return {
         key: value for key, value in got.items() if key not in {"tool", "headers"} and value not in ({}, 1)
     }

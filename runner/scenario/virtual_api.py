@@ -1,7 +1,7 @@
-"""The voice API of a call that is played: the stand-in, reached through the port as a real API is.
+"""The voice API of a played call: the stand-in, reached through the port as a real API is.
 
-Caller and model take no time. A sentence that the model is asked to say it says as it is; what it is left to
-say in its own words it thinks about until a step tells it.
+Caller and model take no time. The model says a sentence that it is given word for word; for its own words it
+thinks until a step supplies them.
 """
 
 import json
@@ -25,7 +25,7 @@ from runner.standin.script import Occasion, Says, ScriptedResponse, Step, Tokens
 CALL_ID = "rtc_scenario"
 NO_TOKENS = Tokens()
 SAYS_NOTHING = ScriptedResponse(output=(Says(text=""),), to=Occasion.ANY, tokens=NO_TOKENS)
-"""The model's own words, where no step tells them."""
+"""The model's own words, where no step supplies them."""
 
 
 class VirtualApi:
@@ -43,7 +43,7 @@ class VirtualApi:
 
     @property
     def accept_body(self) -> JsonObject:
-        """What the call was accepted with."""
+        """The body with which the call was accepted."""
         return self._call.accept_body or {}
 
     @property
@@ -53,46 +53,46 @@ class VirtualApi:
 
     @property
     def is_responding(self) -> bool:
-        """Whether a response is being made."""
+        """Whether a response is active."""
         return self._conversation is not None and self._conversation.active is not None
 
     @property
     def playing(self) -> Response | None:
-        """The response that the caller hears just now."""
+        """The response that plays now."""
         return self._conversation.playing if self._conversation is not None else None
 
     @property
     def playing_since_s(self) -> float:
-        """When the caller began to hear it, in virtual seconds."""
+        """When it began to play, in virtual seconds."""
         return self._conversation.playing_since_s if self._conversation is not None else 0.0
 
     @property
     def is_mute(self) -> bool:
-        """Whether nothing comes from the API, whatever it is sent."""
+        """Whether the API sends nothing, whatever it gets."""
         return self._call.is_mute
 
     @is_mute.setter
     def is_mute(self, value: bool) -> None:
         self._call.is_mute = value
 
-    # What caller and model do
+    # Caller and model
 
     def play(self, step: Step) -> None:
         """Let the caller do something."""
         self._call.play(step)
 
     def respond(self, response: ScriptedResponse) -> None:
-        """Let the model respond: to what it was asked, or by itself where nobody has asked it."""
+        """Let the model respond: to a request, or by itself where there is none."""
         self._call.play(response)
         if not self.is_thinking:
             self._call.speak_up()
 
     def say_nothing(self) -> None:
-        """Let the model say what it was left to say, in words that matter to nobody."""
+        """Let the model say what it was left to say, in words that do not matter."""
         self.respond(SAYS_NOTHING)
 
     def set_pace(self, pace: Pace) -> None:
-        """How fast caller and model are from now on."""
+        """Set how fast caller and model are from now on."""
         self._call.pace = pace
         if self._conversation is not None:
             self._conversation.pace = pace
@@ -103,11 +103,11 @@ class VirtualApi:
             self._conversation.refused_updates += 1
 
     def end_transfer(self, end: TransferEnd) -> None:
-        """What becomes of the transfer that is asked for next."""
+        """Set how the next transfer ends."""
         completed = end is TransferEnd.COMPLETED
         self._call.refer_effect = ReferEffect.LEAVES if completed else ReferEffect.STAYS
 
-    # What travels
+    # Messages
 
     def carry_out(self, order: Order, now: Instant) -> CallEvent:
         """Send the request of an order, and read the reply."""
@@ -134,7 +134,7 @@ class VirtualApi:
         self._call.detach()
 
     def send(self, action: SidebandAction) -> bool:
-        """Send the frames of an action. The result: whether the API has taken it.
+        """Send the frames of an action; returns whether the API has accepted them.
 
         Without a sideband nothing is sent, and nothing is kept: as in a real call.
         """
@@ -169,7 +169,7 @@ class VirtualApi:
         )
 
     def due_s(self) -> float | None:
-        """When something comes by itself, in virtual seconds; None when nothing does."""
+        """When the API sends something by itself, in virtual seconds; None when it does not."""
         return self._call.due_s()
 
     @property
@@ -178,7 +178,7 @@ class VirtualApi:
 
 
 def _sentence(action: SidebandAction) -> ScriptedResponse | None:
-    """What the model is asked to say word for word."""
+    """The sentence that the model is to say word for word."""
     if not isinstance(action, Speak) or action.say is None:
         return None
     return ScriptedResponse(output=(Says(text=action.say),), to=Occasion.INSTRUCTION, tokens=NO_TOKENS)

@@ -1,7 +1,7 @@
-"""One call on virtual time: its machine, and a voice API and endpoints that answer as the scenario has it.
+"""One call in virtual time: its machine, with a voice API and endpoints that answer as the scenario says.
 
-What comes from the API, the machine's timers and the replies of endpoints share one virtual time, which
-passes only where something is waited for. What is seen of the call stands in its log.
+The API's events, the machine's timers and the endpoints' replies share one virtual time, which passes only
+where something waits for it. Everything observable goes into the call's log.
 """
 
 from collections import deque
@@ -61,7 +61,7 @@ from runner.scenario.virtual_api import CALL_ID, VirtualApi
 from runner.standin.flows import Flows, VirtualTime
 
 PERSON = "scenario"
-"""In whose name people act."""
+"""The name under which people act."""
 
 
 class VirtualCall:
@@ -69,20 +69,20 @@ class VirtualCall:
 
     def __init__(self, scenario: Scenario, world: World, api: VoiceApi) -> None:
         self.log: list[LogEntry] = []
-        """All that has happened so far."""
+        """Everything that has happened so far."""
         self.uses = UseRecorder()
         self.replies: Mapping[str, Replies] = scenario.replies
-        """What requests and transfers are answered with from now on."""
+        """The replies to requests and transfers from now on."""
         self._scenario = scenario
         self._time = VirtualTime()
         self.api = VirtualApi(api, self._time)
         self._events: Flows[CallEvent] = Flows(self._time)
-        """Timers, and what else comes to the machine from elsewhere than the API."""
+        """Timers, and events that do not come from the API."""
         self._answers: deque[CallEvent] = deque()
-        """What answers the machine directly, and it has not been told yet."""
+        """Direct answers that the machine has not got yet."""
         self._counts = _call_counts(scenario)
         self._tools: dict[str, tuple[str, Tool | None]] = {}
-        """What the model has called, by the id of the call: a name, and the tool where there is one."""
+        """The model's tool calls by id: a name, and the tool where there is one."""
         self._transfers = Transfers()
         self._acts = 0
         ringing = Ringing(call_id=CALL_ID, created_at=scenario.at, origin=scenario.origin)
@@ -93,16 +93,16 @@ class VirtualCall:
 
     @property
     def now(self) -> Instant:
-        """The moment of the call."""
+        """The instant of the call."""
         return self._scenario.at + self._time.now_s
 
     @property
     def is_over(self) -> bool:
-        """Whether the call has ended, or was turned away."""
+        """Whether the call has ended, or was rejected."""
         return self.machine.is_over
 
     def observed(self) -> dict[str, Json]:
-        """What holds of the call as it stands now."""
+        """The observations of the call as it stands now."""
         session = self.machine.session
         if session is None:
             reception = self.machine.reception
@@ -110,7 +110,7 @@ class VirtualCall:
         return answered_call(session, self.api.accept_body, is_over=self.is_over)
 
     def mcp_reply(self, name: str) -> McpReply | None:
-        """What a tool of an MCP server of the agent's is answered with; None for another tool.
+        """The answer of an MCP server's tool; None for another tool.
 
         Raises UnplayableError.
         """
@@ -121,7 +121,7 @@ class VirtualCall:
         return mcp_reply(name, self.replies)
 
     def lose_sideband(self) -> None:
-        """The sideband is lost, and the call goes on."""
+        """The sideband is lost, and the call continues."""
         self.api.detach()
         self.happen(SidebandLost())
 
@@ -131,12 +131,12 @@ class VirtualCall:
             self.happen(SidebandOpened())
 
     def steer(self, wish: Wish, transfer_end: TransferEnd) -> None:
-        """A person wants something of the call; `transfer_end` is what is seen of a transfer."""
+        """A person acts on the call; `transfer_end` is how a transfer ends."""
         self._transfers.of_person(transfer_end)
         self._acts += 1
         self.happen(Steered(id=f"act_{self._acts}", by=PERSON, wish=wish))
 
-    # What follows from it
+    # What follows
 
     def advance(self, until_s: float | None = None) -> bool:
         """Let the next thing happen that is due by then (by now); False when nothing is."""
@@ -181,7 +181,7 @@ class VirtualCall:
             self.uses.handled(event, agent, actions)
         self._do(actions)
 
-    # What the machine wants done
+    # The machine's actions
 
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
@@ -228,7 +228,7 @@ class VirtualCall:
         self._events.start(iter((max(0.0, float(after_s)), event)), owner)
 
     def _log(self, action: SidebandAction) -> None:
-        """What the API has taken; what it refuses has not happened."""
+        """Log what the API has accepted; what it refuses has not happened."""
         match action:
             case Speak(say=str() as sentence):
                 self.log.append(Sentence(sentence))
@@ -245,7 +245,7 @@ class VirtualCall:
                 pass
 
     def _without_instructions(self, told: str) -> str:
-        """What the model is told for one response comes with the agent's own instructions before it."""
+        """The instructions for one response, without the agent's own in front of them."""
         session = self.machine.session
         return told if session is None else told.replace(f"{session.instructions}\n\n", "")
 
