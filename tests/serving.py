@@ -47,10 +47,10 @@ class Process:
         self.out = ""
         self.err = ""
 
-    async def started(self) -> str:
+    async def started(self, patience_s: float = PATIENCE_S) -> str:
         """Wait for the summary; where the process listens."""
         while "\nstore\n  " not in self.out:
-            line = await self._line(self._process.stdout)
+            line = await self._line(self._process.stdout, patience_s)
             assert line, await self.ended()
             self.out += line
         found = re.search(r"http://\S+(?=/webhooks/openai)", self.out)
@@ -91,9 +91,9 @@ class Process:
         assert self._process.returncode is not None
         return self._process.returncode, self.out, self.err
 
-    async def _line(self, stream: asyncio.StreamReader | None) -> str:
+    async def _line(self, stream: asyncio.StreamReader | None, patience_s: float = PATIENCE_S) -> str:
         assert stream
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             return (await stream.readline()).decode()
 
 

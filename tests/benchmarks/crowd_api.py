@@ -73,6 +73,7 @@ class Crowd:
         for place, talker in enumerate(talkers):
             talker.skip(place)
         self.round_trips_s.clear()
+        self.asked_at.clear()
         began, said = time.perf_counter(), 0
         while (passed_s := time.perf_counter() - began) < seconds:
             due = int(passed_s * events_a_second * len(talkers))
@@ -86,6 +87,7 @@ class Crowd:
             "events": said,
             "seconds": passed_s,
             "tools": len(trips),
+            "unanswered": len(self.asked_at),
             "tool_p50_ms": _quantile(trips, 0.5) * 1000,
             "tool_p99_ms": _quantile(trips, 0.99) * 1000,
         }

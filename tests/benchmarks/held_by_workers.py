@@ -1,6 +1,7 @@
 """Many live calls on several workers, one of which is killed: `python -m tests.benchmarks.held_by_workers`.
 
-Prints how long it took until every call had a sideband again, and how many never had.
+Prints how long it took until every call had a sideband again, and how many never had. Then each call talks,
+slowly, until its model has called a tool: a call whose tool has no output is lost too.
 """
 
 import argparse
@@ -14,10 +15,13 @@ from pathlib import Path
 import aiohttp
 
 from tests.benchmarks.live_calls import Process
+from tests.benchmarks.talking_api import TURN
 from tests.benchmarks.under_load import Load, Side, serving
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 """A lease of ten seconds, and the time to open thousands of sidebands on a small machine."""
+TALK_S = 3600.0
+"""For the API to have talked on all calls."""
 
 
 def main() -> int:
@@ -25,18 +29,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.held_by_workers")
     parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--events", type=float, default=0.5, help="events a call and second (default: 0.5)")
     options = parser.parse_args()
-    return asyncio.run(_held(options.calls, options.workers))
+    return asyncio.run(_held(options.calls, options.workers, options.events))
 
 
-async def _held(calls: int, workers: int) -> int:
+async def _held(calls: int, workers: int, events_a_second: float) -> int:
     with serving(tls=False, store="postgresql", options=("--workers", str(workers))) as (api, _, _, ours):
-        async with aiohttp.ClientSession() as session:
-            load = Load(api, None, session, calls)
+        timeout = aiohttp.ClientTimeout(total=TALK_S)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            load, side = Load(api, None, session, calls), Side("ours", ours)
             began = time.monotonic()
-            await load.ring_all(Side("ours", ours), calls)
+            await load.ring_all(side, calls)
             set_up_s = time.monotonic() - began
-            await _kill_one(ours)
+            memory = sum(_memory_kib(pid) for pid in _children(ours)) / 1024
+            os.kill(_children(ours)[0], signal.SIGKILL)
             began = time.monotonic()
             held = (await load.counts())[1]
             lowest = held
@@ -47,16 +54,29 @@ async def _held(calls: int, workers: int) -> int:
                 if time.monotonic() - began > PATIENCE_S:
                     break
             back_s = time.monotonic() - began
-    print("| calls | workers | set up | of the one that was killed | all back after | lost |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    print(f"| {calls} | {workers} | {set_up_s:.0f} s | {calls - lowest} | {back_s:.1f} s | {calls - held} |")
-    return 1 if held < calls else 0
+            # From anywhere in a turn to the tool of the next one.
+            seconds = 2 * len(TURN) / events_a_second
+            talked = await load.call_tools(side, seconds=seconds, events_a_second=events_a_second)
+    lost = calls - held + round(talked["unanswered"])
+    print(
+        "| calls | workers | set up | memory of the workers | of the one that was killed | all back after"
+        " | tools called then | lost |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        f"| {calls} | {workers} | {set_up_s:.0f} s | {memory:.0f} MiB | {calls - lowest} | {back_s:.1f} s"
+        f" | {talked['tools'] + talked['unanswered']:.0f} | {lost} |"
+    )
+    return 1 if lost or talked["tools"] < calls else 0
 
 
-async def _kill_one(ours: Process) -> None:
-    pid = ours.pid
-    children = await asyncio.to_thread(Path(f"/proc/{pid}/task/{pid}/children").read_text)
-    os.kill(int(children.split()[0]), signal.SIGKILL)
+def _children(ours: Process) -> list[int]:
+    return list(map(int, Path(f"/proc/{ours.pid}/task/{ours.pid}/children").read_text().split()))
+
+
+def _memory_kib(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
 if __name__ == "__main__":

@@ -121,6 +121,10 @@ class Load:
             "back": f"{back_s:.1f} s",
         }
 
+    async def call_tools(self, side: Side, *, seconds: float, events_a_second: float) -> dict[str, float]:
+        """Talk on all calls so slowly, with a tool in each turn; how many were called and answered."""
+        return await self._ask("/talk", side.group, seconds=seconds, events_a_second=events_a_second, tools=1)
+
     async def _set_up(self, side: Side) -> None:
         await self.ring_all(side, 50)
         cpu_s, memory_kib = side.process.cpu_s, side.process.memory_kib

@@ -34,6 +34,8 @@ PACE = 0.2
 """Real seconds for each second of a call."""
 PATIENCE_S = 30.0
 """Of a call; then the caller speaks again, whether a tool has its output or not."""
+START_S = 120.0
+"""For a process to start on a machine that has no time for it."""
 SETTLE_S = 45.0
 """For all calls to end once nothing more goes wrong."""
 CATCH_UP_S = 4.0
@@ -153,7 +155,7 @@ class World:
         )
         runner = Process(process)
         self._stack.push_async_callback(_ended, process)
-        self._runners[number] = (runner, await runner.started())
+        self._runners[number] = (runner, await runner.started(START_S))
 
     def _one(self) -> int | None:
         there = [

@@ -21,6 +21,10 @@ class AddedMessages:
         self._count += 1
         return AddItem(item_id=f"item_{self._count}", text=text, as_caller=as_caller)
 
+    def count_from(self, number: int) -> None:
+        """Begin at a number that a process before us, whose messages are not known, has not reached."""
+        self._count = number
+
     def is_ours(self, item_id: str) -> bool:
         """Whether this is the id of a message that was made here."""
         number = item_id.removeprefix("item_")

@@ -70,10 +70,12 @@ class Connection:
         self.lived_until = now
         """When the machine was given the last event."""
 
-    def begin_bare(self) -> None:
+    def begin_bare(self, now: Instant) -> None:
         """Serve a call of which only the agent is known: do not greet, and tell the model so."""
         self._is_bare = True
         self._record.fault("the call was taken over without its journal: what was said and done is not known")
+        # The API refuses an id that was used before.
+        self._messages.count_from(int(now))
         self._messages.keep(self._messages.new(NOTHING_IS_KNOWN))
 
     def opened(self, now: Instant) -> list[Intent]:

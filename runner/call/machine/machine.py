@@ -69,7 +69,7 @@ class CallMachine:
             machine.handle(TimerFired(timer=DEADLINE), now)
         machine.handle(AnswerReplied(decided=Decided.DONE), now)
         if machine.session is not None:
-            machine.session.begin_bare()
+            machine.session.begin_bare(now)
         return machine
 
     @property

@@ -114,9 +114,9 @@ class Session:
         parts.builder.accepted(now)
         return parts.fulfilment.actions(parts.serving.start(now), now)
 
-    def begin_bare(self) -> None:
+    def begin_bare(self, now: Instant) -> None:
         """Serve a call of which only the agent is known: do not greet, and tell the model so."""
-        self._parts.connection.begin_bare()
+        self._parts.connection.begin_bare(now)
 
     def handle(self, event: CallEvent, now: Instant) -> list[Action]:
         """Decide on the actions for `event`, in this order."""

@@ -277,7 +277,9 @@ def test_a_call_without_its_journal_is_served_without_a_greeting_and_the_model_i
     assert isinstance(switch, SwitchAgent)
     assert (switch.instructions, switch.agent.id) == ("You are desk.", "desk")
     assert switch.answers is True, "a person may have led the call"
-    assert expect(AddItem, told).text.startswith("There was an interruption on our side.")
+    message = expect(AddItem, told)
+    assert message.text.startswith("There was an interruption on our side.")
+    assert message.item_id == "item_1101", "the one before may have said something under any lower number"
     assert isinstance(go_on, Speak)
     record = machine.record()
     assert record is not None
