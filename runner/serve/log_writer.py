@@ -18,6 +18,8 @@ MOST_WAITING = 10_000
 """Lines that wait for a slow reader. Beyond that lines are dropped, and their number is logged."""
 BATCH = 100
 """Lines written together."""
+GATHER_S = 0.05
+"""After a batch, before the next: waking the thread for each line costs the event loop more than the line."""
 TICK_S = 1.0
 """Between two looks for windows of repeated lines that are over."""
 FLUSH_S = 1.0
@@ -41,6 +43,7 @@ class QueuedHandler(logging.Handler):
         self._write = writer(stream, lock)
         self._lines: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self._folding = Folding()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
         self._thread.start()
 
@@ -64,6 +67,7 @@ class QueuedHandler(logging.Handler):
         """Write what is waiting, for at most `FLUSH_S`, and end the thread."""
         with self._lock:
             self._tell_folded(float("inf"))
+        self._closing.set()
         try:
             self._lines.put(None, timeout=FLUSH_S)
         except queue.Full:
@@ -105,6 +109,8 @@ class QueuedHandler(logging.Handler):
                 self._write("".join(f"{line}\n" for line in lines))
             if is_last:
                 return
+            if lines and len(batch) < BATCH:
+                self._closing.wait(GATHER_S)
 
     def _next_batch(self) -> list[str | None]:
         try:

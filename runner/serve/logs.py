@@ -53,6 +53,10 @@ def _use(handler: logging.Handler, level: int) -> None:
         root.removeHandler(earlier)
         earlier.close()
     root.addHandler(handler)
+    # No line names the code, thread or process that wrote it, and finding these out costs more than the line.
+    # https://docs.python.org/3/howto/logging.html#optimization
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root.setLevel(logging.WARNING)
     logging.getLogger("runner").setLevel(level)
 
