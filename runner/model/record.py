@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from runner.model.usage import TranscriptionUsage, Usage
+from runner.model.usage import NO_TRANSCRIPTION, NO_USAGE, TranscriptionUsage, Usage
 from runner.model.values import Instant, Json, JsonObject
 
 
@@ -136,8 +136,8 @@ class CallRecord:
     model: str = ""
     served_by: str | None = None
     """The model in the API's words: what is behind an alias or a deployment. None when it did not say."""
-    usage: Usage = field(default_factory=Usage)
-    transcription: TranscriptionUsage = field(default_factory=TranscriptionUsage)
+    usage: Usage = NO_USAGE
+    transcription: TranscriptionUsage = NO_TRANSCRIPTION
     cost_usd: float | None = None
     """Of everything that the API has reported; None when the price of something in it is unknown."""
     complaints: int = 0

@@ -45,3 +45,7 @@ class TranscriptionUsage:
             text_out=self.text_out + other.text_out,
             seconds=self.seconds + other.seconds,
         )
+
+
+NO_USAGE = Usage()
+NO_TRANSCRIPTION = TranscriptionUsage()

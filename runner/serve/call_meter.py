@@ -4,9 +4,7 @@ After a takeover it counts from there on: the process before has counted the res
 only the record holds, are counted by the process that ends the call.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from runner.call.machine.machine import CallMachine
@@ -29,12 +27,10 @@ from runner.model.event import (
     Unreachable,
 )
 from runner.model.record import CallRecord, ToolUse
-from runner.model.usage import Usage
+from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Instant
 from runner.serve.call_metrics import CallMetrics
 from runner.serve.call_watch import UNKNOWN_TOOL, ServedAgents
-
-_KINDS = tuple(field.name for field in fields(Usage))
 
 
 class CallMeter:
@@ -45,9 +41,9 @@ class CallMeter:
         self._machine: CallMachine | None = None
         self._agents = ServedAgents()
         self._tools_counted = 0
-        self._tokens_counted: Mapping[str, int] = {}
-        self._responses: deque[str] = deque(maxlen=16)
-        """The responses that ended last: the API may report an event twice."""
+        self._usage: Usage | None = None
+        self._transcription: TranscriptionUsage | None = None
+        """The call's bill as it was when it was read last: a duplicate event adds nothing to it."""
         self._answered_at: Instant | None = None
         self._opened_at: Instant | None = None
         """Until the agent or the caller is heard."""
@@ -60,7 +56,9 @@ class CallMeter:
         """See `CallWatch`."""
         self._machine = machine
         self._tools_counted = len(machine.tools_ended)
-        self._tokens_counted = token_kinds(machine)
+        if machine.session is not None:
+            bill = machine.session.builder
+            self._usage, self._transcription = bill.usage, bill.transcription
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
         """See `CallWatch`."""
@@ -139,26 +137,27 @@ class CallMeter:
     # What the API does
 
     def _responded(self, ended: ResponseEnded, now: Instant) -> None:
-        if ended.response_id in self._responses:
+        if self._machine is None or self._machine.session is None:
             return
-        self._responses.append(ended.response_id)
+        before, self._usage = self._usage, self._machine.session.builder.usage
+        if self._usage is before:
+            return
         self._metrics.responses.labels(agent=self._agent, outcome=ended.outcome.value).inc()
         if ended.outcome is Outcome.FAILED:
             self._metrics.count_error(ended.code or "unknown_error")
-        self._count_tokens()
+        self._count_tokens(tokens_of(ended.usage))
 
     def _transcribed(self, transcribed: Transcribed, now: Instant) -> None:
-        if transcribed.usage is not None:
-            self._count_tokens()
-
-    def _count_tokens(self) -> None:
-        """Count what has been added to the call's bill since the last time."""
-        if self._machine is None:
+        if transcribed.usage is None or self._machine is None or self._machine.session is None:
             return
-        before, self._tokens_counted = self._tokens_counted, token_kinds(self._machine)
-        for kind, tokens in self._tokens_counted.items():
-            if (more := tokens - before.get(kind, 0)) > 0:
-                self._metrics.tokens.labels(agent=self._agent, kind=kind).inc(more)
+        before, self._transcription = self._transcription, self._machine.session.builder.transcription
+        if self._transcription != before:
+            self._count_tokens(transcription_tokens_of(transcribed.usage))
+
+    def _count_tokens(self, tokens: Mapping[str, int]) -> None:
+        for kind, count in tokens.items():
+            if count > 0:
+                self._metrics.tokens.labels(agent=self._agent, kind=kind).inc(count)
 
     def _complained(self, error: ApiError, now: Instant) -> None:
         if error.kind is ApiErrorKind.BUSY_SPEAKING:
@@ -203,20 +202,27 @@ class CallMeter:
         return (agent.id, name) if agent is not None else (self._agent, UNKNOWN_TOOL)
 
 
-def token_kinds(machine: CallMachine) -> dict[str, int]:
-    """The tokens of a call by kind, each counted once: cached ones do not count as fresh input as well.
+def tokens_of(usage: Usage) -> dict[str, int]:
+    """The tokens of a response by kind, each counted once: cached ones are not fresh input as well."""
+    return {
+        "text_in": usage.text_in - usage.text_cached,
+        "text_cached": usage.text_cached,
+        "audio_in": usage.audio_in - usage.audio_cached,
+        "audio_cached": usage.audio_cached,
+        "image_in": usage.image_in - usage.image_cached,
+        "image_cached": usage.image_cached,
+        "text_out": usage.text_out,
+        "audio_out": usage.audio_out,
+    }
 
-    Transcription that is billed by the second has no tokens.
-    """
-    if machine.session is None:
-        return {}
-    usage, transcription = machine.session.builder.usage, machine.session.builder.transcription
-    counts = {kind: int(getattr(usage, kind)) for kind in _KINDS}
-    for kind in ("text", "audio", "image"):
-        counts[f"{kind}_in"] -= counts[f"{kind}_cached"]
-    for kind in ("text_in", "audio_in", "text_out"):
-        counts[f"transcription_{kind}"] = int(getattr(transcription, kind))
-    return counts
+
+def transcription_tokens_of(usage: TranscriptionUsage) -> dict[str, int]:
+    """The tokens that transcribing the caller took; none where it is billed by the second."""
+    return {
+        "transcription_text_in": usage.text_in,
+        "transcription_audio_in": usage.audio_in,
+        "transcription_text_out": usage.text_out,
+    }
 
 
 _HANDLERS: Mapping[type, Callable[[CallMeter, Any, Instant], None]] = {

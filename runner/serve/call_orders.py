@@ -1,7 +1,6 @@
 """Sends the requests of one call, to the API and to its tools' endpoints, as soon as its hold allows."""
 
 import asyncio
-from collections.abc import Callable
 
 from runner.api.port import Order
 from runner.model.action import AnswerCall, HangUp, Refer, SendRequest
@@ -23,27 +22,18 @@ class CallOrders:
     def __init__(
         self,
         *,
-        api_call_id: Callable[[], str],
         api: ApiClient,
         tools: Sender,
         hold: Hold,
         timeouts: Timeouts,
     ) -> None:
-        """`api_call_id` returns the API's id of the call, which for a browser's call is known once it is
-        answered.
-        """
-        self._api_call_id = api_call_id
         self._api = api
         self._tools = tools
         self._hold = hold
         self._timeouts = timeouts
 
-    def let_go(self) -> None:
-        """The call is over: break the cycle with it."""
-        del self._api_call_id
-
-    async def carry_out(self, order: Order) -> CallEvent:
-        """Carry out an order to the API, and return the result.
+    async def carry_out(self, order: Order, api_call_id: str) -> CallEvent:
+        """Carry out an order to the API, and return the result. `api_call_id` is the API's id of the call.
 
         A transfer and a hang-up wait until no other runner can be serving the call, and fail when that stays
         unknown.
@@ -62,7 +52,7 @@ class CallOrders:
             await self.is_written(WRITTEN_S)
             # After a pause another may be answering it.
             await self._hold.looked()
-        return await self._api.carry_out(order, self._api_call_id())
+        return await self._api.carry_out(order, api_call_id)
 
     async def request(self, send: SendRequest) -> Replied:
         """Send a tool's request, once it is in the store: whoever takes the call over must know of it.

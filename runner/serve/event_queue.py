@@ -17,6 +17,7 @@ from runner.model.event import CallEvent, Ignored, SidebandOpened, Steered
 from runner.model.values import Instant
 from runner.serve.call_orders import WRITTEN_S, CallOrders
 from runner.serve.hold import Hold
+from runner.serve.latch import Latch
 
 
 class EventQueue:
@@ -27,7 +28,7 @@ class EventQueue:
         *,
         handle: Callable[[CallMachine, CallEvent, Instant], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-        over: asyncio.Event,
+        over: Latch,
         hold: Hold,
         orders: CallOrders,
         clock: Callable[[], Instant],
@@ -64,7 +65,7 @@ class EventQueue:
         self._catching_up = None
 
     async def _catch_up(self, machine: CallMachine) -> None:
-        while self._waiting and not self._over.is_set():
+        while self._waiting and not self._over.is_set:
             await self._hold.looked()
             event, now = self._waiting[0], self._clock()
             self._write(now, event)
@@ -72,9 +73,10 @@ class EventQueue:
                 await self._orders.is_written(WRITTEN_S)
                 # This process may have stood still while it waited.
                 await self._hold.looked()
-            if not self._over.is_set():
+            if not self._over.is_set:
                 self._handle(machine, event, now)
             del self._waiting[0]
+        self._catching_up = None
 
     def _write(self, now: Instant, event: CallEvent) -> None:
         if not isinstance(event, Ignored):

@@ -35,6 +35,7 @@ from runner.model.action import (
     SetTimer,
     Speak,
     SwitchAgent,
+    Timer,
 )
 from runner.model.call import Ringing, SipOrigin
 from runner.model.event import (
@@ -63,6 +64,7 @@ from runner.serve.call_timers import CallTimers
 from runner.serve.call_watch import CallWatch, Follower, Watches
 from runner.serve.event_queue import EventQueue
 from runner.serve.hold import Hold, SoleHold
+from runner.serve.latch import Latch
 from runner.serve.live_sideband import LiveSideband
 from runner.serve.metrics import Metrics
 from runner.serve.ring_outcome import RingOutcome
@@ -109,29 +111,29 @@ class LiveCall:
         self._clock = clock
         self._hold = hold or SoleHold()
         self._orders = CallOrders(
-            api_call_id=lambda: self.api_call_id,
             api=api,
             tools=tools,
             hold=self._hold,
             timeouts=timeouts,
         )
+        self._over = Latch()
         self._sideband = LiveSideband(
             call_id=self.id,
-            api_call_id=lambda: self.api_call_id,
             api=api.api,
             sidebands=sidebands,
             timeouts=timeouts,
             hold=self._hold,
             happen=self._happen,
-            follows_words=lambda: self._follows_words,
+            follows_words=self._follows_words,
+            spawn=self._spawn,
+            over=self._over,
         )
         self._machine = taken_over
         self._slot = CallSlot(counts=counts, hold=self._hold, metrics=metrics, created_at=ringing.created_at)
         self._ring_outcome = RingOutcome(metrics)
         self._tasks = asyncio.TaskGroup()
-        self._timers = CallTimers(lambda timer: self._happen(TimerFired(timer=timer)), clock)
-        self._over = asyncio.Event()
-        self._opened = asyncio.Event()
+        self._timers = CallTimers(self._timer_fired, clock)
+        self._opened = Latch()
         self._events = EventQueue(
             handle=self._handle,
             spawn=self._spawn,
@@ -158,7 +160,7 @@ class LiveCall:
     @property
     def is_over(self) -> bool:
         """Whether nothing more happens to it here; its record may not be saved yet."""
-        return self._over.is_set()
+        return self._over.is_set
 
     @property
     def is_answered(self) -> bool:
@@ -178,7 +180,7 @@ class LiveCall:
         finally:
             for wait in waits:
                 wait.cancel()
-        return self._opened.is_set() and not self._over.is_set()
+        return self._opened.is_set and not self._over.is_set
 
     def hears_us(self) -> None:
         """The browser reports that its media are connected."""
@@ -196,7 +198,11 @@ class LiveCall:
                     self._ring()
                 else:
                     self._take_over(self._machine)
-                await self._over.wait()
+                try:
+                    await self._over.wait()
+                finally:
+                    # Also when a task of the call has failed: no further one is begun.
+                    self._over.set()
                 raise _OverError
         except ExceptionGroup as group:
             over, bugs = group.split(_OverError)
@@ -206,6 +212,7 @@ class LiveCall:
         finally:
             self._timers.cancel()
             self._slot.free()
+            await self._sideband.close()
             if self.follower is not None:
                 self.follower.over(moved=self._is_dropped)
         record = None
@@ -262,7 +269,6 @@ class LiveCall:
         self._timers.let_go()
         self._events.let_go()
         self._sideband.let_go()
-        self._orders.let_go()
 
     def give_up(self) -> None:
         """Do nothing more, e.g. when the API accepts no hang-up: the record says what is known."""
@@ -334,7 +340,7 @@ class LiveCall:
     def _happen(self, event: CallEvent) -> None:
         """Give an event to the machine, and words to the follower."""
         machine = self._machine
-        if machine is None or self._over.is_set():
+        if machine is None or self._over.is_set:
             return
         if self.follower is not None and isinstance(event, TranscriptGrew):
             self.follower.words(event)
@@ -385,7 +391,7 @@ class LiveCall:
                 case ClaimCall():
                     self._claim(action)
                 case OpenSideband(again=again):
-                    self._spawn(self._sideband.attend(again=again))
+                    self._spawn(self._sideband.attend(self.api_call_id, again=again))
                 case Log():
                     call_log.told(action)
                 case Finish():
@@ -406,7 +412,7 @@ class LiveCall:
         self._happen(await self._slot.claim_from_all(claim))
 
     async def _order(self, order: Order) -> None:
-        event = await self._orders.carry_out(order)
+        event = await self._orders.carry_out(order, self.api_call_id)
         is_answered = isinstance(event, AnswerReplied) and event.decided is Decided.DONE
         if is_answered:
             self._slot.keep()
@@ -419,7 +425,9 @@ class LiveCall:
     async def _request(self, send: SendRequest) -> None:
         self._happen(await self._orders.request(send))
 
-    @property
+    def _timer_fired(self, timer: Timer) -> None:
+        self._happen(TimerFired(timer=timer))
+
     def _follows_words(self) -> bool:
         if self._machine is None:
             return False

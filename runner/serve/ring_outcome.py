@@ -5,6 +5,7 @@ import asyncio
 from runner.call.machine.machine import CallMachine
 from runner.model.reception import RingResult
 from runner.serve import call_log
+from runner.serve.latch import Latch
 from runner.serve.metrics import Metrics
 
 
@@ -15,7 +16,7 @@ class RingOutcome:
         self.result: RingResult | None = None
         """None while the call rings."""
         self._metrics = metrics
-        self._is_known = asyncio.Event()
+        self._is_known = Latch()
         self._began_at = 0.0
 
     @property

@@ -1,18 +1,19 @@
 """One WebSocket to the voice API. Hands on each message as it arrives, without a task or a queue in between.
 
 `websockets` implements the protocol, without I/O; this module adds bytes and deadlines. Messages of one
-frame, which are nearly all, bypass it. The content of messages is not read here.
+frame, pings and pongs, which are nearly all, bypass it: after the handshake a socket keeps nothing of the
+protocol until another frame comes, since thousands are open. The content of messages is not read here.
 """
 
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from websockets.client import ClientProtocol
 from websockets.frames import Close, CloseCode, Frame, Opcode
-from websockets.protocol import State
+from websockets.protocol import Protocol, Side, State
 from websockets.uri import WebSocketURI, parse_uri
 
 from runner.serve.names import Names
@@ -32,6 +33,10 @@ session wait.
 
 Receive = Callable[[bytes], None]
 END_OF_HEAD = b"\r\n\r\n"
+_PING, _PONG = 0x89, 0x8A
+"""First bytes of these frames."""
+MOST_CONTROL_BYTES = 125
+"""In a control frame (RFC 6455, 5.5); the mask, which no server may use, is the bit above."""
 
 
 class SidebandSocket(asyncio.Protocol):
@@ -45,17 +50,22 @@ class SidebandSocket(asyncio.Protocol):
         self._headers = headers
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
-        self._websocket = ClientProtocol(uri, max_size=MAX_MESSAGE_BYTES)
+        self._handshake: ClientProtocol | None = ClientProtocol(uri)
+        """Until it is over."""
+        self._protocol: Protocol | None = None
+        """From the first frame on that is not handled here."""
         self._transport: asyncio.Transport | None = None
-        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._opening: asyncio.Future[None] | None = self._loop.create_future()
+        """Until the handshake is over."""
         self._closed: asyncio.Future[Close | None] = self._loop.create_future()
         self._receive: Receive | None = None
-        self._early: list[bytes] = []
+        self._ended: Callable[[], None] | None = None
+        self._early: Sequence[bytes] = ()
         """Messages that came with the answer to the handshake."""
         self._head_end = b""
         """The last bytes of the handshake's answer so far: its end may be split in two."""
         self._frames = FrameCutter(MAX_MESSAGE_BYTES)
-        self._parts: list[bytes] = []
+        self._parts: Sequence[bytes] = ()
         """Parts of a message in several frames."""
         self._has_pong = True
         self._ping_timer: asyncio.TimerHandle | None = None
@@ -66,15 +76,20 @@ class SidebandSocket(asyncio.Protocol):
 
     async def opened(self) -> None:
         """Wait for the handshake. Raises InvalidHandshake, e.g. InvalidStatus, or OSError."""
-        await self._opened
+        if self._opening is not None:
+            await self._opening
 
-    def listen(self, receive: Receive) -> None:
+    def listen(self, receive: Receive, ended: Callable[[], None] | None = None) -> None:
         """Hand on every message from now on, beginning with those that have come already.
 
-        An error in `receive` ends the connection, and `closed` raises it.
+        `ended` is called once the connection has ended, which `closed` then tells of without waiting. What
+        `receive` raises ends the connection, and is raised by `closed`.
         """
-        self._receive = receive
-        early, self._early = self._early, []
+        self._receive, self._ended = receive, ended
+        if self._closed.done():
+            self._tell_end()
+            return
+        early, self._early = self._early, ()
         for message in early:
             self._hand_on(message)
         if self._transport is not None:
@@ -82,10 +97,9 @@ class SidebandSocket(asyncio.Protocol):
 
     def send(self, message: str) -> None:
         """Send a message. Without a connection it is lost: `closed` reports that."""
-        if self._websocket.state is not State.OPEN or self._transport is None:
+        if not self._is_open or self._transport is None:
             return
-        self._websocket.send_text(message.encode("utf-8", "surrogatepass"))
-        self._flush()
+        self._write(Frame(Opcode.TEXT, message.encode("utf-8", "surrogatepass")))
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             self._fail("too much waits for the peer")
 
@@ -95,9 +109,10 @@ class SidebandSocket(asyncio.Protocol):
 
     async def close(self) -> None:
         """Close the connection, within `sideband_close_s` whatever the peer does. Safe at any time."""
-        if self._websocket.state is State.OPEN:
-            self._websocket.send_close(CloseCode.NORMAL_CLOSURE)
-            self._flush()
+        if self._is_open:
+            protocol = self._take_protocol()
+            protocol.send_close(CloseCode.NORMAL_CLOSURE)
+            self._flush(protocol)
         try:
             async with asyncio.timeout(self._timeouts.sideband_close_s):
                 await asyncio.wait([self._closed])
@@ -114,53 +129,46 @@ class SidebandSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake."""
         self._transport = cast(asyncio.Transport, transport)
-        request = self._websocket.connect()
-        request.headers.update(self._headers)
-        self._websocket.send_request(request)
-        self._flush()
+        if self._handshake is not None:
+            request = self._handshake.connect()
+            request.headers.update(self._headers)
+            self._handshake.send_request(request)
+            self._flush(self._handshake)
 
     def data_received(self, data: bytes) -> None:
         """Bytes have arrived."""
-        if not self._opened.done():
-            data = self._answered(data)
+        if self._handshake is not None:
+            data = self._answered(self._handshake, data)
         for piece in self._frames.cut(data):
             if isinstance(piece, ForProtocol):
-                self._pass_on(piece.data)
+                self._frame_received(piece.data)
             else:
                 self._hand_on(piece)
 
-    def _answered(self, data: bytes) -> bytes:
+    def _answered(self, handshake: ClientProtocol, data: bytes) -> bytes:
         """Read the answer to the handshake, and keep what follows it."""
         seen = self._head_end + data
         end = seen.find(END_OF_HEAD)
         if end < 0:
             self._head_end = seen[1 - len(END_OF_HEAD) :]
-            self._pass_on(data)
+            handshake.receive_data(data)
+            self._go_on_opening(handshake)
             return b""
         size = end + len(END_OF_HEAD) - len(self._head_end)
-        self._pass_on(data[:size])
-        if self._opened.done():
+        handshake.receive_data(data[:size])
+        self._go_on_opening(handshake)
+        if self._handshake is None:
             return data[size:]
         # A refusal, with a body.
-        self._pass_on(data[size:])
+        handshake.receive_data(data[size:])
+        self._go_on_opening(handshake)
         return b""
-
-    def _pass_on(self, data: bytes) -> None:
-        """Pass bytes to the protocol."""
-        self._websocket.receive_data(data)
-        if not self._opened.done():
-            self._go_on_opening()
-        for event in self._websocket.events_received():
-            if isinstance(event, Frame):
-                self._frame_received(event)
-        self._flush()
-        if self._close_timer is None and self._websocket.close_expected():
-            self._close_timer = self._loop.call_later(self._timeouts.sideband_close_s, self.abort)
 
     def eof_received(self) -> None:
         """The peer sends no more: the connection is closed."""
-        self._websocket.receive_eof()
-        self._flush()
+        protocol = self._handshake or self._take_protocol()
+        protocol.receive_eof()
+        self._flush(protocol)
 
     def pause_writing(self) -> None:
         """The peer does not read what is sent."""
@@ -178,34 +186,67 @@ class SidebandSocket(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._transport = self._receive = None
-        self._websocket.receive_eof()
-        if not self._opened.done():
-            self._opened.set_exception(exc or ConnectionResetError("the connection was closed"))
+        if self._opening is not None and not self._opening.done():
+            self._opening.set_exception(exc or ConnectionResetError("the connection was closed"))
         if not self._closed.done():
-            self._closed.set_result(self._websocket.close_rcvd)
+            self._closed.set_result(self._protocol.close_rcvd if self._protocol is not None else None)
+            self._tell_end()
 
     # Inside
 
-    def _go_on_opening(self) -> None:
-        refusal = self._websocket.handshake_exc
+    @property
+    def _is_open(self) -> bool:
+        """Whether messages may be sent."""
+        is_open = self._protocol is None or self._protocol.state is State.OPEN
+        return self._handshake is None and self._transport is not None and is_open
+
+    def _go_on_opening(self, handshake: ClientProtocol) -> None:
+        refusal = handshake.handshake_exc
+        if self._opening is None or self._opening.done():
+            return
         if refusal is not None:
-            self._opened.set_exception(refusal)
+            self._opening.set_exception(refusal)
             self.abort()
-        elif self._websocket.state is not State.CONNECTING:
-            self._opened.set_result(None)
+        elif handshake.state is not State.CONNECTING:
+            self._opening.set_result(None)
+            # Thousands of sockets are open: what the handshake needed is needed no more.
+            self._handshake = self._opening = None
+            self._head_end, self._headers = b"", {}
             if self._transport is not None:
                 # The caller of `opened` learns first that the sideband is open.
                 self._transport.pause_reading()
             self._ping_timer = self._loop.call_later(self._timeouts.sideband_ping_s, self._ping)
 
-    def _frame_received(self, frame: Frame) -> None:
+    def _frame_received(self, data: bytes) -> None:
+        """Of frames that are no message by themselves, a ping and a pong need no more than this."""
+        if self._protocol is None and data[0] in {_PING, _PONG} and data[1] <= MOST_CONTROL_BYTES:
+            if data[0] == _PONG:
+                self._has_pong = True
+            else:
+                self._write(Frame(Opcode.PONG, data[2:]))
+            return
+        protocol = self._take_protocol()
+        protocol.receive_data(data)
+        for event in protocol.events_received():
+            if isinstance(event, Frame):
+                self._take_frame(event)
+        self._flush(protocol)
+        if self._close_timer is None and protocol.close_expected():
+            self._close_timer = self._loop.call_later(self._timeouts.sideband_close_s, self.abort)
+
+    def _take_protocol(self) -> Protocol:
+        if self._protocol is None:
+            self._protocol = Protocol(Side.CLIENT, state=State.OPEN, max_size=MAX_MESSAGE_BYTES)
+        return self._protocol
+
+    def _take_frame(self, frame: Frame) -> None:
         match frame.opcode:
             case Opcode.TEXT | Opcode.BINARY:
                 self._parts = [bytes(frame.data)]
             case Opcode.CONT:
-                self._parts.append(bytes(frame.data))
+                self._parts = [*self._parts, bytes(frame.data)]
                 if frame.fin:
-                    whole, self._parts = b"".join(self._parts), []
+                    whole, self._parts = b"".join(self._parts), ()
                     self._hand_on(whole)
             case Opcode.PONG:
                 self._has_pong = True
@@ -214,7 +255,7 @@ class SidebandSocket(asyncio.Protocol):
 
     def _hand_on(self, message: bytes) -> None:
         if self._receive is None:
-            self._early.append(message)
+            self._early = [*self._early, message]
             return
         if self._closed.done():
             return
@@ -222,33 +263,42 @@ class SidebandSocket(asyncio.Protocol):
             self._receive(message)
         except Exception as error:
             self._closed.set_exception(error)
+            self._tell_end()
             self.abort()
+
+    def _tell_end(self) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended()
 
     def _ping(self) -> None:
         """Ping, unless the last one was not answered."""
-        if self._websocket.state is not State.OPEN:
+        if not self._is_open:
             return
         if not self._has_pong:
             self._fail("no answer to a ping")
             return
         self._has_pong = False
-        self._websocket.send_ping(b"")
-        self._flush()
+        self._write(Frame(Opcode.PING, b""))
         self._ping_timer = self._loop.call_later(self._timeouts.sideband_ping_s, self._ping)
 
     def _fail(self, reason: str) -> None:
         """The peer is dead, as far as we can know."""
         log.warning("sideband peer is dead", extra={"reason": reason})
-        self._websocket.fail(CloseCode.INTERNAL_ERROR, reason)
+        self._take_protocol().fail(CloseCode.INTERNAL_ERROR, reason)
         self.abort()
 
-    def _flush(self) -> None:
+    def _write(self, frame: Frame) -> None:
+        """Send a frame of our own, which clients mask (RFC 6455, 5.3)."""
+        if self._is_open and self._transport is not None:
+            self._transport.write(frame.serialize(mask=True))
+
+    def _flush(self, protocol: Protocol) -> None:
         """Send what the protocol has to say."""
         transport = self._transport
-        if transport is None:
-            self._websocket.data_to_send()
-            return
-        for data in self._websocket.data_to_send():
+        for data in protocol.data_to_send():
+            if transport is None:
+                continue
             if data:
                 transport.write(data)
             elif transport.can_write_eof():

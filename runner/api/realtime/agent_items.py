@@ -10,7 +10,7 @@ from runner.model.call import Role
 from runner.model.event import CallEvent, Transcribed
 from runner.model.values import JsonObject
 
-MOST_ITEMS = 100
+MOST_ITEMS = 20
 """So many of the last items are known: an item is told by all its events within one response."""
 
 

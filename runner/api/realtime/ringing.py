@@ -1,5 +1,7 @@
 """Reads the webhook that announces a call."""
 
+import sys
+
 from runner.api.webhook import WebhookEvent, identifier
 from runner.errors import WebhookRejectedError
 from runner.model.call import Headers, Ringing, SipOrigin
@@ -44,7 +46,8 @@ def _sip_headers(entries: Json) -> Headers:
     if not isinstance(entries, list):
         return ()
     return tuple(
-        (entry["name"], entry["value"])
+        # Calls have the same names, and need them once.
+        (sys.intern(entry["name"]), entry["value"])
         for entry in entries
         if isinstance(entry, dict)
         and isinstance(entry.get("name"), str)

@@ -53,7 +53,8 @@ def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
         caller=_caller(clean, routing.default_country),
         called=called,
         called_found_in=found_in,
-        origin=SipOrigin(headers=clean),
+        # The same headers are kept once.
+        origin=ringing.origin if clean == ringing.origin.headers else SipOrigin(headers=clean),
         created_at=ringing.created_at,
     )
 
@@ -138,4 +139,4 @@ def _values(headers: Headers, name: str) -> list[str]:
 
 def _storable(text: str) -> str:
     """The text without lone surrogates: JSON can carry them, but nothing that is stored or sent on can."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

@@ -1,5 +1,6 @@
 """Tracks the messages that we add to the conversation, until the API confirms their place in it."""
 
+from runner.call.recent_ids import NO_IDS
 from runner.model.action import AddItem
 
 
@@ -9,7 +10,7 @@ class AddedMessages:
     def __init__(self) -> None:
         self._count = 0
         self._unsent: list[AddItem] = []
-        self._unplaced: set[str] = set()
+        self._unplaced: frozenset[str] = NO_IDS
 
     @property
     def are_placed(self) -> bool:
@@ -32,7 +33,7 @@ class AddedMessages:
 
     def sent(self, item: AddItem) -> None:
         """The message goes to the API now."""
-        self._unplaced.add(item.item_id)
+        self._unplaced |= {item.item_id}
 
     def keep(self, item: AddItem) -> None:
         """There is no sideband: keep the message for the next one."""
@@ -43,9 +44,9 @@ class AddedMessages:
         may be lost.
         """
         kept, self._unsent = self._unsent, []
-        self._unplaced = {item.item_id for item in kept}
+        self._unplaced = frozenset(item.item_id for item in kept)
         return kept
 
     def placed(self, item_id: str) -> None:
         """The API has confirmed where an item stands."""
-        self._unplaced.discard(item_id)
+        self._unplaced -= {item_id}

@@ -34,7 +34,7 @@ class CallTexts:
         """The agent's instructions, with the changes that people have made to them."""
         self._own = ""
         self._added: list[str] = []
-        self._call = call_names(call)
+        self._call = call
         self._agent = agent
         self._lookup = lookup
         self._record = record
@@ -81,7 +81,9 @@ class CallTexts:
         return self._names(self._agent, self.variables, now)
 
     def _names(self, agent: Agent, variables: dict[str, Json], now: Instant) -> dict[str, Json]:
-        return names(call=self._call, agent_id=agent.id, vars=variables, lookup=self._lookup, now=now)
+        return names(
+            call=call_names(self._call), agent_id=agent.id, vars=variables, lookup=self._lookup, now=now
+        )
 
     def text(self, text: Template | str, now: Instant) -> str:
         """Render a template; empty when it fails."""

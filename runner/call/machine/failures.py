@@ -4,6 +4,7 @@ is taken.
 
 from runner.call.machine.intent import AddMessage, GoOn, Intent, TakeWayOut
 from runner.call.machine.speech import RATE_LIMIT_WAITS_S
+from runner.call.recent_ids import RecentIds
 from runner.model.agent import IfBroken
 from runner.model.event import CallEvent, FailureCause, Outcome, ResponseEnded
 from runner.model.values import Instant
@@ -25,7 +26,7 @@ class FailureWatch:
         self._most = FAILURES_IN_A_ROW if has_way_out else FAILURES_IN_A_ROW + 1
         self._failures = 0
         self._rate_limited = 0
-        self._counted: set[str] = set()
+        self._counted = RecentIds()
 
     def start(self, now: Instant) -> list[Intent]:
         """Nothing."""
@@ -33,9 +34,8 @@ class FailureWatch:
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Judge each response once: its event may come twice."""
-        if not isinstance(event, ResponseEnded) or event.response_id in self._counted:
+        if not isinstance(event, ResponseEnded) or not self._counted.add(event.response_id):
             return []
-        self._counted.add(event.response_id)
         match event.outcome:
             case Outcome.COMPLETED:
                 self._failures = self._rate_limited = 0

@@ -55,7 +55,7 @@ class Keypad:
         pressed, self._pressed = self._pressed, ""
         if self._keys.private:
             # The model repeats it, in the arguments of tools and aloud.
-            self._record.private.add(pressed)
+            self._record.private |= {pressed}
         told = f"pressed {pressed}" if pressed else f"pressed only {self._keys.until}"
         return [
             ClearTimer(timer=ENTRY),

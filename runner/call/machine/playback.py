@@ -4,6 +4,7 @@ turn.
 Only the API knows what was heard. The times here are upper bounds, for an API that never says.
 """
 
+from runner.call.recent_ids import RecentIds
 from runner.model.event import (
     CallEvent,
     Outcome,
@@ -31,7 +32,7 @@ class Playback:
     def __init__(self) -> None:
         self._until: dict[str, Instant] = {}
         """When each finishes playing, at the latest."""
-        self._heard: set[str] = set()
+        self._heard = RecentIds()
         self.has_begun = False
         """Whether the caller has heard the agent's voice."""
 

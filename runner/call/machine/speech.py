@@ -4,12 +4,12 @@ Sentences wait until the floor is free; several of them become one request for a
 wishes to continue. Nothing else in the program asks the model to speak.
 """
 
-from collections import deque
 from dataclasses import replace
 
 from runner.call.machine.floor import PATIENCE_S, Cue, Floor, next_floor
 from runner.call.machine.playback import MARGIN_S, Playback
 from runner.call.machine.sentence import Request, Sentence, SentenceEnd
+from runner.call.recent_ids import NO_IDS, RecentIds
 from runner.model.action import Action, ClearTimer, Interrupt, SetTimer, Speak, Timer, TimerKind
 from runner.model.event import (
     ApiError,
@@ -39,7 +39,7 @@ class Speech:
 
     def __init__(self) -> None:
         self.floor = Floor.CLOSED
-        self._sentences: deque[Sentence] = deque()
+        self._sentences: list[Sentence] = []
         self._go_on = False
         self._nudge = False
         self._count = 0
@@ -47,11 +47,11 @@ class Speech:
         self._unheard: dict[str, Request] = {}
         self._current: str | None = None
         self._followed: dict[str, list[Sentence]] = {}
-        self._over: deque[str] = deque(maxlen=16)
+        self._over = RecentIds()
         self._rate_limited = 0
         self._is_held = False
         self._is_led = False
-        self._of_persons: set[str] = set()
+        self._of_persons: frozenset[str] = NO_IDS
         self.playback = Playback()
         self._wishes_come_back = False
         self._sentence_ends: list[tuple[str, SentenceEnd]] = []
@@ -94,10 +94,7 @@ class Speech:
     def say(self, text: str, *, key: str = "", is_persons: bool = False, is_first: bool = False) -> None:
         """Queue a sentence for the caller; `is_first`: ahead of the queue."""
         sentence = Sentence(say=text, key=key, is_persons=is_persons)
-        if is_first:
-            self._sentences.appendleft(sentence)
-        else:
-            self._sentences.append(sentence)
+        self._sentences.insert(0 if is_first else len(self._sentences), sentence)
 
     def tell(self, text: str, *, key: str = "") -> None:
         """Queue an instruction for one response."""
@@ -131,7 +128,7 @@ class Speech:
 
     def withdraw(self, key: str) -> None:
         """Drop the waiting sentences with this key."""
-        self._sentences = deque(sentence for sentence in self._sentences if sentence.key != key)
+        self._sentences = [sentence for sentence in self._sentences if sentence.key != key]
 
     def take_sentence_ends(self) -> list[tuple[str, SentenceEnd]]:
         """How keyed sentences have ended since the last call."""
@@ -196,14 +193,14 @@ class Speech:
         persons = [sentence for sentence in self._sentences if sentence.is_persons]
         own = tuple(sentence for sentence in self._sentences if not sentence.is_persons)
         self._note_end(Request(wish="", sentences=own), SentenceEnd.DROPPED)
-        self._sentences = deque(persons)
+        self._sentences = persons
         self._go_on = self._nudge = False
 
     def _next_sentences(self) -> tuple[Sentence, ...]:
         """The sentences at the head of the queue that can share one response: only `say`, or only `tell`."""
         taken: list[Sentence] = []
         while self._sentences and (not taken or (self._sentences[0].say is None) == (taken[0].say is None)):
-            taken.append(self._sentences.popleft())
+            taken.append(self._sentences.pop(0))
         return tuple(taken)
 
     def _move(self, cue: Cue, now: Instant) -> list[Action]:
@@ -236,7 +233,7 @@ class Speech:
         self._unheard[response_id] = asked
         self._asked = None
         if asked.is_persons:
-            self._of_persons.add(response_id)
+            self._of_persons |= {response_id}
 
     def _cut_short(self, started: ResponseStarted) -> list[Action]:
         """Interrupt what the agent begins of its own while a person leads: the API's own answer to the
@@ -251,9 +248,8 @@ class Speech:
         return [] if request is not None and request.is_persons else [Interrupt()]
 
     def _ended(self, ended: ResponseEnded, now: Instant) -> list[Action]:
-        if ended.response_id in self._over:
+        if not self._over.add(ended.response_id):
             return []
-        self._over.append(ended.response_id)
         moved: list[Action] = []
         if self._asked is not None and (ended.wish == self._asked.wish or not self._wishes_come_back):
             # Its beginning was missed, or the provider does not send our wish back: a response that ended
@@ -296,7 +292,7 @@ class Speech:
         self._is_held = True
         request = self._unheard.pop(response_id, None)
         if request is not None and request.sentences:
-            self._sentences.extendleft(reversed(request.sentences))
+            self._sentences[:0] = request.sentences
         else:
             self._go_on = True
         return [SetTimer(timer=Timer(TimerKind.MODEL_RETRY), at=now + wait_s)]
@@ -307,7 +303,7 @@ class Speech:
             return []
         if error.kind is ApiErrorKind.BUSY_SPEAKING:
             self._asked = None
-            self._sentences.extendleft(reversed(asked.sentences))
+            self._sentences[:0] = asked.sentences
             self._go_on = self._go_on or not (asked.sentences or asked.is_nudge)
             return self._move(Cue.REFUSED_BUSY, now)
         if error.about is None:

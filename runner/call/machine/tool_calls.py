@@ -9,6 +9,7 @@ from zlib import crc32
 
 from runner.call.machine.consumption import Consumption
 from runner.call.machine.intent import AddMessage, GoOn, InstructModel, Intent, SayToCaller, WithdrawSentence
+from runner.call.recent_ids import NO_IDS, RecentIds
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import values_at
 from runner.call.templates.template import TemplateFailure, render
@@ -62,16 +63,17 @@ class ToolCalls:
         self._call_id = call_id
         self._record = record
         self._consumption = consumption
-        self._known: set[str] = set()
+        self._known: frozenset[str] = NO_IDS
         self._names = names
         self._variables = variables
         self._secrets = secrets
         self._open: dict[str, OpenCall] = {}
-        self._in_flight: set[str] = set()
+        self._in_flight: frozenset[str] = NO_IDS
         self._unconfirmed: dict[str, str] = {}
-        self._answered: set[str] = set()
-        self._waiting: set[str] = set()
-        self._ended: set[str] = set()
+        self._answered: frozenset[str] = NO_IDS
+        self._waiting: dict[str, bool] = {}
+        """The responses whose calls the model waits for, and whether they have ended."""
+        self._ended = RecentIds()
 
     @property
     def running(self) -> bool:
@@ -100,9 +102,9 @@ class ToolCalls:
         """
         if called.call_id in self._known:
             return None
-        self._known.add(called.call_id)
+        self._known |= {called.call_id}
         self._consumption.tool_calls += 1
-        self._waiting.add(called.response_id)
+        self._waiting.setdefault(called.response_id, called.response_id in self._ended)
         tool = agent.tool(called.name)
         checked = None if tool is None else check_arguments(tool, called.arguments)
         arguments = checked if isinstance(checked, dict) else called.arguments
@@ -180,7 +182,7 @@ class ToolCalls:
         opened = self._open.get(replied.call_id)
         if opened is None or opened.attempt != replied.attempt:
             return []
-        self._in_flight.discard(replied.call_id)
+        self._in_flight -= {replied.call_id}
         self._record.tool_replied(replied.call_id, replied.reply, now)
         if may_retry and isinstance(opened.tool.binding, HttpBinding):
             delay_s = next_delay(opened.tool.binding.retries, replied.attempt, replied.reply)
@@ -254,10 +256,12 @@ class ToolCalls:
     def response_ended(self, response_id: str) -> None:
         """This response makes no further tool calls."""
         self._ended.add(response_id)
+        if response_id in self._waiting:
+            self._waiting[response_id] = True
 
     def all_ended(self) -> None:
         """The sideband was lost: what else its responses held will never be reported."""
-        self._ended |= self._waiting
+        self._waiting = dict.fromkeys(self._waiting, True)
 
     def take_settled(self) -> bool:
         """Whether the last tool call of some response was answered since the last time this was asked.
@@ -265,8 +269,9 @@ class ToolCalls:
         Then the model continues, once for the whole response.
         """
         busy = {call.response_id for call in self._open.values() if not call.in_background}
-        settled = (self._waiting & self._ended) - busy
-        self._waiting -= settled
+        settled = [one for one, has_ended in self._waiting.items() if has_ended and one not in busy]
+        for response_id in settled:
+            del self._waiting[response_id]
         return bool(settled)
 
     def go_on(self) -> list[Intent]:
@@ -315,7 +320,7 @@ class ToolCalls:
     def _attempt(self, opened: OpenCall, request: HttpRequest, now: Instant) -> list[Action]:
         opened = replace(opened, attempt=opened.attempt + 1)
         self._open[opened.call_id] = opened
-        self._in_flight.add(opened.call_id)
+        self._in_flight |= {opened.call_id}
         self._record.tool_tried(opened.call_id, now)
         return [
             SendRequest(
@@ -329,7 +334,7 @@ class ToolCalls:
 
     def _tell(self, call_id: str, output: ToolOutput) -> list[Action]:
         self._unconfirmed[call_id] = output.text
-        self._answered.add(call_id)
+        self._answered |= {call_id}
         return [SendOutput(call_id=call_id, output=output.text)]
 
     def _stop_waiting(self, opened: OpenCall) -> list[Intent]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from runner.call.recent_ids import RecentIds
 from runner.model.event import CallEvent, ResponseEnded, SessionUpdated, Transcribed
 from runner.model.price import Price, PriceList
-from runner.model.usage import TranscriptionUsage, Usage
+from runner.model.usage import NO_TRANSCRIPTION, NO_USAGE, TranscriptionUsage, Usage
 
 _Used: TypeAlias = tuple[float, float | None]
 """An amount in the unit of its price, and that price."""
@@ -25,14 +26,15 @@ class Bill:
     """Adds up the usage. Everything counts once: the API may report an event twice."""
 
     def __init__(self, prices: PriceList, model: str, transcription_model: str | None = None) -> None:
-        self.usage = Usage()
+        self.usage = NO_USAGE
         self._prices = prices
         self._model = model
         self._real_model: str | None = None
         self._transcription_model = transcription_model
         self._transcriptions: dict[str | None, TranscriptionUsage] = {}
         """By transcription model, which a hand-off may change."""
-        self._billed: set[str] = set()
+        self._responses = RecentIds()
+        self._items = RecentIds()
 
     @property
     def real_model(self) -> str | None:
@@ -42,7 +44,7 @@ class Bill:
     @property
     def transcription(self) -> TranscriptionUsage:
         """What transcribing the caller has used."""
-        return sum(self._transcriptions.values(), TranscriptionUsage())
+        return sum(self._transcriptions.values(), NO_TRANSCRIPTION)
 
     def transcribed_by(self, model: str | None) -> None:
         """This model transcribes the caller from now on."""
@@ -51,12 +53,12 @@ class Bill:
     def note(self, event: CallEvent) -> None:
         """Add the usage that an event reports."""
         match event:
-            case ResponseEnded(response_id=response_id) if self._is_new(f"response {response_id}"):
+            case ResponseEnded(response_id=response_id) if self._responses.add(response_id):
                 self.usage = self.usage + event.usage
-            case Transcribed(item_id=item_id, usage=TranscriptionUsage() as usage) if self._is_new(
-                f"item {item_id}"
+            case Transcribed(item_id=item_id, usage=TranscriptionUsage() as usage) if self._items.add(
+                item_id
             ):
-                before = self._transcriptions.get(self._transcription_model, TranscriptionUsage())
+                before = self._transcriptions.get(self._transcription_model, NO_TRANSCRIPTION)
                 self._transcriptions[self._transcription_model] = before + usage
             case SessionUpdated(model=str() as model):
                 self._real_model = model
@@ -81,12 +83,6 @@ class Bill:
         """The cost so far; None when the price of something used is unknown."""
         cost = self.cost
         return cost.usd if cost.is_whole else None
-
-    def _is_new(self, name: str) -> bool:
-        if name in self._billed:
-            return False
-        self._billed.add(name)
-        return True
 
 
 def _of_responses(usage: Usage, price: Price) -> list[_Used]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from runner.call.recent_ids import NO_IDS
 from runner.call.records.bill import Bill
 from runner.call.records.deeds import Deeds
 from runner.call.records.spans import Spans
@@ -48,7 +49,7 @@ class RecordBuilder:
         self._bill = bill
         self._deeds = deeds
         self.transcript = Transcript()
-        self.private: set[str] = set()
+        self.private: frozenset[str] = NO_IDS
         """Values that the record may not hold: from tools' replies, and keys pressed in private."""
         self._start = start
         self._tools: dict[str, ToolUse] = {}
@@ -221,7 +222,7 @@ _NOTED: Mapping[type, _Noted] = {
     ItemPlaced: RecordBuilder._placed,
     Transcribed: lambda builder, event, now: builder.transcript.write(event, now),
     TurnTruncated: lambda builder, event, now: builder.transcript.truncate(event, now),
-    SilenceNudge: lambda builder, event, _: builder.transcript.leave_out(event.item_id),
+    SilenceNudge: lambda builder, event, now: builder.transcript.leave_out(event.item_id, now),
     ResponseStarted: RecordBuilder._began,
     CallerSpeaks: lambda builder, event, now: builder.spans.caller_speaks(began=event.began, now=now),
     PlaybackStarted: RecordBuilder._heard,

@@ -34,18 +34,15 @@ class Transcript:
     def __init__(self) -> None:
         self._items: dict[str, _Item] = {}
         self._order: list[str] = []
-        self._ordered: set[str] = set()
-        """The items in order: a call of an hour has thousands."""
 
     def place(self, placed: ItemPlaced, now: Instant) -> None:
         """Give an item its place. A second place changes nothing."""
         if placed.after is not None:
             # The event of that item was missed, as when a sideband was lost.
             self._mention(placed.after, now)
-        item = self._items.get(placed.item_id)
-        if item is None or not item.is_placed:
-            self._put(placed)
         item = self._mention(placed.item_id, now)
+        if not item.is_placed:
+            self._put(placed)
         item.is_placed = True
         item.role = item.role or placed.role
         if not item.is_hidden:
@@ -60,21 +57,19 @@ class Transcript:
 
     def _mention(self, item_id: str, now: Instant) -> _Item:
         """The item; a new one is added at the end."""
-        if item_id not in self._ordered:
-            self._ordered.add(item_id)
+        item = self._items.get(item_id)
+        if item is None:
+            item = self._items[item_id] = _Item()
             self._order.append(item_id)
-        item = self._items.setdefault(item_id, _Item())
         item.at = item.at or now
         return item
 
     def _put(self, placed: ItemPlaced) -> None:
-        if placed.item_id in self._ordered:
-            del self._order[self._where(placed.item_id)]
-            self._ordered.remove(placed.item_id)
-        is_after = placed.after is not None and placed.after in self._ordered
+        """Move an item to where the API has placed it."""
+        del self._order[self._where(placed.item_id)]
+        is_after = placed.after not in {None, placed.item_id}
         where = self._where(placed.after) + 1 if is_after else len(self._order)
         self._order.insert(where, placed.item_id)
-        self._ordered.add(placed.item_id)
 
     def _where(self, item_id: str | None) -> int:
         """The index of an item. Searched from the end, where nearly everything happens."""
@@ -93,9 +88,9 @@ class Transcript:
         """The caller waited this long for the agent's item."""
         self._items[item_id].waited_s = waited_s
 
-    def leave_out(self, item_id: str) -> None:
+    def leave_out(self, item_id: str, now: Instant) -> None:
         """This item is nobody's turn."""
-        self._items.setdefault(item_id, _Item()).is_turn = False
+        self._mention(item_id, now).is_turn = False
 
     def turns(self) -> tuple[Turn, ...]:
         """The turns of caller and agent, in order."""

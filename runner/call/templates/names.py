@@ -85,7 +85,7 @@ def names(
 ) -> dict[str, Json]:
     """The names for templates of an agent. `args` and `secrets` are added where they are allowed.
 
-    `call` is the result of `call_names`, computed once for a call.
+    `call` is what `call_names` makes.
     """
     return {
         "call": call,

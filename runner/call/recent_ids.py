@@ -1,0 +1,29 @@
+"""The ids that came last: the voice API may send an event twice, and the copy comes soon."""
+
+from typing import Final
+
+NO_IDS: Final[frozenset[str]] = frozenset()
+"""Shared by all calls, most of which have no id of most kinds."""
+MOST = 16
+"""Ids that are remembered: a call of hours takes no more memory than one of minutes."""
+
+
+class RecentIds:
+    """The last ids of one kind in one call, e.g. of responses that have ended."""
+
+    __slots__ = ("_ids",)
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+
+    def __contains__(self, one: str) -> bool:
+        return one in self._ids
+
+    def add(self, one: str) -> bool:
+        """Remember this id. Whether it was not known."""
+        if one in self._ids:
+            return False
+        if len(self._ids) == MOST:
+            del self._ids[0]
+        self._ids.append(one)
+        return True
