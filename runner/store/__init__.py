@@ -1,1 +1,1 @@
-"""Where records and jobs are kept: one Protocol, an engine for each kind of database behind it."""
+"""Stores records and jobs: one Protocol, with an engine for each kind of database behind it."""

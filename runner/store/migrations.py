@@ -10,7 +10,7 @@ _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """One step. `version` is what the database has after it; the first step makes version 1."""
+    """One step. `version` is the database's version after it; the first step makes version 1."""
 
     version: int
     sql: str

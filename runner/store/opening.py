@@ -9,16 +9,17 @@ from runner.store.store import Store
 
 
 async def open_store(url: str) -> Store:
-    """Open the store that `store` in runner.yaml names, and make it where there is none.
+    """Open the store that `store` in runner.yaml names, and create it if necessary.
 
     `sqlite:PATH` is a file, relative to the working directory; `sqlite::memory:` forgets everything at the
     end. `postgresql://…` is a database, with parameters as libpq has them (`sslmode=verify-full`); what is
-    not in the URL, such as the password, comes from libpq's environment (`PGPASSWORD`). Raises
-    CannotRunError, with what would help, when the store cannot be used.
+    not in the URL, such as the password, comes from libpq's environment (`PGPASSWORD`).
+
+    Raises CannotRunError, with what would help, when the store cannot be used.
     """
     scheme, _, path = url.partition(":")
     if scheme in {"postgresql", "postgres"}:
-        # Loaded where it is needed only: most who start a runner have no PostgreSQL.
+        # Imported only where needed: most runners have no PostgreSQL.
         module: Any = import_module("runner.store.postgresql.postgresql_store")
         store: Store = await module.PostgresqlStore.open(url)
         return store

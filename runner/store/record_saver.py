@@ -1,6 +1,6 @@
-"""Sees that each record is saved: one that the store cannot take waits in a file, and is tried again by time.
+"""Saves each record: one that the store cannot take waits in a file, and is retried.
 
-Works over any store. Whoever saves does not wait for a store that has just failed: the record is kept.
+Works over any store. A caller does not wait for a store that has just failed: the record is kept.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class RecordSaver:
         on_jobs: Callable[[], None] = lambda: None,
         on_failure: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_jobs` is called when a record was saved that has jobs, `on_failure` when the store fails."""
+        """`on_jobs` is called when a record with jobs was saved, `on_failure` when the store fails."""
         self._store = store
         self._spool = spool
         self._on_jobs = on_jobs
@@ -61,9 +61,9 @@ class RecordSaver:
         return len(self._in_memory) + (len(self._spool) if self._spool else 0)
 
     async def open(self) -> None:
-        """Save the records that an earlier process could not save, or keep them until they can be.
+        """Save the records that an earlier process could not save, or keep them for later.
 
-        Calls that have a record are over: nobody takes them up for what else was left of them.
+        Calls with a record are over: nobody takes up the rest of them.
         """
         if self._spool is not None:
             try:
@@ -76,9 +76,9 @@ class RecordSaver:
                 self._has_work.set()
 
     async def save(self, record: CallRecord, jobs: Sequence[Job] = (), owner: Owner | None = None) -> None:
-        """Save the record and the jobs after its call, or keep them until they can be saved.
+        """Save the record and the jobs after its call, or keep them for later.
 
-        `owner` is who held the call to its end: where another has taken it since, the record is that one's.
+        `owner` held the call to its end: when another runner has taken it since, the record is that one's.
         Cancelling the wait does not cancel the saving.
         """
         saving = asyncio.create_task(self._save(record, jobs, owner), name=f"save {record.id}")
@@ -87,7 +87,7 @@ class RecordSaver:
         await asyncio.shield(saving)
 
     async def run(self) -> None:
-        """Try again what waits, for as long as the process lives."""
+        """Retry what waits, for as long as the process lives."""
         pause_s = FIRST_RETRY_S
         while True:
             await self._has_work.wait()
@@ -120,13 +120,13 @@ class RecordSaver:
 
     async def _save(self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None) -> None:
         async with self._order:
-            # Behind others it waits as they do: a store that fails would keep each caller for seconds.
+            # It waits behind others as they do: a failing store would delay each caller by seconds.
             if not len(self) and await self._write(record, jobs, owner):
                 return
             await self._keep(_encoded(record, jobs, owner))
 
     async def _write(self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None) -> bool:
-        """Whether it needs no further attempt."""
+        """Returns whether the record needs no further attempt."""
         try:
             async with asyncio.timeout(ATTEMPT_S):
                 await self._store.save(record, jobs, owner=owner)
@@ -158,7 +158,7 @@ class RecordSaver:
         self._has_work.set()
 
     async def _catch_up(self) -> bool:
-        """Whether nothing waits any more."""
+        """Returns whether nothing waits any more."""
         while len(self):
             async with self._order:
                 if not await self._save_first():
@@ -196,7 +196,7 @@ class RecordSaver:
             self._in_memory.popleft()
 
     async def _put_aside(self, line: str) -> bool:
-        """Whether the file has taken it."""
+        """Returns whether the file has taken it."""
         if self._spool is None:
             return False
         try:

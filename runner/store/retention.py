@@ -1,4 +1,4 @@
-"""Deletes records that are older than they may be kept, in steps so small that nothing waits for one."""
+"""Deletes records that are too old, in steps so small that nothing waits for one."""
 
 import asyncio
 import logging
@@ -13,12 +13,12 @@ log = logging.getLogger("runner.store")
 STEP = 200
 """Calls deleted in one transaction."""
 PAUSE_S = 0.2
-"""Between two steps: everybody else has the store then."""
+"""Between two steps, for other users of the store."""
 SWEEP_EVERY_S = 3600.0
 
 
 class Retention:
-    """Keeps records for so long and no longer. Keep `run` running."""
+    """Keeps records for a limited time. Keep `run` running."""
 
     def __init__(self, store: Records, keep_s: float, clock: Callable[[], Instant]) -> None:
         self._store = store
@@ -35,7 +35,7 @@ class Retention:
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def sweep(self) -> int:
-        """Delete what is too old; how many calls that was. Raises StoreError."""
+        """Delete what is too old; returns the number of calls. Raises StoreError."""
         before = self._clock() - self._keep_s
         total = 0
         while count := await self._store.delete_before(before, STEP):

@@ -1,8 +1,7 @@
-"""Records and jobs as rows of any database, and back. No SQL.
+"""Converts records and jobs to rows of any database, and back. No SQL.
 
-What a call left behind may be anything that a caller, a model or a backend made up, and none of it may cost
-the record: text that no database takes is put right, and what has no JSON form is left out, which the record
-then says.
+A call's data may be anything that a caller, a model or a backend made up, and none of it may cost the record:
+text that no database accepts is corrected, and what has no JSON form is left out, which the record then says.
 """
 
 import json
@@ -27,7 +26,7 @@ log = logging.getLogger("runner.store")
 
 DAY_S = 86400.0
 DUE_JOB = "jobs.id, call_id, kind, receiver, created_at, due_at, attempts, fence, work"
-"""The columns of `due_job`, but for those of the call."""
+"""The columns of `due_job`, without those of the call."""
 STORED_JOB = "id, call_id, kind, state, created_at, due_at, attempts, error"
 """The columns of `stored_job`."""
 SUMMARY = "id, agent, caller, called, started_at, ended_at, ended, cost_usd"
@@ -35,7 +34,7 @@ SUMMARY = "id, agent, caller, called, started_at, ended_at, ended, cost_usd"
 
 
 class CallRow(NamedTuple):
-    """A row of `calls`, without the outcome that comes later."""
+    """A row of `calls`, without the outcome, which comes later."""
 
     id: str
     agent: str
@@ -50,7 +49,7 @@ class CallRow(NamedTuple):
 
 
 class JobRow(NamedTuple):
-    """A row of `jobs` as a new job has it."""
+    """A row of `jobs` for a new job."""
 
     id: str
     call_id: str
@@ -181,13 +180,13 @@ def held_call(row: Sequence[Any]) -> HeldCall:
 
 
 def fleet_call(row: Sequence[Any]) -> FleetCall:
-    """The call of a row of `held_call`, then its runner and where that is reached."""
+    """The call of a row of `held_call`, then its runner and the runner's address."""
     *call, runner, address = row
     return FleetCall(call=held_call(call), runner=runner, address=address)
 
 
 def may_save(call_id: str, owner: Owner, held: tuple[str | None, int] | None, *, is_saved: bool) -> bool:
-    """Whether an owner saves the record of a call that is `held` so. False: it has done so before.
+    """Whether an owner saves the record of a call that is `held` so. False when it has done so before.
 
     Raises CallLostError when the call is not its own.
     """
@@ -199,13 +198,13 @@ def may_save(call_id: str, owner: Owner, held: tuple[str | None, int] | None, *,
 
 
 def day(instant: Instant) -> tuple[float, float]:
-    """When the day (UTC) of this instant begins, and the next."""
+    """The beginning of this instant's UTC day, and of the next."""
     begins = instant // DAY_S * DAY_S
     return begins, begins + DAY_S
 
 
 def reached(limits: Limits, live: int, today: int) -> Limit | None:
-    """The limit that an agent with so many calls has reached."""
+    """The limit that an agent with this many calls has reached."""
     if limits.concurrent_calls is not None and live >= limits.concurrent_calls:
         return Limit.CONCURRENT_CALLS
     if limits.calls_per_day is not None and today >= limits.calls_per_day:
@@ -214,7 +213,7 @@ def reached(limits: Limits, live: int, today: int) -> Limit | None:
 
 
 class Conditions:
-    """What follows WHERE for a filter, with numbered parameters as the engine writes them (`?1` or `$1`).
+    """The WHERE clause of a filter, with numbered parameters as the engine writes them (`?1` or `$1`).
 
     `position` is the engine's function that finds one text in another.
     """
@@ -243,7 +242,7 @@ class Conditions:
         self.text = " AND ".join(parts)
 
     def parameter(self, value: Any) -> str:
-        """How the statement names this value."""
+        """The statement's name for this value."""
         self.values.append(value)
         return f"{self._mark}{len(self.values)}"
 
@@ -254,12 +253,12 @@ def outcome_text(outcome: Json) -> str:
 
 
 def column_text(text: str) -> str:
-    """Text that every database takes: no half of a surrogate pair, no NUL."""
+    """Text that every database accepts: no half of a surrogate pair, no NUL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _finite(number: float | None) -> float | None:
-    """A number that every database takes and orders, or None."""
+    """A number that every database accepts and orders, or None."""
     return number if number is not None and isfinite(number) else None
 
 

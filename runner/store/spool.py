@@ -1,21 +1,21 @@
-"""A queue of lines in a file, for what the store cannot take now. It outlives the process, and is bounded."""
+"""A bounded queue of lines in a file, for what the store cannot take now. It outlives the process."""
 
 import fcntl
 import os
 from pathlib import Path
 
 MOST_BYTES = 256 * 1024 * 1024
-"""How large the file may grow. The record of a call takes some kilobytes, that of a long one some hundred."""
+"""The largest size of the file. A call's record takes some kilobytes, that of a long call some hundred."""
 MOST_FILES = 64
 """How many processes may have a file each beside one store."""
 _CHUNK = 256 * 1024
 
 
 class Spool:
-    """First in, first out. A line is text without line breaks; the file is for our eyes only.
+    """First in, first out. A line is text without line breaks; only we may read the file.
 
     Every method blocks as files do, and raises OSError. Processes that name the same path have a file each
-    (`PATH`, `PATH.2`, …); the next to `open` takes over what a process that has ended left in its own.
+    (`PATH`, `PATH.2`, …); the next to `open` adopts what an ended process has left in its own.
     """
 
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
@@ -33,11 +33,11 @@ class Spool:
 
     @property
     def waiting_bytes(self) -> int:
-        """How much waits."""
+        """How many bytes wait."""
         return self._end - self._first_at
 
     def open(self) -> None:
-        """Take over what processes that have ended left behind. Makes no file."""
+        """Adopt what ended processes have left. Creates no file."""
         for path in self._paths():
             left = _claimed(path) if path.exists() else None
             if left is None:
@@ -52,7 +52,7 @@ class Spool:
                 os.close(left)
 
     def append(self, line: str) -> bool:
-        """Put a line at the end. False when the file is full."""
+        """Append a line. False when the file is full."""
         data = line.encode() + b"\n"
         if self._end + len(data) > self._most_bytes:
             return False
@@ -62,11 +62,11 @@ class Spool:
         return True
 
     def first(self, most: int) -> list[str]:
-        """The lines that have waited longest, at most so many."""
+        """The lines that have waited longest, at most this many."""
         return [line.decode(errors="replace") for line in self._first_lines(most)]
 
     def drop(self, count: int) -> None:
-        """Take so many lines out, of those that have waited longest."""
+        """Remove this many of the lines that have waited longest."""
         self._first_at += sum(len(line) + 1 for line in self._first_lines(count))
         self._lines -= count
         if not self._lines:
@@ -74,7 +74,7 @@ class Spool:
             self._first_at = self._end = 0
 
     def close(self) -> None:
-        """Let go of the file, and delete it when nothing waits in it."""
+        """Close the file, and delete it when nothing waits in it."""
         if self._file is not None:
             if not self._lines:
                 self.path.unlink(missing_ok=True)
@@ -104,7 +104,8 @@ class Spool:
         written = 0
         while written < len(data):
             written += os.pwrite(self._opened(), data[written:], self._end + written)
-        # Only now is it there: what a full disk has cut off is written over, and passed over by `open`.
+        # Only now does the line count: one that a full disk has cut off is overwritten, and skipped by
+        # `open`.
         self._end += len(data)
         self._lines += data.count(b"\n")
 
@@ -120,7 +121,7 @@ class Spool:
 
 
 def _claimed(path: Path) -> int | None:
-    """The file, made if there is none, for this process alone; None when another has it."""
+    """The file, created if necessary, for this process alone; None when another has it."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,7 +134,7 @@ def _claimed(path: Path) -> int | None:
 
 
 def _whole_lines(file: int) -> bytes:
-    """The content, without a last line that was never finished."""
+    """The content, without an unfinished last line."""
     content = b""
     while chunk := os.pread(file, 16 * 1024 * 1024, len(content)):
         content += chunk

@@ -1,4 +1,4 @@
-"""What a store promises. Every engine fulfils it, held to it by the same tests; none of it decides anything.
+"""The contract of a store. The same tests hold every engine to it; none of them decides anything.
 
 Every method raises StoreError when the database cannot do it now, and then nothing of it is done.
 """
@@ -30,21 +30,24 @@ class Records(Protocol):
         """One call with its outcome and its open and parked jobs."""
 
     async def find(self, where: CallFilter, most: int) -> list[CallSummary]:
-        """The newest calls that fit, at most so many, newest first."""
+        """The newest matching calls, at most this many, newest first."""
 
     async def texts(self, where: CallFilter, most: int) -> list[str]:
-        """The records of the calls that `find` finds, as JSON text: reading many takes the caller's time."""
+        """The records of the calls that `find` finds, as JSON text: parsing many takes the caller's time."""
 
     async def count_calls(self, since: Instant) -> dict[str, int]:
         """How many calls that began to ring at `since` or later have a record, by the agent that answered."""
 
     async def delete(self, call_id: str) -> bool:
-        """Delete the record of a call, with its jobs and what may be left of its journal. Whether there was
-        one: of a call that is live nothing is deleted.
+        """Delete the record of a call, with its jobs and what is left of its journal; returns whether there
+        was one.
+
+        Nothing of a live call is deleted.
         """
 
     async def delete_before(self, instant: Instant, most: int) -> int:
-        """Delete at most so many calls that began to ring before this instant, the oldest first; how many.
+        """Delete at most this many calls that began to ring before this instant, the oldest first; returns
+        the number.
 
         A call whose jobs are still tried stays until they are done or parked.
         """
@@ -62,21 +65,23 @@ class Jobs(Protocol):
         """
 
     async def settle(self, due: DueJob, result: JobResult, now: Instant) -> None:
-        """Write down the result of an attempt. Once an outcome is done or parked, the deliveries that wait
-        for it are due. When another has taken the job meanwhile, only `Done` counts.
+        """Write the result of an attempt. Once an outcome is done or parked, the deliveries that wait for it
+        are due.
+
+        When another has taken the job meanwhile, only `Done` counts.
         """
 
     async def release(self, jobs: Sequence[DueJob]) -> None:
-        """Give back jobs that were taken and not attempted to the end: they are due as they were."""
+        """Give back jobs that were taken and not attempted to the end: they are due as before."""
 
     async def backlog(self, busy: Collection[str] = ()) -> Backlog:
         """How many jobs there are, and when the next is due that is not of a `busy` receiver."""
 
     async def parked(self, most: int) -> list[StoredJob]:
-        """The jobs that were given up, the newest first."""
+        """The parked jobs, the newest first."""
 
     async def retry_parked(self, call_id: str, now: Instant) -> int:
-        """Open the parked jobs of a call again, due at `now`, as if they were new; how many."""
+        """Open the parked jobs of a call again, due at `now`, as if they were new; returns the number."""
 
 
 class Fleet(Protocol):
@@ -87,14 +92,14 @@ class Fleet(Protocol):
     """
 
     async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
-        """Be one of the runners, with a lease that must be renewed within so many seconds.
+        """Join the runners, with a lease that must be renewed within this many seconds.
 
         Raises CannotRunError where a store is for one process at a time, and another has it.
         """
 
     async def renew(self, lease: Lease) -> bool:
-        """Renew the lease. False when it is over, or when the database is not the one that gave it, and may
-        have forgotten what it promised: then the calls are to be asserted.
+        """Renew the lease. False when it is over, or when the database is not the one that granted it, and
+        may have lost data: then the calls must be asserted.
         """
 
     async def assert_calls(
@@ -110,61 +115,64 @@ class Fleet(Protocol):
         """
 
     async def leave(self, lease: Lease) -> None:
-        """Be no runner any more, and let others take all its calls at once."""
+        """Leave the runners, and let others take all calls at once."""
 
     async def claim(self, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
         """Claim a ringing call before it is answered. Raises LeaseLostError.
 
-        A call is claimed once, over all runners and webhooks, but for one that its runner has not answered
-        before it was lost. Limits are counted where the claim is made, over all runners.
+        A call is claimed once, over all runners and webhooks, unless its runner was lost before it answered.
+        Limits are counted where the claim is made, over all runners.
         """
 
     async def set_state(self, lease: Lease, call: HeldCall) -> None:
-        """Write down the state of a call. Raises CallLostError when another has it."""
+        """Write the state of a call. Raises CallLostError when another has it."""
 
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
-        """Give up a claim to a call that is not answered: it may be claimed again."""
+        """Give up the claim to a call that is not answered: it may be claimed again."""
 
     async def retire(self, lease: Lease) -> None:
-        """Say that this runner is about to end: it takes no calls any more while some runner stays."""
+        """Announce that this runner is about to end: it takes no more calls while another runner stays."""
 
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
         """Let others take these calls at once."""
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
-        """Take this runner's share of the calls that nobody serves, with a new fence each.
+        """Take this runner's share of the calls without a runner, with a new fence each.
 
         Those are the calls of runners whose lease is over, and those that were handed over. A runner takes
-        calls of others only once it has held its lease for as long as it lasts: when the database was away
-        for everybody, all leases are over and nobody is lost. Raises LeaseLostError.
+        calls of others only once it has held its lease for as long as it lasts: after an outage of the
+        database all leases are over and nobody is lost. Raises LeaseLostError.
         """
 
     async def live_calls(self) -> list[FleetCall]:
         """The live calls of all runners, the oldest first."""
 
     async def runners(self) -> list[RunnerInfo]:
-        """The runners whose lease is not over."""
+        """The runners with a valid lease."""
 
 
 class Journals(Protocol):
-    """What live calls have lived through, sealed, and the configurations under which they began."""
+    """The sealed journals of live calls, and the configurations under which they began."""
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
-        """Write pieces of journals; one that is there is replaced. Raises LeaseLostError, and then none is
-        written. Nothing is written for a call that another runner has, or that is over: the ids of those.
+        """Write pieces of journals; existing ones are replaced. Raises LeaseLostError, and then none is
+        written.
+
+        Nothing is written for a call that another runner has, or that is over; returns the ids of these.
         """
 
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         """Write pieces that an ended process could not, each with the fence under which it held the call.
 
-        Nothing is written for a call that is over, or that another has taken since: the ids of the latter.
+        Nothing is written for a call that is over, or that another has taken since; returns the ids of the
+        latter.
         """
 
     async def journal(self, call_id: str) -> list[SealedEntries]:
         """All pieces of a call's journal, in order."""
 
     async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
-        """Keep the texts of a configuration by its hash. It is this runner's for new calls from now on."""
+        """Keep the texts of a configuration by its hash. This runner uses it for new calls from now on."""
 
     async def configuration(self, configuration: str) -> str | None:
         """The texts of a configuration that a live call or a runner uses."""
@@ -174,7 +182,7 @@ class Journals(Protocol):
 
 
 class Store(Records, Jobs, Fleet, Journals, Protocol):
-    """Keeps what calls leave behind, and what goes on with them when their runner is lost."""
+    """Keeps the records of calls, their jobs, and what another runner needs to continue them."""
 
     async def close(self) -> None:
-        """Let go of the database. Bounded in time, and safe to call twice."""
+        """Close the database. Bounded in time, and safe to call twice."""

@@ -1,4 +1,4 @@
-"""The address of a store: how it may be shown, and what lies beside it."""
+"""The URL of a store: how it may be shown, and which files belong to it."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -8,14 +8,14 @@ from runner.model.settings import SecretRef
 
 
 def shown_store(store: str | SecretRef) -> str:
-    """The address of a store as anybody may see it, or where it is found."""
+    """The URL of a store without secrets, or where it is found."""
     return (
         str(store) if isinstance(store, SecretRef) or store.startswith("sqlite:") else without_password(store)
     )
 
 
 def without_password(url: str) -> str:
-    """The URL of a database as it may be shown: without the user's part, and without parameters."""
+    """The URL of a database without user and parameters."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 

@@ -1,1 +1,1 @@
-"""The journal of a live call: what its machine was given, so that another process can go on with it."""
+"""The journal of a live call: the events of its machine, so that another process can continue it."""

@@ -11,27 +11,27 @@ from runner.model.entry import Entry, Lived
 from runner.store.journal.json_codec import codec
 
 FORMAT = 1
-"""Counted up when what is written here, or what it means to the machine, changes: a call whose journal has
-another format is taken over without it."""
+"""Counts up when the format, or its meaning to the machine, changes: a call whose journal has another format
+is taken over without it.
+"""
 
 
 def encode(entries: Iterable[Entry]) -> bytes:
-    """These entries as a text, one after the other in the journal."""
+    """Encode consecutive entries of a journal as text."""
     write = codec(Lived).write
     lines = [[entry.seq, entry.at, write(entry.event)] for entry in entries]
     with suppress(TypeError):
         text = orjson.dumps([FORMAT, lines])
         if b"null" not in text:
             return text
-    # It takes neither half of a surrogate pair nor a number of more than 64 bits, which models and endpoints
-    # write, and makes an infinite number null.
+    # It refuses half of a surrogate pair and numbers of more than 64 bits, which models and endpoints write,
+    # and makes an infinite number null.
     return json.dumps([FORMAT, lines], separators=(",", ":")).encode()
 
 
 def decode(text: bytes) -> list[Entry]:
-    """The entries that `encode` wrote.
-
-    Raises JournalError when they are of another format, or cannot be read.
+    """Read the entries that `encode` wrote. Raises JournalError when they have another format, or cannot be
+    read.
     """
     read = codec(Lived).read
     try:

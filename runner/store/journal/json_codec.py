@@ -1,8 +1,8 @@
-"""Values of the model as JSON and back, whatever they are made of, by their type annotations alone.
+"""Writes values of the model as JSON and reads them back, by their type annotations alone.
 
 A dataclass is an object of its fields without those that have their default value, so that a field that is
 new in a later version reads as its default. Where several dataclasses are possible the object names its own
-under `is`. Enums are their values, bytes are base64. What is JSON already (`Any`) stays as it is.
+under `is`. Enums are their values, bytes are base64. JSON values (`Any`) stay unchanged.
 """
 
 from base64 import b64decode, b64encode
@@ -22,7 +22,7 @@ _Value = TypeVar("_Value")
 
 
 class Codec(NamedTuple):
-    """How one type is written and read. `read` raises ValueError, TypeError or KeyError."""
+    """Writes and reads one type. `read` raises ValueError, TypeError or KeyError."""
 
     write: Callable[[Any], Json]
     read: Callable[[Json], Any]
@@ -30,7 +30,7 @@ class Codec(NamedTuple):
 
 @cache
 def codec(hint: Any) -> Codec:
-    """The codec of a type annotation. Raises TypeError for one that has no JSON form."""
+    """The codec of a type annotation. Raises TypeError for a type without a JSON form."""
     origin = get_origin(hint)
     if hint is Any:
         return Codec(_same, _same)

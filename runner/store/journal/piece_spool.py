@@ -1,4 +1,4 @@
-"""Pieces of journals that wait in a file for a store that is away, or for the next process."""
+"""Keeps pieces of journals in a file for an absent store, or for the next process."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ log = logging.getLogger("runner.store")
 
 
 class PieceSpool:
-    """First in, first out, bounded, sealed as in the store. A disk that fails is told and costs no call."""
+    """First in, first out, bounded, sealed as in the store. A failing disk is reported and costs no call."""
 
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
         self._spool = Spool(path, most_bytes)
@@ -26,23 +26,23 @@ class PieceSpool:
 
     @property
     def waiting_bytes(self) -> int:
-        """How much waits."""
+        """How many bytes wait."""
         return self._spool.waiting_bytes
 
     async def open(self) -> None:
-        """Take over what processes that have ended left behind."""
+        """Adopt what ended processes have left."""
         try:
             await asyncio.to_thread(self._spool.open)
         except OSError as error:
             log.error("journals that were put aside cannot be read", extra={"error": str(error)})
 
     async def append(self, pieces: Sequence[HeldPiece]) -> int:
-        """Put pieces at the end; how many the file has taken, the first of them."""
+        """Append pieces; returns how many the file has taken, from the first on."""
         lines = [_encoded(piece) for piece in pieces]
         return await asyncio.to_thread(self._append, lines)
 
     async def first(self, most: int) -> tuple[int, list[HeldPiece]]:
-        """The pieces that have waited longest, and how many lines they are: some may not be readable."""
+        """The pieces that have waited longest, and their number of lines: some may be unreadable."""
         try:
             lines = await asyncio.to_thread(self._spool.first, most)
         except OSError as error:
@@ -51,14 +51,14 @@ class PieceSpool:
         return len(lines), [piece for line in lines if (piece := decoded(line)) is not None]
 
     async def drop(self, count: int) -> None:
-        """Take so many out, of those that have waited longest."""
+        """Remove this many of the pieces that have waited longest."""
         try:
             await asyncio.to_thread(self._spool.drop, count)
         except OSError as error:
             log.error("journals that were put aside cannot be read", extra={"error": str(error)})
 
     async def close(self) -> None:
-        """Let go of the file; what waits in it is the next process's."""
+        """Close the file; what waits in it belongs to the next process."""
         await asyncio.to_thread(self._spool.close)
 
     def _append(self, lines: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Encrypts what a journal holds: a stolen database gives away no word of a call that is live.
+"""Encrypts journals, so that a stolen database reveals nothing of a live call.
 
 AES-256-GCM. Each call has a key of its own, derived (HKDF, RFC 5869) from the webhook's secret, which every
 runner of a fleet has and the database has not. A sealed text is bound to its call and its place in the
@@ -23,20 +23,20 @@ _PURPOSE = b"phone-agents journal"
 
 
 class Seal:
-    """Seals with the first of the secrets, and opens with whichever it was."""
+    """Seals with the first of the secrets, and opens with any of them."""
 
     def __init__(self, secrets: Callable[[], Sequence[str]]) -> None:
-        """`secrets` is asked each time: one may be rotated while the process lives."""
+        """`secrets` is called each time: a secret may rotate while the process lives."""
         self._secrets = secrets
 
     def seal(self, text: bytes, call_id: str, first_seq: int) -> bytes:
-        """The text of these entries, for nobody else's eyes."""
+        """The encrypted text of these entries."""
         secret = self._secrets()[0]
         nonce = os.urandom(_NONCE_BYTES)
         return _key_id(secret) + nonce + _cipher(secret, call_id).encrypt(nonce, text, _place(first_seq))
 
     def open(self, sealed: bytes, call_id: str, first_seq: int) -> bytes:
-        """The text. Raises JournalError when no secret fits, or somebody has changed it."""
+        """The decrypted text. Raises JournalError when no secret fits, or the text was changed."""
         key_id, nonce = sealed[:_ID_BYTES], sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
         secret = next((secret for secret in self._secrets() if _key_id(secret) == key_id), None)
         if secret is None:

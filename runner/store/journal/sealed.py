@@ -1,4 +1,4 @@
-"""A piece of a journal as stores keep it: entries of one call that were written together, sealed."""
+"""A piece of a journal as stores keep it: consecutive entries of one call, sealed."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from runner.model.live_call import HeldCall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedEntries:
-    """Entries of one call from `first_seq` on, for nobody's eyes but those who have the webhook's secret."""
+    """Entries of one call from `first_seq` on, encrypted."""
 
     call_id: str
     first_seq: int
@@ -16,7 +16,7 @@ class SealedEntries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPiece:
-    """A piece that could not be written yet, and its call as it was held meanwhile.
+    """A piece that could not be written yet, and how its call was held meanwhile.
 
     The store may not know the call: a caller who rings while it is away is answered all the same.
     """
@@ -26,5 +26,5 @@ class HeldPiece:
 
     @property
     def fence(self) -> int:
-        """Under which the call was held."""
+        """The fence under which the call was held."""
         return self.call.fence

@@ -41,7 +41,7 @@ _REFUSALS = (
     ValueError,
     OverflowError,
 )
-"""What the row is to blame for, and not the database."""
+"""Errors that the row causes, and not the database."""
 _FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -52,7 +52,7 @@ _FAILURES = (
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
-    """Leaves nothing behind in its session, so that there is nothing to reset."""
+    """Leaves nothing behind in its session, so there is nothing to reset."""
 
     def get_reset_query(self) -> str:
         return ""
@@ -79,7 +79,7 @@ class Database:
                 statement_cache_size=0,
                 connection_class=_Connection,
             )
-            # No connection is made before one is wanted: this one tells whether the server can be reached.
+            # No connection is made before one is needed: this one tells whether the server can be reached.
             await pool.release(await pool.acquire(timeout=CONNECT_S))
         except (*_FAILURES, ValueError) as error:
             raise CannotRunError(f'store "{shown}" cannot be reached: {_reason(error)}') from None
@@ -115,7 +115,7 @@ class Database:
             raise StoreError(_reason(error)) from None
 
     async def close(self) -> None:
-        """Let go of the connections, those in use after a moment."""
+        """Close the connections, those in use after a moment."""
         if self._is_closed:
             return
         self._is_closed = True

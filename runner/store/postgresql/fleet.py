@@ -17,16 +17,16 @@ _HOLDS = "seen_at > clock_timestamp() - make_interval(secs => lease_s)"
 """Of a row of `runners`: its lease is not over."""
 _ORPHAN = """(live_calls.runner IS NULL OR ($1 AND NOT EXISTS (
     SELECT 1 FROM runners WHERE runners.id = live_calls.runner AND seen_at > '-infinity')))"""
-"""Of a row of `live_calls`: nobody has it. $1 tells whether calls of lost runners may be taken."""
+"""Of a row of `live_calls`: no runner has it. $1 tells whether calls of lost runners may be taken."""
 
 
 async def server_started_at(connection: Connection) -> object:
-    """Tells one server from the one that took its place."""
+    """Distinguishes a server from one that replaced it."""
     return await connection.fetchval("SELECT pg_postmaster_start_time()")
 
 
 async def join(connection: Connection, runner: RunnerInfo, lease_s: float, epoch: int = 0) -> Lease:
-    """A new lease, after that of this epoch."""
+    """Grant a new lease, after that of this epoch."""
     new_epoch = await connection.fetchval(
         """INSERT INTO runners AS known
             (id, epoch, seen_at, asserted_at, lease_s, address, version, configuration)
@@ -47,7 +47,7 @@ async def join(connection: Connection, runner: RunnerInfo, lease_s: float, epoch
 
 
 async def renew(connection: Connection, lease: Lease) -> bool:
-    """Whether the lease goes on."""
+    """Renew the lease; returns whether it is still in force."""
     renewed = await connection.fetchval(
         f"UPDATE runners SET seen_at = clock_timestamp() WHERE id = $1 AND epoch = $2 AND {_HOLDS} RETURNING id",  # noqa: S608,E501 - our own text
         lease.runner,
@@ -57,9 +57,10 @@ async def renew(connection: Connection, lease: Lease) -> bool:
 
 
 async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[HeldCall]) -> set[str]:
-    """The ids of those of these calls that another has taken, or brought to their end."""
+    """Assert calls; returns the ids of those that another runner has taken, or ended."""
     ids = [rows.column_text(call.id) for call in calls]
-    # What this runner has taken without hearing of it, since the answer was lost, nobody would ever serve.
+    # Calls that this runner took without learning of it, since the answer was lost: nobody would ever serve
+    # them.
     await connection.execute(
         "UPDATE live_calls SET runner = NULL WHERE runner = $1 AND state = $2 AND id <> ALL($3::text[])",
         lease.runner,
@@ -69,7 +70,7 @@ async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[Hel
     if not calls:
         return set()
     fences = [call.fence for call in calls]
-    # Who holds one of them under an older fence is to ask again: its own commit, or ours, was lost.
+    # A runner with an older fence of one of them must ask again: its own commit, or ours, was lost.
     await connection.execute(
         """UPDATE runners SET epoch = epoch + 1 WHERE id IN (
             SELECT runner
@@ -99,7 +100,7 @@ async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[Hel
 
 
 async def claim(connection: Connection, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
-    """The call, if it is nobody's and its agent has room."""
+    """Claim the call, if no runner has it and its agent has room."""
     await _hold(connection, lease)
     call_id, agent = rows.column_text(call.id), rows.column_text(call.agent)
     if (reached := await _reached(connection, call_id, agent, call.began_at, limits)) is not None:
@@ -129,7 +130,7 @@ async def claim(connection: Connection, lease: Lease, call: HeldCall, limits: Li
 
 
 async def set_state(connection: Connection, lease: Lease, call: HeldCall) -> None:
-    """Write down how far it has come."""
+    """Write the state of the call."""
     row = await connection.fetchval(
         "UPDATE live_calls SET state = $1 WHERE id = $2 AND runner = $3 AND fence = $4 RETURNING id",
         call.state.value,
@@ -142,7 +143,7 @@ async def set_state(connection: Connection, lease: Lease, call: HeldCall) -> Non
 
 
 async def unclaim(connection: Connection, lease: Lease, call: HeldCall) -> None:
-    """It is nobody's, and not known any more."""
+    """Release the claim, and forget the call."""
     gone = await connection.fetchval(
         "DELETE FROM live_calls WHERE id = $1 AND runner = $2 AND fence = $3 RETURNING id",
         rows.column_text(call.id),
@@ -153,7 +154,7 @@ async def unclaim(connection: Connection, lease: Lease, call: HeldCall) -> None:
 
 
 async def retire(connection: Connection, lease: Lease) -> None:
-    """The runner is about to end."""
+    """This runner is about to end."""
     await connection.execute("UPDATE runners SET is_leaving = true WHERE id = $1", lease.runner)
 
 
@@ -167,17 +168,17 @@ async def hand_over(connection: Connection, lease: Lease, call_ids: Sequence[str
 
 
 async def leave(connection: Connection, lease: Lease) -> None:
-    """The runner goes, and lets others take all its calls at once."""
+    """The runner leaves, and others may take all its calls at once."""
     await connection.execute("UPDATE live_calls SET runner = NULL WHERE runner = $1", lease.runner)
     await connection.execute("DELETE FROM runners WHERE id = $1", lease.runner)
 
 
 async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
-    """This runner's share of the calls that nobody has."""
+    """Take this runner's share of the calls without a runner."""
     await _hold(connection, lease)
     await _end_leases(connection)
-    # Who has just come, or come back, cannot know yet who else has: after the store was away for everybody,
-    # all leases are over, and all runners are there.
+    # A runner that has just joined, or rejoined, cannot know yet which others have: after an outage of the
+    # store all leases are over, and all runners are there.
     may_take = await connection.fetchval(
         "SELECT asserted_at <= clock_timestamp() - make_interval(secs => lease_s) FROM runners WHERE id = $1",
         lease.runner,
@@ -202,7 +203,7 @@ async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
 
 
 async def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
-    """A process that has ended had these calls while nothing could be written: now nobody has them."""
+    """An ended process had these calls while nothing could be written: no runner has them now."""
     latest = {call.id: call for call in calls}.values()
     await connection.execute(
         """INSERT INTO live_calls AS known
@@ -228,7 +229,7 @@ async def live_calls(connection: Connection) -> list[FleetCall]:
 
 
 async def runners(connection: Connection) -> list[RunnerInfo]:
-    """The runners whose lease is not over."""
+    """The runners with a valid lease."""
     found = await connection.fetch(
         f"SELECT id, version, configuration, address, is_leaving FROM runners WHERE {_HOLDS} ORDER BY id"  # noqa: S608
     )
@@ -252,7 +253,7 @@ def _columns(calls: Sequence[HeldCall]) -> tuple[list[object], ...]:
 
 
 async def _hold(connection: Connection, lease: Lease) -> None:
-    """Keep the lease from being ended by others until this transaction is over. Raises LeaseLostError."""
+    """Keep others from ending the lease until this transaction is over. Raises LeaseLostError."""
     held = await connection.fetchval(
         f"SELECT 1 FROM runners WHERE id = $1 AND epoch = $2 AND {_HOLDS} FOR SHARE",  # noqa: S608
         lease.runner,
@@ -263,7 +264,7 @@ async def _hold(connection: Connection, lease: Lease) -> None:
 
 
 async def _end_leases(connection: Connection) -> None:
-    """End the leases that are over, for good: what such a runner still sends is refused from now on."""
+    """End expired leases for good: later requests under them are refused."""
     await connection.execute(
         f"""UPDATE runners SET epoch = epoch + 1, seen_at = '-infinity' WHERE id IN (
             SELECT id FROM runners WHERE NOT {_HOLDS} AND seen_at > '-infinity' FOR UPDATE SKIP LOCKED)"""  # noqa: S608
@@ -273,7 +274,7 @@ async def _end_leases(connection: Connection) -> None:
 async def _reached(
     connection: Connection, call_id: str, agent: str, began_at: float, limits: Limits
 ) -> Limit | None:
-    """The limit that the agent has reached. Whoever counts keeps others from counting the same agent."""
+    """The limit that the agent has reached. Locks the agent, so that nobody else counts it meanwhile."""
     if limits == Limits():
         return None
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"agent {agent}")

@@ -32,12 +32,12 @@ chosen AS (SELECT id, turn FROM candidates ORDER BY turn, due_at LIMIT $3)
 UPDATE jobs SET taken_until = clock_timestamp() + make_interval(secs => $2), fence = fence + 1
 FROM chosen, calls WHERE jobs.id = chosen.id AND calls.id = call_id
 RETURNING {rows.DUE_JOB}, record, outcome, turn"""  # noqa: S608 - our own columns
-"""Each receiver is asked for by itself, by the index: however many jobs one that hangs has, they cost the
-others nothing."""
+"""Each receiver is queried by itself, by the index: the many jobs of one that hangs cost the others
+nothing."""
 
 
 async def add(connection: Connection, new: Iterable[rows.JobRow]) -> None:
-    """Write down jobs; what is written down already stays as it is."""
+    """Write jobs; existing ones stay as they are."""
     await connection.executemany(
         """INSERT INTO jobs (id, call_id, kind, receiver, state, created_at, due_at, attempts, error, work)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING""",
@@ -46,7 +46,7 @@ async def add(connection: Connection, new: Iterable[rows.JobRow]) -> None:
 
 
 async def take(connection: Connection, capacity: JobCapacity, now: Instant, lease_s: float) -> list[DueJob]:
-    """Jobs that are due, kept from others for as long as the lease."""
+    """Take due jobs; nobody else gets them during the lease."""
     due = await connection.fetch(
         _TAKE,
         now,
@@ -69,7 +69,7 @@ async def take(connection: Connection, capacity: JobCapacity, now: Instant, leas
 
 
 async def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
-    """These are due as they were before they were taken."""
+    """Make these due as they were before they were taken."""
     await connection.executemany(
         "UPDATE jobs SET taken_until = '-infinity' WHERE id = $1 AND fence = $2",
         [(due.job.id, due.fence) for due in jobs],
@@ -77,7 +77,7 @@ async def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
 
 
 async def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant) -> None:
-    """Write down the result of an attempt."""
+    """Write the result of an attempt."""
     job = due.job
     match result:
         case Later(due_at=due_at, error=error):
@@ -111,7 +111,7 @@ async def settle(connection: Connection, due: DueJob, result: JobResult, now: In
 
 
 async def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
-    """How many there are. A job that has lost its call is never due."""
+    """Count the jobs. A job without its call is never due."""
     is_open, parked, next_due_at = await connection.fetchrow(
         """SELECT
             count(*) FILTER (WHERE state = 'open'),
@@ -130,7 +130,7 @@ async def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
 
 
 async def parked(connection: Connection, most: int) -> list[StoredJob]:
-    """The newest that were given up."""
+    """The newest parked jobs."""
     found = await connection.fetch(
         f"SELECT {rows.STORED_JOB} FROM jobs"  # noqa: S608 - our own columns
         " WHERE state = 'parked' ORDER BY created_at DESC, id LIMIT $1",
@@ -161,7 +161,7 @@ async def _park(connection: Connection, job_id: str, error: str) -> None:
 
 
 async def _open_deliveries(connection: Connection, call_id: str, now: Instant) -> None:
-    """What waited for the outcome waits no longer."""
+    """Release what waited for the outcome."""
     await connection.execute(
         "UPDATE jobs SET due_at = $1 WHERE call_id = $2 AND state = 'open' AND due_at IS NULL", now, call_id
     )

@@ -1,4 +1,4 @@
-"""Journals of live calls, and the configurations that they were lived under, in PostgreSQL."""
+"""Journals of live calls, and the configurations that they use, in PostgreSQL."""
 
 from collections.abc import Sequence
 
@@ -23,12 +23,14 @@ written AS (
     ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries)
 SELECT (SELECT count(*) FROM lease), ARRAY(SELECT call_id FROM refused)"""
 """One statement for all calls of a runner. While its lease is locked, as `fleet` says, none of its calls can
-be taken, so that they need no lock of their own. A piece that was written before, without our hearing of it,
-is written over."""
+be taken, so they need no lock of their own. A piece that was written before, without our learning of it, is
+overwritten.
+"""
 
 
 async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
-    """Write these pieces but for those of calls that others have, or that are over; the ids of these."""
+    """Write these pieces, except for calls of other runners or calls that are over; returns the ids of
+    these."""
     if not pieces:
         return set()
     is_held, refused = await connection.fetchrow(_APPEND, lease.runner, lease.epoch, *_columns(pieces))
@@ -38,7 +40,9 @@ async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEn
 
 
 async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]:
-    """Write what an ended process could not, but for calls that another has taken since; the ids of these."""
+    """Write what an ended process could not, except for calls that another has taken since; returns the ids
+    of these.
+    """
     await fleet.know_late(connection, [held.call for held in pieces])
     await connection.execute(
         """INSERT INTO journal (call_id, first_seq, entries)
@@ -70,7 +74,7 @@ async def read(connection: Connection, call_id: str) -> list[SealedEntries]:
 
 
 async def publish(connection: Connection, lease: Lease, configuration: str, texts: str) -> None:
-    """Keep the texts of a configuration, which is this runner's from now on."""
+    """Keep the texts of a configuration, which this runner uses from now on."""
     await connection.execute(
         "INSERT INTO configurations (hash, texts) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         configuration,

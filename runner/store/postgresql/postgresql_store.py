@@ -20,7 +20,7 @@ class PostgresqlStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._server: object = None
-        """Which server gave the lease."""
+        """The server that granted the lease."""
 
     @classmethod
     async def open(cls, url: str) -> "PostgresqlStore":

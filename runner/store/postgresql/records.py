@@ -10,7 +10,7 @@ from runner.store.postgresql.database import Connection
 
 
 async def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -> bool:
-    """Write a record, or replace the one of the same call; whether it is this one's."""
+    """Write a record, or replace the one of the same call; returns whether this one is in force."""
     if owner is not None:
         held = await connection.fetchrow(
             "SELECT runner, fence FROM live_calls WHERE id = $1 FOR UPDATE", row.id
@@ -46,12 +46,12 @@ async def read(connection: Connection, call_id: str) -> StoredCall | None:
 
 
 async def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
-    """The newest calls that fit."""
+    """The newest matching calls."""
     return [rows.summary(row) for row in await _newest(connection, rows.SUMMARY, where, most)]
 
 
 async def texts(connection: Connection, where: CallFilter, most: int) -> list[str]:
-    """The records of the newest calls that fit."""
+    """The records of the newest matching calls."""
     return [text for (text,) in await _newest(connection, "record", where, most)]
 
 
@@ -77,7 +77,7 @@ async def count_calls(connection: Connection, since: Instant) -> dict[str, int]:
 
 
 async def delete(connection: Connection, call_id: str) -> bool:
-    """One call with its jobs, and what may be left of its journal."""
+    """Delete one call with its jobs, and what is left of its journal."""
     if await connection.fetchval("DELETE FROM calls WHERE id = $1 RETURNING id", call_id) is None:
         return False
     await connection.execute("DELETE FROM jobs WHERE call_id = $1", call_id)
@@ -86,7 +86,9 @@ async def delete(connection: Connection, call_id: str) -> bool:
 
 
 async def delete_before(connection: Connection, instant: Instant, most: int) -> int:
-    """The oldest calls, but for those whose jobs are still tried, and those that another runner deletes."""
+    """Delete the oldest calls, except those with jobs still to be tried, and those that another runner
+    deletes.
+    """
     old = await connection.fetch(
         """DELETE FROM calls WHERE id IN (
             SELECT id FROM calls

@@ -1,4 +1,4 @@
-"""One SQLite file: made or checked when it is opened, and used on a thread of its own.
+"""One SQLite file: created or checked when it is opened, and used on a thread of its own.
 
 Only that thread touches the connection, so that it needs no lock and a slow disk delays no call.
 """
@@ -21,22 +21,23 @@ APPLICATION_ID = 0x70616773
 NEEDED = (3, 37)
 """The first SQLite with STRICT tables; RETURNING is older."""
 BUSY_S = 1.0
-"""How long to wait for another process that is writing to the file. Once it was in vain, nobody waits again
-before the file is free: all work stands in one queue, and all calls would wait for each other."""
+"""How long to wait for another process that is writing to the file. After one wait in vain, nobody waits
+again before the file is free: all work is in one queue, so all calls would wait for each other.
+"""
 CHECK_S = 5.0
-"""How long the file may be checked for damage when it is opened: some GB. The rest is not looked at then."""
+"""How long the check of the file for damage may take when it is opened: some GB. The rest is not checked."""
 CLOSE_S = 3.0
-"""How long closing may wait for what is under way."""
+"""How long closing may wait for work in progress."""
 MEMORY = ":memory:"
 
 _Result = TypeVar("_Result")
 _FAILURES = (sqlite3.Error, OSError, CannotRunError)
 _REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, ValueError, OverflowError)
-"""What the row is to blame for, and not the disk."""
+"""Errors that the row causes, and not the disk."""
 
 
 class Database:
-    """Runs work in transactions. Open it before, and close it at the end."""
+    """Runs work in transactions. `open` it first, and `close` it at the end."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -47,11 +48,11 @@ class Database:
         """How many files there were at this path: one, unless it was deleted or moved meanwhile."""
         self._is_closed = False
         self._is_locked = False
-        """Whether another process held the file when it was wanted last."""
+        """Whether another process held the file at the last attempt."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     async def open(self) -> None:
-        """Make the file where there is none; else check that it is ours, whole, and can be written.
+        """Create the file if necessary; else check that it is ours, undamaged, and writable.
 
         Raises CannotRunError, with one sentence that says what would help.
         """
@@ -67,18 +68,18 @@ class Database:
             raise
 
     async def read(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """The result of work that changes nothing. Raises StoreError."""
+        """Run work that changes nothing and return its result. Raises StoreError."""
         return await self._run(work, "BEGIN")
 
     async def write(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """The result of work that is done wholly or not at all. Raises StoreError, and then it is not done.
+        """Run work in a transaction and return its result. Raises StoreError, and then nothing is done.
 
-        What was begun is brought to its end, whether anybody waits for it or not.
+        Work that has begun is finished, whether or not anybody waits for it.
         """
         return await self._run(work, "BEGIN IMMEDIATE")
 
     async def close(self) -> None:
-        """Let go of the file. Work that has not begun by then is not done."""
+        """Close the file. Work that has not begun by then is not done."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -109,18 +110,18 @@ class Database:
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            if running.cancelled():  # by `close`: nobody has cancelled who waits here
+            if running.cancelled():  # by `close`: the waiting task was not cancelled
                 raise StoreError("the store is closed") from None
             running.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
 
-    # Everything below runs on the thread.
+    # On the thread
 
     def _open(self) -> None:
         _check_whole(self._connected(), self.path)
 
     def _transaction(self, work: Callable[[sqlite3.Connection], _Result], begin: str) -> _Result:
-        """All of it or nothing. After a failure the connection is opened anew: a disk may come back."""
+        """All of it or nothing. After a failure the connection is reopened: a disk may come back."""
         self._check_place()
         connection = self._connected()
         try:
@@ -131,19 +132,19 @@ class Database:
                 connection.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
                 self._is_locked = False
         except BaseException:
-            # Closing takes back what was not committed.
+            # Closing rolls back what was not committed.
             self._disconnect()
             raise
         return result
 
     def _check_place(self) -> None:
-        """SQLite goes on writing to a file that was deleted or moved, and says nothing.
+        """SQLite continues to write to a file that was deleted or moved, without an error.
 
-        Raises StoreError for this once; the next transaction finds, or makes, a file in its place.
+        Raises StoreError for this once; the next transaction finds, or creates, a file in its place.
         """
         if self._connection is not None and self._file != _identity(self.path):
             with suppress(sqlite3.Error):
-                # What was written ahead belongs to the file that was moved; closing would leave it behind.
+                # The write-ahead log belongs to the file that was moved; closing would leave it behind.
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._disconnect()
             self._file = None  # the next file may get the number of this one
@@ -183,7 +184,7 @@ class Database:
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """Which file it is; None when there is none."""
+    """The identity of the file; None when there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116 - a path of SQLite's, e.g. ":memory:"
     except OSError:
@@ -192,10 +193,10 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def _make_private(path: str) -> None:
-    """Records hold what callers said: only we may read the file, and what SQLite puts beside it."""
+    """Records hold what callers said: only we may read the file, and SQLite's files beside it."""
     if path == MEMORY:
         return
-    # A file that is there is not opened: closing it would drop the locks of SQLite's own (fcntl(2)).
+    # An existing file is not opened: closing it would drop the locks of SQLite's own (fcntl(2)).
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
@@ -204,7 +205,7 @@ def _make_private(path: str) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
-    """Check that the file is ours or new and can be written, before anything in it is changed."""
+    """Check that the file is ours or new and writable, before anything in it is changed."""
     if sqlite3.sqlite_version_info < NEEDED:
         needed = ".".join(map(str, NEEDED))
         raise CannotRunError(
@@ -214,13 +215,13 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     _migrate(connection, path)
     connection.execute("COMMIT")
     # The mode stays with the file. Changing it does not wait for others, so when it is refused another
-    # process is at it, and the next to open the file tries again.
+    # process is using it, and the next to open the file tries again.
     with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode = WAL")
     # With WAL a crash of the process loses nothing; a power cut may lose the last records, and never
     # harms the file (https://www.sqlite.org/pragma.html#pragma_synchronous).
     connection.execute("PRAGMA synchronous = NORMAL")
-    # What is deleted is overwritten: a file that is copied gives away no deleted call.
+    # Deleted data is overwritten: a copy of the file reveals no deleted call.
     connection.execute("PRAGMA secure_delete = ON")
 
 
@@ -256,7 +257,7 @@ def _statements(script: str) -> list[str]:
 
 
 def _check_whole(connection: sqlite3.Connection, path: str) -> None:
-    """Raises CannotRunError when the file is damaged: it would fail later, when somebody's call is over."""
+    """Raises CannotRunError when the file is damaged: it would fail later, when a call is over."""
     deadline = time.monotonic() + CHECK_S
     connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
     try:

@@ -1,7 +1,7 @@
 """The one runner of an SQLite file, and its calls. SQL only: no transaction, no decision.
 
-There is no lease to lose: one process at a time holds the file's lock, which ends with it. So whatever
-another runner has left is nobody's.
+There is no lease to lose: one process at a time holds the file's lock, which ends with it. So the calls of
+any other runner are free.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,9 @@ _COLUMNS = "id, fence, agent, state, configuration, began_at, webhook_id"
 
 
 def assert_calls(connection: Connection, runner: str, calls: Sequence[HeldCall]) -> set[str]:
-    """Put back the calls that are not in the file, which may be a new one. The ids of those that are over."""
+    """Restore the calls that are not in the file, which may be a new one; returns the ids of those that are
+    over.
+    """
     lost = set()
     for call in calls:
         call_id = rows.column_text(call.id)
@@ -32,7 +34,7 @@ def assert_calls(connection: Connection, runner: str, calls: Sequence[HeldCall])
 
 
 def claim(connection: Connection, runner: str, call: HeldCall, limits: Limits) -> Claim:
-    """The call, if it is nobody's and its agent has room."""
+    """Claim the call, if no runner has it and its agent has room."""
     call_id, agent = rows.column_text(call.id), rows.column_text(call.agent)
     if (reached := _reached(connection, call_id, agent, call.began_at, limits)) is not None:
         return Claim(reached=reached)
@@ -56,7 +58,7 @@ def claim(connection: Connection, runner: str, call: HeldCall, limits: Limits) -
 
 
 def set_state(connection: Connection, runner: str, call: HeldCall) -> None:
-    """Write down how far it has come."""
+    """Write the state of the call."""
     row = connection.execute(
         "UPDATE live_calls SET state = ? WHERE id = ? AND runner = ? AND fence = ?",
         (call.state.value, rows.column_text(call.id), runner, call.fence),
@@ -66,7 +68,7 @@ def set_state(connection: Connection, runner: str, call: HeldCall) -> None:
 
 
 def unclaim(connection: Connection, runner: str, call: HeldCall) -> None:
-    """It is nobody's, and not known any more."""
+    """Release the claim, and forget the call."""
     call_id = rows.column_text(call.id)
     gone = connection.execute(
         "DELETE FROM live_calls WHERE id = ? AND runner = ? AND fence = ?", (call_id, runner, call.fence)
@@ -94,7 +96,7 @@ def take_over(connection: Connection, runner: str) -> list[HeldCall]:
 
 
 def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
-    """A process that has ended had these calls while nothing could be written: now nobody has them."""
+    """An ended process had these calls while nothing could be written: no runner has them now."""
     connection.executemany(
         f"""INSERT INTO live_calls (runner, {_COLUMNS}) SELECT NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7
         WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?1)

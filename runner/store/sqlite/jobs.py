@@ -14,7 +14,7 @@ log = logging.getLogger("runner.store")
 
 
 def add(connection: Connection, new: Iterable[rows.JobRow]) -> None:
-    """Write down jobs; what is written down already stays as it is."""
+    """Write jobs; existing ones stay as they are."""
     connection.executemany(
         """INSERT INTO jobs (id, call_id, kind, receiver, state, created_at, due_at, attempts, error, work)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
@@ -23,7 +23,7 @@ def add(connection: Connection, new: Iterable[rows.JobRow]) -> None:
 
 
 def take(connection: Connection, capacity: JobCapacity, now: Instant, lease_s: float) -> list[DueJob]:
-    """Jobs that are due, kept from others for as long as the lease."""
+    """Take due jobs; nobody else gets them during the lease."""
     due = [
         connection.execute(
             f"""UPDATE jobs SET taken_until = ?, fence = fence + 1
@@ -46,7 +46,7 @@ def take(connection: Connection, capacity: JobCapacity, now: Instant, lease_s: f
 
 
 def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
-    """These are due as they were before they were taken."""
+    """Make these due as they were before they were taken."""
     connection.executemany(
         "UPDATE jobs SET taken_until = 0 WHERE id = ? AND fence = ?",
         [(due.job.id, due.fence) for due in jobs],
@@ -54,7 +54,7 @@ def release(connection: Connection, jobs: Sequence[DueJob]) -> None:
 
 
 def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant) -> None:
-    """Write down the result of an attempt."""
+    """Write the result of an attempt."""
     job = due.job
     match result:
         case Later(due_at=due_at, error=error):
@@ -82,7 +82,7 @@ def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant)
 
 
 def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
-    """How many there are. A job that has lost its call is never due."""
+    """Count the jobs. A job without its call is never due."""
     is_open, parked, next_due_at = connection.execute(
         """SELECT
             count(*) FILTER (WHERE state = 'open'),
@@ -96,7 +96,7 @@ def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
 
 
 def parked(connection: Connection, most: int) -> list[StoredJob]:
-    """The newest that were given up."""
+    """The newest parked jobs."""
     found = connection.execute(
         f"SELECT {rows.STORED_JOB} FROM jobs"  # noqa: S608 - our own columns
         " WHERE state = 'parked' ORDER BY created_at DESC, id LIMIT ?",
@@ -115,10 +115,8 @@ def retry_parked(connection: Connection, call_id: str, now: Instant) -> int:
 
 
 def _next(connection: Connection, capacity: JobCapacity, now: Instant) -> list[str]:
-    """The ids of the jobs to be taken.
-
-    Each receiver is asked for by itself, by the index: however many jobs one that hangs has, they cost the
-    others nothing.
+    """The ids of the jobs to take. Each receiver is queried by itself, by the index: the many jobs of one
+    that hangs cost the others nothing.
     """
     found: list[tuple[int, Instant, str]] = []
     for receiver in _receivers(connection):
@@ -134,7 +132,7 @@ def _next(connection: Connection, capacity: JobCapacity, now: Instant) -> list[s
 
 
 def _receivers(connection: Connection) -> list[str]:
-    """Whose jobs are open: one step in the index for each."""
+    """The receivers of open jobs: one step in the index for each."""
     found = connection.execute(
         """WITH RECURSIVE receivers (name) AS (
             SELECT min(receiver) FROM jobs WHERE state = 'open'
@@ -154,7 +152,7 @@ def _park(connection: Connection, job_id: str, error: str) -> None:
 
 
 def _open_deliveries(connection: Connection, call_id: str, now: Instant) -> None:
-    """What waited for the outcome waits no longer."""
+    """Release what waited for the outcome."""
     connection.execute(
         "UPDATE jobs SET due_at = ? WHERE call_id = ? AND state = 'open' AND due_at IS NULL",
         (now, call_id),

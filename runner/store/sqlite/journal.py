@@ -1,4 +1,4 @@
-"""Journals of live calls, and the configurations that they were lived under, in SQLite."""
+"""Journals of live calls, and the configurations that they use, in SQLite."""
 
 from collections.abc import Sequence
 from sqlite3 import Connection
@@ -9,7 +9,8 @@ from runner.store.sqlite import fleet
 
 
 def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries]) -> set[str]:
-    """Write these pieces, but for those of calls that others have, or that are over; the ids of these."""
+    """Write these pieces, except for calls of other runners or calls that are over; returns the ids of
+    these."""
     ids = [rows.column_text(piece.call_id) for piece in pieces]
     marks = ", ".join("?" * len(pieces))
     refused = connection.execute(
@@ -30,7 +31,9 @@ def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries])
 
 
 def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]:
-    """Write what an ended process could not, but for calls that another has taken since; the ids of these."""
+    """Write what an ended process could not, except for calls that another has taken since; returns the ids
+    of these.
+    """
     fleet.know_late(connection, [held.call for held in pieces])
     connection.executemany(
         """INSERT OR REPLACE INTO journal (call_id, first_seq, entries)
@@ -76,7 +79,7 @@ def configuration(connection: Connection, configuration_hash: str) -> str | None
 
 
 def sweep(connection: Connection, configuration_hash: str | None) -> None:
-    """Delete what no live call needs, but for the configuration of new calls."""
+    """Delete what no live call needs, except the configuration of new calls."""
     connection.execute("DELETE FROM journal WHERE call_id NOT IN (SELECT id FROM live_calls)")
     connection.execute(
         """DELETE FROM configurations

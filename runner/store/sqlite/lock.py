@@ -9,7 +9,7 @@ from runner.store.sqlite.database import MEMORY
 
 
 class ProcessLock:
-    """A file beside the database that is locked while its process lives, whatever becomes of it."""
+    """A file beside the database that is locked while its process lives."""
 
     def __init__(self, path: str) -> None:
         self._store = path
@@ -42,7 +42,7 @@ class ProcessLock:
             self._file = file
 
     def give_back(self) -> None:
-        """Let another process have it."""
+        """Release the lock."""
         if self._file is not None:
             self._path.unlink(missing_ok=True)
             os.close(self._file)

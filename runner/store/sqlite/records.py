@@ -11,7 +11,7 @@ from runner.store import rows
 
 
 def save(connection: Connection, row: rows.CallRow, owner: Owner | None) -> bool:
-    """Write a record, or replace the one of the same call; whether it is this one's."""
+    """Write a record, or replace the one of the same call; returns whether this one is in force."""
     if owner is not None:
         held = connection.execute("SELECT runner, fence FROM live_calls WHERE id = ?", (row.id,)).fetchone()
         is_saved = connection.execute("SELECT 1 FROM calls WHERE id = ?", (row.id,)).fetchone() is not None
@@ -43,12 +43,12 @@ def read(connection: Connection, call_id: str) -> StoredCall | None:
 
 
 def find(connection: Connection, where: CallFilter, most: int) -> list[CallSummary]:
-    """The newest calls that fit."""
+    """The newest matching calls."""
     return [rows.summary(row) for row in _newest(connection, rows.SUMMARY, where, most)]
 
 
 def texts(connection: Connection, where: CallFilter, most: int) -> list[str]:
-    """The records of the newest calls that fit."""
+    """The records of the newest matching calls."""
     return [text for (text,) in _newest(connection, "record", where, most)]
 
 
@@ -69,7 +69,7 @@ def count_calls(connection: Connection, since: Instant) -> dict[str, int]:
 
 
 def delete(connection: Connection, call_id: str) -> bool:
-    """One call with its jobs, and what may be left of its journal."""
+    """Delete one call with its jobs, and what is left of its journal."""
     if not connection.execute("DELETE FROM calls WHERE id = ?", (call_id,)).rowcount:
         return False
     connection.execute("DELETE FROM jobs WHERE call_id = ?", (call_id,))
@@ -78,7 +78,7 @@ def delete(connection: Connection, call_id: str) -> bool:
 
 
 def delete_before(connection: Connection, instant: Instant, most: int) -> int:
-    """The oldest calls, but for those whose jobs are still tried."""
+    """Delete the oldest calls, except those with jobs still to be tried."""
     ids = connection.execute(
         """SELECT id FROM calls
         WHERE started_at < ?

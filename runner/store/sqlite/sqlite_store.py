@@ -27,7 +27,7 @@ class SqliteStore:
 
     @classmethod
     async def open(cls, path: str) -> "SqliteStore":
-        """Open the file, or make it. Raises CannotRunError."""
+        """Open the file, or create it. Raises CannotRunError."""
         database = Database(path)
         await database.open()
         return cls(database)
@@ -98,7 +98,7 @@ class SqliteStore:
         return Lease(runner=runner.id, epoch=self._database.files_opened)
 
     async def renew(self, lease: Lease) -> bool:
-        """See `Fleet.renew`. A file that took the place of one that was deleted knows no call."""
+        """See `Fleet.renew`. A file that replaced a deleted one knows no call."""
         await self._database.read(lambda connection: connection.execute("SELECT 1").fetchone())
         return lease.epoch == self._database.files_opened
 
@@ -131,14 +131,14 @@ class SqliteStore:
         await self._database.write(lambda connection: fleet.unclaim(connection, lease.runner, call))
 
     async def retire(self, lease: Lease) -> None:
-        """See `Fleet.retire`. There is no other who could stay."""
+        """See `Fleet.retire`. There is no other runner that could stay."""
 
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
         """See `Fleet.hand_over`."""
         await self._database.write(lambda connection: fleet.hand_over(connection, lease.runner, call_ids))
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
-        """See `Fleet.take_over`. What another process has left is nobody's, at once."""
+        """See `Fleet.take_over`. The calls of another process are free at once."""
         return await self._database.write(lambda connection: fleet.take_over(connection, self._holder(lease)))
 
     async def live_calls(self) -> list[FleetCall]:
@@ -185,7 +185,7 @@ class SqliteStore:
         self._lock.give_back()
 
     def _holder(self, lease: Lease) -> str:
-        """The runner of this lease. Raises LeaseLostError when the file that gave it is gone."""
+        """The runner of this lease. Raises LeaseLostError when the file that granted it is gone."""
         if lease.epoch != self._database.files_opened:
             raise LeaseLostError("the lease is over")
         return lease.runner
