@@ -1,1 +1,2 @@
-"""What is particular to one voice API: its events in, neutral events out; actions in, bodies out."""
+"""The boundary to voice APIs: their events in, neutral events out; actions in, their requests and events
+out."""

@@ -1,20 +1,21 @@
 """What a voice API is to us: Protocols of pure functions over values.
 
-Everything particular to one API (event names, paths, bodies, close codes, prices) stands behind them; the
-rest of the program speaks of calls, actions and events. Implementations do no I/O: `runner.serve` sends the
-requests and frames that they make. What deciding has to know of an API (prices, the longest session, whose
-address is the API's own) is in the loaded configuration, because deciding does not know this port.
+Everything particular to one API (event names, paths, bodies, close codes, prices) is behind them; the rest of
+the program speaks of calls, actions and events. Implementations do no I/O: `runner.serve` sends their
+requests and frames. What decisions need to know about an API (prices, the longest session, whose address is
+the API's own) is in the loaded configuration, because the deciding half does not know this port.
 
 Other APIs and providers would need no other shape:
 
 - Two APIs at one webhook endpoint: the signature is checked once, then each API's `ringing` is asked.
-- Bodies that are nested, statuses that must be said, replies that take long: `request` and its `timeout_s`.
-- A transfer whose reply is its outcome: `answered` gives another event than for one that proves nothing yet.
-- An API that answers a call when its sideband is opened, or cannot reject one: `request` would give None, and
-  who sends it would ask `answered` about no reply.
-- Delegations, fragments of transcripts without turns, old events replayed, a gate for tool outputs over the
-  whole session, resuming under another address: state of the `Conversation`, which also says where it is.
-- Keys that the API tells the model itself, words that nobody says were heard: the events that `read` gives.
+- Nested bodies, mandatory statuses, slow replies: `request` and its `timeout_s`.
+- A transfer whose reply is its outcome: `answered` returns another event than for one that proves nothing
+  yet.
+- An API that answers a call when its sideband is opened, or cannot reject one: `request` would return None,
+  and `answered` would be called without a reply.
+- Delegations, transcript fragments without turns, replayed events, a gate for tool outputs over the whole
+  session, resuming under another address: state of the `Conversation`, which also says where it is.
+- Keys that the API itself reports to the model, no report of what was heard: the events of `read`.
 - Keys in a header of their own: `Authentication`. Deployments and prices by the minute: the price list.
 """
 
@@ -51,11 +52,11 @@ SidebandAction: TypeAlias = Speak | Interrupt | AddItem | RemoveItem | SwitchAge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
-    """How a request and a sideband prove who we are. Declared, never guessed from a host name."""
+    """How a request and a sideband authenticate. Declared, never guessed from a host name."""
 
     header: str = "Authorization"
     scheme: str = "Bearer"
-    """Stands before the key, with a space; empty for a header that holds the key alone."""
+    """Goes before the key, with a space; empty for a header that holds the key alone."""
 
     @classmethod
     def by(cls, key_header: str | None) -> "Authentication":
@@ -63,28 +64,30 @@ class Authentication:
         return cls() if key_header is None else cls(header=key_header, scheme="")
 
     def headers(self, api_key: str) -> Mapping[str, str]:
-        """The header that carries this key."""
+        """The header with this key."""
         return {self.header: f"{self.scheme} {api_key}".lstrip()}
 
 
 class Conversation(Protocol):
-    """The sideband of one call: what is read from it and written to it. Keeps what reading needs between two
-    events, and nothing that the call itself depends on."""
+    """The sideband of one call: what is read from it and written to it.
+
+    Keeps what reading needs between two events, and nothing that the call itself depends on.
+    """
 
     @property
     def sideband(self) -> str:
-        """Where the sideband is attached now, relative to the base URL."""
+        """Where the sideband is attached, relative to the base URL."""
 
     @property
     def fence(self) -> int:
         """The highest fence under which any runner was seen to act for the call; 0 before one was.
 
-        Every sideband of a call hears what one of them asked for. So a runner whose own fence is lower has
+        Every sideband of a call hears what one of them requests. So a runner whose own fence is lower has
         lost the call, whatever the store says.
         """
 
     def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
-        """What one frame means. Never raises: what cannot be read is an `Ignored`.
+        """The events of one frame. Never raises: an unreadable frame is an `Ignored`.
 
         `TranscriptGrew` comes only with `follow_words`.
         """
@@ -98,25 +101,25 @@ class VoiceApi(Protocol):
 
     @property
     def base_url(self) -> str:
-        """Where the API is found unless something else is declared."""
+        """The API's URL unless another is declared."""
 
     @property
     def provider(self) -> str:
-        """Whose API it is, as OpenTelemetry's conventions for generative AI spell it."""
+        """The API's provider, as OpenTelemetry's conventions for generative AI spell it."""
 
     def ringing(self, event: WebhookEvent) -> Ringing | None:
         """The call that a webhook announces; None when it announces no call of this API.
 
-        Raises WebhookRejectedError for an announcement without what makes it one.
+        Raises WebhookRejectedError for an incomplete announcement.
         """
 
     def is_warning(self, event: WebhookEvent) -> bool:
-        """Whether a webhook that announces no call tells of something that somebody should look at."""
+        """Whether a webhook that announces no call deserves somebody's attention."""
 
     def session_body(
         self, agent: Agent, instructions: str, servers: Sequence[JsonObject] = ()
     ) -> dict[str, Json]:
-        """The API's session object of an agent: what a call is answered with, and `explain` shows."""
+        """The API's session object of an agent, with which a call is answered and which `explain` shows."""
 
     def request(self, order: Order, call_id: str) -> HttpRequest:
         """The request that carries out an order, without authentication; `url` begins after the base URL.
@@ -125,30 +128,33 @@ class VoiceApi(Protocol):
         """
 
     def is_retryable(self, order: Order, reply: HttpReply) -> bool:
-        """Whether sending the request again could help and cannot do harm."""
+        """Whether repeating the request could help and cannot do harm."""
 
     def answered(self, order: Order, reply: HttpReply, *, unsettled: bool) -> CallEvent:
-        """What a reply to an order means. `unsettled`: the reply to an earlier try was lost, so that
-        "already decided" is most likely our own decision."""
+        """The event for the reply to an order.
+
+        `unsettled`: the reply to an earlier try was lost, so "already decided" is most likely our own
+        decision.
+        """
 
     def secret_request(self, answer: AnswerCall) -> HttpRequest:
         """The request for a secret with which a page makes such a call itself, without authentication."""
 
     def secret_of(self, reply: HttpReply) -> JsonObject | None:
-        """The secret, as the page is to have it; None when the reply holds none. Never raises."""
+        """The secret for the page; None when the reply holds none. Never raises."""
 
     def is_final(self, close_code: int | None) -> bool:
         """Whether the API refuses us with this close code, so that dialling again cannot help."""
 
     def conversation(self, call_id: str) -> Conversation:
-        """The conversation of a call that was answered."""
+        """The conversation of an answered call."""
 
 
 class TextModel(Protocol):
     """The API that answers questions about calls that are over."""
 
     def request(self, question: Question) -> HttpRequest:
-        """The request that asks, without authentication; `url` begins after the base URL."""
+        """The request with the question, without authentication; `url` begins after the base URL."""
 
     def answer(self, question: Question, reply: HttpReply) -> Answer:
-        """What a reply holds. Texts of errors quote nothing of it. Never raises."""
+        """The answer in a reply. Error texts quote none of it. Never raises."""

@@ -1,7 +1,7 @@
-"""Is this webhook a voice API's? Pure: bytes, headers, secrets and `now` in, an event out.
+"""Verifies that a webhook comes from a voice API. Pure: bytes, headers, secrets and `now` in, an event out.
 
 The scheme is Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, a timestamp within five minutes,
-several `v1,…` candidates and several secrets while one rotates. What an event says is its API's to read.
+several `v1,…` candidates and several secrets while one rotates. The API's own module reads the event.
 """
 
 import base64
@@ -18,10 +18,10 @@ from runner.errors import WebhookRejectedError
 from runner.model.values import Instant, Json, JsonObject
 
 TOLERANCE_S = 300
-"""How far the sender's clock may be from ours, by the Standard Webhooks specification."""
+"""The largest difference between the sender's clock and ours, by the Standard Webhooks specification."""
 
 MIN_KEY_BYTES = 16
-"""Of a secret. Standard Webhooks asks for 24 to 64; fewer than these could be guessed."""
+"""Of a secret. Standard Webhooks requires 24 to 64; a shorter one could be guessed."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:=+@-]{0,199}")
 """Ids are opaque; this keeps them printable, and harmless in a URL's path."""
@@ -48,7 +48,7 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now:
     """The event in a webhook that one of the secrets signed.
 
     Raises `WebhookRejectedError` for everything else, whatever the bytes. Without a secret nothing is
-    believed.
+    accepted.
     """
     fields = {name.lower(): value for name, value in headers.items()}
     webhook_id = identifier(fields.get("webhook-id"), "webhook-id")
@@ -64,7 +64,7 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now:
 
 
 def identifier(value: Json, name: str) -> str:
-    """An id out of a webhook. Raises `WebhookRejectedError` for what could not be one."""
+    """An id from a webhook. Raises `WebhookRejectedError` for what cannot be one."""
     if not isinstance(value, str) or not value:
         raise WebhookRejectedError(f"{name} is missing")
     if _IDENTIFIER.fullmatch(value) is None:
@@ -87,7 +87,7 @@ def _timestamp(value: str | None, now: Instant) -> int:
 def _candidates(value: str | None) -> tuple[bytes, ...]:
     if not value:
         raise WebhookRejectedError("webhook-signature is missing")
-    # Header bytes that are not UTF-8 arrive as lone surrogates, which no signature holds.
+    # Header bytes that are not UTF-8 arrive as lone surrogates, which no signature contains.
     return tuple(candidate.encode(errors="replace") for candidate in value.split(" "))
 
 
@@ -103,7 +103,7 @@ def _signed(secret: str, candidates: Sequence[bytes], webhook_id: str, signed_at
 def _signer(secret: str) -> Webhook | None:
     encoded = secret.removeprefix("whsec_")
     try:
-        # Strictly: the package would pass over whatever is not base64 and sign with a shorter key.
+        # Strictly: the package would skip whatever is not base64 and sign with a shorter key.
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""What the account of the stand-in's key can do: its models, its voices, the sessions that it would take."""
+"""What the account of the stand-in's key offers: its models, its voices, the sessions that it accepts."""
 
 from dataclasses import dataclass, field
 
@@ -9,12 +9,12 @@ from runner.standin.placed_call import RestReply
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """A project of the API's. Change it to have requests refused."""
+    """A project at the API. Change it to have requests refused."""
 
     models: set[str] = field(default_factory=lambda: {*SPEECH_MODELS, *TRANSCRIBERS, TEXT})
     voices: set[str] = field(default_factory=lambda: set(VOICES))
     refusal: RestReply | None = None
-    """What every request about the account is answered with, when there is one."""
+    """The answer to every request about the account, when there is one."""
     secrets_made: int = 0
 
     def list_models(self) -> RestReply:

@@ -1,4 +1,4 @@
-"""What happens on the telephone's side of a conversation: the script's steps, one after the other. Pure."""
+"""Plays the caller's side of a conversation: the script's steps, one after the other. Pure."""
 
 from runner.model.values import JsonObject
 from runner.standin.conversation import Conversation
@@ -39,7 +39,7 @@ class Caller:
         """Held back until after those of the next turn."""
 
     def flow(self) -> Flow[Outgoing]:
-        """All that happens by itself, for as long as the call lasts."""
+        """Everything that happens by itself, for as long as the call lasts."""
         conversation = self._conversation
         while True:
             yield self._is_next_due
@@ -143,7 +143,7 @@ class Caller:
             yield from conversation.begin_response(None, Occasion.TURN)
 
     def _interrupt(self) -> list[Event]:
-        """A barge-in: the response is cancelled, and what was made and not heard is forgotten."""
+        """A barge-in: the response is cancelled, and its unplayed audio dropped."""
         conversation = self._conversation
         heard = conversation.playing
         events = conversation.cut_response(Ending.TURN_DETECTED)
@@ -205,7 +205,8 @@ class Caller:
         yield from self._answered({})
 
     def _detection(self) -> JsonObject | None:
-        """How turns are detected: `server_vad` unless the session says otherwise, None when it is off."""
+        """How turns are detected: `server_vad` unless the session says otherwise, None when detection is
+        off."""
         given = self._audio_input().get("turn_detection", {})
         return given if isinstance(given, dict) else None
 

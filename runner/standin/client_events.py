@@ -1,4 +1,4 @@
-"""What the API lets a client send over a sideband: the shape of each event, checked strictly. Pure.
+"""Checks the shape of each event that a client sends over a sideband. Pure.
 
 The API is lenient here and there; the stand-in is not, so that what passes here passes there.
 """
@@ -10,12 +10,12 @@ from typing import Any
 from runner.model.values import Json, JsonObject
 
 MAX_ID_CHARACTERS = 32
-"""The API refuses item ids of a client that are longer."""
+"""The API refuses longer item ids of a client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Why the API will not take an event, in the fields of its `error` event."""
+    """Why the API refuses an event, in the fields of its `error` event."""
 
     code: str
     message: str
@@ -127,7 +127,7 @@ CONTENT_OF: Mapping[str, tuple[str, ...]] = {
     "user": ("input_text",),
     "assistant": ("output_text",),
 }
-"""Which content a client may create for each role; audio is the carrier's."""
+"""The content that a client may create for each role; audio is the carrier's."""
 
 
 def check(event: Any) -> Refused | None:

@@ -1,4 +1,4 @@
-"""What each event of a client's brings about in a conversation, and what the API refuses of it. Pure."""
+"""Carries out a client's events in a conversation, and refuses what the API refuses. Pure."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class ClientRequests:
-    """Answers the events of one call's client, in what the conversation `of` it knows."""
+    """Answers the client's events of one call, in its conversation `of`."""
 
     def __init__(self, of: "Conversation") -> None:
         self._of = of
 
     def answer(self, event: JsonObject) -> list[Event]:
-        """What answers an event whose shape is right."""
+        """The answer to an event with a correct shape."""
         match event["type"]:
             case "response.create":
                 return self._create_response(event)
@@ -107,7 +107,7 @@ class ClientRequests:
             created = self._of.begin_response(None, Occasion.OVERTAKES)
             return [*created, self._of.refuse(self._busy(), event, violation=False)]
         if self._of.active is not None:
-            # Only the client can have known of a response that it has asked for itself.
+            # The client alone knows whether it has asked for this response.
             return [self._of.refuse(self._busy(), event, violation=not self._of.active.server_made)]
         occasion = Occasion.INSTRUCTION if request.get("instructions") else Occasion.TURN
         return self._of.begin_response(request, occasion)

@@ -1,7 +1,7 @@
-"""The API's side of one accepted call: given what the client sends and what the script says, what comes back.
+"""The API's side of one accepted call: the client's events and the script in, the API's events out.
 
-Pure: no sockets, and time is virtual. What goes on at once (the model's answer, its playback, the caller,
-a late transcription) are flows; see `runner.standin.flows`.
+Pure: no sockets, and time is virtual. Things that happen at the same time (the model's answer, its playback,
+the caller, a late transcription) are flows; see `runner.standin.flows`.
 """
 
 from collections import deque
@@ -28,7 +28,7 @@ from runner.standin.script import (
 
 
 class Conversation:
-    """What the API knows of one call. Feed it with `receive`, and send what that and `flows` bring."""
+    """What the API knows of one call. Feed it with `receive`, and send the results of that and of `flows`."""
 
     def __init__(
         self,
@@ -39,41 +39,43 @@ class Conversation:
         improvises: bool = True,
         flows: Flows[Outgoing] | None = None,
     ) -> None:
-        """`improvises`: the model makes up a response that the script has nothing for; else it thinks until
-        the script has."""
+        """`improvises`: where the script has no response, the model makes one up; otherwise it thinks until
+        there is one.
+        """
         self.pace = pace
         self.ids = Ids(call)
         self.items = Items()
         self.session: dict[str, Any] = dict(session)
         self.meter = Meter.of_session(session)
         self.steps: deque[Step] = deque()
-        """Those steps of the script that are still to come."""
+        """The steps of the script that are still to come."""
         self.violations: list[str] = []
         """What the client did that a real API would have refused, or that breaks a call."""
         self.answered: set[str] = set()
-        """Tool calls that have their output."""
+        """Tool calls with an output."""
         self.caller_patience_s: float | None = None
         """How long the caller waits for a tool before speaking again; None: for ever."""
         self._not_awaited: set[str] = set()
         self.open_calls: dict[str, str] = {}
-        """Tool calls that wait for their output: id -> name."""
+        """Tool calls without an output: id -> name."""
         self.active: Response | None = None
         self.playing: Response | None = None
-        """The response that the caller hears just now."""
+        """The response that plays now."""
         self.playing_since_s = 0.0
         self.approvals: dict[str, bool] = {}
-        """What the client has answered to requests for approval, by their ids."""
+        """The client's answers to requests for approval, by id."""
         self.refused_updates = 0
-        """So many updates of the session, the next ones, are refused though nothing is wrong with them."""
+        """The number of further session updates that are refused though nothing is wrong with them."""
         self.caller_speaks = False
         self.owes_answer = False
-        """The client holds everything that the model needs to go on, and has not asked for it yet."""
+        """Whether the client has everything that the model needs to continue, and has not asked for it
+        yet."""
         self.attached = False
         self.flows: Flows[Outgoing] = flows if flows is not None else Flows()
         self._improvises = improvises
         self._waiting_to_play: set[str] = set()
         self.has_spoken = False
-        """Whether there was audio of the model's, with which the API fixes the voice."""
+        """Whether there was audio of the model, with which the API fixes the voice."""
         self._received: deque[str] = deque(maxlen=1000)
         self._requests = ClientRequests(self)
 
@@ -83,11 +85,11 @@ class Conversation:
 
     @property
     def is_thinking(self) -> bool:
-        """Whether a response is active that nobody has said anything for."""
+        """Whether a response is active without any content to say."""
         return self.active is not None and self.active.scripted is None
 
     def list_servers(self) -> list[Event]:
-        """Every MCP server of the session tells its tools."""
+        """Every MCP server of the session lists its tools."""
         events: list[Event] = []
         for tool in self.session.get("tools", ()):
             if tool["type"] == "mcp":
@@ -96,10 +98,10 @@ class Conversation:
                 events.append(self.event("mcp_list_tools.completed", item_id=item_id))
         return events
 
-    # What the client sends.
+    # The client's events
 
     def receive(self, event: Any) -> list[Outgoing]:
-        """Take an event of the client's: what answers it directly. What follows from it are flows."""
+        """Handle an event of the client, and return the direct answers. Everything else follows as flows."""
         refused = check(event)
         if refused is not None:
             return [self.refuse(refused, event)]
@@ -107,11 +109,11 @@ class Conversation:
         return list(self._requests.answer(event))
 
     def has_received(self, kind: str) -> int:
-        """How many events of this type the client has sent lately."""
+        """How many events of this type the client has sent."""
         return self._received.count(kind)
 
     def refuse(self, refused: Refused, event: Any, *, violation: bool = True) -> Event:
-        """The `error` event about an event of the client's; a `violation` is one it could have avoided."""
+        """The `error` event about an event of the client; a `violation` is one that it could have avoided."""
         if violation:
             self.violations.append(refused.message)
         about = event.get("event_id") if isinstance(event, Mapping) else None
@@ -119,7 +121,7 @@ class Conversation:
             "invalid_request_error", refused.code, refused.message, param=refused.param, event_id=about
         )
 
-    # What the model does.
+    # The model
 
     def begin_response(self, request: JsonObject | None, occasion: Occasion) -> list[Event]:
         """Let the model answer, by the script if its next step is an answer to this occasion."""
@@ -152,7 +154,7 @@ class Conversation:
         return [*response.finish(ending, reason), self._rate_limits()]
 
     def clear_playback(self) -> list[Event]:
-        """Throw away what the caller has not heard yet."""
+        """Drop the unplayed audio."""
         response = self.playing
         for waiting in self._waiting_to_play | ({response.id} if response else set()):
             self.flows.stop(f"playback of {waiting}")
@@ -192,7 +194,7 @@ class Conversation:
             yield self._rate_limits()
 
     def _wait_for_output(self, call_id: str, patience_s: float) -> Flow[Outgoing]:
-        """Of a call that was made while nobody was attached, no client ever hears."""
+        """A client never learns of a tool call that was made while no client was attached."""
         yield patience_s
         self._not_awaited.add(call_id)
         if call_id in self.open_calls:
@@ -219,7 +221,7 @@ class Conversation:
                 self.active = None
 
     def _playback(self, response: Response) -> Flow[Outgoing]:
-        """The caller hears one response after the other, slower than the model makes them."""
+        """Responses play one after the other, slower than the model makes them."""
         yield lambda: self.playing is None
         self._waiting_to_play.discard(response.id)
         self.playing = response
@@ -231,10 +233,10 @@ class Conversation:
         self.playing = None
         yield self.event("output_audio_buffer.stopped", response_id=response.id)
 
-    # What the rest builds on.
+    # For the other parts
 
     def holds(self, when: When) -> bool:
-        """Whether it is the moment for a step that waits for this."""
+        """Whether the condition of a waiting step holds."""
         match when:
             case When.AT_ONCE:
                 return True
@@ -261,7 +263,7 @@ class Conversation:
         param: str | None = None,
         event_id: str | None = None,
     ) -> Event:
-        """An `error` event. `event_id` names the client's event that it is about."""
+        """An `error` event. `event_id` is the client's event that it is about."""
         details = {"type": type_, "code": code, "message": message, "param": param, "event_id": event_id}
         return self.event("error", error=details)
 

@@ -1,6 +1,6 @@
-"""How the stand-in misbehaves on request. Values only.
+"""Faults of the stand-in, on request. Values only.
 
-A fault that belongs to a moment of the call is a step of its script.
+A fault at one moment of the call is a step of its script.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpFault:
-    """What a REST request gets instead of its proper answer.
+    """A REST request gets this instead of its proper answer.
 
     `carried_out`: the request takes effect all the same, and only its answer is wrong.
     """
@@ -21,7 +21,7 @@ class HttpFault:
 
 
 class ReferEffect(Enum):
-    """What a `refer` that was answered with 200 brings about."""
+    """The effect of a `refer` that was answered with 200."""
 
     LEAVES = "leaves"
     STAYS = "stays"
@@ -71,17 +71,17 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """All that goes wrong on one call. Each tuple of HTTP faults is used up request by request."""
+    """All faults of one call. Each tuple of HTTP faults is used up request by request."""
 
     accept: tuple[HttpFault, ...] = ()
     create: tuple[HttpFault, ...] = ()
-    """Of the request that makes a call of a browser's offer."""
+    """For the request that creates a call from a browser's offer."""
     reject: tuple[HttpFault, ...] = ()
     refer: tuple[HttpFault, ...] = ()
     hangup: tuple[HttpFault, ...] = ()
     refer_effect: ReferEffect = ReferEffect.LEAVES
     unknown_attempts: int = 0
-    """So many sideband attempts after accept are answered 404 `call_id_not_found`."""
+    """The number of sideband attempts after accept that are answered 404 `call_id_not_found`."""
     refusal: Refusal | None = None
     stream: tuple[StreamFault, ...] = ()
 
@@ -91,7 +91,7 @@ AUDIO_FRAME = (
     '{"type":"response.output_audio.delta","event_id":"event_audio","response_id":"resp_audio",'
     '"item_id":"item_audio","output_index":0,"content_index":0,"delta":"' + "AAAA" * 800 + '"}'
 )
-"""20 ms of silence, as a WebSocket session would get it and a sideband should not."""
+"""20 ms of silence, as a WebSocket session gets it and a sideband should not."""
 UNKNOWN_EVENT = '{"type":"response.thought.delta","event_id":"event_unknown","delta":"hm"}'
 NOT_JSON = '{"type":"response.do'
 NOT_AN_OBJECT = '["response.done"]'

@@ -1,4 +1,4 @@
-"""Several things that go on at once, in virtual time: a small, pure scheduler of generators."""
+"""A small, pure scheduler of generators in virtual time, for things that happen at the same time."""
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Flow: TypeAlias = Iterator[float | Condition | T]
 
 @dataclass(slots=True)
 class VirtualTime:
-    """A clock that moves only when it is moved. Schedulers that share it take turns."""
+    """A clock that moves only when it is told to. Schedulers that share it take turns."""
 
     now_s: float = 0.0
     """Seconds since the beginning."""
@@ -27,7 +27,7 @@ class _Running(Generic[T]):
 
 
 class Flows(Generic[T]):
-    """Runs flows until each has come to its end, and tells what happens, one thing after the other."""
+    """Runs flows until each has ended, and returns what happens, one thing after the other."""
 
     def __init__(self, time: VirtualTime | None = None) -> None:
         self._time = time or VirtualTime()
@@ -39,12 +39,12 @@ class Flows(Generic[T]):
         return self._time.now_s
 
     def start(self, flow: Flow[T], owner: Hashable = None, *, first: bool = False) -> None:
-        """Let a flow begin. `owner` is what `stop` knows it by; `first`: it goes before those that run."""
+        """Start a flow. `stop` knows it by its `owner`; `first`: it goes before those that run."""
         running = _Running(flow=flow, owner=owner, due_s=self.now_s)
         self._running.insert(0 if first else len(self._running), running)
 
     def stop(self, owner: Hashable) -> None:
-        """Forget the flows of this owner, wherever they are."""
+        """Drop the flows of this owner."""
         self._running = [running for running in self._running if running.owner != owner]
 
     def step(self) -> T | None:
@@ -60,7 +60,7 @@ class Flows(Generic[T]):
         return list(iter(self.step, None))
 
     def due_s(self) -> float | None:
-        """When the next flow goes on by itself; None when all wait for something to happen."""
+        """When the next flow continues by itself; None when all wait for something to happen."""
         return min((running.due_s for running in self._running if running.until is None), default=None)
 
     def delay_s(self) -> float | None:
@@ -69,7 +69,7 @@ class Flows(Generic[T]):
         return None if due_s is None else max(0.0, due_s - self.now_s)
 
     def pass_time(self, seconds: float) -> None:
-        """Let virtual time pass, up to the next moment at which something goes on."""
+        """Let virtual time pass, up to the next moment at which a flow continues."""
         limit_s = self.due_s()
         after_s = self.now_s + seconds
         self._time.now_s = after_s if limit_s is None else max(self.now_s, min(after_s, limit_s))

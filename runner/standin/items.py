@@ -1,4 +1,4 @@
-"""The items of a conversation: their ids, their order, and how many tokens they count. Pure."""
+"""The items of a conversation: their ids, their order, and their tokens. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ Item = dict[str, Any]
 
 @dataclass(slots=True)
 class Ids:
-    """Makes ids that look like the API's, count upwards, and so are the same in every run."""
+    """Makes ids in the API's form that count upwards, so they are the same in every run."""
 
     call: str
     _counts: dict[str, int] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Items:
     """By id. A dict keeps the order in which they were added."""
 
     def add(self, item: Item, after: str | None = None) -> str | None:
-        """Put an item at the end, or after another; the result is the id of the one before it."""
+        """Add an item at the end, or after another; returns the id of the one before it."""
         before = self.last_id if after is None else after
         if after is None or after == self.last_id:
             self._all[item["id"]] = item
@@ -73,7 +73,7 @@ class Items:
 
 @dataclass(slots=True)
 class Meter:
-    """Counts what a conversation holds. All that a response has read, the next one reads from the cache."""
+    """Counts the tokens of a conversation. What one response has read, the next one reads from the cache."""
 
     text_in: int
     audio_in: int = 0
@@ -86,7 +86,7 @@ class Meter:
         return cls(text_in=len(written) // CHARACTERS_PER_TOKEN)
 
     def heard(self, spoken_words: int) -> None:
-        """The caller has said so many words."""
+        """The caller has said this many words."""
         self.audio_in += spoken_words * AUDIO_TOKENS_PER_WORD_IN
 
     def read(self, text: str) -> None:
@@ -94,7 +94,7 @@ class Meter:
         self.text_in += -(-len(text) // CHARACTERS_PER_TOKEN)
 
     def usage(self, *, written: str, spoken_words: int) -> Event:
-        """The `usage` of a response that wrote this text and spoke so many words."""
+        """The `usage` of a response that wrote this text and spoke this many words."""
         cached_text, cached_audio = self._cached
         tokens = Tokens(
             text_in=self.text_in,

@@ -1,4 +1,4 @@
-"""What the API sends over a sideband, and what stream faults make of it: twice, late, lost. Pure."""
+"""The API's frames over a sideband, with stream faults: twice, late, lost. Pure."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from runner.standin.items import Event
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
-    """A text frame that is sent just as it stands."""
+    """A text frame that is sent unchanged."""
 
     text: str
 
@@ -48,7 +48,7 @@ class SidebandStream:
         self._held: list[_Held] = []
 
     def frames(self, event: JsonObject) -> list[str]:
-        """The frames to send for one event, those that waited for it included."""
+        """The frames to send for one event, including those that waited for it."""
         kind = event["type"]
         frame = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
         copies, late, before = 1, 0, []
@@ -68,7 +68,7 @@ class SidebandStream:
         return before + [frame] * copies + self._released()
 
     def rest(self) -> list[str]:
-        """What is still held back, when nothing else is left to come."""
+        """The frames held back, when nothing else is left to come."""
         frames = [held.frame for held in self._held]
         self._held.clear()
         return frames

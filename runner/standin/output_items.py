@@ -1,4 +1,4 @@
-"""The output items of a response, each with its events in the order that recordings of the API show. Pure."""
+"""The output items of a response, each with its events in the order of recordings of the API. Pure."""
 
 import json
 import re
@@ -12,10 +12,10 @@ from runner.standin.pace import Pace
 from runner.standin.script import CallsMcpTool, CallsTool, Echoes, Says, ScriptedItem
 
 MADE_UP = "All right."
-"""What the model says when neither the script nor the client has told it what to say."""
+"""What the model says when neither script nor client supplies words."""
 
 Beat: TypeAlias = float | Callable[[], bool] | Event
-"""A pause in seconds, a condition to wait for, or an event, which tells what is true when it is taken."""
+"""A pause in seconds, a condition to wait for, or an event, which is true when it is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Surroundings:
     modality: str
     in_conversation: bool
     approvals: Mapping[str, bool]
-    """What the client has answered to requests for approval, by their ids."""
+    """The client's answers to requests for approval, by id."""
 
 
 class OutputItem(ABC):
@@ -49,11 +49,11 @@ class OutputItem(ABC):
 
     @abstractmethod
     def beats(self) -> Iterator[Beat]:
-        """Everything from its beginning to where it is complete but for `close`."""
+        """Everything from its beginning until it is complete except for `close`."""
 
     @abstractmethod
     def _closing(self, item: Item, text: str) -> list[Event]:
-        """Complete the item with the text that was made, and say so."""
+        """Complete the item with its text, and report that."""
 
     def close(self, status: str) -> list[Event]:
         """End it as `completed` or `incomplete`."""
@@ -167,7 +167,7 @@ class FunctionCallItem(OutputItem):
 
 
 class McpCallItem(OutputItem):
-    """The API asks a tool of an MCP server, after the client's approval where the session wants that."""
+    """The API calls a tool of an MCP server, after the client's approval where the session requires it."""
 
     def __init__(self, index: int, around: Surroundings, call: CallsMcpTool, *, needs_approval: bool) -> None:
         super().__init__(index, around)
@@ -214,7 +214,7 @@ class McpCallItem(OutputItem):
 def output_item(
     scripted: ScriptedItem, index: int, around: Surroundings, *, needs_approval: Callable[[str, str], bool]
 ) -> OutputItem:
-    """The item that a script wants. `needs_approval`: of a tool (server, name) of an MCP server."""
+    """The item for a script's step. `needs_approval`: of a tool (server, name) of an MCP server."""
     match scripted:
         case Says(text=text):
             return MessageItem(index, around, text)
@@ -232,7 +232,7 @@ def output_item(
 def sentence_to_say(instructions: str) -> str:
     """The sentence between quotation marks, else the last paragraph; empty for no instructions.
 
-    Between the marks may stand JSON text, whose escapes are undone.
+    JSON escapes between the marks are decoded.
     """
     start, end = instructions.find('"'), instructions.rfind('"')
     if 0 <= start < end:

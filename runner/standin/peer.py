@@ -1,6 +1,8 @@
-"""The stand-in's end of a browser's call: hears energy as speech, speaks with a made voice, and hangs up.
+"""The stand-in's end of a browser's call: treats energy as speech, speaks with a synthetic voice, and hangs
+up.
 
-Needs aiortc (`phone-agents[talk]`). What is said and when is the conversation's; here is only sound.
+Needs aiortc (`phone-agents[talk]`). The conversation decides what is said and when; this module is only
+sound.
 """
 
 import asyncio
@@ -31,18 +33,18 @@ LOUD = 500
 """RMS of 16 bits above which somebody speaks; a quiet room has less than 100."""
 BEGINS_FRAMES = 5
 ENDS_FRAMES = 25
-"""100 ms of energy begin a turn, half a second without any ends it."""
+"""100 ms of energy begin a turn, half a second without energy ends it."""
 SYLLABLE_S = 0.18
 PITCHES = (170.0, 190.0, 160.0, 210.0, 180.0, 150.0)
 HEARD = "(speech)"
-"""What the caller said, as far as it is understood."""
+"""The transcript of a caller's turn."""
 LOOPBACK = "127.0.0.1"
 LONGEST_S = 3600.0
 """Of a call."""
 
 
 class Voice(MediaStreamTrack):
-    """A voice that babbles while the agent is heard, and is silent otherwise."""
+    """A voice that babbles while the agent speaks, and is silent otherwise."""
 
     kind = "audio"
 
@@ -90,12 +92,12 @@ class Peers:
     """The stand-in's ends of all calls of browsers."""
 
     def __init__(self, answers: Callable[[PlacedCall], Sequence[Step]] = lambda _: ()) -> None:
-        """`answers` is what the model does after words of the caller's, where no script says it."""
+        """`answers` returns the model's reaction to the caller's words, where the script has none."""
         self._answers = answers
         self.api: StandIn | None = None
-        """Whose calls they are; set before the first call."""
+        """The stand-in of the calls; set before the first call."""
         self.heard: dict[str, int] = {}
-        """How many turns of the caller's were heard, by the call's id."""
+        """How many turns of the caller were heard, by the call's id."""
         self._cut: set[str] = set()
         self._peers: dict[str, RTCPeerConnection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,7 +126,7 @@ class Peers:
         return str(peer.localDescription.sdp)
 
     async def cut(self, call: PlacedCall) -> None:
-        """Lose the network of a call: nothing comes and nothing goes any more, and nobody says so."""
+        """Lose the network of a call: nothing comes and nothing goes any more, without notice."""
         self._cut.add(call.id)
         for transceiver in self._peers[call.id].getTransceivers():
             await transceiver.sender.transport.transport._connection.close()
@@ -142,7 +144,7 @@ class Peers:
             self.api.wake(call)
 
     def _take_turn(self, call: PlacedCall) -> None:
-        """The caller speaks now, whatever the script has next; what the model has next answers that."""
+        """The caller speaks now, whatever comes next in the script; the model's next step answers that."""
         if call.conversation is not None:
             if not call.conversation.steps:
                 call.play(*self._answers(call))
@@ -179,13 +181,13 @@ class Peers:
 
 
 def rms(frame: AudioFrame) -> float:
-    """How loud a frame is, of 16 bits; every eighth sample tells."""
+    """How loud a frame is, of 16 bits; every eighth sample is enough."""
     samples = array("h", bytes(frame.planes[0])[: frame.samples * 2 * len(frame.layout.channels)])[::8]
     return math.sqrt(sum(sample * sample for sample in samples) / max(1, len(samples)))
 
 
 def _also_loopback() -> None:
-    """aioice leaves the loopback address out, over which browsers of this machine reach us."""
+    """aioice leaves out the loopback address, over which browsers of this machine reach us."""
     found = aioice.ice.get_host_addresses
     if getattr(found, "has_loopback", False):
         return

@@ -1,4 +1,4 @@
-"""One call as the stand-in sees it: ringing, accepted, over; with all that was asked and sent. Pure."""
+"""One call as the stand-in sees it: ringing, accepted, over; with all requests and frames. Pure."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ from runner.standin.script import Occasion, Script, Step
 
 
 class State(Enum):
-    """How far a call has come."""
+    """The stage of a call."""
 
     RINGING = "ringing"
-    """Announced, or about to be made of a browser's offer."""
+    """Announced, or about to be created from a browser's offer."""
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     OVER = "over"
@@ -35,19 +35,19 @@ class RestRequest:
     action: str
     body: Json
     status: int | None
-    """What it was answered; None: the connection was cut."""
+    """The status of the answer; None: the connection was cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestReply:
-    """What the API answers to a REST request. An error has a `body`, success has none."""
+    """The API's answer to a REST request. An error has a `body`, success has none."""
 
     status: int
     body: JsonObject | None = None
 
 
 class PlacedCall:
-    """A call that was placed with a script. Tests look here for what the client did."""
+    """A call that was placed with a script. Tests inspect it for what the client did."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class PlacedCall:
         improvises: bool = True,
         time: VirtualTime | None = None,
     ) -> None:
-        """`short_id` stands in the ids of events; for the rest see `Conversation`."""
+        """`short_id` is part of the ids of events; for the rest see `Conversation`."""
         self.id = call_id
         self.flows: Flows[Outgoing] = Flows(time)
         self.faults = faults
@@ -68,7 +68,7 @@ class PlacedCall:
         self.requests: list[RestRequest] = []
         """Every REST request, in order."""
         self.received: list[JsonObject] = []
-        """Every event of the client's, in order."""
+        """Every event of the client, in order."""
         self.sent: list[JsonObject] = []
         """Every event that reached the client's sideband."""
         self.attempts = 0
@@ -77,18 +77,18 @@ class PlacedCall:
         """How often it was opened."""
         self.accept_body: JsonObject | None = None
         self.offer = ""
-        """The SDP of the browser that the call was made for."""
+        """The SDP of the browser whose call it is."""
         self.conversation: Conversation | None = None
         self.refer_effect = faults.refer_effect
         self.stream = SidebandStream(faults.stream)
         self._replies: deque[Outgoing] = deque()
-        """What answers the client directly and was not sent yet."""
+        """Direct answers to the client that were not sent yet."""
         self._script = script
         self.pace = pace
         self.caller_patience_s: float | None = None
         """See `Conversation`."""
         self.is_mute = False
-        """Whether the API takes what it is sent, and says nothing."""
+        """Whether the API accepts what it gets, and sends nothing."""
         self._new_conversation = partial(Conversation, call=short_id, improvises=improvises, flows=self.flows)
         self._violations: list[str] = []
         self._faults_left = {
@@ -103,7 +103,7 @@ class PlacedCall:
 
     @property
     def is_over(self) -> bool:
-        """Whether the API knows the call no more."""
+        """Whether the API does not know the call any more."""
         return self.state in (State.OVER, State.REJECTED)
 
     def note(self, violation: str) -> None:
@@ -133,12 +133,12 @@ class PlacedCall:
     # REST.
 
     def take_fault(self, action: str) -> HttpFault | None:
-        """The fault that is meant for this request, used up."""
+        """The fault for this request, which is used up."""
         left = self._faults_left[action]
         return left.popleft() if left else None
 
     def answer(self, action: str, body: Json, now: float) -> RestReply:
-        """What a REST request brings about."""
+        """The effect of a REST request."""
         refused = _check_body(action, body)
         if refused is not None:
             self.note(f"{action}: {refused}")
@@ -203,12 +203,12 @@ class PlacedCall:
             self._replies.extend(self.conversation.begin_response(None, Occasion.TURN))
 
     def detach(self) -> None:
-        """The sideband is gone. What happens from now on is told to nobody."""
+        """The sideband is gone. Events from now on are sent to nobody."""
         if self.conversation is not None:
             self.conversation.attached = False
 
     def receive(self, event: Any) -> bool:
-        """Take an event of the client's. The result: whether it was not refused."""
+        """Handle an event of the client; returns whether it was accepted."""
         if isinstance(event, Mapping):
             self.received.append(event)
         if self.is_mute and (refused := check(event)) is not None:

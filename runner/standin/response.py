@@ -24,16 +24,16 @@ _STATUS = {
 
 @dataclass(slots=True)
 class Response:
-    """A response that is under way. It adds its items to the conversation as they appear."""
+    """An active response. It adds its items to the conversation as they appear."""
 
     id: str
     scripted: ScriptedResponse | None
-    """What it holds; None while the model thinks, which it does until somebody says what it is to say."""
+    """Its content; None while the model thinks, which it does until there is some."""
     items: Items
     ids: Ids
     session: JsonObject
     request: JsonObject | None
-    """What the client's `response.create` asked for; None for the API's own responses."""
+    """The client's `response.create`; None for the API's own responses."""
     meter: Meter
     pace: Pace
     approvals: Mapping[str, bool]
@@ -76,7 +76,7 @@ class Response:
             yield from self.finish(scripted.ending)
 
     def finish(self, ending: Ending, reason: str | None = None) -> list[Event]:
-        """Close what is open, as incomplete, and end. `reason` stands for a cancel of the client's."""
+        """Close what is open, as incomplete, and end. `reason` stands for a cancel by the client."""
         events = [event for each in self._output if each.is_open for event in each.close("incomplete")]
         status = "cancelled" if reason else _STATUS[ending]
         done = self._event("response.done", response=self._body(status, self._details(ending, reason)))
@@ -101,7 +101,7 @@ class Response:
         )
 
     def _needs_approval(self, server: str, name: str) -> bool:
-        """Whether the session wants the client to approve this tool of an MCP server (default: always)."""
+        """Whether the session requires approval of this MCP server's tool by the client (default: always)."""
         tools = [tool for tool in self.session.get("tools", ()) if tool.get("server_label") == server]
         wanted = tools[0].get("require_approval", "always") if tools else "never"
         if isinstance(wanted, Mapping):

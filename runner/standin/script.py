@@ -1,4 +1,4 @@
-"""What a scripted call consists of: what the caller does, how the model answers, what breaks. Values only."""
+"""The parts of a scripted call: what the caller does, how the model answers, what breaks. Values only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from runner.model.values import Json
 
 
 class When(Enum):
-    """What a step waits for before it happens."""
+    """What a step waits for."""
 
     QUIET = "quiet"
-    """Nobody speaks, no tool call is open, and no answer is owed."""
+    """Nobody speaks, no tool call is open, and no answer is due."""
     AGENT_SPEAKS = "agent_speaks"
     """The agent is in the middle of a sentence: a barge-in."""
     TOOL_RUNS = "tool_runs"
-    """The model has asked for a tool and has no output yet."""
+    """The model has called a tool and has no output yet."""
     AT_ONCE = "at_once"
 
 
@@ -33,7 +33,7 @@ class Transcription(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerSays:
-    """A turn of the caller's. With turn detection on, the API answers it by itself."""
+    """A turn of the caller. With turn detection on, the API answers it by itself."""
 
     text: str
     when: When = When.QUIET
@@ -72,12 +72,12 @@ class Says:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Echoes:
-    """The model says the sentence that it was told to say."""
+    """The model says the sentence from its instructions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallsTool:
-    """The model asks for a tool. Text as `arguments` is sent as it is, valid JSON or not."""
+    """The model calls a tool. Text as `arguments` is sent unchanged, valid JSON or not."""
 
     name: str
     arguments: Mapping[str, Json] | str
@@ -87,7 +87,7 @@ class CallsTool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallsMcpTool:
-    """The API asks a tool of one of the session's MCP servers, and goes on when that has answered."""
+    """The API calls a tool of one of the session's MCP servers, and continues when that has answered."""
 
     server: str
     """Its `server_label`."""
@@ -119,7 +119,7 @@ MODEL_FAILED = ("server_error", "The model failed.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """What a response is billed for. Cached tokens are part of the input tokens of their kind."""
+    """The tokens that a response is billed for. Cached tokens are part of the input tokens of their kind."""
 
     text_in: int = 0
     text_cached: int = 0
@@ -130,12 +130,12 @@ class Tokens:
 
 
 class Occasion(Enum):
-    """What a response of the script is given to."""
+    """The occasion of a scripted response."""
 
     TURN = "turn"
     """The conversation: the caller's turn, a tool's output, a bare `response.create`."""
     INSTRUCTION = "instruction"
-    """A `response.create` that says what to say."""
+    """A `response.create` with instructions."""
     ANY = "any"
     """Either of the two."""
     OVERTAKES = "overtakes"
@@ -144,22 +144,24 @@ class Occasion(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedResponse:
-    """What the model responds with. Steps after it wait until the response has begun.
+    """The model's response. Steps after it wait until it has begun.
 
-    A response that the script has nothing for is made up: the model says what it was told to say.
+    Where the script has no response, one is made up: the model says the sentence from its instructions.
     """
 
     output: tuple[ScriptedItem, ...] = ()
     to: Occasion = Occasion.TURN
     ending: Ending = Ending.COMPLETED
     interleaved: bool = False
-    """The items come mixed instead of one after the other, as gpt-realtime-2 speaks and calls at once."""
+    """Whether the items come mixed instead of one after the other, as gpt-realtime-2 speaks and calls at
+    once.
+    """
     held_until: str | None = None
     """After `response.created` nothing comes until the client has sent an event of this type."""
     error: tuple[str, str | None] = MODEL_FAILED
     """Code and message of a response that fails."""
     tokens: Tokens | None = None
-    """What it costs. None: counted by what it reads and writes."""
+    """Its cost. None: counted by what it reads and writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,7 @@ class Drops:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complains:
-    """An `error` event out of nowhere; with `close_code`, the sideband is closed after it."""
+    """An `error` event without a cause; with `close_code`, the sideband is closed after it."""
 
     code: str
     message: str = "The server had an error while processing your request."
@@ -183,7 +185,7 @@ class Complains:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sends:
-    """One text frame exactly as it stands here: an unknown event, or no JSON at all."""
+    """One text frame, sent unchanged: an unknown event, or text that is not JSON."""
 
     frame: str
     when: When = When.QUIET
@@ -206,7 +208,7 @@ Script: TypeAlias = tuple[Step, ...]
 
 
 def greets(text: str | None = None) -> ScriptedResponse:
-    """The model greets as it is told to (or with these words)."""
+    """The model says its greeting (or these words)."""
     return ScriptedResponse(
         output=(Echoes() if text is None else Says(text=text),),
         to=Occasion.ANY,

@@ -1,4 +1,4 @@
-"""The stand-in for the voice API: its sockets. What to send is decided in `runner.standin.placed_call`."""
+"""The sockets of the stand-in for the voice API. `runner.standin.placed_call` decides what to send."""
 
 import asyncio
 import json
@@ -30,10 +30,8 @@ HEARTBEAT_S = 20.0
 """The API pings about so often."""
 
 Inspect = Callable[[str, Any], "str | None"]
-"""Looks at what travels: a kind (`event`, a REST action or `responses`) and the JSON value, an empty object
-for no body.
-
-What it says is wrong with the value is noted as a violation.
+"""Inspects a message: a kind (`event`, a REST action or `responses`) and the JSON value, an empty object for
+no body. Its result is noted as a violation.
 """
 
 
@@ -42,12 +40,12 @@ AnswerOffer = Callable[[PlacedCall, str], Awaitable[str]]
 
 
 class StandIn:
-    """Serves the API's side on a loopback port of the system's choice, for as long as the `async with` lasts.
+    """Serves the API's side on a loopback port of the system's choice, while the `async with` lasts.
 
     `pace` is real seconds for each second of the call: 0 plays as fast as the sockets carry it, 1 as slowly
-    as people speak. `inspect_received` sees everything that the client sends, `inspect_sent` everything it
-    is sent; what they find wrong is noted as a violation of the call. With `tls` it is served over TLS, as
-    the API is.
+    as people speak. `inspect_received` gets everything that the client sends, `inspect_sent` everything that
+    it is sent; their complaints are noted as violations of the call. With `tls` it is served over TLS, as the
+    API is.
     """
 
     def __init__(
@@ -61,21 +59,21 @@ class StandIn:
         tls: ssl.SSLContext | None = None,
         answer_offer: "AnswerOffer | None" = None,
     ) -> None:
-        """`answer_offer` makes the answer to a browser's offer; without it nobody speaks to the browser."""
+        """`answer_offer` answers a browser's offer; without it nobody speaks to the browser."""
         self.calls: dict[str, PlacedCall] = {}
         self.violations: list[str] = []
-        """What clients did wrong outside of any call."""
+        """Clients' mistakes outside of any call."""
         self.text_model = TextModel(violations=self.violations)
         self.text_faults: deque[HttpFault] = deque()
-        """What the next requests to the text model get instead of its answers."""
+        """Faults for the next requests to the text model."""
         self.account = Account()
         self.api_key = api_key
         self.secrets: dict[str, JsonObject] = {}
-        """The secrets that clients were given for calls of their own, each with its session."""
+        """The secrets for clients' own calls, each with its session."""
         self._answer_offer = answer_offer
         self._expected: deque[PlacedCall] = deque()
         self.base_url = ""
-        """The API's address, to be given to the runner as `provider.base_url`."""
+        """The API's URL, for `provider.base_url`."""
         self._pace = pace
         self._clock = clock
         self._inspect_received = inspect_received
@@ -84,9 +82,9 @@ class StandIn:
         self._changed = asyncio.Event()
         self._wakes: dict[str, asyncio.Event] = {}
         self._sidebands: dict[str, _Sideband] = {}
-        """The one of each call that was opened last."""
+        """The sideband of each call that was opened last."""
         self._older: dict[str, list[_Sideband]] = {}
-        """Those that were open before it and still are: they hear what it hears."""
+        """Earlier sidebands that are still open: they hear what it hears."""
         self._players: dict[str, asyncio.Task[None]] = {}
         self._runner: web.AppRunner | None = None
 
@@ -124,7 +122,7 @@ class StandIn:
                 raise result
 
     def place_call(self, *script: Step, faults: Faults = FINE, call_id: str | None = None) -> PlacedCall:
-        """A new call rings. The webhook is sent apart: see `runner.standin.webhook`."""
+        """A new call rings. Send the webhook separately: see `runner.standin.webhook`."""
         number = str(len(self.calls) + 1)
         call = PlacedCall(call_id or f"rtc_simulated{number}", script, faults, short_id=number)
         self.calls[call.id] = call
@@ -132,13 +130,13 @@ class StandIn:
         return call
 
     def expect_offer(self, *script: Step, faults: Faults = FINE) -> PlacedCall:
-        """The call that will be made of the next offer of a browser; without one, its call has no script."""
+        """The call that the next browser's offer creates; without one, its call has no script."""
         call = self.place_call(*script, faults=faults)
         self._expected.append(call)
         return call
 
     def wake(self, call: PlacedCall) -> None:
-        """Something was changed from outside, e.g. steps were added: let it take effect."""
+        """Let changes from outside, e.g. added steps, take effect."""
         self._wakes[call.id].set()
 
     async def until(self, holds: Callable[[], object], timeout_s: float = 10.0) -> None:
@@ -160,7 +158,7 @@ class StandIn:
         await self.until(lambda: call.is_over and call.id not in self._sidebands, timeout_s)
 
     def _raise_failures(self) -> None:
-        """A bug of the stand-in's own must not look like a client that never comes."""
+        """A bug of the stand-in must not look like a client that never comes."""
         for player in self._players.values():
             if player.done() and not player.cancelled():
                 player.result()
@@ -200,7 +198,7 @@ class StandIn:
     # Calls of browsers.
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
-        """Make a call of an offer: of the client's server, or of a page that has a secret for it."""
+        """Create a call from an offer: of the client's server, or of a page that has a secret for it."""
         raw = await request.read()
         session = self.secrets.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
         made: web_calls.MadeCall | RestReply
@@ -363,7 +361,7 @@ class StandIn:
         self._pulse(call)
 
     async def _play(self, call: PlacedCall) -> None:
-        """Send what happens on a call, at the call's pace, until it is over."""
+        """Send the events of a call, at its pace, until it is over."""
         wake = self._wakes[call.id]
         while True:
             if (step := call.next()) is not None:
@@ -457,7 +455,7 @@ def _json(reply: RestReply) -> web.Response:
 
 
 def _faulty(request: web.Request, fault: HttpFault | None) -> web.Response | None:
-    """The answer that a fault makes; None when the connection was cut instead."""
+    """The answer of a fault; None when the connection was cut instead."""
     if fault is None or fault.status is None:
         if request.transport is not None:
             request.transport.abort()

@@ -1,6 +1,6 @@
-"""The stand-in's text model: `POST /responses` with a JSON schema is answered by an instance of it. Pure.
+"""The stand-in's text model: `POST /responses` with a JSON schema is answered with an instance of it. Pure.
 
-As strict as the API is about the form of the request: what it would refuse is refused, and noted.
+As strict as the API about the form of the request: what the API would refuse is refused, and noted.
 """
 
 import json
@@ -17,7 +17,7 @@ REFUSED = "I can't help with that."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextReply:
-    """One reply, instead of an instance of the schema that was asked for."""
+    """One reply, instead of an instance of the requested schema."""
 
     json: Json = None
     """This value, whatever the schema says. None: an instance of it."""
@@ -36,7 +36,7 @@ class TextModel:
     violations: list[str] = field(default_factory=list)
 
     def answer(self, body: Json, now: float, today: date) -> RestReply:
-        """What the API replies to this body."""
+        """The API's reply to this body."""
         fault = _fault(body)
         if fault is not None:
             self.violations.append(f"responses: {fault}")

@@ -1,4 +1,5 @@
-"""What a client posts to make a call of a browser's offer, and what the API refuses of it. Pure.
+"""Reads a client's request that creates a call from a browser's offer, and refuses what the API refuses.
+Pure.
 
 Source: https://developers.openai.com/api/docs/guides/realtime-webrtc; the parts are those that the `openai`
 package sends (3.54, `realtime.calls.create`).
@@ -39,17 +40,17 @@ ANSWER = "".join(
         "a=rtpmap:111 opus/48000/2",
     )
 )
-"""What an offer is answered with where nobody speaks: a peer that no packet reaches (RFC 5737)."""
+"""The answer to an offer where nobody speaks: a peer that no packet reaches (RFC 5737)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeCall:
-    """The form that a call is made of."""
+    """The form of a request for a call."""
 
     sdp: str
     session: Json
     complaints: tuple[str, ...] = ()
-    """What the real API might take, and nobody should send."""
+    """What the real API might accept, and nobody should send."""
 
     @property
     def has_data_channel(self) -> bool:
@@ -58,7 +59,7 @@ class MadeCall:
 
 
 def call_of(request: HttpRequest) -> MadeCall | None:
-    """The form of a request; None for a request that makes no call."""
+    """The form of a request; None for a request that creates no call."""
     if request.method != "POST" or request.url != CALLS_PATH:
         return None
     headers = {name.lower(): value for name, value in request.headers}

@@ -1,4 +1,4 @@
-"""What an account can do, asked before the first call: which models there are, whether a session is taken.
+"""Asks what an account offers before the first call: its models, and whether it accepts a session.
 
 Source: the reference of `models` and of `realtime/client_secrets`.
 """
@@ -11,13 +11,13 @@ from runner.model.http import HttpReply, HttpRequest
 from runner.model.values import Json
 
 SHORTEST_S = 10
-"""How long a client secret lives at least. Nobody ever uses this one."""
+"""The shortest life of a client secret. Nobody ever uses this one."""
 
 INSUFFICIENT_QUOTA = "insufficient_quota"
 
 
 def models_request() -> HttpRequest:
-    """Asks for the models that the key's project has."""
+    """The request for the models of the key's project."""
     return HttpRequest(method="GET", url="/models")
 
 
@@ -30,10 +30,11 @@ def model_ids(reply: HttpReply) -> frozenset[str] | None:
 
 
 def session_request(agent: Agent) -> HttpRequest:
-    """Has the API check an agent's session: model, voice, tools and every field of `session`.
+    """The request that has the API check an agent's session: model, voice, tools and every field of
+    `session`.
 
-    It makes a client secret, which is what a browser could begin a session with. Nothing is begun, and the
-    secret is over after some seconds.
+    It creates a client secret, with which a browser could begin a session. Nothing is begun, and the secret
+    expires after some seconds.
     """
     body: Json = {
         "expires_after": {"anchor": "created_at", "seconds": SHORTEST_S},

@@ -1,8 +1,8 @@
-"""The words of the agent's items, whichever of the API's events tells them first.
+"""Collects the words of the agent's items, from whichever of the API's events reports them first.
 
 Five do: the end of a transcript, of a content part, of an item in the conversation, of an item in its
-response, and of the response. Not all of them come: a sideband that is opened again misses what was sent
-before. What is known already is not told again.
+response, and of the response. Not all of them come: a reopened sideband misses what was sent before. Known
+words are not reported again.
 """
 
 from runner.api.realtime.responses import content_of
@@ -11,18 +11,18 @@ from runner.model.event import CallEvent, Transcribed
 from runner.model.values import JsonObject
 
 MOST_ITEMS = 20
-"""So many of the last items are known: an item is told by all its events within one response."""
+"""The number of last items kept: all events of an item come within one response."""
 
 
 class AgentItems:
-    """What has been told of the last items of the conversation."""
+    """The words of the last items of the conversation."""
 
     def __init__(self) -> None:
         self._placed: dict[str, None] = {}
         self._words: dict[str, dict[int, str]] = {}
 
     def place(self, item_id: str) -> bool:
-        """Note that an item, anybody's, has its place. Whether that is news."""
+        """Note that an item, anybody's, has its place; returns whether that is news."""
         if item_id in self._placed:
             return False
         self._placed[item_id] = None
@@ -35,14 +35,14 @@ class AgentItems:
         return self._told(item_id, {index: words})
 
     def whole(self, item: JsonObject) -> tuple[CallEvent, ...]:
-        """The words of an item as the API tells it whole; none for what is not a message of the agent's."""
+        """The words of an item reported whole; none for an item that is not a message of the agent."""
         item_id = item.get("id")
         if item.get("type") != "message" or item.get("role") != "assistant" or not isinstance(item_id, str):
             return ()
         return self._told(item_id, {index: words_of(part) for index, part in enumerate(content_of(item))})
 
     def _told(self, item_id: str, words: dict[int, str | None]) -> tuple[CallEvent, ...]:
-        """Words are never taken away: a part may be told once more without them, when it was cut short."""
+        """Words are never taken away: a part that was cut short may be reported again without them."""
         known = self._words.get(item_id, {})
         news = {
             index: text
@@ -59,6 +59,6 @@ class AgentItems:
 
 
 def words_of(part: JsonObject) -> str | None:
-    """The words of a content part: what is heard of it, or its text. None when they are not told."""
+    """The words of a content part: its transcript, or its text. None when there are none."""
     words = part.get("transcript", part.get("text"))
     return words if isinstance(words, str) else None

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 REFUSED_CODES: Final = frozenset({3000, 4000})
-"""A bad key or a bad session: the API closes so after an `error`, and dialling again cannot help."""
+"""A bad key or a bad session: the API closes like this after an `error`, and dialling again cannot help."""
 
 
 def is_final(close_code: int | None) -> bool:

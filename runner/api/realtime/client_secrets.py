@@ -1,6 +1,6 @@
-"""Secrets with which a page makes a call of its own.
+"""Secrets with which a page makes a call of its own. Source: the reference of `realtime/client_secrets`.
 
-Source: the reference of `realtime/client_secrets`. Whoever has one holds the session's data channel.
+Whoever has one holds the session's data channel.
 """
 
 import json
@@ -12,11 +12,11 @@ from runner.model.json_text import read_json
 from runner.model.values import JsonObject
 
 LASTS_S = 60
-"""Until the call begins. One secret makes many calls until it expires, so that it should expire soon."""
+"""Until the call begins. One secret makes many calls until it expires, so it should expire soon."""
 
 
 def secret_request(answer: AnswerCall) -> HttpRequest:
-    """Asks for a secret with the session that the call would be answered with."""
+    """The request for a secret with the session of the call."""
     body: JsonObject = {
         "expires_after": {"anchor": "created_at", "seconds": LASTS_S},
         "session": session_body(answer.agent, answer.instructions, answer.servers),

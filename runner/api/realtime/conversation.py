@@ -1,4 +1,4 @@
-"""The sideband of one call: where it is, what comes from it and what goes over it."""
+"""The sideband of one call: its address, and its frames in both directions."""
 
 from urllib.parse import quote
 

@@ -1,10 +1,10 @@
-"""The API in numbers and names that others have to know."""
+"""Numbers and names of the API that other modules need."""
 
 BASE_URL = "https://api.openai.com/v1"
 PROVIDER = "openai"
 """Its name in OpenTelemetry's conventions (`gen_ai.provider.name`)."""
 BASE_URL_VARIABLE = "OPENAI_BASE_URL"
-"""The environment variable that says another, for the API's own libraries and so for us."""
+"""The environment variable for another URL, of the API's own libraries and so of ours."""
 LONGEST_S = 3600.0
 """The API ends every session after 60 minutes
 (https://developers.openai.com/api/docs/guides/realtime-conversations, session lifecycle)."""

@@ -1,7 +1,7 @@
-"""The names of the API's models and voices, and what a model takes. Asks no network.
+"""The names of the API's models and voices, and the fields that a model accepts. Asks no network.
 
 From the types of the `openai` package (3.54: `CallAcceptParams`, `RealtimeAudioConfigOutput`,
-`AudioTranscription`). New ones may be missing here, so whoever checks a name warns and does not refuse.
+`AudioTranscription`). New ones may be missing here, so a check of a name warns and does not refuse.
 """
 
 import re
@@ -9,11 +9,11 @@ import re
 from runner.model.values import JsonObject
 
 SPEECH = "gpt-realtime-2.1"
-"""What to propose where a model that speaks is wanted."""
+"""Suggested where a speaking model is needed."""
 TRANSCRIPTION = "gpt-transcribe"
-"""What to propose where a model that transcribes is wanted."""
+"""Suggested where a transcribing model is needed."""
 TEXT = "gpt-5.4-mini"
-"""What to propose where a model that reads is wanted."""
+"""Suggested where a text model is needed."""
 
 VOICES = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
 SPEECH_MODELS = (
@@ -36,22 +36,22 @@ _NOT_REASONING = re.compile(rf"gpt-(realtime|audio)(-1\.5)?(-mini)?{_DATE}|gpt-4
 
 
 def speaks(model: str) -> bool:
-    """Whether the name is one of a model that speaks, known or to come."""
+    """Whether the name is that of a speaking model, known or future."""
     return _SPEECH.fullmatch(model) is not None
 
 
 def transcribes(model: str) -> bool:
-    """Whether the name is one of a model that writes down what is said."""
+    """Whether the name is that of a transcribing model."""
     return model in TRANSCRIBERS or _TRANSCRIPTION.fullmatch(model) is not None
 
 
 def reads(model: str) -> bool:
-    """Whether the name is one of a model for text."""
+    """Whether the name is that of a text model."""
     return _TEXT.fullmatch(model) is not None and not speaks(model) and not transcribes(model)
 
 
 def reasons(model: str) -> bool:
-    """Whether a model that speaks takes `reasoning` and `parallel_tool_calls`; True for an unknown one."""
+    """Whether a speaking model accepts `reasoning` and `parallel_tool_calls`; True for an unknown one."""
     return _NOT_REASONING.fullmatch(model) is None
 
 
@@ -60,11 +60,11 @@ TRANSCRIPTION_FIELDS = {
     "languages": ("gpt-transcribe", "gpt-live-transcribe"),
     "delay": ("gpt-realtime-whisper",),
 }
-"""Fields of `transcription` that only some models take."""
+"""Fields of `transcription` that only some models accept."""
 
 
 def transcription_model(session: JsonObject) -> str | None:
-    """The model that transcribes the caller in such a session, where one does."""
+    """The model that transcribes the caller in such a session, if one does."""
     match session:
         case {"audio": {"input": {"transcription": {"model": str(model)}}}}:
             return model

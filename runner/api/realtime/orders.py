@@ -25,8 +25,9 @@ from runner.model.http import HttpReply, HttpRequest
 from runner.model.values import Json, JsonObject
 
 REPLY_S = 6.0
-"""Accept was seen to take 5.3 s to say that the caller has gone; cut off before, that would look like an API
-which does not answer."""
+"""Accept was seen to take 5.3 s to report that the caller has gone; a shorter wait would look like an API
+without an answer.
+"""
 REFER_REPLY_S = 10.0
 
 LONGEST_MESSAGE = 200
@@ -60,10 +61,10 @@ def request(order: Order, call_id: str) -> HttpRequest:
 
 
 def is_retryable(order: Order, reply: HttpReply) -> bool:
-    """Whether asking again could help: nobody answered, the API has trouble, or it is too busy.
+    """Whether a repeated request could help: no answer, trouble at the API, or too many requests.
 
-    Refer is sent once: a second one could transfer twice. So is the offer of a browser, once the API may have
-    read it: a second one could make a second call, which nobody hears and everybody pays.
+    Refer is sent once: a second one could transfer twice. So is a browser's offer, once the API may have read
+    it: a second one could create a second call, which nobody hears and everybody pays for.
     """
     if isinstance(order, AnswerCall) and order.offer is not None:
         return not reply.was_sent
@@ -71,7 +72,7 @@ def is_retryable(order: Order, reply: HttpReply) -> bool:
 
 
 def answered(order: Order, reply: HttpReply, *, unsettled: bool) -> CallEvent:
-    """What a reply to an order means."""
+    """The event for the reply to an order."""
     code, message = _error(reply)
     detail = _detail(reply, code, message)
     match order:
@@ -99,7 +100,7 @@ def _call_of(offer: str, session: JsonObject) -> HttpRequest:
     """
     said = json.dumps(session, ensure_ascii=False).encode("utf-8", "replace")
     sdp = offer.encode()
-    # A hash of the parts is in neither of them.
+    # A hash of the parts occurs in neither of them.
     boundary = blake2b(sdp + said, digest_size=24).hexdigest().encode()
     parts = ((b"sdp", b"application/sdp", sdp), (b"session", b"application/json", said))
     body = b"".join(
@@ -144,10 +145,10 @@ def _decided(reply: HttpReply, code: str, *, unsettled: bool) -> Decided:
     if reply.status == 404:
         return Decided.GONE
     if code == "decision_already_made":
-        # After a request of ours whose reply was lost the decision is most likely our own; to leave it
-        # would put the caller through to an agent that nobody serves.
+        # After a request of ours whose reply was lost the decision is most likely our own; giving up the call
+        # would leave the caller with an agent that nobody serves.
         return Decided.DONE if unsettled else Decided.TAKEN
-    # A refused key is put right by somebody: the webhook is delivered again, here or to another runner.
+    # Somebody will replace a refused key: the webhook is delivered again, here or to another runner.
     may_pass = _may_pass(reply.status) or reply.status in (401, 403)
     return Decided.UNAVAILABLE if may_pass else Decided.REFUSED
 

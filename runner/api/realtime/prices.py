@@ -39,7 +39,7 @@ PRICES: Final = PriceList(
         "gpt-realtime-2-mini": _MINI,
         "gpt-realtime-1.5-mini": _MINI,
         "gpt-realtime-mini": _MINI,
-        # Those that transcribe the caller.
+        # Transcribing models
         "gpt-realtime-whisper": Price(per_minute=0.017),
         "gpt-live-transcribe": Price(per_minute=0.017),
         "gpt-transcribe": Price(per_minute=0.0045),

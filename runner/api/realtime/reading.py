@@ -1,4 +1,4 @@
-"""Reads the sideband: what each of the API's events means to a call.
+"""Reads the sideband: the meaning of each of the API's events to a call.
 
 Unknown events and unknown fields are normal, and nothing that the API sends makes this raise.
 """
@@ -47,8 +47,8 @@ from runner.model.event import (
 )
 from runner.model.values import Json, JsonObject
 
-# The type stands at the head of every event that was recorded, so most events can be told apart, and
-# those that carry audio or fragments dropped, without parsing them.
+# The type is at the head of every recorded event, so most events can be told apart, and those that carry
+# audio or fragments dropped, without parsing them.
 _TYPE_AT_HEAD = re.compile(rb'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([a-z0-9_.]+)"')
 
 _UNUSED = frozenset(
@@ -73,7 +73,7 @@ _UNUSED = frozenset(
         "response.output_item.added",
     }
 )
-"""Events that we know and need nothing of."""
+"""Known events that we do not need."""
 
 _DELTAS = frozenset(
     {
@@ -99,14 +99,14 @@ class Reader:
     def __init__(self) -> None:
         self.items = AgentItems()
         self.fence = 0
-        """The highest that any response has told."""
+        """The highest fence in any response."""
         self._updates: dict[str, str | None] = {}
         """Updates of the session that are neither confirmed nor refused, and the instructions in them."""
 
     def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
-        """What one frame of the sideband means. Never raises: what cannot be read is an `Ignored`.
+        """The events of one frame. Never raises: an unreadable frame is an `Ignored`.
 
-        `TranscriptGrew` is told only with `follow_words`.
+        `TranscriptGrew` comes only with `follow_words`.
         """
         if isinstance(frame, str):
             frame = frame.encode("utf-8", "surrogatepass")
@@ -127,7 +127,7 @@ class Reader:
         try:
             return read(self, received)
         except (KeyError, TypeError, AttributeError, ValueError):
-            # A known event without the fields that make it what it is.
+            # A known event without its essential fields.
             return _MALFORMED
 
     def expect_update(self, update_id: str, instructions: str | None) -> None:
@@ -143,8 +143,8 @@ class Reader:
     def confirmed_update(self, session: JsonObject) -> str | None:
         """The update that such a session confirms.
 
-        The API does not say, but tells the whole session, so that it is known by its instructions. A gateway
-        that tells a part of the session confirms one update after the other.
+        The API does not say which, but reports the whole session, so the update is recognised by its
+        instructions. A gateway that reports only a part of the session confirms one update after the other.
         """
         if "instructions" not in session:
             confirmed = next(iter(self._updates), None)
@@ -166,7 +166,7 @@ def _parsed(frame: bytes) -> Any:
     try:
         return orjson.loads(frame)
     except ValueError:
-        # Half of a surrogate pair, which models do write, is none of its business.
+        # Half of a surrogate pair, which models do write, is not valid UTF-8.
         pass
     try:
         return json.loads(frame)
@@ -251,7 +251,7 @@ def _truncated(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
     return (TurnTruncated(item_id=text_of(received["item_id"]), heard_ms=heard_ms),)
 
 
-# What was said
+# Words
 
 
 def _agent_transcript(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
@@ -295,7 +295,7 @@ def _session(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
     session = received["session"]
     if received["type"] != "session.updated":
         return (SessionUpdated(model=_optional_text(session.get("model"))),)
-    # An update of ours in several events confirms the earlier ones by nothing that is known.
+    # An update of ours in several events confirms the earlier ones without a sign.
     is_unasked = not reader.expects_updates
     update_id = reader.confirmed_update(session)
     model = _optional_text(session.get("model"))

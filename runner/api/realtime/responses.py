@@ -1,4 +1,4 @@
-"""Reads a response that has ended: how, what it called, what it used.
+"""Reads a response that has ended: its outcome, its tool calls, its usage.
 
 Raises KeyError or TypeError only for a response without an id.
 """
@@ -20,7 +20,7 @@ _CAUSES = {
 
 
 def response_ended(response: JsonObject) -> ResponseEnded:
-    """What the response was. Whatever is odd about it, it is over."""
+    """The event for the response. However odd, it is over."""
     response_id = text_of(response["id"])
     output = output_of(response)
     calls = [tool_call(response_id, item) for item in output]
@@ -41,19 +41,19 @@ def response_ended(response: JsonObject) -> ResponseEnded:
 
 
 def wish_of(response: JsonObject) -> str | None:
-    """The id of the `Speak` that asked for the response; None for one of the API's own."""
+    """The id of the `Speak` that requested the response; None for one of the API's own."""
     wish = _metadata(response).get("wish")
     return wish if isinstance(wish, str) else None
 
 
 def fence_of(response: JsonObject) -> int:
-    """The fence of the runner that asked for the response; 0 where it tells none."""
+    """The fence of the runner that requested the response; 0 where there is none."""
     fence = _metadata(response).get("fence")
     return int(fence) if isinstance(fence, str) and _FENCE.fullmatch(fence) else 0
 
 
 def output_of(response: JsonObject) -> list[JsonObject]:
-    """The items that the response made."""
+    """The items of the response."""
     return _mappings(response.get("output"))
 
 
@@ -78,14 +78,14 @@ def tool_call(response_id: str, item: JsonObject) -> ToolCalled | None:
 
 
 def text_of(value: Json) -> str:
-    """The text that a field must have to mean anything. Raises TypeError."""
+    """The text of a mandatory field. Raises TypeError."""
     if not isinstance(value, str):
         raise TypeError("not text")
     return value
 
 
 def _status(details: Json) -> tuple[str, str]:
-    """Why it did not complete: the API's code, and everything that it says, in one line."""
+    """Why it did not complete: the API's code, and its details, in one line."""
     if not isinstance(details, dict):
         return "", ""
     error = details.get("error")

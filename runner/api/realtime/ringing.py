@@ -9,13 +9,13 @@ from runner.model.values import Instant, Json
 
 CALL_INCOMING = "realtime.call.incoming"
 SAFETY = "safety."
-"""How the types of events begin that tell of content or callers that the API's policies do not allow."""
+"""Prefixes of event types about content or callers that the API's policies do not allow."""
 LATEST = 10_000_000_000
 """The year 2286: a later time is in milliseconds, or no time at all."""
 
 
 def is_warning(event: WebhookEvent) -> bool:
-    """Whether it is a notice of the API's safety checks, which may end with the account being blocked."""
+    """Whether it is a notice of the API's safety checks, which may lead to a blocked account."""
     return event.type.startswith(SAFETY)
 
 
@@ -42,7 +42,7 @@ def _instant(value: Json) -> Instant | None:
 
 
 def _sip_headers(entries: Json) -> Headers:
-    """As received, in order and with repeated names. An odd entry costs itself, never the call."""
+    """As received, in order and with repeated names. An odd entry is dropped, and never costs the call."""
     if not isinstance(entries, list):
         return ()
     return tuple(

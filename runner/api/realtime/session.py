@@ -1,4 +1,4 @@
-"""The session object: what a call is answered with, and what another agent changes of it."""
+"""The session object: with what a call is answered, and what another agent changes in it."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -21,7 +21,7 @@ _VAD: Final[Mapping[str, Mapping[str, Json]]] = {
     },
     "semantic_vad": {"create_response": True, "eagerness": "auto", "interrupt_response": True},
 }
-"""What each kind of turn detection is unless the session says otherwise."""
+"""The defaults of each kind of turn detection."""
 
 DEFAULTS: Final[Mapping[_Path, Json]] = {
     ("include",): [],
@@ -37,12 +37,14 @@ DEFAULTS: Final[Mapping[_Path, Json]] = {
     ("audio", "input", "turn_detection"): {"type": "server_vad", **_VAD["server_vad"]},
     ("audio", "output", "speed"): 1.0,
 }
-"""What the API takes for a field that the session does not have. Source: the reference of
-`RealtimeSessionCreateRequest`; the sessions that the API tells back say the same."""
+"""The API's defaults for fields that the session does not have. Source: the reference of
+`RealtimeSessionCreateRequest`; the sessions that the API reports say the same.
+"""
 
 FIXED: Final = frozenset({("tracing",), ("audio", "output", "voice")})
-"""Fields that are not set back: `tracing` cannot be changed once it is on, and the API has no word for its
-default voice."""
+"""Fields that are not reset: `tracing` cannot be changed once it is on, and the API has no name for its
+default voice.
+"""
 
 _NOISE_REDUCTION: Final = ("audio", "input", "noise_reduction")
 _SPEED: Final = ("audio", "output", "speed")
@@ -52,10 +54,10 @@ _MISSING: Final = object()
 
 
 def session_body(agent: Agent, instructions: str, servers: Sequence[JsonObject] = ()) -> dict[str, Json]:
-    """The session object that a call is answered with.
+    """The session object with which a call is answered.
 
-    It never holds `audio.*.format`: on a phone call the carrier negotiates it, and sending it makes
-    static or silence.
+    It never holds `audio.*.format`: on a phone call the carrier negotiates it, and sending it makes static or
+    silence.
     """
     body: dict[str, Json] = {"type": "realtime", "model": agent.model, "instructions": instructions}
     body |= agent.session
@@ -78,15 +80,14 @@ def session_body(agent: Agent, instructions: str, servers: Sequence[JsonObject] 
 
 
 def session_updates(switch: SwitchAgent) -> tuple[dict[str, Json], ...]:
-    """The updates that make the session the other agent's whole, in this order.
+    """The updates that make the session the other agent's, in order.
 
-    An update changes the fields that it holds and no others, at any depth. So the last one holds all that the
-    other agent's session says, and the API's default for whatever else the first agent's said. Before it may
-    come one that sets objects back of which a part has no default to send (`language: null` is refused), and
-    one for the speed, which the API refuses while the agent speaks, and with it the rest of that update.
-
-    What the API fixes is left out: the model, and the voice once it was heard. A refresh of the same agent's
-    session holds what has changed and nothing else: MCP servers that are sent again are asked again.
+    An update changes the fields that it holds and no others, at any depth. So the last one holds everything
+    of the other agent's session, and the API's defaults for whatever else the first agent's had. Two kinds
+    may come before it: one that resets objects of which a part has no default to send (`language: null` is
+    refused), and one for the speed, which the API refuses while the agent speaks, and with it the rest of
+    that update. What the API fixes is left out: the model, and the voice once it was heard. A refresh of the
+    same agent's session holds only what has changed: MCP servers that are sent again are queried again.
     """
     if switch.is_refresh:
         return (_refreshed(switch),)
@@ -130,7 +131,7 @@ def _refreshed(switch: SwitchAgent) -> dict[str, Json]:
 
 
 def _set_answers(session: dict[str, Json], *, answers: bool) -> None:
-    """Say expressly whether the model answers by itself: as the session declares, or not at all."""
+    """Say explicitly whether the model answers by itself: as the session declares, or not at all."""
     detection = _at(session, _TURN_DETECTION)
     if detection is _MISSING:
         detection = deepcopy(DEFAULTS[_TURN_DETECTION])
@@ -140,7 +141,7 @@ def _set_answers(session: dict[str, Json], *, answers: bool) -> None:
 
 
 def _inner_defaults(path: _Path, new: JsonObject) -> Mapping[str, Json] | None:
-    """What the parts of an object are by default; None where that is not published for all of them."""
+    """The defaults of an object's parts; None where they are not all published."""
     if path == _TURN_DETECTION:
         return _VAD.get(str(new.get("type")), {})
     return {"strength": 1.0} if path == _NOISE_REDUCTION else None
@@ -162,7 +163,7 @@ def _put(session: dict[str, Json], path: _Path, value: Json) -> None:
 
 
 def _take(session: dict[str, Json], path: _Path) -> Json:
-    """Take a field out, and the objects that are empty without it; what it held, or `_MISSING`."""
+    """Remove a field, and objects that are empty without it; returns its value, or `_MISSING`."""
     value = _at(session, path)
     if value is not _MISSING:
         inner = session if len(path) == 1 else _at(session, path[:-1])

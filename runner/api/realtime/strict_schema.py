@@ -1,9 +1,10 @@
-"""Brings a JSON Schema into the form that Structured Outputs enforce, and answers back into the declared one.
+"""Converts a JSON Schema into the form that Structured Outputs enforce, and answers back into the declared
+one.
 
-The strict form knows a part of JSON Schema only: every object is closed and requires all of its keys. An
-optional key becomes one that may be null, and a null there is taken away again. What has no strict form is
-asked for loosely, and checked by us in either case.
-Source: https://developers.openai.com/api/docs/guides/structured-outputs (supported schemas).
+The strict form knows only a part of JSON Schema: every object is closed and requires all of its keys. An
+optional key becomes one that may be null, and a null there is removed again. A schema without a strict form
+is sent as it is, and checked by us in either case. Source:
+https://developers.openai.com/api/docs/guides/structured-outputs (supported schemas).
 """
 
 from collections.abc import Mapping
@@ -17,13 +18,13 @@ _PLAIN = frozenset(
         *("minItems", "maxItems", "$ref"),
     }
 )
-"""Keywords that are passed on as they are."""
+"""Keywords that are kept unchanged."""
 _STRUCTURE = frozenset({"properties", "required", "additionalProperties", "items", "anyOf", "$defs"})
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
 
 
 class _NoStrictFormError(Exception):
-    """The schema says something that the strict form cannot."""
+    """The schema contains something that the strict form cannot express."""
 
 
 def strict_form(schema: JsonObject) -> JsonObject | None:
@@ -37,7 +38,7 @@ def strict_form(schema: JsonObject) -> JsonObject | None:
 
 
 def without_nulls(answer: Json, schema: Json) -> Json:
-    """An answer to the strict form with the nulls taken away that stand for keys which were left out."""
+    """An answer in the strict form without the nulls that stand for keys which were left out."""
     if not isinstance(schema, Mapping):
         return answer
     if isinstance(answer, list):
@@ -73,7 +74,7 @@ def _strict(schema: Json, *, may_omit: bool) -> dict[str, Json]:
 
 def _closed(schema: JsonObject, *, may_omit: bool) -> dict[str, Json]:
     properties, required = schema.get("properties") or {}, schema.get("required") or ()
-    # What may hold any key cannot be closed: {type: object} alone means a mapping of unknown keys.
+    # A mapping with any keys cannot be closed: {type: object} alone means one with unknown keys.
     if not properties or schema.get("additionalProperties", False) is not False:
         raise _NoStrictFormError
     if not (may_omit or set(properties) <= set(required)) or set(required) - set(properties):

@@ -1,4 +1,4 @@
-"""The text model: questions are asked with the Responses API, `POST /responses`.
+"""The text model: questions are sent to the Responses API, `POST /responses`.
 
 The declared schema is the form of the answer: Structured Outputs,
 https://developers.openai.com/api/docs/guides/structured-outputs.
@@ -20,7 +20,7 @@ HOPELESS = frozenset({400, 404, 413, 422})
 
 
 def request(question: Question) -> HttpRequest:
-    """The request that asks."""
+    """The request with the question."""
     strict = strict_form(question.schema)
     body = {
         "model": question.model,
@@ -47,7 +47,7 @@ def request(question: Question) -> HttpRequest:
 
 
 def answer(question: Question, reply: HttpReply) -> Answer:
-    """What a reply holds. Texts of errors quote nothing of it. Never raises."""
+    """The answer in a reply. Error texts quote none of it. Never raises."""
     if reply.failure is not None or reply.status is None:
         return NoAnswer(error=reply.detail or "the API could not be reached")
     if not 200 <= reply.status <= 299:
@@ -65,7 +65,7 @@ def answer(question: Question, reply: HttpReply) -> Answer:
 
 
 def _parts(output: Json) -> Iterator[JsonObject]:
-    """What the model's messages consist of. Reasoning comes as items of its own, and is ignored."""
+    """The parts of the model's messages. Reasoning comes as items of its own, and is ignored."""
     for item in output if isinstance(output, list) else ():
         if isinstance(item, Mapping) and item.get("type") == "message":
             content = item.get("content")

@@ -1,4 +1,4 @@
-"""Reads what the API bills: tokens by their kind, or seconds of audio. Never raises."""
+"""Reads what the API bills: tokens by kind, or seconds of audio. Never raises."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Json, JsonObject
 
 MOST = 10**9
-"""No call uses so much; a larger number is not one to add up."""
+"""No call uses this much; a larger number is not added up."""
 
 
 def response_usage(usage: Json) -> Usage:
@@ -18,7 +18,7 @@ def response_usage(usage: Json) -> Usage:
     made = _part(usage, "output_token_details")
     return Usage(
         text_in=_count(used, "text_tokens"),
-        # Where the kinds of cached tokens are not told apart, they are taken for text: the dearer reading.
+        # Where the kinds of cached tokens are not distinguished, they count as text: the dearer reading.
         text_cached=_count(cached, "text_tokens") if cached else _count(used, "cached_tokens"),
         audio_in=_count(used, "audio_tokens"),
         audio_cached=_count(cached, "audio_tokens"),

@@ -13,8 +13,8 @@ from runner.model.values import Json, JsonObject
 def events(action: SidebandAction, *, fence: int = 0) -> tuple[dict[str, Json], ...]:
     """The events that carry out `action`.
 
-    Each event has an id, so that an `error` can be matched to what it is about. The API echoes the metadata
-    of a response to every sideband of the call: a `fence` in it tells runners that have lost the call.
+    Each event has an id, so that an `error` can be matched to it. The API echoes the metadata of a response
+    to every sideband of the call: the `fence` in it lets runners notice that they have lost the call.
     """
     match action:
         case Speak():
@@ -33,7 +33,7 @@ def events(action: SidebandAction, *, fence: int = 0) -> tuple[dict[str, Json], 
             }
             return ({"type": "conversation.item.create", "event_id": item_id, "item": message},)
         case SwitchAgent(update_id=update_id):
-            # The last update is the one that counts: it alone has the id that the machine knows.
+            # The last update counts: it alone has the id that the machine knows.
             *earlier, last = session_updates(action)
             ids = [*(f"{update_id}_{number}" for number in range(1, len(earlier) + 1)), update_id]
             return tuple(
@@ -41,7 +41,7 @@ def events(action: SidebandAction, *, fence: int = 0) -> tuple[dict[str, Json], 
                 for event_id, session in zip(ids, [*earlier, last], strict=True)
             )
         case RemoveItem(item_id=item_id):
-            # Ids of events are ours to choose; the item's may be longer than the API takes for one.
+            # We choose the ids of events; the item's may be longer than the API accepts for one.
             event_id = f"remove_{crc32(item_id.encode()):08x}"
             return ({"type": "conversation.item.delete", "event_id": event_id, "item_id": item_id},)
         case Approve():
@@ -54,9 +54,8 @@ def events(action: SidebandAction, *, fence: int = 0) -> tuple[dict[str, Json], 
 
 
 def frame(event: JsonObject) -> str:
-    """The text that carries an event.
-
-    Half of a surrogate pair, which models do write, has no form in a frame and becomes a question mark.
+    """The text of an event. Half of a surrogate pair, which models do write, has no form in a frame and
+    becomes a question mark.
     """
     text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "replace").decode()
@@ -80,10 +79,10 @@ def _response_create(speak: Speak, fence: int) -> dict[str, Json]:
     response: dict[str, Json] = {"metadata": metadata}
     told = speak.tell
     if speak.say is not None:
-        # Told to "ignore" what it was told before, the model refuses; told what to say, it says it.
+        # Told to "ignore" its instructions, the model refuses; told what to say, it says it.
         sentence = json.dumps(speak.say, ensure_ascii=False)
         told = f"Say the following to the caller, word for word and nothing else: {sentence}"
     if told is not None:
-        # What the caller is to hear now is words, not a tool call and a silence.
+        # The caller should hear words now, not a tool call and a silence.
         response |= {"instructions": told, "tool_choice": "none"}
     return {"type": "response.create", "event_id": speak.wish, "response": response}
