@@ -1,1 +1,1 @@
-"""The values that everything else speaks of. Frozen dataclasses; no I/O, no clock, no third party."""
+"""The values that all other modules use. Frozen dataclasses; no I/O, no clock, no third-party code."""

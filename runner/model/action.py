@@ -1,4 +1,4 @@
-"""What the session machine wants done. The shell does it; nothing here knows how."""
+"""The actions of a call's machine, which the shell carries out. Nothing here knows how."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,25 +13,25 @@ class TimerKind(Enum):
     """What a timer is for."""
 
     __hash__ = object.__hash__
-    """By identity, which Python's own hash of a member is not: tables are asked for one at each event."""
+    """By identity, which is faster than Python's hash of a member: tables are searched at each event."""
 
     LOOKUP = "lookup"
     """The caller has heard ringing for long enough: the call is answered with the lookup's default."""
     LOOKUP_RETRY = "lookup_retry"
     """The next attempt of the lookup is due."""
     HANG_UP_AGAIN = "hang_up_again"
-    """The API took no hang-up; it is tried once more."""
+    """A hang-up has failed; it is tried again."""
     MAX_DURATION = "max_duration"
     CONNECTED = "connected"
-    """A browser that has not said by now that it hears us is greeted all the same."""
+    """A browser that has not reported its media by now is greeted all the same."""
     FLOOR = "floor"
-    """Something that should follow on the floor (see `runner.call.machine.floor`) has not come."""
+    """An event that should follow on the floor (see `runner.call.machine.floor`) has not come."""
     HEARD = "heard"
-    """A sentence was made and nobody said that it was heard. The key is its response's id."""
+    """The end of a response's playback was never reported. The key is the response's id."""
     SAYING_GOODBYE = "parting"
-    """The goodbye, or the sentence before a transfer, takes too long: the call leaves without it."""
+    """The goodbye, or the announcement of a transfer, takes too long: the call leaves without it."""
     MODEL_RETRY = "model_retry"
-    """The API takes no more responses just now; what failed for that is asked for once more."""
+    """The API's rate limit was reached; the failed response is requested again."""
     HANDOFF = "handoff"
     """The API has not refused the change of the session: the other agent has taken over."""
     RETRY = "retry"
@@ -40,26 +40,26 @@ class TimerKind(Enum):
     """The call should have left by now."""
     WIND_DOWN = "wind_down"
     SILENCE = "silence"
-    """Nobody has said anything for the time that the agent allows."""
+    """Nobody has spoken for the time that the agent allows."""
     STALL = "stall"
-    """The agent should have said something by now."""
+    """The agent should have spoken by now."""
     GHOST = "ghost"
     """The call should have shown a sign of life by now."""
     KEYS = "keys"
     """No further key was pressed: the entry is complete."""
     MCP = "mcp"
-    """The MCP servers should have told their tools by now."""
+    """The MCP servers should have listed their tools by now."""
     LEAD = "lead"
     """A person's lease on the call runs out: the agent leads it again."""
     REFRESH = "refresh"
-    """The API has not refused what a person has changed of the session: it counts as taken."""
+    """The API has not refused a person's change of the session: it counts as accepted."""
     WAITING = "waiting"
-    """A sentence for the time that a tool takes is due. The key is the call's id and the step."""
+    """A sentence for a slow tool is due. The key is the call's id and the step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """The name of a timer. `key` tells several of one kind apart, e.g. a tool call's id."""
+    """The name of a timer. `key` distinguishes several of one kind, e.g. by a tool call's id."""
 
     kind: TimerKind
     key: str = ""
@@ -67,32 +67,32 @@ class Timer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speak:
-    """Ask the model to speak: a sentence (`say`), an instruction (`tell`), or just to go on."""
+    """Ask the model to speak: a sentence (`say`), an instruction (`tell`), or just to continue."""
 
     wish: str
-    """Comes back with the response, so that it can be told from the API's own. At most 32 characters."""
+    """Comes back with the response, which distinguishes it from the API's own. At most 32 characters."""
     say: str | None = None
     tell: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """Stop the response that is being made, and what the caller would still hear of it."""
+    """Cancel the active response and drop its unplayed audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddItem:
-    """Put a message into the conversation: said by the caller, or an instruction (`as_caller` False)."""
+    """Add a message to the conversation: said by the caller, or an instruction (`as_caller` False)."""
 
     item_id: str
-    """Ours. At most 32 characters, which the API enforces."""
+    """Our own id. At most 32 characters, which the API enforces."""
     text: str
     as_caller: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveItem:
-    """Take an item out of the conversation, which the model then does not know."""
+    """Remove an item from the conversation, so that the model does not see it."""
 
     item_id: str
 
@@ -107,15 +107,15 @@ class SendOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchAgent:
-    """Let another agent take over the session, which becomes the other agent's whole.
+    """Let another agent take over the session, which becomes entirely that agent's.
 
-    `SessionUpdated` says that the API has taken it; an `ApiError` about `update_id` that it has not.
+    `SessionUpdated` reports that the API has accepted it; an `ApiError` about `update_id` that it has not.
     """
 
     update_id: str
-    """Ours. At most 32 characters."""
+    """Our own id. At most 32 characters."""
     before: Agent
-    """Whose session it was: what that agent set and this one does not is set back."""
+    """The agent before: what it set and the new one does not is reset."""
     agent: Agent
     instructions: str
     servers: tuple[JsonObject, ...] = ()
@@ -124,9 +124,10 @@ class SwitchAgent:
     """The API freezes the voice with the first audio."""
     answers: bool | None = None
     """Whether the API lets the model answer the caller by itself: as the agent declares (True), or not at
-    all, since a person leads. None: nobody has changed that."""
+    all, since a person leads. None: nobody has changed that.
+    """
     is_refresh: bool = False
-    """The same agent serves on: nothing but its instructions, and who answers the caller, has changed."""
+    """The same agent continues: only its instructions, and who answers the caller, have changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,7 @@ class Approve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimCall:
-    """Claim the call, and a slot among the calls of `agent`; `ClaimReplied` tells whether it is ours.
+    """Claim the call, and a slot among the calls of `agent`; `ClaimReplied` says whether it is ours.
 
     The limits are the agent's own; None sets none.
     """
@@ -151,19 +152,19 @@ class ClaimCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerCall:
-    """Answer the ringing call with this agent; `AnswerReplied` tells what the API said."""
+    """Answer the ringing call with this agent; `AnswerReplied` has the API's reply."""
 
     agent: Agent
     instructions: str
     servers: tuple[JsonObject, ...] = ()
     """The agent's MCP servers as the API's own objects, ready to send."""
     offer: str | None = None
-    """The SDP of a browser, which the API makes a call of; None for a call that rings at the API."""
+    """The SDP of a browser, from which the API creates a call; None for a call that rings at the API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectCall:
-    """Turn the ringing call away with this SIP status; `RejectReplied` tells what the API said."""
+    """Reject the ringing call with this SIP status; `RejectReplied` has the API's reply."""
 
     status: int
 
@@ -178,31 +179,31 @@ class OpenSideband:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendRequest:
-    """Send one attempt of a tool's request; `Replied` tells what came of it."""
+    """Send one attempt of a tool's request; `Replied` has the result."""
 
     call_id: str
     attempt: int
     tool: str
     request: HttpRequest
     is_repeatable: bool = True
-    """Whether it may be sent once more when nobody knows what became of it."""
+    """Whether it may be repeated when its result is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refer:
-    """Ask for a transfer to this `tel:` or `sip:` address; `ReferAnswered` tells what the API said."""
+    """Request a transfer to this `tel:` or `sip:` address; `ReferAnswered` has the API's reply."""
 
     target: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HangUp:
-    """End the call at the API; `CallGone` or `HangUpFailed` tells what the API said."""
+    """End the call at the API; `CallGone` or `HangUpFailed` has the API's reply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetTimer:
-    """Fire `TimerFired` at this instant, or now if it is past; a timer of the same name is replaced."""
+    """Fire `TimerFired` at this instant, or now if it is past. Replaces a timer of the same name."""
 
     timer: Timer
     at: Instant
@@ -210,13 +211,13 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearTimer:
-    """Forget a timer, set or not."""
+    """Cancel a timer, set or not."""
 
     timer: Timer
 
 
 class LogEvent(Enum):
-    """What the machine tells the log. The value is the event's name there."""
+    """The machine's entries in the log. The value is the event's name there."""
 
     TRANSFER_COMPLETED = "transfer was completed"
     TRANSFER_NOT_COMPLETED = "transfer was not completed"
@@ -230,7 +231,7 @@ class LogEvent(Enum):
 
 
 class LogLevel(Enum):
-    """INFO is normal, WARNING wants a look, ERROR wants a hand."""
+    """INFO is normal, WARNING deserves a look, ERROR needs action."""
 
     INFO = "info"
     WARNING = "warning"
@@ -239,7 +240,7 @@ class LogLevel(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
-    """Tell the log. Nothing private is among the fields: no words, arguments, replies or secrets."""
+    """Write to the log. No field is private: no words, arguments, replies or secrets."""
 
     event: LogEvent
     level: LogLevel = LogLevel.INFO
@@ -248,7 +249,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """The call is over and its record complete: let go of everything."""
+    """The call is over and its record complete: release everything."""
 
 
 Action: TypeAlias = (

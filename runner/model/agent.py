@@ -14,7 +14,7 @@ from runner.model.values import Json, JsonObject, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Say:
-    """A sentence for the caller's ear, spoken as near to word for word as the model can."""
+    """A sentence for the caller, spoken as nearly word for word as the model can."""
 
     text: Template
 
@@ -28,7 +28,7 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The caller is to speak first."""
+    """The caller speaks first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ Greeting: TypeAlias = Say | Tell | Wait | ModelOpens
 
 
 BUSY_HERE = 486
-"""SIP "Busy Here": what a caller over an agent's limits is told unless something else is declared."""
+"""SIP "Busy Here": the default for callers over an agent's limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,12 @@ class Lookup:
     timeout_s: float = 1.5
     """For all attempts together: the caller hears ringing meanwhile."""
     default: Json = None
-    """The answer when there is none in time, or none that is JSON."""
+    """The answer when none comes in time, or none that is JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindDown:
-    """What the model is told some time before the longest duration is reached."""
+    """An instruction for the model some time before the longest duration is reached."""
 
     before_s: float
     tell: Template
@@ -64,7 +64,7 @@ class WindDown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """What to do when nobody says anything: ask so many times, then hang up."""
+    """What to do when the caller is silent: ask `times` times, then hang up."""
 
     after_s: float
     say: Template
@@ -73,7 +73,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What keeps a call, and an agent's calls together, within bounds. None sets no bound."""
+    """Bounds of a call, and of an agent's calls together. None sets no bound."""
 
     max_duration_s: float = 3300.0
     """The default is shorter than the longest session of any voice API."""
@@ -94,17 +94,17 @@ class Keys:
     until: str | None = None
     """The key that ends an entry; it is not part of it."""
     timeout_s: float = 5.0
-    """An entry ends so long after its last key."""
+    """An entry ends this long after its last key."""
     max_keys: int | None = None
     private: bool = False
-    """Neither log nor record holds what was pressed."""
+    """Neither log nor record holds the keys."""
 
 
 class Then(Enum):
     """What a guardrail does when its pattern is found."""
 
     CANCEL = "cancel"
-    """Stop the agent in mid-sentence."""
+    """Interrupt the agent in mid-sentence."""
     SAY = "say"
     HANGUP = "hangup"
     HANDOFF = "handoff"
@@ -130,11 +130,11 @@ class IfBroken:
     transfer: Template | None = None
     say: Template | None = None
     takes_leave: bool = False
-    """Without a sentence the model takes leave in its own words, instead of an end at once."""
+    """Without a sentence the model says goodbye in its own words, instead of an end at once."""
 
 
 class Sensitive(Enum):
-    """What is recognised by its look, wherever it stands. `runner.call.records.redaction` says how."""
+    """Recognised by form, wherever it stands. `runner.call.records.redaction` says how."""
 
     PAYMENT_CARD = "payment_card"
     SSN = "ssn"
@@ -144,7 +144,7 @@ class Sensitive(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """What is kept of a call, and what of that is masked before anybody sees it."""
+    """What is kept of a call, and which parts of that are masked before anybody sees it."""
 
     transcript: bool = True
     kinds: frozenset[Sensitive] = frozenset()
@@ -153,12 +153,12 @@ class Recording:
     results: tuple[tuple[str, ...], ...] = ()
     """Paths into the JSON replies of any tool."""
     country: str | None = None
-    """Where telephone numbers without a country code are at home."""
+    """The country of telephone numbers without a country code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeQuestion:
-    """What a text model is asked about a call that is over."""
+    """The question to a text model about a call that is over."""
 
     model: str
     schema: JsonObject
@@ -177,7 +177,7 @@ class Agent:
     session: JsonObject = field(default_factory=dict)
     """Further fields of the API's session object, under the API's own names."""
     transcription_model: str | None = None
-    """The model that transcribes the caller, as `session` says; None where nobody does."""
+    """The model that transcribes the caller, as `session` says; None without transcription."""
     instructions: Template
     vars: Mapping[str, Templated] = field(default_factory=dict)
     greeting: Greeting = field(default_factory=ModelOpens)
@@ -186,7 +186,7 @@ class Agent:
     mcp: tuple[McpServer, ...] = ()
     limits: Limits = field(default_factory=Limits)
     busy: Otherwise = field(default_factory=lambda: Reject(status=BUSY_HERE))
-    """What becomes of calls over `limits.concurrent_calls` or `limits.calls_per_day`."""
+    """What happens to calls over `limits.concurrent_calls` or `limits.calls_per_day`."""
     keys: Keys | None = None
     guardrails: tuple[Guardrail, ...] = ()
     if_broken: IfBroken = field(default_factory=IfBroken)
@@ -198,7 +198,7 @@ class Agent:
 
     @property
     def hands_to(self) -> tuple[str, ...]:
-        """The agents that this one may hand a call to while it lasts, by a tool or a guardrail."""
+        """The agents to which this one may hand a call, by a tool or a guardrail."""
         by_tool = [tool.binding.hands_to for tool in self.tools]
         by_guardrail = [guardrail.handoff for guardrail in self.guardrails]
         return tuple(agent for agent in (*by_tool, *by_guardrail) if agent is not None)

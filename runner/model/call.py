@@ -25,7 +25,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """One party of a call. Whatever could not be read is None; the raw text is kept in `uri`."""
+    """One party of a call. Parts that could not be read are None; the raw text is kept in `uri`."""
 
     uri: str
     user: str | None = None
@@ -54,14 +54,17 @@ class WebRtcOrigin:
     """The call came from a browser, with a token of the user's backend."""
 
     subject: str = ""
-    """Who calls, in the words of the user's backend."""
+    """The caller's id in the user's backend."""
     agent: str | None = None
-    """Whom the page asks for, among those that its token allows. None: whichever agent's route matches."""
+    """The agent that the page requests, among those that its token allows. None: whichever agent's route
+    matches.
+    """
     vars: Mapping[str, Json] = field(default_factory=dict)
-    """Values of the token for variables of the agent's."""
+    """The token's values for variables of the agent."""
     offer: str | None = None
-    """The SDP that the call is made of. None: the page has made the call itself, with a secret for one call,
-    so that it is answered already and has an open data channel."""
+    """The SDP from which the call is created. None: the page has created the call itself, with a secret for
+    one call, so that it is answered already and has an open data channel.
+    """
     has_data_channel: bool = False
     """Whether the page can read the session and change it."""
 
@@ -71,7 +74,7 @@ Origin: TypeAlias = SipOrigin | WebRtcOrigin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ringing:
-    """A call that wants an answer, as the voice API announces it."""
+    """A call that waits for an answer, as the voice API announces it."""
 
     call_id: str
     """The API's id for the call: opaque, sent back unchanged."""

@@ -1,4 +1,4 @@
-"""What a configuration declares, and scenarios use or leave untouched."""
+"""The parts of a configuration that scenarios use or leave uncovered."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from runner.model.values import Place
 
 
 class DeclarationKind(Enum):
-    """What can be declared, and used by a scenario or not."""
+    """The kinds of such parts."""
 
     ROUTE = "route"
     REJECT_RULE = "reject rule"
@@ -20,9 +20,9 @@ class DeclarationKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """One thing that a configuration declares and a scenario can use.
+    """A part of a configuration that a scenario can use.
 
-    `name` is the tool's, the limit's or the guardrail's, `tool: destination` of a transfer; a route or
+    `name` is that of the tool, the limit or the guardrail, `tool: destination` for a transfer; a route or
     reject rule has none and is known by its place.
     """
 

@@ -1,4 +1,4 @@
-"""One line of a call's journal: something that its machine was given, and when."""
+"""One line of a call's journal: an event that its machine has handled, and when."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -8,7 +8,7 @@ from runner.model.event import CallEvent
 from runner.model.values import Instant
 
 Lived: TypeAlias = Ringing | CallEvent
-"""What a call can live through: first of all it rings."""
+"""Everything that can happen to a call: first of all it rings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""What can happen to a live call, in terms of no particular voice API.
+"""The events of a live call, independent of any voice API.
 
-The API's events arrive here through `runner.api`; replies, timers and people through `runner.serve`.
-All of them enter the one session machine.
+The API's events arrive here through `runner.api`; replies, timers and people through `runner.serve`. All of
+them enter the one machine.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from runner.model.usage import TranscriptionUsage, Usage
 
 
 class FailureCause(Enum):
-    """Why a response failed, as far as it matters to what is done about it."""
+    """Why a response failed, as far as the reaction depends on it."""
 
     RATE_LIMITED = "rate_limited"
     """Passes in a second or two."""
@@ -36,7 +36,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCalled:
-    """The model has finished asking for a tool. `arguments` is text as the model wrote it."""
+    """The model has completed a tool call. `arguments` is its text, unchanged."""
 
     response_id: str
     call_id: str
@@ -62,17 +62,17 @@ class ClaimReplied:
 
 
 class Decided(Enum):
-    """What the API says to a decision about a ringing call."""
+    """The API's answer to a decision about a ringing call."""
 
     DONE = "done"
     GONE = "gone"
     """The caller has hung up."""
     TAKEN = "taken"
-    """Somebody else has decided first."""
+    """Another runner, or another of the API's interfaces, has decided first."""
     REFUSED = "refused"
     """The API refuses it, and would refuse it again."""
     UNAVAILABLE = "unavailable"
-    """The API gave no answer; another delivery of the webhook may find it well."""
+    """The API gave no answer; another delivery of the webhook may get one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +84,9 @@ class AnswerReplied:
     """The API's own name for an error."""
     detail: str = ""
     api_call_id: str = ""
-    """The API's id of a call from a browser, given with its answer; empty for a call that had one."""
+    """The API's id of a browser's call, which comes with its answer; empty for a call that had one."""
     sdp: str = ""
-    """What a browser is answered with."""
+    """The SDP answer for the browser."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class RejectReplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HangUpFailed:
-    """The API has not taken the hang-up. `final`: it refuses it, and would refuse it again."""
+    """The hang-up has failed. `final`: the API refuses it, and would refuse it again."""
 
     detail: str
     final: bool = False
@@ -108,7 +108,7 @@ class HangUpFailed:
 
 @dataclass(frozen=True, slots=True)
 class TakenOver:
-    """Another process serves the call from here on; of the one before only the journal is left."""
+    """Another process serves the call from here on; only the journal is left of the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,29 +118,31 @@ class SidebandOpened:
 
 @dataclass(frozen=True, slots=True)
 class CallerConnected:
-    """The browser says that it hears us: its media are connected."""
+    """The browser reports that its media are connected."""
 
 
 @dataclass(frozen=True, slots=True)
 class SidebandLost:
-    """The sideband was lost. The call goes on without us until it is attached again, or gone."""
+    """The sideband was lost. The call continues without us until it is attached again, or gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreachable:
-    """The sideband cannot be opened (again): the call lives, perhaps, and nobody serves it."""
+    """The sideband cannot be opened or reopened: the call may live, and nobody serves it."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallGone:
-    """The API knows the call no more."""
+    """The call has left the API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseStarted:
-    """The model begins to answer. `wish` is the id of the `Speak` that asked, or None for the API's own."""
+    """The model begins to answer. `wish` is the id of the `Speak` that requested it, or None for the API's
+    own.
+    """
 
     response_id: str
     wish: str | None = None
@@ -148,7 +150,7 @@ class ResponseStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseEnded:
-    """The model is done answering. It may still be heard: see `PlaybackEnded`."""
+    """The model has finished answering. The answer may still play: see `PlaybackEnded`."""
 
     response_id: str
     outcome: Outcome
@@ -159,7 +161,7 @@ class ResponseEnded:
     """The API's own name for that."""
     detail: str = ""
     calls: tuple[ToolCalled, ...] = ()
-    """Every complete tool call of the response, seen before or not."""
+    """Every complete tool call of the response, reported before or not."""
     usage: Usage = field(default_factory=Usage)
     audible: bool = True
     """Whether it holds anything for the caller to hear."""
@@ -167,19 +169,19 @@ class ResponseEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionUpdated:
-    """The API tells the session that is in force: when it begins, and after each update that it has taken."""
+    """The API reports the session in force: at its beginning, and after each update that it has accepted."""
 
     model: str | None = None
     """The real name of the model, behind an alias or a deployment."""
     update_id: str | None = None
-    """The update that is confirmed by this, where it is known."""
+    """The update that this confirms, where it is known."""
     is_unasked: bool = False
     """Whether no update of ours can have led to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnTruncated:
-    """The caller has interrupted an item of the agent's and heard this much of it."""
+    """The caller has interrupted an item of the agent and heard this much of it."""
 
     item_id: str
     heard_ms: int
@@ -209,9 +211,9 @@ class CallerSpeaks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemPlaced:
-    """An item has its place in the conversation: after the item `after`, or at an end that is not told.
+    """An item has its place in the conversation: after the item `after`, or at an unknown end.
 
-    `role` is None for what nobody says: tool calls and their outputs.
+    `role` is None for items that nobody says: tool calls and their outputs.
     """
 
     item_id: str
@@ -233,7 +235,7 @@ class Transcribed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptGrew:
-    """More words of an item, as they come. Told only to those who follow words."""
+    """More words of an item, as they come. Sent only to those who follow words."""
 
     item_id: str
     role: Role
@@ -242,16 +244,16 @@ class TranscriptGrew:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputTaken:
-    """The API holds the output of this tool call."""
+    """The API has the output of this tool call."""
 
     call_id: str
     item_id: str = ""
-    """The output's own."""
+    """The output's own id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpListed:
-    """An MCP server has told its tools, or (`ok` False) will not."""
+    """An MCP server has listed its tools, or (`ok` False) will not."""
 
     item_id: str
     ok: bool
@@ -259,7 +261,7 @@ class McpListed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpCallStarted:
-    """The API asks a tool of an MCP server."""
+    """The API calls a tool of an MCP server."""
 
     item_id: str
     server: str
@@ -276,7 +278,7 @@ class McpCallEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalAsked:
-    """The API wants to know whether a tool of an MCP server may run; the call stalls until it is told."""
+    """The API asks whether a tool of an MCP server may run; the call waits for the answer."""
 
     request_id: str
     server: str
@@ -292,7 +294,7 @@ class KeyPressed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceNudge:
-    """The API itself noticed that the caller is silent; what it adds is not a turn of the caller's."""
+    """The API itself noticed that the caller is silent; its message is not a turn of the caller."""
 
     item_id: str
 
@@ -301,7 +303,7 @@ class ApiErrorKind(Enum):
     """What an error event means to the machine."""
 
     BUSY_SPEAKING = "busy_speaking"
-    """Asked for a response while one is active: somebody speaks already. Benign."""
+    """A response was requested while one is active. Benign."""
     NOTHING_TO_CANCEL = "nothing_to_cancel"
     """Benign too."""
     SESSION_EXPIRED = "session_expired"
@@ -310,7 +312,7 @@ class ApiErrorKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiError:
-    """The API refused something. `about` is the id that the refused action carried, where it is told."""
+    """The API refused something. `about` is the id of the refused action, where it is known."""
 
     kind: ApiErrorKind
     about: str | None = None
@@ -320,7 +322,7 @@ class ApiError:
 
 
 class IgnoredBecause(Enum):
-    """Why an event was passed over."""
+    """Why an event was ignored."""
 
     UNKNOWN = "unknown"
     """Of a type that we do not know. Normal: the API grows."""
@@ -329,7 +331,7 @@ class IgnoredBecause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An event came that means nothing to us. It is counted, never a failure."""
+    """An event without a meaning to us. It is counted, and never a failure."""
 
     because: IgnoredBecause
 
@@ -360,18 +362,18 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndRequested:
-    """Somebody outside wants the call to end, e.g. a drain that ran out of time."""
+    """Something outside requests the end of the call, e.g. a drain that ran out of time."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steered:
-    """A person, or a program in their name, wants something of the call. A repeated `id` is the same act."""
+    """A person, or a program in their name, acts on the call. A repeated `id` is the same act."""
 
     id: str
     by: str
-    """Who it was: the name of their token, or of the command or scenario that acts."""
+    """The name of the token, command or scenario that acts."""
     wish: Wish
 
 

@@ -1,4 +1,4 @@
-"""A request to the user's endpoint and what came of it, as values."""
+"""A request to the user's endpoint and its result, as values."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -6,7 +6,7 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Whom to ask for a token, and as whom (RFC 6749, 4.4). Equal grants have the same token."""
+    """Credentials for a token endpoint (RFC 6749, 4.4). Equal grants have the same token."""
 
     token_url: str
     client_id: str = field(repr=False)
@@ -25,7 +25,7 @@ class HttpRequest:
     body: bytes | None = field(default=None, repr=False)
     timeout_s: float = 10.0
     oauth: Grant | None = None
-    """The request needs a bearer token of this grant, which whoever sends it gets and adds."""
+    """The request needs a bearer token of this grant, which the sender gets and adds."""
 
 
 class Failure(Enum):
@@ -38,14 +38,14 @@ class Failure(Enum):
     """The address is one that tools may not reach."""
     TOO_LARGE = "too_large"
     UNKNOWN = "unknown"
-    """Whoever sent the request is gone: it may have been carried out or not."""
+    """The process that sent the request is gone: it may have been carried out or not."""
     UNAUTHORIZED = "unauthorized"
-    """The token endpoint gave no token, so that nothing was sent."""
+    """The token endpoint gave no token, so nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpReply:
-    """What one attempt brought: a status with a body, or a failure."""
+    """The result of one attempt: a status with a body, or a failure."""
 
     status: int | None = None
     body: bytes = field(default=b"", repr=False)
@@ -55,6 +55,6 @@ class HttpReply:
     """For the log: what failed, in a few words without secrets."""
     took_s: float = 0.0
     location: str = ""
-    """Where the reply says that what was made is found (RFC 9110, 10.2.2)."""
+    """Where the reply says that the created resource is (RFC 9110, 10.2.2)."""
     was_sent: bool = True
     """Whether anybody can have read the request."""

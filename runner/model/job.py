@@ -1,4 +1,4 @@
-"""A job after a call: the question about its outcome, or a delivery of its record. And what came of it."""
+"""A job after a call (the question about its outcome, or a delivery of its record) and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from runner.model.values import Instant, Json, JsonObject
 
 
 class JobKind(Enum):
-    """What has to be done."""
+    """What the job does."""
 
     OUTCOME = "outcome"
     """Ask the text model about the call."""
     DELIVERY = "delivery"
-    """Bring the record to an endpoint of the user's."""
+    """Send the record to an endpoint of the user."""
 
 
 class JobState(Enum):
@@ -30,7 +30,7 @@ class Job:
     """One job. It is kept in the store until it is done, or parked for a person to see."""
 
     id: str
-    """The same over all attempts and restarts: a receiver knows by it what it has already."""
+    """The same for all attempts and restarts: a receiver recognises a job by it."""
     call_id: str
     kind: JobKind
     receiver: str
@@ -40,18 +40,18 @@ class Job:
     """None: it waits until the outcome is known, or parked."""
     attempts: int = 0
     work: JsonObject = field(repr=False)
-    """Everything needed to do it but secrets, which are looked up by name when it is done."""
+    """Everything that it needs except secrets, which are looked up by name when it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueJob:
-    """A job taken from the store because its time has come, with what the store knows of its call."""
+    """A due job leased from the store, with the data of its call."""
 
     job: Job
     record: JsonObject = field(repr=False)
     outcome: Json = field(default=None, repr=False)
     fence: int = 0
-    """Counts how often the job was taken: who holds an older number has lost the job to another."""
+    """Counts the leases of the job: a process with an older number has lost it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +76,14 @@ class JobCapacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """It is done. `outcome` is the answer where the outcome was asked for."""
+    """It is done. `outcome` is the answer to the question for the outcome."""
 
     outcome: Json = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """It was tried and has to be tried again."""
+    """The attempt has failed, and the job must be tried again."""
 
     due_at: Instant
     error: str
@@ -91,7 +91,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked:
-    """It is tried no more, and kept for a person to see."""
+    """The job is tried no more, and kept for a person to see."""
 
     error: str
 

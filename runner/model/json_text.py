@@ -1,6 +1,6 @@
-"""Reads JSON that others wrote: models, endpoints, the voice API.
+"""Reads JSON from models, endpoints and the voice API, within bounds.
 
-It is bounded at the door: nothing behind asks again whether a value can be walked, stored and sent on.
+Values are bounded here, so that no other code has to ask whether one can be walked, stored and sent on.
 """
 
 import json
@@ -11,10 +11,10 @@ from math import isfinite
 from runner.model.values import Json
 
 MAX_DEPTH = 64
-"""Lists and objects within each other. Nobody means more; a thousand would exhaust Python's stack."""
+"""Nested lists and objects. Nobody needs more; a thousand would exhaust Python's stack."""
 
 MAX_DIGITS = 308
-"""Of a whole number: more are not a number for the databases and models that it goes to."""
+"""Of a whole number: longer ones are not numbers to the databases and models that get them."""
 
 
 class TooDeepError(ValueError):
@@ -27,8 +27,9 @@ _UNSENDABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 def read_json(text: str | bytes) -> Json:
     """The value. Bytes are UTF-8, UTF-16 or UTF-32, whichever they can be (RFC 4627, 3).
 
-    Text comes without what JSON can write and nobody can send: NUL is dropped, half a surrogate pair becomes
-    `?`. Raises ValueError for what is not JSON or has a number that no float can hold, and its TooDeepError.
+    Characters that JSON can write and nobody can send are replaced: NUL is dropped, half a surrogate pair
+    becomes `?`. Raises ValueError for text that is not JSON or has a number that no float can hold, and its
+    TooDeepError.
     """
     if isinstance(text, bytes):
         text = text.decode(detect_encoding(text), "surrogatepass")
@@ -37,7 +38,7 @@ def read_json(text: str | bytes) -> Json:
         value = json.loads(text, parse_float=_finite, parse_int=_whole, parse_constant=_finite)
     except RecursionError:
         raise _too_deep() from None
-    # Counting is fast, and settles it for all but long texts.
+    # Counting is fast, and decides for all but long texts.
     if text.count("[") + text.count("{") > MAX_DEPTH and is_too_deep(value):
         raise _too_deep()
     return _sendable(value) if _has_unsendable(text) else value

@@ -8,7 +8,7 @@ from runner.model.values import Instant
 
 
 class CallState(Enum):
-    """How far a live call has come."""
+    """The stage of a live call."""
 
     RINGING = "ringing"
     """It is claimed, and may or may not have been answered when its runner was lost."""
@@ -17,17 +17,17 @@ class CallState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldCall:
-    """A live call, and what whoever serves it next must know."""
+    """A live call, with everything that the next runner to serve it needs."""
 
     id: str
     agent: str
-    """Whose limits it counts for: the agent that answers it."""
+    """The agent that answers it, whose limits it counts for."""
     configuration: str
     """The hash of the configuration that it began with."""
     began_at: Instant
     """When it began to ring."""
     fence: int = 1
-    """Counted up whenever another runner takes the call: who holds an older number has lost it."""
+    """Counts up whenever another runner takes the call: a runner with an older number has lost it."""
     state: CallState = CallState.RINGING
     webhook_id: str | None = None
 
@@ -53,28 +53,28 @@ class RunnerInfo:
     """One process that serves calls."""
 
     id: str
-    """Made anew whenever a process starts."""
+    """New for each start of a process."""
     version: str
     configuration: str
     """The hash of the configuration for new calls."""
     address: str | None = None
     """Where other runners reach it."""
     is_leaving: bool = False
-    """It is about to end: nobody hands calls over to it."""
+    """It is about to end: no calls are handed over to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to write, and to keep the calls that one holds. It lasts until it is not renewed in time."""
+    """The right to write, and to keep one's calls, until it is not renewed in time."""
 
     runner: str
     epoch: int
-    """Counted up whenever it was lost or is in doubt: what was sent under an older one is refused."""
+    """Counts up whenever the lease was lost or is in doubt: requests under an older one are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Who may bring a call to its end: the runner that holds it under this fence."""
+    """The runner that may bring a call to its end: the one that holds it under this fence."""
 
     runner: str
     fence: int
@@ -82,7 +82,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetCall:
-    """A live call, and who serves it; `runner` is None while it is between two."""
+    """A live call, and its runner; `runner` is None while it is between two."""
 
     call: HeldCall
     runner: str | None

@@ -9,7 +9,7 @@ _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """US dollars for a million tokens of each kind, or for a minute of audio. None: not sold so.
+    """US dollars for a million tokens of each kind, or for a minute of audio. None: not sold by this unit.
 
     Cached tokens are part of the input tokens of their kind, and cheaper.
     """
@@ -27,7 +27,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Prices by model or deployment. What is not in it has an unknown price: never a guess, never zero."""
+    """Prices by model or deployment. A missing one is unknown: never a guess, never zero."""
 
     by_model: Mapping[str, Price] = field(default_factory=dict)
 

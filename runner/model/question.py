@@ -1,4 +1,4 @@
-"""A question to a text model about a call that is over, and what came of it."""
+"""A question to a text model about a call that is over, and its result."""
 
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -8,7 +8,7 @@ from runner.model.values import Json, JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked: `text` is read under `instructions`, and answered with JSON that fits `schema`."""
+    """The question: `text` is read under `instructions`, and answered with JSON that fits `schema`."""
 
     model: str
     instructions: str
@@ -33,7 +33,7 @@ class NoAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UselessAnswer:
-    """The model answered, and the answer cannot be used. Asked again it may do better."""
+    """The model answered, and the answer cannot be used. Another attempt may do better."""
 
     error: str
 

@@ -1,4 +1,4 @@
-"""What came of a ringing call."""
+"""The results of ringing calls."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,12 +7,12 @@ from runner.model.event import Limit
 
 
 class RingResult(Enum):
-    """What came of a ringing call."""
+    """The result of a ringing call."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     BUSY = "busy"
-    """Turned away since no agent that could take it had room."""
+    """Rejected since no agent that could take it had room."""
     GONE = "gone"
     """The caller had hung up."""
     TAKEN = "taken"
@@ -22,7 +22,7 @@ class RingResult(Enum):
     FAILED = "failed"
     """It cannot be answered, and another delivery of its webhook would change nothing."""
     UNAVAILABLE = "unavailable"
-    """The voice API gave no answer; another delivery may find it well."""
+    """The voice API gave no answer; another delivery may get one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from runner.model.values import Instant, Json, JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """Something said, in the order of the conversation. `text` None: no transcript was made."""
+    """Something said, in the order of the conversation. `text` None: there is no transcript."""
 
     role: str
     text: str | None
@@ -17,7 +17,8 @@ class Turn:
     """How much of it the caller has heard, when the caller interrupted it."""
     waited_s: float | None = None
     """How long the caller waited for it: from their last word to its first sound. None where it answers
-    nothing that was heard."""
+    nothing.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +31,13 @@ class Span:
     who: str
     since: Instant
     until: Instant | None = None
-    """None where its end was never told."""
+    """None where its end was never reported."""
     interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One attempt of a tool's request. `took_s` None: its end was never seen."""
+    """One attempt of a tool's request. `took_s` None: its end is unknown."""
 
     at: Instant
     took_s: float | None = None
@@ -65,7 +66,7 @@ class ToolUse:
     """Each of the attempts."""
     error: str | None = None
     reply: Json = None
-    """What the model was given; None where nothing was, or where it is not kept."""
+    """The output for the model; None where there was none, or where it is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +80,10 @@ class Handoff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """What a person did to the call, or wanted to.
+    """A person's act on the call, carried out or not.
 
-    `what` is the act's name (`say`, `transfer`, `take-over`, …), `given` what came with it; `result` is a
-    value of `runner.model.steering.DeedResult`.
+    `what` is the act's name (`say`, `transfer`, `take-over`, …), `given` its fields; `result` is a value of
+    `runner.model.steering.DeedResult`.
     """
 
     id: str
@@ -92,7 +93,7 @@ class Deed:
     at: Instant
     result: str
     detail: str = ""
-    """Why it was refused or failed, in a sentence."""
+    """Why it was refused or failed, as a sentence."""
     settled_at: Instant | None = None
     """When its result became known; None while it waits."""
 
@@ -121,21 +122,21 @@ class CallRecord:
     tools: tuple[ToolUse, ...] = ()
     handoffs: tuple[Handoff, ...] = ()
     deeds: tuple[Deed, ...] = ()
-    """What people did to the call, refused acts included."""
+    """The acts of people on the call, refused ones included."""
     spans: tuple[Span, ...] = ()
-    """Who was heard when, in the order in which they began."""
+    """Who was heard when, in the order of the beginnings."""
     lookup_s: float | None = None
     """How long the lookup took, answered or not; None for an agent without one."""
     headers: JsonObject = field(default_factory=dict)
-    """Those of the call's SIP headers that any route or reject rule asks for, by name."""
+    """Those of the call's SIP headers that any route or reject rule has a condition for, by name."""
     busy: JsonObject = field(default_factory=dict)
     """The agents that had no room for the call, each with the limit that it had reached:
     `{"front-desk": {"concurrent_calls": 50}}`."""
     faults: tuple[str, ...] = ()
-    """What could not be done as declared, each in a sentence: a template that failed, a late lookup."""
+    """What could not be done as declared, each as a sentence: a template that failed, a late lookup."""
     model: str = ""
     served_by: str | None = None
-    """The model in the API's words: what is behind an alias or a deployment. None when it did not say."""
+    """The model as the API names it: what is behind an alias or a deployment. None when it did not say."""
     usage: Usage = NO_USAGE
     transcription: TranscriptionUsage = NO_TRANSCRIPTION
     cost_usd: float | None = None

@@ -24,7 +24,7 @@ class ExactAddress:
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """Numbers that begin so. `prefix` starts with a plus."""
+    """Numbers with this prefix, which starts with a plus."""
 
     prefix: str
 
@@ -38,7 +38,7 @@ class Country:
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """Parts of the address; `*` stands for any run of characters. None leaves a part open."""
+    """Parts of the address; `*` stands for any characters. None leaves a part open."""
 
     user: str | None = None
     host: str | None = None
@@ -53,7 +53,7 @@ class Regex:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A header's value, compared whole; `*` stands for any run of characters."""
+    """A header's value, compared whole; `*` stands for any characters."""
 
     pattern: str
 
@@ -67,10 +67,10 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one of these. `listed_in` names the file that a `{in: …}` matcher was read from.
+    """At least one of these. `listed_in` names the file of a `{in: …}` matcher.
 
-    The matchers of a file are one tuple for everybody who names it. Such a list may be long, so its hash is
-    worked out once.
+    The matchers of a file are one tuple for all rules that name it. Such a list may be long, so its hash is
+    computed once.
     """
 
     matchers: "tuple[Matcher, ...]"
@@ -98,7 +98,7 @@ Matcher: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """All of these must hold. None, or an empty mapping, asks for nothing."""
+    """All of these must hold. None, or an empty mapping, is no condition."""
 
     called: Matcher | None = None
     """The language's `to`."""
@@ -124,7 +124,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectRule:
-    """One entry of `routing.reject`: calls that are turned away before any route is asked."""
+    """One entry of `routing.reject`: calls that are rejected before any route is tried."""
 
     conditions: Conditions
     status: int = 603
@@ -132,12 +132,12 @@ class RejectRule:
 
 
 RoutingRule: TypeAlias = Route | RejectRule
-"""Either way to decide about calls by their conditions."""
+"""Either kind of rule about calls by their conditions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """Turn the call away with this SIP status."""
+    """Reject the call with this SIP status."""
 
     status: int
 
@@ -158,8 +158,8 @@ class RoutingSettings:
 
     default_country: str | None = None
     called_number: tuple[str, ...] = ()
-    """Headers that are looked at first for the number that was dialled."""
+    """Headers that are read first for the dialled number."""
     project_prefix: str | None = None
-    """How the user of the voice API's own addresses begins: calls arrive there, and nobody dials them."""
+    """The prefix of the user in the voice API's own addresses: calls arrive there, and nobody dials them."""
     reject: tuple[RejectRule, ...] = ()
     otherwise: Otherwise = field(default_factory=lambda: Reject(status=404))

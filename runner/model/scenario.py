@@ -1,4 +1,4 @@
-"""A scenario: one call as a `*.test.yaml` tells it, and what is expected of it."""
+"""A scenario: one call as a `*.test.yaml` describes it, and what is expected of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from runner.model.values import Instant, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """A value that is expected, each part of it with its place."""
+    """An expected value, each part of it with its place."""
 
     value: "bool | int | float | str | tuple[Expected, ...] | Mapping[str, Expected] | None"
     text: str = ""
@@ -23,13 +23,13 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What holds at one moment of a call, by the language's own keys (`agent`, `says`, …)."""
+    """The expectations at one moment of a call, by the language's own keys (`agent`, `says`, …)."""
 
     wanted: Mapping[str, Expected] = field(default_factory=dict)
     unwanted: Mapping[str, Expected] = field(default_factory=dict)
     """What stands below `not`."""
     to_be_written: bool = False
-    """It is `...`: whoever wrote it wants to have written there what was got."""
+    """It is `...`: the observed values are to be written there."""
     place: Place
     key_place: Place
     """Where `expect` itself stands."""
@@ -44,7 +44,7 @@ class NoReply(Enum):
 
 
 class TransferEnd(Enum):
-    """What is seen of a transfer that was asked for."""
+    """How a requested transfer ends."""
 
     COMPLETED = "completed"
     NOT_COMPLETED = "not_completed"
@@ -52,7 +52,7 @@ class TransferEnd(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What one attempt of a request brings. `status` and `body` None: as the tool's example has it."""
+    """The result of one attempt of a request. `status` and `body` None: as in the tool's example."""
 
     status: int | None = None
     body: bytes | None = None
@@ -63,7 +63,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replies:
-    """What the attempts of each request of one tool bring; one for all of them, or (`in_turn`) a list."""
+    """The results of a tool's requests: one for all attempts, or (`in_turn`) a list."""
 
     entries: tuple[Reply | TransferEnd, ...]
     in_turn: bool = False
@@ -72,7 +72,7 @@ class Replies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerSays:
-    """The caller says something, and the model is to answer."""
+    """The caller says something, and the model should answer."""
 
     text: str
 
@@ -122,14 +122,14 @@ class CallerInterrupts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidebandIsLost:
-    """The sideband is lost for so long, and the call goes on."""
+    """The sideband is lost for this long, and the call continues."""
 
     for_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NothingIsHeard:
-    """For so long nothing comes from the voice API, whatever it is sent."""
+    """For this long nothing comes from the voice API, whatever it gets."""
 
     for_s: float
 
@@ -141,11 +141,11 @@ class HandoffIsRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonActs:
-    """Somebody steers the call."""
+    """A person steers the call."""
 
     wish: Wish
     transfer_end: TransferEnd = TransferEnd.COMPLETED
-    """What is seen of the transfer, where it is one."""
+    """How the transfer ends, where it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +188,13 @@ class Scenario:
     at: Instant
     environment: str | None = None
     origin: Origin
-    """Its SIP headers, `From` and `To` among them; or what the token of a browser says."""
+    """Its SIP headers, `From` and `To` among them; or the data of a browser's token."""
     replies: Mapping[str, Replies] = field(default_factory=dict)
-    """What is answered in every step; `lookup` and `if_broken` beside the names of tools."""
+    """The replies in every step; `lookup` and `if_broken` beside the names of tools."""
     expect: Expectation | None = None
     steps: tuple[Step, ...] = ()
     live_calls: Mapping[str, int] = field(default_factory=dict)
-    """How many calls agents have already."""
+    """The number of live calls of each agent."""
     calls_today: Mapping[str, int] = field(default_factory=dict)
-    """How many calls agents have had this day (UTC)."""
+    """The number of calls of each agent on this UTC day."""
     place: Place

@@ -1,4 +1,4 @@
-"""Opening hours: named in runner.yaml, asked for by a route's `during`."""
+"""Opening hours: named in runner.yaml, used by a route's `during`."""
 
 from dataclasses import dataclass
 from datetime import date, time

@@ -1,4 +1,4 @@
-"""What runner.yaml declares: how the process runs and everything that agents share."""
+"""The settings of runner.yaml: how the process runs and what all agents share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from runner.model.schedule import Schedule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretRef:
-    """Where a secret is found: an environment variable or a file, exactly one. Never the secret itself."""
+    """Where a secret is: an environment variable or a file, exactly one. Never the secret itself."""
 
     env: str | None = None
     file: str | None = None
@@ -28,11 +28,11 @@ class Provider:
     api_key: SecretRef = SecretRef(env="OPENAI_API_KEY")
     webhook_secrets: tuple[SecretRef, ...] = (SecretRef(env="OPENAI_WEBHOOK_SECRET"),)
     base_url: str | None = None
-    """Where the API is; None: where the environment says, else where the API is found by default."""
+    """The API's URL; None: the environment's, else the API's default."""
     key_header: str | None = None
     """The header that carries the key alone; None: `Authorization`, as a bearer token."""
     prices: PriceList = field(default_factory=PriceList)
-    """Of the API's models, and of what the user has declared beside them."""
+    """Of the API's models, with those that the user has declared."""
 
 
 class May(Enum):
@@ -46,7 +46,7 @@ class May(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminToken:
-    """A token of the admin API: where it is found, and what its holder may do."""
+    """A token of the admin API: where it is, and what its holder may do."""
 
     ref: SecretRef
     may: May = May.STEER
@@ -54,16 +54,16 @@ class AdminToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admin:
-    """The admin API and the console: a listener of their own, and who may use them."""
+    """The admin API and the console: their listener, and who may use them."""
 
     host: str = "127.0.0.1"
     port: int = 8081
     tokens: Mapping[str, AdminToken] = field(default_factory=dict)
-    """By their names, which stand in records."""
+    """By name, which appears in records."""
     address: str | None = None
     """Where other runners reach this one; None: at host and port."""
     hosts: tuple[str, ...] = ()
-    """Further names under which it is reached."""
+    """Further names under which it can be reached."""
     transfer_to: tuple[str, ...] = ()
     """Where a person may transfer to, besides the destinations that agents declare."""
 
@@ -73,7 +73,9 @@ class Browser:
     """Calls from browsers."""
 
     secret: SecretRef | None = None
-    """What the user's backend signs tokens with. None takes callers without a token: on loopback only."""
+    """Verifies the tokens that the user's backend signs. None accepts callers without a token: on loopback
+    only.
+    """
     origins: tuple[str, ...] = ()
     """The sites whose pages may call."""
     has_data_channel: bool = False
@@ -98,7 +100,7 @@ class Egress:
     """Where tools may connect to."""
 
     allow: tuple[str, ...] = ()
-    """Host names, `*` for any run of characters, that may resolve to private addresses."""
+    """Host names, `*` for any characters, that may resolve to private addresses."""
     private_networks: bool = False
 
 
@@ -112,12 +114,12 @@ class Records:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All of runner.yaml but `tools` and `defaults`, which are already part of each agent."""
+    """All of runner.yaml except `tools` and `defaults`, which are part of each agent."""
 
     provider: Provider = field(default_factory=Provider)
     server: Server = field(default_factory=Server)
     store: str | SecretRef = "sqlite:calls.db"
-    """Its address, or where that is found, since it may hold a password."""
+    """Its URL, or where that is, since it may hold a password."""
     records: Records = field(default_factory=Records)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)

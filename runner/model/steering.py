@@ -1,4 +1,4 @@
-"""What a person, or a program in their name, wants of a live call.
+"""The acts of a person, or of a program in their name, on a live call.
 
 The fields of a wish are the keys of its JSON object at the admin API and in scenarios.
 """
@@ -12,12 +12,12 @@ from runner.model.values import Json, JsonObject
 
 
 class When(Enum):
-    """When a sentence of a person's is said."""
+    """When a person's sentence is said."""
 
     PAUSE = "pause"
     """At the next pause, after what the agent already has to say."""
     NOW = "now"
-    """Before all else; the agent is interrupted for it."""
+    """Before everything else; the agent is interrupted for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class SaySentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellAgent:
-    """Put an instruction into the conversation, unheard by the caller; `speak` asks the agent to go on."""
+    """Add an instruction to the conversation, unheard by the caller; `speak` asks the agent to continue."""
 
     tell: str
     speak: bool = False
@@ -38,7 +38,7 @@ class TellAgent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hush:
-    """Interrupt the agent and drop what it still has to say."""
+    """Interrupt the agent and drop what waits to be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class SetVariables:
 class ChangeInstructions:
     """Add to the instructions, or replace them; exactly one. Plain text, never a template.
 
-    What is added survives hand-offs; what is replaced ends with the agent.
+    Added text survives hand-offs; replaced instructions end with the agent.
     """
 
     add: str | None = None
@@ -61,7 +61,7 @@ class ChangeInstructions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeAgent:
-    """Hand the call to another agent; `speak` asks it to go on."""
+    """Hand the call to another agent; `speak` asks it to continue."""
 
     agent: str
     speak: bool = False
@@ -85,14 +85,14 @@ class EndCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeOver:
-    """Lead the call: the agent says nothing of its own for so many seconds, unless the lease is renewed."""
+    """Lead the call: the agent says nothing of its own for `for_s` seconds, unless the lease is renewed."""
 
     for_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveBack:
-    """Let the agent lead the call again; `speak` asks it to go on."""
+    """Let the agent lead the call again; `speak` asks it to continue."""
 
     speak: bool = False
 
@@ -160,17 +160,17 @@ def given_of(wish: Wish) -> dict[str, Json]:
 
 
 class DeedResult(Enum):
-    """What became of a person's act."""
+    """The result of a person's act."""
 
     WAITING = "waiting"
-    """It is under way, or waits: for a pause, for the sideband, for the voice API's word."""
+    """It is in progress, or waits: for a pause, for the sideband, for the voice API."""
     DONE = "done"
     REFUSED = "refused"
-    """It does not fit where the call stands; the detail says why."""
+    """It does not fit the phase of the call; the detail says why."""
     HEARD = "heard"
     INTERRUPTED = "interrupted"
     """The caller spoke over the sentence, or the sideband was lost while it was said."""
     FAILED = "failed"
     COMPLETED = "completed"
-    """The transfer was seen to take the caller away."""
+    """The transfer has taken the caller away."""
     NOT_COMPLETED = "not_completed"

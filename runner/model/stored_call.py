@@ -1,4 +1,4 @@
-"""What the store tells of calls that are over: one call whole, or many in short."""
+"""Calls that are over, as the store returns them: one whole call, or many summaries."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from runner.model.values import Instant, Json, JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredJob:
-    """A job that a call still has. `kind` is text: a row that nobody can read is shown all the same."""
+    """A job that a call still has. `kind` is text: an unreadable row is shown all the same."""
 
     id: str
     call_id: str
@@ -32,7 +32,7 @@ class StoredCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSummary:
-    """One call that is over, in a line."""
+    """One call that is over, as a row."""
 
     id: str
     agent: str
@@ -46,7 +46,7 @@ class CallSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFilter:
-    """Which calls: those that fulfil everything that is not None."""
+    """Selects the calls that match everything that is not None."""
 
     agent: str | None = None
     number: str | None = None
@@ -57,6 +57,6 @@ class CallFilter:
     until: Instant | None = None
     """When it began to ring, this instant excluded."""
     text: str | None = None
-    """Part of what was said, of a number, or of another word of the record; upper and lower case are one."""
+    """Part of what was said, of a number, or of another word of the record, in any case."""
     before: tuple[Instant, str] | None = None
     """Only calls older than this one, by `started_at` and `id`: what follows a page that ended with it."""

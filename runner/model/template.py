@@ -1,4 +1,4 @@
-"""What a compiled template is to those that hold one. `runner.call.templates.template` makes them."""
+"""The Protocol of compiled templates. `runner.call.templates.template` makes them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias

@@ -1,4 +1,4 @@
-"""What the model may call, and what happens when it does."""
+"""The tools that the model may call, and their effects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A declared request body. `content` None stands for the arguments as they came."""
+    """A declared request body. `content` None stands for the model's arguments."""
 
     kind: BodyKind
     content: Templated = None
@@ -43,9 +43,9 @@ class Body:
     apart: frozenset[str] = frozenset()
     """Arguments that travel elsewhere, when the others are the body."""
     fixed: Mapping[str, Templated] = field(default_factory=dict)
-    """What stands beside the arguments, when they are the body."""
+    """Additional fields, when the arguments are the body."""
     is_optional: bool = False
-    """No body is sent when it would be null or have nothing in it."""
+    """No body is sent when it would be null or empty."""
     styles: Mapping[str, Style] = field(default_factory=dict)
     """For the fields of a form."""
 
@@ -90,7 +90,7 @@ class ClientCredentials:
     client_secret: Template
     scopes: tuple[str, ...] = ()
     audience: str | None = None
-    """Not of the RFC: some issuers want to be told whom the token is for."""
+    """Not in the RFC: some issuers require the audience of the token."""
 
 
 Auth: TypeAlias = Bearer | Basic | ApiKey | ClientCredentials
@@ -108,20 +108,20 @@ class Retries:
 
 
 class BindingFacts:
-    """What a binding means to the rest of the program, so that nobody has to ask which one it is."""
+    """What a binding means to the rest of the program, which never has to ask for its type."""
 
     __slots__ = ()
 
     declares: ClassVar[DeclarationKind] = DeclarationKind.TOOL
-    """What the tool counts as where scenarios cover what is declared."""
+    """The kind of declaration that scenarios cover with the tool."""
     sends_request: ClassVar[bool] = False
-    """An endpoint of the user's is asked."""
+    """Whether it sends a request to the user's endpoint."""
     ends_call: ClassVar[bool] = False
-    """The call leaves us when it succeeds: it is hung up or transferred."""
+    """Whether a success takes the call from us: hung up or transferred."""
 
     @property
     def only_reads(self) -> bool:
-        """Whether asking twice does no harm whatever the endpoint does (RFC 9110, 9.2.2)."""
+        """Whether a repeated request does no harm whatever the endpoint does (RFC 9110, 9.2.2)."""
         return False
 
     @property
@@ -170,7 +170,7 @@ class TransferBinding(BindingFacts):
 
     destinations: Mapping[str, Template]
     fallback: str | None = None
-    """The destination that is tried when the one that the model chose did not take the call."""
+    """The destination that is tried when the chosen one did not take the call."""
     say: Template | None = None
     if_not_completed: Template | None = None
 
@@ -182,7 +182,7 @@ class TransferBinding(BindingFacts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HangupBinding(BindingFacts):
-    """End the call, after a sentence has been heard."""
+    """End the call, once a sentence has been heard."""
 
     ends_call: ClassVar[bool] = True
 
@@ -215,18 +215,18 @@ Binding: TypeAlias = HttpBinding | TransferBinding | HangupBinding | HandoffBind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpServer:
-    """The tools of an MCP server, which the API itself asks."""
+    """The tools of an MCP server, which the API itself calls."""
 
     label: str
     settings: Mapping[str, Templated]
     """The API's own MCP object without `type`; its strings are templates, which may name secrets."""
     approved: frozenset[str] = frozenset()
-    """Tools that may run when the API asks for approval all the same. Nobody is there to ask."""
+    """Tools that may run although the API asks for approval. Nobody is there to ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingStep:
-    """What is said, or the model told, when a tool has been running for a while."""
+    """A sentence, or an instruction for the model, once a tool has been running for a while."""
 
     after_s: float
     say: tuple[Template, ...] = ()
@@ -236,7 +236,7 @@ class WaitingStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultSpec:
-    """What the model is told of a reply."""
+    """How a reply becomes the model's output."""
 
     select: str | None = None
     """A JMESPath expression over the JSON reply."""
@@ -246,7 +246,7 @@ class ResultSpec:
     sets: Mapping[str, str] = field(default_factory=dict)
     """Variables, and the JMESPath expressions over the JSON reply that they are set from."""
     max_chars: int = 8000
-    """Outputs over about 8 kB are refused by the API now and then, and cost tokens in each later turn."""
+    """The API refuses outputs over about 8 kB now and then, and they cost tokens in each later turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,9 +260,9 @@ class Tool:
     result: ResultSpec = field(default_factory=ResultSpec)
     while_waiting: tuple[WaitingStep, ...] = ()
     background: bool = False
-    """The model is answered at once and told the result when it comes."""
+    """The model gets an answer at once and the result when it comes."""
     idempotent: bool = False
-    """Asking its endpoint twice does no harm."""
+    """Whether a repeated request does no harm."""
     when: Template | None = None
     """An expression; the tool is refused while it is false."""
     otherwise: Template | None = None

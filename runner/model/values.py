@@ -1,4 +1,4 @@
-"""Names for the shapes that travel through the whole program."""
+"""Names for the types that are used throughout the program."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Instant: TypeAlias = float
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something stands in a file of the user's. Lines and columns count from 1."""
+    """A place in a file of the user. Lines and columns count from 1."""
 
     file: str
     line: int
