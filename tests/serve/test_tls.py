@@ -62,7 +62,7 @@ async def test_a_frame_of_many_records_is_read_whole(
     monkeypatch.setattr(sslproto.SSLProtocol, "max_size", sslproto.SSLProtocol.max_size)
     shrink_read_buffers()
     assert sslproto.SSLProtocol.max_size == RECORD_BYTES
-    long = "word " * 20_000
+    long = "w" * 100_000
     async with StandIn(tls=authority.server()) as api, started(api, tmp_path) as lab:
         call, _ = await lab.ring(greets(long), CallerHangsUp())
         await api.until_over(call)
