@@ -277,6 +277,8 @@ async def test_a_call_outlives_its_process(desk: Desk) -> None:
         await desk.journalled(call, PlaybackEnded)
         process.tell(signal.SIGKILL)
         await process.ended()
+    # What it has sent last is read before the next one attaches.
+    await desk.api.until(lambda: not call.is_attached)
     assert not call.is_over
     assert desk.ends() == {}
     async with desk.run() as process:
