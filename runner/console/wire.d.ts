@@ -100,7 +100,8 @@ export interface Limits {
   lead_until: Instant | null;
 }
 
-export interface Handoff { agent: string; because: string; at: Instant }
+/** Another agent began to serve the call. */
+export interface AgentChange { agent: string; because: string; at: Instant }
 export interface Choices { transfer_to: string[]; handoff: string[]; vars: string[] }
 
 /** One call with all that is known of it. */
@@ -123,7 +124,7 @@ export interface Call {
   lookup_s: number | null;
   turns: Turn[];
   tools: Tool[];
-  handoffs: Handoff[];
+  handoffs: AgentChange[];
   spans: Span[];
   deeds: Deed[];
   faults: string[];

@@ -63,3 +63,4 @@ async def look(browser: "Browser", admin: MadeUpAdmin) -> AsyncIterator[Look]:
             if not screen.page.is_closed():
                 screen.wrong.extend(await screen.value("window.violations ?? []"))
         assert [wrong for screen in screens for wrong in screen.wrong] == []
+        assert admin.misfits == []

@@ -1,36 +1,31 @@
 """An admin API that tells whatever a test wants: 500 calls, lost answers, hostile texts in every field.
 
-`fits` holds what it tells against `schemas/admin.openapi.json`, so that it cannot
-tell what the real one never would.
+Every request, answer and event is held against `schemas/admin.openapi.json`: it cannot tell what the real one
+never would, nor take what the real one would refuse. What does not fit stands in `misfits`.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from jsonschema import Draft202012Validator
+from jsonschema import ValidationError
+
+from runner.serve.admin.calls import ACTS
+from runner.serve.admin.document import InvalidRequestError, document
+from runner.serve.admin.pages import POLICY
+from tests.serve.admin.fits import answer_fits, event_fits
 
 FILES = Path(__file__).parents[2] / "runner" / "console"
-DOCUMENT = json.loads((Path(__file__).parents[2] / "schemas" / "admin.openapi.json").read_text())
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    "trusted-types 'none'"
-)
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 TOKEN = "a-token-of-at-least-32-characters"
 
 JsonObject = dict[str, Any]
-
-
-def fits(schema: str, value: object) -> None:
-    """The value is what the document says of this schema."""
-    Draft202012Validator({**DOCUMENT, "$ref": f"#/components/schemas/{schema}"}).validate(value)
 
 
 @dataclass
@@ -39,6 +34,8 @@ class MadeUpAdmin:
 
     calls: dict[str, JsonObject] = field(default_factory=dict)
     rows: list[JsonObject] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """Runners that cannot be reached."""
     records: dict[str, JsonObject] = field(default_factory=dict)
     day: JsonObject = field(default_factory=dict)
     scenario: str = ""
@@ -56,15 +53,17 @@ class MadeUpAdmin:
     """The `Last-Event-ID` of each stream."""
     streams: set[tuple[str | None, asyncio.Queue[str | None]]] = field(default_factory=set)
     has_acted: asyncio.Condition = field(default_factory=asyncio.Condition)
+    misfits: list[str] = field(default_factory=list)
+    """What the real one would neither tell nor take."""
     sequence: int = 0
     now: float = 0.0
 
     def tell(self, event: str, data: JsonObject, call: str | None = None) -> None:
         """Send an event to whoever follows this call; None: to whoever follows all."""
-        self.sequence += 1
+        text = self._event(event, data)
         for of, queue in self.streams:
             if of == call:
-                queue.put_nowait(sse(event, data, self.sequence))
+                queue.put_nowait(text)
 
     async def asked(self, acts: int) -> None:
         """Wait until so many acts were asked for."""
@@ -76,11 +75,37 @@ class MadeUpAdmin:
         for _, queue in self.streams:
             queue.put_nowait(None)
 
+    def _event(self, name: str, data: JsonObject) -> str:
+        self._fits(name, lambda: event_fits(name, data))
+        self.sequence += 1
+        return f"id: 1.{self.sequence}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+
+    def _answer(self, operation: str, body: JsonObject, status: int = 200) -> web.Response:
+        self._fits(operation, lambda: answer_fits(operation, status, body))
+        return web.json_response(body, status=status)
+
+    def _problem(self, operation: str, status: int, reason: str, detail: str) -> web.Response:
+        return self._answer(operation, problem(status, reason, detail), status)
+
+    def _fits(self, what: str, check: Callable[[], object]) -> None:
+        try:
+            check()
+        except (ValidationError, InvalidRequestError, AssertionError) as error:
+            self.misfits.append(f"{what}: {getattr(error, 'message', error)}")
+
+    async def _asked(self, operation: str, request: web.Request) -> JsonObject:
+        """The body of a request that fits."""
+        declared, raw = document().operations[operation], await request.read()
+        arguments = (request.match_info, list(request.query.items()), request.headers)
+        self._fits(operation, lambda: declared.arguments(*arguments))
+        self._fits(operation, lambda: declared.given(raw))
+        return dict(json.loads(raw)) if raw else {}
+
     def app(self) -> web.Application:
         app = web.Application()
         app.router.add_post("/console/sign-in", self._sign_in)
         app.router.add_post("/console/sign-out", self._sign_out)
-        app.router.add_get("/console/session", self._session)
+        app.router.add_get("/console/session", self._read_session)
         app.router.add_get("/console/{path:.*}", self._file)
         app.router.add_get("/admin/events", self._events)
         app.router.add_post("/admin/calls/{id}/{act}", self._act)
@@ -103,47 +128,56 @@ class MadeUpAdmin:
     def _who(self) -> JsonObject:
         return {"by": "shift-lead", "may": self.may}
 
-    def _may(self) -> None:
-        if self.needs_token and not self.is_signed_in:
-            raise web.HTTPUnauthorized(text=json.dumps({"detail": "sign in", "status": 401}))
+    def _session(self) -> JsonObject:
+        return {**self._who(), "expires_at": self.now + 43200}
+
+    @property
+    def _is_stranger(self) -> bool:
+        return self.needs_token and not self.is_signed_in
 
     async def _sign_in(self, request: web.Request) -> web.Response:
+        given = await self._asked("signIn", request)
         if self.refuse_sign_in == 429:
-            return web.json_response({"title": "Too Many Requests", "detail": "wait a minute"}, status=429)
-        if (await request.json())["token"] != TOKEN:
-            return web.json_response({"title": "Unauthorized", "detail": "not a valid token"}, status=401)
+            return self._problem("signIn", 429, "too-many-attempts", "wait a minute")
+        if given["token"] != TOKEN:
+            return self._problem("signIn", 401, "token", "not a valid token")
         self.is_signed_in = True
-        return web.json_response(self._who())
+        return self._answer("signIn", self._session())
 
-    async def _sign_out(self, _: web.Request) -> web.Response:
+    async def _sign_out(self, request: web.Request) -> web.Response:
+        await self._asked("signOut", request)
         self.is_signed_in = False
         return web.Response(status=204)
 
-    async def _session(self, _: web.Request) -> web.Response:
-        self._may()
-        return web.json_response(self._who())
+    async def _read_session(self, request: web.Request) -> web.Response:
+        await self._asked("readSession", request)
+        if self._is_stranger:
+            return self._problem("readSession", 401, "token", "sign in")
+        return self._answer("readSession", self._session())
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        self._may()
+        await self._asked("followEvents", request)
+        if self._is_stranger:
+            return self._problem("followEvents", 401, "token", "sign in")
         of = request.query.get("call")
         if of is not None and of not in self.calls:
-            return web.json_response({"detail": "there is no such live call"}, status=404)
+            return self._problem("followEvents", 404, "not-found", "there is no such live call")
         reply = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await reply.prepare(request)
         queue: asyncio.Queue[str | None] = asyncio.Queue()
         self.resumed.append(request.headers.get("Last-Event-ID"))
-        self.sequence += 1
         if of is None:
             snapshot: JsonObject = {
                 "now": self.now,
                 **self._who(),
                 "agents": [],
-                "runners": [],
+                "runners": ["host-1", *self.missing],
+                "missing": self.missing,
                 "calls": self.rows,
             }
         else:
             snapshot = {"now": self.now, **self._who(), "call": self.calls[of]}
-        await reply.write(sse("snapshot", snapshot, self.sequence).encode())
+        await reply.write(self._event("snapshot", snapshot).encode())
         self.streams.add((of, queue))
         try:
             while (text := await queue.get()) is not None:
@@ -155,13 +189,11 @@ class MadeUpAdmin:
         return reply
 
     async def _act(self, request: web.Request) -> web.Response:
-        self._may()
-        call, act, key = (
-            request.match_info["id"],
-            request.match_info["act"],
-            request.headers["Idempotency-Key"],
-        )
-        body = await request.json()
+        call, act = request.match_info["id"], request.match_info["act"]
+        operation = next(name for name, what in ACTS.items() if what == act)
+        body, key = await self._asked(operation, request), request.headers["Idempotency-Key"]
+        if self._is_stranger:
+            return self._problem(operation, 401, "token", "sign in")
         async with self.has_acted:
             if (call, act, body, key) not in self.acts:
                 self.acts.append((call, act, body, key))
@@ -171,30 +203,40 @@ class MadeUpAdmin:
             assert request.transport is not None
             request.transport.close()
         status, answer = self.answers.get(act, (202, {"deed": key, "result": "waiting"}))
-        return web.json_response(answer, status=status)
+        return self._answer(operation, answer, status)
 
-    async def _records(self, _: web.Request) -> web.Response:
-        self._may()
+    async def _records(self, request: web.Request) -> web.Response:
+        await self._asked("listRecords", request)
+        if self._is_stranger:
+            return self._problem("listRecords", 401, "token", "sign in")
         lines = [summary(stored) for stored in self.records.values()]
-        return web.json_response({"records": lines, "next": None})
+        return self._answer("listRecords", {"records": lines, "next": None})
 
     async def _record(self, request: web.Request) -> web.Response:
-        self._may()
+        await self._asked("readRecord", request)
+        if self._is_stranger:
+            return self._problem("readRecord", 401, "token", "sign in")
         if (record := self.records.get(request.match_info["id"])) is None:
-            return web.json_response({"detail": "there is no such record"}, status=404)
-        return web.json_response({"record": record, "outcome": None, "jobs": []})
+            return self._problem("readRecord", 404, "not-found", "there is no such record")
+        return self._answer("readRecord", {"record": record, "outcome": None, "jobs": []})
 
-    async def _scenario(self, _: web.Request) -> web.Response:
-        self._may()
+    async def _scenario(self, request: web.Request) -> web.Response:
+        await self._asked("readScenario", request)
+        if self._is_stranger:
+            return self._problem("readScenario", 401, "token", "sign in")
         return web.Response(text=self.scenario, content_type="application/yaml")
 
-    async def _day(self, _: web.Request) -> web.Response:
-        self._may()
-        return web.json_response(self.day)
+    async def _day(self, request: web.Request) -> web.Response:
+        await self._asked("readDay", request)
+        if self._is_stranger:
+            return self._problem("readDay", 401, "token", "sign in")
+        return self._answer("readDay", self.day)
 
 
-def sse(event: str, data: JsonObject, sequence: int) -> str:
-    return f"id: 1.{sequence}\nevent: {event}\ndata: {json.dumps(data)}\n\n"
+def problem(status: int, reason: str, detail: str) -> JsonObject:
+    """What a refusal is answered with."""
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail, "reason": reason}
 
 
 def summary(record: JsonObject) -> JsonObject:

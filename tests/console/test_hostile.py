@@ -19,7 +19,7 @@ ATTACKS = (
     "</pre></textarea></title><iframe srcdoc='<script>parent.hacked=1</script>'>",
     "{{constructor.constructor('window.hacked=1')()}}",
 )
-WORDS_OF_THE_API = {"phase", "speaking", "transport", "who", "role", "status", "what", "may"}
+WORDS_OF_THE_API = {"phase", "speaking", "transport", "who", "role", "status", "what", "may", "result"}
 
 
 def hostile(value: Any, attack: str, key: str = "") -> Any:

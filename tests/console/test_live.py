@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.console import calls
-from tests.console.made_up_admin import MadeUpAdmin, fits
+from tests.console.made_up_admin import MadeUpAdmin
 from tests.console.screen import Look, Screen
 
 playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
@@ -25,7 +25,6 @@ async def numbers(screen: Screen) -> list[str]:
 async def test_calls_come_change_and_go(admin: MadeUpAdmin, look: Look) -> None:
     quiet = {"speaking": "nobody", "tools_running": 0, "led_by": None, "trouble": None}
     admin.rows = [calls.row(1, admin.now, **quiet), calls.row(2, admin.now, **quiet)]
-    fits("CallRow", admin.rows[0])
     screen = await look()
     page = await screen.open()
     await expect(page.get_by_role("row")).to_have_count(3)
@@ -42,6 +41,27 @@ async def test_calls_come_change_and_go(admin: MadeUpAdmin, look: Look) -> None:
 
     admin.tell("gone", {"now": admin.now, "id": "rtc_0002", "ended": "hangup", "ended_at": admin.now})
     await expect(page.get_by_text("0002")).to_have_count(0)
+
+
+async def test_calls_of_a_runner_that_does_not_answer_are_out_of_sight(
+    admin: MadeUpAdmin, look: Look
+) -> None:
+    admin.rows = [calls.row(1, admin.now, runner="host-1"), calls.row(2, admin.now, runner="host-2")]
+    admin.missing = ["host-2"]
+    page = await (await look()).open()
+    away = page.get_by_role("alert")
+    await expect(away).to_have_text(
+        "host-2 does not answer: those calls go on, and are shown here as they last were, if at all."
+    )
+    lost = page.get_by_role("row").filter(has_text="0002")
+    await expect(lost).to_contain_text("out of sight")
+    await expect(page.get_by_role("row").filter(has_text="0001")).not_to_contain_text("out of sight")
+    runners = ["host-1", "host-2", "host-3"]
+    admin.tell("runners", {"now": admin.now, "runners": runners, "missing": runners[1:]})
+    await expect(away).to_contain_text("host-2 and host-3 do not answer")
+    admin.tell("runners", {"now": admin.now, "runners": ["host-1"], "missing": []})
+    await expect(away).to_be_hidden()
+    await expect(lost).not_to_contain_text("out of sight")
 
 
 async def test_calls_are_found_and_put_in_order(admin: MadeUpAdmin, look: Look) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.console import calls
-from tests.console.made_up_admin import MadeUpAdmin, fits
+from tests.console.made_up_admin import MadeUpAdmin
 from tests.console.screen import Look
 
 playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
@@ -20,7 +20,6 @@ ID = "rtc_u0_9b2e41"
 def call(admin: MadeUpAdmin) -> dict[str, Any]:
     admin.is_signed_in = True
     call = calls.live_call(admin.now)
-    fits("LiveCall", call)
     admin.calls[ID] = call
     return call
 
@@ -49,7 +48,6 @@ async def test_a_call_is_followed_to_its_end(admin: MadeUpAdmin, call: dict[str,
     await expect(page.locator(".status")).to_have_text("the agent speaks")
 
     turn = calls.turn(14, "agent", "It should be with you on Friday.", now + 1, waited_s=2.4, heard_ms=900)
-    fits("Turn", turn)
     admin.tell("turn", turn, ID)
     await expect(last).to_contain_text("after 2.4 s · interrupted, 900 ms heard")
     late = calls.turn(99, "caller", "Before that I had asked.", now + 0.4, after="item_13")

@@ -1,5 +1,6 @@
 """The console before a real runner: its admin listener, and calls that the stand-in places."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -271,3 +272,44 @@ async def test_every_act_on_a_real_call(tmp_path: Path, browser: "Browser") -> N
         await expect(page.locator(".facts")).to_contain_text("after-hours")
         await expect(page.locator(".entries")).to_contain_text("Handed off to after-hours")
         await expect(history.filter(has_text="done")).to_have_count(5)
+        sentence = {"Destination": "nurse", "Say first": "I put you through."}
+        await press("Transfer…", sentence, "transferred to nurse")
+        await expect(page.locator(".status")).to_have_text("over: transferred")
+        await expect(history.first).to_contain_text("completed")
+        await expect(page.locator(".entries")).to_contain_text("I put you through.")
+    assert call.requests[-1].body == {"target_uri": "sip:nurse@maple.example"}
+
+
+async def test_a_page_of_another_port_of_the_same_host_steers_nothing(
+    tmp_path: Path, browser: "Browser", caplog: pytest.LogCaptureFixture
+) -> None:
+    """The browser sends the session's cookie there too: to SameSite all ports of a host are one site."""
+    caplog.set_level(logging.INFO)
+    async with opened(tmp_path, browser, desk()) as found, an_endpoint() as other_port:
+        call = await found.ring()
+        page = await found.signed_in(f"/console/calls/{call.id}")
+        await expect(page.locator(".entries")).to_contain_text("Hello.")
+        attacker = await page.context.new_page()
+        await attacker.goto(f"{other_port}/slots")
+        hang_up = f"{found.lab.url}/admin/calls/{call.id}/hangup"
+        await attacker.evaluate(
+            """async (url) => {
+              for (const type of ["text/plain", "application/json"])
+                for (const mode of ["no-cors", "cors"])
+                  await fetch(url, {
+                    method: "POST", credentials: "include", mode, headers: {"content-type": type}, body: "{}",
+                  }).catch(() => null);
+              navigator.sendBeacon(url, "{}");
+              const form = Object.assign(document.createElement("form"), {
+                method: "POST", action: url, enctype: "text/plain",
+              });
+              document.body.append(form);
+              form.submit();
+            }""",
+            hang_up,
+        )
+        await expect(attacker.locator("body")).to_contain_text("another site")
+        assert (await found.lab.get(f"/admin/calls/{call.id}"))["deeds"] == []
+    refusals = [vars(record)["reason"] for record in caplog.records if "refused" in record.message]
+    assert refusals
+    assert set(refusals) == {"cross-site"}

@@ -9,7 +9,9 @@ class SentenceEnd(Enum):
 
     HEARD = "heard"
     INTERRUPTED = "interrupted"
-    """The caller spoke over it, or the sideband was lost while it was being said."""
+    """The caller spoke over it, or a person cut it short."""
+    LOST = "lost"
+    """The sideband was lost while it was being said: nobody knows how much of it was heard."""
     FAILED = "failed"
     DROPPED = "dropped"
     """It was dropped before it was asked for."""

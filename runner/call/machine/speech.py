@@ -322,12 +322,12 @@ class Speech:
     def _lost(self, now: Instant) -> list[Action]:
         """It is unknown what the caller heard of the active response, and nothing is ever said twice."""
         if self._asked is not None:
-            self._note_end(self._asked, SentenceEnd.INTERRUPTED)
+            self._note_end(self._asked, SentenceEnd.LOST)
         for request in self._unheard.values():
-            self._note_end(request, SentenceEnd.INTERRUPTED)
+            self._note_end(request, SentenceEnd.LOST)
         timers: list[Action] = [ClearTimer(timer=Timer(TimerKind.HEARD, key)) for key in self._unheard]
         for sentences in self._followed.values():
-            self._note_end(Request(wish="", sentences=tuple(sentences)), SentenceEnd.INTERRUPTED)
+            self._note_end(Request(wish="", sentences=tuple(sentences)), SentenceEnd.LOST)
         self._unheard.clear()
         self._followed.clear()
         self._asked = self._current = None

@@ -59,6 +59,10 @@ _SENTENCE = "deed:"
 _RESULTS = {
     SentenceEnd.HEARD: (DeedResult.HEARD, ""),
     SentenceEnd.INTERRUPTED: (DeedResult.INTERRUPTED, ""),
+    SentenceEnd.LOST: (
+        DeedResult.INTERRUPTED,
+        "the sideband was lost meanwhile; how much of it the caller heard is not known",
+    ),
     SentenceEnd.FAILED: (DeedResult.FAILED, "the model did not say it"),
     SentenceEnd.DROPPED: (DeedResult.FAILED, "it was dropped before it was said"),
 }

@@ -151,7 +151,7 @@ const RESULTS = {
   done: ["done", "good"],
   heard: ["heard by the caller", "good"],
   completed: ["completed", "good"],
-  interrupted: ["interrupted by the caller", "mixed"],
+  interrupted: ["interrupted", "mixed"],
   not_completed: ["not completed", "bad"],
   refused: ["refused", "bad"],
   failed: ["failed", "bad"],

@@ -6,14 +6,14 @@ import { silences } from "../timeline/spans.js";
 /** @typedef {import("../wire.js").Turn} Turn */
 /** @typedef {import("../wire.js").Tool} Tool */
 /** @typedef {import("../wire.js").Deed} Deed */
-/** @typedef {import("../wire.js").Handoff} Handoff */
+/** @typedef {import("../wire.js").AgentChange} AgentChange */
 
 /**
  * @typedef {{kind: "turn", key: string, at: number, turn: Turn, tools: Tool[]}
  *   | {kind: "tools", key: string, at: number, tools: Tool[]}
  *   | {kind: "silence", key: string, at: number, seconds: number}
  *   | {kind: "deed", key: string, at: number, deed: Deed}
- *   | {kind: "handoff", key: string, at: number, handoff: Handoff}
+ *   | {kind: "handoff", key: string, at: number, handoff: AgentChange}
  *   | {kind: "end", key: string, at: number, ended: string, detail: string}} Entry
  */
 

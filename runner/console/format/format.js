@@ -50,6 +50,14 @@ export function counted(n, one, many = `${one}s`) {
 }
 
 /**
+ * `a`, `a and b`, `a, b and c`.
+ * @param {readonly string[]} names
+ */
+export function listed(names) {
+  return new Intl.ListFormat("en-GB", { type: "conjunction" }).format(names);
+}
+
+/**
  * A telephone number in groups. What is not E.164 stays as it came; nothing is guessed about a country's own groups
  * but for North America, where they are fixed.
  * @param {string} number

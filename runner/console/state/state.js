@@ -14,6 +14,8 @@ export class State {
   calls = new Map();
   /** Agents of the configuration, for choosing. @type {string[]} */
   agents = [];
+  /** Runners that cannot be reached: rows of their calls are as they last were. @type {Set<string>} */
+  missing = new Set();
   /** The call of the open page. @type {Call | null} */
   call = null;
   /** @type {Connection} */
@@ -46,6 +48,7 @@ export class State {
   /** Forget what one page has read, for the next one. */
   leave() {
     this.calls = new Map();
+    this.missing = new Set();
     this.call = null;
     this.known = false;
     this.connection = "none";
@@ -78,7 +81,11 @@ const CHANGES = {
     state.known = true;
     if (data.agents) state.agents = data.agents;
     if (data.calls) state.calls = new Map(data.calls.map((/** @type {CallRow} */ row) => [row.id, row]));
+    if (data.missing) state.missing = new Set(data.missing);
     if (data.call) state.call = data.call;
+  },
+  runners(state, data) {
+    state.missing = new Set(data.missing);
   },
   calls(state, data) {
     for (const row of data.calls) state.calls.set(row.id, row);

@@ -17,6 +17,9 @@ import { openTest } from "./test_dialog.js";
 /** @typedef {import("../wire.js").Call} Call */
 /** @typedef {import("../main.js").Console} Console */
 
+/** A call that is between two runners is found a moment later, or within half a minute. */
+const PATIENCE_MS = 3000;
+const NO_ANSWER = "The runner that serves this call does not answer. The call goes on, and is shown as soon as a runner has it.";
 /** A record is written a moment after the end. */
 const RECORD_AFTER_MS = [300, 700, 1500, 3000, 6000];
 
@@ -94,20 +97,26 @@ export function callPage(use, id) {
     if (state.call === null) fail("There is no such call, neither live nor in the records.");
   }
 
+  let failure = "";
+  const asked = performance.now();
+
   /** @param {string} text */
   function fail(text) {
     entitle("No such call");
-    missing.hidden = false;
-    setText(missing, text);
+    failure = text;
+    state.onChange();
   }
 
   function update() {
     const { call } = state;
     content.hidden = call === null;
-    if (call === null) return;
+    missing.hidden = call !== null;
+    if (call === null) {
+      setText(missing, failure || (performance.now() - asked < PATIENCE_MS ? "Asking the runner…" : NO_ANSWER));
+      return;
+    }
     const now = state.now();
     alive();
-    missing.hidden = true;
     entitle(`${party(call.caller)}, ${call.agent}`);
     setText(number, party(call.caller));
     const { sign: name, word: text } = heading(call);

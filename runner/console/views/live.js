@@ -1,6 +1,6 @@
 /** Every live call of the fleet, a line each. */
 
-import { clock, count, counted, money, party } from "../format/format.js";
+import { clock, count, counted, listed, money, party } from "../format/format.js";
 import { callPath } from "../paths.js";
 import { ORDERS, began, rows, status, sums } from "../state/list.js";
 import { Stream } from "../stream/stream.js";
@@ -28,10 +28,11 @@ export function livePage({ state, signedOut, entitle }) {
   const order = el("select", { id: "order", onchange: () => state.onChange() },
     ...ORDERS.map(([value, name]) => el("option", { value }, name)));
   const body = el("div", { role: "rowgroup", class: "rows", onkeydown: moveByArrow });
-  const list = new KeyedList(body, (/** @type {CallRow} */ row) => row.id, (row) => line(row, () => state.now()));
+  const list = new KeyedList(body, (/** @type {CallRow} */ row) => row.id, (row) => line(row, state));
   const stats = SUMS.map(([name]) => ({ name, value: el("dd"), box: el("div") }));
   for (const { name, value, box } of stats) box.append(el("dt", {}, name), value);
   const nothing = el("p", { class: "nothing" });
+  const away = el("p", { class: "banner", role: "alert", hidden: true });
   const table = el("div", { role: "table", class: "calls", "aria-label": "Live calls" },
     el("div", { role: "rowgroup" }, el("div", { role: "row", class: "call head" },
       ...["Speaking", "Caller", "Agent", "Last words", "Time", "Cost"].map((name) =>
@@ -39,6 +40,7 @@ export function livePage({ state, signedOut, entitle }) {
     body);
   const node = el("div", { class: "live" },
     el("h1", { tabindex: "-1" }, "Live calls"),
+    away,
     el("dl", { class: "sums" }, ...stats.map(({ box }) => box)),
     el("div", { class: "look", role: "search" },
       el("label", { for: "find", class: "unseen" }, "Find calls by number, agent or words"), search,
@@ -62,6 +64,8 @@ export function livePage({ state, signedOut, entitle }) {
     const look = { q: search.value, agent: agent.value, order: /** @type {Order} */ (order.value) };
     const found = rows(state.calls.values(), look);
     list.update(found.slice(0, MOST_ROWS));
+    away.hidden = state.missing.size === 0;
+    setText(away, awayText([...state.missing]));
     table.hidden = found.length === 0;
     nothing.hidden = found.length > 0 && found.length <= MOST_ROWS;
     setText(nothing, emptyText(state, found.length));
@@ -79,6 +83,9 @@ const SUMS = [
   ["cost so far", (sum) => money(sum.costUsd)],
 ];
 
+/** Who speaks is known of a moment ago at best. */
+const OUT_OF_SIGHT = { sign: "waiting", word: "out of sight" };
+
 /** @param {import("../state/state.js").State} state @param {number} found */
 function emptyText(state, found) {
   if (found > MOST_ROWS) return `${counted(found - MOST_ROWS, "more call")} not shown: search, or choose an agent.`;
@@ -86,8 +93,14 @@ function emptyText(state, found) {
   return state.calls.size ? "No live call fits." : "No call is live.";
 }
 
-/** @param {CallRow} first @param {() => number} clockNow */
-function line(first, clockNow) {
+/** @param {string[]} missing */
+function awayText(missing) {
+  const does = missing.length === 1 ? "does" : "do";
+  return `${listed(missing)} ${does} not answer: those calls go on, and are shown here as they last were, if at all.`;
+}
+
+/** @param {CallRow} first @param {import("../state/state.js").State} state */
+function line(first, state) {
   const shape = sign("quiet");
   const word = el("span");
   const caller = el("a", { href: callPath(first.id) });
@@ -107,17 +120,20 @@ function line(first, clockNow) {
     el("span", { role: "cell", class: "c-cost" }, spent, meter));
   /** @type {CallRow | null} */
   let shown = null;
+  let shownMissing = false;
   let shownTime = -1;
   /** @param {CallRow} row */
   function update(row) {
-    const seconds = Math.floor(clockNow() - began(row));
+    const seconds = Math.floor(state.now() - began(row));
     if (seconds !== shownTime) {
       shownTime = seconds;
       setText(time, clock(seconds));
     }
-    if (row === shown) return;
+    const isMissing = state.missing.has(row.runner);
+    if (row === shown && isMissing === shownMissing) return;
     shown = row;
-    const { sign: name, word: text } = status(row);
+    shownMissing = isMissing;
+    const { sign: name, word: text } = isMissing ? OUT_OF_SIGHT : status(row);
     setAttribute(shape, "data-sign", name);
     setText(word, text);
     setText(caller, party(row.caller));

@@ -23,6 +23,8 @@ MIN_TOKEN = 32
 COOKIE = "__Host-phone-agents"
 SESSION_S = 12 * 3600.0
 MOST_FAILURES = 10
+MOST_BEHIND_PROXY = 100
+"""Of all together whom one proxy brings: it is the proxy that says who they are."""
 FAILURES_WITHIN_S = 60.0
 MOST_ADDRESSES = 10_000
 """Addresses whose failed attempts are remembered; beyond that the oldest are forgotten."""
@@ -51,16 +53,37 @@ class Identity:
     """When a console session ends."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a request comes from."""
+
+    address: str
+    proxy: str | None = None
+    """The proxy that says so."""
+
+    @classmethod
+    def of(cls, peer: str, forwarded_for: str) -> "Source":
+        """Behind a proxy of one's own, it is what the proxy has seen: the last entry of `X-Forwarded-For`.
+
+        A peer of the public network is no such proxy, and says what it likes.
+        """
+        seen = forwarded_for.rpartition(",")[2].strip()
+        if _is_private(peer) and _is_address(seen):
+            return cls(address=seen, proxy=peer)
+        return cls(address=peer)
+
+
 class FailedAttempts:
     """Counts wrong tokens by the address that they come from."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._at: OrderedDict[str, deque[Instant]] = OrderedDict()
 
     def note(self, address: str, now: Instant) -> None:
         """Count a wrong token from this address."""
         key = _network(address)
-        times = self._at.setdefault(key, deque(maxlen=MOST_FAILURES))
+        times = self._at.setdefault(key, deque(maxlen=self._most))
         times.append(now)
         self._at.move_to_end(key)
         if len(self._at) > MOST_ADDRESSES:
@@ -69,7 +92,7 @@ class FailedAttempts:
     def wait_s(self, address: str, now: Instant) -> float:
         """How long the address has to wait; 0 when it may try."""
         times = self._at.get(_network(address))
-        if times is None or len(times) < MOST_FAILURES:
+        if times is None or len(times) < self._most:
             return 0.0
         return max(0.0, times[0] + FAILURES_WITHIN_S - now)
 
@@ -84,7 +107,8 @@ class Access:
         self._tokens = tokens
         self._hosts = hosts
         self._is_dev = is_dev
-        self._failures = FailedAttempts()
+        self._failures = FailedAttempts(MOST_FAILURES)
+        self._failures_behind = FailedAttempts(MOST_BEHIND_PROXY)
 
     # Origin of a request
 
@@ -134,7 +158,7 @@ class Access:
     # Identity
 
     def identify(
-        self, headers: Mapping[str, str], cookie: str | None, address: str, now: Instant
+        self, headers: Mapping[str, str], cookie: str | None, source: Source, now: Instant
     ) -> Identity:
         """Identify the sender. Raises AdminProblem."""
         authorization = headers.get("Authorization")
@@ -142,7 +166,7 @@ class Access:
             scheme, _, token = authorization.partition(" ")
             if scheme.lower() != "bearer":
                 raise _no_token("write the token as Authorization: Bearer …")
-            return self.by_token(token.strip(), address, now)
+            return self.by_token(token.strip(), source, now)
         if cookie is not None:
             found = self._by_session(cookie, now)
             if found is not None:
@@ -153,9 +177,12 @@ class Access:
             return Identity(by=DEV, may=May.STEER)
         raise _no_token("send a token as Authorization: Bearer …, or sign in at /console/")
 
-    def by_token(self, given: str, address: str, now: Instant) -> Identity:
+    def by_token(self, given: str, source: Source, now: Instant) -> Identity:
         """The holder of this token. Raises AdminProblem, also for a right one after too many wrong ones."""
-        if (wait_s := self._failures.wait_s(address, now)) > 0:
+        wait_s = self._failures.wait_s(source.address, now)
+        if source.proxy is not None:
+            wait_s = max(wait_s, self._failures_behind.wait_s(source.proxy, now))
+        if wait_s > 0:
             raise AdminProblem(
                 429,
                 "too-many-attempts",
@@ -170,14 +197,16 @@ class Access:
             if same and len(token.value) >= MIN_TOKEN:
                 found = Identity(by=name, may=token.may)
         if found is None:
-            self._failures.note(address, now)
+            self._failures.note(source.address, now)
+            if source.proxy is not None:
+                self._failures_behind.note(source.proxy, now)
             raise _no_token("the token is not valid")
         return found
 
     def may_still(self, headers: Mapping[str, str], cookie: str | None, now: Instant) -> bool:
         """Whether a sender who was identified by these still would be: tokens rotate, and sessions end."""
         try:
-            self.identify(headers, cookie, "", now)
+            self.identify(headers, cookie, Source(address=""), now)
         except AdminProblem:
             return False
         return True
@@ -230,6 +259,18 @@ def _is_same(origin: str | None, host: str | None) -> bool:
         return urlsplit(origin).netloc.lower() == host.lower()
     except ValueError:
         return False
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_private(address: str) -> bool:
+    return _is_address(address) and ip_address(address).is_private
 
 
 def _network(address: str) -> str:

@@ -14,7 +14,7 @@ from aiohttp import web
 from runner.errors import StoreError
 from runner.model.settings import May
 from runner.model.values import Instant, Json
-from runner.serve.admin.access import COOKIE, SESSION_S, Access, Identity
+from runner.serve.admin.access import COOKIE, SESSION_S, Access, Identity, Source
 from runner.serve.admin.document import InvalidRequestError, Operation, document
 from runner.serve.admin.pages import Pages
 from runner.serve.admin.peers import FORWARDED
@@ -104,7 +104,7 @@ class AdminApp:
 
     def _identify(self, request: web.Request) -> Identity:
         return self._access.identify(
-            request.headers, request.cookies.get(COOKIE), request.remote or "", self._clock()
+            request.headers, request.cookies.get(COOKIE), _source(request), self._clock()
         )
 
     @web.middleware
@@ -117,7 +117,11 @@ class AdminApp:
             if problem.status in {401, 429, 403, 421}:
                 log.info(
                     "admin request refused",
-                    extra={"reason": problem.reason, "address": request.remote, "method": request.method},
+                    extra={
+                        "reason": problem.reason,
+                        "address": _source(request).address,
+                        "method": request.method,
+                    },
                 )
             return problem.response()
         except InvalidRequestError as error:
@@ -162,15 +166,15 @@ class AdminApp:
 
     async def _sign_in(self, asked: Asked) -> web.StreamResponse:
         now = self._clock()
-        address = asked.request.remote or ""
+        source = _source(asked.request)
         try:
-            identity = self._access.by_token(asked.body["token"], address, now)
+            identity = self._access.by_token(asked.body["token"], source, now)
         except AdminProblem as problem:
             if problem.status == 401:
-                log.warning("console sign-in failed", extra={"address": address})
+                log.warning("console sign-in failed", extra={"address": source.address})
             raise
         cookie, session = self._access.session(identity, now)
-        log.info("console session begins", extra={"by": identity.by, "address": address})
+        log.info("console session begins", extra={"by": identity.by, "address": source.address})
         response = web.json_response(_session(session))
         response.set_cookie(
             COOKIE, cookie, max_age=int(SESSION_S), path="/", secure=True, httponly=True, samesite="Strict"
@@ -195,6 +199,10 @@ class AdminApp:
 
     async def _page(self, request: web.Request) -> web.Response:
         return self._pages.serve(request)
+
+
+def _source(request: web.Request) -> Source:
+    return Source.of(request.remote or "", request.headers.get("X-Forwarded-For", ""))
 
 
 async def _openapi(_: Asked) -> web.StreamResponse:

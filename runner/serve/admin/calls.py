@@ -74,7 +74,7 @@ class CallRequests:
         total, missing = len(rows), []
         if not asked.is_forwarded:
             others = await self._peers.others()
-            asking = (self._rows_of(str(each.address), asked) for each in others)
+            asking = (self._rows_of(each.address, asked) for each in others)
             for each, found in zip(others, await asyncio.gather(*asking), strict=True):
                 if found is None:
                     missing.append(each.id)
@@ -211,7 +211,9 @@ class CallRequests:
         except PeerError as error:
             raise _away(error) from None
 
-    async def _rows_of(self, address: str, asked: Asked) -> dict[str, Json] | None:
+    async def _rows_of(self, address: str | None, asked: Asked) -> dict[str, Json] | None:
+        if address is None:
+            return None
         query = {name: str(value) for name, value in asked.arguments.items()}
         try:
             reply = await self._peers.ask(

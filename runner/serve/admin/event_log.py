@@ -63,10 +63,8 @@ class EventLog:
 
     def place(self, event_id: str | None) -> int | None:
         """The place that an event's id (`EPOCH.SEQ`) names; None where it names none of this log."""
-        epoch, _, seq = (event_id or "").partition(".")
-        if epoch != self.epoch or not (seq.isascii() and seq.isdecimal()) or len(seq) > 12:
-            return None
-        return int(seq) if self.after(int(seq)) is not None else None
+        seq = seq_of(event_id, self.epoch)
+        return seq if seq is not None and self.after(seq) is not None else None
 
     def event_id(self, seq: int) -> str:
         """The id of the event at a place."""
@@ -86,3 +84,11 @@ class EventLog:
     def _wake(self) -> None:
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
+
+
+def seq_of(event_id: str | None, epoch: str) -> int | None:
+    """The number in an event's id (`EPOCH.SEQ`); None where it is of another epoch, or no such id."""
+    its_epoch, _, seq = (event_id or "").partition(".")
+    if its_epoch != epoch or not (seq.isascii() and seq.isdecimal()) or len(seq) > 12:
+        return None
+    return int(seq)

@@ -78,7 +78,7 @@ class Peers:
         self._asking = asyncio.Lock()
 
     async def others(self) -> list[RunnerInfo]:
-        """The other runners that can be reached. The previous list, where the store fails."""
+        """The other runners. The previous list, where the store fails."""
         now = asyncio.get_running_loop().time()
         if now - self._asked_at >= FRESH_S:
             self._asked_at = now
@@ -87,9 +87,7 @@ class Peers:
             except StoreError as error:
                 log.warning("store cannot say which runners there are", extra={"error": str(error)})
             else:
-                self._others = [
-                    each for each in runners if each.id != self._runner and each.address is not None
-                ]
+                self._others = [each for each in runners if each.id != self._runner]
         return self._others
 
     async def owner(self, call_id: str) -> Owner | None:
@@ -100,8 +98,11 @@ class Peers:
             found = (await self._live_calls()).get(call_id)
         except StoreError as error:
             raise AdminProblem(503, "store", f"the store cannot say who serves the call: {error}") from None
-        if found is None or found.runner in {None, self._runner} or found.address is None:
+        if found is None or found.runner in {None, self._runner}:
             return None
+        if found.address is None:
+            detail = f'runner "{found.runner}" serves the call, and has no admin API to be asked at'
+            raise AdminProblem(502, "runner-away", detail)
         return Owner(runner=str(found.runner), address=found.address)
 
     async def is_live(self, call_id: str) -> bool:

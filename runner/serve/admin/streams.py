@@ -3,16 +3,16 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from secrets import token_hex
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from runner.errors import StoreError
 from runner.model.stored_call import StoredCall
-from runner.model.values import Instant, Json
+from runner.model.values import Instant, JsonObject
 from runner.serve.admin.access import Identity
+from runner.serve.admin.fleet_feed import Changes, FleetFeed
 from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import PeerError, Peers
 from runner.serve.admin.problem import not_found
@@ -22,10 +22,8 @@ log = logging.getLogger("runner.serve.admin.streams")
 
 TICK_S = 0.25
 """Between two looks at all calls."""
-PEERS_S = 2.0
-"""Between two looks for other runners."""
-FIRST_S = 1.0
-"""For other runners to send their calls; then the first snapshot goes out without the late ones."""
+KEPT_S = 30.0
+"""How long the list of all calls is kept after its last reader has left: readers come back."""
 LOOK_S = 1.0
 """Between two checks whether the reader of a quiet stream has left."""
 ASK_AGAIN_S = 10.0
@@ -86,47 +84,75 @@ class Streams:
         self._records = records
         self._agents = agents
         self._clock = clock
+        self._feeds: dict[str | None, FleetFeed] = {}
 
     # All calls
 
     async def all_calls(self, reader: Reader, send: Send) -> None:
         """Send the calls of the fleet until the reader leaves."""
-        fleet = _Fleet(self._followed, self._clock)
-        others = _Others(self._peers, reader, fleet)
-        try:
-            if not reader.is_forwarded:
-                await others.look()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(FIRST_S):
-                        await others.told()
-            fleet.look()
-            fleet.take()
-            snapshot = {
-                "now": self._clock(),
-                "by": reader.identity.by,
-                "may": reader.identity.may.value,
-                "agents": self._agents(),
-                "runners": [self._followed.runner, *others.runners],
-                "calls": fleet.rows(),
-            }
-            await send("snapshot", json.dumps(snapshot), fleet.next_id())
-            patience, looked = _Patience(reader), asyncio.get_running_loop().time()
+        async with self._following(reader) as feed:
+            place = feed.place(reader.last_event_id)
+            if place is None:
+                await feed.is_told()
+            patience = _Patience(reader)
             while True:
+                feed.look()
+                changes = feed.after(place) if place is not None else None
+                if place is not None and changes is not None:
+                    place = await self._tell(changes, feed, place, send)
+                else:
+                    place = feed.last
+                    snapshot = {
+                        "now": self._clock(),
+                        "by": reader.identity.by,
+                        "may": reader.identity.may.value,
+                        "agents": self._agents(),
+                        "runners": feed.runners,
+                        "missing": feed.missing,
+                        "calls": feed.rows(),
+                    }
+                    await send("snapshot", json.dumps(snapshot), feed.event_id(place))
                 await asyncio.sleep(TICK_S)
                 patience.check()
-                now = asyncio.get_running_loop().time()
-                if now - looked >= PEERS_S and not reader.is_forwarded:
-                    looked = now
-                    await others.look()
-                fleet.look()
-                changed, gone = fleet.take()
-                if changed:
-                    data = {"now": self._clock(), "calls": changed}
-                    await send("calls", json.dumps(data), fleet.next_id())
-                for each in gone:
-                    await send("gone", json.dumps(each), fleet.next_id())
+                await feed.look_for_runners()
+
+    async def _tell(self, changes: Changes, feed: FleetFeed, place: int, send: Send) -> int:
+        """Send changes. The reader is where it was until the last of them is read: twice does no harm."""
+        now = self._clock()
+        events: list[tuple[str, JsonObject]] = []
+        if changes.runners:
+            events.append(("runners", {"now": now, "runners": feed.runners, "missing": feed.missing}))
+        if changes.rows:
+            events.append(("calls", {"now": now, "calls": changes.rows}))
+        events += [("gone", end) for end in changes.gone]
+        for n, (name, data) in enumerate(events, 1):
+            at = changes.upto if n == len(events) else place
+            await send(name, json.dumps(data), feed.event_id(at))
+        return changes.upto
+
+    @asynccontextmanager
+    async def _following(self, reader: Reader) -> AsyncIterator[FleetFeed]:
+        """The feed of all who read under one name. It is kept for a while when they are gone: they come back.
+
+        Another name has another feed: what other runners tell was told to the holder of this one's token.
+        """
+        name = None if reader.is_forwarded else reader.identity.by
+        feed = self._feeds.get(name)
+        if feed is None:
+            peers = None if reader.is_forwarded else self._peers
+            feed = self._feeds[name] = FleetFeed(self._followed, peers, self._clock)
+        feed.readers.append(reader.headers)
+        try:
+            yield feed
         finally:
-            await others.close()
+            feed.readers.remove(reader.headers)
+            if not feed.readers:
+                asyncio.get_running_loop().call_later(KEPT_S, self._forget, name, feed)
+                await feed.rest()
+
+    def _forget(self, name: str | None, feed: FleetFeed) -> None:
+        if not feed.readers and self._feeds.get(name) is feed:
+            del self._feeds[name]
 
     # One call
 
@@ -234,136 +260,3 @@ class _Patience:
             self._asked_at = now
             if not self._reader.may_still():
                 raise ReaderGoneError
-
-
-@dataclass(slots=True)
-class _Fleet:
-    """The rows of all runners as one reader has got them, and the changes since."""
-
-    followed: FollowedCalls
-    clock: Callable[[], Instant]
-    _rows: dict[str, dict[str, Json]] = field(default_factory=dict)
-    _changed: set[str] = field(default_factory=set)
-    _gone: dict[str, dict[str, Json]] = field(default_factory=dict)
-    _epoch: str = field(default_factory=lambda: token_hex(8))
-    _seq: int = 0
-
-    def rows(self) -> list[Json]:
-        """All rows, the oldest call first."""
-        return sorted(self._rows.values(), key=lambda row: (row["created_at"], row["id"]))
-
-    def next_id(self) -> str:
-        """The id of the next event. Nobody resumes from it: a snapshot of all calls is as good."""
-        self._seq += 1
-        return f"{self._epoch}.{self._seq}"
-
-    def look(self) -> None:
-        """Read the calls of this process."""
-        self.replace(self.followed.runner, self.followed.rows(), self.followed.end_of)
-
-    def replace(
-        self,
-        runner: str,
-        rows: Mapping[str, dict[str, Json]],
-        end_of: Callable[[str], dict[str, Json]] | None = None,
-    ) -> None:
-        """Replace all calls of a runner."""
-        for row in rows.values():
-            self.put(row)
-        for call_id in [
-            key for key, row in self._rows.items() if row["runner"] == runner and key not in rows
-        ]:
-            self.remove(runner, end_of(call_id) if end_of is not None else self._unknown_end(call_id))
-
-    def put(self, row: dict[str, Json]) -> None:
-        """Add a call, or change it."""
-        if self._rows.get(row["id"]) != row:
-            self._rows[row["id"]] = row
-            self._changed.add(row["id"])
-            self._gone.pop(row["id"], None)
-
-    def remove(self, runner: str, end: dict[str, Json]) -> None:
-        """Remove a call of a runner. Another may have it by now."""
-        row = self._rows.get(end["id"])
-        if row is not None and row["runner"] == runner:
-            del self._rows[end["id"]]
-            self._changed.discard(end["id"])
-            self._gone[end["id"]] = end
-
-    def take(self) -> tuple[list[Json], list[dict[str, Json]]]:
-        """The changes since the last call: rows, and calls that are gone."""
-        changed = [self._rows[call_id] for call_id in self._rows if call_id in self._changed]
-        gone = list(self._gone.values())
-        self._changed.clear()
-        self._gone.clear()
-        return changed, gone
-
-    def _unknown_end(self, call_id: str) -> dict[str, Json]:
-        return {"now": self.clock(), "id": call_id, "ended": None, "ended_at": None}
-
-
-class _Others:
-    """Follows the other runners for one reader."""
-
-    def __init__(self, peers: Peers, reader: Reader, fleet: _Fleet) -> None:
-        self._peers = peers
-        self._reader = reader
-        self._fleet = fleet
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._told: dict[str, asyncio.Event] = {}
-
-    @property
-    def runners(self) -> list[str]:
-        """The runners that are followed."""
-        return list(self._tasks)
-
-    async def look(self) -> None:
-        """Follow runners that have joined, and drop those that have left."""
-        others = {each.id: str(each.address) for each in await self._peers.others()}
-        for runner in self._tasks.keys() - others.keys():
-            await _cancel(self._tasks.pop(runner))
-            del self._told[runner]
-            self._fleet.replace(runner, {})
-        for runner, address in others.items():
-            task = self._tasks.get(runner)
-            if task is None or task.done():
-                self._told.setdefault(runner, asyncio.Event())
-                self._tasks[runner] = asyncio.create_task(
-                    self._follow(runner, address), name=f"calls of {runner}"
-                )
-
-    async def told(self) -> None:
-        """Wait until each of them has sent its calls."""
-        for event in list(self._told.values()):
-            await event.wait()
-
-    async def close(self) -> None:
-        """Stop following."""
-        for task in self._tasks.values():
-            await _cancel(task)
-
-    async def _follow(self, runner: str, address: str) -> None:
-        try:
-            async for event in self._peers.follow(address, self._reader.headers, {}):
-                data = json.loads(event.data)
-                match event.name:
-                    case "snapshot":
-                        self._fleet.replace(runner, {row["id"]: row for row in data["calls"]})
-                        self._told[runner].set()
-                    case "calls":
-                        for row in data["calls"]:
-                            self._fleet.put(row)
-                    case "gone":
-                        self._fleet.remove(runner, data)
-                    case _:
-                        pass
-        except (PeerError, ValueError, KeyError, TypeError) as error:
-            log.info(
-                "calls of another runner are not followed", extra={"runner": runner, "reason": str(error)}
-            )
-            self._told[runner].set()
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -33,6 +33,13 @@ test("a snapshot replaces what was known, rows replace rows, and what is gone is
   assert.equal(after(["snapshot", { now: 1, calls: [row({})] }], ["snapshot", { now: 1, calls: [] }]).calls.size, 0);
 });
 
+test("runners that cannot be reached are known until they can be again", () => {
+  const state = after(["snapshot", { now: 1, calls: [], missing: ["host-2"] }]);
+  assert.deepEqual([...state.missing], ["host-2"]);
+  state.apply({ event: "runners", data: JSON.stringify({ now: 2, runners: [], missing: [] }), id: null });
+  assert.equal(state.missing.size, 0);
+});
+
 test("words make a turn grow, and the whole turn takes their place", () => {
   const state = after(["snapshot", call()], ["words", { id: "t1", role: "agent", text: "Good", at: 5 }], ["words", { id: "t1", role: "agent", text: " morn", at: 5 }]);
   assert.equal(state.call?.turns[0].text, "Good morn");

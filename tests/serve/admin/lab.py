@@ -29,12 +29,14 @@ from runner.serve.admin.record_requests import ScenarioOf
 from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
 from runner.serve.timeouts import Timeouts
+from runner.standin.faults import FINE, Faults
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import Step
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from tests.call.machine.playing import an_agent, words
 from tests.clock import clock
+from tests.serve.admin.fits import event_fits
 
 SECRET = new_secret()
 TIMEOUTS = Timeouts(
@@ -104,6 +106,7 @@ class EventStream:
                 fields[name] = value
             elif fields:
                 event = Event(fields["event"], json.loads(fields["data"]), fields.get("id", ""))
+                event_fits(event.name, event.data)
                 self.seen.append(event)
                 return event
         return None
@@ -165,9 +168,9 @@ class AdminLab(AdminClient):
         self.api = api
         self.runner = runner
 
-    async def ring(self, *script: Step) -> PlacedCall:
+    async def ring(self, *script: Step, faults: Faults = FINE) -> PlacedCall:
         """A call that is answered."""
-        call = self.api.place_call(*script)
+        call = self.api.place_call(*script, faults=faults)
         headers = sip_headers(caller="+14155550100", called=CLINIC, call_id=call.id)
         webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=clock())
         url = self.runner.url + "/webhooks/openai"

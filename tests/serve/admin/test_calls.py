@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from runner.call.machine.call_ending import NOT_TRANSFERRED
 from runner.call.view.call_view import CallView
 from runner.serve.live_call import LiveCall
+from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import CallerHangsUp, CallerSays, greets, says
-from tests.serve.admin.lab import AdminLab, started
+from runner.standin.script import CallerHangsUp, CallerSays, Step, greets, says
+from tests.call.machine.playing import TO_NURSE
+from tests.serve.admin.lab import PAGER, AdminLab, Event, desk, started
 
 
 @pytest.fixture
@@ -20,9 +23,9 @@ async def lab(tmp_path: Path) -> AsyncIterator[AdminLab]:
         yield lab
 
 
-async def greeted(lab: AdminLab) -> PlacedCall:
+async def greeted(lab: AdminLab, *script: Step, faults: Faults = FINE) -> PlacedCall:
     """A call whose caller has heard the greeting."""
-    call = await lab.ring(greets())
+    call = await lab.ring(greets(), *script, faults=faults)
     await lab.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
     return call
 
@@ -104,6 +107,51 @@ async def test_an_act_is_carried_out_once(lab: AdminLab) -> None:
     ]
 
 
+async def transferred(lab: AdminLab, call: PlacedCall, **given: str) -> list[Event]:
+    """Transfer a call, and follow it to its end."""
+    async with lab.follow(f"/admin/events?call={call.id}") as stream:
+        snapshot = await stream.next("snapshot")
+        assert snapshot.data["call"]["choices"]["transfer_to"] == ["nurse", "tel:+14155550123"]
+        key = {"Idempotency-Key": "t1"}
+        reply = await lab.ask("POST", f"/admin/calls/{call.id}/transfer", body=given, headers=key)
+        assert (reply.status, reply.json) == (202, {"deed": "t1", "result": "waiting"})
+        return await stream.to_the_end()
+
+
+def became_of(events: list[Event]) -> tuple[str, str]:
+    """What was told last of the act, and its detail."""
+    last = [each.data for each in events if each.name == "deed"][-1]
+    return last["result"], last["detail"]
+
+
+@pytest.mark.parametrize(
+    ("to", "target"),
+    [("nurse", "sip:nurse@maple.example"), ("tel:+14155550123", "tel:+14155550123")],
+)
+async def test_a_transfer_by_a_person_is_followed_to_its_end(tmp_path: Path, to: str, target: str) -> None:
+    async with started(tmp_path, desk(tools=(TO_NURSE,)), transfer_to=("tel:+14155550123",)) as lab:
+        call = await greeted(lab)
+        rest = await transferred(lab, call, to=to, say="I put you through.")
+    assert [(each.action, each.body) for each in call.requests[1:]] == [("refer", {"target_uri": target})]
+    assert became_of(rest) == ("completed", "")
+    assert "I put you through." in [each.data["text"] for each in rest if each.name == "turn"]
+    assert rest[-1].data["ended"] == "transferred"
+
+
+async def test_a_transfer_by_a_person_that_does_not_happen_is_told_to_the_agent(tmp_path: Path) -> None:
+    async with started(tmp_path, desk(tools=(TO_NURSE,)), transfer_to=("tel:+14155550123",)) as lab:
+        faults = Faults(refer=(HttpFault(status=400),), refer_effect=ReferEffect.STAYS)
+        call = await greeted(lab, says("It did not work, I am sorry."), CallerHangsUp(), faults=faults)
+        rest = await transferred(lab, call, to="nurse")
+    result, detail = became_of(rest)
+    assert result == "not_completed"
+    assert "400" in detail
+    told = [event["item"]["content"][0]["text"] for event in call.received if "item" in event]
+    assert told == [NOT_TRANSFERRED]
+    assert "It did not work, I am sorry." in [each.data["text"] for each in rest if each.name == "turn"]
+    assert rest[-1].data["ended"] == "caller_hung_up"
+
+
 async def test_a_stream_that_was_cut_goes_on_where_it_was(lab: AdminLab) -> None:
     call = await greeted(lab)
     path = f"/admin/events?call={call.id}"
@@ -118,6 +166,53 @@ async def test_a_stream_that_was_cut_goes_on_where_it_was(lab: AdminLab) -> None
     for other in ("x.1", first.id.partition(".")[0] + ".999", ""):
         async with lab.follow(path, last_id=other) as stream:
             assert (await stream.next()).name == "snapshot"
+
+
+async def test_a_list_that_was_cut_goes_on_where_it_was(
+    lab: AdminLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.serve.admin.fleet_feed.LOOK_S", 0.0)
+    first, second = await greeted(lab), await greeted(lab)
+    async with lab.follow() as stream:
+        seen = await stream.next("snapshot")
+        assert {row["id"] for row in seen.data["calls"]} == {first.id, second.id}
+    third = await greeted(lab)
+    await hang_up(lab, second)
+    async with asyncio.timeout(10):
+        while (await lab.get("/admin/calls"))["total"] != 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    async with lab.follow(last_id=seen.id) as stream:
+        changed, gone = await stream.next(), await stream.next()
+        assert changed.name == "calls"
+        assert third.id in [row["id"] for row in changed.data["calls"]]
+        assert (gone.name, gone.data["id"], gone.data["ended"]) == ("gone", second.id, "caller_hung_up")
+    # Of a batch of events the last one alone moves the place: one that was cut between them is told all.
+    async with lab.follow(last_id=changed.id) as stream:
+        assert [(await stream.next()).name for _ in range(2)] == ["calls", "gone"]
+    async with lab.follow(token=PAGER, last_id=gone.id) as stream:
+        assert (await stream.next()).name == "snapshot"
+    for other in ("x.1", gone.id.partition(".")[0] + ".999", ""):
+        async with lab.follow(last_id=other) as stream:
+            assert (await stream.next()).name == "snapshot"
+
+
+async def test_a_list_that_was_cut_for_long_begins_anew(
+    lab: AdminLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.serve.admin.streams.KEPT_S", 0.0)
+    monkeypatch.setattr("runner.serve.admin.calls.MOST_STREAMS", 1)
+    async with lab.follow() as stream:
+        seen = await stream.next("snapshot")
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                # While the first stream is open, there is no room for another.
+                async with lab.follow(last_id=seen.id) as stream:
+                    assert (await stream.next()).name == "snapshot"
+                    return
+            except AssertionError as error:
+                assert "too-many-streams" in str(error)  # noqa: PT017
+                await asyncio.sleep(0.02)
 
 
 async def test_a_silent_stream_has_a_heartbeat(lab: AdminLab, monkeypatch: pytest.MonkeyPatch) -> None:

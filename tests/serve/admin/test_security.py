@@ -11,6 +11,7 @@ import pytest
 from runner.errors import CannotRunError
 from runner.serve.admin.access import COOKIE
 from runner.serve.admin.document import document
+from runner.standin.script import greets
 from tests.serve.admin.lab import LEAD, PAGER, AdminLab, started
 
 SAME = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
@@ -197,7 +198,12 @@ async def test_no_header_is_made_of_what_was_asked_for(lab: AdminLab) -> None:
 
 
 async def test_metrics_are_here_and_not_at_the_public_port(lab: AdminLab) -> None:
-    assert "phone_agents_live_calls" in (await lab.ask("GET", "/metrics", token=None)).text
+    call = await lab.ring(greets())
+    await lab.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types())
+    shown = (await lab.ask("GET", "/metrics", token=None)).text
+    assert "phone_agents_live_calls 1" in shown
+    # Whoever reads them learns nothing of anybody.
+    assert [private for private in (call.id, "4155550100", "Hello", LEAD) if private in shown] == []
     async with lab.session.get(lab.runner.url + "/metrics") as response:
         assert response.status == 404
 

@@ -1,5 +1,6 @@
 """Three runners over one PostgreSQL: whichever is asked, every call is seen and steered."""
 
+import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -36,9 +37,15 @@ class Fleet:
 
 
 @pytest.fixture
-async def fleet(tmp_path: Path, postgresql: PostgresqlServer) -> AsyncIterator[Fleet]:
+def pace() -> float:
+    """Real seconds for each second of a call."""
+    return 0.0
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, postgresql: PostgresqlServer, pace: float) -> AsyncIterator[Fleet]:
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(StandIn())
+        api = await stack.enter_async_context(StandIn(pace=pace))
         desk = Desk(api, tmp_path)
         desk.url = postgresql.new_database()
         desk.settings(ADMIN, store="{env: DATABASE_URL}")
@@ -73,7 +80,10 @@ async def test_every_call_is_seen_and_steered_at_every_runner_also_across_a_take
         assert first.data["call"]["deeds"][0]["id"] == "n1"
         snapshot = await every.next("snapshot")
         assert {row["id"] for row in snapshot.data["calls"]} == {call.id, other.id}
+        assert (len(snapshot.data["runners"]), snapshot.data["missing"]) == (3, [])
+        lost = first.data["call"]["runner"]
         fleet.runners[0].tell(signal.SIGKILL)
+        assert (await every.next("runners")).data["missing"] == [lost]
         again = await one.next("snapshot")
         assert again.data["call"]["id"] == call.id
         assert again.data["call"]["runner"] != first.data["call"]["runner"]
@@ -99,3 +109,39 @@ async def test_every_call_is_seen_and_steered_at_every_runner_also_across_a_take
         assert (await one.to_the_end())[-1].data["ended"] == "caller_hung_up"
     stored = await third.get(f"/admin/records/{call.id}")
     assert [deed["id"] for deed in stored["record"]["deeds"] if deed["what"] == "note"] == ["n1", "n2"]
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("pace", [1.0])
+async def test_an_act_is_done_once_though_its_owner_is_killed_as_soon_as_it_has_accepted_it(
+    fleet: Fleet,
+) -> None:
+    call = await fleet.ring(0)
+    third, text = fleet.asked[2], "A colleague is on the way to you."
+    path, key = f"/admin/calls/{call.id}/say", {"Idempotency-Key": "s1"}
+
+    def asked() -> int:
+        return [text in json.dumps(event) for event in call.received].count(True)
+
+    async with third.follow(f"/admin/events?call={call.id}") as watched:
+        first = await watched.next("snapshot")
+        reply = await third.ask("POST", path, body={"say": text}, headers=key)
+        fleet.runners[0].tell(signal.SIGKILL)
+        assert (reply.status, reply.json) == (202, {"deed": "s1", "result": "waiting"})
+        again = await watched.next("snapshot")
+        assert again.data["call"]["runner"] != first.data["call"]["runner"]
+        [deed] = again.data["call"]["deeds"]
+        while deed["result"] == "waiting":
+            deed = (await watched.next("deed")).data
+        assert (deed["id"], deed["by"], deed["result"]) == ("s1", "lead", "interrupted")
+        assert (
+            deed["detail"] == "the sideband was lost meanwhile; how much of it the caller heard is not known"
+        )
+        # Whoever does not trust this and asks again has it done once all the same.
+        reply = await third.ask("POST", path, body={"say": text}, headers=key)
+        assert (reply.status, reply.json) == (202, {"deed": "s1", "result": "interrupted"})
+        reply = await third.ask("POST", path, body={"say": "Here I am."})
+        assert reply.status == 202
+        while (await watched.next("turn")).data["text"] != "Here I am.":
+            pass
+        assert asked() == 1
