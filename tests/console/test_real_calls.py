@@ -289,6 +289,7 @@ async def test_a_page_of_another_port_of_the_same_host_steers_nothing(
         call = await found.ring()
         page = await found.signed_in(f"/console/calls/{call.id}")
         await expect(page.locator(".entries")).to_contain_text("Hello.")
+        caplog.clear()
         attacker = await page.context.new_page()
         await attacker.goto(f"{other_port}/slots")
         hang_up = f"{found.lab.url}/admin/calls/{call.id}/hangup"
