@@ -20,7 +20,7 @@ class NoSaver:
 @pytest.fixture
 def feed() -> FleetFeed:
     calls = LiveCalls(saver=NoSaver(), metrics=Metrics(), timeouts=Timeouts())
-    return FleetFeed(FollowedCalls(calls, "host-1", clock), None, clock)
+    return FleetFeed(FollowedCalls(calls, "host-1", clock), None, lambda: NOW)
 
 
 def row(call_id: str, runner: str = "host-2", **fields: Any) -> dict[str, Any]:
