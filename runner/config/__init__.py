@@ -1,5 +1,6 @@
-"""YAML text to a checked configuration. Reads files, never the network; what is wrong is a Problem.
+"""Turns YAML text into a checked configuration. Reads files, never the network; mistakes are Problem values.
 
-`load` is the way in. `reading` makes nodes of files, `checking` holds them against the schemas and against
-each other, `building` makes the model's values of them; `openapi` and `scenarios` do so for their documents.
+`load` is the entry point. `reading` turns files into nodes, `checking` checks them against the schemas and
+against each other, `building` turns them into the model's values; `openapi` and `scenarios` do so for their
+documents.
 """

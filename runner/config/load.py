@@ -108,7 +108,7 @@ def load_everywhere(directory: Path, unsaved: Mapping[str, bytes] = _ALL_SAVED) 
     )
 
 
-# What is said about an agent only because runner.yaml was not read.
+# What is reported about an agent only because runner.yaml was not read.
 _NEEDS_RUNNER = {
     "unknown-secret",
     "unknown-tool",
@@ -117,7 +117,7 @@ _NEEDS_RUNNER = {
     "missing-default",
     "default-country",
 }
-# What is said about a file only because the agents beside it were not read.
+# What is reported about a file only because the agents beside it were not read.
 _NEEDS_AGENTS = {"unknown-agent", "unreached-agent"}
 _EMPTY = Node(value={}, place=Place(SETTINGS_FILE, 1, 1))
 
@@ -130,7 +130,7 @@ def _only_environment(runner: Node, name: str, environment: Node) -> Node:
 
 
 class _Loading:
-    """One run of `load`, of documents that were read, in one environment or without any."""
+    """One run of `load`, over documents that were read, in one environment or without any."""
 
     def __init__(
         self, directory: Directory, documents: Documents, problems: Problems, environment: str | None
@@ -140,7 +140,7 @@ class _Loading:
         self._problems = problems
         self._environment = environment
         self._documents: dict[str, Node] = {}
-        """Each agent's document, with the defaults under it and the environment over it."""
+        """Each agent's document, merged with the defaults and the environment."""
         runner = documents.runner or _EMPTY
         if environment is not None:
             runner = in_environment(runner, environment)
@@ -151,7 +151,7 @@ class _Loading:
         self._hosts = environment_hosts(self._chosen, problems)
         refuse(runner, "runner", problems)
         if self._chosen is not None and documents.runner is not None and environment is not None:
-            # What it says of itself, before it is laid over the rest: keys that it cannot have are not.
+            # Its own mistakes are reported before it is merged, except keys that it cannot have.
             check(_only_environment(documents.runner, environment, self._chosen), "runner", problems)
         if documents.runner is not None:
             is_whole = not (documents.is_partial or documents.strangers)
@@ -161,7 +161,7 @@ class _Loading:
     def loaded(self) -> Loaded:
         configuration = self._configuration()
         if not has_errors(self._of_configuration()):
-            # With a route or a schedule missing, the table would show ties that are none.
+            # With a route or a schedule missing, the table would show false ties.
             check_ties(RouteTable.of(configuration), self._problems)
         problems = self._of_configuration()
         is_sound = not has_errors(problems)
@@ -270,7 +270,7 @@ class _Loading:
         return agents
 
     def _draft(self, node: Node) -> "_Draft":
-        """An agent's document, over the defaults and under the environment, checked by itself."""
+        """An agent's document, merged with defaults and environment, checked by itself."""
         problems = Problems()
         merged = laid_over(self._runner.root.get("defaults"), node, "agent")
         merged = with_variables(merged, self._read.runner, self._environment)
@@ -305,7 +305,7 @@ class _Loading:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """An agent's document as it is to be built from. `name` is its id, whatever is wrong with it."""
+    """An agent's document, ready to build. `name` is its id, even where it has mistakes."""
 
     name: str
     checked: Checked

@@ -1,4 +1,4 @@
-"""What came of loading a configuration directory."""
+"""The result of loading a configuration directory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,24 +13,24 @@ from runner.model.settings import Configuration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A configuration, or what is wrong with it, and what it was read from."""
+    """A configuration, or its mistakes, and the texts that it was read from."""
 
     configuration: Configuration | None
     """None when `problems` has errors."""
     problems: tuple[Problem, ...]
-    """What is wrong with the configuration, sorted by place."""
+    """The mistakes of the configuration, sorted by place."""
     scenario_problems: tuple[Problem, ...] = ()
-    """What is wrong in `*.test.yaml`, sorted by place. It concerns `test` and `validate` only."""
+    """The mistakes in `*.test.yaml`, sorted by place. They concern `test` and `validate` only."""
     sources: Mapping[str, str] = field(repr=False)
     """The text of each file that was read, by the name that places use."""
     secrets: tuple[NeededSecret, ...]
-    """The secrets that runner.yaml names. Whether they are there, the environment decides."""
+    """The secrets that runner.yaml names. Whether they are set is a matter of the process's environment."""
     documents: Mapping[str, Node] = field(repr=False)
-    """Each agent's document by id, as it was built from: over the defaults, under the environment."""
+    """Each agent's document by id, merged with the defaults and the environment."""
     scenarios: tuple[Scenario, ...] = field(default=(), repr=False)
     """Those of all `*.test.yaml`, by file and line."""
     declared: tuple[Declaration, ...] = field(default=(), repr=False)
-    """What a scenario can touch."""
+    """What a scenario can cover."""
     runner: Node | None = field(repr=False)
     """The document of runner.yaml as it was read."""
 

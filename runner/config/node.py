@@ -1,4 +1,4 @@
-"""A YAML value that remembers where it stands."""
+"""A YAML value that remembers its place."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
@@ -34,9 +34,9 @@ class Comment:
 class Node:
     """One value of a YAML document: a scalar, a sequence or a mapping, each with its place.
 
-    Checks and builders work on nodes, so that whatever they find can be said with line and column.
-    Nodes are plain values: merging `defaults` under an agent makes new nodes whose places still point
-    to the file that each part came from.
+    Checks and builders work on nodes, so that every problem has a line and a column. Nodes are plain values:
+    merging `defaults` under an agent makes new nodes whose places still point to the file that each part came
+    from.
     """
 
     value: "Scalar | tuple[Node, ...] | dict[str, Node]"
@@ -46,11 +46,13 @@ class Node:
     text: str = ""
     """A scalar as written (after unquoting), so that digits are never lost."""
     runs: tuple[Run, ...] = ()
-    """For text: which part of `value` stands where in the file, in the order of the text."""
+    """For text: which part of `value` is where in the file, in the order of the text."""
     begins: int | None = None
-    """For text that one line of the file holds as it is: so many characters behind `place`."""
+    """For text on one line of the file, without escapes: the number of characters from `place` to its
+    beginning.
+    """
     comment: Comment | None = None
-    """For a value without quotes: what follows it in its line."""
+    """For a value without quotes: the comment behind it on its line."""
 
     def get(self, key: str) -> "Node | None":
         """The value of a mapping's key, or None."""
@@ -78,7 +80,7 @@ class Node:
         )
 
     def find(self, *path: str | int) -> "Node | None":
-        """The node below by keys and indexes, or None where the path leaves the tree."""
+        """The node below by keys and indexes, or None where there is none."""
         node: Node | None = self
         for step in path:
             if node is None:
@@ -91,7 +93,7 @@ class Node:
         return node
 
     def key_place(self, key: str) -> Place:
-        """Where the key stands, or the mapping's own place."""
+        """The place of the key, or the mapping's own."""
         return self.key_places.get(key, self.place)
 
     def data(self) -> Json:
@@ -105,7 +107,7 @@ class Node:
     def place_in(self, line: int, column: int) -> Place:
         """The place of a character inside a text value; line and column count from 1 within the value.
 
-        Where the character's own place is not known, it is that of the whole value.
+        Where it is unknown, the place of the whole value.
         """
         if self.begins is not None:
             column = self.place.column + self.begins + column - 1 if line == 1 else self.place.column

@@ -1,6 +1,6 @@
-"""Where each value of an agent comes from: its file, what lies under or over it, or a built-in default.
+"""Finds where each value of an agent comes from: its file, an overlay or defaults, or a built-in default.
 
-A walk over the agent's document, whose nodes keep their places through every merge. Decides no value.
+Walks the agent's document, whose nodes keep their places through every merge. Decides no value.
 """
 
 import json
@@ -21,7 +21,7 @@ MASK = "***"
 
 
 class Origin(Enum):
-    """Who says a value."""
+    """The source of a value."""
 
     AGENT = "agent file"
     DEFAULTS = "defaults"
@@ -36,14 +36,14 @@ class Value:
 
     path: tuple[str, ...]
     value: Json
-    """As it is written: a template is shown, not rendered. A secret that is written out is masked."""
+    """As written: a template is shown, not rendered. A literal secret is masked."""
     origin: Origin
     place: Place | None = None
     """None for a built-in default."""
 
 
 class Origins:
-    """Tells the values of agents that were loaded together."""
+    """The origins of values for agents that were loaded together."""
 
     def __init__(self, runner: Node | None, environment: str | None) -> None:
         """`runner` is the document of runner.yaml as it was read."""
@@ -79,7 +79,7 @@ class Origins:
             )
 
     def _redirected(self, value: Value) -> Value:
-        """A URL as the environment's `hosts` make it."""
+        """A URL after the environment's `hosts`."""
         if "mcp" in value.path or value.path[-1] not in ("url", "token_url", "server"):
             return value
         url = redirected(str(value.value), self._hosts)
@@ -107,7 +107,7 @@ class Origins:
         yield from self._walk(tool, self._flat(schema["items"]), (f"tools.{label}",))
 
     def _chosen(self, node: Node, schema: JsonObject) -> JsonObject:
-        """Of a union the branch that is meant; nothing is known of what no branch fits."""
+        """The branch of a union that is meant; nothing is known where none fits."""
         if "oneOf" not in schema:
             return schema
         branches = [self._flat(branch) for branch in schema["oneOf"]]
@@ -124,7 +124,7 @@ class Origins:
 
 
 def _is_open(schema: JsonObject) -> bool:
-    """Whether the language says what is inside; JSON Schemas, examples and the like stay in one piece."""
+    """Whether the language describes the content; JSON Schemas, examples and the like stay whole."""
     return "properties" in schema or isinstance(schema.get("additionalProperties"), Mapping)
 
 
@@ -155,7 +155,7 @@ def _all_places(node: Node) -> Iterator[Place]:
 
 
 def _written(node: Node) -> Json:
-    """The value; a number that stands where text is wanted keeps its digits."""
+    """The value; a number where text is wanted keeps its digits."""
     if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
         return node.value if json.dumps(node.value) == node.text else node.text
     return node.data()
@@ -166,7 +166,7 @@ _TELLTALE = ("authorization", "key", "token", "secret", "cookie", "password")
 
 
 def _is_written_secret(path: tuple[str, ...], node: Node) -> bool:
-    """Whether a credential may be written out here. One that is taken from `secrets` only names it."""
+    """Whether a literal credential may be here. One from `secrets` is only a name."""
     if "secrets." in node.text or isinstance(node.value, (Mapping, tuple)):
         return False
     key, *above = reversed(path)

@@ -1,4 +1,4 @@
-"""What is wrong in a user's files, as values."""
+"""Mistakes in a user's files, as values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from runner.model.values import Place
 
 
 class Severity(Enum):
-    """A warning is legal and surely not meant; an error keeps the configuration from being used."""
+    """A warning is legal but probably a mistake; an error prevents the configuration from being used."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -23,7 +23,7 @@ class Problem:
     message: str
     severity: Severity = Severity.ERROR
     hide_source: bool = False
-    """The line may hold a secret that was written where its name belongs: it must not be shown."""
+    """The line may hold a secret in place of its name: it must not be shown."""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message} [{self.rule}]"
@@ -35,13 +35,13 @@ def has_errors(problems: Iterable[Problem]) -> bool:
 
 
 class Problems:
-    """Collects what the checks find, so that every problem is told at once."""
+    """Collects the problems of all checks, so that they are reported together."""
 
     def __init__(self) -> None:
         self._found: dict[Problem, None] = {}
 
     def error(self, place: Place, rule: str, message: str, *, hide_source: bool = False) -> None:
-        """Note an error. The same problem found twice is told once."""
+        """Note an error. The same problem is reported once."""
         problem = Problem(place=place, rule=rule, message=message, hide_source=hide_source)
         self._found[problem] = None
 
@@ -50,7 +50,7 @@ class Problems:
         self._found[Problem(place=place, rule=rule, message=message, severity=Severity.WARNING)] = None
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Take over problems that were found elsewhere."""
+        """Add problems that were found elsewhere."""
         self._found.update(dict.fromkeys(problems))
 
     @property

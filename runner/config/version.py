@@ -1,7 +1,7 @@
 """One version of a configuration: the texts that it was read from, and a hash that names it.
 
-A call goes on under the version with which it began, whichever process serves it; so a version can be loaded
-from its texts alone, on a machine that has another one in its directory.
+A call continues under the version with which it began, whichever process serves it; so a version can be
+loaded from its texts alone, on a machine with another one in its directory.
 """
 
 import json
@@ -17,13 +17,13 @@ from runner.config.reading.files import is_scenarios
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationVersion:
-    """What a configuration was loaded from. Equal texts have an equal hash, on any machine."""
+    """The texts of a configuration. Equal texts have an equal hash, on any machine."""
 
     directory: str
-    """As it was given: places name their files by it."""
+    """As given: places name their files by it."""
     environment: str | None
     texts: Mapping[str, str] = field(repr=False)
-    """Each file that was read, but scenarios, by the name that places use."""
+    """Each file that was read, except scenarios, by the name that places use."""
 
     @property
     def hash(self) -> str:
@@ -37,7 +37,7 @@ class ConfigurationVersion:
 
     @classmethod
     def decoded(cls, encoded: bytes) -> "ConfigurationVersion":
-        """The version that `encoded` wrote."""
+        """Read the version that `encoded` wrote."""
         directory, environment, texts = json.loads(encoded)
         return cls(directory=directory, environment=environment, texts=texts)
 
@@ -48,6 +48,6 @@ class ConfigurationVersion:
         return cls(directory=directory.as_posix(), environment=environment, texts=texts)
 
     def load(self) -> Loaded:
-        """Load the version once more, from its texts alone."""
+        """Load the version again, from its texts alone."""
         texts = {name: text.encode() for name, text in self.texts.items()}
         return load(Path(self.directory), self.environment, texts, is_whole=True)

@@ -1,1 +1,1 @@
-"""Checked nodes to the values of the model."""
+"""Turns checked nodes into the values of the model."""

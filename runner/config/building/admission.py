@@ -1,4 +1,4 @@
-"""Builds what counts before an agent answers: its lookup, and what becomes of calls when it is busy."""
+"""Builds what precedes an agent's answer: its lookup, and what happens to calls when it is busy."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -16,7 +16,7 @@ from runner.model.route import Otherwise, Reject, ToAgent
 from runner.model.template import Templated
 
 LONG_RINGING_S = 5.0
-"""Callers give up, and how long the voice API lets a call ring is not published."""
+"""Callers give up, and the voice API does not publish how long it lets a call ring."""
 
 _LATE = '"vars.{}" is made of "lookup", which is not there yet'
 _NOT_YET = '"lookup" is not there yet in the request that asks for it'
@@ -25,9 +25,9 @@ _NOT_YET = '"lookup" is not there yet in the request that asks for it'
 def build_lookup(
     node: Node | None, variables: Mapping[str, Templated], scope: Scope, problems: Problems
 ) -> Lookup | None:
-    """`lookup`, or None where there is none or after noting why there is none.
+    """`lookup`, or None where there is none or after noting a problem.
 
-    `variables` are the agent's: those that are made of the answer cannot be part of the question.
+    `variables` are the agent's: those rendered from the answer cannot be part of the request.
     """
     if node is None:
         return None
@@ -46,7 +46,7 @@ def build_lookup(
     if binding is None:
         return None
     if binding.body is not None and binding.body.is_arguments:
-        binding = replace(binding, body=None)  # there are no arguments to send
+        binding = replace(binding, body=None)  # a lookup has no arguments to send
     lookup = Lookup(http=binding, default=default.data() if default is not None else None)
     if timeout_s is not None:
         lookup = replace(lookup, timeout_s=timeout_s)
@@ -77,7 +77,7 @@ def _check_times(node: Node, lookup: Lookup, problems: Problems) -> None:
 
 
 def build_busy(checked: Checked, problems: Problems) -> Otherwise:
-    """`busy`; without it, calls over the limits are told that the agent is busy."""
+    """`busy`; by default, callers over the limits hear that the agent is busy."""
     node, limits = checked.part("busy"), checked.root.get("limits")
     if node is None:
         return Reject(status=BUSY_HERE)
@@ -96,9 +96,9 @@ def build_busy(checked: Checked, problems: Problems) -> Otherwise:
 def check_busy(
     agents: Mapping[str, Agent], nodes: Mapping[str, Node], unread: Collection[str], problems: Problems
 ) -> None:
-    """Note each `busy` that gives calls to an agent that does not exist, or round in a circle.
+    """Note each `busy` that gives calls to an agent that does not exist, or back in a circle.
 
-    `nodes` are the agents' documents by id. An agent whose file could not be read is not said to be missing.
+    `nodes` are the agents' documents by id. An agent whose file could not be read is not reported as missing.
     """
     known = {*nodes, *unread}
     for agent_id, node in nodes.items():
@@ -117,7 +117,9 @@ def check_busy(
 
 
 def _circle(agent_id: str, agents: Mapping[str, Agent]) -> list[str]:
-    """The agents that a busy call would pass on its way back to this one, itself first; none of no circle."""
+    """The agents that a busy call would pass on its way back to this one, itself first; empty without a
+    circle.
+    """
     way: list[str] = []
     current = agent_id
     while current not in way:

@@ -1,4 +1,4 @@
-"""Builds what is declared for the time after a call: what is kept of it, its outcome, and its deliveries."""
+"""Builds what is declared for the time after a call: recording, outcome, and deliveries."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -26,9 +26,9 @@ def build_recording(
     country: str | None,
     problems: Problems,
 ) -> Recording:
-    """`record`. `tools` is None where the agent has some that nobody knows before the call.
+    """`record`. `tools` is None where the agent has tools that are unknown before the call.
 
-    `own_file` is the agent's: what stands in `defaults` is for other agents too.
+    `own_file` is the agent's: `defaults` are for other agents too.
     """
     if node is None:
         return Recording()
@@ -48,9 +48,9 @@ def build_recording(
 
 
 def _check_argument(entry: Node, tools: Sequence[Tool], problems: Problems) -> None:
-    """A path that leads nowhere masks nothing, and surely somebody relies on it."""
+    """A path that leads nowhere masks nothing, and somebody probably relies on it."""
     root, *path = entry.text.split(".")
-    # Who takes the call over may have the argument.
+    # The agent that takes over may have the argument.
     if root != "args" or any(tool.binding.hands_to is not None for tool in tools):
         return
     known = {name for tool in tools for name in tool.parameters.get("properties") or ()}
@@ -74,7 +74,7 @@ def build_outcome(node: Node | None, record: Node | None, problems: Problems) ->
 
 
 def build_on_end(entries: Iterable[Node], scope: Scope, problems: Problems) -> Iterator[HttpBinding]:
-    """Each delivery of `on_end`, as the request that it is."""
+    """Each delivery of `on_end`, as its request."""
     for entry in entries:
         http = entry.get("http")
         if http is None:
@@ -105,7 +105,7 @@ def _delivery(entry: Node, http: Node, scope: Scope, problems: Problems) -> Http
 
 
 def _check_signed_by_secrets(node: Node | None, binding: HttpBinding, problems: Problems) -> None:
-    """Whoever knows the call must not be able to sign."""
+    """Somebody who knows the call must not be able to sign."""
     if node is None or not isinstance(binding.sign, CompiledTemplate):
         return
     for reference in binding.sign.references:

@@ -36,7 +36,7 @@ from runner.model.tool import Tool
 from runner.model.values import Json, JsonObject, Place
 
 _FILE_MARK = re.compile(r"^(@|file:(//)?)?(\./)?")
-"""What other tools want before the path of a file."""
+"""The prefix of a file's path in other tools."""
 _PATH = re.compile(r"[\w./-]+\.(md|txt|text|markdown|prompt|jinja|jinja2|j2|ya?ml)")
 _LATER = '"vars.{0}" has no value yet, since "{0}" stands below; move it above this line'
 _ITSELF = '"vars.{}" cannot be made of itself'
@@ -47,29 +47,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedTool:
-    """A tool of runner.yaml, with its name in it. `sound` is False when something is wrong with it."""
+    """A tool of runner.yaml, with its name in it. `sound` is False when it has a mistake."""
 
     node: Node
     sound: bool
     mended: Node | None
-    """What is left of it without what is wrong."""
+    """The tool without its mistakes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What runner.yaml gives to every agent."""
+    """What all agents share from runner.yaml."""
 
     tools: Mapping[str, SharedTool]
     secrets: frozenset[str]
     default_country: str | None
     has_api_names: bool
-    """Whether models have the API's own names: elsewhere they are deployments, named as somebody likes."""
+    """Whether models have the API's own names: elsewhere they are deployments with any names."""
     takes_browser_calls: bool
     prices: PriceList
 
 
 def shared_by_agents(runner: Checked, prices: PriceList) -> Shared:
-    """What the document of runner.yaml shares. Names are known whatever is wrong with what they stand for."""
+    """What the document of runner.yaml shares. Names are known even where their values have mistakes."""
     tools, secrets = runner.root.get("tools"), runner.root.get("secrets")
     country, base_url = runner.part("routing", "default_country"), runner.part("provider", "base_url")
     return Shared(
@@ -101,7 +101,7 @@ def _named(name: str, place: Place, tool: Node) -> Node:
 
 
 class AgentBuilder:
-    """Builds one agent. Parts that the schema refused are passed over, so that all others are checked too."""
+    """Builds one agent. Parts that the schema refused are skipped, so that all others are checked too."""
 
     def __init__(
         self,
@@ -113,9 +113,9 @@ class AgentBuilder:
         *,
         brought: Mapping[str, tuple[Node, ...]] = MappingProxyType({}),
     ) -> None:
-        """`api_documents` keeps the OpenAPI documents that are read, for whoever builds the next agent.
+        """`api_documents` keeps the OpenAPI documents that are read, for the next agent.
 
-        `brought` are the variables, and the values they may have, that a call brings from other agents.
+        `brought` are the variables that a call brings from other agents, with their possible values.
         """
         self._checked = checked
         self._shared = shared
@@ -135,7 +135,7 @@ class AgentBuilder:
         )
 
     def build(self, routes: tuple[Route, ...]) -> Agent | None:
-        """The agent; None when what it cannot be without is missing or wrong."""
+        """The agent; None when an essential part is missing or wrong."""
         part, parts = self._checked.part, self._parts
         variables = self._variables(self._checked.sound_part("vars"))
         self._scope = replace(self._scope, caller_vars=caller_variables(variables))
@@ -225,7 +225,7 @@ class AgentBuilder:
         return agent
 
     def _values_brought(self) -> dict[str, Templated]:
-        """What a call brings along, as the nearest agent that leads here declares it."""
+        """The variables that a call brings along, as the nearest agent that leads here declares them."""
         apart = Scope(vars=self._brought, has_lookup=True)
         return {
             name: templated(nodes[0], apart, Problems()) if nodes else None
@@ -233,7 +233,7 @@ class AgentBuilder:
         }
 
     def _text(self, node: Node) -> Template | None:
-        """A text that the model or the caller meets, so no secret may be in it."""
+        """A text for the model or the caller, so it may not contain a secret."""
         return template(node, self._scope.without_secrets(), self._problems)
 
     def _variables(self, node: Node | None) -> dict[str, Templated]:
@@ -265,7 +265,7 @@ class AgentBuilder:
         return None if found is None else self._text(_whole_file(*found))
 
     def _is_path(self, node: Node) -> str | None:
-        """The path of a file that stands where its text is meant; None where it is a text."""
+        """The path of a file in place of its text; None where it is a text."""
         path = _FILE_MARK.sub("", node.text)
         is_path = _PATH.fullmatch(path) or self._directory.has(node.holding(path))
         return path if is_path else None
@@ -314,7 +314,7 @@ class AgentBuilder:
                 yield tool
 
     def _openapi(self, entry: Node) -> Node | None:
-        """The `openapi` of an entry, its own or that of a shared tool, when nothing is wrong with it."""
+        """The `openapi` of an entry, its own or that of a shared tool, if it has no mistake."""
         shared = self._shared.tools.get(entry.text) if isinstance(entry.value, str) else None
         if shared is not None:
             return shared.node.get("openapi") if shared.sound else None
@@ -330,7 +330,7 @@ class AgentBuilder:
             yield tool
 
     def _tool_nodes(self) -> Iterator[tuple[str, Node]]:
-        """What each tool is built from, by its name."""
+        """The node of each tool, by its name."""
         entries = self._checked.root.get("tools")
         for entry in entries.entries() if entries else ():
             name = entry.get("name")
@@ -381,14 +381,14 @@ class AgentBuilder:
         return None
 
     def _check_tool(self, tool: Node | None) -> None:
-        """Note what is wrong in what is left of a tool with a mistake."""
+        """Note the problems in the sound part of a tool with a mistake."""
         self._parts.check(tool, lambda node, problems: build_tool(node, scope=self._scope, problems=problems))
 
 
 def _shape(node: Node | None = None, *others: Node) -> Shape:
-    """What templates may name below a variable. What a template of one expression gives is not known.
+    """What templates may name below a variable. The value of a template of one expression is unknown.
 
-    Nor is it of a variable that several agents declare, or that a reply sets.
+    So is that of a variable that several agents declare, or that a reply sets.
     """
     if node is None or others:
         return None

@@ -30,7 +30,8 @@ def browser(runner: Checked, problems: Problems) -> Browser | None:
 
 
 def is_origin(text: str) -> bool:
-    """Whether browsers write an origin so (RFC 6454, 6.2): they leave out the scheme's own port."""
+    """Whether browsers write an origin like this (RFC 6454, 6.2): they leave out the scheme's default
+    port."""
     try:
         parts = urlsplit(text)
         port = parts.port

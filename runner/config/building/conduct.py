@@ -1,4 +1,4 @@
-"""Builds how an agent conducts a call: its limits, keys, guardrails, and the way out when the model fails."""
+"""Builds an agent's conduct of a call: its limits, keys, guardrails, and the way out when the model fails."""
 
 from collections.abc import Iterable, Iterator
 
@@ -18,7 +18,8 @@ from runner.model.price import PriceList
 def build_limits(
     node: Node | None, *, models: Iterable[str], prices: PriceList, scope: Scope, problems: Problems
 ) -> Limits:
-    """`limits`. What cannot hold (a price that is not known) is an error, what is never reached a warning.
+    """`limits`. One that cannot be enforced (an unknown price) is an error, one that is never reached a
+    warning.
 
     `models` are those that a call pays for.
     """
@@ -51,7 +52,7 @@ def build_limits(
 
 
 def build_keys(node: Node | None, problems: Problems) -> Keys | None:
-    """`keys`; without it, keys that are pressed change nothing."""
+    """`keys`; without it, pressed keys change nothing."""
     if node is None:
         return None
     until, private = node.get("until"), node.get("private")
@@ -74,7 +75,7 @@ def build_if_broken(node: Node | None, scope: Scope, problems: Problems) -> IfBr
 
 
 def build_guardrails(entries: Iterable[Node], scope: Scope, problems: Problems) -> Iterator[Guardrail]:
-    """`guardrails`, each with a pattern that RE2 takes."""
+    """`guardrails`, each with a pattern that RE2 accepts."""
     for entry in entries:
         name, on, matches, then = (entry.get(key) for key in ("name", "on", "matches", "then"))
         say, is_pattern = spoken(entry.get("say"), scope, problems), _check_pattern(matches, problems)

@@ -1,4 +1,4 @@
-"""Builds an address that calls are transferred to. A caller must not be the one who chooses it."""
+"""Builds the destination of a transfer. A caller must not be able to choose it."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from runner.call.templates.references import Reference
 
 _OF_CALLER = frozenset({"from", "headers", "to"})
-"""What a call brings, whoever dialled it; a header is anything that a caller writes."""
+"""Data of a call that its caller chooses; a header may hold anything."""
 
 
 def build_destination(node: Node | None, scope: Scope, problems: Problems) -> Template | None:
-    """The address, or None where there is none or after noting why it cannot be used."""
+    """The address, or None where there is none or after noting a problem."""
     compiled = template(node, scope, problems)
     if node is None or compiled is None:
         return None
@@ -39,7 +39,7 @@ def build_destination(node: Node | None, scope: Scope, problems: Problems) -> Te
 
 
 def caller_variables(variables: Mapping[str, Templated]) -> frozenset[str]:
-    """The variables that hold what the caller brings. Each may be made of those before it."""
+    """The variables that hold data of the caller. Each may be rendered from those before it."""
     found: frozenset[str] = frozenset()
     for name, tree in variables.items():
         if any(_caller_data(each, found) for each in _templates(tree)):
@@ -59,7 +59,7 @@ def _templates(tree: Templated) -> Iterator[CompiledTemplate]:
 
 
 def _caller_data(compiled: CompiledTemplate, variables: frozenset[str]) -> "list[Reference]":
-    """What of the caller's can become a part of the result."""
+    """The caller's data that can become part of the result."""
     if not any(reference.path[0] in ("call", "vars") for reference in compiled.references):
         return []
     return [
@@ -74,7 +74,7 @@ def _caller_data(compiled: CompiledTemplate, variables: frozenset[str]) -> "list
 
 
 def right_target(address: str) -> str:
-    """What would be right instead of an address that nobody can transfer to."""
+    """What would be right instead of an address that cannot be transferred to."""
     meant = e164_target(address)
     if meant is not None:
         return f'write "{meant}"'

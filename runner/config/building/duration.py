@@ -8,7 +8,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def duration_s(node: Node, problems: Problems, *, at_least_s: float = 0.001) -> float | None:
-    """The seconds of a duration that the schema has found well-formed; None after noting a senseless one."""
+    """The seconds of a duration with a correct form; None after noting a problem with its value."""
     text = node.text
     unit = text.lstrip("0123456789.")
     seconds = round(float(text.removesuffix(unit)) * _UNITS[unit], 6)

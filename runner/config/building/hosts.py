@@ -1,4 +1,4 @@
-"""Sends an environment's requests to other hosts: tools, lookups, deliveries and tokens alike."""
+"""Redirects an environment's requests to other hosts: tools, lookups, deliveries and tokens alike."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -13,7 +13,7 @@ from runner.model.agent import Agent
 from runner.model.tool import Auth, ClientCredentials, HttpBinding
 
 Hosts: TypeAlias = Mapping[str, str]
-"""The address that stands for each host, without a path: `https://staging.maple.example:8443`."""
+"""The replacement of each host, without a path: `https://staging.maple.example:8443`."""
 
 
 def environment_hosts(environment: Node | None, problems: Problems) -> Hosts:
@@ -33,7 +33,7 @@ def environment_hosts(environment: Node | None, problems: Problems) -> Hosts:
 
 
 def redirected(url: str, hosts: Hosts) -> str:
-    """The URL, or the template of one, at the address that stands for its host."""
+    """The URL, or its template, with the replacement of its host."""
     scheme, _, rest = url.partition("://")
     end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
     address = hosts.get(_host(f"{scheme}://{rest[:end]}")) if hosts else None
@@ -41,7 +41,7 @@ def redirected(url: str, hosts: Hosts) -> str:
 
 
 def redirected_agent(agent: Agent, hosts: Hosts) -> Agent:
-    """The agent, with every request that the runner sends for it at the address that stands for its host."""
+    """The agent, with the hosts of all requests that the runner sends for it replaced."""
     if not hosts:
         return agent
     tools = tuple(
@@ -58,13 +58,13 @@ def redirected_agent(agent: Agent, hosts: Hosts) -> Agent:
 def check_hosts_are_asked(
     environment: Node | None, agents: Iterable[Agent], urls: Iterable[Node], problems: Problems
 ) -> None:
-    """Note each host that no request goes to: none of `agents`, not redirected, and none to one of `urls`."""
+    """Note each host without requests: none of `agents`, not redirected, and none to one of `urls`."""
     node = environment.get("hosts") if environment is not None else None
     if node is None:
         return
     asked = {_host(url) for agent in agents for url in _urls(agent)} | {_host(url.text) for url in urls}
     for name in dict(node.items()):
-        is_host = "/" not in name  # anything else is refused where it is written
+        is_host = "/" not in name  # anything else is reported where it is written
         if is_host and _plain(name) not in asked:
             message = f'no request goes to the host "{name}"{or_there_is(name, asked)}'
             problems.error(node.key_place(name), "unknown-host", message)

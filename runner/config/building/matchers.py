@@ -26,30 +26,30 @@ from runner.model.route import (
 from runner.model.values import Place
 
 ReadList: TypeAlias = Callable[[Node], tuple[str, str] | None]
-"""Gives the name and the text of a file that a node names; None after noting why not."""
+"""Returns the name and the text of a file that a node names; None after noting a problem."""
 
 Lists: TypeAlias = dict[tuple[str, str, bool, str | None], tuple[AnyOf, tuple[Problem, ...]]]
-"""Parsed lists, with their problems: by file, how it is named, whether of parties, and country."""
+"""Parsed lists, with their problems: by file, its name in messages, whether of parties, and country."""
 
 _COMMENT = re.compile(r"(^|\s)#.*")
 _BEGINNING = re.compile(r"\+[0-9]+")
 _COLUMNS = re.compile(r"[,;\t|]")
 _LIST_FILE = re.compile(r"[\w./-]+\.(txt|csv|list|tsv)")
 _MOST_TOLD = 3
-"""Lines of a list that are wrong; the others are counted."""
+"""Wrong lines of a list that are reported; the others are counted."""
 _DIGITS = re.compile(r"[0-9 ().\-/]*[0-9][0-9 ().\-/]*")
 
 
 _NOTHING = AnyOf(())
-"""Stands for a matcher that has a problem; the problem keeps the configuration from being used."""
+"""Replaces a matcher with a problem; the problem prevents the configuration from being used."""
 
 Exact: TypeAlias = Callable[[str, Place], Matcher]
-"""What a plain text stands for."""
+"""The meaning of a plain text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatcherBuilder:
-    """What matchers are read with. Nodes are ones that the schema has found well-formed."""
+    """Builds matchers from well-formed nodes."""
 
     problems: Problems
     default_country: str | None
@@ -94,7 +94,7 @@ class MatcherBuilder:
         return found or _NOTHING
 
     def _read(self, text: str) -> ExactNumber | ExactAddress | None:
-        """What a text stands for, or None where it is neither a number nor an address."""
+        """The matcher of a text, or None where it is neither a number nor an address."""
         if _BEGINNING.fullmatch(text):
             found = read_number(text)
             return ExactNumber(found.e164) if found is not None else None
@@ -151,7 +151,7 @@ class MatcherBuilder:
         return Regex(node.text)
 
     def _listed(self, node: Node, exact: Exact) -> Matcher:
-        """A list is parsed once per file, and its entries are shared by everything that names it."""
+        """A list is parsed once for each file, and all matchers that name it share its entries."""
         found = self.read_list(node)
         if found is None:
             return _NOTHING
@@ -167,7 +167,7 @@ class MatcherBuilder:
         return known[0]
 
     def _parties(self, lines: Iterable[tuple[str, Place]]) -> tuple[tuple[Matcher, ...], tuple[Problem, ...]]:
-        """The entries of a list. Of many lines that are none, the first few show what is wrong."""
+        """The entries of a list. Of many wrong lines, the first few show the mistake."""
         problems, refused, entries = Problems(), list[Place](), list[Matcher]()
         for entry, place in lines:
             found = self._read(entry)
@@ -183,7 +183,7 @@ class MatcherBuilder:
         return tuple(entries), problems.sorted()
 
     def _why_no_entry(self, entry: str) -> tuple[str, str]:
-        """The rule and the message about a line of a list; people put files with columns here."""
+        """Rule and message about a line of a list; people put files with columns here."""
         first, *others = _COLUMNS.split(entry)
         if _BEGINNING.fullmatch(entry):
             right = f'a list has whole numbers; for those that begin so, a route takes {{prefix: "{entry}"}}'
@@ -210,7 +210,7 @@ def _can_match_an_address(regex: Any) -> bool:
 
 
 def _lines(name: str, text: str) -> Iterator[tuple[str, Place]]:
-    """The entries of a list. Blank lines and what follows a `#` are left out."""
+    """The entries of a list, without blank lines and text after a `#`."""
     for number, line in enumerate(text.splitlines(), start=1):
         entry = _COMMENT.sub("", line).strip()
         if entry:

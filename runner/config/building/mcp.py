@@ -1,4 +1,4 @@
-"""Builds an agent's MCP servers: the API's own object, with what a phone call needs put in."""
+"""Builds an agent's MCP servers: the API's own objects, with defaults for a phone call."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _PLACES = ("server_url", "connector_id", "tunnel_id")
 
 
 def build_servers(entries: Iterator[Node], scope: Scope, problems: Problems) -> Iterator[McpServer]:
-    """A server for each `mcp` entry that the schema has found sound.
+    """A server for each well-formed `mcp` entry.
 
     The object goes to the API and never to the model, so its texts may name secrets.
     """

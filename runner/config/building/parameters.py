@@ -17,13 +17,13 @@ from runner.config.problem import Problems
 from runner.model.values import JsonObject, Place
 
 NO_ARGUMENTS: JsonObject = {"type": "object", "properties": {}, "additionalProperties": False}
-"""The parameters of a tool that takes none."""
+"""The parameters of a tool without arguments."""
 
 _TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
 
 
 class _Kind(Enum):
-    """What the value of a keyword is. The text is how a message asks for it."""
+    """The kind of a keyword's value. The text is its name in messages."""
 
     SCHEMA = "write a schema, such as {type: string}"
     SCHEMAS = "write a list of schemas, such as [{type: string}]"
@@ -134,7 +134,7 @@ class _Check:
         return f'did you mean "{near}"?' if near else kind.value
 
     def _fits(self, kind: _Kind, value: Node) -> bool:
-        """Whether the value is of the kind; schemas inside of it are checked on the way."""
+        """Whether the value is of the kind; schemas in it are checked on the way."""
         if kind is _Kind.SCHEMA:
             inner: Iterable[Node] | None = (value,)
         elif kind is _Kind.SCHEMAS:
@@ -150,14 +150,14 @@ class _Check:
         return inner is not None
 
     def _format(self, value: Node) -> None:
-        """Any word is legal, and means nothing where it is unknown; so only a mistyped one is told."""
+        """Any word is legal, and an unknown one means nothing; so only a mistyped one is reported."""
         near = nearest(value.text, _FORMATS)
         if value.text not in _FORMATS and near is not None:
             message = f'"format" is "{value.text}"; did you mean "{near}"?'
             self._problems.warning(value.place, self._rule, message)
 
     def _pattern(self, place: Place, subject: str, source: str) -> None:
-        """A pattern searches what a model or a caller says, so that its time has to be bounded."""
+        """A pattern searches text of a model or a caller, so its time must be bounded."""
         try:
             compile_pattern(source)
         except ValueError as error:
@@ -167,13 +167,13 @@ class _Check:
             )
 
     def circles(self, node: Node) -> None:
-        """Note each reference that leads back to its own schema before it comes to a part of the value."""
+        """Note each reference that leads back to its own schema before it reaches a part of the value."""
         for reference in circular_references(node):
             message = f'"{reference.text}" leads back to itself, so that no value can be checked'
             self._error(reference, message)
 
     def _required_exists(self, node: Node) -> None:
-        """A required argument that is described nowhere is legal, and surely a slip of the pen."""
+        """A required argument without a description is legal, but probably a mistake."""
         properties, required = node.get("properties"), node.get("required")
         if required is None or properties is None or not isinstance(properties.value, Mapping):
             return
@@ -236,7 +236,7 @@ def _is_scalar(kind: _Kind, value: object) -> bool:
 
 
 def resolved(root: Node, reference: str) -> Node | None:
-    """What a `$ref` inside of one document leads to (RFC 6901), or None."""
+    """The target of a `$ref` inside one document (RFC 6901), or None."""
     if reference == "#":
         return root
     if not reference.startswith("#/"):
@@ -251,9 +251,9 @@ def resolved(root: Node, reference: str) -> Node | None:
 
 
 def argument_shapes(parameters: Node) -> tuple[Mapping[str, Shape], bool]:
-    """The declared arguments with what is below each, and whether others are allowed in so many words."""
+    """The declared arguments with what is below each, and whether the schema explicitly allows others."""
     shapes: dict[str, Shape] = {}
-    # A schema that lacks both says something else than it means, and that is told already.
+    # A schema that lacks both says something else than it means; that is reported already.
     is_open = parameters.get("type") is None and parameters.get("properties") is None
     for schema in _at_once(parameters, parameters):
         properties = schema.get("properties")
@@ -267,7 +267,7 @@ def argument_shapes(parameters: Node) -> tuple[Mapping[str, Shape], bool]:
 
 
 def _at_once(schema: Node, root: Node, *, also: Iterable[str] = ()) -> Iterator[Node]:
-    """The schema and all that apply to the same value, whether always or sometimes; each once."""
+    """The schema and all that apply to the same value, always or sometimes; each once."""
     seen: set[int] = set()
     waiting = [schema]
     while waiting:
@@ -311,7 +311,7 @@ def _schemas(root: Node) -> Iterator[Node]:
 
 
 def _shape(schema: Node) -> Shape:
-    """What can stand below an argument: nothing below text and numbers, the properties of a closed object."""
+    """What may follow an argument: nothing below text and numbers, the properties of a closed object."""
     kind = schema.get("type")
     if kind is None:
         return None
@@ -327,4 +327,4 @@ def _shape(schema: Node) -> Shape:
 _OPENING = frozenset(
     ["$ref", "allOf", "anyOf", "oneOf", "if", "additionalProperties", "patternProperties", "dependentSchemas"]
 )
-"""Keywords that may bring in further properties."""
+"""Keywords that may add further properties."""

@@ -1,7 +1,7 @@
-"""Builds the parts of a document, so that a mistake in one hides no other: neither beside it nor in it.
+"""Builds the parts of a document, so that a mistake in one hides no other, neither beside it nor in it.
 
-What the schema refused is left out, and what is left is built for the problems that it has. What comes of
-that is never used, and no more than errors are told of it: a warning might be about what was left out.
+What the schema refused is left out, and the rest is built to find its problems. The result is discarded, and
+only errors are reported of it: a warning might be about what was left out.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ class Parts:
         self._problems = problems
 
     def built(self, key: str, build: Callable[[Node | None, Problems], Part]) -> Part:
-        """What the part under this key builds; where it has a mistake, what is built without it."""
+        """The part under this key; where it has a mistake, what can be built without it."""
         node = self._checked.root.get(key)
         if node is None or self._checked.sound(node):
             return build(node, self._problems)
@@ -30,14 +30,14 @@ class Parts:
         return build(None, Problems())
 
     def of_mapping(self, key: str, build: Callable[[Node | None, Problems], Part]) -> Part:
-        """The same for a mapping of parts that stand alone: those that are sound are used."""
+        """The same for a mapping of independent parts: the sound ones are used."""
         self.built(key, build)
         return build(self._checked.sound_part(key), self._problems)
 
     def entries(
         self, key: str, build: Callable[[Iterable[Node], Problems], Iterable[Part]]
     ) -> tuple[Part, ...]:
-        """What the entries of a list build, without those that have a mistake."""
+        """The results for the entries of a list, without those that have a mistake."""
         node = self._checked.root.get(key)
         found: list[Part] = []
         for entry in node.entries() if node is not None else ():
@@ -50,7 +50,7 @@ class Parts:
         return tuple(found)
 
     def check(self, node: Node | None, build: Callable[[Node, Problems], object]) -> None:
-        """Tell the errors of building what was left of a part, if anything was."""
+        """Report the errors of building the sound rest of a part, if there is one."""
         if node is None:
             return
         problems = Problems()
@@ -59,6 +59,6 @@ class Parts:
 
 
 def without_mistakes(tool: Node, checked: Checked) -> Node | None:
-    """What is left of a tool; None where nothing can be said about its arguments, or it cannot do without."""
+    """The sound rest of a tool; None where its arguments are unknown, or an essential part is missing."""
     parameters = tool.get("parameters")
     return checked.mended(tool) if parameters is None or checked.sound(parameters) else None

@@ -1,4 +1,4 @@
-"""Builds the price list: the API's own prices, and what `provider.prices` says beside them."""
+"""Builds the price list: the API's own prices, overlaid with `provider.prices`."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from runner.model.price import Price, PriceList
 
 
 def prices(runner: Checked, problems: Problems) -> PriceList:
-    """Every price that is known. What the user says of a model of the API's own holds."""
+    """Every known price. The user's price of one of the API's models takes precedence."""
     node = runner.sound_part("provider", "prices")
     declared = {name: _price(entry, problems) for name, entry in node.items()} if node else {}
     return PriceList({**PRICES.by_model, **{name: price for name, price in declared.items() if price}})
@@ -49,7 +49,7 @@ def _numbers(node: Node) -> Price:
 
 
 def _kind(node: Node | None) -> Mapping[str, float | None]:
-    """The prices of one kind of tokens. Cached input costs what other input costs unless it is said."""
+    """The prices of one kind of tokens. Cached input costs what other input costs unless declared."""
     if node is None:
         return {}
     numbers = {key: _number(entry) for key, entry in node.items()}

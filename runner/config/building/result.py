@@ -1,4 +1,4 @@
-"""Builds a tool's `result`: what the model is told of a reply, and what is kept of it."""
+"""Builds a tool's `result`: how a reply becomes the model's output, and what is kept of it."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,11 +15,11 @@ _COMPARED = re.compile(r'[=<>]\s*"([^"]*)"')
 _PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[(\d*|\*)\])*")
 _BRACED = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
 _COUNTED = re.compile(r"\.(\d+)(?=\.|\[|$)")
-"""An entry of a list as other languages count it: `slots.0`."""
+"""A list's index as other languages write it: `slots.0`."""
 
 
 def build_result(node: Node | None, scope: Scope, problems: Problems) -> ResultSpec:
-    """What a `result` declares; the default where there is none. Expects that the schema has found it sound.
+    """The declared `result`, or the default. The node must be well-formed.
 
     `scope` is what the model may read.
     """
@@ -81,7 +81,7 @@ def _check_example(select: Node, example: Node, problems: Problems) -> None:
 
 
 def _missing(found: Json, example: Node) -> str | None:
-    """What an expression finds that surely was meant to find something; None where it does."""
+    """What an expression fails to find although it is probably meant to; None where it finds everything."""
     if found is None or (found == [] and not _has_gaps(example)):
         return "nothing"
     found_rows = found if isinstance(found, list) else [found]
@@ -99,13 +99,13 @@ def _has_gaps(node: Node) -> bool:
 
 
 def _quoted(source: str) -> str:
-    """What people know from other languages: a text in double quotes, which names a key here."""
+    """A habit from other languages: a text in double quotes, which names a key here."""
     found = _COMPARED.search(source)
     return f"; a text stands in single quotes, '{found.group(1)}'" if found else ""
 
 
 def _in_jmespath(source: str, column: int) -> str:
-    """What people know from elsewhere, as JMESPath writes it: JSONPath, jq, a JSON pointer, a template."""
+    """Syntax of other languages (JSONPath, jq, a JSON pointer, a template), as JMESPath writes it."""
     braced = _BRACED.fullmatch(source.strip())
     if braced is not None:
         return f'; it stands without braces, as in "{braced.group(1)}"'
@@ -138,4 +138,4 @@ _HABITS = (
     ),
     (re.compile(r"\w$"), re.compile(r"-\w"), "; a name with a hyphen stands in double quotes"),
 )
-"""What stands before a mistake and at it, and what to write instead."""
+"""The text before a mistake and at it, and what to write instead."""

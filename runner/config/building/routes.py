@@ -13,7 +13,7 @@ from runner.model.route import Conditions, Otherwise, Reject, RejectRule, Route,
 
 
 class RouteBuilder:
-    """What routes are read with. Nodes are ones that the schema has found well-formed."""
+    """Builds routes from well-formed nodes."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class RouteBuilder:
         read_list: ReadList,
         lists: Lists,
     ) -> None:
-        """`lists` keeps the number lists that are parsed, for whoever reads the next routes."""
+        """`lists` keeps the parsed number lists, for the next agent's routes."""
         self._problems = problems
         self._default_country = default_country
         self._schedules = schedules
@@ -33,7 +33,7 @@ class RouteBuilder:
         )
 
     def routes(self, agent: str, entries: Iterable[Node]) -> tuple[Route, ...]:
-        """An agent's routes, of the entries of `routes`."""
+        """An agent's routes, from the entries of `routes`."""
         return tuple(
             Route(
                 agent=agent,
@@ -45,7 +45,7 @@ class RouteBuilder:
         )
 
     def settings(self, runner: Checked) -> RoutingSettings:
-        """The `routing` of runner.yaml. Whether the agent of `otherwise` exists is `check_otherwise`'s."""
+        """The `routing` of runner.yaml. `check_otherwise` checks the agent of `otherwise`."""
         called_number, reject, otherwise = (
             runner.part("routing", key) for key in ("called_number", "reject", "otherwise")
         )

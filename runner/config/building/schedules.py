@@ -25,7 +25,7 @@ def schedules(runner: Checked, problems: Problems) -> dict[str, Schedule]:
 
 
 def schedule_names(runner: Checked) -> frozenset[str]:
-    """The names that `during` may say, whatever is wrong with the schedules themselves."""
+    """The names that `during` may use, even where the schedules themselves have mistakes."""
     node = runner.root.get("schedules")
     return frozenset(name for name, _ in (node.items() if node else ()))
 
@@ -117,7 +117,7 @@ def _closed(node: Node, problems: Problems) -> tuple[Closed, ...] | None:
 
 
 def _closed_days(node: Node, problems: Problems) -> Closed | None:
-    """`2026-12-25`, `01-01` of every year, or a range of either with both ends."""
+    """`2026-12-25`, `01-01` of every year, or a range with both ends of one of these kinds."""
     first_text, _, last_text = node.text.partition("..")
     try:
         if _YEARLY.fullmatch(first_text):

@@ -1,4 +1,4 @@
-"""Which secrets a configuration needs, and where it says so. Never reads one."""
+"""Lists the secrets that a configuration needs, with the places that name them. Never reads one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class NeededSecret:
 
 
 def secret_ref(node: Node) -> SecretRef:
-    """Where a secret is found, of a node that the schema has found well-formed."""
+    """Where a secret is, from a well-formed node."""
     env, file = node.get("env"), node.get("file")
     return SecretRef(env=env.text if env else None, file=file.text if file else None)
 
 
 def needed_secrets(runner: Checked) -> Iterator[NeededSecret]:
-    """The secrets that runner.yaml names; those that every process needs by default are not among them."""
+    """The secrets that runner.yaml names, without those that every process needs by default."""
     named = [("provider.api_key", runner.root.find("provider", "api_key"))]
     webhook, secrets = runner.root.find("provider", "webhook_secrets"), runner.root.get("secrets")
     store = runner.root.get("store")

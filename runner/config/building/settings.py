@@ -28,7 +28,7 @@ DAY_S = 24 * 3600.0
 
 
 def provider(runner: Checked, problems: Problems) -> Provider:
-    """The voice API that this process speaks to."""
+    """The voice API of this process."""
     default = Provider()
     api_key, webhook_secrets, base_url, key_header = (
         runner.part("provider", key) for key in ("api_key", "webhook_secrets", "base_url", "key_header")
@@ -109,7 +109,7 @@ def _target(node: Node, problems: Problems) -> str:
 
 
 def store(runner: Checked) -> str | SecretRef:
-    """The address of the store, or where it is found. Relative file names stay relative."""
+    """The URL of the store, or where that is. Relative file names stay relative."""
     node = runner.part("store")
     if node is None:
         return Settings().store
@@ -123,7 +123,7 @@ def records(runner: Checked) -> Records:
 
 
 def secrets(runner: Checked) -> dict[str, SecretRef]:
-    """Secrets by the name that templates use."""
+    """Secrets by their names in templates."""
     node = runner.part("secrets")
     return {name: secret_ref(ref) for name, ref in node.items()} if node else {}
 
@@ -143,7 +143,7 @@ def _whole(node: Node) -> int:
 
 
 def is_base_url(text: str) -> bool:
-    """Whether paths of an API can follow this address."""
+    """Whether paths of an API can be appended to this URL."""
     try:
         parts = urlsplit(text)
         return (

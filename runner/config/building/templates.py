@@ -1,4 +1,4 @@
-"""Compiles the texts of a configuration, and puts what is wrong with them at its line and column."""
+"""Compiles the templates of a configuration, and reports their mistakes with line and column."""
 
 import re
 from collections.abc import Mapping
@@ -14,32 +14,32 @@ _BRACED = re.compile(
     r"\{\{-?\s*((?:(?!\}\}|\{\{).)*?)\s*-?\}\}|\{%-?\s*if\s+((?:(?!%\}|\{%).)*?)\s*-?%\}[^{]*(?:\{%-?\s*endif\s*-?%\})?",
     re.DOTALL,
 )
-"""A whole text that is one expression in braces, or one condition."""
+"""A text that is a single expression in braces, or a single condition."""
 _ALMOST = re.compile(r"(?<!\{)\{ *((?:args|call|lookup|secrets|vars)(?:\.\w+)+) *\}{1,2}")
-"""A name of the language in one brace, as other languages write it."""
+"""A name of the language in single braces, as other languages write it."""
 _PLACEHOLDER = re.compile(
     r"(?<![{\w$])(\$?)\{ *([A-Za-z_]\w*) *\}(?!\})|(?<![\w$])(\$)([A-Z][A-Z0-9_]{2,})\b"
 )
-"""Any name in one brace, and a variable as shells write it."""
+"""Any name in single braces, and a variable as shells write it."""
 
 
 def spoken(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
-    """The template of a sentence for the caller's ear, which reads no placeholder out."""
+    """The template of a sentence for the caller, which must not read a placeholder out."""
     return template(node, scope, problems, has_no_braces=True)
 
 
 def address(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
-    """The template of a URL, in which no brace is meant as one."""
+    """The template of a URL, in which no single brace is meant literally."""
     return template(node, scope, problems, has_no_braces=True)
 
 
 def template(
     node: Node | None, scope: Scope, problems: Problems, *, has_no_braces: bool = False
 ) -> CompiledTemplate | None:
-    """The template that a scalar holds, or None where there is none or it has an error.
+    """The template of a scalar, or None where there is none or it has an error.
 
-    A number or boolean is taken as it is written, so that `+14155550123` keeps its plus. Where a text
-    surely has no braces of its own, one that stands in it is told.
+    A number or boolean is taken as it is written, so that `+14155550123` keeps its plus. Where a text cannot
+    have braces of its own, single ones are reported.
     """
     if node is None or node.value is None or isinstance(node.value, (Mapping, tuple)):
         return None
@@ -59,9 +59,9 @@ def template(
 def _has_findings(
     compiled: CompiledTemplate, node: Node, scope: Scope, problems: Problems, *, before: int = 0
 ) -> bool:
-    """Whether names in a template cannot be used there, after noting them.
+    """Report names in a template that cannot be used there; returns whether there are any.
 
-    `before` are the characters that the template has before the text of the node.
+    `before` are the characters of the template before the node's text.
     """
     findings = list(check(compiled, scope))
     for finding in findings:
@@ -73,7 +73,7 @@ def _has_findings(
 def _warn_of_single_braces(
     source: str, node: Node, scope: Scope, problems: Problems, *, has_no_braces: bool
 ) -> None:
-    """What looks like an expression and is text would be spoken, or sent, as it stands."""
+    """Text that looks like an expression would be spoken, or sent, as it is."""
     for number, line in enumerate(source.split("\n"), 1):
         for found in _ALMOST.finditer(line):
             message = f'"{found.group()}" is text, not an expression; write "{{{{ {found.group(1)} }}}}"'
@@ -87,7 +87,7 @@ def _warn_of_single_braces(
 
 
 def _instead_of(dollar: str, name: str, scope: Scope, *, has_no_braces: bool) -> str:
-    """What to write for a placeholder as other languages have them; nothing where it may be meant."""
+    """What to write for a placeholder of other languages; nothing where it may be meant literally."""
     known = scope.path_of(name) or scope.path_of(name.lower())
     if known is not None:
         return f'is text, not an expression; write "{{{{ {known} }}}}"'
@@ -108,7 +108,7 @@ def _instead_of(dollar: str, name: str, scope: Scope, *, has_no_braces: bool) ->
 
 
 def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
-    """The expression that a scalar holds without braces, as in a `when`; it keeps its type."""
+    """The expression of a scalar without braces, as in a `when`; it keeps its type."""
     if node is None or not isinstance(node.value, str):
         return None
     if "{{" in node.value or "{%" in node.value:

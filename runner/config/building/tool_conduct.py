@@ -1,4 +1,4 @@
-"""What a tool says about its calls: their result, what is said meanwhile, and when they are refused."""
+"""Builds the conduct of a tool's calls: result, sentences for the wait, and conditions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,13 +12,13 @@ from runner.config.problem import Problems
 from runner.model.tool import Tool, WaitingStep
 
 LONG_DESCRIPTION = 1000
-"""Characters. The API takes 1024; what the model should know of a tool is far less."""
+"""Characters. The API accepts 1024; a model needs far fewer."""
 
 _MAYBE_DONE = {"timeout", "connection"}
 
 
 def with_conduct(tool: Tool, node: Node, scope: Scope, problems: Problems) -> Tool:
-    """The tool with what its mapping says about its calls. `scope` has the arguments, and no secrets."""
+    """The tool with the conduct that its mapping declares. `scope` has the arguments, and no secrets."""
     check_description(node.get("description"), problems)
     tool = replace(
         tool,
@@ -37,7 +37,7 @@ def with_conduct(tool: Tool, node: Node, scope: Scope, problems: Problems) -> To
 
 
 def check_description(description: Node | None, problems: Problems) -> None:
-    """Warn of a description that costs more than it tells."""
+    """Warn of a description that costs more than it helps."""
     if description is not None and len(description.text) > LONG_DESCRIPTION:
         message = (
             f'"description" has {len(description.text)} characters, which the model reads in every turn; '
@@ -47,7 +47,7 @@ def check_description(description: Node | None, problems: Problems) -> None:
 
 
 def check_retries(retries: Node | None, tool: Tool, problems: Problems) -> None:
-    """Warn of a request that is sent again though it may have been carried out, unless that is harmless."""
+    """Warn of retries for a request that may have been carried out, unless repeating it is harmless."""
     if retries is None or tool.is_repeatable:
         return
     on = retries.get("on")

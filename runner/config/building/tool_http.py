@@ -1,4 +1,4 @@
-"""Builds a tool's `http` from its checked document. Where the request goes is never asked."""
+"""Builds a tool's `http` from its checked document. Sends nothing."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
@@ -33,15 +33,15 @@ _SIGNED = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
 
 
 def build_http(node: Node, scope: Scope, problems: Problems) -> HttpBinding | None:
-    """The request that an `http` mapping declares, or None after noting why there is none.
+    """The request of an `http` mapping, or None after noting a problem.
 
-    Expects that the schema has found the mapping sound.
+    The mapping must be well-formed.
     """
     return _Builder(node, scope, problems).build()
 
 
 def build_auth(node: Node, scope: Scope, problems: Problems) -> Auth | None:
-    """What the `auth` of a mapping declares, or None where there is none or after noting why."""
+    """The `auth` of a mapping, or None where there is none or after noting a problem."""
     return _Builder(node, scope, problems).auth()
 
 
@@ -105,7 +105,7 @@ class _Builder:
         return True
 
     def _field(self, node: Node) -> Templated:
-        """A value of a query or form: text as it was written, or a list of such."""
+        """A value of a query or form: text as written, or a list of texts."""
         if isinstance(node.value, tuple):
             return [self._field(entry) for entry in node.entries()]
         if node.value is None or isinstance(node.value, bool):
@@ -163,7 +163,7 @@ class _Builder:
         return None
 
     def auth(self) -> Auth | None:
-        """How the request proves who sends it."""
+        """How the request authenticates."""
         auth = self._node.get("auth")
         if auth is None:
             return None
@@ -201,7 +201,8 @@ class _Builder:
         )
 
     def _is_fixed(self, node: Node) -> bool:
-        """Whether a text is not a template: where a secret goes, and for what, no data of a call may say."""
+        """Whether a text is not a template: a call's data must not decide where a secret goes, or for
+        what."""
         from runner.call.templates.template import has_expressions  # noqa: PLC0415 - only for tools with `oauth2`
 
         if has_expressions(node.text):
@@ -222,7 +223,7 @@ class _Builder:
         return ApiKey(name=name.text, value=value, location=key_in)
 
     def _secret(self, node: Node | None) -> "CompiledTemplate | None":
-        """A template that makes a credential. One that names nothing is the credential itself."""
+        """A template that renders a credential. One without names is the credential itself."""
         compiled = self._template(node)
         if node is not None and compiled is not None and not compiled.references:
             problem = Problem(
@@ -237,7 +238,7 @@ class _Builder:
 
 
 def build_retries(node: Node | None, problems: Problems) -> Retries:
-    """What `retries` declares; one attempt where there is none."""
+    """The declared `retries`; one attempt by default."""
     if node is None:
         return Retries()
     attempts, backoff, on = node.get("attempts"), node.get("backoff"), node.get("on")

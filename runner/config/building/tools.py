@@ -1,4 +1,4 @@
-"""Builds a tool from its checked document: parameters, binding, result, and the templates of all of them."""
+"""Builds a tool from its checked document: parameters, binding, result, and all of their templates."""
 
 from dataclasses import dataclass, replace
 
@@ -24,7 +24,7 @@ from runner.model.tool import (
 from runner.model.values import JsonObject
 
 _NO_BINDING = StaticBinding(answer=None)
-"""Stands for a binding that cannot be built, so that everything else of the tool is checked too."""
+"""Replaces a binding with a mistake, so that everything else of the tool is checked too."""
 
 
 def build_tool(node: Node, *, scope: Scope, problems: Problems) -> Tool | None:

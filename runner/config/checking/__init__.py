@@ -1,1 +1,1 @@
-"""Nodes against the schemas, and what no schema can say."""
+"""Checks nodes against the schemas, and for what no schema can express."""

@@ -1,4 +1,4 @@
-"""What is legal in one agent and surely not meant, as far as its parts show it only together."""
+"""Warns of legal settings of one agent that are probably mistakes, as its parts together show."""
 
 from collections.abc import Mapping
 
@@ -14,9 +14,9 @@ from runner.model.tool import HttpBinding, Tool
 def review_agent(
     agent: Agent, document: Node, tools: Mapping[str, Node], problems: Problems, *, has_api_names: bool
 ) -> None:
-    """Note the warnings about an agent. `tools` holds what each of its tools was built from, by name.
+    """Note the warnings about an agent. `tools` holds each tool's node, by name.
 
-    `has_api_names` says whether models are named as the API names them, and not as somebody's deployments.
+    `has_api_names` says whether models are named as the API names them, and not as deployments.
     """
     if has_api_names:
         check_names(document, problems)
@@ -28,7 +28,7 @@ def review_agent(
 
 
 def _check_transcription(document: Node, problems: Problems) -> None:
-    """The API transcribes what the caller says only when it is asked to."""
+    """The API transcribes the caller only when told to."""
     asked, guardrails = (
         document.find("session", "audio", "input", "transcription"),
         document.get("guardrails"),
@@ -70,7 +70,7 @@ def _check_waits(
 
 
 def longest_request_s(binding: HttpBinding) -> float:
-    """How long all attempts of a request take together, with the waits between them, at the most."""
+    """The longest time that all attempts of a request take together, with the waits between them."""
     retries = binding.retries
     waits_s = retries.backoff_s * float(2 ** (retries.attempts - 1) - 1)
     return retries.attempts * binding.timeout_s + waits_s

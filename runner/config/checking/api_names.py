@@ -1,4 +1,6 @@
-"""Warns of models and voices that the API does not have, or not for this, and of models that end."""
+"""Warns of models and voices that the API does not have, or not for this purpose, and of models about to be
+shut down.
+"""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +12,7 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 
 _SURELY = 0.9
-"""How alike two names are when one letter is wrong."""
+"""How similar two names are when one letter is wrong."""
 _DIGITS = re.compile(r"\d+")
 _FINE_TUNED = "ft:"
 _TEXT_MODELS = (models.TEXT, *(name for name in SHUTDOWNS if models.reads(name)))
@@ -18,9 +20,9 @@ _TRANSCRIPTION = ("session", "audio", "input", "transcription")
 
 
 def check_names(agent: Node, problems: Problems) -> None:
-    """Note each model and voice of an agent's document that the API does not take there.
+    """Note each model and voice of an agent's document that the API does not accept there.
 
-    For an agent at the API's own address: elsewhere the names are those of somebody's deployments.
+    For an agent at the API's own address: elsewhere the names are those of deployments.
     """
     model, voice = agent.get("model"), agent.get("voice") or agent.find("session", "audio", "output", "voice")
     if model is not None:
@@ -102,7 +104,7 @@ def _check_text(node: Node, problems: Problems) -> None:
 
 
 def _is_mistyped(node: Node, known: Sequence[str], problems: Problems) -> bool:
-    """Whether a name is a known one but for a slip, after noting it. A new model has another number."""
+    """Whether a name is a mistyped known one, after noting it. A new model has another number."""
     near = nearest(node.text, known, cutoff=_SURELY)
     if near is None or near == node.text or _DIGITS.findall(near) != _DIGITS.findall(node.text):
         return False

@@ -1,4 +1,4 @@
-"""What of an agent is for telephones, though browsers may call it."""
+"""Warns of an agent's features that only telephones have, where browsers may call it."""
 
 from collections.abc import Iterator, Mapping
 
@@ -15,7 +15,8 @@ RULE = "browser-calls"
 def check_browser_calls(
     agent: Agent, document: Node, tools: Mapping[str, Node], problems: Problems, *, takes_them: bool
 ) -> None:
-    """Note what a caller from a browser will not meet. `takes_them`: whether runner.yaml lets them call."""
+    """Note what a caller from a browser will not meet. `takes_them`: whether runner.yaml allows such
+    calls."""
     on_the_web = [route for route in agent.routes if route.conditions.transport is Transport.WEBRTC]
     if not on_the_web:
         return

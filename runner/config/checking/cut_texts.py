@@ -1,4 +1,4 @@
-"""Warns of texts that are cut short by a `#`, where YAML begins a comment. Knows which keys hold texts."""
+"""Warns of texts that a `#` cuts short, where YAML begins a comment. Knows which keys hold texts."""
 
 from runner.config.node import Comment, Node
 from runner.config.problem import Problems
@@ -13,7 +13,7 @@ _SENTENCE_END = (".", "!", "?", "…", ":", ";", '"', "'", ")", "”", "»")
 
 
 def check_texts(node: Node, problems: Problems) -> None:
-    """Note each text of a document that a comment behind it was surely a part of."""
+    """Note each text of a document that probably includes the comment behind it."""
     if isinstance(node.value, tuple):
         for entry in node.value:
             check_texts(entry, problems)

@@ -1,6 +1,6 @@
-"""Warns of requests to private addresses that the runner would refuse: `egress` does not allow their hosts.
+"""Warns of requests to private addresses that the runner would refuse, because `egress` does not allow them.
 
-Sees only what is written: a name may resolve to a private address all the same, and is refused then.
+Sees only the literal host: a name may resolve to a private address all the same, and is refused then.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from runner.config.problem import Problems
 from runner.model.settings import Egress
 
 _PRIVATE_NAMES = ("localhost", ".localhost", ".local", ".internal")
-"""Names, and ends of names, that no public address has (RFC 6761, RFC 6762, and ICANN's reserved TLD)."""
+"""Names, and ends of names, without a public address (RFC 6761, RFC 6762, and ICANN's reserved TLD)."""
 _LOOPBACK = "127.0.0.1"
 
 
@@ -23,10 +23,10 @@ def check_hosts(
     egress: Egress,
     problems: Problems,
 ) -> None:
-    """Note each address that the runner itself would refuse, or that a server of the API cannot reach.
+    """Note each address that the runner would refuse, or that the API's servers cannot reach.
 
-    `agents` are the agents' documents, with the defaults under them; `replaced` are the hosts that the
-    environment replaces, with what stands for them.
+    `agents` are the agents' documents, merged with the defaults; `replaced` are the hosts that the
+    environment replaces.
     """
     agents = list(agents)
     addresses = dict(replaced.items()) if replaced is not None else {}
@@ -48,7 +48,7 @@ def check_hosts(
 
 
 def request_urls(agents: Iterable[Node], shared_tools: Node | None) -> Iterator[Node]:
-    """The URLs of requests, as they are written. Those that OpenAPI documents make are not among them."""
+    """The literal URLs of requests. Those of OpenAPI documents are not among them."""
     requests = [tool.get("http") for tool in _values(shared_tools)]
     for agent in agents:
         requests += [agent.find("lookup", "http")]
@@ -63,7 +63,7 @@ def _urls(http: Node | None) -> Iterator[Node | None]:
 
 
 def _host(url: Node) -> str | None:
-    """The host, where it is written out."""
+    """The host, where it is literal."""
     try:
         return urlsplit(url.text.partition("{{")[0]).hostname
     except ValueError:

@@ -1,4 +1,4 @@
-"""Finds what an environment names and nothing else has: it changes nothing, and staging calls production."""
+"""Reports names that only an environment has: they change nothing, and staging would call production."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,7 +9,7 @@ from runner.config.problem import Problems
 
 
 def check_environment_names(runner: Node, agents: Sequence[Node] | None, problems: Problems) -> None:
-    """Note each tool, secret, schedule and variable of an environment that is nowhere else.
+    """Note each tool, secret, schedule and variable of an environment that exists nowhere else.
 
     A secret may also be one that a template of the environment names. `runner` is the document of runner.yaml
     as it was read; `agents` are the agents', or None where not all are known.

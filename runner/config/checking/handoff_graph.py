@@ -1,4 +1,4 @@
-"""Which agents hand calls to which, as their documents say it, and whose variables a call brings along."""
+"""Knows which agents hand calls to which, by their documents, and whose variables a call brings along."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ class HandoffGraph:
     """The hand-offs between agents, by tools and by guardrails."""
 
     sources: Mapping[str, tuple[str, ...]]
-    """By agent: those that hand calls to it."""
+    """For each agent, those that hand calls to it."""
     answering: frozenset[str]
-    """The agents that calls come to without a hand-off."""
+    """The agents that calls reach without a hand-off."""
 
     @classmethod
     def of(cls, agents: Mapping[str, Node], runner: Node) -> "HandoffGraph":
-        """`agents` are the agents' documents by id, with the defaults under them."""
+        """`agents` are the agents' documents by id, merged with the defaults."""
         shared = runner.get("tools")
         otherwise = runner.find("routing", "otherwise", "agent")
         busy = [target.text for node in agents.values() if (target := node.find("busy", "agent"))]
@@ -33,7 +33,7 @@ class HandoffGraph:
         )
 
     def leading_to(self, agent: str) -> tuple[str, ...]:
-        """The agents that a call may have had before it came to this one by hand-offs, the nearest first."""
+        """The agents that a call may have had before it reached this one by hand-offs, the nearest first."""
         found: dict[str, None] = {}
         waiting = [agent]
         while waiting:
@@ -44,7 +44,7 @@ class HandoffGraph:
         return tuple(found)
 
     def variables_for(self, agent: str, agents: Mapping[str, Node]) -> dict[str, tuple[Node, ...]]:
-        """What each variable may be that a call brings to an agent which is only reached by hand-off."""
+        """The possible values of each variable that a call brings to an agent which only hand-offs reach."""
         if agent in self.answering:
             return {}
         found: dict[str, tuple[Node, ...]] = {}
@@ -68,7 +68,7 @@ class HandoffGraph:
 def check_variables(graph: HandoffGraph, agents: Mapping[str, Node], problems: Problems) -> None:
     """Note each variable that an agent declares otherwise than one that hands calls to it.
 
-    A call keeps the first value, so the second is never seen in it.
+    A call keeps the first value, so it never uses the second.
     """
     for name, node in agents.items():
         variables = node.get("vars")
@@ -99,7 +99,7 @@ def _targets(agent: Node, shared: Node | None) -> Iterator[Node]:
 
 
 def _tools(agent: Node, shared: Node | None) -> Iterator[Node]:
-    """The tools of an agent, those of runner.yaml that it names among them."""
+    """The tools of an agent, including those of runner.yaml that it names."""
     for entry in _entries(agent.get("tools")):
         named = shared.get(entry.text) if shared is not None and isinstance(entry.value, str) else None
         yield named or entry

@@ -1,4 +1,4 @@
-"""Checks that every hand-off goes to an agent that exists, and tells what it cannot change."""
+"""Checks that every hand-off goes to an agent that exists, and reports what a hand-off cannot change."""
 
 from collections.abc import Collection, Iterator, Mapping
 
@@ -12,8 +12,8 @@ def check_handoffs(
 ) -> None:
     """Note each hand-off, by a tool or a guardrail, that cannot be carried out as declared.
 
-    `agents` are the agents' documents by id, with the defaults under them. An agent whose file could not
-    be read (`unread`) is not said to be missing.
+    `agents` are the agents' documents by id, merged with the defaults. An agent whose file could not be read
+    (`unread`) is not reported as missing.
     """
     known = {*agents, *unread}
     for target in _of_tools(shared_tools):

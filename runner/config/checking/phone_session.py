@@ -1,4 +1,4 @@
-"""Warns of settings of the session that leave a caller without an answer. Each is right somewhere else."""
+"""Warns of session settings that leave a caller without an answer. Each is right in another context."""
 
 from runner.config.node import Node
 from runner.config.problem import Problems

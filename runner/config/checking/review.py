@@ -1,4 +1,4 @@
-"""What is legal in a configuration and surely not meant, as far as only the whole can show it."""
+"""Warns of legal settings that are probably mistakes, as only the whole configuration shows."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from runner.config.problem import Problem, Problems
 
 
 def review(variants: Sequence[Loaded]) -> tuple[Problem, ...]:
-    """The warnings about one directory, as it was loaded without an environment and in each, or in one.
+    """The warnings about one directory, as loaded without an environment and in each, or in one.
 
-    With an error somewhere nothing is said: what the missing part would have used would look unused.
+    With an error anywhere there are none: what the missing part uses would look unused.
     """
     configurations = [loaded.configuration for loaded in variants if loaded.configuration is not None]
     if len(configurations) < len(variants):

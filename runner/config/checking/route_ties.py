@@ -1,4 +1,4 @@
-"""Says which routes of two agents tie, each with a call that shows it."""
+"""Reports routes of two agents that tie, each with a call that shows it."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo

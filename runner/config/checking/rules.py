@@ -1,4 +1,4 @@
-"""The rules that problems are named after: the pass that each belongs to, and what it asks for."""
+"""The rules of problems, each with its pass and its help text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

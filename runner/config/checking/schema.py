@@ -1,7 +1,7 @@
 """Checks a Node tree with a JSON Schema, and says what is wrong the way a colleague would.
 
-General validators judge plain data: they know no places, cannot take `08001234` for the text that the
-schema wants, and answer a wrong `oneOf` with every branch's failure. So this one walks nodes. It knows the
+General validators judge plain data: they know no places, cannot take `08001234` for the text that the schema
+demands, and answer a wrong `oneOf` with every branch's failure. So this one walks nodes. It knows the
 keywords that the shipped schemas use (KEYWORDS) and the annotations that they explain in `$comment`.
 """
 
@@ -33,7 +33,7 @@ KEYWORDS = frozenset(
         *("minLength", "maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum"),
     }
 )
-"""What is checked. A keyword outside of these, and no annotation, has no effect and must not be used."""
+"""The keywords that are checked. Others, except annotations, have no effect and must not be used."""
 
 _MISSING = frozenset({"missing-key", "missing-default"})
 _MAPPING_KEYWORDS = ("properties", "required", "additionalProperties", "propertyNames", "dependentRequired")
@@ -41,27 +41,27 @@ _MAPPING_KEYWORDS = ("properties", "required", "additionalProperties", "property
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A tree after the check: texts are texts where the schema wants text, whole numbers are whole."""
+    """A tree after the check: texts where the schema demands text, whole numbers where it demands them."""
 
     root: Node
     _broken: Mapping[int, "_Broken"]
     """By identity. It holds the nodes themselves: the identity of one that is gone may come back."""
     _keeps_to: "Callable[[Node, JsonObject], bool]"
-    """Whether nothing is wrong with a node but for what is missing from it."""
+    """Whether a node's only mistake is a missing part."""
 
     def sound(self, node: Node | None) -> bool:
-        """Whether this part of the tree is there and nothing is wrong with it or below it."""
+        """Whether this part of the tree exists without a mistake in it or below it."""
         return node is not None and id(node) not in self._broken
 
     def part(self, *path: str | int) -> Node | None:
-        """The part at these keys, when it is there and sound."""
+        """The part at these keys, if it exists and is sound."""
         node = self.root.find(*path)
         return node if self.sound(node) else None
 
     def sound_part(self, *path: str | int) -> Node | None:
-        """The mapping at these keys with those of its entries that are sound, when it is there.
+        """The mapping at these keys with its sound entries, if it exists.
 
-        So a mistake in one entry does not hide what is wrong in the others.
+        So a mistake in one entry does not hide mistakes in the others.
         """
         node = self.root.find(*path)
         if node is None or not isinstance(node.value, dict):
@@ -69,10 +69,10 @@ class Checked:
         return node.holding({key: entry for key, entry in node.items() if self.sound(entry)})
 
     def mended(self, node: Node) -> Node | None:
-        """The part without what is wrong in it, so that the rest can be checked further.
+        """The part without its mistakes, so that the rest can be checked further.
 
-        The part itself where nothing is wrong; None where nothing can be said about the rest. A key that
-        the part needs may be missing from it.
+        The part itself where there are none; None where nothing can be said about the rest. A mandatory key
+        may be missing from it.
         """
         broken = self._broken.get(id(node))
         if broken is None:
@@ -97,7 +97,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class _Broken:
-    """A part in or below which something is wrong, and the schema that it should keep to."""
+    """A part with a mistake in or below it, and its schema."""
 
     node: Node
     schema: JsonObject
@@ -105,10 +105,10 @@ class _Broken:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the check of one entry of a document has found."""
+    """The result of checking one entry of a document."""
 
     node: Node
-    """Kept, since its identity is what it is known by."""
+    """Kept, since it is known by its identity."""
     result: Node
     found: Sequence[Problem]
     broken: Mapping[int, _Broken]
@@ -116,7 +116,8 @@ class _Known:
 
 Memory: TypeAlias = dict[tuple[int, int, str], _Known]
 """The checked entries of documents. Documents that share entries, as those of one agent in several
-environments do, have them checked once."""
+environments do, have them checked once.
+"""
 
 
 def check(node: Node, kind: str, problems: Problems, memory: Memory | None = None) -> Checked:
@@ -137,7 +138,7 @@ class SchemaCheck:
         self._flat: dict[int, JsonObject] = {}
 
     def check(self, node: Node, problems: Problems, memory: Memory | None = None) -> Checked:
-        """Check one document; what is wrong goes to `problems`."""
+        """Check one document; mistakes go to `problems`."""
         walk = _Walk(self.flat, node, {} if memory is None else memory)
         root = walk.value(node, self.flat(self._root), None)
         problems.extend(walk.found)
@@ -147,13 +148,13 @@ class SchemaCheck:
         if isinstance(node.value, dict) and "oneOf" in schema:
             own = {branch["x-key"] for branch in map(self.flat, schema["oneOf"]) if "x-key" in branch}
             if own and not own & node.value.keys():
-                return False  # Nobody knows which branch is left.
+                return False  # It is unknown which branch is left.
         walk = _Walk(self.flat, None, {}, gives_hints=False)
         walk.value(node, schema, None)
         return all(problem.rule in _MISSING for problem in walk.found)
 
     def flat(self, schema: JsonObject) -> JsonObject:
-        """The schema with what its `$ref` refers to. What stands beside the `$ref` comes on top."""
+        """The schema with the content of its `$ref`. Keywords beside the `$ref` take precedence."""
         if "$ref" not in schema:
             return schema
         known = self._flat.get(id(schema))
@@ -191,12 +192,12 @@ class _Walk:
         self._document = document
         self._memory = memory
         self._above: list[tuple[str, JsonObject]] = []
-        """The mappings around the one that is walked, from the document on, with the keys into them."""
+        """The mappings around the current one, from the document on, with the keys into them."""
         self.found: list[Problem] = []
         self.broken: dict[int, _Broken] = {}
 
     def value(self, node: Node, schema: JsonObject, name: str | None) -> Node:
-        """Check a value; the result is the value as the schema wants it."""
+        """Check a value; returns it in the type that the schema demands."""
         before = len(self.found)
         if self._fits_type(node, schema, name):
             node = as_wanted(node, schema)
@@ -212,11 +213,11 @@ class _Walk:
         self.found.append(Problem(place=place, rule=rule, message=message, hide_source=secret))
 
     def _wrong(self, node: Node, rule: str, schema: JsonObject, name: str | None, hint: str = "") -> None:
-        """The value is not what the schema wants: what it is, then what would be right."""
+        """Report the value: what it is, then what would be right."""
         message = f"{subject(name, schema)} is {given(node, schema)}; {hint or right(schema)}"
         self._error(node.place, rule, message, schema)
 
-    # What the value itself is.
+    # The value itself
 
     def _fits_type(self, node: Node, schema: JsonObject, name: str | None) -> bool:
         if isinstance(node.value, float) and not isfinite(node.value):
@@ -231,7 +232,7 @@ class _Walk:
         return reshaped(node, schema, self._accepts, self._resolved) if self._gives_hints else ""
 
     def _accepts(self, node: Node, schema: JsonObject) -> bool:
-        """Whether a value keeps to a schema. true and false are never meant as texts."""
+        """Whether a value fits a schema. true and false are never meant as texts."""
         if not fits(node, schema, exactly=isinstance(node.value, bool)):
             return False
         walk = _Walk(self._resolved, None, {}, gives_hints=False)
@@ -239,7 +240,7 @@ class _Walk:
         return not walk.found
 
     def _constraints(self, node: Node, schema: JsonObject, name: str | None) -> bool:
-        """Whether the value keeps to everything that is said about it as a whole."""
+        """Whether the value keeps to every constraint on it as a whole."""
         before = len(self.found)
         value = node.value
         if "const" in schema or "enum" in schema:
@@ -311,7 +312,7 @@ class _Walk:
                 self._error(entry.place, "value", f"{given(entry, schema)} stands twice in this list", schema)
             seen.add(written)
 
-    # What is inside of it.
+    # Its content
 
     def _below(self, node: Node, schema: JsonObject, name: str | None) -> Node:
         for key, whole in schema.get("dependentSchemas", {}).items():
@@ -383,7 +384,7 @@ class _Walk:
 
     @staticmethod
     def _mistyped(values: Mapping[str, Node], schema: JsonObject) -> set[str | None]:
-        """The keys that unknown ones were surely meant to be: what is mistyped is not missing as well."""
+        """The keys that unknown ones were probably meant to be: a mistyped key is not missing as well."""
         known = schema.get("properties", {})
         if schema.get("additionalProperties") is not False or values.keys() <= known.keys():
             return set()
@@ -395,11 +396,11 @@ class _Walk:
 
     def _unknown(self, node: Node, key: str, schema: JsonObject) -> None:
         if key not in node.key_places:
-            return  # It came by a merge key, which is told by itself.
+            return  # It came by a merge key, which is reported by itself.
         hint = instead_of(key, schema, self._above, self._resolved)
         self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
 
-    # Which of several it is meant to be.
+    # Unions
 
     def _union(self, node: Node, schema: JsonObject, name: str | None) -> Node:
         branches = [self._resolved(branch) for branch in schema["oneOf"]]

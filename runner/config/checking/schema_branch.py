@@ -1,4 +1,4 @@
-"""Which branch of a union a mapping was meant to be, so that only that one is judged."""
+"""Chooses the branch of a union that a mapping was meant to be, so that only that one is checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from runner.model.values import JsonObject, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """Why no branch can be chosen. The mapping cannot be judged further."""
+    """Why no branch can be chosen. The mapping cannot be checked further."""
 
     place: Place
     rule: str
@@ -18,7 +18,7 @@ class Mistake:
 
 
 def by_tag(node: Node, tag: str, branches: Mapping[str, JsonObject], subject: str) -> JsonObject | Mistake:
-    """The branch that the value of one key says, e.g. `type: server_vad`."""
+    """The branch named by the value of one key, e.g. `type: server_vad`."""
     value = node.get(tag)
     if value is None:
         message = f'{subject} needs the key "{tag}": {one_of(branches)}'
@@ -31,7 +31,9 @@ def by_tag(node: Node, tag: str, branches: Mapping[str, JsonObject], subject: st
 
 
 def by_key(node: Node, branches: Mapping[str, JsonObject], subject: str, right: str) -> JsonObject | Mistake:
-    """The branch whose own key is there, e.g. `http` in a tool. `right` says what would be."""
+    """The branch with a key of its own in the mapping, e.g. `http` in a tool. `right` says what would be
+    right.
+    """
     present = [key for key in branches if node.get(key) is not None]
     for key in present:
         properties = branches[key].get("properties", {})

@@ -1,4 +1,4 @@
-"""Reads the JSON Schemas that are shipped with the package. Never looks at a user's file."""
+"""Reads the JSON Schemas that are shipped with the package. Never reads a user's file."""
 
 import json
 from functools import cache
@@ -18,9 +18,9 @@ _SHARED = "agent.schema.json"
 def schema(kind: str) -> JsonObject:
     """The JSON Schema of one kind of file or output, complete in itself.
 
-    In the repository the schemas of runner.yaml and of scenarios refer to definitions of the agent's
-    schema by its file name, so that each thing is said once. A person who saves one schema for an editor,
-    and the validator, want no second file: here those definitions are brought along.
+    In the repository the schemas of runner.yaml and of scenarios refer to definitions of the agent's schema
+    by its file name, so that each thing is said once. A person who saves one schema for an editor, and the
+    validator, need a single file: here those definitions are included.
     """
     text = (folder() / f"{kind}.schema.json").read_text(encoding="utf-8")
     found: JsonObject = json.loads(text.replace(f'"{_SHARED}#/', '"#/'))
@@ -30,7 +30,7 @@ def schema(kind: str) -> JsonObject:
 
 
 def folder() -> Path:
-    """Where the schemas lie: in the package, or beside it in the repository."""
+    """The folder of the schemas: in the package, or beside it in the repository."""
     package = Path(__file__).parents[2]
     shipped = package / "schemas"
     return shipped if shipped.is_dir() else package.parent / "schemas"

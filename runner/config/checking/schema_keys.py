@@ -1,4 +1,5 @@
-"""What an unknown key was meant to be: one of another place, or another word for one of this place."""
+"""Finds what an unknown key was meant to be: a key of another place, or another word for one of this
+place."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -7,10 +8,10 @@ from runner.config.checking.suggest import did_you_mean, nearest, one_of
 from runner.model.values import JsonObject
 
 Flat: TypeAlias = Callable[[JsonObject], JsonObject]
-"""A schema with what its `$ref` refers to."""
+"""A schema with the content of its `$ref`."""
 
 _LEVELS = 3
-"""How far inside of a mapping a key is looked for."""
+"""How deep inside a mapping a key is searched for."""
 _MOST_LISTED = 20
 
 OTHER_KEYS = "x-other-keys"
@@ -39,7 +40,7 @@ def _keys(schema: JsonObject, flat: Flat) -> list[str]:
 
 
 def _inside(key: str, schema: JsonObject, flat: Flat) -> str:
-    """Where below this mapping the key belongs, when it was written too high up."""
+    """Where below this mapping the key belongs, if it was written too high up."""
     level: list[tuple[str, JsonObject]] = [("", schema)]
     for _ in range(_LEVELS):
         deeper = [
@@ -55,7 +56,7 @@ def _inside(key: str, schema: JsonObject, flat: Flat) -> str:
 
 
 def _near_inside(key: str, schema: JsonObject, flat: Flat) -> str:
-    """The key of a mapping in this one that was meant, when it was mistyped and written too high up."""
+    """The key of an inner mapping that was meant, if it was mistyped and written too high up."""
     meant = [
         (name, near)
         for name in _keys(schema, flat)
@@ -65,7 +66,7 @@ def _near_inside(key: str, schema: JsonObject, flat: Flat) -> str:
 
 
 def _in_neighbour(key: str, above: Sequence[tuple[str, JsonObject]], flat: Flat) -> str:
-    """In which mapping beside this one the key belongs."""
+    """The neighbouring mapping to which the key belongs."""
     if not above:
         return ""
     inside, schema = above[-1]
@@ -78,7 +79,7 @@ def _in_neighbour(key: str, above: Sequence[tuple[str, JsonObject]], flat: Flat)
 
 
 def _beside(key: str, above: Sequence[tuple[str, JsonObject]], flat: Flat) -> str:
-    """Beside which key around this mapping the key belongs, when it was written too far inside."""
+    """The outer key beside which the key belongs, if it was written too far inside."""
     for inside, schema in reversed(above):
         if key != inside and key in _keys(schema, flat):
             return f'; it belongs beside "{inside}"'

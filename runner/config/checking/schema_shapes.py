@@ -1,4 +1,4 @@
-"""What a value of the wrong shape was meant to be: `3` where `{attempts: 3}` is wanted, `en` where `[en]` is.
+"""Finds what a value of the wrong shape was meant to be: `3` for `{attempts: 3}`, `en` for `[en]`.
 
 People write the value that they think of. A message that shows it in the right shape needs no second look.
 """
@@ -13,18 +13,18 @@ from runner.config.reading.yaml_scalar import plain_scalar
 from runner.model.values import Json, JsonObject
 
 Accepts: TypeAlias = Callable[[Node, JsonObject], bool]
-"""Whether a value keeps to a schema."""
+"""Whether a value fits a schema."""
 
 _MOST_NESTED = 3
 _LONGEST = 40
 """Characters of a value that is repeated."""
 _SWITCHES = frozenset({"on", "off", "yes", "no"})
-"""Said to mean the thing as it is by default, and not as the name of anything."""
+"""Words that mean "as it is by default", and not the name of anything."""
 _NEEDS_QUOTES = re.compile(r"""^$|^[-?:,\[\]{}#&*!|>'"%@`\s+]|[,\[\]{}]|: |:$| #|\s$|\n""")
 
 
 def reshaped(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat) -> str:
-    """`write {attempts: 3}`: the value as the schema wants it; nothing where no shape of it would do."""
+    """`write {attempts: 3}`: the value in the schema's shape; empty where no shape of it would fit."""
     if not _is_shown(node):
         return ""
     unquoted = plain_scalar(node.text) if isinstance(node.value, str) else None
@@ -51,7 +51,7 @@ def _is_shown(node: Node) -> bool:
 
 
 def _meant(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: int) -> Iterator[str]:
-    """The ways to put the value into the shape that the schema wants, the likeliest first."""
+    """The ways to put the value into the schema's shape, the likeliest first."""
     if depth == 0 or schema.get("x-secret"):
         return
     for branch in map(flat, schema.get("oneOf", ())):
@@ -84,7 +84,7 @@ def _in_mapping(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, de
 
 
 def _name(schema: JsonObject) -> str:
-    """A name that a mapping of names takes: `NAME` where it takes any."""
+    """An example of a name in a mapping of names: `NAME` where any name will do."""
     pattern = schema.get("propertyNames", {}).get("pattern", "")
     known = [key for example in schema.get("examples", ()) for key in example]
     return known[0] if known and not re.search(pattern, "NAME") else "NAME"
@@ -99,7 +99,7 @@ def _value(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: 
 
 
 def flow(node: Node) -> str:
-    """A value as one would write it inside of braces, digits as they are written."""
+    """A value as one would write it inside braces, digits as written."""
     if isinstance(node.value, str):
         return _scalar(node.text or node.value)
     if isinstance(node.value, Mapping | tuple):
@@ -119,6 +119,6 @@ def flow_data(value: Json) -> str:
 
 
 def _scalar(text: str) -> str:
-    """A text, in quotes where YAML would take it for something else."""
+    """A text, in quotes where YAML would read something else."""
     is_text = isinstance(plain_scalar(text), str) and not _NEEDS_QUOTES.search(text)
     return text if is_text else f'"{text}"'

@@ -1,4 +1,4 @@
-"""Which type a schema wants of a value, and the value in that type."""
+"""Compares a value's type with the schema's, and converts the value to that type."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,9 +8,9 @@ from runner.model.values import JsonObject
 
 
 def fits(node: Node, schema: JsonObject, *, exactly: bool = False) -> bool:
-    """Whether the value has a type that the schema allows.
+    """Whether a value has a type that the schema allows.
 
-    A scalar stands as text wherever only text is wanted, so that digits need no quotes; not so `exactly`.
+    A scalar counts as text wherever only text is allowed, so that digits need no quotes; not so `exactly`.
     """
     wanted = schema.get("type")
     if wanted is None:
@@ -45,7 +45,7 @@ _TYPES: dict[str, Any] = {
 
 
 def as_wanted(node: Node, schema: JsonObject) -> Node:
-    """The same value in the type that the schema wants."""
+    """The same value in the schema's type."""
     wanted = "string" if schema.get("x-text") else schema.get("type")
     if wanted == "string" and _stands_as_text(node):
         return node.holding(node.text)

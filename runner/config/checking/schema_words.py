@@ -1,4 +1,4 @@
-"""How the schema's check speaks of values and of what would be right. Decides nothing."""
+"""Words for the schema check's messages: about values, and about what would be right. Decides nothing."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _TYPES = {
 
 
 def subject(name: str | None, schema: JsonObject | None = None) -> str:
-    """What a message is about: the key that leads to the value, or `this …`."""
+    """The subject of a message: the key that leads to the value, or `this …`."""
     if name is not None:
         return f'"{name}"'
     title = (schema or {}).get("title", "")
@@ -31,7 +31,7 @@ def subject(name: str | None, schema: JsonObject | None = None) -> str:
 
 
 def given(node: Node, schema: JsonObject) -> str:
-    """What the value is, quoted as it was written. A secret is never quoted."""
+    """The value, quoted as written. A secret is never quoted."""
     value = node.value
     if value is None and node.comment is not None:
         return 'empty, since "#" begins a comment unless it is in quotes'
@@ -48,13 +48,13 @@ def given(node: Node, schema: JsonObject) -> str:
 
 
 def right(schema: JsonObject) -> str:
-    """What would be right instead, as the schema itself says it or as its keywords do."""
+    """What would be right instead, from the schema's own hint or from its keywords."""
     message: str = schema.get("errorMessage") or f"write {expected(schema)}"
     return message
 
 
 def expected(schema: JsonObject) -> str:
-    """What the schema wants, in words."""
+    """What the schema demands, in words."""
     if "const" in schema or "enum" in schema:
         written = [
             json.dumps(value, ensure_ascii=False) for value in schema.get("enum", [schema.get("const")])
@@ -80,7 +80,7 @@ def _range(schema: JsonObject) -> str:
 
 
 def _example(schema: JsonObject) -> str:
-    """How a list or a mapping is written, as far as the schema has a short example."""
+    """An example of a list or mapping, if the schema has a short one."""
     if schema.get("type") not in ("array", "object", None):
         return ""
     structures = (example for example in schema.get("examples", ()) if isinstance(example, Mapping | list))

@@ -1,4 +1,4 @@
-"""Checks what a template names against what exists at its place, without any data."""
+"""Checks the names in a template against those that exist at its place, without any data."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,44 +18,44 @@ _EXPOSED = 'the model could read "{}" here; secrets are only for "http", with it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedTemplate:
-    """One template of an agent, what it was read from, and what exists for it."""
+    """One template of an agent, with its source and the names that exist for it."""
 
     template: CompiledTemplate
     node: Node
     scope: "Scope"
 
     def place_of_line(self, line: int) -> Place:
-        """Where a line of the template begins, from its first character that is not blank."""
+        """Where a line of the template begins, from its first non-blank character."""
         text = self.template.source.split("\n")[line - 1]
         return self.node.place_in(line, len(text) - len(text.lstrip()) + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What exists for a template at one place.
+    """The names that exist for a template at one place.
 
     Each of `args` and `secrets` is None where the name does not exist at all; otherwise it holds the keys
-    below, as do `vars`. A shape that is None inside them is left unchecked. Below `lookup` nothing is
-    checked: what an endpoint answers is its own business.
+    below, as does `vars`. A shape that is None inside them is not checked. Below `lookup` nothing is checked:
+    an endpoint may answer anything.
     """
 
     args: Mapping[str, Shape] | None = None
     args_open: bool = False
-    """Whether `parameters` allows arguments that it does not name."""
+    """Whether `parameters` allows further arguments."""
     parameters: JsonObject = field(default_factory=dict)
     """The JSON Schema of the arguments."""
     templates: list[PlacedTemplate] = field(default_factory=list)
-    """Every template that was read in this scope, or in one that was made of it."""
+    """Every template that was read in this scope, or in one derived from it."""
     why_no_args: str = '"args" exists only inside a tool; leave it out here'
     secrets: frozenset[str] | None = None
     vars: Shape = field(default_factory=dict)
     caller_vars: frozenset[str] = frozenset()
-    """Variables that hold what the caller brings."""
+    """Variables that hold data of the caller."""
     late_vars: Mapping[str, str] = field(default_factory=dict)
-    """Variables that have no value yet, and why: they are made of what the lookup answers, or stand below."""
+    """Variables without a value yet, and why: they are rendered from the lookup's answer, or stand below."""
     has_lookup: bool = False
     lookup_keys: frozenset[str] = frozenset()
-    """What the lookup's default holds: all that is known of its answer, and enough for a hint."""
+    """The keys of the lookup's default: all that is known of its answer, and enough for a hint."""
     why_no_lookup: str = '"lookup" is always null here, since the agent has no "lookup"'
 
     def without_secrets(self) -> "Scope":
@@ -63,7 +63,7 @@ class Scope:
         return replace(self, secrets=None)
 
     def path_of(self, key: str) -> str | None:
-        """The whole name of a key that stands below one of the names, e.g. `vars.clinic`."""
+        """The whole name of a key below one of the names, e.g. `vars.clinic`."""
         below = {"vars": self.vars, "args": self.args, "lookup": self.lookup_keys if self.has_lookup else ()}
         return next((f"{root}.{key}" for root, keys in below.items() if keys and key in keys), None)
 
@@ -81,7 +81,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A name that does not exist where it is used. `line` and `column` count from 1 inside the source."""
+    """A name that does not exist where it is used. `line` and `column` count from 1 in the source."""
 
     rule: str
     message: str
@@ -101,7 +101,7 @@ def check(template: CompiledTemplate, scope: Scope) -> Iterator[Finding]:
 def _fault(reference: "Reference", scope: Scope) -> tuple[str, str] | None:
     root, *keys = reference.path
     if root == "null":
-        # YAML's and JSON's word for nothing; what does not exist is null already.
+        # Null in YAML and JSON; what does not exist is null already.
         return None
     if root == "secrets":
         return _secret_fault(reference, keys, scope)

@@ -1,9 +1,9 @@
-"""The known name that a mistyped one was surely meant to be."""
+"""Finds the known name that a mistyped one was probably meant to be."""
 
 from collections.abc import Iterable
 
 _NEAR = 0.65
-"""How alike two names are: `evn` and `env` are, `number` and `user` are not."""
+"""How similar two names are: `evn` and `env` are near, `number` and `user` are not."""
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = _NEAR) -> str | None:
@@ -22,7 +22,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def or_there_is(word: str, known: Iterable[str]) -> str:
-    """What was probably meant, or all that there is; nothing where there is nothing."""
+    """The name that was probably meant, or all that exist; nothing where there are none."""
     names = sorted(known)
     return did_you_mean(word, names) or (f"; there is {one_of(names)}" if names else "")
 

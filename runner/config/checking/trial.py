@@ -26,15 +26,15 @@ _NULL = re.compile(r'"(\w+)" is null')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What the templates of one agent are tried with."""
+    """The data with which the templates of one agent are tried."""
 
     agent: str
     vars: Mapping[str, Templated]
     """The agent's own, in their order, with those that a call may bring before them."""
     lookup: Json
-    """What stands for an answer that did not come."""
+    """Stands for a lookup's answer that did not come."""
     set_later: frozenset[str]
-    """Variables that have no value before some reply sets them."""
+    """Variables without a value before some reply sets them."""
 
 
 def check_rendering(trial: Trial, templates: Iterable[PlacedTemplate], problems: Problems) -> None:
@@ -88,7 +88,7 @@ def _failure(placed: PlacedTemplate, known: JsonObject) -> TemplateFailure | Non
 
 
 def _arguments(placed: PlacedTemplate) -> tuple[JsonObject, JsonObject]:
-    """The names that a tool adds: with every argument there is, and with those alone that must be there."""
+    """The names that a tool adds: with every argument, and with the mandatory ones only."""
     scope = placed.scope
     secrets = {"secrets": dict.fromkeys(scope.secrets, _SECRET)} if scope.secrets is not None else {}
     if scope.args is None:
@@ -101,7 +101,9 @@ def _arguments(placed: PlacedTemplate) -> tuple[JsonObject, JsonObject]:
 
 
 def _names(trial: Trial, caller: Address) -> JsonObject:
-    """What a call of this caller begins with. A variable that fails is null: it is told by itself."""
+    """The names at the beginning of this caller's call. A variable that fails is null: it is reported by
+    itself.
+    """
     call = IncomingCall(
         id="rtc_example", caller=caller, called=read_address(_CALLED), called_found_in="To", created_at=_NOW
     )

@@ -1,4 +1,4 @@
-"""Warns of routes that can never win, and names what takes their calls."""
+"""Warns of routes that can never win, and names the rules that take their calls."""
 
 from runner.call.routes.routing import RouteTable
 from runner.call.routes.unreachable import UnreachableRoute, find_unreachable

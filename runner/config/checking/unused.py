@@ -1,4 +1,4 @@
-"""Warns of what is declared and serves nothing: agents that no call reaches, secrets, tools and schedules."""
+"""Warns of declared parts without a use: agents that no call reaches, secrets, tools and schedules."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ _SECRET = re.compile(r"""\bsecrets\s*(?:\.\s*|\[\s*["'])([A-Za-z0-9_]+)""")
 
 
 def check_agents(configurations: Sequence[Configuration], problems: Problems) -> None:
-    """Note each agent that no call reaches, in none of these configurations of one directory."""
+    """Note each agent that no call reaches in any of these configurations of one directory."""
     reached = {agent_id for configuration in configurations for agent_id in _reached(configuration)}
     for agent_id, agent in configurations[0].agents.items():
         if agent_id not in reached:
@@ -38,7 +38,7 @@ def _reached(configuration: Configuration) -> set[str]:
 
 
 def _next(agent: Agent) -> Iterator[str]:
-    """The agents that this one may give a call to."""
+    """The agents to which this one may give a call."""
     yield from agent.hands_to
     if isinstance(agent.busy, ToAgent):
         yield agent.busy.agent
@@ -49,8 +49,8 @@ def check_shared(
 ) -> None:
     """Note what runner.yaml declares for all agents and none uses.
 
-    `runner` is its document; `agents` are the agents', with the defaults under them, in each
-    environment. `sources` are the texts of all files, since a secret is named by text alone.
+    `runner` is its document; `agents` are the agents', merged with the defaults, in each environment.
+    `sources` are the texts of all files, since a secret is named only in text.
     """
     agents = list(agents)
     tools = {entry.text for agent in agents for entry in _entries(agent.get("tools"))}
@@ -67,12 +67,12 @@ def check_shared(
 
 
 def secrets_named(texts: Iterable[str]) -> set[str]:
-    """The secrets that templates in these texts name, as far as text alone shows it."""
+    """The secrets that templates in these texts name, as far as the text shows."""
     return {name for text in texts for name in _SECRET.findall(text)}
 
 
 def _in_each(runner: Node) -> Iterator[Node]:
-    """The document itself, and what each environment lays over it."""
+    """The document itself, and its overlay in each environment."""
     environments = runner.get("environments")
     yield from (runner, *(node for _, node in environments.items())) if environments else (runner,)
 

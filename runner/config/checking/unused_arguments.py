@@ -12,7 +12,7 @@ from runner.model.tool import HttpBinding, Tool
 def check_arguments_used(tool: Tool, parameters: Node, problems: Problems) -> None:
     """Note each property of `parameters` that the tool's request leaves out.
 
-    A request without a body of its own carries the arguments as they are, all of them.
+    A request without a body of its own carries all arguments.
     """
     binding, properties = tool.binding, parameters.get("properties")
     if properties is None or not isinstance(binding, HttpBinding):
@@ -24,7 +24,7 @@ def check_arguments_used(tool: Tool, parameters: Node, problems: Problems) -> No
         return
     used = {path[1] for path in paths if path[0] == "args"}
     if not used <= set(properties.key_places):
-        return  # one is mistyped, which is told already, and is surely one of those that look unused
+        return  # one is mistyped, which is reported already, and is probably one of those that look unused
     for name in properties.key_places:
         if name not in used:
             message = (
@@ -35,7 +35,7 @@ def check_arguments_used(tool: Tool, parameters: Node, problems: Problems) -> No
 
 
 def _templates(value: object) -> Iterator[CompiledTemplate]:
-    """Every template in a tool, wherever it stands."""
+    """Every template in a tool, at any depth."""
     if isinstance(value, CompiledTemplate):
         yield value
     elif isinstance(value, Mapping):

@@ -1,1 +1,1 @@
-"""OpenAPI documents: the operations that an agent names, made into tools."""
+"""Builds tools from the operations of OpenAPI documents that an agent names."""

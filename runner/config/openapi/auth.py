@@ -1,4 +1,4 @@
-"""What an operation asks for as proof of who sends it, and how that is written as `auth`."""
+"""Reads the authentication that an operation requires, and says how it is written as `auth`."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,9 @@ _NAMED = '"{{ secrets.NAME }}"'
 
 
 def missing_auth(operation: DocumentPart, root: DocumentPart, library: Library) -> str | None:
-    """How `auth` would be written for the operation, or None when it needs none.
+    """The missing `auth` of the operation, as one would write it, or None when it needs none.
 
-    Raises UnfitError when it needs what one `auth` cannot give.
+    Raises UnfitError when it needs more than one `auth` can express.
     """
     alternatives = list(_alternatives(operation, root, library))
     if not alternatives:
@@ -24,7 +24,7 @@ def check_auth(operation: DocumentPart, root: DocumentPart, library: Library) ->
 
 
 def _alternatives(operation: DocumentPart, root: DocumentPart, library: Library) -> Iterator[str]:
-    """Each way that is enough, as it would be written; an empty text for none at all."""
+    """Each sufficient alternative, as one would write it; an empty text for none at all."""
     security = operation.get("security") or root.get("security")
     if security is None or not security.value:
         return

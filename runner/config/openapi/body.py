@@ -1,4 +1,4 @@
-"""The request body of an operation: the arguments that make it up, and how they are sent."""
+"""Reads the request body of an operation: its arguments, and how they are sent."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _MEDIA_TYPES = (
     (BodyKind.MULTIPART, re.compile(r"multipart/form-data\b")),
     (BodyKind.TEXT, re.compile(r"text/plain\b|text/\*")),
 )
-"""What can be sent, the best first."""
+"""The media types that can be sent, the best first."""
 _SPREAD = frozenset(
     {
         *("type", "properties", "required", "additionalProperties", "unevaluatedProperties"),
@@ -29,7 +29,7 @@ _SPREAD = frozenset(
         *("title", "description", "default", "examples", "deprecated", "readOnly"),
     }
 )
-"""Words of an object whose properties can stand among other arguments."""
+"""Keywords of an object whose properties can be arguments beside others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +38,13 @@ class RequestBody:
 
     body: Body
     content_type: str | None = None
-    """Where it is another than that of every such body."""
+    """Where it differs from the default of the body's kind."""
     arguments: JsonObject
     required: tuple[str, ...] = ()
     others: Json = False
-    """The schema of arguments that are not named."""
+    """The schema of further arguments."""
     words: JsonObject = field(default_factory=dict)
-    """What else is said of the arguments together."""
+    """Further keywords about the arguments together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +56,13 @@ class BodyReader:
     taken: Collection[str]
     """The arguments that travel elsewhere."""
     fixed: FixedArguments
-    """The arguments that are not the model's."""
+    """The arguments that the model does not supply."""
 
     def read(self, part: DocumentPart) -> RequestBody:
-        """The body.
+        """The body. The properties of an object become arguments of their own.
 
-        The properties of an object become arguments of their own. What is not an object, says more of its
-        properties than what each of them is, or has one that is called as a parameter is, becomes one
-        argument, `body`. Raises UnfitError when no such body can be sent.
+        A body that is not an object, has constraints beyond its properties, or has a property with the name
+        of a parameter becomes one argument, `body`. Raises UnfitError when no such body can be sent.
         """
         content = part.get("content")
         kind, media_type, media = _media(content if content is not None else part)
@@ -79,7 +78,7 @@ class BodyReader:
             and schema.get("properties") == {}
             and not schema.get("additionalProperties")
         ):
-            # An object with nothing in it: there is nothing that the model could say.
+            # An object without properties: there is nothing that the model could say.
             return RequestBody(body=replace(body, content={}), arguments={})
         else:
             found = self._one_argument(body, schema, part.text("description"))
@@ -90,7 +89,8 @@ class BodyReader:
         required: Sequence[str] = schema.get("required", ())
         values: dict[str, Templated] = {}
         for name, inner in schema["properties"].items():
-            # Of an optional body, what has one value only goes with the rest, as the model decides.
+            # In an optional body, a property with one possible value goes with the rest, as the model
+            # decides.
             one = only_value(inner) if name in required and not body.is_optional else None
             if (value := self.fixed.value((name,), inner) or one) is not None:
                 values[name] = value.tree
@@ -142,7 +142,7 @@ def _dependent(names_of: JsonObject, fixed: Collection[str]) -> JsonObject:
 
 
 def _without_files(schema: Json, media: DocumentPart, library: Library) -> Json:
-    """The schema of form data without the fields that are files. Raises UnfitError where one is required."""
+    """The schema of form data without file fields. Raises UnfitError where one is required."""
     declared = media.get("schema")
     root = library.followed(declared) if declared is not None else media
     properties = root.get("properties")
@@ -186,7 +186,7 @@ def _schema(part: DocumentPart | None, library: Library, maker: SchemaMaker) -> 
     schema = maker.schema(library.followed(part) if is_reference else part)
     if not isinstance(schema, Mapping):
         return {}
-    # "one of these names is required" is told by the endpoint; no single argument can say it.
+    # The endpoint checks "one of these names is required"; no single argument can express it.
     return {
         key: value
         for key, value in schema.items()

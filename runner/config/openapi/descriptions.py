@@ -1,4 +1,4 @@
-"""Texts of OpenAPI documents in the form that a model is given: one paragraph, of bounded length."""
+"""Shortens texts of OpenAPI documents for a model: one paragraph, of bounded length."""
 
 import re
 

@@ -1,7 +1,7 @@
 """OpenAPI documents as data: read fast, followed through every `$ref`, with the place of any part on demand.
 
-Large ones have a hundred thousand lines, of which a tool wants fifty. So places are looked for only where
-something is wrong. Never asks the network.
+Large ones have a hundred thousand lines, of which a tool needs fifty. So places are computed only for
+mistakes. Never asks the network.
 """
 
 import re
@@ -20,11 +20,11 @@ from runner.config.reading.yaml_syntax import SyntaxMistake
 from runner.model.values import Json, Place
 
 MOST_STEPS = 20
-"""References that lead to references: more are a circle."""
+"""References to references: more are a circle."""
 
 
 class UnfitError(Exception):
-    """What stands in a document at this place cannot become a tool, and why. It never leaves this package."""
+    """This part of a document cannot become a tool, and why. Never leaves this package."""
 
     def __init__(self, part: "DocumentPart", message: str) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class ToldError(Exception):
 
 
 class ApiDocument:
-    """One file: its data, and where each part of it stands."""
+    """One file: its data, and the place of each part."""
 
     def __init__(self, name: str, text: str) -> None:
         """Raises SyntaxMistake when the text is neither JSON nor YAML."""
@@ -46,7 +46,7 @@ class ApiDocument:
         self.root = DocumentPart(document=self, path=(), value=read_data(text))
 
     def place(self, path: "tuple[str | int, ...]") -> Place:
-        """Where the part stands, or the nearest around it that is written out in this file."""
+        """The place of the part, or of the nearest one around it that is literally in this file."""
         if self._nodes is None:
             self._nodes = composed(self._text)
         found = self._nodes
@@ -69,12 +69,12 @@ class DocumentPart:
 
     @property
     def place(self) -> Place:
-        """Where it stands. Costs a second reading of the document, once."""
+        """Its place. Costs a second reading of the document, once."""
         return self.document.place(self.path)
 
     @property
     def key(self) -> tuple[str, tuple[str | int, ...]]:
-        """What tells it from every other part of every other file."""
+        """Distinguishes it from every other part of every other file."""
         return self.document.name, self.path
 
     def get(self, key: str) -> "DocumentPart | None":
@@ -104,7 +104,7 @@ class DocumentPart:
 
 
 class Library:
-    """The documents of a configuration directory, each read once. `read` may be shared with other loads."""
+    """The documents of a configuration directory, each read once. Other loads may share `read`."""
 
     def __init__(
         self, directory: Directory, read: "dict[str, ApiDocument | None]", problems: Problems
@@ -114,7 +114,7 @@ class Library:
         self._problems = problems
 
     def open(self, node: Node) -> ApiDocument | None:
-        """The document that a text names, relative to the file that it stands in; None after noting why."""
+        """The document that a text names, relative to the text's file; None after noting a problem."""
         name = self._directory.referenced_name(node)
         if name is None or name not in self._read:
             found = self._directory.referenced_text(node)
@@ -132,7 +132,7 @@ class Library:
             return None
 
     def followed(self, part: DocumentPart) -> DocumentPart:
-        """The part itself, or what its `$ref` leads to in the end. Raises UnfitError."""
+        """The part itself, or the final target of its `$ref`. Raises UnfitError."""
         found = part
         for _ in range(MOST_STEPS):
             reference = found.get("$ref")
@@ -142,7 +142,7 @@ class Library:
         raise UnfitError(part, "this $ref leads back to itself")
 
     def target(self, reference: DocumentPart) -> DocumentPart:
-        """What the text of one `$ref` leads to. Raises UnfitError."""
+        """The target of one `$ref`. Raises UnfitError."""
         if not isinstance(reference.value, str):
             raise UnfitError(reference, 'a $ref is a text such as "#/components/schemas/Order"')
         file, _, pointer = reference.value.partition("#")
@@ -167,7 +167,7 @@ class Library:
         known = self._read.get(name) if name is not None else None
         if known is not None:
             return known
-        # Where the reference stands is asked only now: it costs a second reading of the document.
+        # The reference's place is computed only now: it costs a second reading of the document.
         document = self.open(replace(here, place=reference.place))
         if document is None:
             raise ToldError

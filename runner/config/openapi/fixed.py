@@ -1,4 +1,5 @@
-"""Arguments of an operation that are not the model's: fixed by the entry, or of one possible value."""
+"""Arguments of an operation that the model does not supply: fixed by the entry, or with one possible
+value."""
 
 import json
 import re
@@ -22,7 +23,7 @@ _NOT_OF_THE_MODEL = "a fixed argument is not made of the model's"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedValue:
-    """What is sent for an argument."""
+    """The value of a fixed argument."""
 
     tree: Templated
     """The value, for a query or a body."""
@@ -37,7 +38,7 @@ class FixedValue:
 
 
 class FixedArguments:
-    """What an entry's `fixed` says, and which of it is used."""
+    """An entry's `fixed` values, and which of them are used."""
 
     def __init__(self, node: Node | None, scope: Scope, problems: Problems) -> None:
         self._entries: dict[str, Node] = dict(node.items()) if node is not None else {}
@@ -49,11 +50,11 @@ class FixedArguments:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """The names that no argument has been asked for by."""
+        """The names that match no argument."""
         return tuple(name for name in self._entries if name not in self._schemas)
 
     def value(self, names: Sequence[str], schema: Json) -> FixedValue | None:
-        """What is fixed for an argument that has these names and this schema."""
+        """The fixed value of an argument with these names and this schema."""
         for name in names:
             node = self._entries.get(name)
             if node is not None:
@@ -64,13 +65,13 @@ class FixedArguments:
         return None
 
     def refuse(self, names: Sequence[str], message: str) -> None:
-        """Note that what is fixed under one of these names cannot be sent."""
+        """Note that the fixed value under one of these names cannot be sent."""
         for name in names:
             if name in self._entries:
                 self._problems.error(self._entries[name].place, _RULE, f'"{name}" {message}')
 
     def check(self, operation: str, known: Iterable[str], definitions: JsonObject) -> None:
-        """Note what is fixed and is not an argument, or has a value that the document does not allow."""
+        """Note fixed values that match no argument, or that the document does not allow."""
         for name, node in self._entries.items():
             schema = self._schemas.get(name, False)
             if name not in self._schemas:
@@ -83,7 +84,7 @@ class FixedArguments:
 
 
 def only_value(schema: Json) -> FixedValue | None:
-    """The one value that a schema allows, if it allows no other."""
+    """The only value that a schema allows, if there is one."""
     if not isinstance(schema, Mapping):
         return None
     values = [schema["const"]] if "const" in schema else schema.get("enum", ())

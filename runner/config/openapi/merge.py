@@ -1,17 +1,17 @@
-"""One schema that says what several say together (`allOf`), where that can be said in one."""
+"""Merges the schemas of an `allOf` into one, where one schema can express them all."""
 
 from collections.abc import Iterable, Mapping
 
 from runner.model.values import Json, JsonObject
 
 _FIRST = frozenset({"description", "title", "default", "examples", "deprecated", "readOnly"})
-"""Words about a schema: those of the first, the outermost, stand."""
+"""Descriptive keywords: the first, outermost schema's count."""
 _LEAST = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
 _MOST = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
 
 
 def merged(schemas: Iterable[Json]) -> dict[str, Json] | None:
-    """The schemas as one, or None where one cannot say the same.
+    """The schemas as one, or None where one cannot express them all.
 
     Each schema of an `allOf` that is closed (`additionalProperties: false`) forbids the properties of all
     others, which nobody means: together they are closed to what none of them names.
@@ -38,7 +38,7 @@ def merged(schemas: Iterable[Json]) -> dict[str, Json] | None:
 
 
 def _join(whole: dict[str, Json], word: str, value: Json) -> bool:
-    """Put a second value of a word into the whole; whether that could be done."""
+    """Merge a keyword's second value into the whole; returns whether that was possible."""
     first = whole[word]
     if word == "properties":
         whole[word] = _properties(first, value)

@@ -34,7 +34,7 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """An operation where it stands. `item` is the path's, with what all operations of the path share."""
+    """An operation in its document. `item` is the path's, with what all operations of the path share."""
 
     method: str
     path: str
@@ -49,12 +49,12 @@ class Operation:
 
     @property
     def address(self) -> str:
-        """What names it without an id, e.g. `GET /orders/{id}`."""
+        """Its name without an id, e.g. `GET /orders/{id}`."""
         return f"{self.method.upper()} {self.path}"
 
     @property
     def tool_name(self) -> str:
-        """What the model calls it."""
+        """The tool's name for the model."""
         words = self.id or f"{self.method}{self.path}"
         return re.sub(r"[^A-Za-z0-9_-]+", "_", words).strip("_")[:LONGEST_NAME] or self.method
 
@@ -66,18 +66,18 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What the user's entry says that no document can."""
+    """The settings of the user's entry that no document can contain."""
 
     auth: Auth | None
     server: str | None
-    """Where the requests go, whatever the document says."""
+    """The server of the requests, whatever the document says."""
     fixed: FixedArguments
 
 
 def operation_tool(
     operation: Operation, entry: Entry, library: Library, refuse: Callable[[UnfitError], None]
 ) -> Tool | None:
-    """The tool, or None after telling `refuse` everything that cannot be expressed."""
+    """The tool, or None after reporting to `refuse` everything that cannot be expressed."""
     return _Builder(operation, entry, library, refuse).tool()
 
 
@@ -90,7 +90,7 @@ class _Builder:
         self._library = library
         self._refuse = refuse
         self._declared: set[str] = set()
-        """The names of all parameters, those that are refused among them."""
+        """The names of all parameters, including refused ones."""
 
     def tool(self) -> Tool | None:
         operation = self._operation
@@ -98,7 +98,7 @@ class _Builder:
         sent: list[_Sent] = []
 
         def make(maker: SchemaMaker) -> JsonObject:
-            refused.clear()  # of an attempt that was given up
+            refused.clear()  # from an abandoned attempt
             found = self._sent(maker, refused)
             sent[:] = [found]
             return found.arguments()
@@ -123,14 +123,14 @@ class _Builder:
         )
 
     def _tried(self, refused: list[_Refused], work: Callable[[], _Found]) -> _Found | None:
-        """What a piece of work gives; a refusal is kept, so that the other pieces are looked at too."""
+        """The result of one step; a refusal is kept, so that the other steps are checked too."""
         try:
             return work()
         except (UnfitError, ToldError) as error:
             refused.append(error)
             return None
 
-    # What is sent
+    # The request's content
 
     def _sent(self, maker: SchemaMaker, refused: list[_Refused]) -> "_Sent":
         operation, library = self._operation, self._library
@@ -157,13 +157,13 @@ class _Builder:
         reader = BodyReader(library=self._library, maker=maker, taken=taken, fixed=self._entry.fixed)
         return reader.read(part)
 
-    # Where it goes
+    # The request's target
 
     def _url(self, parameters: tuple[Parameter, ...]) -> Template:
         operation = self._operation
         source = _literal(operation.part, self._server()).rstrip("/")
         in_path = {parameter.name: parameter for parameter in parameters if parameter.place == "path"}
-        # A fragment is never sent; some documents tell operations of one path apart by it.
+        # A fragment is never sent; some documents distinguish operations of one path by it.
         for index, piece in enumerate(_VARIABLE.split(operation.path.partition("#")[0])):
             if index % 2 == 0:
                 source += _literal(operation.part, piece)
@@ -196,7 +196,7 @@ class _Builder:
                 return _server_url(first)
         raise UnfitError(operation.root, f"the document names no server; {_RIGHT}")
 
-    # What is told
+    # Description and example
 
     def _description(self) -> str:
         operation = self._operation
@@ -209,7 +209,7 @@ class _Builder:
         return shortened(text, MOST_DESCRIPTION) or operation.address
 
     def _example(self) -> DocumentPart | None:
-        """What a reply looks like, where the document shows one."""
+        """An example reply, if the document has one."""
         responses = self._operation.part.get("responses")
         for status, declared in responses.items() if responses is not None else ():
             if re.fullmatch(r"2(?:\d\d|XX)", status):

@@ -1,7 +1,7 @@
-"""Builds the tools of an `openapi` entry: the operations that it names, out of the document that it names.
+"""Builds the tools of an `openapi` entry: the operations that it names, from the document that it names.
 
-A document holds no secret and says nothing of who asks; that is the entry's `auth`. Only what is named is
-built, however large the document is.
+A document holds no secret and does not say who sends requests; the entry's `auth` does. Only named operations
+are built, however large the document is.
 """
 
 import json
@@ -41,7 +41,7 @@ def build_operations(
     read: dict[str, ApiDocument | None],
     problems: Problems,
 ) -> Iterator[tuple[Node, Tool]]:
-    """Each tool with the node that names its operation. Expects that the schema has found the entry sound.
+    """Each tool with the node that names its operation. The entry must be well-formed.
 
     `read` keeps the documents, each of which is read once.
     """
@@ -74,12 +74,12 @@ def build_operations(
 
 
 def _id(node: Node) -> Node:
-    """The id, of an operation that is named by it alone or by a mapping."""
+    """The id of an operation, named by it alone or in a mapping."""
     return node.get("id") or node
 
 
 def _server(node: Node | None, problems: Problems) -> str | None:
-    """Where the requests go, or None where that is not said or after noting why it cannot be."""
+    """The server of the requests, or None where none is given or after noting a problem."""
     if node is None:
         return None
     try:
@@ -95,7 +95,7 @@ def _server(node: Node | None, problems: Problems) -> str | None:
 
 
 def _as_said(node: Node, tool: Tool, scope: Scope, problems: Problems) -> Tool:
-    """The tool with what the entry says of this operation, which holds over the document."""
+    """The tool with the entry's settings for this operation, which override the document."""
     name, description, timeout = node.get("name"), node.get("description"), node.get("timeout")
     if name is not None:
         tool = replace(tool, name=name.text)
@@ -114,7 +114,7 @@ def _as_said(node: Node, tool: Tool, scope: Scope, problems: Problems) -> Tool:
 
 
 def _node(value: Json, place: Place) -> Node:
-    """A value of the document as the configuration's own are, all of it at one place."""
+    """A value of the document as a node, all of it at one place."""
     if isinstance(value, Mapping):
         return Node(value={key: _node(entry, place) for key, entry in value.items()}, place=place)
     if isinstance(value, list | tuple):
@@ -123,7 +123,7 @@ def _node(value: Json, place: Place) -> Node:
 
 
 def _is_other(node: Node, tool: Tool, names: dict[str, str], problems: Problems) -> bool:
-    """Whether no operation before has this name, which is cut where an id is long."""
+    """Whether no earlier operation has this name, which is cut where an id is long."""
     operation = _id(node).text
     other = names.setdefault(tool.name, operation)
     if other == operation:
@@ -137,7 +137,7 @@ def _is_other(node: Node, tool: Tool, names: dict[str, str], problems: Problems)
 
 
 def _can_be_checked(node: Node, tool: Tool, problems: Problems) -> bool:
-    """Whether arguments can be checked: a schema that holds itself at the same place never ends."""
+    """Whether arguments can be checked: a schema that contains itself at the same place never ends."""
     for reference in circular_references(_node(tool.parameters, node.place)):
         message = f'"{_id(node).text}": the schema "{reference.text}" leads back to itself'
         problems.error(node.place, _RULE, message)
@@ -146,7 +146,7 @@ def _can_be_checked(node: Node, tool: Tool, problems: Problems) -> bool:
 
 
 def _check_size(node: Node, tool: Tool, problems: Problems) -> None:
-    """What a tool takes is part of every turn's input, which costs money and time."""
+    """A tool's parameters are part of every turn's input, which costs money and time."""
     size = len(json.dumps(tool.parameters, ensure_ascii=False))
     if size > MOST_CHARS:
         message = (
@@ -157,7 +157,7 @@ def _check_size(node: Node, tool: Tool, problems: Problems) -> None:
 
 
 def _is_hidden(node: Node, problems: Problems) -> bool:
-    """Whether the document cannot be taken for configuration."""
+    """Whether the document cannot be mistaken for configuration."""
     steps = PurePosixPath(node.text).parts
     if any(step.startswith(("_", ".")) and step not in (".", "..") for step in steps):
         return True
@@ -211,7 +211,7 @@ def _tool(
 
 
 class _Operations:
-    """What a document has to offer, by id and by address."""
+    """The operations of a document, by id and by address."""
 
     def __init__(self, document: ApiDocument, library: Library) -> None:
         self._document = document
@@ -223,7 +223,7 @@ class _Operations:
                 self._by_id.setdefault(operation.id, []).append(operation)
 
     def named(self, node: Node, problems: Problems) -> Operation | None:
-        """The operation that an entry of `operations` names, or None after noting why there is none."""
+        """The operation that an entry of `operations` names, or None after noting a problem."""
         found = self._by_id.get(node.text, [])
         if not found and node.text in self._by_address:
             found = [self._by_address[node.text]]
@@ -250,7 +250,7 @@ class _Operations:
 
 
 def _operations(root: DocumentPart, library: Library) -> Iterator[Operation]:
-    """Every operation. One that cannot be reached is as good as not there."""
+    """Every operation. An unreachable one counts as missing."""
     paths = root.get("paths")
     for path, declared in paths.items() if paths is not None else ():
         item = _reached(declared, library)

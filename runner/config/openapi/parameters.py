@@ -1,4 +1,4 @@
-"""Parameters of an operation: the argument that the model gives for each, and where and how it is sent."""
+"""Reads the parameters of an operation: the model's argument for each, and where and how it is sent."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from runner.model.tool import Style
 from runner.model.values import Json
 
 _NOT_SENT = OURS | CONNECTION | {"accept", "content-type", "authorization"}
-"""Headers that are sent anyway or never; of the last three OpenAPI says that parameters do not set them."""
+"""Headers that are always sent or never; for the last three OpenAPI says that parameters do not set them."""
 _PLACES = ("path", "query", "header")
 _STYLES = {
     ("form", True): Style.NAMES,
@@ -34,7 +34,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One parameter. `template` is what it is sent as, made of the argument."""
+    """One parameter. `template` renders the argument for the request."""
 
     name: str
     place: str
@@ -45,11 +45,11 @@ class Parameter:
     style: Style | None = None
     """For the query."""
     fixed: FixedValue | None = None
-    """What is sent, where the model is not asked."""
+    """The value to send, where the model does not supply one."""
 
 
 def declared_parameters(library: Library, lists: Iterable[DocumentPart | None]) -> list[DocumentPart]:
-    """The parameters of an operation and, before them, those of its path that it does not declare anew."""
+    """The parameters of an operation and, before them, those of its path that it does not redeclare."""
     found: dict[tuple[str, str], DocumentPart] = {}
     for parts in lists:
         for entry in parts.entries() if parts is not None else ():
@@ -61,9 +61,9 @@ def declared_parameters(library: Library, lists: Iterable[DocumentPart | None]) 
 def read_parameter(
     part: DocumentPart, maker: SchemaMaker, before: Iterable[Parameter], fixed: FixedArguments
 ) -> Parameter | None:
-    """The parameter, or None when it is sent anyway or never. `before` are those that there are already.
+    """The parameter, or None when it is always sent or never. `before` are the earlier ones.
 
-    Raises UnfitError when it cannot be sent, ToldError when what is fixed for it cannot.
+    Raises UnfitError when it cannot be sent, ToldError when its fixed value cannot.
     """
     name, place = part.text("name"), part.text("in")
     if not name or not place:
@@ -96,15 +96,15 @@ def read_parameter(
 
 
 def _asked(argument: str) -> FixedValue:
-    """The argument of the model."""
+    """The model's argument."""
     name = f"args.{argument}" if argument.isidentifier() else f'args["{argument}"]'
     return FixedValue(tree=None, expression=name)
 
 
 def _argument(name: str, place: str, taken: Mapping[str, str]) -> str:
-    """What the model calls it: letters, digits, `_` and `-`, and not what another is called.
+    """The argument's name: letters, digits, `_` and `-`, and different from all others.
 
-    A second one of a name gets its place before it (`query_id`), or a number where that is the same.
+    A second one of a name gets its location as a prefix (`query_id`), or a number where that is taken too.
     """
     plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:64] or place
     if taken.get(plain, place) != place:
@@ -116,7 +116,7 @@ def _argument(name: str, place: str, taken: Mapping[str, str]) -> str:
 
 
 def _schema(part: DocumentPart, name: str, maker: SchemaMaker) -> tuple[Json, bool]:
-    """The schema, and whether its values are written as JSON."""
+    """The schema, and whether its values are encoded as JSON."""
     content = part.get("content")
     if content is None:
         schema = part.get("schema")
@@ -168,7 +168,7 @@ def _template(
     elif ValueKind.LIST in found:
         if before:
             raise UnfitError(part, f'the parameter "{name}" is a list in the style "{style}"; write "simple"')
-        # What is left out stays null, so that no header is sent for it.
+        # An omitted argument stays null, so that no header is sent for it.
         is_one = f"{expression} is string or not {expression}"
         expression = f'{expression} if {is_one} else {expression} | join(",")'
     return f"{before}{{{{ {expression} }}}}"

@@ -1,9 +1,9 @@
-"""Schemas of OpenAPI documents as JSON Schema 2020-12, complete in themselves, for a model to read.
+"""Converts schemas of OpenAPI documents to JSON Schema 2020-12, complete in themselves, for a model to read.
 
-OpenAPI 3.0 has a dialect of its own; 3.1 has 2020-12 with few words more. Words that only say how data is
-written or shown are left out, and so is a constraint that is malformed: the endpoint checks for itself.
-What only replies hold (`readOnly`) is left out too. References are replaced by what they lead to; only a
-schema that holds itself stays one, under `$defs`.
+OpenAPI 3.0 has a dialect of its own; 3.1 has 2020-12 with a few more keywords. Keywords about encoding and
+display are left out, and so are malformed constraints: the endpoint checks for itself. Properties of replies
+only (`readOnly`) are left out too. References are replaced by their targets; only a schema that contains
+itself stays a reference, under `$defs`.
 """
 
 import json
@@ -20,7 +20,7 @@ from runner.model.values import Json, JsonObject
 
 MAX_DEPTH = 60
 MOST_INLINE = 600
-"""Schemas within schemas, references replaced. A schema with more keeps each that is named apart."""
+"""Nested schemas, with references replaced. A schema with more keeps its named parts separate."""
 MOST_DESCRIPTION = 500
 
 TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
@@ -40,9 +40,9 @@ _COUNTS = frozenset(
 )
 _NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _ABOUT = frozenset({"description", "title", "default", "examples", "deprecated"})
-"""Words that may stand beside a reference in any version, since people expect it."""
+"""Keywords that may stand beside a reference in any version, since people expect it."""
 _SIZES = frozenset({"int32", "int64", "float", "double", "decimal", "password", "byte", "binary"})
-"""Formats of OpenAPI's that say nothing about what a value looks like."""
+"""OpenAPI's formats that say nothing about the form of a value."""
 
 
 class _TooManyError(Exception):
@@ -53,7 +53,7 @@ class SchemaMaker:
     """Makes the schemas of one operation, which share their `$defs`."""
 
     def __init__(self, library: Library, *, is_3_0: bool, apart: bool = False) -> None:
-        """`apart`: leave every reference a reference."""
+        """`apart`: keep every reference a reference."""
         self._library = library
         self._is_3_0 = is_3_0
         self._apart = apart
@@ -117,7 +117,7 @@ class SchemaMaker:
             name, number = f"{base}_{number}", number + 1
         return name
 
-    # Words
+    # Keywords
 
     def _words(self, part: DocumentPart) -> Iterator[tuple[str, Json]]:
         for word, value in part.items():
@@ -128,7 +128,7 @@ class SchemaMaker:
             elif word in _SCHEMAS and isinstance(value.value, list) and value.value:
                 yield word, [self.schema(entry) for entry in value.entries()]
             elif word in _SCHEMA_MAPS and isinstance(value.value, Mapping):
-                # No schema is a text, so that this is not a property "$ref"; bundlers follow it here too.
+                # A schema is never a text, so this is not a property "$ref"; bundlers follow it here too.
                 entries = self._library.followed(value) if isinstance(value.value.get("$ref"), str) else value
                 yield word, {key: self.schema(entry) for key, entry in entries.items()}
             elif word == "type":
@@ -180,7 +180,7 @@ def _drop_read_only(words: dict[str, Json]) -> None:
 
 
 def _joined(words: dict[str, Json], word: str) -> dict[str, Json]:
-    """A combination as one schema where that says the same: all of several, or one of one."""
+    """A combination as one schema where possible: all of several, or one of one."""
     parts = words[word]
     if word != "allOf" and len(parts) > 1:
         return words
@@ -190,7 +190,7 @@ def _joined(words: dict[str, Json], word: str) -> dict[str, Json]:
 
 
 def _nullable(words: dict[str, Json]) -> Json:
-    """The same or null. An enumeration without it forbids null by the letter, and nobody means that."""
+    """The same or null. An enumeration without null forbids it literally, and nobody means that."""
     kind = words.get("type")
     if kind is None and any(word in words for word in ("$ref", "allOf", "anyOf", "oneOf")):
         about = {key: value for key, value in words.items() if key in _ABOUT}
@@ -221,7 +221,7 @@ def _is_count(value: Json) -> bool:
 
 
 def _is_pattern(value: Json) -> bool:
-    """Whether RE2 can run it. The endpoint checks what it cannot."""
+    """Whether RE2 can run it. The endpoint checks other patterns."""
     try:
         return isinstance(value, str) and compile_pattern(value) is not None
     except ValueError:
@@ -259,11 +259,11 @@ _PLAIN: Mapping[str, Callable[[Json], bool]] = {
     "const": lambda _: True,
     "default": lambda _: True,
 }
-"""Words that are taken as they are when their values are what they should be."""
+"""Keywords that are copied when their values have the right type."""
 
 
 def complete(make: Callable[[SchemaMaker], JsonObject], library: Library, *, is_3_0: bool) -> JsonObject:
-    """What `make` makes, with its `$defs`: references replaced, or kept where that would be too much."""
+    """The result of `make`, with its `$defs`: references replaced, or kept where that would be too large."""
     for apart in (False, True):
         maker = SchemaMaker(library, is_3_0=is_3_0, apart=apart)
         try:

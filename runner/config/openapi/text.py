@@ -1,4 +1,4 @@
-"""The text of a JSON or YAML document as data, read fast, and the places in it, found when asked for."""
+"""Parses a JSON or YAML document fast, and finds places in it on demand."""
 
 import gc
 import json
@@ -25,7 +25,7 @@ _SPACE = r"\\u0020"
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Without the collector, which would go through all that is being read again and again (3x the time)."""
+    """Without the garbage collector, which would visit the growing document again and again (3x the time)."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -46,7 +46,7 @@ def _read(text: str) -> Json:
         try:
             return json.loads(text, parse_constant=str)
         except (ValueError, RecursionError):
-            pass  # YAML says better what is wrong, if it is not YAML in braces
+            pass  # YAML has better messages, unless the text is JSON
     return _Reader(text).document()
 
 
@@ -141,7 +141,7 @@ def composed(text: str) -> yaml.Node:
 
 
 def below(node: yaml.Node, step: str | int) -> yaml.Node | None:
-    """The value at a key or an index, or None where it is not written out."""
+    """The value at a key or an index, or None where it is not literally there."""
     if isinstance(node, yaml.MappingNode):
         return next((value for key, value in node.value if getattr(key, "value", None) == step), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):

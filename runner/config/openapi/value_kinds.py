@@ -1,4 +1,4 @@
-"""What a value of a schema can be, as far as it matters for how it is written: a text, a list, an object."""
+"""Classifies the values of a schema, as far as their encoding depends on it: text, list, object."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -9,7 +9,7 @@ _DEEPEST = 12
 
 
 class ValueKind(Enum):
-    """What a value is made of."""
+    """The kind of a value."""
 
     SCALAR = "scalar"
     LIST = "list"
@@ -17,7 +17,7 @@ class ValueKind(Enum):
 
 
 def kinds(schema: Json, definitions: JsonObject, depth: int = 0) -> frozenset[ValueKind]:
-    """Every kind that a value may be of. A schema that does not say is taken to be of a scalar."""
+    """Every possible kind of a value. Without a type in the schema it counts as a scalar."""
     if not isinstance(schema, Mapping) or depth == _DEEPEST:
         return frozenset({ValueKind.SCALAR})
     named = schema.get("type")

@@ -1,1 +1,1 @@
-"""Files and YAML text to nodes that know their places, laid over each other."""
+"""Turns files and YAML text into nodes that know their places, and merges them."""

@@ -1,4 +1,5 @@
-"""Reads the files of a configuration directory into documents, and tells what each is. Judges no content."""
+"""Reads the files of a configuration directory into documents, and determines their kinds. Judges no
+content."""
 
 import re
 from collections.abc import Mapping
@@ -28,25 +29,25 @@ _AGENT_LINE = re.compile(r"""^agent:[ \t]*["']?([a-z0-9][a-z0-9-]*)""", re.MULTI
 
 @dataclass(slots=True)
 class Documents:
-    """What the files of a directory hold."""
+    """The content of a directory's files."""
 
     runner: Node | None = None
     """The document of runner.yaml."""
     is_runner_unread: bool = False
     """There is a runner.yaml, and it cannot be read."""
     is_partial: bool = False
-    """Only one file was read: what it names may be declared beside it."""
+    """Only one file was read: names in it may be declared elsewhere."""
     agents: list[Node] = field(default_factory=list)
     scenarios: list[Checked] = field(default_factory=list)
     """The documents of scenarios, each checked by its schema."""
     unread_ids: set[str] = field(default_factory=set)
     """Ids of agents in files that cannot be read."""
     memory: Memory = field(default_factory=dict)
-    """What the check of the agents' documents by their schema has found, for each environment to come."""
+    """The results of checking the agents' documents by their schema, for further environments."""
     strangers: int = 0
     """Files that may have been meant as agents."""
     api_documents: "dict[str, ApiDocument | None]" = field(default_factory=dict)
-    """The OpenAPI documents that were read so far, by name; None for what is none."""
+    """The OpenAPI documents read so far, by name; None for files that are not one."""
     number_lists: "Lists" = field(default_factory=dict)
     """The number lists that were parsed so far."""
 

@@ -1,4 +1,6 @@
-"""Environments: overlays of runner.yaml by name, for `--environment`. Asks nothing of the process's own."""
+"""Environments: overlays of runner.yaml by name, for `--environment`. Does not read the process's
+environment.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -18,7 +20,7 @@ def _overlaid_keys() -> frozenset[str]:
 
 
 def environment_names(runner: Node | None) -> tuple[str, ...]:
-    """The environments that runner.yaml declares, in its order."""
+    """The environments that runner.yaml declares, in order."""
     declared = runner.get("environments") if runner is not None else None
     return tuple(name for name, _ in declared.items()) if declared is not None else ()
 
@@ -45,7 +47,7 @@ def in_environment(runner: Node, name: str | None) -> Node:
 
 
 def _overlay(environment: Node, base: Node) -> Node:
-    """What of an environment is laid over runner.yaml. What is left out is noted where it stands."""
+    """The part of an environment that overlays runner.yaml. What is left out is noted at its place."""
     values = {key: value for key, value in environment.items() if key in _overlaid_keys()}
     for key in ("tools", "schedules"):
         declared, changed = base.get(key), values.get(key)
@@ -58,7 +60,7 @@ def _overlay(environment: Node, base: Node) -> Node:
 
 
 def with_variables(agent: Node, runner: Node | None, environment: str | None) -> Node:
-    """An agent's document with the `vars` of the environment laid over its own."""
+    """An agent's document with the `vars` of the environment over its own."""
     if runner is None or environment is None:
         return agent
     overlay = runner.find("environments", environment)
@@ -67,7 +69,7 @@ def with_variables(agent: Node, runner: Node | None, environment: str | None) ->
         return agent
     above = Node(value={"vars": variables}, place=agent.place, key_places={"vars": overlay.key_place("vars")})
     merged = laid_over(agent, above, "agent")
-    # Where the agent has variables of its own, they are what the key stands for.
+    # Where the agent has variables of its own, the key stands for them.
     return replace(merged, key_places={**merged.key_places, **agent.key_places})
 
 

@@ -1,7 +1,7 @@
-"""What is in a configuration directory, and the texts that its files refer to. Judges no content.
+"""Lists the files of a configuration directory, and reads the texts that they refer to. Judges no content.
 
-Nothing outside of the directory is read, wherever a link leads: a pull request could make a pipeline print
-any file of the machine.
+Nothing outside the directory is read, wherever a link leads: a pull request could make a pipeline print any
+file of the machine.
 """
 
 import os
@@ -24,11 +24,11 @@ USUAL_DIRECTORY = "agents"
 _YAML = (".yaml", ".yml")
 _SCENARIOS = (".test.yaml", ".test.yml")
 _MOST_LOOKED_AT = 5_000
-"""Files, in the search for the one that a path was meant to name."""
+"""Files searched for the one that a path was meant to name."""
 
 
 class FileKind(Enum):
-    """What a YAML file is for. That a file is an agent is shown by its content, not by its name."""
+    """The purpose of a YAML file. Its content shows that it is an agent, not its name."""
 
     SETTINGS = "runner"
     SCENARIOS = "test"
@@ -37,7 +37,7 @@ class FileKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """One YAML file as it was read. `name` is its path as messages show it."""
+    """One YAML file as it was read. `name` is its path in messages."""
 
     name: str
     kind: FileKind
@@ -80,7 +80,7 @@ class Directory:
     def yaml_files(self) -> Iterator[SourceFile]:
         """Every YAML file that is not hidden by a `_` or `.`, in the order of their names.
 
-        CannotRunError: there is no such directory, or it cannot be read.
+        Raises CannotRunError when there is no such directory, or it cannot be read.
         """
         if self._only_unsaved:
             for name in self._unsaved:
@@ -111,8 +111,8 @@ class Directory:
     def referenced_text(self, node: Node) -> tuple[str, str] | None:
         """The name and the text of a file that a configuration file names, e.g. `{file: _prompts/desk.md}`.
 
-        The path is relative to the file that it stands in, and stays inside of the directory, so that a
-        directory is complete wherever it is copied. None after noting why there is no text.
+        The path is relative to the naming file, and stays inside the directory, so that a directory is
+        complete wherever it is copied. None after noting a problem.
         """
         written = node.text
         inside = self._inside(node)
@@ -140,7 +140,9 @@ class Directory:
         return name, text
 
     def referenced_name(self, node: Node) -> str | None:
-        """The name of a file that a configuration file names, read or not; None when it is not inside."""
+        """The name of a file that a configuration file names, read or not; None when it is not inside the
+        directory.
+        """
         inside = self._inside(node)
         return None if inside is None else (PurePosixPath(self.name) / inside).as_posix()
 
@@ -207,7 +209,7 @@ class Directory:
         return sorted(there | {name.name for name in new})
 
     def _read(self, path: Path, place: Place, what: str, missing: Callable[[], str]) -> bytes | None:
-        """The content; None after noting why it cannot be read. `missing` is the message for no such file."""
+        """The content; None after noting a problem. `missing` is the message for a missing file."""
         if path.as_posix() in self._unsaved:
             return self._unsaved[path.as_posix()]
         try:
@@ -224,7 +226,7 @@ class Directory:
         return None
 
     def _resolved(self, path: Path) -> str:
-        """Where a path leads in the end. Raises _LeadsOutError where that is outside, and OSError."""
+        """The final target of a path. Raises _LeadsOutError where that is outside, and OSError."""
         real = os.path.realpath(path)
         if real != self._real and not real.startswith(self._real.rstrip("/") + "/"):
             raise _LeadsOutError(
@@ -233,7 +235,7 @@ class Directory:
         return os.path.realpath(path, strict=True)
 
     def _missing(self, name: str, node: Node) -> str:
-        """The message for a path that leads to no file: the one of that name was meant, or the nearest."""
+        """The message for a path without a file: one of the same name was meant, or the nearest."""
         folder = PurePosixPath(node.place.file).parent
         there: dict[str, str] = {}
         for file in islice(self._all_files(), _MOST_LOOKED_AT):
@@ -249,7 +251,7 @@ class Directory:
 
 
 def _may_be_folder(path: Path) -> bool:
-    """Whether it is a folder, or a link that nobody here may follow."""
+    """Whether it is a folder, or a link that must not be followed."""
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except PermissionError:
@@ -259,7 +261,7 @@ def _may_be_folder(path: Path) -> bool:
 
 
 class _LeadsOutError(Exception):
-    """A path that a link takes out of the directory. The text goes on after the name of the path."""
+    """A link takes this path out of the directory. The text continues after the name of the path."""
 
 
 def _why(error: OSError) -> str:

@@ -1,8 +1,8 @@
-"""Lays one document over another: an agent over the defaults, an environment over runner.yaml.
+"""Merges one document over another: an agent over the defaults, an environment over runner.yaml.
 
-Mappings merge, key by key; anything else is replaced. So is a mapping that is of another kind than the one
-below (`{file: …}` over `{env: …}`, a server_vad over a semantic_vad): merged they would be neither. Every
-part keeps the place that it came from.
+Mappings merge, key by key; anything else is replaced. So is a mapping of another kind than the one below
+(`{file: …}` over `{env: …}`, a server_vad over a semantic_vad): merged they would be neither. Every part
+keeps the place that it came from.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +44,7 @@ def _merged(
 
 
 def branch_of(node: Node, branches: Sequence[JsonObject], tag: str) -> JsonObject | None:
-    """Which branch of a union a mapping is: the one that its tag says, or whose own key is there."""
+    """The branch of a union that a mapping is: by its tag, or by a key of its own."""
     told = node.get(tag)
     for branch in branches:
         if told is not None and branch.get("properties", {}).get(tag, {}).get("const") == told.text:

@@ -1,4 +1,4 @@
-"""Which part of a text value stands where in its file, so that what is wrong inside gets its true place."""
+"""Maps parts of a text value to their places in the file, so that mistakes inside it get their true place."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +10,9 @@ _BLANK = " \t"
 
 
 def beginning(event: Any) -> int | None:
-    """How many characters behind the place of a scalar event its value begins, if the file holds it as it is.
+    """How many characters after a scalar event's place its value begins, if it is literally in the file.
 
-    That is so where it stands in one line, without an escape or a doubled quote. None: see `text_runs`.
+    That is so on one line, without an escape or a doubled quote. None: see `text_runs`.
     """
     start, end, quoted = event.start_mark, event.end_mark, 1 if event.style else 0
     is_whole = start.line == end.line and end.column - start.column == len(event.value) + 2 * quoted
@@ -60,7 +60,7 @@ def _blanks(text: str, start: int, blanks: str) -> int:
 
 
 def _in_common(words: str, value: str, position: int) -> int:
-    """How many characters of the words stand at this position of the value."""
+    """How many characters of the words match the value at this position."""
     there = value[position : position + len(words)]
     if words.startswith(there):
         return len(there)

@@ -1,11 +1,11 @@
-"""What a plain YAML scalar means: the YAML 1.2 core schema and no more. Never loses a digit."""
+"""Reads a plain YAML scalar: the YAML 1.2 core schema and no more. Never loses a digit."""
 
 import re
 
 from runner.config.node import Scalar
 
-# YAML 1.2.2, 10.3.2. A number that would not be written back as it stands (a leading zero or plus, more
-# digits than fit 64 bits) is a telephone number, an id or a code more often than an amount: it stays text.
+# YAML 1.2.2, 10.3.2. A number that would not be written back the same (a leading zero or plus, more digits
+# than fit 64 bits) is a telephone number, an id or a code more often than an amount: it stays text.
 _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),

@@ -1,6 +1,6 @@
-"""What is YAML and surely not meant: a quote that is closed lines later, an escape in a pattern.
+"""Finds valid YAML that is probably a mistake: a quote that is closed lines later, an escape in a pattern.
 
-Looks at one scalar event of the parser and at the lines that it stands in. Changes no value.
+Works on one scalar event of the parser and its lines. Changes no value.
 """
 
 import re
@@ -29,10 +29,10 @@ _COMMENT = re.compile(r"\s+#")
 
 
 def open_quote(event: Any, lines: Sequence[str]) -> SyntaxMistake | None:
-    """For a quoted text that takes in lines which are not part of it: its quote was left open.
+    """Reports a quoted text that includes lines which are not part of it: its quote was left open.
 
-    YAML 1.2.2, 7.3: the further lines of a quoted text are indented deeper than its key. The parsers are
-    more lenient, and find the mistake at the next quote of the file, if at all.
+    YAML 1.2.2, 7.3: the further lines of a quoted text are indented deeper than its key. The parsers are more
+    lenient, and find the mistake at the next quote of the file, if at all.
     """
     first, last = event.start_mark, event.end_mark
     if event.style not in ("'", '"') or first.line == last.line:
@@ -46,7 +46,7 @@ def open_quote(event: Any, lines: Sequence[str]) -> SyntaxMistake | None:
 
 
 def control_escape(event: Any, lines: Sequence[str]) -> SyntaxMistake | None:
-    """For an escape in double quotes that stands for a control character, as `\\b` of a pattern does."""
+    """Reports an escape in double quotes that stands for a control character, as `\\b` of a pattern does."""
     if event.style != '"' or not CONTROL.search(event.value):
         return None
     first, last = event.start_mark, event.end_mark
@@ -61,13 +61,13 @@ def control_escape(event: Any, lines: Sequence[str]) -> SyntaxMistake | None:
 
 
 def _numbered(escape: str) -> str:
-    """What an escape with a number stands for, where that is a control character."""
+    """The control character of a numeric escape, if it is one."""
     is_control = len(escape) > 1 and CONTROL.match(chr(int(escape[1:], 16)))
     return "a control character" if is_control else ""
 
 
 def comment_column(event: Any, lines: Sequence[str]) -> int | None:
-    """Where a comment begins behind a plain scalar in its line, counted from 1; None where there is none."""
+    """The column of the comment behind a plain scalar on its line, counted from 1; None without one."""
     end = event.end_mark
     rest = lines[end.line][end.column :] if end.line < len(lines) else ""
     found = _COMMENT.match(rest) if rest else None
@@ -75,7 +75,7 @@ def comment_column(event: Any, lines: Sequence[str]) -> int | None:
 
 
 def _parent_column(line: str, column: int) -> int:
-    """Where, from 0, the key or the dash stands that a scalar at this column belongs to."""
+    """The column, from 0, of the key or dash to which a scalar at this column belongs."""
     before = _DASHES.match(line)
     key = before.end() if before else 0
     return key if key < column else line.rfind("-", 0, column)

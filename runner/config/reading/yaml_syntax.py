@@ -1,4 +1,4 @@
-"""One clear sentence for each way in which a file is not YAML. Never shows the parser's own texts first."""
+"""One clear sentence for each way in which a file is not YAML, in place of the parser's own texts."""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def template_needs_quotes(line: int, column: int, begins: str = "{{") -> SyntaxM
 def explain(error: MarkedYAMLError, lines: Sequence[str]) -> SyntaxMistake:
     """The parser's error as a sentence about the user's text.
 
-    libyaml and the pure parser word their errors differently, so the words that both share are looked for.
+    libyaml and the pure parser word their errors differently, so the words that both share are matched.
     """
     mark = error.problem_mark or error.context_mark
     if mark is None:
@@ -42,7 +42,7 @@ def explain(error: MarkedYAMLError, lines: Sequence[str]) -> SyntaxMistake:
 
 
 class _Trouble:
-    """The parser's error beside the line that it points at."""
+    """The parser's error and the line that it points at."""
 
     def __init__(self, error: MarkedYAMLError, mark: Mark, lines: Sequence[str]) -> None:
         self.problem = error.problem or ""
@@ -122,7 +122,7 @@ class _Trouble:
         return self._at_begin("this quote is never closed")
 
     def _comment_in_braces(self) -> SyntaxMistake | None:
-        """A `#` that was meant as text, with the bracket before it that it keeps from being closed."""
+        """A `#` that was meant as text, with the bracket that it leaves open."""
         if not any(word in self.context + self.problem for word in ("flow", "node content")):
             return None
         for index in range(self.mark.line, max(-1, self.mark.line - _NEAR_LINES), -1):
@@ -150,7 +150,7 @@ class _Trouble:
         return None
 
     def _open_quote(self) -> str:
-        """What else is not closed there: a quote goes on to the next one, many lines below."""
+        """What else is not closed there: a quote continues to the next one, many lines below."""
         quote = self._line(self.begin.line).count('"') % 2
         return ", and neither is a quote in this line" if quote else ""
 

@@ -1,4 +1,5 @@
-"""YAML bytes to a Node tree: one document, core schema, every value with its place. Reads no files."""
+"""Turns YAML bytes into a Node tree: one document, core schema, every value with its place. Reads no
+files."""
 
 import re
 from typing import Any, NamedTuple
@@ -14,12 +15,12 @@ from runner.config.reading.yaml_syntax import SyntaxMistake, explain, template_n
 from runner.model.values import Place
 
 MAX_DEPTH = 64
-"""How deep values may be nested; nothing in the language comes near."""
+"""How deep values may be nested; no file of the language comes near."""
 MAX_ALIASED = 100_000
 """How many values the aliases of one file may stand for: ten lines of them can stand for billions."""
 
 _BASE = ("_", ".", "x-")
-"""How people begin the names of keys that stand in a file only to be merged into others."""
+"""Usual prefixes of keys that are in a file only to be merged into others."""
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
@@ -32,7 +33,7 @@ _NOT_ALLOWED = re.compile(
 
 
 def read(file: str, content: bytes, problems: Problems) -> Node | None:
-    """The document of one file, or None after noting why it cannot be read."""
+    """The document of one file, or None after noting a problem."""
     try:
         text = _decode(content)
         return _Composer(file, text, problems).document()
@@ -65,7 +66,7 @@ def _decode(content: bytes) -> str:
 
 
 def check_characters(text: str) -> None:
-    """Raise SyntaxMistake at the first character that YAML, or our way of counting lines, does not allow."""
+    """Raise SyntaxMistake at the first character that YAML, or our counting of lines, does not allow."""
     found = _NOT_ALLOWED.search(text)
     if found:
         before = split_lines(text[: found.start()])
@@ -77,7 +78,7 @@ def check_characters(text: str) -> None:
 
 
 class _Part(NamedTuple):
-    """A value with how many values it holds once aliases are followed, and how deep they nest."""
+    """A value, with the number of its values once aliases are followed, and their depth."""
 
     node: Node
     size: int = 1
@@ -85,7 +86,7 @@ class _Part(NamedTuple):
 
 
 class _Composer:
-    """Builds the tree from the parser's events, since the places of keys and the exact text are kept."""
+    """Builds the tree from the parser's events, which keep the places of keys and the exact text."""
 
     def __init__(self, file: str, text: str, problems: Problems) -> None:
         self._file = file
@@ -235,7 +236,7 @@ class _Composer:
         )
 
     def _merge(self, place: Place, node: Node) -> dict[str, Node]:
-        """Note a merge key. What it brings in is taken over, so that nothing is told to be missing."""
+        """Note a merge key. Its content is merged, so that nothing is reported as missing."""
         message = (
             'merge keys ("<<") are not read; write the keys out here, '
             'or put what all agents share under "defaults" in runner.yaml'
@@ -246,7 +247,7 @@ class _Composer:
         return {key: value for source in reversed(sources) for key, value in source.items()}
 
     def _without_bases(self, root: Node) -> Node:
-        """The document without the keys that stand in it only to be merged into others."""
+        """The document without the keys that are in it only to be merged into others."""
         if not self._merged:
             return root
         return root.holding(
@@ -258,7 +259,7 @@ class _Composer:
         )
 
     def _has_no_colon(self, key: Any, value: Any) -> bool:
-        """Whether inside of braces nothing but a key stands between two commas."""
+        """Whether inside braces only a key stands between two commas."""
         start, end = key.end_mark, value.end_mark
         if not isinstance(value, yaml.ScalarEvent) or value.value or value.style or value.anchor:
             return False
@@ -269,7 +270,7 @@ class _Composer:
         return not any(":" in line for line in between)
 
     def _orphan(self, key: str, event: Any, parts: dict[str, _Part]) -> None:
-        """Note a key without a value: most often the rest of a text that has a comma in it."""
+        """Note a key without a value: usually the rest of a text with a comma in it."""
         before = next(reversed(parts), "")
         text = parts[before].node if parts else None
         if text is None or not isinstance(text.value, str) or text.begins != 0:

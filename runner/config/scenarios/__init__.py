@@ -1,1 +1,1 @@
-"""Scenario files to the values that the player takes, with every mistake at its place."""
+"""Turns scenario files into values for the player, with every mistake at its place."""

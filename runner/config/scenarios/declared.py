@@ -1,4 +1,4 @@
-"""Lists what a configuration declares and a scenario can use, each with its place."""
+"""Lists the parts of a configuration that a scenario can cover, each with its place."""
 
 from collections.abc import Iterator, Mapping
 
@@ -26,7 +26,7 @@ def declared(
 
 
 def _definition(name: str, tools: Node | None, shared_tools: Node | None) -> Node | None:
-    """What the tool is written in: in the agent, or in runner.yaml where the agent only names it."""
+    """Where the tool is defined: in the agent, or in runner.yaml where the agent only names it."""
     for entry in tools.entries() if tools is not None else ():
         if entry.value == name:
             return shared_tools.get(name) if shared_tools is not None else None

@@ -1,4 +1,4 @@
-"""Builds what a scenario expects, and finds the expectations that could never fail."""
+"""Builds a scenario's expectations, and finds those that could never fail."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,7 +8,7 @@ from runner.config.scenarios.scenario_scope import LOOKUP, ScenarioScope
 from runner.model.scenario import Expectation, Expected
 
 TO_BE_WRITTEN = "..."
-"""Stands for an expectation that `phone-agents test --update` is to write."""
+"""Stands for an expectation that `phone-agents test --update` will write."""
 
 
 def build_expectation(node: Node, scope: ScenarioScope, problems: Problems) -> Expectation | None:
@@ -43,7 +43,7 @@ def expected(node: Node) -> Expected:
 
 
 def _is_empty(key: str, value: Node, *, is_unwanted: bool) -> bool:
-    """A mapping without fields asks for nothing. A list without entries means none, but for `not`."""
+    """A mapping without fields expects nothing. An empty list means none, except below `not`."""
     if isinstance(value.value, Mapping):
         return not value.value and key != "not"
     return is_unwanted and value.value == ()

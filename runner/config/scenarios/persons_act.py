@@ -1,4 +1,4 @@
-"""Builds what a person does in a scenario: one act, by the names that the admin API and records have."""
+"""Builds a person's act in a scenario, by the names of the admin API and of records."""
 
 from runner.config.building.duration import duration_s
 from runner.config.node import Node
@@ -9,13 +9,13 @@ from runner.model.steering import WISHES, TakeOver, wish_of
 from runner.model.values import Json
 
 _MAIN = {"note": "text", "handoff": "agent", "transfer": "to", "vars": "set"}
-"""The field of a wish that the act's own value is, where it has another name than the act."""
+"""The field of a wish that is the act's own value, where it has another name than the act."""
 _TRUE = frozenset({"hush", "hangup", "give-back"})
 
 
 def build_persons_act(node: Node, scope: ScenarioScope, problems: Problems) -> PersonActs | None:
-    """The act; None after noting what is wrong with it."""
-    # `say` stands beside others as well: the act is the key that is none of another's.
+    """The act; None after noting a problem."""
+    # `say` may be part of other acts: the act is the key that is not part of another.
     name = next(
         (key for key in WISHES if key != "say" and node.get(key) is not None),
         "say",

@@ -1,4 +1,4 @@
-"""Builds what a scenario answers the requests of a call with, and finds replies that nobody asks for."""
+"""Builds a scenario's replies to the requests of a call, and finds replies that are never used."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _NOBODY = {LOOKUP: "no agent has a lookup", IF_BROKEN: 'no agent transfers calls
 
 
 def build_replies(node: Node | None, problems: Problems) -> dict[str, Replies]:
-    """The replies by what they answer."""
+    """The replies by the names of their requests."""
     found: dict[str, Replies] = {}
     for name, value in node.items() if node is not None else ():
         in_turn = isinstance(value.value, tuple)
@@ -57,7 +57,7 @@ def _reply(node: Node, problems: Problems) -> Reply | TransferEnd:
 
 
 def check_replies(scenario: Node, scope: ScenarioScope, problems: Problems) -> None:
-    """Note replies under unknown names, of a wrong kind, and for what the scenario never asks."""
+    """Note replies under unknown names, of a wrong kind, and for requests that the scenario never makes."""
     steps = scenario.get("steps")
     called: set[str] = set()
     for step in steps.entries() if steps is not None else ():

@@ -1,4 +1,4 @@
-"""What scenarios may name: agents, tools, environments. Says what is meant where a name is unknown."""
+"""The names that scenarios may use: agents, tools, environments. Suggests one for an unknown name."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -17,8 +17,9 @@ IF_BROKEN = "if_broken"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioScope:
-    """The names of one configuration. `is_whole` is False where an agent could not be built: then a name
-    that is not known may be that agent's.
+    """The names of one configuration.
+
+    `is_whole` is False where an agent could not be built: then an unknown name may be that agent's.
     """
 
     agents: Mapping[str, Agent]
@@ -27,17 +28,17 @@ class ScenarioScope:
     default_country: str | None
 
     def tools(self, name: str) -> list[Tool]:
-        """The tools of this name, whosever they are."""
+        """The tools of this name, of any agent."""
         return [tool for agent in self.agents.values() for tool in agent.tools if tool.name == name]
 
     def check_agent(self, name: str, place: Place, problems: Problems) -> None:
-        """Note an agent that there is not."""
+        """Note an unknown agent."""
         if self.is_whole and name not in self.agents:
             message = f'there is no agent "{name}"{or_there_is(name, self.agents)}'
             problems.error(place, "unknown-agent", message)
 
     def check_tool(self, name: str, place: Place, problems: Problems, further: Iterable[str] = ()) -> bool:
-        """Note a tool that no agent has; `further` names are fine too."""
+        """Note an unknown tool; `further` names are fine too."""
         known = {*further, *(tool.name for agent in self.agents.values() for tool in agent.tools)}
         if not self.is_whole or name in known or self.is_mcp_tool(name):
             return True
@@ -61,7 +62,7 @@ class ScenarioScope:
         return bool(dot and tool) and server in self._mcp_labels()
 
     def asks(self, name: str) -> bool:
-        """Whether a request is made under this name, by us or to an MCP server."""
+        """Whether a request has this name, ours or one to an MCP server."""
         if self.is_mcp_tool(name):
             return True
         if name == LOOKUP:
@@ -69,7 +70,7 @@ class ScenarioScope:
         return any(tool.binding.sends_request for tool in self.tools(name))
 
     def transfers(self, name: str) -> bool:
-        """Whether a transfer is made under this name."""
+        """Whether a transfer has this name."""
         if name == IF_BROKEN:
             return any(agent.if_broken.transfer is not None for agent in self.agents.values())
         return any(tool.binding.choices for tool in self.tools(name))
@@ -77,7 +78,7 @@ class ScenarioScope:
     def arguments(self, name: str, given: Node) -> str:
         """The arguments of a call as the model would write them; a text stands for itself.
 
-        Digits need no quotes where the tool wants a text, as everywhere in the language.
+        Digits need no quotes where the tool takes a text, as everywhere in the language.
         """
         if isinstance(given.value, str):
             return given.value

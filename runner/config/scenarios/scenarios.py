@@ -1,4 +1,4 @@
-"""Builds the scenarios of a file: who calls, what happens, and what is expected of it."""
+"""Builds the scenarios of a file: who calls, what happens, and what is expected."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -36,17 +36,17 @@ from runner.model.usage import Usage
 from runner.model.values import Instant
 
 NOON = datetime.fromisoformat("2026-01-05T12:00:00+00:00").timestamp()
-"""The moment of a scenario that does not say when it is: a Monday."""
+"""The default instant of a scenario: a Monday."""
 
 _MOST_LIKE_A_NUMBER = 7
-"""So many digits are meant as a telephone number, and fewer as somebody's extension."""
+"""This many digits are meant as a telephone number, and fewer as an extension."""
 
 _OF_TELEPHONES = ("to", "from", "headers")
 _OF_BROWSERS = ("sub", "agent", "vars")
 
 
 def build_scenarios(file: Checked, scope: ScenarioScope, problems: Problems) -> tuple[Scenario, ...]:
-    """The scenarios of one file, in its order; those that are not sound are left out."""
+    """The scenarios of one file, in order; unsound ones are left out."""
     names: dict[str, Node] = {}
     found: list[Scenario] = []
     for entry in file.root.entries():
@@ -62,7 +62,7 @@ def build_scenarios(file: Checked, scope: ScenarioScope, problems: Problems) -> 
 
 
 class _Builder:
-    """Builds one scenario that the schema has found sound."""
+    """Builds one well-formed scenario."""
 
     def __init__(self, node: Node, scope: ScenarioScope, problems: Problems) -> None:
         self._node = node
@@ -144,7 +144,7 @@ class _Builder:
             yield name, value.text
 
     def _check_number(self, node: Node) -> None:
-        """What looks like a telephone number is one, or the call would be routed as nobody expects."""
+        """Text that looks like a telephone number must be one, or the call would be routed unexpectedly."""
         text = node.text
         digits = sum(character.isdigit() for character in text)
         is_meant = text.startswith("+") or (
