@@ -46,6 +46,8 @@ class Claim:
 
     ours: HeldCall | None = None
     reached: Limit | None = None
+    is_written: bool = True
+    """Whether the store has it: without the store a caller is answered all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

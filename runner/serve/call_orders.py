@@ -1,6 +1,7 @@
 """Sends the requests of one call, to the API and to its tools' endpoints, as soon as its hold allows."""
 
 import asyncio
+from contextlib import suppress
 
 from runner.api.port import Order
 from runner.model.action import AnswerCall, HangUp, Refer, SendRequest
@@ -49,7 +50,9 @@ class CallOrders:
                 return HangUpFailed(detail=detail)
         if isinstance(order, AnswerCall):
             # A call whose ring is not in the store could be answered, and then be unknown to all runners.
-            await self.is_written(WRITTEN_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WRITTEN_S):
+                    await self._hold.known()
             # After a pause another may be answering it.
             await self._hold.looked()
         return await self._api.carry_out(order, api_call_id)

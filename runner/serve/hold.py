@@ -15,6 +15,9 @@ class Hold(Protocol):
     async def claim(self, claim: ClaimCall) -> ClaimReplied:
         """Claim the call before it is answered."""
 
+    async def known(self) -> None:
+        """Wait until the store has who rings, and who is to answer."""
+
     async def answered(self) -> None:
         """The API has answered the call for us."""
 
@@ -55,6 +58,9 @@ class SoleHold:
     async def claim(self, claim: ClaimCall) -> ClaimReplied:
         """It is ours."""
         return ClaimReplied(agent=claim.agent)
+
+    async def known(self) -> None:
+        """Nobody else needs to know."""
 
     async def answered(self) -> None:
         """Nobody needs to know."""

@@ -117,8 +117,11 @@ class Fleet(Protocol):
     async def leave(self, lease: Lease) -> None:
         """Leave the runners, and let others take all calls at once."""
 
-    async def claim(self, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
-        """Claim a ringing call before it is answered. Raises LeaseLostError.
+    async def claim(
+        self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
+    ) -> Claim:
+        """Claim a ringing call before it is answered, and write its `ring`, both or neither: a runner that
+        takes the claim over learns who rings from nowhere else. Raises LeaseLostError.
 
         A call is claimed once, over all runners and webhooks, unless its runner was lost before it answered.
         Limits are counted where the claim is made, over all runners.

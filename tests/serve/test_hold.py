@@ -54,6 +54,9 @@ class WatchedHold(SoleHold):
         await asyncio.sleep(0)
         self.kept_at.append((type(self.kept[-1]), self._requests(), creates(self._call)))
 
+    async def known(self) -> None:
+        await self.written()
+
     async def may_act(self) -> None:
         await asyncio.sleep(0)
         self.acted_after.append(self._requests())

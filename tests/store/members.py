@@ -33,8 +33,10 @@ class Member:
     def id(self) -> str:
         return self.info.id
 
-    async def claim(self, call: HeldCall, limits: Limits = NO_LIMITS) -> Claim:
-        return await self.store.claim(self.lease, call, limits)
+    async def claim(
+        self, call: HeldCall, limits: Limits = NO_LIMITS, ring: SealedEntries | None = None
+    ) -> Claim:
+        return await self.store.claim(self.lease, call, limits, ring)
 
     async def holds(self, call_id: str = "rtc_1", **fields: Any) -> HeldCall:
         claimed = await self.claim(ringing(call_id, **fields))

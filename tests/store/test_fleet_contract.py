@@ -69,6 +69,16 @@ async def test_a_claim_that_was_given_up_can_be_made_again(engine: Engine) -> No
     assert await one.claim(ringing(agent="night")) == Claim(ours=ringing(agent="night"))
 
 
+async def test_the_ring_is_written_with_the_claim_or_not_at_all(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    ring, limits = piece(entries=b"ring"), Limits(concurrent_calls=1)
+    await one.claim(ringing(), limits, ring)
+    await one.claim(ringing(), limits, ring)
+    await one.claim(ringing("rtc_2"), limits, piece("rtc_2"))
+    assert await one.store.journal("rtc_1") == [ring]
+    assert await one.store.journal("rtc_2") == [], "its agent has no room"
+
+
 async def test_an_agent_takes_so_many_calls_at_once(engine: Engine) -> None:
     one = await joined(engine, "one")
     limits = Limits(concurrent_calls=2)

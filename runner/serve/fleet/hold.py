@@ -1,8 +1,5 @@
 """This process's hold on one call: its claim, its journal, and the right to act for it."""
 
-import asyncio
-from contextlib import suppress
-
 from runner.model.action import ClaimCall
 from runner.model.call import Ringing
 from runner.model.entry import Lived
@@ -11,9 +8,7 @@ from runner.model.live_call import HeldCall, Limits, Owner
 from runner.model.values import Instant
 from runner.serve.fleet.journal_writer import CallJournal
 from runner.serve.fleet.member import Member
-
-RING_S = 0.5
-"""For the store to write down who rings; then the call is claimed all the same."""
+from runner.store.journal.sealed import SealedEntries
 
 
 class CallHold:
@@ -37,16 +32,16 @@ class CallHold:
         self._ringing = ringing
         self._configuration = configuration
         self._is_held = is_held
+        self._ring: SealedEntries | None = None
+        """Waits for the claim."""
+        self._is_known = False
 
     async def claim(self, claim: ClaimCall) -> ClaimReplied:
         """Claim the call, and a slot among its agent's calls at all runners.
 
-        The ring is written first: a repeated webhook is answered once the call is claimed, so nothing else
-        would tell a runner that takes the claim over.
+        The ring is written with the claim: a repeated webhook is answered once the call is claimed, so
+        nothing else would tell a runner that takes the claim over.
         """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(RING_S):
-                await self.written()
         call = HeldCall(
             id=self._ringing.call_id,
             agent=claim.agent,
@@ -54,10 +49,20 @@ class CallHold:
             began_at=self._ringing.created_at,
         )
         limits = Limits(concurrent_calls=claim.concurrent_calls, calls_per_day=claim.calls_per_day)
-        answer = await self._member.claim(call, limits)
+        ring, self._ring = self._ring, None
+        answer = await self._member.claim(call, limits, ring)
+        self._is_known = ring is not None and answer.ours is not None and answer.is_written
+        is_ring_unwritten = answer.reached is not None or not answer.is_written
+        if is_ring_unwritten and ring is not None and self._journal is not None:
+            self._journal.put(ring)
         taken = answer.ours is None and answer.reached is None
         self._is_held = answer.ours is not None
         return ClaimReplied(agent=claim.agent, reached=answer.reached, taken=taken)
+
+    async def known(self) -> None:
+        """Wait until the store has who rings, and who is to answer."""
+        if not self._is_known:
+            await self.written()
 
     async def answered(self) -> None:
         """From now on the call is taken over when this process is lost."""
@@ -87,7 +92,11 @@ class CallHold:
 
     def append(self, at: Instant, event: Lived) -> None:
         """Write the event soon."""
-        if self._journal is not None:
+        if self._journal is None:
+            return
+        if isinstance(event, Ringing):
+            self._ring = self._journal.sealed(at, event)
+        else:
             self._journal.append(at, event)
 
     async def written(self) -> None:

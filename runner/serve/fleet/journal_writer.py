@@ -14,7 +14,7 @@ from typing import Protocol
 
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
 from runner.model.entry import Entry, Lived
-from runner.model.event import AnswerReplied, Replied, SidebandOpened, Steered, ToolCalled
+from runner.model.event import Replied, SidebandOpened, Steered, ToolCalled
 from runner.model.live_call import HeldCall, Lease
 from runner.model.values import Instant
 from runner.store.journal.entries import encode
@@ -35,9 +35,9 @@ MOST_PIECES = 1000
 """In one batch: one of each call, except after an outage of the store."""
 MOST_WAITING = 20_000
 """Pieces that wait in memory when no file takes them either."""
-AT_ONCE = (AnswerReplied, SidebandOpened, Steered, ToolCalled, Replied)
+AT_ONCE = (SidebandOpened, Steered, ToolCalled, Replied)
 """Entries that are written at once: the loss of one would greet a caller twice, repeat a person's act, call a
-tool again or forget its reply.
+tool again or forget its reply. That the API has answered it says again when it is asked again.
 """
 
 
@@ -59,7 +59,19 @@ class CallJournal:
         self._writer = writer
         self._next_seq = next_seq
         self._gathered: list[Entry] = []
+        self._pieces: list[SealedEntries] = []
         self.is_closed = False
+
+    def sealed(self, at: Instant, event: Lived) -> SealedEntries:
+        """The next entry, for whoever writes it together with something else."""
+        entry = Entry(seq=self._next_seq, at=at, event=event)
+        self._next_seq += 1
+        return self._writer.sealed(self.call_id, [entry])
+
+    def put(self, piece: SealedEntries) -> None:
+        """Write a piece that nobody else could write."""
+        self._pieces.append(piece)
+        self._writer.note(self, at_once=True)
 
     def append(self, at: Instant, event: Lived) -> None:
         """Write the entry soon. Never waits."""
@@ -77,11 +89,15 @@ class CallJournal:
         """The call is over, or another runner has it: unwritten entries are not needed any more."""
         self.is_closed = True
         self._gathered.clear()
+        self._pieces.clear()
 
-    def take(self) -> list[Entry]:
-        """The entries gathered since the last call."""
-        entries, self._gathered = self._gathered, []
-        return entries
+    def take(self) -> list[SealedEntries]:
+        """What is to be written since the last call."""
+        pieces, self._pieces = self._pieces, []
+        if self._gathered:
+            pieces.append(self._writer.sealed(self.call_id, self._gathered))
+            self._gathered = []
+        return pieces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +187,13 @@ class JournalWriter:
         if at_once:
             self._at_once.set()
 
+    def sealed(self, call_id: str, entries: Sequence[Entry]) -> SealedEntries:
+        """A piece of these entries."""
+        first_seq = entries[0].seq
+        return SealedEntries(
+            call_id=call_id, first_seq=first_seq, entries=self._seal.seal(encode(entries), call_id, first_seq)
+        )
+
     async def written(self) -> None:
         """Wait until the store has everything that was noted so far."""
         target = self._noted
@@ -218,11 +241,7 @@ class JournalWriter:
     def _gather(self) -> None:
         dirty, self._dirty = self._dirty, {}
         for journal in dirty:
-            if entries := journal.take():
-                first_seq = entries[0].seq
-                sealed = self._seal.seal(encode(entries), journal.call_id, first_seq)
-                piece = SealedEntries(call_id=journal.call_id, first_seq=first_seq, entries=sealed)
-                self._waiting.append(_Waiting(journal=journal, piece=piece))
+            self._waiting += [_Waiting(journal=journal, piece=piece) for piece in journal.take()]
 
     async def _send(self) -> bool:
         while self._waiting:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from runner.errors import CallLostError, LeaseLostError, StoreError
 from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, Owner, RunnerInfo
+from runner.store.journal.sealed import SealedEntries
 from runner.store.store import Fleet
 
 log = logging.getLogger("runner.serve.fleet.member")
@@ -145,20 +146,20 @@ class Member:
 
     # Calls
 
-    async def claim(self, call: HeldCall, limits: Limits) -> Claim:
-        """Claim a ringing call. Without the store it is ours until the store says otherwise: a caller who
-        rings is answered.
+    async def claim(self, call: HeldCall, limits: Limits, ring: SealedEntries | None = None) -> Claim:
+        """Claim a ringing call, and write its `ring`. Without the store it is ours until the store says
+        otherwise: a caller who rings is answered.
         """
         if call.id in self._held:
             # Announced again while we answer it: perhaps for a process that is gone.
             return Claim()
+        lease, claim = self.lease, Claim(ours=call, is_written=False)
         try:
-            lease = self.lease
-            async with asyncio.timeout(CLAIM_S):
-                claim = Claim(ours=call) if lease is None else await self._store.claim(lease, call, limits)
+            if lease is not None:
+                async with asyncio.timeout(CLAIM_S):
+                    claim = await self._store.claim(lease, call, limits, ring)
         except (StoreError, TimeoutError) as error:
             self._note(error)
-            claim = Claim(ours=call)
         if claim.ours is not None:
             self._held[call.id] = claim.ours
         return claim

@@ -11,6 +11,7 @@ from runner.errors import CallLostError, LeaseLostError
 from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, FleetCall, HeldCall, Lease, Limits, RunnerInfo
 from runner.store import rows
+from runner.store.journal.sealed import SealedEntries
 from runner.store.postgresql.database import Connection
 
 _HOLDS = "seen_at > clock_timestamp() - make_interval(secs => lease_s)"
@@ -99,7 +100,9 @@ async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[Hel
     return {call.id for call, call_id in zip(calls, ids, strict=True) if call_id not in ours}
 
 
-async def claim(connection: Connection, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
+async def claim(
+    connection: Connection, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None
+) -> Claim:
     """Claim the call, if no runner has it and its agent has room."""
     await _hold(connection, lease)
     call_id, agent = rows.column_text(call.id), rows.column_text(call.agent)
@@ -107,7 +110,8 @@ async def claim(connection: Connection, lease: Lease, call: HeldCall, limits: Li
         return Claim(reached=reached)
     await _end_leases(connection)
     fence = await connection.fetchval(
-        f"""INSERT INTO live_calls (id, runner, fence, agent, state, configuration, began_at, webhook_id)
+        f"""WITH claimed AS (
+        INSERT INTO live_calls (id, runner, fence, agent, state, configuration, began_at, webhook_id)
         SELECT $2, $3, $4, $5, $6, $7, $8, $9
         WHERE $1 AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = $2)
             AND NOT EXISTS (SELECT 1 FROM live_calls WHERE webhook_id = $9 AND id <> $2)
@@ -115,7 +119,12 @@ async def claim(connection: Connection, lease: Lease, call: HeldCall, limits: Li
             runner = excluded.runner, agent = excluded.agent, configuration = excluded.configuration,
             fence = live_calls.fence + CASE WHEN live_calls.runner = excluded.runner THEN 0 ELSE 1 END
         WHERE live_calls.state = $6 AND (live_calls.runner = excluded.runner OR {_ORPHAN})
-        RETURNING fence""",  # noqa: S608 - our own text
+        RETURNING fence),
+        rung AS (
+        INSERT INTO journal (call_id, first_seq, entries)
+        SELECT $2, $10, $11 FROM claimed WHERE $11::bytea IS NOT NULL
+        ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries)
+        SELECT fence FROM claimed""",  # noqa: S608 - our own text
         True,
         call_id,
         lease.runner,
@@ -125,6 +134,8 @@ async def claim(connection: Connection, lease: Lease, call: HeldCall, limits: Li
         call.configuration,
         call.began_at,
         None if call.webhook_id is None else rows.column_text(call.webhook_id),
+        0 if ring is None else ring.first_seq,
+        None if ring is None else ring.entries,
     )
     return Claim(ours=None if fence is None else replace(call, fence=fence))
 

@@ -122,9 +122,11 @@ class PostgresqlStore:
         """See `Fleet.leave`."""
         await self._database.run(lambda connection: fleet.leave(connection, lease))
 
-    async def claim(self, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
+    async def claim(
+        self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
+    ) -> Claim:
         """See `Fleet.claim`."""
-        return await self._database.run(lambda connection: fleet.claim(connection, lease, call, limits))
+        return await self._database.run(lambda connection: fleet.claim(connection, lease, call, limits, ring))
 
     async def set_state(self, lease: Lease, call: HeldCall) -> None:
         """See `Fleet.set_state`."""

@@ -12,6 +12,7 @@ from runner.errors import CallLostError
 from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, FleetCall, HeldCall, Limits
 from runner.store import rows
+from runner.store.journal.sealed import SealedEntries
 
 _COLUMNS = "id, fence, agent, state, configuration, began_at, webhook_id"
 
@@ -33,7 +34,9 @@ def assert_calls(connection: Connection, runner: str, calls: Sequence[HeldCall])
     return lost
 
 
-def claim(connection: Connection, runner: str, call: HeldCall, limits: Limits) -> Claim:
+def claim(
+    connection: Connection, runner: str, call: HeldCall, limits: Limits, ring: SealedEntries | None
+) -> Claim:
     """Claim the call, if no runner has it and its agent has room."""
     call_id, agent = rows.column_text(call.id), rows.column_text(call.agent)
     if (reached := _reached(connection, call_id, agent, call.began_at, limits)) is not None:
@@ -54,7 +57,17 @@ def claim(connection: Connection, runner: str, call: HeldCall, limits: Limits) -
         f"INSERT OR REPLACE INTO live_calls (runner, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (runner, *_row(ours)),
     )
+    if ring is not None:
+        write_pieces(connection, [ring])
     return Claim(ours=ours)
+
+
+def write_pieces(connection: Connection, pieces: Sequence[SealedEntries]) -> None:
+    """Write pieces of journals, over those that are there."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO journal (call_id, first_seq, entries) VALUES (?, ?, ?)",
+        [(rows.column_text(piece.call_id), piece.first_seq, piece.entries) for piece in pieces],
+    )
 
 
 def set_state(connection: Connection, runner: str, call: HeldCall) -> None:

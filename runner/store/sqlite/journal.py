@@ -19,13 +19,8 @@ def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries])
         (runner, *ids, *ids),
     )
     others = {row[0] for row in refused}
-    connection.executemany(
-        "INSERT OR REPLACE INTO journal (call_id, first_seq, entries) VALUES (?, ?, ?)",
-        [
-            (rows.column_text(piece.call_id), piece.first_seq, piece.entries)
-            for piece in pieces
-            if rows.column_text(piece.call_id) not in others
-        ],
+    fleet.write_pieces(
+        connection, [piece for piece in pieces if rows.column_text(piece.call_id) not in others]
     )
     return others
 

@@ -116,10 +116,12 @@ class SqliteStore:
         """See `Fleet.leave`."""
         self._lock.give_back()
 
-    async def claim(self, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
+    async def claim(
+        self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
+    ) -> Claim:
         """See `Fleet.claim`."""
         return await self._database.write(
-            lambda connection: fleet.claim(connection, self._holder(lease), call, limits)
+            lambda connection: fleet.claim(connection, self._holder(lease), call, limits, ring)
         )
 
     async def set_state(self, lease: Lease, call: HeldCall) -> None:

@@ -1,14 +1,12 @@
-"""The hold on one call: who rings is written down before the call is claimed."""
+"""The hold on one call: the ring is written with the claim, and otherwise before the call is answered."""
 
 import asyncio
 from collections.abc import Sequence
 
-import pytest
-
+from runner.errors import StoreError
 from runner.model.action import ClaimCall
-from runner.model.event import ClaimReplied
-from runner.model.live_call import Lease
-from runner.serve.fleet import hold as call_hold
+from runner.model.event import ClaimReplied, Limit
+from runner.model.live_call import Claim, Lease
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
 from runner.store.journal.seal import Seal
@@ -16,17 +14,16 @@ from runner.store.journal.sealed import HeldPiece, SealedEntries
 from tests.call.machine.playing import RINGING
 from tests.serve.fleet.test_member import Shelf, joined
 
+CLAIM = ClaimCall(agent="desk")
+
 
 class Journals:
     """A store of journals that notes what it is asked beside the other questions."""
 
-    def __init__(self, shelf: Shelf, *, is_stuck: bool) -> None:
+    def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._is_stuck = is_stuck
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
-        if self._is_stuck:
-            await asyncio.Event().wait()
         self._shelf.asked += [f"append {piece.first_seq}" for piece in pieces]
         return set()
 
@@ -34,23 +31,59 @@ class Journals:
         raise NotImplementedError
 
 
-@pytest.mark.parametrize(
-    ("is_stuck", "asked"),
-    [(False, ["join", "append 0", "claim"]), (True, ["join", "claim"])],
-    ids=["written", "the store takes nothing down"],
-)
-async def test_who_rings_is_written_down_before_the_call_is_claimed(
-    monkeypatch: pytest.MonkeyPatch, is_stuck: bool, asked: list[str]
-) -> None:
-    monkeypatch.setattr(call_hold, "RING_S", 0.05)
-    member, shelf, _, _ = await joined()
-    seal = Seal(lambda: ("whsec_secret",))
-    writer = JournalWriter(Journals(shelf, is_stuck=is_stuck), seal, lambda: member.lease, held=member.held)
-    writing = asyncio.create_task(writer.run())
-    try:
-        hold = CallHold(member, CallJournal(writer, RINGING.call_id), RINGING, configuration="c1")
-        hold.append(1.0, RINGING)
-        assert await hold.claim(ClaimCall(agent="desk")) == ClaimReplied(agent="desk")
-    finally:
-        writing.cancel()
-    assert shelf.asked == asked
+class Ringing:
+    """A call that rings, and the writer of its journal."""
+
+    @classmethod
+    async def new(cls) -> "Ringing":
+        ringing = cls()
+        member, ringing.shelf, _, _ = await joined()
+        seal = Seal(lambda: ("whsec_secret",))
+        writer = JournalWriter(Journals(ringing.shelf), seal, lambda: member.lease, held=member.held)
+        ringing._writing = asyncio.create_task(writer.run())
+        ringing.hold = CallHold(member, CallJournal(writer, RINGING.call_id), RINGING, configuration="c1")
+        ringing.hold.append(1.0, RINGING)
+        return ringing
+
+    shelf: Shelf
+    hold: CallHold
+    _writing: asyncio.Task[None]
+
+    async def known(self) -> list[str]:
+        """What the store was asked until it knows the call."""
+        try:
+            await self.hold.known()
+        finally:
+            self._writing.cancel()
+        return self.shelf.asked
+
+
+async def test_who_rings_is_written_with_the_claim() -> None:
+    call = await Ringing.new()
+    assert await call.hold.claim(CLAIM) == ClaimReplied(agent="desk")
+    assert await call.known() == ["join", "claim with 0"]
+
+
+async def test_who_rings_is_written_before_the_answer_when_the_claim_could_not_be_made() -> None:
+    call = await Ringing.new()
+    call.shelf.trouble = StoreError("no answer")
+    assert await call.hold.claim(CLAIM) == ClaimReplied(agent="desk")
+    assert await call.known() == ["join", "claim with 0", "append 0"]
+
+
+async def test_who_rings_is_written_before_another_agent_answers() -> None:
+    call = await Ringing.new()
+    call.shelf.claim_answer = Claim(reached=Limit.CONCURRENT_CALLS)
+    reached = await call.hold.claim(CLAIM)
+    assert reached == ClaimReplied(agent="desk", reached=Limit.CONCURRENT_CALLS)
+    call.hold.append(1.0, reached)
+    call.shelf.claim_answer = None
+    assert await call.hold.claim(ClaimCall(agent="night")) == ClaimReplied(agent="night")
+    assert sorted(await call.known()) == ["append 0", "append 1", "claim", "claim with 0", "join"]
+
+
+async def test_nobody_writes_who_rings_for_a_call_that_another_has() -> None:
+    call = await Ringing.new()
+    call.shelf.claim_answer = Claim()
+    assert await call.hold.claim(CLAIM) == ClaimReplied(agent="desk", taken=True)
+    assert await call.known() == ["join", "claim with 0"]

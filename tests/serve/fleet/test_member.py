@@ -9,6 +9,7 @@ from runner.errors import CallLostError, LeaseLostError, StoreError
 from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, Owner, RunnerInfo
 from runner.serve.fleet.member import Member
+from runner.store.journal.sealed import SealedEntries
 
 CALL = HeldCall(id="rtc_1", agent="desk", configuration="c1", began_at=1000.0)
 NO_LIMITS = Limits()
@@ -58,8 +59,10 @@ class Shelf:
     async def leave(self, lease: Lease) -> None:
         self._ask("leave")
 
-    async def claim(self, lease: Lease, call: HeldCall, limits: Limits) -> Claim:
-        self._ask("claim")
+    async def claim(
+        self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
+    ) -> Claim:
+        self._ask("claim" if ring is None else f"claim with {ring.first_seq}")
         return self.claim_answer or Claim(ours=call)
 
     async def set_state(self, lease: Lease, call: HeldCall) -> None:
@@ -148,7 +151,7 @@ async def test_a_heartbeat_renews_and_asserts_nothing() -> None:
 async def test_what_was_claimed_while_the_store_was_away_is_asserted_when_it_is_back() -> None:
     member, shelf, _, _ = await joined()
     shelf.trouble = StoreError("no answer")
-    assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL)
+    assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL, is_written=False)
     await member.answered("rtc_1")
     await member.beat()
     assert member.trouble == "no answer"
@@ -191,7 +194,7 @@ async def test_a_lease_that_was_lost_between_two_heartbeats_is_asserted() -> Non
 async def test_a_claim_that_the_lease_does_not_allow_is_ours_until_the_store_says_otherwise() -> None:
     member, shelf, desk, _ = await joined()
     shelf.trouble = LeaseLostError("the lease is over")
-    assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL)
+    assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL, is_written=False)
     shelf.trouble, shelf.lost = None, {"rtc_1"}
     await member.beat()
     assert desk.dropped == ["rtc_1"]
