@@ -167,20 +167,21 @@ export function outcome(result) {
   return { word, tone };
 }
 
-/** @type {Record<string, (given: {[key: string]: Json}) => string>} */
+/** What was done, and what was not done or not yet. @type {Record<string, (given: {[key: string]: Json}) => readonly [string, string]>} */
 const SENTENCES = {
-  say: (given) => `said “${given.say}”`,
-  tell: (given) => `told the agent “${given.tell}”`,
-  hush: () => "hushed the agent",
-  vars: (given) => `set ${assignments(given.set)}`,
-  instructions: (given) =>
-    given.add !== undefined ? `added instructions “${given.add}”` : `replaced the instructions with “${given.replace}”`,
-  handoff: (given) => `handed off to ${given.agent}`,
-  transfer: (given) => `transferred to ${given.to}`,
-  hangup: (given) => (given.say ? `hung up after “${given.say}”` : "hung up"),
-  "take-over": () => "took over",
-  "give-back": () => "gave the call back",
-  note: (given) => `noted “${given.text}”`,
+  say: ({ say }) => [`said “${say}”`, `say “${say}”`],
+  tell: ({ tell }) => [`told the agent “${tell}”`, `tell the agent “${tell}”`],
+  hush: () => ["hushed the agent", "hush the agent"],
+  vars: ({ set }) => [`set ${assignments(set)}`, `set ${assignments(set)}`],
+  instructions: ({ add, replace }) => (add !== undefined
+    ? [`added instructions “${add}”`, `add instructions “${add}”`]
+    : [`replaced the instructions with “${replace}”`, `replace the instructions with “${replace}”`]),
+  handoff: ({ agent }) => [`handed off to ${agent}`, `hand off to ${agent}`],
+  transfer: ({ to }) => [`transferred to ${to}`, `transfer to ${to}`],
+  hangup: ({ say }) => (say ? [`hung up after “${say}”`, `hang up after “${say}”`] : ["hung up", "hang up"]),
+  "take-over": () => ["took over", "take over"],
+  "give-back": () => ["gave the call back", "give the call back"],
+  note: ({ text }) => [`noted “${text}”`, `note “${text}”`],
 };
 
 /** @param {Json} set */
@@ -189,11 +190,17 @@ function assignments(set) {
   return Object.entries(set).map(([name, value]) => `${name} = ${JSON.stringify(value)}`).join(", ");
 }
 
+/** @type {Record<string, string>} */
+const NOT_DONE = { waiting: "wants to", refused: "wanted to", failed: "wanted to", not_completed: "wanted to" };
+
 /**
- * What a person did, after their name: `said “One moment.”`.
+ * What a person did or wanted to do, after their name: `said “One moment.”`, `wants to transfer to returns`.
  * @param {Deed} deed
  */
 export function sentence(deed) {
   const known = SENTENCES[deed.what];
-  return known ? known(deed.given) : deed.what;
+  if (!known) return deed.what;
+  const [done, wish] = known(deed.given);
+  const wants = NOT_DONE[deed.result];
+  return wants ? `${wants} ${wish}` : done;
 }

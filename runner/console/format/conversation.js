@@ -26,9 +26,10 @@ import { silences } from "../timeline/spans.js";
 export function conversation(call, now) {
   // Turns keep the order that the API gave them, also where the time of one says otherwise.
   let latest = 0;
+  const began = beginnings(call);
   /** @type {Entry[]} */
   const entries = call.turns.map((turn) => {
-    latest = Math.max(latest, turn.at);
+    latest = Math.max(latest, began(turn));
     return { kind: "turn", key: `turn ${turn.id}`, at: latest, turn, tools: [] };
   });
   for (const deed of call.deeds) entries.push({ kind: "deed", key: `deed ${deed.id}`, at: deed.at, deed });
@@ -47,6 +48,20 @@ export function conversation(call, now) {
     else entries.unshift({ kind: "tools", key: `tools ${tool.call_id}`, at: tool.started_at, tools: [tool] });
   }
   return entries;
+}
+
+/**
+ * When a turn began. The API names a caller's turn once they have spoken: it stands where they began, before the
+ * silence that follows.
+ * @param {Call} call
+ */
+function beginnings(call) {
+  const spoken = call.spans.filter((span) => span.who === "caller");
+  return (/** @type {Turn} */ turn) => {
+    if (turn.role !== "caller") return turn.at;
+    const at = spoken.findLastIndex((span) => span.from <= turn.at);
+    return at < 0 ? turn.at : spoken.splice(at, 1)[0].from;
+  };
 }
 
 /** @param {Call} call @param {number} now @returns {Entry[]} */

@@ -58,6 +58,13 @@ test("a lease is renewed while we lead, and dropped when somebody else does or t
   assert.equal(lease.isHeld, false);
 });
 
+test("what is not done yet, or was not done, is told as a wish", () => {
+  for (const [result, told] of Object.entries({
+    waiting: "wants to transfer to returns", not_completed: "wanted to transfer to returns", refused: "wanted to transfer to returns",
+    completed: "transferred to returns",
+  })) assert.equal(sentence(deed({ what: "transfer", given: { to: "returns" }, result })), told);
+});
+
 test("an act whose answer is lost is asked for again under its id, a refused one is not", async () => {
   /** @type {string[]} */
   const asked = [];

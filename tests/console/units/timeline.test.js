@@ -62,3 +62,11 @@ test("turns keep their order whatever their times say, and the rest is put betwe
   }), 99);
   assert.deepEqual(entries.map(({ key }) => key), ["silence 3", "turn a", "turn b", "deed d", "handoff 0", "turn c", "end"]);
 });
+
+test("what the caller said stands where they began, before the silence after it", () => {
+  const entries = conversation(call({
+    turns: [{ id: "a", role: "agent", at: 1 }, { id: "b", role: "caller", at: 8.1 }, { id: "c", role: "caller", at: 21 }, { id: "d", role: "caller", at: 21.5 }],
+    spans: [span("agent", 1, 3), span("caller", 4, 8), span("caller", 20, null)],
+  }), 22);
+  assert.deepEqual(entries.map(({ key, at }) => [key, at]), [["turn a", 1], ["turn b", 4], ["silence 8", 8], ["turn c", 20], ["turn d", 21.5]]);
+});
