@@ -159,6 +159,8 @@ export interface Day {
   from: Instant;
   to: Instant;
   calls: number;
+  /** Calls whose cost is known. */
+  priced: number;
   cost_usd: number;
   response_s: Percentiles;
   hours: Hour[];

@@ -323,6 +323,7 @@ def day(start: float) -> JsonObject:
         "from": start,
         "to": start + 86400,
         "calls": calls,
+        "priced": calls,
         "cost_usd": round(calls * 0.31, 2),
         "response_s": {"count": calls * 6, "p50": 0.74, "p90": 1.62, "p99": 3.4},
         "hours": hours,

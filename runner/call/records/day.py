@@ -22,6 +22,7 @@ class Day:
         self._since = since
         self._until = until
         self._calls = 0
+        self._priced = 0
         self._cost = 0.0
         self._waits: list[float] = []
         self._hours: dict[float, _Hour] = {}
@@ -35,13 +36,15 @@ class Day:
         if created_at is None:
             return
         hour = self._hours.setdefault(created_at // HOUR_S * HOUR_S, _Hour())
-        cost = _number(record.get("cost_usd")) or 0.0
+        known_cost = _number(record.get("cost_usd"))
+        cost = known_cost or 0.0
         waits = [
             wait
             for turn in _objects(record.get("turns"))
             if (wait := _number(turn.get("waited_s"))) is not None
         ]
         self._calls += 1
+        self._priced += known_cost is not None
         self._cost += cost
         self._waits += waits
         hour.calls += 1
@@ -58,6 +61,7 @@ class Day:
             "from": self._since,
             "to": self._until,
             "calls": self._calls,
+            "priced": self._priced,
             "cost_usd": round(self._cost, 6),
             "response_s": percentiles(self._waits),
             "hours": [{"from": begins, **self._hours[begins].as_json()} for begins in sorted(self._hours)],

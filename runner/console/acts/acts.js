@@ -4,6 +4,7 @@
 /** @typedef {import("../wire.js").Call} Call */
 /** @typedef {import("../wire.js").Deed} Deed */
 /** @typedef {import("../wire.js").Json} Json */
+/** @typedef {import("../wire.js").Phase} Phase */
 
 /**
  * @typedef {object} Field
@@ -107,6 +108,18 @@ export const ACTS = [
     fields: [{ name: "say", label: "Say first", kind: "text", hint: "Spoken word for word before the end. May be empty." }],
   },
 ];
+
+/** What a call takes that does not talk; it would refuse the rest. @type {Partial<Record<Phase, readonly ActName[]>>} */
+const TAKEN = {
+  connecting: ["hangup", "vars", "note"],
+  transferring: ["tell", "give-back", "instructions", "vars", "hangup", "note"],
+  leaving: ["tell", "give-back", "instructions", "vars", "hangup", "note"],
+};
+
+/** @param {Phase} phase @param {ActName} name */
+export function takes(phase, name) {
+  return phase === "talking" || (TAKEN[phase]?.includes(name) ?? false);
+}
 
 /** @param {ActName} name */
 export function act(name) {

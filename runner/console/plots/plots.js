@@ -23,10 +23,11 @@ const RIGHT = 8;
  * @property {Series[]} series
  * @property {(value: number) => string} unit how a value is written
  * @property {(value: number) => string} [axis] how a round one is written
+ * @property {number} [leastStep] of the axis: there is no half a call
  */
 
 /** @param {Plot} plot @returns {HTMLElement} */
-export function hoursPlot({ title, note, labels, series, unit, axis = unit }) {
+export function hoursPlot({ title, note, labels, series, unit, axis = unit, leastStep }) {
   const picture = svg("svg", { height: HEIGHT, role: "img", "aria-label": `${title}, by the hour; the table below has the numbers` });
   const figure = el("figure", { class: "plot" }, picture);
   new ResizeObserver(([entry]) => draw(Math.floor(entry.contentRect.width))).observe(figure);
@@ -34,7 +35,7 @@ export function hoursPlot({ title, note, labels, series, unit, axis = unit }) {
   /** @param {number} width */
   function draw(width) {
     if (width <= 0) return;
-    const steps = roundSteps(Math.max(...series.flatMap((one) => one.values.map((value) => value ?? 0))));
+    const steps = roundSteps(Math.max(...series.flatMap((one) => one.values.map((value) => value ?? 0))), leastStep);
     const most = steps[steps.length - 1];
     const left = Math.max(...steps.map((step) => axis(step).length)) * 7 + 10;
     const inner = width - left - RIGHT;

@@ -1,7 +1,7 @@
 /** What a person may do to the call that is read, and what became of it. */
 
 import { Refusal } from "../api.js";
-import { act, body, outcome, sentence } from "../acts/acts.js";
+import { act, body, outcome, sentence, takes } from "../acts/acts.js";
 import { Lease } from "../acts/lease.js";
 import { newKey, send } from "../acts/request.js";
 import { clock, span } from "../format/format.js";
@@ -87,10 +87,13 @@ export class Acts {
     this.node.hidden = !isShown;
     setAttribute(this.node, "data-over", call.ended_at !== null);
     if (this.#fields.childElementCount === 0) this.#choose(this.#mode);
-    for (const field of this.#form.querySelectorAll("input, textarea, button")) setAttribute(field, "disabled", !mayAct);
+    const phase = call.floor?.phase ?? "over";
+    const mayWrite = mayAct && takes(phase, this.#mode);
+    for (const mode of this.#form.querySelectorAll("[name=mode]")) setAttribute(mode, "disabled", !mayAct);
+    for (const field of this.#fields.querySelectorAll("input, textarea, button")) setAttribute(field, "disabled", !mayWrite);
     const leader = call.floor?.led_by ?? null;
     for (const { name, button } of this.#buttons) {
-      setAttribute(button, "disabled", !mayAct || !isPossible(act(name), call));
+      setAttribute(button, "disabled", !mayAct || !takes(phase, name) || !isPossible(act(name), call));
       if (name === "take-over") button.hidden = leader === session.by;
       if (name === "give-back") button.hidden = leader === null;
     }

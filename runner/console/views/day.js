@@ -65,14 +65,14 @@ function plots(day) {
     ["calls", count(day.calls)],
     ["median response", day.response_s.p50 === null ? "–" : span(day.response_s.p50)],
     ["90th percentile", day.response_s.p90 === null ? "–" : span(day.response_s.p90)],
-    ["cost", money(day.cost_usd)],
-    ["cost a call", day.calls ? money(day.cost_usd / day.calls) : "–"],
+    ["cost", money(day.priced || !day.calls ? day.cost_usd : null)],
+    ["cost a call", money(day.priced ? day.cost_usd / day.priced : null)],
   ]);
   return [
     el("dl", { class: "sums" }, ...sums.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
     ...(day.is_whole ? [] : [el("p", { class: "banner" }, "More than 20,000 calls: only the newest are summed up.")]),
     el("div", { class: "panels" },
-      hoursPlot({ title: "Calls", labels, unit: count, series: [{ name: "calls", form: "columns", values: hours.map((hour) => hour.calls) }] }),
+      hoursPlot({ title: "Calls", labels, unit: count, leastStep: 1, series: [{ name: "calls", form: "columns", values: hours.map((hour) => hour.calls) }] }),
       hoursPlot({
         title: "Response time", note: "From the caller's last word to the agent's first.", labels, unit: span, axis: seconds,
         series: [
@@ -80,7 +80,10 @@ function plots(day) {
           { name: "90th percentile", form: "dashes", values: hours.map((hour) => hour.response_s.p90) },
         ],
       }),
-      hoursPlot({ title: "Cost", labels, unit: money, axis: dollars, series: [{ name: "cost", form: "columns", values: hours.map((hour) => hour.cost_usd) }] }),
+      hoursPlot({
+        title: "Cost", note: day.priced < day.calls ? `Of ${count(day.priced)} of ${count(day.calls)} calls. The price of a model in the others is not known.` : undefined, labels, unit: money, axis: dollars,
+        series: [{ name: "cost", form: "columns", values: hours.map((hour) => hour.cost_usd) }],
+      }),
       barsPlot({
         title: "Tools", note: "Bars show the 90th percentile of the time that a call of the tool took.",
         heads: ["Tool", "Calls", "Failed", "Median", "90th", "99th"],

@@ -36,7 +36,7 @@ def test_what_a_record_lacks_is_passed_over(record: dict[str, Any]) -> None:
     day.add(record)
     summed = day.as_json(is_whole=True)
     assert summed["calls"] == (record.get("created_at") == 10.0)
-    assert (summed["cost_usd"], summed["response_s"]["count"]) == (0.0, 0)
+    assert (summed["priced"], summed["cost_usd"], summed["response_s"]["count"]) == (0, 0.0, 0)
 
 
 def test_names_are_bounded() -> None:

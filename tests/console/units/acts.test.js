@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { ACTS, RENEW_AFTER_S, act, body, outcome, sentence } from "../../../runner/console/acts/acts.js";
+import { ACTS, RENEW_AFTER_S, act, body, outcome, sentence, takes } from "../../../runner/console/acts/acts.js";
 import { Lease } from "../../../runner/console/acts/lease.js";
 import { newKey, send } from "../../../runner/console/acts/request.js";
 import { adminPath, query } from "../../../runner/console/api.js";
@@ -56,6 +56,12 @@ test("a lease is renewed while we lead, and dropped when somebody else does or t
   lease.take(0);
   assert.equal(lease.isDue(call("me", 30), "me", 30), false);
   assert.equal(lease.isHeld, false);
+});
+
+test("what the machine would refuse where the call stands is not offered", () => {
+  const taken = (/** @type {any} */ phase) => ACTS.filter(({ name }) => takes(phase, name)).length;
+  assert.deepEqual(["ringing", "connecting", "talking", "transferring", "leaving", "over"].map(taken), [0, 3, 11, 6, 6, 0]);
+  assert.ok(takes("leaving", "hangup") && !takes("leaving", "say"));
 });
 
 test("what is not done yet, or was not done, is told as a wish", () => {

@@ -40,6 +40,7 @@ test("an axis has round steps and holds the highest value", () => {
   assert.deepEqual(roundSteps(4.5), [0, 2, 4, 6]);
   assert.deepEqual(roundSteps(0.3), [0, 0.1, 0.2, 0.3]);
   assert.deepEqual(roundSteps(0), [0, 1]);
+  assert.deepEqual(roundSteps(2, 1), [0, 1, 2]);
   assert.deepEqual(roundSteps(Number.NaN), [0, 1]);
 });
 

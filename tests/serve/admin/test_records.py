@@ -182,6 +182,7 @@ async def test_a_day_is_summed_up(lab: AdminLab, monkeypatch: pytest.MonkeyPatch
         "from": NOW - 24 * HOUR,
         "to": NOW,
         "calls": 3,
+        "priced": 2,
         "cost_usd": 0.75,
         "response_s": measured,
         "hours": [
