@@ -260,8 +260,7 @@ class _Others:
         self._looked_at = float("-inf")
         tasks, self._tasks = self._tasks, {}
         self._told.clear()
-        for task in tasks.values():
-            await _cancel(task)
+        await _cancel(*tasks.values())
 
     async def _follow(self, runner: str, address: str) -> None:
         told = self._told[runner]
@@ -298,6 +297,7 @@ class _Others:
             self._feed.runners_changed()
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

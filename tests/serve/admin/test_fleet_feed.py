@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from runner.model.live_call import RunnerInfo
 from runner.serve.admin.fleet_feed import MOST_GONE, Changes, FleetFeed
 from runner.serve.admin.followed import FollowedCalls
+from runner.serve.admin.peers import Peers
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
@@ -17,10 +19,22 @@ class NoSaver:
         raise AssertionError("no call ends here")
 
 
+class OthersWithoutAdmin(Peers):
+    def __init__(self) -> None:
+        pass
+
+    async def others(self) -> list[RunnerInfo]:
+        return [RunnerInfo(id="host-2", version="1", configuration="x", address=None)]
+
+
+def a_feed(peers: Peers | None = None) -> FleetFeed:
+    calls = LiveCalls(saver=NoSaver(), metrics=Metrics(), timeouts=Timeouts())
+    return FleetFeed(FollowedCalls(calls, "host-1", clock), peers, lambda: NOW)
+
+
 @pytest.fixture
 def feed() -> FleetFeed:
-    calls = LiveCalls(saver=NoSaver(), metrics=Metrics(), timeouts=Timeouts())
-    return FleetFeed(FollowedCalls(calls, "host-1", clock), None, lambda: NOW)
+    return a_feed()
 
 
 def row(call_id: str, runner: str = "host-2", **fields: Any) -> dict[str, Any]:
@@ -70,6 +84,19 @@ def test_what_a_runner_does_not_have_any_more_is_gone(feed: FleetFeed) -> None:
     feed.replace("host-2", {"b": row("b")})
     assert feed.after(3) == changes(4, gone=(end("a", None) | {"ended_at": None},))
     assert [each["id"] for each in feed.rows()] == ["b", "c"]
+
+
+async def test_a_runner_that_has_no_admin_api_is_missing() -> None:
+    feed = a_feed(OthersWithoutAdmin())
+    assert (feed.runners, feed.missing) == (["host-1"], [])
+    await feed.is_told()
+    assert (feed.runners, feed.missing) == (["host-1", "host-2"], ["host-2"])
+    told = feed.after(0)
+    assert told is not None
+    assert told.runners
+    told = feed.after(feed.last)
+    assert told is not None
+    assert not told.runners
 
 
 def test_a_reader_who_has_missed_more_ends_than_are_kept_begins_anew(feed: FleetFeed) -> None:
