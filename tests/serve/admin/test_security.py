@@ -74,6 +74,8 @@ async def test_guessing_ends_after_ten_attempts(lab: AdminLab) -> None:
     assert statuses == [401] * 10 + [429]
     reply = await lab.ask("POST", "/console/sign-in", token=None, body={"token": LEAD}, headers=SAME)
     assert (reply.status, reply.json["reason"]) == (429, "too-many-attempts")
+    # Somebody else, whom a proxy on this machine has seen.
+    assert (await lab.ask("GET", "/admin/calls", headers={"X-Forwarded-For": "203.0.113.9"})).status == 200
 
 
 async def test_a_console_session_is_begun_used_and_ended(lab: AdminLab) -> None:
