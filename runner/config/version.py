@@ -7,6 +7,7 @@ loaded from its texts alone, on a machine with another one in its directory.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from runner.config.loaded import Loaded
 from runner.config.reading.files import is_scenarios
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ConfigurationVersion:
-    """The texts of a configuration. Equal texts have an equal hash, on any machine."""
+    """The texts of a configuration. Equal texts have an equal hash, on any machine.
+
+    Without slots, since the hash is kept: each new call asks for it, and the texts may be megabytes.
+    """
 
     directory: str
     """As given: places name their files by it."""
@@ -25,7 +29,7 @@ class ConfigurationVersion:
     texts: Mapping[str, str] = field(repr=False)
     """Each file that was read, except scenarios, by the name that places use."""
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Sixteen hexadecimal digits."""
         return sha256(self.encoded()).hexdigest()[:16]

@@ -34,7 +34,9 @@ def test_a_version_loads_to_the_same_configuration_where_its_directory_is_gone(t
 def test_the_hash_follows_what_is_read_and_nothing_else(tmp_path: Path) -> None:
     directory = tmp_path / "agents"
     shutil.copytree(AGENTS, directory)
-    before = version_of(directory).hash
+    version = version_of(directory)
+    before = version.hash
+    assert version.hash is before, "each call asks for it"
     scenario = directory / "front-desk.test.yaml"
     scenario.write_text(scenario.read_text() + "\n# more\n")
     (directory / "_prompts" / "unused.md").write_text("nobody reads this")
