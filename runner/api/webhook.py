@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from standardwebhooks import Webhook
 
@@ -100,6 +101,7 @@ def _signed(secret: str, candidates: Sequence[bytes], webhook_id: str, signed_at
     return any(hmac.compare_digest(wanted, candidate) for candidate in candidates)
 
 
+@lru_cache(maxsize=8)
 def _signer(secret: str) -> Webhook | None:
     encoded = secret.removeprefix("whsec_")
     try:

@@ -1,11 +1,14 @@
 """Reads an incoming call from its SIP headers: who calls, and which number was dialled. Never raises."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from runner.call.addresses.address import is_readable, read_address
 from runner.call.addresses.sip_address import parse_address, split_entries, unfold
 from runner.model.call import Address, Headers, IncomingCall, Ringing, SipOrigin, WebRtcOrigin
 from runner.model.route import RoutingSettings
+
+_Values: TypeAlias = Mapping[str, list[str]]
 
 _COMPACT_NAMES = {"f": "from", "t": "to"}
 """RFC 3261, 7.3.3."""
@@ -47,10 +50,11 @@ def incoming_call(ringing: Ringing, routing: RoutingSettings) -> IncomingCall:
     if isinstance(ringing.origin, WebRtcOrigin):
         return _from_browser(ringing, ringing.origin)
     clean = tuple((_storable(name), _storable(value)) for name, value in ringing.origin.headers)
-    called, found_in = _called(clean, routing)
+    values = _by_name(clean)
+    called, found_in = _called(values, routing)
     return IncomingCall(
         id=ringing.call_id,
-        caller=_caller(clean, routing.default_country),
+        caller=_caller(values, routing.default_country),
         called=called,
         called_found_in=found_in,
         # The same headers are kept once.
@@ -75,13 +79,13 @@ def _on_the_web(name: str | None) -> Address:
     return Address(uri=f"web:{name}", user=name) if name else Address(uri="")
 
 
-def _called(headers: Headers, routing: RoutingSettings) -> tuple[Address, str]:
+def _called(values: _Values, routing: RoutingSettings) -> tuple[Address, str]:
     for name in (*routing.called_number, "To", *_CALLED_AFTER_TO):
-        for address in _addresses(headers, name, routing.default_country):
+        for address in _addresses(values, name, routing.default_country):
             # A project's id contains digits, so this is checked before the number.
             if is_readable(address) and not _is_project(address, routing) and not address.anonymous:
                 return address, name
-    as_it_came = next(_addresses(headers, "To", routing.default_country), None)
+    as_it_came = next(_addresses(values, "To", routing.default_country), None)
     return (as_it_came, "To") if as_it_came else (Address(uri=""), "")
 
 
@@ -90,24 +94,26 @@ def _is_project(address: Address, routing: RoutingSettings) -> bool:
     return prefix is not None and (address.user or "").lower().startswith(prefix)
 
 
-def _caller(headers: Headers, default_country: str | None) -> Address:
-    if _asks_for_privacy(headers):
+def _caller(values: _Values, default_country: str | None) -> Address:
+    if _asks_for_privacy(values):
         return _WITHHELD
-    addresses = list(_addresses(headers, "From", default_country))
-    asserted = _addresses(headers, "P-Asserted-Identity", default_country)
+    addresses = list(_addresses(values, "From", default_country))
+    asserted = _addresses(values, "P-Asserted-Identity", default_country)
     readable = next((address for address in (*addresses, *asserted) if is_readable(address)), None)
     return readable or (addresses[0] if addresses else Address(uri=""))
 
 
-def _addresses(headers: Headers, name: str, default_country: str | None) -> Iterator[Address]:
+def _addresses(values: _Values, name: str, default_country: str | None) -> Iterator[Address]:
     """The addresses in all headers of this name, the one that counts most first.
 
     `Diversion` puts the latest diversion on top (RFC 5806, 2.3); `History-Info` appends it (RFC 7044, 10.3).
     """
     wanted = name.lower()
-    values = _values(headers, wanted)
+    found = values.get(wanted, [])
     entries = (
-        values if wanted in _SINGLE else [entry for value in values for entry in split_entries(unfold(value))]
+        found[:]
+        if wanted in _SINGLE
+        else [entry for value in found for entry in split_entries(unfold(value))]
     )
     if wanted == "history-info":
         entries.reverse()
@@ -115,26 +121,30 @@ def _addresses(headers: Headers, name: str, default_country: str | None) -> Iter
         yield read_address(entry, default_country)
 
 
-def _asks_for_privacy(headers: Headers) -> bool:
+def _asks_for_privacy(values: _Values) -> bool:
     """Whether the caller withholds the number by a header of its own, whatever `From` says.
 
     `Remote-Party-ID` is the draft from before RFC 3325, which some carriers still send.
     """
-    asked = {word.strip().lower() for value in _values(headers, "privacy") for word in value.split(";")}
+    asked = {word.strip().lower() for value in values.get("privacy", []) for word in value.split(";")}
     if asked & _WITHHOLDING:
         return True
     return any(
         parameters.get("privacy", "").lower() in ("full", "uri")
         and parameters.get("party", "calling").lower() == "calling"
-        for value in _values(headers, "remote-party-id")
+        for value in values.get("remote-party-id", [])
         for entry in split_entries(unfold(value))
         if (parameters := parse_address(entry).parameters)
     )
 
 
-def _values(headers: Headers, name: str) -> list[str]:
-    """The values of all headers of this name (in lower case)."""
-    return [value for key, value in headers if _COMPACT_NAMES.get(key.lower(), key.lower()) == name]
+def _by_name(headers: Headers) -> _Values:
+    """The values of all headers, by name in lower case."""
+    values: dict[str, list[str]] = {}
+    for key, value in headers:
+        name = key.lower()
+        values.setdefault(_COMPACT_NAMES.get(name, name), []).append(value)
+    return values
 
 
 def _storable(text: str) -> str:

@@ -28,6 +28,8 @@ MOST_A_SUBJECT = 10
 MOST_AN_ADDRESS = 60
 """Calls a minute."""
 BODY_S = 5.0
+SWEEP_S = 10.0
+"""Between two looks for used tokens that have expired."""
 SDP = "application/sdp"
 
 
@@ -52,6 +54,7 @@ class Admission:
         self._by_address = Rate(MOST_AN_ADDRESS)
         self._used: dict[str, Instant] = {}
         """The tokens that have begun a call, until they expire."""
+        self._swept_at: Instant = 0.0
 
     def who(self, request: web.Request) -> tuple[BrowserToken, str]:
         """The token of a request, and the agent that it asks for. Raises RefusedError."""
@@ -126,7 +129,9 @@ class Admission:
             raise RefusedError(
                 401, refused.code, str(refused), {"WWW-Authenticate": 'Bearer realm="calls"'}
             ) from None
-        self._used = {used: until for used, until in self._used.items() if until > now}
+        if now - self._swept_at > SWEEP_S:
+            self._used = {used: until for used, until in self._used.items() if until > now}
+            self._swept_at = now
         if token.id in self._used:
             raise not_answered(RingResult.TAKEN)
         return token
