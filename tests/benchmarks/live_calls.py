@@ -73,16 +73,19 @@ class Process:
         )
         stack.callback(self._process.wait)
         stack.callback(self._process.kill)
+        self.words: list[str] = []
+        """Of the line with the address that was printed last."""
+        self.url = self.next_address().removesuffix("/webhooks/openai")
+
+    def next_address(self) -> str:
+        """The next address that it prints."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            words = [
-                word for word in line.split() if word.startswith(("http://127.0.0.1:", "https://127.0.0.1:"))
-            ]
-            if words:
-                self.words = line.split()
-                self.url = words[0].removesuffix("/webhooks/openai")
-                return
-        raise RuntimeError(f"{command} printed no address")
+            self.words = line.split()
+            for word in self.words:
+                if word.startswith(("http://127.0.0.1:", "https://127.0.0.1:")):
+                    return word
+        raise RuntimeError(f"{self._process.args!r} printed no address")
 
     @property
     def pid(self) -> int:

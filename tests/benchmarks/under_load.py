@@ -29,12 +29,13 @@ from tests.store.postgresql.server import PostgresqlServer
 EVENTS_A_SECOND = 4.0
 TOOLS = 0.3
 """The share of turns that call a tool, while tools are measured: one call in 30 seconds."""
+ADMIN_TOKEN = "benchmark" * 4
 AT_ONCE = 16
 """Calls that ring together."""
 
 RUNNER = """\
 provider: {{base_url: "{base_url}"}}
-server: {{port: 0, host: 127.0.0.1, drain_timeout: 1s}}
+server: {{port: 0, host: 127.0.0.1, drain_timeout: 1s{admin}}}
 store: "{store}"
 egress: {{private_networks: allow}}
 """
@@ -89,7 +90,7 @@ class Load:
             await self._set_up(side)
         before = await self._metrics(ours)
         for side in (floor, ours) * rounds:
-            await self._talk(side, seconds)
+            await self.talk(side, seconds)
         after = await self._metrics(ours)
         tools = await self._ask(
             "/talk", ours.group, seconds=seconds * 2, events_a_second=EVENTS_A_SECOND, tools=TOOLS
@@ -132,7 +133,8 @@ class Load:
         side.setup_s = (side.process.cpu_s - cpu_s) / (self._calls - 50)
         side.memory_kib = (side.process.memory_kib - memory_kib) / (self._calls - 50)
 
-    async def _talk(self, side: Side, seconds: float) -> None:
+    async def talk(self, side: Side, seconds: float) -> None:
+        """Measure what an event costs while all calls of a side talk."""
         # The first moments are those of whatever ran before.
         await self._ask("/talk", side.group, seconds=1.0, events_a_second=EVENTS_A_SECOND, tools=0)
         cpu_s = side.process.cpu_s
@@ -206,12 +208,15 @@ def _lag(before: dict[str, float], after: dict[str, float]) -> str:
 
 @contextmanager
 def serving(
-    *, tls: bool, store: str, options: tuple[str, ...] = ()
+    *, tls: bool, store: str, options: tuple[str, ...] = (), admin: str = ""
 ) -> Iterator[tuple[Process, ssl.SSLContext | None, Process, Process]]:
-    """The API, the floor and ours (with these options of `run`), in processes of their own."""
+    """The API, the floor and ours, in processes of their own.
+
+    `options` are of `run`; `admin` is what `server` has besides.
+    """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory()))
-        environment = {"OPENAI_API_KEY": "key", "OPENAI_WEBHOOK_SECRET": SECRET}
+        environment = {"OPENAI_API_KEY": "key", "OPENAI_WEBHOOK_SECRET": SECRET, "ADMIN_TOKEN": ADMIN_TOKEN}
         certificate: list[str] = []
         trusted = None
         if tls:
@@ -224,7 +229,7 @@ def serving(
         agents = directory / "agents"
         agents.mkdir()
         url = f"sqlite:{directory}/calls.db" if store == "sqlite" else _database(stack)
-        (agents / "runner.yaml").write_text(RUNNER.format(base_url=base_url, store=url))
+        (agents / "runner.yaml").write_text(RUNNER.format(base_url=base_url, store=url, admin=admin))
         (agents / "desk.yaml").write_text(AGENT.format(tools=tools))
         floor = Process(stack, [str(HERE / "least_runner.py"), base_url, SECRET], environment)
         command = ["-m", "runner", "run", str(agents), "--log-level", "warning", *options]
