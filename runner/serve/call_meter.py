@@ -36,6 +36,20 @@ from runner.serve.call_watch import UNKNOWN_TOOL, ServedAgents
 class CallMeter:
     """The meter of one call; a `CallWatch`."""
 
+    __slots__ = (
+        "_agents",
+        "_answered_at",
+        "_caller_speaks",
+        "_fell_silent_at",
+        "_is_redialling",
+        "_machine",
+        "_metrics",
+        "_opened_at",
+        "_tools_counted",
+        "_transcription",
+        "_usage",
+    )
+
     def __init__(self, metrics: CallMetrics) -> None:
         self._metrics = metrics
         self._machine: CallMachine | None = None
@@ -188,6 +202,8 @@ class CallMeter:
 
     def _count_tools(self) -> None:
         ended: Sequence[ToolUse] = self._machine.tools_ended if self._machine is not None else ()
+        if len(ended) == self._tools_counted:
+            return
         for use in ended[self._tools_counted :]:
             agent, tool = self._labels(use.name)
             self._metrics.tool_calls.labels(agent=agent, tool=tool, status=use.status).inc()

@@ -20,6 +20,8 @@ WRITTEN_S = 0.5
 class CallOrders:
     """The requests of one call."""
 
+    __slots__ = ("_api", "_hold", "_timeouts", "_tools")
+
     def __init__(
         self,
         *,

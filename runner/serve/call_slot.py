@@ -11,6 +11,8 @@ from runner.serve.metrics import Metrics
 class CallSlot:
     """Claims a call, and frees its slot when the claim fails or the call is over."""
 
+    __slots__ = ("_counts", "_created_at", "_hold", "_metrics", "_slot")
+
     def __init__(self, *, counts: CallCounts, hold: Hold, metrics: Metrics, created_at: Instant) -> None:
         self._counts = counts
         self._hold = hold

@@ -10,6 +10,8 @@ from runner.model.values import Instant
 class CallTimers:
     """Sets and clears timers; each fires once."""
 
+    __slots__ = ("_clock", "_fired", "_handles")
+
     def __init__(self, fired: Callable[[Timer], None], clock: Callable[[], Instant]) -> None:
         """`fired` is called with each timer that fires."""
         self._fired = fired

@@ -53,6 +53,8 @@ class Follower(Protocol):
 class ServedAgents:
     """The agents that have served a call, as a watch has seen them."""
 
+    __slots__ = ("_agents",)
+
     def __init__(self) -> None:
         self._agents: list[Agent] = []
 
@@ -76,6 +78,8 @@ class ServedAgents:
 
 class Watches:
     """Several watches of one call as one. A watch that has failed is dropped."""
+
+    __slots__ = ("_watches",)
 
     def __init__(self, watches: Iterable[CallWatch]) -> None:
         self._watches = tuple(watches)

@@ -23,6 +23,8 @@ from runner.serve.latch import Latch
 class EventQueue:
     """The one way into the machine of a call."""
 
+    __slots__ = ("_catching_up", "_clock", "_handle", "_hold", "_orders", "_over", "_spawn", "_waiting")
+
     def __init__(
         self,
         *,

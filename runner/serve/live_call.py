@@ -83,6 +83,34 @@ class _OverError(Exception):
 class LiveCall:
     """Serves one call from its ring to its end."""
 
+    __slots__ = (
+        "__weakref__",
+        "_api",
+        "_bug",
+        "_clock",
+        "_end_at_once",
+        "_events",
+        "_has_given_up",
+        "_hold",
+        "_is_dropped",
+        "_machine",
+        "_machine_follows_words",
+        "_opened",
+        "_orders",
+        "_over",
+        "_ring_outcome",
+        "_ringing",
+        "_sideband",
+        "_slot",
+        "_tasks",
+        "_timers",
+        "_watch",
+        "_world",
+        "follower",
+        "id",
+        "sdp",
+    )
+
     def __init__(
         self,
         *,
@@ -144,6 +172,8 @@ class LiveCall:
         )
         self.sdp = ""
         """The SDP answer for the call's browser."""
+        self._machine_follows_words = False
+        """Kept beside the machine: it is asked for each word."""
         self._bug: Exception | None = None
         self._has_given_up = False
         self._is_dropped = False
@@ -355,6 +385,7 @@ class LiveCall:
             if isinstance(event, SidebandOpened):
                 self._opened.set()
             actions = machine.handle(event, now)
+            self._machine_follows_words = machine.follows_words
             self._do(actions)
             self._watch.handled(event, actions, now)
             if self._ring_outcome.result is None:
@@ -429,6 +460,4 @@ class LiveCall:
         self._happen(TimerFired(timer=timer))
 
     def _follows_words(self) -> bool:
-        if self._machine is None:
-            return False
-        return self._machine.follows_words or (self.follower is not None and self.follower.wants_words)
+        return self._machine_follows_words or (self.follower is not None and self.follower.wants_words)

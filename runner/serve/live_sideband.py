@@ -20,6 +20,22 @@ log = logging.getLogger("runner.serve.live_sideband")
 class LiveSideband:
     """Opens the sideband, reads and writes it, and opens it again when it is lost."""
 
+    __slots__ = (
+        "_api",
+        "_call_id",
+        "_conversation",
+        "_flaps",
+        "_follows_words",
+        "_happen",
+        "_hold",
+        "_opened_at",
+        "_over",
+        "_sidebands",
+        "_socket",
+        "_spawn",
+        "_timeouts",
+    )
+
     def __init__(
         self,
         *,

@@ -12,6 +12,8 @@ from runner.serve.metrics import Metrics
 class RingOutcome:
     """The result of one call's ringing."""
 
+    __slots__ = ("_began_at", "_is_known", "_metrics", "result")
+
     def __init__(self, metrics: Metrics) -> None:
         self.result: RingResult | None = None
         """None while the call rings."""

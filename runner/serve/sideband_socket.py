@@ -45,6 +45,27 @@ class SidebandSocket(asyncio.Protocol):
     A peer is dead when it answers no ping, or takes none of the waiting bytes, for `sideband_ping_s`.
     """
 
+    __slots__ = (
+        "_close_timer",
+        "_closed",
+        "_early",
+        "_ended",
+        "_frames",
+        "_handshake",
+        "_has_pong",
+        "_head_end",
+        "_headers",
+        "_loop",
+        "_opening",
+        "_parts",
+        "_ping_timer",
+        "_protocol",
+        "_receive",
+        "_stall_timer",
+        "_timeouts",
+        "_transport",
+    )
+
     def __init__(self, uri: WebSocketURI, headers: Mapping[str, str], timeouts: Timeouts) -> None:
         """Needs a running event loop."""
         self._headers = headers

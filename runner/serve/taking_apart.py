@@ -34,13 +34,25 @@ def take_apart(machine: CallMachine) -> None:
                 known.extend(part.values())
             case Enum():
                 pass
-            case _ if type(part).__module__.startswith(_PARTS) and hasattr(part, "__dict__"):
-                fields = vars(part)
-                for name in [name for name, value in fields.items() if isinstance(value, MethodType)]:
-                    del fields[name]
-                known.extend(fields.values())
+            case _ if type(part).__module__.startswith(_PARTS):
+                known.extend(_forget_methods(part))
             case _:
                 pass
+
+
+def _forget_methods(part: Any) -> list[Any]:
+    """Let a part forget the methods that it holds, and return what else it holds."""
+    fields = {name: getattr(part, name) for name in (*_slots(part), *getattr(part, "__dict__", ()))}
+    for name in [name for name, value in fields.items() if isinstance(value, MethodType)]:
+        delattr(part, name)
+        del fields[name]
+    return list(fields.values())
+
+
+def _slots(part: Any) -> list[str]:
+    """The slots of a part that hold something."""
+    names = [name for kind in type(part).__mro__ for name in kind.__dict__.get("__slots__", ())]
+    return [name for name in names if name != "__weakref__" and hasattr(part, name)]
 
 
 def forget_traces(*errors: BaseException) -> None:

@@ -29,6 +29,8 @@ Piece: TypeAlias = bytes | ForProtocol
 class FrameCutter:
     """Keeps the bytes of an incomplete frame until the rest comes."""
 
+    __slots__ = ("_is_in_parts", "_is_lost", "_most_bytes", "_unread", "_wanted")
+
     def __init__(self, most_bytes: int) -> None:
         """A larger frame is not waited for: the protocol refuses it."""
         self._most_bytes = most_bytes

@@ -17,6 +17,8 @@ MOST_ITEMS = 20
 class AgentItems:
     """The words of the last items of the conversation."""
 
+    __slots__ = ("_placed", "_words")
+
     def __init__(self) -> None:
         self._placed: dict[str, None] = {}
         self._words: dict[str, dict[int, str]] = {}

@@ -12,6 +12,8 @@ from runner.model.event import CallEvent
 class RealtimeConversation:
     """A `Conversation` of the port."""
 
+    __slots__ = ("_reader", "sideband")
+
     def __init__(self, call_id: str) -> None:
         # No `model` beside `call_id`: the API refuses it.
         self.sideband = f"/realtime?call_id={quote(call_id, safe='')}"

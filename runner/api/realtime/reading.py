@@ -96,6 +96,8 @@ _MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
 class Reader:
     """Reads the frames of one call's sideband, and remembers what the next one may refer to."""
 
+    __slots__ = ("_updates", "fence", "items")
+
     def __init__(self) -> None:
         self.items = AgentItems()
         self.fence = 0

@@ -7,6 +7,8 @@ from runner.model.action import AddItem
 class AddedMessages:
     """Numbers the messages, keeps those that could not be sent, and knows which are not confirmed yet."""
 
+    __slots__ = ("_count", "_unplaced", "_unsent")
+
     def __init__(self) -> None:
         self._count = 0
         self._unsent: list[AddItem] = []

@@ -26,6 +26,8 @@ class Load:
 class Slot:
     """One call's place among the calls of its agent."""
 
+    __slots__ = ("_call_counts", "_is_free", "_key", "is_kept")
+
     def __init__(self, call_counts: "CallCounts", agent: str, day: int) -> None:
         self._call_counts = call_counts
         self._key = (day, agent)

@@ -82,6 +82,22 @@ class Transfer:
 class CallEnding:
     """How one call ends."""
 
+    __slots__ = (
+        "_deed_id",
+        "_deeds",
+        "_end_after_transfer",
+        "_goodbye_is_said",
+        "_lead",
+        "_phase",
+        "_record",
+        "_speech",
+        "_texts",
+        "_tools",
+        "_transfer",
+        "_unserved_since",
+        "_waits_for_tools",
+    )
+
     def __init__(
         self,
         *,

@@ -25,6 +25,8 @@ class AgentTexts:
 class CallTexts:
     """Renders the templates of a call. A template that fails is skipped, and the record says so."""
 
+    __slots__ = ("_added", "_agent", "_call", "_lookup", "_own", "_record", "instructions", "variables")
+
     def __init__(
         self, *, call: IncomingCall, agent: Agent, lookup: Json, record: RecordBuilder, now: Instant
     ) -> None:

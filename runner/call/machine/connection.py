@@ -34,6 +34,24 @@ NOTHING_IS_KNOWN = (
 class Connection:
     """How one call is connected to the API, and its caller to us."""
 
+    __slots__ = (
+        "_ending",
+        "_fulfilment",
+        "_is_bare",
+        "_is_made_by_page",
+        "_lead",
+        "_messages",
+        "_phase",
+        "_record",
+        "_refresh",
+        "_serving",
+        "_speech",
+        "_steering",
+        "_tools",
+        "_waits_for_media",
+        "lived_until",
+    )
+
     def __init__(
         self,
         *,

@@ -7,6 +7,8 @@ from runner.model.values import Instant
 class Consumption:
     """The counts that limits are compared with."""
 
+    __slots__ = ("bill", "handoffs", "since", "tool_calls")
+
     def __init__(self, bill: Bill) -> None:
         self.bill = bill
         """What was used of the API, and its cost."""

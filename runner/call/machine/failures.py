@@ -18,6 +18,8 @@ APOLOGY = "Your last answer was cut short by a fault. Apologise for it in a few 
 class FailureWatch:
     """Counts failed and incomplete responses. One that the caller interrupts is neither."""
 
+    __slots__ = ("_counted", "_failures", "_most", "_rate_limited")
+
     hears = frozenset({ResponseEnded})
 
     def __init__(self, if_broken: IfBroken) -> None:

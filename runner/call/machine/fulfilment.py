@@ -34,6 +34,18 @@ from runner.model.values import Instant
 class Fulfilment:
     """What becomes of an intent, by the phase of its call."""
 
+    __slots__ = (
+        "_ending",
+        "_greeting_is_due",
+        "_lead",
+        "_messages",
+        "_phase",
+        "_record",
+        "_serving",
+        "_speech",
+        "_texts",
+    )
+
     def __init__(
         self,
         *,

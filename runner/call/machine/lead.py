@@ -13,6 +13,8 @@ LEASE = Timer(TimerKind.LEAD)
 class Lead:
     """The lease of one call. While it lasts, the agent says nothing of its own."""
 
+    __slots__ = ("_speech", "by", "deed_id", "until", "was_taken")
+
     def __init__(self, speech: Speech) -> None:
         self._speech = speech
         self.by: str | None = None

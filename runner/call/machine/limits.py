@@ -16,6 +16,8 @@ WIND_DOWN = Timer(TimerKind.WIND_DOWN)
 class LimitWatch:
     """Ends the call at its limits. The counts are the call's, so a hand-off does not reset them."""
 
+    __slots__ = ("_consumption", "_limits")
+
     hears = frozenset({TimerFired, ResponseEnded, ToolCalled})
 
     def __init__(self, limits: Limits, consumption: Consumption) -> None:

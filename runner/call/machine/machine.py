@@ -30,6 +30,8 @@ from runner.model.values import Instant
 class CallMachine:
     """The state of one call."""
 
+    __slots__ = ("__weakref__", "_deeds", "_phase", "call", "reception", "session", "timers")
+
     def __init__(self, call: IncomingCall, world: World) -> None:
         """Use `ring` or `replay`."""
         self.call = call
@@ -38,6 +40,9 @@ class CallMachine:
         self._phase = CallPhase()
         self._deeds = Deeds()
         self.reception = Reception(call, world, self._phase, self._deeds)
+        self.session: Session | None = None
+        """The served half of the call; None before the API was told to answer, and for a call that never
+        was."""
 
     @classmethod
     def ring(cls, ringing: Ringing, world: World, now: Instant) -> tuple[Self, list[Action]]:
@@ -83,12 +88,6 @@ class CallMachine:
         return self._phase.now is Phase.OVER
 
     @property
-    def session(self) -> Session | None:
-        """The served half of the call; None before the API was told to answer, and for a call that never
-        was."""
-        return self.reception.session
-
-    @property
     def agent(self) -> Agent | None:
         """The agent that serves the call, or is about to answer it."""
         return self.session.agent if self.session is not None else None
@@ -129,7 +128,9 @@ class CallMachine:
             # Whoever has served it to its end was lost before the record was saved.
             return [Finish()] if isinstance(event, TakenOver) else []
         if self._phase.now in UNANSWERED:
-            return self.reception.handle(event, now)
+            actions = self.reception.handle(event, now)
+            self.session = self.reception.session
+            return actions
         if self.session is None or (isinstance(event, Replied) and event.call_id == self.call.id):
             # An attempt of the lookup that ended after the call was answered without it.
             return []

@@ -104,6 +104,8 @@ TABLE: Mapping[tuple[Phase, Step], Phase] = {
 class CallPhase:
     """The phase of one call, and the only place where it changes."""
 
+    __slots__ = ("now",)
+
     def __init__(self) -> None:
         self.now = Phase.RINGING
 

@@ -29,6 +29,8 @@ MARGIN_S = 5.0
 class Playback:
     """The responses that were generated and have not finished playing."""
 
+    __slots__ = ("_heard", "_until", "has_begun")
+
     def __init__(self) -> None:
         self._until: dict[str, Instant] = {}
         """When each finishes playing, at the latest."""

@@ -70,6 +70,29 @@ _RESULTS = {
 class Reception:
     """Decides about one ringing call, until it is answered or rejected."""
 
+    __slots__ = (
+        "_agent",
+        "_agents",
+        "_asked_at",
+        "_attempt",
+        "_browser",
+        "_call",
+        "_deeds",
+        "_phase",
+        "_request",
+        "_turned_away_as",
+        "_world",
+        "api_call_id",
+        "detail",
+        "found",
+        "match",
+        "reached",
+        "rejected_with",
+        "result",
+        "session",
+        "why",
+    )
+
     def __init__(self, call: IncomingCall, world: World, phase: CallPhase, deeds: Deeds) -> None:
         self.result: RingResult | None = None
         """The result of the ringing, once it is known."""

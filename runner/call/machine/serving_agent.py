@@ -58,6 +58,25 @@ class Switch:
 class ServingAgent:
     """The agent of a call, and those before it."""
 
+    __slots__ = (
+        "_agents",
+        "_consumption",
+        "_is_confirmed",
+        "_is_quiet",
+        "_last",
+        "_lead",
+        "_playback",
+        "_record",
+        "_secrets",
+        "_texts",
+        "agent",
+        "impossible",
+        "parts",
+        "pending",
+        "served",
+        "servers",
+    )
+
     def __init__(
         self,
         *,

@@ -16,6 +16,7 @@ from runner.call.machine.session_parts import SessionParts
 from runner.call.machine.speech import Speech
 from runner.call.machine.steering import Steering
 from runner.call.machine.tool_calls import ToolCalls
+from runner.call.records.bill import Bill
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
 from runner.model.action import Action
@@ -28,6 +29,8 @@ from runner.model.values import Instant, JsonObject
 
 class Session:
     """The state of an answered call. Create it when the call is about to be answered; `begin` once it is."""
+
+    __slots__ = ("__weakref__", "_parts")
 
     def __init__(self, parts: SessionParts) -> None:
         self._parts = parts
@@ -123,8 +126,12 @@ class Session:
         parts = self._parts
         fulfil = parts.fulfilment.actions
         parts.builder.note(event, now)
-        parts.consumption.bill.note(event)
-        actions = parts.speech.handle(event, now, sees_all=parts.are_all_placed)
+        actions: list[Action] = []
+        # Thousands of calls are live: what an event does not concern is not even looked at.
+        if type(event) in Bill.hears:
+            parts.consumption.bill.note(event)
+        if type(event) in Speech.hears:
+            actions += parts.speech.handle(event, now, sees_all=parts.are_all_placed)
         tampering = parts.tampering
         if tampering is not None and type(event) in tampering.hears and parts.phase.now in CONNECTED:
             whole = parts.serving.whole_session("switch_mend")

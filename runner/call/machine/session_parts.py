@@ -28,7 +28,26 @@ from runner.model.values import Instant, Json
 
 
 class SessionParts:
-    """The parts of one session."""
+    """The parts of one session. All have slots: thousands of calls are live, and each event touches many."""
+
+    __slots__ = (
+        "builder",
+        "connection",
+        "consumption",
+        "dispatch",
+        "ending",
+        "fulfilment",
+        "lead",
+        "messages",
+        "phase",
+        "refresh",
+        "serving",
+        "speech",
+        "steering",
+        "tampering",
+        "texts",
+        "tools",
+    )
 
     def __init__(
         self,

@@ -21,6 +21,18 @@ CONFIRMED = Timer(TimerKind.REFRESH)
 class SessionRefresh:
     """The changes of one call's session that are not hand-offs."""
 
+    __slots__ = (
+        "_count",
+        "_deeds",
+        "_is_sent",
+        "_lead",
+        "_serving",
+        "_speech",
+        "_texts",
+        "_unconfirmed",
+        "_waiting",
+    )
+
     def __init__(
         self, *, serving: ServingAgent, texts: CallTexts, speech: Speech, lead: Lead, deeds: Deeds
     ) -> None:

@@ -47,6 +47,8 @@ class SilenceLadder:
     restarts the count.
     """
 
+    __slots__ = ("_asked", "_quiet", "_silence")
+
     hears = frozenset(
         {SidebandOpened, PlaybackEnded, ResponseEnded, CallerSpeaks, KeyPressed, ResponseStarted, TimerFired}
     )
@@ -99,6 +101,8 @@ class SilenceLadder:
 class StallWatch:
     """The agent says nothing on its turn: an event was lost, or the model stopped short."""
 
+    __slots__ = ("_agent_opens", "_quiet", "_stalls")
+
     hears = frozenset({SidebandOpened, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, TimerFired})
 
     def __init__(self, quiet: Callable[[Instant], bool], *, agent_opens: bool) -> None:
@@ -146,6 +150,8 @@ class StallWatch:
 
 class GhostWatch:
     """No audio either way: there is nobody, or nothing gets through."""
+
+    __slots__ = ("_alive", "_ghost_after_s", "_is_open")
 
     hears = frozenset({SidebandOpened, CallerSpeaks, PlaybackStarted, KeyPressed, Transcribed, TimerFired})
 

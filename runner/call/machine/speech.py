@@ -19,6 +19,7 @@ from runner.model.event import (
     FailureCause,
     Outcome,
     PlaybackEnded,
+    PlaybackStarted,
     ResponseEnded,
     ResponseStarted,
     SidebandLost,
@@ -36,6 +37,42 @@ _SPEAKING = frozenset({Floor.SENDING, Floor.CONTESTED, Floor.ACTIVE, Floor.OVERL
 
 class Speech:
     """The speech queue of one call."""
+
+    hears = frozenset(
+        {
+            ApiError,
+            CallerSpeaks,
+            PlaybackEnded,
+            PlaybackStarted,
+            ResponseEnded,
+            ResponseStarted,
+            SidebandLost,
+            SidebandOpened,
+            TakenOver,
+            TimerFired,
+        }
+    )
+    """Events that say who speaks, or that somebody should."""
+
+    __slots__ = (
+        "_asked",
+        "_count",
+        "_current",
+        "_followed",
+        "_go_on",
+        "_is_held",
+        "_is_led",
+        "_nudge",
+        "_of_persons",
+        "_over",
+        "_rate_limited",
+        "_sentence_ends",
+        "_sentences",
+        "_unheard",
+        "_wishes_come_back",
+        "floor",
+        "playback",
+    )
 
     def __init__(self) -> None:
         self.floor = Floor.CLOSED

@@ -89,6 +89,20 @@ def refuse(deeds: Deeds, steered: Steered, why: str, now: Instant) -> None:
 class Steering:
     """Carries out what people want of one call."""
 
+    __slots__ = (
+        "_agents",
+        "_deeds",
+        "_ending",
+        "_lead",
+        "_phase",
+        "_refresh",
+        "_serving",
+        "_speech",
+        "_texts",
+        "_transfer_to",
+        "_unsent",
+    )
+
     def __init__(
         self,
         *,

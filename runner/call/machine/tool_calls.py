@@ -50,6 +50,22 @@ class OpenCall:
 class ToolCalls:
     """Keeps each tool call from the model's request to the API's confirmation of the output."""
 
+    __slots__ = (
+        "_answered",
+        "_call_id",
+        "_consumption",
+        "_ended",
+        "_in_flight",
+        "_known",
+        "_names",
+        "_open",
+        "_record",
+        "_secrets",
+        "_unconfirmed",
+        "_variables",
+        "_waiting",
+    )
+
     def __init__(
         self,
         *,

@@ -30,6 +30,8 @@ NO_HANDOFF = "the hand-off is not possible; go on as you are"
 class ToolDispatch:
     """The model's tool calls, by their bindings."""
 
+    __slots__ = ("_consumption", "_deeds", "_ending", "_lead", "_phase", "_refresh", "_serving", "_tools")
+
     def __init__(
         self,
         *,

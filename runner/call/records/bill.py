@@ -25,6 +25,20 @@ class Cost:
 class Bill:
     """Adds up the usage. Everything counts once: the API may report an event twice."""
 
+    hears = frozenset({ResponseEnded, SessionUpdated, Transcribed})
+    """Events that report usage, or which model is used."""
+
+    __slots__ = (
+        "_items",
+        "_model",
+        "_prices",
+        "_real_model",
+        "_responses",
+        "_transcription_model",
+        "_transcriptions",
+        "usage",
+    )
+
     def __init__(self, prices: PriceList, model: str, transcription_model: str | None = None) -> None:
         self.usage = NO_USAGE
         self._prices = prices

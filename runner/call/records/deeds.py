@@ -11,6 +11,8 @@ from runner.model.values import Instant
 class Deeds:
     """The acts of people on one call, in order of arrival."""
 
+    __slots__ = ("_deeds", "_renewals")
+
     def __init__(self) -> None:
         self._deeds: dict[str, Deed] = {}
         self._renewals: dict[str, str] = {}

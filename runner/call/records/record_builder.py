@@ -34,6 +34,29 @@ from runner.model.values import Instant, Json
 class RecordBuilder:
     """Collects the content of a call's record. The machine writes here and reads nothing back."""
 
+    __slots__ = (
+        "_accepted_at",
+        "_attached_at",
+        "_bill",
+        "_complaints",
+        "_deeds",
+        "_detail",
+        "_ended",
+        "_ended_at",
+        "_faults",
+        "_handoffs",
+        "_malformed",
+        "_response_id",
+        "_start",
+        "_tools",
+        "_unheard",
+        "_unknown",
+        "private",
+        "spans",
+        "tools_ended",
+        "transcript",
+    )
+
     def __init__(
         self,
         start: CallRecord,

@@ -18,6 +18,17 @@ _INTERRUPTED = 4
 class Spans:
     """Follows caller and agent through one call."""
 
+    __slots__ = (
+        "_caller",
+        "_caller_stopped_at",
+        "_is_persons",
+        "_last",
+        "_marks",
+        "_playing",
+        "_since",
+        "_until",
+    )
+
     def __init__(self, is_persons: Callable[[str], bool]) -> None:
         """`is_persons`: whether a response says what a person wanted said."""
         self._is_persons = is_persons

@@ -31,6 +31,8 @@ class Transcript:
     the API says: after the item that it names.
     """
 
+    __slots__ = ("_items", "_order")
+
     def __init__(self) -> None:
         self._items: dict[str, _Item] = {}
         self._order: list[str] = []

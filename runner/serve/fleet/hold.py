@@ -14,6 +14,8 @@ from runner.store.journal.sealed import SealedEntries
 class CallHold:
     """See `runner.serve.hold.Hold`."""
 
+    __slots__ = ("_configuration", "_is_held", "_is_known", "_journal", "_member", "_ring", "_ringing")
+
     def __init__(
         self,
         member: Member,

@@ -54,6 +54,8 @@ class Journals(Protocol):
 class CallJournal:
     """The journal of one call, on this side of the store."""
 
+    __slots__ = ("_gathered", "_next_seq", "_pieces", "_writer", "call_id", "is_closed")
+
     def __init__(self, writer: "JournalWriter", call_id: str, next_seq: int = 0) -> None:
         self.call_id = call_id
         self._writer = writer
