@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -95,7 +96,7 @@ class LiveCall:
         "_is_dropped",
         "_machine",
         "_machine_follows_words",
-        "_opened",
+        "_opened_or_over",
         "_orders",
         "_over",
         "_ring_outcome",
@@ -161,7 +162,7 @@ class LiveCall:
         self._ring_outcome = RingOutcome(metrics)
         self._tasks = asyncio.TaskGroup()
         self._timers = CallTimers(self._timer_fired, clock)
-        self._opened = Latch()
+        self._opened_or_over = Latch()
         self._events = EventQueue(
             handle=self._handle,
             spawn=self._spawn,
@@ -202,15 +203,11 @@ class LiveCall:
         """The API's id of the call."""
         return self._machine.reception.api_call_id if self._machine is not None else self.id
 
-    async def is_served(self, within_s: float) -> bool:
-        """Wait up to `within_s` for the sideband; returns whether it is open."""
-        waits = [asyncio.create_task(event.wait()) for event in (self._opened, self._over)]
-        try:
-            await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        return self._opened.is_set and not self._over.is_set
+    async def served(self, within_s: float) -> None:
+        """Wait up to `within_s` until the sideband is open, or the call is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._opened_or_over.wait()
 
     def hears_us(self) -> None:
         """The browser reports that its media are connected."""
@@ -233,6 +230,7 @@ class LiveCall:
                 finally:
                     # Also when a task of the call has failed: no further one is begun.
                     self._over.set()
+                    self._opened_or_over.set()
                 raise _OverError
         except ExceptionGroup as group:
             over, bugs = group.split(_OverError)
@@ -383,7 +381,7 @@ class LiveCall:
         try:
             call_log.happened(event)
             if isinstance(event, SidebandOpened):
-                self._opened.set()
+                self._opened_or_over.set()
             actions = machine.handle(event, now)
             self._machine_follows_words = machine.follows_words
             self._do(actions)

@@ -156,7 +156,7 @@ class BrowserCalls:
             has_data_channel=self._settings.has_data_channel,
         )
         entry = await self._serve(replace(ringing, origin=origin), token, serving)
-        await entry.live.is_served(SERVED_S)
+        await entry.live.served(SERVED_S)
         if entry.live.is_over:
             raise not_answered(RingResult.FAILED)
         try:
@@ -177,7 +177,7 @@ class BrowserCalls:
         ringing = replace(self._admission.ringing(token, agent), call_id=api_call_id)
         serving = self._room_for(ringing)
         entry = await self._serve(ringing, token, serving)
-        await entry.live.is_served(SERVED_S)
+        await entry.live.served(SERVED_S)
         return web.Response(status=201, headers={"Location": f"/calls/{entry.live.id}"})
 
     async def _client_secret(self, request: web.Request) -> web.StreamResponse:
