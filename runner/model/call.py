@@ -62,9 +62,11 @@ class WebRtcOrigin:
     vars: Mapping[str, Json] = field(default_factory=dict)
     """The token's values for variables of the agent."""
     offer: str | None = None
-    """The SDP from which the call is created. None: the page has created the call itself, with a secret for
-    one call, so that it is answered already and has an open data channel.
+    """The SDP from which the call is created. None: the page has created the call itself, with a secret of
+    the API, so that it is answered already and has an open data channel.
     """
+    made_as: str | None = None
+    """The API's id of a call that the page has created itself."""
     has_data_channel: bool = False
     """Whether the page can read the session and change it."""
 

@@ -29,7 +29,8 @@ class HeldCall:
     fence: int = 1
     """Counts up whenever another runner takes the call: a runner with an older number has lost it."""
     state: CallState = CallState.RINGING
-    webhook_id: str | None = None
+    api_call_id: str | None = None
+    """What the voice API calls a call from a browser, once that is known. A telephone call's is its `id`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,9 @@ class RunnerInfo:
     configuration: str
     """The hash of the configuration for new calls."""
     address: str | None = None
-    """Where other runners reach it."""
+    """Where other runners reach its admin API."""
+    page_address: str | None = None
+    """Where other runners pass on what a page asks about its call."""
     is_leaving: bool = False
     """It is about to end: no calls are handed over to it."""
 
@@ -84,8 +87,9 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetCall:
-    """A live call, and its runner; `runner` is None while it is between two."""
+    """A live call, and its runner with its addresses; `runner` is None while the call is between two."""
 
     call: HeldCall
     runner: str | None
     address: str | None = None
+    page_address: str | None = None

@@ -15,7 +15,6 @@ from runner.serve.fleet.takeover import LeftCall
 from runner.serve.live_call import LiveCall
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
-from runner.serve.tracing.tracing import Tracing
 
 
 class CallFactory:
@@ -30,25 +29,23 @@ class CallFactory:
         counts: CallCounts,
         metrics: Metrics,
         timeouts: Timeouts,
-        tracing: Tracing | None,
+        watches: Callable[[Ringing], Sequence[CallWatch]],
         clock: Callable[[], Instant],
     ) -> None:
-        """`world` is the configuration that new calls get."""
+        """`world` is the configuration that new calls get, `watches` what looks on at a call."""
         self._clients = clients
         self._fleet = fleet
         self._world = world
         self._counts = counts
         self._metrics = metrics
         self._timeouts = timeouts
-        self._tracing = tracing
+        self._watches = watches
         self._clock = clock
 
-    async def ringing(
-        self, ringing: Ringing, world: World | None = None, watches: Sequence[CallWatch] = ()
-    ) -> LiveCall:
+    async def ringing(self, ringing: Ringing, world: World | None = None) -> LiveCall:
         """A call that rings here, in the `world` that it was admitted to, or in the current one."""
         hold = await self._fleet.hold(ringing)
-        return self._make(ringing, world or self._world(), hold, watches=watches)
+        return self._make(ringing, world or self._world(), hold)
 
     def left(self, left: LeftCall, hold: CallHold) -> LiveCall:
         """A call that another process has served until now."""
@@ -60,9 +57,7 @@ class CallFactory:
         world: World,
         hold: CallHold,
         machine: CallMachine | None = None,
-        watches: Sequence[CallWatch] = (),
     ) -> LiveCall:
-        traces = () if self._tracing is None else self._tracing.watches(ringing.call_id)
         return LiveCall(
             ringing=ringing,
             world=world,
@@ -74,6 +69,6 @@ class CallFactory:
             counts=self._counts,
             metrics=self._metrics,
             timeouts=self._timeouts,
-            watches=(*traces, *watches),
+            watches=self._watches(ringing),
             clock=self._clock,
         )

@@ -18,8 +18,8 @@ class Hold(Protocol):
     async def known(self) -> None:
         """Wait until the store has who rings, and who is to answer."""
 
-    async def answered(self) -> None:
-        """The API has answered the call for us."""
+    async def answered(self, api_call_id: str) -> None:
+        """The API has answered the call for us, under this id."""
 
     async def may_act(self) -> None:
         """Wait until it is certain that no other runner acts for the call."""
@@ -62,7 +62,7 @@ class SoleHold:
     async def known(self) -> None:
         """Nobody else needs to know."""
 
-    async def answered(self) -> None:
+    async def answered(self, api_call_id: str) -> None:
         """Nobody needs to know."""
 
     async def may_act(self) -> None:

@@ -449,7 +449,7 @@ class LiveCall:
             self.sdp = event.sdp
         self._happen(event)
         if is_answered:
-            await self._hold.answered()
+            await self._hold.answered(self.api_call_id)
 
     async def _request(self, send: SendRequest) -> None:
         self._happen(await self._orders.request(send))

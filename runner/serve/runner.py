@@ -6,7 +6,7 @@ The one place where all parts meet. It reads none of the user's files and instal
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from runner.api.realtime import api as realtime
 from runner.call.machine.call_counts import DAY_S, CallCounts, day_of
 from runner.config.version import ConfigurationVersion
 from runner.errors import CannotRunError, StoreError
+from runner.model.call import Ringing
 from runner.model.settings import Admin, Configuration
 from runner.model.values import Instant
 from runner.serve.admin.record_requests import ScenarioOf
@@ -30,10 +31,12 @@ from runner.serve.admin.service import (
     create_admin_app,
 )
 from runner.serve.app import create_app
-from runner.serve.browser.calls import Serving, browser_calls
+from runner.serve.browser.calls import BrowserCalls, Serving, browser_calls
 from runner.serve.browser.client_secret import SecretMaker
+from runner.serve.browser.peers import PeerRunners, peer_host
 from runner.serve.call_answerer import CallAnswerer
 from runner.serve.call_factory import CallFactory
+from runner.serve.call_watch import CallWatch
 from runner.serve.clients import Clients
 from runner.serve.descriptors import DescriptorShares, limit
 from runner.serve.fleet.service import FleetService
@@ -218,7 +221,7 @@ class Runner:
             counts=call_counts,
             metrics=self._metrics,
             timeouts=self._timeouts,
-            tracing=self._tracing,
+            watches=self._watches,
             clock=self._clock,
         )
         answerer = CallAnswerer(
@@ -236,15 +239,14 @@ class Runner:
             storage=storage, webhooks=webhooks, live_calls=live_calls, fleet=fleet, jobs=jobs
         )
         if self._browser is not None:
-            self._browser.open(
-                Serving(
-                    live_calls=live_calls,
-                    new_call=calls.ringing,
-                    is_open=self._readiness.takes_calls,
-                    world=lambda: self.versions.current.world,
-                    make_secret=SecretMaker(clients.api),
-                )
+            serving = Serving(
+                live_calls=live_calls,
+                new_call=calls.ringing,
+                is_open=self._readiness.takes_calls,
+                world=lambda: self.versions.current.world,
+                make_secret=SecretMaker(clients.api),
             )
+            await self._open_to_browsers(self._browser, serving, fleet, storage.store, bound)
         if self._admin is not None:
             await self._open_admin(self._admin, fleet, live_calls, storage.store)
         try:
@@ -262,6 +264,37 @@ class Runner:
                 "most_connections": self._shares.connections,
             },
         )
+
+    def _watches(self, ringing: Ringing) -> Sequence[CallWatch]:
+        traces = () if self._tracing is None else self._tracing.watches(ringing.call_id)
+        pages = () if self._browser is None else self._browser.pages.watches(ringing)
+        return (*traces, *pages)
+
+    async def _open_to_browsers(
+        self,
+        browser: BrowserCalls,
+        serving: Serving,
+        fleet: FleetService,
+        store: Store,
+        bound: tuple[str, int],
+    ) -> None:
+        """Take calls of pages. A page may ask any runner about its call, so runners ask each other."""
+        browser.open(serving)
+        session = await self._owned.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        )
+        browser.pages.open(serving.live_calls, PeerRunners(store, fleet.member.info.id, session))
+        own_host = peer_host(self._configuration.settings.server, shares_port=self._shares_port)
+        if own_host is not None:
+            app = web.Application()
+            app.add_routes(browser.peer_routes())
+            most = self._shares.connections // 4
+            listener = Listener(app, most=most, metrics=self._metrics, timeouts=self._timeouts)
+            self._owned.push_async_callback(listener.close)
+            bound = await open_port(listener, own_host, 0, most, "server.host")
+        fleet.pages_reached_at(await asyncio.to_thread(address_of, None, *bound))
 
     async def _open_admin(
         self, admin: Admin, fleet: FleetService, live_calls: LiveCalls, store: Store
@@ -290,7 +323,7 @@ class Runner:
         self._owned.push_async_callback(listener.close)
         host, port = await open_port(listener, admin.host, admin.port, most, "server.admin.port")
         self.admin_url = url_of(host, port)
-        fleet.reached_at(await asyncio.to_thread(address_of, admin, host, port))
+        fleet.reached_at(await asyncio.to_thread(address_of, admin.address, host, port))
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no new calls, give the live ones `server.drain_timeout`, or until `hurry`, and end the rest.

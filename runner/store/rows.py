@@ -166,8 +166,8 @@ def summary(row: Sequence[Any]) -> CallSummary:
 
 
 def held_call(row: Sequence[Any]) -> HeldCall:
-    """The call of a row `id, fence, agent, state, configuration, began_at, webhook_id`."""
-    call_id, fence, agent, state, configuration, began_at, webhook_id = row
+    """The call of a row `id, fence, agent, state, configuration, began_at, api_call_id`."""
+    call_id, fence, agent, state, configuration, began_at, api_call_id = row
     return HeldCall(
         id=call_id,
         agent=agent,
@@ -175,14 +175,14 @@ def held_call(row: Sequence[Any]) -> HeldCall:
         began_at=began_at,
         fence=fence,
         state=CallState(state),
-        webhook_id=webhook_id,
+        api_call_id=api_call_id,
     )
 
 
 def fleet_call(row: Sequence[Any]) -> FleetCall:
-    """The call of a row of `held_call`, then its runner and the runner's address."""
-    *call, runner, address = row
-    return FleetCall(call=held_call(call), runner=runner, address=address)
+    """The call of a row of `held_call`, then its runner and both addresses of the runner."""
+    *call, runner, address, page_address = row
+    return FleetCall(call=held_call(call), runner=runner, address=address, page_address=page_address)
 
 
 def may_save(call_id: str, owner: Owner, held: tuple[str | None, int] | None, *, is_saved: bool) -> bool:

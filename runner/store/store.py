@@ -123,12 +123,12 @@ class Fleet(Protocol):
         """Claim a ringing call before it is answered, and write its `ring`, both or neither: a runner that
         takes the claim over learns who rings from nowhere else. Raises LeaseLostError.
 
-        A call is claimed once, over all runners and webhooks, unless its runner was lost before it answered.
-        Limits are counted where the claim is made, over all runners.
+        A call is claimed once, over all runners, webhooks and tokens, unless its runner was lost before it
+        answered. Limits are counted where the claim is made, over all runners.
         """
 
     async def set_state(self, lease: Lease, call: HeldCall) -> None:
-        """Write the state of a call. Raises CallLostError when another has it."""
+        """Write the state of a call and the API's id of it. Raises CallLostError when another has it."""
 
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
         """Give up the claim to a call that is not answered: it may be claimed again."""
@@ -149,6 +149,9 @@ class Fleet(Protocol):
 
     async def live_calls(self) -> list[FleetCall]:
         """The live calls of all runners, the oldest first."""
+
+    async def live_call(self, call_id: str) -> FleetCall | None:
+        """One live call, and who serves it; None when there is no such call."""
 
     async def runners(self) -> list[RunnerInfo]:
         """The runners with a valid lease."""

@@ -35,7 +35,7 @@ async def served_by(engine: Engine) -> list[tuple[Any, ...]]:
 
 async def test_a_call_is_claimed_once(engine: Engine) -> None:
     one = await joined(engine, "one")
-    assert await one.claim(ringing(webhook_id="wh_1")) == Claim(ours=ringing(webhook_id="wh_1"))
+    assert await one.claim(ringing(api_call_id="rtc_w1")) == Claim(ours=ringing(api_call_id="rtc_w1"))
     assert await served_by(engine) == [("rtc_1", "one", 1, "ringing")]
 
 
@@ -77,6 +77,16 @@ async def test_the_ring_is_written_with_the_claim_or_not_at_all(engine: Engine) 
     await one.claim(ringing("rtc_2"), limits, piece("rtc_2"))
     assert await one.store.journal("rtc_1") == [ring]
     assert await one.store.journal("rtc_2") == [], "its agent has no room"
+
+
+async def test_one_call_of_the_api_is_claimed_for_one_page(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    await one.holds("rtc_1")
+    made = ringing("web_1", api_call_id="rtc_2", state=CallState.ANSWERED)
+    assert await one.claim(made) == Claim(ours=made)
+    for api_call_id in ("rtc_2", "rtc_1"):
+        assert await one.claim(replace(made, id="web_2", api_call_id=api_call_id)) == Claim()
+    assert await served_by(engine) == [("rtc_1", "one", 1, "ringing"), ("web_1", "one", 1, "answered")]
 
 
 async def test_an_agent_takes_so_many_calls_at_once(engine: Engine) -> None:
@@ -206,8 +216,8 @@ async def test_a_call_that_was_never_claimed_is_saved_all_the_same(engine: Engin
 
 async def test_the_next_runner_takes_what_one_that_left_has_handed_over(engine: Engine) -> None:
     one = await joined(engine, "one")
-    call = await one.holds("rtc_1", webhook_id="wh_1")
-    await one.store.set_state(one.lease, replace(call, state=CallState.ANSWERED))
+    call = await one.holds("rtc_1")
+    await one.store.set_state(one.lease, replace(call, state=CallState.ANSWERED, api_call_id="rtc_w1"))
     await one.holds("rtc_2", began_at=5.0)
     await one.append(piece())
     assert await one.take_over() == []
@@ -215,7 +225,7 @@ async def test_the_next_runner_takes_what_one_that_left_has_handed_over(engine: 
     two = await joined(engine, "two")
     assert await two.take_over() == [
         ringing("rtc_2", began_at=5.0, fence=2),
-        ringing("rtc_1", webhook_id="wh_1", fence=2, state=CallState.ANSWERED),
+        ringing("rtc_1", api_call_id="rtc_w1", fence=2, state=CallState.ANSWERED),
     ]
     assert await two.take_over() == []
     assert await two.store.journal("rtc_1") == [piece()]
@@ -277,10 +287,12 @@ async def test_all_live_calls_are_shown_with_who_serves_them(engine: Engine) -> 
     one = await joined(engine, "one")
     call = await one.holds("rtc_2", began_at=2.0)
     first = await one.holds("rtc_1", began_at=1.0)
-    assert await one.store.live_calls() == [
-        FleetCall(call=first, runner="one", address="http://one:8081"),
-        FleetCall(call=call, runner="one", address="http://one:8081"),
-    ]
+    served = FleetCall(call=call, runner="one", address="http://one:8081")
+    if engine.is_shared:
+        served = replace(served, page_address="http://one:8080")
+    assert await one.store.live_calls() == [replace(served, call=first), served]
+    assert await one.store.live_call("rtc_2") == served
+    assert await one.store.live_call("rtc_3") is None
     assert await one.store.runners() == [one.info]
 
 
@@ -294,7 +306,7 @@ async def test_calls_that_the_store_does_not_know_are_claimed_when_they_are_asse
     one = await joined(engine, "one")
     known = await one.holds("rtc_1")
     await one.store.save(call_record("rtc_3"))
-    unknown = ringing("rtc_2", state=CallState.ANSWERED, webhook_id="wh_2")
+    unknown = ringing("rtc_2", state=CallState.ANSWERED, api_call_id="rtc_w2")
     assert await one.assert_calls([known, unknown, ringing("rtc_3")]) == {"rtc_3"}
     assert await served_by(engine) == [("rtc_1", "one", 1, "ringing"), ("rtc_2", "one", 1, "answered")]
     await one.append(piece("rtc_2"))

@@ -112,9 +112,10 @@ class Reception:
         self._world = world
         self._phase = phase
         self._deeds = deeds
-        self.api_call_id = call.id
-        """The API's id of the call. A browser's call gets it when the API answers."""
         self._browser = call.origin if isinstance(call.origin, WebRtcOrigin) else None
+        made_as = None if self._browser is None else self._browser.made_as
+        self.api_call_id = made_as or call.id
+        """The API's id of the call. A browser's call gets it when the API answers."""
         self._agents = world.agents if self._browser is None else AgentsOnTheWeb(world.agents)
         self._agent: Agent | None = None
         self._request: HttpRequest | None = None

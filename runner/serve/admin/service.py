@@ -53,10 +53,10 @@ def check_dev(admin: Admin) -> None:
         )
 
 
-def address_of(admin: Admin, host: str, port: int) -> str:
+def address_of(declared: str | None, host: str, port: int) -> str:
     """The URL at which other runners reach a listener with this host and port."""
-    if admin.address is not None:
-        return admin.address
+    if declared is not None:
+        return declared
     try:
         is_any = ipaddress.ip_address(host).is_unspecified
     except ValueError:

@@ -95,14 +95,20 @@ class Admission:
         except TokenRefusedError as refused:
             raise RefusedError(401, refused.code, str(refused)) from None
 
-    def ringing(self, token: BrowserToken, agent: str) -> Ringing:
-        """The call that such a token begins, without its offer."""
-        # From the token alone: should it reach two runners at once, they claim the same call.
-        call_id = "web_" + blake2b(f"{token.subject}\0{token.id}".encode(), digest_size=16).hexdigest()
+    def ringing(self, token: BrowserToken, agent: str, made_as: str | None = None) -> Ringing:
+        """The call that such a token begins, without its offer.
+
+        `made_as` is the API's id of a call that the page has made itself.
+        """
         origin = WebRtcOrigin(
-            subject=token.subject, agent=agent, vars=token.vars, offer=None, has_data_channel=True
+            subject=token.subject,
+            agent=agent,
+            vars=token.vars,
+            offer=None,
+            made_as=made_as,
+            has_data_channel=True,
         )
-        return Ringing(call_id=call_id, created_at=self._clock(), origin=origin)
+        return Ringing(call_id=call_id_of(token), created_at=self._clock(), origin=origin)
 
     async def offer(self, request: web.Request) -> AudioOffer:
         """The offer in the body. Raises RefusedError."""
@@ -141,6 +147,14 @@ class Admission:
         if wait_s:
             headers = {"Retry-After": str(int(wait_s) + 1)}
             raise RefusedError(429, "too_many_calls", f"too many calls of this {whose} in a minute", headers)
+
+
+def call_id_of(token: BrowserToken) -> str:
+    """The id of the one call that a token may begin.
+
+    Of the token alone: runners that get it at once claim the same call, and each knows whose a call is.
+    """
+    return "web_" + blake2b(f"{token.subject}\0{token.id}".encode(), digest_size=16).hexdigest()
 
 
 def check_route(ringing: Ringing, world: World) -> None:

@@ -1,9 +1,11 @@
-"""`POST /calls`, and what a page may do about its own call. Once admitted, it is a call like any other."""
+"""How a page begins a call: with its offer, or by attaching a call that it has made itself.
+
+Once admitted, it is a call like any other.
+"""
 
 import asyncio
-import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,12 +19,11 @@ from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.reception import RingResult
 from runner.model.settings import Browser, Server
 from runner.model.values import Instant, JsonObject
-from runner.serve.browser.admission import SDP, Admission, bearer, bearer_or_body, check_route
-from runner.serve.browser.origins import LOOPBACK_NAMES, check_origin
+from runner.serve.browser.admission import SDP, Admission, check_route
+from runner.serve.browser.live_pages import LivePages
+from runner.serve.browser.origins import LOOPBACK_NAMES, check_origin, shared_with
 from runner.serve.browser.pages import page_routes
 from runner.serve.browser.refusal import RETRY_AFTER, RefusedError, not_answered
-from runner.serve.browser.watch import BrowserWatch
-from runner.serve.call_watch import CallWatch
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.logs import name_call
@@ -31,13 +32,14 @@ log = logging.getLogger("runner.serve.browser.calls")
 
 SERVED_S = 2.0
 """For the sideband to open before the browser is answered: some APIs open it only for an answered browser."""
-HEARTBEAT_S = 15.0
+MOST_ID = 200
+"""Characters of an id of the voice API."""
 AUDIO_ONLY = (
     "the voice API has refused an offer without a data channel; if it says so of every call, set "
     "server.browser.data_channel: open, and read what that lets a page see"
 )
 
-NewCall = Callable[[Ringing, World, Sequence[CallWatch]], Awaitable[LiveCall]]
+NewCall = Callable[[Ringing, World], Awaitable[LiveCall]]
 
 
 class SecretMaker(Protocol):
@@ -45,15 +47,6 @@ class SecretMaker(Protocol):
 
     async def __call__(self, ringing: Ringing, world: World) -> JsonObject:
         """The secret, and when it expires. Raises RefusedError."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Call:
-    """A live call of this process that a page has begun."""
-
-    live: LiveCall
-    watch: BrowserWatch
-    token: BrowserToken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +78,8 @@ class BrowserCalls:
         self._admission = Admission(
             settings, secret=secret, clock=clock, is_dev=is_dev, agents=lambda: list(self._world_now())
         )
-        self._calls: dict[str, _Call] = {}
+        self.pages = LivePages(self._admission, origins=settings.origins, is_dev=is_dev)
+        """The live calls, and what their pages ask."""
         self._has_told_of_audio_only = False
 
     def open(self, serving: Serving) -> None:
@@ -96,17 +90,25 @@ class BrowserCalls:
         """The routes to add to the server."""
         asked = {
             "/calls": self._begin,
-            "/calls/{id}/hangup": self._hang_up,
-            "/calls/{id}/connected": self._connected,
+            "/calls/{id}/hangup": self.pages.hang_up,
+            "/calls/{id}/connected": self.pages.connected,
             "/calls/{id}/attach": self._attach,
             "/client-secrets": self._client_secret,
         }
         routes = [web.post(path, self._guarded(handler)) for path, handler in asked.items()]
-        routes.append(web.get("/calls/{id}/events", self._guarded(self._events)))
+        routes.append(web.get("/calls/{id}/events", self._guarded(self.pages.follow)))
         routes += [
             web.options(path, self._guarded(self._preflight)) for path in (*asked, "/calls/{id}/events")
         ]
         return [*routes, *page_routes()]
+
+    def peer_routes(self) -> list[web.RouteDef]:
+        """What other runners ask, where they do not reach the server itself."""
+        return [
+            web.post("/calls/{id}/hangup", self._guarded(self.pages.hang_up)),
+            web.post("/calls/{id}/connected", self._guarded(self.pages.connected)),
+            web.get("/calls/{id}/events", self._guarded(self.pages.follow)),
+        ]
 
     def _guarded(
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -120,16 +122,10 @@ class BrowserCalls:
                 log.info("browser was refused", extra={"path": request.path[:200], "code": refused.code})
                 response = refused.response()
             if not response.prepared:
-                response.headers.update(self._shared_with(request))
+                response.headers.update(shared_with(request, self._settings.origins))
             return response
 
         return answer
-
-    def _shared_with(self, request: web.Request) -> Mapping[str, str]:
-        """Fetch, 3.2: which page may read the reply. Tokens travel in a header, never in cookies."""
-        origin = request.headers.get("Origin", "")
-        allowed = {"Access-Control-Allow-Origin": origin} if origin in self._settings.origins else {}
-        return {**allowed, "Vary": "Origin", "Access-Control-Expose-Headers": "Location, Retry-After"}
 
     async def _preflight(self, request: web.Request) -> web.StreamResponse:
         check_origin(request, self._settings.origins)
@@ -155,30 +151,30 @@ class BrowserCalls:
             offer=offer.sdp,
             has_data_channel=self._settings.has_data_channel,
         )
-        entry = await self._serve(replace(ringing, origin=origin), token, serving)
-        await entry.live.served(SERVED_S)
-        if entry.live.is_over:
+        live = await self._serve(replace(ringing, origin=origin), token, serving)
+        await live.served(SERVED_S)
+        if live.is_over:
             raise not_answered(RingResult.FAILED)
         try:
-            sdp = offer.answer(entry.live.sdp)
+            sdp = offer.answer(live.sdp)
         except OfferRefusedError:
-            entry.live.end("failed")
-            log.error("answer of the voice API is not SDP", extra={"call_id": entry.live.id})
+            live.end("failed")
+            log.error("answer of the voice API is not SDP", extra={"call_id": live.id})
             raise not_answered(RingResult.FAILED) from None
-        headers = {"Location": f"/calls/{entry.live.id}", "Cache-Control": "no-store"}
+        headers = {"Location": f"/calls/{live.id}", "Cache-Control": "no-store"}
         return web.Response(status=201, text=sdp, content_type=SDP, headers=headers)
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
         """Serve a call that the page has made itself, with a secret from us."""
         token, agent = self._admission.who(request)
-        api_call_id = request.match_info["id"]
-        if not (api_call_id.isascii() and api_call_id.isprintable() and len(api_call_id) <= 200):
+        made_as = request.match_info["id"]
+        if not (made_as.isascii() and made_as.isprintable() and len(made_as) <= MOST_ID):
             raise RefusedError(400, "call_id", "this is not the id of a call")
-        ringing = replace(self._admission.ringing(token, agent), call_id=api_call_id)
+        ringing = self._admission.ringing(token, agent, made_as)
         serving = self._room_for(ringing)
-        entry = await self._serve(ringing, token, serving)
-        await entry.live.served(SERVED_S)
-        return web.Response(status=201, headers={"Location": f"/calls/{entry.live.id}"})
+        live = await self._serve(ringing, token, serving)
+        await live.served(SERVED_S)
+        return web.Response(status=201, headers={"Location": f"/calls/{live.id}"})
 
     async def _client_secret(self, request: web.Request) -> web.StreamResponse:
         """A secret for one agent's session. The token stays valid, for the call that it attaches."""
@@ -197,31 +193,24 @@ class BrowserCalls:
             raise RefusedError(503, "no_room", "no calls are taken now; try again in a while", RETRY_AFTER)
         return serving
 
-    async def _serve(self, ringing: Ringing, token: BrowserToken, serving: Serving) -> _Call:
+    async def _serve(self, ringing: Ringing, token: BrowserToken, serving: Serving) -> LiveCall:
         """Answer the call. Raises RefusedError."""
-        if ringing.call_id in self._calls:
+        if self.pages.serves(ringing.call_id):
             raise not_answered(RingResult.TAKEN)
         self._admission.use(token)
-        watch = BrowserWatch(with_tools=self.is_dev)
         # A task of its own: every line that it logs names the call.
-        ring = asyncio.create_task(self._ring(ringing, watch, serving), name=f"ring {ringing.call_id}")
+        ring = asyncio.create_task(self._ring(ringing, serving), name=f"ring {ringing.call_id}")
         live, result = await asyncio.shield(ring)
         if result is not RingResult.ACCEPTED:
             self._admission.give_back(token)
             if result is RingResult.FAILED and not self._settings.has_data_channel:
                 self._tell_of_audio_only()
             raise not_answered(result)
-        entry = _Call(live=live, watch=watch, token=token)
-        self._calls[live.id] = entry
-        return entry
+        return live
 
-    async def _ring(
-        self, ringing: Ringing, watch: BrowserWatch, serving: Serving
-    ) -> tuple[LiveCall, RingResult]:
+    async def _ring(self, ringing: Ringing, serving: Serving) -> tuple[LiveCall, RingResult]:
         name_call(ringing.call_id)
-        live = await serving.new_call(
-            ringing, self._world(serving, ringing), (watch, _Forget(self._calls, ringing.call_id))
-        )
+        live = await serving.new_call(ringing, self._world(serving, ringing))
         serving.live_calls.serve(live)
         return live, await live.ring_result()
 
@@ -240,63 +229,6 @@ class BrowserCalls:
         if not self._has_told_of_audio_only:
             self._has_told_of_audio_only = True
             log.warning("call from a browser failed", extra={"reason": AUDIO_ONLY})
-
-    # During the call
-
-    async def _hang_up(self, request: web.Request) -> web.StreamResponse:
-        """The caller hangs up. A beacon has no headers of its own, so the token may be the body."""
-        check_origin(request, self._settings.origins)
-        entry = self._own(request, await bearer_or_body(request))
-        entry.live.end("caller_hung_up")
-        return web.Response(status=204)
-
-    async def _connected(self, request: web.Request) -> web.StreamResponse:
-        check_origin(request, self._settings.origins)
-        self._own(request, await bearer_or_body(request)).live.hears_us()
-        return web.Response(status=204)
-
-    async def _events(self, request: web.Request) -> web.StreamResponse:
-        """The call as its caller may see it: server-sent events, each with the whole state."""
-        if "Origin" in request.headers:
-            check_origin(request, self._settings.origins)
-        entry = self._own(request, bearer(request))
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream",
-                "Cache-Control": "no-store",
-                **self._shared_with(request),
-            }
-        )
-        await response.prepare(request)
-        states = entry.watch.states()
-        try:
-            coming: asyncio.Task[JsonObject | None] = asyncio.ensure_future(anext(states, None))
-            while True:
-                done, _ = await asyncio.wait([coming], timeout=HEARTBEAT_S)
-                if not done:
-                    await response.write(b":\n\n")
-                    continue
-                state = coming.result()
-                if state is None:
-                    break
-                await response.write(b"data: %b\n\n" % json.dumps(state).encode())
-                coming = asyncio.ensure_future(anext(states, None))
-        except ConnectionError:
-            coming.cancel()  # The page has gone.
-        return response
-
-    def _own(self, request: web.Request, text: str) -> _Call:
-        """The page's own call. Raises RefusedError."""
-        entry = self._calls.get(request.match_info["id"])
-        token = self._admission.token_of_call(request, text) or (entry.token if entry is not None else None)
-        # Only the owner learns whether there is such a call.
-        if (
-            entry is None
-            or token is None
-            or (token.id, token.subject) != (entry.token.id, entry.token.subject)
-        ):
-            raise RefusedError(404, "no_call", "there is no such call of this token's here")
-        return entry
 
 
 def browser_calls(
@@ -319,21 +251,3 @@ def browser_calls(
             f'--dev asks for no token, and server.host is "{server.host}"; listen at 127.0.0.1'
         )
     return BrowserCalls(server.browser or Browser(), secret=secret, clock=clock, is_dev=is_dev)
-
-
-class _Forget:
-    """Forgets a call when it is over."""
-
-    def __init__(self, calls: dict[str, _Call], call_id: str) -> None:
-        self._calls = calls
-        self._call_id = call_id
-
-    def begins(self, *_: object) -> None:
-        """Nothing."""
-
-    def handled(self, *_: object) -> None:
-        """Nothing."""
-
-    def ends(self, *_: object) -> None:
-        """Nobody can ask about it any more."""
-        self._calls.pop(self._call_id, None)

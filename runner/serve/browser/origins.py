@@ -1,5 +1,6 @@
 """Reads where a request comes from: the page's origin, as the browser sends it, and the address."""
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 
 from aiohttp import web
@@ -23,6 +24,13 @@ def check_origin(request: web.Request, origins: tuple[str, ...]) -> str:
     raise RefusedError(403, "origin_refused", message)
 
 
+def shared_with(request: web.Request, origins: tuple[str, ...]) -> Mapping[str, str]:
+    """Fetch, 3.2: which page may read the reply. Tokens travel in a header, never in cookies."""
+    origin = request.headers.get("Origin", "")
+    allowed = {"Access-Control-Allow-Origin": origin} if origin in origins else {}
+    return {**allowed, "Vary": "Origin", "Access-Control-Expose-Headers": "Location, Retry-After"}
+
+
 def _is_own(request: web.Request, origin: str) -> bool:
     return origin.partition("://")[2] == request.host != ""
 
@@ -33,7 +41,7 @@ def is_on_loopback(request: web.Request) -> bool:
     A page elsewhere can have its own name lead to 127.0.0.1, but cannot make `Host` name another.
     """
     host = request.host.rpartition(":")[0] if not request.host.endswith("]") else request.host
-    return _is_loopback(request.remote) and (host or request.host) in LOOPBACK_NAMES
+    return is_loopback(request.remote) and (host or request.host) in LOOPBACK_NAMES
 
 
 def address_of(request: web.Request) -> str:
@@ -43,11 +51,12 @@ def address_of(request: web.Request) -> str:
     return forwarded if forwarded and _is_near(peer) else peer
 
 
-def _is_loopback(address: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
+    """Whether only this machine reaches this host."""
     try:
-        return ip_address(address or "").is_loopback
+        return ip_address(host or "").is_loopback
     except ValueError:
-        return False
+        return host == "localhost"
 
 
 def _is_near(address: str) -> bool:

@@ -4,7 +4,7 @@ Idle while no page looks; then at most four states a second.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from runner.call.machine.machine import CallMachine
 from runner.model.action import Action
@@ -18,11 +18,16 @@ MOST_TURNS = 50
 
 
 class BrowserWatch:
-    """Watches one call, for one page or a few."""
+    """Watches one call that this process serves, for one page or a few."""
 
-    def __init__(self, *, with_tools: bool) -> None:
+    def __init__(self, *, with_tools: bool, on_end: Callable[[], None]) -> None:
         """`with_tools`: tool calls are shown too, to the developer of the agent."""
+        self.is_moved = False
+        """Whether another runner serves the call from now on."""
+        self.readers = 0
+        """How many pages look."""
         self._with_tools = with_tools
+        self._on_end = on_end
         self._machine: CallMachine | None = None
         self._record: CallRecord | None = None
         self._is_over = False
@@ -51,34 +56,44 @@ class BrowserWatch:
     def ends(self, record: CallRecord | None, now: Instant) -> None:
         """See `CallWatch`."""
         self._record, self._is_over, self._speaking = record, True, None
+        self.is_moved = record is None
+        self._machine = None
+        self._on_end()
         self._tell()
 
-    async def states(self) -> AsyncIterator[JsonObject]:
-        """The call's state now, and again whenever it has changed, until it ends."""
+    async def states(self, quiet_s: float) -> AsyncGenerator[JsonObject | None]:
+        """The call's state now, and again whenever it has changed, until it ends or moves to another runner.
+
+        None when nothing has changed for `quiet_s`.
+        """
         last: JsonObject | None = None
         while True:
             seen = self._changes
             state = self._state()
-            if state != last:
+            if state is not None and state != last:
                 last = state
                 yield state
             if self._is_over and seen == self._changes:
                 return
             if seen == self._changes:
                 self._changed.clear()
-                await self._changed.wait()
+                try:
+                    await asyncio.wait_for(self._changed.wait(), quiet_s)
+                except TimeoutError:
+                    yield None
+                    continue
             await asyncio.sleep(PAUSE_S)
 
     def _tell(self) -> None:
         self._changes += 1
         self._changed.set()
 
-    def _state(self) -> JsonObject:
+    def _state(self) -> JsonObject | None:
         record = self._record
         if record is None and self._machine is not None:
             record = self._machine.record()
         if record is None:
-            return {"turns": [], "speaking": None, "ended": "failed" if self._is_over else ""}
+            return None
         turns = [{"role": turn.role, "text": turn.text} for turn in record.turns[-MOST_TURNS:]]
         state: dict[str, object] = {
             "turns": turns,

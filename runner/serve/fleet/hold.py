@@ -1,10 +1,10 @@
 """This process's hold on one call: its claim, its journal, and the right to act for it."""
 
 from runner.model.action import ClaimCall
-from runner.model.call import Ringing
+from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.entry import Lived
 from runner.model.event import ClaimReplied
-from runner.model.live_call import HeldCall, Limits, Owner
+from runner.model.live_call import CallState, HeldCall, Limits, Owner
 from runner.model.values import Instant
 from runner.serve.fleet.journal_writer import CallJournal
 from runner.serve.fleet.member import Member
@@ -44,11 +44,16 @@ class CallHold:
         The ring is written with the claim: a repeated webhook is answered once the call is claimed, so
         nothing else would tell a runner that takes the claim over.
         """
+        origin = self._ringing.origin
+        made_as = origin.made_as if isinstance(origin, WebRtcOrigin) else None
         call = HeldCall(
             id=self._ringing.call_id,
             agent=claim.agent,
             configuration=self._configuration,
             began_at=self._ringing.created_at,
+            # A call that a page has made itself is answered already.
+            state=CallState.RINGING if made_as is None else CallState.ANSWERED,
+            api_call_id=made_as,
         )
         limits = Limits(concurrent_calls=claim.concurrent_calls, calls_per_day=claim.calls_per_day)
         ring, self._ring = self._ring, None
@@ -66,9 +71,10 @@ class CallHold:
         if not self._is_known:
             await self.written()
 
-    async def answered(self) -> None:
+    async def answered(self, api_call_id: str) -> None:
         """From now on the call is taken over when this process is lost."""
-        await self._member.answered(self._ringing.call_id)
+        call_id = self._ringing.call_id
+        await self._member.answered(call_id, None if api_call_id == call_id else api_call_id)
 
     @property
     def fence(self) -> int:

@@ -164,12 +164,17 @@ class Member:
             self._held[call.id] = claim.ours
         return claim
 
-    async def answered(self, call_id: str) -> None:
-        """The API has answered this call: from now on it is taken over when its runner is lost."""
+    async def answered(self, call_id: str, api_call_id: str | None = None) -> None:
+        """The API has answered this call: from now on it is taken over when its runner is lost.
+
+        `api_call_id` is the API's id of a call from a browser.
+        """
         call = self._held.get(call_id)
         if call is None:
             return
-        self._held[call_id] = call = replace(call, state=CallState.ANSWERED)
+        self._held[call_id] = call = replace(
+            call, state=CallState.ANSWERED, api_call_id=api_call_id or call.api_call_id
+        )
         try:
             if self.lease is not None:
                 await self._store.set_state(self.lease, call)

@@ -89,8 +89,12 @@ class FleetService:
         )
 
     def reached_at(self, address: str) -> None:
-        """Set where other runners reach this one. Call it before `start`."""
+        """Set where other runners reach the admin API of this one. Call it before `start`."""
         self.member.info = replace(self.member.info, address=address)
+
+    def pages_reached_at(self, address: str) -> None:
+        """Set where other runners pass on requests of pages. Call it before `start`."""
+        self.member.info = replace(self.member.info, page_address=address)
 
     async def start(self, new_call: NewCall) -> None:
         """Join the runners, and take up at once the calls that a process before us has left.

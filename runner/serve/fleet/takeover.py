@@ -8,7 +8,7 @@ from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
 from runner.config.version import ConfigurationVersion
 from runner.errors import JournalError, PhoneAgentsError
-from runner.model.call import Ringing, SipOrigin
+from runner.model.call import Origin, Ringing, SipOrigin, WebRtcOrigin
 from runner.model.entry import Entry
 from runner.model.live_call import HeldCall
 from runner.model.values import Instant
@@ -70,7 +70,7 @@ class Takeover:
         agent = world.agents.get(call.agent)
         if agent is None:
             return None
-        ringing = Ringing(call_id=call.id, created_at=call.began_at, origin=SipOrigin())
+        ringing = Ringing(call_id=call.id, created_at=call.began_at, origin=_origin(call))
         machine = CallMachine.bare(ringing, agent, world, self._clock())
         if machine.session is None:
             return None
@@ -99,3 +99,11 @@ class Takeover:
                 return current.world, False
             self._worlds[configuration] = World.of(loaded, current.secrets.tools)
         return self._worlds[configuration], True
+
+
+def _origin(call: HeldCall) -> Origin:
+    """Where a call came from, as far as its claim tells: nobody knows who calls."""
+    if call.api_call_id is None:
+        return SipOrigin()
+    # Whether its page has a data channel is not known either, so it is watched.
+    return WebRtcOrigin(agent=call.agent, made_as=call.api_call_id, has_data_channel=True)

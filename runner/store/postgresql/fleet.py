@@ -20,6 +20,11 @@ _ORPHAN = """(live_calls.runner IS NULL OR ($1 AND NOT EXISTS (
     SELECT 1 FROM runners WHERE runners.id = live_calls.runner AND seen_at > '-infinity')))"""
 """Of a row of `live_calls`: no runner has it. $1 tells whether calls of lost runners may be taken."""
 
+_FLEET_CALLS = """SELECT
+    live_calls.id, fence, agent, state, live_calls.configuration, began_at, api_call_id,
+    runner, address, page_address
+FROM live_calls LEFT JOIN runners ON runners.id = runner"""
+
 
 async def server_started_at(connection: Connection) -> object:
     """Distinguishes a server from one that replaced it."""
@@ -30,12 +35,13 @@ async def join(connection: Connection, runner: RunnerInfo, lease_s: float, epoch
     """Grant a new lease, after that of this epoch."""
     new_epoch = await connection.fetchval(
         """INSERT INTO runners AS known
-            (id, epoch, seen_at, asserted_at, lease_s, address, version, configuration)
-        VALUES ($1, $2 + 1, clock_timestamp(), clock_timestamp(), $3, $4, $5, $6)
+            (id, epoch, seen_at, asserted_at, lease_s, address, version, configuration, page_address)
+        VALUES ($1, $2 + 1, clock_timestamp(), clock_timestamp(), $3, $4, $5, $6, $7)
         ON CONFLICT (id) DO UPDATE SET
             epoch = greatest(known.epoch, $2) + 1, seen_at = excluded.seen_at,
             asserted_at = excluded.asserted_at, lease_s = excluded.lease_s, address = excluded.address,
-            version = excluded.version, configuration = excluded.configuration
+            version = excluded.version, configuration = excluded.configuration,
+            page_address = excluded.page_address
         RETURNING epoch""",
         runner.id,
         epoch,
@@ -43,6 +49,7 @@ async def join(connection: Connection, runner: RunnerInfo, lease_s: float, epoch
         runner.address,
         runner.version,
         runner.configuration,
+        runner.page_address,
     )
     return Lease(runner=runner.id, epoch=new_epoch)
 
@@ -83,13 +90,14 @@ async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[Hel
     )
     kept = await connection.fetch(
         """INSERT INTO live_calls AS known
-            (id, runner, fence, agent, state, configuration, began_at, webhook_id)
-        SELECT held.id, $1, fence, agent, state, configuration, began_at, webhook_id
+            (id, runner, fence, agent, state, configuration, began_at, api_call_id)
+        SELECT held.id, $1, fence, agent, state, configuration, began_at, api_call_id
         FROM unnest($2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[])
-            AS held (id, fence, agent, state, configuration, began_at, webhook_id)
+            AS held (id, fence, agent, state, configuration, began_at, api_call_id)
         WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = held.id)
         ON CONFLICT (id) DO UPDATE SET
-            runner = excluded.runner, fence = excluded.fence, agent = excluded.agent, state = excluded.state
+            runner = excluded.runner, fence = excluded.fence, agent = excluded.agent, state = excluded.state,
+            api_call_id = excluded.api_call_id
         WHERE known.fence < excluded.fence
             OR (known.fence = excluded.fence AND coalesce(known.runner, excluded.runner) = excluded.runner)
         RETURNING id""",
@@ -109,16 +117,20 @@ async def claim(
     if (reached := await _reached(connection, call_id, agent, call.began_at, limits)) is not None:
         return Claim(reached=reached)
     await _end_leases(connection)
+    api_call_id = _api_call_id(call)
+    if api_call_id is not None:
+        # Two tokens may name one call of the API at the same instant.
+        await _lock(connection, f"call {api_call_id}")
     fence = await connection.fetchval(
         f"""WITH claimed AS (
-        INSERT INTO live_calls (id, runner, fence, agent, state, configuration, began_at, webhook_id)
+        INSERT INTO live_calls (id, runner, fence, agent, state, configuration, began_at, api_call_id)
         SELECT $2, $3, $4, $5, $6, $7, $8, $9
         WHERE $1 AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = $2)
-            AND NOT EXISTS (SELECT 1 FROM live_calls WHERE webhook_id = $9 AND id <> $2)
+            AND NOT EXISTS (SELECT 1 FROM live_calls WHERE (id = $9 OR api_call_id = $9) AND id <> $2)
         ON CONFLICT (id) DO UPDATE SET
             runner = excluded.runner, agent = excluded.agent, configuration = excluded.configuration,
             fence = live_calls.fence + CASE WHEN live_calls.runner = excluded.runner THEN 0 ELSE 1 END
-        WHERE live_calls.state = $6 AND (live_calls.runner = excluded.runner OR {_ORPHAN})
+        WHERE live_calls.state = $12 AND (live_calls.runner = excluded.runner OR {_ORPHAN})
         RETURNING fence),
         rung AS (
         INSERT INTO journal (call_id, first_seq, entries)
@@ -130,12 +142,13 @@ async def claim(
         lease.runner,
         call.fence,
         agent,
-        CallState.RINGING.value,
+        call.state.value,
         call.configuration,
         call.began_at,
-        None if call.webhook_id is None else rows.column_text(call.webhook_id),
+        api_call_id,
         0 if ring is None else ring.first_seq,
         None if ring is None else ring.entries,
+        CallState.RINGING.value,
     )
     return Claim(ours=None if fence is None else replace(call, fence=fence))
 
@@ -143,11 +156,12 @@ async def claim(
 async def set_state(connection: Connection, lease: Lease, call: HeldCall) -> None:
     """Write the state of the call."""
     row = await connection.fetchval(
-        "UPDATE live_calls SET state = $1 WHERE id = $2 AND runner = $3 AND fence = $4 RETURNING id",
+        "UPDATE live_calls SET state = $1, api_call_id = $5 WHERE id = $2 AND runner = $3 AND fence = $4 RETURNING id",  # noqa: E501
         call.state.value,
         rows.column_text(call.id),
         lease.runner,
         call.fence,
+        _api_call_id(call),
     )
     if row is None:
         raise CallLostError(f'call "{call.id}" is served by another runner')
@@ -206,7 +220,7 @@ async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
         WHERE $2 IN (SELECT id FROM takers) AND id IN (
             SELECT id FROM live_calls WHERE {_ORPHAN}
             ORDER BY began_at, id LIMIT (SELECT most FROM share) FOR UPDATE SKIP LOCKED)
-        RETURNING id, fence, agent, state, configuration, began_at, webhook_id""",  # noqa: S608 - our own text
+        RETURNING id, fence, agent, state, configuration, began_at, api_call_id""",  # noqa: S608 - our own text
         may_take,
         lease.runner,
     )
@@ -218,12 +232,12 @@ async def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
     latest = {call.id: call for call in calls}.values()
     await connection.execute(
         """INSERT INTO live_calls AS known
-            (id, runner, fence, agent, state, configuration, began_at, webhook_id)
-        SELECT held.id, NULL, fence, agent, state, configuration, began_at, webhook_id
+            (id, runner, fence, agent, state, configuration, began_at, api_call_id)
+        SELECT held.id, NULL, fence, agent, state, configuration, began_at, api_call_id
         FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::text[])
-            AS held (id, fence, agent, state, configuration, began_at, webhook_id)
+            AS held (id, fence, agent, state, configuration, began_at, api_call_id)
         WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = held.id)
-        ON CONFLICT (id) DO UPDATE SET state = excluded.state
+        ON CONFLICT (id) DO UPDATE SET state = excluded.state, api_call_id = excluded.api_call_id
         WHERE known.fence = excluded.fence AND known.state <> excluded.state""",
         *_columns(list(latest)),
     )
@@ -231,27 +245,37 @@ async def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
 
 async def live_calls(connection: Connection) -> list[FleetCall]:
     """All live calls, the oldest first."""
-    found = await connection.fetch(
-        """SELECT live_calls.id, fence, agent, state, live_calls.configuration, began_at, webhook_id,
-            runner, address
-        FROM live_calls LEFT JOIN runners ON runners.id = runner ORDER BY began_at, live_calls.id"""
-    )
+    found = await connection.fetch(f"{_FLEET_CALLS} ORDER BY began_at, live_calls.id")
     return [rows.fleet_call(tuple(row)) for row in found]
+
+
+async def live_call(connection: Connection, call_id: str) -> FleetCall | None:
+    """One live call."""
+    row = await connection.fetchrow(f"{_FLEET_CALLS} WHERE live_calls.id = $1", rows.column_text(call_id))
+    return None if row is None else rows.fleet_call(tuple(row))
 
 
 async def runners(connection: Connection) -> list[RunnerInfo]:
     """The runners with a valid lease."""
     found = await connection.fetch(
-        f"SELECT id, version, configuration, address, is_leaving FROM runners WHERE {_HOLDS} ORDER BY id"  # noqa: S608
+        f"""SELECT id, version, configuration, address, is_leaving, page_address
+        FROM runners WHERE {_HOLDS} ORDER BY id"""  # noqa: S608 - our own text
     )
     return [
-        RunnerInfo(id=row[0], version=row[1], configuration=row[2], address=row[3], is_leaving=row[4])
+        RunnerInfo(
+            id=row[0],
+            version=row[1],
+            configuration=row[2],
+            address=row[3],
+            is_leaving=row[4],
+            page_address=row[5],
+        )
         for row in found
     ]
 
 
 def _columns(calls: Sequence[HeldCall]) -> tuple[list[object], ...]:
-    """One array for each column: id, fence, agent, state, configuration, began_at, webhook_id."""
+    """One array for each column: id, fence, agent, state, configuration, began_at, api_call_id."""
     return (
         [rows.column_text(call.id) for call in calls],
         [call.fence for call in calls],
@@ -259,8 +283,17 @@ def _columns(calls: Sequence[HeldCall]) -> tuple[list[object], ...]:
         [call.state.value for call in calls],
         [call.configuration for call in calls],
         [call.began_at for call in calls],
-        [None if call.webhook_id is None else rows.column_text(call.webhook_id) for call in calls],
+        [_api_call_id(call) for call in calls],
     )
+
+
+def _api_call_id(call: HeldCall) -> str | None:
+    return None if call.api_call_id is None else rows.column_text(call.api_call_id)
+
+
+async def _lock(connection: Connection, what: str) -> None:
+    """Keep others from deciding about the same until this transaction is over."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", what)
 
 
 async def _hold(connection: Connection, lease: Lease) -> None:
@@ -288,7 +321,7 @@ async def _reached(
     """The limit that the agent has reached. Locks the agent, so that nobody else counts it meanwhile."""
     if limits == Limits():
         return None
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"agent {agent}")
+    await _lock(connection, f"agent {agent}")
     live, today = await connection.fetchrow(
         """SELECT
             count(*),

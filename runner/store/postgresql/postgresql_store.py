@@ -154,6 +154,10 @@ class PostgresqlStore:
         """See `Fleet.live_calls`."""
         return await self._database.run(fleet.live_calls)
 
+    async def live_call(self, call_id: str) -> FleetCall | None:
+        """See `Fleet.live_call`."""
+        return await self._database.run(lambda connection: fleet.live_call(connection, call_id))
+
     async def runners(self) -> list[RunnerInfo]:
         """See `Fleet.runners`."""
         return await self._database.run(fleet.runners)

@@ -14,7 +14,7 @@ from runner.model.live_call import CallState, Claim, FleetCall, HeldCall, Limits
 from runner.store import rows
 from runner.store.journal.sealed import SealedEntries
 
-_COLUMNS = "id, fence, agent, state, configuration, began_at, webhook_id"
+_COLUMNS = "id, fence, agent, state, configuration, began_at, api_call_id"
 
 
 def assert_calls(connection: Connection, runner: str, calls: Sequence[HeldCall]) -> set[str]:
@@ -43,9 +43,17 @@ def claim(
         return Claim(reached=reached)
     if connection.execute("SELECT 1 FROM calls WHERE id = ?", (call_id,)).fetchone():
         return Claim()
+    api_call_id = _api_call_id(call)
+    if (
+        api_call_id is not None
+        and connection.execute(
+            "SELECT 1 FROM live_calls WHERE (id = ?1 OR api_call_id = ?1) AND id <> ?2",
+            (api_call_id, call_id),
+        ).fetchone()
+    ):
+        return Claim()
     known = connection.execute(
-        "SELECT runner, fence, state FROM live_calls WHERE id = ? OR webhook_id = ?",
-        (call_id, _webhook(call)),
+        "SELECT runner, fence, state FROM live_calls WHERE id = ?", (call_id,)
     ).fetchone()
     ours = call
     if known is not None:
@@ -73,8 +81,8 @@ def write_pieces(connection: Connection, pieces: Sequence[SealedEntries]) -> Non
 def set_state(connection: Connection, runner: str, call: HeldCall) -> None:
     """Write the state of the call."""
     row = connection.execute(
-        "UPDATE live_calls SET state = ? WHERE id = ? AND runner = ? AND fence = ?",
-        (call.state.value, rows.column_text(call.id), runner, call.fence),
+        "UPDATE live_calls SET state = ?, api_call_id = ? WHERE id = ? AND runner = ? AND fence = ?",
+        (call.state.value, _api_call_id(call), rows.column_text(call.id), runner, call.fence),
     )
     if not row.rowcount:
         raise CallLostError(f'call "{call.id}" is served by another runner')
@@ -113,7 +121,7 @@ def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
     connection.executemany(
         f"""INSERT INTO live_calls (runner, {_COLUMNS}) SELECT NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7
         WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?1)
-        ON CONFLICT (id) DO UPDATE SET state = excluded.state
+        ON CONFLICT (id) DO UPDATE SET state = excluded.state, api_call_id = excluded.api_call_id
         WHERE live_calls.fence = excluded.fence AND live_calls.state <> excluded.state""",  # noqa: S608
         [_row(call) for call in calls],
     )
@@ -122,7 +130,16 @@ def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
 def live_calls(connection: Connection, address: str | None) -> list[FleetCall]:
     """All live calls, the oldest first."""
     found = connection.execute(f"SELECT {_COLUMNS}, runner FROM live_calls ORDER BY began_at, id")  # noqa: S608
-    return [rows.fleet_call((*row, address)) for row in found]
+    return [rows.fleet_call((*row, address, None)) for row in found]
+
+
+def live_call(connection: Connection, call_id: str, address: str | None) -> FleetCall | None:
+    """One live call."""
+    found = connection.execute(
+        f"SELECT {_COLUMNS}, runner FROM live_calls WHERE id = ?",  # noqa: S608 - our own columns
+        (rows.column_text(call_id),),
+    ).fetchone()
+    return None if found is None else rows.fleet_call((*found, address, None))
 
 
 def _row(call: HeldCall) -> tuple[str, int, str, str, str, float, str | None]:
@@ -133,12 +150,12 @@ def _row(call: HeldCall) -> tuple[str, int, str, str, str, float, str | None]:
         call.state.value,
         call.configuration,
         call.began_at,
-        _webhook(call),
+        _api_call_id(call),
     )
 
 
-def _webhook(call: HeldCall) -> str | None:
-    return None if call.webhook_id is None else rows.column_text(call.webhook_id)
+def _api_call_id(call: HeldCall) -> str | None:
+    return None if call.api_call_id is None else rows.column_text(call.api_call_id)
 
 
 def _reached(

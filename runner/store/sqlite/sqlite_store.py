@@ -145,8 +145,13 @@ class SqliteStore:
 
     async def live_calls(self) -> list[FleetCall]:
         """See `Fleet.live_calls`."""
-        address = self._runner.address if self._runner is not None else None
-        return await self._database.read(lambda connection: fleet.live_calls(connection, address))
+        return await self._database.read(lambda connection: fleet.live_calls(connection, self._address))
+
+    async def live_call(self, call_id: str) -> FleetCall | None:
+        """See `Fleet.live_call`."""
+        return await self._database.read(
+            lambda connection: fleet.live_call(connection, call_id, self._address)
+        )
 
     async def runners(self) -> list[RunnerInfo]:
         """See `Fleet.runners`. There is no other."""
@@ -185,6 +190,10 @@ class SqliteStore:
         """See `Store.close`."""
         await self._database.close()
         self._lock.give_back()
+
+    @property
+    def _address(self) -> str | None:
+        return self._runner.address if self._runner is not None else None
 
     def _holder(self, lease: Lease) -> str:
         """The runner of this lease. Raises LeaseLostError when the file that granted it is gone."""

@@ -4,7 +4,6 @@ import socket
 
 import pytest
 
-from runner.model.settings import Admin
 from runner.serve.admin.service import address_of
 
 
@@ -32,4 +31,4 @@ def test_it_is_the_one_declared_or_the_one_that_is_listened_at_or_this_machines(
 
     monkeypatch.setattr(socket, "gethostname", lambda: "desk-1")
     monkeypatch.setattr(socket, "gethostbyname", looked_up)
-    assert address_of(Admin(address=declared), host, 8081) == expected
+    assert address_of(declared, host, 8081) == expected

@@ -88,6 +88,9 @@ class Shelf:
     async def live_calls(self) -> list[Any]:
         return []
 
+    async def live_call(self, call_id: str) -> None:
+        """Nobody asks it."""
+
     async def runners(self) -> list[RunnerInfo]:
         return self.others
 

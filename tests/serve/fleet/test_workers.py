@@ -5,10 +5,12 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
+from tests.serve.fleet.test_pages import Caller, takes_browsers
 from tests.serving import Desk
 from tests.store.postgresql.server import PostgresqlServer
 
@@ -22,10 +24,19 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def test_workers_share_a_port_and_take_over_the_calls_of_one_that_dies(
     desk: Desk, postgresql: PostgresqlServer
 ) -> None:
-    desk.settings(store="{env: DATABASE_URL}")
+    takes_browsers(desk, store="{env: DATABASE_URL}")
     desk.environ["DATABASE_URL"] = postgresql.new_database()
-    async with desk.run("--port", "0", "--workers", "2", "--log-format", "json") as workers:
+    async with (
+        desk.run("--port", "0", "--workers", "2", "--log-format", "json") as workers,
+        aiohttp.ClientSession() as session,
+    ):
         url = await workers.started()
+        page, from_browser = Caller(session), desk.api.expect_offer(greets())
+        await page.call(url)
+        # The kernel spreads connections over both: whichever is asked knows the call.
+        assert [await page.tell(url, "connected") for _ in range(12)] == [204] * 12
+        assert await page.tell(url, "hangup") == 204
+        await desk.api.until_over(from_browser)
         calls = [(await desk.ring(url, greets()))[0] for _ in range(8)]
         await desk.api.until(
             lambda: all("output_audio_buffer.stopped" in call.sent_types() for call in calls)

@@ -10,6 +10,8 @@
 const SERVER = new URL(import.meta.url).origin;
 const GATHERING_MS = 1000;
 const LOST_MS = 15000;
+const AGAIN_MS = 1000;
+const MOST_TRIES = 20;
 
 /** What went wrong, in words for the caller. Replace them for your language. */
 export const MESSAGES = {
@@ -39,7 +41,7 @@ export class Call extends EventTarget {
   #token = "";
   #events = null;
   #lost = 0;
-  #leave = () => this.hangUp();
+  #leave = () => this.#hangUp("caller_hung_up", { pageGoes: true });
 
   constructor({ server = SERVER, token = "", agent = null, audio = null } = {}) {
     super();
@@ -95,11 +97,9 @@ export class Call extends EventTarget {
     }
   }
 
-  /** Hang up, and tell the server at once: a beacon is sent even when the page goes. */
+  /** Hang up, and tell the server at once. */
   hangUp(ended = "caller_hung_up") {
-    if (!this.isLive) return;
-    if (this.#place) this.#tell("hangup");
-    this.#finish(ended);
+    this.#hangUp(ended);
   }
 
   /** Let the sound be heard, when the browser has blocked it: call this from a click. */
@@ -107,6 +107,12 @@ export class Call extends EventTarget {
     await this.#audio.play();
     if (this.problem?.code === "audio-blocked") this.problem = null;
     this.#changed();
+  }
+
+  #hangUp(ended, how) {
+    if (!this.isLive) return;
+    if (this.#place) this.#tell("hangup", how);
+    this.#finish(ended);
   }
 
   async #connect() {
@@ -169,24 +175,33 @@ export class Call extends EventTarget {
     }
   }
 
-  /** What is said, as the server writes it down. Without it the call goes on. */
+  /** What is said, as the server writes it down, also when it was started again. Without it the call goes on. */
   async #follow() {
     const events = (this.#events = new AbortController());
     const url = `${this.#place}/events`;
-    try {
-      const response = await fetch(url, { headers: this.#authorization(), signal: events.signal });
-      if (!response.ok) return;
-      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-      let text = "";
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) break;
-        const messages = (text + value).split("\n\n");
-        text = messages.pop();
-        for (const message of messages) if (message.startsWith("data: ")) this.#seen(JSON.parse(message.slice(6)));
+    for (let tries = 0; tries < MOST_TRIES && this.isLive; tries++) {
+      try {
+        const response = await fetch(url, { headers: this.#authorization(), signal: events.signal });
+        if (response.status === 404) return;
+        if (response.ok) await this.#read(response, () => (tries = 0));
+      } catch {
+        // The server is away for a moment, or the network: then the connection itself says so.
       }
-    } catch {
-      // Aborted, or the network is gone: the connection itself says so.
+      if (events.signal.aborted) return;
+      await pause(AGAIN_MS);
+    }
+  }
+
+  async #read(response, heard) {
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      heard();
+      const messages = (text + value).split("\n\n");
+      text = messages.pop();
+      for (const message of messages) if (message.startsWith("data: ")) this.#seen(JSON.parse(message.slice(6)));
     }
   }
 
@@ -196,9 +211,19 @@ export class Call extends EventTarget {
     else this.#changed();
   }
 
-  #tell(what) {
-    const body = new Blob([this.#token], { type: "text/plain" });
-    navigator.sendBeacon(`${this.#place}/${what}`, body);
+  /** Said once more while the server cannot be reached, and by a beacon where the page goes. */
+  async #tell(what, { pageGoes = false } = {}) {
+    const url = `${this.#place}/${what}`;
+    if (pageGoes) {
+      navigator.sendBeacon(url, new Blob([this.#token], { type: "text/plain" }));
+      return;
+    }
+    const headers = this.#authorization();
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const response = await fetch(url, { method: "POST", headers, keepalive: true }).catch(() => null);
+      if (response && response.status < 500) return;
+      await pause(AGAIN_MS);
+    }
   }
 
   #trouble(code, detail) {
@@ -267,6 +292,8 @@ async function microphone() {
     throw new Problem(MICROPHONE_PROBLEMS[error.name] ?? "microphone-busy");
   }
 }
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Resolves when all candidates are in the offer, or most of them: nobody takes more later. */
 function gathered(peer) {

@@ -1,0 +1,95 @@
+"""The other runners of the store, for what a page asks about a call that another of them serves.
+
+The page's own token is passed on, and is all that whoever serves the call goes by.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import aiohttp
+
+from runner.errors import StoreError
+from runner.model.settings import Server
+from runner.serve.browser.origins import is_loopback
+from runner.serve.browser.refusal import RETRY_AFTER, RefusedError
+from runner.store.store import Fleet
+
+FORWARDED = "Phone-Agents-Forwarded"
+"""Marks what a runner passes on: who gets it answers for its own calls, and asks nobody. No page of another
+site can send it, since no preflight allows it (Fetch, 4.9)."""
+ASK_S = 5.0
+QUIET_S = 40.0
+"""For another runner's stream to say anything: it has a heartbeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whoever serves a call; without an address nobody does just now, or nobody can be reached."""
+
+    address: str | None
+
+
+def peer_host(server: Server, *, shares_port: bool) -> str | None:
+    """Where a listener for other runners is needed; None: they reach the one that pages ask.
+
+    At a port that several processes share one cannot choose among them, and a runner that has only the proxy
+    of its own machine for a client still has to be reached by others: where its admin listener is.
+    """
+    admin = server.admin
+    if admin is not None and is_loopback(server.host) and not is_loopback(admin.host):
+        return admin.host
+    return server.host if shares_port else None
+
+
+class PeerRunners:
+    """Finds who serves a call, and passes on what its page asks."""
+
+    def __init__(self, store: Fleet, runner: str, session: aiohttp.ClientSession) -> None:
+        """`runner` is this process's id among the runners."""
+        self._store = store
+        self._runner = runner
+        self._session = session
+
+    async def owner(self, call_id: str) -> Owner | None:
+        """Who serves a call that this process does not serve; None when it is over. Raises RefusedError."""
+        try:
+            found = await self._store.live_call(call_id)
+        except StoreError:
+            detail = "nobody can say now who serves the call; try again in a while"
+            raise RefusedError(503, "call_unreachable", detail, RETRY_AFTER) from None
+        if found is None or found.runner == self._runner:
+            # Ours, and served no more: only its record has yet to be saved.
+            return None
+        return Owner(address=found.page_address)
+
+    async def tell(self, address: str, path: str, token: str) -> bool:
+        """Tell another runner what a page says; whether it serves the call."""
+        try:
+            async with (
+                asyncio.timeout(ASK_S),
+                self._session.post(address + path, headers=self._headers(token)) as response,
+            ):
+                return response.status == 204
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return False
+
+    async def follow(self, address: str, path: str, token: str) -> AsyncGenerator[bytes]:
+        """Another runner's events of a call, each whole, until it has no more of them."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=ASK_S, sock_read=QUIET_S)
+        try:
+            async with self._session.get(
+                address + path, headers=self._headers(token), timeout=timeout
+            ) as response:
+                if response.status != 200:
+                    return
+                text = b""
+                async for chunk in response.content.iter_any():
+                    *events, text = (text + chunk).split(b"\n\n")
+                    for event in events:
+                        yield event + b"\n\n"
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return
+
+    def _headers(self, token: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token}", FORWARDED: self._runner}
