@@ -62,6 +62,11 @@ class Member:
 
 async def joined(engine: Engine, name: str, lease_s: float = HOUR_S) -> Member:
     store = await engine.open()
-    addresses = {"address": f"http://{name}:8081", "page_address": f"http://{name}:8080"}
-    info = RunnerInfo(id=name, version="1", configuration="c1", **addresses)
+    info = RunnerInfo(
+        id=name,
+        version="1",
+        configuration="c1",
+        address=f"http://{name}:8081",
+        page_address=f"http://{name}:8080",
+    )
     return Member(store, info, await store.join(info, lease_s))
