@@ -213,7 +213,7 @@ async def _serve(
         reloads.start(watch=watch)
         if place is None:
             console_url = None if runner.admin_url is None else f"{runner.admin_url}/console/"
-            show_summary(configuration, webhook_url(runner.url), stdout(), console_url)
+            show_summary(configuration, webhook_url(runner.url), stdout(), console_url, is_dev=is_dev)
             if is_dev:
                 show_talk(configuration, runner.url, stdout(), stands_in=stands_in)
             sys.stdout.flush()

@@ -15,15 +15,21 @@ from runner.store.url import shown_store
 MOST_ROUTES = 20
 """Of more, the first are shown and the rest are counted."""
 CONSOLE_NOTE = "sign in with a token of server.admin.tokens"
+DEV_CONSOLE_NOTE = "open to everybody at this machine, without a token"
 WEBHOOK_NOTE = "enter its public https:// address at the API"
 
 Row = tuple[str, str]
 
 
 def show_summary(
-    configuration: Configuration, webhook_url: str, terminal: Terminal, console_url: str | None = None
+    configuration: Configuration,
+    webhook_url: str,
+    terminal: Terminal,
+    console_url: str | None = None,
+    *,
+    is_dev: bool = False,
 ) -> None:
-    """Print the summary. It holds no secret and no instructions."""
+    """Print the summary. It holds no secret and no instructions. `is_dev`: nobody is asked for a token."""
     settings = configuration.settings
     agents = configuration.agents.values()
     routes = in_order(route for agent in agents for route in agent.routes)
@@ -36,7 +42,7 @@ def show_summary(
     )
     _section("webhook", [(webhook_url, WEBHOOK_NOTE)], terminal)
     if console_url is not None:
-        _section("console", [(console_url, CONSOLE_NOTE)], terminal)
+        _section("console", [(console_url, DEV_CONSOLE_NOTE if is_dev else CONSOLE_NOTE)], terminal)
     _section("voice API", [(settings.provider.base_url or BASE_URL, "")], terminal)
     _section("store", [(shown_store(settings.store), "")], terminal)
 

@@ -50,7 +50,12 @@ def agent(id: str, *, routes: int = 0, tools: int = 0, description: str = "") ->
     )
 
 
-def shown(*agents: Agent, otherwise: Otherwise | None = None, reject: tuple[RejectRule, ...] = ()) -> str:
+def shown(
+    *agents: Agent,
+    otherwise: Otherwise | None = None,
+    reject: tuple[RejectRule, ...] = (),
+    is_dev: bool = False,
+) -> str:
     stream = io.StringIO()
     configuration = Configuration(
         directory="agents",
@@ -59,7 +64,7 @@ def shown(*agents: Agent, otherwise: Otherwise | None = None, reject: tuple[Reje
     )
     url = "http://127.0.0.1:8080/webhooks/openai"
     console = "http://127.0.0.1:8081/console/"
-    show_summary(configuration, url, Terminal(stream, has_colour=False), console)
+    show_summary(configuration, url, Terminal(stream, has_colour=False), console, is_dev=is_dev)
     return stream.getvalue()
 
 
@@ -78,10 +83,16 @@ def test_an_agent_is_one_line_however_it_is_described() -> None:
     assert "A secret." not in text
 
 
-def test_the_console_is_named() -> None:
-    assert section(shown(agent("front-desk")), "console") == [
-        "  http://127.0.0.1:8081/console/  sign in with a token of server.admin.tokens"
-    ]
+@pytest.mark.parametrize(
+    ("is_dev", "how"),
+    [
+        (False, "sign in with a token of server.admin.tokens"),
+        (True, "open to everybody at this machine, without a token"),
+    ],
+)
+def test_the_console_is_named_and_how_one_gets_in(is_dev: bool, how: str) -> None:
+    text = shown(agent("front-desk"), is_dev=is_dev)
+    assert section(text, "console") == [f"  http://127.0.0.1:8081/console/  {how}"]
 
 
 def test_reject_rules_come_first_and_otherwise_last() -> None:

@@ -22,8 +22,8 @@ from runner.serve.live_calls import LiveCalls
 
 HEARTBEAT_S = 15.0
 AGAIN_S = 0.25
-BETWEEN_S = 15.0
-"""How long a call may be between two runners: a lease and a little more."""
+BETWEEN_S = 30.0
+"""How long a call that nobody serves is waited for: twice the time in which it is to be taken over."""
 MOST_READERS = 4
 """Of one call: nobody can fill the server's places for connections with the token of one call."""
 

@@ -7,7 +7,7 @@ const STATES = {
   asking: "Waiting for your microphone …",
   connecting: "Connecting …",
   talking: "Connected. Speak freely.",
-  lost: "Connection lost.",
+  lost: "Not connected.",
   ended: "The call has ended.",
 };
 const SPEAKERS = { caller: "You", agent: "Agent" };
@@ -50,6 +50,26 @@ function fill(list, items, key) {
   });
 }
 
+const turnList = element("turns");
+const toolList = element("tool-list");
+/** How far each list is from its end, as its reader has left it. */
+const unread = new Map([
+  [turnList, 0],
+  [toolList, 0],
+]);
+const NEAR = 40;
+
+/** What is new is in sight, unless somebody reads further up. */
+function keepEnd(list, change = () => {}) {
+  change();
+  if (unread.get(list) < NEAR) list.scrollTop = list.scrollHeight;
+}
+
+for (const list of unread.keys()) {
+  list.addEventListener("scroll", () => unread.set(list, list.scrollHeight - list.scrollTop - list.clientHeight));
+  new ResizeObserver(() => keepEnd(list)).observe(list);
+}
+
 function render() {
   const { state, problem, turns, tools, speaking } = call;
   const listening = { caller: "Listening …", agent: "Speaking …" }[speaking];
@@ -70,10 +90,8 @@ function render() {
       return item;
     },
   }));
-  const list = element("turns");
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-  fill(list, said, ({ role, text }) => `${role} ${text}`);
-  if (atEnd) list.scrollTop = list.scrollHeight;
+  element("nothing").hidden = said.length > 0;
+  keepEnd(turnList, () => fill(turnList, said, ({ role, text }) => `${role} ${text}`));
   element("tools").hidden = !tools.length;
   const called = tools.map((tool) => ({
     ...tool,
@@ -83,7 +101,8 @@ function render() {
         ["code", tool.error || JSON.stringify(tool.arguments)],
       ),
   }));
-  fill(element("tool-list"), called, (tool) => JSON.stringify([tool.name, tool.status, tool.error, tool.arguments, tool.took_s]));
+  const key = ({ name, status, error, arguments: given, took_s }) => JSON.stringify([name, status, error, given, took_s]);
+  keepEnd(toolList, () => fill(toolList, called, key));
 }
 
 window.call = call; // for people who look with their browser's tools

@@ -1,0 +1,100 @@
+"""For everybody: axe-core finds nothing on the page at any width, in light and dark, and keys are enough."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runner.standin.script import CallerSays, greets, says
+from tests.console.screen import HEIGHTS, PICTURES
+from tests.talk.conftest import Site
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+pytestmark = pytest.mark.browser
+
+TOOLS = """() => {
+  call.tools = [
+    { name: "find_order", status: "ok", took_s: 0.42, error: "", arguments: { number: "A-1007" } },
+    { name: "book", status: "failed", took_s: 3.0, error: "no reply within 3 s", arguments: {} },
+    { name: "look", status: "", took_s: null, error: "", arguments: { day: "2026-11-27" } },
+  ];
+  call.dispatchEvent(new Event("change"));
+}"""
+
+
+async def faultless(page: "Page", name: str, axe: str) -> None:
+    """Takes a picture at every width and in both schemes, and has axe-core look at each."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    await page.evaluate(axe)
+    for width, height in HEIGHTS.items():
+        await page.set_viewport_size({"width": width, "height": height})
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            tag = f"talk-{name}-{width}-{scheme}"
+            assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, tag
+            await page.screenshot(path=PICTURES / f"{tag}.png")
+            found = await page.evaluate("axe.run()")
+            wrong = [
+                f"{tag}: {rule['id']}: {node['target']} {node['failureSummary']}"
+                for rule in found["violations"]
+                for node in rule["nodes"]
+            ]
+            assert wrong == []
+
+
+async def test_axe_finds_nothing(site: Site) -> None:
+    path = os.environ.get("AXE")
+    if path is None:
+        pytest.skip("AXE does not name axe-core's file")
+    axe = Path(path).read_text()
+    placed = site.api.expect_offer(
+        greets(),
+        CallerSays(text="Hello. I would like to move my appointment, it is on Friday at ten."),
+        says("Of course. I have Monday at nine, or Tuesday at half past two. Which would you like?"),
+        CallerSays(text="Tuesday, please."),
+        says("Done: Tuesday, December the first, at 2:30 pm with Doctor Adams. Anything else?"),
+    )
+    page = await site.talk(await site.window())
+    await faultless(page, "idle", axe)
+    await page.click("#call")
+    await page.wait_for_selector("text=Anything else?")
+    await page.evaluate(TOOLS)
+    await faultless(page, "call", axe)
+    await site.peers.cut(placed)
+    await page.wait_for_selector("#problem:not([hidden])")
+    await faultless(page, "lost", axe)
+    refused = await site.talk(await site.window(), "not a token")
+    await refused.click("#call")
+    await refused.wait_for_selector("#problem:not([hidden])")
+    await faultless(refused, "refused", axe)
+
+
+async def test_a_keyboard_is_enough(site: Site) -> None:
+    placed = site.api.expect_offer(greets())
+    page = await site.talk(await site.window())
+    press = page.keyboard.press
+
+    async def focused() -> str | None:
+        return str(await page.evaluate("document.activeElement.id"))
+
+    await press("Tab")
+    assert await focused() == "call"
+    await press("Enter")
+    await page.wait_for_selector('body[data-state="talking"]')
+    assert await focused() == "call"
+    await press("Tab")
+    assert await focused() == "mute"
+    await press("Space")
+    assert await page.get_attribute("#mute", "aria-pressed") == "true"
+    assert await page.evaluate("call.muted")
+    await page.wait_for_selector("#turns li")
+    await press("Tab")
+    assert await focused() == "turns"
+    await press("Shift+Tab")
+    await press("Shift+Tab")
+    await press("Enter")
+    await site.api.until_over(placed)
+    assert await page.get_attribute("body", "data-state") == "ended"
