@@ -32,7 +32,7 @@ async def faultless(page: "Page", name: str, axe: str) -> None:
     for width, height in HEIGHTS.items():
         await page.set_viewport_size({"width": width, "height": height})
         for scheme in ("light", "dark"):
-            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            await page.emulate_media(color_scheme=scheme)
             tag = f"talk-{name}-{width}-{scheme}"
             assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, tag
             await page.screenshot(path=PICTURES / f"{tag}.png")
