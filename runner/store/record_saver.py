@@ -125,7 +125,9 @@ class RecordSaver:
                 return
             await self._keep(_encoded(record, jobs, owner))
 
-    async def _write(self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None) -> bool:
+    async def _write(
+        self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None, *, is_late: bool = False
+    ) -> bool:
         """Returns whether the record needs no further attempt."""
         try:
             async with asyncio.timeout(ATTEMPT_S):
@@ -146,6 +148,8 @@ class RecordSaver:
             self.trouble = reason
             return False
         self.trouble = None
+        if is_late:
+            log.info("record was saved late", extra={"call_id": record.id})
         if jobs:
             self._on_jobs()
         return True
@@ -175,9 +179,8 @@ class RecordSaver:
                 log.exception("a record that was put aside cannot be read")
                 await self._set_apart(line)
             else:
-                if not await self._write(record, jobs, owner):
+                if not await self._write(record, jobs, owner, is_late=True):
                     return False
-                log.info("record was saved late", extra={"call_id": record.id})
             await self._drop_first()
         except OSError as error:
             log.error("records that were put aside cannot be read", extra={"error": str(error)})

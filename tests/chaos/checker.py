@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from runner.model.stored_call import StoredCall
 from runner.standin.placed_call import PlacedCall
@@ -12,11 +13,28 @@ HARMLESS = ("has an output already", "not found in conversation")
 """What the API refuses when an output is sent once more, or to a call that a takeover has answered."""
 
 
-def losses(calls: Iterable[PlacedCall], backend: Backend, stored: dict[str, StoredCall | None]) -> list[str]:
+STALE = "an event on a sideband that another has taken the place of"
+
+
+@dataclass(slots=True)
+class Excused:
+    """What no runner can help: it stood still, or was killed, between deciding and doing."""
+
+    ungreeted: set[str] = field(default_factory=set)
+    """Calls that were attached and not greeted yet when a runner was stopped. Who takes one of them over
+    cannot know that it was not greeted, and asks the model to go on."""
+    stale: Counter[str] = field(default_factory=Counter)
+    """By call, events that a runner was about to send when it was stopped, and sent when it went on. The API
+    takes an output once."""
+
+
+def losses(
+    calls: Iterable[PlacedCall], backend: Backend, stored: dict[str, StoredCall | None], excused: Excused
+) -> list[str]:
     """Each promise that was broken, in a sentence that names the call."""
     found: list[str] = []
     for call in calls:
-        found += [f"{call.id}: {loss}" for loss in _losses(call, backend, stored.get(call.id))]
+        found += [f"{call.id}: {loss}" for loss in _losses(call, backend, stored.get(call.id), excused)]
     found += [
         f"request {key} to /book was sent {number} times"
         for key, number in backend.asked["/book"].items()
@@ -25,25 +43,39 @@ def losses(calls: Iterable[PlacedCall], backend: Backend, stored: dict[str, Stor
     return found
 
 
-def _losses(call: PlacedCall, backend: Backend, stored: StoredCall | None) -> Iterable[str]:
+def is_spoken_for(call: PlacedCall) -> bool:
+    """Whether the model was ever asked to say something."""
+    return any(event["type"] == "response.create" for event in call.received)
+
+
+def greeted(call: PlacedCall) -> int:
+    """How often."""
+    return sum(
+        GREETING in event.get("response", {}).get("instructions", "")
+        for event in call.received
+        if event["type"] == "response.create"
+    )
+
+
+def _losses(call: PlacedCall, backend: Backend, stored: StoredCall | None, excused: Excused) -> Iterable[str]:
     requests = Counter((request.action, request.status) for request in call.requests)
     if requests["accept", 200] != 1:
         yield f"accepted {requests['accept', 200]} times"
     if not call.is_over:
         yield "nobody served it to its end"
-    greetings = sum(
-        GREETING in event.get("response", {}).get("instructions", "")
-        for event in call.received
-        if event["type"] == "response.create"
-    )
-    if greetings != 1:
+    greetings = greeted(call)
+    is_excused = call.id in excused.ungreeted and is_spoken_for(call)
+    if greetings != 1 and not (greetings == 0 and is_excused):
         yield f"greeted {greetings} times"
     unanswered = call.conversation.open_calls if call.conversation is not None else {}
     for tool_call_id, name in unanswered.items():
         # What the model has asked for while nobody was attached, no runner has ever heard of.
         if backend.asked[f"/{name}"][tool_call_id]:
             yield f"tool without an output: {name}"
-    yield from (note for note in call.violations if not any(part in note for part in HARMLESS))
+    notes = [note for note in call.violations if not any(part in note for part in HARMLESS)]
+    for _ in range(excused.stale[call.id]):
+        notes.remove(STALE)
+    yield from notes
     if stored is None:
         yield "it has no record"
         return

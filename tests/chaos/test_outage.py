@@ -71,6 +71,7 @@ async def test_the_next_process_goes_on_with_what_the_store_never_got(
     finally:
         await store.close()
     assert [record["ended"] for record in ends] == ["caller_hung_up"] * 2
+    assert "without its journal" not in json.dumps(ends)
     assert "Hello Ann." in json.dumps(ends[0])
 
 

@@ -23,7 +23,7 @@ from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from runner.store.opening import open_store
 from tests.chaos.backend import Backend
-from tests.chaos.checker import GREETING, losses
+from tests.chaos.checker import GREETING, STALE, Excused, greeted, is_spoken_for, losses
 from tests.chaos.planted import JOB_LEASE_S, LEASE_S
 from tests.processes import CLOCK
 from tests.serving import Process
@@ -38,6 +38,8 @@ START_S = 120.0
 """For a process to start on a machine that has no time for it."""
 SETTLE_S = 45.0
 """For all calls to end once nothing more goes wrong."""
+RESUMES_S = 1.0
+"""For a runner that stood still to send what it was about to send."""
 CATCH_UP_S = 4.0
 """After the database was away: a runner tries again every second."""
 AGENT = """\
@@ -99,6 +101,7 @@ class World:
         self._runners: list[tuple[Process, str] | None] = [None] * plan.runners
         self._paused: set[int] = set()
         self._calls: list[PlacedCall] = []
+        self._excused = Excused()
         self.result = Round(seed=plan.seed)
 
     async def play(self, session: aiohttp.ClientSession) -> Round:
@@ -117,7 +120,10 @@ class World:
             await rings
             await self._settle()
         self.result.calls = len(self._calls)
-        self.result.losses += losses(self._calls, self._backend, await self._stored())
+        self.result.losses += losses(self._calls, self._backend, await self._stored(), self._excused)
+        ungreeted = [call for call in self._calls if call.id in self._excused.ungreeted and not greeted(call)]
+        self.result.faults["not greeted"] = len(ungreeted)
+        self.result.faults["stale"] = self._excused.stale.total()
         return self.result
 
     def _write(self, version: int) -> None:
@@ -216,12 +222,22 @@ class World:
         acted = await getattr(self, f"_{fault}")(session)
         self.result.faults[fault] += acted
 
+    def _note_ungreeted(self) -> None:
+        """A runner is about to be stopped: which calls are attached and not greeted?"""
+        self._excused.ungreeted |= {
+            call.id for call in self._calls if call.attached and not is_spoken_for(call)
+        }
+
+    def _stale(self) -> Counter[str]:
+        return Counter({call.id: call.violations.count(STALE) for call in self._calls})
+
     async def _kill(self, _: aiohttp.ClientSession) -> bool:
         """A runner is killed, and started again a little later."""
         number = self._one()
         if number is None or (runner := self._runners[number]) is None:
             return False
         self._runners[number] = None
+        self._note_ungreeted()
         runner[0].tell(signal.SIGKILL)
         await runner[0].ended()
         await asyncio.sleep(self._random.uniform(0.0, 1.0))
@@ -236,6 +252,7 @@ class World:
         if number is None or (runner := self._runners[number]) is None:
             return False
         self._runners[number] = None
+        self._note_ungreeted()
         runner[0].tell(signal.SIGTERM)
         await self._start(number)
         return True
@@ -246,13 +263,17 @@ class World:
         if number is None or self._paused or (runner := self._runners[number]) is None:
             return False
         self._paused.add(number)
+        self._note_ungreeted()
         runner[0].tell(signal.SIGSTOP)
+        loop = asyncio.get_running_loop()
 
         def go_on() -> None:
+            before = self._stale()
             runner[0].tell(signal.SIGCONT)
+            loop.call_later(RESUMES_S, lambda: self._excused.stale.update(self._stale() - before))
             self._paused.discard(number)
 
-        asyncio.get_running_loop().call_later(LEASE_S + 2, go_on)
+        loop.call_later(LEASE_S + 2, go_on)
         return True
 
     async def _cut(self, _: aiohttp.ClientSession) -> bool:

@@ -290,7 +290,9 @@ class JournalWriter:
             await self._put_aside()
             return False
         if lost:
-            log.info("journal entries of calls that are lost or over are dropped", extra={"calls": len(lost)})
+            log.debug(
+                "journal entries of calls that are lost or over are dropped", extra={"calls": len(lost)}
+            )
         self.trouble = None
         self._on_written(len(pieces), sum(len(piece.entries) for piece in pieces))
         return True
@@ -300,13 +302,19 @@ class JournalWriter:
         return 0 if call is None else call.fence
 
     async def _put_aside(self) -> None:
-        """Into the file, where it outlives this process. What the file does not take waits in memory."""
+        """Into the file, where it outlives this process. What the file does not take waits in memory, and so
+        does the journal of a call that is not claimed yet.
+        """
         waiting = [one for one in self._waiting if not one.journal.is_closed]
         if self._spool is not None:
-            calls = [(one, self._held(one.piece.call_id)) for one in waiting]
-            waiting = [one for one, call in calls if call is not None]
-            held = [HeldPiece(piece=one.piece, call=call) for one, call in calls if call is not None]
-            waiting = waiting[await self._spool.append(held) :]
+            unclaimed = [one for one in waiting if self._held(one.piece.call_id) is None]
+            claimed = [
+                (one, HeldPiece(piece=one.piece, call=call))
+                for one in waiting
+                if (call := self._held(one.piece.call_id)) is not None
+            ]
+            taken = await self._spool.append([held for _, held in claimed])
+            waiting = [*unclaimed, *(one for one, _ in claimed[taken:])]
         for lost in waiting[MOST_WAITING:]:
             log.error("journal entries are lost", extra={"call_id": lost.piece.call_id})
         self._waiting = waiting[:MOST_WAITING]

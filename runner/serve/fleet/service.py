@@ -167,7 +167,7 @@ class FleetService:
             log.error("call cannot be taken over", extra={"call_id": call.id, "error": str(error)})
             self.member.put_back(call.id)
             return
-        if call.state is CallState.RINGING and (left is None or left.is_bare):
+        if call.state is CallState.RINGING and (left is None or not left.was_written):
             # Its ring was not written, so the API was not told to answer: its webhook comes again.
             await self.member.unclaim(call.id)
             return

@@ -1,7 +1,7 @@
 """Makes the machine of a call that another process has left: from its journal, or without one."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runner.call.machine.machine import CallMachine
@@ -15,6 +15,7 @@ from runner.model.values import Instant
 from runner.serve.versions import Versions
 from runner.store.journal.entries import decode
 from runner.store.journal.seal import Seal
+from runner.store.journal.sealed import SealedEntries
 from runner.store.store import Journals
 
 log = logging.getLogger("runner.serve.fleet.takeover")
@@ -31,6 +32,8 @@ class LeftCall:
     """Number of its journal's next entry."""
     is_bare: bool
     """Whether the journal was unusable: it cannot be replayed, so it is not continued."""
+    was_written: bool = True
+    """Whether anything of its journal is there."""
 
 
 class Takeover:
@@ -49,8 +52,9 @@ class Takeover:
         Raises StoreError.
         """
         world, has_version = await self._world(call.configuration)
+        pieces = await self._store.journal(call.id)
         try:
-            entries = await self._entries(call.id)
+            entries = self._entries(call.id, pieces)
             ringing = entries[0].event
             if not isinstance(ringing, Ringing):
                 raise JournalError("the journal does not begin with the ring")
@@ -61,12 +65,12 @@ class Takeover:
         except Exception as error:
             reason = str(error) if isinstance(error, PhoneAgentsError) else f"{type(error).__name__}"
             log.error("journal is not replayed", extra={"call_id": call.id, "reason": reason})
-            return self._bare(call, world)
+            return self._bare(call, world, was_written=bool(pieces))
         return LeftCall(
             machine=machine, ringing=ringing, world=world, next_seq=entries[-1].seq + 1, is_bare=False
         )
 
-    def _bare(self, call: HeldCall, world: World) -> LeftCall | None:
+    def _bare(self, call: HeldCall, world: World, *, was_written: bool) -> LeftCall | None:
         agent = world.agents.get(call.agent)
         if agent is None:
             return None
@@ -74,11 +78,18 @@ class Takeover:
         machine = CallMachine.bare(ringing, agent, world, self._clock())
         if machine.session is None:
             return None
-        return LeftCall(machine=machine, ringing=ringing, world=world, next_seq=0, is_bare=True)
+        return LeftCall(
+            machine=machine,
+            ringing=ringing,
+            world=world,
+            next_seq=0,
+            is_bare=True,
+            was_written=was_written,
+        )
 
-    async def _entries(self, call_id: str) -> list[Entry]:
+    def _entries(self, call_id: str, pieces: Sequence[SealedEntries]) -> list[Entry]:
         entries: list[Entry] = []
-        for piece in await self._store.journal(call_id):
+        for piece in pieces:
             if piece.first_seq != len(entries):
                 raise JournalError(f"entries from {len(entries)} on are missing")
             entries += decode(self._seal.open(piece.entries, call_id, piece.first_seq))

@@ -182,6 +182,23 @@ async def test_while_the_store_is_away_entries_wait_in_a_file_and_are_sent_in_th
     assert (shelf.keys(), writer.behind_bytes) == ("1234", 0)
 
 
+async def test_who_rings_before_the_call_is_claimed_is_kept_until_it_is(path: Path) -> None:
+    shelf = Shelf()
+    shelf.trouble = StoreError("no answer")
+    claimed: dict[str, HeldCall] = {}
+    writer = JournalWriter(shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), held=claimed.get)
+    journal = CallJournal(writer, "rtc_1")
+    presses(journal, "1")
+    assert not await writer.flush()
+    claimed["rtc_1"] = held("rtc_1")
+    presses(journal, "2")
+    assert not await writer.flush()
+    assert writer.behind_bytes == path.stat().st_size, "all of it outlives the process"
+    shelf.trouble = None
+    assert await writer.flush()
+    assert shelf.keys() == "12"
+
+
 async def test_a_store_that_hangs_is_away(path: Path) -> None:
     class Stuck(Shelf):
         async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
@@ -256,7 +273,7 @@ async def test_what_waits_for_a_call_that_was_lost_and_came_back_is_dropped(path
 
 
 async def test_calls_that_another_has_are_told_and_stop_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG, "runner")
     shelf = Shelf()
     shelf.lost = {"rtc_1"}
     writer = made(shelf)

@@ -1,0 +1,83 @@
+"""A call that another process has left, made of its journal, or without one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.call.machine.phase import Phase
+from runner.errors import StoreError
+from runner.model.entry import Entry, Lived
+from runner.model.event import AnswerReplied, ClaimReplied, Decided
+from runner.model.live_call import HeldCall
+from runner.serve.fleet.takeover import LeftCall, Takeover
+from runner.serve.metrics import Metrics
+from runner.serve.versions import DirectorySource, Versions
+from runner.store.journal.entries import encode
+from runner.store.journal.seal import Seal
+from runner.store.journal.sealed import SealedEntries
+from tests.call.machine.playing import RINGING
+from tests.serve.test_versions import AGENT, ENVIRON
+
+SEAL = Seal(lambda: ["whsec_x"])
+LIVED: tuple[Lived, ...] = (RINGING, ClaimReplied(agent="desk"), AnswerReplied(decided=Decided.DONE))
+
+
+class Shelf:
+    """A store with the journal of one call, which raises `trouble`."""
+
+    def __init__(self, *pieces: SealedEntries) -> None:
+        self.pieces = list(pieces)
+        self.trouble: Exception | None = None
+
+    async def journal(self, call_id: str) -> list[SealedEntries]:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.pieces
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name} is not asked for")
+
+
+def piece(first_seq: int, events: Sequence[Lived]) -> SealedEntries:
+    entries = [Entry(seq=first_seq + place, at=1000.0, event=event) for place, event in enumerate(events)]
+    sealed = SEAL.seal(encode(entries), RINGING.call_id, first_seq)
+    return SealedEntries(call_id=RINGING.call_id, first_seq=first_seq, entries=sealed)
+
+
+async def restored(directory: Path, shelf: Shelf) -> LeftCall | None:
+    (directory / "desk.yaml").write_text(AGENT)
+    source = DirectorySource(directory, None, ENVIRON)
+    versions = Versions(source.read(), source, Metrics())
+    call = HeldCall(
+        id=RINGING.call_id,
+        agent="desk",
+        configuration=versions.current.source.hash,
+        began_at=RINGING.created_at,
+    )
+    return await Takeover(shelf, SEAL, versions, lambda: 1005.0).restore(call)
+
+
+async def test_a_call_goes_on_where_its_journal_ends(tmp_path: Path) -> None:
+    left = await restored(tmp_path, Shelf(piece(0, LIVED[:1]), piece(1, LIVED[1:])))
+    assert left is not None
+    assert (left.machine.phase, left.next_seq, left.is_bare) == (Phase.WAITING, 3, False)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "was_written"), [((piece(1, LIVED[1:]),), True), ((), False)], ids=["a gap", "nothing"]
+)
+async def test_a_journal_with_a_gap_gives_a_call_without_its_past(
+    tmp_path: Path, pieces: tuple[SealedEntries, ...], was_written: bool
+) -> None:
+    left = await restored(tmp_path, Shelf(*pieces))
+    assert left is not None
+    assert (left.is_bare, left.was_written) == (True, was_written)
+
+
+async def test_a_store_that_is_away_is_no_journal_that_cannot_be_read(tmp_path: Path) -> None:
+    shelf = Shelf(piece(0, LIVED))
+    shelf.trouble = StoreError("no answer")
+    with pytest.raises(StoreError):
+        await restored(tmp_path, shelf)
