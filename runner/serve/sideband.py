@@ -28,6 +28,9 @@ NOT_FOUND = (
 """A 404 after accept means any of the four; readers of the log should consider all of them."""
 
 
+OVER = "the call is over: the API does not know it any more"
+
+
 class Lost(Enum):
     """Why there is no sideband."""
 
@@ -99,7 +102,7 @@ class Sidebands:
                 status = refused.response.status_code
                 detail = NOT_FOUND if status == 404 else f"the sideband was refused with status {status}"
                 if status == 404 and not_found is Lost.GONE:
-                    raise SidebandLostError(Lost.GONE, detail) from refused
+                    raise SidebandLostError(Lost.GONE, OVER) from refused
                 if 400 <= status < 500 and status not in {404, 408, 429}:
                     break
             except TimeoutError:

@@ -285,11 +285,13 @@ class CallEnding:
         return self.gone(now)
 
     def taken_over(self, since: Instant, now: Instant) -> None:
-        """Nobody has served the call since `since`; it may have ended meanwhile."""
+        """Nobody has served the call for some time after `since`, the last entry of its journal; it may have
+        ended meanwhile.
+        """
         self._unserved_since = since
         self._record.fault(
-            f"another process has taken the call over: nobody served it from {timestamp(since)}"
-            f" to {timestamp(now)}"
+            "another process has taken the call over: nobody served it for some time between"
+            f" {timestamp(since)} and {timestamp(now)}"
         )
 
     def served_again(self) -> None:

@@ -167,8 +167,8 @@ def test_a_call_is_never_greeted_twice_and_the_model_is_asked_to_go_on() -> None
     assert play.taken_over() == [OpenSideband(again=True)]
     assert play.happens(SidebandOpened()) == [Speak(wish="wish_2")]
     assert play.record.faults == (
-        "another process has taken the call over: nobody served it from 1970-01-01T00:16:40Z"
-        " to 1970-01-01T00:16:45Z",
+        "another process has taken the call over: nobody served it for some time between"
+        " 1970-01-01T00:16:40Z and 1970-01-01T00:16:45Z",
     )
 
 
@@ -242,7 +242,7 @@ def test_a_call_that_ended_meanwhile_is_lost_and_the_record_says_from_when_to_wh
     play.happens(CallGone())
     assert play.record.ended == "lost"
     assert play.record.ended_at == play.now
-    assert "nobody served it from 1970-01-01T00:16:40Z to 1970-01-01T00:16:57Z" in play.record.faults[0]
+    assert "some time between 1970-01-01T00:16:40Z and 1970-01-01T00:16:57Z" in play.record.faults[0]
 
 
 def test_a_call_that_goes_on_after_a_takeover_ends_as_any_other() -> None:
