@@ -32,8 +32,9 @@ from tests.store.postgresql.server import PostgresqlServer
 ROOT = str(Path(__file__).parents[2])
 PACE = 0.2
 """Real seconds for each second of a call."""
-PATIENCE_S = 30.0
-"""Of a call; then the caller speaks again, whether a tool has its output or not."""
+PATIENCE_S = 75.0
+"""Of a caller, in seconds of a call: longer than the database is away, for which a booking waits. Then the
+caller speaks again, whether the tool has its output or not."""
 START_S = 120.0
 """For a process to start on a machine that has no time for it."""
 SETTLE_S = 45.0
