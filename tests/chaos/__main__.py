@@ -15,6 +15,8 @@ from tests.chaos.world import Plan, play
 from tests.store.postgresql.server import PostgresqlServer
 
 FAULTS = ("kill", "cut", "duplicate", "reload")
+PATIENCE_S = 75.0
+"""Longer than the database is away, for which a booking waits."""
 FLEET_FAULTS = (*FAULTS, "deploy", "pause", "outage")
 
 
@@ -54,6 +56,7 @@ async def _rounds(options: argparse.Namespace, server: PostgresqlServer | None) 
             faults=FAULTS if server is None else FLEET_FAULTS,
             bug=options.bug,
             server=server,
+            patience_s=PATIENCE_S,
             log=None
             if options.logs is None
             else options.logs / f"{options.store}-{options.seed + rounds}.log",

@@ -32,9 +32,8 @@ from tests.store.postgresql.server import PostgresqlServer
 ROOT = str(Path(__file__).parents[2])
 PACE = 0.2
 """Real seconds for each second of a call."""
-PATIENCE_S = 75.0
-"""Of a caller, in seconds of a call: longer than the database is away, for which a booking waits. Then the
-caller speaks again, whether the tool has its output or not."""
+PATIENCE_S = 30.0
+"""Of a caller, in seconds of a call; then the caller speaks again, whether a tool has its output or not."""
 START_S = 120.0
 """For a process to start on a machine that has no time for it."""
 SETTLE_S = 45.0
@@ -83,6 +82,7 @@ class Plan:
     bug: str = "nothing"
     server: PostgresqlServer | None = None
     """Of the store, for those who stop it."""
+    patience_s: float = PATIENCE_S
     log: Path | None = None
     """Where the runners' log lines go; None for nowhere."""
 
@@ -192,7 +192,7 @@ class World:
             says("That is all."),
             CallerHangsUp(),
         )
-        call.caller_patience_s = PATIENCE_S
+        call.caller_patience_s = self._plan.patience_s
         self._calls.append(call)
         return call
 
