@@ -65,7 +65,10 @@ class CallOrders:
         A request that may be sent twice waits only a little for that.
         """
         within_s = WRITTEN_S if send.is_repeatable else send.request.timeout_s
-        if await self.is_written(within_s) or send.is_repeatable:
+        is_written = await self.is_written(within_s)
+        # After a pause another may be serving the call.
+        await self._hold.looked()
+        if is_written or send.is_repeatable:
             reply = await self._tools.send(send.request)
         else:
             detail = "not sent: the store did not take down that it is about to be"

@@ -78,11 +78,21 @@ class LiveSideband:
             if again:
                 socket = await self._sidebands.reattach(conversation.sideband, self._call_id)
             else:
-                socket = await self._sidebands.attach(conversation.sideband)
+                socket = await self._attach(conversation.sideband)
         except SidebandLostError as lost:
             self._give_up(lost)
         else:
             self._listen(socket, again=again)
+
+    async def _attach(self, path: str) -> SidebandSocket:
+        try:
+            return await self._sidebands.attach(path)
+        except SidebandLostError:
+            if not self._hold.was_paused:
+                raise
+        # The time for it passed while this process stood still.
+        await self._hold.looked()
+        return await self._sidebands.attach(path)
 
     def send(self, action: SidebandAction) -> None:
         """Send an action. Without a sideband it is dropped: the machine sends unconfirmed ones again."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from runner.call.machine.machine import CallMachine
-from runner.model.action import AnswerCall
+from runner.model.action import AnswerCall, SendRequest
 from runner.model.entry import Lived
 from runner.model.event import (
     AnswerReplied,
@@ -18,9 +18,12 @@ from runner.model.event import (
     Steered,
     ToolCalled,
 )
+from runner.model.http import HttpRequest
 from runner.model.steering import EndCall
 from runner.model.values import Instant
+from runner.serve.call_orders import CallOrders
 from runner.serve.hold import SoleHold
+from runner.standin.faults import Faults
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, Sends, calls, greets, says
 from tests.call.machine.playing import END_CALL, RINGING, a_world
@@ -168,6 +171,49 @@ async def test_whoever_takes_up_a_call_that_is_over_makes_its_record(stage: Stag
         record = await live.run()
     assert record is not None
     assert (record.ended, call.requests, call.attempts) == ("caller_hung_up", [], 0)
+
+
+async def test_a_sideband_whose_time_passed_in_a_pause_is_opened_all_the_same(stage: Stage) -> None:
+    def hold_of(call: PlacedCall) -> WatchedHold:
+        hold = WatchedHold(call)
+        hold.pauses_after = AnswerReplied
+        return hold
+
+    most = len(stage.timeouts.attach_delays_s)
+    live, call = stage.ringing(
+        greeting(), greets(), CallerHangsUp(), hold_of=hold_of, faults=Faults(unknown_attempts=most)
+    )
+    async with asyncio.timeout(20):
+        record = await live.run()
+    assert record is not None
+    assert (record.ended, call.attached) == ("caller_hung_up", 1)
+
+
+class PausedHold(SoleHold):
+    """The process stood still, and the store has not said yet whose the call is."""
+
+    def __init__(self) -> None:
+        self.is_asked = asyncio.Event()
+        self.has_said = asyncio.Event()
+
+    async def looked(self) -> None:
+        self.is_asked.set()
+        await self.has_said.wait()
+
+
+async def test_after_a_pause_the_store_is_asked_before_a_tool_is(stage: Stage) -> None:
+    hold = PausedHold()
+    orders = CallOrders(api=stage.client, tools=stage.tools, hold=hold, timeouts=stage.timeouts)
+    request = HttpRequest(
+        method="GET", url=f"{stage.endpoint}/slots", headers=(("Idempotency-Key", "call_a"),)
+    )
+    send = SendRequest(call_id="call_a", attempt=1, tool="find_slots", request=request)
+    asking = asyncio.create_task(orders.request(send))
+    await hold.is_asked.wait()
+    assert stage.asked == []
+    hold.has_said.set()
+    assert (await asking).reply.status == 200
+    assert stage.asked == ["call_a"]
 
 
 @pytest.mark.parametrize(("method", "asked"), [("GET", ["call_a"]), ("POST", [])])
