@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=MOST_SHOWN,
         metavar="N",
-        help=f"show at most so many, the newest (default: {MOST_SHOWN})",
+        help=f"show at most this many, the newest (default: {MOST_SHOWN})",
     )
     parser.add_argument("--follow", action="store_true", help="go on, and show each call when it is over")
     _add_format(parser, "text")
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     scenario.add_argument("id", metavar="ID", help="the call, by its id or the end of it")
     parked = _action(actions, "parked", "list the jobs after calls that were given up, and why")
     _add_format(parked)
-    resend = _action(actions, "resend", "have the parked jobs of calls tried again")
+    resend = _action(actions, "resend", "retry the parked jobs of calls")
     resend.add_argument("id", nargs="+", metavar="ID", help="the calls, by their ids or the ends of them")
     delete = _action(actions, "delete", "delete calls with everything that is stored of them")
     delete.add_argument("id", nargs="*", metavar="ID", help="the calls, by their ids or the ends of them")

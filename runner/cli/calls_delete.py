@@ -60,15 +60,15 @@ async def _is_meant(store: Store, where: CallFilter) -> bool:
     """Ask the person at the terminal. Raises UsageError where there is none."""
     found = await store.find(where, MOST_SHOWN + 1)
     if not found:
-        stdout().line("no stored call is one of these")
+        stdout().line("no stored call matches")
         return False
     if not sys.stdin.isatty():
-        raise UsageError("nobody can be asked here; add --yes to delete them without a question")
+        raise UsageError("there is no terminal to confirm at; add --yes to delete them without a question")
     show_calls(found[:MOST_SHOWN], stdout(), columns())
     if len(found) > MOST_SHOWN:
         stdout().line("…")
     sys.stdout.flush()
-    stderr().line("Delete all calls that are so, with their jobs? This cannot be undone. [y/N]")
+    stderr().line("Delete all matching calls, with their jobs? This cannot be undone. [y/N]")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -39,7 +39,7 @@ def add_filter(parser: argparse.ArgumentParser) -> None:
         "--since", metavar="TIME", help="calls since a time: 2h, 3d, 2026-11-23 or 2026-11-23T15:00-05:00"
     )
     parser.add_argument(
-        "--ended", metavar="REASON", help="calls that ended so, such as failed or transferred"
+        "--ended", metavar="REASON", help="calls that ended for this reason, such as failed or transferred"
     )
 
 
@@ -84,7 +84,7 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
         # The newest is last when more may follow, as in a log.
         show_calls(calls[::-1] if options.follow else calls, terminal, width)
     elif not options.follow:
-        terminal.line("no call is stored" if where == CallFilter() else "no stored call is one of these")
+        terminal.line("no call is stored" if where == CallFilter() else "no stored call matches")
     if len(calls) == options.most and not options.follow:
         terminal.line(terminal.styled(f"the newest {options.most}; --most N shows more", Style.DIM))
     if live:

@@ -40,7 +40,7 @@ async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
         terminal.line(f"  {text if width is None else text[: max(width - 2, 20)]}")
     more = f"the newest {MOST}; " if len(jobs) == MOST else ""
     terminal.line()
-    terminal.line(terminal.styled(f"{more}phone-agents calls resend ID has them tried again", Style.DIM))
+    terminal.line(terminal.styled(f"{more}phone-agents calls resend ID retries them", Style.DIM))
     return OK
 
 

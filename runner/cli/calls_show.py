@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from typing import assert_never
 
 from runner.call.records.record_json import of_json
 from runner.cli.call_view import CallView
@@ -103,6 +104,8 @@ def story(record: CallRecord, outcome: object = None) -> Iterator[TimelineEntry]
                 yield from _deed(what, at - began)
             case str():
                 yield TimelineEntry(at_s=at - began, what=EntryKind.HANDOFF, text=what)
+            case _:
+                assert_never(what)
     if record.ended_at is not None:
         words = ": ".join(part for part in (record.ended, record.detail) if part)
         yield TimelineEntry(at_s=record.ended_at - began, what=EntryKind.ENDED, text=words)

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     loaded = load(options.directory, options.environment)
     if loaded.configuration is None:
         print_problems(loaded.problems, loaded.sources, stderr())
-        stderr().line("the configuration has mistakes; nothing else was looked at")
+        stderr().line("the configuration has mistakes; nothing else was checked")
         return PROBLEMS
     return asyncio.run(_examine(options, loaded.configuration))
 

@@ -18,7 +18,7 @@ def add_directory(parser: argparse.ArgumentParser) -> None:
 
 def add_environment(
     parser: argparse.ArgumentParser,
-    otherwise: str = "runner.yaml as it stands",
+    otherwise: str = "runner.yaml alone",
     default: str | None = None,
 ) -> None:
     """Declare the option; `otherwise` says what is used without it, `default` is its value then."""

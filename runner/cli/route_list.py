@@ -124,7 +124,7 @@ def _rows(text: str, malformed: list[Flaw]) -> Iterator[tuple[int, list[str]]]:
                 yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
-        malformed.append(Flaw(line=line, message=f"this is no CSV: {error}"))
+        malformed.append(Flaw(line=line, message=f"this is not CSV: {error}"))
 
 
 def _header_flaw(names: list[str]) -> str | None:

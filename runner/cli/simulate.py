@@ -199,7 +199,7 @@ def _prepared(options: argparse.Namespace, configuration: Configuration) -> _Pre
             pace=1 / speed if speed else 0.0,
         ),
         why=finder.match(example).why,
-        found_in=f"the dialled number stands in {found_in}" if found_in else "a browser calls",
+        found_in=f"the dialled number is in {found_in}" if found_in else "a browser calls",
         when=later_words(finder, example, asked) or f"the call comes at {time_words(asked)}",
     )
 

@@ -40,13 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="play only scenarios whose name has this in it; * stands for anything",
     )
     parser.add_argument(
-        "--coverage", action="store_true", help="tell what is declared and touched by no scenario"
+        "--coverage", action="store_true", help="show what is declared and covered by no scenario"
     )
     parser.add_argument(
         "--min-coverage",
         type=_percent,
         metavar="PERCENT",
-        help="fail when less than this of what is declared is touched",
+        help="fail when less than this of what is declared is covered",
     )
     parser.add_argument("--environment", metavar="NAME", help="play in this environment of runner.yaml")
     parser.add_argument(
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     ]
     if empty:
         stderr().line(
-            f"there is no scenario in {_names(empty)}; scenarios stand in files that end in .test.yaml"
+            f"there is no scenario in {_names(empty)}; scenarios are in files that end in .test.yaml"
         )
         return PROBLEMS
     if not any(selected):

@@ -94,7 +94,7 @@ def _text(report: Report, terminal: Terminal) -> None:
             place = terminal.styled(printable(str(one.place)), Style.BOLD)
             name = f' "{printable(one.name)}"' if one.name else ""
             of = f' of "{one.agent}"' if one.agent else ""
-            terminal.line(f"{place}: no scenario touches this {one.kind.value}{name}{of}")
+            terminal.line(f"{place}: no scenario covers this {one.kind.value}{name}{of}")
 
 
 def _moment(scenario: Scenario) -> str:

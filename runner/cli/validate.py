@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="configuration directories (default: agents)",
     )
-    add_environment(parser, otherwise="runner.yaml as it stands, and each environment")
+    add_environment(parser, otherwise="runner.yaml alone, and each environment")
     parser.add_argument(
         "--no-environment",
         dest="asks_environment",

@@ -8,6 +8,7 @@ and nothing besides.
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import assert_never
 
 from runner.model.call import Role, Transport
 from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
@@ -123,8 +124,10 @@ class _Steps:
                     steps.append({"person": _act(moment)})
                     is_led = what == "take-over" or (is_led and what != "give-back")
                     lease_s = float(moment.given.get("for_s", lease_s))
-                case _:
+                case Turn():
                     pass
+                case _:
+                    assert_never(moment)
             if moment is self._last_word:
                 return [*steps[:-1], {**steps[-1], "expect": {"ended": self._record.ended}}]
         return [*steps, *self._end()]

@@ -29,7 +29,7 @@ class Background:
         """What failed, as a sentence, until the work has run for a while without failing again."""
         if self._failed_at is None or asyncio.get_running_loop().time() - self._failed_at > STEADY_S:
             return None
-        return f"{self._name} failed and was started again: {self._failure}"
+        return f"{self._name} failed and was restarted: {self._failure}"
 
     def start(self) -> None:
         """Start the work. Needs a running event loop."""

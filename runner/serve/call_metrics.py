@@ -41,7 +41,7 @@ class CallMetrics:
             "call_seconds", "How long calls lasted, from accept to the end.", CALLS_S, "agent"
         )
         self.tool_calls = counter(
-            "tool_calls", "Tool calls that have ended, by what came of them.", "agent", "tool", "status"
+            "tool_calls", "Tool calls that have ended, by result.", "agent", "tool", "status"
         )
         self.tool_seconds = histogram(
             "tool_seconds",
@@ -66,11 +66,14 @@ class CallMetrics:
             "collisions", "Responses that we asked for while the API had begun one of its own.", "agent"
         )
         self.redials = counter(
-            "sideband_redials", "Sidebands that were lost and dialled again, by what came of it.", "result"
+            "sideband_redials", "Sidebands that were lost and dialled again, by result.", "result"
         )
-        self.transfers = counter("transfers", "Transfers, by what came of them.", "agent", "outcome")
+        self.transfers = counter("transfers", "Transfers, by result.", "agent", "outcome")
         self.handoffs = counter(
-            "handoffs", "Hand-offs to an agent, by whether the API has taken its session.", "agent", "outcome"
+            "handoffs",
+            "Hand-offs to an agent, by whether the API has accepted its session.",
+            "agent",
+            "outcome",
         )
         self.guardrails = counter(
             "guardrail_matches", "Times that a guardrail has stepped in.", "agent", "guardrail"

@@ -71,7 +71,7 @@ class CallOrders:
         if is_written or send.is_repeatable:
             reply = await self._tools.send(send.request)
         else:
-            detail = "not sent: the store did not take down that it is about to be"
+            detail = "not sent: the store has not confirmed that it knows of it"
             reply = HttpReply(failure=Failure.TIMEOUT, detail=detail)
         call_log.replied(send, reply)
         return Replied(call_id=send.call_id, attempt=send.attempt, reply=reply)

@@ -9,14 +9,14 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from runner.call.afterwards.capacity import job_capacity
 from runner.call.afterwards.jobs import again, delivery, delivery_result, question, question_result
 from runner.call.templates.template import TemplateFailure
 from runner.errors import StoreError
 from runner.model.http import HttpReply
-from runner.model.job import Done, DueJob, Job, JobCapacity, JobKind, JobResult, JobState, Later
+from runner.model.job import Done, DueJob, Job, JobCapacity, JobKind, JobResult, JobState, Later, Parked
 from runner.model.question import Answer, Question
 from runner.model.values import Instant
 from runner.serve.background import Background
@@ -184,8 +184,10 @@ class JobWorker:
                 label, level = "done", logging.INFO
             case Later():
                 label, level = "again", logging.WARNING
-            case _:
+            case Parked():
                 label, level = "parked", logging.ERROR
+            case _:
+                assert_never(result)
         self._metrics.job_attempts.labels(kind=job.kind.value, result=label).inc()
         log.log(
             level,

@@ -31,12 +31,12 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._connection_counts: list[Callable[[], float]] = []
         ProcessCollector(registry=self._registry)
-        self.build = Info("phone_agents_build", "The version that runs.", registry=self._registry)
+        self.build = Info("phone_agents_build", "The running version.", registry=self._registry)
         self.build.info({"version": __version__})
         self.served = CallMetrics(self._registry)
         self.webhooks = Counter(
             "phone_agents_webhooks",
-            "Webhooks received, by what came of them.",
+            "Webhooks received, by result.",
             ["result"],
             registry=self._registry,
         )
@@ -47,13 +47,13 @@ class Metrics:
         )
         self.connections_closed = Counter(
             "phone_agents_http_connections_closed",
-            "Connections that we closed instead of serving them, by why.",
+            "Connections that we closed instead of serving them, by reason.",
             ["reason"],
             registry=self._registry,
         )
         self.calls = Counter(
             "phone_agents_calls",
-            "Calls that have ended, by agent and by why they ended.",
+            "Calls that have ended, by agent and by reason.",
             ["agent", "ended"],
             registry=self._registry,
         )
@@ -146,7 +146,7 @@ class Metrics:
             self.api_requests.labels(order=order, result=refused)
         self.takeovers = Counter(
             "phone_agents_takeovers",
-            "Calls that were taken over from a process that is gone, by what their journal was good for.",
+            "Calls that were taken over from a process that is gone, by whether their journal was usable.",
             ["journal"],
             registry=self._registry,
         )

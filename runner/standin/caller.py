@@ -1,5 +1,7 @@
 """Plays the caller's side of a conversation: the script's steps, one after the other. Pure."""
 
+from typing import assert_never
+
 from runner.model.values import JsonObject
 from runner.standin.conversation import Conversation
 from runner.standin.flows import Flow
@@ -87,6 +89,8 @@ class Caller:
                 message = "Your session hit the maximum duration of 60 minutes."
                 yield conversation.error("invalid_request_error", "session_expired", message)
                 yield EndCall(1001)
+            case _:
+                assert_never(step)
 
     def _key(self, key: str) -> Event:
         # The one event without an `event_id` (API reference, `input_audio_buffer.dtmf_event_received`).

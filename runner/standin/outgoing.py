@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from runner.model.values import JsonObject
 from runner.standin.faults import Late, Lost, Noise, StreamFault, Twice
@@ -62,6 +62,10 @@ class SidebandStream:
                     copies = 0
                 case Late(type=wanted) if wanted == kind:
                     late = fault.events
+                case Noise() | Twice() | Lost() | Late():
+                    pass
+                case _:
+                    assert_never(fault)
         if late:
             self._held.extend(_Held(frame, late) for _ in range(copies))
             return before

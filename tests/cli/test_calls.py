@@ -172,7 +172,7 @@ def test_since_takes_a_time_ago(
         ),
         (
             ["delete", "--number", "+493012345678"],
-            "nobody can be asked here; add --yes to delete them without a question",
+            "there is no terminal to confirm at; add --yes to delete them without a question",
         ),
     ],
 )
@@ -270,7 +270,7 @@ def test_parked_jobs_are_listed_and_tried_again(stored: Path, capsys: pytest.Cap
         "rtc_u0_2  delivery of 2026-11-23 17:00\n"
         "  parked after 1 attempt: 410 Gone\n"
         "\n"
-        "phone-agents calls resend ID has them tried again\n"
+        "phone-agents calls resend ID retries them\n"
     )
     assert main(["calls", "resend", "rtc_u0_2", "rtc_u0_1"]) == PROBLEMS
     assert capsys.readouterr().out == (

@@ -112,4 +112,4 @@ def test_a_configuration_with_mistakes_is_not_looked_at(
     assert main(["doctor"]) == PROBLEMS
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.endswith("the configuration has mistakes; nothing else was looked at\n")
+    assert err.endswith("the configuration has mistakes; nothing else was checked\n")

@@ -152,7 +152,7 @@ def test_each_mismatch_and_each_row_that_cannot_be_read_is_told_with_its_line(
         ),
         (
             'from,to,expected\n,+18005551212,front-desk\n,"+1800\n',
-            "numbers.csv:3: this is no CSV: unexpected end of data\n",
+            "numbers.csv:3: this is not CSV: unexpected end of data\n",
             "1 call checked, 1 line cannot be read\n",
         ),
     ],

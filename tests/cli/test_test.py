@@ -116,7 +116,7 @@ def test_errors_of_the_configuration_are_told_instead(told: Told) -> None:
 
 
 NOTHING = [
-    (None, [], 'there is no scenario in "agents"; scenarios stand in files that end in .test.yaml\n'),
+    (None, [], 'there is no scenario in "agents"; scenarios are in files that end in .test.yaml\n'),
     (GOOD, ["--run", "evening"], 'no scenario in "agents" has "evening" in its name\n'),
     (
         GOOD,
@@ -148,8 +148,8 @@ def test_other_signs_of_a_pattern_stand_for_themselves(pattern: str, told: Told)
 
 
 UNTOUCHED = """\
-agents/desk.yaml:4:5: no scenario touches this route of "desk"
-agents/desk.yaml:14:10: no scenario touches this limit "max_duration" of "desk"
+agents/desk.yaml:4:5: no scenario covers this route of "desk"
+agents/desk.yaml:14:10: no scenario covers this limit "max_duration" of "desk"
 """
 
 
@@ -355,7 +355,7 @@ def test_a_pattern_may_select_nothing_in_one_directory_of_several(told: Told, fo
     assert told(GOOD, "agents", "other") == (
         1,
         "",
-        'there is no scenario in "other"; scenarios stand in files that end in .test.yaml\n',
+        'there is no scenario in "other"; scenarios are in files that end in .test.yaml\n',
     )
     (other / "desk.test.yaml").write_text(GOOD.replace("greeted", "welcomed"))
     assert told(GOOD, "agents", "other", "--run", "greeted") == (

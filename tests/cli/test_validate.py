@@ -205,7 +205,7 @@ def test_sarif_is_valid_and_explains_its_rules(folder: Path, capsys: pytest.Capt
     assert code == 1
     assert list(Draft4Validator(SARIF).iter_errors(found)) == []
     uri = "agents/a%2Cb%20100%25.yaml"
-    within = "What is declared can happen: a time is within the time of what surrounds it."
+    within = "A declared time can be reached: it is within the time of what surrounds it."
     known = "Every key is one of the language: a mistyped one would be ignored in silence."
     assert found == {
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",

@@ -152,5 +152,5 @@ async def test_outcome_and_deliveries_are_part_of_the_story() -> None:
 async def test_a_delivery_that_cannot_be_made_is_a_problem() -> None:
     result = await play_call(plan(on_end=(POST,)), lambda _: None)
     assert result.unfinished == [
-        'the delivery is not done: the secret of "sign" is no Standard Webhooks secret (whsec_…)'
+        'the delivery is not done: the secret of "sign" is not a Standard Webhooks secret (whsec_…)'
     ]

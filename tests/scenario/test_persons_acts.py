@@ -112,7 +112,7 @@ def test_a_person(diff: Diff, text: str) -> None:
         ("{say: Hi., speak: true}", 'unknown key "speak"'),
         ("{take-over: 60}", 'a number needs its unit, "60s"'),
         ("{}", "a person does exactly one of say, tell, hush"),
-        ("{hush: true, note: x}", '"note" cannot stand beside "hush"'),
+        ("{hush: true, note: x}", '"note" cannot be combined with "hush"'),
     ],
 )
 def test_an_act_that_cannot_be_is_told_with_its_place(folder: Path, act: str, problem: str) -> None:

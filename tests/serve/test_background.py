@@ -34,7 +34,7 @@ async def test_work_that_fails_is_told_and_started_again(
     ]
     monkeypatch.setattr(background, "STEADY_S", -1.0)
     shown.append(running.trouble)
-    assert shown == [None, "the sweeper failed and was started again: ValueError", None]
+    assert shown == [None, "the sweeper failed and was restarted: ValueError", None]
     await running.stop()
     assert starts == 2
 

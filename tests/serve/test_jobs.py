@@ -341,7 +341,7 @@ async def test_a_secret_that_is_put_back_lets_the_delivery_out(desk: Desk) -> No
     await desk.passes(0)
     assert desk.receiver.got == []
     [(state, error)] = rows("SELECT state, error FROM jobs")
-    assert (state, error) == ("open", 'the secret of "sign" is no Standard Webhooks secret (whsec_…)')
+    assert (state, error) == ("open", 'the secret of "sign" is not a Standard Webhooks secret (whsec_…)')
     await desk.worker.close()
     desk.secrets = secrets
     await desk.start()
@@ -489,7 +489,7 @@ async def test_a_worker_that_a_bug_ends_is_told_and_started_again(
     await desk.call_ends()
     await desk.start(store)
     await desk.receiver.until(lambda: desk.receiver.got)
-    assert desk.worker.trouble == "the job worker failed and was started again: RuntimeError"
+    assert desk.worker.trouble == "the job worker failed and was restarted: RuntimeError"
     assert [r.message for r in caplog.records] == ["the job worker failed and is started again"]
 
 

@@ -5,6 +5,7 @@ way out, that has no sideband, or whose model cannot serve it.
 """
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from runner.call.machine.added_messages import AddedMessages
 from runner.call.machine.call_ending import CallEnding, Transfer
@@ -27,7 +28,7 @@ from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.speech import Speech
 from runner.call.records.record_builder import RecordBuilder
 from runner.model.action import Action, Log, LogEvent, LogLevel
-from runner.model.agent import Say, Tell, Wait
+from runner.model.agent import ModelOpens, Say, Tell, Wait
 from runner.model.values import Instant
 
 
@@ -97,15 +98,18 @@ class Fulfilment:
         if not self._greeting_is_due:
             return []
         self._greeting_is_due = False
-        match self._serving.agent.greeting:
+        greeting = self._serving.agent.greeting
+        match greeting:
             case Wait():
                 return []
-            case Say(text=text) if greeting := self._texts.text(text, now):
-                return [SayToCaller(text=greeting)]
-            case Tell(text=text) if greeting := self._texts.text(text, now):
-                return [InstructModel(text=greeting)]
-            case _:
+            case Say(text=text) if sentence := self._texts.text(text, now):
+                return [SayToCaller(text=sentence)]
+            case Tell(text=text) if sentence := self._texts.text(text, now):
+                return [InstructModel(text=sentence)]
+            case Say() | Tell() | ModelOpens():
                 return [GoOn()]
+            case _:
+                assert_never(greeting)
 
     def _talk(
         self, intent: SayToCaller | InstructModel | GoOn | TakeWayOut | HandOff, now: Instant
@@ -125,6 +129,8 @@ class Fulfilment:
                 pass
             case HandOff(agent=agent_id, because=because):
                 return self.actions(self._serving.hand_off(agent_id, because, now), now)
+            case _:
+                assert_never(intent)
         return []
 
     def _take_way_out(self, detail: str, now: Instant) -> list[Intent]:

@@ -66,7 +66,7 @@ class McpWatch:
                 return [Greet()]
             case McpListed(item_id=item_id, ok=ok):
                 if not ok:
-                    self._record.fault("an MCP server has not told its tools")
+                    self._record.fault("an MCP server has not listed its tools")
                 self._listed.add(item_id)
                 return [ClearTimer(timer=READY), Greet()] if self._all_listed else []
             case TimerFired(timer=Timer(kind=TimerKind.MCP)):

@@ -173,7 +173,7 @@ class CompiledConditions:
             said.append(f"the call came over {conditions.transport.value}")
         if conditions.share is not None:
             said.append(f"the caller is within the first {100 * conditions.share:g}%")
-        return ", ".join(said) or "it asks for nothing"
+        return ", ".join(said) or "it has no conditions"
 
     def why_not(self, failed: str, facts: Facts) -> str:
         """Why the condition of this name failed, in words."""
@@ -189,13 +189,13 @@ class CompiledConditions:
             case "agent":
                 return f'agent: the browser asks for "{facts.agent}"'
             case "transport" if conditions.transport is None:
-                return "transport: the call came over webrtc, for which the route does not ask"
+                return "transport: the call came over webrtc, which the route does not name"
             case "transport":
                 wanted = conditions.transport.value if conditions.transport else ""
                 return f"transport: the call came over {facts.transport.value}, not over {wanted}"
             case "share":
                 at, share = facts.position(self._owner), conditions.share or 0.0
-                return f"share: the caller stands at {at:.1%}, not within the first {100 * share:g}%"
+                return f"share: the caller is at {at:.1%}, not within the first {100 * share:g}%"
             case _:
                 return self._header_why_not(failed.removeprefix("headers."), facts)
 

@@ -233,12 +233,12 @@ def _candidate(
 
 _STRONGER: Sequence[tuple[str, str]] = (
     ("priority", "has the higher priority"),
-    ("called", "says more exactly whom it is `to`"),
-    ("caller", "says more exactly whom it is `from`"),
-    ("headers", "asks more exactly for headers"),
-    ("during", "asks for a schedule"),
-    ("transport", "asks for a transport"),
-    ("share", "asks for a smaller share"),
+    ("called", "has the more specific `to`"),
+    ("caller", "has the more specific `from`"),
+    ("headers", "has the more specific headers"),
+    ("during", "has a schedule"),
+    ("transport", "has a transport"),
+    ("share", "has a smaller share"),
 )
 
 
@@ -246,4 +246,4 @@ def _stronger(won: Rank, lost: Rank) -> str:
     for name, words in _STRONGER:
         if getattr(won, name) != getattr(lost, name):
             return words
-    return "is as specific and stands before it"
+    return "is as specific and comes before it"

@@ -161,7 +161,7 @@ def _signature(secret: str, message_id: str, now: Instant, body: bytes) -> Itera
         webhook = Webhook(secret)
     except Exception:
         # The package raises whatever its base64 decoder does; that text could quote the secret.
-        raise TemplateFailure('the secret of "sign" is no Standard Webhooks secret (whsec_…)') from None
+        raise TemplateFailure('the secret of "sign" is not a Standard Webhooks secret (whsec_…)') from None
     yield "webhook-id", message_id
     yield "webhook-timestamp", str(floor(now))
     yield (

@@ -18,8 +18,8 @@ from runner.model.template import Templated
 LONG_RINGING_S = 5.0
 """Callers give up, and the voice API does not publish how long it lets a call ring."""
 
-_LATE = '"vars.{}" is made of "lookup", which is not there yet'
-_NOT_YET = '"lookup" is not there yet in the request that asks for it'
+_LATE = '"vars.{}" is made of "lookup", which has no value yet'
+_NOT_YET = '"lookup" has no value yet in its own request'
 
 
 def build_lookup(
@@ -39,7 +39,7 @@ def build_lookup(
         has_lookup=False,
         late_vars={name: _LATE.format(name) for name, value in variables.items() if _names_lookup(value)},
         why_no_lookup=_NOT_YET,
-        why_no_args='"args" exists only inside a tool; the lookup is asked before any is called',
+        why_no_args='"args" exists only inside a tool; the lookup is sent before any is called',
     )
     binding = build_http(http, asking, problems)
     timeout_s = duration_s(timeout, problems) if timeout is not None else None

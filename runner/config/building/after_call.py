@@ -88,7 +88,7 @@ def _delivery(entry: Node, http: Node, scope: Scope, problems: Problems) -> Http
     if sign is not None and inner_sign is not None:
         problems.error(http.key_place("sign"), "one-of", 'the delivery is signed twice; keep one "sign"')
     if http.get("retries") is not None:
-        message = 'a delivery is tried until it is taken, for 72 hours; leave "retries" out'
+        message = 'a delivery is tried until it is accepted, for 72 hours; leave "retries" out'
         problems.error(http.key_place("retries"), "refused-key", message)
     if sign is not None:
         values = {**dict(http.items()), "sign": sign}

@@ -290,7 +290,7 @@ class AgentBuilder:
             return {}
         voice = node.find("audio", "output", "voice")
         if voice is not None and self._checked.part("voice") is not None:
-            message = "the voice is said twice; keep the agent's \"voice\" or the session's"
+            message = "the voice is set twice; keep the agent's \"voice\" or the session's"
             self._problems.error(voice.place, "one-of", message)
         chosen = node.find("tool_choice", "name")
         names = [tool.name for tool in tools]

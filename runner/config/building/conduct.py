@@ -35,7 +35,7 @@ def build_limits(
     unknown = [model for model in models if prices.of(model) is None]
     if most is not None and unknown:
         message = (
-            f'the price of "{unknown[0]}" is not known, so "max_cost" could not be kept; say it in'
+            f'the price of "{unknown[0]}" is not known, so "max_cost" could not be enforced; declare it in'
             ' runner.yaml, at "provider.prices"'
         )
         problems.error(node.key_place("max_cost"), "unknown-price", message)

@@ -101,14 +101,14 @@ def _has_gaps(node: Node) -> bool:
 def _quoted(source: str) -> str:
     """A habit from other languages: a text in double quotes, which names a key here."""
     found = _COMPARED.search(source)
-    return f"; a text stands in single quotes, '{found.group(1)}'" if found else ""
+    return f"; a text is written in single quotes, '{found.group(1)}'" if found else ""
 
 
 def _in_jmespath(source: str, column: int) -> str:
     """Syntax of other languages (JSONPath, jq, a JSON pointer, a template), as JMESPath writes it."""
     braced = _BRACED.fullmatch(source.strip())
     if braced is not None:
-        return f'; it stands without braces, as in "{braced.group(1)}"'
+        return f'; it is written without braces, as in "{braced.group(1)}"'
     inner = source.strip().removeprefix("$").lstrip("./")
     inner = _COUNTED.sub(r"[\1]", inner.replace("/", "."))
     is_path = _PLAIN_PATH.fullmatch(inner) is not None
@@ -127,15 +127,15 @@ _HABITS = (
     (
         re.compile(r"[=<>]\s*$"),
         re.compile(r"-?\d"),
-        "; a number in a comparison stands in backticks, as in `1`",
+        "; a number in a comparison is written in backticks, as in `1`",
     ),
     (_ANYTHING, re.compile(r"and\b"), '; write "&&"'),
     (_ANYTHING, re.compile(r"or\b"), '; write "||"'),
     (
         re.compile(r"\[$"),
         re.compile(r"""(['"]).*?\1\]"""),
-        '; a key stands behind a dot, as in "slots.start"',
+        '; a key follows a dot, as in "slots.start"',
     ),
-    (re.compile(r"\w$"), re.compile(r"-\w"), "; a name with a hyphen stands in double quotes"),
+    (re.compile(r"\w$"), re.compile(r"-\w"), "; a name with a hyphen is written in double quotes"),
 )
 """The text before a mistake and at it, and what to write instead."""

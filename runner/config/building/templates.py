@@ -114,7 +114,7 @@ def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledT
     if "{{" in node.value or "{%" in node.value:
         inner = _BRACED.fullmatch(node.value.strip())
         right = f'; write "{inner.group(1) or inner.group(2)}"' if inner is not None else ""
-        message = f"an expression stands here by itself, without braces{right}"
+        message = f"an expression is written here without braces{right}"
         problems.error(node.place, "template-syntax", message)
         return None
     opening = "{{ "

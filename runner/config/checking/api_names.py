@@ -95,7 +95,7 @@ def _unknown_model(node: Node, known: Sequence[str], usual: str, problems: Probl
 
 def _check_text(node: Node, problems: Problems) -> None:
     if models.speaks(node.text) or models.transcribes(node.text):
-        message = f'"{node.text}" does not read; write a model for text, such as "{models.TEXT}"'
+        message = f'"{node.text}" is not a text model; write one such as "{models.TEXT}"'
         problems.warning(node.place, "unknown-model", message)
     elif not models.reads(node.text) and not node.text.startswith(_FINE_TUNED):
         _unknown_model(node, _TEXT_MODELS, models.TEXT, problems)

@@ -309,7 +309,7 @@ class _Walk:
         for entry in node.entries():
             written = repr(entry.data())
             if written in seen:
-                self._error(entry.place, "value", f"{given(entry, schema)} stands twice in this list", schema)
+                self._error(entry.place, "value", f"{given(entry, schema)} is in this list twice", schema)
             seen.add(written)
 
     # Its content

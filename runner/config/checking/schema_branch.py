@@ -41,7 +41,7 @@ def by_key(node: Node, branches: Mapping[str, JsonObject], subject: str, right: 
             return branches[key]
     if present:
         first, second = sorted(present, key=node.key_place)[:2]
-        message = f'"{second}" cannot stand beside "{first}"; {right}'
+        message = f'"{second}" cannot be combined with "{first}"; {right}'
         return Mistake(place=node.key_place(second), rule="one-of", message=message)
     known = {key for branch in branches.values() for key in branch.get("properties", {})}
     unknown = next((key for key, _ in node.items() if key not in known), None)

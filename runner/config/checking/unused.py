@@ -62,7 +62,7 @@ def check_shared(
     rules = [entry for agent in agents for entry in _entries(agent.get("routes"))]
     rules += [entry for node in _in_each(runner) for entry in _entries(node.find("routing", "reject"))]
     schedules = {during.text for rule in rules if (during := rule.get("during")) is not None}
-    right = 'is asked for by no route; write "during: {}" in one, or leave it out'
+    right = 'is used by no route; write "during: {}" in one, or leave it out'
     _warn(runner.get("schedules"), schedules, "schedule", right, problems)
 
 

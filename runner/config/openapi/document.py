@@ -159,7 +159,7 @@ class Library:
     def _other(self, reference: DocumentPart, file: str) -> ApiDocument:
         if re.match(r"[a-z][a-z0-9+.-]*:", file, re.IGNORECASE):
             raise UnfitError(
-                reference, f'"{file}" is on the network, which is never asked; put a copy beside this file'
+                reference, f'"{file}" is on the network, which is never read; put a copy beside this file'
             )
         path = unquote(file)
         here = Node(value=path, text=path, place=Place(reference.document.name, 1, 1))

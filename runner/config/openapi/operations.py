@@ -177,7 +177,9 @@ def _is_openapi(document: ApiDocument, problems: Problems) -> bool:
         message = f"this is Swagger {root.value['swagger']}; convert it to OpenAPI 3.0 or 3.1"
         problems.error(document.place(("swagger",)), _RULE, message)
     elif version is None:
-        problems.error(document.place(()), _RULE, 'this is no OpenAPI document; it has no "openapi: 3.1.0"')
+        problems.error(
+            document.place(()), _RULE, 'this is not an OpenAPI document; it has no "openapi: 3.1.0"'
+        )
     else:
         message = f'"openapi" is "{version}"; documents of 3.0 and 3.1 are read'
         problems.error(document.place(("openapi",)), _RULE, message)
@@ -200,7 +202,7 @@ def _tool(
         if has_auth:
             check_auth(operation.part, operation.root, library)
         elif (written := missing_auth(operation.part, operation.root, library)) is not None:
-            message = f'"{node.text}" needs proof of who asks; write auth: {written} beside "operations"'
+            message = f'"{node.text}" needs authentication; write auth: {written} beside "operations"'
             problems.error(node.place, "openapi-auth", message)
     except UnfitError as error:
         refuse(error)

@@ -158,7 +158,7 @@ class _Composer:
     def _alias(self, event: Any, depth: int) -> _Part:
         name = event.anchor
         if name not in self._anchors:
-            raise self._mistake(event, f'"*{name}" is an alias of nothing; no "&{name}" stands before it')
+            raise self._mistake(event, f'"*{name}" is an alias of nothing; no "&{name}" comes before it')
         part = self._anchors[name]
         if part is None:
             raise self._mistake(event, f'"*{name}" stands inside what it is an alias of')
@@ -225,7 +225,7 @@ class _Composer:
                 self._orphan(key, key_event, parts)
             elif key in parts:
                 lines = f"on line {key_places[key].line} and on line {place.line}"
-                message = f'the key "{key}" stands twice in this mapping, {lines}; keep one of them'
+                message = f'the key "{key}" is in this mapping twice, {lines}; keep one of them'
                 self._problems.error(place, "duplicate-key", message)
             else:
                 parts[key] = part

@@ -37,7 +37,7 @@ def _reply(node: Node, problems: Problems) -> Reply | TransferEnd:
     beside = [key for key, _ in node.items() if key not in {*named[:1], "delay"}]
     if named and (beside or (named == ["timeout"] and node.get("delay") is not None)):
         other = beside[0] if beside else "delay"
-        message = f'"{other}" cannot stand beside "{named[0]}", which is not a reply'
+        message = f'"{other}" cannot be combined with "{named[0]}", which is not a reply'
         problems.error(node.key_place(other), "one-of", message)
     delay, status, text, body, kind = (
         node.get(key) for key in ("delay", "status", "text", "json", "content_type")
@@ -88,7 +88,7 @@ def _check_kind(name: str, value: Node, scope: ScenarioScope, problems: Problems
     if not scope.is_whole:
         return
     if not asks and not transfers:
-        nobody = _NOBODY.get(name, f'"{name}" asks nobody anything')
+        nobody = _NOBODY.get(name, f'"{name}" sends no request')
         message = f"{nobody}, so that this reply is never used"
         problems.error(value.place, "unused-reply", message)
         return

@@ -86,7 +86,7 @@ class Operation:
                 message = f"there is no parameter {quoted(name)}; there is {there}"
                 mistakes.append(Mistake(where="query", at=name, message=message))
             elif names.count(name) > 1:
-                mistakes.append(Mistake(where="query", at=name, message=f'"{name}" stands there twice'))
+                mistakes.append(Mistake(where="query", at=name, message=f'"{name}" is given twice'))
         sources: Mapping[str, Mapping[str, str]] = {"path": path, "query": dict(query), "header": headers}
         found: dict[str, Json] = {}
         for parameter in self.parameters:

@@ -35,7 +35,7 @@ class SecretMaker:
         secret = api.secret_of(reply)
         if secret is None:
             log.warning("client secret was not made", extra={"status": reply.status, "detail": reply.detail})
-            raise RefusedError(503, "api_unavailable", "the voice API has made no secret")
+            raise RefusedError(503, "api_unavailable", "the voice API gave no secret")
         return secret
 
 

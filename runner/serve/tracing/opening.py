@@ -22,7 +22,7 @@ def open_tracing(environ: Mapping[str, str], *, provider: str) -> Tracing | None
         return None
     protocol = next((environ[name] for name in PROTOCOLS if environ.get(name)), PROTOCOL)
     if protocol != PROTOCOL:
-        _not_collected(f'"{protocol}" is not spoken; let the protocol be "{PROTOCOL}"')
+        _not_collected(f'"{protocol}" is not supported; set the protocol to "{PROTOCOL}"')
         return None
     try:
         from runner.serve.tracing.otlp import OtlpExporter  # noqa: PLC0415 - costs nothing where it is off

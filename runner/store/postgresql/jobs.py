@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from typing import assert_never
 
 from runner.model.job import Backlog, Done, DueJob, JobCapacity, JobKind, JobResult, Later, Parked
 from runner.model.stored_call import StoredJob
@@ -108,6 +109,8 @@ async def settle(connection: Connection, due: DueJob, result: JobResult, now: In
                 text = rows.outcome_text(outcome)
                 await connection.execute("UPDATE calls SET outcome = $1 WHERE id = $2", text, job.call_id)
                 await _open_deliveries(connection, job.call_id, now)
+        case _:
+            assert_never(result)
 
 
 async def backlog(connection: Connection, busy: Collection[str]) -> Backlog:

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from sqlite3 import Connection
+from typing import assert_never
 
 from runner.model.job import Backlog, Done, DueJob, JobCapacity, JobKind, JobResult, Later, Parked
 from runner.model.stored_call import StoredJob
@@ -79,6 +80,8 @@ def settle(connection: Connection, due: DueJob, result: JobResult, now: Instant)
                 text = rows.outcome_text(outcome)
                 connection.execute("UPDATE calls SET outcome = ? WHERE id = ?", (text, job.call_id))
                 _open_deliveries(connection, job.call_id, now)
+        case _:
+            assert_never(result)
 
 
 def backlog(connection: Connection, busy: Collection[str]) -> Backlog:

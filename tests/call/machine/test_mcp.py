@@ -52,7 +52,7 @@ def test_a_server_that_fails_is_in_the_record_and_the_call_goes_on() -> None:
     play = ringing(CRM)
     play.opens()
     assert play.happens(McpListed(item_id="a", ok=False)) == [HELLO]
-    assert play.record.faults == ("an MCP server has not told its tools",)
+    assert play.record.faults == ("an MCP server has not listed its tools",)
 
 
 def test_servers_that_are_ready_before_the_sideband_is_open_hold_nothing_up() -> None:

@@ -307,7 +307,7 @@ def test_where_no_route_matches_otherwise_decides(
 @pytest.mark.parametrize(
     ("conditions", "why"),
     [
-        ({}, "it asks for nothing"),
+        ({}, "it has no conditions"),
         ({"called": NUMBER}, "to is +18005551212"),
         (
             {"called": AnyOf((Prefix("+1"), Prefix("+1800"))), "caller": Country(frozenset({"US", "CA"}))},
@@ -364,7 +364,7 @@ def test_one_sentence_says_why_a_route_won(conditions: dict[str, Json], why: str
         ({"headers": (("X-Plan", Text("*")), ("X-No", Text("*")))}, "header X-No: the call has none"),
         ({"during": "never"}, "during: never is closed on Thursday at 00:00 (UTC)"),
         ({"transport": Transport.WEBRTC}, "transport: the call came over sip, not over webrtc"),
-        ({"share": 0.0}, "share: the caller stands at 34.0%, not within the first 0%"),
+        ({"share": 0.0}, "share: the caller is at 34.0%, not within the first 0%"),
         ({"called": NUMBER}, "matches too, but the winning route has the higher priority"),
     ],
 )
@@ -381,13 +381,13 @@ def test_an_explanation_names_the_condition_that_failed(conditions: dict[str, Js
 @pytest.mark.parametrize(
     ("stronger", "weaker", "why_not"),
     [
-        ({"called": NUMBER}, {"called": Prefix("+1")}, "says more exactly whom it is `to`"),
-        ({"caller": Prefix("+14")}, {"caller": Prefix("+1")}, "says more exactly whom it is `from`"),
-        ({"headers": (("To", Text("*")),)}, {}, "asks more exactly for headers"),
-        ({"during": "always"}, {}, "asks for a schedule"),
-        ({"transport": Transport.SIP}, {}, "asks for a transport"),
-        ({"share": 1.0}, {}, "asks for a smaller share"),
-        ({}, {}, "is as specific and stands before it"),
+        ({"called": NUMBER}, {"called": Prefix("+1")}, "has the more specific `to`"),
+        ({"caller": Prefix("+14")}, {"caller": Prefix("+1")}, "has the more specific `from`"),
+        ({"headers": (("To", Text("*")),)}, {}, "has the more specific headers"),
+        ({"during": "always"}, {}, "has a schedule"),
+        ({"transport": Transport.SIP}, {}, "has a transport"),
+        ({"share": 1.0}, {}, "has a smaller share"),
+        ({}, {}, "is as specific and comes before it"),
     ],
 )
 def test_an_explanation_says_what_made_the_winner_stronger(

@@ -219,8 +219,11 @@ def test_an_api_key_may_travel_in_the_query() -> None:
         ({"auth": Bearer(token=t("{{ secrets.EMPTY }}"))}, 'what "auth" sends is empty'),
         ({"auth": ApiKey(name="X", value=t("{{ secrets.GONE }}"))}, 'what "auth" sends is empty'),
         ({"auth": Basic(username=t("a:b"), password=t("c"))}, 'the user name of "basic" has a colon'),
-        ({"sign": t("whsec_not base64é")}, 'the secret of "sign" is no Standard Webhooks secret (whsec_…)'),
-        ({"sign": t("")}, 'the secret of "sign" is no Standard Webhooks secret (whsec_…)'),
+        (
+            {"sign": t("whsec_not base64é")},
+            'the secret of "sign" is not a Standard Webhooks secret (whsec_…)',
+        ),
+        ({"sign": t("")}, 'the secret of "sign" is not a Standard Webhooks secret (whsec_…)'),
         (
             {"url": "https://a/{{ args.x }}"},
             'the template "https://a/{{ args.x }}" failed: a part of the path would be empty',

@@ -167,8 +167,8 @@ def test_a_branch_that_takes_the_value_as_it_is_goes_before_one_that_takes_its_t
 def test_entries_of_any_kind_may_stand_only_once_where_the_schema_says_so() -> None:
     assert checked("[{a: 1}, {a: 2}, 1, '1']", {"uniqueItems": True})[1] == []
     assert checked("[{a: 1}, x, {a: 1}, x]", {"uniqueItems": True})[1] == [
-        "f:1:13: a mapping stands twice in this list [value]",
-        'f:1:21: "x" stands twice in this list [value]',
+        "f:1:13: a mapping is in this list twice [value]",
+        'f:1:21: "x" is in this list twice [value]',
     ]
 
 

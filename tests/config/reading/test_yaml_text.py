@@ -201,9 +201,9 @@ def test_all_duplicate_keys_of_a_file_are_told_and_the_first_value_stays() -> No
     assert node is not None
     assert node.data() == {"a": 1, "b": {"c": 1}}
     assert [str(problem) for problem in problems.sorted()] == [
-        'f:2:11: the key "c" stands twice in this mapping, on line 2 and on line 2; '
+        'f:2:11: the key "c" is in this mapping twice, on line 2 and on line 2; '
         "keep one of them [duplicate-key]",
-        'f:3:1: the key "a" stands twice in this mapping, on line 1 and on line 3; '
+        'f:3:1: the key "a" is in this mapping twice, on line 1 and on line 3; '
         "keep one of them [duplicate-key]",
     ]
 
@@ -243,7 +243,7 @@ SYNTAX = [
     (b"a: `x`", 'f:1:4: "`" cannot begin a value in YAML; put the value in quotes [yaml-syntax]'),
     (b"a: *.example", 'f:1:4: "*" begins an alias in YAML; put the value in quotes [yaml-syntax]'),
     (b"a: & b", 'f:1:4: "&" begins an anchor in YAML; put the value in quotes [yaml-syntax]'),
-    (b"a: *b", 'f:1:4: "*b" is an alias of nothing; no "&b" stands before it [yaml-syntax]'),
+    (b"a: *b", 'f:1:4: "*b" is an alias of nothing; no "&b" comes before it [yaml-syntax]'),
     (b"a: &x\n  b: *x", 'f:2:6: "*x" stands inside what it is an alias of [yaml-syntax]'),
     (b"a: &x [b]\n*x : c", 'f:2:1: "*x" cannot be a key; write the key out [yaml-syntax]'),
     (

@@ -146,7 +146,7 @@ async def test_a_collector_that_is_away_costs_no_call_and_a_line_of_the_log(tmp_
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
             False,
-            ['"grpc" is not spoken; let the protocol be "http/protobuf"'],
+            ['"grpc" is not supported; set the protocol to "http/protobuf"'],
         ),
     ],
 )
