@@ -31,7 +31,8 @@ from runner.cli.terminal import Style, stderr, stdout
 from runner.config.checking.suggest import did_you_mean
 from runner.config.load import load
 from runner.demo.default_script import RequestedTool, default_script, parse_requested
-from runner.demo.demo_call import DemoResult, Plan, placeholders, play_call, problems_of
+from runner.demo.demo_call import Plan, placeholders, play_call
+from runner.demo.demo_result import DemoResult, problems_of
 from runner.demo.timeline import TimelineEntry
 from runner.errors import CannotRunError, UsageError
 from runner.model.agent import Agent

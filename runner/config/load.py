@@ -8,12 +8,13 @@ from types import MappingProxyType
 from runner.call.routes.routing import RouteTable
 from runner.config.building import settings
 from runner.config.building.admission import check_busy
-from runner.config.building.agents import AgentBuilder, Shared, shared_by_agents
+from runner.config.building.agents import AgentBuilder
 from runner.config.building.hosts import check_hosts_are_asked, environment_hosts, redirected_agent
 from runner.config.building.parts import Parts
 from runner.config.building.routes import RouteBuilder, check_otherwise, default_country
 from runner.config.building.schedules import schedule_names, schedules
 from runner.config.building.secrets import needed_secrets
+from runner.config.building.shared import Shared, shared_by_agents
 from runner.config.checking.egress_hosts import check_hosts, request_urls
 from runner.config.checking.environment_names import check_environment_names
 from runner.config.checking.handoff_graph import HandoffGraph, check_variables

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,12 +16,12 @@ from runner.call.browser.sdp import EXAMPLE_OFFER
 from runner.call.examples.example_call import WEB, ExampleCall
 from runner.call.records.record_json import of_json
 from runner.demo.default_script import DefaultScript
+from runner.demo.demo_result import DemoResult, SentRequest
 from runner.demo.endpoints import Endpoints, WatchedConnector
 from runner.demo.masking import Mask
 from runner.demo.timeline import EntryKind, Timeline, TimelineEntry
 from runner.model.agent import Agent
 from runner.model.call import Transport
-from runner.model.record import CallRecord
 from runner.model.settings import Configuration, SecretRef
 from runner.model.values import Instant, Json
 from runner.serve.app import webhook_url
@@ -35,10 +35,6 @@ from runner.store.opening import open_store
 
 LONGEST_S = 120.0
 """Real seconds after which a call that does not end is ended."""
-GOOD_ENDS = frozenset({"hangup", "caller_hung_up", "transferred"})
-GOOD_STATUSES = frozenset({"ok", "completed"})
-
-
 LOOKUP = "lookup"
 """Shown in place of a tool's name."""
 
@@ -57,34 +53,6 @@ class Plan:
     tool_secrets: Mapping[str, str]
     live_tools: bool = False
     pace: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentRequest:
-    """A request of a tool, of the lookup, or of a delivery; masked."""
-
-    tool: str
-    tool_call_id: str
-    method: str
-    url: str
-
-
-@dataclass(slots=True)
-class DemoResult:
-    """The result of the call."""
-
-    entries: list[TimelineEntry] = field(default_factory=list)
-    requests: list[SentRequest] = field(default_factory=list)
-    deliveries: list[SentRequest] = field(default_factory=list)
-    outcome: Json = None
-    """The text model's answer about the call, checked against the schema."""
-    unfinished: list[str] = field(default_factory=list)
-    """What was not done after the call, each as a sentence."""
-    violations: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    record: CallRecord | None = None
-    webhook_status: int = 0
-    ended_in_time: bool = True
 
 
 async def play_call(plan: Plan, show: Callable[[TimelineEntry], None]) -> DemoResult:
@@ -282,34 +250,6 @@ class _DemoCall:
     def _at_s(self) -> float:
         conversation = self._placed.conversation if self._placed else None
         return conversation.flows.now_s if conversation else 0.0
-
-
-def problems_of(play: DefaultScript, result: DemoResult) -> list[str]:
-    """What went wrong, in sentences; none for a good call. A transfer that was meant to fail is not a
-    problem.
-    """
-    problems = [*result.violations, *result.unfinished]
-    if not result.ended_in_time:
-        problems.append("the call did not come to its end, and was ended")
-    record = result.record
-    if record is None:
-        return [*problems, f"the call was not answered (the webhook got {result.webhook_status})"]
-    if record.ended not in GOOD_ENDS:
-        problems.append(
-            f"the call ended with {record.ended}" + (f": {record.detail}" if record.detail else "")
-        )
-    to_fail = list(play.failing)
-    for tool in record.tools:
-        if tool.status == "not_completed" and tool.name in to_fail:
-            to_fail.remove(tool.name)
-        elif tool.status not in GOOD_STATUSES:
-            problems.append(
-                f'tool "{tool.name}" is {tool.status}' + (f": {tool.error}" if tool.error else "")
-            )
-    called = {tool.name for tool in record.tools}
-    return problems + [
-        f'tool "{name}" was never called' for name in dict.fromkeys(play.tools) if name not in called
-    ]
 
 
 def placeholders(configuration: Configuration) -> dict[str, str]:

@@ -116,8 +116,6 @@ class BindingFacts:
     """The kind of declaration that scenarios cover with the tool."""
     sends_request: ClassVar[bool] = False
     """Whether it sends a request to the user's endpoint."""
-    ends_call: ClassVar[bool] = False
-    """Whether a success takes the call from us: hung up or transferred."""
 
     @property
     def only_reads(self) -> bool:
@@ -166,7 +164,6 @@ class TransferBinding(BindingFacts):
     """Hand the caller to a named destination (SIP REFER). The model chooses a name, never an address."""
 
     declares: ClassVar[DeclarationKind] = DeclarationKind.TRANSFER
-    ends_call: ClassVar[bool] = True
 
     destinations: Mapping[str, Template]
     fallback: str | None = None
@@ -183,8 +180,6 @@ class TransferBinding(BindingFacts):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HangupBinding(BindingFacts):
     """End the call, once a sentence has been heard."""
-
-    ends_call: ClassVar[bool] = True
 
     say: Template | None = None
 

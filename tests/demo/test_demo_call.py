@@ -9,7 +9,8 @@ from standardwebhooks.webhooks import Webhook
 from runner.call.examples.call_for_agent import CallFinder, Given
 from runner.call.templates.template import compile_template
 from runner.demo.default_script import DefaultScript, default_script
-from runner.demo.demo_call import DemoResult, Plan, placeholders, play_call, problems_of
+from runner.demo.demo_call import Plan, placeholders, play_call
+from runner.demo.demo_result import DemoResult, problems_of
 from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.model.agent import Agent, OutcomeQuestion, Say
 from runner.model.record import CallRecord, ToolUse

@@ -1,11 +1,9 @@
-"""What the API's models cost, as their pages say (https://developers.openai.com/api/docs/models)."""
+"""What the API's models cost, as of November 2026 (https://developers.openai.com/api/docs/models)."""
 
 from dataclasses import replace
 from typing import Final
 
 from runner.model.price import Price, PriceList
-
-PRICES_AS_OF: Final = "2026-11"
 
 _PLAIN = Price(
     text_in=4,

@@ -135,7 +135,7 @@ class Session:
         tampering = parts.tampering
         if tampering is not None and type(event) in tampering.hears and parts.phase.now in CONNECTED:
             whole = parts.serving.whole_session("switch_mend")
-            actions += fulfil(tampering.handle(event, whole, now), now)
+            actions += fulfil(tampering.handle(event, whole), now)
         handler = TABLE.get((parts.phase.now, type(event)))
         if handler is not None:
             actions += fulfil(handler(parts, event, now), now)

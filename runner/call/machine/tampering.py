@@ -11,7 +11,6 @@ from runner.call.records.record_builder import RecordBuilder
 from runner.model.action import Log, LogEvent, LogLevel, RemoveItem
 from runner.model.call import Role
 from runner.model.event import CallEvent, ItemPlaced, OutputTaken, SessionUpdated, SilenceNudge
-from runner.model.values import Instant
 
 
 class TamperWatch:
@@ -25,10 +24,9 @@ class TamperWatch:
         self._record = record
         self._nudges = 0
         """Messages that the API is about to add by itself."""
-        self._last_item = ""
         self._times = 0
 
-    def handle(self, event: CallEvent, whole_session: Intent, now: Instant) -> list[Intent]:
+    def handle(self, event: CallEvent, whole_session: Intent) -> list[Intent]:
         """Inspect an event before any other part handles it. `whole_session` restores the session."""
         match event:
             case SilenceNudge():

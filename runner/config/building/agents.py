@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from runner.api.realtime.facts import BASE_URL
 from runner.api.realtime.models import transcription_model
 from runner.call.templates.names import NOTHING, Shape
 from runner.config.building.admission import build_busy, build_lookup
@@ -16,6 +14,7 @@ from runner.config.building.conduct import build_guardrails, build_if_broken, bu
 from runner.config.building.destination import caller_variables
 from runner.config.building.mcp import build_servers
 from runner.config.building.parts import Parts, without_mistakes
+from runner.config.building.shared import Shared
 from runner.config.building.templates import spoken, template, templated
 from runner.config.building.tools import build_tool
 from runner.config.checking.agent_review import review_agent
@@ -29,7 +28,6 @@ from runner.config.problem import Problems
 from runner.config.reading.files import Directory
 from runner.config.reading.yaml_text import split_lines
 from runner.model.agent import Agent, Greeting, ModelOpens, Say, Tell, Wait
-from runner.model.price import PriceList
 from runner.model.route import Route
 from runner.model.template import Template, Templated
 from runner.model.tool import Tool
@@ -43,61 +41,6 @@ _ITSELF = '"vars.{}" cannot be made of itself'
 
 if TYPE_CHECKING:
     from runner.config.openapi.document import ApiDocument
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedTool:
-    """A tool of runner.yaml, with its name in it. `sound` is False when it has a mistake."""
-
-    node: Node
-    sound: bool
-    mended: Node | None
-    """The tool without its mistakes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
-    """What all agents share from runner.yaml."""
-
-    tools: Mapping[str, SharedTool]
-    secrets: frozenset[str]
-    default_country: str | None
-    has_api_names: bool
-    """Whether models have the API's own names: elsewhere they are deployments with any names."""
-    takes_browser_calls: bool
-    prices: PriceList
-
-
-def shared_by_agents(runner: Checked, prices: PriceList) -> Shared:
-    """What the document of runner.yaml shares. Names are known even where their values have mistakes."""
-    tools, secrets = runner.root.get("tools"), runner.root.get("secrets")
-    country, base_url = runner.part("routing", "default_country"), runner.part("provider", "base_url")
-    return Shared(
-        tools={name: _shared_tool(name, node, tools.key_place(name), runner) for name, node in tools.items()}
-        if tools
-        else {},
-        secrets=frozenset(name for name, _ in secrets.items()) if secrets else frozenset(),
-        default_country=country.text if country else None,
-        takes_browser_calls=runner.root.find("server", "browser") is not None,
-        has_api_names=(base_url is None or urlsplit(base_url.text).hostname == urlsplit(BASE_URL).hostname)
-        # Prices are declared for names that are not the API's own.
-        and runner.part("provider", "prices") is None,
-        prices=prices,
-    )
-
-
-def _shared_tool(name: str, node: Node, place: Place, runner: Checked) -> SharedTool:
-    mended = without_mistakes(node, runner)
-    return SharedTool(
-        node=_named(name, place, node),
-        sound=runner.sound(node),
-        mended=_named(name, place, mended) if mended is not None else None,
-    )
-
-
-def _named(name: str, place: Place, tool: Node) -> Node:
-    values = {"name": Node(value=name, text=name, place=place), **dict(tool.items())}
-    return replace(tool, value=values, key_places={**tool.key_places, "name": place})
 
 
 class AgentBuilder:
