@@ -2,7 +2,7 @@
 
 
 def glob_matches(pattern: str, text: str) -> bool:
-    """Whether `text` is `pattern`, where each `*` stands for any run of characters. Linear in the text."""
+    """Whether `text` is `pattern`, where each `*` stands for any characters. Linear in the text."""
     first, *rest = pattern.split("*")
     if not rest:
         return text == pattern
