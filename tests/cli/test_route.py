@@ -194,7 +194,7 @@ def test_a_configuration_with_errors_is_exit_code_1_and_shows_them(
     assert printed.out == ""
     assert printed.err.splitlines()[0] == (
         'agents/sales.yaml:4:15: "+1800" is not a valid number in any country; '
-        'for numbers that begin so, write {prefix: "+1800"} [number]'
+        'for numbers with this prefix, write {prefix: "+1800"} [number]'
     )
 
 

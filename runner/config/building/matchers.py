@@ -109,7 +109,7 @@ class MatcherBuilder:
     def _why_neither(self, text: str) -> tuple[str, str]:
         """The rule and the message."""
         if _BEGINNING.fullmatch(text):
-            prefix = f'for numbers that begin so, write {{prefix: "{text}"}}'
+            prefix = f'for numbers with this prefix, write {{prefix: "{text}"}}'
             return "number", f'"{text}" is not a valid number in any country; {prefix}'
         if not _DIGITS.fullmatch(text):
             is_file = _LIST_FILE.fullmatch(text) is not None
@@ -186,7 +186,7 @@ class MatcherBuilder:
         """Rule and message about a line of a list; people put files with columns here."""
         first, *others = _COLUMNS.split(entry)
         if _BEGINNING.fullmatch(entry):
-            right = f'a list has whole numbers; for those that begin so, a route takes {{prefix: "{entry}"}}'
+            right = f'a list has whole numbers; for a prefix, a route takes {{prefix: "{entry}"}}'
             return "number", f'"{entry}" is not a valid number in any country; {right}'
         if not others:
             return self._why_neither(entry)

@@ -138,7 +138,7 @@ def test_a_route_has_a_priority() -> None:
         (
             "{to: +1800555}",
             'a.yaml:5:8: "+1800555" is not a valid number in any country; '
-            'for numbers that begin so, write {prefix: "+1800555"} [number]',
+            'for numbers with this prefix, write {prefix: "+1800555"} [number]',
         ),
         (
             "{to: 5551212}",
@@ -213,7 +213,7 @@ def test_bad_lines_of_a_list_are_named_in_their_own_file() -> None:
         'agents/_lists/bad.txt:2:3: "nonsense here" is neither a number nor an address; '
         "write +18005551212 or sip:desk@pbx.example [number]",
         'agents/_lists/bad.txt:4:1: "+1800555" is not a valid number in any country; '
-        'a list has whole numbers; for those that begin so, a route takes {prefix: "+1800555"} [number]',
+        'a list has whole numbers; for a prefix, a route takes {prefix: "+1800555"} [number]',
     ]
 
 
