@@ -59,6 +59,7 @@ def test_the_description_of_the_events_shows_each_of_them() -> None:
     told = DOCUMENT["paths"]["/admin/events"]["get"]["description"]
     assert re.findall(r"^\| `(\w+)` \| (all calls|one call)", told, re.MULTILINE) == [
         ("snapshot", "all calls"),
+        ("runners", "all calls"),
         ("calls", "all calls"),
         ("gone", "all calls"),
         ("snapshot", "one call"),
