@@ -1,4 +1,4 @@
-"""Patterns with `*`, which stands for any run of characters."""
+"""Patterns with `*`, which stands for any characters."""
 
 
 def glob_matches(pattern: str, text: str) -> bool:

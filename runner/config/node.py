@@ -42,7 +42,7 @@ class Node:
     value: "Scalar | tuple[Node, ...] | dict[str, Node]"
     place: Place
     key_places: Mapping[str, Place] = field(default_factory=dict)
-    """Where each key of a mapping stands."""
+    """The place of each key of a mapping."""
     text: str = ""
     """A scalar as written (after unquoting), so that digits are never lost."""
     runs: tuple[Run, ...] = ()

@@ -134,7 +134,7 @@ class IfBroken:
 
 
 class Sensitive(Enum):
-    """Recognised by form, wherever it stands. `runner.call.records.redaction` says how."""
+    """Recognised by form, in any text. `runner.call.records.redaction` says how."""
 
     PAYMENT_CARD = "payment_card"
     SSN = "ssn"

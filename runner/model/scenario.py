@@ -27,12 +27,12 @@ class Expectation:
 
     wanted: Mapping[str, Expected] = field(default_factory=dict)
     unwanted: Mapping[str, Expected] = field(default_factory=dict)
-    """What stands below `not`."""
+    """The expectations below `not`."""
     to_be_written: bool = False
     """It is `...`: the observed values are to be written there."""
     place: Place
     key_place: Place
-    """Where `expect` itself stands."""
+    """The place of `expect` itself."""
 
 
 class NoReply(Enum):

@@ -60,7 +60,7 @@ class CallOrders:
         return await self._api.carry_out(order, api_call_id)
 
     async def request(self, send: SendRequest) -> Replied:
-        """Send a tool's request, once it is in the store: whoever takes the call over must know of it.
+        """Send a tool's request, once it is in the store: a runner that takes the call over must know of it.
 
         A request that may be sent twice waits only a little for that.
         """

@@ -162,7 +162,7 @@ def writer(stream: TextIO, lock: int | None = None) -> Callable[[str], None]:
             except BlockingIOError:
                 select.select([], [number], [], TICK_S)
             except OSError:
-                return  # The reader has gone, and with it whoever could be told.
+                return  # The reader has gone: nobody can be told.
 
     if lock is None:
         return write

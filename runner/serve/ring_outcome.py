@@ -1,4 +1,4 @@
-"""Keeps the result of a call's ringing for whoever waits for it; reports it once to log and metrics."""
+"""Keeps the result of a call's ringing, and reports it once to log and metrics."""
 
 import asyncio
 

@@ -103,8 +103,8 @@ class SidebandSocket(asyncio.Protocol):
     def listen(self, receive: Receive, ended: Callable[[], None] | None = None) -> None:
         """Hand on every message from now on, beginning with those that have come already.
 
-        `ended` is called once the connection has ended, which `closed` then tells of without waiting. What
-        `receive` raises ends the connection, and is raised by `closed`.
+        `ended` is called once the connection has ended; `closed` then returns without waiting. An error in
+        `receive` ends the connection, and `closed` raises it.
         """
         self._receive, self._ended = receive, ended
         if self._closed.done():
@@ -239,7 +239,7 @@ class SidebandSocket(asyncio.Protocol):
             self._ping_timer = self._loop.call_later(self._timeouts.sideband_ping_s, self._ping)
 
     def _frame_received(self, data: bytes) -> None:
-        """Of frames that are no message by themselves, a ping and a pong need no more than this."""
+        """Answer a ping and ignore a pong; other frames that are not messages go to the protocol."""
         if self._protocol is None and data[0] in {_PING, _PONG} and data[1] <= MOST_CONTROL_BYTES:
             if data[0] == _PONG:
                 self._has_pong = True

@@ -7,7 +7,7 @@ from typing import Generic, TypeAlias, TypeVar
 T = TypeVar("T")
 Condition: TypeAlias = Callable[[], bool]
 Flow: TypeAlias = Iterator[float | Condition | T]
-"""Yields a float to pause for so many seconds, a condition to wait for, or something that happens."""
+"""Yields a float to pause for that many seconds, a condition to wait for, or something that happens."""
 
 
 @dataclass(slots=True)

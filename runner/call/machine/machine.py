@@ -79,7 +79,7 @@ class CallMachine:
 
     @property
     def phase(self) -> Phase:
-        """Where the call stands."""
+        """The phase of the call."""
         return self._phase.now
 
     @property

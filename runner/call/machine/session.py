@@ -57,7 +57,7 @@ class Session:
 
     @property
     def phase(self) -> Phase:
-        """Where the call stands."""
+        """The phase of the call."""
         return self._parts.phase.now
 
     @property

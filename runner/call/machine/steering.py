@@ -69,7 +69,7 @@ _RESULTS = {
 
 
 def why_not(phase: Phase) -> str:
-    """Why a person's act does not fit a call that stands here."""
+    """Why a person's act does not fit this phase of the call."""
     if phase in UNANSWERED:
         return "the call is not answered yet"
     if phase is Phase.WAITING:

@@ -23,7 +23,7 @@ class Misfit:
     """One thing that does not fit."""
 
     path: Path
-    """Where it stands in the value."""
+    """Its place in the value."""
     keyword: str
     """The keyword that refuses it."""
     schema: JsonObject

@@ -1,4 +1,4 @@
-"""Why a template cannot be read: in our words, and with what a habit from another language is here."""
+"""Says why a template cannot be read, and what to write for habits from other languages."""
 
 import re
 
@@ -13,7 +13,7 @@ _CLOSED_BY = {
     '"else" is not closed': '; it ends with "{% endif %}"',
     '"for" is not closed': '; it ends with "{% endfor %}"',
 }
-"""What would be right, after these ends of Jinja's messages."""
+"""What would be right, by the ends of Jinja's messages."""
 
 _ENDS = {"{{": "}}", "{%": "%}"}
 _MARK = re.compile(r"\{\{|\{%|\}\}|%\}")
@@ -34,7 +34,7 @@ _OPERATORS = {
 
 
 def as_template_error(error: TemplateSyntaxError, source: str) -> TemplateError:
-    """What is wrong with the template, and where in `source`."""
+    """The template's mistake, and its place in `source`."""
     line, column = int(error.lineno), getattr(error.lineno, "column", 1)
     text = re.sub(r"\r\n?", "\n", source)
     offset = _offset(text, line, column)

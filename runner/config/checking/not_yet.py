@@ -1,4 +1,4 @@
-"""Keys of the language that are not built yet: each is refused where it stands, never accepted and ignored.
+"""Keys of the language that are not built yet: each is refused at its place, and not accepted and ignored.
 
 When a key is built, its line leaves this table.
 """

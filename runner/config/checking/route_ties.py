@@ -11,7 +11,7 @@ from runner.model.call import Address
 
 
 def check_ties(table: RouteTable, problems: Problems) -> None:
-    """Note every tie at the route that stands later. For a table without other mistakes."""
+    """Note every tie at the later route. For a table without other mistakes."""
     for tie in find_ties(table):
         first, second = tie.first, tie.second
         message = (

@@ -1,8 +1,7 @@
-"""The list of live calls as its readers follow it: the rows of all runners, and what changed after which
-place.
+"""The list of live calls that readers follow: the rows of all runners, and what changed after which place.
 
-Conflated: a row stands here once, under the place of its last change. So a reader that is slow or comes back
-is told each row that has changed meanwhile, once, and costs no memory.
+Conflated: each row is kept once, under the place of its last change. So a reader that is slow or comes back
+gets each changed row once, and costs no memory.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ RUNNERS_S = 2.0
 FIRST_S = 1.0
 """For other runners to send their calls; then the first snapshot goes out without the late ones."""
 MOST_GONE = 1000
-"""Ends of calls that are kept for readers that come back."""
+"""Ends of calls kept for readers that come back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +38,13 @@ class Changes:
     """What has changed after a place."""
 
     upto: int
-    """The place after all of it."""
+    """The place after all of these changes."""
     rows: list[Row]
     """Rows that are new or have changed."""
     gone: list[Row]
     """The ends of calls that are gone."""
     runners: bool
-    """Whether a runner has come or is gone, or can or cannot be reached."""
+    """Whether a runner has joined or left, or its reachability has changed."""
 
 
 @dataclass(slots=True)
@@ -60,9 +59,9 @@ class FleetFeed:
     """The rows. `last` counts changes; the place before all of them is 0."""
 
     def __init__(self, followed: FollowedCalls, peers: Peers | None, clock: Callable[[], Instant]) -> None:
-        """Without `peers` it has the calls of this process alone."""
+        """Without `peers` it has only the calls of this process."""
         self.epoch = token_hex(8)
-        """Another feed has another one, so that places in it mean nothing here."""
+        """Differs for each feed, so that places in another one mean nothing here."""
         self.last = 0
         """The place of the last change."""
         self._followed = followed
@@ -70,14 +69,14 @@ class FleetFeed:
         self._rows: OrderedDict[str, _Placed] = OrderedDict()
         self._gone: OrderedDict[str, _Placed] = OrderedDict()
         self._forgotten = 0
-        """The place of the last end that is not known any more."""
+        """The place of the last end that was forgotten."""
         self._runners_at = 0
         self._looked_at = float("-inf")
         self._others = _Others(peers, self) if peers is not None else None
         self.readers: list[Mapping[str, str]] = []
-        """The headers of each reader; other runners are asked in the name of the one that came last."""
+        """The headers of each reader; requests to other runners use those of the newest."""
 
-    # What a reader asks
+    # For readers
 
     def rows(self) -> list[Row]:
         """All rows, the oldest call first."""
@@ -91,11 +90,11 @@ class FleetFeed:
 
     @property
     def missing(self) -> list[str]:
-        """Those of them that cannot be reached: their calls are shown as they last were, if at all."""
+        """The runners that cannot be reached: their calls are shown as they last were, if at all."""
         return self._others.missing if self._others is not None else []
 
     def after(self, seq: int) -> Changes | None:
-        """What has changed after a place; None where not all of it is known, or the place is none."""
+        """The changes after a place; None where some are forgotten, or the place is unknown."""
         if not self._forgotten <= seq <= self.last:
             return None
         return Changes(
@@ -124,12 +123,12 @@ class FleetFeed:
             self.replace(self._followed.runner, self._followed.rows(), self._followed.end_of)
 
     async def look_for_runners(self) -> None:
-        """Follow the other runners that there are."""
+        """Follow the current other runners."""
         if self._others is not None:
             await self._others.look()
 
     async def is_told(self) -> None:
-        """Wait until the other runners have told their calls; but not for long."""
+        """Wait until the other runners have sent their calls, for a limited time."""
         if self._others is not None:
             await self._others.look()
             with suppress(TimeoutError):
@@ -137,11 +136,11 @@ class FleetFeed:
                     await self._others.told()
 
     async def rest(self) -> None:
-        """Follow nobody while nobody reads."""
+        """Stop following while there are no readers."""
         if self._others is not None:
             await self._others.close()
 
-    # What runners tell
+    # From runners
 
     def replace(
         self,
@@ -176,7 +175,7 @@ class FleetFeed:
             self._forgotten = self._gone.popitem(last=False)[1].seq
 
     def runners_changed(self) -> None:
-        """Note that a runner has come or is gone, or can or cannot be reached."""
+        """Note that a runner has joined or left, or that its reachability has changed."""
         self._runners_at = self._next()
 
     def _next(self) -> int:
@@ -208,16 +207,16 @@ class _Others:
 
     @property
     def runners(self) -> list[str]:
-        """Those that there are."""
+        """The runners that are followed."""
         return list(self._known)
 
     @property
     def missing(self) -> list[str]:
-        """Those that do not tell their calls."""
+        """The runners that do not send their calls."""
         return sorted(self._missing)
 
     async def look(self) -> None:
-        """Follow runners that have come, and forget those that are gone."""
+        """Follow runners that have joined, and drop those that have left."""
         async with self._looking:
             now = asyncio.get_running_loop().time()
             if now - self._looked_at >= RUNNERS_S:
@@ -246,7 +245,7 @@ class _Others:
                 )
 
     async def told(self) -> None:
-        """Wait until each of them has told its calls or cannot be reached. A late one is missing."""
+        """Wait until each of them has sent its calls or cannot be reached. A late one is missing."""
         try:
             for event in list(self._told.values()):
                 await event.wait()
@@ -256,7 +255,7 @@ class _Others:
                     self._is_missing(runner)
 
     async def close(self) -> None:
-        """Follow nobody any more."""
+        """Stop following."""
         self._looked_at = float("-inf")
         tasks, self._tasks = self._tasks, {}
         self._told.clear()

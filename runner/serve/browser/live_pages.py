@@ -1,7 +1,8 @@
-"""What a page asks about its own live call: hang up, say that it hears us, follow it.
+"""Serves a page's requests about its own live call: hang up, report its media, follow it.
 
-A load balancer may ask any runner, and the call may have moved since it was answered: whoever does not serve
-it asks who does. A call between two runners is waited for, for as long as a takeover may take.
+A load balancer may choose any runner, and the call may have moved since it was answered: a runner that does
+not serve it forwards the request to the one that does. A call between two runners is waited for, as long as a
+takeover may take.
 """
 
 import asyncio
@@ -23,13 +24,13 @@ from runner.serve.live_calls import LiveCalls
 HEARTBEAT_S = 15.0
 AGAIN_S = 0.25
 BETWEEN_S = 30.0
-"""How long a call that nobody serves is waited for: twice the time in which it is to be taken over."""
+"""How long a call without a runner is waited for: twice the time of a takeover."""
 MOST_READERS = 4
-"""Of one call: nobody can fill the server's places for connections with the token of one call."""
+"""Of one call: the token of one call must not fill the server's connections."""
 
 
 class LivePages:
-    """The calls of pages, of this process and through it of others."""
+    """The calls of pages, here and at other runners."""
 
     def __init__(self, admission: Admission, *, origins: tuple[str, ...], is_dev: bool) -> None:
         self._admission = admission
@@ -40,11 +41,11 @@ class LivePages:
         self._peers: PeerRunners | None = None
 
     def open(self, live_calls: LiveCalls, peers: PeerRunners) -> None:
-        """Answer from now on; `peers` are asked about calls that this process does not serve."""
+        """Answer from now on; `peers` serve the calls that this process does not."""
         self._live_calls, self._peers = live_calls, peers
 
     def watches(self, ringing: Ringing) -> tuple[BrowserWatch, ...]:
-        """What looks on at a call that this process is about to serve; nothing where no page began it."""
+        """The watch of a call that this process is about to serve; none where no page began it."""
         call_id = ringing.call_id
         if not isinstance(ringing.origin, WebRtcOrigin):
             return ()
@@ -98,7 +99,7 @@ class LivePages:
         return await self._peers.tell(owner.address, path, token)
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
-        """The call as its caller may see it: server-sent events, each with the whole of it."""
+        """The call as its caller may see it: server-sent events, each with the whole state."""
         if "Origin" in request.headers and FORWARDED not in request.headers:
             check_origin(request, self._origins)
         token = bearer(request)
@@ -144,10 +145,10 @@ class LivePages:
             await _wait(until)
 
     def _call_id(self, request: web.Request, text: str) -> str:
-        """The call that a page asks about, which is its own. Raises RefusedError."""
+        """The page's own call. Raises RefusedError."""
         call_id = request.match_info["id"]
         token = self._admission.token_of_call(request, text)
-        # Whether there is such a call is told only to whom it belongs.
+        # Only the owner learns whether there is such a call.
         if token is not None and call_id != call_id_of(token):
             raise _no_call()
         return call_id
@@ -172,7 +173,7 @@ async def _send(served: BrowserWatch, response: web.StreamResponse) -> None:
 
 
 async def _wait(until: float) -> None:
-    """Before a call between two runners is looked for again. Raises RefusedError when it is too late."""
+    """Wait before a call between two runners is looked for again. Raises RefusedError when it is too late."""
     if asyncio.get_running_loop().time() >= until:
         raise _unreachable("whoever serves the call cannot be reached; try again in a while")
     await asyncio.sleep(AGAIN_S)

@@ -1,6 +1,6 @@
-"""The other runners of the store, for what a page asks about a call that another of them serves.
+"""The other runners of the store, for requests of pages about calls that another of them serves.
 
-The page's own token is passed on, and is all that whoever serves the call goes by.
+The page's own token is forwarded, and is the only credential that the other runner checks.
 """
 
 import asyncio
@@ -16,8 +16,10 @@ from runner.serve.browser.refusal import RETRY_AFTER, RefusedError
 from runner.store.store import Fleet
 
 FORWARDED = "Phone-Agents-Forwarded"
-"""Marks what a runner passes on: who gets it answers for its own calls, and asks nobody. No page of another
-site can send it, since no preflight allows it (Fetch, 4.9)."""
+"""Marks a forwarded request: its receiver answers for its own calls, and asks nobody.
+
+No page of another site can send it, since no preflight allows it (Fetch, 4.9).
+"""
 ASK_S = 5.0
 QUIET_S = 40.0
 """For another runner's stream to say anything: it has a heartbeat."""
@@ -25,7 +27,7 @@ QUIET_S = 40.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Whoever serves a call; without an address nobody does just now, or nobody can be reached."""
+    """The runner of a call; without an address there is none now, or it cannot be reached."""
 
     address: str | None
 
@@ -43,7 +45,7 @@ def peer_host(server: Server, *, shares_port: bool) -> str | None:
 
 
 class PeerRunners:
-    """Finds who serves a call, and passes on what its page asks."""
+    """Finds the runner of a call, and forwards its page's requests."""
 
     def __init__(self, store: Fleet, runner: str, session: aiohttp.ClientSession) -> None:
         """`runner` is this process's id among the runners."""
@@ -52,19 +54,20 @@ class PeerRunners:
         self._session = session
 
     async def owner(self, call_id: str) -> Owner | None:
-        """Who serves a call that this process does not serve; None when it is over. Raises RefusedError."""
+        """The runner of a call that this process does not serve; None when it is over. Raises
+        RefusedError."""
         try:
             found = await self._store.live_call(call_id)
         except StoreError:
             detail = "nobody can say now who serves the call; try again in a while"
             raise RefusedError(503, "call_unreachable", detail, RETRY_AFTER) from None
         if found is None or found.runner == self._runner:
-            # Ours, and served no more: only its record has yet to be saved.
+            # Ours, and over: only its record is not saved yet.
             return None
         return Owner(address=found.page_address)
 
     async def tell(self, address: str, path: str, token: str) -> bool:
-        """Tell another runner what a page says; whether it serves the call."""
+        """Forward a page's report to another runner; returns whether that one serves the call."""
         try:
             async with (
                 asyncio.timeout(ASK_S),
@@ -75,7 +78,7 @@ class PeerRunners:
             return False
 
     async def follow(self, address: str, path: str, token: str) -> AsyncGenerator[bytes]:
-        """Another runner's events of a call, each whole, until it has no more of them."""
+        """Another runner's events of a call, each whole, until there are no more."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ASK_S, sock_read=QUIET_S)
         try:
             async with self._session.get(

@@ -67,7 +67,7 @@ class CallHold:
         return ClaimReplied(agent=claim.agent, reached=answer.reached, taken=taken)
 
     async def known(self) -> None:
-        """Wait until the store has who rings, and who is to answer."""
+        """Wait until the store has the ring and the claim."""
         if not self._is_known:
             await self.written()
 

@@ -37,7 +37,7 @@ MOST_WAITING = 20_000
 """Pieces that wait in memory when no file takes them either."""
 AT_ONCE = (SidebandOpened, Steered, ToolCalled, Replied)
 """Entries that are written at once: the loss of one would greet a caller twice, repeat a person's act, call a
-tool again or forget its reply. That the API has answered it says again when it is asked again.
+tool again or forget its reply. The API itself repeats that it has answered.
 """
 
 
@@ -65,7 +65,7 @@ class CallJournal:
         self.is_closed = False
 
     def sealed(self, at: Instant, event: Lived) -> SealedEntries:
-        """The next entry, for whoever writes it together with something else."""
+        """The next entry, for a caller that writes it together with something else."""
         entry = Entry(seq=self._next_seq, at=at, event=event)
         self._next_seq += 1
         return self._writer.sealed(self.call_id, [entry])

@@ -126,7 +126,7 @@ class Member:
             await asyncio.sleep(min(self._heartbeat_s, self._takeover_s))
 
     async def look(self) -> None:
-        """Ask the store whose our calls are, and wake whoever waits for the answer."""
+        """Ask the store whose our calls are, and wake the tasks that wait for the answer."""
         # Its answer holds for when it was asked: this process may have stood still meanwhile.
         asked_at = self._clock()
         await self.beat()
@@ -186,7 +186,7 @@ class Member:
             self._note(error)
 
     async def unclaim(self, call_id: str) -> None:
-        """The call was not answered: whoever gets its next announcement may claim it."""
+        """The call was not answered: the runner that gets its next announcement may claim it."""
         call = self._held.pop(call_id, None)
         try:
             if call is not None and self.lease is not None:
@@ -305,7 +305,7 @@ class Member:
         log.warning("calls are asserted again", extra={"calls": len(asserted), "lost": len(lost)})
         for call_id in lost:
             self.lose(call_id)
-        # Only now: whoever waits to act must not wake for a call that is lost.
+        # Only now: a task that waits to act must not wake for a call that is lost.
         await self._is_renewed(asked_at)
 
     async def _is_renewed(self, asked_at: float) -> None:
