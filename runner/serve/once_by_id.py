@@ -21,8 +21,8 @@ class OnceById(Generic[Result]):
     def __init__(self, is_final: Callable[[Result], bool], most: int = MOST_REMEMBERED) -> None:
         self._is_final = is_final
         self._most = most
-        self._known: OrderedDict[str, asyncio.Task[Result]] = OrderedDict()
-        self._running: set[asyncio.Task[Result]] = set()
+        self._results: OrderedDict[str, Result] = OrderedDict()
+        self._running: dict[str, asyncio.Task[Result]] = {}
         self._waiting: Counter[asyncio.Task[Result]] = Counter()
 
     async def once(
@@ -34,21 +34,20 @@ class OnceById(Generic[Result]):
         meanwhile wait for it. An error in it reaches every copy.
         """
         ids = tuple(ids)
-        earlier = next((self._known[key] for key in ids if key in self._known), None)
-        if earlier is not None:
-            return await self._wait_for(earlier), True
+        for key in ids:
+            if key in self._results:
+                return self._results[key], True
+            if key in self._running:
+                return await self._wait_for(self._running[key]), True
         task = asyncio.create_task(work())
-        self._running.add(task)
-        self._known.update(dict.fromkeys(ids, task))
-        while len(self._known) > self._most:
-            self._known.popitem(last=False)
+        self._running.update(dict.fromkeys(ids, task))
         task.add_done_callback(lambda done: self._settle(ids, done))
         return await self._wait_for(task), False
 
     async def settle(self) -> None:
         """Wait until no work is in progress."""
         while self._running:
-            await asyncio.wait(self._running)
+            await asyncio.wait(set(self._running.values()))
 
     async def _wait_for(self, task: asyncio.Task[Result]) -> Result:
         self._waiting[task] += 1
@@ -60,13 +59,15 @@ class OnceById(Generic[Result]):
                 del self._waiting[task]
 
     def _settle(self, ids: Iterable[str], done: asyncio.Task[Result]) -> None:
-        self._running.discard(done)
+        for key in ids:
+            if self._running.get(key) is done:
+                del self._running[key]
         error = None if done.cancelled() else done.exception()
         if error is not None and not self._waiting[done]:
             # Every waiting copy has got the error; here nobody waits any more.
             log.error("work that nobody waits for has failed", exc_info=error)
-        if not done.cancelled() and error is None and self._is_final(done.result()):
+        if done.cancelled() or error is not None or not self._is_final(done.result()):
             return
-        for key in ids:
-            if self._known.get(key) is done:
-                del self._known[key]
+        self._results.update(dict.fromkeys(ids, done.result()))
+        while len(self._results) > self._most:
+            self._results.popitem(last=False)

@@ -51,4 +51,5 @@ class AddedMessages:
 
     def placed(self, item_id: str) -> None:
         """The API has confirmed where an item stands."""
-        self._unplaced -= {item_id}
+        if item_id in self._unplaced:
+            self._unplaced -= {item_id}
