@@ -24,7 +24,7 @@ from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
-from runner.config.checking.suggest import did_you_mean
+from runner.config.checking.suggest import or_there_is
 from runner.config.load import load
 from runner.config.origins import MASK, Origin, Origins, Value
 from runner.errors import UsageError
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         return PROBLEMS
     agents = loaded.configuration.agents
     if options.agent not in agents:
-        hint = did_you_mean(options.agent, agents)
+        hint = or_there_is(options.agent, agents)
         raise UsageError(f'there is no agent "{options.agent}" in "{options.directory}"{hint}')
     origins = Origins(loaded.runner, options.environment)
     explained = _explained(options, loaded.configuration, origins.values(loaded.documents[options.agent]))

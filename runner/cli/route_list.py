@@ -107,7 +107,10 @@ def _read(text: str, now: Instant, malformed: list[Flaw]) -> Iterator[Listed]:
     if flaw := _header_flaw(names):
         malformed.append(Flaw(line=line, message=flaw))
         return
-    for line, row in rows:
+    rest = list(rows)
+    if not rest and not malformed:
+        malformed.append(Flaw(line=line, message="no call stands below this line"))
+    for line, row in rest:
         try:
             yield _listed(line, names, row, now)
         except ValueError as error:

@@ -28,7 +28,7 @@ from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, stderr, stdout
-from runner.config.checking.suggest import did_you_mean
+from runner.config.checking.suggest import did_you_mean, or_there_is
 from runner.config.load import load
 from runner.demo.default_script import RequestedTool, default_script, parse_requested
 from runner.demo.demo_call import Plan, placeholders, play_call
@@ -213,7 +213,7 @@ def _chosen(
     if not agents:
         raise CannotRunError(f'there is no agent in "{configuration.directory}"')
     if name is not None and name not in agents:
-        raise UsageError(f'there is no agent "{name}"{did_you_mean(name, agents)}')
+        raise UsageError(f'there is no agent "{name}"{or_there_is(name, agents)}')
     if name is None and finder.given.called is not None:
         example = finder.given.call(finder.now)
         answering = finder.match(example).agent

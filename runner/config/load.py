@@ -266,7 +266,10 @@ class _Loading:
         if not agents and not self._read.strangers and not self._read.is_partial:
             place = Place(self._directory.name, 1, 1)
             self._problems.error(
-                place, "no-agent", 'no agent here; an agent is a YAML file with the key "agent"'
+                place,
+                "no-agent",
+                'no agent here; an agent is a YAML file with the key "agent", '
+                'and "phone-agents init" writes one',
             )
         return agents
 

@@ -8,33 +8,23 @@ or a share for which no such call was found is reported by itself, since its eff
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 from typing import TypeAlias
 
-from runner.call.examples.calls_about_rules import CallsAboutRules, Rule, boundaries
+from runner.call.examples.calls_about_rules import CallsAboutRules, Rule
 from runner.call.examples.example_call import CALLED, ExampleCall, project_address
 from runner.call.examples.instants import Instants
 from runner.call.routes.conditions import CompiledConditions, Facts
-from runner.call.routes.matcher import CompiledMatcher, Subject, leaves
+from runner.call.routes.matcher import CompiledLists, CompiledMatcher, Subject
 from runner.call.routes.routing import Match, RouteTable
+from runner.difference.meanings import Meanings, Named
 from runner.model.call import Address, IncomingCall
-from runner.model.route import (
-    AnyOf,
-    Conditions,
-    Country,
-    Glob,
-    Matcher,
-    Not,
-    Regex,
-    Route,
-    RoutingSettings,
-    Text,
-)
+from runner.model.route import AnyOf, Conditions, Matcher, Route, RoutingSettings
 from runner.model.schedule import Schedule
 from runner.model.settings import Configuration
 from runner.model.values import Instant
 
-_MOST_CALLS = 60_000
+_MOST_CALLS = 20_000
 _MOST_CALLS_OF_A_RULE = 1500
 _LEAST_CALLS_OF_A_RULE = 12
 
@@ -87,17 +77,18 @@ def call_changes(old: Configuration, new: Configuration, now: Instant) -> CallCh
 class _Side:
     """One configuration, ready to route calls."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, meanings: Meanings, lists: CompiledLists) -> None:
         settings = configuration.settings
         self.routing: RoutingSettings = settings.routing
         self.schedules = settings.schedules
         self.table = RouteTable.of(configuration)
         self.rules: list[Rule] = [*settings.routing.reject, *self.table.routes]
-        self.keys = {_key(rule) for rule in self.rules}
-        self.entries: dict[str, set[Matcher]] = {}
-        """The entries of each agent's rules, and of the reject rules."""
+        self.keys = {meanings.key(rule) for rule in self.rules}
+        self.named: dict[str, Named] = {}
+        """What the rules of each agent name, and the reject rules."""
         for rule in self.rules:
-            self.entries.setdefault(owner_of(rule), set()).update(_all_leaves(rule))
+            self.named.setdefault(owner_of(rule), Named()).add(rule)
+        self._lists = lists
         self._compiled: dict[int, CompiledConditions] = {}
 
     def match(self, call: IncomingCall, now: Instant) -> Match:
@@ -105,9 +96,11 @@ class _Side:
 
     def matches(self, rule: Rule, call: IncomingCall, now: Instant) -> bool:
         """Whether the rule's own conditions hold, whoever wins."""
-        asked = self._compiled.setdefault(
-            id(rule), CompiledConditions(rule.conditions, priority=0, agent=_agent_of(rule))
-        )
+        asked = self._compiled.get(id(rule))
+        if asked is None:
+            asked = self._compiled[id(rule)] = CompiledConditions(
+                rule.conditions, priority=0, agent=_agent_of(rule), lists=self._lists
+            )
         facts = Facts(call, now, schedules=self.schedules, default_country=self.routing.default_country)
         return not isinstance(asked.ask(facts), str)
 
@@ -116,7 +109,10 @@ class _Search:
     """One comparison of two tables."""
 
     def __init__(self, old: Configuration, new: Configuration, now: Instant) -> None:
-        self._old, self._new = _Side(old), _Side(new)
+        self._meanings = Meanings()
+        self._lists: CompiledLists = {}
+        self._compiled: dict[int, CompiledMatcher] = {}
+        self._old, self._new = (_Side(side, self._meanings, self._lists) for side in (old, new))
         self._changed_schedules = _changed_schedules(self._old.schedules, self._new.schedules)
         self._is_read_otherwise = (
             self._old.routing.default_country != self._new.routing.default_country
@@ -141,9 +137,9 @@ class _Search:
         without_example = [
             RuleWithoutExample(rule=rule, is_new=side is self._new)
             for side, rule in changed
-            if _key(rule) not in (self._old if side is self._new else self._new).keys
-            and (id(rule) not in matched or _is_open(rule.conditions))
-            and _without_share(rule) not in self._shown
+            if self._meanings.key(rule) not in (self._old if side is self._new else self._new).keys
+            and (id(rule) not in matched or self._meanings.is_open(rule.conditions))
+            and self._meanings.without_share(rule) not in self._shown
         ]
         return CallChanges(
             moved=tuple(self._groups()),
@@ -155,7 +151,7 @@ class _Search:
         """The rules that the other side lacks, or that mean something else there."""
         for rule in side.rules:
             means_the_same = (
-                _key(rule) in other.keys
+                self._meanings.key(rule) in other.keys
                 and rule.conditions.during not in self._changed_schedules
                 and not self._is_read_otherwise
             )
@@ -165,8 +161,7 @@ class _Search:
     def _tried(self, side: _Side, rule: Rule, budget: int) -> bool:
         """Route calls of this rule on both sides; returns whether it matched any of them."""
         other = self._new if side is self._old else self._old
-        known = other.entries.get(owner_of(rule), set())
-        fresh = [leaf for leaf in _all_leaves(rule) if leaf not in known]
+        fresh = self._meanings.fresh(rule, other.named.get(owner_of(rule), Named()))
         matched = False
         for call in islice(self._calls(rule, fresh), budget):
             incoming = self._ask(call)[side is self._new]
@@ -202,11 +197,28 @@ class _Search:
         after = before if not self._is_read_otherwise else call.incoming(self._new.routing)
         old, new = self._old.match(before, call.at), self._new.match(after, call.at)
         if verdict(old) != verdict(new):
-            key = (verdict(old), verdict(new), _lane(old, before), _lane(new, after))
+            key = (verdict(old), verdict(new), self._lane(old, before), self._lane(new, after))
             self._found.setdefault(key, Example(call=call, old=old, new=new))
             rules = (match.route or match.rule for match in (old, new))
-            self._shown.update(_without_share(rule) for rule in rules if rule is not None)
+            self._shown.update(self._meanings.without_share(rule) for rule in rules if rule is not None)
         return before, after
+
+    def _lane(self, match: Match, call: IncomingCall) -> Hashable:
+        """The rule that decided, and which entries of its lists the call matched."""
+        rule = match.route or match.rule
+        if rule is None:
+            return None
+        called, caller = rule.conditions.called, rule.conditions.caller
+        return (rule.place, self._hit(called, call.called), self._hit(caller, call.caller))
+
+    def _hit(self, matcher: Matcher | None, address: Address) -> Hashable:
+        if not isinstance(matcher, AnyOf):
+            return None
+        compiled = self._compiled.get(id(matcher))
+        if compiled is None:
+            compiled = self._compiled[id(matcher)] = CompiledMatcher(matcher, self._lists)
+        hit = compiled.find((Subject.party(address),))
+        return hit.matcher if hit else None
 
     def _groups(self) -> Iterator[MovedCalls]:
         groups: dict[tuple[Verdict, Verdict], list[Example]] = {}
@@ -234,72 +246,5 @@ def _agent_of(rule: Rule) -> str | None:
     return rule.agent if isinstance(rule, Route) else None
 
 
-def _key(rule: Rule) -> Hashable:
-    """A key for the meaning of a rule, wherever and in whichever order it was written."""
-    decides = (rule.agent, rule.priority) if isinstance(rule, Route) else (rule.status, None)
-    conditions = rule.conditions
-    headers = frozenset((name.lower(), _meaning(matcher)) for name, matcher in conditions.headers)
-    asked = (_meaning(conditions.called), _meaning(conditions.caller), headers)
-    return (*decides, *asked, conditions.during, conditions.transport, conditions.share)
-
-
-def _without_share(rule: Rule) -> Hashable:
-    return _key(replace(rule, conditions=replace(rule.conditions, share=None)))
-
-
-def _meaning(matcher: Matcher | None) -> Hashable:
-    match matcher:
-        case None:
-            return None
-        case AnyOf():
-            found = {meaning for leaf in leaves(matcher) for meaning in _meanings(leaf)}
-            return frozenset(found)
-        case _:
-            return frozenset(_meanings(matcher))
-
-
-def _meanings(leaf: Matcher) -> Iterator[Hashable]:
-    match leaf:
-        case Not(matcher=inner):
-            yield ("not", _meaning(inner))
-        case Country(codes=codes):
-            yield from codes
-        case _:
-            yield leaf
-
-
 def _changed_schedules(old: Mapping[str, Schedule], new: Mapping[str, Schedule]) -> frozenset[str]:
     return frozenset(name for name in old.keys() & new.keys() if old[name] != new[name])
-
-
-def _all_leaves(rule: Rule) -> Iterator[Matcher]:
-    conditions = rule.conditions
-    headers = [matcher for _, matcher in conditions.headers]
-    return chain.from_iterable(boundaries(part) for part in (conditions.called, conditions.caller, *headers))
-
-
-def _is_open(conditions: Conditions) -> bool:
-    """Whether it matches more than a few calls can represent: a pattern, or a share."""
-    parts = [conditions.called, conditions.caller, *(matcher for _, matcher in conditions.headers)]
-    patterns = (leaf for part in parts for leaf in boundaries(part))
-    return conditions.share is not None or any(
-        isinstance(leaf, Regex)
-        or (isinstance(leaf, Text) and "*" in leaf.pattern)
-        or (isinstance(leaf, Glob) and "*" in f"{leaf.user}{leaf.host}")
-        for leaf in patterns
-    )
-
-
-def _lane(match: Match, call: IncomingCall) -> Hashable:
-    """The rule that decided, and the entries of its lists that the call matched."""
-    rule = match.route or match.rule
-    if rule is None:
-        return None
-    return (rule.place, _hit(rule.conditions.called, call.called), _hit(rule.conditions.caller, call.caller))
-
-
-def _hit(matcher: Matcher | None, address: Address) -> Hashable:
-    if not isinstance(matcher, AnyOf):
-        return None
-    hit = CompiledMatcher(matcher).find((Subject.party(address),))
-    return hit.matcher if hit else None

@@ -76,12 +76,21 @@ class AnyOf:
     matchers: "tuple[Matcher, ...]"
     listed_in: str | None = None
     _hash: int = field(init=False, repr=False, compare=False)
+    _entries: "frozenset[Matcher] | None" = field(init=False, default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash((self.matchers, self.listed_in)))
 
     def __hash__(self) -> int:
         return self._hash
+
+    @property
+    def entries(self) -> "frozenset[Matcher]":
+        """The matchers as a set, made when it is first asked for."""
+        if self._entries is None:
+            object.__setattr__(self, "_entries", frozenset(self.matchers))
+        assert self._entries is not None  # noqa: S101 - for the type checker
+        return self._entries
 
 
 @dataclass(frozen=True, slots=True)

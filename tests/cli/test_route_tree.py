@@ -139,7 +139,11 @@ def test_each_mismatch_and_each_row_that_cannot_be_read_is_told_with_its_line(
             ' "from,to,expected"\n',
             "0 calls checked, 1 line cannot be read\n",
         ),
-        ("from,to,expected\n", "", "0 calls checked\n"),
+        (
+            "from,to,expected\n",
+            "numbers.csv:1: no call stands below this line\n",
+            "0 calls checked, 1 line cannot be read\n",
+        ),
         (
             "from,to,expected,when\n",
             'numbers.csv:1: unknown column "when"; there are from, to, expected, at\n',

@@ -646,3 +646,16 @@ def test_where_there_is_nothing_yet_init_is_mentioned(
         'phone-agents validate: there is no directory "agents"; '
         '"phone-agents init" writes one with a working agent\n'
     )
+
+
+def test_whoever_stands_in_the_directory_itself_is_told_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.rmdir()
+    Path("compose.yaml").write_text("services: {}\n")
+    Path("front-desk.yaml").write_text("# The main line.\nagent: front-desk\n")
+    assert main(["validate"]) == 3
+    assert capsys.readouterr().err == (
+        'phone-agents validate: there is no directory "agents"; '
+        '"front-desk.yaml" is an agent, so name its directory, "."\n'
+    )

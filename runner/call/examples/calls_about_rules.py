@@ -6,9 +6,10 @@ longer prefix of either table covers.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, product, zip_longest
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 from runner.call.addresses.address import read_address
@@ -17,11 +18,12 @@ from runner.call.examples.example_call import CALLED, CALLER, WEB, ExampleCall
 from runner.call.examples.instants import Instants
 from runner.call.examples.matching_values import addresses, header_value
 from runner.call.routes.conditions import Facts
-from runner.call.routes.matcher import leaves
+from runner.call.routes.matcher import parts
 from runner.call.routes.route_index import ANY, Key, keys_of_address, matcher_keys
 from runner.model.call import Address, Headers, Transport
 from runner.model.route import (
     Anonymous,
+    AnyOf,
     Conditions,
     Country,
     ExactNumber,
@@ -40,6 +42,7 @@ OTHER_CALLED = ("+442079460999", "sip:reception@elsewhere.example", "+4930231259
 CALLERS = (CALLER, "+442079460123", "anonymous", "sip:1001@elsewhere.example", "+493023125123")
 """Parties of different kinds, for rules without `to` or `from`."""
 
+_NONE_FIRST: Mapping[Matcher, None] = MappingProxyType({})
 _MOST_ENTRIES = 1000
 _MOST_OTHERS = 12
 _MOST_CALLED_BY_OTHERS = 60
@@ -78,8 +81,13 @@ class _Plan:
     def of(cls, matchers: Iterable[Matcher | None]) -> "_Plan":
         found: set[str] = set()
         countries: set[str] = set()
-        for matcher in matchers:
-            for leaf in boundaries(matcher):
+        lists: dict[int, AnyOf] = {}
+        for piece in chain.from_iterable(map(pieces, matchers)):
+            if isinstance(piece, AnyOf) and id(piece) in lists:
+                continue
+            if isinstance(piece, AnyOf):
+                lists[id(piece)] = piece
+            for leaf in boundaries(piece):
                 if isinstance(leaf, ExactNumber):
                     found.add(leaf.number)
                 elif isinstance(leaf, Prefix):
@@ -151,7 +159,7 @@ class CallsAboutRules:
         if conditions.transport is Transport.WEBRTC:
             yield from self._from_browsers(conditions, owner)
             return
-        first = frozenset(fresh)
+        first = dict.fromkeys(islice(fresh, _MOST_ENTRIES))
         called = list(self._texts(conditions.called, self._called_plan, first))
         rivals = self._rivals(conditions, called)
         called += self._other_called(conditions)
@@ -215,7 +223,7 @@ class CallsAboutRules:
             yield from islice(self._texts(leaf, self._called_plan), 1)
 
     def _callers(
-        self, conditions: Conditions, rivals: Iterable[Conditions], first: frozenset[Matcher], owner: str
+        self, conditions: Conditions, rivals: Iterable[Conditions], first: Mapping[Matcher, None], owner: str
     ) -> list[str]:
         found = list(self._texts(conditions.caller, self._caller_plan, first))
         found += CALLERS
@@ -256,11 +264,10 @@ class CallsAboutRules:
         yield from islice(product(*values), _MOST_OTHERS)
 
     def _texts(
-        self, matcher: Matcher | None, plan: _Plan, first: frozenset[Matcher] = frozenset()
+        self, matcher: Matcher | None, plan: _Plan, first: Mapping[Matcher, None] = _NONE_FIRST
     ) -> Iterator[str]:
         """Addresses at the boundaries of a matcher, as a header would hold them."""
-        entries = sorted(islice(boundaries(matcher), 100 * _MOST_ENTRIES), key=lambda leaf: leaf not in first)
-        for leaf in entries[:_MOST_ENTRIES]:
+        for leaf in islice(_in_order(matcher, first), _MOST_ENTRIES):
             match leaf:
                 case ExactNumber(number=number):
                     yield number
@@ -277,17 +284,38 @@ class CallsAboutRules:
                     yield from (address.uri for address in islice(found, 2))
 
 
-def boundaries(matcher: Matcher | None) -> Iterator[Matcher]:
-    """Every entry of a matcher, excluded ones too, and each country by itself."""
+def pieces(matcher: Matcher | None) -> Iterator[Matcher]:
+    """Every entry of a matcher, excluded ones too, and each country by itself.
+
+    What a file lists is one piece, however many share it.
+    """
     if matcher is None:
         return
-    for leaf in leaves(matcher):
-        if isinstance(leaf, Not):
-            yield from boundaries(leaf.matcher)
-        elif isinstance(leaf, Country):
-            yield from (Country(frozenset({code})) for code in sorted(leaf.codes))
+    for part in parts(matcher):
+        if isinstance(part, Not):
+            yield from pieces(part.matcher)
+        elif isinstance(part, Country):
+            yield from (Country(frozenset({code})) for code in sorted(part.codes))
         else:
-            yield leaf
+            yield part
+
+
+def boundaries(matcher: Matcher | None) -> Iterator[Matcher]:
+    """The pieces of a matcher, and the entries of those that are lists."""
+    for piece in pieces(matcher):
+        if isinstance(piece, AnyOf):
+            yield from piece.matchers  # A file holds numbers, addresses and texts, and nothing deeper.
+        else:
+            yield piece
+
+
+def _in_order(matcher: Matcher | None, first: Mapping[Matcher, None]) -> Iterator[Matcher]:
+    """The boundaries of a matcher, those among `first` before the others."""
+    if first:
+        lists = [piece for piece in pieces(matcher) if isinstance(piece, AnyOf)]
+        alone = {piece for piece in pieces(matcher) if not isinstance(piece, AnyOf)}
+        yield from (leaf for leaf in first if leaf in alone or any(leaf in held.entries for held in lists))
+    yield from (leaf for leaf in boundaries(matcher) if leaf not in first)
 
 
 def _first_numbers(leaf: Matcher, count: int) -> list[str]:

@@ -72,7 +72,9 @@ class AgentBuilder:
         self._brought = {name: _shape(*nodes) for name, nodes in brought.items()}
         self._scope = Scope(
             secrets=shared.secrets,
-            vars={**dict.fromkeys(self._set_by_tools()), **self._brought, **declared},
+            vars={**dict.fromkeys(self._set_by_tools()), **self._brought, **declared}
+            if variables is None or isinstance(variables.value, Mapping)
+            else None,  # What is no mapping was meant to hold whatever templates name.
             has_lookup=checked.root.get("lookup") is not None,
             lookup_keys=frozenset(key for key, _ in default.items()) if default is not None else frozenset(),
         )
@@ -205,7 +207,14 @@ class AgentBuilder:
                 self._problems.error(node.place, "file", message)
             return self._text(node)
         found = self._directory.referenced_text(file)
-        return None if found is None else self._text(_whole_file(*found))
+        if found is None:
+            return None
+        name, text = found
+        if not text.strip():
+            self._problems.error(
+                file.place, "file", f'"{file.text}" is empty; write the instructions into it'
+            )
+        return self._text(_whole_file(name, text))
 
     def _is_path(self, node: Node) -> str | None:
         """The path of a file in place of its text; None where it is a text."""
@@ -236,7 +245,7 @@ class AgentBuilder:
             message = "the voice is set twice; keep the agent's \"voice\" or the session's"
             self._problems.error(voice.place, "one-of", message)
         chosen = node.find("tool_choice", "name")
-        names = [tool.name for tool in tools]
+        names = {*(tool.name for tool in tools), *dict(self._tool_nodes())}
         if chosen is not None and node.find("tool_choice", "type") and chosen.text not in names:
             message = f'there is no tool "{chosen.text}"{did_you_mean(chosen.text, names)}'
             self._problems.error(chosen.place, "unknown-tool", message)

@@ -113,9 +113,9 @@ class _Builder:
         addresses = {
             name: build_destination(entry, apart, self.problems) for name, entry in destinations.items()
         }
-        fallback = node.get("fallback")
-        if fallback is not None and fallback.text not in addresses:
-            message = f'there is no destination "{fallback.text}"{did_you_mean(fallback.text, addresses)}'
+        fallback, named = node.get("fallback"), {*addresses, *destinations.key_places}
+        if fallback is not None and fallback.text not in named:
+            message = f'there is no destination "{fallback.text}"{did_you_mean(fallback.text, named)}'
             self.problems.error(fallback.place, "destination", message)
         return TransferBinding(
             destinations={name: address for name, address in addresses.items() if address is not None},

@@ -5,6 +5,7 @@ file of the machine.
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ _YAML = (".yaml", ".yml")
 _SCENARIOS = (".test.yaml", ".test.yml")
 _MOST_LOOKED_AT = 5_000
 """Files searched for the one that a path was meant to name."""
+_AGENT = re.compile(rb"^agent:", re.MULTILINE)
+_BEGINNING = 4096
 
 
 class FileKind(Enum):
@@ -103,6 +106,9 @@ class Directory:
         """What to do where there is no such directory: `init` writes the usual one."""
         path = self._path
         if path.name == USUAL_DIRECTORY:
+            beside = next(filter(_holds_an_agent, sorted(path.parent.glob("*.y*ml"))), None)
+            if beside is not None:
+                return f'; "{beside}" is an agent, so name its directory, "{beside.parent}"'
             where = "" if path.parent == Path() else f" {path.parent}"
             return f'; "phone-agents init{where}" writes one with a working agent'
         there = path.parent.iterdir() if path.parent.is_dir() else ()
@@ -266,3 +272,14 @@ class _LeadsOutError(Exception):
 
 def _why(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
+
+
+def _holds_an_agent(path: Path) -> bool:
+    """Whether a file looks like an agent's, for a hint."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return _AGENT.search(file.read(_BEGINNING)) is not None
+    except OSError:
+        return False

@@ -9,6 +9,8 @@ _TEMPLATE_VALUE = re.compile(r"(?:^|:\s|-\s)\s*(\{[{%])")
 
 _COMMENT = re.compile(r"\s#")
 _NEAR_LINES = 3
+_KEY = re.compile(r'\s*("[^"]*"|[\w-]*)\s*')
+"""What may stand before the place where a key turns out to be one."""
 
 _GLUED = re.compile(r"\s*(?:- )?([A-Za-z_]\w*):(?!//)\S")
 """A key and its value without the space between them. The value may be a secret."""
@@ -137,16 +139,49 @@ class _Trouble:
     def _flow(self) -> SyntaxMistake | None:
         for name, opening, closing in (("flow sequence", "[", "]"), ("flow mapping", "{", "}")):
             if name in self.context:
+                if (comma := self._missing_comma(closing)) is not None:
+                    return comma
                 if self.at_end or self.mark.line != self.begin.line:
                     return self._at_begin(f'this "{opening}" is never closed{self._open_quote()}')
                 return self._here(f'"," or "{closing}" is missing before this')
         if "node content" in self.problem:
+            if self.at_end and (opening := self._open_bracket()) is not None:
+                line, column = opening
+                return SyntaxMistake(
+                    f'this "{self._line(line)[column]}" is never closed', line + 1, column + 1
+                )
             if self.character in ("]", "}"):
                 return self._here(
                     f'this "{self.character}" closes nothing; a value with brackets needs quotes'
                 )
             missing = 'key is missing before ":"' if self.character == ":" else "value is missing here"
             return self._here(f"a {missing}")
+        return None
+
+    def _missing_comma(self, closing: str) -> SyntaxMistake | None:
+        """In JSON over several lines: a line without its comma, in brackets that are closed further down."""
+        before = self.mark.line - 1
+        while before > self.begin.line and not self._line(before).strip():
+            before -= 1
+        entry = self._line(before).rstrip()
+        is_next = before >= self.begin.line and _KEY.fullmatch(self.text[: self.mark.column])
+        is_closed = any(line.lstrip().startswith(closing) for line in self.lines[self.mark.line :])
+        if not is_next or not is_closed or entry.endswith((",", "[", "{", ":")):
+            return None
+        return SyntaxMistake('"," is missing at the end of this line', before + 1, len(entry) + 1)
+
+    def _open_bracket(self) -> tuple[int, int] | None:
+        """The last bracket in the lines before the mark that none closes, both from 0."""
+        closed = 0
+        for index in range(min(self.mark.line, len(self.lines) - 1), -1, -1):
+            line = self.lines[index]
+            for column in range(len(line) - 1, -1, -1):
+                if line[column] in "]}":
+                    closed += 1
+                elif line[column] in "[{" and closed == 0:
+                    return index, column
+                elif line[column] in "[{":
+                    closed -= 1
         return None
 
     def _open_quote(self) -> str:
@@ -159,6 +194,10 @@ class _Trouble:
             sign = self.text[self.begin.column : self.begin.column + 1]
             return self._here(f'the text of a "{sign}" block begins on the next line')
         if "mapping values" in self.problem:
+            if self._line(self.mark.line - 1).lstrip().startswith(("//", "/*")) and self.mark.line:
+                line = self._line(self.mark.line - 1)
+                column = len(line) - len(line.lstrip())
+                return SyntaxMistake('a comment begins with "#" in YAML', self.mark.line, column + 1)
             if ": " in self.text[: self.mark.column]:
                 return self._here('a second ":" in this line; put the value in quotes')
             return self._here(
