@@ -63,7 +63,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replies:
-    """The results of a tool's requests: one for all attempts, or (`in_turn`) a list."""
+    """The results of a tool's requests: one for all attempts of a step, or (`in_turn`) a list."""
 
     entries: tuple[Reply | TransferEnd, ...]
     in_turn: bool = False
@@ -89,6 +89,8 @@ class ModelCalls:
     """The model's response calls these tools, with arguments as text. `server.tool` is an MCP server's."""
 
     calls: tuple[tuple[str, str], ...]
+    says: str | None = None
+    """What the same response says before it calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,11 @@ class SidebandIsLost:
     for_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class RunnerRestarts:
+    """The runner is killed, and the call is taken over."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NothingIsHeard:
     """For this long nothing comes from the voice API, whatever it gets."""
@@ -162,6 +169,7 @@ Act: TypeAlias = (
     | NobodySpeaks
     | CallerInterrupts
     | SidebandIsLost
+    | RunnerRestarts
     | NothingIsHeard
     | HandoffIsRefused
     | PersonActs

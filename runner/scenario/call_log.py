@@ -31,10 +31,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The model is given the output of a tool."""
+    """The model is given the output of a tool. `call` counts the tool calls of the conversation."""
 
     tool: str
     text: str
+    call: int
 
 
 @dataclass(frozen=True, slots=True)

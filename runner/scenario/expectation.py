@@ -37,6 +37,7 @@ def _with_refusals(found: Sequence[Difference], got: Mapping[str, Json]) -> Iter
         for tool in tools
         if tool["status"] == "refused" and tool["name"] in got["output"]
     ]
+    refusals = list(dict.fromkeys(refusals))
     for difference in found:
         yield replace(difference, lines=(*difference.lines, *refusals))
 

@@ -43,11 +43,17 @@ def logged(entries: Sequence[LogEntry]) -> dict[str, Json]:
         "says": [entry.text for entry in entries if isinstance(entry, Sentence)],
         "tells": [entry.text for entry in entries if isinstance(entry, Instruction)],
         "requests": _requests(entry for entry in entries if isinstance(entry, Attempt)),
-        "output": {entry.tool: _read(entry.text) for entry in entries if isinstance(entry, Output)},
+        "output": _outputs(entry for entry in entries if isinstance(entry, Output)),
         "handoffs": [entry.agent for entry in entries if isinstance(entry, Handoff)],
         "transfers": [entry.target for entry in entries if isinstance(entry, Referral)],
         "order": [_named(entry) for entry in entries],
     }
+
+
+def _outputs(outputs: Iterable[Output]) -> dict[str, Json]:
+    """What each tool answered; of several calls the last, in whichever order they were answered."""
+    in_order = sorted(outputs, key=lambda output: output.call)
+    return {output.tool: _read(output.text) for output in in_order}
 
 
 def _named(entry: LogEntry) -> dict[str, str]:

@@ -86,7 +86,7 @@ class _Play:
             if call.is_over:
                 self._never_reached(step)
                 return
-            call.replies = {**scenario.replies, **step.replies}
+            call.answer_with({**scenario.replies, **step.replies})
             self._steps.play(step, next(iter(steps[number + 1 :]), None))
             self._check_violations()
             if step.expect is not None:

@@ -26,7 +26,7 @@ _AS_EXAMPLE = Reply()
 def reply_to(
     request: HttpRequest, name: str, attempt: int, replies: Mapping[str, Replies], example: Example | None
 ) -> HttpReply:
-    """The reply to an attempt (counted from 1) of a request; it comes `took_s` later.
+    """The reply to an attempt (counted from 1 in its step) of a request; it comes `took_s` later.
 
     Raises UnplayableError when neither a reply nor an example is declared.
     """
@@ -61,10 +61,10 @@ class McpReply:
     took_s: float = 0.0
 
 
-def mcp_reply(name: str, replies: Mapping[str, Replies]) -> McpReply:
+def mcp_reply(name: str, attempt: int, replies: Mapping[str, Replies]) -> McpReply:
     """The answer of an MCP server's tool; an empty one where none is declared."""
     declared = replies.get(name)
-    entry = _entry(name, 1, declared) if declared is not None else _AS_EXAMPLE
+    entry = _entry(name, attempt, declared) if declared is not None else _AS_EXAMPLE
     if isinstance(entry, TransferEnd):
         raise UnplayableError(f'"{name}" asks an MCP server, which cannot answer "{entry.value}"')
     has_failed = entry.failure is not None or (entry.status or 200) >= 400

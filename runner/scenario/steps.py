@@ -2,7 +2,7 @@
 
 The model says sentences that it is given word for word at once, and the caller hears them immediately. What
 it says in its own words comes from the next step if that is the model's; otherwise it does not matter. Only
-before an interruption or the loss of the sideband does a step leave something in progress.
+before an interruption, a restart or the loss of the sideband does a step leave something in progress.
 """
 
 import math
@@ -23,6 +23,7 @@ from runner.model.scenario import (
     NobodySpeaks,
     NothingIsHeard,
     PersonActs,
+    RunnerRestarts,
     SidebandIsLost,
     Step,
 )
@@ -74,16 +75,16 @@ class StepPlayer:
                 call.api.respond(self._response(act, step.usage))
             case KeysArePressed(keys=keys):
                 call.api.play(script.CallerPresses(keys=keys, when=script.When.AT_ONCE))
-            case NobodySpeaks(for_s=for_s):
-                self._pass(for_s)
+            case NobodySpeaks() | NothingIsHeard():
+                call.api.is_mute = isinstance(act, NothingIsHeard)
+                self._pass(act.for_s)
+                call.api.is_mute = False
             case CallerInterrupts():
                 self._interrupt(act, following)
             case SidebandIsLost(for_s=for_s):
                 self._lose_sideband(for_s)
-            case NothingIsHeard(for_s=for_s):
-                call.api.is_mute = True
-                self._pass(for_s)
-                call.api.is_mute = False
+            case RunnerRestarts():
+                call.restart()
             case HandoffIsRefused():
                 call.api.refuse_handoff()
             case PersonActs(wish=wish, transfer_end=end):
@@ -152,7 +153,7 @@ class StepPlayer:
         """Whether the step lasts until something has come."""
         if self._call.machine.phase is not Phase.TALKING:
             return True
-        if following is not None and isinstance(following.act, SidebandIsLost):
+        if following is not None and isinstance(following.act, SidebandIsLost | RunnerRestarts):
             return False
         # A response that waits for an MCP server is like a tool of our own.
         return self._awaits_tools or self._call.api.is_responding or KEYS in self._call.machine.timers
@@ -169,8 +170,9 @@ class StepPlayer:
         match act:
             case ModelSays(text=text):
                 return ScriptedResponse(output=(Says(text=text),), to=Occasion.ANY, tokens=tokens)
-            case ModelCalls(calls=calls):
-                output = tuple(self._called(name, arguments) for name, arguments in calls)
+            case ModelCalls(calls=calls, says=says):
+                said = () if says is None else (Says(text=says),)
+                output = (*said, *(self._called(name, arguments) for name, arguments in calls))
                 return ScriptedResponse(output=output, to=Occasion.ANY, tokens=tokens)
             case ModelFails(detail=detail):
                 return ScriptedResponse(

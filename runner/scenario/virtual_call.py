@@ -4,7 +4,7 @@ The API's events, the machine's timers and the endpoints' replies share one virt
 where something waits for it. Everything observable goes into the call's log.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import assert_never
 
@@ -45,6 +45,7 @@ from runner.model.event import (
     SidebandLost,
     SidebandOpened,
     Steered,
+    TakenOver,
     TimerFired,
     ToolCalled,
 )
@@ -71,8 +72,7 @@ class VirtualCall:
         self.log: list[LogEntry] = []
         """Everything that has happened so far."""
         self.uses = UseRecorder()
-        self.replies: Mapping[str, Replies] = scenario.replies
-        """The replies to requests and transfers from now on."""
+        self._replies: Mapping[str, Replies] = scenario.replies
         self._scenario = scenario
         self._time = VirtualTime()
         self.api = VirtualApi(api, self._time)
@@ -85,8 +85,13 @@ class VirtualCall:
         """The model's tool calls by id: a name, and the tool where there is one."""
         self._transfers = Transfers()
         self._acts = 0
-        ringing = Ringing(call_id=CALL_ID, created_at=scenario.at, origin=scenario.origin)
-        self.machine, actions = CallMachine.ring(ringing, world, scenario.at)
+        self._world = world
+        self._ringing = Ringing(call_id=CALL_ID, created_at=scenario.at, origin=scenario.origin)
+        self._lived: list[tuple[Instant, CallEvent]] = []
+        """The journal: all that the machine was told since it rang."""
+        self._attempts: Counter[str] = Counter()
+        """How often requests of each tool were sent in this step."""
+        self.machine, actions = CallMachine.ring(self._ringing, world, scenario.at)
         if self.machine.reception.match is not None:
             self.uses.matched(self.machine.reception.match)
         self._do(actions)
@@ -118,7 +123,7 @@ class VirtualCall:
         server = name.partition(".")[0]
         if agent is None or agent.tool(name) is not None or server not in {one.label for one in agent.mcp}:
             return None
-        return mcp_reply(name, self.replies)
+        return mcp_reply(name, self._next_attempt(name), self._replies)
 
     def lose_sideband(self) -> None:
         """The sideband is lost, and the call continues."""
@@ -130,13 +135,28 @@ class VirtualCall:
         if self.api.attach():
             self.happen(SidebandOpened())
 
+    def restart(self) -> None:
+        """The runner is killed; another has the journal, and takes the call over at once."""
+        self.api.detach()
+        self._events = Flows(self._time)
+        self._answers.clear()
+        self.machine = CallMachine.replay(self._ringing, self._scenario.at, self._lived, self._world)
+        for timer, at in sorted(self.machine.timers.items(), key=lambda each: each[1]):
+            self._later(TimerFired(timer=timer), at - self.now, timer)
+        self.happen(TakenOver())
+
     def steer(self, wish: Wish, transfer_end: TransferEnd) -> None:
         """A person acts on the call; `transfer_end` is how a transfer ends."""
         self._transfers.of_person(transfer_end)
         self._acts += 1
         self.happen(Steered(id=f"act_{self._acts}", by=PERSON, wish=wish))
 
-    # What follows
+    def answer_with(self, replies: Mapping[str, Replies]) -> None:
+        """What requests and transfers are answered with from now on: lists begin anew."""
+        self._replies = replies
+        self._attempts.clear()
+
+    # What follows from it
 
     def advance(self, until_s: float | None = None) -> bool:
         """Let the next thing happen that is due by then (by now); False when nothing is."""
@@ -176,6 +196,7 @@ class VirtualCall:
             self._tools[event.call_id] = event.name, tool
             if tool is not None and isinstance(tool.binding, TransferBinding):
                 self._transfers.called(event, tool.binding)
+        self._lived.append((self.now, event))
         actions = self.machine.handle(event, self.now)
         if agent is not None:
             self.uses.handled(event, agent, actions)
@@ -238,7 +259,7 @@ class VirtualCall:
                 self.log.append(Instruction(text))
             case SendOutput(call_id=call_id, output=output):
                 self._transfers.answered(call_id)
-                self.log.append(Output(self._tools[call_id][0], output))
+                self.log.append(Output(self._tools[call_id][0], output, list(self._tools).index(call_id)))
             case SwitchAgent(before=before, agent=agent) if agent is not before:
                 self.log.append(Handoff(agent.id))
             case _:
@@ -254,8 +275,14 @@ class VirtualCall:
         key = LOOKUP if tool is None else send.call_id
         self.log.append(Attempt(key, send.tool, send.request))
         example = Example(tool.result.example) if tool is not None and tool.result.has_example else None
-        reply = reply_to(send.request, send.tool, send.attempt, self.replies, example)
+        attempt = self._next_attempt(send.tool, at_least=send.attempt)
+        reply = reply_to(send.request, send.tool, attempt, self._replies, example)
         self._later(Replied(call_id=send.call_id, attempt=send.attempt, reply=reply), reply.took_s)
+
+    def _next_attempt(self, tool: str, *, at_least: int = 1) -> int:
+        """The place of an attempt among those of this step, or of its request where that began before."""
+        self._attempts[tool] += 1
+        return max(self._attempts[tool], at_least)
 
     def _order(self, order: Order) -> None:
         if isinstance(order, Refer):
@@ -264,7 +291,7 @@ class VirtualCall:
 
     def _refer(self, refer: Refer) -> None:
         self.log.append(Referral(refer.target))
-        self.api.end_transfer(self._transfers.asked(self.replies))
+        self.api.end_transfer(self._transfers.asked(self._replies))
         if self._transfers.current is not None and self.machine.agent is not None:
             self.uses.referred(self.machine.agent, *self._transfers.current)
 

@@ -96,6 +96,53 @@ PASS = {
             expect: {tells: [Say that it takes a while.], output: {find_slots: "*"}}
           - model_says: At nine.
     """,
+    "a restart in which nothing is under way": """
+        expect: {says: ["Hello, Maple Dental."]}
+        steps:
+          - restart: true
+            expect: {says: [], tells: [], agent: desk, not: {ended: "*"}}
+          - silence: 20s
+            expect: {says: [Are you still there?]}
+          - restart: true
+          - silence: 20s
+            expect: {says: [Are you still there?]}
+          - model_calls: {find_slots: {day: friday}}
+            expect: {requests: [{attempts: 1}], output: {find_slots: "*"}, vars: {last: friday}}
+    """,
+    "a restart while a request is under way that may be sent again": """
+        steps:
+          - model_calls: {find_slots: {}}
+            replies: {find_slots: {delay: 4s}}
+            expect: {requests: [{attempts: 1}], output: {}}
+          - restart: true
+            replies: {find_slots: {json: {day: monday, slots: []}}}
+            expect: {requests: [{attempts: 1}], output: {find_slots: []}, vars: {last: monday}}
+    """,
+    "a restart while a request is under way that must not be sent again": """
+        steps:
+          - model_calls: {save: {text: Call me.}}
+            replies: {save: {json: {}, delay: 4s}}
+          - restart: true
+            expect: {requests: [{tool: save, attempts: 1}], output: {save: {error: "*"}}}
+    """,
+    "the model speaks and calls in one response": """
+        steps:
+          - model_says: Thank you, and goodbye.
+            model_calls: {end_call: {}}
+            expect:
+              ended: hangup
+              says: [Goodbye!]
+              record: {turns: [{}, {text: "Thank you, and goodbye."}, {text: Goodbye!}]}
+    """,
+    "one tool called three times, answered in turn": """
+        steps:
+          - model_calls: [{save: {text: a}}, {save: {text: b}}, {save: {text: c}}]
+            replies: {save: [{json: {n: 1}, delay: 3s}, {json: {n: 2}}, {json: {n: 3}, delay: 1s}]}
+            expect: {requests: [{tool: save}, {tool: save}, {tool: save}], output: {save: {n: 3}}}
+          - model_calls: [{save: {text: a}}, {save: {text: b}}]
+            replies: {save: [{json: {n: 4}, delay: 3s}, {json: {n: 5}}]}
+            expect: {output: {save: {n: 5}}, order: [{output: save}, {output: save}]}
+    """,
     "one tool called twice": """
         steps:
           - model_calls: [{find_slots: {day: friday}}, {find_slots: {day: monday}}]

@@ -69,7 +69,7 @@ KEYS = [
         "test",
         SCENARIO + "  steps:\n    - ¦",
         "caller expect interrupts model_says usage model_calls replies model_fails keys silence "
-        "nothing_heard sideband_lost hands_off_refused person caller_hangs_up",
+        "nothing_heard sideband_lost restart hands_off_refused person caller_hangs_up",
     ),
 ]
 

@@ -60,11 +60,14 @@ def check_replies(scenario: Node, scope: ScenarioScope, problems: Problems) -> N
     """Note replies under unknown names, of a wrong kind, and for requests that the scenario never makes."""
     steps = scenario.get("steps")
     called: set[str] = set()
+    names: set[str] = set()
     for step in steps.entries() if steps is not None else ():
         calls = step.get("model_calls")
         entries = () if calls is None else calls.entries() or (calls,)
+        before = names if step.get("restart") is not None else set()
         names = {name for entry in entries for name in entry.key_places}
         called |= names
+        names |= before  # What a restart has cut short may be sent again.
         for name, place, value in _named(step.get("replies")):
             if not scope.check_tool(name, place, problems):
                 continue

@@ -28,6 +28,7 @@ from runner.model.scenario import (
     ModelSays,
     NobodySpeaks,
     NothingIsHeard,
+    RunnerRestarts,
     Scenario,
     SidebandIsLost,
     Step,
@@ -181,6 +182,9 @@ class _Builder:
 
     def _act(self, step: Node) -> Act | None:
         key, value = next((key, value) for key, value in step.items() if key in _ACTS)
+        calls = step.get("model_calls")
+        if calls is not None:
+            return self._calls(calls, step.get("model_says"))
         match key:
             case "caller":
                 return CallerSays(text=value.text)
@@ -188,8 +192,6 @@ class _Builder:
                 return ModelSays(text=value.text)
             case "model_fails":
                 return ModelFails(detail=value.text)
-            case "model_calls":
-                return self._calls(value)
             case "keys":
                 return KeysArePressed(keys=value.text)
             case "silence" | "sideband_lost" | "nothing_heard":
@@ -197,6 +199,8 @@ class _Builder:
                 return _LASTING[key](for_s=seconds) if seconds is not None else None
             case "interrupts":
                 return self._interruption(value)
+            case "restart":
+                return RunnerRestarts()
             case "hands_off_refused":
                 return HandoffIsRefused()
             case "person":
@@ -204,14 +208,14 @@ class _Builder:
             case _:
                 return CallerHangsUp()
 
-    def _calls(self, node: Node) -> ModelCalls:
+    def _calls(self, node: Node, says: Node | None) -> ModelCalls:
         """A mapping, or a list of them where one tool is called twice."""
         calls: list[tuple[str, str]] = []
         for entry in node.entries() or (node,):
             for name, given in entry.items():
                 self._scope.check_tool(name, entry.key_place(name), self._problems)
                 calls.append((name, self._scope.arguments(name, given)))
-        return ModelCalls(calls=tuple(calls))
+        return ModelCalls(calls=tuple(calls), says=says.text if says is not None else None)
 
     def _interruption(self, node: Node) -> CallerInterrupts | None:
         after, caller = node.get("after"), node.get("caller")
@@ -237,6 +241,7 @@ _ACTS = frozenset(
         "silence",
         "nothing_heard",
         "sideband_lost",
+        "restart",
         "hands_off_refused",
         "person",
         "caller_hangs_up",
