@@ -77,7 +77,7 @@ def check_parameters(node: Node, problems: Problems, *, named: str = "parameters
         )
         problems.error(node.place, named, message)
         return
-    if kind is None or kind.value != "object":
+    if kind is None or (kind.value != "object" and (kind.value in _TYPES or kind.entries())):
         place = kind.place if kind is not None else node.place
         problems.error(place, named, f'"{named}" describes one object; write "type: object" at its top')
     check = _Check(node, problems, named)
@@ -257,6 +257,7 @@ def argument_shapes(parameters: Node) -> tuple[Mapping[str, Shape], bool]:
     is_open = parameters.get("type") is None and parameters.get("properties") is None
     for schema in _at_once(parameters, parameters):
         properties = schema.get("properties")
+        is_open |= properties is not None and not isinstance(properties.value, Mapping)
         for name, node in properties.items() if properties is not None else ():
             shapes[name] = _shape(node)
         extra = schema.get("additionalProperties")

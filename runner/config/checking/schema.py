@@ -7,7 +7,7 @@ keywords that the shipped schemas use (KEYWORDS) and the annotations that they e
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import isfinite
 from operator import is_not
@@ -335,6 +335,7 @@ class _Walk:
         properties = schema.get("properties", {})
         others = schema.get("additionalProperties", {})
         checked = {}
+        meants: dict[str, Place] = {}
         for key, value in values.items():
             self._key(node, key, names)
             if key in properties:
@@ -342,9 +343,15 @@ class _Walk:
                 checked[key] = self._entry(node, value, self._resolved(properties[key]), key)
                 self._above.pop()
             elif others is False:
-                self._unknown(node, key, schema)
+                meant = self._unknown(node, key, schema)
+                if meant is not None and meant not in values:
+                    # Read as what it was meant to be, so that nothing is told that follows from the slip.
+                    meants[meant] = node.key_places[key]
+                    checked[meant] = self._entry(node, value, self._resolved(properties[meant]), meant)
             else:
                 checked[key] = self.value(value, self._resolved(others) if others is not True else {}, key)
+        if meants:
+            return replace(node, value=checked, key_places={**node.key_places, **meants})
         is_same = len(checked) == len(values) and not any(map(is_not, checked.values(), values.values()))
         return node if is_same else node.holding(checked)
 
@@ -394,11 +401,13 @@ class _Walk:
         if "pattern" in schema and not _pattern(schema["pattern"]).search(key):
             self._error(node.key_place(key), "value", f'the key is "{key}"; {right(schema)}', schema)
 
-    def _unknown(self, node: Node, key: str, schema: JsonObject) -> None:
+    def _unknown(self, node: Node, key: str, schema: JsonObject) -> str | None:
+        """Note an unknown key. The result: the known one that it is told to be a slip for."""
         if key not in node.key_places:
-            return  # It came by a merge key, which is reported by itself.
+            return None  # It came by a merge key, which is told by itself.
         hint = instead_of(key, schema, self._above, self._resolved)
         self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
+        return next((known for known in schema["properties"] if hint == f'; did you mean "{known}"?'), None)
 
     # Unions
 
@@ -424,7 +433,8 @@ class _Walk:
             chosen = by_tag(node, tag, consts, subject(name, schema))
         else:
             keys = {branch["x-key"]: branch for branch in fitting}
-            chosen = by_key(node, keys, subject(name, schema), schema["errorMessage"])
+            known = schema.get("properties", {})
+            chosen = by_key(node, keys, known, subject(name, schema), schema["errorMessage"])
             if not isinstance(chosen, Mistake):
                 chosen = {**chosen, OTHER_KEYS: list(keys)}
         if isinstance(chosen, Mistake):

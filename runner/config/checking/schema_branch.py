@@ -1,6 +1,6 @@
 """Chooses the branch of a union that a mapping was meant to be, so that only that one is checked."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from runner.config.checking.suggest import did_you_mean, nearest, one_of
@@ -30,9 +30,12 @@ def by_tag(node: Node, tag: str, branches: Mapping[str, JsonObject], subject: st
     return Mistake(place=value.place, rule="value", message=f'"{tag}" is "{value.text}"; {hint}')
 
 
-def by_key(node: Node, branches: Mapping[str, JsonObject], subject: str, right: str) -> JsonObject | Mistake:
-    """The branch with a key of its own in the mapping, e.g. `http` in a tool. `right` says what would be
-    right.
+def by_key(
+    node: Node, branches: Mapping[str, JsonObject], common: Collection[str], subject: str, right: str
+) -> JsonObject | Mistake:
+    """The branch whose own key is there, e.g. `http` in a tool. `right` says what would be.
+
+    `common` are the keys that stand beside those of any branch.
     """
     present = [key for key in branches if node.get(key) is not None]
     for key in present:
@@ -43,7 +46,7 @@ def by_key(node: Node, branches: Mapping[str, JsonObject], subject: str, right: 
         first, second = sorted(present, key=node.key_place)[:2]
         message = f'"{second}" cannot be combined with "{first}"; {right}'
         return Mistake(place=node.key_place(second), rule="one-of", message=message)
-    known = {key for branch in branches.values() for key in branch.get("properties", {})}
+    known = {*common, *(key for branch in branches.values() for key in branch.get("properties", {}))}
     unknown = next((key for key, _ in node.items() if key not in known), None)
     if unknown is not None:
         message = f'unknown key "{unknown}"{did_you_mean(unknown, branches) or f"; {right}"}'
