@@ -282,6 +282,8 @@ class _Walk:
             self._wrong(node, "value", schema, name, self._unit(value, schema))
 
     def _unit(self, value: str, schema: JsonObject) -> str:
+        if "x-scheme" in schema and _NUMBER.fullmatch(value):
+            return f"write {schema['x-scheme']}{value}"
         if "x-unit" not in schema or not _BARE_NUMBER.fullmatch(value):
             return ""
         return f'a number needs its unit, "{value}{schema["x-unit"]}"'
@@ -405,7 +407,8 @@ class _Walk:
         """Note an unknown key. The result: the known one that it is told to be a slip for."""
         if key not in node.key_places:
             return None  # It came by a merge key, which is told by itself.
-        hint = instead_of(key, schema, self._above, self._resolved)
+        hint = "" if self._above else _in_runner(key, schema)
+        hint = hint or instead_of(key, schema, self._above, self._resolved)
         self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
         return next((known for known in schema["properties"] if hint == f'; did you mean "{known}"?'), None)
 
@@ -434,13 +437,29 @@ class _Walk:
         else:
             keys = {branch["x-key"]: branch for branch in fitting}
             known = schema.get("properties", {})
-            chosen = by_key(node, keys, known, subject(name, schema), schema["errorMessage"])
+            inside = {
+                key: self._resolved(branch["properties"][key]).get("properties", {})
+                for key, branch in keys.items()
+                if key in branch.get("properties", {})
+            }
+            whose, right_one = subject(name, schema), schema["errorMessage"]
+            chosen = by_key(node, keys, known, inside, subject=whose, right=right_one)
             if not isinstance(chosen, Mistake):
                 chosen = {**chosen, OTHER_KEYS: list(keys)}
         if isinstance(chosen, Mistake):
             self._error(chosen.place, chosen.rule, chosen.message, schema)
             return node
         return self.value(node, chosen, name)
+
+
+_NUMBER = re.compile(r"\+[0-9]{7,15}")
+
+
+def _in_runner(key: str, schema: JsonObject) -> str:
+    """For a key of runner.yaml that stands in an agent's file."""
+    agent, runner = (shipped_schema(kind)["properties"] for kind in ("agent", "runner"))
+    is_theirs = schema.get("properties", {}).keys() == agent.keys() and key in runner and key not in agent
+    return "; it belongs in runner.yaml" if is_theirs else ""
 
 
 _BARE_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")

@@ -31,11 +31,17 @@ def by_tag(node: Node, tag: str, branches: Mapping[str, JsonObject], subject: st
 
 
 def by_key(
-    node: Node, branches: Mapping[str, JsonObject], common: Collection[str], subject: str, right: str
+    node: Node,
+    branches: Mapping[str, JsonObject],
+    common: Collection[str],
+    inside: Mapping[str, Collection[str]],
+    *,
+    subject: str,
+    right: str,
 ) -> JsonObject | Mistake:
     """The branch whose own key is there, e.g. `http` in a tool. `right` says what would be.
 
-    `common` are the keys that stand beside those of any branch.
+    `common` are the keys that stand beside those of any branch, `inside` those below the key of each.
     """
     present = [key for key in branches if node.get(key) is not None]
     for key in present:
@@ -49,7 +55,13 @@ def by_key(
     known = {*common, *(key for branch in branches.values() for key in branch.get("properties", {}))}
     unknown = next((key for key, _ in node.items() if key not in known), None)
     if unknown is not None:
-        message = f'unknown key "{unknown}"{did_you_mean(unknown, branches) or f"; {right}"}'
+        hint = did_you_mean(unknown, branches) or _inside(unknown, inside) or f"; {right}"
+        message = f'unknown key "{unknown}"{hint}'
         return Mistake(place=node.key_place(unknown), rule="unknown-key", message=message)
     what = "incomplete" if node.value else "empty"
     return Mistake(place=node.place, rule="one-of", message=f"{subject} is {what}; {right}")
+
+
+def _inside(key: str, branches: Mapping[str, Collection[str]]) -> str:
+    found = [name for name, keys in branches.items() if key in keys]
+    return f'; it belongs inside of "{found[0]}"' if len(found) == 1 else ""

@@ -13,6 +13,8 @@ from runner.model.values import JsonObject, Place
 if TYPE_CHECKING:
     from runner.call.templates.references import Reference
 
+_PROCESS = frozenset({"env", "environ", "ENV"})
+"""How other languages name the environment of the process."""
 _EXPOSED = 'the model could read "{}" here; secrets are only for "http", with its "auth" and "sign"'
 
 
@@ -119,6 +121,11 @@ def _fault(reference: "Reference", scope: Scope) -> tuple[str, str] | None:
         "lookup": None,
     }
     if root not in shapes:
+        if root in _PROCESS and keys and scope.secrets is not None:
+            name = keys[0]
+            declared = f'{name}: {{env: {name}}} under "secrets" of runner.yaml'
+            right = f'write "{{{{ secrets.{name} }}}}", and declare {declared}'
+            return "unknown-name", f'unknown name "{root}"; {right}'
         inside = scope.path_of(root)
         hint = f'; did you mean "{inside}"?' if inside else or_there_is(root, scope.roots)
         return "unknown-name", f'unknown name "{root}"{hint}'

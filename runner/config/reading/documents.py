@@ -88,5 +88,11 @@ def _no_kind(file: SourceFile, node: Node, problems: Problems) -> None:
     elif meant is not None:
         message = f'unknown key "{meant}"; did you mean "agent"?'
         problems.error(node.key_place(meant), "file-kind", message)
+    elif any(entry.get("call") is not None for entry in node.entries()):
+        right = PurePath(file.name).stem.removesuffix("_test").removesuffix(".tests") + ".test.yaml"
+        message = f'scenarios stand in files that end in ".test.yaml"; name this one "{right}"'
+        problems.error(node.place, "file-kind", message)
+    elif any(entry.get("agent") is not None for entry in node.entries()):
+        problems.error(node.place, "file-kind", "a file holds one agent and not a list; make a file for each")
     else:
         problems.error(node.place, "file-kind", _THREE_KINDS)

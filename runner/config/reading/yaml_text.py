@@ -48,7 +48,7 @@ def split_lines(text: str) -> list[str]:
 
 
 def _decode(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in (content[:1], content[1:2]):
         raise SyntaxMistake("this file is UTF-16; save it as UTF-8", 1, 1)
     try:
         text = content.decode()

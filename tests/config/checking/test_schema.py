@@ -16,7 +16,7 @@ from tests.config.broken_documents import broken_agents
 
 ANNOTATIONS = {"$schema", "$id", "$comment", "$defs", "title", "description", "examples", "default"}
 OF_EDITORS = {"errorMessage", "doNotSuggest"}
-OF_OURS = {"x-bare", "x-key", "x-tag", "x-text", "x-unit", "x-secret", "x-required-with-defaults"}
+OF_OURS = {"x-bare", "x-key", "x-tag", "x-text", "x-unit", "x-scheme", "x-secret", "x-required-with-defaults"}
 SCHEMA_MAPS = ("properties", "$defs", "dependentSchemas")
 SCHEMAS = ("items", "additionalProperties", "propertyNames", "oneOf")
 
