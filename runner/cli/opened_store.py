@@ -8,7 +8,7 @@ from pathlib import Path
 from runner.cli.problems import print_problems
 from runner.cli.terminal import stderr
 from runner.config.load import load
-from runner.config.reading.files import SETTINGS_FILE
+from runner.config.reading.files import SETTINGS_FILE, USUAL_DIRECTORY
 from runner.errors import CannotRunError, StoreError
 from runner.model.settings import Settings
 from runner.serve.secrets import find_store
@@ -21,6 +21,8 @@ def read_settings(directory: Path, environment: str | None) -> Settings | None:
 
     No other file is read: a mistake in an agent must not hide a call. Raises CannotRunError and UsageError.
     """
+    if not directory.is_dir() and directory != Path(USUAL_DIRECTORY):
+        raise CannotRunError(f'there is no directory "{directory}"')
     file = directory / SETTINGS_FILE
     texts = {file.as_posix(): file.read_bytes()} if file.is_file() else {}
     loaded = load(directory, environment, texts, only_unsaved=True)

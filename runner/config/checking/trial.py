@@ -53,8 +53,10 @@ def _check(placed: PlacedTemplate, usual: JsonObject, withheld: JsonObject, prob
     failure = _failure(placed, {**usual, **everything})
     if failure is not None:
         looked_up = any(reference.path[0] == "lookup" for reference in placed.template.references)
+        asks_header = any(path[:2] == ("call", "headers") for path in _paths(placed.template))
         when = " when the lookup is not answered" if looked_up else ""
-        _note(placed, failure, when, problems, always=not looked_up and not everything)
+        when = when or (" for a call without that header" if asks_header else "")
+        _note(placed, failure, when, problems, always=not when and not everything)
     elif (failure := _failure(placed, {**withheld, **everything})) is not None:
         _note(placed, failure, " for a caller who withholds the number", problems)
     elif least != everything and (failure := _failure(placed, {**usual, **least})) is not None:
