@@ -51,6 +51,10 @@ class _NobodyAnswersError(Exception):
     """No agent answers with these options. The text says why, and what would help."""
 
 
+_TEMPLATE = 'the template "'
+"""In the faults of templates that fail."""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_directory(parser)
@@ -110,6 +114,9 @@ def _print_text(prepared: "_Prepared") -> int:
 
     result = asyncio.run(play_call(plan, show))
     view.conclude(result.record, result.entries[-1].at_s)
+    faults = result.record.faults if result.record is not None else ()
+    # A transfer that is played as not completed is a note.
+    view.remark("fault", [fault for fault in faults if _TEMPLATE in fault], Style.ERROR)
     view.remark("note", result.notes, Style.DIM)
     problems = problems_of(plan.play, result)
     view.remark("wrong", problems, Style.ERROR)

@@ -114,7 +114,9 @@ def told(entry: Log) -> None:
 
 
 def ended(record: CallRecord) -> None:
-    """The call is over: why, and how long it was."""
+    """The call is over: why, how long it was, and what could not be done as it is declared."""
+    if record.faults:
+        log.warning("call has faults", extra={"agent": record.agent, "faults": list(record.faults)})
     log.info(
         "call has ended",
         extra={

@@ -382,3 +382,14 @@ def test_a_lookup_is_played_with_its_default(agents: Path, capsys: pytest.Captur
         "https://crm.example/<MAPLE_TOKEN>",
     )
     assert (found["record"]["faults"], found["record"]["lookup_s"] is not None) == ([], True)
+
+
+def test_a_template_that_fails_in_the_call_is_told(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failing = FRONT_DESK + "greeting: \"{{ 100 / (call.headers['X-Waiting'] | default(1) | int) }}\"\n"
+    write(agents, front_desk=failing)
+    assert simulate(agents, "--header", "X-Waiting: 0") == OK
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        "fault: the template \"{{ 100 / (call.headers['X-Waiting'] | default(1) | int) }}\" failed:" in told
+    )
+    assert told.endswith("failed: division by zero")
