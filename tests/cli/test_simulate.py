@@ -385,7 +385,8 @@ def test_a_lookup_is_played_with_its_default(agents: Path, capsys: pytest.Captur
 
 
 def test_a_template_that_fails_in_the_call_is_told(agents: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    failing = FRONT_DESK + "greeting: \"{{ 100 / (call.headers['X-Waiting'] | default(1) | int) }}\"\n"
+    greeting = "greeting: \"{{ 100 / (call.headers['X-Waiting'] | default(1) | int) }}\""
+    failing = FRONT_DESK.replace("greeting: Thanks for calling.", greeting)
     write(agents, front_desk=failing)
     assert simulate(agents, "--header", "X-Waiting: 0") == OK
     told = " ".join(capsys.readouterr().out.split())
