@@ -11,8 +11,11 @@ class Turn:
     """Something said, in the order of the conversation. `text` None: there is no transcript."""
 
     role: str
+    """`caller` or `agent`."""
     text: str | None
+    """What was said; None without a transcript."""
     at: Instant
+    """When it began."""
     heard_ms: int | None = None
     """How much of it the caller has heard, when the caller interrupted it."""
     waited_s: float | None = None
@@ -29,10 +32,13 @@ class Span:
     """
 
     who: str
+    """`caller`, `agent` or `person`."""
     since: Instant
+    """When it began."""
     until: Instant | None = None
     """None where its end was never reported."""
     interrupted: bool = False
+    """Whether the caller spoke over it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +62,23 @@ class ToolUse:
 
     name: str
     call_id: str
+    """The API's id of the call."""
     arguments: Json
+    """As the model gave them."""
     started_at: Instant
+    """When the model had called it."""
     took_s: float | None
+    """How long it took; None where it has not ended."""
     status: str
+    """`ok`, `error`, `refused`, `unfinished`, `completed` or `not_completed`."""
     http_status: int | None = None
+    """The status of the last reply."""
     attempts: int = 0
+    """How often the request was sent."""
     tries: tuple[Attempt, ...] = ()
     """Each of the attempts."""
     error: str | None = None
+    """Why it failed or was refused."""
     reply: Json = None
     """The output for the model; None where there was none, or where it is not kept."""
 
@@ -74,7 +88,9 @@ class Handoff:
     """Another agent took over."""
 
     agent: str
+    """Who took over."""
     because: str
+    """What led to it: the tool, the guardrail, or a person."""
     at: Instant
 
 
@@ -88,10 +104,14 @@ class Deed:
 
     id: str
     by: str
+    """The name of the person's token."""
     what: str
+    """The act: `say`, `transfer`, `take-over`, …"""
     given: JsonObject
+    """The fields of the act."""
     at: Instant
     result: str
+    """What became of it."""
     detail: str = ""
     """Why it was refused or failed, as a sentence."""
     settled_at: Instant | None = None
@@ -103,24 +123,37 @@ class CallRecord:
     """Who called, who answered and why, what was said and done, what it cost, why it ended."""
 
     id: str
+    """The API's id of the call."""
     agent: str
+    """Who answered."""
     route: str | None
     """The place of the route that won, `file:line:col`, or None when `otherwise` chose."""
     why: str
     """One sentence: why this agent answered."""
     caller: str | None
+    """The number or address of the caller."""
     called: str | None
+    """The number or address that was dialled."""
     transport: str
+    """`sip` or `webrtc`."""
     created_at: Instant
+    """When it rang."""
     accepted_at: Instant | None = None
+    """When the API had answered it."""
     attached_at: Instant | None = None
+    """When the sideband was first open."""
     ended_at: Instant | None = None
+    """When the API knew it no more; None while it goes on."""
     ended: str = ""
     """Why it ended, in one word: `caller_hung_up`, `hangup`, `transferred`, `max_duration`, `failed`, …"""
     detail: str = ""
+    """More about the end, as a sentence."""
     turns: tuple[Turn, ...] = ()
+    """What was said, in the order of the conversation."""
     tools: tuple[ToolUse, ...] = ()
+    """The tool calls, in their order."""
     handoffs: tuple[Handoff, ...] = ()
+    """The agents that took over."""
     deeds: tuple[Deed, ...] = ()
     """The acts of people on the call, refused ones included."""
     spans: tuple[Span, ...] = ()
@@ -135,13 +168,18 @@ class CallRecord:
     faults: tuple[str, ...] = ()
     """What could not be done as declared, each as a sentence: a template that failed, a late lookup."""
     model: str = ""
+    """The model as the agent names it."""
     served_by: str | None = None
     """The model as the API names it: what is behind an alias or a deployment. None when it did not say."""
     usage: Usage = NO_USAGE
+    """The tokens that the model used."""
     transcription: TranscriptionUsage = NO_TRANSCRIPTION
+    """What transcribing the caller used."""
     cost_usd: float | None = None
     """Of everything that the API has reported; None when the price of something in it is unknown."""
     complaints: int = 0
     """Error events of the API during the call."""
     unknown_events: int = 0
+    """Events of the API that are not known here."""
     malformed_events: int = 0
+    """Events of the API that could not be read."""

@@ -6,6 +6,7 @@ from tests.docs.command_tables import commands_table, options_table, rules_table
 from tests.docs.metrics_table import metrics_table
 from tests.docs.operations_table import operations_table
 from tests.docs.pages import Generator, Page, all_pages, anchor
+from tests.docs.record_table import record_table
 from tests.docs.schema_tables import Linked, keys_table
 
 MARKER = re.compile(r"^<!-- generated: keys (\w+)(?: (\w+))? -->$", re.MULTILINE)
@@ -56,5 +57,6 @@ GENERATORS: dict[str, Generator] = {
     "metrics": lambda page, _: metrics_table(),
     "operations": lambda page, _: operations_table(),
     "options": lambda page, command: options_table(command),
+    "record": lambda page, _: record_table(),
     "rules": lambda page, _: rules_table(),
 }
