@@ -328,7 +328,7 @@ def test_a_broken_file_hides_no_problem_of_another_and_causes_none(tmp_path: Pat
     )
     assert messages(loaded) == [
         'desk.yaml: unknown key "voise"; did you mean "voice"?',
-        "night.yaml: a value is missing here",
+        'night.yaml: this "[" is never closed',
     ]
 
 

@@ -346,7 +346,7 @@ class _Walk:
                 self._above.pop()
             elif others is False:
                 meant = self._unknown(node, key, schema)
-                if meant is not None and meant not in values:
+                if meant is not None and meant not in values and isinstance(value.value, dict | tuple):
                     # Read as what it was meant to be, so that nothing is told that follows from the slip.
                     meants[meant] = node.key_places[key]
                     checked[meant] = self._entry(node, value, self._resolved(properties[meant]), meant)
