@@ -39,10 +39,14 @@ def as_template_error(error: TemplateSyntaxError, source: str) -> TemplateError:
     text = re.sub(r"\r\n?", "\n", source)
     offset = _offset(text, line, column)
     opening = max(text.rfind(mark, 0, max(0, offset - 1)) for mark in _ENDS)
+    statement = text.rfind("{%", 0, max(0, opening))
+    if text.startswith("{{", opening) and statement != -1 and "%}" not in text[statement:opening]:
+        message = 'names stand without braces between "{%" and "%}"'
+        return TemplateError(message, *_place(text, opening))
     if opening != -1 and _is_open(text, opening, offset):
-        mark, before = text[opening : opening + 2], text[:opening]
+        mark = text[opening : opening + 2]
         message = f'this "{mark}" is never closed; it ends with "{_ENDS[mark]}"'
-        return TemplateError(message, before.count("\n") + 1, opening - before.rfind("\n"))
+        return TemplateError(message, *_place(text, opening))
     for operator, right in _OPERATORS.items():
         begin = text.find(operator, max(0, offset - len(operator) + 1), offset + len(operator))
         if begin != -1 and "\n" not in text[begin:offset]:
@@ -60,6 +64,11 @@ def as_template_error(error: TemplateSyntaxError, source: str) -> TemplateError:
     elif message in _OPEN_QUOTES:
         return TemplateError("this quote is never closed", line, column)
     return TemplateError(f"this template cannot be read: {message}", line, column)
+
+
+def _place(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of a character, from 1."""
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 def _offset(text: str, line: int, column: int) -> int:
