@@ -19,7 +19,7 @@ _WITHIN = {
     "deeds": Deed,
     "spans": Span,
 }
-_IN_JSON = {(Span, "since"): "from", (Span, "until"): "to"}
+_IN_JSON: dict[tuple[type, str], str] = {(Span, "since"): "from", (Span, "until"): "to"}
 _TYPES = {
     "str": "text",
     "bool": "true or false",

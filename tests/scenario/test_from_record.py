@@ -189,7 +189,7 @@ def played(scenario: Scenario, loaded: Loaded) -> CallRecord | None:
     steps = StepPlayer(call)
     steps.begin(scenario.steps[0] if scenario.steps else None)
     for number, step in enumerate(scenario.steps):
-        call.replies = {**scenario.replies, **step.replies}
+        call.answer_with({**scenario.replies, **step.replies})
         steps.play(step, next(iter(scenario.steps[number + 1 :]), None))
     return call.machine.record()
 

@@ -145,8 +145,8 @@ class _Trouble:
                     return self._at_begin(f'this "{opening}" is never closed{self._open_quote()}')
                 return self._here(f'"," or "{closing}" is missing before this')
         if "node content" in self.problem:
-            if self.at_end and (opening := self._open_bracket()) is not None:
-                line, column = opening
+            if self.at_end and (bracket := self._open_bracket()) is not None:
+                line, column = bracket
                 return SyntaxMistake(
                     f'this "{self._line(line)[column]}" is never closed', line + 1, column + 1
                 )
