@@ -37,12 +37,15 @@ MEMORY_LIMIT = 2.5
 TURNS = 1500
 ROUNDS = 4
 WARM_UP = 50
-CALLS = 400
+CALLS = 80
+"""In each round."""
+SETUP_ROUNDS = 5
 LOST = 500
+IDLE_S = 0.002
+"""CPU of 30 ms in which a process does nothing but look at its timers."""
 
 HERE = Path(__file__).parent
 SECRET = new_secret()
-TICKS = os.sysconf("SC_CLK_TCK")
 
 RUNNER = """\
 provider: {{base_url: "{base_url}"}}
@@ -94,9 +97,9 @@ class Process:
 
     @property
     def cpu_s(self) -> float:
-        """CPU seconds so far, user and system."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """CPU seconds so far, user and system, of all its threads."""
+        # Its clock, as clock_getcpuclockid(3) makes its id: a hundred times as precise as /proc.
+        return time.clock_gettime((~self._process.pid << 3) | 2)
 
     @property
     def memory_kib(self) -> int:
@@ -176,21 +179,27 @@ class Lab:
         return best
 
     async def calls(self, *processes: Process) -> tuple[list[float], list[float]]:
-        """Microseconds of CPU to set a call up, and KiB that it takes while it is live."""
-        setups, memory = [], []
+        """Microseconds of CPU to set a call up, the best round of each; KiB that a live call takes."""
+        best = [float("inf")] * len(processes)
         async with self._session() as session:
             for process in processes:
                 await self._ring_all(session, process, WARM_UP)
-                cpu_s, memory_kib = process.cpu_s, process.memory_kib
-                await self._ring_all(session, process, CALLS)
-                setups.append((process.cpu_s - cpu_s) / CALLS * 1e6)
-                memory.append((process.memory_kib - memory_kib) / CALLS)
-        return setups, memory
+            before_kib = [process.memory_kib for process in processes]
+            for _ in range(SETUP_ROUNDS):
+                for index, process in enumerate(processes):
+                    before = process.cpu_s
+                    await self._ring_all(session, process, CALLS)
+                    best[index] = min(best[index], (process.cpu_s - before) / CALLS * 1e6)
+        calls = SETUP_ROUNDS * CALLS
+        memory = [
+            (process.memory_kib - kib) / calls for process, kib in zip(processes, before_kib, strict=True)
+        ]
+        return best, memory
 
     async def back_after_loss(self, process: Process, calls: int) -> float:
         """Seconds until as many sidebands are open again as were lost together."""
         async with self._session() as session:
-            await self._ring_all(session, process, max(calls - CALLS - WARM_UP, 0))
+            await self._ring_all(session, process, max(calls - SETUP_ROUNDS * CALLS - WARM_UP, 0))
             attached = (await self._counts(session))[0]
             began = time.monotonic()
             async with session.post(f"{self._api}/lose"):
@@ -227,9 +236,9 @@ class Lab:
             await asyncio.sleep(0.02)
 
     async def _settled(self, process: Process) -> None:
-        """Until the process has used no CPU for a while."""
+        """Until the process has used next to no CPU for a while."""
         quiet, last = 0, process.cpu_s
         while quiet < 10:
             await asyncio.sleep(0.03)
             now = process.cpu_s
-            quiet, last = (quiet + 1 if now == last else 0), now
+            quiet, last = (quiet + 1 if now - last < IDLE_S else 0), now
