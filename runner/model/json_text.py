@@ -17,8 +17,13 @@ MAX_DIGITS = 308
 """Of a whole number: longer ones are not numbers to the databases and models that get them."""
 
 
-class TooDeepError(ValueError):
-    """JSON that is nested deeper than MAX_DEPTH."""
+MAX_VALUES = 100_000
+"""In one text, counted by what separates them. To read as many takes some hundredths of a second, and every
+other call waits."""
+
+
+class OversizedError(ValueError):
+    """JSON that is nested deeper than MAX_DEPTH, or has more than MAX_VALUES values."""
 
 
 _UNSENDABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -28,12 +33,14 @@ def read_json(text: str | bytes) -> Json:
     """The value. Bytes are UTF-8, UTF-16 or UTF-32, whichever they can be (RFC 4627, 3).
 
     Characters that JSON can write and nobody can send are replaced: NUL is dropped, half a surrogate pair
-    becomes `?`. Raises ValueError for text that is not JSON or has a number that no float can hold, and its
-    TooDeepError.
+    becomes `?`. Raises ValueError for text that is not JSON or has a number that no float can hold, or
+    OversizedError.
     """
     if isinstance(text, bytes):
         text = text.decode(detect_encoding(text), "surrogatepass")
     text = text.removeprefix("\ufeff")
+    if has_too_many_values(text, MAX_VALUES):
+        raise OversizedError(f"more than {MAX_VALUES:,} values")
     try:
         value = json.loads(text, parse_float=_finite, parse_int=_whole, parse_constant=_finite)
     except RecursionError:
@@ -42,6 +49,16 @@ def read_json(text: str | bytes) -> Json:
     if text.count("[") + text.count("{") > MAX_DEPTH and is_too_deep(value):
         raise _too_deep()
     return _sendable(value) if _has_unsendable(text) else value
+
+
+def has_too_many_values(text: str | bytes, most: int) -> bool:
+    """Whether there may be more than so many values in a text, judged by its separators and brackets, those
+    within strings too."""
+    if len(text) <= most:
+        return False
+    if isinstance(text, bytes):
+        return text.count(b",") + text.count(b"[") + text.count(b"{") > most
+    return text.count(",") + text.count("[") + text.count("{") > most
 
 
 def _has_unsendable(text: str) -> bool:
@@ -55,7 +72,7 @@ def _has_unsendable(text: str) -> bool:
 
 
 def _too_deep() -> ValueError:
-    return TooDeepError(f"nested deeper than {MAX_DEPTH} levels")
+    return OversizedError(f"nested deeper than {MAX_DEPTH} levels")
 
 
 def is_too_deep(value: Json) -> bool:

@@ -8,7 +8,9 @@ protocol until another frame comes, since thousands are open. The content of mes
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from websockets.client import ClientProtocol
@@ -18,7 +20,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from runner.serve.names import Names
 from runner.serve.timeouts import Timeouts
-from runner.serve.websocket_frames import ForProtocol, FrameCutter
+from runner.serve.websocket_frames import ForProtocol, FrameCutter, Piece
 
 log = logging.getLogger("runner.serve.sideband_socket")
 
@@ -26,6 +28,10 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """The largest messages report a session with long instructions and many tools, or a long conversation. A
 larger one would close the socket, and close it again after reopening.
 """
+TURN_S = 0.01
+"""How long one sideband may be served before the event loop goes on to the others. It reads no more meanwhile."""
+MOST_UNTIMED = 16
+"""Messages that arrive together and are handed on without a look at the clock."""
 MAX_UNSENT_BYTES = 4 * 1024 * 1024
 """The most that may wait for a peer that does not read. A peer that reads never lets more than a whole
 session wait.
@@ -81,13 +87,13 @@ class SidebandSocket(asyncio.Protocol):
         self._closed: asyncio.Future[Close | None] = self._loop.create_future()
         self._receive: Receive | None = None
         self._ended: Callable[[], None] | None = None
-        self._early: Sequence[bytes] = ()
-        """Messages that came with the answer to the handshake."""
+        self._waiting: deque[Piece] | None = None
+        """What came with the answer to the handshake, or was too much for one turn of the event loop."""
         self._head_end = b""
         """The last bytes of the handshake's answer so far: its end may be split in two."""
         self._frames = FrameCutter(MAX_MESSAGE_BYTES)
-        self._parts: Sequence[bytes] = ()
-        """Parts of a message in several frames."""
+        self._parts = bytearray()
+        """What has come of a message in several frames."""
         self._has_pong = True
         self._ping_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
@@ -110,11 +116,7 @@ class SidebandSocket(asyncio.Protocol):
         if self._closed.done():
             self._tell_end()
             return
-        early, self._early = self._early, ()
-        for message in early:
-            self._hand_on(message)
-        if self._transport is not None:
-            self._transport.resume_reading()
+        self._take_a_turn()
 
     def send(self, message: str) -> None:
         """Send a message. Without a connection it is lost: `closed` reports that."""
@@ -160,11 +162,38 @@ class SidebandSocket(asyncio.Protocol):
         """Bytes have arrived."""
         if self._handshake is not None:
             data = self._answered(self._handshake, data)
-        for piece in self._frames.cut(data):
-            if isinstance(piece, ForProtocol):
-                self._frame_received(piece.data)
-            else:
-                self._hand_on(piece)
+        pieces = self._frames.cut(data)
+        if self._waiting is not None:
+            self._waiting.extend(pieces)
+        elif self._receive is None:
+            self._waiting = deque(pieces)
+        elif len(pieces) > MOST_UNTIMED:
+            self._waiting = deque(pieces)
+            self._take_a_turn()
+        else:
+            for piece in pieces:
+                self._take(piece)
+
+    def _take_a_turn(self) -> None:
+        """Take what waits, for `TURN_S`, and read on in another turn: uvloop reads a socket up to 32 times in
+        one turn, which may be megabytes."""
+        until = time.monotonic() + TURN_S
+        while self._waiting and time.monotonic() < until:
+            self._take(self._waiting.popleft())
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+            self._loop.call_soon(self._take_a_turn if self._waiting else self._read_on)
+
+    def _read_on(self) -> None:
+        self._waiting = None
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _take(self, piece: Piece) -> None:
+        if isinstance(piece, ForProtocol):
+            self._frame_received(piece.data)
+        else:
+            self._hand_on(piece)
 
     def _answered(self, handshake: ClientProtocol, data: bytes) -> bytes:
         """Read the answer to the handshake, and keep what follows it."""
@@ -263,11 +292,11 @@ class SidebandSocket(asyncio.Protocol):
     def _take_frame(self, frame: Frame) -> None:
         match frame.opcode:
             case Opcode.TEXT | Opcode.BINARY:
-                self._parts = [bytes(frame.data)]
+                self._parts = bytearray(frame.data)
             case Opcode.CONT:
-                self._parts = [*self._parts, bytes(frame.data)]
+                self._parts += frame.data
                 if frame.fin:
-                    whole, self._parts = b"".join(self._parts), ()
+                    whole, self._parts = bytes(self._parts), bytearray()
                     self._hand_on(whole)
             case Opcode.PONG:
                 self._has_pong = True
@@ -275,10 +304,7 @@ class SidebandSocket(asyncio.Protocol):
                 pass  # The protocol itself answers pings and closes.
 
     def _hand_on(self, message: bytes) -> None:
-        if self._receive is None:
-            self._early = [*self._early, message]
-            return
-        if self._closed.done():
+        if self._receive is None or self._closed.done():
             return
         try:
             self._receive(message)

@@ -179,6 +179,7 @@ INTERNAL = {
     "serve.sideband_socket.MOST_CONTROL_BYTES",
     "serve.clients.API_LOOKUPS",
     "serve.secrets.MAX_FILE_BYTES",
+    "serve.sideband_socket.MOST_UNTIMED",
     "serve.tls.RECORD_BYTES",
     "serve.versions.MOST_PROBLEMS_LOGGED",
 }

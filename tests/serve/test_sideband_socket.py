@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -225,6 +226,30 @@ async def test_a_flood_of_messages_holds_nobody_up() -> None:
     in_one_turn = max(after - before for before, after in pairwise(at_each_turn))
     # The event loop reads so many bytes at once, and a frame has a head of two.
     assert 0 < in_one_turn <= 256 * 1024 // 102 + 1
+
+
+async def test_messages_that_cost_time_hold_nobody_up_and_none_is_lost() -> None:
+    """They come at once, the first with the answer to the handshake, and then the connection is cut."""
+    flood = [text(f"{number}") for number in range(300)]
+
+    async def play(it: Peer) -> None:
+        await it.open(*flood[:100])
+        await it.send(*flood[100:])
+
+    heard: list[bytes] = []
+
+    def receive(message: bytes) -> None:
+        heard.append(message)
+        until = time.thread_time() + 0.001
+        while time.thread_time() < until:
+            pass
+
+    async with peer(play) as url:
+        socket = await opened(url)
+        async with no_lag():
+            socket.listen(receive)
+            assert await end(socket) is None
+    assert heard == [frame.data for frame in flood]
 
 
 async def test_how_the_peer_closes_is_told() -> None:

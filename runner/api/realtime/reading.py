@@ -45,7 +45,11 @@ from runner.model.event import (
     TranscriptGrew,
     TurnTruncated,
 )
+from runner.model.json_text import has_too_many_values
 from runner.model.values import Json, JsonObject
+
+MAX_VALUES = 250_000
+"""In one event. A conversation of an hour or a large list of tools has a tenth of it."""
 
 # The type is at the head of every recorded event, so most events can be told apart, and those that carry
 # audio or fragments dropped, without parsing them.
@@ -165,6 +169,8 @@ class Reader:
 
 def _parsed(frame: bytes) -> Any:
     """The JSON of a frame. Raises ValueError."""
+    if has_too_many_values(frame, MAX_VALUES):
+        raise ValueError(f"more than {MAX_VALUES:,} values")
     try:
         return orjson.loads(frame)
     except ValueError:

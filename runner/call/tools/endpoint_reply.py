@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from runner.model.http import Failure, HttpReply
-from runner.model.json_text import TooDeepError, read_json
+from runner.model.json_text import OversizedError, read_json
 from runner.model.values import Json
 
 _CHARSETS = re.compile(r"utf-?(8|16(-?[bl]e)?)|iso-?8859-?1|latin-?1|(us-)?ascii|(windows-|cp)125[0-8]")
@@ -71,7 +71,7 @@ def read_reply(reply: HttpReply) -> EndpointReply:
             error=error,
             media_type=media_type,
             text=text,
-            why_not_json=str(fault) if isinstance(fault, TooDeepError) else "not JSON",
+            why_not_json=str(fault) if isinstance(fault, OversizedError) else "not JSON",
         )
     return EndpointReply(
         status=reply.status, error=error, media_type=media_type, text=text, value=value, is_json=True

@@ -334,6 +334,7 @@ def test_the_head_of_a_nested_object_is_not_the_type_of_the_event() -> None:
         ('{"type": 7}', IgnoredBecause.MALFORMED),
         (b"\xff\xfe", IgnoredBecause.MALFORMED),
         ("[" * 100_000, IgnoredBecause.MALFORMED),
+        ('{"type": "a", "a": [' + "[]," * 250_000 + "1]}", IgnoredBecause.MALFORMED),
         ('{"type": "response.created"}', IgnoredBecause.MALFORMED),
         ('{"type": "response.created", "response": {"id": 5}}', IgnoredBecause.MALFORMED),
         ('{"type": "response.done", "response": {"id": 5}}', IgnoredBecause.MALFORMED),
