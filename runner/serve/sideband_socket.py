@@ -20,7 +20,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from runner.serve.names import Names
 from runner.serve.timeouts import Timeouts
-from runner.serve.websocket_frames import ForProtocol, FrameCutter, Piece
+from runner.serve.websocket_frames import ForProtocol, FrameCutter
 
 log = logging.getLogger("runner.serve.sideband_socket")
 
@@ -29,9 +29,9 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 larger one would close the socket, and close it again after reopening.
 """
 TURN_S = 0.01
-"""How long one sideband may be served before the event loop goes on to the others. It reads no more meanwhile."""
-MOST_UNTIMED = 16
-"""Messages that arrive together and are handed on without a look at the clock."""
+"""How long one sideband is served before the event loop goes on to the others, who are read meanwhile."""
+SLICE_BYTES = 16 * 1024
+"""How much of what has arrived is taken without a look at the clock."""
 MAX_UNSENT_BYTES = 4 * 1024 * 1024
 """The most that may wait for a peer that does not read. A peer that reads never lets more than a whole
 session wait.
@@ -87,7 +87,7 @@ class SidebandSocket(asyncio.Protocol):
         self._closed: asyncio.Future[Close | None] = self._loop.create_future()
         self._receive: Receive | None = None
         self._ended: Callable[[], None] | None = None
-        self._waiting: deque[Piece] | None = None
+        self._waiting: deque[bytes] | None = None
         """What came with the answer to the handshake, or was too much for one turn of the event loop."""
         self._head_end = b""
         """The last bytes of the handshake's answer so far: its end may be split in two."""
@@ -162,17 +162,16 @@ class SidebandSocket(asyncio.Protocol):
         """Bytes have arrived."""
         if self._handshake is not None:
             data = self._answered(self._handshake, data)
-        pieces = self._frames.cut(data)
+        if self._receive is not None and self._waiting is None and len(data) <= SLICE_BYTES:
+            self._take(data)
+            return
+        slices = [data[at : at + SLICE_BYTES] for at in range(0, len(data), SLICE_BYTES)]
         if self._waiting is not None:
-            self._waiting.extend(pieces)
-        elif self._receive is None:
-            self._waiting = deque(pieces)
-        elif len(pieces) > MOST_UNTIMED:
-            self._waiting = deque(pieces)
+            self._waiting.extend(slices)
+            return
+        self._waiting = deque(slices)
+        if self._receive is not None:
             self._take_a_turn()
-        else:
-            for piece in pieces:
-                self._take(piece)
 
     def _take_a_turn(self) -> None:
         """Take what waits, for `TURN_S`, and read on in another turn: uvloop reads a socket up to 32 times in
@@ -182,18 +181,22 @@ class SidebandSocket(asyncio.Protocol):
             self._take(self._waiting.popleft())
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
-            self._loop.call_soon(self._take_a_turn if self._waiting else self._read_on)
+            self._loop.call_soon(self._go_on)
 
-    def _read_on(self) -> None:
+    def _go_on(self) -> None:
+        if self._waiting:
+            self._take_a_turn()
+            return
         self._waiting = None
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def _take(self, piece: Piece) -> None:
-        if isinstance(piece, ForProtocol):
-            self._frame_received(piece.data)
-        else:
-            self._hand_on(piece)
+    def _take(self, data: bytes) -> None:
+        for piece in self._frames.cut(data):
+            if isinstance(piece, ForProtocol):
+                self._frame_received(piece.data)
+            else:
+                self._hand_on(piece)
 
     def _answered(self, handshake: ClientProtocol, data: bytes) -> bytes:
         """Read the answer to the handshake, and keep what follows it."""

@@ -230,7 +230,7 @@ async def test_a_flood_of_messages_holds_nobody_up() -> None:
 
 async def test_messages_that_cost_time_hold_nobody_up_and_none_is_lost() -> None:
     """They come at once, the first with the answer to the handshake, and then the connection is cut."""
-    flood = [text(f"{number}") for number in range(300)]
+    flood = [text(f"{number:01000}") for number in range(300)]
 
     async def play(it: Peer) -> None:
         await it.open(*flood[:100])
@@ -250,6 +250,28 @@ async def test_messages_that_cost_time_hold_nobody_up_and_none_is_lost() -> None
             socket.listen(receive)
             assert await end(socket) is None
     assert heard == [frame.data for frame in flood]
+
+
+@pytest.mark.parametrize(
+    ("first", "each", "last"), [(b"\x01\x01a", b"\x00\x01a", b"\x80\x01a"), (b"", b"\x89\x00", b"\x81\x01a")]
+)
+async def test_very_many_small_frames_hold_nobody_up(first: bytes, each: bytes, last: bytes) -> None:
+    """The parts of one message, and pings."""
+    count = 100_000
+    flood = first + each * count + last
+
+    async def play(it: Peer) -> None:
+        await it.open()
+        it.writer.write(flood)
+        await stay(it)
+
+    heard = Heard()
+    async with peer(play) as url:
+        socket = await opened(url)
+        async with no_lag():
+            socket.listen(heard)
+            assert len((await heard.until(1))[0]) in (1, count + 2)
+        await socket.close()
 
 
 async def test_how_the_peer_closes_is_told() -> None:
