@@ -17,7 +17,7 @@ MAX_DIGITS = 308
 """Of a whole number: longer ones are not numbers to the databases and models that get them."""
 
 
-MAX_VALUES = 100_000
+MAX_VALUES = 60_000
 """In one text, counted by what separates them. To read as many takes some hundredths of a second, and every
 other call waits."""
 

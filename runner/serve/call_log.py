@@ -103,6 +103,7 @@ def replied(send: SendRequest, reply: HttpReply) -> None:
             "attempt": send.attempt,
             "status": reply.status,
             "failure": reply.failure.value if reply.failure else None,
+            "detail": reply.detail,
             "took_s": round(reply.took_s, 3),
         },
     )

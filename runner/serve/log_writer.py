@@ -29,8 +29,7 @@ FLUSH_S = 1.0
 class QueuedHandler(logging.Handler):
     """Formats each record where it is logged, and leaves the writing to its thread.
 
-    Similar lines about no call are folded; a call's lines never are, since they say what happened to it.
-    `close`, which Python calls at exit, writes the last lines.
+    Similar lines are folded. `close`, which Python calls at exit, writes the last lines.
     """
 
     def __init__(self, stream: TextIO, formatter: logging.Formatter, lock: int | None = None) -> None:
@@ -54,8 +53,7 @@ class QueuedHandler(logging.Handler):
         call_id = call_id_of(record)
         if call_id is not None:
             record.call_id = call_id
-            self._queue(record)
-        elif self._folding.passes((record.name, record.levelno, str(record.msg)), now):
+        if self._folding.passes((record.name, record.levelno, str(record.msg), call_id), now):
             self._queue(record)
 
     def createLock(self) -> None:  # noqa: N802 - the name is logging's
@@ -79,8 +77,9 @@ class QueuedHandler(logging.Handler):
     def _tell_folded(self, now: float) -> None:
         """Needs the handler's lock."""
         for folded in self._folding.due(now):
-            name, level, event = folded.key
-            self._queue(_record(name, level, event, repeated=folded.held_back))
+            name, level, event, call_id = folded.key
+            call = {} if call_id is None else {"call_id": call_id}
+            self._queue(_record(name, level, event, **call, repeated=folded.held_back))
 
     def _queue(self, record: logging.LogRecord) -> None:
         try:

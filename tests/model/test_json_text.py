@@ -46,9 +46,9 @@ def test_json_is_read(text: str | bytes, value: Json) -> None:
         ('{"a":' * 65 + "1" + "}" * 65, "nested deeper than 64 levels"),
         ("[" * 100_000, "nested deeper than 64 levels"),
         ('[{"a": [' * 500 + "]}]" * 500, "nested deeper than 64 levels"),
-        ("[" + "[]," * 100_000 + "1]", "more than 100,000 values"),
-        ("[" + "0," * 100_000 + "1]", "more than 100,000 values"),
-        (("{" + '"a":{},' * 50_000 + '"b":1}').encode("utf-16"), "more than 100,000 values"),
+        ("[" + "[]," * 100_000 + "1]", "more than 60,000 values"),
+        ("[" + "0," * 100_000 + "1]", "more than 60,000 values"),
+        (("{" + '"a":{},' * 50_000 + '"b":1}').encode("utf-16"), "more than 60,000 values"),
     ],
 )
 def test_what_nobody_could_use_is_refused(text: str, error: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runner.serve.log_folding import MOST_ALIKE, Folding
+from runner.serve.log_folding import MOST_ALIKE, MOST_OF_A_CALL, Folding
 from runner.serve.logs import configure, name_call
 
 log = logging.getLogger("runner.serve.test_log_writer")
@@ -101,12 +101,14 @@ def test_a_reader_that_has_left_disturbs_nobody(pipe: tuple[int, io.TextIOWrappe
     assert handler.dropped == 0
 
 
-def test_repeated_lines_are_folded_unless_they_are_about_a_call() -> None:
+def test_repeated_lines_are_folded_and_of_a_call_after_many_more() -> None:
     stream = io.StringIO()
     handler = configure(stream)
     for number in range(50):
         log.warning("webhook refused", extra={"reason": f"reason {number}"})
+    for number in range(MOST_OF_A_CALL + 7):
         log.warning("tool failed", extra={"call_id": "rtc_1"})
+        log.warning("tool failed", extra={"call_id": f"rtc_{number + 2}"})
     handler.close()
     refused = [line for line in lines(stream) if line["event"] == "webhook refused"]
     assert [line.get("reason") for line in refused[:-1]] == [f"reason {i}" for i in range(MOST_ALIKE)]
@@ -117,7 +119,10 @@ def test_repeated_lines_are_folded_unless_they_are_about_a_call() -> None:
         "event": "webhook refused",
         "repeated": 50 - MOST_ALIKE,
     }
-    assert sum(line["event"] == "tool failed" for line in lines(stream)) == 50
+    failed = [line for line in lines(stream) if line["event"] == "tool failed"]
+    of_first = [line for line in failed if line["call_id"] == "rtc_1"]
+    assert [line.get("repeated") for line in of_first] == [None] * MOST_OF_A_CALL + [7]
+    assert len(failed) == len(of_first) + MOST_OF_A_CALL + 7
 
 
 async def test_lines_of_a_calls_own_task_are_not_folded() -> None:

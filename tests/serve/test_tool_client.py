@@ -292,6 +292,29 @@ async def test_a_decompression_bomb_is_unpacked_no_further_than_the_limit(client
     assert peak < 16 * MAX_REPLY_BYTES
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("flood", "size", "failure"),
+    [
+        (CHUNKED + b"1\r\na\r\n" * 200_000 + b"0\r\n\r\n", 200_000, None),
+        (CHUNKED + b"1;" + b"a" * 500_000 + b"\r\na\r\n0\r\n\r\n", 0, Failure.CONNECTION),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 30_000, 0, Failure.CONNECTION),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" * 9 + CHUNKED + b"1\r\na\r\n0\r\n\r\n", 1, None),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"a" * 1_000_000, 1_000_000, None),
+        (b"HTTP/1.1 200 OK\r\n" + b"X-A: a\r\n" * 100_000, 0, Failure.CONNECTION),
+    ],
+    ids=["tiny chunks", "long chunk head", "interim replies", "some hints", "until it is closed", "headers"],
+)
+async def test_a_reply_in_very_many_parts_holds_nobody_up(
+    client: ToolClient, flood: bytes, size: int, failure: Failure | None
+) -> None:
+    async with spoken(saying(flood)) as port, no_lag():
+        reply = await client.send(get(f"http://127.0.0.1:{port}"))
+    assert (len(reply.body), reply.failure) == (size, failure)
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 async def test_a_request_is_sent_once_even_when_the_connection_breaks(
     client: ToolClient, method: str

@@ -25,8 +25,8 @@ from runner.model.values import Json, JsonObject
 
 LONGEST = 4000
 """Characters of an expression."""
-MAX_STEPS = 300_000
-"""Parts of an expression applied to a value, and values built from it: under a second."""
+MAX_STEPS = 100_000
+"""Parts of an expression applied to a value, and values built from it: under a tenth of a second."""
 _CHARACTERS_A_STEP = 50
 
 FUNCTIONS = frozenset(Functions.FUNCTION_TABLE)
