@@ -275,6 +275,18 @@ def test_files_and_folders_are_read_by_their_names(tmp_path: Path) -> None:
     assert list(made_of(loaded).agents) == ["a", "b", "c"]
 
 
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    """Neither as configuration nor for what names it: holes take no room on the disk, but in memory."""
+    written(tmp_path, desk_yaml=AGENT.replace("You answer.", "{file: _p.md}"))
+    for name in ("_p.md", "z.yaml"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(1 << 34)
+    assert messages(load(tmp_path)) == [
+        'desk.yaml: "_p.md" is larger than 32 MiB',
+        "z.yaml: this file is larger than 32 MiB",
+    ]
+
+
 def test_a_folder_behind_a_link_is_read_under_the_links_name(tmp_path: Path) -> None:
     written(tmp_path, _shared__desk_yaml=AGENT)
     (tmp_path / "linked").symlink_to("_shared")

@@ -24,6 +24,8 @@ SETTINGS_FILE = "runner.yaml"
 USUAL_DIRECTORY = "agents"
 _YAML = (".yaml", ".yml")
 _SCENARIOS = (".test.yaml", ".test.yml")
+_MOST_BYTES = 32 * 1024 * 1024
+"""Of one file. A large OpenAPI document has a third of it; whatever is larger is here by mistake."""
 _MOST_LOOKED_AT = 5_000
 """Files searched for the one that a path was meant to name."""
 _AGENT = re.compile(rb"^agent:", re.MULTILINE)
@@ -221,7 +223,12 @@ class Directory:
         try:
             real = self._resolved(path)
             if Path(real).is_file():
-                return Path(real).read_bytes()
+                with Path(real).open("rb") as file:
+                    content = file.read(_MOST_BYTES + 1)
+                if len(content) <= _MOST_BYTES:
+                    return content
+                self._problems.error(place, "file", f"{what} is larger than {_MOST_BYTES >> 20} MiB")
+                return None
             self._problems.error(place, "file", f"{what} is not a regular file")
         except _LeadsOutError as error:
             self._problems.error(place, "file", f"{what} {error}")
