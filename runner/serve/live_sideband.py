@@ -9,7 +9,7 @@ from runner.api.port import Conversation, SidebandAction, VoiceApi
 from runner.model.event import CallEvent, CallGone, SidebandLost, SidebandOpened, Unreachable
 from runner.serve.hold import Hold
 from runner.serve.latch import Latch
-from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close
+from runner.serve.sideband import Lost, SidebandLostError, Sidebands, check_close, how_closed
 from runner.serve.sideband_socket import SidebandSocket
 from runner.serve.taking_apart import forget_traces
 from runner.serve.timeouts import Timeouts
@@ -140,10 +140,12 @@ class LiveSideband:
         not for ever, and not without growing pauses.
         """
         self._socket = None
-        has_lasted = asyncio.get_running_loop().time() - self._opened_at >= self._timeouts.steady_s
+        lost_at = asyncio.get_running_loop().time()
+        has_lasted = lost_at - self._opened_at >= self._timeouts.steady_s
         self._flaps = 0 if has_lasted else self._flaps + 1
         try:
-            check_close(await lost.closed(), self._api.is_final)
+            close = await lost.closed()
+            check_close(close, self._api.is_final)
             self._happen(SidebandLost())
             if self._flaps == len(self._timeouts.redial_delays_s) or self._conversation is None:
                 raise SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
@@ -152,10 +154,16 @@ class LiveSideband:
         except SidebandLostError as error:
             self._give_up(error)
         else:
+            took_s = round(asyncio.get_running_loop().time() - lost_at, 3)
+            log.warning(
+                "sideband was away",
+                extra={"call_id": self._call_id, "detail": how_closed(close), "took_s": took_s},
+            )
             self._listen(socket, again=True)
 
     def _give_up(self, lost: SidebandLostError) -> None:
-        log.info(
+        log.log(
+            logging.INFO if lost.lost is Lost.GONE else logging.WARNING,
             "sideband is lost",
             extra={"call_id": self._call_id, "lost": lost.lost.value, "detail": str(lost)},
         )

@@ -129,5 +129,11 @@ def check_close(received: Close | None, is_final: Callable[[int | None], bool]) 
     temporary.
     """
     if received is not None and is_final(received.code):
-        reason = f"the API closed the sideband with {received.code} {received.reason}".rstrip()
-        raise SidebandLostError(Lost.UNREACHABLE, reason)
+        raise SidebandLostError(Lost.UNREACHABLE, how_closed(received))
+
+
+def how_closed(received: Close | None) -> str:
+    """How a sideband ended, for the log."""
+    if received is None:
+        return "the connection broke"
+    return f"the API closed the sideband with {received.code} {received.reason}".rstrip()

@@ -1,6 +1,7 @@
 """A live call against the stand-in: it is served to its end whatever the API does."""
 
 import asyncio
+import logging
 import gc
 import json
 import weakref
@@ -119,10 +120,19 @@ async def test_a_sideband_that_is_refused_is_not_dialled_again(stage: Stage, cod
     assert [request.action for request in call.requests] == ["accept", "hangup"]
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011])
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        (1000, "the API closed the sideband with 1000"),
+        (1001, "the API closed the sideband with 1001"),
+        (1006, "the connection broke"),
+        (1011, "the API closed the sideband with 1011"),
+    ],
+)
 async def test_a_sideband_lost_in_mid_call_is_opened_again_and_nobody_is_greeted_twice(
-    stage: Stage, code: int
+    stage: Stage, code: int, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, logger="runner.serve.live_sideband")
     record, call = await stage.play(
         greeting(),
         OPENING,
@@ -134,6 +144,13 @@ async def test_a_sideband_lost_in_mid_call_is_opened_again_and_nobody_is_greeted
     assert record.ended == "caller_hung_up"
     assert [text for _, text in said(record)].count("Hello.") == 1
     assert creates(call) == 2, "the greeting, and one request to go on after the loss"
+    told = [(line.levelname, line.message, line.__dict__.get("detail")) for line in caplog.records]
+    assert told == [
+        ("INFO", "sideband is attached", None),
+        ("WARNING", "sideband was away", how),
+        ("INFO", "sideband is attached", None),
+        ("INFO", "sideband is lost", "the call is over: the API does not know it any more"),
+    ]
 
 
 async def test_a_sideband_that_is_lost_again_and_again_is_given_up_though_it_tells_something_each_time(
