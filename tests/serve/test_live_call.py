@@ -1,9 +1,9 @@
 """A live call against the stand-in: it is served to its end whatever the API does."""
 
 import asyncio
-import logging
 import gc
 import json
+import logging
 import weakref
 from dataclasses import replace
 
