@@ -76,18 +76,11 @@ class _HeadFirst(ResponseHandler):
         is_interim = True
         while is_interim and 4 <= (end := data.find(b"\r\n\r\n") + 4) < len(data):
             head, data = data[:end], data[end:]
-            is_interim = self._is_interim(head)
+            is_interim = head.startswith(b"HTTP/1.1 1")
+            self._interim = self._interim + 1 if is_interim else 0
             super().data_received(head)
-        self._is_interim(data)
+            if self._interim > MOST_INTERIM and self.transport is not None:
+                self._slices.clear()
+                self.transport.abort()
+                return
         super().data_received(data)
-        if self._interim > MOST_INTERIM and self.transport is not None:
-            self._slices.clear()
-            self.transport.abort()
-
-    def _is_interim(self, data: bytes) -> bool:
-        if data.startswith(b"HTTP/1.1 1"):
-            self._interim += 1
-            return True
-        if data.startswith(b"HTTP/"):
-            self._interim = 0
-        return False

@@ -30,7 +30,7 @@ larger one would close the socket, and close it again after reopening.
 """
 TURN_S = 0.01
 """How long one sideband is served before the event loop goes on to the others, who are read meanwhile."""
-SLICE_BYTES = 16 * 1024
+SLICE_BYTES = 4 * 1024
 """How much of what has arrived is taken without a look at the clock."""
 MAX_UNSENT_BYTES = 4 * 1024 * 1024
 """The most that may wait for a peer that does not read. A peer that reads never lets more than a whole
