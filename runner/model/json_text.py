@@ -40,7 +40,7 @@ def read_json(text: str | bytes) -> Json:
         text = text.decode(detect_encoding(text), "surrogatepass")
     text = text.removeprefix("\ufeff")
     if has_too_many_values(text, MAX_VALUES):
-        raise OversizedError(f"more than {MAX_VALUES:,} values")
+        raise OversizedError(f"larger than {MAX_VALUES:,} values")
     try:
         value = json.loads(text, parse_float=_finite, parse_int=_whole, parse_constant=_finite)
     except RecursionError:

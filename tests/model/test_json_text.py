@@ -27,7 +27,7 @@ from runner.model.values import Json
         ("1e308", 1e308),
         ("[" * MAX_DEPTH + "]" * MAX_DEPTH, json.loads("[" * MAX_DEPTH + "]" * MAX_DEPTH)),
         ('["' + "[" * 1000 + '"]', ["[" * 1000]),
-        ('["' + "word, " * 90_000 + '"]', ["word, " * 90_000]),
+        ('["' + "word, " * 50_000 + '"]', ["word, " * 50_000]),
     ],
 )
 def test_json_is_read(text: str | bytes, value: Json) -> None:
@@ -44,11 +44,11 @@ def test_json_is_read(text: str | bytes, value: Json) -> None:
         ("1" * 400, "11111111111111111111… has more than 308 digits"),
         ("[" * 65 + "]" * 65, "nested deeper than 64 levels"),
         ('{"a":' * 65 + "1" + "}" * 65, "nested deeper than 64 levels"),
-        ("[" * 100_000, "nested deeper than 64 levels"),
+        ("[" * 50_000, "nested deeper than 64 levels"),
         ('[{"a": [' * 500 + "]}]" * 500, "nested deeper than 64 levels"),
-        ("[" + "[]," * 100_000 + "1]", "more than 60,000 values"),
-        ("[" + "0," * 100_000 + "1]", "more than 60,000 values"),
-        (("{" + '"a":{},' * 50_000 + '"b":1}').encode("utf-16"), "more than 60,000 values"),
+        ("[" + "[]," * 100_000 + "1]", "larger than 60,000 values"),
+        ("[" + "0," * 100_000 + "1]", "larger than 60,000 values"),
+        (("{" + '"a":{},' * 50_000 + '"b":1}').encode("utf-16"), "larger than 60,000 values"),
     ],
 )
 def test_what_nobody_could_use_is_refused(text: str, error: str) -> None:

@@ -1,5 +1,8 @@
 """JMESPath: what is found, and that nothing takes longer than it may."""
 
+import time
+from contextlib import suppress
+
 import jmespath
 import pytest
 from hypothesis import given
@@ -92,6 +95,30 @@ def test_what_cannot_be_found_is_told(expression: str, failure: str) -> None:
 )
 def test_a_large_reply_is_gone_through(expression: str, found: Json) -> None:
     assert Query(expression).find(DATA) == found
+
+
+NUMBERS = list(range(59_000))
+
+
+@pytest.mark.parametrize(
+    ("expression", "data"),
+    [
+        ("[?@ > `5`]", NUMBERS),
+        ("[?contains(to_string(@), 'x')]", NUMBERS),
+        ("[?@ == `1` || @ == `2` || @ == `3`]", NUMBERS),
+        ("sort_by(@, &to_string(@))", NUMBERS),
+        ("rows[].{a: a, c: b.c[0]} | sort_by(@, &c) | reverse(@)", DATA),
+    ],
+)
+def test_no_expression_holds_other_calls_up(expression: str, data: Json) -> None:
+    """It stands where every event of every call is handled, which wait for no longer than 100 ms."""
+    took_s = []
+    for _ in range(3):
+        began = time.thread_time()
+        with suppress(QueryFailure):
+            Query(expression).find(data)
+        took_s.append(time.thread_time() - began)
+    assert min(took_s) < 0.1
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,13 @@ def test_a_reply_is_told_as_selected_json_or_text(
         ),
         (
             ResultSpec(select="a"),
-            reply(b"[" * 100_000),
+            reply(b"[" * 50_000),
             "the endpoint answered 200, but its reply is nested deeper than 64 levels",
+        ),
+        (
+            ResultSpec(select="a"),
+            reply(b"[" + b"1," * 60_000 + b"1]"),
+            "the endpoint answered 200, but its reply is larger than 60,000 values",
         ),
         (
             ResultSpec(),
