@@ -179,7 +179,6 @@ INTERNAL = {
     "serve.sideband_socket.MOST_CONTROL_BYTES",
     "serve.clients.API_LOOKUPS",
     "serve.secrets.MAX_FILE_BYTES",
-    "serve.sideband_socket.MOST_CONTROL_BYTES",
     "serve.sideband_socket.SLICE_BYTES",
     "serve.tls.RECORD_BYTES",
     "serve.versions.MOST_PROBLEMS_LOGGED",
