@@ -54,7 +54,6 @@ class SidebandSocket(asyncio.Protocol):
     __slots__ = (
         "_close_timer",
         "_closed",
-        "_early",
         "_ended",
         "_frames",
         "_handshake",
@@ -70,6 +69,7 @@ class SidebandSocket(asyncio.Protocol):
         "_stall_timer",
         "_timeouts",
         "_transport",
+        "_waiting",
     )
 
     def __init__(self, uri: WebSocketURI, headers: Mapping[str, str], timeouts: Timeouts) -> None:
@@ -92,7 +92,7 @@ class SidebandSocket(asyncio.Protocol):
         self._head_end = b""
         """The last bytes of the handshake's answer so far: its end may be split in two."""
         self._frames = FrameCutter(MAX_MESSAGE_BYTES)
-        self._parts = bytearray()
+        self._parts: bytearray | None = None
         """What has come of a message in several frames."""
         self._has_pong = True
         self._ping_timer: asyncio.TimerHandle | None = None
@@ -297,10 +297,11 @@ class SidebandSocket(asyncio.Protocol):
             case Opcode.TEXT | Opcode.BINARY:
                 self._parts = bytearray(frame.data)
             case Opcode.CONT:
-                self._parts += frame.data
+                whole = self._parts = self._parts or bytearray()
+                whole += frame.data
                 if frame.fin:
-                    whole, self._parts = bytes(self._parts), bytearray()
-                    self._hand_on(whole)
+                    self._parts = None
+                    self._hand_on(bytes(whole))
             case Opcode.PONG:
                 self._has_pong = True
             case _:
