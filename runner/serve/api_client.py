@@ -190,6 +190,9 @@ class ApiClient:
             return HttpReply(failure=error.failure, detail=error.detail)
         except TimeoutError:
             return HttpReply(failure=Failure.TIMEOUT, detail="no reply in time")
+        except aiohttp.ClientResponseError:
+            # The parser's own words quote what the peer sent.
+            return HttpReply(failure=Failure.CONNECTION, detail="the reply is not HTTP")
         except (aiohttp.ClientError, OSError) as error:
             detail = str(error) or type(error).__name__
             return HttpReply(failure=Failure.CONNECTION, detail=detail)

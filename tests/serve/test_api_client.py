@@ -77,6 +77,13 @@ async def drops_the_line(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
+async def talks_nonsense(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.write(b"sk-secret\xff" * 100)  # type: ignore[attr-defined]
+    request.transport.close()
+    return web.Response()
+
+
 async def never_answers(_: web.Request) -> web.StreamResponse:
     return await asyncio.Future()
 
@@ -282,6 +289,7 @@ async def test_a_decision_that_never_reached_the_api_is_not_ours(
         (says(503), HangUpFailed(detail="the voice API answered 503")),
         (never_answers, HangUpFailed(detail="the voice API could not be reached (no reply in time)")),
         (drops_the_line, HangUpFailed(detail="the voice API could not be reached (Server disconnected)")),
+        (talks_nonsense, HangUpFailed(detail="the voice API could not be reached (the reply is not HTTP)")),
     ],
 )
 async def test_giving_up_says_why(impatient: ApiClient, api: Api, reply: Says, event: CallEvent) -> None:
