@@ -79,7 +79,7 @@ async def drops_the_line(request: web.Request) -> web.StreamResponse:
 
 async def talks_nonsense(request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
-    request.transport.write(b"sk-secret\xff" * 100)  # type: ignore[attr-defined]
+    request.transport.write(b"sk-secret\xff" * 100)
     request.transport.close()
     return web.Response()
 
