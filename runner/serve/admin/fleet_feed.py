@@ -48,7 +48,7 @@ class Changes:
 
 
 @dataclass(slots=True)
-class _Placed:
+class _Entry:
     """A row, or the end of a call, and the place of its last change."""
 
     seq: int
@@ -66,8 +66,8 @@ class FleetFeed:
         """The place of the last change."""
         self._followed = followed
         self._clock = clock
-        self._rows: OrderedDict[str, _Placed] = OrderedDict()
-        self._gone: OrderedDict[str, _Placed] = OrderedDict()
+        self._rows: OrderedDict[str, _Entry] = OrderedDict()
+        self._gone: OrderedDict[str, _Entry] = OrderedDict()
         self._forgotten = 0
         """The place of the last end that was forgotten."""
         self._runners_at = 0
@@ -80,7 +80,7 @@ class FleetFeed:
 
     def rows(self) -> list[Row]:
         """All rows, the oldest call first."""
-        rows = (placed.data for placed in self._rows.values())
+        rows = (entry.data for entry in self._rows.values())
         return sorted(rows, key=lambda row: (row["created_at"], row["id"]))
 
     @property
@@ -105,7 +105,7 @@ class FleetFeed:
         )
 
     def place(self, event_id: str | None) -> int | None:
-        """The place that an event's id (`EPOCH.SEQ`) names; None where it names none of this feed."""
+        """The place that an event's id (`EPOCH.SEQ`) names; None where this feed has no such place."""
         seq = seq_of(event_id, self.epoch)
         return seq if seq is not None and self._forgotten <= seq <= self.last else None
 
@@ -127,15 +127,15 @@ class FleetFeed:
         if self._others is not None:
             await self._others.look()
 
-    async def is_told(self) -> None:
+    async def wait_for_others(self) -> None:
         """Wait until the other runners have sent their calls, for a limited time."""
         if self._others is not None:
             await self._others.look()
             with suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_S):
-                    await self._others.told()
+                    await self._others.wait()
 
-    async def rest(self) -> None:
+    async def pause(self) -> None:
         """Stop following while there are no readers."""
         if self._others is not None:
             await self._others.close()
@@ -152,25 +152,25 @@ class FleetFeed:
         for row in rows.values():
             self.put(row)
         for call_id in [
-            key for key, placed in self._rows.items() if placed.data["runner"] == runner and key not in rows
+            key for key, entry in self._rows.items() if entry.data["runner"] == runner and key not in rows
         ]:
             self.remove(runner, end_of(call_id) if end_of is not None else self._unknown_end(call_id))
 
     def put(self, row: Row) -> None:
         """Add a call, or change it."""
-        placed = self._rows.get(row["id"])
-        if placed is None or placed.data != row:
-            self._rows[row["id"]] = _Placed(self._next(), row)
+        entry = self._rows.get(row["id"])
+        if entry is None or entry.data != row:
+            self._rows[row["id"]] = _Entry(self._next(), row)
             self._rows.move_to_end(row["id"])
             self._gone.pop(row["id"], None)
 
     def remove(self, runner: str, end: Row) -> None:
         """Remove a call of a runner. Another may have it by now."""
-        placed = self._rows.get(end["id"])
-        if placed is None or placed.data["runner"] != runner:
+        entry = self._rows.get(end["id"])
+        if entry is None or entry.data["runner"] != runner:
             return
         del self._rows[end["id"]]
-        self._gone[end["id"]] = _Placed(self._next(), end)
+        self._gone[end["id"]] = _Entry(self._next(), end)
         while len(self._gone) > MOST_GONE:
             self._forgotten = self._gone.popitem(last=False)[1].seq
 
@@ -186,10 +186,10 @@ class FleetFeed:
         return {"now": self._clock(), "id": call_id, "ended": None, "ended_at": None}
 
 
-def _after(placed: OrderedDict[str, _Placed], seq: int) -> list[Row]:
+def _after(entries: OrderedDict[str, _Entry], seq: int) -> list[Row]:
     """In the order of their last change."""
-    newest_first = takewhile(lambda each: each.seq > seq, reversed(placed.values()))
-    return [each.data for each in newest_first][::-1]
+    newest_first = takewhile(lambda entry: entry.seq > seq, reversed(entries.values()))
+    return [entry.data for entry in newest_first][::-1]
 
 
 class _Others:
@@ -199,7 +199,7 @@ class _Others:
         self._peers = peers
         self._feed = feed
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._told: dict[str, asyncio.Event] = {}
+        self._first_words: dict[str, asyncio.Event] = {}
         self._known: tuple[str, ...] = ()
         self._missing: set[str] = set()
         self._looked_at = float("-inf")
@@ -227,7 +227,7 @@ class _Others:
         others = {each.id: each.address for each in await self._peers.others()}
         for runner in self._tasks.keys() - others.keys():
             await _cancel(self._tasks.pop(runner))
-            self._told.pop(runner, None)
+            self._first_words.pop(runner, None)
         for runner in set(self._known) - others.keys():
             self._feed.replace(runner, {})
         if tuple(others) != self._known:
@@ -237,40 +237,40 @@ class _Others:
         for runner, address in others.items():
             task = self._tasks.get(runner)
             if address is None:
-                self._is_missing(runner)
+                self._note_missing(runner)
             elif task is None or task.done():
-                self._told.setdefault(runner, asyncio.Event())
+                self._first_words.setdefault(runner, asyncio.Event())
                 self._tasks[runner] = asyncio.create_task(
                     self._follow(runner, address), name=f"calls of {runner}"
                 )
 
-    async def told(self) -> None:
+    async def wait(self) -> None:
         """Wait until each of them has sent its calls or cannot be reached. A late one is missing."""
         try:
-            for event in list(self._told.values()):
+            for event in list(self._first_words.values()):
                 await event.wait()
         finally:
-            for runner, event in self._told.items():
+            for runner, event in self._first_words.items():
                 if not event.is_set():
-                    self._is_missing(runner)
+                    self._note_missing(runner)
 
     async def close(self) -> None:
         """Stop following."""
         self._looked_at = float("-inf")
         tasks, self._tasks = self._tasks, {}
-        self._told.clear()
+        self._first_words.clear()
         await _cancel(*tasks.values())
 
     async def _follow(self, runner: str, address: str) -> None:
-        told = self._told[runner]
+        first = self._first_words[runner]
         try:
             async for event in self._peers.follow(address, self._feed.readers[-1], {}):
                 data = json.loads(event.data)
                 match event.name:
                     case "snapshot":
                         self._feed.replace(runner, {row["id"]: row for row in data["calls"]})
-                        self._is_there(runner)
-                        told.set()
+                        self._note_present(runner)
+                        first.set()
                     case "calls":
                         for row in data["calls"]:
                             self._feed.put(row)
@@ -282,15 +282,15 @@ class _Others:
             log.info(
                 "calls of another runner are not followed", extra={"runner": runner, "reason": str(error)}
             )
-            self._is_missing(runner)
-            told.set()
+            self._note_missing(runner)
+            first.set()
 
-    def _is_missing(self, runner: str) -> None:
+    def _note_missing(self, runner: str) -> None:
         if runner not in self._missing:
             self._missing.add(runner)
             self._feed.runners_changed()
 
-    def _is_there(self, runner: str) -> None:
+    def _note_present(self, runner: str) -> None:
         if runner in self._missing:
             self._missing.discard(runner)
             self._feed.runners_changed()

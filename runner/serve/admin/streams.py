@@ -93,7 +93,7 @@ class Streams:
         async with self._following(reader) as feed:
             place = feed.place(reader.last_event_id)
             if place is None:
-                await feed.is_told()
+                await feed.wait_for_others()
             patience = _Patience(reader)
             while True:
                 feed.look()
@@ -148,7 +148,7 @@ class Streams:
             feed.readers.remove(reader.headers)
             if not feed.readers:
                 asyncio.get_running_loop().call_later(KEPT_S, self._forget, name, feed)
-                await feed.rest()
+                await feed.pause()
 
     def _forget(self, name: str | None, feed: FleetFeed) -> None:
         if not feed.readers and self._feeds.get(name) is feed:

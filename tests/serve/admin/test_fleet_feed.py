@@ -89,7 +89,7 @@ def test_what_a_runner_does_not_have_any_more_is_gone(feed: FleetFeed) -> None:
 async def test_a_runner_that_has_no_admin_api_is_missing() -> None:
     feed = a_feed(OthersWithoutAdmin())
     assert (feed.runners, feed.missing) == (["host-1"], [])
-    await feed.is_told()
+    await feed.wait_for_others()
     assert (feed.runners, feed.missing) == (["host-1", "host-2"], ["host-2"])
     told = feed.after(0)
     assert told is not None
