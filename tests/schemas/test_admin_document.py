@@ -31,6 +31,20 @@ def references(node: Any) -> Iterator[str]:
             yield from references(entry)
 
 
+@pytest.mark.parametrize("file", sorted(Path("schemas").glob("*.json")), ids=lambda file: str(file.name))
+def test_no_key_stands_twice(file: Path) -> None:
+    """The second would take the place of the first, without a word."""
+    twice: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> JsonObject:
+        keys = [key for key, _ in pairs]
+        twice.extend(key for key in dict.fromkeys(keys) if keys.count(key) > 1)
+        return dict(pairs)
+
+    json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=note)
+    assert twice == []
+
+
 def test_every_reference_leads_somewhere_and_every_component_is_used() -> None:
     used = set(references(DOCUMENT))
     there = {
