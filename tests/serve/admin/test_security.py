@@ -159,6 +159,10 @@ async def test_no_other_site_may_read(lab: AdminLab) -> None:
         assert reply.headers["Cross-Origin-Resource-Policy"] == "same-origin"
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
         assert reply.headers["Cache-Control"] == "no-store"
+        assert reply.headers["Referrer-Policy"] == "no-referrer"
+        # Nor show anything of it in a frame.
+        assert reply.headers["X-Frame-Options"] == "DENY"
+        assert reply.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
 async def test_pages_run_under_a_policy_without_exceptions(lab: AdminLab) -> None:
@@ -166,7 +170,7 @@ async def test_pages_run_under_a_policy_without_exceptions(lab: AdminLab) -> Non
     assert reply.status in {200, 404}
     policy = reply.headers["Content-Security-Policy"]
     assert "unsafe" not in policy
-    assert "default-src 'none'" in policy
+    assert {"default-src 'none'", "frame-ancestors 'none'", "form-action 'none'"} <= set(policy.split("; "))
     if reply.status == 200:
         assert "require-trusted-types-for 'script'" in policy
     for path in ("/console/../runner.py", "/console/%2e%2e/serve/runner.py", "/console//etc/passwd.js"):
