@@ -10,6 +10,7 @@ import pytest
 
 from runner.errors import CannotRunError
 from runner.serve.admin.access import COOKIE
+from runner.serve.admin.app import MOST_BODY_BYTES
 from runner.serve.admin.document import document
 from runner.standin.script import greets
 from tests.serve.admin.lab import LEAD, PAGER, AdminLab, started
@@ -183,6 +184,12 @@ async def test_an_idempotency_key_holds_nothing_but_a_name(lab: AdminLab, key: s
     reply = await lab.ask("POST", "/admin/calls/rtc_1/hangup", body={}, headers={"Idempotency-Key": key})
     assert reply.status == 400
     assert [(each["in"], each["at"]) for each in reply.json["errors"]] == [("header", "Idempotency-Key")]
+
+
+async def test_a_body_is_not_read_beyond_its_bound(lab: AdminLab) -> None:
+    reply = await lab.ask("POST", "/admin/calls/rtc_1/note", body={"text": "x" * MOST_BODY_BYTES})
+    assert (reply.status, reply.json["reason"]) == (413, "too-large")
+    assert reply.json["detail"] == "the body is longer than 65536 bytes"
 
 
 async def test_what_strangers_send_makes_no_line_of_the_log(
