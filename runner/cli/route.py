@@ -22,10 +22,12 @@ from runner.cli.route_tree import show_tree
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.config.load import load
 from runner.errors import UsageError
-from runner.model.call import Address, IncomingCall, Origin, Ringing, SipOrigin
+from runner.model.call import Address, IncomingCall, Origin, Ringing, SipOrigin, Transport
 from runner.model.route import Route
 from runner.model.settings import Configuration
 from runner.model.values import Instant
+
+ANY_AGENT = "any agent (from a browser that names none)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -131,7 +133,8 @@ def _expected(agent: str | None, match: Match, configuration: Configuration) -> 
 def _show(call: IncomingCall, at: datetime, explanation: Explanation, terminal: Terminal) -> None:
     match = explanation.match
     found_in = f", found in {call.called_found_in}" if call.called_found_in else ""
-    _row("to", f"{_party(call.called)}{found_in}", terminal)
+    called = _party(call.called) if call.called.uri or call.transport is Transport.SIP else ANY_AGENT
+    _row("to", f"{called}{found_in}", terminal)
     _row("from", _party(call.caller), terminal)
     _row("at", time_words(at), terminal)
     if match.agent is not None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from runner.call.browser.agents import on_the_web
 from runner.call.examples.call_for_agent import CallFinder, Given, HandoffTo, handoffs_to
 from runner.call.examples.example_call import ExampleCall
 from runner.call.records.record_json import encode
@@ -36,6 +37,7 @@ from runner.demo.demo_result import DemoResult, problems_of
 from runner.demo.timeline import TimelineEntry
 from runner.errors import CannotRunError, UsageError
 from runner.model.agent import Agent
+from runner.model.call import Transport
 from runner.model.settings import Configuration, Provider, SecretRef
 from runner.model.values import Json
 from runner.serve import logs
@@ -191,7 +193,8 @@ def _prepared(options: argparse.Namespace, configuration: Configuration) -> _Pre
     finder = CallFinder(configuration, asked.timestamp(), given)
     agent, example, by = _chosen(options.agent, configuration, finder, asked)
     played = agent if by is None else configuration.agents[options.agent]
-    tools = [_requested(text, played) for text in options.call]
+    met = on_the_web(played) if example.transport is Transport.WEBRTC else played
+    tools = [_requested(text, met) for text in options.call]
     watched = options.format == "text" and sys.stdout.isatty()
     speed = options.speed if options.speed is not None else PLEASANT_SPEED * watched
     found_in = example.incoming(configuration.settings.routing).called_found_in
@@ -201,7 +204,7 @@ def _prepared(options: argparse.Namespace, configuration: Configuration) -> _Pre
             agent=agent,
             played=played,
             example=example,
-            play=default_script(played, tools, datetime.fromtimestamp(example.at, UTC).date(), by),
+            play=default_script(met, tools, datetime.fromtimestamp(example.at, UTC).date(), by),
             tool_secrets=_live_secrets(configuration) if options.live_tools else placeholders(configuration),
             live_tools=options.live_tools,
             pace=1 / speed if speed else 0.0,

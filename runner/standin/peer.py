@@ -16,6 +16,7 @@ import aioice.ice
 from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
+    RTCDataChannel,
     RTCPeerConnection,
     RTCSessionDescription,
 )
@@ -114,6 +115,11 @@ class Peers:
         def _(track: MediaStreamTrack) -> None:
             self._start(self._listen(call, track))
 
+        @peer.on("datachannel")
+        def _(channel: RTCDataChannel) -> None:
+            if self.api is not None:
+                channel.on("message", self.api.open_channel(call, lambda text: _send(channel, text)))
+
         @peer.on("connectionstatechange")
         def _() -> None:
             is_gone = peer.connectionState in ("failed", "closed") and call.id not in self._cut
@@ -178,6 +184,11 @@ class Peers:
                 self._take_turn(call)
             elif speaks and quiet >= ENDS_FRAMES:
                 speaks = False
+
+
+def _send(channel: RTCDataChannel, text: str) -> None:
+    if channel.readyState == "open":
+        channel.send(text)
 
 
 def rms(frame: AudioFrame) -> float:

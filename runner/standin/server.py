@@ -85,6 +85,8 @@ class StandIn:
         """The sideband of each call that was opened last."""
         self._older: dict[str, list[_Sideband]] = {}
         """Earlier sidebands that are still open: they hear what it hears."""
+        self._channels: dict[str, Callable[[str], None]] = {}
+        """Data channels of pages, each by what sends to it."""
         self._players: dict[str, asyncio.Task[None]] = {}
         self._runner: web.AppRunner | None = None
 
@@ -138,6 +140,14 @@ class StandIn:
     def wake(self, call: PlacedCall) -> None:
         """Let changes from outside, e.g. added steps, take effect."""
         self._wakes[call.id].set()
+
+    def open_channel(self, call: PlacedCall, send: Callable[[str], None]) -> Callable[[str], None]:
+        """A data channel of the call's page, which is `send` every event; the result takes the page's own.
+
+        Its events count as those of the sideband: the API does not tell who changes a session.
+        """
+        self._channels[call.id] = send
+        return lambda text: self._receive(call, text)
 
     async def until(self, holds: Callable[[], object], timeout_s: float = 10.0) -> None:
         """Wait until a condition over the calls holds.
@@ -419,6 +429,8 @@ class StandIn:
                 await older.end(step.close_code)
 
     async def _overhear(self, call: PlacedCall, frame: str) -> None:
+        if (send := self._channels.get(call.id)) is not None:
+            send(frame)
         for older in self._older.get(call.id, ()):
             with suppress(ConnectionError):
                 await older.socket.send_str(frame)

@@ -223,7 +223,9 @@ def test_a_call_from_a_browser_is_asked_for_by_names(
         "other routes\n"
     )
     assert main(["route", "--from", "web:guest", "--expect", "sales", *MONDAY]) == 1
-    assert "no route with transport: webrtc matches" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown.startswith("to      any agent (from a browser that names none)\nfrom    web:guest")
+    assert "no route with transport: webrtc matches" in shown
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,21 @@ def test_every_example_of_the_project_plays_well_at_any_time(
     assert (played["agent"], played["problems"]) == (agent, [])
 
 
+def test_a_browser_meets_the_agent_without_its_transfers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "agents"
+    shutil.copytree(EXAMPLES, copy, ignore=shutil.ignore_patterns("*.test.yaml"))
+    text = (copy / "after-hours.yaml").read_text()
+    assert "transfer:" in text
+    (copy / "after-hours.yaml").write_text(text.replace("routes:\n", "routes:\n  - transport: webrtc\n"))
+    parties = ("--from", "web:user-1", "--to", "web:after-hours")
+    assert simulate(copy, "--agent", "after-hours", *parties, "--format", "json") == OK
+    played = document(capsys)
+    assert played["problems"] == []
+    assert "to_on_call" not in [tool["name"] for tool in played["record"]["tools"]]
+
+
 @pytest.mark.parametrize("agent", ["after-hours", "front-desk", "order-line", "recepcion", "web-desk"])
 def test_a_scenario_of_a_simulated_call_ends_as_the_call_did(
     agent: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

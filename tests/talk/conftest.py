@@ -151,7 +151,13 @@ def shop_origin() -> str:
 
 
 @pytest.fixture
-async def site(tmp_path: Path, shop_origin: str) -> AsyncIterator[Site]:
+def data_channel() -> bool:
+    """Whether pages may have a data channel."""
+    return False
+
+
+@pytest.fixture
+async def site(tmp_path: Path, shop_origin: str, data_channel: bool) -> AsyncIterator[Site]:
     playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
     peer = pytest.importorskip("runner.standin.peer", reason="the extra `talk` is not installed")
     peers = peer.Peers()
@@ -160,9 +166,10 @@ async def site(tmp_path: Path, shop_origin: str) -> AsyncIterator[Site]:
         playwright.async_playwright() as driver,
     ):
         peers.api = api
+        browser = Browser(secret=SecretRef(env="S"), origins=(shop_origin,), has_data_channel=data_channel)
         settings = Settings(
             provider=Provider(base_url=api.base_url),
-            server=Server(port=0, browser=Browser(secret=SecretRef(env="S"), origins=(shop_origin,))),
+            server=Server(port=0, browser=browser),
             store=f"sqlite:{tmp_path / 'calls.db'}",
         )
         secrets = FoundSecrets.fixed(

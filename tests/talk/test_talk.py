@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from runner.standin.faults import Faults, HttpFault
 from runner.standin.script import CallerHangsUp, When, calls, greets, says
 from tests.talk.conftest import SECRET, Site
 
@@ -230,6 +232,32 @@ async def test_a_server_that_is_not_there_is_told(site: Site) -> None:
     await page.click("#call")
     await state(page, "ended")
     assert "cannot be reached" in await page.inner_text("#problem")
+
+
+async def test_a_call_that_the_api_does_not_take_is_told(site: Site) -> None:
+    page = await site.talk(await site.window())
+    for status, message in (
+        (503, "The voice service does not answer. Please try again in a while."),
+        (400, "The voice service has not taken the call."),
+    ):
+        site.api.expect_offer(faults=Faults(create=(HttpFault(status=status),)))
+        await page.click("#call")
+        await page.wait_for_selector(f"#problem:has-text('{message}')")
+        await state(page, "ended")
+
+
+async def test_limits_are_told_in_words_for_callers(site: Site) -> None:
+    page = await site.talk(await site.window(), site.token(exp=time.time() - 1))
+    for _ in range(10):
+        await page.evaluate(
+            "token => fetch('/calls', { method: 'POST', headers: { Authorization: `Bearer ${token}` } })",
+            site.token(),
+        )
+    await page.click("#call")
+    await page.wait_for_selector("#problem:has-text('This link has expired. Ask for a new one.')")
+    page = await site.talk(await site.window())
+    await page.click("#call")
+    await page.wait_for_selector("#problem:has-text('Too many calls. Please try again in a minute.')")
 
 
 async def test_the_page_fits_a_telephone_and_keeps_to_its_policy(site: Site) -> None:

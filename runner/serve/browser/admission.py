@@ -114,13 +114,7 @@ class Admission:
         """The offer in the body. Raises RefusedError."""
         if request.content_type != SDP:
             raise RefusedError(415, "content_type", f"the body is not {SDP}")
-        try:
-            async with asyncio.timeout(BODY_S):
-                body = await request.content.read(MOST_BYTES + 1)
-                while len(body) <= MOST_BYTES and (more := await request.content.read(MOST_BYTES + 1)):
-                    body += more
-        except TimeoutError:
-            raise RefusedError(408, "too_slow", "the offer took too long to arrive") from None
+        body = await _body(request, "the offer")
         if len(body) > MOST_BYTES:
             raise RefusedError(413, "offer_too_large", f"the offer is longer than {MOST_BYTES} bytes")
         try:
@@ -178,10 +172,22 @@ def bearer(request: web.Request) -> str:
 
 
 async def bearer_or_body(request: web.Request) -> str:
-    """The token in the header or the body: a beacon has no headers of its own."""
+    """The token of the header, or of the body: a beacon has no headers of its own. Raises RefusedError."""
     if text := bearer(request):
         return text
-    return (await request.content.read(MOST_BYTES)).decode("ascii", "replace").strip()
+    return (await _body(request, "the token")).decode("ascii", "replace").strip()
+
+
+async def _body(request: web.Request, what: str) -> bytes:
+    """The body, or as much of it as shows that it is too long."""
+    body = b""
+    try:
+        async with asyncio.timeout(BODY_S):
+            while len(body) <= MOST_BYTES and (more := await request.content.read(MOST_BYTES + 1)):
+                body += more
+    except TimeoutError:
+        raise RefusedError(408, "too_slow", f"{what} took too long to arrive") from None
+    return body
 
 
 def _chosen(token: BrowserToken, asked: str | None) -> str:

@@ -205,7 +205,8 @@ class BrowserCalls:
             self._admission.give_back(token)
             if result is RingResult.FAILED and not self._settings.has_data_channel:
                 self._tell_of_audio_only()
-            raise not_answered(result)
+            is_made_by_page = isinstance(ringing.origin, WebRtcOrigin) and ringing.origin.offer is None
+            raise not_answered(result, is_made_by_page=is_made_by_page)
         return live
 
     async def _ring(self, ringing: Ringing, serving: Serving) -> tuple[LiveCall, RingResult]:

@@ -1,7 +1,7 @@
 """Reads where a request comes from: the page's origin, as the browser sends it, and the address."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from aiohttp import web
 
@@ -45,10 +45,18 @@ def is_on_loopback(request: web.Request) -> bool:
 
 
 def address_of(request: web.Request) -> str:
-    """The address for rate limits. Behind one's own proxy, what the proxy has seen: the last entry."""
+    """The address for rate limits. Behind one's own proxy, what the proxy has seen: the last entry.
+
+    Of IPv6, one customer has a /64 at least, so it is the network that counts.
+    """
     peer = request.remote or ""
     forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return forwarded if forwarded and _is_near(peer) else peer
+    address = forwarded if forwarded and _is_near(peer) else peer
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(int(found) >> 64) if isinstance(found, IPv6Address) and not found.ipv4_mapped else address
 
 
 def is_loopback(host: str | None) -> bool:

@@ -27,13 +27,17 @@ class RefusedError(Exception):
 RETRY_AFTER = {"Retry-After": "5"}
 
 
-def not_answered(result: RingResult) -> RefusedError:
+def not_answered(result: RingResult, *, is_made_by_page: bool = False) -> RefusedError:
     """The call rang, and nobody answered. The reason is in the log: it is the owner's business."""
     match result:
         case RingResult.REJECTED:
             return RefusedError(403, "no_route", "no agent answers such a call")
         case RingResult.BUSY:
             return RefusedError(503, "busy", "all lines are busy; try again in a while", RETRY_AFTER)
+        case RingResult.TAKEN if is_made_by_page:
+            return RefusedError(
+                409, "call_taken", "the call is served already, or the token by another runner"
+            )
         case RingResult.TAKEN:
             return RefusedError(409, "token_used", "the token has begun a call already; get a new one")
         case RingResult.UNAVAILABLE:

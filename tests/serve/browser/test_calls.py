@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from runner.model.route import Conditions, Glob, Route
 from runner.model.settings import Browser, Configuration, Provider, SecretRef, Server, Settings
 from runner.model.tool import StaticBinding, Tool
 from runner.model.values import Place
+from runner.serve.browser import admission
+from runner.serve.browser.live_pages import MOST_READERS
 from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
 from runner.serve.timeouts import Timeouts
 from runner.standin.faults import Faults, HttpFault
-from runner.standin.placed_call import State
+from runner.standin.placed_call import RestReply, State
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
 from runner.standin.webhook import new_secret
@@ -72,7 +74,7 @@ class Page:
     def __init__(self, api: StandIn, runner: Runner, session: aiohttp.ClientSession) -> None:
         self.api = api
         self.runner = runner
-        self._session = session
+        self.session = session
 
     async def ask(
         self,
@@ -85,10 +87,11 @@ class Page:
     ) -> tuple[int, str, Mapping[str, str]]:
         sent = {"Origin": SITE, "Content-Type": "application/sdp"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {name: value for name, value in sent.items() if value}
         if bearer is not None:
             sent["Authorization"] = f"Bearer {bearer}"
         url = self.runner.url + path
-        async with self._session.request(method, url, data=body, headers=sent) as response:
+        async with self.session.request(method, url, data=body, headers=sent) as response:
             return response.status, await response.text(), response.headers
 
     async def calls(self, path: str = "/calls", body: str = OFFER, **claims: Any) -> tuple[int, str, str]:
@@ -181,7 +184,8 @@ async def test_a_call_that_ends_at_the_api_is_recorded_like_any_other(page: Page
 
 
 REFUSED: Mapping[str, tuple[dict[str, Any], dict[str, str], int, str]] = {
-    "no origin": ({}, {"Origin": ""}, 403, "origin_refused"),
+    "no origin": ({}, {"Origin": ""}, 403, "origin_missing"),
+    "the origin of a file": ({}, {"Origin": "null"}, 403, "origin_refused"),
     "a foreign origin": ({}, {"Origin": "https://evil.example"}, 403, "origin_refused"),
     "an origin that begins like ours": ({}, {"Origin": SITE + ".evil.example"}, 403, "origin_refused"),
     "a forged token": ({"signature": "x"}, {}, 401, "token_signature"),
@@ -224,6 +228,88 @@ async def test_each_refusal_has_its_reason(page: Page, case: str) -> None:
     assert (found, problem["code"]) == (status, code)
     assert problem["detail"]
     assert page.api.calls == {}
+
+
+async def test_an_offer_that_comes_too_slowly_is_refused(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "BODY_S", 0.05)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"v=0\r\n"
+        await asyncio.sleep(5)
+
+    headers = {"Origin": SITE, "Content-Type": "application/sdp", "Authorization": f"Bearer {token()}"}
+    url = f"{page.runner.url}/calls"
+    async with page.session.post(url, data=slowly(), headers=headers) as response:
+        assert (response.status, (await response.json())["code"]) == (408, "too_slow")
+
+
+async def test_an_offer_that_the_api_refuses_fails_and_the_log_says_once_what_may_be_the_cause(
+    page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    for jti in ("t1", "t2"):
+        page.api.expect_offer(faults=Faults(create=(HttpFault(status=400),)))
+        assert (await page.calls(jti=jti))[:2] == (502, "failed")
+    assert [record.message for record in caplog.records].count("call from a browser failed") == 1
+
+
+async def test_no_calls_are_taken_by_a_runner_that_is_about_to_end(page: Page) -> None:
+    await page.runner.drain(asyncio.Event())
+    for path in ("/calls", "/client-secrets", "/calls/rtc_1/attach"):
+        status, text, headers = await page.ask(path, OFFER, bearer=token())
+        assert (status, json.loads(text)["code"], headers["Retry-After"]) == (503, "no_room", "5")
+
+
+@pytest.mark.parametrize("path", ["/client-secrets", "/calls/rtc_1/attach"])
+async def test_who_may_not_call_may_not_call_by_itself_either(page: Page, path: str) -> None:
+    asked: list[tuple[str | None, dict[str, str], str]] = [
+        (token(), {"Origin": ""}, "origin_missing"),
+        (token(), {"Origin": "https://evil.example"}, "origin_refused"),
+        (None, {}, "token_missing"),
+        (token(exp=1), {}, "token_expired"),
+        (token(vars={"x": 1}), {}, "vars_not_declared"),
+        (token(agent="nobody"), {}, "no_route"),
+    ]
+    for bearer, headers, code in asked:
+        assert json.loads((await page.ask(path, bearer=bearer, **headers))[1])["code"] == code
+    assert (
+        json.loads((await page.ask(f"{path}?agent=sales", bearer=token()))[1])["code"] == "agent_not_allowed"
+    )
+    codes = [json.loads((await page.ask(path, bearer=token(exp=1)))[1])["code"] for _ in range(60)]
+    assert codes[-1] == "too_many_calls"
+    assert (page.api.calls, page.api.secrets) == ({}, {})
+
+
+async def test_an_id_that_the_api_would_not_make_is_refused(page: Page) -> None:
+    status, text, _ = await page.ask(f"/calls/{'x' * 201}/attach", bearer=token())
+    assert (status, json.loads(text)["code"]) == (400, "call_id")
+
+
+async def test_a_secret_that_the_api_does_not_make_is_told(page: Page) -> None:
+    page.api.account.refusal = RestReply(429, {"error": {"code": "insufficient_quota"}})
+    status, text, _ = await page.ask("/client-secrets", bearer=token())
+    assert (status, json.loads(text)["code"]) == (503, "api_unavailable")
+
+
+async def test_a_call_of_another_page_or_of_a_telephone_is_not_attached(page: Page) -> None:
+    call = page.api.expect_offer(greets())
+    assert (await page.calls())[0] == 201
+    status, text, _ = await page.ask(f"/calls/{call.id}/attach", bearer=token(sub="user-2"))
+    assert (status, json.loads(text)["code"]) == (409, "call_taken")
+    assert call.attached == 1
+
+
+async def test_a_call_is_followed_by_a_few_at_most(page: Page) -> None:
+    page.api.expect_offer(greets())
+    _, _, location = await page.calls()
+    headers = {"Origin": SITE, "Authorization": f"Bearer {token()}"}
+    url = f"{page.runner.url}{location}/events"
+    async with AsyncExitStack() as stack:
+        for _ in range(MOST_READERS):
+            response = await stack.enter_async_context(page.session.get(url, headers=headers))
+            assert (await response.content.readline()).startswith(b"data: ")
+        status, text, _ = await page.ask(f"{location}/events", bearer=token(), method="GET")
+        assert (status, json.loads(text)["code"]) == (429, "too_many_streams")
+    assert (await page.ask(f"{location}/hangup", bearer=token()))[0] == 204
 
 
 async def test_the_origin_comes_before_the_token_and_the_token_before_the_offer(page: Page) -> None:
@@ -269,6 +355,36 @@ async def test_forged_tokens_use_up_nobodys_calls_but_those_of_their_address(pag
     assert codes == ["token_signature"] * 60 + ["too_many_calls"]
 
 
+async def test_a_customer_with_a_network_of_addresses_has_no_more_calls_than_others(page: Page) -> None:
+    async def asks(address: str) -> str:
+        headers = {"X_Forwarded_For": f"203.0.113.9, {address}"}
+        return str(json.loads((await page.ask("/calls", "x", bearer="x", **headers))[1])["code"])
+
+    codes = [await asks(f"2001:db8:1:2::{host:x}") for host in range(61)]
+    assert codes == ["token_malformed"] * 60 + ["too_many_calls"]
+    assert await asks("2001:db8:1:3::1") == "token_malformed"
+    assert await asks("198.51.100.7") == "token_malformed"
+
+
+async def test_a_token_in_a_body_may_come_in_pieces_and_not_too_slowly(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.api.expect_offer(greets())
+    _, _, location = await page.calls()
+
+    async def pieces(pause_s: float) -> AsyncIterator[bytes]:
+        text = token().encode()
+        yield text[:40]
+        await asyncio.sleep(pause_s)
+        yield text[40:]
+
+    url, headers = f"{page.runner.url}{location}/hangup", {"Origin": SITE}
+    monkeypatch.setattr(admission, "BODY_S", 0.3)
+    for pause_s, status in ((5.0, 408), (0.01, 204)):
+        async with page.session.post(url, data=pieces(pause_s), headers=headers) as response:
+            assert response.status == status
+
+
 async def test_all_lines_of_an_agent_may_be_busy(tmp_path: Path) -> None:
     async with site(tmp_path, an_agent(limits=Limits(concurrent_calls=1))) as page:
         page.api.expect_offer(greets())
@@ -292,9 +408,12 @@ async def test_values_of_the_token_are_in_the_session(page: Page) -> None:
 
 
 async def test_a_page_of_another_site_may_ask_before_it_calls(page: Page) -> None:
-    status, _, headers = await page.ask("/calls", method="OPTIONS", Access_Control_Request_Method="POST")
-    assert (status, headers["Access-Control-Allow-Origin"], headers["Vary"]) == (204, SITE, "Origin")
-    assert headers["Access-Control-Allow-Headers"] == "authorization, content-type"
+    of_call = [f"/calls/x/{what}" for what in ("hangup", "connected", "attach", "events")]
+    for path in ("/calls", "/client-secrets", *of_call):
+        status, _, headers = await page.ask(path, method="OPTIONS", Access_Control_Request_Method="POST")
+        assert (status, headers["Access-Control-Allow-Origin"], headers["Vary"]) == (204, SITE, "Origin")
+        assert headers["Access-Control-Allow-Headers"] == "authorization, content-type"
+        assert "Access-Control-Allow-Credentials" not in headers
     status, _, headers = await page.ask("/calls", method="OPTIONS", Origin="https://evil.example")
     assert (status, "Access-Control-Allow-Origin" in headers) == (403, False)
 

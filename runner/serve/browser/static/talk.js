@@ -28,6 +28,11 @@ export const MESSAGES = {
   no_room: "No calls are taken now. Please try again in a while.",
   too_many_calls: "Too many calls. Please try again in a minute.",
   token_missing: "This page needs a link that lets you call.",
+  token_expired: "This link has expired. Ask for a new one.",
+  token_used: "This link has begun a call already. Ask for a new one.",
+  no_route: "Nobody answers this call.",
+  api_unavailable: "The voice service does not answer. Please try again in a while.",
+  failed: "The voice service has not taken the call.",
   refused: "The call was not taken.",
 };
 
