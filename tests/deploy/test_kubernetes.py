@@ -76,6 +76,9 @@ def test_ports_are_those_that_the_runner_listens_at(pod: Any) -> None:
     rules = manifests()["NetworkPolicy phone-agents"]["spec"]["ingress"]
     named = {port["port"] for rule in rules for port in rule["ports"]}
     assert named == set(ports)
+    # Pods pass on to one another what people and pages ask about calls.
+    among_pods = [rule for rule in rules if any("podSelector" in source for source in rule["from"])]
+    assert {port["port"] for rule in among_pods for port in rule["ports"]} == set(ports)
 
 
 def test_probes_ask_for_life_and_readiness(pod: Any) -> None:

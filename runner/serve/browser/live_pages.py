@@ -110,6 +110,8 @@ class LivePages:
             headers={
                 "Content-Type": "text/event-stream",
                 "Cache-Control": "no-store",
+                # nginx would gather the events.
+                "X-Accel-Buffering": "no",
                 **shared_with(request, self._origins),
             }
         )
