@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ import aiohttp
 import jwt
 import pytest
 
+from runner.call.browser.token import read_token
 from runner.call.templates.template import compile_template
 from runner.errors import CannotRunError
 from runner.model.agent import Agent, Limits, Say
 from runner.model.call import Transport
+from runner.model.live_call import HeldCall
+from runner.model.live_call import Limits as Claimed
 from runner.model.route import Conditions, Glob, Route
 from runner.model.settings import Browser, Configuration, Provider, SecretRef, Server, Settings
 from runner.model.tool import StaticBinding, Tool
 from runner.model.values import Place
-from runner.serve.browser import admission
+from runner.serve.browser import admission, live_pages
+from runner.serve.browser.admission import call_id_of
 from runner.serve.browser.live_pages import MOST_READERS
 from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
@@ -296,6 +301,22 @@ async def test_a_call_of_another_page_or_of_a_telephone_is_not_attached(page: Pa
     status, text, _ = await page.ask(f"/calls/{call.id}/attach", bearer=token(sub="user-2"))
     assert (status, json.loads(text)["code"]) == (409, "call_taken")
     assert call.attached == 1
+
+
+async def test_a_call_that_nobody_serves_is_waited_for_and_then_cannot_be_reached(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = page.runner.service
+    assert service is not None
+    assert service.fleet.member.lease is not None
+    call_id = call_id_of(read_token(token(), SECRET, time.time()))
+    held = HeldCall(id=call_id, agent="desk", configuration="c1", began_at=time.time())
+    lost = replace(service.fleet.member.lease, runner="lost")
+    await service.storage.store.claim(lost, held, Claimed())
+    monkeypatch.setattr(live_pages, "BETWEEN_S", 0.02)
+    monkeypatch.setattr(live_pages, "AGAIN_S", 0.01)
+    status, text, headers = await page.ask(f"/calls/{call_id}/hangup", bearer=token())
+    assert (status, json.loads(text)["code"], headers["Retry-After"]) == (503, "call_unreachable", "5")
 
 
 async def test_a_call_is_followed_by_a_few_at_most(page: Page) -> None:
