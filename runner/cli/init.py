@@ -34,6 +34,7 @@ NEXT_STEPS = (
     ("phone-agents validate", "checks the files"),
     ("phone-agents test", "plays the scenarios"),
     ("phone-agents simulate", "shows a whole call, against a stand-in for the voice API"),
+    ("phone-agents run --dev", "lets you speak with the agent in a browser"),
     ("phone-agents run", "answers calls, once OPENAI_API_KEY and OPENAI_WEBHOOK_SECRET are set"),
 )
 

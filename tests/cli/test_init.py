@@ -17,10 +17,11 @@ WRITTEN = [
     ".gitignore",
 ]
 NEXT = """\
-  phone-agents validate  checks the files
-  phone-agents test      plays the scenarios
-  phone-agents simulate  shows a whole call, against a stand-in for the voice API
-  phone-agents run       answers calls, once OPENAI_API_KEY and OPENAI_WEBHOOK_SECRET are set
+  phone-agents validate   checks the files
+  phone-agents test       plays the scenarios
+  phone-agents simulate   shows a whole call, against a stand-in for the voice API
+  phone-agents run --dev  lets you speak with the agent in a browser
+  phone-agents run        answers calls, once OPENAI_API_KEY and OPENAI_WEBHOOK_SECRET are set
 
 Put your number and your words into "agents/front-desk.yaml".
 """

@@ -53,7 +53,7 @@ class Admission:
         self._by_subject = Rate(MOST_A_SUBJECT)
         self._by_address = Rate(MOST_AN_ADDRESS)
         self._used: dict[str, Instant] = {}
-        """The tokens that have begun a call, until they expire."""
+        """The calls that tokens have begun, until those expire."""
         self._swept_at: Instant = 0.0
 
     def who(self, request: web.Request) -> tuple[BrowserToken, str]:
@@ -77,13 +77,13 @@ class Admission:
 
     def use(self, token: BrowserToken) -> None:
         """The token begins its call now. Raises RefusedError if it has begun one."""
-        if token.id in self._used:
+        if call_id_of(token) in self._used:
             raise not_answered(RingResult.TAKEN)
-        self._used[token.id] = token.expires_at
+        self._used[call_id_of(token)] = token.expires_at
 
     def give_back(self, token: BrowserToken) -> None:
         """The call failed: the page may try again with the same token."""
-        self._used.pop(token.id, None)
+        self._used.pop(call_id_of(token), None)
 
     def token_of_call(self, request: web.Request, text: str) -> BrowserToken | None:
         """The token of a page that asks about its call; None where no token is needed. Raises
@@ -132,7 +132,7 @@ class Admission:
         if now - self._swept_at > SWEEP_S:
             self._used = {used: until for used, until in self._used.items() if until > now}
             self._swept_at = now
-        if token.id in self._used:
+        if call_id_of(token) in self._used:
             raise not_answered(RingResult.TAKEN)
         return token
 

@@ -312,6 +312,11 @@ async def test_a_call_that_nobody_serves_is_waited_for_and_then_cannot_be_reache
     call_id = call_id_of(read_token(token(), SECRET, time.time()))
     held = HeldCall(id=call_id, agent="desk", configuration="c1", began_at=time.time())
     lost = replace(service.fleet.member.lease, runner="lost")
+
+    async def nothing() -> None:
+        """As if it were another runner's to take."""
+
+    monkeypatch.setattr(service.fleet.member, "take_over", nothing)
     await service.storage.store.claim(lost, held, Claimed())
     monkeypatch.setattr(live_pages, "BETWEEN_S", 0.02)
     monkeypatch.setattr(live_pages, "AGAIN_S", 0.01)
