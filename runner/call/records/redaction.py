@@ -26,6 +26,10 @@ from runner.model.values import Json, JsonObject
 
 MASKED = "[redacted]"
 """Replaces the value at a path."""
+LONGEST_SEARCHED = 10_000
+"""Characters of one text that is searched for numbers and addresses by their form, which takes up to 50 ms. A
+longer text is masked as a whole.
+"""
 DEED_TEXTS = frozenset({"say", "tell", "text", "add", "replace", "set"})
 """The fields of a person's act that hold words."""
 _SHORTEST = 4
@@ -139,6 +143,8 @@ class Redactor:
         """Any text."""
         if not (self._values or self._kinds):
             return text
+        if self._kinds and len(text) > LONGEST_SEARCHED:
+            return MASKED
         if self._known is None:
             self._known = KnownValues(self._values)
         runs = digit_runs(text)
