@@ -437,6 +437,9 @@ class _Walk:
         else:
             keys = {branch["x-key"]: branch for branch in fitting}
             known = schema.get("properties", {})
+            is_left_out = not node.key_places.keys() <= node.value.keys()
+            if is_left_out and not keys.keys() & node.value.keys():
+                return node  # An unknown key, which is reported already, was meant to choose the branch.
             inside = {
                 key: self._resolved(branch["properties"][key]).get("properties", {})
                 for key, branch in keys.items()

@@ -53,8 +53,7 @@ def by_key(
         message = f'"{second}" cannot be combined with "{first}"; {right}'
         return Mistake(place=node.key_place(second), rule="one-of", message=message)
     known = {*common, *(key for branch in branches.values() for key in branch.get("properties", {}))}
-    # Places are kept of keys that were left out as unknown.
-    unknown = next((key for key in (*dict(node.items()), *node.key_places) if key not in known), None)
+    unknown = next((key for key, _ in node.items() if key not in known), None)
     if unknown is not None:
         hint = did_you_mean(unknown, branches) or _inside(unknown, inside) or f"; {right}"
         message = f'unknown key "{unknown}"{hint}'
