@@ -27,4 +27,4 @@ def check_api_key(configuration: Configuration, secrets: FoundSecrets) -> None:
     key = secrets.api_key()
     if not (key.isascii() and key.isprintable()) or " " in key:
         reference = configuration.settings.provider.api_key
-        raise CannotRunError(f"{reference} is not an API key; it would be printable ASCII without spaces")
+        raise CannotRunError(f"{reference} is not an API key, which is printable ASCII without spaces")

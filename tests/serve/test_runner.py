@@ -337,7 +337,7 @@ async def test_a_key_that_no_header_can_hold_stops_it(api: StandIn, key: str) ->
     with pytest.raises(CannotRunError) as caught:
         Runner(configured(api, "sqlite::memory:"), secrets)
     assert str(caught.value) == (
-        "environment variable OPENAI_API_KEY is not an API key; it would be printable ASCII without spaces"
+        "environment variable OPENAI_API_KEY is not an API key, which is printable ASCII without spaces"
     )
 
 

@@ -8,6 +8,7 @@ from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
+from runner.config.reading.yaml_slips import CONTROL
 from runner.model.tool import ResultSpec
 from runner.model.values import Json, JsonObject
 
@@ -48,6 +49,8 @@ def check_select(select: Node, example: Node | None, problems: Problems) -> None
     """Note a JMESPath expression that cannot be read, or that finds nothing in the example."""
     from runner.call.tools.query import FUNCTIONS, QuerySyntaxError, compiled_query  # noqa: PLC0415 - only for tools with `select`
 
+    if CONTROL.search(select.text):
+        return  # An escape in double quotes, which is reported where it was read.
     try:
         query = compiled_query(select.text)
     except QuerySyntaxError as error:
