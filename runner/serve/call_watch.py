@@ -56,7 +56,7 @@ class ServedAgents:
     __slots__ = ("_agents",)
 
     def __init__(self) -> None:
-        self._agents: list[Agent] = []
+        self._agents: tuple[Agent, ...] = ()
 
     @property
     def current(self) -> Agent | None:
@@ -68,7 +68,7 @@ class ServedAgents:
         agent = machine.agent
         if agent is None or agent is self.current:
             return False
-        self._agents.append(agent)
+        self._agents = (*self._agents, agent)
         return True
 
     def that_declares(self, tool: str) -> Agent | None:

@@ -91,7 +91,8 @@ _DELTAS = frozenset(
 """The most frequent events of all, of use only to those who follow words."""
 
 _UNUSED_AT_HEAD = frozenset(name.encode() for name in _UNUSED)
-_DELTAS_AT_HEAD = frozenset(name.encode() for name in _DELTAS)
+_UNREAD_AT_HEAD = _UNUSED_AT_HEAD | frozenset(name.encode() for name in _DELTAS)
+"""While nobody follows words."""
 
 _UNKNOWN = (Ignored(IgnoredBecause.UNKNOWN),)
 _MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
@@ -117,9 +118,7 @@ class Reader:
         if isinstance(frame, str):
             frame = frame.encode("utf-8", "surrogatepass")
         head = _TYPE_AT_HEAD.match(frame)
-        if head is not None and (
-            head[1] in _UNUSED_AT_HEAD or (head[1] in _DELTAS_AT_HEAD and not follow_words)
-        ):
+        if head is not None and head[1] in (_UNUSED_AT_HEAD if follow_words else _UNREAD_AT_HEAD):
             return ()
         try:
             received = _parsed(frame)

@@ -83,6 +83,7 @@ class Playback:
     def _end(self, response_id: str) -> None:
         self._heard.add(response_id)
         self._until.pop(response_id, None)
+        self._until = self._until or {}  # An emptied one keeps its table.
 
 
 def _length_s(ended: ResponseEnded) -> float:

@@ -374,6 +374,7 @@ class Speech:
         request = self._unheard.pop(response_id, None)
         if request is None:
             return []
+        self._unheard = self._unheard or {}  # An emptied one keeps its table.
         self._note_end(request, result)
         return [ClearTimer(timer=Timer(TimerKind.HEARD, response_id))]
 

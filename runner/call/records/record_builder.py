@@ -195,6 +195,7 @@ class RecordBuilder:
     def _heard(self, started: PlaybackStarted, now: Instant) -> None:
         waited_s = self.spans.heard(started.response_id, now)
         item_id = self._unheard.pop(started.response_id, None)
+        self._unheard = self._unheard or {}  # An emptied one keeps its table.
         if waited_s is not None and item_id is not None:
             self.transcript.waited(item_id, waited_s)
 

@@ -69,6 +69,7 @@ class Spans:
         """The caller has heard a response to the end, or has interrupted it."""
         number = self._playing.pop(response_id, None)
         if number is not None:
+            self._playing = self._playing or {}  # An emptied one keeps its table.
             self._last = response_id
             self._until[number] = now
             self._marks[number] |= _INTERRUPTED * is_interrupted
