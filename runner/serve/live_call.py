@@ -265,8 +265,12 @@ class LiveCall:
     async def steer(self, steered: Steered) -> Deed | None:
         """Carry out a person's act, and return it as the machine has left it; None when the call is over."""
         self._happen(steered)
-        await self._events.settle()
+        await self.settle()
         return self._machine.deed(steered.id) if self._machine is not None else None
+
+    async def settle(self) -> None:
+        """Wait until the events that had to wait are handled."""
+        await self._events.settle()
 
     def drop(self) -> None:
         """Another runner serves the call: do nothing more, without a sound, a hang-up or a record."""

@@ -38,6 +38,9 @@ class Call(Protocol):
     async def steer(self, steered: Steered) -> Deed | None:
         """A person's act, as it stands once the machine has handled it; None when the call is over."""
 
+    async def settle(self) -> None:
+        """Wait until what is in its journal is done."""
+
     def give_up(self) -> None:
         """Let `run` return with what is known, whether or not the call is over."""
 
@@ -104,6 +107,16 @@ class LiveCalls:
         """
         call = self.find(call_id)
         return await call.steer(steered) if call is not None else None
+
+    async def hand_over(self, call_ids: Sequence[str]) -> None:
+        """Drop calls for other runners, each once it has done what its journal says."""
+        wanted = set(call_ids)
+
+        async def hand_over(call: Call) -> None:
+            await call.settle()
+            call.drop()
+
+        await asyncio.gather(*(hand_over(call) for call in self._calls.values() if call.id in wanted))
 
     def find(self, call_id: str) -> Call | None:
         """The call of this id, when this process serves it."""

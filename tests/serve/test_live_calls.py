@@ -56,6 +56,7 @@ class TalkingCall:
         self.broken = broken
         self.was_cancelled = False
         self.is_released = False
+        self.has_settled = False
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> CallRecord:
@@ -86,8 +87,11 @@ class TalkingCall:
     async def release(self) -> None:
         self.is_released = True
 
+    async def settle(self) -> None:
+        self.has_settled = True
+
     def drop(self) -> None:
-        self._ended.set_result("dropped")
+        self._ended.set_result("dropped, settled" if self.has_settled else "dropped")
 
     def give_up(self) -> None:
         if not self.stuck:
@@ -221,3 +225,18 @@ async def test_a_persons_act_reaches_its_call_and_no_other() -> None:
     assert (deed.id, deed.what) == ("deed_1", "rtc_2")
     assert await calls.steer("rtc_3", Steered(id="deed_2", by="shift-lead", wish=Hush())) is None
     await calls.end("shutdown")
+
+
+async def test_a_call_is_handed_over_once_it_has_done_what_its_journal_says() -> None:
+    shelf = Shelf()
+    calls = live_calls(shelf)
+    first, second = TalkingCall("rtc_1"), TalkingCall("rtc_2")
+    calls.serve(first)
+    calls.serve(second)
+    await calls.hand_over(["rtc_1"])
+    second.end("hangup")
+    await calls.idle()
+    assert [(record.id, record.ended) for record in shelf.records] == [
+        ("rtc_1", "dropped, settled"),
+        ("rtc_2", "hangup"),
+    ]

@@ -75,6 +75,8 @@ class Member:
         self._unserved: set[str] = set()
         """Calls that were taken over and could not be served."""
         self._taker: Taker | None = None
+        self._order = asyncio.Lock()
+        """What the store is told that we hold, and what it gives us, are not to cross."""
         self._renewed = asyncio.Condition()
         self._looked_at = clock()
 
@@ -116,14 +118,23 @@ class Member:
     async def run(self) -> None:
         """Renew the lease and take over calls without a runner, for as long as the process lives."""
         next_look = 0.0
-        while True:
-            await self.look()
-            if self.was_paused:
-                continue
-            if self.may_act and self._clock() >= next_look:
-                await self.take_over()
-                next_look = self._clock() + self._takeover_s
-            await asyncio.sleep(min(self._heartbeat_s, self._takeover_s))
+        # Beside the heartbeats: thousands of calls take longer than a lease.
+        taking: asyncio.Task[None] | None = None
+        try:
+            while True:
+                await self.look()
+                if self.was_paused:
+                    continue
+                if taking is not None and taking.done():
+                    taking.result()
+                    taking = None
+                if self.may_act and self._clock() >= next_look and taking is None:
+                    taking = asyncio.create_task(self.take_over(), name="take over")
+                    next_look = self._clock() + self._takeover_s
+                await asyncio.sleep(min(self._heartbeat_s, self._takeover_s))
+        finally:
+            if taking is not None:
+                taking.cancel()
 
     async def look(self) -> None:
         """Ask the store whose our calls are, and wake the tasks that wait for the answer."""
@@ -253,15 +264,18 @@ class Member:
         if lease is None or taker is None:
             return
         try:
-            if self._unserved:
-                await self._store.hand_over(lease, list(self._unserved))
-                self._unserved.clear()
-            taken = await self._store.take_over(lease)
+            async with self._order:
+                if self._unserved:
+                    await self._store.hand_over(lease, list(self._unserved))
+                    self._unserved.clear()
+                taken = await self._store.take_over(lease)
+                self._held.update((call.id, call) for call in taken)
         except StoreError as error:
             self._note(error)
             return
-        self._held.update((call.id, call) for call in taken)
         for call in taken:
+            if self.held(call.id) != call:
+                continue  # lost meanwhile
             try:
                 await taker.take_over(call)
             except Exception:
@@ -299,7 +313,8 @@ class Member:
             asserted.extend(self._held.values())
             return asserted
 
-        self.lease, lost = await self._store.assert_calls(self.info, lease, held, self._lease_s)
+        async with self._order:
+            self.lease, lost = await self._store.assert_calls(self.info, lease, held, self._lease_s)
         # What has failed meanwhile, the store may not know either.
         self._settled = failures
         log.warning("calls are asserted again", extra={"calls": len(asserted), "lost": len(lost)})

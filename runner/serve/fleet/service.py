@@ -131,8 +131,7 @@ class FleetService:
         try:
             async with asyncio.timeout(HAND_OVER_S):
                 await self._writer.written()
-                for call_id in calls:
-                    self._live_calls.drop(call_id)
+                await self._live_calls.hand_over(calls)
                 # What happens to them meanwhile belongs in their journals too.
                 await self._writer.written()
                 await self.member.hand_over(calls)
@@ -167,6 +166,8 @@ class FleetService:
             log.error("call cannot be taken over", extra={"call_id": call.id, "error": str(error)})
             self.member.put_back(call.id)
             return
+        if self.member.held(call.id) != call:
+            return  # another has taken it meanwhile
         if call.state is CallState.RINGING and (left is None or not left.was_written):
             # Its ring was not written, so the API was not told to answer: its webhook comes again.
             await self.member.unclaim(call.id)

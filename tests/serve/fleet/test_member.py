@@ -102,10 +102,13 @@ class Desk:
         self.taken: list[HeldCall] = []
         self.dropped: list[str] = []
         self.fails = ""
+        self.while_taking: Callable[[HeldCall], Awaitable[object]] | None = None
 
     async def take_over(self, call: HeldCall) -> None:
         if call.id == self.fails:
             raise ValueError("a bug of ours")
+        if self.while_taking is not None:
+            await self.while_taking(call)
         self.taken.append(call)
 
     def drop(self, call_id: str) -> None:
@@ -344,3 +347,34 @@ async def test_a_call_that_is_announced_again_while_it_is_answered_is_not_claime
     assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL)
     assert await member.claim(CALL, NO_LIMITS) == Claim()
     assert shelf.asked == ["join", "claim"]
+
+
+async def test_the_lease_is_renewed_while_calls_are_taken_up() -> None:
+    shelf, desk = Shelf(), Desk()
+    member = Member(shelf, RunnerInfo(id="one", version="1", configuration="c1"), heartbeat_s=0.0)
+    await member.join(desk)
+    renewed = asyncio.Event()
+
+    async def renews() -> None:
+        if shelf.asked.count("renew") == 3:
+            renewed.set()
+
+    shelf.orphans, shelf.while_renewing = [CALL], renews
+    desk.while_taking = lambda call: renewed.wait()
+    running = asyncio.create_task(member.run())
+    async with asyncio.timeout(5):
+        while not desk.taken:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+    running.cancel()
+    assert shelf.asked.count("take over") == 1
+
+
+async def test_a_call_that_is_lost_while_others_are_taken_up_is_not_served() -> None:
+    member, shelf, desk, _ = await joined()
+
+    async def loses(call: HeldCall) -> None:
+        member.lose("rtc_2")
+
+    shelf.orphans, desk.while_taking = [CALL, replace(CALL, id="rtc_2")], loses
+    await member.take_over()
+    assert [call.id for call in desk.taken] == ["rtc_1"]
