@@ -442,7 +442,11 @@ class LiveCall:
             self._happen(replied)
 
     async def _claim_from_all(self, claim: ClaimCall) -> None:
-        self._happen(await self._slot.claim_from_all(claim))
+        replied = await self._slot.claim_from_all(claim)
+        if self._hold.fence > 1:
+            # A runner that was lost had the call before, and may have answered it.
+            self._api.may_have_decided(self.id)
+        self._happen(replied)
 
     async def _order(self, order: Order) -> None:
         event = await self._orders.carry_out(order, self.api_call_id)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from runner.call.machine.machine import CallMachine
-from runner.model.action import AnswerCall, SendRequest
+from runner.model.action import AnswerCall, ClaimCall, SendRequest
 from runner.model.entry import Lived
 from runner.model.event import (
     AnswerReplied,
@@ -19,6 +19,7 @@ from runner.model.event import (
     ToolCalled,
 )
 from runner.model.http import HttpRequest
+from runner.model.reception import RingResult
 from runner.model.steering import EndCall
 from runner.model.values import Instant
 from runner.serve.call_orders import CallOrders
@@ -115,6 +116,25 @@ async def played(
 async def test_a_call_is_hung_up_only_after_it_is_certain_whose_it_is(stage: Stage) -> None:
     hold = await played(stage, hangs_up=True)
     assert hold.acted_after == [["accept"]]
+
+
+class SecondHold(WatchedHold):
+    """Of a call that a runner has answered which was lost then, before anybody knew."""
+
+    async def claim(self, claim: ClaimCall) -> ClaimReplied:
+        session = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Be brief."}
+        self._call.answer("accept", session, 0.0)
+        return await super().claim(claim)
+
+
+async def test_a_call_that_a_lost_runner_has_answered_is_ours(stage: Stage) -> None:
+    live, call = stage.ringing(greeting(END_CALL), greets(), hold_of=SecondHold)
+    serving = asyncio.create_task(live.run())
+    async with asyncio.timeout(20):
+        assert await live.ring_result() is RingResult.ACCEPTED
+        live.drop()
+        await serving
+    assert [request.action for request in call.requests] == ["accept"]
 
 
 async def test_the_ring_is_written_down_before_the_call_is_answered(stage: Stage) -> None:
