@@ -324,6 +324,20 @@ async def test_a_call_that_nobody_serves_is_waited_for_and_then_cannot_be_reache
     assert (status, json.loads(text)["code"], headers["Retry-After"]) == (503, "call_unreachable", "5")
 
 
+async def test_a_call_that_another_runner_has_taken_has_not_ended_for_its_page(page: Page) -> None:
+    service = page.runner.service
+    assert service is not None
+    page.api.expect_offer(greets())
+    _, _, location = await page.calls()
+    headers = {"Origin": SITE, "Authorization": f"Bearer {token()}"}
+    async with page.session.get(f"{page.runner.url}{location}/events", headers=headers) as response:
+        text = await response.content.readline()
+        service.live_calls.drop(location.rpartition("/")[2])
+        text += await response.content.read()
+    states = [json.loads(line[6:]) for line in text.splitlines() if line.startswith(b"data: ")]
+    assert {state["ended"] for state in states} == {""}
+
+
 async def test_a_call_is_followed_by_a_few_at_most(page: Page) -> None:
     page.api.expect_offer(greets())
     _, _, location = await page.calls()
