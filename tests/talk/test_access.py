@@ -36,7 +36,7 @@ async def faultless(page: "Page", name: str, axe: str) -> None:
             tag = f"talk-{name}-{width}-{scheme}"
             assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, tag
             await page.screenshot(path=PICTURES / f"{tag}.png")
-            found = await page.evaluate("axe.run()")
+            found = await page.evaluate("axe.run({resultTypes: ['violations']})")
             wrong = [
                 f"{tag}: {rule['id']}: {node['target']} {node['failureSummary']}"
                 for rule in found["violations"]
@@ -52,10 +52,8 @@ async def test_axe_finds_nothing(site: Site) -> None:
     axe = Path(path).read_text()
     placed = site.api.expect_offer(
         greets(),
-        CallerSays(text="Hello. I would like to move my appointment, it is on Friday at ten."),
-        says("Of course. I have Monday at nine, or Tuesday at half past two. Which would you like?"),
         CallerSays(text="Tuesday, please."),
-        says("Done: Tuesday, December the first, at 2:30 pm with Doctor Adams. Anything else?"),
+        says("Done: Tuesday at 2:30 pm with Doctor Adams. Anything else?"),
     )
     page = await site.talk(await site.window())
     await faultless(page, "idle", axe)
