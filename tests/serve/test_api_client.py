@@ -32,6 +32,7 @@ from runner.serve.jitter import jittered
 from runner.serve.reply_body import MAX_REPLY_BYTES
 from runner.serve.timeouts import Timeouts
 from tests.api.realtime.agents import an_agent
+from tests.serve.bodies_after_204 import BodiesAfter204
 
 PATIENT = Timeouts(decision_s=9.0, refer_s=9.0, hangup_s=9.0, question_s=9.0, retry_s=0.001)
 IMPATIENT = Timeouts(decision_s=0.4, refer_s=0.4, hangup_s=0.4, question_s=0.4, retry_s=0.001)
@@ -205,24 +206,12 @@ async def test_before_each_further_try_there_is_a_longer_wait(
 
 
 async def test_a_body_where_there_may_be_none_does_not_undo_what_the_api_did() -> None:
-    asked = 0
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked += 1
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
     connector = aiohttp.TCPConnector()
     read_heads_first(connector)
-    async with server, aiohttp.ClientSession(connector=connector) as session:
-        port = server.sockets[0].getsockname()[1]
-        client = client_of(session, f"http://127.0.0.1:{port}/v1", IMPATIENT)
+    async with BodiesAfter204.served() as odd, aiohttp.ClientSession(connector=connector) as session:
+        client = client_of(session, odd.base_url, IMPATIENT)
         assert await client.carry_out(HangUp(), "rtc_1") == CallGone()
-    assert asked == 1
+    assert odd.asked == 1
 
 
 async def test_each_failed_try_is_told(client: ApiClient, api: Api, caplog: pytest.LogCaptureFixture) -> None:
