@@ -1,7 +1,4 @@
-"""Serves one call: feeds its machine and carries out what the machine decides. Decides nothing itself.
-
-Owns everything that the call needs while it lasts: the sideband, the timers, the requests, the slot.
-"""
+"""Serves one call from its ring to its record. Its driver handles what happens in between."""
 
 import asyncio
 import logging
@@ -9,68 +6,27 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any
 
-from runner.api.port import Order
 from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.reception import UNAVAILABLE_STATUS
 from runner.call.machine.world import World
-from runner.model.action import (
-    Action,
-    AddItem,
-    AnswerCall,
-    Approve,
-    ClaimCall,
-    ClearTimer,
-    Finish,
-    HangUp,
-    Interrupt,
-    Log,
-    OpenSideband,
-    Refer,
-    RejectCall,
-    RemoveItem,
-    SendOutput,
-    SendRequest,
-    SetTimer,
-    Speak,
-    SwitchAgent,
-    Timer,
-)
+from runner.model.action import HangUp, RejectCall
 from runner.model.call import Ringing, SipOrigin
-from runner.model.event import (
-    AnswerReplied,
-    CallerConnected,
-    CallEvent,
-    Decided,
-    EndRequested,
-    SidebandOpened,
-    Steered,
-    TakenOver,
-    TimerFired,
-    TranscriptGrew,
-)
+from runner.model.event import CallerConnected, Steered
 from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.reception import RingResult
 from runner.model.record import CallRecord, Deed
 from runner.model.values import Instant
-from runner.serve import call_log
 from runner.serve.api_client import ApiClient
-from runner.serve.call_meter import CallMeter
-from runner.serve.call_orders import CallOrders
-from runner.serve.call_slot import CallSlot
-from runner.serve.call_timers import CallTimers
-from runner.serve.call_watch import CallWatch, Follower, Watches
-from runner.serve.event_queue import EventQueue
+from runner.serve.call_driver import CallDriver
+from runner.serve.call_watch import CallWatch, Follower
 from runner.serve.hold import Hold, SoleHold
-from runner.serve.latch import Latch
-from runner.serve.live_sideband import LiveSideband
 from runner.serve.metrics import Metrics
-from runner.serve.ring_outcome import RingOutcome
 from runner.serve.sideband import Sidebands
-from runner.serve.taking_apart import forget_traces, take_apart
+from runner.serve.taking_apart import forget_traces
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import Sender
 
@@ -87,29 +43,14 @@ class LiveCall:
     __slots__ = (
         "__weakref__",
         "_api",
-        "_bug",
         "_clock",
-        "_end_at_once",
-        "_events",
+        "_driver",
         "_has_given_up",
         "_hold",
         "_is_dropped",
-        "_machine",
-        "_machine_follows_words",
-        "_opened_or_over",
-        "_orders",
-        "_over",
-        "_ring_outcome",
         "_ringing",
-        "_sideband",
-        "_slot",
         "_tasks",
-        "_timers",
-        "_watch",
-        "_world",
-        "follower",
         "id",
-        "sdp",
     )
 
     def __init__(
@@ -134,148 +75,133 @@ class LiveCall:
         """
         self.id = ringing.call_id
         self._ringing = ringing
-        self._world = world
         self._api = api
-        self._watch = Watches((CallMeter(metrics.served), *watches))
-        self._clock = clock
         self._hold = hold or SoleHold()
-        self._orders = CallOrders(
-            api=api,
-            tools=tools,
-            hold=self._hold,
-            timeouts=timeouts,
-        )
-        self._over = Latch()
-        self._sideband = LiveSideband(
-            call_id=self.id,
-            api=api.api,
-            sidebands=sidebands,
-            timeouts=timeouts,
-            hold=self._hold,
-            happen=self._happen,
-            follows_words=self._follows_words,
-            spawn=self._spawn,
-            over=self._over,
-        )
-        self._machine = taken_over
-        self._slot = CallSlot(counts=counts, hold=self._hold, metrics=metrics, created_at=ringing.created_at)
-        self._ring_outcome = RingOutcome(metrics)
+        self._clock = clock
         self._tasks = asyncio.TaskGroup()
-        self._timers = CallTimers(self._timer_fired, clock)
-        self._opened_or_over = Latch()
-        self._events = EventQueue(
-            handle=self._handle,
-            spawn=self._spawn,
-            over=self._over,
+        self._driver = CallDriver(
+            ringing=ringing,
+            world=world,
+            api=api,
+            sidebands=sidebands,
+            tools=tools,
+            counts=counts,
+            metrics=metrics,
+            timeouts=timeouts,
             hold=self._hold,
-            orders=self._orders,
+            taken_over=taken_over,
+            watches=watches,
             clock=clock,
+            spawn=self._spawn,
         )
-        self.sdp = ""
-        """The SDP answer for the call's browser."""
-        self._machine_follows_words = False
-        """Kept beside the machine: it is asked for each word."""
-        self._bug: Exception | None = None
         self._has_given_up = False
         self._is_dropped = False
-        self._end_at_once: str | None = None
-        """The reason, when the end was requested before the call began."""
-        self.follower: Follower | None = None
-        """The current follower; without one, nothing is kept for followers."""
 
     @property
     def machine(self) -> CallMachine | None:
         """The machine, to be read and not to be fed; None before the call is served."""
-        return self._machine
+        return self._driver.machine
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more happens to it here; its record may not be saved yet."""
-        return self._over.is_set
+        return self._driver.over.is_set
 
     @property
     def is_answered(self) -> bool:
         """Whether the API has put the caller through to us."""
-        return self._ring_outcome.is_answered
+        return self._driver.is_answered
 
     @property
     def api_call_id(self) -> str:
         """The API's id of the call."""
-        return self._machine.reception.api_call_id if self._machine is not None else self.id
+        return self._driver.api_call_id
+
+    @property
+    def sdp(self) -> str:
+        """The SDP answer for the call's browser."""
+        return self._driver.sdp
+
+    @property
+    def follower(self) -> Follower | None:
+        """The current follower; without one, nothing is kept for followers."""
+        return self._driver.follower
+
+    @follower.setter
+    def follower(self, follower: Follower | None) -> None:
+        self._driver.follower = follower
 
     async def served(self, within_s: float) -> None:
         """Wait up to `within_s` until the sideband is open, or the call is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                await self._opened_or_over.wait()
+                await self._driver.opened_or_over.wait()
 
     def hears_us(self) -> None:
         """The browser reports that its media are connected."""
-        self._happen(CallerConnected())
+        self._driver.happen(CallerConnected())
 
     async def run(self) -> CallRecord | None:
         """Serve the call until it is over, and return its record; None when it was not answered.
 
         A bug of ours ends this call, hung up and recorded as failed, and no other.
         """
-        self._ring_outcome.begin()
+        driver = self._driver
         try:
             async with self._tasks:
-                if self._machine is None:
-                    self._ring()
-                else:
-                    self._take_over(self._machine)
+                driver.begin()
                 try:
-                    await self._over.wait()
+                    await driver.over.wait()
                 finally:
                     # Also when a task of the call has failed: no further one is begun.
-                    self._over.set()
-                    self._opened_or_over.set()
+                    driver.over.set()
+                    driver.opened_or_over.set()
                 raise _OverError
         except ExceptionGroup as group:
             over, bugs = group.split(_OverError)
-            self._bug = self._bug or bugs
+            driver.bug = driver.bug or bugs
             if over is not None:
                 forget_traces(group, over, *over.exceptions)
         finally:
-            self._timers.cancel()
-            self._slot.free()
-            await self._sideband.close()
-            if self.follower is not None:
-                self.follower.over(moved=self._is_dropped)
+            await driver.close(moved=self._is_dropped)
         record = None
         try:
             record = await self._record()
             return record
         finally:
-            self._watch.ends(record, self._clock())
-            self._ring_outcome.settle(RingResult.FAILED)
+            driver.report_end(record)
 
     async def ring_result(self) -> RingResult:
         """Wait for the result of the ringing."""
-        return await self._ring_outcome.known()
+        return await self._driver.ring_outcome.known()
 
     def end(self, reason: str) -> None:
         """End the call from outside, e.g. when the drain time is over."""
-        if self.is_answered:
-            self._happen(EndRequested(reason=reason))
-        else:
-            self._end_at_once = reason
+        self._driver.end(reason)
 
     async def steer(self, steered: Steered) -> Deed | None:
         """Carry out a person's act, and return it as the machine has left it; None when the call is over."""
-        self._happen(steered)
+        self._driver.happen(steered)
         await self.settle()
-        return self._machine.deed(steered.id) if self._machine is not None else None
+        return self.machine.deed(steered.id) if self.machine is not None else None
 
     async def settle(self) -> None:
         """Wait until the events that had to wait are handled."""
-        await self._events.settle()
+        await self._driver.settle()
 
     def drop(self) -> None:
         """Another runner serves the call: do nothing more, without a sound, a hang-up or a record."""
         self._is_dropped = True
-        self._over.set()
+        self._driver.over.set()
+
+    def give_up(self) -> None:
+        """Do nothing more, e.g. when the API accepts no hang-up: the record says what is known."""
+        self._has_given_up = True
+        self._driver.over.set()
+
+    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
+        """The jobs after the call."""
+        return self.machine.jobs(record, self._clock()) if self.machine is not None else ()
 
     @property
     def owner(self) -> Owner | None:
@@ -288,35 +214,15 @@ class LiveCall:
             if not self._is_dropped:
                 await self._hold.release(was_served=self.is_answered)
         finally:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        """Break the cycles in what is left of the call, so that it goes without the garbage collector."""
-        machine, self._machine = self._machine, None
-        if machine is not None:
-            take_apart(machine)
-        self._watch = Watches(())
-        self._tasks = asyncio.TaskGroup()
-        self._bug = None
-        self._timers.let_go()
-        self._events.let_go()
-        self._sideband.let_go()
-
-    def give_up(self) -> None:
-        """Do nothing more, e.g. when the API accepts no hang-up: the record says what is known."""
-        self._has_given_up = True
-        self._over.set()
-
-    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
-        """The jobs after the call."""
-        return self._machine.jobs(record, self._clock()) if self._machine is not None else ()
+            self._driver.let_go()
+            self._tasks = asyncio.TaskGroup()
 
     async def _record(self) -> CallRecord | None:
         if self._is_dropped:
             return None
-        if self._bug is not None:
-            return await self._failed(self._bug)
-        record = self._machine.record() if self._machine is not None else None
+        if self._driver.bug is not None:
+            return await self._failed(self._driver.bug)
+        record = self.machine.record() if self.machine is not None else None
         if record is None or not self._has_given_up:
             return record
         fault = "the call was given up before the API said that it is over"
@@ -330,7 +236,7 @@ class LiveCall:
                 await self._api.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
             return None
         await self._api.carry_out(HangUp(), self.api_call_id)
-        record = self._machine.record() if self._machine is not None else None
+        record = self.machine.record() if self.machine is not None else None
         if record is None:
             return None
         return replace(
@@ -342,128 +248,3 @@ class LiveCall:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work)
-
-    # The machine
-
-    def _ring(self) -> None:
-        now = self._clock()
-        machine, actions = CallMachine.ring(self._ringing, self._world, now)
-        self._machine = machine
-        self._hold.append(now, self._ringing)
-        call_log.rings(machine)
-        self._watch.begins(machine, now)
-        self._do(actions)
-        self._ring_outcome.note(machine)
-
-    def _take_over(self, machine: CallMachine) -> None:
-        """Continue where the previous process has left the call. Past timers fire at once, in order."""
-        call_log.taken_over(machine)
-        self._watch.begins(machine, self._clock())
-        if machine.agent is not None:
-            self._slot.take_over(machine.agent.id)
-        if machine.reception.result is not None:
-            self._ring_outcome.settle(machine.reception.result)
-        else:
-            self._api.may_have_decided(self.id)
-        for timer, at in sorted(machine.timers.items(), key=lambda each: each[1]):
-            self._timers.set(timer, at)
-        self._happen(TakenOver())
-
-    def _happen(self, event: CallEvent) -> None:
-        """Give an event to the machine, and words to the follower."""
-        machine = self._machine
-        if machine is None or self._over.is_set:
-            return
-        if self.follower is not None and isinstance(event, TranscriptGrew):
-            self.follower.words(event)
-            if not machine.follows_words:
-                return
-        self._events.put(machine, event)
-
-    def _handle(self, machine: CallMachine, event: CallEvent, now: Instant) -> None:
-        """Any error of the machine is a bug of ours, and ends the call as one."""
-        try:
-            call_log.happened(event)
-            if isinstance(event, SidebandOpened):
-                self._opened_or_over.set()
-            actions = machine.handle(event, now)
-            self._machine_follows_words = machine.follows_words
-            self._do(actions)
-            self._watch.handled(event, actions, now)
-            if self._ring_outcome.result is None:
-                self._ring_outcome.note(machine)
-                if self.is_answered and self._end_at_once is not None:
-                    self.end(self._end_at_once)
-            if self.follower is not None:
-                self.follower.changed()
-        except Exception as bug:
-            self._bug = bug
-            self._over.set()
-
-    def _do(self, actions: list[Action]) -> None:
-        for action in actions:
-            match action:
-                case (
-                    Speak()
-                    | Interrupt()
-                    | AddItem()
-                    | RemoveItem()
-                    | SwitchAgent()
-                    | Approve()
-                    | SendOutput()
-                ):
-                    self._sideband.send(action)
-                case SetTimer(timer=timer, at=at):
-                    self._timers.set(timer, at)
-                case ClearTimer(timer=timer):
-                    self._timers.clear(timer)
-                case SendRequest():
-                    self._spawn(self._request(action))
-                case AnswerCall() | RejectCall() | Refer() | HangUp():
-                    self._spawn(self._order(action))
-                case ClaimCall():
-                    self._claim(action)
-                case OpenSideband(again=again):
-                    self._spawn(self._sideband.attend(self.api_call_id, again=again))
-                case Log():
-                    call_log.told(action)
-                case Finish():
-                    self._over.set()
-                case _:
-                    assert_never(action)
-
-    # Orders to the API
-
-    def _claim(self, claim: ClaimCall) -> None:
-        replied = self._slot.claim_here(claim)
-        if replied is None:
-            self._spawn(self._claim_from_all(claim))
-        else:
-            self._happen(replied)
-
-    async def _claim_from_all(self, claim: ClaimCall) -> None:
-        replied = await self._slot.claim_from_all(claim)
-        if self._hold.fence > 1:
-            # A runner that was lost had the call before, and may have answered it.
-            self._api.may_have_decided(self.id)
-        self._happen(replied)
-
-    async def _order(self, order: Order) -> None:
-        event = await self._orders.carry_out(order, self.api_call_id)
-        is_answered = isinstance(event, AnswerReplied) and event.decided is Decided.DONE
-        if is_answered:
-            self._slot.keep()
-        if isinstance(event, AnswerReplied):
-            self.sdp = event.sdp
-        self._happen(event)
-        if is_answered:
-            await self._hold.answered(self.api_call_id)
-
-    async def _request(self, send: SendRequest) -> None:
-        self._happen(await self._orders.request(send))
-
-    def _timer_fired(self, timer: Timer) -> None:
-        self._happen(TimerFired(timer=timer))
-
-    def _follows_words(self) -> bool:
-        return self._machine_follows_words or (self.follower is not None and self.follower.wants_words)

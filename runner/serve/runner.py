@@ -6,10 +6,8 @@ The one place where all parts meet. It reads none of the user's files and instal
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -20,16 +18,10 @@ from runner.call.machine.call_counts import DAY_S, CallCounts, day_of
 from runner.config.version import ConfigurationVersion
 from runner.errors import CannotRunError, StoreError
 from runner.model.call import Ringing
-from runner.model.settings import Admin, Configuration
+from runner.model.settings import Configuration
 from runner.model.values import Instant
 from runner.serve.admin.record_requests import ScenarioOf
-from runner.serve.admin.service import (
-    MOST_CONNECTIONS,
-    address_of,
-    check_dev,
-    check_tokens,
-    create_admin_app,
-)
+from runner.serve.admin.service import address_of, check_dev, check_tokens, open_admin
 from runner.serve.app import create_app
 from runner.serve.browser.calls import BrowserCalls, Serving, browser_calls
 from runner.serve.browser.client_secret import SecretMaker
@@ -39,6 +31,7 @@ from runner.serve.call_factory import CallFactory
 from runner.serve.call_watch import CallWatch
 from runner.serve.clients import Clients
 from runner.serve.descriptors import DescriptorShares, limit
+from runner.serve.drain import Service, drain
 from runner.serve.fleet.service import FleetService
 from runner.serve.jobs import JobWorker
 from runner.serve.listen_address import open_port, url_of
@@ -58,17 +51,6 @@ from runner.store.journal.seal import Seal
 from runner.store.store import Store
 
 log = logging.getLogger("runner.serve.runner")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """What a started runner serves calls with."""
-
-    storage: Storage
-    webhooks: Webhooks
-    live_calls: LiveCalls
-    fleet: FleetService
-    jobs: JobWorker
 
 
 class Runner:
@@ -248,7 +230,21 @@ class Runner:
             )
             await self._open_to_browsers(self._browser, serving, fleet, storage.store, bound)
         if self._admin is not None:
-            await self._open_admin(self._admin, fleet, live_calls, storage.store)
+            self.admin_url = await open_admin(
+                self._admin,
+                self._secrets,
+                owner=self._owned,
+                fleet=fleet,
+                live_calls=live_calls,
+                store=storage.store,
+                versions=self.versions,
+                most_connections=self._shares.connections // 4,
+                metrics=self._metrics,
+                timeouts=self._timeouts,
+                is_dev=self._is_dev,
+                clock=self._clock,
+                scenario_of=self._scenario_of,
+            )
         try:
             await fleet.start(lambda left, hold: live_calls.serve(calls.left(left, hold)))
         except StoreError as error:
@@ -296,35 +292,6 @@ class Runner:
             bound = await open_port(listener, own_host, 0, most, "server.host")
         fleet.pages_reached_at(await asyncio.to_thread(address_of, None, *bound))
 
-    async def _open_admin(
-        self, admin: Admin, fleet: FleetService, live_calls: LiveCalls, store: Store
-    ) -> None:
-        """Open the admin listener, and let the other runners know where it is."""
-        session = await self._owned.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
-            )
-        )
-        app = create_admin_app(
-            admin,
-            self._secrets,
-            runner=fleet.member.info.id,
-            live_calls=live_calls,
-            store=store,
-            versions=self.versions,
-            session=session,
-            metrics=self._metrics,
-            is_dev=self._is_dev,
-            clock=self._clock,
-            scenario_of=self._scenario_of,
-        )
-        most = min(MOST_CONNECTIONS, self._shares.connections // 4)
-        listener = Listener(app, most=most, metrics=self._metrics, timeouts=self._timeouts)
-        self._owned.push_async_callback(listener.close)
-        host, port = await open_port(listener, admin.host, admin.port, most, "server.admin.port")
-        self.admin_url = url_of(host, port)
-        fleet.reached_at(await asyncio.to_thread(address_of, admin.address, host, port))
-
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no new calls, give the live ones `server.drain_timeout`, or until `hurry`, and end the rest.
 
@@ -332,20 +299,9 @@ class Runner:
         are attempted once more, and otherwise stay in the store.
         """
         self._readiness.phase = Phase.DRAINING
-        service = self.service
-        if service is None:
-            return
-        live_calls = service.live_calls
-        log.info("draining", extra={"live_calls": len(live_calls)})
-        await service.fleet.hand_over()
-        quiet = _until_quiet(service.webhooks, live_calls)
-        await _unless(hurry, quiet, self._configuration.settings.server.drain_timeout_s)
-        # An answer that is still being sent may yet begin a call.
-        await service.webhooks.settle()
-        if len(live_calls):
-            log.warning("live calls are ended", extra={"live_calls": len(live_calls)})
-        await live_calls.end("shutdown")
-        await _unless(hurry, service.jobs.settle(), self._timeouts.after_call_s)
+        if self.service is not None:
+            drain_timeout_s = self._configuration.settings.server.drain_timeout_s
+            await drain(self.service, hurry, drain_timeout_s, after_call_s=self._timeouts.after_call_s)
 
     async def close(self) -> None:
         """Close everything, last in first out, under one deadline. Safe at any time, and twice."""
@@ -365,19 +321,3 @@ class Runner:
         if self.service is None:
             return web.Response(status=503, text="no calls are taken yet\n")
         return await self.service.webhooks.handle(request)
-
-
-async def _until_quiet(webhooks: Webhooks, live_calls: LiveCalls) -> None:
-    await webhooks.settle()
-    await live_calls.idle()
-
-
-async def _unless(hurry: asyncio.Event, work: Coroutine[Any, Any, None], longest_s: float) -> None:
-    """Wait for the work, but at most this long, and not when there is a hurry."""
-    waits = (asyncio.create_task(work), asyncio.create_task(hurry.wait()))
-    await asyncio.wait(waits, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    for result in await asyncio.gather(*waits, return_exceptions=True):
-        if isinstance(result, Exception):
-            log.error("work that the end of the process waited for has failed", exc_info=result)

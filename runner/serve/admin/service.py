@@ -1,12 +1,13 @@
 """The admin API and the console of one process, behind a listener of their own."""
 
+import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp import web
 
 from runner.errors import CannotRunError
 from runner.model.settings import Admin
@@ -18,10 +19,13 @@ from runner.serve.admin.followed import FollowedCalls
 from runner.serve.admin.peers import Peers
 from runner.serve.admin.record_requests import RecordRequests, ScenarioOf
 from runner.serve.admin.streams import Streams
-from runner.serve.listen_address import url_of
+from runner.serve.fleet.service import FleetService
+from runner.serve.listen_address import open_port, url_of
+from runner.serve.listener import Listener
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
 from runner.serve.secrets import FoundSecrets
+from runner.serve.timeouts import Timeouts
 from runner.serve.versions import Versions
 from runner.store.store import Store
 
@@ -78,28 +82,43 @@ def _own_name() -> str:
     return name if ipaddress.ip_address(address).is_loopback else address
 
 
-def create_admin_app(
+async def open_admin(
     admin: Admin,
     secrets: FoundSecrets,
     *,
-    runner: str,
+    owner: AsyncExitStack,
+    fleet: FleetService,
     live_calls: LiveCalls,
     store: Store,
     versions: Versions,
-    session: aiohttp.ClientSession,
+    most_connections: int,
     metrics: Metrics,
+    timeouts: Timeouts,
     is_dev: bool,
     clock: Callable[[], Instant],
-    scenario_of: ScenarioOf | None = None,
-) -> web.Application:
-    """The application. `runner` is this process's id as a runner, `session` sends requests to the others."""
+    scenario_of: ScenarioOf | None,
+) -> str:
+    """Open the listener, let the other runners know where it is, and return its URL here.
+
+    `owner` closes it. Raises CannotRunError when it cannot listen.
+    """
+    session = await owner.enter_async_context(
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
+    )
+    runner = fleet.member.info.id
     followed = FollowedCalls(live_calls, runner, clock)
     peers = Peers(store, runner, session)
     streams = Streams(followed, peers, store, lambda: sorted(versions.current.configuration.agents), clock)
     access = Access(_tokens_of(admin, secrets), hosts=_hosts(admin), is_dev=is_dev)
     calls = CallRequests(live_calls, followed, peers, streams, access=access, clock=clock)
     records = RecordRequests(store, versions, clock=clock, scenario_of=scenario_of)
-    return AdminApp(access, {**calls.handlers(), **records.handlers()}, metrics, clock=clock).create()
+    app = AdminApp(access, {**calls.handlers(), **records.handlers()}, metrics, clock=clock).create()
+    most = min(MOST_CONNECTIONS, most_connections)
+    listener = Listener(app, most=most, metrics=metrics, timeouts=timeouts)
+    owner.push_async_callback(listener.close)
+    host, port = await open_port(listener, admin.host, admin.port, most, "server.admin.port")
+    fleet.reached_at(await asyncio.to_thread(address_of, admin.address, host, port))
+    return url_of(host, port)
 
 
 def _hosts(admin: Admin) -> frozenset[str]:
