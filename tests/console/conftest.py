@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.console.made_up_admin import MadeUpAdmin, serving
-from tests.console.screen import HEIGHTS, WATCH, Look, Screen
+from tests.console.screen import HEIGHTS, PATIENCE_MS, WATCH, Look, Screen
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -27,6 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 async def browser() -> AsyncIterator["Browser"]:
     playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
+    playwright.expect.set_options(timeout=PATIENCE_MS)
     async with playwright.async_playwright() as driver:
         chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
@@ -53,7 +54,7 @@ async def look(browser: "Browser", admin: MadeUpAdmin) -> AsyncIterator[Look]:
             )
             stack.push_async_callback(context.close)
             page = await context.new_page()
-            page.set_default_timeout(15_000)
+            page.set_default_timeout(PATIENCE_MS)
             await page.add_init_script(WATCH)
             screens.append(Screen(page, url))
             return screens[-1]

@@ -6,8 +6,8 @@ never would, nor take what the real one would refuse. What does not fit stands i
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +19,7 @@ from jsonschema import ValidationError
 from runner.serve.admin.calls import ACTS
 from runner.serve.admin.document import InvalidRequestError, document
 from runner.serve.admin.pages import POLICY
+from tests.console.screen import PATIENCE_MS
 from tests.serve.admin.fits import answer_fits, event_fits
 
 FILES = Path(__file__).parents[2] / "runner" / "console"
@@ -52,11 +53,16 @@ class MadeUpAdmin:
     resumed: list[str | None] = field(default_factory=list)
     """The `Last-Event-ID` of each stream."""
     streams: set[tuple[str | None, asyncio.Queue[str | None]]] = field(default_factory=set)
+    may_follow: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is not set, streams wait to be answered."""
     has_acted: asyncio.Condition = field(default_factory=asyncio.Condition)
     misfits: list[str] = field(default_factory=list)
     """What the real one would neither tell nor take."""
     sequence: int = 0
     now: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.may_follow.set()
 
     def tell(self, event: str, data: JsonObject, call: str | None = None) -> None:
         """Send an event to whoever follows this call; None: to whoever follows all."""
@@ -67,13 +73,21 @@ class MadeUpAdmin:
 
     async def asked(self, acts: int) -> None:
         """Wait until so many acts were asked for."""
-        async with asyncio.timeout(10), self.has_acted:
+        async with asyncio.timeout(PATIENCE_MS / 1000), self.has_acted:
             await self.has_acted.wait_for(lambda: len(self.acts) >= acts)
 
     def cut(self) -> None:
         """Break every stream off."""
         for _, queue in self.streams:
             queue.put_nowait(None)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Break every stream off, and answer no other meanwhile."""
+        self.may_follow.clear()
+        self.cut()
+        yield
+        self.may_follow.set()
 
     def _event(self, name: str, data: JsonObject) -> str:
         self._fits(name, lambda: event_fits(name, data))
@@ -162,6 +176,7 @@ class MadeUpAdmin:
         of = request.query.get("call")
         if of is not None and of not in self.calls:
             return self._problem("followEvents", 404, "not-found", "there is no such live call")
+        await self.may_follow.wait()
         reply = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await reply.prepare(request)
         queue: asyncio.Queue[str | None] = asyncio.Queue()
@@ -177,7 +192,7 @@ class MadeUpAdmin:
             }
         else:
             snapshot = {"now": self.now, **self._who(), "call": self.calls[of]}
-        await reply.write(self._event("snapshot", snapshot).encode())
+        queue.put_nowait(self._event("snapshot", snapshot))
         self.streams.add((of, queue))
         try:
             while (text := await queue.get()) is not None:

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 PICTURES = Path(os.environ.get("SCREENSHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
+PATIENCE_MS = 30_000
+"""How long anything may take on a slow machine, of what takes no time on a fast one."""
 HEIGHTS = {1440: 900, 768: 1024, 390: 844}
 WATCH = """
   window.violations = [];
@@ -38,9 +40,6 @@ class Screen:
 
     async def value(self, script: str) -> Any:
         return await self.page.evaluate(script)
-
-    async def text(self) -> str:
-        return await self.page.inner_text("body")
 
     async def picture(self, name: str, *, whole: bool = False) -> None:
         PICTURES.mkdir(parents=True, exist_ok=True)

@@ -102,6 +102,7 @@ async def test_a_keyboard_is_enough(admin: MadeUpAdmin, look: Look) -> None:
     page = await screen.open()
     press = page.keyboard.press
     focused = page.locator(":focus")
+    await expect(page.get_by_label("Token")).to_be_focused()
     await page.keyboard.type(TOKEN)
     await press("Enter")
     await expect(page.locator("h1")).to_have_text("Live calls")
@@ -111,14 +112,14 @@ async def test_a_keyboard_is_enough(admin: MadeUpAdmin, look: Look) -> None:
     await expect(focused).to_have_attribute("id", "find")
     await page.keyboard.type("555 004")
     await expect(page.get_by_role("row")).to_have_count(11)
+    links = page.locator(".rows a")
     for _ in range(3):
         await press("Tab")
-    first = await focused.inner_text()
+    await expect(links.nth(0)).to_be_focused()
     await press("ArrowDown")
-    second = await focused.inner_text()
-    assert first != second
+    await expect(links.nth(1)).to_be_focused()
     await press("ArrowUp")
-    await expect(focused).to_have_text(first)
+    await expect(links.nth(0)).to_be_focused()
     admin.calls = {row["id"]: calls.live_call(admin.now, id=row["id"]) for row in admin.rows}
     await press("Enter")
     await expect(page.locator("h1")).to_have_text("+1 415 555 0100")
@@ -139,6 +140,7 @@ async def test_a_keyboard_is_enough(admin: MadeUpAdmin, look: Look) -> None:
     await page.keyboard.type("One moment.")
     await press("Enter")
     await admin.asked(1)
+    await expect(page.get_by_label("Sentence")).to_have_value("")
     await tab_to("Transfer…")
     await press("Enter")
     await expect(page.get_by_role("button", name="Keep the call")).to_be_focused()
@@ -167,13 +169,18 @@ async def test_what_became_of_an_act_is_told_to_a_screen_reader(admin: MadeUpAdm
 
 async def test_a_scheme_that_was_chosen_is_kept(admin: MadeUpAdmin, look: Look) -> None:
     admin.is_signed_in = True
-    screen = await look(scheme="light")
-    page = await screen.open()
-    ground = "getComputedStyle(document.body).backgroundColor"
-    light = await screen.value(ground)
+    page = await (await look(scheme="light")).open()
+    body = page.locator("body")
+    light, dark = [await _ground(await look(scheme=scheme)) for scheme in ("light", "dark")]
+    assert light != dark
+    await expect(body).to_have_css("background-color", light)
     await page.get_by_role("button", name="Dark").click()
-    dark = await screen.value(ground)
-    assert dark != light
+    await expect(body).to_have_css("background-color", dark)
     await page.reload()
-    await page.wait_for_selector("main > *")
-    assert await screen.value(ground) == dark
+    await expect(body).to_have_css("background-color", dark)
+
+
+async def _ground(screen: Screen) -> str:
+    """The colour of its ground."""
+    await screen.open()
+    return str(await screen.value("getComputedStyle(document.body).backgroundColor"))

@@ -8,7 +8,8 @@ from tests.console import calls
 from tests.console.made_up_admin import MadeUpAdmin
 from tests.console.screen import Look, Screen
 
-pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
+playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
+expect = playwright.expect
 pytestmark = pytest.mark.browser
 
 ATTACKS = (
@@ -73,18 +74,20 @@ async def test_hostile_texts_are_shown_and_do_nothing(admin: MadeUpAdmin, look: 
     }
     screen = await look()
 
-    for name, path in {
-        "live": "/console/",
-        "call": "/console/calls/rtc_live",
-        "record": "/console/calls/rtc_over",
-        "recent": f"/console/recent?q={attack[:1]}script",
-        "day": "/console/day",
-    }.items():
+    for name, path, shown, count in (
+        ("live", "/console/", ".rows [role=row]", 3),
+        ("call", "/console/calls/rtc_live", ".tools summary", 3),
+        ("record", "/console/calls/rtc_over", ".tools summary", 3),
+        ("recent", f"/console/recent?q={attack[:1]}script", ".rows [role=row]", 1),
+        ("day", "/console/day", ".plot svg", 3),
+    ):
         page = await screen.open(path)
-        await page.wait_for_function("(text) => document.body.textContent.includes(text)", arg=attack)
+        await expect(page.locator(shown)).to_have_count(count)
+        await expect(page.locator("body")).to_contain_text(attack)
         if name in {"call", "record"}:
             for details in await page.locator(".tools summary").all():
                 await details.click()
+            await expect(page.locator(".tools details[open]")).to_have_count(count)
         if name == "record":
             await page.get_by_role("button", name="Make a test of this call").click()
             await page.wait_for_selector("dialog .test-text")

@@ -15,7 +15,7 @@ from runner.model.tool import HttpBinding
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from tests.call.machine.playing import TO_NURSE, an_agent, tool, words
-from tests.console.screen import WATCH, Screen
+from tests.console.screen import PATIENCE_MS, WATCH, Screen
 from tests.serve.admin.lab import LEAD, PAGER, AdminLab, desk, started
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Desk:
         context = await self._browser.new_context(viewport={"width": 1440, "height": 900})
         self._stack.push_async_callback(context.close)
         page = await context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE_MS)
         await page.add_init_script(WATCH)
         self.screens.append(Screen(page, self.lab.url))
         return self.screens[-1]

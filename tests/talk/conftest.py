@@ -27,6 +27,7 @@ from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
 from runner.standin.server import StandIn
 from runner.standin.webhook import new_secret
+from tests.console.screen import PATIENCE_MS
 
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Page, Playwright
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium")
 SECRET = "a secret of the backend's that is long enough"
-PATIENCE_S = 20.0
+PATIENCE_S = PATIENCE_MS / 1000
 PLACE = Place("desk.yaml", 3, 5)
 NO_ARGUMENTS = {"type": "object", "properties": {}}
 AGENT = Agent(
@@ -116,7 +117,7 @@ class Site:
         context = await browser.new_context(
             viewport={"width": width, "height": 844}, permissions=["microphone"] if allow else []
         )
-        context.set_default_timeout(PATIENCE_S * 1000)
+        context.set_default_timeout(PATIENCE_MS)
         return context
 
     async def talk(
@@ -160,6 +161,7 @@ def data_channel() -> bool:
 async def site(tmp_path: Path, shop_origin: str, data_channel: bool) -> AsyncIterator[Site]:
     playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
     peer = pytest.importorskip("runner.standin.peer", reason="the extra `talk` is not installed")
+    playwright.expect.set_options(timeout=PATIENCE_MS)
     peers = peer.Peers()
     async with (
         StandIn(pace=1.0, answer_offer=peers.answer) as api,

@@ -13,6 +13,8 @@ from tests.talk.conftest import Site
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
+playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
+expect = playwright.expect
 pytestmark = pytest.mark.browser
 
 TOOLS = """() => {
@@ -75,24 +77,28 @@ async def test_a_keyboard_is_enough(site: Site) -> None:
     page = await site.talk(await site.window())
     press = page.keyboard.press
 
-    async def focused() -> str | None:
-        return str(await page.evaluate("document.activeElement.id"))
+    body = page.locator("body")
+
+    async def has_focus(name: str) -> None:
+        await expect(page.locator(f"#{name}")).to_be_focused()
 
     await press("Tab")
-    assert await focused() == "call"
+    await has_focus("call")
     await press("Enter")
-    await page.wait_for_selector('body[data-state="talking"]')
-    assert await focused() == "call"
+    await expect(body).to_have_attribute("data-state", "talking")
+    await has_focus("call")
     await press("Tab")
-    assert await focused() == "mute"
+    await has_focus("mute")
     await press("Space")
-    assert await page.get_attribute("#mute", "aria-pressed") == "true"
+    await expect(page.locator("#mute")).to_have_attribute("aria-pressed", "true")
     assert await page.evaluate("call.muted")
     await page.wait_for_selector("#turns li")
     await press("Tab")
-    assert await focused() == "turns"
+    await has_focus("turns")
     await press("Shift+Tab")
+    await has_focus("mute")
     await press("Shift+Tab")
+    await has_focus("call")
     await press("Enter")
     await site.api.until_over(placed)
-    assert await page.get_attribute("body", "data-state") == "ended"
+    await expect(body).to_have_attribute("data-state", "ended")

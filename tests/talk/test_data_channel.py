@@ -7,11 +7,13 @@ import pytest
 
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import greets
-from tests.talk.conftest import Site
+from tests.talk.conftest import PATIENCE_S, Site
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
+playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
+expect = playwright.expect
 pytestmark = pytest.mark.browser
 
 OPENS = """
@@ -43,7 +45,7 @@ async def test_a_page_with_a_data_channel_reads_nothing_of_the_session(site: Sit
     await page.wait_for_function("channel.readyState === 'closed'")
     assert await page.evaluate("read") == []
     assert "m=application" not in placed.offer
-    assert await page.get_attribute("body", "data-state") == "talking"
+    await expect(page.locator("body")).to_have_attribute("data-state", "talking")
 
 
 @pytest.mark.parametrize("data_channel", [True])
@@ -56,11 +58,11 @@ async def test_a_session_that_its_page_changes_is_put_right_once_and_then_the_ca
         assert placed.conversation is not None
         return str(placed.conversation.session["instructions"])
 
-    await site.api.until(lambda: placed.received_types().count("session.update") == 2, 20)
+    await site.api.until(lambda: placed.received_types().count("session.update") == 2, PATIENCE_S)
     assert instructions() == "Be kind."
     # What the README says of such a page: it reads the session.
     await page.wait_for_function("read.some(({ session }) => session?.instructions === 'Be kind.')")
-    assert await page.get_attribute("body", "data-state") == "talking"
+    await expect(page.locator("body")).to_have_attribute("data-state", "talking")
     await page.evaluate("event => channel.send(event)", json.dumps(EVIL))
     await page.wait_for_selector('body[data-state="ended"]')
     await site.api.until_over(placed)
