@@ -1,0 +1,96 @@
+"""`phone-agents` as it is, with some bounds lowered, and a meter of how long anything held its event loop.
+
+Arguments: the lowered bounds as JSON, then the command line.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+EVERY_S = 0.004
+METER = "meter.sock"
+"""A socket in the working directory. A connection is sent the longest holds since the one before."""
+
+
+class Meter:
+    """The longest time that one turn of the loop took, since it was last asked."""
+
+    def __init__(self) -> None:
+        self.busy_s = 0.0
+        """In CPU time of the loop's thread, which other processes cannot lengthen."""
+        self.blocked_s = 0.0
+        """In time that the thread neither worked nor waited for a CPU: a call that blocks."""
+
+    async def run(self) -> None:
+        """Measure for ever."""
+        server = await asyncio.start_unix_server(self._tell, METER)
+        schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+        clock = asyncio.get_running_loop().time
+        while server.is_serving():
+            at, busy_s, queued_s = clock(), time.thread_time(), _queued_s(schedstat)
+            await asyncio.sleep(EVERY_S)
+            busy_s = time.thread_time() - busy_s
+            queued_s = _queued_s(schedstat) - queued_s
+            self.busy_s = max(self.busy_s, busy_s)
+            self.blocked_s = max(self.blocked_s, clock() - at - EVERY_S - busy_s - queued_s)
+
+    async def _tell(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(json.dumps({"busy_s": self.busy_s, "blocked_s": self.blocked_s}).encode())
+        self.busy_s = self.blocked_s = 0.0
+        writer.close()
+
+
+def _queued_s(schedstat: int) -> float:
+    """How long this thread has been ready to run while others ran (proc(5))."""
+    return int(os.pread(schedstat, 64, 0).split()[1]) / 1e9
+
+
+def lower(bounds: dict[str, Any]) -> None:
+    """Set bounds by the names that the page about operating has for them."""
+    from runner.serve.timeouts import Timeouts
+
+    for name, value in bounds.items():
+        module, _, constant = name.rpartition(".")
+        if module == "serve.timeouts":
+            fields: Any = vars(Timeouts)["__init__"]
+            assert constant in fields.__kwdefaults__, name
+            fields.__kwdefaults__[constant] = tuple(value) if isinstance(value, list) else value
+            continue
+        owner = import_module(f"runner.{module}")
+        before = getattr(owner, constant)
+        setattr(owner, constant, value)
+        # What the module's own classes have made a default of a parameter.
+        for kind in [kind for kind in vars(owner).values() if isinstance(kind, type)]:
+            init: Any = vars(kind).get("__init__")
+            if before in (getattr(init, "__defaults__", None) or ()):
+                init.__defaults__ = tuple(value if one is before else one for one in init.__defaults__)
+            for parameter, one in (getattr(init, "__kwdefaults__", None) or {}).items():
+                if one is before:
+                    init.__kwdefaults__[parameter] = value
+
+
+def measured() -> None:
+    """Let the meter begin with the product's own watch over its loop."""
+    from runner.serve import loop_lag
+
+    watch = loop_lag.watch_loop
+
+    async def watch_and_measure(observe: Callable[[float], None]) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch(observe))
+            group.create_task(Meter().run())
+
+    loop_lag.watch_loop = watch_and_measure  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    lower(json.loads(sys.argv.pop(1)))
+    measured()
+    from runner.cli.main import main
+
+    sys.exit(main())

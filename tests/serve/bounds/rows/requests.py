@@ -1,0 +1,95 @@
+"""What strangers send to the port of the webhooks."""
+
+import asyncio
+import json
+import time
+
+from runner.serve.app import MOST_BODY_BYTES
+from runner.serve.listener import MAX_HEADER_BYTES, MAX_HEADERS
+from runner.standin.webhook import signed
+from tests.serve.bounds.configuration import LOWERED, NOBODY
+from tests.serve.bounds.service import PATIENCE_S, SECRET, Service
+from tests.serve.bounds.table import beyond, waits_beyond
+
+POST = b"POST /webhooks/openai HTTP/1.1\r\nHost: a\r\n"
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the runner closes the connection."""
+    async with asyncio.timeout(PATIENCE_S):
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+@waits_beyond("serve.timeouts.head_s")
+async def headers_that_do_not_end(service: Service) -> None:
+    before = await service.metric('phone_agents_http_connections_closed_total{reason="head_timeout"}')
+    sockets = [await service.connect(POST + b"Content-Le") for _ in range(20)]
+    await service.neighbour.is_served()
+    for reader, writer in sockets:
+        assert await rest(reader) == b""
+        writer.close()
+    closed = 'phone_agents_http_connections_closed_total{reason="head_timeout"}'
+    await service.counted(closed, before + 20)
+
+
+@waits_beyond("serve.timeouts.body_s")
+async def a_body_that_does_not_come(service: Service) -> None:
+    reader, writer = await service.connect(POST + b"Content-Length: 100\r\n\r\n{")
+    answer = await rest(reader)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert answer.endswith(b"\r\n\r\nthe body took too long to arrive\n")
+
+
+@waits_beyond("serve.timeouts.idle_s")
+async def a_connection_that_asks_no_more(service: Service) -> None:
+    reader, writer = await service.connect(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (await rest(reader)).endswith(b"\r\n\r\nalive\n")
+    writer.close()
+
+
+@beyond("serve.app.MOST_BODY_BYTES", "serve.listener.LINGER_S")
+async def a_body_that_is_too_large(service: Service) -> None:
+    webhook = service.webhook("rtc_large", more=(("X-Large", "x" * MOST_BODY_BYTES),))
+    assert await service.post(webhook) == (413, "the body is too large\n")
+    head = POST + b"Content-Length: 1000000000\r\n\r\n"
+    reader, writer = await service.connect(head, b"x" * (MOST_BODY_BYTES + 1))
+    answer = await rest(reader)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n")
+
+
+@beyond("serve.listener.MAX_HEADERS", "serve.listener.MAX_HEADER_BYTES")
+async def headers_that_are_too_many_or_too_long(service: Service) -> None:
+    for headers in (
+        b"X-Many: 1\r\n" * (MAX_HEADERS + 1),
+        b"X-Long: " + b"x" * (MAX_HEADER_BYTES + 1) + b"\r\n",
+    ):
+        reader, writer = await service.connect(POST + headers + b"\r\n")
+        answer = await rest(reader)
+        writer.close()
+        assert answer.startswith(b"HTTP/1.0 400 Bad Request\r\n"), answer
+        assert answer.endswith(b"\r\n\r\nthis is not a valid HTTP request\n")
+
+
+@beyond("api.webhook.TOLERANCE_S")
+async def a_webhook_that_is_sent_again_later(service: Service) -> None:
+    body = json.dumps({"object": "event"}).encode()
+    old = signed(body, secret=SECRET, now=time.time() - 301, webhook_id="wh_old")
+    assert await service.post(old) == (400, "this is not a webhook that can be acted on\n")
+    reason = "webhook-timestamp is more than 300 seconds from now"
+    await service.logged("webhook was refused", reason=reason)
+
+
+@beyond("serve.once_by_id.MOST_REMEMBERED")
+async def a_webhook_that_is_forgotten(service: Service) -> None:
+    first, _ = await service.ring(to=NOBODY)
+    assert await service.announce(first, NOBODY) == 200
+    assert [request.action for request in first.requests] == ["reject"]
+    for _ in range(LOWERED["serve.once_by_id.MOST_REMEMBERED"] // 2):
+        await service.ring(to=NOBODY)
+    assert await service.announce(first, NOBODY) == 200
+    assert [request.action for request in first.requests] == ["reject", "reject"]
