@@ -377,19 +377,8 @@ class Steered:
     wish: Wish
 
 
-CallEvent: TypeAlias = (
-    ClaimReplied
-    | AnswerReplied
-    | RejectReplied
-    | HangUpFailed
-    | TakenOver
-    | SidebandOpened
-    | CallerConnected
-    | SidebandLost
-    | Unreachable
-    | CallGone
-    | Ignored
-    | ResponseStarted
+ConversationEvent: TypeAlias = (
+    ResponseStarted
     | ResponseEnded
     | ToolCalled
     | SessionUpdated
@@ -408,9 +397,26 @@ CallEvent: TypeAlias = (
     | KeyPressed
     | SilenceNudge
     | ApiError
-    | Replied
-    | ReferAnswered
-    | TimerFired
-    | EndRequested
-    | Steered
+    | Ignored
 )
+"""What the API reports over the sideband."""
+
+CallEvent: TypeAlias = (
+    ClaimReplied
+    | AnswerReplied
+    | RejectReplied
+    | ReferAnswered
+    | HangUpFailed
+    | Replied
+    | TimerFired
+    | Steered
+    | EndRequested
+    | TakenOver
+    | CallerConnected
+    | SidebandOpened
+    | SidebandLost
+    | Unreachable
+    | CallGone
+    | ConversationEvent
+)
+"""Everything that can happen to a call once it has rung."""

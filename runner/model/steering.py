@@ -1,12 +1,12 @@
 """The acts of a person, or of a program in their name, on a live call.
 
-The fields of a wish are the keys of its JSON object at the admin API and in scenarios.
+`NAME` is the name of a wish in paths, records and scenarios, and its fields are the keys of its JSON object.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias, get_args
 
 from runner.model.values import Json, JsonObject
 
@@ -24,6 +24,8 @@ class When(Enum):
 class SaySentence:
     """Say this to the caller, word for word, in the agent's voice."""
 
+    NAME: ClassVar = "say"
+
     say: str
     when: When = When.PAUSE
 
@@ -31,6 +33,8 @@ class SaySentence:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellAgent:
     """Add an instruction to the conversation, unheard by the caller; `speak` asks the agent to continue."""
+
+    NAME: ClassVar = "tell"
 
     tell: str
     speak: bool = False
@@ -40,10 +44,14 @@ class TellAgent:
 class Hush:
     """Interrupt the agent and drop what waits to be said."""
 
+    NAME: ClassVar = "hush"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetVariables:
     """Set variables of the call, from the next tool call and the next template on."""
+
+    NAME: ClassVar = "vars"
 
     set: Mapping[str, Json]
 
@@ -55,6 +63,8 @@ class ChangeInstructions:
     Added text survives hand-offs; replaced instructions end with the agent.
     """
 
+    NAME: ClassVar = "instructions"
+
     add: str | None = None
     replace: str | None = None
 
@@ -63,6 +73,8 @@ class ChangeInstructions:
 class ChangeAgent:
     """Hand the call to another agent; `speak` asks it to continue."""
 
+    NAME: ClassVar = "handoff"
+
     agent: str
     speak: bool = False
 
@@ -70,6 +82,8 @@ class ChangeAgent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferCall:
     """Transfer the call: to a destination that an agent declares, or to one of `server.admin.transfer_to`."""
+
+    NAME: ClassVar = "transfer"
 
     to: str
     say: str | None = None
@@ -80,12 +94,16 @@ class TransferCall:
 class EndCall:
     """Hang up, at once or after this sentence."""
 
+    NAME: ClassVar = "hangup"
+
     say: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeOver:
     """Lead the call: the agent says nothing of its own for `for_s` seconds, unless the lease is renewed."""
+
+    NAME: ClassVar = "take-over"
 
     for_s: float = 60.0
 
@@ -94,12 +112,16 @@ class TakeOver:
 class GiveBack:
     """Let the agent lead the call again; `speak` asks it to continue."""
 
+    NAME: ClassVar = "give-back"
+
     speak: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddNote:
     """Write this into the call's record. Neither caller nor agent learns of it."""
+
+    NAME: ClassVar = "note"
 
     text: str
 
@@ -118,27 +140,8 @@ Wish: TypeAlias = (
     | AddNote
 )
 
-WISHES: Mapping[str, type[Wish]] = {
-    "say": SaySentence,
-    "tell": TellAgent,
-    "hush": Hush,
-    "vars": SetVariables,
-    "instructions": ChangeInstructions,
-    "handoff": ChangeAgent,
-    "transfer": TransferCall,
-    "hangup": EndCall,
-    "take-over": TakeOver,
-    "give-back": GiveBack,
-    "note": AddNote,
-}
-"""The wishes by their names in paths, records and scenarios."""
-
-_NAMES = {kind: name for name, kind in WISHES.items()}
-
-
-def name_of(wish: Wish) -> str:
-    """The wish's name, as the record holds it."""
-    return _NAMES[type(wish)]
+WISHES: Mapping[str, type[Wish]] = {kind.NAME: kind for kind in get_args(Wish)}
+"""The wishes by their names."""
 
 
 def wish_of(name: str, given: JsonObject) -> Wish:

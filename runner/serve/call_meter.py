@@ -241,7 +241,7 @@ def transcription_tokens_of(usage: TranscriptionUsage) -> dict[str, int]:
     }
 
 
-_HANDLERS: Mapping[type, Callable[[CallMeter, Any, Instant], None]] = {
+_HANDLERS: Mapping[type[CallEvent], Callable[[CallMeter, Any, Instant], None]] = {
     AnswerReplied: CallMeter._answered,
     ApiError: CallMeter._complained,
     CallGone: CallMeter._gone,

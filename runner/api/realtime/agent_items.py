@@ -7,7 +7,7 @@ words are not reported again.
 
 from runner.api.realtime.responses import content_of
 from runner.model.call import Role
-from runner.model.event import CallEvent, Transcribed
+from runner.model.event import ConversationEvent, Transcribed
 from runner.model.values import JsonObject
 
 MOST_ITEMS = 20
@@ -32,18 +32,18 @@ class AgentItems:
             del self._placed[next(iter(self._placed))]
         return True
 
-    def part(self, item_id: str, index: int, words: str | None) -> tuple[CallEvent, ...]:
+    def part(self, item_id: str, index: int, words: str | None) -> tuple[ConversationEvent, ...]:
         """The words of one part of an item."""
         return self._told(item_id, {index: words})
 
-    def whole(self, item: JsonObject) -> tuple[CallEvent, ...]:
+    def whole(self, item: JsonObject) -> tuple[ConversationEvent, ...]:
         """The words of an item reported whole; none for an item that is not a message of the agent."""
         item_id = item.get("id")
         if item.get("type") != "message" or item.get("role") != "assistant" or not isinstance(item_id, str):
             return ()
         return self._told(item_id, {index: words_of(part) for index, part in enumerate(content_of(item))})
 
-    def _told(self, item_id: str, words: dict[int, str | None]) -> tuple[CallEvent, ...]:
+    def _told(self, item_id: str, words: dict[int, str | None]) -> tuple[ConversationEvent, ...]:
         """Words are never taken away: a part that was cut short may be reported again without them."""
         known = self._words.get(item_id, {})
         news = {

@@ -6,7 +6,7 @@ from runner.api.port import SidebandAction
 from runner.api.realtime.reading import Reader
 from runner.api.realtime.writing import events, frame
 from runner.model.action import SwitchAgent
-from runner.model.event import CallEvent
+from runner.model.event import ConversationEvent
 
 
 class RealtimeConversation:
@@ -19,7 +19,7 @@ class RealtimeConversation:
         self.sideband = f"/realtime?call_id={quote(call_id, safe='')}"
         self._reader = Reader()
 
-    def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
+    def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[ConversationEvent, ...]:
         """What one frame means."""
         return self._reader.read(frame, follow_words=follow_words)
 

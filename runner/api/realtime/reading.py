@@ -27,7 +27,7 @@ from runner.model.event import (
     ApiErrorKind,
     ApprovalAsked,
     CallerSpeaks,
-    CallEvent,
+    ConversationEvent,
     Ignored,
     IgnoredBecause,
     ItemPlaced,
@@ -110,7 +110,7 @@ class Reader:
         self._updates: dict[str, str | None] = {}
         """Updates of the session that are neither confirmed nor refused, and the instructions in them."""
 
-    def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
+    def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[ConversationEvent, ...]:
         """The events of one frame. Never raises: an unreadable frame is an `Ignored`.
 
         `TranscriptGrew` comes only with `follow_words`.
@@ -188,13 +188,13 @@ def _optional_text(value: Json) -> str | None:
 # Responses
 
 
-def _response_created(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _response_created(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     response = received["response"]
     reader.fence = max(reader.fence, fence_of(response))
     return (ResponseStarted(response_id=text_of(response["id"]), wish=wish_of(response)),)
 
 
-def _response_done(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _response_done(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     response = received["response"]
     reader.fence = max(reader.fence, fence_of(response))
     ended = response_ended(response)
@@ -202,7 +202,7 @@ def _response_done(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...
     return (*words, ended)
 
 
-def _output_item_done(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _output_item_done(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     # Here and not at `function_call_arguments.done`, which comes on an interruption too.
     item = received["item"]
     call = tool_call(text_of(received["response_id"]), item)
@@ -226,7 +226,7 @@ def _placed(received: JsonObject) -> ItemPlaced:
     )
 
 
-def _item_added(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _item_added(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item, placed = received["item"], _placed(received)
     reader.items.place(placed.item_id)
     match item.get("type"):
@@ -242,18 +242,18 @@ def _item_added(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
             return (placed,)
 
 
-def _item_done(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _item_done(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     placed = _placed(received)
     news = (placed,) if reader.items.place(placed.item_id) else ()
     return (*news, *reader.items.whole(received["item"]))
 
 
-def _audio_committed(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _audio_committed(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     after = _optional_text(received.get("previous_item_id"))
     return (ItemPlaced(item_id=text_of(received["item_id"]), after=after, role=Role.CALLER),)
 
 
-def _truncated(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _truncated(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     heard_ms = max(0, int(received["audio_end_ms"]))
     return (TurnTruncated(item_id=text_of(received["item_id"]), heard_ms=heard_ms),)
 
@@ -261,12 +261,12 @@ def _truncated(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
 # Words
 
 
-def _agent_transcript(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _agent_transcript(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     words = received["transcript"] if "transcript" in received else received["text"]
     return reader.items.part(text_of(received["item_id"]), _index(received), text_of(words))
 
 
-def _agent_part(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _agent_part(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     return reader.items.part(text_of(received["item_id"]), _index(received), words_of(received["part"]))
 
 
@@ -275,22 +275,22 @@ def _index(received: JsonObject) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _agent_delta(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _agent_delta(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item_id, words = text_of(received["item_id"]), text_of(received["delta"])
     return (TranscriptGrew(item_id=item_id, role=Role.AGENT, text=words),)
 
 
-def _caller_transcript(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _caller_transcript(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item_id, words = text_of(received["item_id"]), text_of(received["transcript"])
     usage = transcription_usage(received.get("usage"))
     return (Transcribed(item_id=item_id, role=Role.CALLER, text=words, usage=usage),)
 
 
-def _caller_transcript_failed(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _caller_transcript_failed(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     return (Transcribed(item_id=text_of(received["item_id"]), role=Role.CALLER, failed=True),)
 
 
-def _caller_delta(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _caller_delta(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item_id, words = text_of(received["item_id"]), text_of(received.get("delta") or "")
     return (TranscriptGrew(item_id=item_id, role=Role.CALLER, text=words),)
 
@@ -298,7 +298,7 @@ def _caller_delta(_: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
 # The session, and errors
 
 
-def _session(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _session(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     session = received["session"]
     if received["type"] != "session.updated":
         return (SessionUpdated(model=_optional_text(session.get("model"))),)
@@ -316,7 +316,7 @@ _ERROR_KINDS = {
 }
 
 
-def _error(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
+def _error(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     error = received.get("error")
     if not isinstance(error, Mapping):
         error = {}
@@ -332,7 +332,7 @@ def _error(reader: Reader, received: JsonObject) -> tuple[CallEvent, ...]:
     return (refused,)
 
 
-_Read: TypeAlias = Callable[[Reader, dict[str, Any]], tuple[CallEvent, ...]]
+_Read: TypeAlias = Callable[[Reader, dict[str, Any]], tuple[ConversationEvent, ...]]
 
 _READS: Mapping[str, _Read] = {
     "conversation.item.added": _item_added,

@@ -3,12 +3,11 @@
 One deadline bounds the lookup; whatever goes wrong, the caller is never left ringing.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import assert_never
 
 from runner.call.browser.agents import AgentsOnTheWeb
 from runner.call.machine.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
-from runner.call.machine.phase import UNANSWERED, CallPhase, Phase, Step
+from runner.call.machine.phase import CallPhase, Phase, Step
 from runner.call.machine.session import Session
 from runner.call.machine.session_parts import SessionParts
 from runner.call.machine.steering import refuse, why_not
@@ -33,15 +32,24 @@ from runner.model.agent import BUSY_HERE, Agent
 from runner.model.call import IncomingCall, WebRtcOrigin
 from runner.model.event import (
     AnswerReplied,
+    CallerConnected,
     CallEvent,
+    CallGone,
     ClaimReplied,
+    ConversationEvent,
     Decided,
+    EndRequested,
+    HangUpFailed,
     Limit,
+    ReferAnswered,
     RejectReplied,
     Replied,
+    SidebandLost,
+    SidebandOpened,
     Steered,
     TakenOver,
     TimerFired,
+    Unreachable,
 )
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.reception import LimitReached, RingResult
@@ -140,9 +148,38 @@ class Reception:
         return self._claim(self._agents[match.agent])
 
     def handle(self, event: CallEvent, now: Instant) -> list[Action]:
-        """Decide about an event before the call is answered. An event without a row changes nothing."""
-        handler = HANDLERS.get((self._phase.now, type(event)))
-        return handler(self, event, now) if handler is not None else []
+        """Decide about an event before the call is answered. One that comes too late changes nothing."""
+        if isinstance(event, ConversationEvent):
+            return []
+        phase = self._phase.now
+        match event:
+            case TakenOver():
+                return self._taken_over(now)
+            case Steered():
+                return self._steered(event, now)
+            case ClaimReplied():
+                return self._claimed(event, now) if phase is Phase.CLAIMING else []
+            case Replied():
+                return self._looked_up(event, now) if phase is Phase.LOOKING_UP else []
+            case TimerFired():
+                return self._timer_fired(event, now) if phase is Phase.LOOKING_UP else []
+            case AnswerReplied():
+                return self._answered(event, now) if phase is Phase.ANSWERING else []
+            case RejectReplied():
+                return self._rejected(event) if phase is Phase.REJECTING else []
+            case (
+                CallerConnected()
+                | SidebandOpened()
+                | SidebandLost()
+                | Unreachable()
+                | CallGone()
+                | EndRequested()
+                | ReferAnswered()
+                | HangUpFailed()
+            ):
+                return []
+            case _:
+                assert_never(event)
 
     # Who takes the call
 
@@ -158,7 +195,7 @@ class Reception:
             )
         ]
 
-    def claimed(self, replied: ClaimReplied, now: Instant) -> list[Action]:
+    def _claimed(self, replied: ClaimReplied, now: Instant) -> list[Action]:
         """The call is ours; or its agent has no room, so the next is tried; or another runner has it."""
         if self._agent is None or replied.agent != self._agent.id:
             return []
@@ -201,7 +238,7 @@ class Reception:
         self._asked_at = now
         return [SetTimer(timer=DEADLINE, at=now + lookup.timeout_s), *self._ask()]
 
-    def timer_fired(self, fired: TimerFired, now: Instant) -> list[Action]:
+    def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Action]:
         """The next attempt is due, or the caller has heard ringing for long enough."""
         if fired.timer == RETRY:
             return self._ask()
@@ -214,7 +251,7 @@ class Reception:
         self._attempt += 1
         return [SendRequest(call_id=self._call.id, attempt=self._attempt, tool=LOOKUP, request=self._request)]
 
-    def looked_up(self, replied: Replied, now: Instant) -> list[Action]:
+    def _looked_up(self, replied: Replied, now: Instant) -> list[Action]:
         """An attempt of the lookup has ended: retry where that is declared, or answer the call."""
         agent = self._agent
         if agent is None or agent.lookup is None:
@@ -259,7 +296,7 @@ class Reception:
         self._phase.move(Step.ANSWER)
         if self._browser is not None and self._browser.offer is None:
             # The page has made the call itself.
-            return [*timers, *self.answered(AnswerReplied(decided=Decided.DONE), now)]
+            return [*timers, *self._answered(AnswerReplied(decided=Decided.DONE), now)]
         answer = AnswerCall(
             agent=agent,
             instructions=session.instructions,
@@ -317,7 +354,7 @@ class Reception:
             faults=(found.fault,) if found and found.fault else (),
         )
 
-    def answered(self, replied: AnswerReplied, now: Instant) -> list[Action]:
+    def _answered(self, replied: AnswerReplied, now: Instant) -> list[Action]:
         """The API has answered the call for us, or has not."""
         self.detail = replied.detail
         if replied.decided is Decided.DONE and self.session is not None:
@@ -331,7 +368,7 @@ class Reception:
             return self._reject(UNAVAILABLE_STATUS)
         return self._finish(_RESULTS[replied.decided])
 
-    def taken_over(self, _: TakenOver, now: Instant) -> list[Action]:
+    def _taken_over(self, now: Instant) -> list[Action]:
         """Continue with the ringing. Nobody else will once it is claimed: its webhook may have been answered.
 
         The API may have been told to answer already; a second answer shows. A browser that waited for the
@@ -341,7 +378,7 @@ class Reception:
             return self._finish(RingResult.UNAVAILABLE)
         if self._phase.now is Phase.CLAIMING and self._agent is not None:
             # Whoever takes a call over holds it.
-            return self.claimed(ClaimReplied(agent=self._agent.id), now)
+            return self._claimed(ClaimReplied(agent=self._agent.id), now)
         if self._phase.now is Phase.LOOKING_UP:
             return self._look_up_again(now)
         if self._phase.now is Phase.ANSWERING and self.session is not None and self._agent is not None:
@@ -349,7 +386,7 @@ class Reception:
             return [AnswerCall(agent=self._agent, instructions=session.instructions, servers=session.servers)]
         return self._finish(RingResult.UNAVAILABLE)
 
-    def steered(self, steered: Steered, now: Instant) -> list[Action]:
+    def _steered(self, steered: Steered, now: Instant) -> list[Action]:
         """Nobody steers a call that is not answered."""
         if self._deeds.open(steered, now):
             refuse(self._deeds, steered, why_not(self._phase.now), now)
@@ -363,7 +400,7 @@ class Reception:
         self._phase.move(Step.REJECT)
         return [RejectCall(status=status)]
 
-    def rejected(self, replied: RejectReplied, now: Instant) -> list[Action]:
+    def _rejected(self, replied: RejectReplied) -> list[Action]:
         """The API has rejected the call for us, or has not."""
         self.detail = self.detail or replied.detail
         if replied.decided is Decided.DONE:
@@ -375,19 +412,3 @@ class Reception:
         self.session = None
         self._phase.move(Step.FINISH)
         return [Finish()]
-
-
-Handler: TypeAlias = Callable[[Reception, Any, Instant], list[Action]]
-# Any: each row pairs a type of event with a handler of just that type, which no signature can say.
-
-ROWS: tuple[tuple[Phase, type, Handler], ...] = (
-    *((phase, TakenOver, Reception.taken_over) for phase in UNANSWERED),
-    *((phase, Steered, Reception.steered) for phase in UNANSWERED),
-    (Phase.CLAIMING, ClaimReplied, Reception.claimed),
-    (Phase.LOOKING_UP, Replied, Reception.looked_up),
-    (Phase.LOOKING_UP, TimerFired, Reception.timer_fired),
-    (Phase.ANSWERING, AnswerReplied, Reception.answered),
-    (Phase.REJECTING, RejectReplied, Reception.rejected),
-)
-
-HANDLERS: Mapping[tuple[Phase, type], Handler] = {(phase, event): handler for phase, event, handler in ROWS}

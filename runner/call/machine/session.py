@@ -11,7 +11,7 @@ from runner.call.afterwards.jobs import jobs_after
 from runner.call.machine.consumption import Consumption
 from runner.call.machine.lead import Lead
 from runner.call.machine.phase import CONNECTED, Phase
-from runner.call.machine.session_events import TABLE
+from runner.call.machine.session_events import Row, row
 from runner.call.machine.session_parts import SessionParts
 from runner.call.machine.speech import Speech
 from runner.call.machine.steering import Steering
@@ -25,6 +25,9 @@ from runner.model.event import CallEvent
 from runner.model.job import Job
 from runner.model.record import CallRecord
 from runner.model.values import Instant, JsonObject
+
+_ROWS: dict[type[CallEvent], Row] = {}
+"""The rows of the types of events that have come."""
 
 
 class Session:
@@ -136,7 +139,10 @@ class Session:
         if tampering is not None and type(event) in tampering.hears and parts.phase.now in CONNECTED:
             whole = parts.serving.whole_session("switch_mend")
             actions += fulfil(tampering.handle(event, whole), now)
-        handler = TABLE.get((parts.phase.now, type(event)))
+        by_phase = _ROWS.get(type(event))
+        if by_phase is None:
+            by_phase = _ROWS[type(event)] = row(event)
+        handler = by_phase.get(parts.phase.now)
         if handler is not None:
             actions += fulfil(handler(parts, event, now), now)
         for part in parts.serving.parts:

@@ -1,35 +1,53 @@
 """The table of a served call: which event does what in which phase.
 
-An event without a row changes nothing: a live API sends late, twice and out of order, and none of that is an
-error.
+An event changes nothing in a phase that its row leaves out: a live API sends late, twice and out of order,
+and none of that is an error.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias, assert_never
 
 from runner.call.machine.intent import End, Intent
 from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, Phase
 from runner.call.machine.session_parts import SessionParts
 from runner.model.action import HangUp, TimerKind
 from runner.model.event import (
+    AnswerReplied,
     ApiError,
     ApiErrorKind,
+    ApprovalAsked,
     CallerConnected,
+    CallerSpeaks,
+    CallEvent,
     CallGone,
+    ClaimReplied,
     EndRequested,
     HangUpFailed,
+    Ignored,
     ItemPlaced,
+    KeyPressed,
+    McpCallEnded,
+    McpCallStarted,
+    McpListed,
     OutputTaken,
+    PlaybackEnded,
+    PlaybackStarted,
     ReferAnswered,
+    RejectReplied,
     Replied,
     ResponseEnded,
+    ResponseStarted,
     SessionUpdated,
     SidebandLost,
     SidebandOpened,
+    SilenceNudge,
     Steered,
     TakenOver,
     TimerFired,
     ToolCalled,
+    Transcribed,
+    TranscriptGrew,
+    TurnTruncated,
     Unreachable,
 )
 from runner.model.values import Instant
@@ -151,33 +169,76 @@ def _finish(parts: SessionParts, _: EndRequested, now: Instant) -> list[Intent]:
 
 
 Handler: TypeAlias = Callable[[SessionParts, Any, Instant], list[Intent]]
-# Any: each row pairs a type of event with a handler of just that type, which no signature can say.
+# Any: each handler takes events of just the type of its row, which no signature can say.
+Row: TypeAlias = Mapping[Phase, Handler]
 
-ROWS: tuple[tuple[tuple[Phase, ...], type, Handler], ...] = (
-    ((Phase.WAITING,), SidebandOpened, _opened),
-    (CONNECTED, SidebandOpened, _reopened),
-    ((Phase.WAITING, *CONNECTED), CallerConnected, _connected),
-    (CONNECTED, SidebandLost, _lost),
-    (LIVE, Unreachable, _unreachable),
-    (CONNECTED, ToolCalled, _called),
-    (CONNECTED, ResponseEnded, _response_ended),
-    (CONNECTED, OutputTaken, _output_taken),
-    (CONNECTED, ItemPlaced, _item_placed),
-    (CONNECTED, SessionUpdated, _session_updated),
-    (CONNECTED, Replied, _replied),
-    ((Phase.REFERRED,), ReferAnswered, _refer_answered),
-    (LIVE, ApiError, _refused),
-    (LIVE, TimerFired, _timer_fired),
-    (LIVE, EndRequested, _end_requested),
-    ((*NOT_GONE, Phase.DRAINING_REQUESTS), Steered, _steered),
-    ((*NOT_GONE, Phase.DRAINING_REQUESTS), TakenOver, _taken_over),
-    ((Phase.HANGING_UP,), HangUpFailed, _hang_up_failed),
-    ((Phase.HANGING_UP,), TimerFired, _hang_up_again),
-    (NOT_GONE, CallGone, _gone),
-    ((Phase.HANGING_UP, Phase.DRAINING_REQUESTS), Replied, _last_reply),
-    ((Phase.DRAINING_REQUESTS,), EndRequested, _finish),
-)
 
-TABLE: Mapping[tuple[Phase, type], Handler] = {
-    (phase, event): handler for phases, event, handler in ROWS for phase in phases
-}
+def row(event: CallEvent) -> Row:  # noqa: C901, PLR0912 - a table
+    """What an event does in each phase. It depends on nothing but the event's type."""
+    match event:
+        case SidebandOpened():
+            return {Phase.WAITING: _opened, **_in(CONNECTED, _reopened)}
+        case CallerConnected():
+            return _in((Phase.WAITING, *CONNECTED), _connected)
+        case SidebandLost():
+            return _in(CONNECTED, _lost)
+        case Unreachable():
+            return _in(LIVE, _unreachable)
+        case CallGone():
+            return _in(NOT_GONE, _gone)
+        case ToolCalled():
+            return _in(CONNECTED, _called)
+        case ResponseEnded():
+            return _in(CONNECTED, _response_ended)
+        case OutputTaken():
+            return _in(CONNECTED, _output_taken)
+        case ItemPlaced():
+            return _in(CONNECTED, _item_placed)
+        case SessionUpdated():
+            return _in(CONNECTED, _session_updated)
+        case ApiError():
+            return _in(LIVE, _refused)
+        case Replied():
+            return {
+                **_in(CONNECTED, _replied),
+                **_in((Phase.HANGING_UP, Phase.DRAINING_REQUESTS), _last_reply),
+            }
+        case ReferAnswered():
+            return {Phase.REFERRED: _refer_answered}
+        case HangUpFailed():
+            return {Phase.HANGING_UP: _hang_up_failed}
+        case TimerFired():
+            return {**_in(LIVE, _timer_fired), Phase.HANGING_UP: _hang_up_again}
+        case EndRequested():
+            return {**_in(LIVE, _end_requested), Phase.DRAINING_REQUESTS: _finish}
+        case Steered():
+            return _in((*NOT_GONE, Phase.DRAINING_REQUESTS), _steered)
+        case TakenOver():
+            return _in((*NOT_GONE, Phase.DRAINING_REQUESTS), _taken_over)
+        case (
+            ResponseStarted()
+            | PlaybackStarted()
+            | PlaybackEnded()
+            | CallerSpeaks()
+            | Transcribed()
+            | TranscriptGrew()
+            | TurnTruncated()
+            | SilenceNudge()
+            | KeyPressed()
+            | McpListed()
+            | McpCallStarted()
+            | McpCallEnded()
+            | ApprovalAsked()
+            | Ignored()
+        ):
+            # They concern the record, the speech or a part, and no phase.
+            return {}
+        case ClaimReplied() | AnswerReplied() | RejectReplied():
+            # They concern a call that rings.
+            return {}
+        case _:
+            assert_never(event)
+
+
+def _in(phases: Iterable[Phase], handler: Handler) -> dict[Phase, Handler]:
+    return dict.fromkeys(phases, handler)

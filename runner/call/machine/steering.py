@@ -1,11 +1,11 @@
-"""Carries out what people want of a call, by the table of wishes and phases.
+"""Carries out what people want of a call, where its phase allows it.
 
-A late event of the API changes nothing and nobody minds. A person needs an answer: what the table does not
+A late event of the API changes nothing and nobody minds. A person needs an answer: what the phase does not
 allow is refused, with the reason.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 from runner.call.machine.call_ending import CallEnding, Transfer
 from runner.call.machine.call_texts import CallTexts
@@ -44,7 +44,7 @@ from runner.model.steering import (
     TellAgent,
     TransferCall,
     When,
-    name_of,
+    Wish,
 )
 from runner.model.values import Instant
 
@@ -68,6 +68,23 @@ _RESULTS = {
 }
 
 
+def phases_for(wish: Wish) -> tuple[Phase, ...]:
+    """The phases of a call in which a person may do this."""
+    match wish:
+        case SaySentence() | Hush() | ChangeAgent() | TransferCall() | TakeOver():
+            return (Phase.TALKING,)
+        case TellAgent() | ChangeInstructions() | GiveBack():
+            return CONNECTED
+        case EndCall():
+            return LIVE
+        case SetVariables():
+            return NOT_GONE
+        case AddNote():
+            return (*NOT_GONE, Phase.DRAINING_REQUESTS)
+        case _:
+            assert_never(wish)
+
+
 def why_not(phase: Phase) -> str:
     """Why a person's act does not fit this phase of the call."""
     if phase in UNANSWERED:
@@ -83,7 +100,7 @@ def why_not(phase: Phase) -> str:
 
 def refuse(deeds: Deeds, steered: Steered, why: str, now: Instant) -> None:
     """Refuse an act, with the reason."""
-    deeds.settle(steered.id, DeedResult.REFUSED, now, f'no "{name_of(steered.wish)}" now: {why}')
+    deeds.settle(steered.id, DeedResult.REFUSED, now, f'no "{steered.wish.NAME}" now: {why}')
 
 
 class Steering:
@@ -145,11 +162,10 @@ class Steering:
         """A person's act: carried out once, or refused."""
         if not self._deeds.open(steered, now):
             return []
-        handler = TABLE.get((type(steered.wish), self._phase.now))
-        if handler is None:
-            intents = self._refuse(steered, why_not(self._phase.now), now)
+        if self._phase.now in phases_for(steered.wish):
+            intents = self._carry_out(steered, steered.wish, now)
         else:
-            intents = handler(self, steered, steered.wish, now)
+            intents = self._refuse(steered, why_not(self._phase.now), now)
         deed = self._deeds.get(steered.id)
         if deed is None or self._deeds.is_renewal(steered.id):
             # A console renews its lease several times a minute.
@@ -173,7 +189,34 @@ class Steering:
             self._deeds.settle(deed_id, DeedResult.DONE, now)
         self._unsent.clear()
 
-    # The acts, by the table
+    # The acts
+
+    def _carry_out(self, steered: Steered, wish: Wish, now: Instant) -> list[Intent]:
+        match wish:
+            case SaySentence():
+                return self._say(steered, wish, now)
+            case TellAgent():
+                return self._tell(steered, wish, now)
+            case Hush():
+                return self._hush(steered, now)
+            case SetVariables():
+                return self._set_variables(steered, wish, now)
+            case ChangeInstructions():
+                return self._change_instructions(steered, wish, now)
+            case ChangeAgent():
+                return self._change_agent(steered, wish, now)
+            case TransferCall():
+                return self._transfer(steered, wish, now)
+            case EndCall():
+                return self._end_call(steered, wish, now)
+            case TakeOver():
+                return self._take_over(steered, wish, now)
+            case GiveBack():
+                return self._return_lead(steered, wish, now)
+            case AddNote():
+                return self._done(steered, now)
+            case _:
+                assert_never(wish)
 
     def _say(self, steered: Steered, wish: SaySentence, now: Instant) -> list[Intent]:
         is_first = wish.when is When.NOW
@@ -190,7 +233,7 @@ class Steering:
             self._done(steered, now)
         return [AddMessage(text=wish.tell), *([GoOn()] if wish.speak else [])]
 
-    def _hush(self, steered: Steered, _: Hush, now: Instant) -> list[Intent]:
+    def _hush(self, steered: Steered, now: Instant) -> list[Intent]:
         self._done(steered, now)
         is_speaking = self._speech.is_speaking(now)
         self._speech.clear()
@@ -251,9 +294,6 @@ class Steering:
         self._done(steered, now)
         return self._give_back(now, speaks=wish.speak)
 
-    def _add_note(self, steered: Steered, _: AddNote, now: Instant) -> list[Intent]:
-        return self._done(steered, now)
-
     # Shared by several acts
 
     def _done(self, steered: Steered, now: Instant, detail: str = "") -> list[Intent]:
@@ -275,25 +315,3 @@ class Steering:
             AddMessage(text=A_COLLEAGUE_HAS_SPOKEN),
             *([GoOn()] if speaks else []),
         ]
-
-
-Handler: TypeAlias = Callable[[Steering, Steered, Any, Instant], list[Intent]]
-# Any: each row pairs a type of wish with a handler of just that type, which no signature can say.
-
-ROWS: tuple[tuple[type, tuple[Phase, ...], Handler], ...] = (
-    (SaySentence, (Phase.TALKING,), Steering._say),
-    (TellAgent, CONNECTED, Steering._tell),
-    (Hush, (Phase.TALKING,), Steering._hush),
-    (SetVariables, NOT_GONE, Steering._set_variables),
-    (ChangeInstructions, CONNECTED, Steering._change_instructions),
-    (ChangeAgent, (Phase.TALKING,), Steering._change_agent),
-    (TransferCall, (Phase.TALKING,), Steering._transfer),
-    (EndCall, LIVE, Steering._end_call),
-    (TakeOver, (Phase.TALKING,), Steering._take_over),
-    (GiveBack, CONNECTED, Steering._return_lead),
-    (AddNote, (*NOT_GONE, Phase.DRAINING_REQUESTS), Steering._add_note),
-)
-
-TABLE: Mapping[tuple[type, Phase], Handler] = {
-    (wish, phase): handler for wish, phases, handler in ROWS for phase in phases
-}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from runner.model.event import Steered
 from runner.model.record import Deed
-from runner.model.steering import DeedResult, given_of, name_of
+from runner.model.steering import DeedResult, given_of
 from runner.model.values import Instant
 
 
@@ -34,7 +34,7 @@ class Deeds:
         self._deeds[steered.id] = Deed(
             id=steered.id,
             by=steered.by,
-            what=name_of(steered.wish),
+            what=steered.wish.NAME,
             given=given_of(steered.wish),
             at=now,
             result=DeedResult.WAITING.value,

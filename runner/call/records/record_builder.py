@@ -242,7 +242,7 @@ class RecordBuilder:
 _Noted: TypeAlias = Callable[[RecordBuilder, Any, Instant], None]
 # Any: each row pairs a type of event with a function of just that type, which no signature can say.
 
-_NOTED: Mapping[type, _Noted] = {
+_NOTED: Mapping[type[CallEvent], _Noted] = {
     ItemPlaced: RecordBuilder._placed,
     Transcribed: lambda builder, event, now: builder.transcript.write(event, now),
     TurnTruncated: lambda builder, event, now: builder.transcript.truncate(event, now),

@@ -5,7 +5,7 @@ import pytest
 from runner.call.machine.call_ending import NOT_TRANSFERRED
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import UNANSWERED, Phase
-from runner.call.machine.steering import A_COLLEAGUE_HAS_SPOKEN, ROWS, TABLE
+from runner.call.machine.steering import A_COLLEAGUE_HAS_SPOKEN, phases_for
 from runner.model.action import (
     Action,
     AddItem,
@@ -57,7 +57,6 @@ from runner.model.steering import (
     When,
     Wish,
     given_of,
-    name_of,
     wish_of,
 )
 from runner.model.tool import HttpBinding, Retries, Tool
@@ -145,13 +144,9 @@ def outcome(play: Play, deed_id: str = "deed_1") -> tuple[str, str]:
     return deed(play, deed_id).result, deed(play, deed_id).detail
 
 
-def test_no_wish_and_phase_has_two_handlers() -> None:
-    assert len(TABLE) == sum(len(phases) for _, phases, _ in ROWS)
-
-
-@pytest.mark.parametrize("phase", UNANSWERED)
-def test_nobody_steers_a_call_that_was_not_answered(phase: Phase) -> None:
-    assert not [wish for wish, allowed in TABLE if allowed is phase]
+@pytest.mark.parametrize("phase", [*UNANSWERED, Phase.OVER])
+def test_nobody_steers_a_call_that_was_not_answered_or_is_over(phase: Phase) -> None:
+    assert not [name for name, kind in WISHES.items() if phase in phases_for(kind.__new__(kind))]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +168,7 @@ def test_nobody_steers_a_call_that_was_not_answered(phase: Phase) -> None:
 def test_a_wish_is_its_name_and_the_fields_of_its_json(name: str, given: JsonObject) -> None:
     wish = wish_of(name, given)
     assert isinstance(wish, WISHES[name])
-    assert (name_of(wish), given_of(wish)) == (name, given)
+    assert (wish.NAME, given_of(wish)) == (name, given)
 
 
 def test_a_call_that_still_rings_refuses_everything() -> None:
@@ -196,7 +191,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
     for number, wish in enumerate(wishes):
         assert steer(play, wish, f"deed_{number}") == []
     assert [(each.result, each.detail) for each in play.record.deeds] == [
-        ("refused", f'no "{name_of(wish)}" now: the call is being ended') for wish in wishes
+        ("refused", f'no "{wish.NAME}" now: the call is being ended') for wish in wishes
     ]
 
 
