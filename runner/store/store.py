@@ -104,14 +104,15 @@ class Fleet(Protocol):
 
     async def assert_calls(
         self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
-    ) -> tuple[Lease, set[str]]:
-        """A new lease for a runner that holds these calls, and the ids of those that it has lost.
+    ) -> tuple[Lease, dict[str, int]]:
+        """A new lease for a runner that holds these calls, and the fences of those that it has not lost.
 
         `calls` is asked once nothing can be claimed under the old lease any more: what was claimed while the
         store was waited for is one of them.
 
         What was sent under the old lease is refused from now on. A call that the store does not know, since
-        it was away or has lost it, is claimed; one with an older fence is taken back.
+        it was away or has lost it, is claimed; one with an older fence is taken back. While two runners have
+        claimed a call, neither loses it before the API has answered it for one of them: see `set_state`.
         """
 
     async def leave(self, lease: Lease) -> None:
@@ -120,15 +121,20 @@ class Fleet(Protocol):
     async def claim(
         self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
     ) -> Claim:
-        """Claim a ringing call before it is answered, and write its `ring`, both or neither: a runner that
-        takes the claim over learns who rings from nowhere else. Raises LeaseLostError.
+        """Claim a ringing call before it is answered, and begin its journal with the `ring`, both or neither:
+        a runner that takes the claim over learns who rings from nowhere else. Raises LeaseLostError.
 
         A call is claimed once, over all runners, webhooks and tokens, unless its runner was lost before it
         answered. Limits are counted where the claim is made, over all runners.
         """
 
-    async def set_state(self, lease: Lease, call: HeldCall) -> None:
-        """Write the state of a call and the API's id of it. Raises CallLostError when another has it."""
+    async def set_state(self, lease: Lease, call: HeldCall) -> int:
+        """Write the state of a call and the API's id of it; returns the fence under which it is held now.
+
+        A call that another has claimed under the same fence, and not answered, belongs to the runner that the
+        API has answered it for: the other one claimed it while this one could not reach the store. Its
+        journal begins anew. Raises CallLostError when another has the call.
+        """
 
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
         """Give up the claim to a call that is not answered: it may be claimed again."""

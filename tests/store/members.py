@@ -43,8 +43,8 @@ class Member:
         assert claimed.ours is not None
         return claimed.ours
 
-    async def answers(self, call: HeldCall) -> None:
-        await self.store.set_state(self.lease, replace(call, state=CallState.ANSWERED))
+    async def answers(self, call: HeldCall) -> int:
+        return await self.store.set_state(self.lease, replace(call, state=CallState.ANSWERED))
 
     async def append(self, *pieces: SealedEntries) -> set[str]:
         return await self.store.append(self.lease, pieces)
@@ -53,8 +53,9 @@ class Member:
         return await self.store.take_over(self.lease)
 
     async def assert_calls(self, calls: Sequence[HeldCall], lease_s: float = HOUR_S) -> set[str]:
-        self.lease, lost = await self.store.assert_calls(self.info, self.lease, lambda: calls, lease_s)
-        return lost
+        """Returns the ids of those that are lost."""
+        self.lease, fences = await self.store.assert_calls(self.info, self.lease, lambda: calls, lease_s)
+        return {call.id for call in calls} - set(fences)
 
     async def leave(self) -> None:
         await self.store.leave(self.lease)

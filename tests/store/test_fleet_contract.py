@@ -240,6 +240,19 @@ async def test_a_claim_of_a_runner_that_left_is_free(engine: Engine) -> None:
     assert await two.claim(ringing()) == Claim(ours=ringing(fence=2))
 
 
+async def test_a_claim_begins_the_journal_anew(engine: Engine) -> None:
+    one = await joined(engine, "one")
+    await one.claim(ringing(), ring=piece())
+    await one.append(piece(first_seq=1), piece(first_seq=2))
+    await one.leave()
+    two = await joined(engine, "two")
+    await two.claim(ringing(), ring=piece(entries=b"anew"))
+    await two.append(piece("rtc_2"))
+    await two.claim(ringing("rtc_2"))
+    assert await two.store.journal("rtc_1") == [piece(entries=b"anew")]
+    assert await two.store.journal("rtc_2") == [piece("rtc_2")]
+
+
 async def test_who_has_lost_a_call_cannot_change_its_state(engine: Engine) -> None:
     one = await joined(engine, "one")
     call = await one.holds()

@@ -59,10 +59,15 @@ class CallHold:
         ring, self._ring = self._ring, None
         answer = await self._member.claim(call, limits, ring)
         self._is_known = ring is not None and answer.ours is not None and answer.is_written
-        is_ring_unwritten = answer.reached is not None or not answer.is_written
-        if is_ring_unwritten and ring is not None and self._journal is not None:
-            self._journal.put(ring)
         taken = answer.ours is None and answer.reached is None
+        if self._journal is not None:
+            if taken:
+                # The call has a journal already, perhaps of this process.
+                self._journal.close()
+            if not answer.is_written:
+                self._journal.keep()
+            if ring is not None and (answer.reached is not None or not answer.is_written):
+                self._journal.put(ring)
         self._is_held = answer.ours is not None
         return ClaimReplied(agent=claim.agent, reached=answer.reached, taken=taken)
 

@@ -33,6 +33,8 @@ APPEND_S = 5.0
 """For the store to take a batch."""
 MOST_PIECES = 1000
 """In one batch: one of each call, except after an outage of the store."""
+MOST_KEPT = 100
+"""Pieces of one journal until the store has confirmed the claim. A longer one may have a gap."""
 MOST_WAITING = 20_000
 """Pieces that wait in memory when no file takes them either."""
 AT_ONCE = (SidebandOpened, Steered, ToolCalled, Replied)
@@ -51,10 +53,20 @@ class Journals(Protocol):
         """Write pieces of calls that nobody has taken since; the ids of the others that are live."""
 
 
+class Claims(Protocol):
+    """Which calls this process has. `runner.serve.fleet.member` has the real ones."""
+
+    def held(self, call_id: str) -> HeldCall | None:
+        """How this call is held; None where it is not."""
+
+    def is_confirmed(self, call_id: str) -> bool:
+        """Whether the store knows that this process has the call."""
+
+
 class CallJournal:
     """The journal of one call, on this side of the store."""
 
-    __slots__ = ("_gathered", "_next_seq", "_pieces", "_writer", "call_id", "is_closed")
+    __slots__ = ("_gathered", "_kept", "_next_seq", "_pieces", "_writer", "call_id", "is_closed")
 
     def __init__(self, writer: "JournalWriter", call_id: str, next_seq: int = 0) -> None:
         self.call_id = call_id
@@ -62,6 +74,8 @@ class CallJournal:
         self._next_seq = next_seq
         self._gathered: list[Entry] = []
         self._pieces: list[SealedEntries] = []
+        self._kept: list[SealedEntries] | None = None
+        """What is written again once the claim is confirmed."""
         self.is_closed = False
 
     def sealed(self, at: Instant, event: Lived) -> SealedEntries:
@@ -69,6 +83,12 @@ class CallJournal:
         entry = Entry(seq=self._next_seq, at=at, event=event)
         self._next_seq += 1
         return self._writer.sealed(self.call_id, [entry])
+
+    def keep(self) -> None:
+        """The claim is not confirmed. While another runner has one too, the store refuses or forgets what is
+        written here, so all of it is written again once the call is certain to be ours.
+        """
+        self._kept = []
 
     def put(self, piece: SealedEntries) -> None:
         """Write a piece that nobody else could write."""
@@ -92,6 +112,7 @@ class CallJournal:
         self.is_closed = True
         self._gathered.clear()
         self._pieces.clear()
+        self._kept = None
 
     def take(self) -> list[SealedEntries]:
         """What is to be written since the last call."""
@@ -99,6 +120,13 @@ class CallJournal:
         if self._gathered:
             pieces.append(self._writer.sealed(self.call_id, self._gathered))
             self._gathered = []
+        if self._kept is None:
+            return pieces
+        kept, self._kept = [*self._kept, *pieces], None
+        if self._writer.is_confirmed(self.call_id):
+            return kept
+        if len(kept) <= MOST_KEPT:
+            self._kept = kept
         return pieces
 
 
@@ -120,17 +148,17 @@ class JournalWriter:
         lease: Callable[[], Lease | None],
         *,
         spool: PieceSpool | None = None,
-        held: Callable[[str], HeldCall | None],
+        claims: Claims,
         on_written: Callable[[int, int], None] = lambda entries, size: None,
     ) -> None:
-        """`lease` is called for each batch: None while this process has none. `held` returns how a call is
-        held, and `on_written` is called with the pieces and bytes of each batch.
+        """`lease` is called for each batch: None while this process has none. `on_written` is called with the
+        pieces and bytes of each batch.
         """
         self._store = store
         self._seal = seal
         self._lease = lease
         self._spool = spool
-        self._held = held
+        self._claims = claims
         self._on_written = on_written
         self._dirty: dict[CallJournal, None] = {}
         self._waiting: list[_Waiting] = []
@@ -178,6 +206,10 @@ class JournalWriter:
                     reason = "another runner has taken the call over without them"
                     log.warning("journal entries come too late", extra={"call_id": call_id, "reason": reason})
             await self._spool.drop(count)
+
+    def is_confirmed(self, call_id: str) -> bool:
+        """Whether the store knows that this process has the call."""
+        return self._claims.is_confirmed(call_id)
 
     def note(self, journal: CallJournal, *, at_once: bool) -> None:
         """A journal has entries to write."""
@@ -298,7 +330,7 @@ class JournalWriter:
         return True
 
     def _fence(self, call_id: str) -> int:
-        call = self._held(call_id)
+        call = self._claims.held(call_id)
         return 0 if call is None else call.fence
 
     async def _put_aside(self) -> None:
@@ -307,11 +339,11 @@ class JournalWriter:
         """
         waiting = [one for one in self._waiting if not one.journal.is_closed]
         if self._spool is not None:
-            unclaimed = [one for one in waiting if self._held(one.piece.call_id) is None]
+            unclaimed = [one for one in waiting if self._claims.held(one.piece.call_id) is None]
             claimed = [
                 (one, HeldPiece(piece=one.piece, call=call))
                 for one in waiting
-                if (call := self._held(one.piece.call_id)) is not None
+                if (call := self._claims.held(one.piece.call_id)) is not None
             ]
             taken = await self._spool.append([held for _, held in claimed])
             waiting = [*unclaimed, *(one for one, _ in claimed[taken:])]

@@ -72,8 +72,13 @@ class Member:
         self._settled = 0
         """How many of these came before the store was last told what we hold."""
         self._held: dict[str, HeldCall] = {}
+        self._unconfirmed: set[str] = set()
+        """Calls whose claim the store has not confirmed: another runner may have claimed them too."""
         self._unserved: set[str] = set()
         """Calls that were taken over and could not be served."""
+        self._taken: set[str] = set()
+        """Calls that were taken over and are not served yet."""
+        self._served = asyncio.Condition()
         self._taker: Taker | None = None
         self._order = asyncio.Lock()
         """What the store is told that we hold, and what it gives us, are not to cross."""
@@ -161,6 +166,10 @@ class Member:
         """Claim a ringing call, and write its `ring`. Without the store it is ours until the store says
         otherwise: a caller who rings is answered.
         """
+        if call.id in self._taken:
+            # Whether it can be served shows only now; otherwise this announcement may be its last.
+            async with self._served:
+                await self._served.wait_for(lambda: call.id not in self._taken)
         if call.id in self._held:
             # Announced again while we answer it: perhaps for a process that is gone.
             return Claim()
@@ -173,6 +182,9 @@ class Member:
             self._note(error)
         if claim.ours is not None:
             self._held[call.id] = claim.ours
+            self._unserved.discard(call.id)
+            if not claim.is_written:
+                self._unconfirmed.add(call.id)
         return claim
 
     async def answered(self, call_id: str, api_call_id: str | None = None) -> None:
@@ -188,7 +200,7 @@ class Member:
         )
         try:
             if self.lease is not None:
-                await self._store.set_state(self.lease, call)
+                self._confirm(call_id, await self._store.set_state(self.lease, call))
         except CallLostError:
             # A call claimed while the store was away is unknown there: the next heartbeat asserts it.
             if not self._is_in_doubt:
@@ -198,7 +210,7 @@ class Member:
 
     async def unclaim(self, call_id: str) -> None:
         """The call was not answered: the runner that gets its next announcement may claim it."""
-        call = self._held.pop(call_id, None)
+        call = self._let_go(call_id)
         try:
             if call is not None and self.lease is not None:
                 await self._store.unclaim(self.lease, call)
@@ -212,7 +224,7 @@ class Member:
 
     def forget(self, call_id: str) -> None:
         """Forget the call."""
-        self._held.pop(call_id, None)
+        self._let_go(call_id)
 
     async def retire(self) -> None:
         """Prepare to end: take no more calls, unless no other runner stays."""
@@ -227,16 +239,20 @@ class Member:
         if self.lease is not None:
             await self._store.hand_over(self.lease, call_ids)
         for call_id in call_ids:
-            self._held.pop(call_id, None)
+            self._let_go(call_id)
 
     def put_back(self, call_id: str) -> None:
         """The call was taken over and cannot be served now: the next runner that looks takes it."""
-        self._held.pop(call_id, None)
+        self._let_go(call_id)
         self._unserved.add(call_id)
 
     def held(self, call_id: str) -> HeldCall | None:
         """How this call is held; None where it is not."""
         return self._held.get(call_id)
+
+    def is_confirmed(self, call_id: str) -> bool:
+        """Whether the store knows that this process has the call."""
+        return call_id not in self._unconfirmed
 
     def fence(self, call_id: str) -> int:
         """The fence under which this call is held; 0 where it is not."""
@@ -246,7 +262,7 @@ class Member:
     def lose(self, call_id: str) -> None:
         """Another runner has the call."""
         log.warning("call is served by another runner", extra={"call_id": call_id})
-        self._held.pop(call_id, None)
+        self._let_go(call_id)
         if self._taker is not None:
             self._taker.drop(call_id)
 
@@ -270,17 +286,39 @@ class Member:
                     self._unserved.clear()
                 taken = await self._store.take_over(lease)
                 self._held.update((call.id, call) for call in taken)
+                self._taken.update(call.id for call in taken)
         except StoreError as error:
             self._note(error)
             return
-        for call in taken:
-            if self.held(call.id) != call:
-                continue  # lost meanwhile
-            try:
-                await taker.take_over(call)
-            except Exception:
-                log.exception("call cannot be taken over", extra={"call_id": call.id})
-                self.put_back(call.id)
+        try:
+            for call in taken:
+                if self.held(call.id) == call:  # not lost meanwhile
+                    await self._serve(call, taker)
+                await self._is_served(call.id)
+        finally:
+            self._taken.clear()
+
+    async def _serve(self, call: HeldCall, taker: Taker) -> None:
+        try:
+            await taker.take_over(call)
+        except Exception:
+            log.exception("call cannot be taken over", extra={"call_id": call.id})
+            self.put_back(call.id)
+
+    async def _is_served(self, call_id: str) -> None:
+        self._taken.discard(call_id)
+        async with self._served:
+            self._served.notify_all()
+
+    def _confirm(self, call_id: str, fence: int) -> None:
+        """The store says that the call is ours under this fence."""
+        self._unconfirmed.discard(call_id)
+        if (call := self._held.get(call_id)) is not None and call.fence != fence:
+            self._held[call_id] = replace(call, fence=fence)
+
+    def _let_go(self, call_id: str) -> HeldCall | None:
+        self._unconfirmed.discard(call_id)
+        return self._held.pop(call_id, None)
 
     # The lease
 
@@ -314,12 +352,17 @@ class Member:
             return asserted
 
         async with self._order:
-            self.lease, lost = await self._store.assert_calls(self.info, lease, held, self._lease_s)
+            self.lease, fences = await self._store.assert_calls(self.info, lease, held, self._lease_s)
         # What has failed meanwhile, the store may not know either.
         self._settled = failures
+        lost = [call.id for call in asserted if call.id not in fences]
         log.warning("calls are asserted again", extra={"calls": len(asserted), "lost": len(lost)})
         for call_id in lost:
             self.lose(call_id)
+        for call in asserted:
+            # While a call rings, another runner may have it as well.
+            if call.state is CallState.ANSWERED and call.id in fences:
+                self._confirm(call.id, fences[call.id])
         # Only now: a task that waits to act must not wake for a call that is lost.
         await self._is_renewed(asked_at)
 

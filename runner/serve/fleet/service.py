@@ -75,7 +75,7 @@ class FleetService:
             seal,
             lambda: self.member.lease,
             spool=spool,
-            held=self.member.held,
+            claims=self.member,
             on_written=metrics.note_journal_batch,
         )
         metrics.watch_journal_behind(lambda: self._writer.behind_bytes, lambda: self._writer.lag_s)

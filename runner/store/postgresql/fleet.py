@@ -64,28 +64,27 @@ async def renew(connection: Connection, lease: Lease) -> bool:
     return renewed is not None
 
 
-async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[HeldCall]) -> set[str]:
-    """Assert calls; returns the ids of those that another runner has taken, or ended."""
-    ids = [rows.column_text(call.id) for call in calls]
+async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[HeldCall]) -> dict[str, int]:
+    """Assert calls; returns the fences of those that no other runner has taken, or ended."""
+    held = {rows.column_text(call.id): call for call in calls}
     # Calls that this runner took without learning of it, since the answer was lost: nobody would ever serve
     # them.
     await connection.execute(
         "UPDATE live_calls SET runner = NULL WHERE runner = $1 AND state = $2 AND id <> ALL($3::text[])",
         lease.runner,
         CallState.ANSWERED.value,
-        ids,
+        list(held),
     )
     if not calls:
-        return set()
-    fences = [call.fence for call in calls]
+        return {}
     # A runner with an older fence of one of them must ask again: its own commit, or ours, was lost.
     await connection.execute(
         """UPDATE runners SET epoch = epoch + 1 WHERE id IN (
             SELECT runner
             FROM live_calls JOIN unnest($1::text[], $2::integer[]) AS held (id, fence) USING (id)
             WHERE live_calls.fence < held.fence AND runner <> $3)""",
-        ids,
-        fences,
+        list(held),
+        [call.fence for call in held.values()],
         lease.runner,
     )
     kept = await connection.fetch(
@@ -96,16 +95,40 @@ async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[Hel
             AS held (id, fence, agent, state, configuration, began_at, api_call_id)
         WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = held.id)
         ON CONFLICT (id) DO UPDATE SET
-            runner = excluded.runner, fence = excluded.fence, agent = excluded.agent, state = excluded.state,
-            api_call_id = excluded.api_call_id
+            runner = excluded.runner, agent = excluded.agent,
+            -- What was answered while this was under way stays answered.
+            state = CASE WHEN known.state = $10 THEN known.state ELSE excluded.state END,
+            fence = excluded.fence
+                + CASE WHEN known.fence = excluded.fence AND known.runner <> excluded.runner THEN 1 ELSE 0 END,
+            api_call_id = coalesce(excluded.api_call_id, known.api_call_id)
         WHERE known.fence < excluded.fence
-            OR (known.fence = excluded.fence AND coalesce(known.runner, excluded.runner) = excluded.runner)
-        RETURNING id""",
+            OR (known.fence = excluded.fence AND (
+                coalesce(known.runner, excluded.runner) = excluded.runner
+                OR (known.state = $9 AND excluded.state = $10)))
+        RETURNING id, fence""",
         lease.runner,
-        *_columns(calls),
+        *_columns(list(held.values())),
+        CallState.RINGING.value,
+        CallState.ANSWERED.value,
     )
-    ours = {row[0] for row in kept}
-    return {call.id for call, call_id in zip(calls, ids, strict=True) if call_id not in ours}
+    fences: dict[str, int] = {held[row[0]].id: row[1] for row in kept}
+    await connection.execute(
+        "DELETE FROM journal WHERE call_id = ANY($1)",
+        [call_id for call_id, call in held.items() if fences.get(call.id, 0) > call.fence],
+    )
+    rings = {
+        call_id: call
+        for call_id, call in held.items()
+        if call.id not in fences and call.state is CallState.RINGING
+    }
+    if rings:
+        contested = await connection.fetch(
+            "SELECT id, fence FROM live_calls WHERE id = ANY($1) AND state = $2",
+            list(rings),
+            CallState.RINGING.value,
+        )
+        fences |= {rings[row[0]].id: row[1] for row in contested if row[1] == rings[row[0]].fence}
+    return fences
 
 
 async def claim(
@@ -135,7 +158,10 @@ async def claim(
         rung AS (
         INSERT INTO journal (call_id, first_seq, entries)
         SELECT $2, $10, $11 FROM claimed WHERE $11::bytea IS NOT NULL
-        ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries)
+        ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries),
+        forgotten AS (
+        DELETE FROM journal
+        WHERE $11::bytea IS NOT NULL AND call_id IN (SELECT $2 FROM claimed) AND first_seq <> $10)
         SELECT fence FROM claimed""",  # noqa: S608 - our own text
         True,
         call_id,
@@ -153,18 +179,29 @@ async def claim(
     return Claim(ours=None if fence is None else replace(call, fence=fence))
 
 
-async def set_state(connection: Connection, lease: Lease, call: HeldCall) -> None:
-    """Write the state of the call."""
-    row = await connection.fetchval(
-        "UPDATE live_calls SET state = $1, api_call_id = $5 WHERE id = $2 AND runner = $3 AND fence = $4 RETURNING id",  # noqa: E501
+async def set_state(connection: Connection, lease: Lease, call: HeldCall) -> int:
+    """Write the state of the call; returns its fence."""
+    fence: int | None = await connection.fetchval(
+        """WITH held AS (
+        UPDATE live_calls SET
+            state = $1, api_call_id = $5, runner = $3,
+            fence = fence + CASE WHEN runner = $3 THEN 0 ELSE 1 END
+        WHERE id = $2 AND fence = $4 AND (runner = $3 OR (state = $6 AND $1 = $7))
+        RETURNING id, fence),
+        forgotten AS (
+        DELETE FROM journal WHERE call_id IN (SELECT id FROM held WHERE fence > $4))
+        SELECT fence FROM held""",
         call.state.value,
         rows.column_text(call.id),
         lease.runner,
         call.fence,
         _api_call_id(call),
+        CallState.RINGING.value,
+        CallState.ANSWERED.value,
     )
-    if row is None:
+    if fence is None:
         raise CallLostError(f'call "{call.id}" is served by another runner')
+    return fence
 
 
 async def unclaim(connection: Connection, lease: Lease, call: HeldCall) -> None:

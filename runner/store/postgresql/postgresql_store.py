@@ -107,16 +107,16 @@ class PostgresqlStore:
 
     async def assert_calls(
         self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
-    ) -> tuple[Lease, set[str]]:
+    ) -> tuple[Lease, dict[str, int]]:
         """See `Fleet.assert_calls`."""
 
-        async def write(connection: Connection) -> tuple[Lease, set[str], object]:
+        async def write(connection: Connection) -> tuple[Lease, dict[str, int], object]:
             new = await fleet.join(connection, runner, lease_s, lease.epoch)
-            lost = await fleet.assert_calls(connection, new, calls())
-            return new, lost, await fleet.server_started_at(connection)
+            fences = await fleet.assert_calls(connection, new, calls())
+            return new, fences, await fleet.server_started_at(connection)
 
-        new, lost, self._server = await self._database.run(write)
-        return new, lost
+        new, fences, self._server = await self._database.run(write)
+        return new, fences
 
     async def leave(self, lease: Lease) -> None:
         """See `Fleet.leave`."""
@@ -128,9 +128,9 @@ class PostgresqlStore:
         """See `Fleet.claim`."""
         return await self._database.run(lambda connection: fleet.claim(connection, lease, call, limits, ring))
 
-    async def set_state(self, lease: Lease, call: HeldCall) -> None:
+    async def set_state(self, lease: Lease, call: HeldCall) -> int:
         """See `Fleet.set_state`."""
-        await self._database.run(
+        return await self._database.run(
             lambda connection: fleet.set_state(connection, lease, call), is_one_statement=True
         )
 

@@ -17,21 +17,21 @@ from runner.store.journal.sealed import SealedEntries
 _COLUMNS = "id, fence, agent, state, configuration, began_at, api_call_id"
 
 
-def assert_calls(connection: Connection, runner: str, calls: Sequence[HeldCall]) -> set[str]:
-    """Restore the calls that are not in the file, which may be a new one; returns the ids of those that are
-    over.
+def assert_calls(connection: Connection, runner: str, calls: Sequence[HeldCall]) -> dict[str, int]:
+    """Restore the calls that are not in the file, which may be a new one; returns the fences of those that
+    are not over.
     """
-    lost = set()
+    fences = {}
     for call in calls:
         call_id = rows.column_text(call.id)
         if connection.execute("SELECT 1 FROM calls WHERE id = ?", (call_id,)).fetchone():
-            lost.add(call.id)
             continue
         connection.execute(
             f"INSERT OR REPLACE INTO live_calls (runner, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             (runner, *_row(call)),
         )
-    return lost
+        fences[call.id] = call.fence
+    return fences
 
 
 def claim(
@@ -66,6 +66,8 @@ def claim(
         (runner, *_row(ours)),
     )
     if ring is not None:
+        # In place of what a process before us has written.
+        connection.execute("DELETE FROM journal WHERE call_id = ?", (call_id,))
         write_pieces(connection, [ring])
     return Claim(ours=ours)
 
@@ -78,14 +80,15 @@ def write_pieces(connection: Connection, pieces: Sequence[SealedEntries]) -> Non
     )
 
 
-def set_state(connection: Connection, runner: str, call: HeldCall) -> None:
-    """Write the state of the call."""
+def set_state(connection: Connection, runner: str, call: HeldCall) -> int:
+    """Write the state of the call; returns its fence."""
     row = connection.execute(
         "UPDATE live_calls SET state = ?, api_call_id = ? WHERE id = ? AND runner = ? AND fence = ?",
         (call.state.value, _api_call_id(call), rows.column_text(call.id), runner, call.fence),
     )
     if not row.rowcount:
         raise CallLostError(f'call "{call.id}" is served by another runner')
+    return call.fence
 
 
 def unclaim(connection: Connection, runner: str, call: HeldCall) -> None:

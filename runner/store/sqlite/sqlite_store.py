@@ -104,13 +104,13 @@ class SqliteStore:
 
     async def assert_calls(
         self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
-    ) -> tuple[Lease, set[str]]:
+    ) -> tuple[Lease, dict[str, int]]:
         """See `Fleet.assert_calls`."""
         held = calls()
-        lost = await self._database.write(
+        fences = await self._database.write(
             lambda connection: fleet.assert_calls(connection, lease.runner, held)
         )
-        return Lease(runner=lease.runner, epoch=self._database.files_opened), lost
+        return Lease(runner=lease.runner, epoch=self._database.files_opened), fences
 
     async def leave(self, lease: Lease) -> None:
         """See `Fleet.leave`."""
@@ -124,9 +124,9 @@ class SqliteStore:
             lambda connection: fleet.claim(connection, self._holder(lease), call, limits, ring)
         )
 
-    async def set_state(self, lease: Lease, call: HeldCall) -> None:
+    async def set_state(self, lease: Lease, call: HeldCall) -> int:
         """See `Fleet.set_state`."""
-        await self._database.write(lambda connection: fleet.set_state(connection, lease.runner, call))
+        return await self._database.write(lambda connection: fleet.set_state(connection, lease.runner, call))
 
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
         """See `Fleet.unclaim`."""

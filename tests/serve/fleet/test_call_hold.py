@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from runner.errors import StoreError
 from runner.model.action import ClaimCall
-from runner.model.event import ClaimReplied, Limit
+from runner.model.event import AnswerReplied, ClaimReplied, Decided, KeyPressed, Limit
 from runner.model.live_call import Claim, Lease
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
+from runner.serve.fleet.member import Member
 from runner.store.journal.seal import Seal
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from tests.call.machine.playing import RINGING
@@ -39,12 +40,14 @@ class Ringing:
         ringing = cls()
         member, ringing.shelf, _, _ = await joined()
         seal = Seal(lambda: ("whsec_secret",))
-        writer = JournalWriter(Journals(ringing.shelf), seal, lambda: member.lease, held=member.held)
+        writer = JournalWriter(Journals(ringing.shelf), seal, lambda: member.lease, claims=member)
+        ringing.member = member
         ringing._writing = asyncio.create_task(writer.run())
         ringing.hold = CallHold(member, CallJournal(writer, RINGING.call_id), RINGING, configuration="c1")
         ringing.hold.append(1.0, RINGING)
         return ringing
 
+    member: Member
     shelf: Shelf
     hold: CallHold
     _writing: asyncio.Task[None]
@@ -87,3 +90,29 @@ async def test_nobody_writes_who_rings_for_a_call_that_another_has() -> None:
     call.shelf.claim_answer = Claim()
     assert await call.hold.claim(CLAIM) == ClaimReplied(agent="desk", taken=True)
     assert await call.known() == ["join", "claim with 0"]
+
+
+async def test_what_a_call_lives_through_that_another_has_is_not_written_into_its_journal() -> None:
+    call = await Ringing.new()
+    call.shelf.claim_answer = Claim()
+    call.hold.append(1.0, await call.hold.claim(CLAIM))
+    assert await call.known() == ["join", "claim with 0"]
+
+
+async def test_a_journal_is_written_again_once_a_claim_without_the_store_is_confirmed() -> None:
+    call = await Ringing.new()
+    call.shelf.trouble = StoreError("no answer")
+    claimed = await call.hold.claim(CLAIM)
+    call.shelf.trouble = None
+    call.hold.append(1.0, claimed)
+    await call.hold.written()
+    await call.hold.answered(RINGING.call_id)
+    call.hold.append(2.0, AnswerReplied(decided=Decided.DONE))
+    await call.hold.written()
+    call.hold.append(3.0, KeyPressed(key="1"))
+    await call.known()
+    assert [asked for asked in call.shelf.asked if asked.startswith("append")] == [
+        *("append 0", "append 1"),
+        *("append 0", "append 1", "append 2"),
+        "append 3",
+    ]

@@ -72,9 +72,24 @@ def held(call_id: str, fence: int = 1) -> HeldCall:
     return HeldCall(id=call_id, agent="desk", configuration="c1", began_at=1000.0, fence=fence)
 
 
+class Claims:
+    """All calls are this process's, under one fence, unless only some are."""
+
+    def __init__(self, fence: int = 1, only: dict[str, HeldCall] | None = None) -> None:
+        self.fence = fence
+        self.are_confirmed = True
+        self._only = only
+
+    def held(self, call_id: str) -> HeldCall | None:
+        return held(call_id, self.fence) if self._only is None else self._only.get(call_id)
+
+    def is_confirmed(self, call_id: str) -> bool:
+        return self.are_confirmed
+
+
 def made(shelf: Shelf, path: Path | None = None, most_bytes: int = 10**6, fence: int = 1) -> JournalWriter:
     spool = PieceSpool(path, most_bytes) if path is not None else None
-    return JournalWriter(shelf, SEAL, lambda: LEASE, spool=spool, held=lambda call_id: held(call_id, fence))
+    return JournalWriter(shelf, SEAL, lambda: LEASE, spool=spool, claims=Claims(fence))
 
 
 def presses(journal: CallJournal, keys: str) -> None:
@@ -186,7 +201,7 @@ async def test_who_rings_before_the_call_is_claimed_is_kept_until_it_is(path: Pa
     shelf = Shelf()
     shelf.trouble = StoreError("no answer")
     claimed: dict[str, HeldCall] = {}
-    writer = JournalWriter(shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), held=claimed.get)
+    writer = JournalWriter(shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), claims=Claims(only=claimed))
     journal = CallJournal(writer, "rtc_1")
     presses(journal, "1")
     assert not await writer.flush()
@@ -258,14 +273,12 @@ async def test_a_call_that_is_over_is_not_written_any_more() -> None:
 
 
 async def test_what_waits_for_a_call_that_was_lost_and_came_back_is_dropped(path: Path) -> None:
-    shelf, fence = Shelf(), 1
-    writer = JournalWriter(
-        shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), held=lambda call_id: held(call_id, fence)
-    )
+    shelf, claims = Shelf(), Claims()
+    writer = JournalWriter(shelf, SEAL, lambda: LEASE, spool=PieceSpool(path), claims=claims)
     shelf.trouble = StoreError("no answer")
     presses(CallJournal(writer, "rtc_1"), "1")
     await writer.flush()
-    fence = 3
+    claims.fence = 3
     shelf.trouble = None
     presses(CallJournal(writer, "rtc_1", next_seq=9), "9")
     assert await writer.flush()
@@ -383,7 +396,27 @@ async def test_large_backlogs_are_sent_in_parts(path: Path, monkeypatch: pytest.
 
 async def test_without_a_lease_nothing_is_written() -> None:
     shelf = Shelf()
-    writer = JournalWriter(shelf, SEAL, lambda: None, held=held)
+    writer = JournalWriter(shelf, SEAL, lambda: None, claims=Claims())
     presses(CallJournal(writer, "rtc_1"), "1")
     assert not await writer.flush()
     assert (shelf.batches, writer.trouble) == ([], "this runner has no lease")
+
+
+async def test_a_journal_that_is_too_long_to_be_kept_is_not_written_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal_writer, "MOST_KEPT", 2)
+    shelf, claims = Shelf(), Claims()
+    writer = JournalWriter(shelf, SEAL, lambda: LEASE, claims=claims)
+    short, long = CallJournal(writer, "rtc_1"), CallJournal(writer, "rtc_2")
+    claims.are_confirmed = False
+    for journal, pieces in ((short, 2), (long, 3)):
+        journal.keep()
+        for key in range(pieces):
+            presses(journal, str(key))
+            await writer.flush()
+    claims.are_confirmed = True
+    for journal in (short, long):
+        presses(journal, "9")
+    await writer.flush()
+    assert (shelf.keys("rtc_1"), shelf.keys("rtc_2")) == ("01019", "0129")

@@ -29,6 +29,7 @@ class Shelf:
         self.claim_answer: Claim | None = None
         self.others: list[RunnerInfo] = []
         self.unknown: set[str] = set()
+        self.fences: dict[str, int] = {}
         self.while_asserting: Callable[[], Awaitable[object]] | None = None
         self.while_renewing: Callable[[], Awaitable[object]] | None = None
 
@@ -49,12 +50,16 @@ class Shelf:
 
     async def assert_calls(
         self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
-    ) -> tuple[Lease, set[str]]:
+    ) -> tuple[Lease, dict[str, int]]:
         self._ask("assert")
         if self.while_asserting is not None:
             await self.while_asserting()
-        self.asserted.append(list(calls()))
-        return Lease(runner=runner.id, epoch=lease.epoch + 1), self.lost
+        asserted = list(calls())
+        self.asserted.append(asserted)
+        held = {
+            call.id: self.fences.get(call.id, call.fence) for call in asserted if call.id not in self.lost
+        }
+        return Lease(runner=runner.id, epoch=lease.epoch + 1), held
 
     async def leave(self, lease: Lease) -> None:
         self._ask("leave")
@@ -65,10 +70,11 @@ class Shelf:
         self._ask("claim" if ring is None else f"claim with {ring.first_seq}")
         return self.claim_answer or Claim(ours=call)
 
-    async def set_state(self, lease: Lease, call: HeldCall) -> None:
+    async def set_state(self, lease: Lease, call: HeldCall) -> int:
         self._ask(call.state.value)
         if call.id in self.unknown:
             raise CallLostError(call.id)
+        return self.fences.get(call.id, call.fence)
 
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
         self._ask("unclaim")
@@ -378,3 +384,50 @@ async def test_a_call_that_is_lost_while_others_are_taken_up_is_not_served() -> 
     shelf.orphans, desk.while_taking = [CALL, replace(CALL, id="rtc_2")], loses
     await member.take_over()
     assert [call.id for call in desk.taken] == ["rtc_1"]
+
+
+async def test_a_call_that_was_claimed_without_the_store_is_confirmed_once_it_is_answered() -> None:
+    member, shelf, _, _ = await joined()
+    shelf.trouble = StoreError("no answer")
+    await member.claim(CALL, NO_LIMITS)
+    shelf.trouble, shelf.fences = None, {"rtc_1": 2}
+    await member.beat()
+    confirmed = [(member.is_confirmed("rtc_1"), member.fence("rtc_1"))]
+    await member.answered("rtc_1")
+    confirmed.append((member.is_confirmed("rtc_1"), member.fence("rtc_1")))
+    assert confirmed == [(False, 1), (True, 2)]
+
+
+async def test_a_call_that_was_answered_without_the_store_is_confirmed_when_it_is_asserted() -> None:
+    member, shelf, _, _ = await joined()
+    shelf.trouble = StoreError("no answer")
+    await member.claim(CALL, NO_LIMITS)
+    await member.answered("rtc_1")
+    confirmed = [(member.is_confirmed("rtc_1"), member.fence("rtc_1"))]
+    shelf.trouble, shelf.fences = None, {"rtc_1": 2}
+    await member.beat()
+    confirmed.append((member.is_confirmed("rtc_1"), member.fence("rtc_1")))
+    assert confirmed == [(False, 1), (True, 2)]
+
+
+async def test_a_call_that_cannot_be_taken_up_is_claimed_by_its_next_announcement() -> None:
+    member, shelf, desk, _ = await joined()
+    announced: list[asyncio.Task[Claim]] = []
+
+    async def announces_and_unclaims(call: HeldCall) -> None:
+        announced.append(asyncio.create_task(member.claim(CALL, NO_LIMITS)))
+        await asyncio.sleep(0)
+        await member.unclaim(call.id)
+
+    shelf.orphans, desk.while_taking = [CALL], announces_and_unclaims
+    await member.take_over()
+    assert await announced[0] == Claim(ours=CALL)
+    assert shelf.asked == ["join", "take over", "unclaim", "claim"]
+
+
+async def test_a_call_that_is_put_back_and_claimed_again_is_not_handed_over() -> None:
+    member, shelf, _, _ = await joined()
+    member.put_back("rtc_1")
+    assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL)
+    await member.take_over()
+    assert shelf.handed_over == []

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import asyncpg
 import pytest
 
 from runner.errors import CallLostError, LeaseLostError, StoreError
-from runner.model.live_call import Claim, HeldCall, Owner
+from runner.model.live_call import CallState, Claim, HeldCall, Owner
 from tests.store.engines import PostgresqlEngine, call_record
 from tests.store.members import HOUR_S, Member, joined, piece, ringing
 from tests.store.postgresql.server import PostgresqlServer
@@ -267,3 +268,46 @@ async def test_what_a_runner_has_taken_without_hearing_of_it_is_nobodys_once_it_
         "rtc_2": ("one", 1),
         "rtc_3": ("two", 1),
     }
+
+
+async def test_of_two_who_have_claimed_a_call_it_is_of_whom_the_api_has_answered_it_for(
+    engine: PostgresqlEngine,
+) -> None:
+    one, two = await runners(engine, "one", "two")
+    claimed = await two.claim(ringing(), ring=piece(entries=b"of two"))
+    assert claimed.ours is not None
+    late = ringing()  # `one` could not reach the store
+    assert await one.append(piece(first_seq=1)) == {"rtc_1"}
+    assert await one.answers(late) == 2
+    assert await one.store.journal("rtc_1") == []
+    with pytest.raises(CallLostError):
+        await two.answers(claimed.ours)
+    assert await two.assert_calls([claimed.ours]) == {"rtc_1"}
+    await two.store.unclaim(two.lease, claimed.ours)
+    assert await holders(engine) == {"rtc_1": ("one", 2)}
+
+
+async def test_a_call_that_another_has_claimed_is_kept_when_the_api_has_answered_it_for_us(
+    engine: PostgresqlEngine,
+) -> None:
+    one, two = await runners(engine, "one", "two")
+    claimed = await two.claim(ringing(), ring=piece(entries=b"of two"))
+    assert claimed.ours is not None
+    rings = ringing()
+    assert await one.assert_calls([rings]) == set(), "nobody has been put through yet"
+    assert await holders(engine) == {"rtc_1": ("two", 1)}
+    talks = replace(rings, state=CallState.ANSWERED)
+    one.lease, fences = await one.store.assert_calls(one.info, one.lease, lambda: [talks], HOUR_S)
+    assert fences == {"rtc_1": 2}
+    assert await one.store.journal("rtc_1") == []
+    assert await two.assert_calls([claimed.ours]) == {"rtc_1"}
+    assert await holders(engine) == {"rtc_1": ("one", 2)}
+
+
+async def test_a_call_that_is_answered_while_it_is_asserted_stays_answered(engine: PostgresqlEngine) -> None:
+    one, two = await runners(engine, "one", "two")
+    rings = await one.holds()
+    await one.answers(rings)
+    assert await one.assert_calls([rings]) == set()
+    await loses_touch(engine, "one")
+    assert await two.take_over() == [ringing(fence=2, state=CallState.ANSWERED)]
