@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from runner.model.settings import SecretRef
 
@@ -20,6 +20,10 @@ def without_password(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
+_NAMES_DATABASE = ("host", "port", "dbname", "database", "search_path")
+"""Parameters of a URL that tell one database from another; the others tell how it is reached."""
+
+
 def file_beside(url: str, suffix: str) -> Path | None:
     """A file for what waits for this store; None where nothing outlives the process.
 
@@ -27,6 +31,7 @@ def file_beside(url: str, suffix: str) -> Path | None:
     """
     scheme, _, path = url.partition(":")
     if scheme != "sqlite":
-        name = sha256(without_password(url).encode()).hexdigest()[:8]
+        names = [each for each in sorted(parse_qsl(urlsplit(url).query)) if each[0] in _NAMES_DATABASE]
+        name = sha256(f"{without_password(url)} {names}".encode()).hexdigest()[:8]
         return Path(f"phone-agents-{name}.{suffix}")
     return None if path == ":memory:" else Path(f"{path}.{suffix}")

@@ -29,9 +29,24 @@ def test_a_store_is_shown_without_its_password(store: str | SecretRef, shown: st
     [
         ("sqlite:data/calls.db", Path("data/calls.db.unsaved")),
         ("sqlite::memory:", None),
-        ("postgresql://ada:one@db.example/calls", Path("phone-agents-af26f69a.unsaved")),
-        ("postgresql://ada:two@db.example/calls", Path("phone-agents-af26f69a.unsaved")),
     ],
 )
 def test_what_waits_for_a_store_lies_beside_it(url: str, path: Path | None) -> None:
     assert file_beside(url, "unsaved") == path
+
+
+def test_each_database_has_files_of_its_own_whatever_the_password() -> None:
+    urls = {
+        "a database": ("postgresql://ada:one@db/calls", "postgresql://ada:two@db/calls?sslmode=require"),
+        "another": ("postgresql://db/other", "postgresql://ada@db/other?user=ada&password=one"),
+        "of a socket": (
+            "postgresql:///calls?host=/run/one&port=1",
+            "postgresql:///calls?port=1&host=/run/one",
+        ),
+        "of another socket": ("postgresql:///calls?host=/run/two",),
+        "a schema": ("postgresql://db/calls?search_path=one",),
+    }
+    files = [{file_beside(url, "unsaved") for url in same} for same in urls.values()]
+    assert [len(same) for same in files] == [1] * len(urls)
+    assert len(set().union(*files)) == len(urls)
+    assert all(str(path).startswith("phone-agents-") for path in set().union(*files))

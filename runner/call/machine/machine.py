@@ -61,10 +61,13 @@ class CallMachine:
         return machine
 
     @classmethod
-    def bare(cls, ringing: Ringing, agent: Agent, world: World, now: Instant) -> Self:
+    def bare(
+        cls, ringing: Ringing, agent: Agent, world: World, now: Instant, *, is_answered: bool = True
+    ) -> Self:
         """The machine of a live call whose journal is lost or unreadable.
 
-        It serves the agent's instructions and tools, does not greet, and tells the model what is unknown.
+        It serves the agent's instructions and tools, does not greet, and tells the model what is unknown. A
+        call that may still ring (not `is_answered`) is about to be answered, and greeted.
         `session` is None where the agent's texts cannot be rendered: then nobody can serve the call.
         """
         alone = replace(world, table=RouteTable.always(agent.id))
@@ -72,9 +75,10 @@ class CallMachine:
         machine.handle(ClaimReplied(agent=agent.id), now)
         if machine.phase is Phase.LOOKING_UP:
             machine.handle(TimerFired(timer=DEADLINE), now)
-        machine.handle(AnswerReplied(decided=Decided.DONE), now)
-        if machine.session is not None:
-            machine.session.begin_bare(now)
+        if is_answered:
+            machine.handle(AnswerReplied(decided=Decided.DONE), now)
+            if machine.session is not None:
+                machine.session.begin_bare(now)
         return machine
 
     @property

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from runner.errors import StoreError
 from runner.model.call import Ringing
-from runner.model.live_call import CallState, HeldCall, RunnerInfo
+from runner.model.live_call import HeldCall, RunnerInfo
 from runner.model.values import Instant
 from runner.serve.background import Background
 from runner.serve.fleet.hold import CallHold
@@ -168,10 +168,6 @@ class FleetService:
             return
         if self.member.held(call.id) != call:
             return  # another has taken it meanwhile
-        if call.state is CallState.RINGING and (left is None or not left.was_written):
-            # Its ring was not written, so the API was not told to answer: its webhook comes again.
-            await self.member.unclaim(call.id)
-            return
         if left is None or self._new_call is None:
             log.error("call cannot be served", extra={"call_id": call.id, "agent": call.agent})
             return

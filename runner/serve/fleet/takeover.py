@@ -10,7 +10,7 @@ from runner.config.version import ConfigurationVersion
 from runner.errors import JournalError, PhoneAgentsError
 from runner.model.call import Origin, Ringing, SipOrigin, WebRtcOrigin
 from runner.model.entry import Entry
-from runner.model.live_call import HeldCall
+from runner.model.live_call import CallState, HeldCall
 from runner.model.values import Instant
 from runner.serve.versions import Versions
 from runner.store.journal.entries import decode
@@ -32,8 +32,6 @@ class LeftCall:
     """Number of its journal's next entry."""
     is_bare: bool
     """Whether the journal was unusable: it cannot be replayed, so it is not continued."""
-    was_written: bool = True
-    """Whether anything of its journal is there."""
 
 
 class Takeover:
@@ -65,27 +63,22 @@ class Takeover:
         except Exception as error:
             reason = str(error) if isinstance(error, PhoneAgentsError) else f"{type(error).__name__}"
             log.error("journal is not replayed", extra={"call_id": call.id, "reason": reason})
-            return self._bare(call, world, was_written=bool(pieces))
+            return self._bare(call, world)
         return LeftCall(
             machine=machine, ringing=ringing, world=world, next_seq=entries[-1].seq + 1, is_bare=False
         )
 
-    def _bare(self, call: HeldCall, world: World, *, was_written: bool) -> LeftCall | None:
+    def _bare(self, call: HeldCall, world: World) -> LeftCall | None:
         agent = world.agents.get(call.agent)
         if agent is None:
             return None
         ringing = Ringing(call_id=call.id, created_at=call.began_at, origin=_origin(call))
-        machine = CallMachine.bare(ringing, agent, world, self._clock())
+        # While it rings, the API may have answered it for the process before: a second answer shows.
+        is_answered = call.state is CallState.ANSWERED
+        machine = CallMachine.bare(ringing, agent, world, self._clock(), is_answered=is_answered)
         if machine.session is None:
             return None
-        return LeftCall(
-            machine=machine,
-            ringing=ringing,
-            world=world,
-            next_seq=0,
-            is_bare=True,
-            was_written=was_written,
-        )
+        return LeftCall(machine=machine, ringing=ringing, world=world, next_seq=0, is_bare=True)
 
     def _entries(self, call_id: str, pieces: Sequence[SealedEntries]) -> list[Entry]:
         entries: list[Entry] = []

@@ -98,8 +98,8 @@ async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[Hel
             runner = excluded.runner, agent = excluded.agent,
             -- What was answered while this was under way stays answered.
             state = CASE WHEN known.state = $10 THEN known.state ELSE excluded.state END,
-            fence = excluded.fence
-                + CASE WHEN known.fence = excluded.fence AND known.runner <> excluded.runner THEN 1 ELSE 0 END,
+            fence = excluded.fence + CASE
+                WHEN known.fence = excluded.fence AND known.runner <> excluded.runner THEN 1 ELSE 0 END,
             api_call_id = coalesce(excluded.api_call_id, known.api_call_id)
         WHERE known.fence < excluded.fence
             OR (known.fence = excluded.fence AND (

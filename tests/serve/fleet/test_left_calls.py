@@ -8,9 +8,10 @@ import pytest
 
 from runner.call.machine.phase import Phase
 from runner.errors import StoreError
+from runner.model.action import Action, AnswerCall, OpenSideband
 from runner.model.entry import Entry, Lived
-from runner.model.event import AnswerReplied, ClaimReplied, Decided
-from runner.model.live_call import HeldCall
+from runner.model.event import AnswerReplied, ClaimReplied, Decided, TakenOver
+from runner.model.live_call import CallState, HeldCall
 from runner.serve.fleet.takeover import LeftCall, Takeover
 from runner.serve.metrics import Metrics
 from runner.serve.versions import DirectorySource, Versions
@@ -46,7 +47,7 @@ def piece(first_seq: int, events: Sequence[Lived]) -> SealedEntries:
     return SealedEntries(call_id=RINGING.call_id, first_seq=first_seq, entries=sealed)
 
 
-async def restored(directory: Path, shelf: Shelf) -> LeftCall | None:
+async def restored(directory: Path, shelf: Shelf, state: CallState = CallState.ANSWERED) -> LeftCall | None:
     (directory / "desk.yaml").write_text(AGENT)
     source = DirectorySource(directory, None, ENVIRON)
     versions = Versions(source.read(), source, Metrics())
@@ -55,6 +56,7 @@ async def restored(directory: Path, shelf: Shelf) -> LeftCall | None:
         agent="desk",
         configuration=versions.current.source.hash,
         began_at=RINGING.created_at,
+        state=state,
     )
     return await Takeover(shelf, SEAL, versions, lambda: 1005.0).restore(call)
 
@@ -65,15 +67,18 @@ async def test_a_call_goes_on_where_its_journal_ends(tmp_path: Path) -> None:
     assert (left.machine.phase, left.next_seq, left.is_bare) == (Phase.WAITING, 3, False)
 
 
+@pytest.mark.parametrize("pieces", [(piece(1, LIVED[1:]),), ()], ids=["a gap", "nothing"])
 @pytest.mark.parametrize(
-    ("pieces", "was_written"), [((piece(1, LIVED[1:]),), True), ((), False)], ids=["a gap", "nothing"]
+    ("state", "phase", "first"),
+    [(CallState.ANSWERED, Phase.WAITING, OpenSideband), (CallState.RINGING, Phase.ANSWERING, AnswerCall)],
 )
 async def test_a_journal_with_a_gap_gives_a_call_without_its_past(
-    tmp_path: Path, pieces: tuple[SealedEntries, ...], was_written: bool
+    tmp_path: Path, pieces: tuple[SealedEntries, ...], state: CallState, phase: Phase, first: type[Action]
 ) -> None:
-    left = await restored(tmp_path, Shelf(*pieces))
+    left = await restored(tmp_path, Shelf(*pieces), state)
     assert left is not None
-    assert (left.is_bare, left.was_written) == (True, was_written)
+    assert (left.is_bare, left.machine.phase) == (True, phase)
+    assert isinstance(left.machine.handle(TakenOver(), 1005.0)[0], first)
 
 
 async def test_a_store_that_is_away_is_no_journal_that_cannot_be_read(tmp_path: Path) -> None:

@@ -414,15 +414,15 @@ async def test_a_call_that_cannot_be_taken_up_is_claimed_by_its_next_announcemen
     member, shelf, desk, _ = await joined()
     announced: list[asyncio.Task[Claim]] = []
 
-    async def announces_and_unclaims(call: HeldCall) -> None:
+    async def cannot(call: HeldCall) -> None:
         announced.append(asyncio.create_task(member.claim(CALL, NO_LIMITS)))
         await asyncio.sleep(0)
-        await member.unclaim(call.id)
+        member.put_back(call.id)
 
-    shelf.orphans, desk.while_taking = [CALL], announces_and_unclaims
+    shelf.orphans, desk.while_taking = [CALL], cannot
     await member.take_over()
     assert await announced[0] == Claim(ours=CALL)
-    assert shelf.asked == ["join", "take over", "unclaim", "claim"]
+    assert shelf.asked == ["join", "take over", "claim"]
 
 
 async def test_a_call_that_is_put_back_and_claimed_again_is_not_handed_over() -> None:

@@ -19,8 +19,7 @@ CREATE TABLE live_calls (
     agent text NOT NULL,
     state text NOT NULL,
     configuration text NOT NULL,
-    began_at double precision NOT NULL,
-    webhook_id text UNIQUE
+    began_at double precision NOT NULL
 );
 CREATE INDEX live_calls_by_runner ON live_calls (runner);
 CREATE INDEX live_calls_by_agent ON live_calls (agent);

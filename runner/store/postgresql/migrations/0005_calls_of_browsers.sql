@@ -1,4 +1,3 @@
--- `webhook_id` is never written; it stays for runners of the version before.
 ALTER TABLE live_calls ADD COLUMN api_call_id text;
 CREATE INDEX live_calls_by_api_call ON live_calls (api_call_id);
 COMMENT ON COLUMN live_calls.api_call_id IS 'what the voice API calls a browser''s call; null: it is the id itself';
