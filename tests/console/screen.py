@@ -1,5 +1,6 @@
 """A console that somebody looks at in chromium, and pictures of it."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +18,13 @@ WATCH = """
     window.violations.push(event.violatedDirective);
   });
 """
+
+
+async def until(page: "Page", condition: str) -> None:
+    """Wait for a condition, in JavaScript. Playwright's own wait needs `eval`, which our pages forbid."""
+    wait = f"async () => {{ while (!({condition})) await new Promise((wake) => setTimeout(wake, 20)); }}"
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        await page.evaluate(wait)
 
 
 class Screen:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.console import calls
 from tests.console.made_up_admin import MadeUpAdmin, problem
-from tests.console.screen import Look
+from tests.console.screen import Look, until
 
 playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
 expect = playwright.expect
@@ -251,7 +251,7 @@ async def test_a_page_that_is_loaded_again_leads_on_and_one_that_is_closed_does_
 ) -> None:
     page = await (await look()).open(ADDRESS)
     await page.get_by_role("button", name="Take over").click()
-    await page.wait_for_function("() => sessionStorage.length === 1")
+    await until(page, "sessionStorage.length === 1")
     call["floor"]["led_by"] = "shift-lead"
     admin.tell("floor", {**call["floor"], "spans": []}, ID)
     await expect(page.locator(".lead")).to_contain_text("You lead")

@@ -100,12 +100,14 @@ class Site:
         return jwt.encode(said, claims.pop("secret", SECRET), algorithm="HS256")
 
     async def window(
-        self, *, microphone: str = "silent", width: int = 1024, allow: bool = True
+        self, *, microphone: str = "silent", width: int = 1024, allow: bool = True, blocks_sound: bool = False
     ) -> "BrowserContext":
-        """`microphone` is silent, speaks every six seconds, or is not there."""
+        """`microphone` is silent, speaks every six seconds, or is not there; without `allow` the browser
+        denies it. `blocks_sound`: only what somebody has just clicked may be heard.
+        """
         arguments = [
             "--no-sandbox",
-            "--autoplay-policy=no-user-gesture-required",
+            f"--autoplay-policy={'user-gesture-required' if blocks_sound else 'no-user-gesture-required'}",
             "--allow-loopback-in-peer-connection",
         ]
         if microphone != "none":

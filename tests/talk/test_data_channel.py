@@ -7,6 +7,7 @@ import pytest
 
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import greets
+from tests.console.screen import until
 from tests.talk.conftest import PATIENCE_S, Site
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ async def called(site: Site) -> tuple["Page", PlacedCall]:
 
 async def test_a_page_with_a_data_channel_reads_nothing_of_the_session(site: Site) -> None:
     page, placed = await called(site)
-    await page.wait_for_function("channel.readyState === 'closed'")
+    await until(page, "channel.readyState === 'closed'")
     assert await page.evaluate("read") == []
     assert "m=application" not in placed.offer
     await expect(page.locator("body")).to_have_attribute("data-state", "talking")
@@ -51,7 +52,7 @@ async def test_a_page_with_a_data_channel_reads_nothing_of_the_session(site: Sit
 @pytest.mark.parametrize("data_channel", [True])
 async def test_a_session_that_its_page_changes_is_put_right_once_and_then_the_call_ends(site: Site) -> None:
     page, placed = await called(site)
-    await page.wait_for_function("channel.readyState === 'open'")
+    await until(page, "channel.readyState === 'open'")
     await page.evaluate("event => channel.send(event)", json.dumps(EVIL))
 
     def instructions() -> str:
@@ -61,7 +62,7 @@ async def test_a_session_that_its_page_changes_is_put_right_once_and_then_the_ca
     await site.api.until(lambda: placed.received_types().count("session.update") == 2, PATIENCE_S)
     assert instructions() == "Be kind."
     # What the README says of such a page: it reads the session.
-    await page.wait_for_function("read.some(({ session }) => session?.instructions === 'Be kind.')")
+    await until(page, "read.some(({ session }) => session?.instructions === 'Be kind.')")
     await expect(page.locator("body")).to_have_attribute("data-state", "talking")
     await page.evaluate("event => channel.send(event)", json.dumps(EVIL))
     await page.wait_for_selector('body[data-state="ended"]')

@@ -1,5 +1,6 @@
 """The page /talk/AGENT in real chromium: sound both ways, tools, interruptions, every kind of end."""
 
+import asyncio
 import json
 import time
 from typing import TYPE_CHECKING
@@ -7,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runner.standin.faults import Faults, HttpFault
-from runner.standin.script import CallerHangsUp, When, calls, greets, says
+from runner.standin.script import CallerHangsUp, CallerSays, When, calls, greets, says
+from tests.console.screen import until
 from tests.talk.conftest import PATIENCE_S, SECRET, Site
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Page, Route
 
 playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
 expect = playwright.expect
@@ -195,34 +197,52 @@ async def test_a_microphone_that_is_not_there_is_told(site: Site) -> None:
 
 
 async def test_a_microphone_that_may_not_be_used_is_told(site: Site) -> None:
-    context = await site.window()
-    await context.clear_permissions()
-    page = await site.talk(context)
-    await page.evaluate(
-        """() => {
-          navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotAllowedError") };
-        }"""
-    )
+    page = await site.talk(await site.window(allow=False))
     await page.click("#call")
     await state(page, "ended")
     await expect(page.locator("#problem")).to_contain_text("does not let this page use the microphone")
+    assert site.api.calls == {}
 
 
-async def test_blocked_sound_can_be_turned_on(site: Site) -> None:
+async def test_a_microphone_that_is_taken_away_is_told_and_the_call_goes_on(site: Site) -> None:
     site.api.expect_offer(greets())
-    page = await site.talk(await site.window())
-    await page.evaluate(
-        """() => {
-          const play = HTMLMediaElement.prototype.play;
-          HTMLMediaElement.prototype.play = async () => { throw new DOMException("", "NotAllowedError") };
-          window.allow = () => { HTMLMediaElement.prototype.play = play };
-        }"""
-    )
+    context = await site.window()
+    page = await site.talk(context)
     await called(site, page)
-    await page.wait_for_selector("#sound")
-    await page.evaluate("window.allow()")
+    await context.clear_permissions()
+    await expect(page.locator("#problem")).to_contain_text("Your microphone is gone")
+    await state(page, "talking")
+
+
+HEARS = """
+  const audio = Audio;
+  window.Audio = class extends audio { constructor() { super(); window.heard = this; } };
+"""
+CALLS_BY_ITSELF = """
+  call.start();
+  new Promise((resolve) => call.addEventListener("change", () => {
+    if (call.state === "talking" && call.problem) resolve([call.problem.code, heard.paused]);
+  }))
+"""
+
+
+async def test_sound_that_the_browser_blocks_can_be_turned_on(site: Site) -> None:
+    site.api.expect_offer(greets())
+    context = await site.window(blocks_sound=True)
+    await context.add_init_script(HEARS)
+    page = await site.talk(context)
+    # Like a page that calls by itself: what playwright evaluates counts as a click, for some seconds.
+    devtools = await context.new_cdp_session(page)
+    found = await devtools.send(
+        "Runtime.evaluate",
+        {"expression": CALLS_BY_ITSELF, "userGesture": False, "awaitPromise": True, "returnByValue": True},
+    )
+    assert found["result"]["value"] == ["audio-blocked", True]
+    await expect(page.locator("#problem")).to_contain_text("Your browser has blocked the sound")
     await page.click("#sound")
-    await page.wait_for_selector("#problem", state="hidden")
+    await expect(page.locator("#problem")).to_be_hidden()
+    await expect(page.locator("#sound")).to_be_hidden()
+    assert not await page.evaluate("heard.paused")
 
 
 async def test_a_server_that_is_not_there_is_told(site: Site) -> None:
@@ -232,6 +252,52 @@ async def test_a_server_that_is_not_there_is_told(site: Site) -> None:
     await page.click("#call")
     await state(page, "ended")
     await expect(page.locator("#problem")).to_contain_text("cannot be reached")
+
+
+async def test_a_browser_that_goes_offline_and_comes_back_says_so_and_follows_its_call(site: Site) -> None:
+    placed = site.api.expect_offer(greets())
+    context = await site.window()
+    page = await site.talk(context)
+    await called(site, page)
+    await page.wait_for_selector("#turns li")
+    await context.set_offline(True)
+    await state(page, "lost")
+    await expect(page.locator("#problem")).to_contain_text("Connection lost")
+    await context.set_offline(False)
+    await state(page, "talking")
+    await expect(page.locator("#problem")).to_be_hidden()
+    placed.play(CallerSays(text="Hello?", when=When.AT_ONCE), says("There you are again."))
+    site.api.wake(placed)
+    await page.wait_for_selector("#turns li:has-text('There you are again.')")
+
+
+async def test_who_hangs_up_before_the_answer_and_calls_again_has_the_second_call_alone(site: Site) -> None:
+    second, first = site.api.expect_offer(greets()), site.api.expect_offer(greets())
+    page = await site.talk(await site.window())
+    is_held, may_go = asyncio.Event(), asyncio.Event()
+
+    async def hold_the_first(route: "Route") -> None:
+        if not is_held.is_set():
+            is_held.set()
+            await may_go.wait()
+        await route.continue_()
+
+    await page.route("**/calls", hold_the_first)
+    await page.evaluate(
+        """async (tokens) => {
+          const { Call } = await import("/talk.js");
+          window.own = new Call({ token: async () => tokens.shift() });
+          own.start();
+        }""",
+        [site.token(), site.token()],
+    )
+    await is_held.wait()
+    await page.evaluate("own.hangUp(), void own.start()")
+    await until(page, "own.state === 'talking'")
+    may_go.set()
+    await site.api.until_over(first)
+    assert await page.evaluate("own.state") == "talking"
+    assert not second.is_over
 
 
 async def test_a_call_that_the_api_does_not_take_is_told(site: Site) -> None:

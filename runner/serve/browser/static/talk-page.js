@@ -98,7 +98,7 @@ function render() {
     made: () =>
       line(
         ["b", `${tool.name} — ${tool.status || "running"}${tool.took_s == null ? "" : `, ${tool.took_s.toFixed(2)} s`}`],
-        ["code", tool.error || JSON.stringify(tool.arguments)],
+        ["code", tool.error || JSON.stringify(tool.arguments, null, 1).replace(/\n */g, " ")],
       ),
   }));
   const key = ({ name, status, error, arguments: given, took_s }) => JSON.stringify([name, status, error, given, took_s]);
@@ -107,5 +107,4 @@ function render() {
 
 window.call = call; // for people who look with their browser's tools
 call.addEventListener("change", render);
-addEventListener("offline", render);
 render();

@@ -18,9 +18,11 @@ export const MESSAGES = {
   "microphone-denied": "Your browser does not let this page use the microphone. Allow it beside the address, then call again.",
   "microphone-missing": "No microphone was found. Plug one in, then call again.",
   "microphone-busy": "The microphone cannot be used. Another program may be using it.",
+  "microphone-lost": "Your microphone is gone, so the agent does not hear you. Call again once it is back.",
   "microphone-insecure": "Browsers allow the microphone on https:// pages only.",
   "audio-blocked": "Your browser has blocked the sound. Press “Turn sound on”.",
   "no-network": "The server cannot be reached. Check your connection, then call again.",
+  "no-token": "This page could not find out whether you may call. Please try again in a while.",
   "connection-lost": "Connection lost. Trying to get it back …",
   "connection-failed": "The connection was lost, and the call has ended.",
   "no-media": "No sound can pass between this network and the voice service. A firewall may be in the way.",
@@ -46,7 +48,13 @@ export class Call extends EventTarget {
   #token = "";
   #events = null;
   #lost = 0;
-  #leave = () => this.#hangUp("caller_hung_up", { pageGoes: true });
+  /** Of the latest call: what one before it was still waiting for must not touch it. */
+  #attempt = 0;
+  #whilePlaced = {
+    pagehide: () => this.#hangUp("caller_hung_up", { pageGoes: true }),
+    offline: () => this.#isLost(),
+    online: () => this.#connection(this.#peer?.connectionState),
+  };
 
   constructor({ server = SERVER, token = "", agent = null, audio = null } = {}) {
     super();
@@ -89,16 +97,19 @@ export class Call extends EventTarget {
   async start() {
     if (this.isLive) return;
     Object.assign(this, { turns: [], tools: [], speaking: null, problem: null, ended: "" });
+    const attempt = ++this.#attempt;
+    const isLatest = () => attempt === this.#attempt;
+    const isOver = () => !isLatest() || !this.isLive;
     this.#to("asking");
     try {
-      this.#microphone = await microphone();
-      if (this.state !== "asking") return this.#close();
+      const caller = await microphone();
+      if (isOver()) return stop(caller);
+      this.#microphone = caller;
+      for (const track of caller.getTracks()) track.onended = () => this.#trouble("microphone-lost");
       this.#to("connecting");
-      const { token } = this.#options;
-      this.#token = typeof token === "function" ? await token() : token;
-      await this.#connect();
+      await this.#connect(isOver, isLatest);
     } catch (error) {
-      this.#fail(error instanceof Problem ? error.code : "no-network", error.message);
+      if (!isOver()) this.#fail(error instanceof Problem ? error.code : "failed", error.message);
     }
   }
 
@@ -120,25 +131,39 @@ export class Call extends EventTarget {
     this.#finish(ended);
   }
 
-  async #connect() {
+  async #connect(isOver, isLatest) {
+    const token = await this.#newToken();
+    if (isOver()) return;
+    this.#token = token;
     const peer = (this.#peer = new RTCPeerConnection({ iceServers: [] }));
     for (const track of this.#microphone.getTracks()) peer.addTrack(track, this.#microphone);
     peer.ontrack = ({ track, streams }) => this.#hear(streams[0] ?? new MediaStream([track]));
     peer.onconnectionstatechange = () => this.#connection(peer.connectionState);
     await peer.setLocalDescription();
     await gathered(peer);
-    const { place, answer } = await this.#ask(peer.localDescription.sdp);
+    if (isOver()) return;
+    const { place, answer } = await this.#ask(peer.localDescription.sdp, token);
+    if (isOver()) return tell(`${place}/hangup`, token);
     this.#place = place;
-    addEventListener("pagehide", this.#leave);
-    if (this.state === "ended") return this.#tell("hangup");
+    for (const [event, handler] of Object.entries(this.#whilePlaced)) addEventListener(event, handler);
     await peer.setRemoteDescription({ type: "answer", sdp: answer });
-    this.#follow();
+    this.#follow(isLatest);
   }
 
-  async #ask(offer) {
+  async #newToken() {
+    const { token } = this.#options;
+    if (typeof token !== "function") return token;
+    try {
+      return await token();
+    } catch (error) {
+      throw new Problem("no-token", error.message);
+    }
+  }
+
+  async #ask(offer, token) {
     const url = new URL("/calls", this.#options.server);
     if (this.#options.agent) url.searchParams.set("agent", this.#options.agent);
-    const headers = { "Content-Type": "application/sdp", ...this.#authorization() };
+    const headers = { "Content-Type": "application/sdp", ...authorization(token) };
     let response;
     try {
       response = await fetch(url, { method: "POST", body: offer, headers, credentials: "omit" });
@@ -150,11 +175,10 @@ export class Call extends EventTarget {
       throw new Problem(code, detail);
     }
     const place = new URL(response.headers.get("Location"), this.#options.server);
-    return { place, answer: await response.text() };
-  }
-
-  #authorization() {
-    return this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
+    const answer = await response.text().catch(() => null);
+    if (answer !== null) return { place, answer };
+    tell(`${place}/hangup`, token);
+    throw new Problem("no-network");
   }
 
   #hear(stream) {
@@ -171,39 +195,42 @@ export class Call extends EventTarget {
       if (this.state === "connecting") this.#tell("connected");
       this.#to("talking");
     } else if (state === "disconnected") {
-      // It may come back by itself.
-      this.#to("lost");
-      this.#trouble("connection-lost");
+      this.#isLost();
       this.#lost = setTimeout(() => this.#fail("connection-failed"), LOST_MS);
     } else if (state === "failed") {
       this.#fail(this.state === "connecting" ? "no-media" : "connection-failed");
     }
   }
 
+  /** It may come back by itself. */
+  #isLost() {
+    if (!["talking", "lost"].includes(this.state)) return;
+    this.#to("lost");
+    this.#trouble("connection-lost");
+  }
+
   /** What is said, as the server writes it down, also when it was started again. Without it the call goes on. */
-  async #follow() {
+  async #follow(isLatest) {
     const events = (this.#events = new AbortController());
     const url = `${this.#place}/events`;
-    for (let tries = 0; tries < MOST_TRIES && this.isLive; tries++) {
+    while (this.isLive && !events.signal.aborted) {
       try {
-        const response = await fetch(url, { headers: this.#authorization(), signal: events.signal });
+        const response = await fetch(url, { headers: authorization(this.#token), signal: events.signal });
         if (response.status === 404) return;
-        if (response.ok) await this.#read(response, () => (tries = 0));
+        if (response.ok) await this.#read(response, isLatest);
       } catch {
         // The server is away for a moment, or the network: then the connection itself says so.
       }
-      if (events.signal.aborted) return;
       await pause(AGAIN_MS);
     }
   }
 
-  async #read(response, heard) {
+  async #read(response, isLatest) {
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return;
-      heard();
+      if (done || !isLatest()) return;
       const messages = (text + value).split("\n\n");
       text = messages.pop();
       for (const message of messages) if (message.startsWith("data: ")) this.#seen(JSON.parse(message.slice(6)));
@@ -216,48 +243,40 @@ export class Call extends EventTarget {
     else this.#changed();
   }
 
-  /** Said once more while the server cannot be reached, and by a beacon where the page goes. */
-  async #tell(what, { pageGoes = false } = {}) {
+  /** By a beacon where the page goes. */
+  #tell(what, { pageGoes = false } = {}) {
     const url = `${this.#place}/${what}`;
-    if (pageGoes) {
-      navigator.sendBeacon(url, new Blob([this.#token], { type: "text/plain" }));
-      return;
-    }
-    const headers = this.#authorization();
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const response = await fetch(url, { method: "POST", headers, keepalive: true }).catch(() => null);
-      if (response && response.status < 500) return;
-      await pause(AGAIN_MS);
-    }
+    if (pageGoes) navigator.sendBeacon(url, new Blob([this.#token], { type: "text/plain" }));
+    else tell(url, this.#token);
   }
 
-  #trouble(code, detail) {
-    this.problem = { code, message: MESSAGES[code] ?? detail ?? MESSAGES.refused };
+  /** Something is wrong, and the call goes on. */
+  #trouble(code) {
+    this.problem = { code, message: MESSAGES[code] };
     this.#changed();
   }
 
   #fail(code, detail) {
     if (!this.isLive) return;
-    this.problem = { code, message: MESSAGES[code] ?? detail ?? MESSAGES.refused };
     if (this.#place) this.#tell("hangup");
-    this.#finish("failed");
+    this.#finish("failed", { code, message: MESSAGES[code] ?? detail ?? MESSAGES.refused });
   }
 
-  #finish(ended) {
+  #finish(ended, problem = null) {
     if (!this.isLive) return;
-    this.ended = ended;
+    Object.assign(this, { ended, problem });
     this.#close();
     this.#to("ended");
   }
 
   #close() {
     clearTimeout(this.#lost);
-    removeEventListener("pagehide", this.#leave);
+    for (const [event, handler] of Object.entries(this.#whilePlaced)) removeEventListener(event, handler);
     const events = this.#events;
     // The last words are still on their way.
     if (events) setTimeout(() => events.abort(), 2000);
     this.#peer?.close();
-    for (const track of this.#microphone?.getTracks() ?? []) track.stop();
+    if (this.#microphone) stop(this.#microphone);
     this.#audio.srcObject = null;
     this.#peer = this.#microphone = this.#events = this.#place = null;
     this.speaking = null;
@@ -295,6 +314,22 @@ async function microphone() {
     });
   } catch (error) {
     throw new Problem(MICROPHONE_PROBLEMS[error.name] ?? "microphone-busy");
+  }
+}
+
+function stop(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}
+
+const authorization = (token) => (token ? { Authorization: `Bearer ${token}` } : {});
+
+/** Said once more while the server cannot be reached. */
+async function tell(url, token) {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const request = { method: "POST", headers: authorization(token), keepalive: true };
+    const response = await fetch(url, request).catch(() => null);
+    if (response && response.status < 500) return;
+    await pause(AGAIN_MS);
   }
 }
 
