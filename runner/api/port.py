@@ -137,6 +137,9 @@ class VoiceApi(Protocol):
         decision.
         """
 
+    def refuses_key(self, order: Order, reply: HttpReply) -> bool:
+        """Whether the reply refuses our key, and not just this order."""
+
     def secret_request(self, answer: AnswerCall) -> HttpRequest:
         """The request for a secret with which a page makes such a call itself, without authentication."""
 

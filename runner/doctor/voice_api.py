@@ -138,7 +138,7 @@ def key_finding(answer: Answer, base_url: str, reference: str) -> Finding:
                 f"it may not be used for this ({said})",
                 "let the key read models and use Realtime, or make one without restrictions",
             )
-        case 429 if code == account.INSUFFICIENT_QUOTA:
+        case 429 if code == facts.INSUFFICIENT_QUOTA:
             return Finding.error(
                 "api key", f"its project has no credit left ({said})", "add credit to the project"
             )

@@ -227,6 +227,9 @@ class LogEvent(Enum):
     GUARDRAIL_MATCHED = "guardrail matched"
     TAMPERED = "session was tampered with"
     CALL_ENDING = "call is being ended"
+    TOOL_REFUSED = "tool call was refused"
+    MCP_NOT_READY = "MCP servers are not ready"
+    MCP_CALL_ENDED = "MCP call has ended"
     PERSON_ACTED = "person has acted on a call"
 
 

@@ -308,6 +308,10 @@ class ApiErrorKind(Enum):
     """Benign too."""
     SESSION_EXPIRED = "session_expired"
     OTHER = "other"
+    RATE_LIMITED = "rate_limited"
+    """Passes in a second or two."""
+    OUT_OF_QUOTA = "out_of_quota"
+    """Does not pass: somebody has to pay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,8 +80,11 @@ def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
 def happened(event: CallEvent) -> None:
     """The API's errors, and its answers to a transfer or a hang-up."""
     match event:
-        case ApiError(kind=ApiErrorKind.OTHER | ApiErrorKind.SESSION_EXPIRED, code=code, message=message):
-            log.warning("api error", extra={"code": code, "detail": message})
+        case ApiError(kind=ApiErrorKind.BUSY_SPEAKING | ApiErrorKind.NOTHING_TO_CANCEL):
+            pass
+        case ApiError(kind=kind, code=code, message=message):
+            level = logging.ERROR if kind is ApiErrorKind.OUT_OF_QUOTA else logging.WARNING
+            log.log(level, "api error", extra={"code": code, "detail": message})
         case ResponseEnded(outcome=Outcome.FAILED | Outcome.INCOMPLETE, detail=detail):
             log.warning("response failed", extra={"outcome": event.outcome.value, "detail": detail})
         case ReferAnswered(ok=False, detail=detail):

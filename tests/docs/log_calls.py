@@ -66,8 +66,7 @@ class _Module:
                 # What the machine tells.
                 case ast.Call(func=ast.Name(id="Log")):
                     given = {keyword.arg: keyword.value for keyword in call.keywords}
-                    chosen = given.get("level")
-                    levels = {chosen.attr.lower()} if isinstance(chosen, ast.Attribute) else {"info"}
+                    levels = self._levels(given["level"]) if "level" in given else {"info"}
                     yield from self._told(call, given["event"], levels, "fields")
 
     def _told(
@@ -93,7 +92,7 @@ class _Module:
 
     def _levels(self, node: ast.AST) -> set[str]:
         match node:
-            case ast.Attribute(value=ast.Name(id="logging"), attr=name):
+            case ast.Attribute(value=ast.Name(id="logging" | "LogLevel"), attr=name):
                 return {name.lower()}
             case ast.IfExp(body=body, orelse=orelse):
                 return self._levels(body) | self._levels(orelse)

@@ -354,12 +354,12 @@ async def test_a_refused_key_counts_as_refused_until_it_changes_or_works_or_a_wh
     client = client_of(session, base_url, api_key=lambda: keys[0])
     seen = [client.obstacle]
 
-    async def refer(status: int) -> None:
+    async def asks(status: int, order: Order = REFER) -> None:
         api.replies = [says(status)]
-        await client.carry_out(REFER, "rtc_1")
+        await client.carry_out(order, "rtc_1")
         seen.append(client.obstacle)
 
-    await refer(403)
+    await asks(403, HangUp())
     refusal = seen[-1]
     assert refusal == (
         "the voice API refuses our key (403); provider.api_key has to be a valid key of the project whose"
@@ -368,12 +368,15 @@ async def test_a_refused_key_counts_as_refused_until_it_changes_or_works_or_a_wh
     keys[0] = "sk-2"
     seen.append(client.obstacle)
     keys[0] = "sk-1"
-    await refer(503)  # Trouble of the API says nothing about the key.
-    await refer(200)
-    await refer(401)
+    await asks(403)  # A carrier refuses a transfer, which says nothing about the key.
+    await asks(503)  # Nor does trouble of the API.
+    await asks(200)
+    await asks(403)
+    await asks(401)
     monkeypatch.setattr("runner.serve.api_client.REFUSED_S", 0.0)
     seen.append(client.obstacle)
-    assert seen == [None, refusal, None, refusal, None, refusal.replace("403", "401"), None]
+    by_401 = refusal.replace("403", "401")
+    assert seen == [None, refusal, None, refusal, refusal, None, None, by_401, None]
 
 
 async def test_a_reply_of_the_api_is_bounded_too(client: ApiClient, api: Api) -> None:

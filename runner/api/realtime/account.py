@@ -13,8 +13,6 @@ from runner.model.values import Json
 SHORTEST_S = 10
 """The shortest life of a client secret. Nobody ever uses this one."""
 
-INSUFFICIENT_QUOTA = "insufficient_quota"
-
 
 def models_request() -> HttpRequest:
     """The request for the models of the key's project."""

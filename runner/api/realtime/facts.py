@@ -8,5 +8,7 @@ BASE_URL_VARIABLE = "OPENAI_BASE_URL"
 LONGEST_S = 3600.0
 """The API ends every session after 60 minutes
 (https://developers.openai.com/api/docs/guides/realtime-conversations, session lifecycle)."""
+INSUFFICIENT_QUOTA = "insufficient_quota"
+"""The code of an error that no wait helps with: the account has no credit left."""
 PROJECT_PREFIX = "proj_"
 """Calls arrive at `sip:proj_…@sip.api.openai.com`, an address that nobody has dialled."""

@@ -10,6 +10,7 @@ from typing import assert_never
 from urllib.parse import quote, unquote, urlsplit
 
 from runner.api.port import Order
+from runner.api.realtime.facts import INSUFFICIENT_QUOTA
 from runner.api.realtime.session import session_body
 from runner.model.action import AnswerCall, HangUp, Refer, RejectCall
 from runner.model.event import (
@@ -63,17 +64,26 @@ def request(order: Order, call_id: str) -> HttpRequest:
 def is_retryable(order: Order, reply: HttpReply) -> bool:
     """Whether a repeated request could help: no answer, trouble at the API, or too many requests.
 
+    An account without quota has none a second later.
+
     Refer is sent once: a second one could transfer twice. So is a browser's offer, once the API may have read
     it: a second one could create a second call, which nobody hears and everybody pays for.
     """
     if isinstance(order, AnswerCall) and order.offer is not None:
         return not reply.was_sent
+    if isinstance(order, AnswerCall) and _error(reply, may_quote_key=True)[0] == INSUFFICIENT_QUOTA:
+        return False
     return not isinstance(order, Refer) and _may_pass(reply.status)
+
+
+def refuses_key(order: Order, reply: HttpReply) -> bool:
+    """Whether the reply refuses our key. A 403 to a transfer may be the carrier's, and only about that."""
+    return reply.status == 401 or (reply.status == 403 and not isinstance(order, Refer))
 
 
 def answered(order: Order, reply: HttpReply, *, unsettled: bool) -> CallEvent:
     """The event for the reply to an order."""
-    code, message = _error(reply)
+    code, message = _error(reply, may_quote_key=refuses_key(order, reply))
     detail = _detail(reply, code, message)
     match order:
         case AnswerCall(offer=str()):
@@ -148,6 +158,8 @@ def _decided(reply: HttpReply, code: str, *, unsettled: bool) -> Decided:
         # After a request of ours whose reply was lost the decision is most likely our own; giving up the call
         # would leave the caller with an agent that nobody serves.
         return Decided.DONE if unsettled else Decided.TAKEN
+    if code == INSUFFICIENT_QUOTA:
+        return Decided.REFUSED
     # Somebody will replace a refused key: the webhook is delivered again, here or to another runner.
     may_pass = _may_pass(reply.status) or reply.status in (401, 403)
     return Decided.UNAVAILABLE if may_pass else Decided.REFUSED
@@ -161,7 +173,7 @@ def _may_pass(status: int | None) -> bool:
     return status is None or status >= 500 or status in (408, 429)
 
 
-def _error(reply: HttpReply) -> tuple[str, str]:
+def _error(reply: HttpReply, *, may_quote_key: bool) -> tuple[str, str]:
     """Code and message of the API's `{"error": {…}}`, each empty where there is none."""
     if _is_ok(reply):
         return "", ""
@@ -174,8 +186,7 @@ def _error(reply: HttpReply) -> tuple[str, str]:
     if not isinstance(error, Mapping):
         return "", ""
     code, message = error.get("code") or error.get("type"), error.get("message")
-    # With 401 and 403 the message repeats part of the key.
-    is_told = isinstance(message, str) and reply.status not in (401, 403)
+    is_told = isinstance(message, str) and not may_quote_key
     return (
         code if isinstance(code, str) else "",
         " ".join(str(message).split())[:LONGEST_MESSAGE] if is_told else "",

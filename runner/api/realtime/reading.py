@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from runner.api.realtime.agent_items import AgentItems, words_of
+from runner.api.realtime.facts import INSUFFICIENT_QUOTA
 from runner.api.realtime.responses import (
     content_of,
     fence_of,
@@ -313,6 +314,8 @@ _ERROR_KINDS = {
     "conversation_already_has_active_response": ApiErrorKind.BUSY_SPEAKING,
     "response_cancel_not_active": ApiErrorKind.NOTHING_TO_CANCEL,
     "session_expired": ApiErrorKind.SESSION_EXPIRED,
+    "rate_limit_exceeded": ApiErrorKind.RATE_LIMITED,
+    INSUFFICIENT_QUOTA: ApiErrorKind.OUT_OF_QUOTA,
 }
 
 

@@ -5,6 +5,7 @@ Raises KeyError or TypeError only for a response without an id.
 
 import re
 
+from runner.api.realtime.facts import INSUFFICIENT_QUOTA
 from runner.api.realtime.usage import response_usage
 from runner.model.event import FailureCause, Outcome, ResponseEnded, ToolCalled
 from runner.model.values import Json, JsonObject
@@ -15,7 +16,7 @@ _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 _CAUSES = {
     "rate_limit_exceeded": FailureCause.RATE_LIMITED,
-    "insufficient_quota": FailureCause.OUT_OF_QUOTA,
+    INSUFFICIENT_QUOTA: FailureCause.OUT_OF_QUOTA,
 }
 
 

@@ -69,8 +69,11 @@ class Transfer:
     """A transfer, requested by a tool call, by a person (`deed_id`), or by the way out of a broken call."""
 
     target: Template | str
+    name: str
+    """Of the destination, as the configuration names it: a rendered address may be private."""
     fallback: Template | None = None
     """Tried when `target` does not take the call."""
+    fallback_name: str = ""
     say: Template | str | None = None
     call_id: str | None = None
     deed_id: str | None = None
@@ -172,10 +175,16 @@ class CallEnding:
         if transfer is None:
             return []
         self._record.fault(f"a transfer was not completed: {detail}")
-        told = Log(event=LogEvent.TRANSFER_NOT_COMPLETED, level=LogLevel.WARNING, fields={"detail": detail})
+        told = Log(
+            event=LogEvent.TRANSFER_NOT_COMPLETED,
+            level=LogLevel.WARNING,
+            fields={"destination": transfer.name, "detail": detail},
+        )
         intents: list[Intent] = [told, ClearTimer(timer=Timer(TimerKind.TRANSFER))]
         if transfer.fallback is not None:
-            self._transfer = replace(transfer, target=transfer.fallback, fallback=None)
+            self._transfer = replace(
+                transfer, target=transfer.fallback, name=transfer.fallback_name, fallback=None
+            )
             return [*intents, *self._refer(self._transfer, now)]
         self._phase.move(Step.STAY)
         if transfer.deed_id is not None:
@@ -262,7 +271,8 @@ class CallEnding:
         """The call has left the API. After a transfer request that means success."""
         told: list[Action] = []
         if self._phase.now is Phase.REFERRED and self._transfer is not None:
-            told = [Log(event=LogEvent.TRANSFER_COMPLETED)]
+            fields = {"destination": self._transfer.name}
+            told = [Log(event=LogEvent.TRANSFER_COMPLETED, fields=fields)]
             self._record.end("transferred")
             if self._transfer.call_id is not None:
                 self._tools.close(self._transfer.call_id, "completed", now)

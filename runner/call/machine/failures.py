@@ -6,7 +6,7 @@ from runner.call.machine.intent import AddMessage, GoOn, Intent, TakeWayOut
 from runner.call.machine.speech import RATE_LIMIT_WAITS_S
 from runner.call.recent_ids import RecentIds
 from runner.model.agent import IfBroken
-from runner.model.event import CallEvent, FailureCause, Outcome, ResponseEnded
+from runner.model.event import ApiError, ApiErrorKind, CallEvent, FailureCause, Outcome, ResponseEnded
 from runner.model.values import Instant
 
 FAILURES_IN_A_ROW = 2
@@ -20,7 +20,7 @@ class FailureWatch:
 
     __slots__ = ("_counted", "_failures", "_most", "_rate_limited")
 
-    hears = frozenset({ResponseEnded})
+    hears = frozenset({ApiError, ResponseEnded})
 
     def __init__(self, if_broken: IfBroken) -> None:
         has_way_out = if_broken.transfer or if_broken.say or if_broken.takes_leave
@@ -35,7 +35,9 @@ class FailureWatch:
         return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
-        """Judge each response once: its event may come twice."""
+        """Judge each response once: its event may come twice. A request for one may be refused as well."""
+        if isinstance(event, ApiError):
+            return self._refused(event)
         if not isinstance(event, ResponseEnded) or not self._counted.add(event.response_id):
             return []
         match event.outcome:
@@ -51,20 +53,36 @@ class FailureWatch:
         """Nothing."""
         return []
 
+    def _refused(self, error: ApiError) -> list[Intent]:
+        match error.kind:
+            case ApiErrorKind.RATE_LIMITED:
+                return self._over_the_rate(error.message)
+            case ApiErrorKind.OUT_OF_QUOTA:
+                return _out_of_quota(error.message)
+            case _:
+                return []
+
+    def _over_the_rate(self, reason: str) -> list[Intent]:
+        self._rate_limited += 1
+        if self._rate_limited <= len(RATE_LIMIT_WAITS_S):
+            # `Speech` asks for it again.
+            return []
+        return [TakeWayOut(detail=f"the API takes no more responses: {reason}")]
+
     def _failed(self, ended: ResponseEnded) -> list[Intent]:
         reason = ended.detail or ended.code or "no reason given"
         match ended.cause:
             case FailureCause.RATE_LIMITED:
-                self._rate_limited += 1
-                if self._rate_limited <= len(RATE_LIMIT_WAITS_S):
-                    # `Speech` asks for it again.
-                    return []
-                return [TakeWayOut(detail=f"the API takes no more responses: {reason}")]
+                return self._over_the_rate(reason)
             case FailureCause.OUT_OF_QUOTA:
-                return [TakeWayOut(detail=f"the API account has no quota left: {reason}")]
+                return _out_of_quota(reason)
             case FailureCause.OTHER:
                 self._failures += 1
                 if self._failures < self._most:
                     return [AddMessage(text=APOLOGY), GoOn()]
                 detail = f"the model failed {self._failures} times in a row: {reason}"
                 return [TakeWayOut(detail=detail)]
+
+
+def _out_of_quota(reason: str) -> list[Intent]:
+    return [TakeWayOut(detail=f"the API account has no quota left: {reason}")]

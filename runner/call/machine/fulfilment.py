@@ -141,7 +141,7 @@ class Fulfilment:
             at_once = say is None and not way_out.takes_leave
             return [told, End(reason="model_failed", say=say, at_once=at_once, detail=detail)]
         self._record.fault(detail)
-        return [told, *self._ending.announce(Transfer(target=way_out.transfer), now)]
+        return [told, *self._ending.announce(Transfer(target=way_out.transfer, name="if_broken"), now)]
 
     def _add_message(self, message: AddMessage, now: Instant) -> list[Action]:
         if self._phase.now not in CONNECTED:

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from runner.call.machine.consumption import Consumption
 from runner.call.machine.intent import GoOn, Greet, Intent
 from runner.call.records.record_builder import RecordBuilder
-from runner.model.action import Approve, ClearTimer, SetTimer, Timer, TimerKind
+from runner.model.action import (
+    Approve,
+    ClearTimer,
+    Log,
+    LogEvent,
+    LogLevel,
+    SetTimer,
+    Timer,
+    TimerKind,
+)
 from runner.model.agent import Agent
 from runner.model.event import (
     ApprovalAsked,
@@ -49,7 +58,8 @@ class McpWatch:
         self._consumption = consumption
         self._known: set[str] = set()
         self._listed: set[str] = set()
-        self._running: set[str] = set()
+        self._running: dict[str, str] = {}
+        """The names of the tools that run, by item."""
         self._are_late = False
 
     def start(self, now: Instant) -> list[Intent]:
@@ -65,14 +75,13 @@ class McpWatch:
             case TimerFired(timer=Timer(kind=TimerKind.CONNECTED)) if self._all_listed or self._are_late:
                 return [Greet()]
             case McpListed(item_id=item_id, ok=ok):
-                if not ok:
-                    self._record.fault("an MCP server has not listed its tools")
+                told = [] if ok else self._not_ready("an MCP server has not listed its tools")
                 self._listed.add(item_id)
-                return [ClearTimer(timer=READY), Greet()] if self._all_listed else []
+                return [*told, ClearTimer(timer=READY), Greet()] if self._all_listed else told
             case TimerFired(timer=Timer(kind=TimerKind.MCP)):
                 self._are_late = True
-                self._record.fault(f"MCP servers were not ready after {READY_S:g} seconds")
-                return [Greet()]
+                late = self._not_ready(f"MCP servers were not ready after {READY_S:g} seconds")
+                return [*late, Greet()]
             case McpCallStarted():
                 return self._started(event, now)
             case McpCallEnded():
@@ -95,9 +104,9 @@ class McpWatch:
     def _started(self, started: McpCallStarted, now: Instant) -> list[Intent]:
         if started.item_id not in self._known:
             self._known.add(started.item_id)
-            self._running.add(started.item_id)
             self._consumption.tool_calls += 1
             name = f"{started.server}.{started.tool}"
+            self._running[started.item_id] = name
             self._record.tool_began(started.item_id, name, None, now)
         return []
 
@@ -105,6 +114,18 @@ class McpWatch:
         """The model does not continue by itself after a server's tools: ask it once."""
         if ended.item_id not in self._running:
             return []
-        self._running.discard(ended.item_id)
-        self._record.tool_ended(ended.item_id, "ok" if ended.ok else "error", now, attempts=1)
-        return [] if self._running else [GoOn()]
+        name = self._running.pop(ended.item_id)
+        result = "ok" if ended.ok else "error"
+        self._record.tool_ended(ended.item_id, result, now, attempts=1)
+        told = Log(
+            event=LogEvent.MCP_CALL_ENDED,
+            level=LogLevel.INFO if ended.ok else LogLevel.WARNING,
+            fields={"tool": name, "result": result},
+        )
+        return [told] if self._running else [told, GoOn()]
+
+    def _not_ready(self, detail: str) -> list[Intent]:
+        self._record.fault(detail)
+        labels = ", ".join(self._servers)
+        fields = {"servers": labels, "detail": detail}
+        return [Log(event=LogEvent.MCP_NOT_READY, level=LogLevel.WARNING, fields=fields)]

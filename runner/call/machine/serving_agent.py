@@ -16,7 +16,16 @@ from runner.call.machine.playback import Playback
 from runner.call.machine.silence import GhostWatch, SilenceLadder, StallWatch
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.template import TemplateFailure, render
-from runner.model.action import ClearTimer, SetTimer, SwitchAgent, Timer, TimerKind
+from runner.model.action import (
+    ClearTimer,
+    Log,
+    LogEvent,
+    LogLevel,
+    SetTimer,
+    SwitchAgent,
+    Timer,
+    TimerKind,
+)
 from runner.model.agent import Agent, Wait
 from runner.model.event import Steered
 from runner.model.record import Handoff
@@ -109,7 +118,7 @@ class ServingAgent:
         self._lead = lead
         self._is_quiet = is_quiet
         self.impossible = ""
-        """Why the last hand-off could not be requested."""
+        """Why the last hand-off could not be requested; empty when it was."""
         self._last: Switch | None = None
         self._is_confirmed = True
         self.servers = self._servers_of(agent, texts.names(now))
@@ -148,19 +157,20 @@ class ServingAgent:
     ) -> list[Intent]:
         """Request that another agent takes over; it has not happened before `confirm`.
 
-        Returns nothing when that is impossible; the record says why. `call_id` and `response_id` are those of
-        the tool call that requests it.
+        When that is not possible, `impossible` says why. `call_id` and `response_id` are those of the tool
+        call that requests it.
         """
+        self.impossible = ""
         if self.pending is not None:
-            return self._impossible(agent_id, f'"{self.pending.agent.id}" is taking over')
+            return self._not_possible(agent_id, because, f'"{self.pending.agent.id}" is taking over')
         if self._consumption.handoffs >= MOST_HANDOFFS:
-            return self._impossible(agent_id, f"there were {MOST_HANDOFFS} of them already")
+            return self._not_possible(agent_id, because, f"there were {MOST_HANDOFFS} of them already")
         agent = self._agents[agent_id]
         try:
             texts = self._texts.prepare(agent, now)
             servers = self._servers_of(agent, texts.names)
         except TemplateFailure as failure:
-            return self._impossible(agent_id, str(failure))
+            return self._not_possible(agent_id, because, str(failure))
         self._consumption.handoffs += 1
         self.pending = Switch(
             update=SwitchAgent(
@@ -236,13 +246,14 @@ class ServingAgent:
         if switch is None or switch.update.update_id != update_id:
             return None
         self.pending = None
-        self._impossible(switch.agent.id, f"the API refused it: {detail}")
+        self._record.fault(f'no hand-off to "{switch.agent.id}": the API refused it: {detail}')
         return switch
 
-    def _impossible(self, agent_id: str, reason: str) -> list[Intent]:
+    def _not_possible(self, agent_id: str, because: str, reason: str) -> list[Intent]:
         self.impossible = reason
         self._record.fault(f'no hand-off to "{agent_id}": {reason}')
-        return []
+        fields = {"agent": agent_id, "because": because, "detail": reason}
+        return [Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)]
 
     def _servers_of(self, agent: Agent, names: Mapping[str, Json]) -> tuple[JsonObject, ...]:
         known = {**names, "secrets": self._secrets}

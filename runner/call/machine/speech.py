@@ -324,10 +324,12 @@ class Speech:
         """The API's rate limit is reached: request the response again, a little later."""
         if self._rate_limited == len(RATE_LIMIT_WAITS_S):
             return []
+        return self._ask_later(self._unheard.pop(response_id, None), now)
+
+    def _ask_later(self, request: Request | None, now: Instant) -> list[Action]:
         wait_s = RATE_LIMIT_WAITS_S[self._rate_limited]
         self._rate_limited += 1
         self._is_held = True
-        request = self._unheard.pop(response_id, None)
         if request is not None and request.sentences:
             self._sentences[:0] = request.sentences
         else:
@@ -345,6 +347,9 @@ class Speech:
             return self._move(Cue.REFUSED_BUSY, now)
         if error.about is None:
             return []
+        if error.kind is ApiErrorKind.RATE_LIMITED and self._rate_limited < len(RATE_LIMIT_WAITS_S):
+            self._asked = None
+            return [*self._ask_later(asked, now), *self._move(Cue.REFUSED, now)]
         self._asked = None
         self._note_end(asked, SentenceEnd.FAILED)
         return self._move(Cue.REFUSED, now)

@@ -260,14 +260,16 @@ class Steering:
         if wish.agent == self._serving.agent.id:
             return self._refuse(steered, f'"{wish.agent}" serves the call already', now)
         because = f'person "{steered.by}"'
-        wanted = self._serving.hand_off(wish.agent, because, now, steered=steered)
-        return wanted or self._refuse(steered, self._serving.impossible, now)
+        intents = self._serving.hand_off(wish.agent, because, now, steered=steered)
+        if self._serving.impossible:
+            intents += self._refuse(steered, self._serving.impossible, now)
+        return intents
 
     def _transfer(self, steered: Steered, wish: TransferCall, now: Instant) -> list[Intent]:
         known = destinations(self._serving.agent, self._agents.values(), self._transfer_to)
         if wish.to not in known:
             return self._refuse(steered, f'"{wish.to}" is not among the destinations', now)
-        transfer = Transfer(target=known[wish.to], say=wish.say, deed_id=steered.id)
+        transfer = Transfer(target=known[wish.to], name=wish.to, say=wish.say, deed_id=steered.id)
         return self._ending.announce(transfer, now)
 
     def _end_call(self, steered: Steered, wish: EndCall, now: Instant) -> list[Intent]:

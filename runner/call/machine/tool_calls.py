@@ -3,8 +3,10 @@
 Runs nothing itself: it builds the requests, reads the replies, and decides on retries.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from zlib import crc32
 
 from runner.call.machine.consumption import Consumption
@@ -17,7 +19,18 @@ from runner.call.tools.arguments import check_arguments
 from runner.call.tools.endpoint_reply import read_reply
 from runner.call.tools.tool_request import build_request, next_delay
 from runner.call.tools.tool_result import ToolOutput, error_output, model_output, reply_variables
-from runner.model.action import Action, ClearTimer, SendOutput, SendRequest, SetTimer, Timer, TimerKind
+from runner.model.action import (
+    Action,
+    ClearTimer,
+    Log,
+    LogEvent,
+    LogLevel,
+    SendOutput,
+    SendRequest,
+    SetTimer,
+    Timer,
+    TimerKind,
+)
 from runner.model.agent import Agent
 from runner.model.event import Replied, ToolCalled
 from runner.model.http import Failure, HttpReply, HttpRequest
@@ -26,10 +39,32 @@ from runner.model.tool import HttpBinding, StaticBinding, Tool
 from runner.model.values import Instant, Json, JsonObject
 
 
+class RefusedBecause(Enum):
+    """Why a tool call is not carried out, for the log."""
+
+    UNKNOWN_TOOL = "unknown_tool"
+    """The model has made it up."""
+    ARGUMENTS = "arguments"
+    """They do not fit `parameters`."""
+    CONDITION = "condition"
+    """The tool's `when` does not hold."""
+    LIMIT = "limit"
+    ENDING = "ending"
+    """The call is being transferred, or ended."""
+    LEAD = "lead"
+    """A person leads the call."""
+
+
+_MODEL_ERRS = frozenset({RefusedBecause.UNKNOWN_TOOL, RefusedBecause.ARGUMENTS})
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""The names that the API allows. Another one could be any words of the model."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """The tool call cannot be carried out. `error` tells the model how to correct it."""
 
+    because: RefusedBecause
     error: str
 
 
@@ -127,9 +162,10 @@ class ToolCalls:
         self._record.tool_began(called.call_id, called.name, arguments, now)
         if tool is None or checked is None:
             known = ", ".join(tool.name for tool in agent.tools) or "none"
-            return Refusal(error=f'there is no tool "{called.name}"; the tools are: {known}')
+            error = f'there is no tool "{called.name}"; the tools are: {known}'
+            return Refusal(because=RefusedBecause.UNKNOWN_TOOL, error=error)
         if isinstance(checked, str):
-            return Refusal(error=checked)
+            return Refusal(because=RefusedBecause.ARGUMENTS, error=checked)
         opened = OpenCall(
             call_id=called.call_id,
             response_id=called.response_id,
@@ -215,9 +251,19 @@ class ToolCalls:
             return [*done, AddMessage(text=told), GoOn()]
         return [*done, *self.answer(replied.call_id, output, now)]
 
-    def refuse(self, called: ToolCalled, error: str, now: Instant) -> list[Action]:
+    def refuse(self, called: ToolCalled, refusal: Refusal, now: Instant) -> list[Action]:
         """Answer a tool call that is not carried out with an error that the model can correct."""
-        return self.answer(called.call_id, ToolOutput.refused(error), now, status="refused")
+        is_name = _TOOL_NAME.fullmatch(called.name) is not None
+        entry = Log(
+            event=LogEvent.TOOL_REFUSED,
+            level=LogLevel.WARNING if refusal.because in _MODEL_ERRS else LogLevel.INFO,
+            fields={
+                "tool": called.name if is_name else "(not a name)",
+                "because": refusal.because.value,
+            },
+        )
+        output = ToolOutput.refused(refusal.error)
+        return [entry, *self.answer(called.call_id, output, now, status="refused")]
 
     def answer(
         self, call_id: str, output: ToolOutput, now: Instant, *, status: str | None = None
@@ -308,7 +354,8 @@ class ToolCalls:
         except TemplateFailure as failure:
             self._record.fault(str(failure))
             told = ""
-        return Refusal(error=told or f"{tool.name} cannot be used now")
+        error = told or f"{tool.name} cannot be used now"
+        return Refusal(because=RefusedBecause.CONDITION, error=error)
 
     def _not_made(
         self, what: str, failure: TemplateFailure, opened: OpenCall, names: dict[str, Json]

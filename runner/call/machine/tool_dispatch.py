@@ -12,7 +12,7 @@ from runner.call.machine.lead import Lead
 from runner.call.machine.phase import CallPhase, Phase
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh
-from runner.call.machine.tool_calls import OpenCall, Refusal, ToolCalls
+from runner.call.machine.tool_calls import OpenCall, Refusal, RefusedBecause, ToolCalls
 from runner.call.records.deeds import Deeds
 from runner.call.tools.tool_result import ToolOutput
 from runner.model.action import Log, LogEvent, LogLevel
@@ -60,12 +60,13 @@ class ToolDispatch:
             return []
         intents: list[Intent] = []
         if isinstance(opened, Refusal):
-            intents += self._tools.refuse(called, opened.error, now)
+            intents += self._tools.refuse(called, opened, now)
         elif isinstance(binding := opened.tool.binding, MovingBinding):
             intents += self._move_on(called, opened, binding, now)
         elif self._consumption.has_more_tool_calls_than(self._serving.agent.limits.max_tool_calls):
             # `LimitWatch` ends the call; a tool call over the limit is not carried out.
-            intents += self._tools.refuse(called, "this call may use no more tools", now)
+            error = "this call may use no more tools"
+            intents += self._tools.refuse(called, Refusal(because=RefusedBecause.LIMIT, error=error), now)
         else:
             intents += self._tools.run(opened, now)
         return intents + self._tools.go_on()
@@ -94,7 +95,12 @@ class ToolDispatch:
         switch = self._serving.refuse(error.about, error.message)
         if switch is None:
             return []
-        fields = {"agent": switch.agent.id, "code": error.code, "detail": error.message}
+        fields = {
+            "agent": switch.agent.id,
+            "because": switch.because,
+            "code": error.code,
+            "detail": error.message,
+        }
         told = Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)
         refreshed = self._refresh.handed_off(now)
         if switch.steered is not None:
@@ -115,9 +121,10 @@ class ToolDispatch:
     ) -> list[Intent]:
         if self._phase.now is not Phase.TALKING:
             error = f"not now: the call is being {self._ending.being}"
-            return [*self._tools.refuse(called, error, now)]
+            return [*self._tools.refuse(called, Refusal(because=RefusedBecause.ENDING, error=error), now)]
         if self._lead.is_taken:
-            return [*self._tools.refuse(called, "not now: a colleague leads the call", now)]
+            error = "not now: a colleague leads the call"
+            return [*self._tools.refuse(called, Refusal(because=RefusedBecause.LEAD, error=error), now)]
         match binding:
             case HangupBinding(say=goodbye):
                 self._tools.close(opened.call_id, "ok", now)
@@ -130,7 +137,9 @@ class ToolDispatch:
                 fallback = binding.fallback if binding.fallback != chosen else None
                 transfer = Transfer(
                     target=binding.destinations[chosen],
+                    name=chosen,
                     fallback=binding.destinations[fallback] if fallback else None,
+                    fallback_name=fallback or "",
                     say=binding.say,
                     call_id=opened.call_id,
                     response_id=opened.response_id,
@@ -141,11 +150,14 @@ class ToolDispatch:
                 assert_never(binding)
 
     def _hand_off(self, called: ToolCalled, opened: OpenCall, agent_id: str, now: Instant) -> list[Intent]:
-        wanted = self._serving.hand_off(
+        intents = self._serving.hand_off(
             agent_id,
             f'tool "{opened.tool.name}"',
             now,
             call_id=opened.call_id,
             response_id=opened.response_id,
         )
-        return wanted or [*self._tools.refuse(called, NO_HANDOFF, now)]
+        if self._serving.impossible:
+            output = ToolOutput.refused(NO_HANDOFF)
+            return [*intents, *self._tools.answer(called.call_id, output, now, status="refused")]
+        return intents

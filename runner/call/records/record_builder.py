@@ -30,6 +30,8 @@ from runner.model.record import Attempt, CallRecord, Handoff, ToolUse
 from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Instant, Json
 
+_COMPLAINTS = frozenset({ApiErrorKind.OTHER, ApiErrorKind.RATE_LIMITED, ApiErrorKind.OUT_OF_QUOTA})
+
 
 class RecordBuilder:
     """Collects the content of a call's record. The machine writes here and reads nothing back."""
@@ -203,7 +205,7 @@ class RecordBuilder:
         self._response_id = started.response_id
 
     def _complained(self, error: ApiError, _: Instant) -> None:
-        self._complaints += error.kind is ApiErrorKind.OTHER
+        self._complaints += error.kind in _COMPLAINTS
 
     def _ignored(self, ignored: Ignored, _: Instant) -> None:
         self._unknown += ignored.because is IgnoredBecause.UNKNOWN

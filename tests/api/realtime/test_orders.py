@@ -65,6 +65,24 @@ def test_passing_trouble_is_tried_again_but_no_transfer_is_asked_for_twice(statu
     assert [api.is_retryable(order, reply) for order in ORDERS] == [True, True, False, True]
 
 
+def test_an_account_without_quota_is_not_asked_again_while_the_caller_waits() -> None:
+    reply = replied(429, "insufficient_quota", message="You exceeded your current quota.")
+    assert [api.is_retryable(order, reply) for order in ORDERS] == [False, True, False, True]
+    assert api.answered(ANSWER, reply, unsettled=False) == AnswerReplied(
+        decided=Decided.REFUSED,
+        code="insufficient_quota",
+        detail="the voice API answered 429 (insufficient_quota: You exceeded your current quota.)",
+    )
+
+
+def test_a_403_to_a_transfer_is_about_the_transfer() -> None:
+    reply = replied(403, "forbidden", message="Transfers are not allowed.")
+    assert [api.refuses_key(order, reply) for order in ORDERS] == [True, True, False, True]
+    assert all(api.refuses_key(order, replied(401)) for order in ORDERS)
+    detail = "the voice API answered 403 (forbidden: Transfers are not allowed.)"
+    assert api.answered(REFER, reply, unsettled=False) == ReferAnswered(ok=False, detail=detail)
+
+
 @pytest.mark.parametrize("status", [200, 201, 301, 307, 400, 401, 403, 404, 409, 422])
 def test_a_reply_that_would_be_the_same_again_is_taken(status: int) -> None:
     assert not any(api.is_retryable(order, HttpReply(status=status)) for order in ORDERS)

@@ -678,6 +678,21 @@ def test_an_account_without_quota_is_not_asked_again() -> None:
     assert play.happens(ResponseStarted(response_id="r"), ended) == [Refer(target="tel:+14155550123")]
 
 
+def test_a_request_that_is_refused_over_the_rate_limit_is_sent_again_after_a_wait() -> None:
+    play = Play(an_agent(greeting=Say(text=words("Hello.")), if_broken=IfBroken(takes_leave=True)))
+    (greeting,) = play.opens()
+    for wait_s in (1.0, 2.0):
+        limit = ApiError(kind=ApiErrorKind.RATE_LIMITED, about=expect(Speak, greeting).wish)
+        assert play.happens(limit) == []
+        assert play.passes(wait_s - 0.1) == []
+        (greeting,) = play.passes(0.1)
+        assert expect(Speak, greeting).say == "Hello."
+    limit = ApiError(kind=ApiErrorKind.RATE_LIMITED, about=expect(Speak, greeting).wish)
+    (goodbye,) = play.happens(limit)
+    assert expect(Speak, goodbye).tell is not None
+    assert play.record.detail == "the API takes no more responses: no reason given"
+
+
 def test_an_api_that_never_answers_is_asked_three_times() -> None:
     play = talking(if_broken=IfBroken(transfer=words("tel:+14155550123")))
     play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))

@@ -11,9 +11,7 @@ from runner.model.action import (
     AddItem,
     Finish,
     HangUp,
-    Log,
     LogEvent,
-    LogLevel,
     Refer,
     SendOutput,
     SendRequest,
@@ -764,21 +762,6 @@ def test_keys_that_cross_with_an_answer_of_the_apis_are_answered_afterwards() ->
 
 
 # What the log is told
-
-
-def test_the_log_is_told_how_transfers_hand_offs_and_the_end_came_about() -> None:
-    play = talking(TO_NURSE, TO_SPANISH, END_CALL)
-    play.responds(("to_a_person", '{"destination":"nurse"}'))
-    play.responds()
-    play.happens(ReferAnswered(ok=False, detail="no"))
-    play.responds(("to_spanish", "{}"))
-    play.happens(SessionUpdated(update_id="switch_1"))
-    play.happens(EndRequested(reason="shutdown"))
-    assert play.logged == [
-        Log(event=LogEvent.TRANSFER_NOT_COMPLETED, level=LogLevel.WARNING, fields={"detail": "no"}),
-        Log(event=LogEvent.AGENT_SWITCHED, fields={"agent": "recepcion", "because": 'tool "to_spanish"'}),
-        Log(event=LogEvent.CALL_ENDING, fields={"reason": "shutdown"}),
-    ]
 
 
 def test_the_log_is_told_that_a_transfer_was_completed() -> None:

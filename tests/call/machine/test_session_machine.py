@@ -441,7 +441,7 @@ def is_pressed(play: Watched, a: int, b: int) -> None:
 
 
 def is_refused(play: Watched, a: int, b: int) -> None:
-    kind = tuple(ApiErrorKind)[min(a, 3)]
+    kind = tuple(ApiErrorKind)[a % len(ApiErrorKind)]
     play.happens(ApiError(kind=kind, about=(play.asked, None, "output_x")[b % 3]))
 
 
