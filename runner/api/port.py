@@ -137,6 +137,9 @@ class VoiceApi(Protocol):
         decision.
         """
 
+    def complaint(self, order: Order, reply: HttpReply) -> str:
+        """What the API says against the order, in one line for the log; empty when it was carried out."""
+
     def refuses_key(self, order: Order, reply: HttpReply) -> bool:
         """Whether the reply refuses our key, and not just this order."""
 

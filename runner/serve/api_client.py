@@ -104,7 +104,7 @@ class ApiClient:
                     "order": type(order).__name__,
                     "attempt": attempt,
                     "status": reply.status,
-                    "detail": reply.detail,
+                    "detail": self.api.complaint(order, reply),
                 },
             )
             await asyncio.sleep(wait_s)

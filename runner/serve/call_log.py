@@ -121,12 +121,15 @@ def ended(record: CallRecord) -> None:
     """The call is over: why, how long it was, and what could not be done as it is declared."""
     if record.faults:
         log.warning("call has faults", extra={"agent": record.agent, "faults": list(record.faults)})
+    begun = record.accepted_at
+    lasted_s = None if begun is None or record.ended_at is None else round(record.ended_at - begun, 1)
     log.info(
         "call has ended",
         extra={
             "agent": record.agent,
             "ended": record.ended,
             "detail": record.detail,
+            "lasted_s": lasted_s,
             "turns": len(record.turns),
             "tools": len(record.tools),
             "cost_usd": record.cost_usd,

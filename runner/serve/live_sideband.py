@@ -163,7 +163,7 @@ class LiveSideband:
 
     def _give_up(self, lost: SidebandLostError) -> None:
         log.log(
-            logging.INFO if lost.lost is Lost.GONE else logging.WARNING,
+            logging.INFO if lost.lost is Lost.GONE else logging.ERROR,
             "sideband is lost",
             extra={"call_id": self._call_id, "lost": lost.lost.value, "detail": str(lost)},
         )

@@ -6,13 +6,14 @@ from runner.api.realtime.client_secrets import secret_of, secret_request
 from runner.api.realtime.conversation import RealtimeConversation as conversation  # noqa: N813 - the port's name
 from runner.api.realtime.facts import BASE_URL as base_url  # noqa: N811 - the port's name
 from runner.api.realtime.facts import PROVIDER as provider  # noqa: N811 - the port's name
-from runner.api.realtime.orders import answered, is_retryable, refuses_key, request
+from runner.api.realtime.orders import answered, complaint, is_retryable, refuses_key, request
 from runner.api.realtime.ringing import is_warning, ringing
 from runner.api.realtime.session import session_body
 
 __all__ = [
     "answered",
     "base_url",
+    "complaint",
     "conversation",
     "is_final",
     "is_retryable",

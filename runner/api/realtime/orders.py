@@ -81,10 +81,20 @@ def refuses_key(order: Order, reply: HttpReply) -> bool:
     return reply.status == 401 or (reply.status == 403 and not isinstance(order, Refer))
 
 
+def complaint(order: Order, reply: HttpReply) -> str:
+    """What the API says against the order: nothing for success."""
+    if _is_ok(reply):
+        return ""
+    if reply.status is None:
+        return f"the voice API could not be reached ({reply.detail or 'no reply'})"
+    said = ": ".join(part for part in _error(reply, may_quote_key=refuses_key(order, reply)) if part)
+    return f"the voice API answered {reply.status}" + (f" ({said})" if said else "")
+
+
 def answered(order: Order, reply: HttpReply, *, unsettled: bool) -> CallEvent:
     """The event for the reply to an order."""
-    code, message = _error(reply, may_quote_key=refuses_key(order, reply))
-    detail = _detail(reply, code, message)
+    code, _ = _error(reply, may_quote_key=True)
+    detail = complaint(order, reply)
     match order:
         case AnswerCall(offer=str()):
             return _call_made(reply, code, detail)
@@ -191,13 +201,3 @@ def _error(reply: HttpReply, *, may_quote_key: bool) -> tuple[str, str]:
         code if isinstance(code, str) else "",
         " ".join(str(message).split())[:LONGEST_MESSAGE] if is_told else "",
     )
-
-
-def _detail(reply: HttpReply, code: str, message: str) -> str:
-    """One line for the log: nothing for success."""
-    if _is_ok(reply):
-        return ""
-    if reply.status is None:
-        return f"the voice API could not be reached ({reply.detail or 'no reply'})"
-    said = ": ".join(part for part in (code, message) if part)
-    return f"the voice API answered {reply.status}" + (f" ({said})" if said else "")

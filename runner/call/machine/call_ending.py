@@ -191,7 +191,7 @@ class CallEnding:
             self._deeds.settle(transfer.deed_id, DeedResult.NOT_COMPLETED, now, detail)
             intents += [AddMessage(text=NOT_TRANSFERRED), GoOn()]
         elif transfer.call_id is None:
-            return [*intents, End(reason="model_failed", at_once=True)]
+            return [*intents, End(reason="model_failed", at_once=True, detail=detail)]
         else:
             result = ResultSpec(on_error=transfer.if_not_completed)
             output = error_output("the transfer was not completed", result, self._texts.names(now))
