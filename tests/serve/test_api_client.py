@@ -39,6 +39,7 @@ IMPATIENT = Timeouts(decision_s=0.4, refer_s=0.4, hangup_s=0.4, question_s=0.4, 
 
 ANSWER = AnswerCall(agent=an_agent(), instructions="Be brief.")
 REJECT = RejectCall(status=486)
+OVERLOADED = "the voice API answered 503 (overloaded)"
 REFER = Refer(target="tel:+14155550123")
 QUESTION = Question(model="gpt-5.5", instructions="Fill in the form.", text="agent: Hello.", schema={})
 
@@ -215,8 +216,9 @@ async def test_a_body_where_there_may_be_none_does_not_undo_what_the_api_did() -
 
 
 async def test_each_failed_try_is_told(client: ApiClient, api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    api.replies = [says(503), drops_the_line, says(200)]
+    api.replies = [says(503, "overloaded"), drops_the_line, says(200)]
     await client.carry_out(HangUp(), "rtc_1")
+    lost = "the voice API could not be reached (Server disconnected)"
     assert [
         (
             r.levelno,
@@ -225,8 +227,8 @@ async def test_each_failed_try_is_told(client: ApiClient, api: Api, caplog: pyte
         )
         for r in caplog.records
     ] == [
-        (logging.WARNING, "api request failed", "rtc_1", "HangUp", 1, 503, ""),
-        (logging.WARNING, "api request failed", "rtc_1", "HangUp", 2, None, "Server disconnected"),
+        (logging.WARNING, "api request failed", "rtc_1", "HangUp", 1, 503, OVERLOADED),
+        (logging.WARNING, "api request failed", "rtc_1", "HangUp", 2, None, lost),
     ]
 
 
