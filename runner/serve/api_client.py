@@ -144,7 +144,7 @@ class ApiClient:
         """Count the reply, and note what it says about our key."""
         result = reply.failure.value if reply.failure is not None else str(reply.status)
         self._metrics.api_requests.labels(order=type(order).__name__, result=result).inc()
-        if self.api.refuses_key(order, reply):
+        if reply.status is not None and self.api.refuses_key(order, reply):
             self._refused = self._api_key(), reply.status, asyncio.get_running_loop().time()
             detail = REFUSED.format(status=reply.status)
             log.error("api key refused", extra={"call_id": call_id, "detail": detail})
