@@ -61,7 +61,7 @@ async def test_a_call_is_followed_to_its_end(admin: MadeUpAdmin, call: dict[str,
     await expect(last).to_contain_text("running")
     admin.tell("tool", calls.tool(9, "send_tracking_link", now + 2, took_s=1.4, turn="item_14"), ID)
     await expect(last).to_contain_text("ok 200 · 1.4 s")
-    await page.get_by_text("send_tracking_link").click()
+    await page.get_by_text("send_tracking_link", exact=True).click()
     await expect(last).to_contain_text('"order_number": "204518"')
     await expect(last).to_contain_text("Northern Post")
     await expect(last).to_contain_text("+0 ms · 200 · took 1.4 s")
