@@ -21,6 +21,7 @@ from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from runner.store.journal.entries import decode
 from runner.store.journal.seal import Seal
+from tests.patience import PATIENCE_S
 from tests.processes import CLOCK
 
 SECRET = new_secret()
@@ -36,7 +37,6 @@ voice: marin
 instructions: Be kind.
 greeting: Hello.
 """
-PATIENCE_S = 20.0
 
 
 class Process:

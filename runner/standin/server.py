@@ -28,6 +28,8 @@ ACTIONS = ("accept", "reject", "refer", "hangup")
 API_KEY = "sk-simulated"
 HEARTBEAT_S = 20.0
 """The API pings about so often."""
+PATIENCE_S = 60.0
+"""For what is waited for, unless something else is said."""
 
 Inspect = Callable[[str, Any], "str | None"]
 """Inspects a message: a kind (`event`, a REST action or `responses`) and the JSON value, an empty object for
@@ -149,7 +151,7 @@ class StandIn:
         self._channels[call.id] = send
         return lambda text: self._receive(call, text)
 
-    async def until(self, holds: Callable[[], object], timeout_s: float = 10.0) -> None:
+    async def until(self, holds: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
         """Wait until a condition over the calls holds.
 
         Raises: TimeoutError when it does not hold in time.
@@ -160,7 +162,7 @@ class StandIn:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def until_over(self, call: PlacedCall, timeout_s: float = 10.0) -> None:
+    async def until_over(self, call: PlacedCall, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the call is over and its sideband is closed.
 
         Raises: TimeoutError when it is not over in time.
@@ -355,7 +357,8 @@ class StandIn:
     async def _hear(self, call: PlacedCall, sideband: "_Sideband") -> None:
         async for message in sideband.socket:
             if message.type is WSMsgType.TEXT:
-                if self._sidebands.get(call.id) is not sideband:
+                # What was sent before the client heard that the call is over is not a mistake.
+                if sideband in self._older.get(call.id, ()):
                     call.note("an event on a sideband that another has taken the place of")
                 self._receive(call, message.data)
             elif message.type is WSMsgType.BINARY:

@@ -18,7 +18,8 @@ from runner.store.journal.entries import decode
 from runner.store.journal.piece_spool import decoded
 from runner.store.journal.seal import Seal
 from runner.store.opening import open_store
-from tests.serving import PATIENCE_S, SECRET, Desk
+from tests.patience import PATIENCE_S
+from tests.serving import SECRET, Desk
 from tests.store.postgresql.server import PostgresqlServer
 
 pytestmark = pytest.mark.chaos

@@ -19,6 +19,7 @@ from runner.scenario.from_record import scenario_of
 from runner.store.opening import open_store
 from runner.store.store import Store
 from tests.clock import NOW
+from tests.patience import PATIENCE_S
 from tests.store.engines import SqliteEngine, call_record
 
 ALL = ["rtc_u0_1", "rtc_u0_2", "rtc_u0_3"]
@@ -375,7 +376,7 @@ async def test_follow_shows_calls_when_they_are_over(tmp_path: Path, monkeypatch
             both.set()
 
     where = CallFilter(agent="desk")
-    async with AsyncExitStack() as stack, asyncio.timeout(10):
+    async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_S):
         store = await SqliteEngine(tmp_path, stack).open()
         await store.save(call_record("before", agent="desk", created_at=NOW - 10))
         known = await calls_list.recent(store, where, NOW)

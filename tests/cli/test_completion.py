@@ -13,8 +13,8 @@ import pytest
 
 from runner.cli.completion import whole_parser
 from runner.cli.main import COMMANDS, OK, USAGE, main
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 20.0
 PROMPT = "ready> "
 FILES = {
     "bash": "source {script}\n",

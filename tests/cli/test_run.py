@@ -15,7 +15,8 @@ from runner.standin.placed_call import State
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
 from tests.clock import NOW
-from tests.serving import AGENT, KEYS, PATIENCE_S, SECRET, Desk
+from tests.patience import PATIENCE_S
+from tests.serving import AGENT, KEYS, SECRET, Desk
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 
 from tests.certificates import Authority
 from tests.docs.pages import ROOT
+from tests.patience import PATIENCE_S
 
 HEADERS_S = 1
 """The time that a head may take, which is five seconds in the examples."""
@@ -114,7 +115,7 @@ async def _served(command: list[str], environment: dict[str, str], port: int) ->
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not await _listens(port):
                 if process.returncode is not None:
                     _, told = await process.communicate()

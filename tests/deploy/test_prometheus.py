@@ -17,6 +17,7 @@ from runner.standin.server import StandIn
 from tests.deploy.proxies import free_port, program
 from tests.deploy.queries import RULES, metrics_of, queries
 from tests.docs.pages import ROOT
+from tests.patience import PATIENCE_S
 from tests.serving import AGENT, Desk
 
 pytestmark = pytest.mark.deploy
@@ -62,7 +63,7 @@ class Prometheus:
     async def scraped(self, times: int) -> None:
         """Until it has read the runner's metrics so often since the call."""
         query = 'count_over_time(phone_agents_calls_total{ended="caller_hung_up"}[1m])'
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while await self._count(query) < times:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.2)
 

@@ -14,6 +14,7 @@ from runner.standin.script import CallerHangsUp, greets
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming
 from tests.deploy.proxies import HEADERS_S, Proxy, caddy, nginx
+from tests.patience import PATIENCE_S
 from tests.serving import SECRET, Desk
 
 pytestmark = pytest.mark.deploy
@@ -62,7 +63,7 @@ async def test_a_call_is_answered_through_it(public: Public) -> None:
     webhook = call_incoming(call_id=call.id, headers=headers, secret=SECRET, now=time.time())
     answer = await public.ask("POST", "/webhooks/openai", data=webhook.body, headers=webhook.headers)
     assert answer == (200, "the call was accepted\n")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while public.desk.ends() != {call.id: "caller_hung_up"}:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
 

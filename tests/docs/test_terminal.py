@@ -12,6 +12,7 @@ import pytest
 from runner.cli.main import COMMANDS
 from tests.docs.pages import Block, all_pages
 from tests.docs.terminal import bash, environ, make_project, played
+from tests.patience import PATIENCE_S
 
 PAGES = all_pages()
 SESSIONS = [block for page in PAGES for block in page.blocks("console")]
@@ -75,7 +76,7 @@ async def test_every_run_starts_and_stops(line: str, project: Path, tmp_path: Pa
         *words, "--port", "0", cwd=tmp_path, env=environ(), stderr=PIPE, stdout=DEVNULL
     )
     assert process.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while b'"ready"' not in (said := await process.stderr.readline()):
             assert said, "it has ended before it was ready"
         process.send_signal(signal.SIGTERM)

@@ -35,6 +35,7 @@ from runner.standin.script import (
 from runner.standin.server import StandIn
 from tests.call.machine.playing import RINGING, a_world, an_agent, tool, words
 from tests.clock import clock
+from tests.patience import PATIENCE_S
 from tests.standin.openai_types import client_complaint, server_complaint
 
 TIMEOUTS = Timeouts(
@@ -113,7 +114,7 @@ class Stage:
         self, agent: Agent, *script: Step, faults: Faults = FINE, others: tuple[Agent, ...] = ()
     ) -> tuple[CallRecord, PlacedCall]:
         live, call = self.ringing(agent, *script, faults=faults, others=others)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             record = await live.run()
         assert call.violations == []
         assert record is not None

@@ -7,6 +7,7 @@ import pytest
 
 from runner.serve import background
 from runner.serve.background import Background
+from tests.patience import PATIENCE_S
 
 
 async def test_work_that_fails_is_told_and_started_again(
@@ -26,7 +27,7 @@ async def test_work_that_fails_is_told_and_started_again(
     running = Background("the sweeper", work)
     shown = [running.trouble]
     running.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await runs_again.wait()
     shown.append(running.trouble)
     assert [(entry.levelno, entry.message) for entry in caplog.records] == [

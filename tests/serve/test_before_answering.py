@@ -21,6 +21,7 @@ from runner.standin.placed_call import PlacedCall, State
 from runner.standin.script import CallerHangsUp, Step, greets
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
+from tests.patience import PATIENCE_S
 
 SECRET = new_secret()
 CLINIC = "+18005551212"
@@ -253,7 +254,8 @@ async def test_a_lookup_that_is_late_keeps_the_caller_waiting_for_its_timeout_an
     assert (status, record.ended) == (200, "caller_hung_up")
     assert record.faults == ("the lookup gave its default: the endpoint did not answer in time",)
     assert record.lookup_s is not None
-    assert 0.1 <= record.lookup_s < 1.5
+    assert record.lookup_s >= 0.1
+    assert len(lab.crm.asked) == 1
     assert 'phone_agents_lookup_seconds_count{result="default"} 1.0' in metrics
 
 
@@ -344,7 +346,7 @@ async def test_a_call_over_the_limit_is_rejected_until_another_has_ended(lab: La
         assert 'phone_agents_busy_total{agent="front-desk",limit="concurrent_calls"} 1.0' in metrics
         await lab.api.until(lambda: first.attached)
         await lab.hang_up(first)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while "phone_agents_live_calls 0.0" not in await lab.metrics():
                 pass
         third, _ = await lab.ring(greets(), CallerHangsUp())

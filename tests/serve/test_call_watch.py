@@ -18,6 +18,7 @@ from runner.serve.metrics import Metrics
 from runner.standin.script import CallerHangsUp, greets
 from tests.call.machine.playing import RINGING, a_world, an_agent
 from tests.clock import clock
+from tests.patience import PATIENCE_S
 from tests.serve.stage import Stage, greeting
 
 
@@ -48,7 +49,7 @@ class Noted:
 async def test_a_watch_sees_a_call_from_its_ring_to_its_record(stage: Stage) -> None:
     noted = Noted()
     live, call = stage.ringing(greeting(), greets(), CallerHangsUp(), watches=[noted])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         record = await live.run()
     assert [machine.call.id for machine in noted.machines] == [call.id]
     assert noted.kinds() >= {ClaimReplied, AnswerCall, AnswerReplied, SidebandOpened, Speak, CallGone, Finish}
@@ -63,7 +64,7 @@ async def test_a_watch_sees_a_call_that_is_taken_over_from_there_on(stage: Stage
     assert isinstance(accept, AnswerCall)
     live, call = stage.ringing(agent, greets(), CallerHangsUp(), taken_over=machine, watches=[noted])
     machine.handle(await stage.client.carry_out(accept, call.id), clock())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         record = await live.run()
     assert noted.machines == [machine]
     assert noted.events[0] == TakenOver()
@@ -75,7 +76,7 @@ async def test_of_a_call_that_another_runner_has_a_watch_gets_no_record(stage: S
     noted = Noted()
     live, _ = stage.ringing(greeting(), greets(), watches=[noted])
     live.drop()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await live.run()
     assert noted.records == [None]
 

@@ -13,9 +13,9 @@ from runner.serve.descriptors import DescriptorShares
 from runner.standin.placed_call import State
 from runner.standin.script import greets
 from runner.standin.server import StandIn
+from tests.patience import PATIENCE_S
 from tests.serving import Desk
 
-PATIENCE_S = 60.0
 FEW = 256
 """The hard limit of the process under test; it is started with a soft limit that is lower still."""
 

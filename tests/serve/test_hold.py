@@ -29,6 +29,7 @@ from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, Sends, calls, greets, says
 from tests.call.machine.playing import END_CALL, RINGING, a_world
 from tests.clock import clock
+from tests.patience import PATIENCE_S
 from tests.serve.stage import Stage, creates, greeting
 
 
@@ -106,7 +107,7 @@ async def played(
 
     end = (CallerSays(text="Bye."), calls("end_call")) if hangs_up else (CallerHangsUp(),)
     live, call = stage.ringing(greeting(END_CALL), greets(), *end, hold_of=hold_of)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         assert await live.run() is not None
     assert call.violations == []
     assert creates(call) >= 1
@@ -130,7 +131,7 @@ class SecondHold(WatchedHold):
 async def test_a_call_that_a_lost_runner_has_answered_is_ours(stage: Stage) -> None:
     live, call = stage.ringing(greeting(END_CALL), greets(), hold_of=SecondHold)
     serving = asyncio.create_task(live.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         assert await live.ring_result() is RingResult.ACCEPTED
         live.drop()
         await serving
@@ -174,7 +175,7 @@ async def test_whoever_takes_up_a_call_that_had_no_sideband_opens_its_first(stag
 
     live, call = stage.ringing(agent, greets(), CallerHangsUp(), hold_of=hold_of, taken_over=machine)
     machine.handle(await stage.client.carry_out(accept, call.id), clock())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         record = await live.run()
     assert record is not None
     assert [turn.text for turn in record.turns] == ["Hello."]
@@ -187,7 +188,7 @@ async def test_whoever_takes_up_a_call_that_is_over_makes_its_record(stage: Stag
     for event in (ClaimReplied(agent=agent.id), AnswerReplied(decided=Decided.DONE), CallGone()):
         machine.handle(event, clock())
     live, call = stage.ringing(agent, taken_over=machine, hold_of=WatchedHold)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         record = await live.run()
     assert record is not None
     assert (record.ended, call.requests, call.attempts) == ("caller_hung_up", [], 0)
@@ -203,7 +204,7 @@ async def test_a_sideband_whose_time_passed_in_a_pause_is_opened_all_the_same(st
     live, call = stage.ringing(
         greeting(), greets(), CallerHangsUp(), hold_of=hold_of, faults=Faults(unknown_attempts=most)
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         record = await live.run()
     assert record is not None
     assert (record.ended, call.attached) == ("caller_hung_up", 1)
@@ -249,7 +250,7 @@ async def test_a_request_that_may_not_be_sent_twice_is_not_sent_before_it_is_wri
         CallerHangsUp(),
         hold_of=StuckHold,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         record = await live.run()
     assert stage.asked == asked
     assert record is not None
@@ -259,7 +260,7 @@ async def test_a_request_that_may_not_be_sent_twice_is_not_sent_before_it_is_wri
 
 async def test_a_request_to_speak_tells_under_which_fence_the_call_is_held(stage: Stage) -> None:
     live, call = stage.ringing(greeting(), greets(), CallerHangsUp(), hold_of=WatchedHold)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await live.run()
     (create,) = (event for event in call.received if event["type"] == "response.create")
     assert create["response"]["metadata"]["fence"] == "2"
@@ -285,7 +286,7 @@ async def test_whoever_sees_a_higher_fence_than_its_own_has_lost_the_call(
         CallerHangsUp(),
         hold_of=hold_of,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await live.run()
     assert holds[0].was_lost_after == lost_after
     assert any(getattr(event, "response_id", "") == "resp_other" for event in holds[0].kept) is hears
@@ -300,7 +301,7 @@ async def test_a_persons_act_is_written_down_before_it_is_carried_out(stage: Sta
 
     live, _ = stage.ringing(greeting(), greets(), hold_of=hold_of)
     running = asyncio.create_task(live.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await live.ring_result()
         deed = await live.steer(Steered(id="deed_1", by="shift-lead", wish=EndCall()))
         await running

@@ -43,6 +43,7 @@ from runner.standin.text_model import TextReply
 from runner.standin.webhook import new_secret
 from runner.store.opening import open_store
 from runner.store.store import Store
+from tests.patience import PATIENCE_S
 from tests.standin.openai_types import client_complaint, server_complaint
 
 SECRET = new_secret()
@@ -60,6 +61,8 @@ RECORD = CallRecord(
     ended="hangup",
     turns=(Turn(role="caller", text="Friday at nine.", at=1.0),),
 )
+SHORTER_THAN_AN_ATTEMPT_S = 8.0
+"""An attempt at a receiver that hangs takes ten seconds."""
 NAMES = {"call": {"id": "rtc_1", "headers": {}}, "vars": {}, "lookup": None, "agent": "desk", "now": ""}
 
 
@@ -82,7 +85,7 @@ class Receiver:
         return web.Response(status=self.statuses.pop(0) if self.statuses else 204)
 
     async def until(self, holds: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not holds():
                 self.changed.clear()
                 await self.changed.wait()
@@ -157,7 +160,7 @@ class Desk:
     async def passes(self, seconds: float) -> None:
         """Let time pass, and everything that is due then be attempted."""
         self.now += seconds
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await self.worker.settle()
 
     def count(self, kind: JobKind, result: str) -> float | None:
@@ -385,7 +388,7 @@ async def test_receivers_that_hang_do_not_delay_one_that_is_well(desk: Desk, han
     desk.now += 1
     await desk.call_ends("rtc_quick")
     desk.worker.wake()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(SHORTER_THAN_AN_ATTEMPT_S):
         await desk.receiver.until(lambda: desk.receiver.got)
     assert len(hanging.got) == MOST_HELD // 2
 
@@ -397,7 +400,7 @@ async def test_receivers_that_hang_do_not_delay_the_next_process(desk: Desk, han
     await desk.store.take(JobCapacity(most=20, per_receiver=20), now=desk.now, lease_s=120.0)
     await desk.call_ends("rtc_quick")
     await desk.start()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(SHORTER_THAN_AN_ATTEMPT_S):
         await desk.receiver.until(lambda: desk.receiver.got)
 
 

@@ -25,6 +25,7 @@ from runner.standin.faults import HttpFault
 from runner.standin.script import CallerHangsUp, CallerSays, greets
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
+from tests.patience import PATIENCE_S
 
 SECRET, SIGN = new_secret(), new_secret()
 KEYS = {"OPENAI_API_KEY": "sk-simulated", "OPENAI_WEBHOOK_SECRET": SECRET, "SIGN": SIGN}
@@ -96,7 +97,7 @@ async def running() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not (found := re.search(rb"http://\S+/webhooks/openai", await process.stdout.readline())):
                 pass
         yield process, found[0].decode()
@@ -121,7 +122,7 @@ async def one_call(api: StandIn, url: str) -> None:
 async def draining(url: str) -> None:
     """Wait until the process has begun to end."""
     ready = url.replace("/webhooks/openai", "/readyz")
-    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_S):
         while True:
             async with session.get(ready) as response:
                 if response.status == 503:
@@ -168,7 +169,7 @@ async def test_a_delivery_under_way_when_the_process_is_killed_is_made_once_more
         write_configuration(tmp_path, api, url)
         async with running() as (process, webhooks):
             await one_call(api, webhooks)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 await receiver.came.wait()
             process.send_signal(signal.SIGKILL)
             await process.wait()
@@ -224,14 +225,14 @@ async def test_receivers_that_hang_do_not_delay_one_that_is_well_after_a_restart
         agent.write_text(agent.read_text().replace("on_end:\n", f"on_end:\n{hanging}"))
         async with running() as (process, webhooks):
             await one_call(api, webhooks)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 await asyncio.gather(*(each.until(share) for each in (first, second)), well.until(1))
             process.send_signal(signal.SIGKILL)
             await process.wait()
         assert len(open_jobs()) == 2 * (share + 2) + 1
         well.open.set()
         async with next_process(200):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(8):
                 await asyncio.gather(*(each.until(share * 2) for each in (first, second)), well.until(2))
         assert len(first.got) == len(second.got) == share * 2
     assert len({headers["webhook-id"] for headers, _ in well.got}) == 1
@@ -247,7 +248,7 @@ async def test_an_orderly_end_delivers_what_is_due(tmp_path: Path, monkeypatch: 
         async with running() as (process, webhooks):
             await one_call(api, webhooks)
             process.terminate()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 assert await process.wait() == 0
     assert [record["ended"] for _, record in receiver.got] == ["caller_hung_up"]
     assert open_jobs() == []
@@ -262,12 +263,12 @@ async def test_a_hurried_end_leaves_it_for_the_next_process(
         write_configuration(tmp_path, api, url)
         async with running() as (process, webhooks):
             await one_call(api, webhooks)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 await receiver.came.wait()
             process.terminate()
             await draining(webhooks)
             process.terminate()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(8):
                 assert await process.wait() == 0
         assert open_jobs() == [("delivery", "open")]
         receiver.open.set()
@@ -284,13 +285,13 @@ async def test_a_process_whose_store_is_locked_ends_soon_and_the_next_saves_its_
     receiver.open.set()
     async with StandIn() as api, receiver.served() as url:
         write_configuration(tmp_path, api, url)
-        async with running() as (process, webhooks), asyncio.timeout(60):
+        async with running() as (process, webhooks), asyncio.timeout(PATIENCE_S):
             with closing(sqlite3.connect("calls.db", isolation_level=None)) as lock:
                 # Whoever looks into the file with a transaction that is never ended.
                 lock.execute("BEGIN IMMEDIATE")
                 await asyncio.gather(*(one_call(api, webhooks) for _ in range(20)))
                 process.terminate()
-                async with asyncio.timeout(25):
+                async with asyncio.timeout(PATIENCE_S):
                     assert await process.wait() == 0
         assert open_jobs() == []
         assert len(Path("calls.db.unsaved").read_text().splitlines()) == 20

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,11 +13,11 @@ from aiohttp import ClientSession, web
 from runner.serve.listener import MAX_HEADERS, ClosedBecause, Listener
 from runner.serve.metrics import Metrics
 from runner.serve.timeouts import Timeouts
+from tests.patience import PATIENCE_S
 
 SOON = Timeouts(head_s=0.1, idle_s=0.1, send_s=0.1, shutdown_s=0.1)
 LATE = Timeouts(head_s=60, idle_s=60, send_s=60, shutdown_s=0.1)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-PATIENCE_S = 10.0
 
 Socket = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -27,6 +28,8 @@ class Door:
     def __init__(self, port: int, metrics: Metrics, stack: AsyncExitStack, hold: asyncio.Event) -> None:
         self.port = port
         self.hold = hold
+        self.holding = 0
+        """How many requests were begun that are held."""
         self._metrics = metrics
         self._stack = stack
 
@@ -80,6 +83,7 @@ async def door(timeouts: Timeouts = LATE, most: int = 100) -> AsyncIterator[Door
         return web.Response(text="hello\n")
 
     async def held(_: web.Request) -> web.Response:
+        opened.holding += 1
         await hold.wait()
         return web.Response(text="held\n")
 
@@ -99,7 +103,8 @@ async def door(timeouts: Timeouts = LATE, most: int = 100) -> AsyncIterator[Door
     async with AsyncExitStack() as stack:
         stack.push_async_callback(listener.close)
         _, port = await listener.listen("127.0.0.1", 0)
-        yield Door(port, metrics, stack, hold)
+        opened = Door(port, metrics, stack, hold)
+        yield opened
         hold.set()
 
 
@@ -119,7 +124,6 @@ async def test_a_head_that_does_not_come_ends_the_connection(sent: bytes) -> Non
 async def test_a_head_that_trickles_does_not_renew_its_deadline() -> None:
     async with door(SOON) as it:
         reader, writer = await it.connect(b"GET /")
-        asked = asyncio.get_running_loop().time()
         async with asyncio.timeout(PATIENCE_S):
             while not reader.at_eof():
                 writer.write(b"x")
@@ -130,17 +134,16 @@ async def test_a_head_that_trickles_does_not_renew_its_deadline() -> None:
                     pass
                 except ConnectionError:
                     break
-        assert asyncio.get_running_loop().time() - asked < 5
         assert it.closed() == {"head_timeout": 1}
 
 
 async def test_a_connection_that_asks_no_more_is_closed_and_one_that_asks_is_kept() -> None:
-    async with door(SOON) as it:
+    async with door(replace(SOON, idle_s=0.6)) as it:
         socket = await it.connect()
-        for _ in range(5):
+        for _ in range(7):
             socket[1].write(GET)
             assert (await it.answer(socket)).endswith(b"hello\n")
-            await asyncio.sleep(0.04)
+            await asyncio.sleep(0.1)
         assert await it.rest(socket) == b""
         assert it.closed() == {"idle": 1}
 
@@ -209,7 +212,7 @@ async def test_when_all_are_being_served_a_new_connection_is_told_so(
     async with door(most=2) as it:
         for _ in range(2):
             await it.connect(GET.replace(b"/ ", b"/held ", 1))
-        await asyncio.sleep(0.05)
+        await it.until(lambda: it.holding == 2)
         refused = await it.rest(await it.connect(GET))
         assert refused.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert refused.endswith(b"\r\nContent-Length: 21\r\nConnection: close\r\n\r\ntoo many connections\n")

@@ -51,6 +51,7 @@ from runner.standin.script import (
     says,
 )
 from tests.call.machine.playing import END_CALL, TO_NURSE, TO_SPANISH, an_agent, words
+from tests.patience import PATIENCE_S
 from tests.serve.stage import TIMEOUTS, Stage, creates, greeting
 
 OPENING = greets()
@@ -479,7 +480,7 @@ async def test_a_bug_of_ours_hangs_up_the_call_that_it_hit(
 async def test_a_persons_act_enters_the_machine_and_its_deed_comes_back(stage: Stage) -> None:
     live, call = stage.ringing(an_agent(greeting=Wait()))
     running = asyncio.create_task(live.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await live.ring_result()
         note = await live.steer(Steered(id="deed_1", by="shift-lead", wish=AddNote(text="Knows us.")))
         over = await live.steer(Steered(id="deed_2", by="shift-lead", wish=EndCall()))
@@ -507,7 +508,7 @@ async def test_what_is_left_of_a_call_goes_without_the_garbage_collector(stage: 
     gc.collect()
     gc.disable()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             assert await live.run() is not None
         assert live.machine is not None
         left = [weakref.ref(part) for part in (live, live.machine, live.machine.session)]

@@ -14,7 +14,8 @@ import pytest
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from runner.standin.server import StandIn
 from tests.docs.metrics_table import metrics
-from tests.serving import AGENT, PATIENCE_S, Desk
+from tests.patience import PATIENCE_S
+from tests.serving import AGENT, Desk
 
 TOOL = """\
 tools:

@@ -14,6 +14,7 @@ from runner.serve import names as names_module
 from runner.serve.egress import GuardedConnector
 from runner.serve.names import Names
 from runner.serve.tool_client import ToolClient
+from tests.patience import PATIENCE_S
 from tests.serve.lag import no_lag
 
 
@@ -28,10 +29,15 @@ class Service:
     def look_up(self, host: str, port: int, **_: int) -> list[Any]:
         self.asked.append(host)
         if host.startswith("dead"):
-            self.let_go.wait(30)
+            self.let_go.wait(2 * PATIENCE_S)
         if host not in self.known:
             raise socket.gaierror(socket.EAI_NONAME, "name or service not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in self.known[host]]
+
+    async def until_asked(self, times: int) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.asked) < times:  # noqa: ASYNC110 - threads tell nobody
+                await asyncio.sleep(0.001)
 
 
 @pytest.fixture
@@ -88,7 +94,7 @@ async def test_when_the_name_service_hangs_the_last_address_is_used_soon(
     names = Names(threads=2, look_up=service.look_up)
     await addresses(names, "dead.example")
     service.let_go.clear()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert await addresses(names, "dead.example") == ["192.0.2.1"]
 
 
@@ -97,8 +103,9 @@ async def test_a_name_that_hangs_holds_up_no_other(service: Service) -> None:
     names = Names(threads=3, look_up=service.look_up)
     hanging = [asyncio.create_task(names.resolve(f"dead{n % 2}.example", 443)) for n in range(50)]
     await asyncio.sleep(0)
-    async with asyncio.timeout(5), no_lag():
+    async with asyncio.timeout(PATIENCE_S), no_lag():
         assert await addresses(names, "fine.example") == ["192.0.2.1"]
+    await service.until_asked(3)
     assert len(service.asked) == 3
     service.let_go.set()
     results = await asyncio.gather(*hanging, return_exceptions=True)
@@ -108,6 +115,7 @@ async def test_a_name_that_hangs_holds_up_no_other(service: Service) -> None:
 async def test_no_more_lookups_run_together_than_there_are_threads(service: Service) -> None:
     names = Names(threads=3, look_up=service.look_up)
     hanging = [asyncio.create_task(names.resolve(f"dead{n}.example", 443)) for n in range(10)]
+    await service.until_asked(3)
     await asyncio.sleep(0.05)
     assert len(service.asked) == 3
     service.let_go.set()
@@ -130,7 +138,7 @@ async def test_closing_waits_for_no_lookup(service: Service) -> None:
     names = Names(threads=1, look_up=service.look_up)
     hanging = asyncio.create_task(names.resolve("dead.example", 443))
     await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await names.close()
     with pytest.raises(asyncio.CancelledError):
         await hanging
@@ -163,7 +171,7 @@ async def test_dead_names_of_tools_hold_up_neither_the_api_nor_other_tools(
             for n in range(80)
         ]
         await asyncio.sleep(0)
-        async with asyncio.timeout(5), no_lag():
+        async with asyncio.timeout(PATIENCE_S), no_lag():
             fine = await tools.send(HttpRequest(method="GET", url=f"http://fine.example:{port}/"))
             (await api.connect("fine.example", port)).close()
         assert fine.status == 200

@@ -32,6 +32,7 @@ from runner.standin.script import CallerHangsUp, Step, greets
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from tests.clock import clock
+from tests.patience import PATIENCE_S
 
 SECRET = new_secret()
 TIMEOUTS = Timeouts(decision_s=4.0, retry_s=0.001, end_s=5.0, attach_delays_s=(0.0, 0.01, 0.01))
@@ -169,7 +170,7 @@ async def test_what_is_wrong_shows_beside_readiness_and_turns_no_caller_away(lab
         await lab.api.until_over(call)
         assert status == 200
         told = "\nthe store fails: database is locked; records that wait: 1\n"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while told not in (await lab.get("/readyz"))[1]:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
@@ -236,7 +237,7 @@ async def test_a_hurried_drain_hangs_up_what_is_left(lab: Lab, caplog: pytest.Lo
     await lab.api.until(lambda: live.attached)
     hurry = asyncio.Event()
     hurry.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await lab.runner.drain(hurry)
     assert [request.action for request in live.requests] == ["accept", "hangup"]
     assert live.state is State.OVER

@@ -18,11 +18,13 @@ from runner.serve.names import Names
 from runner.serve.sideband_socket import MAX_UNSENT_BYTES, SidebandSocket, open_socket
 from runner.serve.timeouts import Timeouts
 from runner.serve.tls import client_context
+from tests.patience import PATIENCE_S
 from tests.serve.lag import no_lag
 
-TIMEOUTS = Timeouts(sideband_open_s=2.0, sideband_ping_s=0.1, sideband_close_s=0.1)
-QUIET = Timeouts(sideband_open_s=2.0, sideband_ping_s=60, sideband_close_s=0.1)
-PATIENCE_S = 10.0
+STAYS_S = 30.0
+"""How long a peer stays that does nothing more."""
+TIMEOUTS = Timeouts(sideband_open_s=PATIENCE_S, sideband_ping_s=0.1, sideband_close_s=0.1)
+QUIET = Timeouts(sideband_open_s=PATIENCE_S, sideband_ping_s=60, sideband_close_s=0.1)
 TLS = client_context()
 
 
@@ -332,7 +334,7 @@ async def test_what_waits_for_a_peer_is_bounded(caplog: pytest.LogCaptureFixture
     async def play(it: Peer) -> None:
         await it.open()
         it.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(PATIENCE_S)
+        await asyncio.sleep(STAYS_S)
 
     async with peer(play) as url:
         socket = await opened(url)
@@ -447,12 +449,12 @@ async def test_what_the_listener_raises_ends_the_connection_and_is_raised() -> N
 async def test_closing_takes_no_longer_than_it_may_whatever_the_peer_does() -> None:
     async def play(it: Peer) -> None:
         await it.open()
-        await asyncio.sleep(PATIENCE_S)
+        await asyncio.sleep(STAYS_S)
 
     async with peer(play) as url:
         socket = await opened(url)
         socket.listen(Heard())
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(STAYS_S / 2):
             await socket.close()
             await socket.close()
 
@@ -461,12 +463,12 @@ async def test_a_peer_that_never_hangs_up_after_its_close_is_hung_up_on() -> Non
     async def play(it: Peer) -> None:
         await it.open()
         await it.send(Frame(Opcode.CLOSE, Close(CloseCode.GOING_AWAY, "").serialize()))
-        await asyncio.sleep(PATIENCE_S)
+        await asyncio.sleep(STAYS_S)
 
     async with peer(play) as url:
         socket = await opened(url)
         socket.listen(Heard())
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(STAYS_S / 2):
             assert await socket.closed() == Close(CloseCode.GOING_AWAY, "")
 
 

@@ -16,6 +16,7 @@ from runner.serve.metrics import Metrics
 from runner.serve.storage import Storage
 from runner.store import record_saver
 from runner.store.opening import open_store
+from tests.patience import PATIENCE_S
 from tests.store.engines import call_record
 
 DAY_S = 24 * 3600.0
@@ -59,7 +60,7 @@ async def opened(metrics: Metrics | None = None, **fields: Any) -> AsyncIterator
 
 
 async def until_saved(storage: Storage) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(storage.saver):  # noqa: ASYNC110 - it tells nobody when it is empty
             await asyncio.sleep(0.01)
 
@@ -72,7 +73,7 @@ async def test_a_store_that_is_locked_shows_and_a_record_saved_late_wakes_the_jo
             assert storage.troubles == ["the store fails: database is locked; records that wait: 1"]
             assert b"phone_agents_unsaved_records 1.0" in metrics.text()
             assert not woken.is_set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await woken.wait()
         await until_saved(storage)
         assert storage.troubles == []
@@ -85,7 +86,8 @@ async def test_a_locked_store_ends_soon_and_what_it_did_not_take_is_there_after_
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(opened())
         stack.enter_context(locked())
-        async with asyncio.timeout(10):
+        # A second for each would be a minute.
+        async with asyncio.timeout(30):
             await asyncio.gather(*(storage.saver.save(call_record(name)) for name in names))
             await storage.close()
         assert Path("calls.db.unsaved").exists()
@@ -116,7 +118,7 @@ async def test_records_are_deleted_when_they_are_older_than_they_may_be() -> Non
     await store.save(call_record("new", created_at=2 * DAY_S))
     await store.close()
     async with opened(keep_s=2 * DAY_S, clock=lambda: 3 * DAY_S) as storage:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await storage.store.read("old") is not None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert await storage.store.read("new") is not None

@@ -19,6 +19,7 @@ from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from tests.clock import clock
+from tests.patience import PATIENCE_S
 
 SECRET = new_secret()
 AGENT = """\
@@ -156,7 +157,7 @@ async def test_whatever_is_sent_for_an_agent_is_sent_with_a_token_of_its_grant(t
         running(api, users, tmp_path) as (runner, secret, clock),
     ):
         call = await played(api, runner, clock)
-        await asyncio.wait_for(users.delivered.wait(), 10)
+        await asyncio.wait_for(users.delivered.wait(), PATIENCE_S)
         assert users.asked == [
             ("/token", "first"),
             ("/caller", "Bearer for-first"),

@@ -17,6 +17,7 @@ from runner.model.record import CallRecord, ToolUse
 from runner.store import record_saver
 from runner.store.record_saver import RecordSaver
 from runner.store.spool import Spool
+from tests.patience import PATIENCE_S
 from tests.store.engines import call_record
 
 JOB = Job(
@@ -107,7 +108,7 @@ async def running(saver: RecordSaver) -> AsyncIterator[None]:
 
 
 async def until_empty(saver: RecordSaver) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while len(saver):  # noqa: ASYNC110 - it tells nobody when it is empty
             await asyncio.sleep(0.001)
 
@@ -148,7 +149,7 @@ async def test_one_failure_keeps_nobody_else_waiting(path: Path, trouble: str) -
     shelf.is_stuck = trouble == "hangs"
     saver = made(shelf, path)
     names = [f"rtc_{number:03}" for number in range(100)]
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*(saver.save(call_record(name)) for name in names))
     assert (shelf.tries, len(saver)) == (1, 100)
     shelf.trouble, shelf.is_stuck = "", False
@@ -205,7 +206,7 @@ async def test_the_end_waits_for_no_store_that_hangs(path: Path) -> None:
     saver = made(shelf, path)
     await saver.save(call_record("rtc_1"))
     shelf.is_stuck = True
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_S):
         await saver.close()
     assert json.loads(path.read_text())["record"]["id"] == "rtc_1"
 

@@ -7,6 +7,7 @@ import pytest
 from runner.model.stored_call import CallFilter
 from runner.store import retention
 from runner.store.retention import Retention
+from tests.patience import PATIENCE_S
 from tests.store.engines import Engine, call_record
 
 DAY_S = 24 * 3600.0
@@ -35,7 +36,7 @@ async def test_a_store_that_fails_is_swept_another_time(
     await store.close()
     monkeypatch.setattr(retention, "SWEEP_EVERY_S", 0.0)
     sweeping = asyncio.create_task(Retention(store, DAY_S, lambda: 0.0).run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while len(caplog.records) < 2:  # noqa: ASYNC110 - the log tells nobody
             await asyncio.sleep(0)
     sweeping.cancel()

@@ -150,9 +150,9 @@ def test_masking_again_changes_nothing() -> None:
     "text", ["a" * 50_000, "a.@" * 20_000, "1" * 50_000, "word " * 20_000, "1 2 3 4 5 6 " * 200, "@" * 50_000]
 )
 def test_no_text_takes_long(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     redactor(*Sensitive).text(text)
-    assert time.perf_counter() - began < 3.0
+    assert time.process_time() - began < 3.0
 
 
 def test_numbers_and_keys_of_data_are_masked_too() -> None:

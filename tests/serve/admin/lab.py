@@ -36,6 +36,7 @@ from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from tests.call.machine.playing import an_agent, words
 from tests.clock import clock
+from tests.patience import PATIENCE_S
 from tests.serve.admin.fits import event_fits
 
 SECRET = new_secret()
@@ -46,7 +47,6 @@ CLINIC = "+18005551212"
 LEAD = "lead-token-0123456789-0123456789-0123456789"
 PAGER = "pager-token-0123456789-0123456789-012345678"
 TOKENS = {"lead": LEAD, "pager": PAGER}
-PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, Step, greets, says
 from tests.call.machine.playing import TO_NURSE
+from tests.patience import PATIENCE_S
 from tests.serve.admin.lab import PAGER, AdminLab, Event, desk, started
 
 
@@ -182,7 +183,7 @@ async def test_a_list_that_was_cut_goes_on_where_it_was(
         assert {row["id"] for row in seen.data["calls"]} == {first.id, second.id}
     third = await greeted(lab)
     await hang_up(lab, second)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while await live_ids(lab) != {first.id, third.id}:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     async with lab.follow(last_id=seen.id) as stream:
@@ -207,7 +208,7 @@ async def test_a_list_that_was_cut_for_long_begins_anew(
     monkeypatch.setattr("runner.serve.admin.calls.MOST_STREAMS", 1)
     async with lab.follow() as stream:
         seen = await stream.next("snapshot")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 # While the first stream is open, there is no room for another.
@@ -255,7 +256,7 @@ async def test_what_does_not_fit_is_refused_in_a_sentence(lab: AdminLab) -> None
         'the Idempotency-Key is that of another act, "transfer"',
     )
     await hang_up(lab, call)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (reply := await lab.ask("POST", f"/admin/calls/{call.id}/hush", body={})).status != 404:
             assert reply.status in {202, 409, 502}
             await asyncio.sleep(0.02)
@@ -278,7 +279,7 @@ async def test_a_call_that_nobody_follows_has_no_follower(
     async with lab.follow(f"/admin/events?call={call.id}") as stream:
         await stream.next("snapshot")
         assert follows_words() is True
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while follows_words() is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
@@ -292,7 +293,7 @@ async def test_nothing_is_kept_of_a_call_that_was_listed_once(
     assert lab.runner.service is not None
     live = weakref.ref(lab.runner.service.live_calls.find(call.id))
     await hang_up(lab, call)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while live() is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
@@ -316,7 +317,7 @@ async def test_a_bug_in_the_view_costs_no_call(
     assert "call cannot be shown" in {record.message for record in caplog.records}
     monkeypatch.undo()
     await hang_up(lab, call)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await lab.ask("GET", f"/admin/records/{call.id}")).status != 200:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     stored = await lab.get(f"/admin/records/{call.id}")

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from runner.serve.admin.event_log import EventLog
+from tests.patience import PATIENCE_S
 
 
 def filled(count: int, **bounds: int) -> EventLog:
@@ -57,7 +58,7 @@ async def test_readers_wait_for_what_comes() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     log.append("turn", {})
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, PATIENCE_S)
     await log.grown(0, 10.0)
     await log.grown(2, 0.001)
     log.close()

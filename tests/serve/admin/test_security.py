@@ -13,6 +13,7 @@ from runner.serve.admin.access import COOKIE
 from runner.serve.admin.app import MOST_BODY_BYTES
 from runner.serve.admin.document import document
 from runner.standin.script import greets
+from tests.patience import PATIENCE_S
 from tests.serve.admin.lab import LEAD, PAGER, AdminLab, started
 
 SAME = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
@@ -274,7 +275,7 @@ async def test_a_stream_ends_with_the_token_that_opened_it(
         monkeypatch.setattr(
             type(lab.runner._secrets), "admin_tokens", lambda _: {"lead": "rotated" * 9, "pager": PAGER}
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert [event.name for event in await stream.to_the_end()] == []
 
 
@@ -285,7 +286,7 @@ async def test_streams_are_counted(lab: AdminLab, monkeypatch: pytest.MonkeyPatc
         reply = await lab.ask("GET", "/admin/events")
         assert (reply.status, reply.json["reason"]) == (503, "too-many-streams")
     # Whoever leaves gives the place back, though nothing was to be sent.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await lab.ask("GET", "/admin/events?call=rtc_1")).status != 404:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         while True:

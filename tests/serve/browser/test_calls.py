@@ -35,6 +35,7 @@ from runner.standin.placed_call import RestReply, State
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
 from runner.standin.webhook import new_secret
+from tests.patience import PATIENCE_S
 from tests.standin.openai_types import client_complaint, server_complaint
 
 OFFER = (Path(__file__).parents[2] / "data" / "offers" / "chromium.sdp").read_text()
@@ -107,7 +108,7 @@ class Page:
     async def record(self, location: str) -> dict[str, Any]:
         assert self.runner.service is not None
         store = self.runner.service.storage.store
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while (stored := await store.read(location.rpartition("/")[2])) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return dict(stored.record)

@@ -17,6 +17,7 @@ from runner.store.journal.entries import decode
 from runner.store.journal.piece_spool import PieceSpool
 from runner.store.journal.seal import Seal
 from runner.store.journal.sealed import HeldPiece, SealedEntries
+from tests.patience import PATIENCE_S
 
 LEASE = Lease(runner="one", epoch=1)
 SEAL = Seal(lambda: ["whsec_x"])
@@ -152,7 +153,7 @@ async def test_what_a_tool_call_waits_for_is_not_gathered(monkeypatch: pytest.Mo
     shelf = Shelf()
     writer = made(shelf)
     journal = CallJournal(writer, "rtc_1")
-    async with running(writer), asyncio.timeout(5):
+    async with running(writer), asyncio.timeout(PATIENCE_S):
         presses(journal, "1")
         await journal.written()
         assert shelf.keys() == "1"
@@ -170,7 +171,7 @@ async def test_entries_are_gathered_for_a_moment(monkeypatch: pytest.MonkeyPatch
         for key in "123":
             presses(journal, key)
             await asyncio.sleep(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not shelf.batches:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0)
     assert (shelf.keys(), len(shelf.batches)) == ("123", 1)
@@ -192,7 +193,7 @@ async def test_while_the_store_is_away_entries_wait_in_a_file_and_are_sent_in_th
     await asyncio.sleep(0)
     shelf.trouble = None
     presses(journal, "4")
-    async with running(writer), asyncio.timeout(5):
+    async with running(writer), asyncio.timeout(PATIENCE_S):
         await waiting
     assert (shelf.keys(), writer.behind_bytes) == ("1234", 0)
 
@@ -236,7 +237,7 @@ async def test_what_a_lease_was_missing_for_is_written_as_soon_as_there_is_one(
     journal = CallJournal(writer, "rtc_1")
     shelf.trouble = LeaseLostError("the lease is over")
     presses(journal, "1")
-    async with running(writer), asyncio.timeout(5):
+    async with running(writer), asyncio.timeout(PATIENCE_S):
         while writer.trouble is None:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0)
         shelf.trouble = None

@@ -10,6 +10,7 @@ from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, Owner, RunnerInfo
 from runner.serve.fleet.member import Member
 from runner.store.journal.sealed import SealedEntries
+from tests.patience import PATIENCE_S
 
 CALL = HeldCall(id="rtc_1", agent="desk", configuration="c1", began_at=1000.0)
 NO_LIMITS = Limits()
@@ -272,7 +273,7 @@ async def test_a_store_that_does_not_answer_is_away_and_no_pause() -> None:
     member = Member(shelf, info, lease_s=0.03, clock=clock)
     await member.join(Desk())
     shelf.while_renewing = asyncio.Event().wait
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await member.look()
     assert member.trouble == "no answer in time"
     assert not member.was_paused
@@ -368,7 +369,7 @@ async def test_the_lease_is_renewed_while_calls_are_taken_up() -> None:
     shelf.orphans, shelf.while_renewing = [CALL], renews
     desk.while_taking = lambda call: renewed.wait()
     running = asyncio.create_task(member.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not desk.taken:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0)
     running.cancel()

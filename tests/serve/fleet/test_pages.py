@@ -15,12 +15,12 @@ import pytest
 
 from runner.standin.script import CallerSays, greets, says
 from runner.standin.server import StandIn
+from tests.patience import PATIENCE_S
 from tests.serve.browser.test_calls import OFFER, SITE
 from tests.serving import AGENT, Desk
 from tests.store.postgresql.server import PostgresqlServer
 
 TOKENS = "a secret of the backend's that is long enough"
-PATIENCE_S = 60.0
 
 
 @pytest.fixture

@@ -43,12 +43,12 @@ async def test_workers_share_a_port_and_take_over_the_calls_of_one_that_dies(
         )
         os.kill(_children(workers.pid)[0], signal.SIGKILL)
         await workers.logged("worker has died")
-        await desk.api.until(lambda: any(call.attached == 2 for call in calls), 15.0)
-        await desk.api.until(lambda: all(call.is_attached for call in calls), 15.0)
+        await desk.api.until(lambda: any(call.attached == 2 for call in calls))
+        await desk.api.until(lambda: all(call.is_attached for call in calls))
         for call in calls:
             call.play(CallerSays(text="Are you there?"), says("Yes."), CallerHangsUp())
             desk.api.wake(call)
-            await desk.api.until_over(call, 15.0)
+            await desk.api.until_over(call)
             assert call.violations == []
         workers.tell(signal.SIGTERM)
         code, _, _ = await workers.ended()

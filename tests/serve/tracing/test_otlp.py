@@ -16,6 +16,7 @@ from runner.model.http import HttpReply, HttpRequest
 from runner.serve.tracing.opening import EXTRA, open_tracing
 from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from runner.standin.server import StandIn
+from tests.patience import PATIENCE_S
 from tests.serving import AGENT, KEYS, Desk
 
 otlp = pytest.importorskip("runner.serve.tracing.otlp", reason="OpenTelemetry is not installed")
@@ -191,5 +192,5 @@ async def test_a_request_without_a_trace_is_sent_as_it_is() -> None:
     assert tracing is not None
     request = HttpRequest(method="GET", url="https://api.example/", headers=(("X-Call-Id", "rtc_1"),))
     await tracing.sender(Recorded()).send(request)
-    await asyncio.wait_for(tracing.close(), 10)
+    await asyncio.wait_for(tracing.close(), PATIENCE_S)
     assert sent == [request]

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from runner.model.live_call import Owner
+from tests.patience import PATIENCE_S
 from tests.store.engines import PostgresqlEngine, call_record
 from tests.store.members import joined, piece
 from tests.store.postgresql.server import PostgresqlServer
@@ -59,7 +60,7 @@ async def bounced(postgresql: PostgresqlServer) -> AsyncIterator[PostgresqlEngin
 
 
 async def _until_it_listens(port: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             with suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

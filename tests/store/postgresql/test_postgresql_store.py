@@ -10,6 +10,7 @@ from runner.model.stored_call import CallFilter
 from runner.store.opening import open_store
 from runner.store.postgresql.database import Connection, Database
 from runner.store.postgresql.postgresql_store import PostgresqlStore
+from tests.patience import PATIENCE_S
 from tests.store.engines import call_record
 from tests.store.postgresql.server import PostgresqlServer
 
@@ -115,7 +116,7 @@ async def test_a_server_that_is_away_is_told_at_once_and_used_again_when_it_is_b
     await store.save(call_record("rtc_1"))
     postgresql.stop()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             for _ in range(3):
                 with pytest.raises(StoreError):
                     await store.save(call_record("rtc_2"))
