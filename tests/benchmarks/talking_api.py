@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from aiohttp import web
 
@@ -83,6 +83,7 @@ class Api:
         self.attached = 0
         self.made = 0
         self.over: set[str] = set()
+        self._sockets: dict[web.WebSocketResponse, str] = {}
         self._transports: set[asyncio.Transport] = set()
 
     async def decide(self, request: web.Request) -> web.Response:
@@ -106,6 +107,7 @@ class Api:
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         self.attached += 1
+        self._sockets[socket] = call_id
         if request.transport is not None:
             self._transports.add(request.transport)
         if call_id.startswith("talk_"):
@@ -129,18 +131,46 @@ class Api:
         self._transports.clear()
         return web.Response()
 
+    async def end(self, _: web.Request) -> web.Response:
+        """End all calls that are attached."""
+        sockets, self._sockets = self._sockets, {}
+        self.over.update(sockets.values())
+        await asyncio.gather(*(socket.close() for socket in sockets))
+        return web.Response()
+
     async def counts(self, _: web.Request) -> web.Response:
         """For the benchmark: how many sidebands were opened, and how many calls are over."""
         return web.Response(text=json.dumps([self.attached, len(self.over)]))
+
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def _kept(handler: Handler) -> Handler:
+    """Keep the connection for the next request."""
+    return handler
+
+
+def _alone(handler: Handler) -> Handler:
+    """Close the connection after each reply, as it is when the next request comes minutes later."""
+
+    async def answer(request: web.Request) -> web.Response:
+        response = await handler(request)
+        response.force_close()
+        return response
+
+    return answer
 
 
 async def served(tls: ssl.SSLContext | None) -> AsyncIterator[str]:
     """The address while it is served."""
     api = Api()
     app = web.Application()
-    app.router.add_post("/v1/realtime/calls", api.create)
-    app.router.add_post("/v1/realtime/calls/{call}/{action}", api.decide)
-    app.router.add_get("/v1/realtime", api.sideband)
+    for path, handler in (("/v1", _kept), ("/alone/v1", _alone)):
+        app.router.add_post(f"{path}/realtime/calls", handler(api.create))
+        app.router.add_post(f"{path}/realtime/calls/{{call}}/{{action}}", handler(api.decide))
+        app.router.add_get(f"{path}/realtime", api.sideband)
+    app.router.add_post("/end", api.end)
     app.router.add_get("/counts", api.counts)
     app.router.add_post("/lose", api.lose)
     server = web.AppRunner(app, access_log=None)

@@ -3,11 +3,12 @@
 import asyncio
 import ssl
 from asyncio import sslproto
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from runner.serve.tls import RECORD_BYTES, client_context, shrink_read_buffers
+from runner.serve.tls import MOST_HOSTS, RECORD_BYTES, VERIFIED_S, client_context, shrink_read_buffers
 from runner.standin.script import CallerHangsUp, greets
 from runner.standin.server import StandIn
 from tests.certificates import Authority
@@ -69,6 +70,59 @@ async def test_a_frame_of_many_records_is_read_whole(
         await lab.runner.drain(asyncio.Event())
         (record,) = lab.records().values()
     assert [turn["text"].split() for turn in record["turns"]] == [long.split()]
+
+
+class Handshakes:
+    """Connections of one context to servers that have sent something, in memory."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.context = client_context(lambda: self.now)
+
+    def resumes(self, server: ssl.SSLContext, name: str = "localhost") -> bool:
+        """Connect once; whether that resumed an earlier session. Raises SSLError."""
+        to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = self.context.wrap_bio(to_client, to_server, server_hostname=name)
+        served = server.wrap_bio(to_server, to_client, server_side=True)
+        for side in (client, served, client, served):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+        served.write(b"hello")
+        assert client.read() == b"hello"
+        return bool(client.session_reused)
+
+
+def test_connections_to_a_host_resume_a_session_for_an_hour(authority: Authority) -> None:
+    server, handshakes = authority.server(), Handshakes()
+    assert [handshakes.resumes(server) for _ in range(3)] == [False, True, True]
+    handshakes.now = VERIFIED_S - 1
+    assert handshakes.resumes(server)
+    handshakes.now = VERIFIED_S
+    assert [handshakes.resumes(server) for _ in range(2)] == [False, True]
+
+
+def test_a_session_belongs_to_the_name_that_was_verified(authority: Authority) -> None:
+    server, handshakes = authority.server("api.example"), Handshakes()
+    assert [handshakes.resumes(server) for _ in range(2)] == [False, True]
+    assert [handshakes.resumes(server, "api.example") for _ in range(2)] == [False, True]
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshakes.resumes(server, "other.example")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshakes.resumes(server, "other.example")
+
+
+def test_a_server_that_knows_no_session_gets_a_whole_handshake(authority: Authority) -> None:
+    handshakes = Handshakes()
+    assert [handshakes.resumes(authority.server()) for _ in range(3)] == [False, False, False]
+
+
+def test_sessions_of_few_hosts_are_kept(authority: Authority) -> None:
+    names = [f"{number}.example" for number in range(MOST_HOSTS)]
+    server, handshakes = authority.server(*names), Handshakes()
+    assert not handshakes.resumes(server)
+    assert not any(handshakes.resumes(server, name) for name in names)
+    assert handshakes.resumes(server, names[0])
+    assert not handshakes.resumes(server)
 
 
 def test_a_context_verifies_names_and_speaks_http_1() -> None:
