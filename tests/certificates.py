@@ -91,7 +91,9 @@ def _may_sign(
 
 
 def _signed_by(
-    builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, algorithm: hashes.HashAlgorithm
+    builder: x509.CertificateBuilder,
+    key: ec.EllipticCurvePrivateKey,
+    algorithm: hashes.SHA256 | hashes.SHA384,
 ) -> x509.Certificate:
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
     return builder.add_extension(issuer, critical=False).sign(key, algorithm)

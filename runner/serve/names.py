@@ -5,14 +5,18 @@ on a machine with two processors, for the whole process.
 """
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import aiohappyeyeballs
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from runner.serve.latch import Latch
 
 FRESH_S = 10.0
 """How long an address is used without another lookup."""
@@ -66,12 +70,18 @@ class Names(AbstractResolver):
             return known.addresses
 
     async def connect(self, host: str, port: int) -> socket.socket:
-        """A connected socket, to the address of the host that answers first. Raises OSError."""
-        addresses = await self.resolve(host, port)
+        """A connected socket, to the first address of the host that answers in time. Raises OSError."""
+        first, *others = await self.resolve(host, port)
+        # Nearly always it answers before the others are tried, so that there is no race to hold.
+        if not others:
+            return await _connected(first)
+        with suppress(OSError):  # TimeoutError is one
+            async with asyncio.timeout(SECOND_FAMILY_S):
+                return await _connected(first)
         return await aiohappyeyeballs.start_connection(
             [
                 (found["family"], socket.SOCK_STREAM, found["proto"], "", (found["host"], found["port"]))
-                for found in addresses
+                for found in (*others, first)
             ],
             happy_eyeballs_delay=SECOND_FAMILY_S,
         )
@@ -122,6 +132,34 @@ class Names(AbstractResolver):
         self._known[key] = _Known(lookup.result(), asyncio.get_running_loop().time())
         if len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
+
+
+async def _connected(address: ResolveResult) -> socket.socket:
+    """A socket that is connected to an address, without the lookup of uvloop's `sock_connect`: in a thread,
+    even of a number."""
+    loop = asyncio.get_running_loop()
+    connection = socket.socket(address["family"], socket.SOCK_STREAM, address["proto"])
+    try:
+        connection.setblocking(False)
+        try:
+            connection.connect((address["host"], address["port"]))
+        except BlockingIOError:
+            await _writable(loop, connection)
+            if error := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(error, os.strerror(error)) from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def _writable(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+    writable = Latch()
+    loop.add_writer(connection, writable.set)
+    try:
+        await writable.wait()
+    finally:
+        loop.remove_writer(connection)
 
 
 def _read(host: str, found: list[Any]) -> list[ResolveResult]:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from websockets.client import ClientProtocol
+from websockets.exceptions import WebSocketException
 from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 from websockets.uri import WebSocketURI, parse_uri
@@ -21,6 +21,7 @@ from websockets.uri import WebSocketURI, parse_uri
 from runner.serve.names import Names
 from runner.serve.timeouts import Timeouts
 from runner.serve.websocket_frames import ForProtocol, FrameCutter
+from runner.serve.websocket_handshake import Handshake
 
 log = logging.getLogger("runner.serve.sideband_socket")
 
@@ -38,7 +39,6 @@ session wait.
 """
 
 Receive = Callable[[bytes], None]
-END_OF_HEAD = b"\r\n\r\n"
 _PING, _PONG = 0x89, 0x8A
 """First bytes of these frames."""
 MOST_CONTROL_BYTES = 125
@@ -58,8 +58,6 @@ class SidebandSocket(asyncio.Protocol):
         "_frames",
         "_handshake",
         "_has_pong",
-        "_head_end",
-        "_headers",
         "_loop",
         "_opening",
         "_parts",
@@ -74,10 +72,9 @@ class SidebandSocket(asyncio.Protocol):
 
     def __init__(self, uri: WebSocketURI, headers: Mapping[str, str], timeouts: Timeouts) -> None:
         """Needs a running event loop."""
-        self._headers = headers
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
-        self._handshake: ClientProtocol | None = ClientProtocol(uri)
+        self._handshake: Handshake | None = Handshake(uri, headers)
         """Until it is over."""
         self._protocol: Protocol | None = None
         """From the first frame on that is not handled here."""
@@ -89,8 +86,6 @@ class SidebandSocket(asyncio.Protocol):
         self._ended: Callable[[], None] | None = None
         self._waiting: deque[bytes] | None = None
         """What came with the answer to the handshake, or was too much for one turn of the event loop."""
-        self._head_end = b""
-        """The last bytes of the handshake's answer so far: its end may be split in two."""
         self._frames = FrameCutter(MAX_MESSAGE_BYTES)
         self._parts: bytearray | None = None
         """What has come of a message in several frames."""
@@ -153,15 +148,14 @@ class SidebandSocket(asyncio.Protocol):
         """Begin the handshake."""
         self._transport = cast(asyncio.Transport, transport)
         if self._handshake is not None:
-            request = self._handshake.connect()
-            request.headers.update(self._headers)
-            self._handshake.send_request(request)
-            self._flush(self._handshake)
+            self._transport.write(self._handshake.request)
 
     def data_received(self, data: bytes) -> None:
         """Bytes have arrived."""
         if self._handshake is not None:
             data = self._answered(self._handshake, data)
+            if not data:
+                return
         if self._receive is not None and self._waiting is None and len(data) <= SLICE_BYTES:
             self._take(data)
             return
@@ -198,28 +192,38 @@ class SidebandSocket(asyncio.Protocol):
             else:
                 self._hand_on(piece)
 
-    def _answered(self, handshake: ClientProtocol, data: bytes) -> bytes:
+    def _answered(self, handshake: Handshake, data: bytes) -> bytes:
         """Read the answer to the handshake, and keep what follows it."""
-        seen = self._head_end + data
-        end = seen.find(END_OF_HEAD)
-        if end < 0:
-            self._head_end = seen[1 - len(END_OF_HEAD) :]
-            handshake.receive_data(data)
-            self._go_on_opening(handshake)
+        try:
+            rest = handshake.receive(data)
+        except WebSocketException as refusal:
+            self._refused(refusal)
             return b""
-        size = end + len(END_OF_HEAD) - len(self._head_end)
-        handshake.receive_data(data[:size])
-        self._go_on_opening(handshake)
-        if self._handshake is None:
-            return data[size:]
-        # A refusal, with a body.
-        handshake.receive_data(data[size:])
-        self._go_on_opening(handshake)
-        return b""
+        if rest is None or self._opening is None or self._opening.done():
+            return b""
+        self._opening.set_result(None)
+        # Thousands of sockets are open: what the handshake needed is needed no more.
+        self._handshake = self._opening = None
+        if self._transport is not None:
+            # The caller of `opened` learns first that the sideband is open.
+            self._transport.pause_reading()
+        self._ping_timer = self._loop.call_later(self._timeouts.sideband_ping_s, self._ping)
+        return rest
+
+    def _refused(self, refusal: WebSocketException) -> None:
+        if self._opening is not None and not self._opening.done():
+            self._opening.set_exception(refusal)
+        self.abort()
 
     def eof_received(self) -> None:
         """The peer sends no more: the connection is closed."""
-        protocol = self._handshake or self._take_protocol()
+        if self._handshake is not None:
+            try:
+                self._handshake.receive_eof()
+            except WebSocketException as refusal:
+                self._refused(refusal)
+            return
+        protocol = self._take_protocol()
         protocol.receive_eof()
         self._flush(protocol)
 
@@ -252,23 +256,6 @@ class SidebandSocket(asyncio.Protocol):
         """Whether messages may be sent."""
         is_open = self._protocol is None or self._protocol.state is State.OPEN
         return self._handshake is None and self._transport is not None and is_open
-
-    def _go_on_opening(self, handshake: ClientProtocol) -> None:
-        refusal = handshake.handshake_exc
-        if self._opening is None or self._opening.done():
-            return
-        if refusal is not None:
-            self._opening.set_exception(refusal)
-            self.abort()
-        elif handshake.state is not State.CONNECTING:
-            self._opening.set_result(None)
-            # Thousands of sockets are open: what the handshake needed is needed no more.
-            self._handshake = self._opening = None
-            self._head_end, self._headers = b"", {}
-            if self._transport is not None:
-                # The caller of `opened` learns first that the sideband is open.
-                self._transport.pause_reading()
-            self._ping_timer = self._loop.call_later(self._timeouts.sideband_ping_s, self._ping)
 
     def _frame_received(self, data: bytes) -> None:
         """Answer a ping and ignore a pong; other frames that are not messages go to the protocol."""

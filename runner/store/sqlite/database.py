@@ -8,13 +8,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from runner.errors import CannotRunError, StoreError, StoreRefusedError
 from runner.store.migrations import migrations
+from runner.store.sqlite.worker import Worker
 
 APPLICATION_ID = 0x70616773
 """Marks the file as ours among all SQLite files (PRAGMA application_id)."""
@@ -49,7 +49,7 @@ class Database:
         self._is_closed = False
         self._is_locked = False
         """Whether another process held the file at the last attempt."""
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._thread = Worker("store")
 
     async def open(self) -> None:
         """Create the file if necessary; else check that it is ours, undamaged, and writable.
@@ -59,12 +59,12 @@ class Database:
         try:
             await self._on_thread(self._open)
         except (sqlite3.Error, OSError) as error:
-            self._thread.shutdown()
+            self._thread.stop()
             raise CannotRunError(
                 f'store "sqlite:{self.path}" cannot be used: {self._reason(error)}'
             ) from None
         except BaseException:
-            self._thread.shutdown(wait=False)
+            self._thread.stop()
             raise
 
     async def read(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
@@ -83,11 +83,10 @@ class Database:
         if self._is_closed:
             return
         self._is_closed = True
-        running = asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
-                await asyncio.shield(running)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+                await self._thread.do(self._disconnect)
+        self._thread.stop()
 
     async def _run(self, work: Callable[[sqlite3.Connection], _Result], begin: str) -> _Result:
         def run() -> _Result:
@@ -106,14 +105,7 @@ class Database:
     async def _on_thread(self, work: Callable[[], _Result]) -> _Result:
         if self._is_closed:
             raise StoreError("the store is closed")
-        running = asyncio.get_running_loop().run_in_executor(self._thread, work)
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            if running.cancelled():  # by `close`: the waiting task was not cancelled
-                raise StoreError("the store is closed") from None
-            running.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise
+        return await self._thread.do(work)
 
     # On the thread
 
