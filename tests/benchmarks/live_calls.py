@@ -64,8 +64,14 @@ class Process:
     """A server in a process of its own, that prints its address."""
 
     def __init__(
-        self, stack: ExitStack, command: list[str], environment: dict[str, str] | None = None
+        self,
+        stack: ExitStack,
+        command: list[str],
+        environment: dict[str, str] | None = None,
+        *,
+        directory: str | None = None,
     ) -> None:
+        """With `-m` in `command` the module is looked for in `directory` first."""
         self._process = subprocess.Popen(
             [sys.executable, *command],
             stdin=subprocess.PIPE,
@@ -73,6 +79,7 @@ class Process:
             stderr=subprocess.DEVNULL,
             text=True,
             env={**os.environ, **(environment or {})},
+            cwd=directory,
         )
         stack.callback(self._process.wait)
         stack.callback(self._process.kill)

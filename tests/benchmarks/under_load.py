@@ -4,6 +4,9 @@ For each number of calls, over TLS and without, one process of ours and one of t
 hold as many calls each, and the API (`crowd_api.py`, a third process) talks to one after the other, in turns,
 so that both meet the same machine. Everything is measured from outside (/proc) and at `/metrics`. Prints a
 table in Markdown.
+
+With `--beside`, another program takes the floor's place: ours without its journal (`without_journal.py`), or
+the runner of another version, in a directory of its own.
 """
 
 import argparse
@@ -32,6 +35,7 @@ TOOLS = 0.3
 ADMIN_TOKEN = "benchmark" * 4
 AT_ONCE = 16
 """Calls that ring together."""
+FLOOR, NO_JOURNAL = "floor", "no-journal"
 
 RUNNER = """\
 provider: {{base_url: "{base_url}"}}
@@ -208,11 +212,11 @@ def _lag(before: dict[str, float], after: dict[str, float]) -> str:
 
 @contextmanager
 def serving(
-    *, tls: bool, store: str, options: tuple[str, ...] = (), admin: str = ""
+    *, tls: bool, store: str, options: tuple[str, ...] = (), admin: str = "", beside: str = FLOOR
 ) -> Iterator[tuple[Process, ssl.SSLContext | None, Process, Process]]:
     """The API, the floor and ours, in processes of their own.
 
-    `options` are of `run`; `admin` is what `server` has besides.
+    `options` are of `run`; `admin` is what `server` has besides; `beside` is what takes the floor's place.
     """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory()))
@@ -226,15 +230,24 @@ def serving(
             trusted = ssl.create_default_context(cafile=authority.file)
         api = Process(stack, ["-m", "tests.benchmarks.crowd_api", *certificate])
         base_url, tools = f"{api.url}/v1", f"http://127.0.0.1:{api.words[-1]}"
-        agents = directory / "agents"
-        agents.mkdir()
-        url = f"sqlite:{directory}/calls.db" if store == "sqlite" else _database(stack)
-        (agents / "runner.yaml").write_text(RUNNER.format(base_url=base_url, store=url, admin=admin))
-        (agents / "desk.yaml").write_text(AGENT.format(tools=tools))
-        floor = Process(stack, [str(HERE / "least_runner.py"), base_url, SECRET], environment)
-        command = ["-m", "runner", "run", str(agents), "--log-level", "warning", *options]
-        ours = Process(stack, command, environment)
-        yield api, trusted, floor, ours
+
+        def run(module: str, name: str, *options: str, directory_of: str | None = None) -> Process:
+            agents = directory / name
+            agents.mkdir()
+            url = f"sqlite:{directory}/{name}.db" if store == "sqlite" else _database(stack)
+            (agents / "runner.yaml").write_text(RUNNER.format(base_url=base_url, store=url, admin=admin))
+            (agents / "desk.yaml").write_text(AGENT.format(tools=tools))
+            command = ["-m", module, "run", str(agents), *options]
+            return Process(stack, command, environment, directory=directory_of)
+
+        if beside == FLOOR:
+            floor = Process(stack, [str(HERE / "least_runner.py"), base_url, SECRET], environment)
+        elif beside == NO_JOURNAL:
+            floor = run("tests.benchmarks.without_journal", "beside", "--log-level", "warning")
+        else:
+            # Its log goes where that of every process goes here.
+            floor = run("runner", "beside", directory_of=beside)
+        yield api, trusted, floor, run("runner", "ours", "--log-level", "warning", *options)
 
 
 def _database(stack: ExitStack) -> str:
@@ -244,7 +257,7 @@ def _database(stack: ExitStack) -> str:
 
 
 async def _measured(calls: int, tls: bool, options: argparse.Namespace) -> dict[str, object]:
-    with serving(tls=tls, store=options.store) as (api, trusted, floor, ours):
+    with serving(tls=tls, store=options.store, beside=options.beside) as (api, trusted, floor, ours):
         timeout = aiohttp.ClientTimeout(total=600)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             load = Load(api, trusted, session, calls)
@@ -262,6 +275,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2, help="turns of each side (default: 2)")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--only", choices=("tls", "plain"))
+    parser.add_argument(
+        "--beside",
+        default=FLOOR,
+        metavar="PROGRAM",
+        help=f'what ours is compared with: "{FLOOR}", "{NO_JOURNAL}", or a directory with another version',
+    )
     options = parser.parse_args()
     print("| " + " | ".join(title for title, _ in COLUMNS) + " |")
     print("|" + " --- |" * len(COLUMNS), flush=True)
