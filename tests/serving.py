@@ -168,8 +168,12 @@ class Desk:
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 with closing(sqlite3.connect(self.directory / "calls.db")) as connection:
-                    query = "SELECT first_seq, entries FROM journal WHERE call_id = ?"
-                    pieces = connection.execute(query, (call.id,)).fetchall()
+                    query = "SELECT first_seq, entries FROM {} WHERE call_id = ?"
+                    pieces = [
+                        piece
+                        for table in ("journal", "recent_pieces")
+                        for piece in connection.execute(query.format(table), (call.id,))
+                    ]
                 entries = [entry for seq, text in pieces for entry in decode(seal.open(text, call.id, seq))]
                 if any(isinstance(entry.event, kind) for entry in entries):
                     return

@@ -13,6 +13,7 @@ from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, FleetCall, HeldCall, Limits
 from runner.store import rows
 from runner.store.journal.sealed import SealedEntries
+from runner.store.sqlite import pieces
 
 _COLUMNS = "id, fence, agent, state, configuration, began_at, api_call_id"
 
@@ -66,18 +67,10 @@ def claim(
         (runner, *_row(ours)),
     )
     if ring is not None:
-        # In place of what a process before us has written.
+        # In place of what a process before us has written, which was moved there when we joined.
         connection.execute("DELETE FROM journal WHERE call_id = ?", (call_id,))
-        write_pieces(connection, [ring])
+        pieces.write(connection, [ring])
     return Claim(ours=ours)
-
-
-def write_pieces(connection: Connection, pieces: Sequence[SealedEntries]) -> None:
-    """Write pieces of journals, over those that are there."""
-    connection.executemany(
-        "INSERT OR REPLACE INTO journal (call_id, first_seq, entries) VALUES (?, ?, ?)",
-        [(rows.column_text(piece.call_id), piece.first_seq, piece.entries) for piece in pieces],
-    )
 
 
 def set_state(connection: Connection, runner: str, call: HeldCall) -> int:
@@ -98,7 +91,7 @@ def unclaim(connection: Connection, runner: str, call: HeldCall) -> None:
         "DELETE FROM live_calls WHERE id = ? AND runner = ? AND fence = ?", (call_id, runner, call.fence)
     )
     if gone.rowcount:
-        connection.execute("DELETE FROM journal WHERE call_id = ?", (call_id,))
+        pieces.delete(connection, call_id)
 
 
 def hand_over(connection: Connection, runner: str, call_ids: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from sqlite3 import Connection
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.sqlite import fleet
+from runner.store.sqlite import pieces as stored
 
 
 def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries]) -> set[str]:
@@ -19,9 +20,7 @@ def append(connection: Connection, runner: str, pieces: Sequence[SealedEntries])
         (runner, *ids, *ids),
     )
     others = {row[0] for row in refused}
-    fleet.write_pieces(
-        connection, [piece for piece in pieces if rows.column_text(piece.call_id) not in others]
-    )
+    stored.write(connection, [piece for piece in pieces if rows.column_text(piece.call_id) not in others])
     return others
 
 
@@ -48,15 +47,6 @@ def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> set[str]
     return {row[0] for row in taken if row is not None}
 
 
-def read(connection: Connection, call_id: str) -> list[SealedEntries]:
-    """All pieces of a call, in order."""
-    found = connection.execute(
-        "SELECT first_seq, entries FROM journal WHERE call_id = ? ORDER BY first_seq",
-        (rows.column_text(call_id),),
-    )
-    return [SealedEntries(call_id=call_id, first_seq=row[0], entries=row[1]) for row in found]
-
-
 def publish(connection: Connection, configuration: str, texts: str) -> None:
     """Keep the texts of a configuration."""
     connection.execute(
@@ -75,7 +65,7 @@ def configuration(connection: Connection, configuration_hash: str) -> str | None
 
 def sweep(connection: Connection, configuration_hash: str | None) -> None:
     """Delete what no live call needs, except the configuration of new calls."""
-    connection.execute("DELETE FROM journal WHERE call_id NOT IN (SELECT id FROM live_calls)")
+    stored.delete_others(connection)
     connection.execute(
         """DELETE FROM configurations
         WHERE hash NOT IN (SELECT configuration FROM live_calls) AND hash IS NOT ?""",

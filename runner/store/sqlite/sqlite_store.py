@@ -13,6 +13,7 @@ from runner.model.values import Instant
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from runner.store.sqlite import fleet, jobs, journal, records
+from runner.store.sqlite import pieces as stored
 from runner.store.sqlite.database import Database
 from runner.store.sqlite.lock import ProcessLock
 
@@ -94,6 +95,7 @@ class SqliteStore:
     async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
         """See `Fleet.join`. The lease lasts as long as the process, since no other can take it."""
         self._lock.take()
+        await self._database.write(stored.move)
         self._runner = runner
         return Lease(runner=runner.id, epoch=self._database.files_opened)
 
@@ -169,7 +171,7 @@ class SqliteStore:
 
     async def journal(self, call_id: str) -> list[SealedEntries]:
         """See `Journals.journal`."""
-        return await self._database.read(lambda connection: journal.read(connection, call_id))
+        return await self._database.write(lambda connection: stored.read(connection, call_id))
 
     async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
         """See `Journals.publish`."""

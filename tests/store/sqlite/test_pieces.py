@@ -1,0 +1,53 @@
+"""Pieces of journals wait behind each other, and are in every way as if they had their place already."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from runner.store.sqlite import database, pieces
+from tests.store.members import piece
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as opened:
+        database._prepare(opened, str(tmp_path / "calls.db"))
+        yield opened
+
+
+def recent(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM recent_pieces").fetchone()[0])
+
+
+def test_pieces_are_moved_once_there_are_many(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "MOST_RECENT", 4)
+    waiting = []
+    for seq in range(6):
+        pieces.write(connection, [piece(first_seq=seq)])
+        waiting.append(recent(connection))
+    assert waiting == [1, 2, 3, 0, 1, 2]
+    assert [one.first_seq for one in pieces.read(connection, "rtc_1")] == [0, 1, 2, 3, 4, 5]
+
+
+def test_of_two_pieces_in_one_place_the_last_counts(connection: sqlite3.Connection) -> None:
+    pieces.write(connection, [piece(entries=b"a")])
+    pieces.move(connection)
+    pieces.write(connection, [piece(entries=b"b"), piece(first_seq=9), piece(entries=b"c")])
+    assert pieces.read(connection, "rtc_1") == [piece(entries=b"c"), piece(first_seq=9)]
+
+
+def test_no_piece_of_a_deleted_call_stays(connection: sqlite3.Connection) -> None:
+    pieces.write(connection, [piece(), piece("rtc_2")])
+    pieces.move(connection)
+    pieces.write(connection, [piece(first_seq=1), piece("rtc_2", 1)])
+    pieces.delete(connection, "rtc_1")
+    assert pieces.read(connection, "rtc_1") == []
+    assert len(pieces.read(connection, "rtc_2")) == 2
+    pieces.write(connection, [piece("rtc_2", 2)])
+    pieces.delete_others(connection)
+    assert pieces.read(connection, "rtc_2") == []
