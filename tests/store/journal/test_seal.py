@@ -21,6 +21,12 @@ def test_what_is_sealed_can_be_opened_and_shows_nothing() -> None:
     assert seal.seal(TEXT, "rtc_1", 7) != sealed
 
 
+def test_no_two_texts_are_sealed_alike() -> None:
+    one, other = sealed_with(NEW), sealed_with(NEW)
+    heads = {seal.seal(TEXT, "rtc_1", seq)[:32] for seal in (one, other) for seq in (0, 0, 1)}
+    assert len(heads) == 6, "key and nonce are used once"
+
+
 def test_a_secret_may_rotate_while_a_call_is_live() -> None:
     sealed = sealed_with(OLD).seal(TEXT, "rtc_1", 0)
     assert sealed_with(NEW, OLD).open(sealed, "rtc_1", 0) == TEXT
@@ -41,7 +47,7 @@ def test_entries_cannot_be_moved_to_another_call_or_place(call_id: str, first_se
     assert str(caught.value) == "the journal was changed after it was written"
 
 
-@pytest.mark.parametrize("at", [9, 25, -1])
+@pytest.mark.parametrize("at", [9, 25, 31, -1])
 def test_a_changed_bit_is_noticed(at: int) -> None:
     seal = sealed_with(NEW)
     sealed = bytearray(seal.seal(TEXT, "rtc_1", 0))
@@ -50,7 +56,7 @@ def test_a_changed_bit_is_noticed(at: int) -> None:
         seal.open(bytes(sealed), "rtc_1", 0)
 
 
-@pytest.mark.parametrize("length", [0, 7, 8, 20, 30])
+@pytest.mark.parametrize("length", [0, 7, 8, 20, 30, 32, 40])
 def test_what_is_cut_off_is_no_text(length: int) -> None:
     seal = sealed_with(NEW)
     with pytest.raises(JournalError):
