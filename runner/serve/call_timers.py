@@ -6,40 +6,65 @@ from collections.abc import Callable
 from runner.model.action import Timer
 from runner.model.values import Instant
 
+EARLY_S = 0.001
+"""The event loop counts in milliseconds, and may wake us one too early."""
+
 
 class CallTimers:
-    """Sets and clears timers; each fires once."""
+    """Sets and clears timers; each fires once.
 
-    __slots__ = ("_clock", "_fired", "_handles")
+    Every turn of a conversation sets and clears a dozen, and hardly one ever fires: they share one alarm of
+    the event loop, which is only ever moved to an earlier moment. When it goes off it may be for nothing.
+    """
+
+    __slots__ = ("_alarm", "_alarm_at", "_clock", "_due", "_fired")
 
     def __init__(self, fired: Callable[[Timer], None], clock: Callable[[], Instant]) -> None:
         """`fired` is called with each timer that fires."""
         self._fired = fired
         self._clock = clock
-        self._handles: dict[Timer, asyncio.TimerHandle] = {}
+        self._due: dict[Timer, float] = {}
+        """By the event loop's clock, which nobody sets."""
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
 
     def set(self, timer: Timer, at: Instant) -> None:
         """Have the timer fire at this instant, or at once when that is past. Replaces an earlier setting."""
-        self.clear(timer)
-        delay_s = max(0.0, at - self._clock())
-        self._handles[timer] = asyncio.get_running_loop().call_later(delay_s, self._fire, timer)
+        due = asyncio.get_running_loop().time() + max(0.0, at - self._clock())
+        self._due[timer] = due
+        self._wake_by(due)
 
     def clear(self, timer: Timer) -> None:
         """Cancel the timer."""
-        handle = self._handles.pop(timer, None)
-        if handle is not None:
-            handle.cancel()
+        self._due.pop(timer, None)
 
     def cancel(self) -> None:
         """Cancel all timers."""
-        for handle in self._handles.values():
-            handle.cancel()
-        self._handles.clear()
+        self._due.clear()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def let_go(self) -> None:
         """The call is over: break the cycle with it."""
         del self._fired
 
-    def _fire(self, timer: Timer) -> None:
-        del self._handles[timer]
-        self._fired(timer)
+    def _wake_by(self, at: float) -> None:
+        if self._alarm is not None:
+            if self._alarm_at <= at:
+                return
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_at(at, self._wake)
+        self._alarm_at = at
+
+    def _wake(self) -> None:
+        self._alarm = None
+        now = asyncio.get_running_loop().time() + EARLY_S
+        late = [timer for timer, due in self._due.items() if due <= now]
+        for timer in sorted(late, key=self._due.__getitem__):
+            # One that fired before may have cleared it, or set it anew.
+            if self._due.get(timer, now + 1.0) <= now:
+                del self._due[timer]
+                self._fired(timer)
+        if self._due:
+            self._wake_by(min(self._due.values()))

@@ -1,0 +1,81 @@
+"""The timers of a call fire once, in their order, however often each was set before."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from runner.model.action import Timer, TimerKind
+from runner.serve.call_timers import CallTimers
+
+A, B, C, D = (Timer(TimerKind.RETRY, key) for key in "abcd")
+HOUR_S = 3600.0
+
+
+class Fired:
+    """What has fired so far. `then` is done when a timer fires."""
+
+    def __init__(self) -> None:
+        self.timers: list[Timer] = []
+        self.then: dict[Timer, Callable[[], None]] = {}
+        self._more = asyncio.Event()
+        self.by = CallTimers(self._add, time.time)
+
+    def _add(self, timer: Timer) -> None:
+        self.timers.append(timer)
+        self._more.set()
+        self.then.get(timer, lambda: None)()
+
+    async def wait_for(self, timer: Timer) -> list[Timer]:
+        """Wait until this one has fired; everything that has fired by then."""
+        async with asyncio.timeout(30):
+            while timer not in self.timers:
+                self._more.clear()
+                await self._more.wait()
+        return self.timers
+
+
+async def test_timers_fire_in_their_order_and_past_ones_at_once() -> None:
+    fired, now = Fired(), time.time()
+    for timer, at in ((A, now + 0.05), (B, now - 5), (C, now + 0.02)):
+        fired.by.set(timer, at)
+    assert fired.timers == [], "never while one is set"
+    assert await fired.wait_for(A) == [B, C, A]
+
+
+async def test_a_timer_fires_as_it_was_set_last() -> None:
+    fired, now = Fired(), time.time()
+    fired.by.set(A, now + 0.01)
+    fired.by.set(A, now + HOUR_S)
+    fired.by.set(B, now + HOUR_S)
+    fired.by.set(B, now + 0.03)
+    fired.by.set(C, now + 0.02)
+    fired.by.clear(C)
+    assert await fired.wait_for(B) == [B]
+    fired.by.cancel()
+
+
+async def test_one_that_fires_may_clear_and_set_others() -> None:
+    fired, now = Fired(), time.time()
+
+    def change_all() -> None:
+        fired.by.clear(B)
+        fired.by.set(C, now + HOUR_S)
+        fired.by.set(A, now)
+
+    fired.then = {A: change_all, D: lambda: fired.then.clear()}  # noqa: PLW0108 - not this dictionary
+    for timer, at in ((A, now - 3), (B, now - 2), (C, now - 1), (D, now + 0.02)):
+        fired.by.set(timer, at)
+    await fired.wait_for(D)
+    assert B not in fired.timers
+    assert C not in fired.timers
+    assert fired.timers.count(A) > 1, "it is set anew each time"
+    fired.by.cancel()
+
+
+async def test_nothing_fires_once_all_are_cancelled() -> None:
+    fired, other, now = Fired(), Fired(), time.time()
+    fired.by.set(A, now)
+    fired.by.cancel()
+    other.by.set(B, now + 0.01)
+    await other.wait_for(B)
+    assert fired.timers == []
