@@ -5,7 +5,7 @@ response, and of the response. Not all of them come: a reopened sideband misses 
 words are not reported again.
 """
 
-from runner.api.realtime.responses import content_of
+from runner.api.realtime.responses import content_of, id_of
 from runner.model.call import Role
 from runner.model.event import ConversationEvent, Transcribed
 from runner.model.values import JsonObject
@@ -41,7 +41,9 @@ class AgentItems:
         item_id = item.get("id")
         if item.get("type") != "message" or item.get("role") != "assistant" or not isinstance(item_id, str):
             return ()
-        return self._told(item_id, {index: words_of(part) for index, part in enumerate(content_of(item))})
+        return self._told(
+            id_of(item_id), {index: words_of(part) for index, part in enumerate(content_of(item))}
+        )
 
     def _told(self, item_id: str, words: dict[int, str | None]) -> tuple[ConversationEvent, ...]:
         """Words are never taken away: a part that was cut short may be reported again without them."""

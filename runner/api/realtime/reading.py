@@ -15,6 +15,7 @@ from runner.api.realtime.facts import INSUFFICIENT_QUOTA
 from runner.api.realtime.responses import (
     content_of,
     fence_of,
+    id_of,
     output_of,
     response_ended,
     text_of,
@@ -192,7 +193,7 @@ def _optional_text(value: Json) -> str | None:
 def _response_created(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     response = received["response"]
     reader.fence = max(reader.fence, fence_of(response))
-    return (ResponseStarted(response_id=text_of(response["id"]), wish=wish_of(response)),)
+    return (ResponseStarted(response_id=id_of(response["id"]), wish=wish_of(response)),)
 
 
 def _response_done(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
@@ -206,7 +207,7 @@ def _response_done(reader: Reader, received: JsonObject) -> tuple[ConversationEv
 def _output_item_done(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     # Here and not at `function_call_arguments.done`, which comes on an interruption too.
     item = received["item"]
-    call = tool_call(text_of(received["response_id"]), item)
+    call = tool_call(id_of(received["response_id"]), item)
     return reader.items.whole(item) if call is None else (call,)
 
 
@@ -220,7 +221,7 @@ def _placed(received: JsonObject) -> ItemPlaced:
     is_message = item.get("type") == "message"
     texts = [words_of(part) or "" for part in content_of(item)] if is_message else []
     return ItemPlaced(
-        item_id=text_of(item["id"]),
+        item_id=id_of(item["id"]),
         after=_optional_text(received.get("previous_item_id")),
         role=_ROLES.get(str(item.get("role"))) if is_message else None,
         text=" ".join(texts),
@@ -251,12 +252,12 @@ def _item_done(reader: Reader, received: JsonObject) -> tuple[ConversationEvent,
 
 def _audio_committed(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     after = _optional_text(received.get("previous_item_id"))
-    return (ItemPlaced(item_id=text_of(received["item_id"]), after=after, role=Role.CALLER),)
+    return (ItemPlaced(item_id=id_of(received["item_id"]), after=after, role=Role.CALLER),)
 
 
 def _truncated(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     heard_ms = max(0, int(received["audio_end_ms"]))
-    return (TurnTruncated(item_id=text_of(received["item_id"]), heard_ms=heard_ms),)
+    return (TurnTruncated(item_id=id_of(received["item_id"]), heard_ms=heard_ms),)
 
 
 # Words
@@ -264,11 +265,11 @@ def _truncated(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]
 
 def _agent_transcript(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     words = received["transcript"] if "transcript" in received else received["text"]
-    return reader.items.part(text_of(received["item_id"]), _index(received), text_of(words))
+    return reader.items.part(id_of(received["item_id"]), _index(received), text_of(words))
 
 
 def _agent_part(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
-    return reader.items.part(text_of(received["item_id"]), _index(received), words_of(received["part"]))
+    return reader.items.part(id_of(received["item_id"]), _index(received), words_of(received["part"]))
 
 
 def _index(received: JsonObject) -> int:
@@ -277,22 +278,22 @@ def _index(received: JsonObject) -> int:
 
 
 def _agent_delta(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
-    item_id, words = text_of(received["item_id"]), text_of(received["delta"])
+    item_id, words = id_of(received["item_id"]), text_of(received["delta"])
     return (TranscriptGrew(item_id=item_id, role=Role.AGENT, text=words),)
 
 
 def _caller_transcript(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
-    item_id, words = text_of(received["item_id"]), text_of(received["transcript"])
+    item_id, words = id_of(received["item_id"]), text_of(received["transcript"])
     usage = transcription_usage(received.get("usage"))
     return (Transcribed(item_id=item_id, role=Role.CALLER, text=words, usage=usage),)
 
 
 def _caller_transcript_failed(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
-    return (Transcribed(item_id=text_of(received["item_id"]), role=Role.CALLER, failed=True),)
+    return (Transcribed(item_id=id_of(received["item_id"]), role=Role.CALLER, failed=True),)
 
 
 def _caller_delta(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
-    item_id, words = text_of(received["item_id"]), text_of(received.get("delta") or "")
+    item_id, words = id_of(received["item_id"]), text_of(received.get("delta") or "")
     return (TranscriptGrew(item_id=item_id, role=Role.CALLER, text=words),)
 
 
@@ -350,21 +351,21 @@ _READS: Mapping[str, _Read] = {
     "input_audio_buffer.dtmf_event_received": lambda _, e: (KeyPressed(key=text_of(e["event"])),),
     "input_audio_buffer.speech_started": lambda _, e: (CallerSpeaks(began=True),),
     "input_audio_buffer.speech_stopped": lambda _, e: (CallerSpeaks(began=False),),
-    "input_audio_buffer.timeout_triggered": lambda _, e: (SilenceNudge(item_id=text_of(e["item_id"])),),
-    "mcp_list_tools.completed": lambda _, e: (McpListed(item_id=text_of(e["item_id"]), ok=True),),
-    "mcp_list_tools.failed": lambda _, e: (McpListed(item_id=text_of(e["item_id"]), ok=False),),
+    "input_audio_buffer.timeout_triggered": lambda _, e: (SilenceNudge(item_id=id_of(e["item_id"])),),
+    "mcp_list_tools.completed": lambda _, e: (McpListed(item_id=id_of(e["item_id"]), ok=True),),
+    "mcp_list_tools.failed": lambda _, e: (McpListed(item_id=id_of(e["item_id"]), ok=False),),
     "output_audio_buffer.cleared": lambda _, e: (
-        PlaybackEnded(response_id=text_of(e["response_id"]), interrupted=True),
+        PlaybackEnded(response_id=id_of(e["response_id"]), interrupted=True),
     ),
-    "output_audio_buffer.started": lambda _, e: (PlaybackStarted(response_id=text_of(e["response_id"])),),
-    "output_audio_buffer.stopped": lambda _, e: (PlaybackEnded(response_id=text_of(e["response_id"])),),
+    "output_audio_buffer.started": lambda _, e: (PlaybackStarted(response_id=id_of(e["response_id"])),),
+    "output_audio_buffer.stopped": lambda _, e: (PlaybackEnded(response_id=id_of(e["response_id"])),),
     "response.audio_transcript.delta": _agent_delta,
     "response.audio_transcript.done": _agent_transcript,
     "response.content_part.done": _agent_part,
     "response.created": _response_created,
     "response.done": _response_done,
-    "response.mcp_call.completed": lambda _, e: (McpCallEnded(item_id=text_of(e["item_id"]), ok=True),),
-    "response.mcp_call.failed": lambda _, e: (McpCallEnded(item_id=text_of(e["item_id"]), ok=False),),
+    "response.mcp_call.completed": lambda _, e: (McpCallEnded(item_id=id_of(e["item_id"]), ok=True),),
+    "response.mcp_call.failed": lambda _, e: (McpCallEnded(item_id=id_of(e["item_id"]), ok=False),),
     "response.output_audio_transcript.delta": _agent_delta,
     "response.output_audio_transcript.done": _agent_transcript,
     "response.output_item.done": _output_item_done,

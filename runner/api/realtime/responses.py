@@ -4,6 +4,7 @@ Raises KeyError or TypeError only for a response without an id.
 """
 
 import re
+import sys
 
 from runner.api.realtime.facts import INSUFFICIENT_QUOTA
 from runner.api.realtime.usage import response_usage
@@ -22,7 +23,7 @@ _CAUSES = {
 
 def response_ended(response: JsonObject) -> ResponseEnded:
     """The event for the response. However odd, it is over."""
-    response_id = text_of(response["id"])
+    response_id = id_of(response["id"])
     output = output_of(response)
     calls = [tool_call(response_id, item) for item in output]
     code, detail = _status(response.get("status_details"))
@@ -83,6 +84,13 @@ def text_of(value: Json) -> str:
     if not isinstance(value, str):
         raise TypeError("not text")
     return value
+
+
+def id_of(value: Json) -> str:
+    """The id in a mandatory field. Many keep it, and each event has its own copy: all get the same one.
+    Raises TypeError.
+    """
+    return sys.intern(text_of(value))
 
 
 def _status(details: Json) -> tuple[str, str]:
