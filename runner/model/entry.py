@@ -1,7 +1,6 @@
 """One line of a call's journal: an event that its machine has handled, and when."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from runner.model.call import Ringing
 from runner.model.event import CallEvent
@@ -11,9 +10,11 @@ Lived: TypeAlias = Ringing | CallEvent
 """Everything that can happen to a call: first of all it rings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """The machine was given `event` at this instant. `seq` counts from 0, without a gap."""
+class Entry(NamedTuple):
+    """The machine was given `event` at this instant. `seq` counts from 0, without a gap.
+
+    A tuple, since one is made for nearly every event of thousands of calls, in a third of the time.
+    """
 
     seq: int
     at: Instant

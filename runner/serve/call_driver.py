@@ -268,6 +268,11 @@ class CallDriver:
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
+                # First, as most actions are one of these.
+                case SetTimer(timer=timer, at=at):
+                    self._timers.set(timer, at)
+                case ClearTimer(timer=timer):
+                    self._timers.clear(timer)
                 case (
                     Speak()
                     | Interrupt()
@@ -278,10 +283,6 @@ class CallDriver:
                     | SendOutput()
                 ):
                     self._sideband.send(action)
-                case SetTimer(timer=timer, at=at):
-                    self._timers.set(timer, at)
-                case ClearTimer(timer=timer):
-                    self._timers.clear(timer)
                 case SendRequest():
                     self._spawn(self._request(action))
                 case AnswerCall() | RejectCall() | Refer() | HangUp():

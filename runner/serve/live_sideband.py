@@ -123,7 +123,8 @@ class LiveSideband:
         events = conversation.read(frame, follow_words=self._follows_words())
         if not events:
             return
-        if conversation.fence > self._hold.fence > 0:
+        fence = conversation.fence
+        if fence and fence > self._hold.fence > 0:
             self._hold.lost()
             return
         for event in events:

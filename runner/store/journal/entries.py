@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 
 import orjson
 
 from runner.errors import JournalError
 from runner.model.entry import Entry, Lived
-from runner.store.journal.json_codec import codec
+from runner.store.journal.json_codec import Codec, codec
 
 FORMAT = 1
 """Counts up when the format, or its meaning to the machine, changes: a call whose journal has another format
@@ -18,7 +19,7 @@ is taken over without it.
 
 def encode(entries: Iterable[Entry]) -> bytes:
     """Encode consecutive entries of a journal as text."""
-    write = codec(Lived).write
+    write = _lived().write
     lines = [[entry.seq, entry.at, write(entry.event)] for entry in entries]
     with suppress(TypeError):
         text = orjson.dumps([FORMAT, lines])
@@ -33,7 +34,7 @@ def decode(text: bytes) -> list[Entry]:
     """Read the entries that `encode` wrote. Raises JournalError when they have another format, or cannot be
     read.
     """
-    read = codec(Lived).read
+    read = _lived().read
     try:
         version, lines = json.loads(text)
         if version != FORMAT:
@@ -41,3 +42,9 @@ def decode(text: bytes) -> list[Entry]:
         return [Entry(seq=seq, at=float(at), event=read(event)) for seq, at, event in lines]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise JournalError(f"the journal cannot be read: {type(error).__name__}: {error}") from None
+
+
+@cache
+def _lived() -> Codec:
+    """Looked up once: to hash a union of many types takes longer than to write one of them."""
+    return codec(Lived)
