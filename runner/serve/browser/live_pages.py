@@ -7,8 +7,8 @@ takeover may take.
 
 import asyncio
 import json
-from collections.abc import Callable
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager, suppress
 
 from aiohttp import web
 
@@ -28,6 +28,9 @@ BETWEEN_S = 30.0
 MOST_READERS = 4
 """Of one call: the token of one call must not fill the server's connections."""
 
+Follower = asyncio.Queue[BrowserWatch]
+"""The watches that a page's stream has yet to show."""
+
 
 class LivePages:
     """The calls of pages, here and at other runners."""
@@ -37,6 +40,8 @@ class LivePages:
         self._origins = origins
         self._is_dev = is_dev
         self._served: dict[str, BrowserWatch] = {}
+        self._followers: dict[str, list[Follower]] = {}
+        """By call, who gets its watch whenever this process takes it up, however soon it is over again."""
         self._live_calls: LiveCalls | None = None
         self._peers: PeerRunners | None = None
 
@@ -55,6 +60,8 @@ class LivePages:
                 del self._served[call_id]
 
         self._served[call_id] = watch = BrowserWatch(with_tools=self._is_dev, on_end=forget)
+        for follower in self._followers.get(call_id, ()):
+            follower.put_nowait(watch)
         return (watch,)
 
     def serves(self, call_id: str) -> bool:
@@ -120,31 +127,51 @@ class LivePages:
             raise RefusedError(429, "too_many_streams", "the call is followed often enough", RETRY_AFTER)
         await response.prepare(request)
         # The page has gone, or may ask again.
-        with suppress(ConnectionError, RefusedError):
-            await self._follow(request, response, call_id, token)
+        with suppress(ConnectionError, RefusedError), self._follower(call_id) as follower:
+            await self._follow(request, response, call_id, token, follower)
         return response
 
+    @contextmanager
+    def _follower(self, call_id: str) -> Iterator[Follower]:
+        follower = Follower()
+        if (served := self._served.get(call_id)) is not None:
+            follower.put_nowait(served)
+        followers = self._followers.setdefault(call_id, [])
+        followers.append(follower)
+        try:
+            yield follower
+        finally:
+            followers.remove(follower)
+            if not followers:
+                del self._followers[call_id]
+
     async def _follow(
-        self, request: web.Request, response: web.StreamResponse, call_id: str, token: str
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        call_id: str,
+        token: str,
+        follower: Follower,
     ) -> None:
         """Until the call is over, across takeovers."""
         until = asyncio.get_running_loop().time() + BETWEEN_S
         while True:
-            served = self._served.get(call_id)
-            if served is not None:
+            while not follower.empty():
+                served = follower.get_nowait()
                 await _send(served, response)
                 if not served.is_moved or FORWARDED in request.headers:
                     return
                 until = asyncio.get_running_loop().time() + BETWEEN_S
             owner = await self._owner(request, call_id)
-            if owner is None:
-                return
-            if owner.address is not None and self._peers is not None:
+            if owner is not None and owner.address is not None and self._peers is not None:
                 async with aclosing(self._peers.follow(owner.address, request.path, token)) as events:
                     async for event in events:
                         await response.write(event)
                         until = asyncio.get_running_loop().time() + BETWEEN_S
-            await _wait(until)
+            if follower.empty():
+                if owner is None:
+                    return
+                await _wait(until)
 
     def _call_id(self, request: web.Request, text: str) -> str:
         """The page's own call. Raises RefusedError."""

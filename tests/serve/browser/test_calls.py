@@ -17,7 +17,7 @@ from runner.call.browser.token import read_token
 from runner.call.templates.template import compile_template
 from runner.errors import CannotRunError
 from runner.model.agent import Agent, Limits, Say
-from runner.model.call import Transport
+from runner.model.call import Transport, WebRtcOrigin
 from runner.model.live_call import HeldCall
 from runner.model.live_call import Limits as Claimed
 from runner.model.route import Conditions, Glob, Route
@@ -35,8 +35,10 @@ from runner.standin.placed_call import RestReply, State
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn
 from runner.standin.webhook import new_secret
+from tests.call.machine.playing import RINGING
 from tests.patience import PATIENCE_S
 from tests.standin.openai_types import client_complaint, server_complaint
+from tests.store.engines import call_record
 
 OFFER = (Path(__file__).parents[2] / "data" / "offers" / "chromium.sdp").read_text()
 SITE = "https://www.maple.example"
@@ -304,9 +306,8 @@ async def test_a_call_of_another_page_or_of_a_telephone_is_not_attached(page: Pa
     assert call.attached == 1
 
 
-async def test_a_call_that_nobody_serves_is_waited_for_and_then_cannot_be_reached(
-    page: Page, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def a_call_of_a_lost_runner(page: Page, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its id. Nobody takes it over."""
     service = page.runner.service
     assert service is not None
     assert service.fleet.member.lease is not None
@@ -319,10 +320,32 @@ async def test_a_call_that_nobody_serves_is_waited_for_and_then_cannot_be_reache
 
     monkeypatch.setattr(service.fleet.member, "take_over", nothing)
     await service.storage.store.claim(lost, held, Claimed())
+    return call_id
+
+
+async def test_a_call_that_nobody_serves_is_waited_for_and_then_cannot_be_reached(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id = await a_call_of_a_lost_runner(page, monkeypatch)
     monkeypatch.setattr(live_pages, "BETWEEN_S", 0.02)
     monkeypatch.setattr(live_pages, "AGAIN_S", 0.01)
     status, text, headers = await page.ask(f"/calls/{call_id}/hangup", bearer=token())
     assert (status, json.loads(text)["code"], headers["Retry-After"]) == (503, "call_unreachable", "5")
+
+
+async def test_a_call_that_is_taken_up_and_over_before_it_is_looked_for_again_has_ended_for_its_page(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id = await a_call_of_a_lost_runner(page, monkeypatch)
+    headers = {"Origin": SITE, "Authorization": f"Bearer {token()}"}
+    url = f"{page.runner.url}/calls/{call_id}/events"
+    async with page.session.get(url, headers=headers) as response, asyncio.timeout(PATIENCE_S):
+        assert page.runner._browser is not None
+        origin = WebRtcOrigin(subject="user-1", agent="desk")
+        (watch,) = page.runner._browser.pages.watches(replace(RINGING, call_id=call_id, origin=origin))
+        watch.ends(call_record(call_id, ended="caller_hung_up"), time.time())
+        (told,) = [line async for line in response.content if line.startswith(b"data: ")]
+    assert json.loads(told[6:])["ended"] == "caller_hung_up"
 
 
 async def test_a_call_that_another_runner_has_taken_has_not_ended_for_its_page(page: Page) -> None:
