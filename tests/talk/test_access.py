@@ -66,6 +66,8 @@ async def test_axe_finds_nothing(site: Site) -> None:
     await site.peers.cut(placed)
     await page.wait_for_selector("#problem:not([hidden])")
     await faultless(page, "lost", axe)
+    await page.click("#call")
+    await site.api.until_over(placed)
     refused = await site.talk(await site.window(), "not a token")
     await refused.click("#call")
     await refused.wait_for_selector("#problem:not([hidden])")
