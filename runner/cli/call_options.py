@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
-from runner.model.call import Headers
+from runner.model.call import WEB, Headers
 
 if TYPE_CHECKING:
     from runner.call.examples.call_for_agent import CallFinder
@@ -28,6 +28,18 @@ def add_parties(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the number or sip: address that is dialled, or web:AGENT from a browser",
     )
+
+
+def check_parties(caller: str | None, called: str | None, headers: Iterable[str] = ()) -> bool:
+    """Whether the parties make it a call from a browser. Raises UsageError where one of them is a
+    telephone's.
+    """
+    parties = [party for party in (caller, called) if party is not None]
+    if not any(party.startswith(WEB) for party in parties):
+        return False
+    if not all(party.startswith(WEB) for party in parties) or any(headers):
+        raise UsageError("a call from a browser is --to web:AGENT --from web:SUBJECT, and has no headers")
+    return True
 
 
 def add_headers(parser: argparse.ArgumentParser) -> None:

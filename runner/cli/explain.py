@@ -19,7 +19,7 @@ from runner.call.machine.phase import Phase
 from runner.call.machine.reception import DEADLINE
 from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
-from runner.cli.call_options import add_parties, add_time, call_time, later_words, time_words
+from runner.cli.call_options import add_parties, add_time, call_time, check_parties, later_words, time_words
 from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
@@ -100,6 +100,7 @@ def _explained(
 ) -> _Explained:
     agent = configuration.agents[options.agent]
     asked = call_time(options.at)
+    check_parties(options.caller, options.called)
     finder = CallFinder(configuration, asked.timestamp(), Given(caller=options.caller, called=options.called))
     example, why = _example(agent, finder, configuration)
     call = example.incoming(configuration.settings.routing)

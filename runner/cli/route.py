@@ -10,10 +10,17 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.call.addresses.incoming import incoming_call
-from runner.call.examples.example_call import WEB, WEB_CALLER, browser_origin
+from runner.call.examples.example_call import WEB_CALLER, browser_origin
 from runner.call.routes.matcher import address_text
 from runner.call.routes.routing import Candidate, Explanation, Match, RouteTable
-from runner.cli.call_options import add_headers, add_time, call_headers, call_time, time_words
+from runner.cli.call_options import (
+    add_headers,
+    add_time,
+    call_headers,
+    call_time,
+    check_parties,
+    time_words,
+)
 from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
@@ -22,7 +29,7 @@ from runner.cli.route_tree import show_tree
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.config.load import load
 from runner.errors import UsageError
-from runner.model.call import Address, IncomingCall, Origin, Ringing, SipOrigin, Transport
+from runner.model.call import WEB, Address, IncomingCall, Origin, Ringing, SipOrigin, Transport
 from runner.model.route import Route
 from runner.model.settings import Configuration
 from runner.model.values import Instant
@@ -106,10 +113,8 @@ def _check_list(file: Path, configuration: Configuration, now: Instant) -> int:
 
 def _origin(to: str | None, caller: str | None, more: Sequence[str]) -> Origin:
     """A party such as web:AGENT or web:SUBJECT makes it a call from a browser."""
-    if not any(party is not None and party.startswith(WEB) for party in (to, caller)):
+    if not check_parties(caller, to, more):
         return SipOrigin(headers=tuple(_headers(to, caller, more)))
-    if any(party is not None and not party.startswith(WEB) for party in (to, caller)) or more:
-        raise UsageError("a call from a browser is --to web:AGENT --from web:SUBJECT, and has no headers")
     return browser_origin(caller or WEB_CALLER, to or WEB)
 
 

@@ -21,6 +21,7 @@ from runner.cli.call_options import (
     add_time,
     call_headers,
     call_time,
+    check_parties,
     later_words,
     time_words,
 )
@@ -189,6 +190,7 @@ class _Prepared:
 
 def _prepared(options: argparse.Namespace, configuration: Configuration) -> _Prepared:
     asked = call_time(options.at)
+    check_parties(options.caller, options.called, options.header)
     given = Given(caller=options.caller, called=options.called, headers=call_headers(options.header))
     finder = CallFinder(configuration, asked.timestamp(), given)
     agent, example, by = _chosen(options.agent, configuration, finder, asked)

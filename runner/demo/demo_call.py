@@ -13,7 +13,7 @@ from yarl import URL
 
 from runner.call.afterwards.jobs import is_job
 from runner.call.browser.sdp import EXAMPLE_OFFER
-from runner.call.examples.example_call import WEB, ExampleCall
+from runner.call.examples.example_call import ExampleCall
 from runner.call.records.record_json import of_json
 from runner.demo.default_script import DefaultScript
 from runner.demo.demo_result import DemoResult, SentRequest
@@ -21,7 +21,7 @@ from runner.demo.endpoints import Endpoints, WatchedConnector
 from runner.demo.masking import Mask
 from runner.demo.timeline import EntryKind, Timeline, TimelineEntry
 from runner.model.agent import Agent
-from runner.model.call import Transport
+from runner.model.call import WEB, Transport
 from runner.model.settings import Configuration, SecretRef
 from runner.model.values import Instant, Json
 from runner.serve.app import webhook_url

@@ -49,6 +49,12 @@ class SipOrigin:
     headers: Headers = ()
 
 
+WEB = "web:"
+"""Prefix of the parties of a browser's call: `web:SUBJECT` calls `web:AGENT`."""
+MOST_SUBJECT = 200
+"""Characters of the name of a browser's caller."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebRtcOrigin:
     """The call came from a browser, with a token of the user's backend."""

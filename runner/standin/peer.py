@@ -37,7 +37,7 @@ ENDS_FRAMES = 25
 """100 ms of energy begin a turn, half a second without energy ends it."""
 SYLLABLE_S = 0.18
 PITCHES = (170.0, 190.0, 160.0, 210.0, 180.0, 150.0)
-HEARD = "(speech)"
+HEARD = "(speech, which this stand-in does not understand)"
 """The transcript of a caller's turn."""
 LOOPBACK = "127.0.0.1"
 LONGEST_S = 3600.0

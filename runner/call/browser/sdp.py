@@ -34,7 +34,7 @@ EXAMPLE_OFFER = "".join(
 )
 """For made-up calls: no browser waits for the answer."""
 
-_BUNDLE = "a=group:BUNDLE"
+_GROUP = "a=group:"
 _CANDIDATES = ("a=candidate:", "a=end-of-candidates")
 
 
@@ -51,6 +51,10 @@ class _Section:
     @property
     def port(self) -> str:
         return self.lines[0].split(" ")[1]
+
+    @property
+    def protocol(self) -> str:
+        return self.lines[0].split(" ")[2]
 
     @property
     def mid(self) -> str | None:
@@ -76,13 +80,20 @@ class AudioOffer:
     refused: tuple[tuple[int, str], ...] = ()
     """For each section removed: its position in the offer, and the lines that refuse it."""
 
+    has_data_channel: bool = False
+    """Whether the offer goes on with its data channel."""
+
     def answer(self, sdp: str) -> str:
-        """Turn the API's answer into an answer to the whole offer. Raises OfferRefusedError when it is not
-        SDP.
+        """Turn the API's answer into an answer to the whole offer.
+
+        Raises OfferRefusedError when it is not SDP, or answers more than the audio that it was offered.
         """
-        if not self.refused:
-            return sdp
         session, sections = _parsed(sdp)
+        if self.has_data_channel:
+            return sdp
+        media = [section.media for section in sections]
+        if media != ["audio"]:
+            raise OfferRefusedError(f"the answer has the sections {media}; the offer has one, of audio")
         for position, lines in self.refused:
             sections.insert(position, _Section(tuple(lines.split("\n"))))
         return _text(session, sections)
@@ -108,8 +119,11 @@ def audio_offer(body: bytes, *, with_data_channel: bool = False) -> AudioOffer:
         raise OfferRefusedError(f"the offer has {len(audio)} audio sections; a call has one")
     if audio[0].port == "0":
         raise OfferRefusedError("the offer's audio section is refused by its own port 0")
+    if not audio[0].port.isdecimal() or "RTP" not in audio[0].protocol.split("/"):
+        message = 'the offer\'s audio is not RTP; its line is such as "m=audio 9 RTP/SAVPF 111"'
+        raise OfferRefusedError(message)
     if with_data_channel:
-        return AudioOffer(_text(session, sections))
+        return AudioOffer(_text(session, sections), has_data_channel=True)
     channels = [section for section in sections if section.media == "application"]
     kept = audio[0]
     if sections[0] is not kept and sections[0].has_candidates and not kept.has_candidates:
@@ -120,14 +134,18 @@ def audio_offer(body: bytes, *, with_data_channel: bool = False) -> AudioOffer:
         for position, section in enumerate(sections)
         if section.media == "application"
     )
-    return AudioOffer(_text(tuple(_unbundled(session, gone)), [kept]), refused)
+    return AudioOffer(_text(tuple(_ungrouped(session, gone)), [kept]), refused)
 
 
 def _parsed(text: str) -> tuple[tuple[str, ...], list[_Section]]:
-    """The lines of the session, and the sections. RFC 8866, 5: a lone line feed ends a line as well."""
+    """The lines of the session, and the sections. RFC 8866, 5: a lone line feed ends a line as well.
+
+    Nothing else may: another reader could see a section where we see none.
+    """
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     for number, line in enumerate(lines, start=1):
-        if len(line) < 2 or line[1] != "=" or not ("a" <= line[0] <= "z") or "\r" in line or "\0" in line:
+        is_line = line[1:2] == "=" and "a" <= line[0] <= "z" and line.splitlines() == [line]
+        if not is_line or "\0" in line:
             raise OfferRefusedError(f'line {number} is not SDP; a line is such as "v=0"')
     if lines[0] != "v=0":
         raise OfferRefusedError('the first line of SDP is "v=0"')
@@ -148,12 +166,15 @@ def _refusal(section: _Section) -> Iterator[str]:
         yield f"a=mid:{section.mid}"
 
 
-def _unbundled(session: Sequence[str], gone: set[str | None]) -> Iterator[str]:
+def _ungrouped(session: Sequence[str], gone: set[str | None]) -> Iterator[str]:
+    """Leave the sections that are gone out of every group (RFC 5888)."""
     for line in session:
-        if not line.startswith(_BUNDLE):
+        if not line.startswith(_GROUP):
             yield line
-        elif left := [mid for mid in line.removeprefix(_BUNDLE).split() if mid not in gone]:
-            yield " ".join([_BUNDLE, *left])
+            continue
+        semantics, *mids = line.split()
+        if left := [mid for mid in mids if mid not in gone]:
+            yield " ".join([semantics, *left])
 
 
 def _text(session: Sequence[str], sections: Sequence[_Section]) -> str:

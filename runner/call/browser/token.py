@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import jwt
 
 from runner.errors import TokenRefusedError
+from runner.model.call import MOST_SUBJECT
 from runner.model.json_text import read_json
 from runner.model.values import Instant, Json
 
@@ -21,7 +22,6 @@ SKEW_S = 30.0
 MIN_SECRET_BYTES = 32
 """RFC 7518, 3.2: a key is at least as long as the hash."""
 MOST_CHARS = 8192
-MOST_SUBJECT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from runner.call.examples.calls_about_rules import CallsAboutRules
-from runner.call.examples.example_call import CALLED, CALLER, WEB, WEB_CALLER, ExampleCall
+from runner.call.examples.example_call import CALLED, CALLER, WEB_CALLER, ExampleCall
 from runner.call.examples.instants import Instants
 from runner.call.routes.routing import Match, RouteTable
 from runner.model.agent import Agent
-from runner.model.call import Headers, Transport
+from runner.model.call import WEB, Headers, Transport
 from runner.model.route import Conditions
 from runner.model.settings import Configuration
 from runner.model.values import Instant

@@ -14,13 +14,13 @@ from typing import Any, TypeAlias, TypeVar
 
 from runner.call.addresses.address import read_address
 from runner.call.addresses.number import country_code, example_number, regions_with
-from runner.call.examples.example_call import CALLED, CALLER, WEB, ExampleCall
+from runner.call.examples.example_call import CALLED, CALLER, ExampleCall
 from runner.call.examples.instants import Instants
 from runner.call.examples.matching_values import addresses, header_value
 from runner.call.routes.conditions import Facts
 from runner.call.routes.matcher import parts
 from runner.call.routes.route_index import ANY, Key, keys_of_address, matcher_keys
-from runner.model.call import Address, Headers, Transport
+from runner.model.call import WEB, Address, Headers, Transport
 from runner.model.route import (
     Anonymous,
     AnyOf,

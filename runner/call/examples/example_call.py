@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from runner.call.addresses.incoming import incoming_call
 from runner.call.browser.sdp import EXAMPLE_OFFER
-from runner.model.call import Headers, IncomingCall, Origin, Ringing, SipOrigin, Transport, WebRtcOrigin
+from runner.model.call import (
+    WEB,
+    Headers,
+    IncomingCall,
+    Origin,
+    Ringing,
+    SipOrigin,
+    Transport,
+    WebRtcOrigin,
+)
 from runner.model.route import RoutingSettings
 from runner.model.values import Instant
 
@@ -14,8 +23,6 @@ CALLED = "+18005550100"
 CARRIER_HOST = "pstn.carrier.example"
 EXAMPLE_ID = "rtc_example"
 
-WEB = "web:"
-"""Prefix of the parties of a browser's call: `web:SUBJECT` calls `web:AGENT`."""
 WEB_CALLER = f"{WEB}user-1"
 
 
@@ -58,7 +65,7 @@ class ExampleCall:
 def browser_origin(caller: str, called: str) -> WebRtcOrigin:
     """The origin of a browser's call between these parties; without an agent it asks for none."""
     return WebRtcOrigin(
-        subject=caller.removeprefix(WEB) if caller.startswith(WEB) else WEB_CALLER.removeprefix(WEB),
+        subject=(caller.removeprefix(WEB) if caller.startswith(WEB) else "") or WEB_CALLER.removeprefix(WEB),
         agent=called.removeprefix(WEB) or None if called.startswith(WEB) else None,
         offer=EXAMPLE_OFFER,
     )

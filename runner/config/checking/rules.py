@@ -115,7 +115,7 @@ RULES: Mapping[str, Rule] = {
             "unknown-environment": "An environment that is named is in runner.yaml.",
             "unknown-schedule": "A schedule that is named is in runner.yaml.",
             "unknown-tool": "A tool that is named is in runner.yaml.",
-            "unknown-variable": "A variable that an environment changes is one of some agent's.",
+            "unknown-variable": "A variable that an environment changes, or a token brings, is an agent's.",
             "unused-argument": "An argument that a tool asks the model for is used by its request.",
             "unused-reply": "A reply that a scenario declares is used by one of its steps.",
             "unused-schedule": "A schedule of runner.yaml is used by some route.",

@@ -15,7 +15,7 @@ from runner.config.scenarios.expectations import build_expectation
 from runner.config.scenarios.persons_act import build_persons_act
 from runner.config.scenarios.replies import build_replies, check_replies
 from runner.config.scenarios.scenario_scope import ScenarioScope
-from runner.model.call import Origin, SipOrigin, Transport, WebRtcOrigin
+from runner.model.call import MOST_SUBJECT, Origin, SipOrigin, Transport, WebRtcOrigin
 from runner.model.scenario import (
     Act,
     CallerHangsUp,
@@ -112,6 +112,11 @@ class _Builder:
     def _origin(self, call: Node) -> Origin:
         transport = call.get("transport")
         is_from_browser = transport is not None and transport.text == Transport.WEBRTC.value
+        brought = next((key for key in _OF_BROWSERS if call.get(key) is not None), None)
+        if transport is None and brought is not None and call.get("to") is None:
+            message = f'"{brought}" is of a call from a browser; write "transport: webrtc" beside it'
+            self._problems.error(call.key_place(brought), "missing-key", message)
+            return SipOrigin()
         theirs, others = (_OF_BROWSERS, _OF_TELEPHONES) if is_from_browser else (_OF_TELEPHONES, _OF_BROWSERS)
         for key in others:
             if call.get(key) is not None:
@@ -127,12 +132,29 @@ class _Builder:
         subject, agent, variables = call.get("sub"), call.get("agent"), call.get("vars")
         if agent is not None:
             self._scope.check_agent(agent.text, agent.place, self._problems)
+        if subject is not None and not (len(subject.text) <= MOST_SUBJECT and subject.text.isprintable()):
+            message = f'"sub" is not what a token may have: at most {MOST_SUBJECT} characters, all printable'
+            self._problems.error(subject.place, "value", message)
+        if agent is not None and variables is not None:
+            self._check_variables(agent.text, variables)
         return WebRtcOrigin(
             subject=subject.text if subject is not None else "",
             agent=agent.text if agent is not None else None,
             vars=variables.data() if variables is not None else {},
             offer=EXAMPLE_OFFER,
         )
+
+    def _check_variables(self, agent: str, variables: Node) -> None:
+        """A token whose variables the agent does not declare gets no call."""
+        if agent not in self._scope.agents:
+            return
+        declared = self._scope.agents[agent].vars
+        for name in variables.data():
+            if name not in declared:
+                message = f'"{agent}" declares no variable "{name}", so a token that brings it gets no call'
+                place = variables.key_place(name)
+                self._problems.error(place, "unknown-variable", message + did_you_mean(name, declared))
+                return
 
     def _headers(self, call: Node) -> Iterator[tuple[str, str]]:
         for key, name in (("to", "To"), ("from", "From")):

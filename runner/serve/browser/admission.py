@@ -13,6 +13,7 @@ from runner.call.addresses.incoming import incoming_call
 from runner.call.browser.sdp import MOST_BYTES, AudioOffer, audio_offer
 from runner.call.browser.token import BrowserToken, read_token
 from runner.call.machine.world import World
+from runner.config.checking.suggest import or_there_is
 from runner.errors import OfferRefusedError, TokenRefusedError
 from runner.model.call import Ringing, WebRtcOrigin
 from runner.model.reception import RingResult
@@ -63,10 +64,14 @@ class Admission:
         self._count(self._by_address, address_of(request), now, "address")
         asked = request.query.get("agent")
         if self._is_dev and is_on_loopback(request):
+            agents = self._agents()
+            if asked and agents and asked not in agents:
+                message = f'there is no agent "{asked[:64]}"{or_there_is(asked, agents)}'
+                raise RefusedError(404, "no_agent", message)
             token = BrowserToken(
                 subject=request.query.get("sub") or "dev",
                 id=randomness.token_hex(8),
-                agents=(asked,) if asked else tuple(self._agents()),
+                agents=(asked,) if asked else tuple(agents),
                 expires_at=now + 60,
             )
         else:

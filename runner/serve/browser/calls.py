@@ -5,6 +5,7 @@ Once admitted, it is a call like any other.
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -32,11 +33,16 @@ log = logging.getLogger("runner.serve.browser.calls")
 
 SERVED_S = 2.0
 """For the sideband to open before the browser is answered: some APIs open it only for an answered browser."""
-MOST_ID = 200
-"""Characters of an id of the voice API."""
+ATTACHED_S = 7.0
+"""For the sideband of a call that the page has made: the page is told whether there is such a call."""
+API_CALL_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]{0,199}")
 AUDIO_ONLY = (
     "the voice API has refused an offer without a data channel; if it says so of every call, set "
     "server.browser.data_channel: open, and read what that lets a page see"
+)
+CLOSED = (
+    "whoever has a secret of the voice API has the data channel of a session, and server.browser.data_channel"
+    " is closed"
 )
 
 NewCall = Callable[[Ringing, World], Awaitable[LiveCall]]
@@ -155,11 +161,15 @@ class BrowserCalls:
         await live.served(SERVED_S)
         if live.is_over:
             raise not_answered(RingResult.FAILED)
+        if request.transport is None or request.transport.is_closing():
+            # The page has gone, and would never hang up a call of which it knows nothing.
+            live.end("caller_hung_up")
         try:
             sdp = offer.answer(live.sdp)
-        except OfferRefusedError:
+        except OfferRefusedError as refused:
             live.end("failed")
-            log.error("answer of the voice API is not SDP", extra={"call_id": live.id})
+            extra = {"call_id": live.id, "reason": str(refused)}
+            log.error("answer of the voice API does not answer the offer", extra=extra)
             raise not_answered(RingResult.FAILED) from None
         headers = {"Location": f"/calls/{live.id}", "Cache-Control": "no-store"}
         return web.Response(status=201, text=sdp, content_type=SDP, headers=headers)
@@ -168,17 +178,21 @@ class BrowserCalls:
         """Serve a call that the page has made itself, with a secret from us."""
         token, agent = self._admission.who(request)
         made_as = request.match_info["id"]
-        if not (made_as.isascii() and made_as.isprintable() and len(made_as) <= MOST_ID):
+        if API_CALL_ID.fullmatch(made_as) is None:
             raise RefusedError(400, "call_id", "this is not the id of a call")
         ringing = self._admission.ringing(token, agent, made_as)
         serving = self._room_for(ringing)
         live = await self._serve(ringing, token, serving)
-        await live.served(SERVED_S)
+        await live.served(ATTACHED_S)
+        if live.is_over:
+            raise RefusedError(404, "no_call", "the voice API has no such call now")
         return web.Response(status=201, headers={"Location": f"/calls/{live.id}"})
 
     async def _client_secret(self, request: web.Request) -> web.StreamResponse:
         """A secret for one agent's session. The token stays valid, for the call that it attaches."""
         token, agent = self._admission.who(request)
+        if not self._settings.has_data_channel:
+            raise RefusedError(403, "data_channel_closed", CLOSED)
         ringing = self._admission.ringing(token, agent)
         serving = self._room_for(ringing)
         secret = await serving.make_secret(ringing, self._world(serving, ringing))

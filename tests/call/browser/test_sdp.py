@@ -26,7 +26,8 @@ def lines(sdp: str) -> list[str]:
 @pytest.mark.parametrize("browser", BROWSERS)
 def test_the_offer_loses_its_data_channel_and_nothing_else(browser: str) -> None:
     before = lines(offer(browser))
-    channel = before[before.index("m=application 9 UDP/DTLS/SCTP webrtc-datachannel") :]
+    [start] = [number for number, line in enumerate(before) if line.startswith("m=application ")]
+    channel = before[start:]
     kept = [line.replace("BUNDLE 0 1", "BUNDLE 0") for line in before[: -len(channel)]]
     assert lines(audio_offer(offer(browser).encode()).sdp) == kept
 
@@ -50,13 +51,14 @@ def test_an_offer_with_an_open_data_channel_goes_on_as_it_came(browser: str) -> 
 
 
 def channel_first(browser: str) -> str:
-    """As of a page that opens its data channel before it has a microphone: the channel's is the transport."""
+    """As of a page with `bundlePolicy: "max-bundle"` that opened its channel first: that is the transport."""
     text = offer(browser)
     session, audio, channel = (
         text[: text.index("m=audio")],
         text[text.index("m=audio") : text.index("m=application")],
         text[text.index("m=application") :],
     )
+    channel = "".join(f"{line}\r\n" for line in lines(channel) if "candidate" not in line)
     candidates = [line for line in lines(audio) if line.startswith(("a=candidate:", "a=end-of-candidates"))]
     moved = "".join(f"{line}\r\n" for line in candidates)
     for line in candidates:
@@ -79,7 +81,7 @@ def test_a_data_channel_that_comes_first_leaves_its_candidates_and_its_place(bro
 def test_an_offer_without_a_data_channel_is_answered_as_it_is() -> None:
     plain = audio_offer(offer("chromium").encode()).sdp
     assert audio_offer(plain.encode()).sdp == plain
-    assert audio_offer(plain.encode()).answer(ANSWER) == ANSWER
+    assert audio_offer(plain.encode()).answer(ANSWER) == ANSWER.replace("\n", "\r\n")
 
 
 def test_line_feeds_alone_are_taken_and_sent_on_as_whole_line_ends() -> None:
@@ -110,11 +112,90 @@ AUDIO = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
         (AUDIO.replace(" 9 ", " 0 ").encode(), "the offer's audio section is refused by its own port 0"),
         (b"v=0\r\n" + b"a=" + b"x" * MOST_BYTES, f"the offer is longer than {MOST_BYTES} bytes"),
         (b"v=0\r\na=x\0\r\n", 'line 2 is not SDP; a line is such as "v=0"'),
+        (
+            AUDIO.replace("UDP/TLS/RTP/SAVPF 111", "UDP/DTLS/SCTP webrtc-datachannel").encode(),
+            'the offer\'s audio is not RTP; its line is such as "m=audio 9 RTP/SAVPF 111"',
+        ),
+        (
+            AUDIO.replace("m=audio 9", "m=audio  9").encode(),
+            'the offer\'s audio is not RTP; its line is such as "m=audio 9 RTP/SAVPF 111"',
+        ),
     ],
 )
 def test_what_is_no_offer_of_a_call_is_refused(body: bytes, message: str) -> None:
     with pytest.raises(OfferRefusedError) as refused:
         audio_offer(body)
+    assert str(refused.value) == message
+
+
+CHANNEL = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"
+
+
+@pytest.mark.parametrize(
+    ("lines_of_channel", "message"),
+    [
+        # Readers that end a line at other characters would see a section here.
+        *((f"a=x{end}{CHANNEL}", "line 3 is not SDP") for end in "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"),
+        (f" {CHANNEL}", "line 3 is not SDP"),
+        (CHANNEL.replace("m=", "M="), "line 3 is not SDP"),
+        (CHANNEL.replace("m=", "m ="), "line 3 is not SDP"),
+        (CHANNEL.replace("application", "Application"), 'the offer has a section "Application"'),
+        (CHANNEL.replace("m=", "m= "), 'the offer has a section ""'),
+        (CHANNEL.replace(" ", "\t"), "line 3 has no media"),
+        (CHANNEL.replace("application 9", "application\t9 9"), 'the offer has a section "application\t9"'),
+    ],
+)
+def test_a_data_channel_in_disguise_is_refused(lines_of_channel: str, message: str) -> None:
+    with pytest.raises(OfferRefusedError) as refused:
+        audio_offer(f"{AUDIO}{lines_of_channel}\r\n".encode())
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("line", [CHANNEL, "m=application  9 DTLS/SCTP 5000", "m=application 0 x y"])
+def test_however_many_data_channels_all_are_taken_out_and_refused(line: str) -> None:
+    made = audio_offer((AUDIO + f"{line}\r\n" * 1000).encode())
+    assert made.sdp == AUDIO
+    assert [text[:16] for text in lines(made.answer(ANSWER)) if text.startswith("m=")] == [
+        "m=audio 3478 UDP",
+        *["m=application 0 "] * 1000,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("groups", "kept"),
+    [
+        ("a=group:BUNDLE 0 1", "a=group:BUNDLE 0"),
+        ("a=group:BUNDLE 1 0", "a=group:BUNDLE 0"),
+        ("a=group:BUNDLE 1", None),
+        ("a=group:BUNDLE", None),
+        ("a=group:BUNDLE 0", "a=group:BUNDLE 0"),
+        ("a=group:LS 0 1", "a=group:LS 0"),
+    ],
+)
+def test_a_section_that_is_gone_is_in_no_group(groups: str, kept: str | None) -> None:
+    text = f"v=0\r\n{groups}\r\n{AUDIO[5:]}a=mid:0\r\n{CHANNEL}\r\na=mid:1\r\n"
+    assert lines(audio_offer(text.encode()).sdp)[1:-2] == ([] if kept is None else [kept])
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("", 'line 1 is not SDP; a line is such as "v=0"'),
+        ("<html>", 'line 1 is not SDP; a line is such as "v=0"'),
+        ("v=0\r\n", "the answer has the sections []; the offer has one, of audio"),
+        (
+            f"{ANSWER}{CHANNEL}\n",
+            "the answer has the sections ['audio', 'application']; the offer has one, of audio",
+        ),
+    ],
+)
+@pytest.mark.parametrize("had_a_channel", [True, False])
+def test_an_answer_to_something_else_reaches_no_browser(
+    answer: str, message: str, had_a_channel: bool
+) -> None:
+    made = audio_offer((AUDIO + f"{CHANNEL}\r\n" * had_a_channel).encode())
+    with pytest.raises(OfferRefusedError) as refused:
+        made.answer(answer)
     assert str(refused.value) == message
 
 

@@ -12,13 +12,16 @@ from typing import Any
 import aiohttp
 import jwt
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from yarl import URL
 
 from runner.call.browser.token import read_token
 from runner.call.templates.template import compile_template
 from runner.errors import CannotRunError
 from runner.model.agent import Agent, Limits, Say
 from runner.model.call import Transport, WebRtcOrigin
-from runner.model.live_call import HeldCall
+from runner.model.live_call import FleetCall, HeldCall, RunnerInfo
 from runner.model.live_call import Limits as Claimed
 from runner.model.route import Conditions, Glob, Route
 from runner.model.settings import Browser, Configuration, Provider, SecretRef, Server, Settings
@@ -27,13 +30,15 @@ from runner.model.values import Place
 from runner.serve.browser import admission, live_pages
 from runner.serve.browser.admission import call_id_of
 from runner.serve.browser.live_pages import MOST_READERS
+from runner.serve.browser.peers import FORWARDED
 from runner.serve.runner import Runner
 from runner.serve.secrets import FoundSecrets
 from runner.serve.timeouts import Timeouts
+from runner.standin import web_calls
 from runner.standin.faults import Faults, HttpFault
 from runner.standin.placed_call import RestReply, State
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
-from runner.standin.server import StandIn
+from runner.standin.server import AnswerOffer, StandIn
 from runner.standin.webhook import new_secret
 from tests.call.machine.playing import RINGING
 from tests.patience import PATIENCE_S
@@ -117,8 +122,16 @@ class Page:
 
 
 @asynccontextmanager
-async def site(tmp_path: Path, *agents: Agent, is_dev: bool = False, **browser: Any) -> AsyncIterator[Page]:
-    async with StandIn(inspect_received=client_complaint, inspect_sent=server_complaint) as api:
+async def site(
+    tmp_path: Path,
+    *agents: Agent,
+    is_dev: bool = False,
+    answer_offer: AnswerOffer | None = None,
+    **browser: Any,
+) -> AsyncIterator[Page]:
+    async with StandIn(
+        inspect_received=client_complaint, inspect_sent=server_complaint, answer_offer=answer_offer
+    ) as api:
         settings = Settings(
             provider=Provider(base_url=api.base_url),
             server=Server(
@@ -145,6 +158,13 @@ async def site(tmp_path: Path, *agents: Agent, is_dev: bool = False, **browser: 
 @pytest.fixture
 async def page(tmp_path: Path) -> AsyncIterator[Page]:
     async with site(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def open_page(tmp_path: Path) -> AsyncIterator[Page]:
+    """Of a site whose pages may have a data channel."""
+    async with site(tmp_path, has_data_channel=True) as made:
         yield made
 
 
@@ -191,11 +211,16 @@ async def test_a_call_that_ends_at_the_api_is_recorded_like_any_other(page: Page
     assert (await page.ask(f"{location}/hangup", bearer=token()))[0] == 404
 
 
+OTHER_PORT = f"{SITE}:8443"
 REFUSED: Mapping[str, tuple[dict[str, Any], dict[str, str], int, str]] = {
     "no origin": ({}, {"Origin": ""}, 403, "origin_missing"),
     "the origin of a file": ({}, {"Origin": "null"}, 403, "origin_refused"),
     "a foreign origin": ({}, {"Origin": "https://evil.example"}, 403, "origin_refused"),
     "an origin that begins like ours": ({}, {"Origin": SITE + ".evil.example"}, 403, "origin_refused"),
+    "an origin at another port": ({}, {"Origin": OTHER_PORT}, 403, "origin_refused"),
+    "an origin without tls": ({}, {"Origin": SITE.replace("https", "http")}, 403, "origin_refused"),
+    "an origin below ours": ({}, {"Origin": "https://a.www.maple.example"}, 403, "origin_refused"),
+    "an origin above ours": ({}, {"Origin": "https://maple.example"}, 403, "origin_refused"),
     "a forged token": ({"signature": "x"}, {}, 401, "token_signature"),
     "no token": ({"none": 1}, {}, 401, "token_missing"),
     "an old token": ({"exp": 1}, {}, 401, "token_expired"),
@@ -260,7 +285,8 @@ async def test_an_offer_that_the_api_refuses_fails_and_the_log_says_once_what_ma
     assert [record.message for record in caplog.records].count("call from a browser failed") == 1
 
 
-async def test_no_calls_are_taken_by_a_runner_that_is_about_to_end(page: Page) -> None:
+async def test_no_calls_are_taken_by_a_runner_that_is_about_to_end(open_page: Page) -> None:
+    page = open_page
     await page.runner.drain(asyncio.Event())
     for path in ("/calls", "/client-secrets", "/calls/rtc_1/attach"):
         status, text, headers = await page.ask(path, OFFER, bearer=token())
@@ -268,7 +294,8 @@ async def test_no_calls_are_taken_by_a_runner_that_is_about_to_end(page: Page) -
 
 
 @pytest.mark.parametrize("path", ["/client-secrets", "/calls/rtc_1/attach"])
-async def test_who_may_not_call_may_not_call_by_itself_either(page: Page, path: str) -> None:
+async def test_who_may_not_call_may_not_call_by_itself_either(open_page: Page, path: str) -> None:
+    page = open_page
     asked: list[tuple[str | None, dict[str, str], str]] = [
         (token(), {"Origin": ""}, "origin_missing"),
         (token(), {"Origin": "https://evil.example"}, "origin_refused"),
@@ -287,12 +314,99 @@ async def test_who_may_not_call_may_not_call_by_itself_either(page: Page, path: 
     assert (page.api.calls, page.api.secrets) == ({}, {})
 
 
-async def test_an_id_that_the_api_would_not_make_is_refused(page: Page) -> None:
-    status, text, _ = await page.ask(f"/calls/{'x' * 201}/attach", bearer=token())
-    assert (status, json.loads(text)["code"]) == (400, "call_id")
+@pytest.mark.parametrize("api_call", ["x" * 201, "%2E%2E", "a%2Fb", "a%20b", "a%0Ab", "%C3%A9"])
+async def test_an_id_that_the_api_would_not_make_is_refused(page: Page, api_call: str) -> None:
+    url = URL(f"{page.runner.url}/calls/{api_call}/attach", encoded=True)
+    headers = {"Origin": SITE, "Authorization": f"Bearer {token()}"}
+    async with page.session.post(url, headers=headers) as response:
+        assert (response.status, (await response.json())["code"]) == (400, "call_id")
 
 
-async def test_a_secret_that_the_api_does_not_make_is_told(page: Page) -> None:
+async def test_a_call_that_the_api_does_not_have_is_not_attached(page: Page) -> None:
+    over = page.api.place_call()
+    over.state = State.OVER
+    for jti, api_call in (("t1", "rtc_nobody"), ("t2", over.id)):
+        status, text, _ = await page.ask(f"/calls/{api_call}/attach", bearer=token(jti=jti))
+        assert (status, json.loads(text)["code"]) == (404, "no_call")
+
+
+async def test_a_page_gets_no_secret_where_its_data_channel_is_closed(page: Page) -> None:
+    status, text, _ = await page.ask("/client-secrets", bearer=token())
+    assert (status, json.loads(text)["code"]) == (403, "data_channel_closed")
+    assert page.api.secrets == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        (400, (502, "failed")),
+        (404, (502, "failed")),
+        (401, (503, "api_unavailable")),
+        (403, (503, "api_unavailable")),
+        (429, (503, "api_unavailable")),
+        (500, (503, "api_unavailable")),
+        (None, (503, "api_unavailable")),
+        # Without a Location, nobody can serve the call that was made.
+        (200, (502, "failed")),
+    ],
+)
+async def test_what_a_page_gets_when_the_api_does_not_take_its_offer(
+    page: Page, status: int | None, found: tuple[int, str]
+) -> None:
+    page.api.expect_offer(faults=Faults(create=(HttpFault(status=status),)))
+    assert (await page.calls())[:2] == found
+
+
+@pytest.mark.parametrize("more", ["m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", "<html>"])
+async def test_an_answer_to_something_else_hangs_up_the_call_and_reaches_no_browser(
+    tmp_path: Path, more: str
+) -> None:
+    async def answer(*_: object) -> str:
+        return web_calls.ANSWER + more
+
+    async with site(tmp_path, answer_offer=answer) as page:
+        call = page.api.expect_offer(greets())
+        assert (await page.calls())[:2] == (502, "failed")
+        await page.api.until_over(call)
+        assert [request.action for request in call.requests] == ["create", "hangup"]
+
+
+async def test_a_call_whose_page_goes_before_its_answer_is_hung_up(tmp_path: Path) -> None:
+    is_asked, has_gone = asyncio.Event(), asyncio.Event()
+
+    async def answer(*_: object) -> str:
+        is_asked.set()
+        await has_gone.wait()
+        return web_calls.ANSWER
+
+    async with site(tmp_path, answer_offer=answer) as page:
+        call = page.api.expect_offer(greets())
+        asking = asyncio.create_task(page.calls())
+        await is_asked.wait()
+        asking.cancel()
+        await asyncio.wait([asking])
+        has_gone.set()
+        await page.api.until_over(call)
+        assert [request.action for request in call.requests] == ["create", "hangup"]
+
+
+async def test_two_offers_at_once_over_the_limit_of_their_caller_are_one_call(page: Page) -> None:
+    for number in range(9):
+        assert (await page.calls(jti=f"t{number}", body="x"))[1] == "offer_refused"
+    page.api.expect_offer(greets())
+    found = await asyncio.gather(page.calls(jti="t10"), page.calls(jti="t11"))
+    assert sorted(status for status, _, _ in found) == [201, 429]
+
+
+async def test_one_token_in_two_offers_at_once_is_one_call(page: Page) -> None:
+    page.api.expect_offer(greets())
+    found = await asyncio.gather(page.calls(), page.calls())
+    assert sorted(status for status, _, _ in found) == [201, 409]
+    assert len(page.api.calls) == 1
+
+
+async def test_a_secret_that_the_api_does_not_make_is_told(open_page: Page) -> None:
+    page = open_page
     page.api.account.refusal = RestReply(429, {"error": {"code": "insufficient_quota"}})
     status, text, _ = await page.ask("/client-secrets", bearer=token())
     assert (status, json.loads(text)["code"]) == (503, "api_unavailable")
@@ -360,6 +474,57 @@ async def test_a_call_that_another_runner_has_taken_has_not_ended_for_its_page(p
         text += await response.content.read()
     states = [json.loads(line[6:]) for line in text.splitlines() if line.startswith(b"data: ")]
     assert {state["ended"] for state in states} == {""}
+
+
+async def test_a_page_follows_its_call_to_the_runner_that_has_taken_it(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = page.runner.service
+    assert service is not None
+    assert service.fleet.member.lease is not None
+    store, lease = service.storage.store, service.fleet.member.lease
+    page.api.expect_offer(greets())
+    _, _, location = await page.calls()
+    call_id = location.rpartition("/")[2]
+    asked: list[tuple[str, str, bool]] = []
+
+    async def events(request: web.Request) -> web.Response:
+        headers = request.headers
+        asked.append((request.path, headers["Authorization"], FORWARDED in headers))
+        return web.Response(body=b':\n\ndata: {"turns": [], "ended": "hangup"}\n\n')
+
+    async def nothing() -> None:
+        """The other runner is quicker."""
+
+    monkeypatch.setattr(service.fleet.member, "take_over", nothing)
+    other = web.Application()
+    other.router.add_get("/{rest:.*}", events)
+    bearer = f"Bearer {token()}"
+    async with (
+        TestServer(other) as there,
+        page.session.get(
+            f"{page.runner.url}{location}/events", headers={"Origin": SITE, "Authorization": bearer}
+        ) as response,
+    ):
+        assert (await response.content.readline()).startswith(b"data: ")
+
+        async def live_call(call_id: str) -> FleetCall | None:
+            """SQLite has one runner, and no address of another."""
+            found = await held(call_id)
+            return found and replace(found, page_address=str(there.make_url("")).rstrip("/"))
+
+        held = store.live_call
+        monkeypatch.setattr(store, "live_call", live_call)
+        taken = await store.join(RunnerInfo(id="other", version="1", configuration="c"), 60)
+        await store.hand_over(lease, [call_id])
+        assert [held.id for held in await store.take_over(taken)] == [call_id]
+        service.live_calls.drop(call_id)
+        async for line in response.content:
+            if b'"ended": "hangup"' in line:
+                break
+        else:
+            pytest.fail("the stream ended before the call")
+    assert asked[0] == (f"{location}/events", bearer, True)
 
 
 async def test_a_call_is_followed_by_a_few_at_most(page: Page) -> None:
@@ -541,6 +706,12 @@ async def test_while_an_agent_is_developed_no_token_is_asked_for_on_this_machine
         following = asyncio.create_task(page.ask(headers["Location"] + "/events", method="GET", Origin=own))
         assert (await page.ask(headers["Location"] + "/connected", Origin=own))[0] == 204
         assert '"tools": []' in (await following)[1]
+        status, text, _ = await page.ask("/calls?agent=desc", OFFER, Origin=own)
+        assert (status, json.loads(text)["code"], json.loads(text)["detail"]) == (
+            404,
+            "no_agent",
+            'there is no agent "desc"; did you mean "desk"?',
+        )
         host = "rebound.example:" + own.rpartition(":")[2]
         status, text, _ = await page.ask("/calls?agent=desk", OFFER, Origin=f"http://{host}", Host=host)
         assert (status, json.loads(text)["code"]) == (401, "token_missing")
@@ -554,7 +725,8 @@ async def test_without_tokens_nobody_else_may_reach_it(tmp_path: Path) -> None:
     assert str(stopped.value) == '--dev asks for no token, and server.host is "0.0.0.0"; listen at 127.0.0.1'
 
 
-async def test_a_page_that_talks_to_the_api_itself_gets_a_secret_and_is_served(page: Page) -> None:
+async def test_a_page_that_talks_to_the_api_itself_gets_a_secret_and_is_served(open_page: Page) -> None:
+    page = open_page
     status, text, _ = await page.ask("/client-secrets", bearer=token(vars={"plan": "gold"}))
     assert status == 200, text
     secret = json.loads(text)
@@ -581,4 +753,4 @@ async def test_an_open_data_channel_goes_through(tmp_path: Path) -> None:
     async with site(tmp_path, has_data_channel=True) as page:
         call = page.api.expect_offer(greets())
         assert (await page.calls())[0] == 201
-        assert "m=application 9" in call.offer
+        assert "\nm=application " in call.offer
