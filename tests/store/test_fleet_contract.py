@@ -145,9 +145,9 @@ async def test_a_piece_that_is_written_again_replaces_itself(engine: Engine) -> 
     one = await joined(engine, "one")
     await one.holds()
     await one.append(piece(entries=b"a"))
-    await one.append(piece(entries=b"ab"), piece(first_seq=2, entries=b"c"))
+    await one.append(piece(entries=b"ab"), piece(first_seq=2, entries=b"c"), piece(first_seq=2, entries=b"d"))
     await one.append()
-    assert [found.entries for found in await one.store.journal("rtc_1")] == [b"ab", b"c"]
+    assert [found.entries for found in await one.store.journal("rtc_1")] == [b"ab", b"d"]
 
 
 async def test_a_configuration_is_kept_while_a_live_call_or_a_runner_uses_it(engine: Engine) -> None:
@@ -276,7 +276,10 @@ async def test_what_an_ended_process_could_not_write_is_written_late_unless_anot
     two = await joined(engine, "two")
     taken = await two.store.append_late(
         [
-            HeldPiece(piece=piece("rtc_1", 3, b"late"), call=ringing("rtc_1")),
+            *(
+                HeldPiece(piece=piece("rtc_1", 3, entries), call=ringing("rtc_1"))
+                for entries in (b"?", b"late")
+            ),
             HeldPiece(piece=piece("rtc_2", 3, b"of another"), call=ringing("rtc_2", fence=2)),
             HeldPiece(piece=piece("rtc_3", 0, b"over"), call=ringing("rtc_3")),
         ]

@@ -33,6 +33,8 @@ async def append(connection: Connection, lease: Lease, pieces: Sequence[SealedEn
     these."""
     if not pieces:
         return set()
+    # A statement writes no row twice.
+    pieces = list({(piece.call_id, piece.first_seq): piece for piece in pieces}.values())
     is_held, refused = await connection.fetchrow(_APPEND, lease.runner, lease.epoch, *_columns(pieces))
     if not is_held:
         raise LeaseLostError("the lease is over")
@@ -43,6 +45,7 @@ async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> se
     """Write what an ended process could not, except for calls that another has taken since; returns the ids
     of these.
     """
+    pieces = list({(held.call.id, held.fence, held.piece.first_seq): held for held in pieces}.values())
     await fleet.know_late(connection, [held.call for held in pieces])
     await connection.execute(
         """INSERT INTO journal (call_id, first_seq, entries)
