@@ -5,6 +5,7 @@ Prints a table: rounds, calls, faults by kind, losses. Exit code 1 when anything
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections import Counter
@@ -35,6 +36,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="begin no further round after so many")
     parser.add_argument("--bug", choices=tuple(BUGS), default="nothing", help="a bug to plant")
     options = parser.parse_args()
+    # Like Ctrl-C: nothing is left running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = PostgresqlServer() if options.store == "postgresql" else None
     try:
         return asyncio.run(_rounds(options, server))
