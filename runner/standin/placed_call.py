@@ -202,6 +202,10 @@ class PlacedCall:
         if self.conversation is not None and self.conversation.active is None:
             self._replies.extend(self.conversation.begin_response(None, Occasion.TURN))
 
+    def cut(self) -> None:
+        """Break the sideband while the call lives on, whatever the script is at."""
+        self._replies.append(CloseSideband(1006))
+
     def detach(self) -> None:
         """The sideband is gone. Events from now on are sent to nobody."""
         if self.conversation is not None:

@@ -15,7 +15,7 @@ from tests.chaos.planted import BUGS
 from tests.chaos.world import Plan, play
 from tests.store.postgresql.server import PostgresqlServer
 
-FAULTS = ("kill", "cut", "duplicate", "reload")
+FAULTS = ("kill", "kill_at_work", "cut", "cut_at_reply", "duplicate", "reload")
 PATIENCE_S = 75.0
 """Longer than the database is away, for which a booking waits."""
 FLEET_FAULTS = (*FAULTS, "deploy", "pause", "outage")

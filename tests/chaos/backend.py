@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -19,6 +19,10 @@ class Backend:
     asked: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     delivered: Counter[str] = field(default_factory=Counter)
     """The records that were delivered, by call."""
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set whenever a tool's request arrives, which is then answered late."""
+    before_reply: Callable[[str], Awaitable[None]] | None = None
+    """Called once, with the idempotency key of the next request that is answered."""
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Backend"]:
@@ -41,5 +45,9 @@ class Backend:
         else:
             # Counted before anything is waited for: whoever is killed meanwhile has asked all the same.
             self.asked[request.path][key] += 1
+            self.was_asked.set()
             await asyncio.sleep(LATE_S)
+            before_reply, self.before_reply = self.before_reply, None
+            if before_reply is not None:
+                await before_reply(key)
         return web.json_response({"ok": True})

@@ -50,14 +50,14 @@ SEEDS = (3, 4, 5)
 
 
 @pytest.mark.parametrize(
-    ("bug", "said"),
+    ("bug", "fault", "said"),
     [
-        ("greets_again", "greeted"),
-        ("output_not_resent", "tool without an output"),
-        ("journal_after_action", ""),
+        ("greets_again", "kill", "greeted"),
+        ("output_not_resent", "cut_at_reply", "tool without an output"),
+        ("journal_after_action", "kill_at_work", "tool without an output"),
     ],
 )
-async def test_a_planted_bug_is_found_on_sqlite(bug: str, said: str) -> None:
+async def test_a_planted_bug_is_found_on_sqlite(bug: str, fault: str, said: str) -> None:
     found: list[str] = []
     for seed in SEEDS:
         plan = Plan(
@@ -66,7 +66,7 @@ async def test_a_planted_bug_is_found_on_sqlite(bug: str, said: str) -> None:
             runners=1,
             calls=8,
             lasts_s=10.0,
-            faults=("kill", "kill", "cut"),
+            faults=(fault,),
             bug=bug,
         )
         found += [loss for loss in (await play(plan)).losses if said in loss]

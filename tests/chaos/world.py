@@ -18,7 +18,7 @@ from runner.call.examples.example_call import sip_headers
 from runner.model.stored_call import StoredCall
 from runner.serve.loop_lag import watch_loop
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import CallerHangsUp, CallerSays, Drops, When, calls, greets, says
+from runner.standin.script import CallerHangsUp, CallerSays, calls, greets, says
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming, new_secret
 from runner.store.opening import open_store
@@ -36,6 +36,8 @@ PATIENCE_S = 30.0
 """Of a caller, in seconds of a call; then the caller speaks again, whether a tool has its output or not."""
 START_S = 120.0
 """For a process to start on a machine that has no time for it."""
+WORK_S = 3.0
+"""For a tool to be called."""
 SETTLE_S = 120.0
 """For all calls to end once nothing more goes wrong."""
 RESUMES_S = 1.0
@@ -251,6 +253,14 @@ class World:
         await self._start(number)
         return True
 
+    async def _kill_at_work(self, session: aiohttp.ClientSession) -> bool:
+        """A runner is killed while a tool's request is under way, its own or another's."""
+        self._backend.was_asked.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WORK_S):
+                await self._backend.was_asked.wait()
+        return await self._kill(session)
+
     async def _deploy(self, _: aiohttp.ClientSession) -> bool:
         """A runner is told to end, and another takes its place."""
         if self._plan.runners == 1:
@@ -289,8 +299,22 @@ class World:
         if not live:
             return False
         call = self._random.choice(live)
-        call.play(Drops(when=When.AT_ONCE))
+        call.cut()
         self._api.wake(call)
+        return True
+
+    async def _cut_at_reply(self, _: aiohttp.ClientSession) -> bool:
+        """The sideband of a call breaks as its tool replies: the output cannot be sent."""
+
+        async def cut(key: str) -> None:
+            for call in self._calls:
+                if call.is_attached and call.conversation is not None and key in call.conversation.open_calls:
+                    call.cut()
+                    self._api.wake(call)
+                    while call.is_attached:  # noqa: ASYNC110 - nobody tells
+                        await asyncio.sleep(0)
+
+        self._backend.before_reply = cut
         return True
 
     async def _duplicate(self, session: aiohttp.ClientSession) -> bool:

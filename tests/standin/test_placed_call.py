@@ -167,3 +167,12 @@ def test_what_is_late_comes_at_last_when_nothing_else_does() -> None:
     assert sent(stream, "a", "b") == ["a"]
     assert stream.rest() == ['{"type":"b"}']
     assert stream.rest() == []
+
+
+def test_a_sideband_that_is_cut_leaves_the_call() -> None:
+    call = placed()
+    call.answer("accept", ACCEPT, NOW)
+    call.attach()
+    call.cut()
+    assert call.next() == CloseSideband(1006)
+    assert not call.is_over

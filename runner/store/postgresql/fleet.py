@@ -245,14 +245,19 @@ async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
         "SELECT asserted_at <= clock_timestamp() - make_interval(secs => lease_s) FROM runners WHERE id = $1",
         lease.runner,
     )
+    # So many that all runners have as many calls as each other: what one leaves to others must be theirs at
+    # once, and not a share of a share. Nothing is left to a runner that has just joined.
     taken = await connection.fetch(
         f"""WITH takers AS (
             SELECT id FROM runners WHERE {_HOLDS} AND is_leaving = NOT EXISTS (
                 SELECT 1 FROM runners WHERE {_HOLDS} AND NOT is_leaving)
+            AND (id = $2 OR asserted_at <= clock_timestamp() - make_interval(secs => lease_s))
         ), share AS (
-            SELECT ceil(
-                (SELECT count(*) FROM live_calls WHERE {_ORPHAN})
-                / (SELECT count(*) FROM takers)::float8)::integer AS most)
+            SELECT greatest(
+                ceil(count(*) / takers) - count(*) FILTER (WHERE runner = $2),
+                ceil(count(*) FILTER (WHERE {_ORPHAN}) / takers))::integer AS most
+            FROM live_calls, (SELECT greatest(count(*), 1)::float8 AS takers FROM takers) AS counted
+            GROUP BY takers)
         UPDATE live_calls SET runner = $2, fence = fence + 1
         WHERE $2 IN (SELECT id FROM takers) AND id IN (
             SELECT id FROM live_calls WHERE {_ORPHAN}

@@ -152,15 +152,17 @@ class PostgresqlStore:
 
     async def live_calls(self) -> list[FleetCall]:
         """See `Fleet.live_calls`."""
-        return await self._database.run(fleet.live_calls)
+        return await self._database.run(fleet.live_calls, is_one_statement=True)
 
     async def live_call(self, call_id: str) -> FleetCall | None:
         """See `Fleet.live_call`."""
-        return await self._database.run(lambda connection: fleet.live_call(connection, call_id))
+        return await self._database.run(
+            lambda connection: fleet.live_call(connection, call_id), is_one_statement=True
+        )
 
     async def runners(self) -> list[RunnerInfo]:
         """See `Fleet.runners`."""
-        return await self._database.run(fleet.runners)
+        return await self._database.run(fleet.runners, is_one_statement=True)
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         """See `Journals.append`."""
@@ -174,7 +176,9 @@ class PostgresqlStore:
 
     async def journal(self, call_id: str) -> list[SealedEntries]:
         """See `Journals.journal`."""
-        return await self._database.run(lambda connection: journal.read(connection, call_id))
+        return await self._database.run(
+            lambda connection: journal.read(connection, call_id), is_one_statement=True
+        )
 
     async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
         """See `Journals.publish`."""
@@ -182,7 +186,9 @@ class PostgresqlStore:
 
     async def configuration(self, configuration: str) -> str | None:
         """See `Journals.configuration`."""
-        return await self._database.run(lambda connection: journal.configuration(connection, configuration))
+        return await self._database.run(
+            lambda connection: journal.configuration(connection, configuration), is_one_statement=True
+        )
 
     async def sweep(self) -> None:
         """See `Journals.sweep`."""

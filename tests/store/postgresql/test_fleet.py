@@ -141,8 +141,24 @@ async def test_the_calls_of_a_lost_runner_are_spread(engine: PostgresqlEngine) -
     for number in range(9):
         await lost.holds(f"rtc_{number}")
     await loses_touch(engine, "lost")
-    assert [len(await member.take_over()) for member in others] == [3, 2, 2]
-    assert [len(await member.take_over()) for member in others] == [1, 1, 0]
+    assert [len(await member.take_over()) for member in others] == [3, 3, 3]
+
+
+async def test_nothing_is_left_to_a_runner_that_has_just_joined(engine: PostgresqlEngine) -> None:
+    lost, one, two = await runners(engine, "lost", "one", "two")
+    for number in range(9):
+        await (lost, one, two)[number % 3].holds(f"rtc_{number}")
+    await loses_touch(engine, "lost")
+    new = await joined(engine, "new")
+    assert [len(await member.take_over()) for member in (new, one, two)] == [0, 2, 1]
+
+
+async def test_who_has_more_calls_than_others_takes_a_share_as_well(engine: PostgresqlEngine) -> None:
+    lost, one, two = await runners(engine, "lost", "one", "two")
+    for number in range(12):
+        await (lost, one, one)[number % 3].holds(f"rtc_{number:02}")
+    await loses_touch(engine, "lost")
+    assert [len(await member.take_over()) for member in (one, two)] == [2, 2]
 
 
 async def test_runners_that_take_over_at_once_never_take_the_same(engine: PostgresqlEngine) -> None:
