@@ -202,8 +202,10 @@ class Member:
             if self.lease is not None:
                 self._confirm(call_id, await self._store.set_state(self.lease, call))
         except CallLostError:
-            # A call claimed while the store was away is unknown there: the next heartbeat asserts it.
-            if not self._is_in_doubt:
+            # A call claimed while the store was away may be unknown there: the next heartbeat asserts it.
+            if call_id in self._unconfirmed:
+                self._failures += 1
+            elif not self._is_in_doubt:
                 self.lose(call_id)
         except StoreError as error:
             self._note(error)

@@ -399,6 +399,23 @@ async def test_a_call_that_was_claimed_without_the_store_is_confirmed_once_it_is
     assert confirmed == [(False, 1), (True, 2)]
 
 
+async def test_a_call_that_another_gives_up_as_the_api_has_answered_it_for_us_is_asserted() -> None:
+    member, shelf, desk, _ = await joined()
+    shelf.trouble = StoreError("no answer")
+    await member.claim(CALL, NO_LIMITS)
+    shelf.trouble = None
+    await member.beat()
+    # The other has deleted its claim by now.
+    shelf.unknown = {"rtc_1"}
+    await member.answered("rtc_1")
+    await member.beat()
+    assert desk.dropped == []
+    assert [[call.state for call in calls] for calls in shelf.asserted] == [
+        [CallState.RINGING],
+        [CallState.ANSWERED],
+    ]
+
+
 async def test_a_call_that_was_answered_without_the_store_is_confirmed_when_it_is_asserted() -> None:
     member, shelf, _, _ = await joined()
     shelf.trouble = StoreError("no answer")
