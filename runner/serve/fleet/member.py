@@ -235,6 +235,9 @@ class Member:
                 await self._store.retire(self.lease)
         except StoreError as error:
             self._note(error)
+        if self._is_in_doubt:
+            # Only a call that the store knows can be handed over.
+            await self.beat()
 
     async def hand_over(self, call_ids: list[str]) -> None:
         """Let others take these calls at once."""

@@ -291,6 +291,15 @@ async def test_calls_are_handed_over_to_who_stays_and_not_to_who_leaves_as_well(
     assert has_others == [False, True]
 
 
+async def test_what_the_store_does_not_know_is_asserted_before_it_is_handed_over() -> None:
+    member, shelf, _, _ = await joined()
+    shelf.trouble = StoreError("no answer")
+    await member.claim(CALL, NO_LIMITS)
+    shelf.trouble = None
+    await member.retire()
+    assert shelf.asserted == [[CALL]]
+
+
 async def test_a_call_that_cannot_be_taken_up_costs_none_of_the_others() -> None:
     member, shelf, desk, _ = await joined()
     shelf.orphans = [CALL, replace(CALL, id="rtc_2")]
