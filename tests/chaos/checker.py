@@ -18,11 +18,11 @@ STALE = "an event on a sideband that another has taken the place of"
 
 @dataclass(slots=True)
 class Excused:
-    """What no runner can help: it stood still, or was killed, between deciding and doing."""
+    """What no runner can help: it stood still, was killed or was cut off between deciding and doing."""
 
     ungreeted: set[str] = field(default_factory=set)
-    """Calls that were attached and not greeted yet when a runner was stopped. Who takes one of them over
-    cannot know that it was not greeted, and asks the model to go on."""
+    """Calls that were attached and not greeted yet when a runner was stopped, or the sideband cut. Nobody can
+    know then that the call was not greeted, so the model is asked to go on."""
     stale: Counter[str] = field(default_factory=Counter)
     """By call, events that a runner was about to send when it was stopped, and sent when it went on. The API
     takes an output once."""

@@ -232,7 +232,7 @@ class World:
         self.result.faults[fault] += acted
 
     def _note_ungreeted(self) -> None:
-        """A runner is about to be stopped: which calls are attached and not greeted?"""
+        """A runner is about to be stopped, or a sideband to be cut: which calls are attached and not greeted?"""
         self._excused.ungreeted |= {
             call.id for call in self._calls if call.attached and not is_spoken_for(call)
         }
@@ -299,6 +299,7 @@ class World:
         if not live:
             return False
         call = self._random.choice(live)
+        self._note_ungreeted()
         call.cut()
         self._api.wake(call)
         return True
