@@ -54,7 +54,7 @@ SEEDS = (3, 4, 5)
     [
         ("greets_again", "kill", "greeted"),
         ("output_not_resent", "cut_at_reply", "tool without an output"),
-        ("journal_after_action", "kill_at_work", "tool without an output"),
+        ("journal_after_action", "kill_at_work", ""),
     ],
 )
 async def test_a_planted_bug_is_found_on_sqlite(bug: str, fault: str, said: str) -> None:

@@ -232,7 +232,7 @@ class World:
         self.result.faults[fault] += acted
 
     def _note_ungreeted(self) -> None:
-        """A runner is about to be stopped, or a sideband to be cut: which calls are attached and not greeted?"""
+        """A runner is stopped now, or a sideband cut: which calls are attached and not greeted?"""
         self._excused.ungreeted |= {
             call.id for call in self._calls if call.attached and not is_spoken_for(call)
         }
