@@ -49,6 +49,7 @@ WITHOUT_ROW = {
     "serve.descriptors.PER_CALL",
     "serve.egress.KEEP_ALIVE_S",
     "serve.egress.LOOKUPS",
+    "serve.fleet.journal_writer.MOST_KEPT",
     "serve.fleet.journal_writer.MOST_WAITING",
     "serve.fleet.member.CLAIM_S",
     "serve.fleet.service.HAND_OVER_S",
