@@ -17,9 +17,12 @@ class CallAnswerer:
         *,
         live_calls: LiveCalls,
         new_call: Callable[[Ringing], Awaitable[LiveCall]],
+        has_call: Callable[[str], Awaitable[bool]],
         is_open: Callable[[], bool],
     ) -> None:
+        """`has_call` says whether this process has taken the call over."""
         self._live_calls = live_calls
+        self._has_call = has_call
         self._new_call = new_call
         self._is_open = is_open
 
@@ -31,6 +34,9 @@ class CallAnswerer:
         name_call(ringing.call_id)
         if not self._is_open():
             return WebhookResult.CLOSED
+        if await self._has_call(ringing.call_id):
+            # Announced again for the process before. As a new call it would count once more for its limits.
+            return WebhookResult.TAKEN
         call = await self._new_call(ringing)
         self._live_calls.serve(call)
         result = await call.ring_result()

@@ -207,7 +207,10 @@ class Runner:
             clock=self._clock,
         )
         answerer = CallAnswerer(
-            live_calls=live_calls, new_call=calls.ringing, is_open=self._readiness.takes_calls
+            live_calls=live_calls,
+            new_call=calls.ringing,
+            has_call=fleet.member.has,
+            is_open=self._readiness.takes_calls,
         )
         webhooks = Webhooks(
             api=realtime,

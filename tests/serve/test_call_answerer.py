@@ -49,6 +49,7 @@ class Office:
         self._api = api
         self.records: list[CallRecord] = []
         self.is_open = True
+        self.taken_over: set[str] = set()
         self.tools = ToolClient(aiohttp.TCPConnector())
         self.call_counts = CallCounts()
         self.metrics = Metrics()
@@ -82,7 +83,12 @@ class Office:
                 clock=clock,
             )
 
-        answerer = CallAnswerer(live_calls=self.live_calls, new_call=new_call, is_open=lambda: self.is_open)
+        async def has_call(call_id: str) -> bool:
+            return call_id in self.taken_over
+
+        answerer = CallAnswerer(
+            live_calls=self.live_calls, new_call=new_call, has_call=has_call, is_open=lambda: self.is_open
+        )
         result = await answerer.answer(incoming(call_id, **event))
         if call := self._api.calls.get(call_id):
             call.play(CallerHangsUp(when=When.AT_ONCE))
@@ -246,3 +252,10 @@ async def test_a_call_that_is_over_leaves_its_place_and_counts_for_the_day(
     call = api.place_call()
     assert await office.attend(call.id) is WebhookResult.ACCEPTED
     assert office.call_counts.load("front-desk", clock()) == Load(live=0, today=1)
+
+
+async def test_a_call_that_was_taken_over_is_not_answered_anew(office: Office, api: StandIn) -> None:
+    call = api.place_call()
+    office.taken_over = {call.id}
+    assert await office.attend(call.id) is WebhookResult.TAKEN
+    assert asked(call) == []

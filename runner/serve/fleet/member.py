@@ -166,11 +166,7 @@ class Member:
         """Claim a ringing call, and write its `ring`. Without the store it is ours until the store says
         otherwise: a caller who rings is answered.
         """
-        if call.id in self._taken:
-            # Whether it can be served shows only now; otherwise this announcement may be its last.
-            async with self._served:
-                await self._served.wait_for(lambda: call.id not in self._taken)
-        if call.id in self._held:
+        if await self.has(call.id):
             # Announced again while we answer it: perhaps for a process that is gone.
             return Claim()
         lease, claim = self.lease, Claim(ours=call, is_written=False)
@@ -186,6 +182,14 @@ class Member:
             if not claim.is_written:
                 self._unconfirmed.add(call.id)
         return claim
+
+    async def has(self, call_id: str) -> bool:
+        """Whether this process holds the call."""
+        if call_id in self._taken:
+            # Whether it can be served shows only now; otherwise this announcement may be its last.
+            async with self._served:
+                await self._served.wait_for(lambda: call_id not in self._taken)
+        return call_id in self._held
 
     async def answered(self, call_id: str, api_call_id: str | None = None) -> None:
         """The API has answered this call: from now on it is taken over when its runner is lost.
