@@ -61,10 +61,10 @@ class PeerRunners:
         except StoreError:
             detail = "nobody can say now who serves the call; try again in a while"
             raise RefusedError(503, "call_unreachable", detail, RETRY_AFTER) from None
-        if found is None or found.runner == self._runner:
-            # Ours, and over: only its record is not saved yet.
+        if found is None:
             return None
-        return Owner(address=found.page_address)
+        # Ours: it was taken over and is about to be served, or is over and its record about to be saved.
+        return Owner(address=None if found.runner == self._runner else found.page_address)
 
     async def tell(self, address: str, path: str, token: str) -> bool:
         """Forward a page's report to another runner; returns whether that one serves the call."""
