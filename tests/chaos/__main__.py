@@ -1,7 +1,7 @@
 """Rounds of chaos until as many calls were played as are asked for: `python -m tests.chaos --calls 1000`.
 
-Prints a table: rounds, calls, faults by kind, losses. Exit code 1 when anything was lost. A round in which the
-machine had no time for the harness itself is void: it is shown and not counted.
+Prints a table: rounds, calls, faults by kind, losses. Exit code 1 when anything was lost. A round in which
+the machine had no time for the harness itself is void: it is shown and not counted.
 """
 
 import argparse
