@@ -169,11 +169,11 @@ class Member:
         if await self.has(call.id):
             # Announced again while we answer it: perhaps for a process that is gone.
             return Claim()
-        lease, claim = self.lease, Claim(ours=call, is_written=False)
+        claim = Claim(ours=call, is_written=False)
         try:
-            if lease is not None:
+            if self.lease is not None:
                 async with asyncio.timeout(CLAIM_S):
-                    claim = await self._store.claim(lease, call, limits, ring)
+                    claim = await self._claim(self.lease, call, limits, ring)
         except (StoreError, TimeoutError) as error:
             self._note(error)
         if claim.ours is not None:
@@ -206,9 +206,10 @@ class Member:
             if self.lease is not None:
                 self._confirm(call_id, await self._store.set_state(self.lease, call))
         except CallLostError:
-            # A call claimed while the store was away may be unknown there: the next heartbeat asserts it.
+            # A call claimed while the store was away may be unknown there, until it is asserted.
             if call_id in self._unconfirmed:
                 self._failures += 1
+                await self.beat()
             elif not self._is_in_doubt:
                 self.lose(call_id)
         except StoreError as error:
@@ -306,6 +307,17 @@ class Member:
                 await self._is_served(call.id)
         finally:
             self._taken.clear()
+
+    async def _claim(self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None) -> Claim:
+        try:
+            return await self._store.claim(lease, call, limits, ring)
+        except LeaseLostError:
+            # The store is there: a new lease is worth the time, and may be under way.
+            async with self._order:
+                current = self.lease or lease
+            if current == lease:
+                await self._assert(lease)
+            return await self._store.claim(self.lease or lease, call, limits, ring)
 
     async def _serve(self, call: HeldCall, taker: Taker) -> None:
         try:

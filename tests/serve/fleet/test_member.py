@@ -31,6 +31,8 @@ class Shelf:
         self.others: list[RunnerInfo] = []
         self.unknown: set[str] = set()
         self.fences: dict[str, int] = {}
+        self.claims_under = 0
+        """The epoch of the oldest lease that claims anything."""
         self.while_asserting: Callable[[], Awaitable[object]] | None = None
         self.while_renewing: Callable[[], Awaitable[object]] | None = None
 
@@ -69,6 +71,8 @@ class Shelf:
         self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
     ) -> Claim:
         self._ask("claim" if ring is None else f"claim with {ring.first_seq}")
+        if lease.epoch < self.claims_under:
+            raise LeaseLostError("the lease is over")
         return self.claim_answer or Claim(ours=call)
 
     async def set_state(self, lease: Lease, call: HeldCall) -> int:
@@ -213,6 +217,28 @@ async def test_a_claim_that_the_lease_does_not_allow_is_ours_until_the_store_say
     assert desk.dropped == ["rtc_1"]
 
 
+async def test_a_claim_that_comes_as_the_lease_ends_is_made_under_the_next_one() -> None:
+    member, shelf, _, _ = await joined()
+    shelf.claims_under = 2
+    assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL)
+    assert shelf.asked == ["join", "claim", "assert", "claim"]
+
+
+async def test_a_claim_that_comes_as_the_lease_is_renewed_is_made_under_the_new_one() -> None:
+    member, shelf, _, _ = await joined()
+    shelf.claims_under, shelf.is_renewed = 2, False
+    claimed: list[asyncio.Task[Claim]] = []
+
+    async def rings() -> None:
+        claimed.append(asyncio.create_task(member.claim(CALL, NO_LIMITS)))
+        await asyncio.sleep(0)
+
+    shelf.while_asserting = rings
+    await member.beat()
+    assert await claimed[0] == Claim(ours=CALL)
+    assert shelf.asked == ["join", "renew", "assert", "claim", "claim"]
+
+
 async def test_calls_that_nobody_serves_are_taken_up_and_held_under_their_new_fence() -> None:
     member, shelf, desk, _ = await joined()
     shelf.orphans = [HeldCall(id="rtc_7", agent="desk", configuration="c1", began_at=1.0, fence=3)]
@@ -329,10 +355,18 @@ async def test_a_call_that_is_answered_while_calls_are_asserted_is_asserted_as_a
     shelf.trouble = StoreError("no answer")
     await member.claim(CALL, NO_LIMITS)
     shelf.trouble, shelf.unknown = None, {"rtc_1"}
-    shelf.while_asserting = lambda: member.answered("rtc_1")
+    answering: list[asyncio.Task[None]] = []
+
+    async def answers() -> None:
+        shelf.while_asserting = None
+        answering.append(asyncio.create_task(member.answered("rtc_1")))
+        await asyncio.sleep(0)
+
+    shelf.while_asserting = answers
     await member.beat()
+    await answering[0]
     assert (desk.dropped, member.fence("rtc_1")) == ([], 1)
-    assert [[call.state for call in calls] for calls in shelf.asserted] == [[CallState.ANSWERED]]
+    assert [[call.state for call in calls] for calls in shelf.asserted] == [[CallState.ANSWERED]] * 2
 
 
 async def test_a_call_that_is_claimed_without_the_store_while_calls_are_asserted_is_asserted_again() -> None:
@@ -417,7 +451,6 @@ async def test_a_call_that_another_gives_up_as_the_api_has_answered_it_for_us_is
     # The other has deleted its claim by now.
     shelf.unknown = {"rtc_1"}
     await member.answered("rtc_1")
-    await member.beat()
     assert desk.dropped == []
     assert [[call.state for call in calls] for calls in shelf.asserted] == [
         [CallState.RINGING],
