@@ -76,7 +76,9 @@ class LiveSideband:
         conversation = self._conversation = self._api.conversation(api_call_id)
         try:
             if again:
-                socket = await self._sidebands.reattach(conversation.sideband, self._call_id)
+                socket = await self._sidebands.reattach(
+                    conversation.sideband, self._call_id, until_ours=self._hold.looked
+                )
             else:
                 socket = await self._attach(conversation.sideband)
         except SidebandLostError as lost:
@@ -151,7 +153,10 @@ class LiveSideband:
             if self._flaps == len(self._timeouts.redial_delays_s) or self._conversation is None:
                 raise SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
             path = self._conversation.sideband
-            socket = await self._sidebands.reattach(path, self._call_id, earlier=self._flaps)
+            # After a pause another runner may serve the call.
+            socket = await self._sidebands.reattach(
+                path, self._call_id, earlier=self._flaps, until_ours=self._hold.looked
+            )
         except SidebandLostError as error:
             self._give_up(error)
         else:

@@ -6,7 +6,7 @@ Handles deadlines and HTTP, and knows nothing of frames or close codes.
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum
 
 from websockets.exceptions import InvalidStatus, WebSocketException
@@ -81,21 +81,36 @@ class Sidebands:
             detail = f"the sideband was not open {longest_s:g} seconds after accept"
             raise SidebandLostError(Lost.UNREACHABLE, detail) from None
 
-    async def reattach(self, path: str, call_id: str, *, earlier: int = 0) -> SidebandSocket:
+    async def reattach(
+        self,
+        path: str,
+        call_id: str,
+        *,
+        earlier: int = 0,
+        until_ours: Callable[[], Awaitable[None]] | None = None,
+    ) -> SidebandSocket:
         """Reopen a lost sideband. A 404 now means that the call is over. Raises SidebandLostError.
 
         `earlier`: the number of waits used up already. The waits differ from call to call, since many
-        sidebands are usually lost together.
+        sidebands are usually lost together. `until_ours` is waited for before each attempt.
         """
         delays_s = self._timeouts.redial_delays_s[earlier:]
         spread = tuple(jittered(delay_s, call_id, earlier + n) for n, delay_s in enumerate(delays_s))
-        return await self._dial(path, spread, Lost.GONE)
+        return await self._dial(path, spread, Lost.GONE, until_ours)
 
-    async def _dial(self, path: str, delays_s: tuple[float, ...], not_found: Lost) -> SidebandSocket:
+    async def _dial(
+        self,
+        path: str,
+        delays_s: tuple[float, ...],
+        not_found: Lost,
+        until_ours: Callable[[], Awaitable[None]] | None = None,
+    ) -> SidebandSocket:
         """Wait and try, once for each delay."""
         detail = ""
         for delay_s in delays_s:
             await asyncio.sleep(delay_s)
+            if until_ours is not None:
+                await until_ours()
             try:
                 return await self._connect(path)
             except InvalidStatus as refused:

@@ -346,11 +346,15 @@ class StandIn:
         try:
             await self._hear(call, sideband)
         finally:
-            if self._sidebands.get(call.id) is sideband:
+            older = self._older.get(call.id, [])
+            if sideband in older:
+                older.remove(sideband)
+            elif self._sidebands.get(call.id) is sideband and older:
+                # The client has closed the newer of two: the one before is there still.
+                self._sidebands[call.id] = older.pop()
+            elif self._sidebands.get(call.id) is sideband:
                 del self._sidebands[call.id]
                 call.detach()
-            elif sideband in (older := self._older.get(call.id, [])):
-                older.remove(sideband)
             self._pulse(call)
         return socket
 

@@ -14,6 +14,7 @@ from runner.model.event import (
     CallGone,
     ClaimReplied,
     Decided,
+    SidebandLost,
     SidebandOpened,
     Steered,
     ToolCalled,
@@ -26,7 +27,7 @@ from runner.serve.call_orders import CallOrders
 from runner.serve.hold import SoleHold
 from runner.standin.faults import Faults
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import CallerHangsUp, CallerSays, Sends, calls, greets, says
+from runner.standin.script import CallerHangsUp, CallerSays, Drops, Sends, calls, greets, says
 from tests.call.machine.playing import END_CALL, RINGING, a_world
 from tests.clock import clock
 from tests.patience import PATIENCE_S
@@ -43,6 +44,7 @@ class WatchedHold(SoleHold):
         self.acted_after: list[list[str]] = []
         self.looked_after: list[int] = []
         self.looked_with: list[list[str]] = []
+        self.looked_attached: list[int] = []
         self.pauses_after: type[Lived] | None = None
         self.was_lost_after: list[int] = []
         self._was_paused = False
@@ -82,6 +84,7 @@ class WatchedHold(SoleHold):
             await asyncio.sleep(0)
             self.looked_after.append(creates(self._call))
             self.looked_with.append(self._requests())
+            self.looked_attached.append(self._call.attached)
             self._was_paused = False
 
 
@@ -208,6 +211,20 @@ async def test_a_sideband_whose_time_passed_in_a_pause_is_opened_all_the_same(st
         record = await live.run()
     assert record is not None
     assert (record.ended, call.attached) == ("caller_hung_up", 1)
+
+
+async def test_after_a_pause_the_store_is_asked_before_a_sideband_is_opened_again(stage: Stage) -> None:
+    holds: list[WatchedHold] = []
+
+    def hold_of(call: PlacedCall) -> WatchedHold:
+        holds.append(WatchedHold(call))
+        holds[0].pauses_after = SidebandLost
+        return holds[0]
+
+    live, call = stage.ringing(greeting(), greets(), Drops(), CallerHangsUp(), hold_of=hold_of)
+    async with asyncio.timeout(PATIENCE_S):
+        await live.run()
+    assert (holds[0].looked_attached, call.attached) == ([1, 2], 2)
 
 
 class PausedHold(SoleHold):

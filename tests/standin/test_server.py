@@ -381,6 +381,20 @@ async def test_every_sideband_of_a_call_hears_it(api: StandIn, post: Post) -> No
     assert call.violations == []
 
 
+async def test_when_the_last_sideband_of_a_call_is_closed_the_one_before_may_speak_again(
+    api: StandIn, post: Post
+) -> None:
+    call = api.place_call(greets())
+    await post(call, "accept", SESSION)
+    async with sideband(api, call) as first:
+        async with sideband(api, call):
+            await api.until(lambda: call.attached == 2)
+        await api.until(lambda: not api._older[call.id])
+        await send(first, GREET)
+        await read_until(first, "output_audio_buffer.stopped")
+    assert call.violations == []
+
+
 async def test_only_the_last_sideband_of_a_call_may_speak(api: StandIn, post: Post) -> None:
     call = api.place_call(greets())
     await post(call, "accept", SESSION)
