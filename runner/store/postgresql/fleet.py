@@ -1,7 +1,8 @@
 """Runners, their leases and their calls in PostgreSQL. Only the clock of the database counts.
 
-A runner that writes locks its own row for share, and whoever takes its calls locks that row to end its lease:
-so either the write is there before the calls are taken, or it is refused.
+A runner that writes locks its own row for key share, and whoever takes its calls locks that row for update,
+to end its lease: so either the write is there before the calls are taken, or it is refused. A heartbeat waits
+for neither.
 """
 
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ async def server_started_at(connection: Connection) -> object:
 
 async def join(connection: Connection, runner: RunnerInfo, lease_s: float, epoch: int = 0) -> Lease:
     """Grant a new lease, after that of this epoch."""
+    # What is written under the one before is there first.
+    await connection.execute("SELECT 1 FROM runners WHERE id = $1 FOR UPDATE", runner.id)
     new_epoch = await connection.fetchval(
         """INSERT INTO runners AS known
             (id, epoch, seen_at, asserted_at, lease_s, address, version, configuration, page_address)
@@ -80,9 +83,11 @@ async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[Hel
     # A runner with an older fence of one of them must ask again: its own commit, or ours, was lost.
     await connection.execute(
         """UPDATE runners SET epoch = epoch + 1 WHERE id IN (
-            SELECT runner
-            FROM live_calls JOIN unnest($1::text[], $2::integer[]) AS held (id, fence) USING (id)
-            WHERE live_calls.fence < held.fence AND runner <> $3)""",
+            SELECT id FROM runners WHERE id IN (
+                SELECT runner
+                FROM live_calls JOIN unnest($1::text[], $2::integer[]) AS held (id, fence) USING (id)
+                WHERE live_calls.fence < held.fence AND runner <> $3)
+            FOR UPDATE)""",
         list(held),
         [call.fence for call in held.values()],
         lease.runner,
@@ -341,7 +346,7 @@ async def _lock(connection: Connection, what: str) -> None:
 async def _hold(connection: Connection, lease: Lease) -> None:
     """Keep others from ending the lease until this transaction is over. Raises LeaseLostError."""
     held = await connection.fetchval(
-        f"SELECT 1 FROM runners WHERE id = $1 AND epoch = $2 AND {_HOLDS} FOR SHARE",  # noqa: S608
+        f"SELECT 1 FROM runners WHERE id = $1 AND epoch = $2 AND {_HOLDS} FOR KEY SHARE",  # noqa: S608
         lease.runner,
         lease.epoch,
     )

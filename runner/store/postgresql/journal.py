@@ -12,7 +12,7 @@ from runner.store.postgresql.database import Connection
 _APPEND = """WITH lease AS (
     SELECT 1 FROM runners
     WHERE id = $1 AND epoch = $2 AND seen_at > clock_timestamp() - make_interval(secs => lease_s)
-    FOR SHARE),
+    FOR KEY SHARE),
 piece (call_id, first_seq, entries) AS (SELECT * FROM unnest($3::text[], $4::integer[], $5::bytea[])),
 refused AS (
     SELECT call_id FROM piece JOIN live_calls ON live_calls.id = call_id WHERE runner IS DISTINCT FROM $1

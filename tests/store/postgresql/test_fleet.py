@@ -183,12 +183,27 @@ async def test_a_write_that_is_under_way_is_there_before_its_calls_are_taken(
     writing = await asyncpg.connect(engine.url)
     async with writing.transaction():
         # As `append` locks it, a moment before the lease was over.
-        await writing.execute("SELECT 1 FROM runners WHERE id = 'one' FOR SHARE")
+        await writing.execute("SELECT 1 FROM runners WHERE id = 'one' FOR KEY SHARE")
         assert await two.take_over() == []
         await writing.execute("INSERT INTO journal (call_id, first_seq, entries) VALUES ('rtc_1', 0, 'a')")
     await writing.close()
     assert await two.take_over() == [ringing("rtc_1", fence=2)]
     assert await two.store.journal("rtc_1") == [piece(entries=b"a")]
+
+
+async def test_a_heartbeat_waits_for_no_write_and_a_new_lease_for_those_under_the_old_one(
+    engine: PostgresqlEngine,
+) -> None:
+    [one] = await runners(engine, "one")
+    writing = await asyncpg.connect(engine.url)
+    async with writing.transaction():
+        await writing.execute("SELECT 1 FROM runners WHERE id = 'one' FOR KEY SHARE")
+        assert await one.store.renew(one.lease)
+        asserting = asyncio.create_task(one.assert_calls([]))
+        while not await engine.run("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            assert not asserting.done()
+    await writing.close()
+    assert await asserting == set()
 
 
 async def test_the_claim_of_a_lost_runner_is_free_and_an_answered_call_is_not(
