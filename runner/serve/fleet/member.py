@@ -364,17 +364,22 @@ class Member:
         await self._assert(lease)
 
     async def _assert(self, lease: Lease) -> None:
-        asked_at = self._clock()
-        failures = self._failures
+        noticed = failures = self._failures
         asserted: list[HeldCall] = []
 
         def held() -> list[HeldCall]:
+            nonlocal failures
+            failures = self._failures
             asserted.extend(self._held.values())
             return asserted
 
         async with self._order:
+            if self.lease != lease and self._settled >= noticed:
+                # Calls that are answered together are asserted together.
+                return
+            asked_at = self._clock()
             self.lease, fences = await self._store.assert_calls(self.info, lease, held, self._lease_s)
-        # What has failed meanwhile, the store may not know either.
+        # What has failed since the store was told, it may not know.
         self._settled = failures
         lost = [call.id for call in asserted if call.id not in fences]
         log.warning("calls are asserted again", extra={"calls": len(asserted), "lost": len(lost)})

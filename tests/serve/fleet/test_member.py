@@ -34,6 +34,7 @@ class Shelf:
         self.claims_under = 0
         """The epoch of the oldest lease that claims anything."""
         self.while_asserting: Callable[[], Awaitable[object]] | None = None
+        self.once_told: Callable[[], Awaitable[object]] | None = None
         self.while_renewing: Callable[[], Awaitable[object]] | None = None
 
     def _ask(self, what: str) -> None:
@@ -62,6 +63,8 @@ class Shelf:
         held = {
             call.id: self.fences.get(call.id, call.fence) for call in asserted if call.id not in self.lost
         }
+        if self.once_told is not None:
+            await self.once_told()
         return Lease(runner=runner.id, epoch=lease.epoch + 1), held
 
     async def leave(self, lease: Lease) -> None:
@@ -366,10 +369,10 @@ async def test_a_call_that_is_answered_while_calls_are_asserted_is_asserted_as_a
     await member.beat()
     await answering[0]
     assert (desk.dropped, member.fence("rtc_1")) == ([], 1)
-    assert [[call.state for call in calls] for calls in shelf.asserted] == [[CallState.ANSWERED]] * 2
+    assert [[call.state for call in calls] for calls in shelf.asserted] == [[CallState.ANSWERED]]
 
 
-async def test_a_call_that_is_claimed_without_the_store_while_calls_are_asserted_is_asserted_again() -> None:
+async def test_a_call_that_is_claimed_without_the_store_before_it_is_told_is_asserted_once() -> None:
     member, shelf, _, _ = await joined()
 
     async def claims() -> None:
@@ -381,7 +384,43 @@ async def test_a_call_that_is_claimed_without_the_store_while_calls_are_asserted
     await member.beat()
     shelf.is_renewed = True
     await member.beat()
-    assert shelf.asserted == [[CALL], [CALL]]
+    assert shelf.asserted == [[CALL]]
+
+
+async def test_a_call_that_is_claimed_without_the_store_after_it_was_told_is_asserted_again() -> None:
+    member, shelf, _, _ = await joined()
+
+    async def claims() -> None:
+        shelf.trouble = StoreError("no answer")
+        await member.claim(CALL, NO_LIMITS)
+        shelf.trouble = shelf.once_told = None
+
+    shelf.is_renewed, shelf.once_told = False, claims
+    await member.beat()
+    shelf.is_renewed = True
+    await member.beat()
+    assert shelf.asserted == [[], [CALL]]
+
+
+async def test_calls_that_are_answered_while_calls_are_asserted_are_asserted_together() -> None:
+    member, shelf, _, _ = await joined()
+    calls = [replace(CALL, id=f"rtc_{number}") for number in range(4)]
+    shelf.trouble = StoreError("no answer")
+    for call in calls:
+        await member.claim(call, NO_LIMITS)
+    shelf.trouble, shelf.unknown = None, {call.id for call in calls}
+    answering: list[asyncio.Task[None]] = []
+
+    async def answers() -> None:
+        shelf.once_told = None
+        answering.extend(asyncio.create_task(member.answered(call.id)) for call in calls)
+        await asyncio.sleep(0)
+
+    shelf.once_told = answers
+    await member.beat()
+    await asyncio.gather(*answering)
+    assert len(shelf.asserted) == 2
+    assert [call.state for call in shelf.asserted[1]] == [CallState.ANSWERED] * 4
 
 
 async def test_a_call_that_another_has_when_it_is_answered_is_lost() -> None:
