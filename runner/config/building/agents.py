@@ -166,6 +166,7 @@ class AgentBuilder:
             dict(self._tool_nodes()),
             problems,
             takes_them=self._shared.takes_browser_calls,
+            opens_data_channel=self._shared.opens_data_channel,
         )
         return agent
 

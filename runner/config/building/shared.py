@@ -32,6 +32,8 @@ class Shared:
     has_api_names: bool
     """Whether models have the API's own names: elsewhere they are deployments with any names."""
     takes_browser_calls: bool
+    opens_data_channel: bool
+    """Whether pages read and change the sessions of their calls."""
     prices: PriceList
 
 
@@ -39,6 +41,7 @@ def shared_by_agents(runner: Checked, prices: PriceList) -> Shared:
     """What the document of runner.yaml shares. Names are known even where their values have mistakes."""
     tools, secrets = runner.root.get("tools"), runner.root.get("secrets")
     country, base_url = runner.part("routing", "default_country"), runner.part("provider", "base_url")
+    channel = runner.part("server", "browser", "data_channel")
     return Shared(
         tools={name: _shared_tool(name, node, tools.key_place(name), runner) for name, node in tools.items()}
         if tools
@@ -46,6 +49,7 @@ def shared_by_agents(runner: Checked, prices: PriceList) -> Shared:
         secrets=frozenset(name for name, _ in secrets.items()) if secrets else frozenset(),
         default_country=country.text if country else None,
         takes_browser_calls=runner.root.find("server", "browser") is not None,
+        opens_data_channel=channel is not None and channel.text == "open",
         has_api_names=(base_url is None or urlsplit(base_url.text).hostname == urlsplit(BASE_URL).hostname)
         # Prices are declared for names that are not the API's own.
         and runner.part("provider", "prices") is None,

@@ -10,13 +10,23 @@ from runner.model.tool import TransferBinding
 from runner.model.values import Place
 
 RULE = "browser-calls"
+CREDENTIALS = frozenset({"authorization", "headers"})
+"""What the settings of an MCP server hold them in."""
 
 
 def check_browser_calls(
-    agent: Agent, document: Node, tools: Mapping[str, Node], problems: Problems, *, takes_them: bool
+    agent: Agent,
+    document: Node,
+    tools: Mapping[str, Node],
+    problems: Problems,
+    *,
+    takes_them: bool,
+    opens_data_channel: bool,
 ) -> None:
-    """Note what a caller from a browser will not meet. `takes_them`: whether runner.yaml allows such
-    calls."""
+    """Note what a caller from a browser will not meet, and what a page may read that it should not.
+
+    `takes_them`: whether runner.yaml allows such calls.
+    """
     on_the_web = [route for route in agent.routes if route.conditions.transport is Transport.WEBRTC]
     if not on_the_web:
         return
@@ -28,6 +38,11 @@ def check_browser_calls(
         problems.warning(on_the_web[0].place, RULE, message)
     for place, message in _for_telephones(agent, document, tools):
         problems.warning(place, RULE, message)
+    for server in agent.mcp if opens_data_channel else ():
+        if not server.settings.keys().isdisjoint(CREDENTIALS):
+            place = document.key_place("tools")
+            message = f'"{server.label}" has credentials, which a page may read with "data_channel: open"'
+            problems.warning(place, RULE, message)
 
 
 def _for_telephones(agent: Agent, document: Node, tools: Mapping[str, Node]) -> Iterator[tuple[Place, str]]:
