@@ -16,7 +16,7 @@ def test_the_sections_are_in_the_order_of_their_readers() -> None:
         (2, "Call from a browser"),
         (2, "In CI"),
         (2, "Reference"),
-        (2, "Working on it"),
+        (2, "Development"),
         (2, "Run the tests"),
     ]
 

@@ -39,7 +39,7 @@ from runner.model.action import (
 )
 from runner.model.agent import Agent
 from runner.model.call import Ringing
-from runner.model.event import CallEvent, ConversationEvent
+from runner.model.event import CallEvent
 from runner.model.http import HttpReply, HttpRequest
 from runner.model.question import Answer, Question
 from runner.model.values import Json, JsonObject
@@ -86,7 +86,7 @@ class Conversation(Protocol):
         lost the call, whatever the store says.
         """
 
-    def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[ConversationEvent, ...]:
+    def read(self, frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
         """The events of one frame. Never raises: an unreadable frame is an `Ignored`.
 
         `TranscriptGrew` comes only with `follow_words`.

@@ -96,9 +96,9 @@ def _signed(secret: str, candidates: Sequence[bytes], webhook_id: str, signed_at
     signer = _signer(secret)
     if signer is None:
         return False
-    wanted = signer.sign(webhook_id, datetime.fromtimestamp(signed_at, UTC), text).encode()
+    signature = signer.sign(webhook_id, datetime.fromtimestamp(signed_at, UTC), text).encode()
     # Every candidate is compared as text: the package's own way of reading them raises on some.
-    return any(hmac.compare_digest(wanted, candidate) for candidate in candidates)
+    return any(hmac.compare_digest(signature, candidate) for candidate in candidates)
 
 
 @lru_cache(maxsize=8)

@@ -20,13 +20,13 @@ def add_parties(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="caller",
         metavar="N",
-        help="who calls: a number, a sip: address, or web:SUBJECT for a call from a browser",
+        help="the caller: a number, a sip: address, or web:SUBJECT for a browser",
     )
     parser.add_argument(
         "--to",
         dest="called",
         metavar="N",
-        help="the number or sip: address that is dialled, or web:AGENT from a browser",
+        help="the dialled number or sip: address, or web:AGENT for a browser",
     )
 
 
@@ -55,7 +55,9 @@ def add_headers(parser: argparse.ArgumentParser) -> None:
 
 def add_time(parser: argparse.ArgumentParser) -> None:
     """Declare --at."""
-    parser.add_argument("--at", metavar="TIME", help="when, such as 2026-11-23T15:00-05:00 (default: now)")
+    parser.add_argument(
+        "--at", metavar="TIME", help="the time of the call, such as 2026-11-23T15:00-05:00 (default: now)"
+    )
 
 
 def call_headers(texts: Iterable[str]) -> Headers:

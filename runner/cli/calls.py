@@ -31,23 +31,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"show at most this many, the newest (default: {MOST_SHOWN})",
     )
-    parser.add_argument("--follow", action="store_true", help="go on, and show each call when it is over")
+    parser.add_argument(
+        "--follow", action="store_true", help="keep running, and show each call when it has ended"
+    )
     _add_format(parser, "text")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
-    show = _action(actions, "show", "show one call: what was said and done, what it took and what it cost")
+    show = _action(actions, "show", "show a call: what was said and done, how long it took and what it cost")
     show.add_argument("id", metavar="ID", help="the call, by its id or the end of it")
     _add_format(show)
     scenario = _action(actions, "scenario", "print one call as a scenario, for a *.test.yaml file")
     scenario.add_argument("id", metavar="ID", help="the call, by its id or the end of it")
-    parked = _action(actions, "parked", "list the jobs after calls that were given up, and why")
+    parked = _action(actions, "parked", "list the parked jobs after calls, with the reasons")
     _add_format(parked)
     resend = _action(actions, "resend", "retry the parked jobs of calls")
     resend.add_argument("id", nargs="+", metavar="ID", help="the calls, by their ids or the ends of them")
-    delete = _action(actions, "delete", "delete calls with everything that is stored of them")
+    delete = _action(actions, "delete", "delete calls and everything stored about them")
     delete.add_argument("id", nargs="*", metavar="ID", help="the calls, by their ids or the ends of them")
     delete.add_argument("--number", metavar="N", help="calls from or to this number")
     delete.add_argument("--before", metavar="TIME", help="calls before a day or a time, such as 2026-11-23")
-    delete.add_argument("--yes", action="store_true", help="do not ask")
+    delete.add_argument("--yes", action="store_true", help="delete without asking")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,5 +92,5 @@ def _add_place(parser: argparse.ArgumentParser, directory: Path | str, environme
 
 def _add_format(parser: argparse.ArgumentParser, default: str = argparse.SUPPRESS) -> None:
     parser.add_argument(
-        "--format", choices=("text", "json"), default=default, help="how to print (default: text)"
+        "--format", choices=("text", "json"), default=default, help="the output format (default: text)"
     )

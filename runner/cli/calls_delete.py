@@ -58,14 +58,14 @@ def _filter(options: argparse.Namespace, settings: Settings) -> CallFilter | Non
 
 async def _is_meant(store: Store, where: CallFilter) -> bool:
     """Ask the person at the terminal. Raises UsageError where there is none."""
-    found = await store.find(where, MOST_SHOWN + 1)
-    if not found:
+    records = await store.find(where, MOST_SHOWN + 1)
+    if not records:
         stdout().line("no stored call matches")
         return False
     if not sys.stdin.isatty():
         raise UsageError("there is no terminal to confirm at; add --yes to delete them without a question")
-    show_calls(found[:MOST_SHOWN], stdout(), columns())
-    if len(found) > MOST_SHOWN:
+    show_calls(records[:MOST_SHOWN], stdout(), columns())
+    if len(records) > MOST_SHOWN:
         stdout().line("…")
     sys.stdout.flush()
     stderr().line("Delete all matching calls, with their jobs? This cannot be undone. [y/N]")

@@ -150,8 +150,8 @@ def _tool(tool: ToolUse, at_s: float) -> Iterator[TimelineEntry]:
 
 
 def _deed(deed: Deed, at_s: float) -> Iterator[TimelineEntry]:
-    given = f" {json.dumps(deed.given, ensure_ascii=False)}" if deed.given else ""
-    yield TimelineEntry(at_s=at_s, what=EntryKind.PERSON, text=f"{deed.by}: {deed.what}{given}")
+    fields = f" {json.dumps(deed.given, ensure_ascii=False)}" if deed.given else ""
+    yield TimelineEntry(at_s=at_s, what=EntryKind.PERSON, text=f"{deed.by}: {deed.what}{fields}")
     words = ": ".join(part for part in (deed.result, deed.detail) if part)
     took_s = None if deed.settled_at is None else deed.settled_at - deed.at
     is_bad = deed.result in _BAD_DEED

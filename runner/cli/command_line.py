@@ -49,10 +49,10 @@ class CommandParser(argparse.ArgumentParser):
             return
         choices = list(action.choices)
         name = action.option_strings[-1] if action.option_strings else (action.metavar or action.dest)
-        meant = did_you_mean(str(value), choices)
+        hint = did_you_mean(str(value), choices)
         if isinstance(action, argparse._SubParsersAction):
-            self.error(f'there is no {str(name).lower()} "{value}"{meant}')
-        self.error(f'{name} is "{value}"{meant or f"; write {one_of(choices)}"}')
+            self.error(f'there is no {str(name).lower()} "{value}"{hint}')
+        self.error(f'{name} is "{value}"{hint or f"; write {one_of(choices)}"}')
 
     def _options(self, words: Sequence[str]) -> Iterator[str]:
         """The words that are options of this parser, and of no command below it."""

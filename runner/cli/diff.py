@@ -32,18 +32,21 @@ JSON_VERSION = 1
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     side = "a directory, or a git revision such as main or main:path/to/agents"
-    parser.add_argument("old", metavar="OLD", help=f"what it is compared with: {side}")
-    parser.add_argument("new", metavar="NEW", help=f"what is compared: {side}")
+    parser.add_argument("old", metavar="OLD", help=f"the old side: {side}")
+    parser.add_argument("new", metavar="NEW", help=f"the new side: {side}")
     add_environment(parser)
     add_time(parser)
     parser.add_argument(
-        "--format", choices=("text", "markdown", "json"), default="text", help="how to print (default: text)"
+        "--format",
+        choices=("text", "markdown", "json"),
+        default="text",
+        help="the output format (default: text)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Compare two sides. Raises CannotRunError, also where one of them has errors."""
-    asked = call_time(options.at).replace(second=0, microsecond=0)
+    instant = call_time(options.at).replace(second=0, microsecond=0)
     with TemporaryDirectory() as folder:
         old = open_side(options.old, options.new, Path(folder, "old"))
         new = open_side(options.new, options.old, Path(folder, "new"))
@@ -53,17 +56,17 @@ def run(options: argparse.Namespace) -> int:
         new=new,
         old_configuration=before,
         new_configuration=after,
-        difference=difference(before, after, asked.timestamp()),
+        difference=difference(before, after, instant.timestamp()),
     )
     if options.format == "json":
-        json.dump(_document(compared, asked), sys.stdout, indent=2, ensure_ascii=False)
+        json.dump(_document(compared, instant), sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
     elif options.format == "markdown":
         sys.stdout.write(markdown(compared))
     else:
         show_difference(compared, stdout())
     sys.stdout.flush()  # so that the summary comes last where both go to one place
-    stderr().line(printable(_summary(compared, asked)))
+    stderr().line(printable(_summary(compared, instant)))
     return OK if compared.difference.is_empty else PROBLEMS
 
 
@@ -84,7 +87,7 @@ def _summary(compared: Comparison, asked: datetime) -> str:
 
 
 def _document(compared: Comparison, asked: datetime) -> Json:
-    found = compared.difference
+    difference = compared.difference
     return {
         "version": JSON_VERSION,
         "old": compared.old.label,
@@ -96,7 +99,7 @@ def _document(compared: Comparison, asked: datetime) -> Json:
                 "new": _verdict(moved.new),
                 "examples": [_example(example, compared) for example in moved.examples],
             }
-            for moved in found.calls.moved
+            for moved in difference.calls.moved
         ],
         "routes_without_example": [
             {
@@ -105,14 +108,14 @@ def _document(compared: Comparison, asked: datetime) -> Json:
                 "place": (compared.new if one.is_new else compared.old).place(one.rule.place),
                 "asks": asks(one.rule.conditions),
             }
-            for one in found.calls.without_example
+            for one in difference.calls.without_example
         ],
         "agents": {
-            "added": list(found.added),
-            "removed": list(found.removed),
-            "changed": {name: _changes(changes) for name, changes in found.agents.items()},
+            "added": list(difference.added),
+            "removed": list(difference.removed),
+            "changed": {name: _changes(changes) for name, changes in difference.agents.items()},
         },
-        "settings": _changes(found.settings),
+        "settings": _changes(difference.settings),
     }
 
 

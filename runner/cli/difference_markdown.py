@@ -22,26 +22,26 @@ def markdown(compared: Comparison) -> str:
 
 
 def _page(compared: Comparison) -> Iterator[str]:
-    found = compared.difference
+    difference = compared.difference
     between = f"between {_code(compared.old.label)} and {_code(compared.new.label)}"
-    if found.is_empty:
+    if difference.is_empty:
         yield f"### Nothing changes for callers {between}"
         return
     yield f"### What changes for callers {between}"
-    if found.calls.moved:
+    if difference.calls.moved:
         yield from _calls(compared)
-    if found.calls.without_example:
+    if difference.calls.without_example:
         yield from _without_example(compared)
-    if found.added or found.removed:
+    if difference.added or difference.removed:
         yield from ("", "#### Agents", "")
-        yield from (f"- {_code(name)} is new" for name in found.added)
-        yield from (f"- {_code(name)} is gone" for name in found.removed)
+        yield from (f"- {_code(name)} is new" for name in difference.added)
+        yield from (f"- {_code(name)} is gone" for name in difference.removed)
     for names, changes in compared.alike().items():
         yield from ("", f"#### {'Agent' if len(names) == 1 else 'Agents'} {', '.join(map(_code, names))}", "")
         yield from _fenced(changes)
-    if found.settings:
+    if difference.settings:
         yield from ("", "#### Settings", "")
-        yield from _fenced(found.settings)
+        yield from _fenced(difference.settings)
 
 
 def _calls(compared: Comparison) -> Iterator[str]:
@@ -63,8 +63,8 @@ def _without_example(compared: Comparison) -> Iterator[str]:
     for one in compared.difference.calls.without_example:
         side = compared.new if one.is_new else compared.old
         rule = one.rule
-        said = f"{rule_words(rule)}: {asks(rule.conditions)}"
-        yield f"- {'new' if one.is_new else 'gone'}: {_code(said)} at {_code(side.place(rule.place))}"
+        words = f"{rule_words(rule)}: {asks(rule.conditions)}"
+        yield f"- {'new' if one.is_new else 'gone'}: {_code(words)} at {_code(side.place(rule.place))}"
 
 
 def _fenced(changes: Iterable[Change]) -> Iterator[str]:

@@ -32,26 +32,26 @@ class _Page:
         self._is_first = True
 
     def show(self) -> None:
-        found = self._compared.difference
-        if found.calls.moved:
+        difference = self._compared.difference
+        if difference.calls.moved:
             self._title("calls that go elsewhere")
-            for moved in found.calls.moved:
+            for moved in difference.calls.moved:
                 self._moved(moved)
-        if found.calls.without_example:
+        if difference.calls.without_example:
             self._title("routes written otherwise, without a call to show that it matters")
             self._without_example()
-        if found.added or found.removed:
+        if difference.added or difference.removed:
             self._title("agents")
-            for name in found.added:
+            for name in difference.added:
                 self._line(f"  + {name}", Style.GOOD)
-            for name in found.removed:
+            for name in difference.removed:
                 self._line(f"  - {name}", Style.REMOVED)
         for names, changes in self._compared.alike().items():
             self._title(f"{'agent' if len(names) == 1 else 'agents'} {', '.join(names)}")
             self._changes(changes)
-        if found.settings:
+        if difference.settings:
             self._title("settings")
-            self._changes(found.settings)
+            self._changes(difference.settings)
 
     def _title(self, text: str) -> None:
         if not self._is_first:

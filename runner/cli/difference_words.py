@@ -83,17 +83,19 @@ class Comparison:
 
     def count(self) -> int:
         """How many changes there are."""
-        found = self.difference
-        in_agents = sum(map(len, found.agents.values()))
-        calls = len(found.calls.moved) + len(found.calls.without_example)
-        return calls + len(found.added) + len(found.removed) + in_agents + len(found.settings)
+        difference = self.difference
+        in_agents = sum(map(len, difference.agents.values()))
+        calls = len(difference.calls.moved) + len(difference.calls.without_example)
+        return calls + len(difference.added) + len(difference.removed) + in_agents + len(difference.settings)
 
     def _zone(self) -> tzinfo:
         """The time zone of the first schedule with a condition on it."""
         for configuration in (self.new_configuration, self.old_configuration):
-            asked = [route.conditions for agent in configuration.agents.values() for route in agent.routes]
-            asked += [rule.conditions for rule in configuration.settings.routing.reject]
-            for conditions in asked:
+            all_conditions = [
+                route.conditions for agent in configuration.agents.values() for route in agent.routes
+            ]
+            all_conditions += [rule.conditions for rule in configuration.settings.routing.reject]
+            for conditions in all_conditions:
                 if conditions.during is not None:
                     return configuration.settings.schedules[conditions.during].timezone
         return UTC
@@ -124,9 +126,9 @@ def on_one_line(change: Change) -> tuple[str, str] | None:
 
 def lines_of(change: Change) -> list[MarkedLine]:
     """The change line by line: a diff of texts and lists, both values of anything else."""
-    found = list(_lines(change.old, change.new))
-    hidden = len(found) - MOST_LINES
-    return found if hidden <= 0 else [*found[:MOST_LINES], (Mark.PLACE, f"… {hidden} more lines")]
+    lines = list(_lines(change.old, change.new))
+    hidden = len(lines) - MOST_LINES
+    return lines if hidden <= 0 else [*lines[:MOST_LINES], (Mark.PLACE, f"… {hidden} more lines")]
 
 
 def _lines(old: Json, new: Json) -> Iterator[MarkedLine]:
@@ -146,8 +148,8 @@ def _text_lines(old: str, new: str) -> Iterator[MarkedLine]:
     if "\n" not in old + new:
         yield from ((Mark.OLD, old), (Mark.NEW, new))
         return
-    found = unified_diff(old.split("\n"), new.split("\n"), n=1, lineterm="")
-    for line in list(found)[2:]:
+    diff_lines = unified_diff(old.split("\n"), new.split("\n"), n=1, lineterm="")
+    for line in list(diff_lines)[2:]:
         mark = Mark.PLACE if line.startswith("@@") else Mark(line[:1])
         yield mark, line if mark is Mark.PLACE else line[1:]
 

@@ -46,10 +46,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url",
         metavar="URL",
-        help="the public address of the webhook, which is tried with a signed event that no runner acts upon",
+        help="the webhook's public address, to be tested with a signed event that runners ignore",
     )
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how to print (default: text)"
+        "--format", choices=("text", "json"), default="text", help="the output format (default: text)"
     )
 
 

@@ -26,5 +26,5 @@ def add_environment(
         "--environment",
         metavar="NAME",
         default=default,
-        help=f"an environment of runner.yaml to lay over it (default: {otherwise})",
+        help=f"an environment of runner.yaml to apply (default: {otherwise})",
     )

@@ -14,9 +14,9 @@ from datetime import datetime
 from runner.api.realtime.session import session_body
 from runner.call.examples.call_for_agent import CallFinder, Given, handoffs_to
 from runner.call.examples.example_call import ExampleCall
+from runner.call.machine.lookup_attempts import DEADLINE
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
-from runner.call.machine.reception import DEADLINE
 from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
 from runner.cli.call_options import add_parties, add_time, call_time, check_parties, later_words, time_words
@@ -67,7 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_time(parser)
     add_environment(parser)
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how to print (default: text)"
+        "--format", choices=("text", "json"), default="text", help="the output format (default: text)"
     )
 
 

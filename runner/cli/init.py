@@ -47,16 +47,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(),
         metavar="DIR",
-        help="the project's directory, made if it is not there (default: this one)",
+        help="the project's directory, created if necessary (default: this one)",
     )
     parser.add_argument(
-        "--ci", choices=tuple(CI_FILES), default="github", help="whose CI file to write (default: github)"
+        "--ci",
+        choices=tuple(CI_FILES),
+        default="github",
+        help="the CI service to write a file for (default: github)",
     )
     parser.add_argument(
         "--from",
         dest="requirement",
         metavar="REQUIREMENT",
-        help="what the CI file installs, as pip takes it: a repository such as git+https://…@v1, a wheel "
+        help="what the CI file installs, in pip's notation: a repository such as git+https://…@v1 or a wheel "
         "(default: this version from the package index)",
     )
 
@@ -69,16 +72,16 @@ def run(options: argparse.Namespace) -> int:
     project: Path = options.project
     requirement = _requirement(options.requirement)
     ci_path, ci_file = CI_FILES[options.ci]
-    wanted = {**FILES, ci_path: ci_file, _GITIGNORE: "gitignore"}
+    files = {**FILES, ci_path: ci_file, _GITIGNORE: "gitignore"}
     # Most projects have a .gitignore; it stays as it is.
     has_gitignore = _is_there(project / _GITIGNORE)
     if has_gitignore:
-        del wanted[_GITIGNORE]
-    _check(project, wanted)
-    for path, source in wanted.items():
+        del files[_GITIGNORE]
+    _check(project, files)
+    for path, source in files.items():
         text = (_STARTER / source).read_text(encoding="utf-8")
         _write(project / path, text.replace(INSTALLED, requirement) if path == ci_path else text)
-    _show(project, wanted, is_ignored=not has_gitignore or _ignores_records(project), terminal=stdout())
+    _show(project, files, is_ignored=not has_gitignore or _ignores_records(project), terminal=stdout())
     return OK
 
 

@@ -18,15 +18,15 @@ COMMANDS = {
     "init": "write a working agent, its scenarios and a CI file",
     "run": "serve the agents of a directory",
     "validate": "check configurations without an account or a network",
-    "test": "play scenarios offline, and show what is not as expected",
+    "test": "play scenarios offline, and show differences from what is expected",
     "route": "show which agent answers a call, and why",
     "explain": "show an agent's effective settings, and where each value comes from",
     "diff": "show what changes for callers between two directories or git revisions",
     "simulate": "play a whole call against a stand-in for the voice API",
-    "doctor": "check key, model, store, endpoints and webhook before the first call, and say what to do",
-    "calls": "list the calls that are over, show one, delete them, retry deliveries",
+    "doctor": "check key, model, store, endpoints and webhook before the first call, and say what to fix",
+    "calls": "list ended calls, show one, delete them, retry deliveries",
     "schema": "print a JSON Schema for editors",
-    "completion": "print what a shell needs to complete commands and options",
+    "completion": "print a script with which a shell completes commands and options",
 }
 
 

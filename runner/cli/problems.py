@@ -25,10 +25,10 @@ def print_problems(problems: Sequence[Problem], sources: Mapping[str, str], term
     for problem in problems:
         _print_message(problem, terminal)
         place = problem.place
-        found = lines.get(place.file, [])
-        if (place.file, place.line) not in hidden and not _may_hold_secret(found, place.line):
+        source_lines = lines.get(place.file, [])
+        if (place.file, place.line) not in hidden and not _may_hold_secret(source_lines, place.line):
             style = Style.ERROR if problem.severity is Severity.ERROR else Style.WARNING
-            print_source(place, found, style, terminal)
+            print_source(place, source_lines, style, terminal)
 
 
 def counted(problems: Iterable[Problem]) -> str:

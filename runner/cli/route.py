@@ -44,14 +44,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to",
         metavar="N",
-        help="who is called: a number, an address, a whole To header, or web:AGENT from a browser",
+        help="the dialled number or address, a whole To header, or web:AGENT for a browser",
     )
     parser.add_argument(
-        "--from", dest="caller", metavar="N", help="who calls: the same, the word anonymous, or web:SUBJECT"
+        "--from",
+        dest="caller",
+        metavar="N",
+        help="the caller: the same, the word anonymous, or web:SUBJECT for a browser",
     )
     add_headers(parser)
     add_time(parser)
-    parser.add_argument("--expect", metavar="AGENT", help="exit with 1 when another agent answers, or none")
+    parser.add_argument("--expect", metavar="AGENT", help="exit with 1 if another agent answers, or none")
     parser.add_argument(
         "--tree", action="store_true", help="show the whole routing table in the order of precedence"
     )
@@ -59,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--file",
         type=Path,
         metavar="CSV",
-        help="check a list of calls: columns from, to, expected (an agent, or reject 404) and perhaps at",
+        help="check a list of calls: columns from, to, expected (an agent, or reject 404) and optionally at",
     )
 
 
@@ -88,18 +91,18 @@ def run(options: argparse.Namespace) -> int:
 def _wanted(options: argparse.Namespace) -> Origin:
     """The origin of the call in question; None with --tree and --file, which are about many."""
     others = [("--tree", options.tree), ("--file", options.file is not None)]
-    given = [name for name, is_given in others if is_given]
+    alternatives = [name for name, is_given in others if is_given]
     one_call = [
         ("--to", options.to is not None),
         ("--from", options.caller is not None),
         ("--header", bool(options.header)),
         ("--expect", options.expect is not None),
     ]
-    if not given:
+    if not alternatives:
         return _origin(options.to, options.caller, options.header)
-    more = [name for name, is_given in one_call if is_given] + given[1:]
+    more = [name for name, is_given in one_call if is_given] + alternatives[1:]
     if more:
-        raise UsageError(f"{given[0]} and {more[0]} do not go together")
+        raise UsageError(f"{alternatives[0]} and {more[0]} do not go together")
     return SipOrigin()
 
 

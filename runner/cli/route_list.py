@@ -66,8 +66,8 @@ def check_list(file: Path, configuration: Configuration, now: Instant) -> Report
     table = RouteTable.of(configuration)
     mismatches = []
     for call in calls:
-        found = _mismatch(call, table, configuration)
-        mismatches += [Flaw(line=call.line, message=found)] if found else []
+        mismatch = _mismatch(call, table, configuration)
+        mismatches += [Flaw(line=call.line, message=mismatch)] if mismatch else []
     return Report(calls=len(calls), malformed=tuple(malformed), mismatches=tuple(mismatches))
 
 
@@ -79,12 +79,12 @@ def show_report(report: Report, file: Path, terminal: Terminal) -> None:
 
 def summary(report: Report) -> str:
     """The report in one sentence."""
-    said = [f"{_count(report.calls, 'call')} checked"]
+    summary = [f"{_count(report.calls, 'call')} checked"]
     if report.mismatches:
-        said.append(f"{len(report.mismatches)} not as expected")
+        summary.append(f"{len(report.mismatches)} not as expected")
     if report.malformed:
-        said.append(f"{_count(len(report.malformed), 'line')} cannot be read")
-    return ", ".join(said)
+        summary.append(f"{_count(len(report.malformed), 'line')} cannot be read")
+    return ", ".join(summary)
 
 
 def _count(number: int, noun: str) -> str:

@@ -56,35 +56,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     parser.add_argument("--host", help="the address to listen on, instead of server.host")
     parser.add_argument(
-        "--port", type=_port, help="the port to listen on, instead of server.port; 0 takes a free one"
+        "--port", type=_port, help="the port to listen on, instead of server.port; 0 chooses a free one"
     )
     parser.add_argument(
         "--workers",
         type=_count,
         default=1,
         metavar="N",
-        help="as many runners on one port, each a process of its own; needs a store that runners can share",
+        help="start this many runners on one port, one process each; needs a store that they can share",
     )
     parser.add_argument(
         "--watch",
         action="store_true",
-        help="load the configuration again whenever it changes; live calls keep theirs",
+        help="reload the configuration whenever it changes; live calls keep theirs",
     )
     parser.add_argument(
         "--dev",
         action="store_true",
-        help="for this machine alone: talk and console without tokens; without a key, a stand-in speaks",
+        help="serve this machine only: talk and console without tokens; without a key, a stand-in speaks",
     )
     parser.add_argument(
         "--log-format",
         choices=("json", "text"),
-        help="what a line of the log looks like (default: text on a terminal, else json)",
+        help="the format of the log (default: text on a terminal, else json)",
     )
     parser.add_argument(
         "--log-level",
         choices=tuple(LEVELS),
         default="info",
-        help="the least level that is logged (default: info)",
+        help="the lowest level to log (default: info)",
     )
 
 

@@ -11,7 +11,7 @@ from runner.config.checking.schema_files import KINDS, OUTPUTS, schema
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "kind", nargs="?", choices=(*KINDS, *OUTPUTS), default="agent", help="whose schema (default: agent)"
+        "kind", nargs="?", choices=(*KINDS, *OUTPUTS), default="agent", help="which schema (default: agent)"
     )
 
 

@@ -82,10 +82,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--speed",
         type=_speed,
         metavar="X",
-        help="how many times faster than people speak; 0 does not wait (default: 6 on a terminal, else 0)",
+        help="times as fast as people speak; 0 does not wait (default: 6 on a terminal, else 0)",
     )
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how to print (default: text)"
+        "--format", choices=("text", "json"), default="text", help="the output format (default: text)"
     )
 
 

@@ -91,16 +91,16 @@ def _otherwise(otherwise: Otherwise) -> Row:
 
 def asks(conditions: Conditions) -> str:
     """All conditions in words, e.g. `to begins with +1800, while office-hours is open`."""
-    said = []
+    parts = []
     if conditions.called is not None:
-        said.append(f"to {holds(conditions.called)}")
+        parts.append(f"to {holds(conditions.called)}")
     if conditions.caller is not None:
-        said.append(f"from {holds(conditions.caller)}")
-    said += [f"header {name} {holds(matcher)}" for name, matcher in conditions.headers]
+        parts.append(f"from {holds(conditions.caller)}")
+    parts += [f"header {name} {holds(matcher)}" for name, matcher in conditions.headers]
     if conditions.during is not None:
-        said.append(f"while {conditions.during} is open")
+        parts.append(f"while {conditions.during} is open")
     if conditions.transport is not None:
-        said.append(f"over {conditions.transport.value}")
+        parts.append(f"over {conditions.transport.value}")
     if conditions.share is not None:
-        said.append(f"{conditions.share:.4%} of callers".replace(".0000%", "%"))
-    return ", ".join(said) or "every call"
+        parts.append(f"{conditions.share:.4%} of callers".replace(".0000%", "%"))
+    return ", ".join(parts) or "every call"

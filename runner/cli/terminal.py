@@ -29,9 +29,9 @@ class Terminal:
     @classmethod
     def of(cls, stream: TextIO, environ: Mapping[str, str] | None = None) -> "Terminal":
         """Colour on a terminal that can show it, unless NO_COLOR (no-color.org) is set."""
-        found = os.environ if environ is None else environ
-        wanted = not found.get("NO_COLOR") and found.get("TERM") != "dumb"
-        return cls(stream, has_colour=wanted and stream.isatty())
+        environment = os.environ if environ is None else environ
+        may_colour = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+        return cls(stream, has_colour=may_colour and stream.isatty())
 
     def styled(self, text: str, style: Style) -> str:
         """The text in a style, or unchanged where there is no colour."""

@@ -37,23 +37,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--run",
         dest="pattern",
         metavar="PATTERN",
-        help="play only scenarios whose name has this in it; * stands for anything",
+        help="play only scenarios whose name contains this; * stands for anything",
     )
     parser.add_argument(
-        "--coverage", action="store_true", help="show what is declared and covered by no scenario"
+        "--coverage", action="store_true", help="show what is declared but not covered by any scenario"
     )
     parser.add_argument(
         "--min-coverage",
         type=_percent,
         metavar="PERCENT",
-        help="fail when less than this of what is declared is covered",
-    )
-    parser.add_argument("--environment", metavar="NAME", help="play in this environment of runner.yaml")
-    parser.add_argument(
-        "--update", action="store_true", help='write what was got where a scenario says "expect: ..."'
+        help="fail if less than this share of what is declared is covered",
     )
     parser.add_argument(
-        "--format", choices=tuple(FORMATS), default="text", help="how to print (default: text)"
+        "--environment", metavar="NAME", help="play the scenarios in this environment of runner.yaml"
+    )
+    parser.add_argument(
+        "--update", action="store_true", help='fill in the actual result where a scenario has "expect: ..."'
+    )
+    parser.add_argument(
+        "--format", choices=tuple(FORMATS), default="text", help="the output format (default: text)"
     )
 
 
@@ -112,9 +114,9 @@ def _selected(scenarios: Sequence[Scenario], pattern: str | None) -> list[Scenar
     """The scenarios whose name contains the pattern, in any case."""
     if pattern is None:
         return list(scenarios)
-    wanted = "*".join(("", *(part.replace("[", "[[]") for part in pattern.lower().split("*")), ""))
+    glob = "*".join(("", *(part.replace("[", "[[]") for part in pattern.lower().split("*")), ""))
     return [
-        scenario for scenario in scenarios if fnmatchcase(scenario.name.lower(), wanted.replace("?", "[?]"))
+        scenario for scenario in scenarios if fnmatchcase(scenario.name.lower(), glob.replace("?", "[?]"))
     ]
 
 
@@ -152,9 +154,9 @@ def _print_errors(loaded: Sequence[Loaded]) -> bool:
 
 def _coverage(loaded: Sequence[Loaded], touched: Sequence[frozenset[Use]]) -> Coverage:
     """Over all directories: only its own scenarios cover what a directory declares."""
-    found = [coverage(one.declared, mine) for one, mine in zip(loaded, touched, strict=True)]
+    coverages = [coverage(one.declared, mine) for one, mine in zip(loaded, touched, strict=True)]
     whole = Coverage(declared=0, untouched=())
-    for one in found:
+    for one in coverages:
         whole = replace(
             whole, declared=whole.declared + one.declared, untouched=(*whole.untouched, *one.untouched)
         )

@@ -63,13 +63,13 @@ def summary(report: Report, directories: Sequence[Path]) -> str:
     count = len(report.played)
     noun = "scenario" if count == 1 else "scenarios"
     if report.failed:
-        told = f"{report.failed} of {count} {noun} failed in {names}"
+        summary = f"{report.failed} of {count} {noun} failed in {names}"
     else:
-        told = f"{count} {noun} passed in {names}"
+        summary = f"{count} {noun} passed in {names}"
     if report.coverage is None:
-        return told
-    wanted = f", less than {report.min_coverage:g} %" if not report.is_covered else ""
-    return f"{told}; coverage {_percentage(report.coverage)}{wanted}"
+        return summary
+    threshold = f", less than {report.min_coverage:g} %" if not report.is_covered else ""
+    return f"{summary}; coverage {_percentage(report.coverage)}{threshold}"
 
 
 def _percentage(coverage: Coverage) -> str:
@@ -178,8 +178,8 @@ def _junit(report: Report, terminal: Terminal) -> None:
                 suite, "testcase", name=_xml(played.scenario.name), classname=file, time="0"
             )
             if failures := report.failures(played):
-                told = ElementTree.SubElement(case, "failure", message=_xml(failures[0].what))
-                told.text = _xml("\n".join((*_lines(failures), f"played at {_moment(played.scenario)}")))
+                failure = ElementTree.SubElement(case, "failure", message=_xml(failures[0].what))
+                failure.text = _xml("\n".join((*_lines(failures), f"played at {_moment(played.scenario)}")))
     ElementTree.indent(root)
     # In ASCII with character references, which reads the same whatever the encoding of stdout.
     document: bytes = ElementTree.tostring(root, encoding="us-ascii", xml_declaration=True)

@@ -27,12 +27,12 @@ def read_unsaved(filename: Path, directories: Sequence[Path]) -> Unsaved:
 
     Raises UsageError when the file is in none of them.
     """
-    found = _holder(filename, directories) if directories else _found(filename)
-    directory = found or filename.parent
+    holder = _holder(filename, directories) if directories else _found(filename)
+    directory = holder or filename.parent
     inside = _whole(filename).relative_to(_whole(directory))
     name = (directory / inside).as_posix()
     content = sys.stdin.buffer.read()
-    return Unsaved(directory=directory, name=name, content=content, is_alone=found is None)
+    return Unsaved(directory=directory, name=name, content=content, is_alone=holder is None)
 
 
 def _holder(filename: Path, directories: Sequence[Path]) -> Path:

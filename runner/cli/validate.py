@@ -53,15 +53,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-environment",
         dest="asks_environment",
         action="store_false",
-        help="leave out the pass that looks for the secrets' variables and files on this machine",
+        help="do not check whether the secrets' variables and files exist on this machine",
     )
-    parser.add_argument("--deny-warnings", action="store_true", help="exit with 1 for warnings too")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="how to print (default: text)")
+    parser.add_argument("--deny-warnings", action="store_true", help="exit with 1 for warnings, too")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="the output format (default: text)")
     parser.add_argument(
         "--stdin-filename",
         type=Path,
         metavar="FILE",
-        help="check this file with the content that is on stdin, and print its problems only",
+        help="check this file with the content read from stdin, and print only its problems",
     )
 
 
@@ -92,18 +92,18 @@ def _check(
     texts = {unsaved.name: unsaved.content} if unsaved is not None else {}
     if unsaved is not None and unsaved.is_alone:
         loaded = load(directory, options.environment, texts, only_unsaved=True)
-        found = loaded.all_problems
+        problems = loaded.all_problems
     elif options.environment is None:
         loaded = load_everywhere(directory, texts)
-        found = loaded.all_problems
+        problems = loaded.all_problems
     else:
         loaded = load(directory, options.environment, texts)
-        found = (*loaded.all_problems, *review([loaded]))
+        problems = (*loaded.all_problems, *review([loaded]))
     if options.asks_environment:
-        found = (*found, *_missing(loaded.secrets, environ))
+        problems = (*problems, *_missing(loaded.secrets, environ))
     report = Report(
         directory=str(directory),
-        problems=tuple(sorted(found, key=lambda problem: problem.place)),
+        problems=tuple(sorted(problems, key=lambda problem: problem.place)),
         sources=loaded.sources,
         denies_warnings=options.deny_warnings,
     )

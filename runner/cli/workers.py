@@ -71,12 +71,12 @@ def reserve(host: str, port: int) -> socket.socket:
             # Without sharing: where another `run` listens already, ours do not join it.
             alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             alone.bind(address)
-            found = alone.getsockname()
+            bound_address = alone.getsockname()
         with ExitStack() as stack:
             shared = stack.enter_context(socket.socket(family))
             shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            shared.bind(found)
+            shared.bind(bound_address)
             stack.pop_all()
     except socket.gaierror as error:
         raise CannotRunError(f'host "{host}" cannot be resolved; write an address of this machine') from error

@@ -15,6 +15,7 @@ from runner.config.building.routes import RouteBuilder, check_otherwise, default
 from runner.config.building.schedules import schedule_names, schedules
 from runner.config.building.secrets import needed_secrets
 from runner.config.building.shared import Shared, shared_by_agents
+from runner.config.checking.checked import Checked
 from runner.config.checking.egress_hosts import check_hosts, request_urls
 from runner.config.checking.environment_names import check_environment_names
 from runner.config.checking.handoff_graph import HandoffGraph, check_variables
@@ -22,7 +23,7 @@ from runner.config.checking.handoffs import check_handoffs
 from runner.config.checking.not_yet import refuse
 from runner.config.checking.review import review
 from runner.config.checking.route_ties import check_ties
-from runner.config.checking.schema import Checked, check
+from runner.config.checking.schema import check
 from runner.config.loaded import Loaded
 from runner.config.node import Node
 from runner.config.problem import Problem, Problems, has_errors

@@ -48,12 +48,12 @@ async function answered(path, request) {
     reply = await fetch(path, request);
   } catch (error) {
     if (request.signal?.aborted) throw error;
-    throw new Refusal(0, "The runner does not answer. Check the network, then try again.");
+    throw new Refusal(0, "The runner does not respond. Check the network, then try again.");
   }
   if (reply.ok) return reply;
   /** @type {Problem | null} */
   const problem = await reply.json().catch(() => null);
-  throw new Refusal(reply.status, problem?.detail || problem?.title || `The runner answered ${reply.status}.`, problem);
+  throw new Refusal(reply.status, problem?.detail || problem?.title || `The runner replied ${reply.status}.`, problem);
 }
 
 /**

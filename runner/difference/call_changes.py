@@ -96,13 +96,13 @@ class _Side:
 
     def matches(self, rule: Rule, call: IncomingCall, now: Instant) -> bool:
         """Whether the rule's own conditions hold, whoever wins."""
-        asked = self._compiled.get(id(rule))
-        if asked is None:
-            asked = self._compiled[id(rule)] = CompiledConditions(
+        compiled = self._compiled.get(id(rule))
+        if compiled is None:
+            compiled = self._compiled[id(rule)] = CompiledConditions(
                 rule.conditions, priority=0, agent=_agent_of(rule), lists=self._lists
             )
         facts = Facts(call, now, schedules=self.schedules, default_country=self.routing.default_country)
-        return not isinstance(asked.ask(facts), str)
+        return not isinstance(compiled.ask(facts), str)
 
 
 class _Search:

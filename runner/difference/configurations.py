@@ -71,12 +71,12 @@ def _settings(configuration: Configuration) -> Json:
     """Reject rules are compared by their effect on calls, and schedules only where a rule uses them."""
     settings = configuration.settings
     routes = [route for agent in configuration.agents.values() for route in agent.routes]
-    asked = {route.conditions.during for route in routes}
-    asked |= {rule.conditions.during for rule in settings.routing.reject}
+    schedules = {route.conditions.during for route in routes}
+    schedules |= {rule.conditions.during for rule in settings.routing.reject}
     return {
         **fields_of(settings, without=frozenset({"routing", "schedules"})),
         "routing": fields_of(settings.routing, without=_ROUTING_BY_CALLS),
         "schedules": {
-            name: outline(schedule) for name, schedule in settings.schedules.items() if name in asked
+            name: outline(schedule) for name, schedule in settings.schedules.items() if name in schedules
         },
     }

@@ -60,8 +60,8 @@ class Meanings:
         decides = (rule.agent, rule.priority) if isinstance(rule, Route) else (rule.status, None)
         conditions = rule.conditions
         headers = frozenset((name.lower(), self._meaning(matcher)) for name, matcher in conditions.headers)
-        asked = (self._meaning(conditions.called), self._meaning(conditions.caller), headers)
-        return (*decides, *asked, conditions.during, conditions.transport, conditions.share)
+        parties = (self._meaning(conditions.called), self._meaning(conditions.caller), headers)
+        return (*decides, *parties, conditions.during, conditions.transport, conditions.share)
 
     def _meaning(self, matcher: Matcher | None) -> Hashable:
         if matcher is None:

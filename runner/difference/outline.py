@@ -155,9 +155,9 @@ def _of_its_own(value: Any) -> Json:
             return {kind.value: carried, **more}
         case Schedule():
             return _schedule(value)
-    found = fields_of(value)
+    fields = fields_of(value)
     kind_name = KINDS.get(type(value))
-    return found if kind_name is None else {kind_name: found}
+    return fields if kind_name is None else {kind_name: fields}
 
 
 def _schedule(schedule: Schedule) -> Json:

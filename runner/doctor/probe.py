@@ -139,8 +139,8 @@ def _unreachable(error: OSError, host: str, where: str, connect_s: float) -> Unr
 
 
 def _addresses(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    return list(dict.fromkeys(str(address[0]) for *_, address in addresses))
 
 
 def _expiry(certificate: dict[str, object] | None) -> Instant | None:

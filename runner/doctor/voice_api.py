@@ -181,11 +181,11 @@ def model_findings(
 ) -> list[Finding]:
     """Whether the project has each model. `is_own`: the API is OpenAI's, where a model is not a
     deployment."""
-    wanted = _models(configuration)
+    models_used = _models(configuration)
     if models is None:
-        return [Finding.skipped("models", f"not looked up: {', '.join(wanted)}")]
+        return [Finding.skipped("models", f"not looked up: {', '.join(models_used)}")]
     findings = []
-    for model, users in wanted.items():
+    for model, users in models_used.items():
         if model in models:
             continue
         text = f'"{model}" is not among the {len(models)} models of the project ({", ".join(users)})'
@@ -193,7 +193,7 @@ def model_findings(
         remedy = f"have the project given access to it, or name another one{hint}"
         make = Finding.error if is_own else Finding.warning
         findings.append(make("model", text, remedy))
-    known = [model for model in wanted if model in models]
+    known = [model for model in models_used if model in models]
     return ([Finding.ok("models", ", ".join(known))] if known else []) + findings
 
 
@@ -208,10 +208,10 @@ def session_finding(agent: Agent, reply: HttpReply) -> Finding:
             voice = f", voice {agent.voice}" if agent.voice is not None else ""
             return Finding.ok(subject, f"its session is taken: {agent.model}{voice}")
         case 400 | 422:
-            said = _cut(message) or "it does not say why"
+            reason = _cut(message) or "it does not say why"
             return Finding.error(
                 subject,
-                f"the voice API refuses its session: {said}",
+                f"the voice API refuses its session: {reason}",
                 f"mend that in {agent.place.file}: the model, voice, session or parameters of a tool; "
                 f"phone-agents explain {agent.id} shows what is sent",
             )

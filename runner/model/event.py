@@ -11,7 +11,7 @@ from typing import TypeAlias
 from runner.model.action import Timer
 from runner.model.call import Role
 from runner.model.http import HttpReply
-from runner.model.steering import Wish
+from runner.model.steering import SteeringAct
 from runner.model.usage import TranscriptionUsage, Usage
 
 
@@ -378,7 +378,7 @@ class Steered:
     id: str
     by: str
     """The name of the token, command or scenario that acts."""
-    wish: Wish
+    act: SteeringAct
 
 
 ConversationEvent: TypeAlias = (

@@ -17,18 +17,17 @@ class Turn:
     at: Instant
     """When it began."""
     heard_ms: int | None = None
-    """How much of it the caller has heard, when the caller interrupted it."""
+    """How much of it the caller heard, if the caller interrupted it."""
     waited_s: float | None = None
-    """How long the caller waited for it: from their last word to its first sound. None where it answers
-    nothing.
+    """How long the caller waited for it: from the end of the caller's speech to the first audio. None if it
+    is not a reply.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A time in which somebody was heard: `caller`, `agent`, or `person`, whose sentence the agent said.
-
-    In JSON `since` and `until` are `from` and `to`.
+    """A time in which somebody was heard: `caller`, `agent`, or `person`, whose sentence the agent said. In
+    JSON `since` and `until` are `from` and `to`.
     """
 
     who: str
@@ -36,7 +35,7 @@ class Span:
     since: Instant
     """When it began."""
     until: Instant | None = None
-    """None where its end was never reported."""
+    """None if its end was never reported."""
     interrupted: bool = False
     """Whether the caller spoke over it."""
 
@@ -49,38 +48,36 @@ class Attempt:
     took_s: float | None = None
     http_status: int | None = None
     error: str | None = None
-    """Why there was no reply, in a word."""
+    """Why there was no reply, in one word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolUse:
-    """One tool call.
-
-    `status` is `ok`, `error`, `refused` (nothing was sent) or `unfinished`, and for a transfer `completed`
-    or `not_completed`.
+    """One tool call. `status` is `ok`, `error`, `refused` (nothing was sent) or `unfinished`, and for a
+    transfer `completed` or `not_completed`.
     """
 
     name: str
     call_id: str
     """The API's id of the call."""
     arguments: Json
-    """As the model gave them."""
+    """The arguments as the model gave them."""
     started_at: Instant
-    """When the model had called it."""
+    """When the model called it."""
     took_s: float | None
-    """How long it took; None where it has not ended."""
+    """Its duration; None if it has not ended."""
     status: str
     """`ok`, `error`, `refused`, `unfinished`, `completed` or `not_completed`."""
     http_status: int | None = None
     """The status of the last reply."""
     attempts: int = 0
-    """How often the request was sent."""
+    """The number of requests sent."""
     tries: tuple[Attempt, ...] = ()
-    """Each of the attempts."""
+    """The attempts."""
     error: str | None = None
     """Why it failed or was refused."""
     reply: Json = None
-    """The output for the model; None where there was none, or where it is not kept."""
+    """The output for the model; None if there was none, or if it is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,18 +85,16 @@ class Handoff:
     """Another agent took over."""
 
     agent: str
-    """Who took over."""
+    """The agent that took over."""
     because: str
-    """What led to it: the tool, the guardrail, or a person."""
+    """The cause: the tool, the guardrail, or a person."""
     at: Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """A person's act on the call, carried out or not.
-
-    `what` is the act's name (`say`, `transfer`, `take-over`, …), `given` its fields; `result` is a value of
-    `runner.model.steering.DeedResult`.
+    """A person's act on the call, carried out or not. `what` is the act's name (`say`, `transfer`,
+    `take-over`, …), `given` its fields; `result` is a value of `runner.model.steering.DeedResult`.
     """
 
     id: str
@@ -111,7 +106,7 @@ class Deed:
     """The fields of the act."""
     at: Instant
     result: str
-    """What became of it."""
+    """Its result."""
     detail: str = ""
     """Why it was refused or failed, as a sentence."""
     settled_at: Instant | None = None
@@ -125,11 +120,11 @@ class CallRecord:
     id: str
     """The API's id of the call."""
     agent: str
-    """Who answered."""
+    """The agent that answered."""
     route: str | None
-    """The place of the route that won, `file:line:col`, or None when `otherwise` chose."""
+    """The place of the route that matched, `file:line:col`; None for `otherwise`."""
     why: str
-    """One sentence: why this agent answered."""
+    """Why this agent answered, as a sentence."""
     caller: str | None
     """The number or address of the caller."""
     called: str | None
@@ -137,36 +132,38 @@ class CallRecord:
     transport: str
     """`sip` or `webrtc`."""
     created_at: Instant
-    """When it rang."""
+    """When the call began to ring."""
     accepted_at: Instant | None = None
-    """When the API had answered it."""
+    """When the API answered the call."""
     attached_at: Instant | None = None
-    """When the sideband was first open."""
+    """When the sideband was first opened."""
     ended_at: Instant | None = None
-    """When the API knew it no more; None while it goes on."""
+    """When the call ended at the API; None while it lasts."""
     ended: str = ""
-    """Why it ended, in one word: `caller_hung_up`, `hangup`, `transferred`, `max_duration`, `failed`, …"""
+    """The reason for its end, in one word: `caller_hung_up`, `hangup`, `transferred`, `max_duration`,
+    `failed`, …
+    """
     detail: str = ""
     """More about the end, as a sentence."""
     turns: tuple[Turn, ...] = ()
     """What was said, in the order of the conversation."""
     tools: tuple[ToolUse, ...] = ()
-    """The tool calls, in their order."""
+    """The tool calls, in order."""
     handoffs: tuple[Handoff, ...] = ()
     """The agents that took over."""
     deeds: tuple[Deed, ...] = ()
     """The acts of people on the call, refused ones included."""
     spans: tuple[Span, ...] = ()
-    """Who was heard when, in the order of the beginnings."""
+    """Who was heard when, ordered by the beginnings."""
     lookup_s: float | None = None
-    """How long the lookup took, answered or not; None for an agent without one."""
+    """The duration of the lookup, successful or not; None for an agent without one."""
     headers: JsonObject = field(default_factory=dict)
-    """Those of the call's SIP headers that any route or reject rule has a condition for, by name."""
+    """The SIP headers of the call that any route or reject rule looks at, by name."""
     busy: JsonObject = field(default_factory=dict)
-    """The agents that had no room for the call, each with the limit that it had reached:
+    """The agents that could not take the call, each with the limit reached:
     `{"front-desk": {"concurrent_calls": 50}}`."""
     faults: tuple[str, ...] = ()
-    """What could not be done as declared, each as a sentence: a template that failed, a late lookup."""
+    """What did not work as declared, each as a sentence: a template that failed, a late lookup."""
     model: str = ""
     """The model as the agent names it."""
     served_by: str | None = None

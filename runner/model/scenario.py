@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from runner.model.call import Origin
-from runner.model.steering import Wish
+from runner.model.steering import SteeringAct
 from runner.model.usage import Usage
 from runner.model.values import Instant, Place
 
@@ -150,7 +150,7 @@ class HandoffIsRefused:
 class PersonActs:
     """A person steers the call."""
 
-    wish: Wish
+    act: SteeringAct
     transfer_end: TransferEnd = TransferEnd.COMPLETED
     """How the transfer ends, where it is one."""
 

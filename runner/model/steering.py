@@ -1,6 +1,6 @@
 """The acts of a person, or of a program in their name, on a live call.
 
-`NAME` is the name of a wish in paths, records and scenarios, and its fields are the keys of its JSON object.
+`NAME` is the name of an act in paths, records and scenarios, and its fields are the keys of its JSON object.
 """
 
 from collections.abc import Mapping
@@ -126,7 +126,7 @@ class AddNote:
     text: str
 
 
-Wish: TypeAlias = (
+SteeringAct: TypeAlias = (
     SaySentence
     | TellAgent
     | Hush
@@ -140,21 +140,21 @@ Wish: TypeAlias = (
     | AddNote
 )
 
-WISHES: Mapping[str, type[Wish]] = {kind.NAME: kind for kind in get_args(Wish)}
-"""The wishes by their names."""
+ACTS: Mapping[str, type[SteeringAct]] = {kind.NAME: kind for kind in get_args(SteeringAct)}
+"""The acts by their names."""
 
 
-def wish_of(name: str, given: JsonObject) -> Wish:
-    """The wish of this name with these fields, which were checked before."""
+def act_of(name: str, given: JsonObject) -> SteeringAct:
+    """The act of this name with these fields, which were checked before."""
     known = dict(given)
     if "when" in known:
         known["when"] = When(known["when"])
-    return WISHES[name](**known)
+    return ACTS[name](**known)
 
 
-def given_of(wish: Wish) -> dict[str, Json]:
-    """The fields of the wish as JSON, without those that were left out."""
-    values = {each.name: getattr(wish, each.name) for each in fields(wish)}
+def given_of(act: SteeringAct) -> dict[str, Json]:
+    """The fields of the act as JSON, without those that were left out."""
+    values = {each.name: getattr(act, each.name) for each in fields(act)}
     return {
         name: value.value if isinstance(value, When) else value
         for name, value in values.items()

@@ -19,8 +19,8 @@ NEVER = "not"
 def differences(expectation: Expectation, got: Mapping[str, Json]) -> Iterator[Difference]:
     """The differences between observed and expected values, in the order of the file."""
     for key, expected in expectation.wanted.items():
-        found = list(_CHECKS.get(key, _value)(key, expected, got))
-        yield from _with_refusals(found, got) if key in _DONE_BY_TOOLS else found
+        mismatches = list(_CHECKS.get(key, _value)(key, expected, got))
+        yield from _with_refusals(mismatches, got) if key in _DONE_BY_TOOLS else mismatches
     for key, unwanted in expectation.unwanted.items():
         yield from _unwanted(key, unwanted, got)
 
@@ -43,11 +43,11 @@ def _with_refusals(found: Sequence[Difference], got: Mapping[str, Json]) -> Iter
 
 
 def _value(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
-    found = got[key]
-    if found is None and expected.value is not None:
+    actual = got[key]
+    if actual is None and expected.value is not None:
         yield Difference.between(expected, _instead(key, got), what=key)
     else:
-        yield from mismatches(expected, found, key)
+        yield from mismatches(expected, actual, key)
 
 
 def _instead(key: str, got: Mapping[str, Json]) -> str:
@@ -77,8 +77,8 @@ def _cost(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Dif
 
 def _costs(key: str, expected: Expected, cost: float) -> bool:
     # Costs are rounded to the sixth digit.
-    wanted = float(expected.text)
-    return cost <= wanted if key == "max_cost" else abs(cost - wanted) < 5e-7
+    expected_cost = float(expected.text)
+    return cost <= expected_cost if key == "max_cost" else abs(cost - expected_cost) < 5e-7
 
 
 def _texts(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
@@ -86,11 +86,11 @@ def _texts(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Di
 
 
 def _requests(key: str, expected: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
-    wanted, found = _entries(expected), got[key]
-    if len(wanted) != len(found):
-        yield from _list(key, expected, found, _is_request, request_line)
+    wanted, actual = _entries(expected), got[key]
+    if len(wanted) != len(actual):
+        yield from _list(key, expected, actual, _is_request, request_line)
         return
-    for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
+    for number, (one, other) in enumerate(zip(wanted, actual, strict=True)):
         yield from request_mismatches(one, other, f"{key}[{number}]")
 
 
@@ -111,8 +111,8 @@ def _list(
     fits: Callable[[Expected, Json], bool],
     line: Callable[[Json], str],
 ) -> Iterator[Difference]:
-    wanted = _entries(expected)
-    pairs = aligned(wanted, found, fits)
+    entries = _entries(expected)
+    pairs = aligned(entries, found, fits)
     if all(one is not None and other is not MISSING for one, other in pairs):
         return
     lines: list[DiffLine] = []
@@ -121,7 +121,7 @@ def _list(
             lines.append(DiffLine("+", line(other)))
         else:
             lines.append(DiffLine("-", shown(plain(one))) if other is MISSING else DiffLine(" ", line(other)))
-    if not wanted:
+    if not entries:
         lines.insert(0, DiffLine("-", "none"))
     if not found:
         lines.append(DiffLine("+", "none"))
@@ -160,8 +160,8 @@ _CHECKS: Mapping[str, Callable[[str, Expected, Mapping[str, Json]], Iterator[Dif
 
 
 def _unwanted(key: str, unwanted: Expected, got: Mapping[str, Json]) -> Iterator[Difference]:
-    found = got[key]
-    for part, name, other in _unwanted_parts(key, unwanted, found):
+    actual = got[key]
+    for part, name, other in _unwanted_parts(key, unwanted, actual):
         line = request_line(other) if key == "requests" else shown(other)
         yield Difference(place=part.place, what=f"{NEVER}.{name}", lines=(DiffLine("+", line),))
 

@@ -157,9 +157,9 @@ class _Steps:
                 ]
                 return ending[-1] if ending else None
             case "transferred":
-                left = [use for use in self._record.tools if use.status == "completed"]
+                completed = [use for use in self._record.tools if use.status == "completed"]
                 moved = [deed for deed in self._deeds if deed.result == DeedResult.COMPLETED.value]
-                return left[0] if left else next(iter(moved), None)
+                return completed[0] if completed else next(iter(moved), None)
             case "person":
                 return next((deed for deed in self._deeds if deed.what == "hangup"), None)
             case _:
@@ -202,12 +202,12 @@ def _reply(use: ToolUse, attempt: Attempt) -> Json:
         return (NoReply.TIMEOUT if timed_out else NoReply.CONNECTION_REFUSED).value
     if attempt is not use.tries[-1]:
         return {"status": attempt.http_status}
-    given = use.reply
+    body = use.reply
     if use.status == "error":
-        given = given.get("reply") if isinstance(given, dict) else None
-        return {"status": attempt.http_status, **({} if given is None else _body(given))}
+        body = body.get("reply") if isinstance(body, dict) else None
+        return {"status": attempt.http_status, **({} if body is None else _body(body))}
     status = {} if attempt.http_status == 200 else {"status": attempt.http_status}
-    return {**status, **_body(given)}
+    return {**status, **_body(body)}
 
 
 def _body(given: Json) -> dict[str, Json]:
@@ -216,14 +216,14 @@ def _body(given: Json) -> dict[str, Json]:
 
 def _act(deed: Deed) -> dict[str, Json]:
     """A person's act, in a scenario's form."""
-    given = dict(deed.given)
+    fields = dict(deed.given)
     ends = {"ends": deed.result} if deed.result == TransferEnd.NOT_COMPLETED.value else {}
     match deed.what:
         case "instructions":
-            return {deed.what: given}
+            return {deed.what: fields}
         case "take-over":
-            return {deed.what: f"{given.get('for_s', 60.0):g}s"}
+            return {deed.what: f"{fields.get('for_s', 60.0):g}s"}
         case what if what in _MAIN:
-            return {what: given.pop(_MAIN[what]), **given, **ends}
+            return {what: fields.pop(_MAIN[what]), **fields, **ends}
         case what:
-            return {what: True, **given}
+            return {what: True, **fields}

@@ -87,8 +87,8 @@ class StepPlayer:
                 call.restart()
             case HandoffIsRefused():
                 call.api.refuse_handoff()
-            case PersonActs(wish=wish, transfer_end=end):
-                call.steer(wish, end)
+            case PersonActs(act=persons_act, transfer_end=end):
+                call.steer(persons_act, end)
             case CallerHangsUp():
                 call.api.play(script.CallerHangsUp(when=script.When.AT_ONCE))
             case _:
@@ -97,14 +97,14 @@ class StepPlayer:
 
     def _interrupt(self, act: CallerInterrupts, following: Step | None) -> None:
         call = self._call
-        heard = call.api.playing
-        if heard is None:
+        playing = call.api.playing
+        if playing is None:
             raise UnplayableError("the agent says nothing just now that could be interrupted")
         self._pass_until(call.api.playing_since_s + act.after_s)
         if call.is_over:
             return
-        if call.api.playing is not heard:
-            took_s = SPOKEN.spoken_word_s * heard.spoken_words
+        if call.api.playing is not playing:
+            took_s = SPOKEN.spoken_word_s * playing.spoken_words
             raise UnplayableError(f"what the agent says is over after {took_s:g}s, so nothing is interrupted")
         call.api.set_pace(_pace_before(following))
         call.api.play(script.CallerSays(text=act.text, when=script.When.AT_ONCE))

@@ -112,14 +112,14 @@ class VirtualApi:
     def carry_out(self, order: Order, now: Instant) -> CallEvent:
         """Send the request of an order, and read the reply."""
         request = self._api.request(order, CALL_ID)
-        made = web_calls.call_of(request)
-        if made is not None:
-            reply = self._call.answer("create", made.session, now)
+        web_call = web_calls.call_of(request)
+        if web_call is not None:
+            reply = self._call.answer("create", web_call.session, now)
         else:
             body = None if request.body is None else json.loads(request.body)
             reply = self._call.answer(request.url.rpartition("/")[2], body, now)
         text = b"" if reply.body is None else json.dumps(reply.body).encode()
-        location = f"{request.url}/{CALL_ID}" if made is not None else ""
+        location = f"{request.url}/{CALL_ID}" if web_call is not None else ""
         answered = HttpReply(
             status=reply.status, body=text, content_type="application/json", location=location
         )
@@ -143,15 +143,15 @@ class VirtualApi:
         steps, sentence = self._conversation.steps, _sentence(action)
         if sentence is not None:
             steps.appendleft(sentence)
-        taken = [self._call.receive(json.loads(frame)) for frame in self._sideband.frames(action)]
+        accepted = [self._call.receive(json.loads(frame)) for frame in self._sideband.frames(action)]
         if sentence is not None and steps and steps[0] is sentence:
             steps.popleft()
-        return all(taken)
+        return all(accepted)
 
     def next(self, *, follow_words: bool) -> tuple[CallEvent, ...] | None:
         """What comes next without time passing; None when nothing does."""
-        sent = self._call.next()
-        match sent:
+        outgoing = self._call.next()
+        match outgoing:
             case None:
                 return None
             case CloseSideband():
@@ -163,7 +163,7 @@ class VirtualApi:
                 return SidebandLost(), CallGone()
         if not self._call.is_attached:
             return ()
-        frames = self._call.frames(sent)
+        frames = self._call.frames(outgoing)
         return tuple(
             event for frame in frames for event in self._sideband.read(frame, follow_words=follow_words)
         )

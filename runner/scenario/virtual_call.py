@@ -10,8 +10,8 @@ from typing import assert_never
 
 from runner.api.port import Order, SidebandAction, VoiceApi
 from runner.call.machine.call_counts import CallCounts
+from runner.call.machine.lookup_attempts import LOOKUP
 from runner.call.machine.machine import CallMachine
-from runner.call.machine.reception import LOOKUP
 from runner.call.machine.world import World
 from runner.model.action import (
     Action,
@@ -50,7 +50,7 @@ from runner.model.event import (
     ToolCalled,
 )
 from runner.model.scenario import Replies, Scenario, TransferEnd
-from runner.model.steering import Wish
+from runner.model.steering import SteeringAct
 from runner.model.tool import Tool, TransferBinding
 from runner.model.values import Instant, Json
 from runner.scenario.call_log import Attempt, End, Handoff, Instruction, LogEntry, Output, Referral, Sentence
@@ -145,11 +145,11 @@ class VirtualCall:
             self._later(TimerFired(timer=timer), at - self.now, timer)
         self.happen(TakenOver())
 
-    def steer(self, wish: Wish, transfer_end: TransferEnd) -> None:
+    def steer(self, act: SteeringAct, transfer_end: TransferEnd) -> None:
         """A person acts on the call; `transfer_end` is how a transfer ends."""
         self._transfers.of_person(transfer_end)
         self._acts += 1
-        self.happen(Steered(id=f"act_{self._acts}", by=PERSON, wish=wish))
+        self.happen(Steered(id=f"act_{self._acts}", by=PERSON, act=act))
 
     def answer_with(self, replies: Mapping[str, Replies]) -> None:
         """What requests and transfers are answered with from now on: lists begin anew."""

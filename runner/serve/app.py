@@ -38,8 +38,8 @@ def create_app(
         return web.Response(text="alive\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        found = obstacles()
-        status, lines = (503, ("not ready", *found)) if found else (200, ("ready", *troubles()))
+        reasons = obstacles()
+        status, lines = (503, ("not ready", *reasons)) if reasons else (200, ("ready", *troubles()))
         return web.Response(status=status, text="".join(f"{line}\n" for line in lines))
 
     async def show_metrics(_: web.Request) -> web.Response:

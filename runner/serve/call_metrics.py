@@ -23,70 +23,64 @@ class CallMetrics:
             return Histogram(f"phone_agents_{name}", told, labels, buckets=buckets, registry=registry)
 
         self.attach_seconds = histogram(
-            "attach_seconds", "From the API's answer to accept to the open sideband.", WAITS_S
+            "attach_seconds", "From the API's reply to accept until the sideband is open.", WAITS_S
         )
         self.first_audio_seconds = histogram(
             "first_audio_seconds",
-            "From the open sideband to the agent's first sound, in calls that the agent begins.",
+            "From the open sideband to the agent's first audio, in calls where the agent speaks first.",
             WAITS_S,
             "agent",
         )
         self.response_seconds = histogram(
             "response_seconds",
-            "From the caller's last word to the agent's first sound, for each turn.",
+            "From the end of the caller's speech to the agent's first audio, for each turn.",
             WAITS_S,
             "agent",
         )
         self.call_seconds = histogram(
-            "call_seconds", "How long calls lasted, from accept to the end.", CALLS_S, "agent"
+            "call_seconds", "Duration of calls, from accept to the end.", CALLS_S, "agent"
         )
-        self.tool_calls = counter(
-            "tool_calls", "Tool calls that have ended, by result.", "agent", "tool", "status"
-        )
+        self.tool_calls = counter("tool_calls", "Ended tool calls, by status.", "agent", "tool", "status")
         self.tool_seconds = histogram(
             "tool_seconds",
-            "How long tool calls took, further attempts and the waits between them included.",
+            "Duration of tool calls, including retries and the waits between them.",
             TOOLS_S,
             "agent",
             "tool",
         )
         self.tool_attempts = counter(
-            "tool_attempts", "Requests that were sent for tool calls.", "agent", "tool"
+            "tool_attempts", "Requests sent for tool calls, retries included.", "agent", "tool"
         )
-        self.responses = counter(
-            "responses", "Responses of the model, by how they ended.", "agent", "outcome"
-        )
+        self.responses = counter("responses", "Responses of the model, by outcome.", "agent", "outcome")
         self.api_errors = counter(
-            "api_errors", "Error events of the voice API and responses that it failed, by its code.", "code"
+            "api_errors", "Error events and failed responses of the voice API, by error code.", "code"
         )
         # At zero from the start, so that an alert sees the first one.
         self.api_errors.labels(code="insufficient_quota")
-        self.barge_ins = counter("barge_ins", "Times that a caller has interrupted the agent.", "agent")
+        self.barge_ins = counter("barge_ins", "Interruptions of the agent by the caller.", "agent")
         self.collisions = counter(
-            "collisions", "Responses that we asked for while the API had begun one of its own.", "agent"
+            "collisions", "Responses requested while the API had already started one of its own.", "agent"
         )
-        self.redials = counter(
-            "sideband_redials", "Sidebands that were lost and dialled again, by result.", "result"
-        )
-        self.transfers = counter("transfers", "Transfers, by result.", "agent", "outcome")
+        self.redials = counter("sideband_redials", "Reconnections of a lost sideband, by result.", "result")
+        self.transfers = counter("transfers", "Transfers, by outcome.", "agent", "outcome")
         self.handoffs = counter(
             "handoffs",
-            "Hand-offs to an agent, by whether the API has accepted its session.",
+            "Hand-offs to an agent, by whether the API accepted its session.",
             "agent",
             "outcome",
         )
         self.guardrails = counter(
-            "guardrail_matches", "Times that a guardrail has stepped in.", "agent", "guardrail"
+            "guardrail_matches", "Times that a guardrail stepped in.", "agent", "guardrail"
         )
         self.tokens = counter(
             "tokens",
-            "Tokens as the API bills them. Cached ones are not among the other input tokens.",
+            "Tokens as the API bills them. Cached tokens are not counted again as input.",
             "agent",
             "kind",
         )
         self.cost_usd = counter(
             "cost_usd",
-            "What ended calls cost in US dollars, by the price table; calls of unknown price are left out.",
+            "Cost of ended calls in US dollars, by the price table; calls of unknown price are left out.",
             "agent",
         )
         self._codes: set[str] = set()

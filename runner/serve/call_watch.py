@@ -109,5 +109,5 @@ class Watches:
                 self._drop(watch)
 
     def _drop(self, failed: CallWatch) -> None:
-        log.exception("call is not watched any more")
+        log.exception("watch of a call failed")
         self._watches = tuple(watch for watch in self._watches if watch is not failed)

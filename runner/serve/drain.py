@@ -58,4 +58,4 @@ async def _unless(hurry: asyncio.Event, work: Coroutine[Any, Any, None], longest
         wait.cancel()
     for result in await asyncio.gather(*waits, return_exceptions=True):
         if isinstance(result, Exception):
-            log.error("work that the end of the process waited for has failed", exc_info=result)
+            log.error("task failed during shutdown", exc_info=result)

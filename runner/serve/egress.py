@@ -43,11 +43,11 @@ class GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """The addresses of a name that may be reached; AddressForbiddenError when there are only others."""
-        found = await self._resolver.resolve(host, port, family)
-        if not found:
+        addresses = await self._resolver.resolve(host, port, family)
+        if not addresses:
             raise OSError(None, "the name has no address")
-        refusals = [refuse_address(host, result["host"], self._egress) for result in found]
-        allowed = [result for result, refusal in zip(found, refusals, strict=True) if refusal is None]
+        refusals = [refuse_address(host, result["host"], self._egress) for result in addresses]
+        allowed = [result for result, refusal in zip(addresses, refusals, strict=True) if refusal is None]
         if not allowed:
             raise AddressForbiddenError(refusals[0])
         return allowed

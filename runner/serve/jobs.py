@@ -94,25 +94,25 @@ class JobWorker:
             try:
                 await self._store.release(given_back)
             except StoreError as error:
-                log.warning("jobs are not given back", extra={"error": str(error)})
+                log.warning("jobs were not released", extra={"error": str(error)})
 
     async def _work(self) -> None:
         while True:
             self._changed.clear()
             capacity = job_capacity(Counter(due.job.receiver for due in self._running.values()))
             try:
-                taken = await self._take(capacity)
-                pause_s = 0.0 if taken else await self._pause_s(capacity)
+                jobs = await self._take(capacity)
+                pause_s = 0.0 if jobs else await self._pause_s(capacity)
             except StoreError as error:
                 self._metrics.store_failures.inc()
                 log.warning("jobs cannot be read", extra={"error": str(error)})
-                taken, pause_s = [], self._timeouts.poll_s
-            for due in taken:
+                jobs, pause_s = [], self._timeouts.poll_s
+            for due in jobs:
                 task = asyncio.create_task(self._attempt(due), name=f"job {due.job.id}")
                 self._running[task] = due
                 self._metrics.jobs_held.labels(receiver=due.job.receiver).inc()
                 task.add_done_callback(self._ended)
-            if not taken:
+            if not jobs:
                 await self._pause(pause_s)
 
     async def _take(self, capacity: JobCapacity) -> list[DueJob]:
@@ -151,7 +151,7 @@ class JobWorker:
         self._changed.set()
         if not task.cancelled() and task.exception() is not None:
             # A bug of ours: the job is due again when its lease ends.
-            log.error("job was not settled", exc_info=task.exception())
+            log.error("job's result was not saved", exc_info=task.exception())
 
     async def _attempt(self, due: DueJob) -> None:
         job = due.job
@@ -175,7 +175,7 @@ class JobWorker:
         except StoreError as error:
             # The job runs again when its lease ends: at least once is the promise.
             self._metrics.store_failures.inc()
-            log.error("job was not settled", extra={"call_id": job.call_id, "error": str(error)})
+            log.error("job's result was not saved", extra={"call_id": job.call_id, "error": str(error)})
 
     def _tell(self, job: Job, result: JobResult, reply: HttpReply) -> None:
         """Log and count the result, but not the reason: a template that failed may quote the call."""

@@ -110,13 +110,13 @@ class LiveCalls:
 
     async def hand_over(self, call_ids: Sequence[str]) -> None:
         """Drop calls for other runners, each once it has done what its journal says."""
-        wanted = set(call_ids)
+        ids = set(call_ids)
 
         async def hand_over(call: Call) -> None:
             await call.settle()
             call.drop()
 
-        await asyncio.gather(*(hand_over(call) for call in self._calls.values() if call.id in wanted))
+        await asyncio.gather(*(hand_over(call) for call in self._calls.values() if call.id in ids))
 
     def find(self, call_id: str) -> Call | None:
         """The call of this id, when this process serves it."""
@@ -177,7 +177,7 @@ class LiveCalls:
             return call.jobs(record)
         except Exception:
             # A bug of ours; at least the record is kept.
-            log.exception("the jobs after the call cannot be made")
+            log.exception("jobs after the call could not be created")
             return ()
 
     async def _save(self, record: CallRecord, jobs: tuple[Job, ...], owner: Owner | None) -> None:

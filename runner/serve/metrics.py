@@ -42,100 +42,98 @@ class Metrics:
         )
         self.connections = Gauge(
             "phone_agents_http_connections",
-            "Connections that clients have open to us.",
+            "Open client connections.",
             registry=self._registry,
         )
         self.connections_closed = Counter(
             "phone_agents_http_connections_closed",
-            "Connections that we closed instead of serving them, by reason.",
+            "Client connections closed without being served, by reason.",
             ["reason"],
             registry=self._registry,
         )
         self.calls = Counter(
             "phone_agents_calls",
-            "Calls that have ended, by agent and by reason.",
+            "Ended calls, by agent and by reason.",
             ["agent", "ended"],
             registry=self._registry,
         )
-        self.live_calls = Gauge(
-            "phone_agents_live_calls", "Calls that are being served now.", registry=self._registry
-        )
+        self.live_calls = Gauge("phone_agents_live_calls", "Live calls.", registry=self._registry)
         self.accept_seconds = Histogram(
             "phone_agents_accept_seconds",
-            "From the arrival of a webhook to the answer to accept; the caller hears ringing meanwhile.",
+            "From a webhook's arrival to the API's reply to accept, while the caller hears ringing.",
             buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8),
             registry=self._registry,
         )
         self.lookup_seconds = Histogram(
             "phone_agents_lookup_seconds",
-            "How long lookups took, by whether their endpoint answered or the default was used.",
+            "Duration of lookups, by whether the endpoint answered or the default was used.",
             ["result"],
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 4),
             registry=self._registry,
         )
         self.busy = Counter(
             "phone_agents_busy",
-            "Calls that an agent had no room for, by agent and by the limit that was reached.",
+            "Calls that an agent could not take, by agent and by the limit reached.",
             ["agent", "limit"],
             registry=self._registry,
         )
         self.endpoint_requests = Gauge(
             "phone_agents_endpoint_requests",
-            "Requests to users' endpoints (tools, lookups, tokens, deliveries) under way, by host.",
+            "Requests in flight to your endpoints (tools, lookups, tokens, deliveries), by host.",
             ["host"],
             registry=self._registry,
         )
         self.endpoint_waits = Counter(
             "phone_agents_endpoint_waits",
-            "Requests that had to wait because their host held its share of places, by host.",
+            "Requests that had to wait because their host had used up its share of connections, by host.",
             ["host"],
             registry=self._registry,
         )
         self.endpoint_seconds = Histogram(
             "phone_agents_endpoint_seconds",
-            "How long requests took, waits included, by host and by status or failure.",
+            "Duration of requests, waits included, by host and by status or failure.",
             ["host", "result"],
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self._registry,
         )
         self.loop_lag_seconds = Histogram(
             "phone_agents_event_loop_lag_seconds",
-            "How late the event loop was, measured twenty times a second: every call waits as long.",
+            "Lag of the event loop, measured twenty times a second; every call is delayed by it.",
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
             registry=self._registry,
         )
         self.ready = Gauge(
             "phone_agents_ready",
-            "1 while calls are answered; /readyz says why they are not.",
+            "1 while new calls are answered, 0 otherwise; /readyz says why.",
             registry=self._registry,
         )
         self.api_requests = Counter(
             "phone_agents_api_requests",
-            "Requests to the voice API (accept, reject, refer, hang up), by status or failure of the reply.",
+            "Requests to the voice API (accept, reject, refer, hang up), by status or failure.",
             ["order", "result"],
             registry=self._registry,
         )
         self.configuration = Gauge(
             "phone_agents_configuration_info",
-            "1 for the version of the configuration that new calls get, by its hash.",
+            "1 for the version of the configuration that new calls use, by its hash.",
             ["hash"],
             registry=self._registry,
         )
         self.reloads = Counter(
             "phone_agents_configuration_reloads",
-            "Attempts to load the configuration again, by their result.",
+            "Reloads of the configuration, by result.",
             ["result"],
             registry=self._registry,
         )
         self.last_reload_successful = Gauge(
             "phone_agents_configuration_last_reload_successful",
-            "0 when the last attempt to load the configuration again has failed.",
+            "1 if the last reload of the configuration succeeded, 0 if it failed.",
             registry=self._registry,
         )
         self.last_reload_successful.set(1)
         self.last_reload_at = Gauge(
             "phone_agents_configuration_last_reload_success_timestamp_seconds",
-            "When the configuration was last loaded again, in seconds since the Unix epoch; 0 for never.",
+            "Time of the last successful reload, in seconds since the Unix epoch; 0 for never.",
             registry=self._registry,
         )
         # A series that starts at zero can be seen to rise: an alert on an increase would otherwise miss the
@@ -146,58 +144,58 @@ class Metrics:
             self.api_requests.labels(order=order, result=refused)
         self.takeovers = Counter(
             "phone_agents_takeovers",
-            "Calls that were taken over from a process that is gone, by whether their journal was usable.",
+            "Calls taken over from a lost or stopped process, by whether their journal was usable.",
             ["journal"],
             registry=self._registry,
         )
         for journal in ("replayed", "none"):
             self.takeovers.labels(journal=journal)
-        self.journal_pieces = Counter(
+        self.journal_blocks = Counter(
             "phone_agents_journal_writes",
-            "Pieces of journals that were written.",
+            "Journal blocks written to the store, each with the new entries of one call.",
             registry=self._registry,
         )
         self.journal_bytes = Counter(
             "phone_agents_journal_written_bytes",
-            "Bytes of journals that were written.",
+            "Bytes of journal entries written to the store.",
             registry=self._registry,
         )
         self.journal_behind = Gauge(
             "phone_agents_journal_behind_bytes",
-            "Bytes of journals that wait for the store.",
+            "Bytes of journal entries not yet written to the store.",
             registry=self._registry,
         )
         self.journal_lag_seconds = Gauge(
             "phone_agents_journal_lag_seconds",
-            "How long the oldest entry of a journal has waited for the store.",
+            "Age of the oldest journal entry not yet written to the store.",
             registry=self._registry,
         )
         self.store_failures = Counter(
             "phone_agents_store_failures",
-            "Times that the store failed to take a record or to give a job.",
+            "Failures of the store to save a record or to return a job.",
             registry=self._registry,
         )
         self.unsaved_records = Gauge(
             "phone_agents_unsaved_records",
-            "Records of calls that wait for the store to take them.",
+            "Call records not yet saved to the store.",
             registry=self._registry,
         )
         self.job_attempts = Counter(
             "phone_agents_job_attempts",
-            "Attempts at jobs after calls (outcomes, deliveries), by their result.",
+            "Attempts at jobs after calls (outcomes, deliveries), by result.",
             ["kind", "result"],
             registry=self._registry,
         )
         self.jobs = Gauge(
             "phone_agents_jobs",
-            "Jobs after calls in the store: open, or parked because they were given up.",
+            "Jobs after calls in the store: open, or parked after their last attempt failed.",
             ["state"],
             registry=self._registry,
         )
 
         self.jobs_held = Gauge(
             "phone_agents_jobs_held",
-            "Jobs after calls that this process attempts now, by the host that is to answer.",
+            "Jobs after calls that this process is attempting, by receiver.",
             ["receiver"],
             registry=self._registry,
         )
@@ -206,9 +204,9 @@ class Metrics:
         """Call `count` whenever the number of live calls is needed."""
         self.live_calls.set_function(count)
 
-    def note_journal_batch(self, pieces: int, size: int) -> None:
-        """Count a batch with this many pieces of journals and bytes."""
-        self.journal_pieces.inc(pieces)
+    def note_journal_batch(self, blocks: int, size: int) -> None:
+        """Count a batch with this many journal blocks and bytes."""
+        self.journal_blocks.inc(blocks)
         self.journal_bytes.inc(size)
 
     def watch_journal_behind(self, count: Callable[[], float], lag_s: Callable[[], float]) -> None:

@@ -70,14 +70,14 @@ class TokenSender:
         token: Token | None = None
         while True:
             async with asyncio.timeout_at(deadline):
-                found = await self._token(grant, refused=token)
-            if isinstance(found, NoToken):
-                return found.reply
+                grant_token = await self._token(grant, refused=token)
+            if isinstance(grant_token, NoToken):
+                return grant_token.reply
             left_s = deadline - asyncio.get_running_loop().time()
-            reply = await self._sender.send(with_token(request, found, left_s))
+            reply = await self._sender.send(with_token(request, grant_token, left_s))
             if reply.status != 401 or token is not None:
                 return reply
-            token = found
+            token = grant_token
 
     async def _token(self, grant: Grant, *, refused: Token | None) -> Token | NoToken:
         """The token of a grant, but not the one that was just refused. A caller that stops waiting leaves the
@@ -91,8 +91,8 @@ class TokenSender:
     def _is_usable(self, done: _Fetch, refused: Token | None) -> bool:
         if done.cancelled() or done.exception() is not None:
             return False
-        found = done.result()
-        return isinstance(found, Token) and found is not refused and found.is_fresh(self._clock())
+        token = done.result()
+        return isinstance(token, Token) and token is not refused and token.is_fresh(self._clock())
 
     def _begin(self, grant: Grant) -> _Fetch:
         fetch = asyncio.create_task(self._fetch(grant))
@@ -126,6 +126,6 @@ def _tell(grant: Grant, way: ClientAuth, reply: HttpReply, found: Token | NoToke
         "took_s": round(reply.took_s, 3),
     }
     if isinstance(found, Token):
-        log.info("token was given", extra=extra)
+        log.info("token was obtained", extra=extra)
     else:
-        log.warning("no token was given", extra={**extra, "detail": found.reply.detail})
+        log.warning("token could not be obtained", extra={**extra, "detail": found.reply.detail})

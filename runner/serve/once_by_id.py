@@ -65,7 +65,7 @@ class OnceById(Generic[Result]):
         error = None if done.cancelled() else done.exception()
         if error is not None and not self._waiting[done]:
             # Every waiting copy has got the error; here nobody waits any more.
-            log.error("work that nobody waits for has failed", exc_info=error)
+            log.error("background task failed", exc_info=error)
         if done.cancelled() or error is not None or not self._is_final(done.result()):
             return
         self._results.update(dict.fromkeys(ids, done.result()))

@@ -49,9 +49,9 @@ class Readiness:
 
     def obstacles(self) -> list[str]:
         """What prevents us from answering calls."""
-        found = [None if self.phase is Phase.READY else self.phase.value, FULL if self._is_full else None]
-        found += [obstacle() for obstacle in self._obstacles]
-        return [each for each in found if each is not None]
+        reasons = [None if self.phase is Phase.READY else self.phase.value, FULL if self._is_full else None]
+        reasons += [obstacle() for obstacle in self._obstacles]
+        return [each for each in reasons if each is not None]
 
     def troubles(self) -> list[str]:
         """Problems that prevent no call."""

@@ -35,7 +35,7 @@ class Reloads:
             task.cancel()
         for result in await asyncio.gather(*self._tasks, return_exceptions=True):
             if isinstance(result, Exception):
-                log.error("reloading has failed", exc_info=result)
+                log.error("reloading failed", exc_info=result)
 
     async def _work(self) -> None:
         while True:

@@ -64,7 +64,7 @@ class FileSecret:
             except CannotRunError as error:
                 log.warning("secret keeps its last value", extra={"reason": str(error)})
             else:
-                log.info("secret was read again", extra={"file": self._name})
+                log.info("secret was reloaded", extra={"file": self._name})
         return self._value
 
 
@@ -172,7 +172,7 @@ def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets
             missing.append(f"{error} ({purpose})")
             return FixedSecret("")
 
-    found = FoundSecrets(
+    secrets = FoundSecrets(
         api_key=find("provider.api_key", provider.api_key),
         webhook_secrets=[find("provider.webhook_secrets", ref) for ref in provider.webhook_secrets],
         tools=Secrets({name: find(f"secrets.{name}", ref) for name, ref in settings.secrets.items()}),
@@ -185,7 +185,7 @@ def find_secrets(settings: Settings, environ: Mapping[str, str]) -> FoundSecrets
     )
     if missing:
         raise CannotRunError("; ".join(missing))
-    return found
+    return secrets
 
 
 def _browser_secret(browser: Browser | None, find: Callable[[str, SecretRef], Secret]) -> Secret | None:
@@ -221,10 +221,10 @@ def _version(name: str) -> _Version | None:
     secret by putting another file in its place.
     """
     try:
-        found = os.stat(name)  # noqa: PTH116 - asked at every use, and a Path would be made first
+        status = os.stat(name)  # noqa: PTH116 - asked at every use, and a Path would be made first
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _read_file(name: str) -> str:

@@ -149,10 +149,10 @@ class Caller:
     def _interrupt(self) -> list[Event]:
         """A barge-in: the response is cancelled, and its unplayed audio dropped."""
         conversation = self._conversation
-        heard = conversation.playing
+        playing = conversation.playing
         events = conversation.cut_response(Ending.TURN_DETECTED)
         events += conversation.clear_playback()
-        messages = [item for item in heard.output if item["type"] == "message"] if heard else []
+        messages = [item for item in playing.output if item["type"] == "message"] if playing else []
         if messages:
             heard_ms = round(1000 * (conversation.flows.now_s - conversation.playing_since_s))
             truncated = {"item_id": messages[-1]["id"], "content_index": 0, "audio_end_ms": heard_ms}
@@ -211,8 +211,8 @@ class Caller:
     def _detection(self) -> JsonObject | None:
         """How turns are detected: `server_vad` unless the session says otherwise, None when detection is
         off."""
-        given = self._audio_input().get("turn_detection", {})
-        return given if isinstance(given, dict) else None
+        detection = self._audio_input().get("turn_detection", {})
+        return detection if isinstance(detection, dict) else None
 
     def _transcribes(self) -> bool:
         return bool(self._audio_input().get("transcription"))

@@ -1,21 +1,29 @@
 """Carries out a client's events in a conversation, and refuses what the API refuses. Pure."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
 from runner.model.values import JsonObject
-from runner.standin.client_events import Refused
+from runner.standin.client_events import Refused, check
+from runner.standin.conversation import Conversation
 from runner.standin.items import Event
+from runner.standin.outgoing import Outgoing
 from runner.standin.script import Ending, Occasion
 
-if TYPE_CHECKING:
-    from runner.standin.conversation import Conversation
+
+def receive(conversation: Conversation, event: Any) -> list[Outgoing]:
+    """Handle an event of the client, and return the direct answers. Everything else follows as flows."""
+    refused = check(event)
+    if refused is not None:
+        return [conversation.refuse(refused, event)]
+    conversation.note_received(event["type"])
+    return list(_Requests(conversation).answer(event))
 
 
-class ClientRequests:
-    """Answers the client's events of one call, in its conversation `of`."""
+class _Requests:
+    """Answers the client's events in the conversation `of`."""
 
-    def __init__(self, of: "Conversation") -> None:
+    def __init__(self, of: Conversation) -> None:
         self._of = of
 
     def answer(self, event: JsonObject) -> list[Event]:

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.model.values import JsonObject
-from runner.standin.client_events import Refused, check
-from runner.standin.client_requests import ClientRequests
+from runner.standin.client_events import Refused
 from runner.standin.flows import Flow, Flows
 from runner.standin.items import Event, Ids, Items, Meter
 from runner.standin.outgoing import Outgoing
@@ -28,7 +27,9 @@ from runner.standin.script import (
 
 
 class Conversation:
-    """What the API knows of one call. Feed it with `receive`, and send the results of that and of `flows`."""
+    """What the API knows of one call. `client_requests.receive` feeds it; send the results of that and of
+    `flows`.
+    """
 
     def __init__(
         self,
@@ -77,7 +78,6 @@ class Conversation:
         self.has_spoken = False
         """Whether there was audio of the model, with which the API fixes the voice."""
         self._received: deque[str] = deque(maxlen=1000)
-        self._requests = ClientRequests(self)
 
     def play(self, script: Script) -> None:
         """Add steps to the script."""
@@ -100,13 +100,9 @@ class Conversation:
 
     # The client's events
 
-    def receive(self, event: Any) -> list[Outgoing]:
-        """Handle an event of the client, and return the direct answers. Everything else follows as flows."""
-        refused = check(event)
-        if refused is not None:
-            return [self.refuse(refused, event)]
-        self._received.append(event["type"])
-        return list(self._requests.answer(event))
+    def note_received(self, kind: str) -> None:
+        """The client has sent an event of this type."""
+        self._received.append(kind)
 
     def has_received(self, kind: str) -> int:
         """How many events of this type the client has sent."""

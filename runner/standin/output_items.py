@@ -162,8 +162,8 @@ class FunctionCallItem(OutputItem):
 
     def _closing(self, item: Item, text: str) -> list[Event]:
         item["arguments"] = text
-        told = {"call_id": item["call_id"], "name": item["name"], "arguments": text}
-        return [self._part_event("response.function_call_arguments.done", **told)]
+        fields = {"call_id": item["call_id"], "name": item["name"], "arguments": text}
+        return [self._part_event("response.function_call_arguments.done", **fields)]
 
 
 class McpCallItem(OutputItem):
@@ -177,14 +177,14 @@ class McpCallItem(OutputItem):
     def beats(self) -> Iterator[Beat]:
         """The approval, the arguments, and the server's answer; nothing more when it is not approved."""
         call = self._call
-        asked = {"server_label": call.server, "name": call.name}
+        fields = {"server_label": call.server, "name": call.name}
         arguments = _written(call.arguments)
         if self._needs_approval:
             approvals, request_id = self._around.approvals, self._around.ids.new("mcpr")
             request = {
                 "id": request_id,
                 "type": "mcp_approval_request",
-                **asked,
+                **fields,
                 "arguments": arguments,
             }
             before = self._around.items.add(request)
@@ -192,7 +192,7 @@ class McpCallItem(OutputItem):
             yield lambda: request_id in approvals
             if not approvals[request_id]:
                 return
-        yield from self._add({"type": "mcp_call", **asked, "arguments": ""})
+        yield from self._add({"type": "mcp_call", **fields, "arguments": ""})
         for piece in _pieces(arguments):
             yield self._around.pace.word_s
             self._text += piece

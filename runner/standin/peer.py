@@ -199,12 +199,12 @@ def rms(frame: AudioFrame) -> float:
 
 def _also_loopback() -> None:
     """aioice leaves out the loopback address, over which browsers of this machine reach us."""
-    found = aioice.ice.get_host_addresses
-    if getattr(found, "has_loopback", False):
+    host_addresses = aioice.ice.get_host_addresses
+    if getattr(host_addresses, "has_loopback", False):
         return
 
     def addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-        return [LOOPBACK, *found(use_ipv4, use_ipv6)]
+        return [LOOPBACK, *host_addresses(use_ipv4, use_ipv6)]
 
     addresses.has_loopback = True  # type: ignore[attr-defined]
     aioice.ice.get_host_addresses = addresses

@@ -10,6 +10,7 @@ from typing import Any
 from runner.model.values import Json, JsonObject
 from runner.standin.caller import Caller
 from runner.standin.client_events import check
+from runner.standin.client_requests import receive
 from runner.standin.conversation import Conversation
 from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
 from runner.standin.flows import Flows, VirtualTime
@@ -134,8 +135,8 @@ class PlacedCall:
 
     def take_fault(self, action: str) -> HttpFault | None:
         """The fault for this request, which is used up."""
-        left = self._faults_left[action]
-        return left.popleft() if left else None
+        faults_left = self._faults_left[action]
+        return faults_left.popleft() if faults_left else None
 
     def answer(self, action: str, body: Json, now: float) -> RestReply:
         """The effect of a REST request."""
@@ -219,7 +220,7 @@ class PlacedCall:
             self.note(refused.message)
         if self.conversation is None or self.is_mute:
             return False
-        replies = self.conversation.receive(event)
+        replies = receive(self.conversation, event)
         self._replies.extend(replies)
         return not any(isinstance(reply, Mapping) and reply["type"] == "error" for reply in replies)
 

@@ -103,10 +103,10 @@ class Response:
     def _needs_approval(self, server: str, name: str) -> bool:
         """Whether the session requires approval of this MCP server's tool by the client (default: always)."""
         tools = [tool for tool in self.session.get("tools", ()) if tool.get("server_label") == server]
-        wanted = tools[0].get("require_approval", "always") if tools else "never"
-        if isinstance(wanted, Mapping):
-            return name not in (wanted.get("never") or {}).get("tool_names", ())
-        return bool(wanted == "always")
+        approval = tools[0].get("require_approval", "always") if tools else "never"
+        if isinstance(approval, Mapping):
+            return name not in (approval.get("never") or {}).get("tool_names", ())
+        return bool(approval == "always")
 
     def _details(self, ending: Ending, reason: str | None) -> Event | None:
         if reason is not None:
@@ -147,8 +147,10 @@ class Response:
 
     @property
     def _modality(self) -> str:
-        asked = self._asked.get("output_modalities") or self.session.get("output_modalities") or ["audio"]
-        return str(asked[0])
+        modalities = (
+            self._asked.get("output_modalities") or self.session.get("output_modalities") or ["audio"]
+        )
+        return str(modalities[0])
 
     @property
     def _in_conversation(self) -> bool:

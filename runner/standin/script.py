@@ -224,5 +224,5 @@ def calls(
     name: str, arguments: Mapping[str, Json] | str | None = None, call_id: str | None = None
 ) -> ScriptedResponse:
     """The model answers with one tool call."""
-    given = {} if arguments is None else arguments
-    return ScriptedResponse(output=(CallsTool(name=name, arguments=given, call_id=call_id),))
+    fields = {} if arguments is None else arguments
+    return ScriptedResponse(output=(CallsTool(name=name, arguments=fields, call_id=call_id),))

@@ -1,42 +1,28 @@
-"""The sockets of the stand-in for the voice API. `runner.standin.placed_call` decides what to send."""
+"""The HTTP side of the stand-in for the voice API. `runner.standin.played_calls` carries its sidebands."""
 
 import asyncio
 import json
 import ssl
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from itertools import chain
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from runner.model.values import Json, JsonObject
 from runner.standin import web_calls
 from runner.standin.account import Account
 from runner.standin.faults import FINE, Faults, HttpFault
-from runner.standin.outgoing import CloseSideband, EndCall, Outgoing
-from runner.standin.placed_call import PlacedCall, RestReply, RestRequest, State
+from runner.standin.placed_call import PlacedCall, RestReply, RestRequest
+from runner.standin.played_calls import PATIENCE_S, Inspect, Inspection, PlayedCalls
 from runner.standin.script import Step
 from runner.standin.text_model import TextModel
 
 ACTIONS = ("accept", "reject", "refer", "hangup")
 API_KEY = "sk-simulated"
-HEARTBEAT_S = 20.0
-"""The API pings about so often."""
-PATIENCE_S = 60.0
-"""For what is waited for, unless something else is said."""
-
-Inspect = Callable[[str, Any], "str | None"]
-"""Inspects a message: a kind (`event`, a REST action or `responses`) and the JSON value, an empty object for
-no body. Its result is noted as a violation.
-"""
-
-
 AnswerOffer = Callable[[PlacedCall, str], Awaitable[str]]
 """Answers the offer of a call's browser, and carries the call's sound from then on."""
 
@@ -76,20 +62,10 @@ class StandIn:
         self._expected: deque[PlacedCall] = deque()
         self.base_url = ""
         """The API's URL, for `provider.base_url`."""
-        self._pace = pace
         self._clock = clock
-        self._inspect_received = inspect_received
-        self._inspect_sent = inspect_sent
+        self._inspection = Inspection(received=inspect_received, sent=inspect_sent)
         self._tls = tls
-        self._changed = asyncio.Event()
-        self._wakes: dict[str, asyncio.Event] = {}
-        self._sidebands: dict[str, _Sideband] = {}
-        """The sideband of each call that was opened last."""
-        self._older: dict[str, list[_Sideband]] = {}
-        """Earlier sidebands that are still open: they hear what it hears."""
-        self._channels: dict[str, Callable[[str], None]] = {}
-        """Data channels of pages, each by what sends to it."""
-        self._players: dict[str, asyncio.Task[None]] = {}
+        self._played = PlayedCalls(pace=pace, inspection=self._inspection, clock=clock)
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -114,23 +90,18 @@ class StandIn:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for player in self._players.values():
-            player.cancel()
-        results = await asyncio.gather(*self._players.values(), return_exceptions=True)
-        for sideband in [*self._sidebands.values(), *chain.from_iterable(self._older.values())]:
-            await sideband.end(1006)
-        if self._runner is not None:
-            await self._runner.cleanup()
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+        try:
+            await self._played.close()
+        finally:
+            if self._runner is not None:
+                await self._runner.cleanup()
 
     def place_call(self, *script: Step, faults: Faults = FINE, call_id: str | None = None) -> PlacedCall:
         """A new call rings. Send the webhook separately: see `runner.standin.webhook`."""
         number = str(len(self.calls) + 1)
         call = PlacedCall(call_id or f"rtc_simulated{number}", script, faults, short_id=number)
         self.calls[call.id] = call
-        self._wakes[call.id] = asyncio.Event()
+        self._played.add(call)
         return call
 
     def expect_offer(self, *script: Step, faults: Faults = FINE) -> PlacedCall:
@@ -141,39 +112,22 @@ class StandIn:
 
     def wake(self, call: PlacedCall) -> None:
         """Let changes from outside, e.g. added steps, take effect."""
-        self._wakes[call.id].set()
+        self._played.wake(call)
 
     def open_channel(self, call: PlacedCall, send: Callable[[str], None]) -> Callable[[str], None]:
-        """A data channel of the call's page, which is `send` every event; the result takes the page's own.
-
-        Its events count as those of the sideband: the API does not tell who changes a session.
-        """
-        self._channels[call.id] = send
-        return lambda text: self._receive(call, text)
+        """See `PlayedCalls`."""
+        return self._played.open_channel(call, send)
 
     async def until(self, holds: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
-        """Wait until a condition over the calls holds.
-
-        Raises: TimeoutError when it does not hold in time.
-        """
-        async with asyncio.timeout(timeout_s):
-            while not holds():
-                self._raise_failures()
-                self._changed.clear()
-                await self._changed.wait()
+        """See `PlayedCalls`."""
+        await self._played.until(holds, timeout_s)
 
     async def until_over(self, call: PlacedCall, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the call is over and its sideband is closed.
 
         Raises: TimeoutError when it is not over in time.
         """
-        await self.until(lambda: call.is_over and call.id not in self._sidebands, timeout_s)
-
-    def _raise_failures(self) -> None:
-        """A bug of the stand-in must not look like a client that never comes."""
-        for player in self._players.values():
-            if player.done() and not player.cancelled():
-                player.result()
+        await self.until(lambda: call.is_over and not self._played.is_attached(call), timeout_s)
 
     # REST.
 
@@ -194,18 +148,13 @@ class StandIn:
             None if fault is not None and not fault.carried_out else call.answer(action, body, self._clock())
         )
         if action == "accept" and reply is not None and reply.status == 200:
-            self._start(call)
+            self._played.start(call)
         response = _json(reply) if fault is None and reply is not None else _faulty(request, fault)
         call.requests.append(RestRequest(action, body, None if response is None else response.status))
-        self._pulse(call)
+        self._played.pulse(call)
         if response is None:
             raise ConnectionResetError
         return response
-
-    def _start(self, call: PlacedCall) -> None:
-        player = asyncio.create_task(self._play(call))
-        player.add_done_callback(lambda _: self._changed.set())
-        self._players[call.id] = player
 
     # Calls of browsers.
 
@@ -213,21 +162,21 @@ class StandIn:
         """Create a call from an offer: of the client's server, or of a page that has a secret for it."""
         raw = await request.read()
         session = self.secrets.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
-        made: web_calls.MadeCall | RestReply
+        offered: web_calls.MadeCall | RestReply
         if session is not None:
-            made = web_calls.MadeCall(sdp=raw.decode("utf-8", "replace"), session=session)
+            offered = web_calls.MadeCall(sdp=raw.decode("utf-8", "replace"), session=session)
         else:
             refused = self._check_headers(request, None)
             if refused is not None:
                 return _json(refused)
-            made = web_calls.read_form(request.headers.get("Content-Type", ""), raw)
+            offered = web_calls.read_form(request.headers.get("Content-Type", ""), raw)
         call = self._expected.popleft() if self._expected else self.place_call()
-        if isinstance(made, RestReply):
-            call.note(f"create: {(made.body or {})['error']['message']}")
-            return _json(made)
-        for complaint in made.complaints:
+        if isinstance(offered, RestReply):
+            call.note(f"create: {(offered.body or {})['error']['message']}")
+            return _json(offered)
+        for complaint in offered.complaints:
             call.note(complaint)
-        self._inspect(self._inspect_received, call.note, "create", {"sdp": made.sdp, "session": made.session})
+        self._inspection.check_received(call.note, "create", {"sdp": offered.sdp, "session": offered.session})
         fault = call.take_fault("create")
         if fault is not None and fault.after_s:
             await asyncio.sleep(fault.after_s)
@@ -235,11 +184,11 @@ class StandIn:
         if fault is not None and not fault.carried_out:
             response = _faulty(request, fault)
         else:
-            response = await self._made(call, made)
+            response = await self._made(call, offered)
             response = response if fault is None else _faulty(request, fault)
         status = None if response is None else response.status
-        call.requests.append(RestRequest("create", made.session, status))
-        self._pulse(call)
+        call.requests.append(RestRequest("create", offered.session, status))
+        self._played.pulse(call)
         if response is None:
             raise ConnectionResetError
         return response
@@ -250,7 +199,7 @@ class StandIn:
             return _json(reply)
         call.offer = made.sdp
         sdp = web_calls.ANSWER if self._answer_offer is None else await self._answer_offer(call, made.sdp)
-        self._start(call)
+        self._played.start(call)
         location = f"/v1/realtime/calls/{call.id}"
         return web.Response(
             status=201, text=sdp, content_type="application/sdp", headers={"Location": location}
@@ -259,7 +208,7 @@ class StandIn:
     async def _body(self, request: web.Request, call: PlacedCall) -> Json:
         action, raw = request.match_info["action"], await request.read()
         if not raw:
-            self._inspect(self._inspect_received, call.note, action, {})
+            self._inspection.check_received(call.note, action, {})
             return None
         if request.content_type != "application/json":
             call.note(f"{action}: content type '{request.content_type}', not 'application/json'")
@@ -268,7 +217,7 @@ class StandIn:
         except ValueError:
             call.note(f"{action}: the body is not JSON")
             return "not JSON"
-        self._inspect(self._inspect_received, call.note, action, body)
+        self._inspection.check_received(call.note, action, body)
         return body
 
     def _check_headers(self, request: web.Request, call: PlacedCall | None) -> RestReply | None:
@@ -290,20 +239,20 @@ class StandIn:
             body = await request.json()
         except ValueError:
             body = None
-        self._inspect(self._inspect_received, self.violations.append, "responses", body)
+        self._inspection.check_received(self.violations.append, "responses", body)
         fault = self.text_faults.popleft() if self.text_faults else None
         if fault is not None and fault.after_s:
             await asyncio.sleep(fault.after_s)
         if fault is not None:
             response = _faulty(request, fault)
-            self._changed.set()
+            self._played.pulse()
             if response is None:
                 raise ConnectionResetError
             return response
         now = self._clock()
         reply = self.text_model.answer(body, now, datetime.fromtimestamp(now, UTC).date())
-        self._inspect(self._inspect_sent, self.violations.append, "responses", reply.body)
-        self._changed.set()
+        self._inspection.check_sent(self.violations.append, "responses", reply.body)
+        self._played.pulse()
         return _json(reply)
 
     # The account.
@@ -334,137 +283,9 @@ class StandIn:
             )
             return _json(_error(400, "invalid_request_error", "Pass either 'model' or 'call_id'."))
         if call is None or call.attach() is None:
-            self._changed.set()
+            self._played.pulse()
             return _json(_error(404, "call_id_not_found", "No session found for this call_id."))
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=1 << 20, compress=False)
-        await socket.prepare(request)
-        sideband = _Sideband(socket, request.transport)
-        if (before := self._sidebands.get(call.id)) is not None:
-            self._older.setdefault(call.id, []).append(before)
-        self._sidebands[call.id] = sideband
-        self._pulse(call)
-        try:
-            await self._hear(call, sideband)
-        finally:
-            older = self._older.get(call.id, [])
-            if sideband in older:
-                older.remove(sideband)
-            elif self._sidebands.get(call.id) is sideband and older:
-                # The client has closed the newer of two: the one before is there still.
-                self._sidebands[call.id] = older.pop()
-            elif self._sidebands.get(call.id) is sideband:
-                del self._sidebands[call.id]
-                call.detach()
-            self._pulse(call)
-        return socket
-
-    async def _hear(self, call: PlacedCall, sideband: "_Sideband") -> None:
-        async for message in sideband.socket:
-            if message.type is WSMsgType.TEXT:
-                # What was sent before the client heard that the call is over is not a mistake.
-                if sideband in self._older.get(call.id, ()):
-                    call.note("an event on a sideband that another has taken the place of")
-                self._receive(call, message.data)
-            elif message.type is WSMsgType.BINARY:
-                call.note("a binary frame on the sideband")
-
-    def _receive(self, call: PlacedCall, text: str) -> None:
-        try:
-            event = json.loads(text)
-        except ValueError:
-            event = None
-        self._inspect(self._inspect_received, call.note, "event", event)
-        call.receive(event)
-        self._pulse(call)
-
-    async def _play(self, call: PlacedCall) -> None:
-        """Send the events of a call, at its pace, until it is over."""
-        wake = self._wakes[call.id]
-        while True:
-            if (step := call.next()) is not None:
-                await self._perform(call, step)
-            elif call.is_over:
-                return
-            else:
-                await self._wait(call, wake)
-
-    async def _wait(self, call: PlacedCall, wake: asyncio.Event) -> None:
-        """Wait for the next moment at which something happens, or for the client."""
-        delay_s = call.flows.delay_s()
-        if delay_s is not None and not delay_s * self._pace:
-            await asyncio.sleep(0)
-            call.flows.pass_time(delay_s)
-            return
-        if delay_s is None and call.id in self._sidebands:
-            for frame in call.stream.rest():
-                await self._sidebands[call.id].socket.send_str(frame)
-        started = self._clock()
-        try:
-            async with asyncio.timeout(None if delay_s is None else delay_s * self._pace):
-                await wake.wait()
-        except TimeoutError:
-            call.flows.pass_time(delay_s or 0.0)
-        else:
-            wake.clear()
-            if self._pace:
-                call.flows.pass_time((self._clock() - started) / self._pace)
-
-    async def _perform(self, call: PlacedCall, step: Outgoing) -> None:
-        sideband = self._sidebands.get(call.id)
-        if isinstance(step, EndCall):
-            call.state = State.OVER
-        if sideband is not None:
-            await self._send(call, sideband, step)
-        self._changed.set()
-
-    async def _send(self, call: PlacedCall, sideband: "_Sideband", step: Outgoing) -> None:
-        if isinstance(step, Mapping):
-            self._inspect(self._inspect_sent, call.note, "event", step)
-        try:
-            for frame in call.frames(step):
-                await sideband.socket.send_str(frame)
-                await self._overhear(call, frame)
-        except ConnectionError:
-            # The client has closed its end meanwhile; the reader of the socket sees that too.
-            return
-        if isinstance(step, CloseSideband | EndCall):
-            self._sidebands.pop(call.id, None)
-            call.detach()
-            await sideband.end(step.close_code)
-        if isinstance(step, EndCall):
-            for older in self._older.pop(call.id, []):
-                await older.end(step.close_code)
-
-    async def _overhear(self, call: PlacedCall, frame: str) -> None:
-        if (send := self._channels.get(call.id)) is not None:
-            send(frame)
-        for older in self._older.get(call.id, ()):
-            with suppress(ConnectionError):
-                await older.socket.send_str(frame)
-
-    def _inspect(self, inspect: Inspect | None, note: Callable[[str], None], kind: str, value: Any) -> None:
-        complaint = inspect(kind, value) if inspect is not None else None
-        if complaint is not None:
-            note(complaint)
-
-    def _pulse(self, call: PlacedCall) -> None:
-        self._wakes[call.id].set()
-        self._changed.set()
-
-
-@dataclass(frozen=True, slots=True)
-class _Sideband:
-    """An open sideband, with the connection below it."""
-
-    socket: web.WebSocketResponse
-    transport: asyncio.Transport | None
-
-    async def end(self, code: int) -> None:
-        """Close it, or cut it for 1006, which no close frame can carry (RFC 6455, 7.4.1)."""
-        if code != 1006:
-            await self.socket.close(code=code)
-        elif self.transport is not None:
-            self.transport.abort()
+        return await self._played.serve(call, request)
 
 
 def _json(reply: RestReply) -> web.Response:

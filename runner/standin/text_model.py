@@ -55,12 +55,12 @@ def _fault(body: Json) -> str | None:
         return "Missing required parameter: 'model'."
     if not isinstance(body.get("input"), str) or not body["input"]:
         return "Missing required parameter: 'input'."
-    asked = body.get("text", {}).get("format", {})
-    if asked.get("type") != "json_schema" or not asked.get("name") or "schema" not in asked:
+    text_format = body.get("text", {}).get("format", {})
+    if text_format.get("type") != "json_schema" or not text_format.get("name") or "schema" not in text_format:
         return "Missing required parameter: 'text.format.schema'."
-    if asked["schema"].get("type") != "object":
+    if text_format["schema"].get("type") != "object":
         return "Invalid schema for response_format: schema must be of type 'object'."
-    if asked.get("strict") and not _is_strict(asked["schema"]):
+    if text_format.get("strict") and not _is_strict(text_format["schema"]):
         return "Invalid schema for response_format: in strict mode every object is closed and needs all keys."
     return None
 
@@ -84,8 +84,8 @@ def _response(
 ) -> dict[str, Json]:
     text = chosen.text
     if text is None:
-        made = example_arguments(body["text"]["format"]["schema"], today)
-        text = json.dumps(made if chosen.json is None else chosen.json)
+        example = example_arguments(body["text"]["format"]["schema"], today)
+        text = json.dumps(example if chosen.json is None else chosen.json)
     content: dict[str, Json] = (
         {"type": "refusal", "refusal": REFUSED}
         if chosen.refuses

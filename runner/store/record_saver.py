@@ -69,9 +69,9 @@ class RecordSaver:
             try:
                 await asyncio.to_thread(self._spool.open)
             except OSError as error:
-                log.error("records that were put aside cannot be read", extra={"error": str(error)})
+                log.error("spooled records cannot be read", extra={"error": str(error)})
         if len(self):
-            log.warning("records that were put aside are saved now", extra={"records": len(self)})
+            log.warning("spooled records were saved", extra={"records": len(self)})
             if not await self._catch_up():
                 self._has_work.set()
 
@@ -107,7 +107,7 @@ class RecordSaver:
             async with asyncio.timeout(LAST_ATTEMPT_S):
                 await self._catch_up()
         except TimeoutError:
-            log.warning("the store is too slow to save what waits")
+            log.warning("store is too slow to save waiting records")
         for _ in range(len(self._in_memory)):
             line = self._in_memory.popleft()
             if not await self._put_aside(line):
@@ -115,7 +115,7 @@ class RecordSaver:
         if self._spool is not None:
             if self._spool:
                 waiting = {"records": len(self._spool), "file": str(self._spool.path)}
-                log.warning("records are put aside until the next start", extra=waiting)
+                log.warning("records stay spooled until the next start", extra=waiting)
             await asyncio.to_thread(self._spool.close)
 
     async def _save(self, record: CallRecord, jobs: Sequence[Job], owner: Owner | None) -> None:
@@ -137,7 +137,7 @@ class RecordSaver:
             return True
         except StoreRefusedError as error:
             self._on_failure()
-            log.error("record is refused by the store", extra={"call_id": record.id, "error": str(error)})
+            log.error("record was refused by the store", extra={"call_id": record.id, "error": str(error)})
             await self._set_apart(_encoded(record, jobs, owner))
             return True
         except (StoreError, TimeoutError) as error:
@@ -176,14 +176,14 @@ class RecordSaver:
             try:
                 record, jobs, owner = _decoded(line)
             except Exception:
-                log.exception("a record that was put aside cannot be read")
+                log.exception("spooled record cannot be read")
                 await self._set_apart(line)
             else:
                 if not await self._write(record, jobs, owner, is_late=True):
                     return False
             await self._drop_first()
         except OSError as error:
-            log.error("records that were put aside cannot be read", extra={"error": str(error)})
+            log.error("spooled records cannot be read", extra={"error": str(error)})
             return False
         return True
 
@@ -205,7 +205,7 @@ class RecordSaver:
         try:
             return await asyncio.to_thread(self._spool.append, line)
         except OSError as error:
-            log.error("a record cannot be put aside", extra={"error": str(error)})
+            log.error("record cannot be spooled", extra={"error": str(error)})
             return False
 
     async def _set_apart(self, line: str) -> None:
@@ -216,9 +216,9 @@ class RecordSaver:
         try:
             await asyncio.to_thread(_append, path, line)
         except OSError as error:
-            log.error("a record is lost", extra={"error": str(error)})
+            log.error("refused record is lost", extra={"error": str(error)})
         else:
-            log.error("a record is kept apart", extra={"file": str(path)})
+            log.error("refused record was put into a file", extra={"file": str(path)})
 
     def _lose(self, line: str) -> None:
         log.error("record is lost", extra={"call_id": json.loads(line)["record"]["id"]})

@@ -273,7 +273,7 @@ def _record_text(record: CallRecord) -> str:
     try:
         return encode(record)
     except Exception as error:
-        log.exception("record is kept without what cannot be written", extra={"call_id": record.id})
+        log.exception("record was saved without its unwritable parts", extra={"call_id": record.id})
         fault = f"arguments and usage were left out of the record: they cannot be written ({error})"
     smaller = replace(
         record,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partialmethod
 
 from runner.call.machine.session import Session
-from runner.call.machine.tool_calls import ToolCalls
+from runner.call.machine.tool_outputs import ToolOutputs
 from runner.cli.main import main
 from runner.model.action import Action
 from runner.model.event import CallEvent, TakenOver
@@ -58,7 +58,7 @@ def greets_again() -> None:
 
 def output_not_resent() -> None:
     """An output that the API may not have is not sent again."""
-    ToolCalls.resend = lambda self: []  # type: ignore[method-assign]
+    ToolOutputs.send_again = lambda self: []  # type: ignore[method-assign]
 
 
 def lease_not_checked() -> None:

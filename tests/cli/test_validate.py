@@ -205,8 +205,8 @@ def test_sarif_is_valid_and_explains_its_rules(folder: Path, capsys: pytest.Capt
     assert code == 1
     assert list(Draft4Validator(SARIF).iter_errors(found)) == []
     uri = "agents/a%2Cb%20100%25.yaml"
-    within = "A declared time can be reached: it is within the time of what surrounds it."
-    known = "Every key is one of the language: a mistyped one would be ignored in silence."
+    within = "A declared time can be reached within the time of what contains it."
+    known = "Every key is known: a mistyped one would be silently ignored."
     assert found == {
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",

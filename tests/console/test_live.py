@@ -72,7 +72,7 @@ async def test_calls_are_found_and_put_in_order(admin: MadeUpAdmin, look: Look) 
     await page.get_by_role("searchbox").fill("TRACKING")
     await expect(numbers).to_have_text(["+1 415 555 0002"])
     await page.get_by_role("searchbox").fill("nobody like this")
-    await expect(page.get_by_text("No live call fits.")).to_be_visible()
+    await expect(page.get_by_text("No live call matches.")).to_be_visible()
 
     await page.get_by_role("searchbox").fill("")
     await page.get_by_label("Order").select_option("Most expensive first")
@@ -83,7 +83,7 @@ async def test_calls_are_found_and_put_in_order(admin: MadeUpAdmin, look: Look) 
 
 async def test_a_runner_without_calls_says_so(look: Look) -> None:
     page = await (await look()).open()
-    await expect(page.get_by_text("No call is live.")).to_be_visible()
+    await expect(page.get_by_text("There are no live calls.")).to_be_visible()
 
 
 FRAMES = """

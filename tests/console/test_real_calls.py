@@ -116,7 +116,7 @@ async def test_a_real_call_from_its_ring_to_its_record(tmp_path: Path, browser: 
         lookup = tool("find_slots", HttpBinding(method="GET", url=words(f"{endpoint}/slots")))
         async with opened(tmp_path, browser, desk(tools=(lookup,)), scenario_of=recorded_scenario) as found:
             page = await found.signed_in()
-            await expect(page.get_by_text("No call is live.")).to_be_visible()
+            await expect(page.get_by_text("There are no live calls.")).to_be_visible()
             call = await found.ring()
             row = page.get_by_role("row").filter(has_text="+1 415 555 0100")
             await expect(row).to_contain_text("front-desk")

@@ -73,5 +73,5 @@ async def test_a_session_that_ends_asks_for_a_token_where_one_is(admin: MadeUpAd
 async def test_its_first_line_says_that_one_cannot_listen(look: Look) -> None:
     page = await (await look()).open()
     first_line = page.locator("body > :first-child > :first-child")
-    await expect(first_line).to_have_text("You read calls here and cannot listen. No audio comes here.")
+    await expect(first_line).to_have_text("You can read calls here, but not listen to them.")
     await expect(first_line).to_be_in_viewport()

@@ -23,7 +23,7 @@ def metrics_table() -> str:
         for name, metric in metrics().items()
         for told in [_described(metric).documentation]
     ]
-    return table(("metric", "type", "labels", "counts"), rows)
+    return table(("metric", "type", "labels", "meaning"), rows)
 
 
 def metrics() -> dict[str, MetricWrapperBase]:

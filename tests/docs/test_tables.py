@@ -13,7 +13,7 @@ from runner.config.checking.schema_files import schema
 from runner.model.event import Limit, Outcome
 from runner.model.job import JobKind, JobState
 from runner.model.reception import RingResult
-from runner.model.steering import WISHES
+from runner.model.steering import ACTS
 from runner.serve.listener import ClosedBecause
 from runner.serve.result import WebhookResult
 from tests.docs import bounds, ends, log_calls
@@ -153,6 +153,7 @@ def with_unit(shown: str) -> str:
 
 INTERNAL = {
     "serve.call_metrics.MOST_CODES",
+    "serve.call_timers.EARLY_S",
     "serve.api_client.MOST_UNSETTLED",
     "serve.app.MOST_PATH",
     "serve.api_client.REFUSED_S",
@@ -180,8 +181,11 @@ INTERNAL = {
     "serve.clients.API_LOOKUPS",
     "serve.secrets.MAX_FILE_BYTES",
     "serve.sideband_socket.SLICE_BYTES",
+    "serve.tls.MOST_HOSTS",
     "serve.tls.RECORD_BYTES",
+    "serve.tls.VERIFIED_S",
     "serve.versions.MOST_PROBLEMS_LOGGED",
+    "serve.websocket_handshake.MOST_HEAD_BYTES",
 }
 """Numbers that nobody who runs the program can come upon."""
 
@@ -195,9 +199,12 @@ def test_every_bound_of_the_serving_side_is_in_the_table() -> None:
 
 
 def test_the_table_of_acts_says_what_the_table_of_the_machine_does() -> None:
-    told = {cells[0].strip("`"): cells[3] for cells in rows(read("docs/admin.md").section("When they fit"))}
-    assert told.keys() == WISHES.keys()
-    phases = {name: phases_for(kind.__new__(kind)) for name, kind in WISHES.items()}
+    told = {
+        cells[0].strip("`"): cells[3]
+        for cells in rows(read("docs/admin.md").section("When they are possible"))
+    }
+    assert told.keys() == ACTS.keys()
+    phases = {name: phases_for(kind.__new__(kind)) for name, kind in ACTS.items()}
     refused = {name for name, fitting in phases.items() if Phase.SAYING_GOODBYE not in fitting}
     assert {name for name, way_out in told.items() if way_out == "refused"} == refused
     assert {name for name, fitting in phases.items() if Phase.REFERRED not in fitting} == refused

@@ -115,12 +115,12 @@ def test_what_a_suggestion_inserts_is_yaml(server: LanguageServer, kind: str, te
             "agent",
             "gree¦ting: Hello.",
             "#### A sentence\n\nThe first sentence that the caller hears, `{tell: …}`, or"
-            " `{wait: true}` when the caller is to speak first. Without it the model opens.",
+            " `{wait: true}` if the caller is to speak first. Without it, the model opens in its own words.",
         ),
         (
             "agent",
             "tools:\n  - na¦me: t\n    hangup: {}",
-            "#### Name\n\nWhat the model calls the tool.",
+            "#### Name\n\nThe tool's name for the model.",
         ),
         (
             "agent",
@@ -130,8 +130,8 @@ def test_what_a_suggestion_inserts_is_yaml(server: LanguageServer, kind: str, te
         (
             "agent",
             INPUT + "type: semantic_vad\n        eager¦ness: low",
-            "#### Eagerness\n\nHow soon the agent answers: `low` waits up to 8 s for more, `medium`"
-            " 4 s, `high` 2 s. `auto` is `medium`.",
+            "#### Eagerness\n\nHow soon the agent responds: `low` waits up to 8 s for more speech,"
+            " `medium` 4 s, `high` 2 s. `auto` is `medium`.",
         ),
         (
             "agent",
@@ -146,13 +146,13 @@ def test_what_a_suggestion_inserts_is_yaml(server: LanguageServer, kind: str, te
         (
             "agent",
             "limits: {max_dur¦ation: 15m}",
-            "#### Longest call\n\nHow long a call may last; then it is ended."
-            " The API itself ends it after 60 minutes.",
+            "#### Longest call\n\nMaximum duration of a call; then it is ended."
+            " The API itself ends a call after 60 minutes.",
         ),
         (
             "runner",
             "server: {drain_t¦imeout: 60s}",
-            "#### Drain timeout\n\nHow long live calls may go on when the process is to stop.",
+            "#### Drain timeout\n\nHow long live calls may continue when the process is asked to stop.",
         ),
         (
             "runner",

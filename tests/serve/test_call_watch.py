@@ -115,4 +115,4 @@ def test_a_watch_that_fails_looks_on_no_more_and_the_others_do(
         ["begins", "handled", "ends"],
     )
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert [error.getMessage() for error in errors] == ["call is not watched any more"]
+    assert [error.getMessage() for error in errors] == ["watch of a call failed"]

@@ -320,7 +320,7 @@ async def test_a_persons_act_is_written_down_before_it_is_carried_out(stage: Sta
     running = asyncio.create_task(live.run())
     async with asyncio.timeout(PATIENCE_S):
         await live.ring_result()
-        deed = await live.steer(Steered(id="deed_1", by="shift-lead", wish=EndCall()))
+        deed = await live.steer(Steered(id="deed_1", by="shift-lead", act=EndCall()))
         await running
     assert deed is not None
     assert deed.result == "done"

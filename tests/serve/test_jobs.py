@@ -531,7 +531,7 @@ async def test_a_result_that_cannot_be_written_down_means_that_it_is_done_once_m
     assert len(desk.receiver.got) == 2
     assert len(set(desk.receiver.ids)) == 1
     assert rows("SELECT * FROM jobs") == []
-    assert [r.message for r in caplog.records] == ["job was not settled"]
+    assert [r.message for r in caplog.records] == ["job's result was not saved"]
 
 
 async def test_a_bug_in_one_attempt_is_told_and_the_job_tried_again(

@@ -482,8 +482,8 @@ async def test_a_persons_act_enters_the_machine_and_its_deed_comes_back(stage: S
     running = asyncio.create_task(live.run())
     async with asyncio.timeout(PATIENCE_S):
         await live.ring_result()
-        note = await live.steer(Steered(id="deed_1", by="shift-lead", wish=AddNote(text="Knows us.")))
-        over = await live.steer(Steered(id="deed_2", by="shift-lead", wish=EndCall()))
+        note = await live.steer(Steered(id="deed_1", by="shift-lead", act=AddNote(text="Knows us.")))
+        over = await live.steer(Steered(id="deed_2", by="shift-lead", act=EndCall()))
         record = await running
     assert note is not None
     assert over is not None
@@ -492,7 +492,7 @@ async def test_a_persons_act_enters_the_machine_and_its_deed_comes_back(stage: S
     assert record.deeds == (note, over)
     assert record.ended == "person"
     assert [request.action for request in call.requests] == ["accept", "hangup"]
-    assert await live.steer(Steered(id="deed_3", by="shift-lead", wish=EndCall())) is None
+    assert await live.steer(Steered(id="deed_3", by="shift-lead", act=EndCall())) is None
 
 
 async def test_what_is_left_of_a_call_goes_without_the_garbage_collector(stage: Stage) -> None:

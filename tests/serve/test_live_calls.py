@@ -212,7 +212,7 @@ async def test_a_bug_in_making_the_jobs_costs_no_record(caplog: pytest.LogCaptur
     call.end("hangup")
     await board.idle()
     assert [record.id for record in shelf.records] == ["rtc_1"]
-    assert [record.message for record in caplog.records] == ["the jobs after the call cannot be made"]
+    assert [record.message for record in caplog.records] == ["jobs after the call could not be created"]
 
 
 async def test_a_persons_act_reaches_its_call_and_no_other() -> None:
@@ -220,10 +220,10 @@ async def test_a_persons_act_reaches_its_call_and_no_other() -> None:
     first, second = TalkingCall("rtc_1"), TalkingCall("rtc_2")
     calls.serve(first)
     calls.serve(second)
-    deed = await calls.steer("rtc_2", Steered(id="deed_1", by="shift-lead", wish=Hush()))
+    deed = await calls.steer("rtc_2", Steered(id="deed_1", by="shift-lead", act=Hush()))
     assert deed is not None
     assert (deed.id, deed.what) == ("deed_1", "rtc_2")
-    assert await calls.steer("rtc_3", Steered(id="deed_2", by="shift-lead", wish=Hush())) is None
+    assert await calls.steer("rtc_3", Steered(id="deed_2", by="shift-lead", act=Hush())) is None
     await calls.end("shutdown")
 
 

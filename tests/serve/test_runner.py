@@ -184,7 +184,7 @@ async def test_a_drain_that_fails_is_told(
     monkeypatch.setattr(LiveCalls, "idle", fail)
     await lab.runner.drain(asyncio.Event())
     assert [r.message for r in caplog.records if r.levelno == logging.ERROR] == [
-        "work that the end of the process waited for has failed"
+        "task failed during shutdown"
     ]
 
 

@@ -179,5 +179,5 @@ def test_a_file_that_is_gone_or_spoilt_leaves_the_last_value_and_is_told_once(
     told = [(r.levelname, r.message, getattr(r, "reason", getattr(r, "file", ""))) for r in caplog.records]
     assert told == [
         ("WARNING", "secret keeps its last value", reason),
-        ("INFO", "secret was read again", "token"),
+        ("INFO", "secret was reloaded", "token"),
     ]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from runner.standin.caller import Caller
+from runner.standin.client_requests import receive
 from runner.standin.conversation import Conversation
 from runner.standin.faults import UNKNOWN_EVENT
 from runner.standin.outgoing import CloseSideband, EndCall, Outgoing, RawFrame
@@ -85,7 +86,7 @@ def output(call_id: str, text: str = "{}") -> dict[str, Any]:
 
 def test_a_spoken_response_comes_in_the_recorded_order() -> None:
     played = conversation()
-    outgoing = played.receive(say("Hello there.")) + run(played)
+    outgoing = receive(played, say("Hello there.")) + run(played)
     assert types(outgoing) == [
         "response.created",
         "response.output_item.added",
@@ -107,7 +108,7 @@ def test_a_spoken_response_comes_in_the_recorded_order() -> None:
 
 def test_a_tool_call_comes_in_the_recorded_order() -> None:
     played = conversation(calls("get_weather", {"city": "London"}, call_id="call_a"))
-    outgoing = played.receive(CREATE) + run(played)
+    outgoing = receive(played, CREATE) + run(played)
     shortened = [
         kind for kind, after in zip(types(outgoing), [*types(outgoing)[1:], ""], strict=True) if kind != after
     ]
@@ -209,7 +210,7 @@ def test_silence_brings_a_nudge_that_is_no_turn_of_the_callers() -> None:
 
 def test_metadata_comes_back_with_the_response() -> None:
     played = conversation()
-    outgoing = played.receive({**CREATE, "response": {"metadata": {"wish": "w1"}}}) + run(played)
+    outgoing = receive(played, {**CREATE, "response": {"metadata": {"wish": "w1"}}}) + run(played)
     (created,) = only(outgoing, "response.created")
     (done,) = only(outgoing, "response.done")
     assert created["response"]["metadata"] == done["response"]["metadata"] == {"wish": "w1"}
@@ -217,8 +218,8 @@ def test_metadata_comes_back_with_the_response() -> None:
 
 def test_a_second_response_is_refused_while_one_is_active() -> None:
     played = conversation(greets(), CallerHangsUp())
-    played.receive(say("Hello."))
-    (error,) = events(played.receive({**CREATE, "event_id": "mine"}))
+    receive(played, say("Hello."))
+    (error,) = events(receive(played, {**CREATE, "event_id": "mine"}))
     assert error["error"] == {
         "type": "invalid_request_error",
         "code": "conversation_already_has_active_response",
@@ -232,7 +233,7 @@ def test_a_second_response_is_refused_while_one_is_active() -> None:
 
 def test_a_response_that_the_api_has_made_meanwhile_is_no_fault_of_the_clients() -> None:
     played = conversation(ScriptedResponse(to=Occasion.OVERTAKES, output=(Says(text="I am first."),)))
-    created, error = events(played.receive(say("Hello.")))
+    created, error = events(receive(played, say("Hello.")))
     assert created["response"]["metadata"] is None
     assert error["error"]["code"] == "conversation_already_has_active_response"
     assert played.violations == []
@@ -240,11 +241,11 @@ def test_a_response_that_the_api_has_made_meanwhile_is_no_fault_of_the_clients()
 
 def test_cancel_ends_the_response_and_a_second_one_finds_none() -> None:
     played = conversation(ScriptedResponse(output=(Says(text="On and on."),), ending=Ending.NEVER))
-    played.receive(CREATE)
+    receive(played, CREATE)
     run(played)
-    (done,) = only(played.receive({"type": "response.cancel"}), "response.done")
+    (done,) = only(receive(played, {"type": "response.cancel"}), "response.done")
     assert done["response"]["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
-    (error,) = events(played.receive({"type": "response.cancel"}))
+    (error,) = events(receive(played, {"type": "response.cancel"}))
     assert error["error"]["code"] == "response_cancel_not_active"
     assert played.violations == []
 
@@ -261,7 +262,7 @@ def test_a_response_that_ends_badly_leaves_its_last_part_incomplete(
     ending: Ending, status: str, details: Any
 ) -> None:
     played = conversation(ScriptedResponse(output=(CallsTool(name="f", arguments={"a": 1}),), ending=ending))
-    outgoing = played.receive(CREATE) + run(played)
+    outgoing = receive(played, CREATE) + run(played)
     (done,) = only(outgoing, "response.done")
     assert (done["response"]["status"], done["response"]["status_details"]) == (status, details)
     assert [item["status"] for item in done["response"]["output"]] == ["incomplete"]
@@ -272,7 +273,7 @@ def test_a_response_that_ends_badly_leaves_its_last_part_incomplete(
 
 def test_a_failed_response_tells_its_error() -> None:
     played = conversation(ScriptedResponse(ending=Ending.FAILED))
-    (done,) = only(played.receive(CREATE) + run(played), "response.done")
+    (done,) = only(receive(played, CREATE) + run(played), "response.done")
     assert done["response"]["status"] == "failed"
     assert done["response"]["status_details"]["error"]["code"] == "server_error"
 
@@ -283,14 +284,14 @@ def test_speech_and_a_call_interleave_in_one_response() -> None:
         CallsTool(name="f", arguments={"day": "friday"}),
     )
     played = conversation(ScriptedResponse(output=parts, interleaved=True))
-    kinds = types(played.receive(CREATE) + run(played))
+    kinds = types(receive(played, CREATE) + run(played))
     last_word = len(kinds) - kinds[::-1].index("response.output_audio_transcript.delta") - 1
     assert kinds.index("response.function_call_arguments.delta") < last_word
 
 
 def test_a_barge_in_cancels_the_response_and_forgets_what_was_not_heard() -> None:
     played = conversation(greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS), says("Sorry."))
-    outgoing = played.receive(say("Welcome to a very long greeting that nobody wants.")) + run(played)
+    outgoing = receive(played, say("Welcome to a very long greeting that nobody wants.")) + run(played)
     kinds = types(outgoing)
     start = kinds.index("input_audio_buffer.speech_started")
     assert kinds[start + 1 : start + 10] == [
@@ -311,7 +312,7 @@ def test_a_barge_in_cancels_the_response_and_forgets_what_was_not_heard() -> Non
 
 def test_an_interrupted_transcript_holds_just_the_words_that_were_sent() -> None:
     played = conversation(greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
-    outgoing = played.receive(say("one two three four five six")) + run(played)
+    outgoing = receive(played, say("one two three four five six")) + run(played)
     (first, *_) = only(outgoing, "response.output_audio_transcript.done")
     deltas = [
         event["delta"]
@@ -324,7 +325,7 @@ def test_an_interrupted_transcript_holds_just_the_words_that_were_sent() -> None
 def test_a_barge_in_after_the_response_was_made_clears_the_playback_only() -> None:
     script = (greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
     played = conversation(*script)
-    outgoing = played.receive(say("Hello.")) + run(played)
+    outgoing = receive(played, say("Hello.")) + run(played)
     kinds = types(outgoing)
     assert kinds.index("response.done") < kinds.index("input_audio_buffer.speech_started")
     assert kinds.index("input_audio_buffer.speech_started") < kinds.index("output_audio_buffer.cleared")
@@ -333,11 +334,11 @@ def test_a_barge_in_after_the_response_was_made_clears_the_playback_only() -> No
 
 def test_responses_are_heard_one_after_the_other() -> None:
     played = conversation()
-    outgoing = played.receive(say("A sentence that takes its time to be heard."))
+    outgoing = receive(played, say("A sentence that takes its time to be heard."))
     while not only(outgoing, "response.done"):
         played.flows.pass_time(played.flows.delay_s() or 0.0)
         outgoing += played.flows.settle()
-    outgoing += played.receive(say("The next.")) + run(played)
+    outgoing += receive(played, say("The next.")) + run(played)
     heard = [kind for kind in types(outgoing) if kind.startswith("output_audio_buffer")]
     assert heard == ["output_audio_buffer.started", "output_audio_buffer.stopped"] * 2
     assert len(only(outgoing, "response.done")) == 2
@@ -345,17 +346,17 @@ def test_responses_are_heard_one_after_the_other() -> None:
 
 def test_the_caller_waits_until_tools_have_answered_and_the_model_has_spoken() -> None:
     played = conversation(greets(), calls("f", call_id="call_a"), CallerHangsUp())
-    outgoing = played.receive(say("Hello.")) + run(played) + played.receive(CREATE) + run(played)
+    outgoing = receive(played, say("Hello.")) + run(played) + receive(played, CREATE) + run(played)
     assert "EndCall" not in types(outgoing)
-    outgoing = played.receive(output("call_a")) + run(played)
+    outgoing = receive(played, output("call_a")) + run(played)
     assert types(outgoing) == ["conversation.item.added", "conversation.item.done"]
-    outgoing = played.receive(CREATE) + run(played)
+    outgoing = receive(played, CREATE) + run(played)
     assert outgoing[-1] == EndCall(1000)
 
 
 def test_a_caller_may_speak_or_leave_while_a_tool_runs() -> None:
     played = conversation(calls("f", call_id="call_a"), CallerHangsUp(when=When.TOOL_RUNS, close_code=1006))
-    outgoing = played.receive(CREATE) + run(played)
+    outgoing = receive(played, CREATE) + run(played)
     assert EndCall(1006) in outgoing
     assert types(outgoing).index("response.output_item.done") < outgoing.index(EndCall(1006))
 
@@ -371,22 +372,22 @@ def test_an_output_is_taken_once_and_only_for_a_call_that_was_made(
     twice: bool, call_id: str, message: str
 ) -> None:
     played = conversation(calls("f", call_id="call_a"))
-    played.receive(CREATE)
+    receive(played, CREATE)
     run(played)
     if twice:
-        assert types(played.receive(output("call_a"))) == [
+        assert types(receive(played, output("call_a"))) == [
             "conversation.item.added",
             "conversation.item.done",
         ]
-    (error,) = events(played.receive(output(call_id)))
+    (error,) = events(receive(played, output(call_id)))
     assert (error["error"]["code"], error["error"]["message"]) == ("invalid_tool_call_id", message)
     assert played.violations == [message]
 
 
 def test_what_a_response_has_read_the_next_one_reads_from_the_cache() -> None:
     played = conversation(instructions="x" * 400)
-    first = only(played.receive(say("One.")) + run(played), "response.done")[0]["response"]["usage"]
-    second = only(played.receive(say("Two.")) + run(played), "response.done")[0]["response"]["usage"]
+    first = only(receive(played, say("One.")) + run(played), "response.done")[0]["response"]["usage"]
+    second = only(receive(played, say("Two.")) + run(played), "response.done")[0]["response"]["usage"]
     assert first["input_token_details"]["cached_tokens"] == 0
     assert second["input_token_details"]["cached_tokens"] == first["input_tokens"] == 100
     for usage in (first, second):
@@ -426,7 +427,7 @@ def test_an_answer_can_be_held_until_the_client_has_sent_something() -> None:
         CallerSays(text="Hi"), ScriptedResponse(output=(Says(text="Yes?"),), held_until="response.create")
     )
     assert types(run(played))[-1] == "response.created"
-    (error,) = events(played.receive(CREATE))
+    (error,) = events(receive(played, CREATE))
     assert error["error"]["code"] == "conversation_already_has_active_response"
     assert "response.done" in types(run(played))
     assert played.violations == []
@@ -434,14 +435,14 @@ def test_an_answer_can_be_held_until_the_client_has_sent_something() -> None:
 
 def test_a_session_of_text_speaks_no_audio() -> None:
     played = conversation(output_modalities=["text"])
-    kinds = types(played.receive(say("Hello.")) + run(played))
+    kinds = types(receive(played, say("Hello.")) + run(played))
     assert "response.output_text.delta" in kinds
     assert not any("audio" in kind for kind in kinds)
 
 
 def test_a_response_outside_the_conversation_adds_no_items() -> None:
     played = conversation()
-    outgoing = played.receive({**CREATE, "response": {"conversation": "none"}}) + run(played)
+    outgoing = receive(played, {**CREATE, "response": {"conversation": "none"}}) + run(played)
     assert "conversation.item.added" not in types(outgoing)
     assert played.items.last_id is None
 
@@ -490,14 +491,14 @@ def test_a_response_outside_the_conversation_adds_no_items() -> None:
 )
 def test_what_the_api_would_not_take_is_refused_and_noted(event: Any, message: str) -> None:
     played = conversation()
-    (error,) = events(played.receive(event))
+    (error,) = events(receive(played, event))
     assert error["error"]["message"] == message
     assert played.violations == [message]
 
 
 def test_the_audio_of_a_phone_call_is_not_the_clients() -> None:
     played = conversation()
-    (error,) = events(played.receive({"type": "input_audio_buffer.append", "audio": "AAAA"}))
+    (error,) = events(receive(played, {"type": "input_audio_buffer.append", "audio": "AAAA"}))
     assert error["error"]["message"].startswith("Invalid value: 'input_audio_buffer.append'.")
 
 
@@ -505,22 +506,23 @@ def test_a_message_enters_the_conversation_where_it_is_put() -> None:
     played = conversation()
     content = [{"type": "input_text", "text": "The caller pressed 4."}]
     first = {"id": "one", "type": "message", "role": "user", "content": content}
-    played.receive({"type": "conversation.item.create", "item": first})
+    receive(played, {"type": "conversation.item.create", "item": first})
     added, _ = events(
-        played.receive(
-            {"type": "conversation.item.create", "previous_item_id": "root", "item": {**first, "id": "two"}}
+        receive(
+            played,
+            {"type": "conversation.item.create", "previous_item_id": "root", "item": {**first, "id": "two"}},
         )
     )
     assert added["previous_item_id"] is None
     assert played.items.before("one") == "two"
-    played.receive({"type": "conversation.item.delete", "item_id": "two"})
+    receive(played, {"type": "conversation.item.delete", "item_id": "two"})
     assert played.items.before("one") is None
 
 
 def test_an_update_of_the_session_leaves_what_it_does_not_name() -> None:
     played = conversation(instructions="Old.", audio={"output": {"voice": "marin", "speed": 1.0}})
     update = {"type": "realtime", "instructions": "New.", "audio": {"output": {"speed": 1.2}}}
-    (updated,) = events(played.receive({"type": "session.update", "session": update}))
+    (updated,) = events(receive(played, {"type": "session.update", "session": update}))
     assert updated["session"]["instructions"] == "New."
     assert updated["session"]["audio"] == {"output": {"voice": "marin", "speed": 1.2}}
 
@@ -531,12 +533,12 @@ def test_the_voice_is_frozen_once_it_was_heard() -> None:
         "session": {"type": "realtime", "audio": {"output": {"voice": "cedar"}}},
     }
     played = conversation(audio={"output": {"voice": "marin"}})
-    assert types(played.receive(update)) == ["session.updated"]
-    played.receive(say("Hello."))
+    assert types(receive(played, update)) == ["session.updated"]
+    receive(played, say("Hello."))
     run(played)
-    assert types(played.receive(update)) == ["session.updated"]
+    assert types(receive(played, update)) == ["session.updated"]
     other = {**update, "session": {"type": "realtime", "audio": {"output": {"voice": "marin"}}}}
-    (error,) = events(played.receive(other))
+    (error,) = events(receive(played, other))
     assert error["error"]["code"] == "cannot_update_voice"
     assert len(played.violations) == 1
 
@@ -545,14 +547,14 @@ def test_a_caller_who_may_not_interrupt_is_answered_after_the_agent() -> None:
     detection = {"type": "server_vad", "interrupt_response": False}
     script = (greets(), CallerSays(text="Stop!", when=When.AGENT_SPEAKS))
     played = conversation(*script, audio={"input": {"turn_detection": detection}})
-    outgoing = played.receive(say("A greeting that is a little longer.")) + run(played)
+    outgoing = receive(played, say("A greeting that is a little longer.")) + run(played)
     assert "output_audio_buffer.cleared" not in types(outgoing)
     assert only(outgoing, "response.done")[0]["response"]["status"] == "completed"
 
 
 def test_everything_that_is_sent_can_be_written_as_json() -> None:
     played = conversation(greets(), CallerSays(text="Ünïcode"), calls("f", "not json"), **TRANSCRIBED)
-    outgoing = played.receive(say("Hello.")) + run(played)
+    outgoing = receive(played, say("Hello.")) + run(played)
     assert json.loads(json.dumps(outgoing)) == outgoing
 
 
@@ -561,7 +563,7 @@ MCP_CALL = CallsMcpTool(server="catalogue", name="search", arguments={"query": "
 
 def test_the_api_asks_an_mcp_server_and_the_response_waits_for_it() -> None:
     played = conversation(ScriptedResponse(output=(replace(MCP_CALL, takes_s=3.0),)))
-    events = played.receive(CREATE) + run(played)
+    events = receive(played, CREATE) + run(played)
     kinds = [kind for kind in types(events) if "delta" not in kind]
     assert kinds == [
         "response.created",
@@ -582,7 +584,7 @@ def test_the_api_asks_an_mcp_server_and_the_response_waits_for_it() -> None:
 
 def test_an_mcp_server_that_fails_is_told_with_its_error() -> None:
     played = conversation(ScriptedResponse(output=(replace(MCP_CALL, output=None),)))
-    events = played.receive(CREATE) + run(played)
+    events = receive(played, CREATE) + run(played)
     assert "response.mcp_call.failed" in types(events)
     assert only(events, "response.output_item.done")[0]["item"]["error"]["code"] == 502
 
@@ -604,7 +606,7 @@ def test_a_tool_of_an_mcp_server_waits_for_the_approval_that_the_session_wants(
     server = {"type": "mcp", "server_label": "catalogue", "server_url": "https://c.example"}
     wanted = {} if require_approval is None else {"require_approval": require_approval}
     played = conversation(ScriptedResponse(output=(MCP_CALL,)), tools=[{**server, **wanted}])
-    events = played.receive(CREATE) + run(played)
+    events = receive(played, CREATE) + run(played)
     requests = [
         event["item"]
         for event in only(events, "conversation.item.added")
@@ -619,7 +621,7 @@ def test_a_tool_of_an_mcp_server_waits_for_the_approval_that_the_session_wants(
             "approve": approve,
         }
         assert "response.mcp_call.completed" not in types(events)
-        events += played.receive({"type": "conversation.item.create", "item": answer}) + run(played)
+        events += receive(played, {"type": "conversation.item.create", "item": answer}) + run(played)
     assert ("response.mcp_call.completed" in types(events)) is (approve or not asks)
     assert types(events)[-2:] == ["response.done", "rate_limits.updated"]
     assert played.violations == []
@@ -628,7 +630,7 @@ def test_a_tool_of_an_mcp_server_waits_for_the_approval_that_the_session_wants(
 def test_a_model_that_does_not_improvise_thinks_until_the_script_says_what_it_says() -> None:
     played = Conversation(call="1", session={"type": "realtime"}, pace=AT_ONCE, improvises=False)
     played.attached = True
-    assert types(played.receive(CREATE) + run(played)) == ["response.created"]
+    assert types(receive(played, CREATE) + run(played)) == ["response.created"]
     assert played.is_thinking
     played.play((says("Here I am."),))
     assert types(run(played))[-1] == "rate_limits.updated"
@@ -637,13 +639,13 @@ def test_a_model_that_does_not_improvise_thinks_until_the_script_says_what_it_sa
 
 def test_a_client_that_reacts_to_an_event_at_once_is_not_refused() -> None:
     played = conversation(calls("find", {}, call_id="call_a"), says("Found."))
-    played.receive(CREATE)
+    receive(played, CREATE)
     while next_of(played)["type"] != "response.output_item.done":
         pass
-    assert types(played.receive(output("call_a")))[0] == "conversation.item.added"
+    assert types(receive(played, output("call_a")))[0] == "conversation.item.added"
     while next_of(played)["type"] != "response.done":
         pass
-    assert types(played.receive(CREATE)) == ["response.created"]
+    assert types(receive(played, CREATE)) == ["response.created"]
     assert played.violations == []
 
 
@@ -658,7 +660,7 @@ def next_of(played: Conversation) -> dict[str, Any]:
 def test_at_once_the_caller_hears_a_response_begin_before_it_is_made() -> None:
     played = Conversation(call="1", session={"type": "realtime"}, pace=AT_ONCE)
     played.attached = True
-    kinds = types(played.receive(say("One two three.")) + run(played))
+    kinds = types(receive(played, say("One two three.")) + run(played))
     started, done = kinds.index("output_audio_buffer.started"), kinds.index("response.done")
     assert kinds.index("response.output_audio_transcript.delta") < started < done
     assert kinds.index("output_audio_buffer.stopped") > done
@@ -668,7 +670,7 @@ def test_three_responses_are_heard_in_their_order() -> None:
     played = conversation()
     sent: list[Outgoing] = []
     for sentence in ("The first one takes a while to be heard.", "The second.", "The third."):
-        sent += played.receive(say(sentence))
+        sent += receive(played, say(sentence))
         while played.active is not None:
             sent.append(next_of(played))
     sent += run(played)
@@ -679,7 +681,7 @@ def test_three_responses_are_heard_in_their_order() -> None:
 def test_what_was_heard_of_an_interrupted_answer_is_told_in_milliseconds() -> None:
     played = conversation(CallerSays(text="Wait.", when=When.AGENT_SPEAKS))
     played.flows.pass_time(5.0)
-    outgoing = played.receive(say("one two three four five six")) + run(played)
+    outgoing = receive(played, say("one two three four five six")) + run(played)
     (truncated,) = only(outgoing, "conversation.item.truncated")
     # The caller speaks when the third word is made: two words, of 50 ms each, after the first was heard.
     assert truncated["audio_end_ms"] == 100
@@ -693,8 +695,8 @@ def test_an_update_can_be_refused_without_a_reason() -> None:
         "event_id": "u1",
         "session": {"type": "realtime", "instructions": "x"},
     }
-    (error,) = played.receive(update)
+    (error,) = receive(played, update)
     assert isinstance(error, dict)
     assert (error["type"], error["error"]["event_id"]) == ("error", "u1")
-    assert types(played.receive(update)) == ["session.updated"]
+    assert types(receive(played, update)) == ["session.updated"]
     assert played.violations == []

@@ -389,7 +389,7 @@ async def test_when_the_last_sideband_of_a_call_is_closed_the_one_before_may_spe
     async with sideband(api, call) as first:
         async with sideband(api, call):
             await api.until(lambda: call.attached == 2)
-        await api.until(lambda: not api._older[call.id])
+        await api.until(lambda: not api._played._older[call.id])
         await send(first, GREET)
         await read_until(first, "output_audio_buffer.stopped")
     assert call.violations == []

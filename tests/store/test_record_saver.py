@@ -185,8 +185,8 @@ async def test_what_still_waits_at_the_end_is_saved_by_the_next_process(
     assert not path.exists()
     assert [message for message, _ in told(caplog)] == [
         "record was not saved",
-        "records are put aside until the next start",
-        "records that were put aside are saved now",
+        "records stay spooled until the next start",
+        "spooled records were saved",
         "record was saved late",
     ]
 
@@ -247,7 +247,7 @@ async def test_a_record_that_the_store_refuses_for_ever_is_kept_apart_and_stops_
     apart = path.with_name("calls.db.unsaved.refused")
     assert json.loads(apart.read_text())["record"]["id"] == "rtc_1"
     assert apart.stat().st_mode & 0o777 == 0o600
-    assert ("record is refused by the store", "rtc_1") in told(caplog)
+    assert ("record was refused by the store", "rtc_1") in told(caplog)
 
 
 async def test_a_record_of_a_call_that_another_has_is_dropped(path: Path) -> None:

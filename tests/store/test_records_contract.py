@@ -262,7 +262,7 @@ async def test_what_cannot_be_written_does_not_cost_the_record_nor_its_jobs(
     assert first == "late"
     assert second.startswith("arguments and usage were left out of the record: they cannot be written (")
     assert [found.state for found in stored.jobs] == [JobState.OPEN]
-    assert [entry.message for entry in caplog.records] == ["record is kept without what cannot be written"]
+    assert [entry.message for entry in caplog.records] == ["record was saved without its unwritable parts"]
 
 
 @pytest.mark.parametrize("arguments", [deep(500), 10**400, {"a": float("nan")}, "\ud83d\0"])

@@ -165,7 +165,7 @@ async def test_one_token_is_not_good_for_two_tabs(site: Site) -> None:
     second = await site.talk(context, token)
     await second.click("#call")
     await state(second, "ended")
-    await expect(second.locator("#problem")).to_contain_text("begun a call already")
+    await expect(second.locator("#problem")).to_contain_text("already been used")
 
 
 async def test_a_forged_token_gets_no_call(site: Site) -> None:
@@ -312,8 +312,8 @@ async def test_who_hangs_up_before_the_answer_and_calls_again_has_the_second_cal
 async def test_a_call_that_the_api_does_not_take_is_told(site: Site) -> None:
     page = await site.talk(await site.window())
     for status, message in (
-        (503, "The voice service does not answer. Please try again in a while."),
-        (400, "The voice service has not taken the call."),
+        (503, "The voice service does not respond. Please try again in a while."),
+        (400, "The voice service rejected the call."),
     ):
         site.api.expect_offer(faults=Faults(create=(HttpFault(status=status),)))
         await page.click("#call")

@@ -118,11 +118,11 @@ def _call_of(offer: str, session: JsonObject) -> HttpRequest:
 
     Source: https://developers.openai.com/api/docs/guides/realtime-webrtc, "unified interface".
     """
-    said = json.dumps(session, ensure_ascii=False).encode("utf-8", "replace")
+    session_json = json.dumps(session, ensure_ascii=False).encode("utf-8", "replace")
     sdp = offer.encode()
     # A hash of the parts occurs in neither of them.
-    boundary = blake2b(sdp + said, digest_size=24).hexdigest().encode()
-    parts = ((b"sdp", b"application/sdp", sdp), (b"session", b"application/json", said))
+    boundary = blake2b(sdp + session_json, digest_size=24).hexdigest().encode()
+    parts = ((b"sdp", b"application/sdp", sdp), (b"session", b"application/json", session_json))
     body = b"".join(
         b'--%b\r\nContent-Disposition: form-data; name="%b"\r\nContent-Type: %b\r\n\r\n%b\r\n'
         % (boundary, name, kind, content)

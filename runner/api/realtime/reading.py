@@ -156,8 +156,8 @@ class Reader:
         if "instructions" not in session:
             confirmed = next(iter(self._updates), None)
         else:
-            told = session["instructions"]
-            confirmed = next((name for name, sent in self._updates.items() if sent == told), None)
+            instructions = session["instructions"]
+            confirmed = next((name for name, sent in self._updates.items() if sent == instructions), None)
         while confirmed in self._updates:
             del self._updates[next(iter(self._updates))]
         return confirmed

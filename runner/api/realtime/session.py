@@ -39,11 +39,9 @@ DEFAULTS: Final[Mapping[_Path, Json]] = {
 }
 """The API's defaults for fields that the session does not have. Source: the reference of
 `RealtimeSessionCreateRequest`; the sessions that the API reports say the same.
-"""
 
-FIXED: Final = frozenset({("tracing",), ("audio", "output", "voice")})
-"""Fields that are not reset: `tracing` cannot be changed once it is on, and the API has no name for its
-default voice.
+Two fields have none here: `tracing` cannot be changed once it is on, and the API has no name for its default
+voice.
 """
 
 _NOISE_REDUCTION: Final = ("audio", "input", "noise_reduction")

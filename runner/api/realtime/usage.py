@@ -15,7 +15,7 @@ def response_usage(usage: Json) -> Usage:
         return Usage()
     used = _part(usage, "input_token_details")
     cached = _part(used, "cached_tokens_details")
-    made = _part(usage, "output_token_details")
+    output_details = _part(usage, "output_token_details")
     return Usage(
         text_in=_count(used, "text_tokens"),
         # Where the kinds of cached tokens are not distinguished, they count as text: the dearer reading.
@@ -24,8 +24,8 @@ def response_usage(usage: Json) -> Usage:
         audio_cached=_count(cached, "audio_tokens"),
         image_in=_count(used, "image_tokens"),
         image_cached=_count(cached, "image_tokens"),
-        text_out=_count(made, "text_tokens"),
-        audio_out=_count(made, "audio_tokens"),
+        text_out=_count(output_details, "text_tokens"),
+        audio_out=_count(output_details, "audio_tokens"),
     )
 
 

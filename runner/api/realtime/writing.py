@@ -77,12 +77,12 @@ def _approval(approve: Approve) -> dict[str, Json]:
 def _response_create(speak: Speak, fence: int) -> dict[str, Json]:
     metadata = {"wish": speak.wish, "fence": str(fence)} if fence else {"wish": speak.wish}
     response: dict[str, Json] = {"metadata": metadata}
-    told = speak.tell
+    instructions = speak.tell
     if speak.say is not None:
         # Told to "ignore" its instructions, the model refuses; told what to say, it says it.
         sentence = json.dumps(speak.say, ensure_ascii=False)
-        told = f"Say the following to the caller, word for word and nothing else: {sentence}"
-    if told is not None:
+        instructions = f"Say the following to the caller, word for word and nothing else: {sentence}"
+    if instructions is not None:
         # The caller should hear words now, not a tool call and a silence.
-        response |= {"instructions": told, "tool_choice": "none"}
+        response |= {"instructions": instructions, "tool_choice": "none"}
     return {"type": "response.create", "event_id": speak.wish, "response": response}

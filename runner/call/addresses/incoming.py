@@ -108,14 +108,14 @@ def _addresses(values: _Values, name: str, default_country: str | None) -> Itera
 
     `Diversion` puts the latest diversion on top (RFC 5806, 2.3); `History-Info` appends it (RFC 7044, 10.3).
     """
-    wanted = name.lower()
-    found = values.get(wanted, [])
+    key = name.lower()
+    header_values = values.get(key, [])
     entries = (
-        found[:]
-        if wanted in _SINGLE
-        else [entry for value in found for entry in split_entries(unfold(value))]
+        header_values[:]
+        if key in _SINGLE
+        else [entry for value in header_values for entry in split_entries(unfold(value))]
     )
-    if wanted == "history-info":
+    if key == "history-info":
         entries.reverse()
     for entry in entries[:_MOST_ENTRIES]:
         yield read_address(entry, default_country)
@@ -126,8 +126,8 @@ def _asks_for_privacy(values: _Values) -> bool:
 
     `Remote-Party-ID` is the draft from before RFC 3325, which some carriers still send.
     """
-    asked = {word.strip().lower() for value in values.get("privacy", []) for word in value.split(";")}
-    if asked & _WITHHOLDING:
+    privacy = {word.strip().lower() for value in values.get("privacy", []) for word in value.split(";")}
+    if privacy & _WITHHOLDING:
         return True
     return any(
         parameters.get("privacy", "").lower() in ("full", "uri")

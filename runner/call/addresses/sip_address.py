@@ -144,10 +144,10 @@ def _decode(text: str) -> str | None:
 
 
 def _parse_host(text: str) -> tuple[str | None, int | None]:
-    found = _HOST_PORT.fullmatch(text)
-    if not found:
+    match = _HOST_PORT.fullmatch(text)
+    if not match:
         return None, None
-    host, port_text = found[1].lower().removesuffix("."), found[2]
+    host, port_text = match[1].lower().removesuffix("."), match[2]
     if host.startswith("["):
         try:
             host = f"[{IPv6Address(host[1:-1])}]"

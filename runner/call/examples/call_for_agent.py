@@ -85,9 +85,11 @@ class CallFinder:
     def _candidates(self, agent: Agent) -> Iterator[ExampleCall]:
         """Calls about each of its routes, and about none: `otherwise` may lead to it."""
         wanted = self.given.transport
-        asked = [*(route.conditions for route in agent.routes), Conditions()]
+        all_conditions = [*(route.conditions for route in agent.routes), Conditions()]
         # A telephone call shows all features of an agent.
-        for conditions in sorted(asked, key=lambda conditions: conditions.transport is Transport.WEBRTC):
+        for conditions in sorted(
+            all_conditions, key=lambda conditions: conditions.transport is Transport.WEBRTC
+        ):
             made_up = islice(self._examples.about(conditions, agent.id), _MOST_TRIED)
             calls = (self.given.applied(call) for call in made_up if wanted in (None, call.transport))
             yield from dict.fromkeys(calls)

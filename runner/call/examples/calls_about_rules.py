@@ -225,17 +225,17 @@ class CallsAboutRules:
     def _callers(
         self, conditions: Conditions, rivals: Iterable[Conditions], first: Mapping[Matcher, None], owner: str
     ) -> list[str]:
-        found = list(self._texts(conditions.caller, self._caller_plan, first))
-        found += CALLERS
+        texts = list(self._texts(conditions.caller, self._caller_plan, first))
+        texts += CALLERS
         for rival in rivals:
-            found += islice(self._texts(rival.caller, self._caller_plan), 6)
+            texts += islice(self._texts(rival.caller, self._caller_plan), 6)
         if conditions.share is not None:
-            found += _many_callers(conditions.caller, self._default_country)
+            texts += _many_callers(conditions.caller, self._default_country)
             # The first within a share come first, so that the likeliest call matches.
-            found.sort(key=lambda caller: self._position(caller, owner))
+            texts.sort(key=lambda caller: self._position(caller, owner))
         elif any(rival.share is not None for rival in rivals):
-            found += islice(_many_callers(None, self._default_country), 40)
-        return found
+            texts += islice(_many_callers(None, self._default_country), 40)
+        return texts
 
     def _position(self, caller: str, owner: str, called: str = CALLED) -> float:
         call = ExampleCall(called=called, caller=caller, at=0.0)
@@ -280,8 +280,8 @@ class CallsAboutRules:
                 case Anonymous():
                     yield "anonymous"
                 case _:
-                    found = addresses([leaf], self._default_country)
-                    yield from (address.uri for address in islice(found, 2))
+                    known_addresses = addresses([leaf], self._default_country)
+                    yield from (address.uri for address in islice(known_addresses, 2))
 
 
 def pieces(matcher: Matcher | None) -> Iterator[Matcher]:
@@ -326,8 +326,8 @@ def _many_callers(matcher: Matcher | None, default_country: str | None) -> Itera
     """Callers enough to find some that are in a share."""
     entries = list(islice(boundaries(matcher), _MOST_OTHERS)) or [Prefix("+1415")]
     for leaf in entries:
-        found = addresses([leaf], default_country)
-        yield from map(_text, islice(found, _CALLERS_OF_A_SHARE // len(entries)))
+        known_addresses = addresses([leaf], default_country)
+        yield from map(_text, islice(known_addresses, _CALLERS_OF_A_SHARE // len(entries)))
 
 
 def _text(address: Address) -> str:

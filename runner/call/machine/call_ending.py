@@ -175,12 +175,12 @@ class CallEnding:
         if transfer is None:
             return []
         self._record.fault(f"a transfer was not completed: {detail}")
-        told = Log(
+        entry = Log(
             event=LogEvent.TRANSFER_NOT_COMPLETED,
             level=LogLevel.WARNING,
             fields={"destination": transfer.name, "detail": detail},
         )
-        intents: list[Intent] = [told, ClearTimer(timer=Timer(TimerKind.TRANSFER))]
+        intents: list[Intent] = [entry, ClearTimer(timer=Timer(TimerKind.TRANSFER))]
         if transfer.fallback is not None:
             self._transfer = replace(
                 transfer, target=transfer.fallback, name=transfer.fallback_name, fallback=None
@@ -269,10 +269,10 @@ class CallEnding:
 
     def gone(self, now: Instant) -> list[Action]:
         """The call has left the API. After a transfer request that means success."""
-        told: list[Action] = []
+        entries: list[Action] = []
         if self._phase.now is Phase.REFERRED and self._transfer is not None:
             fields = {"destination": self._transfer.name}
-            told = [Log(event=LogEvent.TRANSFER_COMPLETED, fields=fields)]
+            entries = [Log(event=LogEvent.TRANSFER_COMPLETED, fields=fields)]
             self._record.end("transferred")
             if self._transfer.call_id is not None:
                 self._tools.close(self._transfer.call_id, "completed", now)
@@ -285,7 +285,7 @@ class CallEnding:
         if self._deed_id is not None:
             self._deeds.settle(self._deed_id, DeedResult.DONE, now)
         self._deeds.close(now)
-        return [*told, *self._lead.end(), *self.cleared()]
+        return [*entries, *self._lead.end(), *self.cleared()]
 
     def hang_up_failed(self, failed: HangUpFailed, now: Instant) -> list[Action]:
         """The hang-up failed: try again later, unless the failure is final."""

@@ -117,7 +117,7 @@ class Connection:
         self._ending.served_again()
         self._steering.reopened(now)
         unsent = self._messages.take_kept()
-        again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self._tools.resend()]
+        again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self._tools.outputs.send_again()]
         refreshed = self._refresh.tell_again(now)
         # Calls were answered and the end of their response was missed: the model continues now, and not again
         # later.

@@ -135,13 +135,13 @@ class Fulfilment:
 
     def _take_way_out(self, detail: str, now: Instant) -> list[Intent]:
         way_out = self._serving.agent.if_broken
-        told = Log(event=LogEvent.WAY_OUT_TAKEN, level=LogLevel.ERROR, fields={"detail": detail})
+        entry = Log(event=LogEvent.WAY_OUT_TAKEN, level=LogLevel.ERROR, fields={"detail": detail})
         if way_out.transfer is None:
             say = way_out.say
             at_once = say is None and not way_out.takes_leave
-            return [told, End(reason="model_failed", say=say, at_once=at_once, detail=detail)]
+            return [entry, End(reason="model_failed", say=say, at_once=at_once, detail=detail)]
         self._record.fault(detail)
-        return [told, *self._ending.announce(Transfer(target=way_out.transfer, name="if_broken"), now)]
+        return [entry, *self._ending.announce(Transfer(target=way_out.transfer, name="if_broken"), now)]
 
     def _add_message(self, message: AddMessage, now: Instant) -> list[Action]:
         if self._phase.now not in CONNECTED:

@@ -60,8 +60,8 @@ class GuardrailWatch:
 def _consequences(guardrail: Guardrail) -> list[Intent]:
     spoken: list[Intent] = [SayToCaller(text=guardrail.say)] if guardrail.say is not None else []
     detail = f'guardrail "{guardrail.name}"'
-    told = Log(event=LogEvent.GUARDRAIL_MATCHED, fields={"guardrail": guardrail.name})
-    return [told, *_acts(guardrail, spoken, detail)]
+    entry = Log(event=LogEvent.GUARDRAIL_MATCHED, fields={"guardrail": guardrail.name})
+    return [entry, *_acts(guardrail, spoken, detail)]
 
 
 def _acts(guardrail: Guardrail, spoken: list[Intent], detail: str) -> list[Intent]:

@@ -56,9 +56,9 @@ class Keypad:
         if self._keys.private:
             # The model repeats it, in the arguments of tools and aloud.
             self._record.private |= {pressed}
-        told = f"pressed {pressed}" if pressed else f"pressed only {self._keys.until}"
+        message = f"pressed {pressed}" if pressed else f"pressed only {self._keys.until}"
         return [
             ClearTimer(timer=ENTRY),
-            AddMessage(text=f"(On the telephone I {told}.)", as_caller=True, private=self._keys.private),
+            AddMessage(text=f"(On the telephone I {message}.)", as_caller=True, private=self._keys.private),
             GoOn(),
         ]

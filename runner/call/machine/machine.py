@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Self
 
 from runner.call.addresses.incoming import incoming_call
+from runner.call.machine.lookup_attempts import DEADLINE
 from runner.call.machine.phase import UNANSWERED, CallPhase, Phase
-from runner.call.machine.reception import DEADLINE, Reception
+from runner.call.machine.reception import Reception
 from runner.call.machine.session import Session
 from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds

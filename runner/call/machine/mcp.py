@@ -75,9 +75,9 @@ class McpWatch:
             case TimerFired(timer=Timer(kind=TimerKind.CONNECTED)) if self._all_listed or self._are_late:
                 return [Greet()]
             case McpListed(item_id=item_id, ok=ok):
-                told = [] if ok else self._not_ready("an MCP server has not listed its tools")
+                entries = [] if ok else self._not_ready("an MCP server has not listed its tools")
                 self._listed.add(item_id)
-                return [*told, ClearTimer(timer=READY), Greet()] if self._all_listed else told
+                return [*entries, ClearTimer(timer=READY), Greet()] if self._all_listed else entries
             case TimerFired(timer=Timer(kind=TimerKind.MCP)):
                 self._are_late = True
                 late = self._not_ready(f"MCP servers were not ready after {READY_S:g} seconds")
@@ -117,12 +117,12 @@ class McpWatch:
         name = self._running.pop(ended.item_id)
         result = "ok" if ended.ok else "error"
         self._record.tool_ended(ended.item_id, result, now, attempts=1)
-        told = Log(
+        entry = Log(
             event=LogEvent.MCP_CALL_ENDED,
             level=LogLevel.INFO if ended.ok else LogLevel.WARNING,
             fields={"tool": name, "result": result},
         )
-        return [told] if self._running else [told, GoOn()]
+        return [entry] if self._running else [entry, GoOn()]
 
     def _not_ready(self, detail: str) -> list[Intent]:
         self._record.fault(detail)

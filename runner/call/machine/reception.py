@@ -6,7 +6,8 @@ One deadline bounds the lookup; whatever goes wrong, the caller is never left ri
 from typing import assert_never
 
 from runner.call.browser.agents import AgentsOnTheWeb
-from runner.call.machine.lookup import LookedUp, default_answer, lookup_request, next_attempt_s, read_answer
+from runner.call.machine.lookup import LookedUp, default_answer, lookup_request
+from runner.call.machine.lookup_attempts import DEADLINE, RETRY, LookupAttempts
 from runner.call.machine.phase import CallPhase, Phase, Step
 from runner.call.machine.session import Session
 from runner.call.machine.session_parts import SessionParts
@@ -19,14 +20,9 @@ from runner.model.action import (
     Action,
     AnswerCall,
     ClaimCall,
-    ClearTimer,
     Finish,
     OpenSideband,
     RejectCall,
-    SendRequest,
-    SetTimer,
-    Timer,
-    TimerKind,
 )
 from runner.model.agent import BUSY_HERE, Agent
 from runner.model.call import IncomingCall, WebRtcOrigin
@@ -51,7 +47,6 @@ from runner.model.event import (
     TimerFired,
     Unreachable,
 )
-from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.reception import LimitReached, RingResult
 from runner.model.record import CallRecord
 from runner.model.route import Reject
@@ -61,11 +56,6 @@ UNAVAILABLE_STATUS = 480
 """SIP "Temporarily Unavailable": for a call that should be answered and cannot be."""
 DECLINE_STATUS = 603
 """What the API answers with when no status is given."""
-
-LOOKUP = "lookup"
-"""Stands for a tool's name where the lookup sends a request. Its key is the call's own id."""
-DEADLINE = Timer(TimerKind.LOOKUP)
-RETRY = Timer(TimerKind.LOOKUP_RETRY)
 
 _RESULTS = {
     Decided.GONE: RingResult.GONE,
@@ -81,13 +71,11 @@ class Reception:
     __slots__ = (
         "_agent",
         "_agents",
-        "_asked_at",
-        "_attempt",
         "_browser",
         "_call",
         "_deeds",
+        "_lookup",
         "_phase",
-        "_request",
         "_turned_away_as",
         "_world",
         "api_call_id",
@@ -126,9 +114,7 @@ class Reception:
         """The API's id of the call. A browser's call gets it when the API answers."""
         self._agents = world.agents if self._browser is None else AgentsOnTheWeb(world.agents)
         self._agent: Agent | None = None
-        self._request: HttpRequest | None = None
-        self._attempt = 0
-        self._asked_at: Instant = 0.0
+        self._lookup: LookupAttempts | None = None
         self._turned_away_as = RingResult.REJECTED
 
     @property
@@ -160,7 +146,9 @@ class Reception:
             case ClaimReplied():
                 return self._claimed(event, now) if phase is Phase.CLAIMING else []
             case Replied():
-                return self._looked_up(event, now) if phase is Phase.LOOKING_UP else []
+                if phase is Phase.LOOKING_UP and self._lookup is not None:
+                    return self._found(self._lookup.replied(event, now), now)
+                return []
             case TimerFired():
                 return self._timer_fired(event, now) if phase is Phase.LOOKING_UP else []
             case AnswerReplied():
@@ -225,68 +213,37 @@ class Reception:
     # What is known of the caller
 
     def _look_up(self, agent: Agent, now: Instant) -> list[Action]:
-        lookup = agent.lookup
-        if lookup is None:
+        if agent.lookup is None:
             return self._answer(agent, None, now)
         try:
-            self._request = lookup_request(
-                lookup, call=self._call, agent=agent, secrets=self._world.secrets, now=now
+            request = lookup_request(
+                agent.lookup, call=self._call, agent=agent, secrets=self._world.secrets, now=now
             )
         except TemplateFailure as failure:
-            return self._answer(agent, default_answer(lookup, str(failure), 0.0), now)
+            return self._answer(agent, default_answer(agent.lookup, str(failure), 0.0), now)
         self._phase.move(Step.LOOK_UP)
-        self._asked_at = now
-        return [SetTimer(timer=DEADLINE, at=now + lookup.timeout_s), *self._ask()]
+        self._lookup = LookupAttempts(agent.lookup, request, self._call.id, now)
+        return self._lookup.begin()
 
     def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Action]:
         """The next attempt is due, or the caller has heard ringing for long enough."""
+        if self._lookup is None:
+            return []
         if fired.timer == RETRY:
-            return self._ask()
-        return self._lookup_is_late(now) if fired.timer == DEADLINE else []
+            return self._lookup.send()
+        return self._found(self._lookup.late(now), now) if fired.timer == DEADLINE else []
 
-    def _ask(self) -> list[Action]:
-        """Send the next attempt of the lookup."""
-        if self._request is None:
-            return []
-        self._attempt += 1
-        return [SendRequest(call_id=self._call.id, attempt=self._attempt, tool=LOOKUP, request=self._request)]
-
-    def _looked_up(self, replied: Replied, now: Instant) -> list[Action]:
-        """An attempt of the lookup has ended: retry where that is declared, or answer the call."""
-        agent = self._agent
-        if agent is None or agent.lookup is None:
-            return []
-        if replied.call_id != self._call.id or replied.attempt != self._attempt:
-            return []
-        took_s = round(now - self._asked_at, 6)
-        delay_s = next_attempt_s(agent.lookup, replied.attempt, replied.reply, took_s)
-        if delay_s is not None:
-            return [SetTimer(timer=RETRY, at=now + delay_s)]
-        return self._answer(agent, read_answer(agent.lookup, replied.reply, took_s), now)
-
-    def _look_up_again(self, now: Instant) -> list[Action]:
-        """The reply to the last attempt went to a process that is gone: ask once more while there is time."""
-        lookup = self._agent.lookup if self._agent is not None else None
-        if lookup is not None and now - self._asked_at >= lookup.timeout_s:
-            return self._lookup_is_late(now)
-        return [ClearTimer(timer=RETRY), *self._ask()]
-
-    def _lookup_is_late(self, now: Instant) -> list[Action]:
-        """Answer with the lookup's default."""
-        agent = self._agent
-        if agent is None or agent.lookup is None:
-            return []
-        took_s = round(now - self._asked_at, 6)
-        late = HttpReply(failure=Failure.TIMEOUT, detail=f"no reply within {agent.lookup.timeout_s:g} s")
-        return self._answer(agent, read_answer(agent.lookup, late, took_s), now)
+    def _found(self, result: LookedUp | list[Action], now: Instant) -> list[Action]:
+        """Answer the call with what was found, or go on with the lookup."""
+        if isinstance(result, LookedUp) and self._agent is not None:
+            return self._answer(self._agent, result, now)
+        return result if isinstance(result, list) else []
 
     # The answer
 
     def _answer(self, agent: Agent, found: LookedUp | None, now: Instant) -> list[Action]:
         self.found = found
-        timers: list[Action] = (
-            [ClearTimer(timer=DEADLINE), ClearTimer(timer=RETRY)] if self._request is not None else []
-        )
+        timers: list[Action] = [] if self._lookup is None else self._lookup.end()
         try:
             self.session = session = self._begin(agent, found, now)
         except TemplateFailure as failure:
@@ -379,8 +336,8 @@ class Reception:
         if self._phase.now is Phase.CLAIMING and self._agent is not None:
             # Whoever takes a call over holds it.
             return self._claimed(ClaimReplied(agent=self._agent.id), now)
-        if self._phase.now is Phase.LOOKING_UP:
-            return self._look_up_again(now)
+        if self._phase.now is Phase.LOOKING_UP and self._lookup is not None:
+            return self._found(self._lookup.again(now), now)
         if self._phase.now is Phase.ANSWERING and self.session is not None and self._agent is not None:
             session = self.session
             return [AnswerCall(agent=self._agent, instructions=session.instructions, servers=session.servers)]

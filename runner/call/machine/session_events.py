@@ -89,7 +89,7 @@ def _response_ended(parts: SessionParts, ended: ResponseEnded, now: Instant) -> 
 
 
 def _output_taken(parts: SessionParts, taken: OutputTaken, now: Instant) -> list[Intent]:
-    parts.tools.taken(taken.call_id)
+    parts.tools.outputs.confirmed(taken.call_id)
     return []
 
 

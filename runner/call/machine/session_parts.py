@@ -167,7 +167,7 @@ class SessionParts:
     @property
     def are_all_placed(self) -> bool:
         """Whether the API has confirmed the place of everything that we have added to the conversation."""
-        return self.messages.are_placed and not self.tools.has_unconfirmed
+        return self.messages.are_placed and self.tools.outputs.are_confirmed
 
     def _is_quiet(self, now: Instant) -> bool:
         """Whether nobody speaks, and nothing is in progress that will make somebody speak."""

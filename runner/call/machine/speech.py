@@ -222,8 +222,10 @@ class Speech:
         if not sentences:
             self._go_on = self._nudge = False
         spoken = [sentence.say for sentence in sentences if sentence.say is not None]
-        told = [sentence.tell for sentence in sentences if sentence.tell is not None]
-        speak = Speak(wish=self._asked.wish, say=" ".join(spoken) or None, tell="\n".join(told) or None)
+        instructions = [sentence.tell for sentence in sentences if sentence.tell is not None]
+        speak = Speak(
+            wish=self._asked.wish, say=" ".join(spoken) or None, tell="\n".join(instructions) or None
+        )
         return [*self._move(Cue.ASKED, now), speak]
 
     def _forget_its_own(self) -> None:
@@ -308,8 +310,8 @@ class Speech:
         if request is None and not followed:
             return moved
         if followed:
-            asked = request or Request(wish="")
-            self._unheard[ended.response_id] = replace(asked, sentences=(*asked.sentences, *followed))
+            unheard = request or Request(wish="")
+            self._unheard[ended.response_id] = replace(unheard, sentences=(*unheard.sentences, *followed))
         if ended.outcome is Outcome.CANCELLED:
             return moved + self._close(ended.response_id, SentenceEnd.INTERRUPTED)
         if ended.outcome is Outcome.FAILED:
@@ -337,21 +339,21 @@ class Speech:
         return [SetTimer(timer=Timer(TimerKind.MODEL_RETRY), at=now + wait_s)]
 
     def _refused(self, error: ApiError, now: Instant) -> list[Action]:
-        asked = self._asked
-        if asked is None or error.about not in {asked.wish, None}:
+        request = self._asked
+        if request is None or error.about not in {request.wish, None}:
             return []
         if error.kind is ApiErrorKind.BUSY_SPEAKING:
             self._asked = None
-            self._sentences[:0] = asked.sentences
-            self._go_on = self._go_on or not (asked.sentences or asked.is_nudge)
+            self._sentences[:0] = request.sentences
+            self._go_on = self._go_on or not (request.sentences or request.is_nudge)
             return self._move(Cue.REFUSED_BUSY, now)
         if error.about is None:
             return []
         if error.kind is ApiErrorKind.RATE_LIMITED and self._rate_limited < len(RATE_LIMIT_WAITS_S):
             self._asked = None
-            return [*self._ask_later(asked, now), *self._move(Cue.REFUSED, now)]
+            return [*self._ask_later(request, now), *self._move(Cue.REFUSED, now)]
         self._asked = None
-        self._note_end(asked, SentenceEnd.FAILED)
+        self._note_end(request, SentenceEnd.FAILED)
         return self._move(Cue.REFUSED, now)
 
     def _overdue(self, now: Instant) -> list[Action]:

@@ -40,11 +40,11 @@ from runner.model.steering import (
     Hush,
     SaySentence,
     SetVariables,
+    SteeringAct,
     TakeOver,
     TellAgent,
     TransferCall,
     When,
-    Wish,
 )
 from runner.model.values import Instant
 
@@ -68,9 +68,9 @@ _RESULTS = {
 }
 
 
-def phases_for(wish: Wish) -> tuple[Phase, ...]:
+def phases_for(act: SteeringAct) -> tuple[Phase, ...]:
     """The phases of a call in which a person may do this."""
-    match wish:
+    match act:
         case SaySentence() | Hush() | ChangeAgent() | TransferCall() | TakeOver():
             return (Phase.TALKING,)
         case TellAgent() | ChangeInstructions() | GiveBack():
@@ -82,7 +82,7 @@ def phases_for(wish: Wish) -> tuple[Phase, ...]:
         case AddNote():
             return (*NOT_GONE, Phase.DRAINING_REQUESTS)
         case _:
-            assert_never(wish)
+            assert_never(act)
 
 
 def why_not(phase: Phase) -> str:
@@ -100,7 +100,7 @@ def why_not(phase: Phase) -> str:
 
 def refuse(deeds: Deeds, steered: Steered, why: str, now: Instant) -> None:
     """Refuse an act, with the reason."""
-    deeds.settle(steered.id, DeedResult.REFUSED, now, f'no "{steered.wish.NAME}" now: {why}')
+    deeds.settle(steered.id, DeedResult.REFUSED, now, f'no "{steered.act.NAME}" now: {why}')
 
 
 class Steering:
@@ -162,8 +162,8 @@ class Steering:
         """A person's act: carried out once, or refused."""
         if not self._deeds.open(steered, now):
             return []
-        if self._phase.now in phases_for(steered.wish):
-            intents = self._carry_out(steered, steered.wish, now)
+        if self._phase.now in phases_for(steered.act):
+            intents = self._carry_out(steered, steered.act, now)
         else:
             intents = self._refuse(steered, why_not(self._phase.now), now)
         deed = self._deeds.get(steered.id)
@@ -191,47 +191,47 @@ class Steering:
 
     # The acts
 
-    def _carry_out(self, steered: Steered, wish: Wish, now: Instant) -> list[Intent]:
-        match wish:
+    def _carry_out(self, steered: Steered, act: SteeringAct, now: Instant) -> list[Intent]:
+        match act:
             case SaySentence():
-                return self._say(steered, wish, now)
+                return self._say(steered, act, now)
             case TellAgent():
-                return self._tell(steered, wish, now)
+                return self._tell(steered, act, now)
             case Hush():
                 return self._hush(steered, now)
             case SetVariables():
-                return self._set_variables(steered, wish, now)
+                return self._set_variables(steered, act, now)
             case ChangeInstructions():
-                return self._change_instructions(steered, wish, now)
+                return self._change_instructions(steered, act, now)
             case ChangeAgent():
-                return self._change_agent(steered, wish, now)
+                return self._change_agent(steered, act, now)
             case TransferCall():
-                return self._transfer(steered, wish, now)
+                return self._transfer(steered, act, now)
             case EndCall():
-                return self._end_call(steered, wish, now)
+                return self._end_call(steered, act, now)
             case TakeOver():
-                return self._take_over(steered, wish, now)
+                return self._take_over(steered, act, now)
             case GiveBack():
-                return self._return_lead(steered, wish, now)
+                return self._return_lead(steered, act, now)
             case AddNote():
                 return self._done(steered, now)
             case _:
-                assert_never(wish)
+                assert_never(act)
 
-    def _say(self, steered: Steered, wish: SaySentence, now: Instant) -> list[Intent]:
-        is_first = wish.when is When.NOW
+    def _say(self, steered: Steered, act: SaySentence, now: Instant) -> list[Intent]:
+        is_first = act.when is When.NOW
         interrupts = is_first and self._speech.is_speaking(now)
-        self._speech.say(wish.say, key=_SENTENCE + steered.id, is_persons=True, is_first=is_first)
+        self._speech.say(act.say, key=_SENTENCE + steered.id, is_persons=True, is_first=is_first)
         return [Interrupt()] if interrupts else []
 
-    def _tell(self, steered: Steered, wish: TellAgent, now: Instant) -> list[Intent]:
+    def _tell(self, steered: Steered, act: TellAgent, now: Instant) -> list[Intent]:
         if self._speech.is_closed:
             self._unsent.append(steered.id)
-        elif wish.speak and self._lead.is_taken:
+        elif act.speak and self._lead.is_taken:
             self._done(steered, now, "the agent says nothing while a person leads the call")
         else:
             self._done(steered, now)
-        return [AddMessage(text=wish.tell), *([GoOn()] if wish.speak else [])]
+        return [AddMessage(text=act.tell), *([GoOn()] if act.speak else [])]
 
     def _hush(self, steered: Steered, now: Instant) -> list[Intent]:
         self._done(steered, now)
@@ -239,50 +239,50 @@ class Steering:
         self._speech.clear()
         return [*([Interrupt()] if is_speaking else []), ClearTimer(timer=STALL)]
 
-    def _set_variables(self, steered: Steered, wish: SetVariables, now: Instant) -> list[Intent]:
-        if unknown := sorted(wish.set.keys() - set(self.may_set)):
+    def _set_variables(self, steered: Steered, act: SetVariables, now: Instant) -> list[Intent]:
+        if unknown := sorted(act.set.keys() - set(self.may_set)):
             return self._refuse(
                 steered, f'agent "{self._serving.agent.id}" has no variable "{unknown[0]}"', now
             )
-        self._texts.variables.update(wish.set)
+        self._texts.variables.update(act.set)
         return self._done(steered, now)
 
-    def _change_instructions(self, steered: Steered, wish: ChangeInstructions, now: Instant) -> list[Intent]:
-        if wish.add is not None:
-            self._texts.add(wish.add)
-        if wish.replace is not None:
-            self._texts.replace(wish.replace)
+    def _change_instructions(self, steered: Steered, act: ChangeInstructions, now: Instant) -> list[Intent]:
+        if act.add is not None:
+            self._texts.add(act.add)
+        if act.replace is not None:
+            self._texts.replace(act.replace)
         return self._refresh.changed(now, steered.id)
 
-    def _change_agent(self, steered: Steered, wish: ChangeAgent, now: Instant) -> list[Intent]:
-        if wish.agent not in self._agents:
-            return self._refuse(steered, f'there is no agent "{wish.agent}"', now)
-        if wish.agent == self._serving.agent.id:
-            return self._refuse(steered, f'"{wish.agent}" serves the call already', now)
+    def _change_agent(self, steered: Steered, act: ChangeAgent, now: Instant) -> list[Intent]:
+        if act.agent not in self._agents:
+            return self._refuse(steered, f'there is no agent "{act.agent}"', now)
+        if act.agent == self._serving.agent.id:
+            return self._refuse(steered, f'"{act.agent}" serves the call already', now)
         because = f'person "{steered.by}"'
-        intents = self._serving.hand_off(wish.agent, because, now, steered=steered)
+        intents = self._serving.hand_off(act.agent, because, now, steered=steered)
         if self._serving.impossible:
             intents += self._refuse(steered, self._serving.impossible, now)
         return intents
 
-    def _transfer(self, steered: Steered, wish: TransferCall, now: Instant) -> list[Intent]:
+    def _transfer(self, steered: Steered, act: TransferCall, now: Instant) -> list[Intent]:
         known = destinations(self._serving.agent, self._agents.values(), self._transfer_to)
-        if wish.to not in known:
-            return self._refuse(steered, f'"{wish.to}" is not among the destinations', now)
-        transfer = Transfer(target=known[wish.to], name=wish.to, say=wish.say, deed_id=steered.id)
+        if act.to not in known:
+            return self._refuse(steered, f'"{act.to}" is not among the destinations', now)
+        transfer = Transfer(target=known[act.to], name=act.to, say=act.say, deed_id=steered.id)
         return self._ending.announce(transfer, now)
 
-    def _end_call(self, steered: Steered, wish: EndCall, now: Instant) -> list[Intent]:
+    def _end_call(self, steered: Steered, act: EndCall, now: Instant) -> list[Intent]:
         can_say = self._phase.now is Phase.TALKING and not self._speech.is_closed
-        say = wish.say if can_say else None
+        say = act.say if can_say else None
         end = End(reason="person", say=say, at_once=say is None, waits_for_tools=False, deed_id=steered.id)
         return [*([Interrupt()] if say and self._speech.is_speaking(now) else []), end]
 
-    def _take_over(self, steered: Steered, wish: TakeOver, now: Instant) -> list[Intent]:
+    def _take_over(self, steered: Steered, act: TakeOver, now: Instant) -> list[Intent]:
         if self._lead.by not in {None, steered.by}:
             return self._refuse(steered, f'"{self._lead.by}" leads the call', now)
         is_renewal = self._lead.is_taken
-        lease = self._lead.take(steered.by, steered.id, wish.for_s, now)
+        lease = self._lead.take(steered.by, steered.id, act.for_s, now)
         if is_renewal:
             self._deeds.renew(self._lead.deed_id, steered.id)
             return [lease]
@@ -290,11 +290,11 @@ class Steering:
         cut_short = [Interrupt()] if self._speech.is_speaking_its_own(now) else []
         return [lease, *cut_short, *self._refresh.changed(now)]
 
-    def _return_lead(self, steered: Steered, wish: GiveBack, now: Instant) -> list[Intent]:
+    def _return_lead(self, steered: Steered, act: GiveBack, now: Instant) -> list[Intent]:
         if not self._lead.is_taken:
             return self._refuse(steered, "no person leads the call", now)
         self._done(steered, now)
-        return self._give_back(now, speaks=wish.speak)
+        return self._give_back(now, speaks=act.speak)
 
     # Shared by several acts
 

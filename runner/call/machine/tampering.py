@@ -39,7 +39,7 @@ class TamperWatch:
                     self._nudges -= 1
                     return []
                 return self._tampered("a system message was added", RemoveItem(item_id=item_id))
-            case OutputTaken(call_id=call_id, item_id=item_id) if not self._tools.has_answered(call_id):
+            case OutputTaken(call_id=call_id, item_id=item_id) if not self._tools.outputs.was_sent(call_id):
                 return self._tampered("the output of a tool was made up", RemoveItem(item_id=item_id))
             case _:
                 return []
@@ -48,7 +48,7 @@ class TamperWatch:
         self._times += 1
         detail = f"{how}, and not by us"
         self._record.fault(detail)
-        told = Log(event=LogEvent.TAMPERED, level=LogLevel.WARNING, fields={"detail": detail})
+        entry = Log(event=LogEvent.TAMPERED, level=LogLevel.WARNING, fields={"detail": detail})
         if self._times > 1:
-            return [told, End(reason="tampered", at_once=True, detail=detail)]
-        return [told, mend]
+            return [entry, End(reason="tampered", at_once=True, detail=detail)]
+        return [entry, mend]

@@ -1,16 +1,16 @@
-"""Keeps the tool calls of one call: what is running, what the model was told, and what must be sent again.
+"""Keeps the tool calls of one call, from the model's request to the output for the model.
 
 Runs nothing itself: it builds the requests, reads the replies, and decides on retries.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from zlib import crc32
 
 from runner.call.machine.consumption import Consumption
 from runner.call.machine.intent import AddMessage, GoOn, InstructModel, Intent, SayToCaller, WithdrawSentence
+from runner.call.machine.tool_outputs import ToolOutputs
+from runner.call.machine.tool_refusals import Refusal, RefusedBecause
 from runner.call.recent_ids import NO_IDS, RecentIds
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import values_at
@@ -22,10 +22,6 @@ from runner.call.tools.tool_result import ToolOutput, error_output, model_output
 from runner.model.action import (
     Action,
     ClearTimer,
-    Log,
-    LogEvent,
-    LogLevel,
-    SendOutput,
     SendRequest,
     SetTimer,
     Timer,
@@ -37,35 +33,6 @@ from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.json_text import read_json
 from runner.model.tool import HttpBinding, StaticBinding, Tool
 from runner.model.values import Instant, Json, JsonObject
-
-
-class RefusedBecause(Enum):
-    """Why a tool call is not carried out, for the log."""
-
-    UNKNOWN_TOOL = "unknown_tool"
-    """The model has made it up."""
-    ARGUMENTS = "arguments"
-    """They do not fit `parameters`."""
-    CONDITION = "condition"
-    """The tool's `when` does not hold."""
-    LIMIT = "limit"
-    ENDING = "ending"
-    """The call is being transferred, or ended."""
-    LEAD = "lead"
-    """A person leads the call."""
-
-
-_MODEL_ERRS = frozenset({RefusedBecause.UNKNOWN_TOOL, RefusedBecause.ARGUMENTS})
-_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""The names that the API allows. Another one could be any words of the model."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """The tool call cannot be carried out. `error` tells the model how to correct it."""
-
-    because: RefusedBecause
-    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +53,6 @@ class ToolCalls:
     """Keeps each tool call from the model's request to the API's confirmation of the output."""
 
     __slots__ = (
-        "_answered",
         "_call_id",
         "_consumption",
         "_ended",
@@ -96,9 +62,9 @@ class ToolCalls:
         "_open",
         "_record",
         "_secrets",
-        "_unconfirmed",
         "_variables",
         "_waiting",
+        "outputs",
     )
 
     def __init__(
@@ -120,8 +86,7 @@ class ToolCalls:
         self._secrets = secrets
         self._open: dict[str, OpenCall] = {}
         self._in_flight: frozenset[str] = NO_IDS
-        self._unconfirmed: dict[str, str] = {}
-        self._answered: frozenset[str] = NO_IDS
+        self.outputs = ToolOutputs()
         self._waiting: dict[str, bool] = {}
         """The responses whose calls the model waits for, and whether they have ended."""
         self._ended = RecentIds()
@@ -135,11 +100,6 @@ class ToolCalls:
     def in_flight(self) -> bool:
         """Whether any request is in flight."""
         return bool(self._in_flight)
-
-    @property
-    def has_unconfirmed(self) -> bool:
-        """Whether an output was sent that the API has not confirmed yet."""
-        return bool(self._unconfirmed)
 
     @property
     def awaited(self) -> bool:
@@ -247,30 +207,21 @@ class ToolCalls:
         done = self._stop_waiting(opened)
         if opened.in_background:
             self.close(opened.call_id, "ok" if output.ok else "error", now, output)
-            told = f"The result of {opened.tool.name}, which was started before: {output.text}"
-            return [*done, AddMessage(text=told), GoOn()]
+            message = f"The result of {opened.tool.name}, which was started before: {output.text}"
+            return [*done, AddMessage(text=message), GoOn()]
         return [*done, *self.answer(replied.call_id, output, now)]
 
     def refuse(self, called: ToolCalled, refusal: Refusal, now: Instant) -> list[Action]:
         """Answer a tool call that is not carried out with an error that the model can correct."""
-        is_name = _TOOL_NAME.fullmatch(called.name) is not None
-        entry = Log(
-            event=LogEvent.TOOL_REFUSED,
-            level=LogLevel.WARNING if refusal.because in _MODEL_ERRS else LogLevel.INFO,
-            fields={
-                "tool": called.name if is_name else "(not a name)",
-                "because": refusal.because.value,
-            },
-        )
         output = ToolOutput.refused(refusal.error)
-        return [entry, *self.answer(called.call_id, output, now, status="refused")]
+        return [refusal.entry(called.name), *self.answer(called.call_id, output, now, status="refused")]
 
     def answer(
         self, call_id: str, output: ToolOutput, now: Instant, *, status: str | None = None
     ) -> list[Action]:
         """Give the model the output of its call, which is kept until the API confirms it."""
         self.close(call_id, status or ("ok" if output.ok else "error"), now, output)
-        return self._tell(call_id, output)
+        return self.outputs.send(call_id, output.text)
 
     def close(self, call_id: str, status: str, now: Instant, output: ToolOutput | None = None) -> None:
         """The tool call is settled, with or without an output for the model."""
@@ -302,18 +253,6 @@ class ToolCalls:
                 replied = Replied(call_id=call_id, attempt=opened.attempt, reply=reply)
                 intents += self.replied(replied, now, may_retry=False)
         return intents
-
-    def has_answered(self, call_id: str) -> bool:
-        """Whether we have given the model the output of this call."""
-        return call_id in self._answered
-
-    def taken(self, call_id: str) -> None:
-        """The API has confirmed the output of this call."""
-        self._unconfirmed.pop(call_id, None)
-
-    def resend(self) -> list[Action]:
-        """Every output that the API has not confirmed, for a sideband that has reopened."""
-        return [SendOutput(call_id=call_id, output=text) for call_id, text in self._unconfirmed.items()]
 
     def response_ended(self, response_id: str) -> None:
         """This response makes no further tool calls."""
@@ -350,11 +289,11 @@ class ToolCalls:
         try:
             if tool.when.value(names):
                 return None
-            told = tool.otherwise.text(names) if tool.otherwise is not None else ""
+            reason = tool.otherwise.text(names) if tool.otherwise is not None else ""
         except TemplateFailure as failure:
             self._record.fault(str(failure))
-            told = ""
-        error = told or f"{tool.name} cannot be used now"
+            reason = ""
+        error = reason or f"{tool.name} cannot be used now"
         return Refusal(because=RefusedBecause.CONDITION, error=error)
 
     def _not_made(
@@ -377,7 +316,7 @@ class ToolCalls:
         return [
             *waiting,
             *self._attempt(replace(opened, in_background=True), opened.request, now),
-            *self._tell(opened.call_id, started),
+            *self.outputs.send(opened.call_id, started.text),
         ]
 
     def _attempt(self, opened: OpenCall, request: HttpRequest, now: Instant) -> list[Action]:
@@ -394,11 +333,6 @@ class ToolCalls:
                 is_repeatable=opened.tool.is_repeatable,
             )
         ]
-
-    def _tell(self, call_id: str, output: ToolOutput) -> list[Action]:
-        self._unconfirmed[call_id] = output.text
-        self._answered |= {call_id}
-        return [SendOutput(call_id=call_id, output=output.text)]
 
     def _stop_waiting(self, opened: OpenCall) -> list[Intent]:
         """The tool has answered in time: the sentence for the wait is withdrawn."""

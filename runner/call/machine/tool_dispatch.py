@@ -12,7 +12,8 @@ from runner.call.machine.lead import Lead
 from runner.call.machine.phase import CallPhase, Phase
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh
-from runner.call.machine.tool_calls import OpenCall, Refusal, RefusedBecause, ToolCalls
+from runner.call.machine.tool_calls import OpenCall, ToolCalls
+from runner.call.machine.tool_refusals import Refusal, RefusedBecause
 from runner.call.records.deeds import Deeds
 from runner.call.tools.tool_result import ToolOutput
 from runner.model.action import Log, LogEvent, LogLevel
@@ -85,7 +86,7 @@ class ToolDispatch:
         if switch.steered is not None:
             self._deeds.settle(switch.steered.id, DeedResult.DONE, now)
             intents += (
-                [GoOn()] if isinstance(switch.steered.wish, ChangeAgent) and switch.steered.wish.speak else []
+                [GoOn()] if isinstance(switch.steered.act, ChangeAgent) and switch.steered.act.speak else []
             )
         return [*intents, *self._refresh.handed_off(now), *self._tools.go_on()]
 
@@ -101,16 +102,16 @@ class ToolDispatch:
             "code": error.code,
             "detail": error.message,
         }
-        told = Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)
+        entry = Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)
         refreshed = self._refresh.handed_off(now)
         if switch.steered is not None:
             detail = f"the API refused it: {error.message}"
             self._deeds.settle(switch.steered.id, DeedResult.REFUSED, now, detail)
         if switch.call_id is None:
-            return [told, *refreshed]
+            return [entry, *refreshed]
         output = ToolOutput.refused(NO_HANDOFF)
         return [
-            told,
+            entry,
             *refreshed,
             *self._tools.answer(switch.call_id, output, now, status="refused"),
             *self._tools.go_on(),

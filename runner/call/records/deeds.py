@@ -34,8 +34,8 @@ class Deeds:
         self._deeds[steered.id] = Deed(
             id=steered.id,
             by=steered.by,
-            what=steered.wish.NAME,
-            given=given_of(steered.wish),
+            what=steered.act.NAME,
+            given=given_of(steered.act),
             at=now,
             result=DeedResult.WAITING.value,
         )

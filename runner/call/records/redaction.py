@@ -148,18 +148,18 @@ class Redactor:
         if self._known is None:
             self._known = KnownValues(self._values)
         runs = digit_runs(text)
-        found = [(span, MASKED) for span in self._known.spans(text, runs)]
+        spans = [(span, MASKED) for span in self._known.spans(text, runs)]
         for kind in self._kinds:
             mark = f"[{kind.value}]"
-            found += [(span, mark) for span in sensitive_spans(kind, text, runs, self._country)]
-        return _masked(text, found)
+            spans += [(span, mark) for span in sensitive_spans(kind, text, runs, self._country)]
+        return _masked(text, spans)
 
     def deed(self, deed: Deed) -> Deed:
         """Mask what a person said, wrote or set as what caller and agent say."""
-        given = self.data(deed.given)
+        fields = self.data(deed.given)
         if not self._keeps_transcript:
-            given = {key: MASKED if key in DEED_TEXTS else value for key, value in given.items()}
-        return replace(deed, given=given, detail=self.text(deed.detail))
+            fields = {key: MASKED if key in DEED_TEXTS else value for key, value in fields.items()}
+        return replace(deed, given=fields, detail=self.text(deed.detail))
 
     def _turn(self, text: str) -> str | None:
         return self.text(text) if self._keeps_transcript else None

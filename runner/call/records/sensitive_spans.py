@@ -36,13 +36,11 @@ def sensitive_spans(kind: Sensitive, text: str, runs: Sequence[DigitRun], countr
     return _FINDERS[kind](text, runs, country)
 
 
-def passes_luhn(digits: str) -> bool:
-    """Whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B)."""
-    return next(_luhn(digits, [(0, len(digits))]))
-
-
 def _luhn(digits: str, windows: Sequence[tuple[int, int]]) -> Iterator[bool]:
-    """Whether each window passes. Every second digit from the end is doubled, so there are two sums."""
+    """Whether the last digit of each window is the check digit of its others (ISO/IEC 7812-1, annex B).
+
+    Every second digit from the end is doubled, so there are two sums.
+    """
     sums = [
         [0, *accumulate(_VALUES[place % 2 == last][digit] for place, digit in enumerate(digits))]
         for last in (0, 1)

@@ -58,8 +58,8 @@ class Alternatives:
         """Every way to match these conditions, each country by itself. At most MOST_ALTERNATIVES."""
         called, caller = self._entries(conditions.called), self._entries(conditions.caller)
         headers = [[(name, leaf) for leaf in self._leaves(matcher)] for name, matcher in conditions.headers]
-        found = product(product(called, caller), product(*headers))
-        for (to, from_), values in islice(found, MOST_ALTERNATIVES):
+        combinations = product(product(called, caller), product(*headers))
+        for (to, from_), values in islice(combinations, MOST_ALTERNATIVES):
             yield Alternative(called=to, caller=from_, headers=values)
 
     def _learn(self, part: Matcher) -> None:

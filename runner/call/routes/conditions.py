@@ -163,17 +163,17 @@ class CompiledConditions:
     def why(self, facts: Facts) -> str:
         """All conditions of a route that matches, in words."""
         conditions = self.conditions
-        said = [f"to {words}" for words in _held(self._called, facts.called)]
-        said += [f"from {words}" for words in _held(self._caller, facts.caller)]
+        parts = [f"to {words}" for words in _held(self._called, facts.called)]
+        parts += [f"from {words}" for words in _held(self._caller, facts.caller)]
         for name, key, matcher in self._headers:
-            said += [f"header {name} {words}" for words in _held(matcher, facts.headers.get(key, ()))]
+            parts += [f"header {name} {words}" for words in _held(matcher, facts.headers.get(key, ()))]
         if conditions.during is not None:
-            said.append(f"{conditions.during} is open")
+            parts.append(f"{conditions.during} is open")
         if conditions.transport is not None:
-            said.append(f"the call came over {conditions.transport.value}")
+            parts.append(f"the call came over {conditions.transport.value}")
         if conditions.share is not None:
-            said.append(f"the caller is within the first {100 * conditions.share:g}%")
-        return ", ".join(said) or "it has no conditions"
+            parts.append(f"the caller is within the first {100 * conditions.share:g}%")
+        return ", ".join(parts) or "it has no conditions"
 
     def why_not(self, failed: str, facts: Facts) -> str:
         """Why the condition of this name failed, in words."""
@@ -191,8 +191,8 @@ class CompiledConditions:
             case "transport" if conditions.transport is None:
                 return "transport: the call came over webrtc, which the route does not name"
             case "transport":
-                wanted = conditions.transport.value if conditions.transport else ""
-                return f"transport: the call came over {facts.transport.value}, not over {wanted}"
+                transport = conditions.transport.value if conditions.transport else ""
+                return f"transport: the call came over {facts.transport.value}, not over {transport}"
             case "share":
                 at, share = facts.position(self._owner), conditions.share or 0.0
                 return f"share: the caller is at {at:.1%}, not within the first {100 * share:g}%"

@@ -197,12 +197,12 @@ def _headers(wanted: HeaderMatchers, default_country: str | None) -> tuple[tuple
     by_name: dict[str, tuple[str, list[Matcher]]] = {}
     for name, matcher in wanted:
         by_name.setdefault(name.lower(), (name, []))[1].append(matcher)
-    found = []
+    ties = []
     for name, matchers in by_name.values():
         if len(matchers) == 2 and _clash(*matchers):
             return None
         value = header_value(matchers, default_country)
         if value is None:
             return None
-        found.append((name, value))
-    return tuple(found)
+        ties.append((name, value))
+    return tuple(ties)

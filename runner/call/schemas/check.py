@@ -71,11 +71,11 @@ class Check:
 
     def part(self, schema: Json, step: str | int, value: Json) -> bool:
         """Check a part of the value, and adopt its misfits."""
-        found = self.run.check(schema, value, (*self.path, step))
-        self.misfits += found.misfits
+        result = self.run.check(schema, value, (*self.path, step))
+        self.misfits += result.misfits
         if self.run.source.tracks:
             self.seen.add(step)
-        return found.fits
+        return result.fits
 
     def same(self, schema: Json) -> "Check":
         """Check the same value against another schema, and adopt nothing."""
@@ -83,9 +83,9 @@ class Check:
 
     def follow(self, schema: Json) -> None:
         """Check the same value against another schema, and adopt its misfits."""
-        found = self.same(schema)
-        self.misfits += found.misfits
-        self.learn(found)
+        result = self.same(schema)
+        self.misfits += result.misfits
+        self.learn(result)
 
     def learn(self, other: "Check") -> None:
         """Adopt what another check of the same value has evaluated, if the value fits there."""

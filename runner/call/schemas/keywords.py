@@ -49,8 +49,8 @@ def _size(value: Json) -> int:
 
 
 def _type(check: Check, names: Json) -> None:
-    wanted = [names] if isinstance(names, str) else names
-    if not any(_is_of(check.value, name) for name in wanted):
+    type_names = [names] if isinstance(names, str) else names
+    if not any(_is_of(check.value, name) for name in type_names):
         check.refuse("type")
 
 
@@ -151,14 +151,14 @@ def _items(check: Check, schema: Json) -> None:
 def _contains(check: Check, schema: Json) -> None:
     if not isinstance(check.value, list):
         return
-    found = [
+    fitting = [
         index
         for index, entry in enumerate(check.value)
         if check.run.check(schema, entry, (*check.path, index)).fits
     ]
-    check.seen.update(found)
+    check.seen.update(fitting)
     least, most = check.schema.get("minContains", 1), check.schema.get("maxContains")
-    if len(found) < least or (most is not None and len(found) > most):
+    if len(fitting) < least or (most is not None and len(fitting) > most):
         check.refuse("contains")
 
 
@@ -288,13 +288,13 @@ def _all_of(check: Check, schemas: Json) -> None:
 
 
 def _any_of(check: Check, schemas: Json) -> None:
-    found = []
+    checks = []
     for schema in schemas:
-        found.append(check.same(schema))
-        check.learn(found[-1])
-        if found[-1].fits and not check.run.source.tracks:
+        checks.append(check.same(schema))
+        check.learn(checks[-1])
+        if checks[-1].fits and not check.run.source.tracks:
             return
-    if not any(each.fits for each in found):
+    if not any(each.fits for each in checks):
         check.refuse("anyOf")
 
 

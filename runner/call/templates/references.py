@@ -88,8 +88,10 @@ def _unknown(kind: str, name: str, known: Mapping[str, object]) -> str | None:
         return None
     from difflib import get_close_matches  # noqa: PLC0415 - only a template with a mistake pays for it
 
-    found = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, known, n=1, cutoff=0.7)
-    return f'unknown {kind} "{name}"' + (f'; did you mean "{found[0]}"?' if found else "")
+    suggestions = (
+        [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, known, n=1, cutoff=0.7)
+    )
+    return f'unknown {kind} "{name}"' + (f'; did you mean "{suggestions[0]}"?' if suggestions else "")
 
 
 def _tag(node: nodes.Stmt) -> str:

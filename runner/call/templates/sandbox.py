@@ -116,12 +116,12 @@ class Program:
 
     def _failed_line(self, error: Exception) -> int | None:
         """The line of the template whose code was running."""
-        trace, found = error.__traceback__, None
+        trace, line = error.__traceback__, None
         while trace is not None:
             if trace.tb_frame.f_code.co_filename == _CODE and self._line_of is not None:
-                found = self._line_of(trace.tb_lineno)
+                line = self._line_of(trace.tb_lineno)
             trace = trace.tb_next
-        return found
+        return line
 
 
 def parts_of_result(source: str, write: Write) -> tuple[Reference, ...]:

@@ -95,8 +95,8 @@ def read_token(reply: HttpReply, now: Instant) -> Token | NoToken:
         )
     if not 200 <= reply.status <= 299:
         code = _error_code(read_reply(reply))
-        told = f"the token endpoint answered {reply.status}" + (f" ({code})" if code else "")
-        return _refused(told, asks_otherwise=reply.status in (400, 401) and code in _NOT_KNOWN)
+        detail = f"the token endpoint answered {reply.status}" + (f" ({code})" if code else "")
+        return _refused(detail, asks_otherwise=reply.status in (400, 401) and code in _NOT_KNOWN)
     try:
         answer = json_of(read_reply(reply))
     except UnusableReplyError:

@@ -70,15 +70,15 @@ class Query:
     def find(self, value: Json) -> Json:
         """The result of the expression; None where there is nothing. Raises QueryFailure."""
         try:
-            found = _Interpreter().visit(self._tree, value)
+            result = _Interpreter().visit(self._tree, value)
         except QueryFailure:
             raise
         except Exception as error:
             # Functions meet types that they do not expect, and Python's own errors come through.
             raise QueryFailure(_reason(error)) from None
-        if isinstance(found, dict | list) and is_too_deep(found):
+        if isinstance(result, dict | list) and is_too_deep(result):
             raise QueryFailure(f"what it finds is nested deeper than {MAX_DEPTH} levels")
-        return found
+        return result
 
 
 @lru_cache(maxsize=4096)
@@ -124,21 +124,21 @@ class _Interpreter(TreeInterpreter):
         return method(node, value)
 
     def visit_multi_select_list(self, node: Any, value: Any) -> Any:
-        found = super().visit_multi_select_list(node, value)
-        if found is not None:
-            self._weigh(found)
-        return found
+        result = super().visit_multi_select_list(node, value)
+        if result is not None:
+            self._weigh(result)
+        return result
 
     def visit_multi_select_dict(self, node: Any, value: Any) -> Any:
-        found = super().visit_multi_select_dict(node, value)
-        if found is not None:
-            self._weigh(found)
-        return found
+        result = super().visit_multi_select_dict(node, value)
+        if result is not None:
+            self._weigh(result)
+        return result
 
     def visit_flatten(self, node: Any, value: Any) -> Any:
-        found = super().visit_flatten(node, value)
-        self._weigh_top(found)
-        return found
+        result = super().visit_flatten(node, value)
+        self._weigh_top(result)
+        return result
 
     def visit_comparator(self, node: Any, value: Any) -> Any:
         self._spend(_A_COMPARISON)
@@ -153,9 +153,9 @@ class _Interpreter(TreeInterpreter):
         arguments = [self.visit(child, value) for child in node["children"]]
         for argument in arguments:
             self._weigh_top(argument)
-        found = _CALLS.call_function(node["value"], arguments)
-        self._weigh_top(found)
-        return found
+        result = _CALLS.call_function(node["value"], arguments)
+        self._weigh_top(result)
+        return result
 
 
 def _too_many() -> QueryFailure:

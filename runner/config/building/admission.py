@@ -6,7 +6,7 @@ from dataclasses import replace
 from runner.call.templates.template import CompiledTemplate
 from runner.config.building.duration import duration_s
 from runner.config.building.tool_http import build_http
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import or_there_is
 from runner.config.node import Node

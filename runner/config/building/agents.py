@@ -19,7 +19,7 @@ from runner.config.building.templates import spoken, template, templated
 from runner.config.building.tools import build_tool
 from runner.config.checking.agent_review import review_agent
 from runner.config.checking.browser_calls import check_browser_calls
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.checking.scope import Scope
 from runner.config.checking.suggest import did_you_mean
 from runner.config.checking.trial import Trial, check_rendering
@@ -207,10 +207,10 @@ class AgentBuilder:
                 message = f"the instructions are a path, and not what the file holds; {right}"
                 self._problems.error(node.place, "file", message)
             return self._text(node)
-        found = self._directory.referenced_text(file)
-        if found is None:
+        source = self._directory.referenced_text(file)
+        if source is None:
             return None
-        name, text = found
+        name, text = source
         if not text.strip():
             self._problems.error(
                 file.place, "file", f'"{file.text}" is empty; write the instructions into it'
@@ -230,13 +230,13 @@ class AgentBuilder:
             return Wait()
         tell = node.get("tell")
         if tell is not None:
-            told = self._text(tell)
-            return Tell(text=told) if told is not None else ModelOpens()
+            instruction = self._text(tell)
+            return Tell(text=instruction) if instruction is not None else ModelOpens()
         if self._is_path(node) is not None:
             message = f'the greeting is "{node.text}", the path of a file; write the sentence itself'
             self._problems.error(node.place, "file", message)
-        said = spoken(node, self._scope.without_secrets(), self._problems)
-        return Say(text=said) if said is not None else ModelOpens()
+        sentence = spoken(node, self._scope.without_secrets(), self._problems)
+        return Say(text=sentence) if sentence is not None else ModelOpens()
 
     def _session(self, node: Node | None, tools: tuple[Tool, ...]) -> JsonObject:
         if node is None:

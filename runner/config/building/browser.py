@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from runner.config.building.secrets import secret_ref
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.problem import Problems
 from runner.model.settings import Browser
 

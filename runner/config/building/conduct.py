@@ -109,14 +109,14 @@ def _check_pattern(node: Node | None, problems: Problems) -> bool:
 def _wind_down(node: Node | None, max_duration_s: float, scope: Scope, problems: Problems) -> WindDown | None:
     if node is None:
         return None
-    before, told = node.get("before"), template(node.get("tell"), scope, problems)
+    before, instruction = node.get("before"), template(node.get("tell"), scope, problems)
     seconds = _seconds(before, problems)
-    if before is None or seconds is None or told is None:
+    if before is None or seconds is None or instruction is None:
         return None
     if seconds >= max_duration_s:
         message = f'"{before.text}" before the end is before the call begins: "max_duration" is not longer'
         problems.error(before.place, "never-reached", message)
-    return WindDown(before_s=seconds, tell=told)
+    return WindDown(before_s=seconds, tell=instruction)
 
 
 def _silence(node: Node | None, scope: Scope, problems: Problems) -> Silence | None:

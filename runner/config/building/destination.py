@@ -75,7 +75,7 @@ def _caller_data(compiled: CompiledTemplate, variables: frozenset[str]) -> "list
 
 def right_target(address: str) -> str:
     """What would be right instead of an address that cannot be transferred to."""
-    meant = e164_target(address)
-    if meant is not None:
-        return f'write "{meant}"'
+    suggestion = e164_target(address)
+    if suggestion is not None:
+        return f'write "{suggestion}"'
     return 'write an E.164 number as "tel:+14155550123", or a SIP address as "sip:nurse@maple.example"'

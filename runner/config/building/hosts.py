@@ -19,17 +19,17 @@ Hosts: TypeAlias = Mapping[str, str]
 def environment_hosts(environment: Node | None, problems: Problems) -> Hosts:
     """The `hosts` of an environment, without those that have a problem."""
     node = environment.get("hosts") if environment is not None else None
-    found = {}
+    urls_by_host = {}
     for name, address in node.items() if node is not None else ():
         if _is_origin(address.text):
-            found[_plain(name)] = address.text.rstrip("/")
+            urls_by_host[_plain(name)] = address.text.rstrip("/")
         elif isinstance(address.value, str | int | float):  # the schema refuses anything else
             message = (
                 f'"{address.text}" is not an address that stands for a host; write scheme, host and port, '
                 "such as https://staging.maple.example:8443"
             )
             problems.error(address.place, "url", message)
-    return found
+    return urls_by_host
 
 
 def redirected(url: str, hosts: Hosts) -> str:
@@ -62,11 +62,11 @@ def check_hosts_are_asked(
     node = environment.get("hosts") if environment is not None else None
     if node is None:
         return
-    asked = {_host(url) for agent in agents for url in _urls(agent)} | {_host(url.text) for url in urls}
+    hosts = {_host(url) for agent in agents for url in _urls(agent)} | {_host(url.text) for url in urls}
     for name in dict(node.items()):
         is_host = "/" not in name  # anything else is reported where it is written
-        if is_host and _plain(name) not in asked:
-            message = f'no request goes to the host "{name}"{or_there_is(name, asked)}'
+        if is_host and _plain(name) not in hosts:
+            message = f'no request goes to the host "{name}"{or_there_is(name, hosts)}'
             problems.error(node.key_place(name), "unknown-host", message)
 
 

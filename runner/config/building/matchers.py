@@ -88,16 +88,16 @@ class MatcherBuilder:
                 return Glob(user=user.text if user else None, host=host.text if host else None)
 
     def _number_or_address(self, text: str, place: Place) -> Matcher:
-        found = self._read(text)
-        if found is None:
+        matcher = self._read(text)
+        if matcher is None:
             self.problems.error(place, *self._why_neither(text))
-        return found or _NOTHING
+        return matcher or _NOTHING
 
     def _read(self, text: str) -> ExactNumber | ExactAddress | None:
         """The matcher of a text, or None where it is neither a number nor an address."""
         if _BEGINNING.fullmatch(text):
-            found = read_number(text)
-            return ExactNumber(found.e164) if found is not None else None
+            parsed = read_number(text)
+            return ExactNumber(parsed.e164) if parsed is not None else None
         address = parse_address(text)
         number = read_number(
             address.user if address.scheme == "tel" and address.user else text, self.default_country
@@ -152,10 +152,10 @@ class MatcherBuilder:
 
     def _listed(self, node: Node, exact: Exact) -> Matcher:
         """A list is parsed once for each file, and all matchers that name it share its entries."""
-        found = self.read_list(node)
-        if found is None:
+        list_file = self.read_list(node)
+        if list_file is None:
             return _NOTHING
-        name, text = found
+        name, text = list_file
         is_party = exact == self._number_or_address
         key = name, node.text, is_party, self.default_country if is_party else None
         known = self.lists.get(key)
@@ -170,9 +170,9 @@ class MatcherBuilder:
         """The entries of a list. Of many wrong lines, the first few show the mistake."""
         problems, refused, entries = Problems(), list[Place](), list[Matcher]()
         for entry, place in lines:
-            found = self._read(entry)
-            if found is not None:
-                entries.append(found)
+            matcher = self._read(entry)
+            if matcher is not None:
+                entries.append(matcher)
                 continue
             refused.append(place)
             if len(refused) <= _MOST_TOLD:

@@ -26,8 +26,8 @@ def build_servers(entries: Iterator[Node], scope: Scope, problems: Problems) -> 
         if first is not label:
             message = f'the agent has another MCP server "{label.text}", at {first.place}'
             problems.error(label.place, "duplicate-tool", message)
-        given = [key for key in _PLACES if node.get(key) is not None]
-        if len(given) != 1:
+        places = [key for key in _PLACES if node.get(key) is not None]
+        if len(places) != 1:
             problems.error(node.place, "one-of", f"an MCP server needs one of {', '.join(_PLACES)}")
         settings = templated(node, scope, problems)
         approval = node.get("require_approval")

@@ -7,7 +7,7 @@ only errors are reported of it: a warning might be about what was left out.
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.node import Node
 from runner.config.problem import Problems, Severity
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from runner.api.realtime.prices import PRICES
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.checking.suggest import did_you_mean
 from runner.config.node import Node
 from runner.config.problem import Problems

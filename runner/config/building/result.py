@@ -103,8 +103,8 @@ def _has_gaps(node: Node) -> bool:
 
 def _quoted(source: str) -> str:
     """A habit from other languages: a text in double quotes, which names a key here."""
-    found = _COMPARED.search(source)
-    return f"; a text is written in single quotes, '{found.group(1)}'" if found else ""
+    comparison = _COMPARED.search(source)
+    return f"; a text is written in single quotes, '{comparison.group(1)}'" if comparison else ""
 
 
 def _in_jmespath(source: str, column: int) -> str:

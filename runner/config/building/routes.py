@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 from runner.api.realtime.facts import PROJECT_PREFIX
 from runner.config.building.matchers import Lists, MatcherBuilder, ReadList, check_country
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.checking.suggest import did_you_mean, one_of, or_there_is
 from runner.config.node import Node
 from runner.config.problem import Problems

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date, time
 from zoneinfo import ZoneInfo, available_timezones
 
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.checking.suggest import did_you_mean
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -112,8 +112,8 @@ def _hours(node: Node, problems: Problems) -> OpenHours | None:
 
 
 def _closed(node: Node, problems: Problems) -> tuple[Closed, ...] | None:
-    found = [_closed_days(entry, problems) for entry in node.entries()]
-    return None if None in found else tuple(days for days in found if days is not None)
+    closed_days = [_closed_days(entry, problems) for entry in node.entries()]
+    return None if None in closed_days else tuple(days for days in closed_days if days is not None)
 
 
 def _closed_days(node: Node, problems: Problems) -> Closed | None:

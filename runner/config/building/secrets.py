@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.node import Node
 from runner.model.settings import SecretRef
 from runner.model.values import Place

@@ -9,7 +9,7 @@ from runner.config.building.destination import right_target
 from runner.config.building.duration import duration_s
 from runner.config.building.prices import prices
 from runner.config.building.secrets import secret_ref
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.settings import (

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from runner.api.realtime.facts import BASE_URL
 from runner.config.building.parts import without_mistakes
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.node import Node
 from runner.model.price import PriceList
 from runner.model.values import Place

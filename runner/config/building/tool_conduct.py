@@ -71,10 +71,10 @@ def _waiting_steps(node: Node | None, scope: Scope, problems: Problems) -> Itera
         after, say, tell = (step.get(key) for key in ("after", "say", "tell"))
         after_s = duration_s(after, problems) if after is not None else None
         texts = (say.entries() or (say,)) if say is not None else ()
-        said = [spoken(text, scope, problems) for text in texts]
+        sentences = [spoken(text, scope, problems) for text in texts]
         if after_s is not None:
             yield WaitingStep(
                 after_s=after_s,
-                say=tuple(text for text in said if text is not None),
+                say=tuple(text for text in sentences if text is not None),
                 tell=template(tell, scope, problems),
             )

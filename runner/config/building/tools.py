@@ -92,15 +92,15 @@ class _Builder:
     def _binding(self, scope: Scope) -> Binding | None:
         if (http := self.node.get("http")) is not None:
             return build_http(http, scope, self.problems)
-        told = scope.without_secrets()
+        public_scope = scope.without_secrets()
         if (transfer := self.node.get("transfer")) is not None:
-            return self._transfer(transfer, told)
+            return self._transfer(transfer, public_scope)
         if (hangup := self.node.get("hangup")) is not None:
-            return HangupBinding(say=spoken(hangup.get("say"), told, self.problems))
+            return HangupBinding(say=spoken(hangup.get("say"), public_scope, self.problems))
         if (agent := self.node.find("handoff", "agent")) is not None:
             return HandoffBinding(agent=agent.text)
         if (static := self.node.get("static")) is not None:
-            return StaticBinding(answer=templated(static, told, self.problems))
+            return StaticBinding(answer=templated(static, public_scope, self.problems))
         return None
 
     def _transfer(self, node: Node, scope: Scope) -> TransferBinding | None:

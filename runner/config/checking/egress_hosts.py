@@ -30,8 +30,8 @@ def check_hosts(
     """
     agents = list(agents)
     addresses = dict(replaced.items()) if replaced is not None else {}
-    asked = [url for url in request_urls(agents, shared_tools) if _host(url) not in addresses]
-    for url in (*asked, *addresses.values()):
+    urls = [url for url in request_urls(agents, shared_tools) if _host(url) not in addresses]
+    for url in (*urls, *addresses.values()):
         if (host := _host(url)) and _is_refused(host, egress):
             message = (
                 f'"{host}" is in a private network, which requests may reach only when runner.yaml says '

@@ -28,13 +28,13 @@ def _found(node: Node, path: list[str]) -> Iterator[tuple[Place, str]]:
         for entry in (*node.entries(), *(value for _, value in node.items())):
             yield from _found(entry, rest)
         return
-    key, _, wanted = step.partition("=")
+    key, _, expected = step.partition("=")
     value = node.get(key)
     if value is None:
         return
-    if wanted:
-        if value.text == wanted:
-            yield value.place, f"{key}: {wanted}"
+    if expected:
+        if value.text == expected:
+            yield value.place, f"{key}: {expected}"
     elif rest:
         yield from _found(value, rest)
     else:

@@ -5,7 +5,6 @@ demands, and answer a wrong `oneOf` with every branch's failure. So this one wal
 keywords that the shipped schemas use (KEYWORDS) and the annotations that they explain in `$comment`.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,12 +12,14 @@ from math import isfinite
 from operator import is_not
 from typing import Any, TypeAlias
 
+from runner.config.checking.checked import Broken, Checked
 from runner.config.checking.schema_branch import Mistake, by_key, by_tag
 from runner.config.checking.schema_files import schema as shipped_schema
 from runner.config.checking.schema_keys import OTHER_KEYS, instead_of
 from runner.config.checking.schema_shapes import reshaped
 from runner.config.checking.schema_types import as_wanted, fits
-from runner.config.checking.schema_words import given, right, subject
+from runner.config.checking.schema_value import ValueCheck, pattern
+from runner.config.checking.schema_words import right, subject
 from runner.config.checking.suggest import nearest
 from runner.config.node import Node
 from runner.config.problem import Problem, Problems
@@ -40,70 +41,6 @@ _MAPPING_KEYWORDS = ("properties", "required", "additionalProperties", "property
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A tree after the check: texts where the schema demands text, whole numbers where it demands them."""
-
-    root: Node
-    _broken: Mapping[int, "_Broken"]
-    """By identity. It holds the nodes themselves: the identity of one that is gone may come back."""
-    _keeps_to: "Callable[[Node, JsonObject], bool]"
-    """Whether a node's only mistake is a missing part."""
-
-    def sound(self, node: Node | None) -> bool:
-        """Whether this part of the tree exists without a mistake in it or below it."""
-        return node is not None and id(node) not in self._broken
-
-    def part(self, *path: str | int) -> Node | None:
-        """The part at these keys, if it exists and is sound."""
-        node = self.root.find(*path)
-        return node if self.sound(node) else None
-
-    def sound_part(self, *path: str | int) -> Node | None:
-        """The mapping at these keys with its sound entries, if it exists.
-
-        So a mistake in one entry does not hide mistakes in the others.
-        """
-        node = self.root.find(*path)
-        if node is None or not isinstance(node.value, dict):
-            return None
-        return node.holding({key: entry for key, entry in node.items() if self.sound(entry)})
-
-    def mended(self, node: Node) -> Node | None:
-        """The part without its mistakes, so that the rest can be checked further.
-
-        The part itself where there are none; None where nothing can be said about the rest. A mandatory key
-        may be missing from it.
-        """
-        broken = self._broken.get(id(node))
-        if broken is None:
-            return node
-        if isinstance(node.value, dict):
-            values = {
-                key: part
-                for key, value in node.items()
-                if self._is_known(key, broken.schema) and (part := self.mended(value)) is not None
-            }
-            whole = node.holding(values)
-        elif isinstance(node.value, tuple):
-            whole = node.holding(tuple(part for entry in node.entries() if (part := self.mended(entry))))
-        else:
-            return None
-        return whole if self._keeps_to(whole, broken.schema) else None
-
-    @staticmethod
-    def _is_known(key: str, schema: JsonObject) -> bool:
-        return key in schema.get("properties", {}) or schema.get("additionalProperties") is not False
-
-
-@dataclass(frozen=True, slots=True)
-class _Broken:
-    """A part with a mistake in or below it, and its schema."""
-
-    node: Node
-    schema: JsonObject
-
-
-@dataclass(frozen=True, slots=True)
 class _Known:
     """The result of checking one entry of a document."""
 
@@ -111,7 +48,7 @@ class _Known:
     """Kept, since it is known by its identity."""
     result: Node
     found: Sequence[Problem]
-    broken: Mapping[int, _Broken]
+    broken: Mapping[int, Broken]
 
 
 Memory: TypeAlias = dict[tuple[int, int, str], _Known]
@@ -193,39 +130,33 @@ class _Walk:
         self._memory = memory
         self._above: list[tuple[str, JsonObject]] = []
         """The mappings around the current one, from the document on, with the keys into them."""
-        self.found: list[Problem] = []
-        self.broken: dict[int, _Broken] = {}
+        self._values = ValueCheck()
+        self.found = self._values.found
+        self.broken: dict[int, Broken] = {}
 
     def value(self, node: Node, schema: JsonObject, name: str | None) -> Node:
         """Check a value; returns it in the type that the schema demands."""
         before = len(self.found)
         if self._fits_type(node, schema, name):
             node = as_wanted(node, schema)
-            if self._constraints(node, schema, name):
+            if self._values.constraints(node, schema, name):
                 node = self._below(node, schema, name)
         if len(self.found) > before:
             node = node.holding(node.value)  # its own identity: aliases share nodes
-            self.broken[id(node)] = _Broken(node, schema)
+            self.broken[id(node)] = Broken(node, schema)
         return node
-
-    def _error(self, place: Place, rule: str, message: str, schema: JsonObject) -> None:
-        secret = bool(schema.get("x-secret"))
-        self.found.append(Problem(place=place, rule=rule, message=message, hide_source=secret))
-
-    def _wrong(self, node: Node, rule: str, schema: JsonObject, name: str | None, hint: str = "") -> None:
-        """Report the value: what it is, then what would be right."""
-        message = f"{subject(name, schema)} is {given(node, schema)}; {hint or right(schema)}"
-        self._error(node.place, rule, message, schema)
 
     # The value itself
 
     def _fits_type(self, node: Node, schema: JsonObject, name: str | None) -> bool:
         if isinstance(node.value, float) and not isfinite(node.value):
-            self._error(node.place, "type", f'"{node.text}" is not a number that JSON can write', schema)
+            self._values.error(
+                node.place, "type", f'"{node.text}" is not a number that JSON can write', schema
+            )
             return False
         if fits(node, schema):
             return True
-        self._wrong(node, "type", schema, name, self._reshaped(node, schema))
+        self._values.wrong(node, "type", schema, name, self._reshaped(node, schema))
         return False
 
     def _reshaped(self, node: Node, schema: JsonObject) -> str:
@@ -238,81 +169,6 @@ class _Walk:
         walk = _Walk(self._resolved, None, {}, gives_hints=False)
         walk.value(node, schema, None)
         return not walk.found
-
-    def _constraints(self, node: Node, schema: JsonObject, name: str | None) -> bool:
-        """Whether the value keeps to every constraint on it as a whole."""
-        before = len(self.found)
-        value = node.value
-        if "const" in schema or "enum" in schema:
-            self._enumeration(node, schema, name)
-        if isinstance(value, str):
-            self._text(node, value, schema, name)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            self._number(node, value, schema, name)
-        elif isinstance(value, tuple):
-            self._size(node, ("minItems", "maxItems"), schema, name)
-            self._repeated(node, schema)
-        elif isinstance(value, dict):
-            self._size(node, ("minProperties", "maxProperties"), schema, name)
-        return len(self.found) == before
-
-    def _enumeration(self, node: Node, schema: JsonObject, name: str | None) -> None:
-        allowed = schema.get("enum", [schema.get("const")])
-        if any(node.value == value and type(node.value) is type(value) for value in allowed):
-            return
-        if not allowed:
-            self._error(
-                node.place, "refused-key", f"{subject(name)} has no place here; {right(schema)}", schema
-            )
-            return
-        near = nearest(node.text, [value for value in allowed if isinstance(value, str)])
-        self._wrong(node, "value", schema, name, f'did you mean "{near}"?' if near else "")
-
-    def _text(self, node: Node, value: str, schema: JsonObject, name: str | None) -> None:
-        if len(value) < schema.get("minLength", 0):
-            self._wrong(node, "value", schema, name)
-        elif len(value) > schema.get("maxLength", len(value)):
-            self._error(
-                node.place,
-                "value",
-                f"{subject(name)} has {len(value)} characters; {schema['maxLength']} are the most",
-                schema,
-            )
-        elif "pattern" in schema and not _pattern(schema["pattern"]).search(value):
-            self._wrong(node, "value", schema, name, self._unit(value, schema))
-
-    def _unit(self, value: str, schema: JsonObject) -> str:
-        if "x-scheme" in schema and _NUMBER.fullmatch(value):
-            return f"write {schema['x-scheme']}{value}"
-        if "x-unit" not in schema or not _BARE_NUMBER.fullmatch(value):
-            return ""
-        return f'a number needs its unit, "{value}{schema["x-unit"]}"'
-
-    def _number(self, node: Node, value: float, schema: JsonObject, name: str | None) -> None:
-        least, most, above = (schema.get(key) for key in ("minimum", "maximum", "exclusiveMinimum"))
-        if (
-            (least is not None and value < least)
-            or (most is not None and value > most)
-            or (above is not None and value <= above)
-        ):
-            self._wrong(node, "value", schema, name)
-
-    def _size(self, node: Node, bounds: tuple[str, str], schema: JsonObject, name: str | None) -> None:
-        if bounds[0] not in schema and bounds[1] not in schema:
-            return
-        size = len(node.entries()) or len(list(node.items()))
-        if not schema.get(bounds[0], 0) <= size <= schema.get(bounds[1], size):
-            self._wrong(node, "value", schema, name)
-
-    def _repeated(self, node: Node, schema: JsonObject) -> None:
-        if not schema.get("uniqueItems"):
-            return
-        seen: set[str] = set()
-        for entry in node.entries():
-            written = repr(entry.data())
-            if written in seen:
-                self._error(entry.place, "value", f"{given(entry, schema)} is in this list twice", schema)
-            seen.add(written)
 
     # Its content
 
@@ -379,15 +235,15 @@ class _Walk:
             if key not in values and key not in mistyped:
                 const = self._resolved(schema.get("properties", {}).get(key, {})).get("const")
                 what = f'"{key}: {const}"' if isinstance(const, str) else f'the key "{key}"'
-                self._error(node.place, "missing-key", f"{whose} needs {what}", schema)
+                self._values.error(node.place, "missing-key", f"{whose} needs {what}", schema)
         for key in schema.get("x-required-with-defaults", ()):
             if key not in values:
                 message = f'{whose} needs the key "{key}", here or under "defaults" in runner.yaml'
-                self._error(node.place, "missing-default", message, schema)
+                self._values.error(node.place, "missing-default", message, schema)
         for key, needed in schema.get("dependentRequired", {}).items():
             for other in needed:
                 if key in values and other not in values:
-                    self._error(
+                    self._values.error(
                         node.key_place(key), "missing-key", f'"{key}" needs "{other}" beside it', schema
                     )
 
@@ -400,8 +256,8 @@ class _Walk:
         return {nearest(key, known) for key in values if key not in known}
 
     def _key(self, node: Node, key: str, schema: JsonObject) -> None:
-        if "pattern" in schema and not _pattern(schema["pattern"]).search(key):
-            self._error(node.key_place(key), "value", f'the key is "{key}"; {right(schema)}', schema)
+        if "pattern" in schema and not pattern(schema["pattern"]).search(key):
+            self._values.error(node.key_place(key), "value", f'the key is "{key}"; {right(schema)}', schema)
 
     def _unknown(self, node: Node, key: str, schema: JsonObject) -> str | None:
         """Note an unknown key. The result: the known one that it is told to be a slip for."""
@@ -409,7 +265,7 @@ class _Walk:
             return None  # It came by a merge key, which is told by itself.
         hint = "" if self._above else _in_runner(key, schema)
         hint = hint or instead_of(key, schema, self._above, self._resolved)
-        self._error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
+        self._values.error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
         return next((known for known in schema["properties"] if hint == f'; did you mean "{known}"?'), None)
 
     # Unions
@@ -420,13 +276,13 @@ class _Walk:
         fitting = [branch for branch in branches if fits(node, branch, exactly=True)]
         fitting = fitting or [branch for branch in branches if fits(node, branch)]
         if not fitting:
-            self._wrong(node, "type", schema, name, self._reshaped(node, schema))
+            self._values.wrong(node, "type", schema, name, self._reshaped(node, schema))
             return node
         stands_as_text = self._gives_hints and not fits(node, fitting[0], exactly=True)
         if stands_as_text and not self._accepts(node, fitting[0]):
             hint = self._reshaped(node, schema)
             if hint:
-                self._wrong(node, "type", schema, name, hint)
+                self._values.wrong(node, "type", schema, name, hint)
                 return node
         if len(fitting) == 1 or not isinstance(node.value, dict):
             return self.value(node, {"errorMessage": schema["errorMessage"], **fitting[0]}, name)
@@ -450,12 +306,9 @@ class _Walk:
             if not isinstance(chosen, Mistake):
                 chosen = {**chosen, OTHER_KEYS: list(keys)}
         if isinstance(chosen, Mistake):
-            self._error(chosen.place, chosen.rule, chosen.message, schema)
+            self._values.error(chosen.place, chosen.rule, chosen.message, schema)
             return node
         return self.value(node, chosen, name)
-
-
-_NUMBER = re.compile(r"\+[0-9]{7,15}")
 
 
 def _in_runner(key: str, schema: JsonObject) -> str:
@@ -463,12 +316,3 @@ def _in_runner(key: str, schema: JsonObject) -> str:
     agent, runner = (shipped_schema(kind)["properties"] for kind in ("agent", "runner"))
     is_theirs = schema.get("properties", {}).keys() == agent.keys() and key in runner and key not in agent
     return "; it belongs in runner.yaml" if is_theirs else ""
-
-
-_BARE_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
-
-
-@cache
-def _pattern(pattern: str) -> re.Pattern[str]:
-    # In JSON Schema (ECMA 262) `$` is the end of the text; in Python a line break may follow.
-    return re.compile(re.sub(r"\$$", r"\\Z", pattern))

@@ -63,5 +63,5 @@ def by_key(
 
 
 def _inside(key: str, branches: Mapping[str, Collection[str]]) -> str:
-    found = [name for name, keys in branches.items() if key in keys]
-    return f'; it belongs inside of "{found[0]}"' if len(found) == 1 else ""
+    names = [name for name, keys in branches.items() if key in keys]
+    return f'; it belongs inside of "{names[0]}"' if len(names) == 1 else ""

@@ -48,21 +48,25 @@ def _inside(key: str, schema: JsonObject, flat: Flat) -> str:
             for path, mapping in level
             for name in _keys(mapping, flat)
         ]
-        found = [path for path, mapping in deeper if key in _keys(mapping, flat)]
-        if found:
-            return f'; it belongs inside of "{found[0]}"' if len(found) == 1 else ""
+        paths = [path for path, mapping in deeper if key in _keys(mapping, flat)]
+        if paths:
+            return f'; it belongs inside of "{paths[0]}"' if len(paths) == 1 else ""
         level = [(f"{path}.", mapping) for path, mapping in deeper]
     return ""
 
 
 def _near_inside(key: str, schema: JsonObject, flat: Flat) -> str:
     """The key of an inner mapping that was meant, if it was mistyped and written too high up."""
-    meant = [
+    candidates = [
         (name, near)
         for name in _keys(schema, flat)
         if (near := nearest(key, _keys(flat(schema["properties"][name]), flat))) is not None
     ]
-    return f'; did you mean "{meant[0][1]}", inside of "{meant[0][0]}"?' if len(meant) == 1 else ""
+    return (
+        f'; did you mean "{candidates[0][1]}", inside of "{candidates[0][0]}"?'
+        if len(candidates) == 1
+        else ""
+    )
 
 
 def _in_neighbour(key: str, above: Sequence[tuple[str, JsonObject]], flat: Flat) -> str:
@@ -70,12 +74,12 @@ def _in_neighbour(key: str, above: Sequence[tuple[str, JsonObject]], flat: Flat)
     if not above:
         return ""
     inside, schema = above[-1]
-    found = [
+    mappings = [
         name
         for name in _keys(schema, flat)
         if name != inside and key in _keys(flat(schema["properties"][name]), flat)
     ]
-    return f'; it belongs inside of "{found[0]}", beside "{inside}"' if len(found) == 1 else ""
+    return f'; it belongs inside of "{mappings[0]}", beside "{inside}"' if len(mappings) == 1 else ""
 
 
 def _beside(key: str, above: Sequence[tuple[str, JsonObject]], flat: Flat) -> str:

@@ -30,8 +30,8 @@ def reshaped(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat) -> st
     unquoted = plain_scalar(node.text) if isinstance(node.value, str) else None
     if unquoted is not None and accepts(node.holding(unquoted), schema):
         return f"write {node.text}, without quotes"
-    meant = next(_meant(node, schema, accepts, flat, _MOST_NESTED), None)
-    return f"write {meant}" if meant is not None else ""
+    suggestion = next(_meant(node, schema, accepts, flat, _MOST_NESTED), None)
+    return f"write {suggestion}" if suggestion is not None else ""
 
 
 def _is_shown(node: Node) -> bool:
@@ -56,10 +56,10 @@ def _meant(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: 
         return
     for branch in map(flat, schema.get("oneOf", ())):
         yield from _meant(node, branch, accepts, flat, depth)
-    wanted = schema.get("type")
-    if wanted == "object" and not node.entries() and not isinstance(node.value, Mapping):
+    type_name = schema.get("type")
+    if type_name == "object" and not node.entries() and not isinstance(node.value, Mapping):
         yield from _in_mapping(node, schema, accepts, flat, depth)
-    elif wanted == "array" and not node.entries():
+    elif type_name == "array" and not node.entries():
         inner = _value(node, flat(schema.get("items", {})), accepts, flat, depth - 1)
         if inner is not None:
             yield f"[{inner}]"

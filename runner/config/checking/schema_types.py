@@ -12,14 +12,14 @@ def fits(node: Node, schema: JsonObject, *, exactly: bool = False) -> bool:
 
     A scalar counts as text wherever only text is allowed, so that digits need no quotes; not so `exactly`.
     """
-    wanted = schema.get("type")
-    if wanted is None:
+    type_name = schema.get("type")
+    if type_name is None:
         return True
-    if isinstance(wanted, str):
-        return _is(node.value, wanted) or (not exactly and wanted == "string" and _stands_as_text(node))
-    if any(_is(node.value, name) for name in wanted):
+    if isinstance(type_name, str):
+        return _is(node.value, type_name) or (not exactly and type_name == "string" and _stands_as_text(node))
+    if any(_is(node.value, name) for name in type_name):
         return True
-    return not exactly and "string" in wanted and _stands_as_text(node)
+    return not exactly and "string" in type_name and _stands_as_text(node)
 
 
 def _stands_as_text(node: Node) -> bool:
@@ -46,9 +46,9 @@ _TYPES: dict[str, Any] = {
 
 def as_wanted(node: Node, schema: JsonObject) -> Node:
     """The same value in the schema's type."""
-    wanted = "string" if schema.get("x-text") else schema.get("type")
-    if wanted == "string" and _stands_as_text(node):
+    type_name = "string" if schema.get("x-text") else schema.get("type")
+    if type_name == "string" and _stands_as_text(node):
         return node.holding(node.text)
-    if wanted == "integer" and isinstance(node.value, int | float):
+    if type_name == "integer" and isinstance(node.value, int | float):
         return replace(node, value=int(node.value), text=str(int(node.value)))
     return node

@@ -62,8 +62,8 @@ def expected(schema: JsonObject) -> str:
         return written[0] if len(written) == 1 else f"{', '.join(written[:-1])} or {written[-1]}"
     if "oneOf" in schema:
         return " or ".join(dict.fromkeys(map(expected, schema["oneOf"]))) + _example(schema)
-    wanted = "string" if schema.get("x-text") else schema.get("type", "string")
-    types = [wanted] if isinstance(wanted, str) else wanted
+    type_name = "string" if schema.get("x-text") else schema.get("type", "string")
+    types = [type_name] if isinstance(type_name, str) else type_name
     words = " or ".join(dict.fromkeys(_TYPES[name] for name in types))
     return words + _range(schema) + _count(schema) + _example(schema)
 

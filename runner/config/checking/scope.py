@@ -94,9 +94,9 @@ class Finding:
 def check(template: CompiledTemplate, scope: Scope) -> Iterator[Finding]:
     """Every name in the template that cannot exist, or must not be used, at this place."""
     for reference in template.references:
-        found = _fault(reference, scope)
-        if found is not None:
-            rule, message = found
+        fault = _fault(reference, scope)
+        if fault is not None:
+            rule, message = fault
             yield Finding(rule=rule, message=message, line=reference.line, column=reference.column)
 
 

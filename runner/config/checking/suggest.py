@@ -11,8 +11,8 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = _NEAR) -> str | 
     from difflib import get_close_matches  # noqa: PLC0415 - only a configuration with a mistake pays for it
 
     plain = {_plain(name): name for name in sorted(known, reverse=True)}
-    found = get_close_matches(_plain(word), plain, n=1, cutoff=cutoff)
-    return plain[found[0]] if found else None
+    matches = get_close_matches(_plain(word), plain, n=1, cutoff=cutoff)
+    return plain[matches[0]] if matches else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -79,7 +79,7 @@ def _of_oauth2(scheme: DocumentPart, scopes: DocumentPart) -> str:
     if flow is None:
         # Such tokens come from a person's consent, and are a secret like any other here.
         return f"{{bearer: {_NAMED}}}"
-    wanted = ", ".join(scope for scope in scopes.value if isinstance(scope, str)) if scopes.value else ""
-    asked = f", scopes: [{wanted}]" if wanted else ""
+    scope_names = ", ".join(scope for scope in scopes.value if isinstance(scope, str)) if scopes.value else ""
+    scope_list = f", scopes: [{scope_names}]" if scope_names else ""
     issuer = flow.text("tokenUrl")
-    return f"{{oauth2: {{token_url: {issuer}, client_id: NAME, client_secret: {_NAMED}{asked}}}}}"
+    return f"{{oauth2: {{token_url: {issuer}, client_id: NAME, client_secret: {_NAMED}{scope_list}}}}}"

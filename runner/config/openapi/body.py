@@ -72,7 +72,7 @@ class BodyReader:
             schema = _without_files(schema, media, self.library)
         body = Body(kind=kind, is_optional=not is_required)
         if kind is not BodyKind.TEXT and _can_spread(schema, self.taken):
-            found = self._spread(body, schema, media)
+            arguments = self._spread(body, schema, media)
         elif (
             isinstance(schema, Mapping)
             and schema.get("properties") == {}
@@ -81,8 +81,8 @@ class BodyReader:
             # An object without properties: there is nothing that the model could say.
             return RequestBody(body=replace(body, content={}), arguments={})
         else:
-            found = self._one_argument(body, schema, part.text("description"))
-        return replace(found, content_type=media_type if _is_special(kind, media_type) else None)
+            arguments = self._one_argument(body, schema, part.text("description"))
+        return replace(arguments, content_type=media_type if _is_special(kind, media_type) else None)
 
     def _spread(self, body: Body, schema: JsonObject, media: DocumentPart) -> RequestBody:
         """A body that is made of several arguments."""
@@ -209,8 +209,8 @@ def _styles(media: DocumentPart, properties: JsonObject, maker: SchemaMaker) -> 
     """How lists and objects are written into a form (OpenAPI 3.1, 4.8.15.1)."""
     encoding = media.get("encoding")
     for name, schema in properties.items():
-        found = kinds(schema, maker.definitions)
-        if found == {ValueKind.SCALAR}:
+        schema_kinds = kinds(schema, maker.definitions)
+        if schema_kinds == {ValueKind.SCALAR}:
             continue
         said = encoding.get(name) if encoding is not None else None
         style = said.text("style") if said is not None else ""
@@ -218,7 +218,7 @@ def _styles(media: DocumentPart, properties: JsonObject, maker: SchemaMaker) -> 
         is_json = said is not None and "json" in said.text("contentType")
         if style == "deepObject":
             yield name, Style.BRACKETS
-        elif is_json or (not style and ValueKind.OBJECT in found):
+        elif is_json or (not style and ValueKind.OBJECT in schema_kinds):
             yield name, Style.JSON
         elif explode is False:
             yield (

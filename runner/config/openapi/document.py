@@ -117,10 +117,10 @@ class Library:
         """The document that a text names, relative to the text's file; None after noting a problem."""
         name = self._directory.referenced_name(node)
         if name is None or name not in self._read:
-            found = self._directory.referenced_text(node)
-            if found is None:
+            source = self._directory.referenced_text(node)
+            if source is None:
                 return None
-            name, text = found
+            name, text = source
             self._read[name] = self._parsed(name, text)
         return self._read[name]
 

@@ -99,9 +99,9 @@ class _Builder:
 
         def make(maker: SchemaMaker) -> JsonObject:
             refused.clear()  # from an abandoned attempt
-            found = self._sent(maker, refused)
-            sent[:] = [found]
-            return found.arguments()
+            sent_part = self._sent(maker, refused)
+            sent[:] = [sent_part]
+            return sent_part.arguments()
 
         parameters = complete(make, self._library, is_3_0=operation.is_3_0)
         url = self._tried(refused, lambda: self._url(sent[0].parameters))
@@ -109,8 +109,8 @@ class _Builder:
         for error in refused:
             if isinstance(error, UnfitError):
                 self._refuse(error)
-        asked = parameters["properties"]
-        known = [*asked, *(parameter.argument for parameter in sent[0].parameters)]
+        properties = parameters["properties"]
+        known = [*properties, *(parameter.argument for parameter in sent[0].parameters)]
         self._entry.fixed.check(operation.id or operation.address, known, parameters.get("$defs", {}))
         if refused or url is None:
             return None
@@ -241,9 +241,9 @@ class _Sent:
 
     def arguments(self) -> dict[str, Json]:
         """The parameters of the tool."""
-        asked = [parameter for parameter in self.parameters if parameter.fixed is None]
-        properties = {parameter.argument: parameter.schema for parameter in asked}
-        required = [parameter.argument for parameter in asked if parameter.is_required]
+        for_model = [parameter for parameter in self.parameters if parameter.fixed is None]
+        properties = {parameter.argument: parameter.schema for parameter in for_model}
+        required = [parameter.argument for parameter in for_model if parameter.is_required]
         others: Json = False
         words: JsonObject = {}
         if self.body is not None:

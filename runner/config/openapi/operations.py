@@ -63,8 +63,8 @@ def build_operations(
         if operation is None:
             continue
         fixed = FixedArguments(node.get("fixed"), scope, problems)
-        said = Entry(auth=auth, server=server, fixed=fixed)
-        tool = _tool(_id(node), operation, said, library, problems, has_auth=has_auth)
+        defaults = Entry(auth=auth, server=server, fixed=fixed)
+        tool = _tool(_id(node), operation, defaults, library, problems, has_auth=has_auth)
         if tool is None:
             continue
         tool = _as_said(node, tool, scope, problems)
@@ -107,8 +107,8 @@ def _as_said(node: Node, tool: Tool, scope: Scope, problems: Problems) -> Tool:
         retries = build_retries(node.get("retries"), problems)
         binding = replace(binding, retries=retries, timeout_s=timeout_s or binding.timeout_s)
     shapes, is_open = argument_shapes(_node(tool.parameters, node.place))
-    told = replace(scope, args=shapes, args_open=is_open).without_secrets()
-    tool = with_conduct(replace(tool, binding=binding), node, told, problems)
+    conduct_scope = replace(scope, args=shapes, args_open=is_open).without_secrets()
+    tool = with_conduct(replace(tool, binding=binding), node, conduct_scope, problems)
     check_retries(node.get("retries"), tool, problems)
     return tool
 
@@ -226,20 +226,20 @@ class _Operations:
 
     def named(self, node: Node, problems: Problems) -> Operation | None:
         """The operation that an entry of `operations` names, or None after noting a problem."""
-        found = self._by_id.get(node.text, [])
-        if not found and node.text in self._by_address:
-            found = [self._by_address[node.text]]
-        if not found:
+        matches = self._by_id.get(node.text, [])
+        if not matches and node.text in self._by_address:
+            matches = [self._by_address[node.text]]
+        if not matches:
             problems.error(node.place, "unknown-operation", self._unknown(node.text))
-        elif len(found) > 1:
-            addresses = one_of([operation.address for operation in found])
+        elif len(matches) > 1:
+            addresses = one_of([operation.address for operation in matches])
             message = f'"{node.text}" is the id of several operations; write {addresses}'
             problems.error(node.place, "unknown-operation", message)
-        elif found[0].method in OTHER_METHODS:
-            message = f'"{node.text}" is asked with {found[0].method.upper()}; tools ask with {_METHODS}'
+        elif matches[0].method in OTHER_METHODS:
+            message = f'"{node.text}" is asked with {matches[0].method.upper()}; tools ask with {_METHODS}'
             problems.error(node.place, "unknown-operation", message)
         else:
-            return found[0]
+            return matches[0]
         return None
 
     def _unknown(self, name: str) -> str:

@@ -160,12 +160,12 @@ def _template(
     before = _BEFORE[style].format(name)
     if expression is None:
         return f"{before}{value.text}"
-    found = kinds(schema, maker.definitions)
+    schema_kinds = kinds(schema, maker.definitions)
     if as_json:
         expression = f"{expression} | tojson"
-    elif ValueKind.OBJECT in found:
+    elif ValueKind.OBJECT in schema_kinds:
         raise UnfitError(part, f'the parameter "{name}" is an object, which cannot be written into a {place}')
-    elif ValueKind.LIST in found:
+    elif ValueKind.LIST in schema_kinds:
         if before:
             raise UnfitError(part, f'the parameter "{name}" is a list in the style "{style}"; write "simple"')
         # An omitted argument stays null, so that no header is sent for it.
@@ -181,12 +181,12 @@ def _query_style(
         return Style.JSON
     style = part.text("style") or "form"
     explode = part.value.get("explode")
-    found = _STYLES.get((style, explode is True if isinstance(explode, bool) else style == "form"))
-    if found is None:
+    known_style = _STYLES.get((style, explode is True if isinstance(explode, bool) else style == "form"))
+    if known_style is None:
         raise UnfitError(part, f'the parameter "{name}" has the style "{style}", which a query does not know')
     if kinds(schema, maker.definitions) == {ValueKind.SCALAR}:
         return None
-    if found is not Style.BRACKETS and holds_objects(schema, maker.definitions):
+    if known_style is not Style.BRACKETS and holds_objects(schema, maker.definitions):
         message = f'the parameter "{name}" holds objects inside, which a query in the style "{style}" cannot'
         raise UnfitError(part, message)
-    return found
+    return known_style

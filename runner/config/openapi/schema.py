@@ -85,11 +85,11 @@ class SchemaMaker:
         reference = part.get("$ref")
         if reference is None:
             return self._tidied(part, dict(self._words(part)))
-        found = self._referred(self._library.target(reference))
+        target = self._referred(self._library.target(reference))
         beside = {word: value for word, value in self._words(part) if not self._is_3_0 or word in _ABOUT}
-        if not beside or not isinstance(found, Mapping):
-            return found
-        return merged([beside, found]) or {"allOf": [found], **beside}
+        if not beside or not isinstance(target, Mapping):
+            return target
+        return merged([beside, target]) or {"allOf": [target], **beside}
 
     def _referred(self, target: DocumentPart) -> Json:
         key = target.key
@@ -185,8 +185,8 @@ def _joined(words: dict[str, Json], word: str) -> dict[str, Json]:
     if word != "allOf" and len(parts) > 1:
         return words
     rest = {key: value for key, value in words.items() if key != word}
-    found = merged([rest, *parts])
-    return words if found is None else found
+    whole = merged([rest, *parts])
+    return words if whole is None else whole
 
 
 def _nullable(words: dict[str, Json]) -> Json:
@@ -267,8 +267,8 @@ def complete(make: Callable[[SchemaMaker], JsonObject], library: Library, *, is_
     for apart in (False, True):
         maker = SchemaMaker(library, is_3_0=is_3_0, apart=apart)
         try:
-            found = make(maker)
+            made = make(maker)
         except _TooManyError:
             continue
-        return {**found, "$defs": maker.definitions} if maker.definitions else found
+        return {**made, "$defs": maker.definitions} if maker.definitions else made
     raise AssertionError("references that are kept are never too many")

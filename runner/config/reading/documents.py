@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from runner.config.checking.checked import Checked
 from runner.config.checking.cut_texts import check_texts
-from runner.config.checking.schema import Checked, Memory, check
+from runner.config.checking.schema import Memory, check
 from runner.config.checking.suggest import nearest
 from runner.config.node import Node
 from runner.config.problem import Problems
@@ -82,12 +83,12 @@ def _unreadable(file: SourceFile, texts: Mapping[str, str], documents: Documents
 
 
 def _no_kind(file: SourceFile, node: Node, problems: Problems) -> None:
-    meant = next((key for key, _ in node.items() if nearest(key, ["agent"])), None)
+    misspelt = next((key for key, _ in node.items() if nearest(key, ["agent"])), None)
     if PurePath(file.name).stem == PurePath(SETTINGS_FILE).stem:
         problems.error(node.place, "file-kind", _ELSEWHERE)
-    elif meant is not None:
-        message = f'unknown key "{meant}"; did you mean "agent"?'
-        problems.error(node.key_place(meant), "file-kind", message)
+    elif misspelt is not None:
+        message = f'unknown key "{misspelt}"; did you mean "agent"?'
+        problems.error(node.key_place(misspelt), "file-kind", message)
     elif any(entry.get("call") is not None for entry in node.entries()):
         right = PurePath(file.name).stem.removesuffix("_test").removesuffix(".tests") + ".test.yaml"
         message = f'scenarios stand in files that end in ".test.yaml"; name this one "{right}"'

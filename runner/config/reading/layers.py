@@ -45,9 +45,9 @@ def _merged(
 
 def branch_of(node: Node, branches: Sequence[JsonObject], tag: str) -> JsonObject | None:
     """The branch of a union that a mapping is: by its tag, or by a key of its own."""
-    told = node.get(tag)
+    tag_value = node.get(tag)
     for branch in branches:
-        if told is not None and branch.get("properties", {}).get(tag, {}).get("const") == told.text:
+        if tag_value is not None and branch.get("properties", {}).get(tag, {}).get("const") == tag_value.text:
             return branch
         if branch.get("x-key") in dict(node.items()):
             return branch

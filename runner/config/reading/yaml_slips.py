@@ -70,8 +70,8 @@ def comment_column(event: Any, lines: Sequence[str]) -> int | None:
     """The column of the comment behind a plain scalar on its line, counted from 1; None without one."""
     end = event.end_mark
     rest = lines[end.line][end.column :] if end.line < len(lines) else ""
-    found = _COMMENT.match(rest) if rest else None
-    return end.column + found.end() if found else None
+    comment = _COMMENT.match(rest) if rest else None
+    return end.column + comment.end() if comment else None
 
 
 def _parent_column(line: str, column: int) -> int:

@@ -91,9 +91,9 @@ class _Trouble:
         return None
 
     def _template(self) -> SyntaxMistake | None:
-        found = _TEMPLATE_VALUE.search(self.text)
-        if found and found.start(1) < self.mark.column:
-            return template_needs_quotes(self.mark.line + 1, found.start(1) + 1, found.group(1))
+        match = _TEMPLATE_VALUE.search(self.text)
+        if match and match.start(1) < self.mark.column:
+            return template_needs_quotes(self.mark.line + 1, match.start(1) + 1, match.group(1))
         return None
 
     def _special_character(self) -> SyntaxMistake | None:
@@ -128,8 +128,8 @@ class _Trouble:
         if not any(word in self.context + self.problem for word in ("flow", "node content")):
             return None
         for index in range(self.mark.line, max(-1, self.mark.line - _NEAR_LINES), -1):
-            found = _COMMENT.search(self._line(index))
-            before = self._line(index)[: found.start()] if found else ""
+            comment = _COMMENT.search(self._line(index))
+            before = self._line(index)[: comment.start()] if comment else ""
             if sum(map(before.count, "[{")) > sum(map(before.count, "]}")):
                 column = len(before) + 2
                 message = 'a comment begins at this "#", so that the brackets before it are never closed'

@@ -67,11 +67,11 @@ def _decode(content: bytes) -> str:
 
 def check_characters(text: str) -> None:
     """Raise SyntaxMistake at the first character that YAML, or our counting of lines, does not allow."""
-    found = _NOT_ALLOWED.search(text)
-    if found:
-        before = split_lines(text[: found.start()])
+    match = _NOT_ALLOWED.search(text)
+    if match:
+        before = split_lines(text[: match.start()])
         raise SyntaxMistake(
-            f"character U+{ord(found.group()):04X} is not allowed in YAML; remove it",
+            f"character U+{ord(match.group()):04X} is not allowed in YAML; remove it",
             len(before),
             len(before[-1]) + 1,
         )

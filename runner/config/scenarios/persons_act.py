@@ -5,11 +5,11 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.scenarios.scenario_scope import ScenarioScope
 from runner.model.scenario import PersonActs, TransferEnd
-from runner.model.steering import WISHES, TakeOver, wish_of
+from runner.model.steering import ACTS, TakeOver, act_of
 from runner.model.values import Json
 
 _MAIN = {"note": "text", "handoff": "agent", "transfer": "to", "vars": "set"}
-"""The field of a wish that is the act's own value, where it has another name than the act."""
+"""The field of an act that is the act's own value, where it has another name than the act."""
 _TRUE = frozenset({"hush", "hangup", "give-back"})
 
 
@@ -17,7 +17,7 @@ def build_persons_act(node: Node, scope: ScenarioScope, problems: Problems) -> P
     """The act; None after noting a problem."""
     # `say` may be part of other acts: the act is the key that is not part of another.
     name = next(
-        (key for key in WISHES if key != "say" and node.get(key) is not None),
+        (key for key in ACTS if key != "say" and node.get(key) is not None),
         "say",
     )
     value = node.get(name)
@@ -25,17 +25,17 @@ def build_persons_act(node: Node, scope: ScenarioScope, problems: Problems) -> P
         return None
     if name == "take-over":
         seconds = duration_s(value, problems)
-        return PersonActs(wish=TakeOver(for_s=seconds)) if seconds is not None else None
+        return PersonActs(act=TakeOver(for_s=seconds)) if seconds is not None else None
     if name == "handoff":
         scope.check_agent(value.text, value.place, problems)
-    given: dict[str, Json] = {key: _plain(each) for key, each in node.items() if key not in {name, "ends"}}
+    fields: dict[str, Json] = {key: _plain(each) for key, each in node.items() if key not in {name, "ends"}}
     if name == "instructions":
-        given = value.data()
+        fields = value.data()
     elif name not in _TRUE:
-        given[_MAIN.get(name, name)] = value.data() if name == "vars" else value.text
+        fields[_MAIN.get(name, name)] = value.data() if name == "vars" else value.text
     ends = node.get("ends")
     return PersonActs(
-        wish=wish_of(name, given),
+        act=act_of(name, fields),
         transfer_end=TransferEnd(ends.text) if ends is not None else TransferEnd.COMPLETED,
     )
 

@@ -82,8 +82,8 @@ class ScenarioScope:
         """
         if isinstance(given.value, str):
             return given.value
-        wanted = next((tool.parameters for tool in self.tools(name)), {})
-        return json.dumps(_as_wanted(given, wanted), ensure_ascii=False)
+        parameters = next((tool.parameters for tool in self.tools(name)), {})
+        return json.dumps(_as_wanted(given, parameters), ensure_ascii=False)
 
 
 def _as_wanted(node: Node, schema: JsonObject) -> Json:

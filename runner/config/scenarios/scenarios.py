@@ -7,7 +7,7 @@ from datetime import datetime
 from runner.call.addresses.number import read_number
 from runner.call.browser.sdp import EXAMPLE_OFFER
 from runner.config.building.duration import duration_s
-from runner.config.checking.schema import Checked
+from runner.config.checking.checked import Checked
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems

@@ -50,12 +50,12 @@ export const ACTS = [
   },
   {
     name: "note", title: "Note for the record", button: "Note",
-    explains: "Stands in the call's record. Neither the caller nor the agent learns of it.",
+    explains: "Added to the call's record. Neither the caller nor the agent sees it.",
     fields: [{ name: "text", label: "Note", kind: "text", required: true }],
   },
   {
     name: "hush", title: "Hush", button: "Hush",
-    explains: "The agent stops speaking, and what it still had to say is dropped.", fields: [],
+    explains: "The agent stops speaking, and what is waiting to be said is dropped.", fields: [],
   },
   {
     name: "take-over", title: "Take over", button: "Take over",
@@ -64,12 +64,12 @@ export const ACTS = [
   },
   {
     name: "give-back", title: "Give back", button: "Give back",
-    explains: "The agent goes on.",
+    explains: "The agent continues.",
     fields: [{ name: "speak", label: "and let the agent speak now", kind: "check", on: true }],
   },
   {
     name: "handoff", title: "Hand off to another agent", button: "Hand off",
-    explains: "Another agent goes on with this call, with its own instructions, voice and tools.",
+    explains: "Another agent continues this call, with its own instructions, voice and tools.",
     fields: [
       { name: "agent", label: "Agent", kind: "agent", required: true },
       { name: "speak", label: "and let it speak now", kind: "check", on: true },
@@ -77,7 +77,7 @@ export const ACTS = [
   },
   {
     name: "instructions", title: "Change the instructions", button: "Change",
-    explains: "In force from the agent's next response on. Added ones survive a hand-off.",
+    explains: "Applies from the agent's next response on. Added instructions survive a hand-off.",
     fields: [
       {
         name: "how", label: "How", kind: "choice",
@@ -88,7 +88,7 @@ export const ACTS = [
   },
   {
     name: "vars", title: "Set a variable", button: "Set",
-    explains: "A tool that runs already keeps what it was made with.",
+    explains: "A tool that is already running keeps its old values.",
     fields: [
       { name: "name", label: "Variable", kind: "vars", required: true },
       { name: "value", label: "Value", kind: "line", required: true, hint: "JSON, or a plain word." },
@@ -96,7 +96,7 @@ export const ACTS = [
   },
   {
     name: "transfer", title: "Transfer the call", button: "Transfer", irreversible: true,
-    explains: "The caller leaves the agent for this destination. If nobody answers there, the agent goes on.",
+    explains: "The caller is transferred to this destination. If nobody answers there, the agent continues.",
     fields: [
       { name: "to", label: "Destination", kind: "destination", required: true },
       { name: "say", label: "Say first", kind: "text", hint: "Spoken word for word before the transfer. May be empty." },

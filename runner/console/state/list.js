@@ -5,7 +5,7 @@
 
 /** @type {readonly (readonly [Order, string])[]} */
 export const ORDERS = [
-  ["trouble", "In trouble first"],
+  ["trouble", "With problems first"],
   ["newest", "Newest first"],
   ["longest", "Longest first"],
   ["cost", "Most expensive first"],

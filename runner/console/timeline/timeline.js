@@ -88,7 +88,7 @@ export class Timeline {
 function summary(call, quiet, seconds) {
   const longest = Math.max(0, ...quiet.map((range) => range.to - range.from));
   const silent = quiet.length ? `${counted(quiet.length, "silence")}, the longest of ${span(longest)}` : "no long silence";
-  return `Timeline of ${clock(seconds)}: ${counted(call.tools.length, "tool call")}, ${silent}. The conversation tells the same.`;
+  return `Timeline of ${clock(seconds)}: ${counted(call.tools.length, "tool call")}, ${silent}. The conversation below has the same content.`;
 }
 
 function hatch() {

@@ -19,7 +19,7 @@ import { openTest } from "./test_dialog.js";
 
 /** A call that is between two runners is found a moment later, or within half a minute. */
 const PATIENCE_MS = 3000;
-const NO_ANSWER = "The runner that serves this call does not answer. The call goes on, and is shown as soon as a runner has it.";
+const NO_ANSWER = "The runner that serves this call does not respond. The call continues, and is shown again as soon as a runner serves it.";
 /** A record is written a moment after the end. */
 const RECORD_AFTER_MS = [300, 700, 1500, 3000, 6000];
 
@@ -60,7 +60,7 @@ export function callPage(use, id) {
       else alive();
     },
     connection: (connection) => { if (state.call?.ended_at == null) state.connect(connection); },
-    refused: (code) => (code === 401 ? use.signedOut() : code === 404 ? recorded([0]) : fail("The runner refuses to tell of this call.")),
+    refused: (code) => (code === 401 ? use.signedOut() : code === 404 ? recorded([0]) : fail("The runner refuses to show this call.")),
     alive,
   });
 
@@ -112,7 +112,7 @@ export function callPage(use, id) {
     content.hidden = call === null;
     missing.hidden = call !== null;
     if (call === null) {
-      setText(missing, failure || (performance.now() - asked < PATIENCE_MS ? "Asking the runner…" : NO_ANSWER));
+      setText(missing, failure || (performance.now() - asked < PATIENCE_MS ? "Loading…" : NO_ANSWER));
       return;
     }
     const now = state.now();
@@ -125,7 +125,7 @@ export function callPage(use, id) {
     setText(facts, [call.agent, dayAndTime(call.created_at)].join(" · "));
     setText(time, clock((call.ended_at ?? now) - began(call)));
     setText(cost, money(call.limits ? call.limits.cost_usd : call.cost_usd));
-    const wrong = call.floor && !call.floor.is_attached && call.floor.phase === "talking" ? "The runner has lost sight of the call and reconnects." : call.trouble;
+    const wrong = call.floor && !call.floor.is_attached && call.floor.phase === "talking" ? "The runner has lost the call's sideband and is reconnecting." : call.trouble;
     trouble.hidden = !wrong || call.ended_at !== null;
     setText(trouble, wrong ?? "");
     after.hidden = call.floor !== null;

@@ -23,7 +23,7 @@ export function dayPage(use, look) {
   use.entitle(day === today ? "Today" : day);
   const to = (/** @type {string} */ date) => `${ROOT}day${query({ date: date === today ? "" : date })}`;
   const input = el("input", { type: "date", value: day, max: today, "aria-label": "Day", onchange: () => input.value && use.go(to(input.value)) });
-  const content = el("div", { class: "day-content" }, el("p", { class: "nothing", role: "status" }, "Asking the runner…"));
+  const content = el("div", { class: "day-content" }, el("p", { class: "nothing", role: "status" }, "Loading…"));
   const node = el("div", { class: "day" },
     el("div", { class: "page-head" },
       el("h1", { tabindex: "-1" }, title(day, today)),
@@ -70,22 +70,22 @@ function plots(day) {
   ]);
   return [
     el("dl", { class: "sums" }, ...sums.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
-    ...(day.is_whole ? [] : [el("p", { class: "banner" }, "More than 20,000 calls: only the newest are summed up.")]),
+    ...(day.is_whole ? [] : [el("p", { class: "banner" }, "More than 20,000 calls: only the newest are counted.")]),
     el("div", { class: "panels" },
       hoursPlot({ title: "Calls", labels, unit: count, leastStep: 1, series: [{ name: "calls", form: "columns", values: hours.map((hour) => hour.calls) }] }),
       hoursPlot({
-        title: "Response time", note: "From the caller's last word to the agent's first.", labels, unit: span, axis: seconds,
+        title: "Response time", note: "From the end of the caller's speech to the agent's first audio.", labels, unit: span, axis: seconds,
         series: [
           { name: "median", form: "line", values: hours.map((hour) => hour.response_s.p50) },
           { name: "90th percentile", form: "dashes", values: hours.map((hour) => hour.response_s.p90) },
         ],
       }),
       hoursPlot({
-        title: "Cost", note: day.priced < day.calls ? `Of ${count(day.priced)} of ${count(day.calls)} calls. The price of a model in the others is not known.` : undefined, labels, unit: money, axis: dollars,
+        title: "Cost", note: day.priced < day.calls ? `Of ${count(day.priced)} of ${count(day.calls)} calls. For the others, the price of a model is unknown.` : undefined, labels, unit: money, axis: dollars,
         series: [{ name: "cost", form: "columns", values: hours.map((hour) => hour.cost_usd) }],
       }),
       barsPlot({
-        title: "Tools", note: "Bars show the 90th percentile of the time that a call of the tool took.",
+        title: "Tools", note: "Bars show the 90th percentile of the tool's duration.",
         heads: ["Tool", "Calls", "Failed", "Median", "90th", "99th"],
         rows: byValue(Object.entries(day.tools).map(([name, tool]) => ({
           name, value: tool.took_s.p90 ?? 0,

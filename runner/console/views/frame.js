@@ -34,7 +34,7 @@ export class Frame {
     const leave = () => el("button", { type: "button", class: "plain", onclick: signOut }, "Sign out");
     document.body.replaceChildren(
       el("header", {},
-        el("p", { class: "first-line" }, "You read calls here and cannot listen. No audio comes here."),
+        el("p", { class: "first-line" }, "You can read calls here, but not listen to them."),
         el("a", { class: "skip", href: "#page", onclick: (/** @type {Event} */ event) => this.#skip(event) }, "Skip to the page"),
         el("div", { class: "top" },
           el("a", { class: "brand", href: ROOT, "aria-label": "phone-agents, live calls" }, mark(), el("span", {}, "phone-agents")),

@@ -89,8 +89,8 @@ const OUT_OF_SIGHT = { sign: "waiting", word: "out of sight" };
 /** @param {import("../state/state.js").State} state @param {number} found */
 function emptyText(state, found) {
   if (found > MOST_ROWS) return `${counted(found - MOST_ROWS, "more call")} not shown: search, or choose an agent.`;
-  if (!state.known) return state.connection === "refused" ? "The runner refuses to tell of live calls." : "Asking the runner…";
-  return state.calls.size ? "No live call fits." : "No call is live.";
+  if (!state.known) return state.connection === "refused" ? "The runner refuses to show live calls." : "Loading…";
+  return state.calls.size ? "No live call matches." : "There are no live calls.";
 }
 
 /** @param {string[]} missing */

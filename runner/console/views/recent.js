@@ -1,4 +1,4 @@
-/** Calls that are over: search, read, export. */
+/** Ended calls: search, read, export. */
 
 import { Refusal, get, query } from "../api.js";
 import { startOf } from "../format/days.js";
@@ -35,11 +35,11 @@ export function recentPage(use, look) {
     field("To", el("input", { type: "date", name: "to", value: value("to") })),
     el("button", { type: "submit", class: "primary" }, "Search"));
   const rows = el("div", { role: "rowgroup", class: "rows" });
-  const table = el("div", { role: "table", class: "records", "aria-label": "Calls that are over", hidden: true },
+  const table = el("div", { role: "table", class: "records", "aria-label": "Ended calls", hidden: true },
     el("div", { role: "rowgroup" }, el("div", { role: "row", class: "record head" },
       ...COLUMNS.map((name) => el("span", { role: "columnheader", class: `c-${name.toLowerCase()}` }, name)))),
     rows);
-  const told = el("p", { class: "nothing", role: "status" }, "Asking the runner…");
+  const told = el("p", { class: "nothing", role: "status" }, "Loading…");
   const older = el("button", { type: "button", class: "older", hidden: true }, "Older calls");
   const exports = el("p", { class: "exports" }, "Export the newest 1,000 ",
     ...["csv", "ndjson"].map((format) => el("a", {
@@ -61,7 +61,7 @@ export function recentPage(use, look) {
       const { records, next } = await get(`/admin/records${query({ ...sought, cursor })}`, page.signal);
       rows.append(...records.map(line));
       table.hidden = rows.childElementCount === 0;
-      setText(told, table.hidden ? "No call fits." : "");
+      setText(told, table.hidden ? "No call matches." : "");
       told.hidden = !table.hidden;
       older.hidden = next === null;
       older.onclick = () => load(next);

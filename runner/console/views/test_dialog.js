@@ -6,7 +6,7 @@ import { el } from "./dom.js";
 /** @param {string} id */
 export async function openTest(id) {
   const opener = document.activeElement;
-  const text = el("pre", { tabindex: "0", class: "test-text" }, "Asking the runner…");
+  const text = el("pre", { tabindex: "0", class: "test-text" }, "Loading…");
   const told = el("p", { class: "hint", role: "status" });
   const copy = el("button", { type: "button", class: "primary", onclick: async () => {
     await navigator.clipboard.writeText(text.textContent ?? "");
@@ -15,7 +15,7 @@ export async function openTest(id) {
   const path = adminPath("records", id, "scenario");
   const dialog = el("dialog", { class: "wide", "aria-labelledby": "test-title", "aria-describedby": "test-hint" },
     el("h2", { id: "test-title" }, "A test of this call"),
-    el("p", { id: "test-hint" }, "What the caller said and what endpoints answered, with what is expected. It passes as it is; put it beside the agent and change what should be otherwise."),
+    el("p", { id: "test-hint" }, "What the caller said and the endpoints replied, with what is expected. It passes as it is: put it beside the agent, and change what should be different."),
     text, told,
     el("div", { class: "buttons" },
       el("button", { type: "button", onclick: () => dialog.close() }, "Close"),

@@ -168,9 +168,9 @@ class Access:
                 raise _no_token("write the token as Authorization: Bearer …")
             return self.by_token(token.strip(), source, now)
         if cookie is not None:
-            found = self._by_session(cookie, now)
-            if found is not None:
-                return found
+            identity = self._by_session(cookie, now)
+            if identity is not None:
+                return identity
             if not self._is_dev:
                 raise _no_token("the console session is over; sign in again")
         if self._is_dev:
@@ -190,18 +190,18 @@ class Access:
                 headers={"Retry-After": str(int(wait_s) + 1)},
             )
         digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest()
-        found = None
+        identity = None
         # All of them are compared, so that the time reveals nothing.
         for name, token in self._tokens().items():
             same = hmac.compare_digest(hashlib.sha256(token.value.encode()).digest(), digest)
             if same and len(token.value) >= MIN_TOKEN:
-                found = Identity(by=name, may=token.may)
-        if found is None:
+                identity = Identity(by=name, may=token.may)
+        if identity is None:
             self._failures.note(source.address, now)
             if source.proxy is not None:
                 self._failures_behind.note(source.proxy, now)
             raise _no_token("the token is not valid")
-        return found
+        return identity
 
     def may_still(self, headers: Mapping[str, str], cookie: str | None, now: Instant) -> bool:
         """Whether a sender who was identified by these still would be: tokens rotate, and sessions end."""
@@ -276,7 +276,7 @@ def _is_private(address: str) -> bool:
 def _network(address: str) -> str:
     """The network of an address: with IPv6, a customer has at least a /64."""
     try:
-        found = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return address
-    return str(int(found) >> 64) if isinstance(found, IPv6Address) and not found.ipv4_mapped else address
+    return str(int(parsed) >> 64) if isinstance(parsed, IPv6Address) and not parsed.ipv4_mapped else address

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
 from runner.model.event import Steered
-from runner.model.steering import DeedResult, wish_of
+from runner.model.steering import DeedResult, act_of
 from runner.model.values import Instant, Json
 from runner.serve.admin.access import Access
 from runner.serve.admin.app import Answer, Asked
@@ -181,7 +181,7 @@ class CallRequests:
     async def _steer_here(
         self, what: str, deed_id: str, call_id: str, asked: Asked
     ) -> web.StreamResponse | None:
-        steered = Steered(id=deed_id, by=asked.identity.by, wish=wish_of(what, asked.body))
+        steered = Steered(id=deed_id, by=asked.identity.by, act=act_of(what, asked.body))
         deed = await self._live_calls.steer(call_id, steered)
         call = self._live_calls.find(call_id)
         if deed is None:

@@ -85,7 +85,7 @@ class Peers:
             try:
                 runners = await self._store.runners()
             except StoreError as error:
-                log.warning("store cannot say which runners there are", extra={"error": str(error)})
+                log.warning("runners cannot be listed", extra={"error": str(error)})
             else:
                 self._others = [each for each in runners if each.id != self._runner]
         return self._others
@@ -95,15 +95,15 @@ class Peers:
         away.
         """
         try:
-            found = (await self._live_calls()).get(call_id)
+            call = (await self._live_calls()).get(call_id)
         except StoreError as error:
             raise AdminProblem(503, "store", f"the store cannot say who serves the call: {error}") from None
-        if found is None or found.runner in {None, self._runner}:
+        if call is None or call.runner in {None, self._runner}:
             return None
-        if found.address is None:
-            detail = f'runner "{found.runner}" serves the call, and has no admin API to be asked at'
+        if call.address is None:
+            detail = f'runner "{call.runner}" serves the call, and has no admin API to be asked at'
             raise AdminProblem(502, "runner-away", detail)
-        return Owner(runner=str(found.runner), address=found.address)
+        return Owner(runner=str(call.runner), address=call.address)
 
     async def is_live(self, call_id: str) -> bool:
         """Whether the store knows the call as live, served or between two runners."""

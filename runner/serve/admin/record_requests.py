@@ -79,9 +79,9 @@ class RecordRequests:
         where = filter_of(asked.arguments, self._clock())
         most = int(asked.arguments["limit"])
         # One more than is shown tells whether there is another page.
-        found = await self._records.find(where, most + 1)
-        calls = found[:most]
-        after = cursor_after(calls[-1]) if len(found) > most else None
+        records = await self._records.find(where, most + 1)
+        calls = records[:most]
+        after = cursor_after(calls[-1]) if len(records) > most else None
         headers = {}
         if after is not None:
             url = asked.request.rel_url.update_query(cursor=after)
@@ -144,7 +144,7 @@ class RecordRequests:
 
     async def reload(self, asked: Asked) -> web.StreamResponse:
         """Load the configuration again."""
-        log.info("configuration reload is asked for", extra={"by": asked.identity.by})
+        log.info("configuration reload was requested", extra={"by": asked.identity.by})
         try:
             version = await self._versions.reload()
         except ReloadError as error:

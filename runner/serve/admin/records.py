@@ -144,8 +144,8 @@ def _instant(name: str, text: Json, default: Instant) -> Instant:
     if text is None:
         return default
     try:
-        found = datetime.fromisoformat(str(text).upper())
-        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+        instant = datetime.fromisoformat(str(text).upper())
+        return (instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise _invalid(name, f'"{name}" is not an instant; write one such as 2026-11-25T09:00:00Z') from None
 

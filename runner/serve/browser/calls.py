@@ -94,17 +94,17 @@ class BrowserCalls:
 
     def routes(self) -> list[web.RouteDef]:
         """The routes to add to the server."""
-        asked = {
+        handlers = {
             "/calls": self._begin,
             "/calls/{id}/hangup": self.pages.hang_up,
             "/calls/{id}/connected": self.pages.connected,
             "/calls/{id}/attach": self._attach,
             "/client-secrets": self._client_secret,
         }
-        routes = [web.post(path, self._guarded(handler)) for path, handler in asked.items()]
+        routes = [web.post(path, self._guarded(handler)) for path, handler in handlers.items()]
         routes.append(web.get("/calls/{id}/events", self._guarded(self.pages.follow)))
         routes += [
-            web.options(path, self._guarded(self._preflight)) for path in (*asked, "/calls/{id}/events")
+            web.options(path, self._guarded(self._preflight)) for path in (*handlers, "/calls/{id}/events")
         ]
         return [*routes, *page_routes()]
 
@@ -169,7 +169,7 @@ class BrowserCalls:
         except OfferRefusedError as refused:
             live.end("failed")
             extra = {"call_id": live.id, "reason": str(refused)}
-            log.error("answer of the voice API does not answer the offer", extra=extra)
+            log.error("voice API's answer does not fit the offer", extra=extra)
             raise not_answered(RingResult.FAILED) from None
         headers = {"Location": f"/calls/{live.id}", "Cache-Control": "no-store"}
         return web.Response(status=201, text=sdp, content_type=SDP, headers=headers)

@@ -2,9 +2,9 @@
 
 import logging
 
+from runner.call.machine.lookup_attempts import DEADLINE
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
-from runner.call.machine.reception import DEADLINE
 from runner.call.machine.world import World
 from runner.model.action import AnswerCall
 from runner.model.call import Ringing, WebRtcOrigin
@@ -34,7 +34,9 @@ class SecretMaker:
         reply = await self._client.send(api.secret_request(answer))
         secret = api.secret_of(reply)
         if secret is None:
-            log.warning("client secret was not made", extra={"status": reply.status, "detail": reply.detail})
+            log.warning(
+                "client secret could not be created", extra={"status": reply.status, "detail": reply.detail}
+            )
             raise RefusedError(503, "api_unavailable", "the voice API gave no secret")
         return secret
 

@@ -59,9 +59,9 @@ class CallHold:
         ring, self._ring = self._ring, None
         answer = await self._member.claim(call, limits, ring)
         self._is_known = ring is not None and answer.ours is not None and answer.is_written
-        taken = answer.ours is None and answer.reached is None
+        is_taken = answer.ours is None and answer.reached is None
         if self._journal is not None:
-            if taken:
+            if is_taken:
                 # The call has a journal already, perhaps of this process.
                 self._journal.close()
             if not answer.is_written:
@@ -69,7 +69,7 @@ class CallHold:
             if ring is not None and (answer.reached is not None or not answer.is_written):
                 self._journal.put(ring)
         self._is_held = answer.ours is not None
-        return ClaimReplied(agent=claim.agent, reached=answer.reached, taken=taken)
+        return ClaimReplied(agent=claim.agent, reached=answer.reached, taken=is_taken)
 
     async def known(self) -> None:
         """Wait until the store has the ring and the claim."""

@@ -198,11 +198,11 @@ class JournalWriter:
             if not count:
                 return
             try:
-                taken = await self._store.append_late(pieces)
+                taken_over = await self._store.append_late(pieces)
             except StoreRefusedError as error:
                 log.error("journal entries are refused", extra={"error": str(error)})
             else:
-                for call_id in sorted(taken):
+                for call_id in sorted(taken_over):
                     reason = "another runner has taken the call over without them"
                     log.warning("journal entries come too late", extra={"call_id": call_id, "reason": reason})
             await self._spool.drop(count)
@@ -322,9 +322,7 @@ class JournalWriter:
             await self._put_aside()
             return False
         if lost:
-            log.debug(
-                "journal entries of calls that are lost or over are dropped", extra={"calls": len(lost)}
-            )
+            log.debug("stale journal entries were dropped", extra={"calls": len(lost)})
         self.trouble = None
         self._on_written(len(pieces), sum(len(piece.entries) for piece in pieces))
         return True

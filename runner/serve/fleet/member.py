@@ -158,7 +158,7 @@ class Member:
         try:
             await self._store.leave(lease)
         except StoreError as error:
-            log.warning("lease is not given back", extra={"error": str(error)})
+            log.warning("lease was not released", extra={"error": str(error)})
 
     # Calls
 
@@ -294,14 +294,14 @@ class Member:
                 if self._unserved:
                     await self._store.hand_over(lease, list(self._unserved))
                     self._unserved.clear()
-                taken = await self._store.take_over(lease)
-                self._held.update((call.id, call) for call in taken)
-                self._taken.update(call.id for call in taken)
+                left_calls = await self._store.take_over(lease)
+                self._held.update((call.id, call) for call in left_calls)
+                self._taken.update(call.id for call in left_calls)
         except StoreError as error:
             self._note(error)
             return
         try:
-            for call in taken:
+            for call in left_calls:
                 if self.held(call.id) == call:  # not lost meanwhile
                     await self._serve(call, taker)
                 await self._is_served(call.id)
@@ -382,7 +382,7 @@ class Member:
         # What has failed since the store was told, it may not know.
         self._settled = failures
         lost = [call.id for call in asserted if call.id not in fences]
-        log.warning("calls are asserted again", extra={"calls": len(asserted), "lost": len(lost)})
+        log.warning("calls were claimed again", extra={"calls": len(asserted), "lost": len(lost)})
         for call_id in lost:
             self.lose(call_id)
         for call in asserted:
@@ -402,5 +402,5 @@ class Member:
         self._failures += 1
         reason = str(error) or "no answer in time"
         if self.trouble is None:
-            log.warning("store cannot be asked", extra={"error": reason})
+            log.warning("store is unavailable", extra={"error": reason})
         self.trouble = reason

@@ -188,7 +188,7 @@ class FleetService:
             await self._store.publish(self.member.lease, source.hash, source.encoded().decode())
             self._published = source.hash
         except StoreError as error:
-            log.warning("configuration is not kept", extra={"hash": source.hash, "error": str(error)})
+            log.warning("configuration was not stored", extra={"hash": source.hash, "error": str(error)})
 
     async def _sweep(self) -> None:
         while True:
@@ -196,4 +196,4 @@ class FleetService:
             try:
                 await self._store.sweep()
             except StoreError as error:
-                log.warning("store is not swept", extra={"error": str(error)})
+                log.warning("store cleanup failed", extra={"error": str(error)})

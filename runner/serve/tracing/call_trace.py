@@ -131,8 +131,8 @@ class CallTrace:
         self._attempts.setdefault(replied.call_id, []).append(Moment(name="attempt", at=now, attributes=told))
 
     def _tell_lookup(self, machine: CallMachine, now: Instant) -> None:
-        found = machine.reception.found
-        if self._lookup is None or found is None or self._lookup_is_told:
+        lookup = machine.reception.found
+        if self._lookup is None or lookup is None or self._lookup_is_told:
             return
         self._lookup_is_told = True
         self._close(
@@ -140,9 +140,9 @@ class CallTrace:
             now,
             parent=self._root,
             kind=SpanKind.CLIENT,
-            attributes={"phone_agents.lookup.default_used": found.fault is not None},
+            attributes={"phone_agents.lookup.default_used": lookup.fault is not None},
             moments=tuple(self._attempts.pop(machine.call.id, ())),
-            error=None if found.fault is None else "default_used",
+            error=None if lookup.fault is None else "default_used",
         )
 
     def _tell_tools(self, machine: CallMachine) -> None:

@@ -34,7 +34,7 @@ class PieceSpool:
         try:
             await asyncio.to_thread(self._spool.open)
         except OSError as error:
-            log.error("journals that were put aside cannot be read", extra={"error": str(error)})
+            log.error("spooled journals cannot be read", extra={"error": str(error)})
 
     async def append(self, pieces: Sequence[HeldPiece]) -> int:
         """Append pieces; returns how many the file has taken, from the first on."""
@@ -46,7 +46,7 @@ class PieceSpool:
         try:
             lines = await asyncio.to_thread(self._spool.first, most)
         except OSError as error:
-            log.error("journals that were put aside cannot be read", extra={"error": str(error)})
+            log.error("spooled journals cannot be read", extra={"error": str(error)})
             return 0, []
         return len(lines), [piece for line in lines if (piece := decoded(line)) is not None]
 
@@ -55,7 +55,7 @@ class PieceSpool:
         try:
             await asyncio.to_thread(self._spool.drop, count)
         except OSError as error:
-            log.error("journals that were put aside cannot be read", extra={"error": str(error)})
+            log.error("spooled journals cannot be read", extra={"error": str(error)})
 
     async def close(self) -> None:
         """Close the file; what waits in it belongs to the next process."""
@@ -67,7 +67,7 @@ class PieceSpool:
                 if not self._spool.append(line):
                     return count
             except OSError as error:
-                log.error("journals cannot be put aside", extra={"error": str(error)})
+                log.error("journals cannot be spooled", extra={"error": str(error)})
                 return count
         return len(lines)
 
@@ -83,6 +83,6 @@ def decoded(line: str) -> HeldPiece | None:
         call = codec(HeldCall).read(written)
         piece = SealedEntries(call_id=call.id, first_seq=first_seq, entries=b64decode(entries))
     except (ValueError, TypeError, KeyError, AttributeError):
-        log.error("a piece of a journal that was put aside cannot be read")
+        log.error("spooled journal block cannot be read")
         return None
     return HeldPiece(piece=piece, call=call)

@@ -292,8 +292,8 @@ async def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
 
 async def live_calls(connection: Connection) -> list[FleetCall]:
     """All live calls, the oldest first."""
-    found = await connection.fetch(f"{_FLEET_CALLS} ORDER BY began_at, live_calls.id")
-    return [rows.fleet_call(tuple(row)) for row in found]
+    result = await connection.fetch(f"{_FLEET_CALLS} ORDER BY began_at, live_calls.id")
+    return [rows.fleet_call(tuple(row)) for row in result]
 
 
 async def live_call(connection: Connection, call_id: str) -> FleetCall | None:
@@ -304,7 +304,7 @@ async def live_call(connection: Connection, call_id: str) -> FleetCall | None:
 
 async def runners(connection: Connection) -> list[RunnerInfo]:
     """The runners with a valid lease."""
-    found = await connection.fetch(
+    rows = await connection.fetch(
         f"""SELECT id, version, configuration, address, is_leaving, page_address
         FROM runners WHERE {_HOLDS} ORDER BY id"""  # noqa: S608 - our own text
     )
@@ -317,7 +317,7 @@ async def runners(connection: Connection) -> list[RunnerInfo]:
             is_leaving=row[4],
             page_address=row[5],
         )
-        for row in found
+        for row in rows
     ]
 
 

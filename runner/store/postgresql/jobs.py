@@ -134,12 +134,12 @@ async def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
 
 async def parked(connection: Connection, most: int) -> list[StoredJob]:
     """The newest parked jobs."""
-    found = await connection.fetch(
+    result = await connection.fetch(
         f"SELECT {rows.STORED_JOB} FROM jobs"  # noqa: S608 - our own columns
         " WHERE state = 'parked' ORDER BY created_at DESC, id LIMIT $1",
         most,
     )
-    return [rows.stored_job(tuple(row)) for row in found]
+    return [rows.stored_job(tuple(row)) for row in result]
 
 
 async def retry_parked(connection: Connection, call_id: str, now: Instant) -> int:

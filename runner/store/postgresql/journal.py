@@ -69,11 +69,11 @@ async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> se
 
 async def read(connection: Connection, call_id: str) -> list[SealedEntries]:
     """All pieces of a call, in order."""
-    found = await connection.fetch(
+    result = await connection.fetch(
         "SELECT call_id, first_seq, entries FROM journal WHERE call_id = $1 ORDER BY first_seq",
         rows.column_text(call_id),
     )
-    return [SealedEntries(call_id=call_id, first_seq=row[1], entries=row[2]) for row in found]
+    return [SealedEntries(call_id=call_id, first_seq=row[1], entries=row[2]) for row in result]
 
 
 async def publish(connection: Connection, lease: Lease, configuration: str, texts: str) -> None:

@@ -60,12 +60,12 @@ async def _newest(
 ) -> list[tuple[Any, ...]]:
     conditions = rows.Conditions(where, mark="$", position="strpos")
     limit = conditions.parameter(most)
-    found = await connection.fetch(
+    result = await connection.fetch(
         f"SELECT {columns} FROM calls WHERE {conditions.text}"  # noqa: S608 - values are parameters
         f" ORDER BY started_at DESC, id DESC LIMIT {limit}",
         *conditions.values,
     )
-    return [tuple(row) for row in found]
+    return [tuple(row) for row in result]
 
 
 async def count_calls(connection: Connection, since: Instant) -> dict[str, int]:

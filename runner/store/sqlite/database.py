@@ -178,10 +178,10 @@ class Database:
 def _identity(path: str) -> tuple[int, int] | None:
     """The identity of the file; None when there is none."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - a path of SQLite's, e.g. ":memory:"
+        status = os.stat(path)  # noqa: PTH116 - a path of SQLite's, e.g. ":memory:"
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _make_private(path: str) -> None:

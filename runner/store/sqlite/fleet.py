@@ -125,17 +125,17 @@ def know_late(connection: Connection, calls: Sequence[HeldCall]) -> None:
 
 def live_calls(connection: Connection, address: str | None) -> list[FleetCall]:
     """All live calls, the oldest first."""
-    found = connection.execute(f"SELECT {_COLUMNS}, runner FROM live_calls ORDER BY began_at, id")  # noqa: S608
-    return [rows.fleet_call((*row, address, None)) for row in found]
+    cursor = connection.execute(f"SELECT {_COLUMNS}, runner FROM live_calls ORDER BY began_at, id")  # noqa: S608
+    return [rows.fleet_call((*row, address, None)) for row in cursor]
 
 
 def live_call(connection: Connection, call_id: str, address: str | None) -> FleetCall | None:
     """One live call."""
-    found = connection.execute(
+    row = connection.execute(
         f"SELECT {_COLUMNS}, runner FROM live_calls WHERE id = ?",  # noqa: S608 - our own columns
         (rows.column_text(call_id),),
     ).fetchone()
-    return None if found is None else rows.fleet_call((*found, address, None))
+    return None if row is None else rows.fleet_call((*row, address, None))
 
 
 def _row(call: HeldCall) -> tuple[str, int, str, str, str, float, str | None]:

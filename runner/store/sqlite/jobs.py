@@ -100,12 +100,12 @@ def backlog(connection: Connection, busy: Collection[str]) -> Backlog:
 
 def parked(connection: Connection, most: int) -> list[StoredJob]:
     """The newest parked jobs."""
-    found = connection.execute(
+    cursor = connection.execute(
         f"SELECT {rows.STORED_JOB} FROM jobs"  # noqa: S608 - our own columns
         " WHERE state = 'parked' ORDER BY created_at DESC, id LIMIT ?",
         (most,),
     )
-    return [rows.stored_job(row) for row in found]
+    return [rows.stored_job(row) for row in cursor]
 
 
 def retry_parked(connection: Connection, call_id: str, now: Instant) -> int:
@@ -136,7 +136,7 @@ def _next(connection: Connection, capacity: JobCapacity, now: Instant) -> list[s
 
 def _receivers(connection: Connection) -> list[str]:
     """The receivers of open jobs: one step in the index for each."""
-    found = connection.execute(
+    rows = connection.execute(
         """WITH RECURSIVE receivers (name) AS (
             SELECT min(receiver) FROM jobs WHERE state = 'open'
             UNION ALL
@@ -144,7 +144,7 @@ def _receivers(connection: Connection) -> list[str]:
             FROM receivers WHERE name IS NOT NULL)
         SELECT name FROM receivers WHERE name IS NOT NULL"""
     )
-    return [name for (name,) in found]
+    return [name for (name,) in rows]
 
 
 def _park(connection: Connection, job_id: str, error: str) -> None:

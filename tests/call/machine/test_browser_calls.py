@@ -250,7 +250,7 @@ def test_nobody_transfers_a_call_from_a_browser() -> None:
     machine, _ = CallMachine.ring(ringing(), everywhere, NOW)
     happen(machine, ClaimReplied(agent="desk"), DONE, SidebandOpened())
     for target in ("nurse", "tel:+14155550199"):
-        act = Steered(id=target, by="shift-lead", wish=TransferCall(to=target))
+        act = Steered(id=target, by="shift-lead", act=TransferCall(to=target))
         assert not [action for action in happen(machine, act) if isinstance(action, Refer)]
         deed = machine.deed(target)
         assert deed is not None

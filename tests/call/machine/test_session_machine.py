@@ -81,11 +81,11 @@ from runner.model.steering import (
     Hush,
     SaySentence,
     SetVariables,
+    SteeringAct,
     TakeOver,
     TellAgent,
     TransferCall,
     When,
-    Wish,
 )
 from runner.model.tool import (
     HandoffBinding,
@@ -195,7 +195,7 @@ class Watched:
         self.done: set[str] = set()
         self.called: set[str] = set()
         self.requests: list[SendRequest] = []
-        self.wishes: dict[str, str | None] = {}
+        self.acts: dict[str, str | None] = {}
         self.entries: list[str] = []
         self.failed_hang_ups = 0
         self.deeds: set[str] = set()
@@ -208,7 +208,7 @@ class Watched:
         self.happens(Replied(call_id="rtc_1", attempt=1, reply=HttpReply(status=200, body=b"{}")))
         self.requests.clear()
         self.happens(AnswerReplied(decided=Decided.DONE))
-        # From here on it is known that this API sends wishes back, so that whose a response is can be told.
+        # From here on it is known that this API sends acts back, so that whose a response is can be told.
         self.happens(SidebandOpened(), McpListed(item_id="crm", ok=True))
         self.happens(ResponseStarted(response_id="resp_0", wish=self.asked))
         self.happens(
@@ -264,14 +264,14 @@ class Watched:
     def _before(self, event: CallEvent) -> None:
         """What this event tells of who speaks and where a transfer stands."""
         match event:
-            case ResponseStarted(response_id=response_id, wish=wish):
+            case ResponseStarted(response_id=response_id, wish=act):
                 self.began = self.began if response_id in self.done else response_id
-                self.asked = None if wish is not None and self.asked == wish else self.asked
-            case ResponseEnded(response_id=response_id, wish=wish, calls=calls):
+                self.asked = None if act is not None and self.asked == act else self.asked
+            case ResponseEnded(response_id=response_id, wish=act, calls=calls):
                 self.done.add(response_id)
                 self.called |= {call.call_id for call in calls}
                 self.began = None if self.began == response_id else self.began
-                self.asked = None if wish is not None and self.asked == wish else self.asked
+                self.asked = None if act is not None and self.asked == act else self.asked
             case ApiError(kind=ApiErrorKind.BUSY_SPEAKING, about=None):
                 self.asked = None
             case ApiError(about=about) if about is not None and about == self.asked:
@@ -296,11 +296,11 @@ class Watched:
                     self.timers[timer] = at
                 case ClearTimer(timer=timer):
                     self.timers.pop(timer, None)
-                case Speak(wish=wish):
+                case Speak(wish=act):
                     assert self.asked is None, "a second request before the first was done"
                     assert self.began is None, "a request while a response is being made"
-                    assert len(wish) <= 32
-                    self.asked = wish
+                    assert len(act) <= 32
+                    self.asked = act
                 case SendRequest():
                     self.requests.append(action)
                 case SendOutput(call_id=call_id):
@@ -383,24 +383,24 @@ def _calls(play: Watched, response_id: str, a: int, b: int) -> tuple[ToolCalled,
 
 
 def starts(play: Watched, a: int, b: int) -> None:
-    response_id = f"resp_{len(play.wishes) + 1}"
-    play.wishes[response_id] = play.asked if a % 2 else None
-    play.happens(ResponseStarted(response_id=response_id, wish=play.wishes[response_id]))
+    response_id = f"resp_{len(play.acts) + 1}"
+    play.acts[response_id] = play.asked if a % 2 else None
+    play.happens(ResponseStarted(response_id=response_id, wish=play.acts[response_id]))
 
 
 def calls(play: Watched, a: int, b: int) -> None:
-    play.happens(*_calls(play, f"resp_{len(play.wishes)}", a, b))
+    play.happens(*_calls(play, f"resp_{len(play.acts)}", a, b))
 
 
 def stops(play: Watched, a: int, b: int) -> None:
     """A response ends: the last, or one before it, for the first time or once more."""
-    number = max(1, len(play.wishes) - a % 3)
+    number = max(1, len(play.acts) - a % 3)
     response_id = f"resp_{number}"
     outcome = OUTCOMES[min(b, 3)]
     play.happens(
         ResponseEnded(
             response_id=response_id,
-            wish=play.wishes.get(response_id),
+            wish=play.acts.get(response_id),
             outcome=outcome,
             calls=_calls(play, response_id, a, b),
             usage=Usage(audio_out=1000 * b),
@@ -410,7 +410,7 @@ def stops(play: Watched, a: int, b: int) -> None:
 
 
 def is_heard(play: Watched, a: int, b: int) -> None:
-    response_id = f"resp_{max(0, len(play.wishes) - a % 3)}"
+    response_id = f"resp_{max(0, len(play.acts) - a % 3)}"
     if b % 3:
         play.happens(PlaybackEnded(response_id=response_id, interrupted=b % 3 == 2))
     else:
@@ -498,7 +498,7 @@ def is_odd(play: Watched, a: int, b: int) -> None:
 
 def steers(play: Watched, a: int, b: int) -> None:
     """A person acts: with an id of its own, or seldom with one that was used before."""
-    wishes: tuple[Wish, ...] = (
+    acts: tuple[SteeringAct, ...] = (
         SaySentence(say=PERSONS_WORDS),
         SaySentence(say=PERSONS_WORDS, when=When.NOW),
         TellAgent(tell="Be brief.", speak=b % 2 == 0),
@@ -513,12 +513,12 @@ def steers(play: Watched, a: int, b: int) -> None:
         GiveBack(speak=b % 2 == 0),
     )
     number = len(play.deeds) - (b == 7)
-    play.happens(Steered(id=f"deed_{number}", by=("lead", "pager")[b == 3], wish=wishes[a % len(wishes)]))
+    play.happens(Steered(id=f"deed_{number}", by=("lead", "pager")[b == 3], act=acts[a % len(acts)]))
 
 
 def leads(play: Watched, a: int, b: int) -> None:
     """A person takes over, so that what follows meets a call that is led."""
-    play.happens(Steered(id=f"deed_{len(play.deeds)}", by="lead", wish=TakeOver(for_s=10.0 * (1 + b))))
+    play.happens(Steered(id=f"deed_{len(play.deeds)}", by="lead", act=TakeOver(for_s=10.0 * (1 + b))))
 
 
 def is_told(play: Watched, a: int, b: int) -> None:

@@ -42,7 +42,7 @@ from runner.model.event import (
 )
 from runner.model.record import Attempt, Deed, Span
 from runner.model.steering import (
-    WISHES,
+    ACTS,
     AddNote,
     ChangeAgent,
     ChangeInstructions,
@@ -51,13 +51,13 @@ from runner.model.steering import (
     Hush,
     SaySentence,
     SetVariables,
+    SteeringAct,
     TakeOver,
     TellAgent,
     TransferCall,
     When,
-    Wish,
+    act_of,
     given_of,
-    wish_of,
 )
 from runner.model.tool import HttpBinding, Retries, Tool
 from runner.model.values import Json, JsonObject
@@ -129,9 +129,9 @@ def updates(actions: list[Action]) -> list[SwitchAgent]:
     return [action for action in actions if isinstance(action, SwitchAgent)]
 
 
-def steer(play: Play, wish: Wish, deed_id: str = "deed_1") -> list[Action]:
+def steer(play: Play, act: SteeringAct, deed_id: str = "deed_1") -> list[Action]:
     """The actions that a person's act leads to."""
-    return play.happens(Steered(id=deed_id, by=BY, wish=wish))
+    return play.happens(Steered(id=deed_id, by=BY, act=act))
 
 
 def deed(play: Play, deed_id: str = "deed_1") -> Deed:
@@ -146,7 +146,7 @@ def outcome(play: Play, deed_id: str = "deed_1") -> tuple[str, str]:
 
 @pytest.mark.parametrize("phase", [*UNANSWERED, Phase.OVER])
 def test_nobody_steers_a_call_that_was_not_answered_or_is_over(phase: Phase) -> None:
-    assert not [name for name, kind in WISHES.items() if phase in phases_for(kind.__new__(kind))]
+    assert not [name for name, kind in ACTS.items() if phase in phases_for(kind.__new__(kind))]
 
 
 @pytest.mark.parametrize(
@@ -165,22 +165,22 @@ def test_nobody_steers_a_call_that_was_not_answered_or_is_over(phase: Phase) -> 
         ("note", {"text": "Knows us."}),
     ],
 )
-def test_a_wish_is_its_name_and_the_fields_of_its_json(name: str, given: JsonObject) -> None:
-    wish = wish_of(name, given)
-    assert isinstance(wish, WISHES[name])
-    assert (wish.NAME, given_of(wish)) == (name, given)
+def test_an_act_is_its_name_and_the_fields_of_its_json(name: str, given: JsonObject) -> None:
+    act = act_of(name, given)
+    assert isinstance(act, ACTS[name])
+    assert (act.NAME, given_of(act)) == (name, given)
 
 
 def test_a_call_that_still_rings_refuses_everything() -> None:
     machine, _ = CallMachine.ring(RINGING, a_world(an_agent()), 1000.0)
-    assert machine.handle(Steered(id="deed_1", by=BY, wish=EndCall()), 1000.0) == []
+    assert machine.handle(Steered(id="deed_1", by=BY, act=EndCall()), 1000.0) == []
     found = machine.deed("deed_1")
     assert found is not None
     assert (found.result, found.detail) == ("refused", 'no "hangup" now: the call is not answered yet')
 
 
 def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
-    wishes: list[Wish] = [
+    acts: list[SteeringAct] = [
         SaySentence(say="One moment."),
         Hush(),
         ChangeAgent(agent="recepcion"),
@@ -188,10 +188,10 @@ def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
         TakeOver(),
     ]
     play = leaving()
-    for number, wish in enumerate(wishes):
-        assert steer(play, wish, f"deed_{number}") == []
+    for number, act in enumerate(acts):
+        assert steer(play, act, f"deed_{number}") == []
     assert [(each.result, each.detail) for each in play.record.deeds] == [
-        ("refused", f'no "{wish.NAME}" now: the call is being ended') for wish in wishes
+        ("refused", f'no "{act.NAME}" now: the call is being ended') for act in acts
     ]
 
 
@@ -506,8 +506,8 @@ def test_a_hand_off_without_a_sideband_is_told_when_there_is_one() -> None:
 
 def test_a_person_transfers_the_call_after_a_sentence() -> None:
     play = talking(TO_NURSE)
-    wish = TransferCall(to="nurse", say="I put you through.")
-    assert steer(play, wish) == [Speak(wish="wish_1", say="I put you through.")]
+    act = TransferCall(to="nurse", say="I put you through.")
+    assert steer(play, act) == [Speak(wish="wish_1", say="I put you through.")]
     assert play.responds() == [Refer(target="sip:nurse@maple.example")]
     assert outcome(play) == ("waiting", "")
     play.happens(ReferAnswered(ok=True))
@@ -549,8 +549,8 @@ def test_a_transfer_cancels_no_tool() -> None:
 
 def test_a_transfer_needs_no_sideband() -> None:
     play = without_sideband(TO_NURSE)
-    wish = TransferCall(to="nurse", say="I put you through.")
-    assert steer(play, wish) == [Refer(target="sip:nurse@maple.example")]
+    act = TransferCall(to="nurse", say="I put you through.")
+    assert steer(play, act) == [Refer(target="sip:nurse@maple.example")]
 
 
 # hangup
@@ -677,7 +677,7 @@ def test_who_leads_renews_the_lease_and_the_record_holds_one_act() -> None:
 def test_one_person_at_a_time_leads() -> None:
     play = talking()
     leads(play)
-    play.happens(Steered(id="deed_2", by="pager", wish=TakeOver()))
+    play.happens(Steered(id="deed_2", by="pager", act=TakeOver()))
     assert outcome(play, "deed_2") == ("refused", 'no "take-over" now: "shift-lead" leads the call')
 
 
@@ -756,8 +756,8 @@ def test_a_person_who_leads_may_hand_over_and_transfer() -> None:
     (switch,) = updates(steer(play, ChangeAgent(agent="recepcion", speak=True), "deed_1"))
     assert switch.answers is False
     assert play.happens(SessionUpdated(update_id=switch.update_id)) == updates(play.done[-1:])
-    wish = TransferCall(to="nurse", say="I put you through.")
-    assert steer(play, wish, "deed_2") == [Speak(wish="wish_1", say="I put you through.")]
+    act = TransferCall(to="nurse", say="I put you through.")
+    assert steer(play, act, "deed_2") == [Speak(wish="wish_1", say="I put you through.")]
 
 
 def test_a_lease_goes_on_in_the_process_that_takes_the_call_up() -> None:

@@ -132,7 +132,7 @@ def test_a_tool_is_told_when_it_begins_and_when_it_ends() -> None:
 
 def test_acts_and_who_leads_are_told() -> None:
     play, view = opened()
-    play.happens(Steered(id="d1", by="lead", wish=TakeOver(for_s=60)))
+    play.happens(Steered(id="d1", by="lead", act=TakeOver(for_s=60)))
     told = dict(changes(play, view))
     assert (told["deed"]["id"], told["deed"]["result"]) == ("d1", "done")
     assert told["floor"]["led_by"] == "lead"
@@ -181,8 +181,8 @@ def test_a_card_number_is_nowhere() -> None:
     called = ToolCalled(
         response_id="r1", call_id="c1", name="find_slots", arguments=json.dumps({"day": CARD})
     )
-    play.happens(called, Steered(id="d1", by="lead", wish=AddNote(text=f"card {CARD}")))
-    play.happens(Steered(id="d2", by="lead", wish=SaySentence(say=f"You said {CARD}")))
+    play.happens(called, Steered(id="d1", by="lead", act=AddNote(text=f"card {CARD}")))
+    play.happens(Steered(id="d2", by="lead", act=SaySentence(say=f"You said {CARD}")))
     told = json.dumps(changes(play, view)) + shown(view, play)
     assert "[payment_card]" in told
     assert "4111" not in told
@@ -214,7 +214,7 @@ def test_without_a_transcript_lanes_and_tools_are_shown_and_no_words() -> None:
     play, view = opened(an_agent(tools=(http_tool(),), record=Recording(transcript=False)))
     said(play, "A secret.")
     play.happens(PlaybackStarted(response_id="r0"), PlaybackEnded(response_id="r0"))
-    play.happens(Steered(id="d1", by="lead", wish=SaySentence(say="A secret.")))
+    play.happens(Steered(id="d1", by="lead", act=SaySentence(say="A secret.")))
     told = json.dumps(changes(play, view)) + shown(view, play)
     assert "secret" not in told
     assert [turn["text"] for turn in view.whole(play.now)["turns"]] == [None]
@@ -228,7 +228,7 @@ def test_what_anybody_can_fill_is_text_and_nothing_else() -> None:
     said(play, attack)
     play.happens(
         ToolCalled(response_id="r1", call_id="c1", name="find_slots", arguments=json.dumps({"day": attack})),
-        Steered(id="d1", by=attack, wish=AddNote(text=attack)),
+        Steered(id="d1", by=attack, act=AddNote(text=attack)),
     )
     for _, data in changes(play, view):
         line = json.dumps(data)

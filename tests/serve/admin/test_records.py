@@ -1,4 +1,4 @@
-"""Calls that are over at the admin API: pages, windows, forms, sums, and a call as a test."""
+"""Ended calls at the admin API: pages, windows, forms, sums, and a call as a test."""
 
 import csv
 import io

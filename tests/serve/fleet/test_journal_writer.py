@@ -295,9 +295,7 @@ async def test_calls_that_another_has_are_told_and_stop_nobody(caplog: pytest.Lo
     presses(CallJournal(writer, "rtc_2"), "2")
     assert await writer.flush()
     assert (shelf.keys("rtc_1"), shelf.keys("rtc_2")) == ("", "2")
-    assert [entry.message for entry in caplog.records] == [
-        "journal entries of calls that are lost or over are dropped"
-    ]
+    assert [entry.message for entry in caplog.records] == ["stale journal entries were dropped"]
 
 
 async def test_what_the_store_refuses_for_ever_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
