@@ -15,6 +15,7 @@ from websockets.frames import Close
 from runner.serve.api_client import ApiClient
 from runner.serve.jitter import jittered
 from runner.serve.names import Names
+from runner.serve.pings import Pings
 from runner.serve.sideband_socket import SidebandSocket, open_socket
 from runner.serve.timeouts import Timeouts
 from runner.serve.tls import client_context
@@ -65,6 +66,7 @@ class Sidebands:
         self._timeouts = timeouts
         self._tls = tls or client_context()
         self._names = names or Names(threads=1)
+        self._pings = Pings(timeouts.sideband_ping_s)
 
     async def attach(self, path: str) -> SidebandSocket:
         """Open the sideband of a call that was just answered. Raises SidebandLostError.
@@ -136,6 +138,7 @@ class Sidebands:
             names=self._names,
             tls=self._tls,
             timeouts=self._timeouts,
+            pings=self._pings,
         )
 
 

@@ -19,6 +19,7 @@ from websockets.protocol import Protocol, Side, State
 from websockets.uri import WebSocketURI, parse_uri
 
 from runner.serve.names import Names
+from runner.serve.pings import Pings
 from runner.serve.timeouts import Timeouts
 from runner.serve.websocket_frames import ForProtocol, FrameCutter
 from runner.serve.websocket_handshake import Handshake
@@ -61,7 +62,7 @@ class SidebandSocket(asyncio.Protocol):
         "_loop",
         "_opening",
         "_parts",
-        "_ping_timer",
+        "_pings",
         "_protocol",
         "_receive",
         "_stall_timer",
@@ -70,8 +71,11 @@ class SidebandSocket(asyncio.Protocol):
         "_waiting",
     )
 
-    def __init__(self, uri: WebSocketURI, headers: Mapping[str, str], timeouts: Timeouts) -> None:
+    def __init__(
+        self, uri: WebSocketURI, headers: Mapping[str, str], timeouts: Timeouts, pings: Pings
+    ) -> None:
         """Needs a running event loop."""
+        self._pings = pings
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
         self._handshake: Handshake | None = Handshake(uri, headers)
@@ -90,7 +94,6 @@ class SidebandSocket(asyncio.Protocol):
         self._parts: bytearray | None = None
         """What has come of a message in several frames."""
         self._has_pong = True
-        self._ping_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
 
@@ -207,7 +210,7 @@ class SidebandSocket(asyncio.Protocol):
         if self._transport is not None:
             # The caller of `opened` learns first that the sideband is open.
             self._transport.pause_reading()
-        self._ping_timer = self._loop.call_later(self._timeouts.sideband_ping_s, self._ping)
+        self._pings.expect(self._ping)
         return rest
 
     def _refused(self, refusal: WebSocketException) -> None:
@@ -239,7 +242,7 @@ class SidebandSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, for whatever reason."""
-        for timer in (self._ping_timer, self._stall_timer, self._close_timer):
+        for timer in (self._stall_timer, self._close_timer):
             if timer is not None:
                 timer.cancel()
         self._transport = self._receive = None
@@ -318,7 +321,7 @@ class SidebandSocket(asyncio.Protocol):
             return
         self._has_pong = False
         self._write(Frame(Opcode.PING, b""))
-        self._ping_timer = self._loop.call_later(self._timeouts.sideband_ping_s, self._ping)
+        self._pings.expect(self._ping)
 
     def _fail(self, reason: str) -> None:
         """The peer is dead, as far as we can know."""
@@ -346,9 +349,17 @@ class SidebandSocket(asyncio.Protocol):
 
 
 async def open_socket(
-    url: str, headers: Mapping[str, str], *, names: Names, tls: ssl.SSLContext, timeouts: Timeouts
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    names: Names,
+    tls: ssl.SSLContext,
+    timeouts: Timeouts,
+    pings: Pings,
 ) -> SidebandSocket:
     """Open a WebSocket within `sideband_open_s`. Follows no redirect: that would carry the key elsewhere.
+
+    `names`, `tls` and `pings` are shared by all sockets.
 
     Raises InvalidHandshake (InvalidStatus for a refusal), OSError, TimeoutError.
     """
@@ -356,7 +367,7 @@ async def open_socket(
     async with asyncio.timeout(timeouts.sideband_open_s):
         connected = await names.connect(uri.host, uri.port)
         _, opening = await asyncio.get_running_loop().create_connection(
-            lambda: SidebandSocket(uri, headers, timeouts),
+            lambda: SidebandSocket(uri, headers, timeouts, pings),
             sock=connected,
             ssl=tls if uri.secure else None,
             server_hostname=uri.host if uri.secure else None,

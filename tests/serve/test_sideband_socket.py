@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatu
 from websockets.frames import Close, CloseCode, Frame, Opcode
 
 from runner.serve.names import Names
+from runner.serve.pings import Pings
 from runner.serve.sideband_socket import MAX_UNSENT_BYTES, SidebandSocket, open_socket
 from runner.serve.timeouts import Timeouts
 from runner.serve.tls import client_context
@@ -109,7 +110,8 @@ async def peer(play: Play) -> AsyncIterator[str]:
 
 async def opened(url: str, timeouts: Timeouts = QUIET) -> SidebandSocket:
     headers = {"Authorization": "Bearer key"}
-    return await open_socket(url, headers, names=Names(threads=1), tls=TLS, timeouts=timeouts)
+    pings = Pings(timeouts.sideband_ping_s)
+    return await open_socket(url, headers, names=Names(threads=1), tls=TLS, timeouts=timeouts, pings=pings)
 
 
 async def end(socket: SidebandSocket) -> Close | None:

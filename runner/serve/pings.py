@@ -1,0 +1,37 @@
+"""Says when each of thousands of sockets is to ping its peer, with one timer for all of them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+EARLY_S = 0.001
+"""The event loop counts in milliseconds, and may wake us one too early."""
+
+
+class Pings:
+    """Sockets are pinged in the order in which they come, since all wait for the same time.
+
+    A timer of its own takes each socket 0.6 KiB.
+    """
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._waiting: deque[tuple[float, Callable[[], None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def expect(self, ping: Callable[[], None]) -> None:
+        """Call this once, when the time has passed; a socket that has ended meanwhile does nothing then."""
+        loop = asyncio.get_running_loop()
+        self._waiting.append((loop.time() + self._every_s, ping))
+        if self._timer is None:
+            self._timer = loop.call_later(self._every_s, self._ping)
+
+    def _ping(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time() + EARLY_S
+        try:
+            while self._waiting and self._waiting[0][0] <= now:
+                self._waiting.popleft()[1]()
+        finally:
+            # One that fails stops none of the others.
+            self._timer = loop.call_at(self._waiting[0][0], self._ping) if self._waiting else None
