@@ -62,7 +62,9 @@ class Clients:
         # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
         connector = aiohttp.TCPConnector(limit=0, ssl=tls, resolver=names, use_dns_cache=False)
         read_heads_first(connector)
-        api_session = await owner.enter_async_context(aiohttp.ClientSession(connector=connector))
+        api_session = await owner.enter_async_context(
+            aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        )
         new_connector = new_connector or partial(GuardedConnector, settings.egress, tls=tls)
         tools = await owner.enter_async_context(
             ToolClient(new_connector(), places=tool_requests, metrics=metrics)

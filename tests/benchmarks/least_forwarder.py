@@ -28,7 +28,7 @@ async def main(base_url: str, attaches: str) -> None:
                 sdp, location = await answer.text(), answer.headers["Location"]
             if attaches == "attach":
                 call_id = location.rpartition("/")[2]
-                task = asyncio.create_task(attend(base_url, call_id, tls))
+                task = asyncio.create_task(attend(base_url, call_id, tls, greets=False))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
             return web.Response(status=201, text=sdp, content_type="application/sdp")

@@ -15,15 +15,16 @@ from websockets.exceptions import ConnectionClosed
 INSTRUCTIONS = "You are the receptionist of Maple Dental. Be brief."
 
 
-async def attend(base_url: str, call_id: str, tls: ssl.SSLContext) -> None:
-    """Read a sideband to its end."""
+async def attend(base_url: str, call_id: str, tls: ssl.SSLContext, *, greets: bool = True) -> None:
+    """Read a sideband to its end, and have the agent speak first or not."""
     url = base_url.replace("http", "ws", 1) + f"/realtime?call_id={call_id}"
     headers = {"Authorization": "Bearer key"}
     context = tls if url.startswith("wss") else None
     async with connect(
         url, additional_headers=headers, compression=None, proxy=None, ssl=context
     ) as sideband:
-        await sideband.send(json.dumps({"type": "response.create"}))
+        if greets:
+            await sideband.send(json.dumps({"type": "response.create"}))
         try:
             while True:
                 json.loads(await sideband.recv())

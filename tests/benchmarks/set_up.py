@@ -32,6 +32,7 @@ import jwt
 
 from runner.call.examples.example_call import sip_headers
 from runner.standin.webhook import call_incoming
+from tests.benchmarks.least_runner import INSTRUCTIONS
 from tests.benchmarks.live_calls import HERE, SECRET, Process
 from tests.benchmarks.row import Row
 from tests.certificates import Authority
@@ -60,10 +61,17 @@ store: "{store}"
 """
 AGENT = """\
 agent: desk
-routes: [{to: "+18005551212"}, {transport: webrtc}]
+routes: [{{to: "+18005551212"}}]
 model: gpt-realtime-2.1
-instructions: You are the receptionist of Maple Dental. Be brief.
-greeting: {wait: true}
+instructions: {instructions}
+"""
+"""Greets, as the least for a telephone asks for a response."""
+QUIET_AGENT = """\
+agent: web
+routes: [{{transport: webrtc}}]
+model: gpt-realtime-2.1
+instructions: {instructions}
+greeting: {{wait: true}}
 """
 
 Ring = Callable[[aiohttp.ClientSession, str, int], Awaitable[None]]
@@ -217,7 +225,8 @@ class SetUp:
         store = f"sqlite:{agents}/calls.db" if self._store == "sqlite" else self._database()
         settings = RUNNER.format(base_url=self._base_url, site=SITE, store=store)
         (agents / "runner.yaml").write_text(settings)
-        (agents / "desk.yaml").write_text(AGENT)
+        for name, agent in (("desk", AGENT), ("web", QUIET_AGENT)):
+            (agents / f"{name}.yaml").write_text(agent.format(instructions=INSTRUCTIONS))
         environment = {**self._environment, "PYTHONPATH": os.path.abspath(tree)}  # noqa: PTH100
         return Process(self._stack, ["-P", "-m", "runner", "run", str(agents)], environment)
 
@@ -244,7 +253,7 @@ async def _telephone(session: aiohttp.ClientSession, url: str, number: int) -> N
 
 
 async def _browser(session: aiohttp.ClientSession, url: str, number: int) -> None:
-    claims = {"aud": "phone-agents", "sub": f"u{number}", "jti": f"t{number}", "agent": "desk"}
+    claims = {"aud": "phone-agents", "sub": f"u{number}", "jti": f"t{number}", "agent": "web"}
     token = jwt.encode({**claims, "exp": time.time() + 60}, TOKENS)
     headers = {
         "Origin": SITE,

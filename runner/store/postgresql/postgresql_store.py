@@ -126,6 +126,12 @@ class PostgresqlStore:
         self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
     ) -> Claim:
         """See `Fleet.claim`."""
+        if limits == Limits() and call.api_call_id is None:
+            claim = await self._database.run(
+                lambda connection: fleet.claim_new(connection, lease, call, ring), is_one_statement=True
+            )
+            if claim is not None:
+                return claim
         return await self._database.run(lambda connection: fleet.claim(connection, lease, call, limits, ring))
 
     async def set_state(self, lease: Lease, call: HeldCall) -> int:
