@@ -22,6 +22,8 @@ import uvloop
 from tests.benchmarks.talking_api import GREETING_FROM, TURN, frame_text
 
 TICK_S = 0.004
+ANSWERED_S = 30.0
+"""For the outputs of the last tools to come, on a machine that other work shares."""
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 UNKNOWN = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
@@ -81,7 +83,9 @@ class Crowd:
                 talkers[turn % len(talkers)].say()
             said = due
             await asyncio.sleep(TICK_S)
-        await asyncio.sleep(1.0)
+        until = time.perf_counter() + ANSWERED_S
+        while self.asked_at and time.perf_counter() < until:
+            await asyncio.sleep(TICK_S)
         trips = sorted(self.round_trips_s)
         return {
             "events": said,
