@@ -84,7 +84,7 @@ class Crowd:
             said = due
             await asyncio.sleep(TICK_S)
         until = time.perf_counter() + ANSWERED_S
-        while self.asked_at and time.perf_counter() < until:
+        while self.asked_at and time.perf_counter() < until:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(TICK_S)
         trips = sorted(self.round_trips_s)
         return {
