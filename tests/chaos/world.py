@@ -204,7 +204,8 @@ class World:
     async def _announce(self, session: aiohttp.ClientSession, call: PlacedCall) -> None:
         """As the API does it: delivered again until somebody answers 200."""
         headers = sip_headers(caller="+14155550100", called="+18005551212", call_id=call.id)
-        for _ in range(200):
+        until = time.monotonic() + 2 * START_S
+        while time.monotonic() < until:
             number = self._one()
             runner = None if number is None else self._runners[number]
             if runner is not None:
