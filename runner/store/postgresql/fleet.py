@@ -116,7 +116,14 @@ async def assert_calls(connection: Connection, lease: Lease, calls: Sequence[Hel
         CallState.RINGING.value,
         CallState.ANSWERED.value,
     )
-    fences: dict[str, int] = {held[row[0]].id: row[1] for row in kept}
+    # A call whose record was saved while its row was waited for has come back.
+    over = await connection.fetch(
+        """DELETE FROM live_calls USING calls
+        WHERE calls.id = live_calls.id AND live_calls.id = ANY($1) RETURNING live_calls.id""",
+        list(held),
+    )
+    ended = {row[0] for row in over}
+    fences: dict[str, int] = {held[row[0]].id: row[1] for row in kept if row[0] not in ended}
     await connection.execute(
         "DELETE FROM journal WHERE call_id = ANY($1)",
         [call_id for call_id, call in held.items() if fences.get(call.id, 0) > call.fence],

@@ -206,6 +206,23 @@ async def test_a_heartbeat_waits_for_no_write_and_a_new_lease_for_those_under_th
     assert await asserting == set()
 
 
+async def test_a_call_whose_record_is_saved_while_it_is_asserted_stays_over(engine: PostgresqlEngine) -> None:
+    one, two = await runners(engine, "one", "two")
+    call = await one.holds()
+    await two.store.save(call_record("rtc_2"))
+    saving = await asyncpg.connect(engine.url)
+    async with saving.transaction():
+        # As `save` does it.
+        await saving.execute("DELETE FROM live_calls WHERE id = 'rtc_1'")
+        await saving.execute("UPDATE calls SET id = 'rtc_1'")
+        asserting = asyncio.create_task(one.assert_calls([call]))
+        while not await engine.run("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            assert not asserting.done()
+    await saving.close()
+    assert await asserting == {"rtc_1"}
+    assert await holders(engine) == {}
+
+
 async def test_the_claim_of_a_lost_runner_is_free_and_an_answered_call_is_not(
     engine: PostgresqlEngine,
 ) -> None:
