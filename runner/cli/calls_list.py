@@ -14,6 +14,8 @@ from runner.cli.main import OK
 from runner.cli.table import Column, print_table
 from runner.cli.terminal import Style, Terminal, stdout
 from runner.cli.times import lasted, local, read_since
+from runner.config.checking.suggest import did_you_mean, one_of
+from runner.model.record import ENDS
 from runner.model.settings import Settings
 from runner.model.stored_call import CallFilter, CallSummary
 from runner.model.values import Instant
@@ -39,7 +41,10 @@ def add_filter(parser: argparse.ArgumentParser) -> None:
         "--since", metavar="TIME", help="calls since a time: 2h, 3d, 2026-11-23 or 2026-11-23T15:00-05:00"
     )
     parser.add_argument(
-        "--ended", metavar="REASON", help="calls that ended for this reason, such as failed or transferred"
+        "--ended",
+        metavar="REASON",
+        type=_reason,
+        help="calls that ended for this reason, such as failed or transferred",
     )
 
 
@@ -49,6 +54,14 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f'"{text}" is not a number above zero')
     return number
+
+
+def _reason(text: str) -> str:
+    """A reason for which calls end, from the command line."""
+    if text not in ENDS:
+        hint = did_you_mean(text, ENDS) or f"; there is {one_of(ENDS, len(ENDS))}"
+        raise argparse.ArgumentTypeError(f'no call ends as "{text}"{hint}')
+    return text
 
 
 def number_of(text: str, settings: Settings) -> str:

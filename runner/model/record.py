@@ -113,6 +113,27 @@ class Deed:
     """When its result became known; None while it waits."""
 
 
+ENDS = (
+    "caller_hung_up",
+    "hangup",
+    "transferred",
+    "max_duration",
+    "max_cost",
+    "max_tool_calls",
+    "silence",
+    "ghost",
+    "guardrail",
+    "person",
+    "model_failed",
+    "session_expired",
+    "tampered",
+    "failed",
+    "lost",
+    "shutdown",
+)
+"""Every reason for which a call ends."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
     """Who called, who answered and why, what was said and done, what it cost, why it ended."""

@@ -155,6 +155,10 @@ def test_since_takes_a_time_ago(
     ("arguments", "message"),
     [
         (
+            ["--ended", "hung_up"],
+            '--ended: no call ends as "hung_up"; did you mean "hangup"?',
+        ),
+        (
             ["--since", "yesterday"],
             '"yesterday" is not a time; write 2h, 3d, 2026-11-23 or 2026-11-23T15:00-05:00',
         ),

@@ -13,6 +13,7 @@ from runner.config.checking.schema_files import schema
 from runner.model.event import Limit, Outcome
 from runner.model.job import JobKind, JobState
 from runner.model.reception import RingResult
+from runner.model.record import ENDS
 from runner.model.steering import ACTS
 from runner.serve.listener import ClosedBecause
 from runner.serve.result import WebhookResult
@@ -116,7 +117,7 @@ def told(page: str, heading: str) -> list[str]:
 
 
 def test_the_page_tells_of_every_reason_for_an_end_and_of_no_other() -> None:
-    assert sorted(told("docs/ends.md", "Reasons for an end")) == sorted(ends.reasons())
+    assert sorted(told("docs/ends.md", "Reasons for an end")) == sorted(ends.reasons()) == sorted(ENDS)
 
 
 def test_the_page_tells_of_every_result_of_a_webhook_and_of_no_other() -> None:

@@ -22,7 +22,7 @@ from runner.api.realtime.responses import (
     tool_call,
     wish_of,
 )
-from runner.api.realtime.usage import transcription_usage
+from runner.api.realtime.usage import MOST, transcription_usage
 from runner.model.call import Role
 from runner.model.event import (
     ApiError,
@@ -133,7 +133,7 @@ class Reader:
             return () if received["type"] in _UNUSED else _UNKNOWN
         try:
             return read(self, received)
-        except (KeyError, TypeError, AttributeError, ValueError):
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
             # A known event without its essential fields.
             return _MALFORMED
 
@@ -256,8 +256,10 @@ def _audio_committed(_: Reader, received: JsonObject) -> tuple[ConversationEvent
 
 
 def _truncated(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
-    heard_ms = max(0, int(received["audio_end_ms"]))
-    return (TurnTruncated(item_id=id_of(received["item_id"]), heard_ms=heard_ms),)
+    heard_ms = float(received["audio_end_ms"])
+    if not heard_ms < MOST:
+        raise ValueError("no turn is so long")
+    return (TurnTruncated(item_id=id_of(received["item_id"]), heard_ms=int(max(0, heard_ms))),)
 
 
 # Words

@@ -9,6 +9,7 @@ from runner.model.event import (
     CallerSpeaks,
     CallEvent,
     KeyPressed,
+    Outcome,
     PlaybackEnded,
     PlaybackStarted,
     Replied,
@@ -103,7 +104,9 @@ class StallWatch:
 
     __slots__ = ("_agent_opens", "_quiet", "_stalls")
 
-    hears = frozenset({SidebandOpened, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, TimerFired})
+    hears = frozenset(
+        {SidebandOpened, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, ResponseEnded, TimerFired}
+    )
 
     def __init__(self, quiet: Callable[[Instant], bool], *, agent_opens: bool) -> None:
         """`agent_opens`: once the sideband opens for the first time, the first word is the agent's."""
@@ -126,8 +129,13 @@ class StallWatch:
                 return [watch]
             case CallerSpeaks():
                 return [ClearTimer(timer=STALL)]
-            case ResponseStarted() | PlaybackStarted():
+            case ResponseStarted():
+                # It may never end, and never be heard.
+                return [watch]
+            case PlaybackStarted() | ResponseEnded(outcome=Outcome.COMPLETED):
                 self._stalls = 0
+                return [ClearTimer(timer=STALL)]
+            case ResponseEnded():
                 return [ClearTimer(timer=STALL)]
             case TimerFired(timer=Timer(kind=TimerKind.STALL)):
                 return self._stalled(watch, now)

@@ -361,7 +361,9 @@ class Speech:
             self._note_end(self._asked, SentenceEnd.FAILED)
             self._asked = None
         self._current = None
-        return self._move(Cue.OVERDUE, now)
+        # While the API holds on to a response that never ends, it refuses every further one.
+        is_stuck = self.floor in {Floor.ACTIVE, Floor.OVERLAP} and not self.playback.is_playing(now)
+        return [*([Interrupt()] if is_stuck else []), *self._move(Cue.OVERDUE, now)]
 
     def _lost(self, now: Instant) -> list[Action]:
         """It is unknown what the caller heard of the active response, and nothing is ever said twice."""

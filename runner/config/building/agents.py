@@ -12,7 +12,7 @@ from runner.config.building.admission import build_busy, build_lookup
 from runner.config.building.after_call import build_on_end, build_outcome, build_recording
 from runner.config.building.conduct import build_guardrails, build_if_broken, build_keys, build_limits
 from runner.config.building.destination import caller_variables
-from runner.config.building.mcp import build_servers
+from runner.config.building.mcp import PLACES, build_servers
 from runner.config.building.parts import Parts, without_mistakes
 from runner.config.building.shared import Shared
 from runner.config.building.templates import spoken, template, templated
@@ -91,6 +91,8 @@ class AgentBuilder:
         )
         tools = tuple(self._tools(self._checked.root.get("tools")))
         servers = tuple(build_servers(self._mcp_entries(), self._scope, self._problems))
+        for broken in self._broken_mcp_entries():
+            parts.check(broken, lambda node, problems: [*build_servers(iter((node,)), self._scope, problems)])
         session = self._session(part("session"), tools)
         agent_id, model, voice, description = map(part, ("agent", "model", "voice", "description"))
         spoken, problems = self._scope.without_secrets(), self._problems
@@ -259,6 +261,9 @@ class AgentBuilder:
             if (openapi := self._openapi(entry)) is not None:
                 yield from self._operations(entry, openapi, places)
                 continue
+            if (openapi := entry.get("openapi")) is not None:
+                self._check_operations(entry, self._checked.mended(openapi))
+                continue
             name = entry if isinstance(entry.value, str) else entry.get("name")
             if name is not None:
                 self._note_name(name.text, name.place, places)
@@ -281,6 +286,19 @@ class AgentBuilder:
             place = entry.place if isinstance(entry.value, str) else node.place
             self._note_name(tool.name, place, places)
             yield tool
+
+    def _check_operations(self, entry: Node, openapi: Node | None) -> None:
+        """Note the problems in the sound part of an `openapi` entry with a mistake."""
+        if openapi is None or openapi.get("document") is None:
+            return
+        from runner.config.openapi.operations import build_operations  # noqa: PLC0415 - as above
+
+        self._parts.check(
+            openapi,
+            lambda node, problems: [
+                *build_operations(node, self._scope, self._directory, self._api_documents, problems)
+            ],
+        )
 
     def _tool_nodes(self) -> Iterator[tuple[str, Node]]:
         """The node of each tool, by its name."""
@@ -309,6 +327,16 @@ class AgentBuilder:
             server = entry.get("mcp")
             if server is not None and self._checked.sound(entry):
                 yield server
+
+    def _broken_mcp_entries(self) -> Iterator[Node]:
+        """The sound rests of MCP servers with a mistake."""
+        entries = self._checked.root.get("tools")
+        for entry in entries.entries() if entries else ():
+            server = entry.get("mcp")
+            if server is not None and not self._checked.sound(entry):
+                rest = self._checked.mended(server)
+                if rest is not None and any(rest.get(key) is not None for key in PLACES):
+                    yield rest
 
     def _note_name(self, name: str, place: Place, places: dict[str, Place]) -> None:
         if name in places:

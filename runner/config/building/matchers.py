@@ -34,6 +34,9 @@ Lists: TypeAlias = dict[tuple[str, str, bool, str | None], tuple[AnyOf, tuple[Pr
 _COMMENT = re.compile(r"(^|\s)#.*")
 _BEGINNING = re.compile(r"\+[0-9]+")
 _COLUMNS = re.compile(r"[,;\t|]")
+_CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
+"""Quotes as word processors set them, which YAML does not know."""
+_WILD_NUMBER = re.compile(r"(\+[0-9]+)[*xX%]+")
 _LIST_FILE = re.compile(r"[\w./-]+\.(txt|csv|list|tsv)")
 _MOST_TOLD = 3
 """Wrong lines of a list that are reported; the others are counted."""
@@ -112,9 +115,7 @@ class MatcherBuilder:
             prefix = f'for numbers with this prefix, write {{prefix: "{text}"}}'
             return "number", f'"{text}" is not a valid number in any country; {prefix}'
         if not _DIGITS.fullmatch(text):
-            is_file = _LIST_FILE.fullmatch(text) is not None
-            right = f"write {{in: {text}}}" if is_file else "write +18005551212 or sip:desk@pbx.example"
-            return "number", f'"{text}" is neither a number nor an address; {right}'
+            return "number", f'"{text}" is neither a number nor an address; {_instead_of(text)}'
         right = f'write it with + and country code, or write {{user: "{text}"}} for an extension'
         if self.default_country is None:
             return (
@@ -219,3 +220,14 @@ def _lines(name: str, text: str) -> Iterator[tuple[str, Place]]:
 
 def _texts(lines: Iterable[tuple[str, Place]]) -> tuple[Matcher, ...]:
     return tuple(Text(entry) for entry, _ in lines)
+
+
+def _instead_of(text: str) -> str:
+    """What is right instead of a text that is neither a number nor an address."""
+    if _LIST_FILE.fullmatch(text):
+        return f"write {{in: {text}}}"
+    if text[:1] in _CURLY:
+        return f'its curly quotes are part of it; write "{text.strip(_CURLY)}", with straight ones'
+    if wild := _WILD_NUMBER.fullmatch(text):
+        return f'write {{prefix: "{wild[1]}"}} for numbers that begin so'
+    return "write +18005551212 or sip:desk@pbx.example"

@@ -9,7 +9,8 @@ from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.model.tool import McpServer
 
-_PLACES = ("server_url", "connector_id", "tunnel_id")
+PLACES = ("server_url", "connector_id", "tunnel_id")
+"""The keys of which one says where the server is."""
 
 
 def build_servers(entries: Iterator[Node], scope: Scope, problems: Problems) -> Iterator[McpServer]:
@@ -26,9 +27,9 @@ def build_servers(entries: Iterator[Node], scope: Scope, problems: Problems) -> 
         if first is not label:
             message = f'the agent has another MCP server "{label.text}", at {first.place}'
             problems.error(label.place, "duplicate-tool", message)
-        places = [key for key in _PLACES if node.get(key) is not None]
+        places = [key for key in PLACES if node.get(key) is not None]
         if len(places) != 1:
-            problems.error(node.place, "one-of", f"an MCP server needs one of {', '.join(_PLACES)}")
+            problems.error(node.place, "one-of", f"an MCP server needs one of {', '.join(PLACES)}")
         settings = templated(node, scope, problems)
         approval = node.get("require_approval")
         _warn_of_approvals(approval, problems)

@@ -1,9 +1,10 @@
 """Builds the routes of agents, and the `routing` of runner.yaml."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from runner.api.realtime.facts import PROJECT_PREFIX
 from runner.config.building.matchers import Lists, MatcherBuilder, ReadList, check_country
+from runner.config.building.parts import Parts
 from runner.config.checking.checked import Checked
 from runner.config.checking.suggest import did_you_mean, one_of, or_there_is
 from runner.config.node import Node
@@ -28,6 +29,8 @@ class RouteBuilder:
         self._problems = problems
         self._default_country = default_country
         self._schedules = schedules
+        self._read_list = read_list
+        self._lists = lists
         self._matchers = MatcherBuilder(
             problems=problems, default_country=default_country, read_list=read_list, lists=lists
         )
@@ -46,15 +49,33 @@ class RouteBuilder:
 
     def settings(self, runner: Checked) -> RoutingSettings:
         """The `routing` of runner.yaml. `check_otherwise` checks the agent of `otherwise`."""
-        called_number, reject, otherwise = (
-            runner.part("routing", key) for key in ("called_number", "reject", "otherwise")
-        )
+        called_number, otherwise = (runner.part("routing", key) for key in ("called_number", "otherwise"))
         return RoutingSettings(
             default_country=self._default_country,
             called_number=tuple(entry.text for entry in called_number.entries()) if called_number else (),
-            reject=tuple(self._reject_rule(entry) for entry in reject.entries()) if reject else (),
+            reject=tuple(self._reject_rules(runner)),
             project_prefix=PROJECT_PREFIX,
             otherwise=_otherwise(otherwise) if otherwise else RoutingSettings().otherwise,
+        )
+
+    def _reject_rules(self, runner: Checked) -> Iterator[RejectRule]:
+        node = runner.root.find("routing", "reject")
+        for entry in node.entries() if node is not None else ():
+            if runner.sound(entry):
+                yield self._reject_rule(entry)
+            else:
+                Parts(runner, self._problems).check(
+                    runner.mended(entry),
+                    lambda rest, problems: self._reporting_to(problems)._reject_rule(rest),
+                )
+
+    def _reporting_to(self, problems: Problems) -> "RouteBuilder":
+        return RouteBuilder(
+            problems,
+            default_country=self._default_country,
+            schedules=self._schedules,
+            read_list=self._read_list,
+            lists=self._lists,
         )
 
     def _reject_rule(self, node: Node) -> RejectRule:
@@ -91,7 +112,10 @@ class RouteBuilder:
         hint = did_you_mean(node.text, self._schedules)
         if not hint:
             known = one_of(sorted(self._schedules)) if self._schedules else "none"
-            hint = f"; runner.yaml declares {known}"
+            name = "NAME" if ":" in node.text else node.text
+            declared = f"{name}: {{timezone: America/New_York, open: {{mon-fri: 09:00-17:00}}}}"
+            right = "" if self._schedules else f'; write "schedules: {{{declared}}}" there'
+            hint = f"; runner.yaml declares {known}{right}"
         self._problems.error(node.place, "unknown-schedule", f'unknown schedule "{node.text}"{hint}')
 
 

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 from datetime import date, time
+from functools import partial
 from zoneinfo import ZoneInfo, available_timezones
 
+from runner.config.building.parts import Parts
 from runner.config.checking.checked import Checked
 from runner.config.checking.suggest import did_you_mean
 from runner.config.node import Node
@@ -20,20 +22,19 @@ _LEAP_YEAR = 2024
 def schedules(runner: Checked, problems: Problems) -> dict[str, Schedule]:
     """The schedules of runner.yaml by name, without those that have a problem."""
     node = runner.root.get("schedules")
-    found = {name: _schedule(name, entry, problems) for name, entry in _sound(runner, node)}
-    return {name: schedule for name, schedule in found.items() if schedule is not None}
+    found: dict[str, Schedule] = {}
+    for name, entry in node.items() if node else ():
+        if not runner.sound(entry):
+            Parts(runner, problems).check(runner.mended(entry), partial(_schedule, name))
+        elif (schedule := _schedule(name, entry, problems)) is not None:
+            found[name] = schedule
+    return found
 
 
 def schedule_names(runner: Checked) -> frozenset[str]:
     """The names that `during` may use, even where the schedules themselves have mistakes."""
     node = runner.root.get("schedules")
     return frozenset(name for name, _ in (node.items() if node else ()))
-
-
-def _sound(runner: Checked, node: Node | None) -> Iterator[tuple[str, Node]]:
-    for name, entry in node.items() if node else ():
-        if runner.sound(entry):
-            yield name, entry
 
 
 def _schedule(name: str, node: Node, problems: Problems) -> Schedule | None:
@@ -57,7 +58,8 @@ def _timezone(node: Node, problems: Problems) -> ZoneInfo | None:
 
 def _known_zone(text: str) -> str:
     """People write the city alone, or its name without the underscore."""
-    zones = sorted(available_timezones())
+    # The signs of `Etc/GMT+1` are the other way round: nobody who writes GMT+1 means it.
+    zones = sorted(zone for zone in available_timezones() if not zone.startswith("Etc/"))
     same = [zone for zone in zones if _city(zone) == _city(text)]
     if same:
         return f'; did you mean "{same[0]}"?'

@@ -27,6 +27,10 @@ from runner.model.tool import (
 if TYPE_CHECKING:
     from runner.call.templates.template import CompiledTemplate
 
+_CREDENTIALS = frozenset(
+    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-auth-token", "cookie"}
+)
+"""Headers that hold a secret and nothing else."""
 _DEFAULT_RETRY_ON: frozenset[int | str] = frozenset({"timeout", "connection", 502, 503, 504})
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _SIGNED = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
@@ -58,7 +62,10 @@ class _Builder:
         auth = self.auth()
         sign = self._secret(self._node.get("sign"))
         self._reserved_headers()
-        headers = {name: self._template(node) for name, node in self._entries("headers")}
+        headers = {
+            name: self._secret(node) if name.lower() in _CREDENTIALS else self._template(node)
+            for name, node in self._entries("headers")
+        }
         query = {name: self._field(node) for name, node in self._entries("query")}
         timeout = self._node.get("timeout")
         retries = build_retries(self._node.get("retries"), self._problems)

@@ -13,6 +13,7 @@ from operator import is_not
 from typing import Any, TypeAlias
 
 from runner.config.checking.checked import Broken, Checked
+from runner.config.checking.other_words import our_word
 from runner.config.checking.schema_branch import Mistake, by_key, by_tag
 from runner.config.checking.schema_files import schema as shipped_schema
 from runner.config.checking.schema_keys import OTHER_KEYS, instead_of
@@ -253,7 +254,7 @@ class _Walk:
         known = schema.get("properties", {})
         if schema.get("additionalProperties") is not False or values.keys() <= known.keys():
             return set()
-        return {nearest(key, known) for key in values if key not in known}
+        return {our_word(key, known) or nearest(key, known) for key in values if key not in known}
 
     def _key(self, node: Node, key: str, schema: JsonObject) -> None:
         if "pattern" in schema and not pattern(schema["pattern"]).search(key):
@@ -281,7 +282,7 @@ class _Walk:
         stands_as_text = self._gives_hints and not fits(node, fitting[0], exactly=True)
         if stands_as_text and not self._accepts(node, fitting[0]):
             hint = self._reshaped(node, schema)
-            if hint:
+            if hint or isinstance(node.value, bool):
                 self._values.wrong(node, "type", schema, name, hint)
                 return node
         if len(fitting) == 1 or not isinstance(node.value, dict):

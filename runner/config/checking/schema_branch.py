@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from runner.config.checking.other_words import our_word
 from runner.config.checking.suggest import did_you_mean, nearest, one_of
 from runner.config.node import Node
 from runner.model.values import JsonObject, Place
@@ -55,11 +56,34 @@ def by_key(
     known = {*common, *(key for branch in branches.values() for key in branch.get("properties", {}))}
     unknown = next((key for key, _ in node.items() if key not in known), None)
     if unknown is not None:
-        hint = did_you_mean(unknown, branches) or _inside(unknown, inside) or f"; {right}"
+        hint = (
+            _typed(node, unknown, branches)
+            or _in_our_words(unknown, branches)
+            or did_you_mean(unknown, branches)
+            or _inside(unknown, inside)
+            or f"; {right}"
+        )
         message = f'unknown key "{unknown}"{hint}'
         return Mistake(place=node.key_place(unknown), rule="unknown-key", message=message)
     what = "incomplete" if node.value else "empty"
     return Mistake(place=node.place, rule="one-of", message=f"{subject} is {what}; {right}")
+
+
+def _in_our_words(word: str, branches: Collection[str]) -> str:
+    ours = our_word(word, branches)
+    return f'; did you mean "{ours}"?' if ours is not None else ""
+
+
+def _typed(node: Node, key: str, branches: Collection[str]) -> str:
+    """The API and many products name the branch in a `type` beside its content."""
+    value = node.get("type")
+    if key != "type" or value is None:
+        return ""
+    if value.text in branches:
+        return f"; write {{{value.text}: …}}, with the rest inside of it"
+    if value.text == "function" and "http" in branches:
+        return "; leave it out, and write {name: …, description: …, parameters: …, http: …}"
+    return ""
 
 
 def _inside(key: str, branches: Mapping[str, Collection[str]]) -> str:

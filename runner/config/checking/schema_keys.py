@@ -4,6 +4,7 @@ place."""
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from runner.config.checking.other_words import our_word
 from runner.config.checking.suggest import did_you_mean, nearest, one_of
 from runner.model.values import JsonObject
 
@@ -24,12 +25,15 @@ def instead_of(key: str, schema: JsonObject, above: Sequence[tuple[str, JsonObje
     `above` are the schemas of the mappings around it, each with the key that leads inside.
     """
     known = _keys(schema, flat)
+    theirs = our_word(key, known)
     return (
-        _inside(key, schema, flat)
+        (f'; did you mean "{theirs}"?' if theirs is not None else "")
+        or _inside(key, schema, flat)
         or _beside(key, above, flat)
         or _in_neighbour(key, above, flat)
         or did_you_mean(key, [*known, *schema.get(OTHER_KEYS, ())])
         or _near_inside(key, schema, flat)
+        or _in_our_words(key, schema, flat)
         or f"; known here: {one_of(known, _MOST_LISTED)}"
     )
 
@@ -52,6 +56,21 @@ def _inside(key: str, schema: JsonObject, flat: Flat) -> str:
         if paths:
             return f'; it belongs inside of "{paths[0]}"' if len(paths) == 1 else ""
         level = [(f"{path}.", mapping) for path, mapping in deeper]
+    return ""
+
+
+def _in_our_words(key: str, schema: JsonObject, flat: Flat) -> str:
+    """Where below this mapping the key is that another product calls so."""
+    level: list[tuple[str, JsonObject]] = [("", schema)]
+    for _ in range(_LEVELS):
+        level = [
+            (f"{path}{name}.", flat(mapping["properties"][name]))
+            for path, mapping in level
+            for name in _keys(mapping, flat)
+        ]
+        found = [f"{path}{ours}" for path, mapping in level if (ours := our_word(key, _keys(mapping, flat)))]
+        if found:
+            return f'; did you mean "{found[0]}"?' if len(found) == 1 else ""
     return ""
 
 

@@ -18,13 +18,20 @@ Accepts: TypeAlias = Callable[[Node, JsonObject], bool]
 _MOST_NESTED = 3
 _LONGEST = 40
 """Characters of a value that is repeated."""
-_SWITCHES = frozenset({"on", "off", "yes", "no"})
-"""Words that mean "as it is by default", and not the name of anything."""
+_ACTS = frozenset(
+    {"on", "off", "yes", "no", "none", "hangup", "hang_up", "reject", "decline", "end", "transfer"}
+)
+"""Words that say what is to be done, and are not the name of anything."""
+_NUMBER = re.compile(r"\+[0-9]{7,15}")
+_VARIABLE = re.compile(r"\$\{?(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}?|(?P<bare>[A-Z]+(?:_[A-Z0-9]+)+)")
+"""The name of an environment variable. Without a dollar it has an underscore, which keys in capitals lack."""
 _NEEDS_QUOTES = re.compile(r"""^$|^[-?:,\[\]{}#&*!|>'"%@`\s+]|[,\[\]{}]|: |:$| #|\s$|\n""")
 
 
 def reshaped(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat) -> str:
     """`write {attempts: 3}`: the value in the schema's shape; empty where no shape of it would fit."""
+    if schema.get("x-secret"):
+        return _from_variable(node, schema, flat)
     if not _is_shown(node):
         return ""
     unquoted = plain_scalar(node.text) if isinstance(node.value, str) else None
@@ -32,6 +39,20 @@ def reshaped(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat) -> st
         return f"write {node.text}, without quotes"
     suggestion = next(_meant(node, schema, accepts, flat, _MOST_NESTED), None)
     return f"write {suggestion}" if suggestion is not None else ""
+
+
+def _from_variable(node: Node, schema: JsonObject, flat: Flat) -> str:
+    """`write {env: NAME}` where a variable is named in place of the secret. No secret is repeated."""
+    found = _VARIABLE.fullmatch(node.text) if isinstance(node.value, str) else None
+    if found is None:
+        return ""
+    is_list = schema.get("type") == "array"
+    wanted = flat(schema["items"]) if is_list else schema
+    branches = [wanted, *map(flat, wanted.get("oneOf", ()))]
+    if not any("env" in branch.get("properties", {}) for branch in branches):
+        return ""
+    reference = f"{{env: {found['braced'] or found['bare']}}}"
+    return f"write [{reference}]" if is_list else f"write {reference}"
 
 
 def _is_shown(node: Node) -> bool:
@@ -43,7 +64,7 @@ def _is_shown(node: Node) -> bool:
         return bool(node.value) and len(flow(node)) <= _LONGEST
     return (
         not isinstance(node.value, tuple)
-        and node.text.lower() not in _SWITCHES
+        and node.text.lower() not in _ACTS
         and node.value is not None
         and len(node.text) <= _LONGEST
         and "\n" not in node.text
@@ -63,7 +84,11 @@ def _meant(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: 
         inner = _value(node, flat(schema.get("items", {})), accepts, flat, depth - 1)
         if inner is not None:
             yield f"[{inner}]"
-    elif node.entries() and accepts(node.entries()[0], schema):
+    elif (
+        node.entries()
+        and schema.get("additionalProperties") is not True
+        and accepts(node.entries()[0], schema)
+    ):
         yield flow(node.entries()[0])
 
 
@@ -93,6 +118,8 @@ def _name(schema: JsonObject) -> str:
 def _value(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: int) -> str | None:
     if schema.get("x-secret"):
         return None
+    if "x-scheme" in schema and _NUMBER.fullmatch(node.text):
+        return f"{schema['x-scheme']}{node.text}"
     if accepts(node, schema):
         return flow(node)
     return next(_meant(node, schema, accepts, flat, depth), None)

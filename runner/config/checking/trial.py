@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime
 from runner.call.addresses.address import read_address
 from runner.call.schemas.example_arguments import example_arguments
 from runner.call.templates.names import call_names, names
-from runner.call.templates.template import CompiledTemplate, TemplateFailure, render
+from runner.call.templates.template import CompiledTemplate, TemplateFailure, compile_template, render
 from runner.config.checking.scope import PlacedTemplate
 from runner.config.problem import Problems
+from runner.errors import TemplateError
 from runner.model.call import Address, IncomingCall
 from runner.model.template import Templated
-from runner.model.values import Json, JsonObject
+from runner.model.values import Json, JsonObject, Place
 
 _TODAY = date(2026, 1, 5)
 _NOW = datetime(2026, 1, 5, 12, tzinfo=UTC).timestamp()
@@ -21,6 +22,7 @@ _CALLED = "sip:+18005551212@carrier.example"
 _CALLER = "sip:+14155550100@carrier.example"
 _WITHHELD = "sip:anonymous@anonymous.invalid"
 _SECRET = "a-secret"  # noqa: S105 - stands for one while templates are tried
+_EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
 _NULL = re.compile(r'"(\w+)" is null')
 
 
@@ -50,28 +52,58 @@ def check_rendering(trial: Trial, templates: Iterable[PlacedTemplate], problems:
 
 def _check(placed: PlacedTemplate, usual: JsonObject, withheld: JsonObject, problems: Problems) -> None:
     everything, least = _arguments(placed)
-    failure = _failure(placed, {**usual, **everything})
+    failure = _failure(placed, known := {**usual, **everything})
     if failure is not None:
         looked_up = any(reference.path[0] == "lookup" for reference in placed.template.references)
         asks_header = any(path[:2] == ("call", "headers") for path in _paths(placed.template))
         when = " when the lookup is not answered" if looked_up else ""
         when = when or (" for a call without that header" if asks_header else "")
-        _note(placed, failure, when, problems, always=not when and not everything)
-    elif (failure := _failure(placed, {**withheld, **everything})) is not None:
-        _note(placed, failure, " for a caller who withholds the number", problems)
-    elif least != everything and (failure := _failure(placed, {**usual, **least})) is not None:
-        _note(placed, failure, " when the model leaves optional arguments out", problems)
+        _note(placed, failure, known, when, problems, always=not when and not everything)
+    elif (failure := _failure(placed, known := {**withheld, **everything})) is not None:
+        _note(placed, failure, known, " for a caller who withholds the number", problems)
+    elif least != everything and (failure := _failure(placed, known := {**usual, **least})) is not None:
+        _note(placed, failure, known, " when the model leaves optional arguments out", problems)
 
 
 def _note(
-    placed: PlacedTemplate, failure: TemplateFailure, when: str, problems: Problems, *, always: bool = False
+    placed: PlacedTemplate,
+    failure: TemplateFailure,
+    known: JsonObject,
+    when: str,
+    problems: Problems,
+    *,
+    always: bool = False,
 ) -> None:
     message = f"this template fails{when}: {failure.reason}{_hint(placed.template, failure)}"
-    place = placed.place_of_line(failure.line or 1)
+    place = _place(placed, failure, known)
     if always:
         problems.error(place, "template-fails", message)
     else:
         problems.warning(place, "template-fails", message)
+
+
+def _place(placed: PlacedTemplate, failure: TemplateFailure, known: JsonObject) -> Place:
+    """Where the expression that fails begins. Jinja says only its line: each of that line is tried alone."""
+    line = failure.line or 1
+    text = placed.template.source.split("\n")[line - 1]
+    expressions = list(_EXPRESSION.finditer(text))
+    for expression in expressions if len(expressions) > 1 else ():
+        if _reason(expression.group(), known) == failure.reason:
+            return placed.node.place_in(line, expression.start() + 1)
+    if expressions:
+        return placed.node.place_in(line, expressions[0].start() + 1)
+    return placed.place_of_line(line)
+
+
+def _reason(expression: str, known: JsonObject) -> str:
+    """Why an expression fails by itself; empty where it does not, or needs what stands before it."""
+    try:
+        compile_template(expression).value(known)
+    except TemplateFailure as failure:
+        return failure.reason
+    except TemplateError:
+        pass
+    return ""
 
 
 def _hint(template: CompiledTemplate, failure: TemplateFailure) -> str:

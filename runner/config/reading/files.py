@@ -175,7 +175,11 @@ class Directory:
             path = folder / entry
             if entry.startswith(("_", ".")):
                 continue
-            if _may_be_folder(path):
+            if entry.endswith(_YAML) and os.path.isdir(path):  # noqa: PTH112 - never raises
+                # Containers make such a folder where a mounted file is missing.
+                message = "this is a folder, with the name of a YAML file; remove it, or give it another name"
+                self._problems.error(Place(path.as_posix(), 1, 1), "file", message)
+            elif _may_be_folder(path):
                 yield from self._sub_folder(path, above)
             elif entry.endswith(_YAML):
                 yield from self._file(path)
@@ -252,6 +256,8 @@ class Directory:
         folder = PurePosixPath(node.place.file).parent
         there: dict[str, str] = {}
         for file in islice(self._all_files(), _MOST_LOOKED_AT):
+            if file.endswith(_YAML) and not name.endswith(_YAML):
+                continue
             there.setdefault(PurePosixPath(file).stem, os.path.relpath(file, folder))
         near = nearest(PurePosixPath(name).stem, there)
         right = f'did you mean "{there[near]}"?' if near else "create it, or correct the path"

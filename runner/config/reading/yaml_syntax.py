@@ -198,6 +198,11 @@ class _Trouble:
                 line = self._line(self.mark.line - 1)
                 column = len(line) - len(line.lstrip())
                 return SyntaxMistake('a comment begins with "#" in YAML', self.mark.line, column + 1)
+            above = self.lines[self.mark.line - 1] if self.mark.line else ""
+            if ":\xa0" in above:
+                column = above.index(":\xa0") + 2
+                message = "a no-break space (U+00A0) after the colon; YAML wants a plain one"
+                return SyntaxMistake(message, self.mark.line, column)
             if ": " in self.text[: self.mark.column]:
                 return self._here('a second ":" in this line; put the value in quotes')
             return self._here(

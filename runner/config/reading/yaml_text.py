@@ -103,7 +103,10 @@ class _Composer:
         self._next()  # the start of the stream
         start = self._next()
         if isinstance(start, yaml.StreamEndEvent):
-            raise SyntaxMistake("this file is empty", 1, 1)
+            right = 'an agent begins with "agent: ID"'
+            raise SyntaxMistake(
+                f"this file is empty; {right}, and a file that is not needed is removed", 1, 1
+            )
         root = self._part(self._next(), 1).node
         self._next()  # the end of the document
         further = self._next()

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.scenarios.scenario_scope import LOOKUP, ScenarioScope
+from runner.model.record import ENDS
 from runner.model.scenario import Expectation, Expected
 
 TO_BE_WRITTEN = "..."
@@ -52,6 +54,9 @@ def _is_empty(key: str, value: Node, *, is_unwanted: bool) -> bool:
 def _check_names(key: str, value: Node, scope: ScenarioScope, problems: Problems) -> None:
     if key == "agent":
         scope.check_agent(value.text, value.place, problems)
+    elif key == "ended" and "*" not in value.text and value.text not in ENDS:
+        hint = did_you_mean(value.text, ENDS) or f"; write {one_of(ENDS, len(ENDS))}"
+        problems.error(value.place, "value", f'no call ends as "{value.text}"{hint}')
     elif key == "handoffs":
         for agent in value.entries():
             if "*" not in agent.text:

@@ -10,7 +10,7 @@ from runner.config.building.duration import duration_s
 from runner.config.checking.checked import Checked
 from runner.config.checking.suggest import did_you_mean, one_of
 from runner.config.node import Node
-from runner.config.problem import Problems
+from runner.config.problem import Problems, Severity
 from runner.config.scenarios.expectations import build_expectation
 from runner.config.scenarios.persons_act import build_persons_act
 from runner.config.scenarios.replies import build_replies, check_replies
@@ -42,6 +42,7 @@ NOON = datetime.fromisoformat("2026-01-05T12:00:00+00:00").timestamp()
 _MOST_LIKE_A_NUMBER = 7
 """This many digits are meant as a telephone number, and fewer as an extension."""
 
+_ABOUT_THE_WHOLE = frozenset({"no-expectation", "never-fails"})
 _OF_TELEPHONES = ("to", "from", "headers")
 _OF_BROWSERS = ("sub", "agent", "vars")
 
@@ -59,7 +60,22 @@ def build_scenarios(file: Checked, scope: ScenarioScope, problems: Problems) -> 
             names[name.text] = name
         if file.sound(entry):
             found.append(_Builder(entry, scope, problems).build())
+        else:
+            _check_rest(file.mended(entry), scope, problems)
     return tuple(found)
+
+
+def _check_rest(scenario: Node | None, scope: ScenarioScope, problems: Problems) -> None:
+    """Note the problems in the sound part of a scenario. What it expects may be in the other part."""
+    if scenario is None:
+        return
+    apart = Problems()
+    _Builder(scenario, scope, apart).build()
+    problems.extend(
+        problem
+        for problem in apart.sorted()
+        if problem.severity is Severity.ERROR and problem.rule not in _ABOUT_THE_WHOLE
+    )
 
 
 class _Builder:

@@ -336,6 +336,14 @@ def test_the_head_of_a_nested_object_is_not_the_type_of_the_event() -> None:
         ("[" * 100_000, IgnoredBecause.MALFORMED),
         ('{"type": "a", "a": [' + "[]," * 250_000 + "1]}", IgnoredBecause.MALFORMED),
         ('{"type": "response.created"}', IgnoredBecause.MALFORMED),
+        (
+            '{"type": "conversation.item.truncated", "item_id": "i", "audio_end_ms": Infinity}',
+            IgnoredBecause.MALFORMED,
+        ),
+        (
+            '{"type": "conversation.item.truncated", "item_id": "i", "audio_end_ms": 1%s}' % ("0" * 400),
+            IgnoredBecause.MALFORMED,
+        ),
         ('{"type": "response.created", "response": {"id": 5}}', IgnoredBecause.MALFORMED),
         ('{"type": "response.done", "response": {"id": 5}}', IgnoredBecause.MALFORMED),
         ('{"type": "response.something_new", "delta": "x"}', IgnoredBecause.UNKNOWN),

@@ -701,6 +701,21 @@ def test_an_api_that_never_answers_is_asked_three_times() -> None:
     assert play.done[-1] == Refer(target="tel:+14155550123")
 
 
+@pytest.mark.parametrize("starts_again", [False, True])
+def test_responses_that_never_end_are_cancelled_and_asked_for_three_times(starts_again: bool) -> None:
+    play = talking(if_broken=IfBroken(transfer=words("tel:+14155550123")))
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False), ResponseStarted(response_id="r"))
+    for second in range(300):
+        for action in play.passes(1):
+            if starts_again and isinstance(action, Speak):
+                play.happens(ResponseStarted(response_id=f"r{second}", wish=action.wish))
+    assert play.spoken() == [None] * 3
+    assert play.done[0] == Interrupt()
+    assert play.done[-1] == Refer(target="tel:+14155550123")
+    detail = "the agent was asked to speak 3 times and said nothing"
+    assert play.record.faults == (detail,)
+
+
 # Silence that is none
 
 

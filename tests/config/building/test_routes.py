@@ -196,7 +196,10 @@ def test_what_could_never_work_is_said_at_its_place(route: str, problem: str) ->
 
 def test_without_any_schedule_the_message_says_so() -> None:
     _, _, problems = build("{during: lunch}", schedules=frozenset())
-    assert problems == ['a.yaml:5:12: unknown schedule "lunch"; runner.yaml declares none [unknown-schedule]']
+    assert problems == [
+        'a.yaml:5:12: unknown schedule "lunch"; runner.yaml declares none; write "schedules: {lunch:'
+        ' {timezone: America/New_York, open: {mon-fri: 09:00-17:00}}}" there [unknown-schedule]'
+    ]
 
 
 def test_a_national_number_needs_a_default_country() -> None:

@@ -1,0 +1,62 @@
+"""The words of other products for our keys: who comes from one writes its words first."""
+
+from collections.abc import Collection, Mapping
+
+_WORDS: Mapping[str, str] = {
+    # An agent
+    "instructions": "prompt system_prompt system_message system system_instructions persona base_prompt",
+    "greeting": (
+        "first_message first_sentence welcome_message welcome begin_message initial_message opening intro"
+    ),
+    "tools": "functions actions plugins skills",
+    "vars": "variables dynamic_variables context",
+    "routes": "numbers phone_numbers phone_number phone triggers inbound",
+    "outcome": "analysis summary post_call_analysis extraction structured_output",
+    "on_end": "end_of_call callback callbacks webhooks webhook webhook_url status_callback server_url",
+    "keys": "dtmf",
+    "record": "recording privacy",
+    "if_broken": "on_failure fallback",
+    "voice": "voice_id speaker tts",
+    "model": "llm model_name model_id",
+    # A tool and its request
+    "http": "webhook api request endpoint",
+    "transfer": "transfer_call call_transfer forward",
+    "hangup": "end_call hang_up end",
+    "handoff": "hand_off agent_transfer assistant",
+    "json": "body data payload",
+    "query": "params query_params",
+    "auth": "authorization authentication",
+    "destinations": "to target targets number numbers phone_number destination",
+    "server_url": "url",
+    "server_label": "name label",
+    "retries": "retry max_retries",
+    # Routes
+    "to": "number phone called callee dialled dialed did phone_number",
+    "from": "caller calling cli",
+    "during": "schedule hours business_hours opening_hours when",
+    # Limits and session
+    "max_duration": "max_call_duration max_minutes max_length timeout",
+    "silence": "silence_timeout idle_timeout no_input",
+    "max_output_tokens": "max_tokens max_completion_tokens max_response_output_tokens",
+    "transcription": "input_audio_transcription stt transcriber",
+    "turn_detection": "vad",
+    "noise_reduction": "input_audio_noise_reduction",
+    # Scenarios
+    "caller": "user human customer",
+    "model_says": "assistant agent bot agent_says",
+    "model_calls": "tool tools tool_call tool_calls calls",
+    "caller_hangs_up": "hangup hang_up",
+    "replies": "mocks mock stubs responses",
+    "steps": "turns conversation messages",
+    "expect": "assert assertions expected expectations",
+}
+_OURS: dict[str, list[str]] = {}
+for _key, _words in _WORDS.items():
+    for _word in _words.split():
+        _OURS.setdefault(_word.replace("_", ""), []).append(_key)
+
+
+def our_word(word: str, known: Collection[str]) -> str | None:
+    """The known key that another product calls so, whatever its case and separators."""
+    ours = _OURS.get(word.lower().replace("-", "").replace("_", ""), ())
+    return next((key for key in ours if key in known), None)
