@@ -195,6 +195,7 @@ class Scenario:
     name: str
     at: Instant
     environment: str | None = None
+    call_id: str = "rtc_scenario"
     origin: Origin
     """Its SIP headers, `From` and `To` among them; or the data of a browser's token."""
     replies: Mapping[str, Replies] = field(default_factory=dict)

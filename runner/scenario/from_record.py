@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import assert_never
 
+from runner.call.addresses.address import read_address
 from runner.model.call import Role, Transport
 from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
 from runner.model.scenario import NoReply, TransferEnd
@@ -68,7 +69,10 @@ def _parties(record: CallRecord) -> dict[str, Json]:
         return {"transport": record.transport, "sub": subject or "somebody", "agent": record.agent}
     caller = {} if record.caller is None else {"from": record.caller}
     headers = {"headers": record.headers} if record.headers else {}
-    return {**caller, "to": record.called or "unknown", **headers}
+    # Of callers who withhold their number, a route's `share` is chosen by the call.
+    is_withheld = record.caller is None or read_address(record.caller).anonymous
+    call_id = {"id": record.id} if is_withheld else {}
+    return {**call_id, **caller, "to": record.called or "unknown", **headers}
 
 
 def _busy(record: CallRecord) -> Iterator[str]:

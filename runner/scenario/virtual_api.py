@@ -22,7 +22,6 @@ from runner.standin.placed_call import PlacedCall, State
 from runner.standin.response import Response
 from runner.standin.script import Occasion, Says, ScriptedResponse, Step, Tokens
 
-CALL_ID = "rtc_scenario"
 NO_TOKENS = Tokens()
 SAYS_NOTHING = ScriptedResponse(output=(Says(text=""),), to=Occasion.ANY, tokens=NO_TOKENS)
 """The model's own words, where no step supplies them."""
@@ -31,10 +30,11 @@ SAYS_NOTHING = ScriptedResponse(output=(Says(text=""),), to=Occasion.ANY, tokens
 class VirtualApi:
     """The API's side of one call."""
 
-    def __init__(self, api: VoiceApi, time: VirtualTime) -> None:
+    def __init__(self, api: VoiceApi, time: VirtualTime, call_id: str) -> None:
         self._api = api
-        self._sideband = api.conversation(CALL_ID)
-        self._call = PlacedCall(CALL_ID, short_id="", pace=AT_ONCE, improvises=False, time=time)
+        self._call_id = call_id
+        self._sideband = api.conversation(call_id)
+        self._call = PlacedCall(call_id, short_id="", pace=AT_ONCE, improvises=False, time=time)
 
     @property
     def violations(self) -> list[str]:
@@ -111,7 +111,7 @@ class VirtualApi:
 
     def carry_out(self, order: Order, now: Instant) -> CallEvent:
         """Send the request of an order, and read the reply."""
-        request = self._api.request(order, CALL_ID)
+        request = self._api.request(order, self._call_id)
         web_call = web_calls.call_of(request)
         if web_call is not None:
             reply = self._call.answer("create", web_call.session, now)
@@ -119,7 +119,7 @@ class VirtualApi:
             body = None if request.body is None else json.loads(request.body)
             reply = self._call.answer(request.url.rpartition("/")[2], body, now)
         text = b"" if reply.body is None else json.dumps(reply.body).encode()
-        location = f"{request.url}/{CALL_ID}" if web_call is not None else ""
+        location = f"{request.url}/{self._call_id}" if web_call is not None else ""
         answered = HttpReply(
             status=reply.status, body=text, content_type="application/json", location=location
         )

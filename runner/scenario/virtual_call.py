@@ -58,7 +58,7 @@ from runner.scenario.coverage import UseRecorder
 from runner.scenario.observation import answered_call, rejected_call
 from runner.scenario.replies import Example, McpReply, mcp_reply, reply_to
 from runner.scenario.transfers import Transfers
-from runner.scenario.virtual_api import CALL_ID, VirtualApi
+from runner.scenario.virtual_api import VirtualApi
 from runner.standin.flows import Flows, VirtualTime
 
 PERSON = "scenario"
@@ -75,7 +75,7 @@ class VirtualCall:
         self._replies: Mapping[str, Replies] = scenario.replies
         self._scenario = scenario
         self._time = VirtualTime()
-        self.api = VirtualApi(api, self._time)
+        self.api = VirtualApi(api, self._time, scenario.call_id)
         self._events: Flows[CallEvent] = Flows(self._time)
         """Timers, and events that do not come from the API."""
         self._answers: deque[CallEvent] = deque()
@@ -86,7 +86,7 @@ class VirtualCall:
         self._transfers = Transfers()
         self._acts = 0
         self._world = world
-        self._ringing = Ringing(call_id=CALL_ID, created_at=scenario.at, origin=scenario.origin)
+        self._ringing = Ringing(call_id=scenario.call_id, created_at=scenario.at, origin=scenario.origin)
         self._lived: list[tuple[Instant, CallEvent]] = []
         """The journal: all that the machine was told since it rang."""
         self._attempts: Counter[str] = Counter()

@@ -12,7 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, assert_never
 
 from runner.call.afterwards.capacity import job_capacity
-from runner.call.afterwards.jobs import again, delivery, delivery_result, question, question_result
+from runner.call.afterwards.jobs import (
+    UnreadableJobError,
+    again,
+    delivery,
+    delivery_result,
+    question,
+    question_result,
+)
 from runner.call.templates.template import TemplateFailure
 from runner.errors import StoreError
 from runner.model.http import HttpReply
@@ -166,6 +173,9 @@ class JobWorker:
                 result = delivery_result(job, reply, self._clock())
         except TemplateFailure as failure:
             result = again(job, str(failure), self._clock())
+        except UnreadableJobError as error:
+            log.error("job cannot be read and is parked", extra={"call_id": job.call_id, "job": job.id})
+            result = Parked(error=str(error))
         except Exception:
             log.exception("job failed by a bug of ours", extra={"call_id": job.call_id})
             result = again(job, "a bug of ours; the log has its traceback", self._clock())

@@ -163,6 +163,24 @@ def test_headers_and_limits_that_chose_the_agent_come_with_the_scenario(tmp_path
     assert failed(tmp_path) == {}
 
 
+def test_a_withheld_caller_stays_in_the_share_of_the_call(tmp_path: Path) -> None:
+    route = 'routes: [{to: "+18005550142"%s}]\ninstructions: Be brief.\nmodel: gpt-realtime-2.1\n'
+    (tmp_path / "half.yaml").write_text(f"agent: half\n{route % ', share: 50%'}")
+    (tmp_path / "rest.yaml").write_text(f"agent: rest\n{route % ''}")
+    call = "{id: %s, from: anonymous, to: '+18005550142'}"
+    scenarios = "- {name: %s, call: %s, expect: {not: {rejected: 404}}}\n"
+    ids = [f"rtc_u0_{number}" for number in range(8)]
+    (tmp_path / "calls.test.yaml").write_text(
+        "".join(scenarios % (call_id, call % call_id) for call_id in ids)
+    )
+    loaded = load(tmp_path)
+    records = [record for scenario in loaded.scenarios if (record := played(scenario, loaded)) is not None]
+    assert [record.id for record in records] == ids
+    assert {record.agent for record in records} == {"half", "rest"}
+    (tmp_path / "calls.test.yaml").write_text("".join(map(scenario_of, records)))
+    assert failed(tmp_path) == {}
+
+
 def failed(agents: Path) -> dict[str, list[str]]:
     """What differs in each scenario of a directory that does not pass."""
     loaded = load(agents)

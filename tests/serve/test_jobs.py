@@ -537,13 +537,40 @@ async def test_a_result_that_cannot_be_written_down_means_that_it_is_done_once_m
 async def test_a_bug_in_one_attempt_is_told_and_the_job_tried_again(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    [job] = await desk.call_ends()
-    with closing(sqlite3.connect("calls.db", isolation_level=None)) as connection:
-        connection.execute("UPDATE jobs SET work = '{}'")
+    await desk.call_ends()
+    desk.secrets = None  # type: ignore[assignment]
     await desk.start()
     await desk.passes(0)
     assert rows("SELECT state, attempts, error FROM jobs") == [
         ("open", 1, "a bug of ours; the log has its traceback")
     ]
     assert [r.message for r in caplog.records] == ["job failed by a bug of ours", "job was attempted"]
-    assert job.id
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ("'{}'", """it has no 'names'"""),
+        ("json_remove(work, '$.http.url')", """it has no 'url'"""),
+        (
+            "json_set(work, '$.http.auth', json('{\"kind\": \"mtls\"}'))",
+            '"mtls" is not a kind of auth that this version knows',
+        ),
+    ],
+)
+async def test_a_row_that_somebody_has_changed_is_parked_and_delays_no_other(
+    desk: Desk, change: str, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await desk.call_ends()
+    with closing(sqlite3.connect("calls.db", isolation_level=None)) as connection:
+        connection.execute(f"UPDATE jobs SET work = {change}")
+    await desk.start()
+    await desk.passes(0)
+    assert rows("SELECT state, error FROM jobs") == [("parked", f"the job cannot be read: {error}")]
+    assert [r.message for r in caplog.records] == [
+        "job cannot be read and is parked",
+        "job was attempted",
+    ]
+    await desk.call_ends(call_id="rtc_2")
+    await desk.passes(0)
+    assert len(desk.receiver.got) == 1

@@ -21,6 +21,7 @@ from runner.call.afterwards import binding_json
 from runner.call.afterwards.outcome import checked, has_words, outcome_question
 from runner.call.templates.names import HeadersByName, timestamp
 from runner.call.tools.tool_request import build_request
+from runner.errors import TemplateError
 from runner.model.agent import Agent
 from runner.model.http import HttpReply, HttpRequest
 from runner.model.job import Done, DueJob, Job, JobKind, JobResult, Later, Parked
@@ -92,35 +93,56 @@ def _job(
     )
 
 
+class UnreadableJobError(Exception):
+    """What a job needs is not what this version writes: somebody has changed its row, or another version has
+    written it."""
+
+
+_MALFORMED = (KeyError, TypeError, AttributeError, ValueError, TemplateError)
+
+
 def question(due: DueJob) -> Question:
-    """The question for the outcome."""
-    return outcome_question(due.job.work["model"], due.job.work["schema"], due.record)
+    """The question for the outcome. Raises UnreadableJobError."""
+    try:
+        return outcome_question(due.job.work["model"], due.job.work["schema"], due.record)
+    except _MALFORMED as error:
+        raise UnreadableJobError(_what_is_wrong(error)) from None
 
 
 def delivery(due: DueJob, secrets: Mapping[str, str], now: Instant) -> HttpRequest:
     """The request of a delivery. Without a body of its own it carries the record, including the outcome.
 
-    Raises TemplateFailure when it cannot be rendered from the call's data and the current secrets.
+    Raises TemplateFailure when it cannot be rendered from the call's data and the current secrets, and
+    UnreadableJobError.
     """
     work = due.job.work
-    call = work["names"]["call"]
-    names = {
-        **work["names"],
-        "call": {**call, "headers": HeadersByName(call["headers"])},
-        "agent": work["agent"],
-        "now": timestamp(now),
-        "secrets": secrets,
-        # A delivery has the record where a tool's request has its arguments.
-        "args": {**due.record, "outcome": due.outcome},
-    }
+    try:
+        call = work["names"]["call"]
+        names = {
+            **work["names"],
+            "call": {**call, "headers": HeadersByName(call["headers"])},
+            "agent": work["agent"],
+            "now": timestamp(now),
+            "secrets": secrets,
+            # A delivery has the record where a tool's request has its arguments.
+            "args": {**due.record, "outcome": due.outcome},
+        }
+        binding = binding_json.decode(work["http"])
+    except _MALFORMED as error:
+        raise UnreadableJobError(_what_is_wrong(error)) from None
     return build_request(
-        binding_json.decode(work["http"]),
+        binding,
         names,
         call_id=due.job.call_id,
         tool_call_id=due.job.id,
         agent_id=work["agent"],
         now=now,
     )
+
+
+def _what_is_wrong(error: Exception) -> str:
+    missing = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+    return f"the job cannot be read: {missing}"
 
 
 def question_result(job: Job, answer: Answer, now: Instant) -> JobResult:

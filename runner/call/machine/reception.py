@@ -305,7 +305,7 @@ class Reception:
             transport=call.transport.value,
             created_at=call.created_at,
             lookup_s=found.took_s if found else None,
-            headers=self._world.table.headers_asked_for(call),
+            headers=self._world.table.headers_asked_for(call, match),
             busy={one.agent: {one.limit.value: one.most} for one in self.reached},
             model=agent.model,
             faults=(found.fault,) if found and found.fault else (),

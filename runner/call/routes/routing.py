@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from runner.call.routes.conditions import CompiledConditions, Facts, Rank
-from runner.call.routes.matcher import CompiledLists
+from runner.call.routes.matcher import CompiledLists, CompiledMatcher, Subject
 from runner.call.routes.route_index import RouteIndex
 from runner.model.call import IncomingCall, Transport
-from runner.model.route import Otherwise, Reject, RejectRule, Route, ToAgent
+from runner.model.route import Matcher, Otherwise, Reject, RejectRule, Route, ToAgent
 from runner.model.schedule import Schedule
 from runner.model.settings import Configuration
 from runner.model.values import Instant
@@ -107,14 +107,31 @@ class RouteTable:
         table._is_for_all = True
         return table
 
-    def headers_asked_for(self, call: IncomingCall) -> dict[str, str]:
-        """The call's headers that any route or reject rule has a condition for. Of a repeated one, the
-        first."""
-        found: dict[str, str] = {}
+    def headers_asked_for(self, call: IncomingCall, match: Match | None) -> dict[str, str]:
+        """The call's headers that any route or reject rule has a condition for.
+
+        Of a repeated one, the value for which the call's route was taken; else the first.
+        """
+        found: dict[str, tuple[str, list[str]]] = {}
         for name, value in call.headers:
             if name.lower() in self._header_names:
-                found.setdefault(name, value)
-        return found
+                found.setdefault(name.lower(), (name, []))[1].append(value)
+        matchers: dict[str, Matcher] = {}
+        if match is not None and match.route is not None:
+            matchers = {name.lower(): matcher for name, matcher in match.route.conditions.headers}
+        return {
+            name: self._decisive(values, matchers.get(key)) if len(values) > 1 else values[0]
+            for key, (name, values) in found.items()
+        }
+
+    def _decisive(self, values: Sequence[str], matcher: Matcher | None) -> str:
+        compiled = CompiledMatcher(matcher) if matcher is not None else None
+        hits = (
+            value
+            for value in values
+            if compiled is not None and compiled.find([Subject.header(value.strip(), self.default_country)])
+        )
+        return next(hits, values[0])
 
     @property
     def routes(self) -> Sequence[Route]:

@@ -89,6 +89,7 @@ class _Builder:
     def build(self) -> Scenario:
         node, problems = self._node, self._problems
         name, environment, call = node.get("name"), node.get("environment"), node.get("call")
+        call_id = node.find("call", "id")
         expect = build_expectation(node, self._scope, problems)
         replies = build_replies(node.get("replies"), problems)
         steps = tuple(self._steps(node.get("steps")))
@@ -106,6 +107,7 @@ class _Builder:
             name=name.text if name is not None else "",
             at=self._moment(node.get("at")),
             environment=environment.text if environment is not None else None,
+            **({"call_id": call_id.text} if call_id is not None else {}),
             origin=self._origin(call) if call is not None else SipOrigin(),
             replies=replies,
             expect=expect,

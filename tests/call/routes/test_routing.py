@@ -258,6 +258,24 @@ def test_withheld_callers_are_shared_out_by_call() -> None:
     assert agents == {"new", None}
 
 
+def test_of_a_repeated_header_the_value_is_kept_for_which_the_route_was_taken() -> None:
+    table = RouteTable(
+        [
+            route("gold", headers=(("x-plan", Text("gold")),)),
+            route("silver", line=2, headers=(("X-Plan", Text("silver")), ("X-Else", Not(Text("no"))))),
+        ]
+    )
+    origin = SipOrigin(
+        headers=(("To", DESK), *(("X-Plan", plan) for plan in ("bronze", " silver", "iron")), ("x-else", "a"))
+    )
+    ringing = Ringing(call_id="rtc_1", created_at=0.0, origin=origin)
+    repeated = incoming_call(ringing, RoutingSettings())
+    match = table.match(repeated, 0.0)
+    assert match.agent == "silver"
+    assert table.headers_asked_for(repeated, match) == {"X-Plan": " silver", "x-else": "a"}
+    assert table.headers_asked_for(repeated, None) == {"X-Plan": "bronze", "x-else": "a"}
+
+
 BLOCKED = RejectRule(
     conditions=Conditions(
         caller=AnyOf(
