@@ -139,7 +139,8 @@ def _is_other(node: Node, tool: Tool, names: dict[str, str], problems: Problems)
 def _can_be_checked(node: Node, tool: Tool, problems: Problems) -> bool:
     """Whether arguments can be checked: a schema that contains itself at the same place never ends."""
     for reference in circular_references(_node(tool.parameters, node.place)):
-        message = f'"{_id(node).text}": the schema "{reference.text}" leads back to itself'
+        name = reference.text.rpartition("/")[2]
+        message = f'"{_id(node).text}": the schema "{name}" is only a $ref that leads back to itself'
         problems.error(node.place, _RULE, message)
         return False
     return True
