@@ -79,7 +79,7 @@ class FailureWatch:
             case FailureCause.OTHER:
                 self._failures += 1
                 if self._failures < self._most:
-                    return [AddMessage(text=APOLOGY), GoOn()]
+                    return [AddMessage(text=APOLOGY, only_while_talking=True), GoOn()]
                 detail = f"the model failed {self._failures} times in a row: {reason}"
                 return [TakeWayOut(detail=detail)]
 

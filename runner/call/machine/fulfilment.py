@@ -144,7 +144,7 @@ class Fulfilment:
         return [entry, *self._ending.announce(Transfer(target=way_out.transfer, name="if_broken"), now)]
 
     def _add_message(self, message: AddMessage, now: Instant) -> list[Action]:
-        if self._phase.now not in CONNECTED:
+        if self._phase.now not in CONNECTED or (message.only_while_talking and not self._is_talking):
             return []
         text = self._texts.text(message.text, now)
         item = self._messages.new(text, as_caller=message.as_caller)

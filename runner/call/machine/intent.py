@@ -45,6 +45,8 @@ class AddMessage:
     as_caller: bool = False
     private: bool = False
     """Keep it out of the record."""
+    only_while_talking: bool = False
+    """A call that leaves needs it no more, not even if it stays after all."""
 
 
 @dataclass(frozen=True, slots=True)

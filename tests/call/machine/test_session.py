@@ -361,6 +361,16 @@ def test_a_transfer_is_asked_for_when_its_sentence_has_been_heard() -> None:
     assert play.happens(PlaybackEnded(response_id="resp_2")) == [Refer(target="sip:nurse@maple.example")]
 
 
+def test_an_announcement_that_fails_is_neither_said_later_nor_apologised_for() -> None:
+    play = transferring()
+    failed = ResponseEnded(response_id="r", wish="wish_1", outcome=Outcome.FAILED, audible=False)
+    play.happens(ResponseStarted(response_id="r", wish="wish_1"))
+    assert play.happens(failed) == [Refer(target="sip:nurse@maple.example")]
+    play.happens(ReferAnswered(ok=False, detail="no"))
+    assert play.spoken() == ["One moment.", None]
+    assert [action for action in play.done if isinstance(action, AddItem)] == []
+
+
 def test_a_transfer_does_not_wait_for_ever_for_its_sentence() -> None:
     play = talking(TO_NURSE)
     play.responds(("to_a_person", '{"destination":"nurse"}'))
