@@ -7,12 +7,17 @@ and nothing besides.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import assert_never
 
 from runner.call.addresses.address import read_address
+from runner.call.examples.calls_about_rules import boundaries
+from runner.call.examples.matching_values import compiled, header_value
+from runner.call.routes.matcher import Subject
 from runner.model.call import Role, Transport
 from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
+from runner.model.route import Route
 from runner.model.scenario import NoReply, TransferEnd
 from runner.model.steering import DeedResult
 from runner.model.values import Instant, Json
@@ -31,20 +36,23 @@ _MAIN = {"note": "text", "handoff": "agent", "transfer": "to", "vars": "set", "s
 """The field of an act that is the value of its key in a scenario."""
 
 
-def scenario_of(record: CallRecord) -> str:
+def scenario_of(record: CallRecord, route: Route | None = None) -> str:
     """The scenario of a call, as YAML: a list with this one scenario.
 
     It has who called whom and when, what the caller said, what the model said and called, what endpoints
     answered, what people did, and how it ended. What the record has masked stays masked. `record` is the
     record as it was saved; that of a call that is still live gives the call so far. The text ends with a line
     break, and can be put behind those of a file that has scenarios already.
+
+    `route` is the one by which the call was taken, where that is known: a value that it takes stands for a
+    masked header.
     """
     steps = _Steps(record).all()
+    masked = dict.fromkeys(_masked(record))
+    stand_ins = {name: value for name in masked if (value := _taken_by(route, name)) is not None}
+    record = replace(record, headers={**record.headers, **stand_ins})
     lines = [
-        *(
-            f"# {name} is masked in the record. If a route asks for it, write what it was."
-            for name in _masked(record)
-        ),
+        *(_about_masked(name, stand_ins.get(name)) for name in masked),
         f"- name: {flow(f'call {record.id}')}",
         f"  at: {datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec='seconds')}",
         f"  call: {flow(_parties(record))}",
@@ -58,9 +66,25 @@ def scenario_of(record: CallRecord) -> str:
     return _UNWRITABLE.sub(_escaped, "\n".join(lines) + "\n")
 
 
+def _about_masked(name: str, stand_in: str | None) -> str:
+    if stand_in is None:
+        return f"# {name} is masked in the record. If a route asks for it, write what it was."
+    return f"# {name} is masked in the record: {flow(stand_in)} stands for it, which the same route takes."
+
+
 def _masked(record: CallRecord) -> list[str]:
     """The headers with unknown values."""
     return [name for name, value in record.headers.items() if _MASK.search(value)]
+
+
+def _taken_by(route: Route | None, name: str) -> str | None:
+    """A value of this header that the route takes; None where it does not ask for one."""
+    for header, matcher in route.conditions.headers if route is not None else ():
+        for piece in boundaries(matcher) if header.lower() == name.lower() else ():
+            value = header_value([piece], None)
+            if value is not None and compiled(matcher).find([Subject.header(value, None)]):
+                return value
+    return None
 
 
 def _parties(record: CallRecord) -> dict[str, Json]:

@@ -163,6 +163,40 @@ def test_headers_and_limits_that_chose_the_agent_come_with_the_scenario(tmp_path
     assert failed(tmp_path) == {}
 
 
+@pytest.mark.parametrize(
+    ("matcher", "value"),
+    [
+        ('{prefix: "+1518"}', '"sip:+15185500100@carrier.example"'),
+        ('["+15185550199", desk]', '"+15185550199"'),
+        ("{not: desk}", None),
+    ],
+)
+def test_a_value_that_the_route_takes_stands_for_a_masked_header(
+    tmp_path: Path, matcher: str, value: str | None
+) -> None:
+    head = "instructions: Be brief.\nmodel: gpt-realtime-2.1\nroutes: [{to: '+18005550142'"
+    (tmp_path / "plain.yaml").write_text(f"agent: plain\n{head}}}]\n")
+    (tmp_path / "gold.yaml").write_text(
+        f"agent: gold\nrecord: {{redact: [phone]}}\n{head}, headers: {{x-account: {matcher}}}}}]\n"
+    )
+    (tmp_path / "calls.test.yaml").write_text(
+        "- name: masked\n"
+        '  call: {from: "+15185550123", to: "+18005550142", headers: {X-Account: "+15185550199"}}\n'
+        "  expect: {agent: gold}\n"
+    )
+    loaded = load(tmp_path)
+    assert loaded.configuration is not None
+    [route] = loaded.configuration.agents["gold"].routes
+    record = played(loaded.scenarios[0], loaded)
+    assert record is not None
+    assert record.headers == {"X-Account": "[phone]"}
+    text = scenario_of(record, route)
+    said = f"X-Account is masked in the record: {value} stands for it, which the same route takes."
+    assert (said in text) is (value is not None)
+    (tmp_path / "calls.test.yaml").write_text(text)
+    assert failed(tmp_path) == {}
+
+
 def test_a_withheld_caller_stays_in_the_share_of_the_call(tmp_path: Path) -> None:
     route = 'routes: [{to: "+18005550142"%s}]\ninstructions: Be brief.\nmodel: gpt-realtime-2.1\n'
     (tmp_path / "half.yaml").write_text(f"agent: half\n{route % ', share: 50%'}")
