@@ -82,9 +82,12 @@ def happened(event: CallEvent) -> None:
     match event:
         case ApiError(kind=ApiErrorKind.BUSY_SPEAKING | ApiErrorKind.NOTHING_TO_CANCEL):
             pass
-        case ApiError(kind=kind, code=code, message=message):
-            level = logging.ERROR if kind is ApiErrorKind.OUT_OF_QUOTA else logging.WARNING
-            log.log(level, "api error", extra={"code": code, "detail": message})
+        case ApiError(kind=ApiErrorKind.OUT_OF_QUOTA, code=code, message=message):
+            log.error(
+                "api error", extra={"code": code, "detail": f"{message} (add credit to the API account)"}
+            )
+        case ApiError(code=code, message=message):
+            log.warning("api error", extra={"code": code, "detail": message})
         case ResponseEnded(outcome=Outcome.FAILED | Outcome.INCOMPLETE, detail=detail):
             log.warning("response failed", extra={"outcome": event.outcome.value, "detail": detail})
         case ReferAnswered(ok=False, detail=detail):

@@ -84,6 +84,8 @@ ANSWERED = "info    call was answered  agent=front-desk result=accepted"
 ATTACHED = "info    sideband is attached  again=false"
 FAULT = "the voice API answered {} (server_error: The server had an error while processing your request.)"
 
+NO_CREDIT = "the API account has no quota left, add credit to it: Pay."
+
 
 def rings(to: str, agent: str) -> str:
     place = f"agents/{agent}.yaml:2:10"
@@ -220,11 +222,11 @@ SERVED: dict[str, Story] = {
         (greets(), Complains(code="insufficient_quota", message="Pay.")),
         FINE,
         [
-            "error   api error  code=insufficient_quota detail=Pay.",
-            'error   model cannot serve the call  detail="the API account has no quota left: Pay."',
+            'error   api error  code=insufficient_quota detail="Pay. (add credit to the API account)"',
+            f'error   model cannot serve the call  detail="{NO_CREDIT}"',
             OVER,
             "info    transfer was completed  destination=if_broken",
-            'warning call has faults  agent=front-desk faults=["the API account has no quota left: Pay."]',
+            has_faults(NO_CREDIT),
             ended("transferred"),
         ],
     ),

@@ -87,8 +87,10 @@ def complaint(order: Order, reply: HttpReply) -> str:
         return ""
     if reply.status is None:
         return f"the voice API could not be reached ({reply.detail or 'no reply'})"
-    said = ": ".join(part for part in _error(reply, may_quote_key=refuses_key(order, reply)) if part)
-    return f"the voice API answered {reply.status}" + (f" ({said})" if said else "")
+    code, message = _error(reply, may_quote_key=refuses_key(order, reply))
+    said = ": ".join(part for part in (code, message) if part)
+    advice = "; add credit to the API account" if code == INSUFFICIENT_QUOTA else ""
+    return f"the voice API answered {reply.status}" + (f" ({said})" if said else "") + advice
 
 
 def answered(order: Order, reply: HttpReply, *, unsettled: bool) -> CallEvent:

@@ -85,4 +85,4 @@ class FailureWatch:
 
 
 def _out_of_quota(reason: str) -> list[Intent]:
-    return [TakeWayOut(detail=f"the API account has no quota left: {reason}")]
+    return [TakeWayOut(detail=f"the API account has no quota left, add credit to it: {reason}")]

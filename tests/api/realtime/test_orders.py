@@ -71,7 +71,8 @@ def test_an_account_without_quota_is_not_asked_again_while_the_caller_waits() ->
     assert api.answered(ANSWER, reply, unsettled=False) == AnswerReplied(
         decided=Decided.REFUSED,
         code="insufficient_quota",
-        detail="the voice API answered 429 (insufficient_quota: You exceeded your current quota.)",
+        detail="the voice API answered 429 (insufficient_quota: You exceeded your current quota.);"
+        " add credit to the API account",
     )
 
 

@@ -130,7 +130,7 @@ def mcp() -> Play:
             broken,
             [
                 "error: model cannot serve the call"
-                " {'detail': 'the API account has no quota left: no credit'}",
+                " {'detail': 'the API account has no quota left, add credit to it: no credit'}",
                 "info: transfer was completed {'destination': 'if_broken'}",
             ],
         ),
