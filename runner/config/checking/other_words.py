@@ -8,7 +8,10 @@ _WORDS: Mapping[str, str] = {
     "greeting": (
         "first_message first_sentence welcome_message welcome begin_message initial_message opening intro"
     ),
-    "tools": "functions actions plugins skills",
+    "tools": (
+        "functions actions plugins skills transfer transfers hangup handoff handoffs http end_call"
+        " transfer_call mcp mcp_servers openapi"
+    ),
     "vars": "variables dynamic_variables context",
     "routes": "numbers phone_numbers phone_number phone triggers inbound",
     "outcome": "analysis summary post_call_analysis extraction structured_output",
@@ -34,6 +37,11 @@ _WORDS: Mapping[str, str] = {
     "to": "number phone called callee dialled dialed did phone_number",
     "from": "caller calling cli",
     "during": "schedule hours business_hours opening_hours when",
+    # runner.yaml
+    "store": "database db database_url",
+    "records": "retention data_retention",
+    "closed": "holidays",
+    "timezone": "tz time_zone",
     # Limits and session
     "max_duration": "max_call_duration max_minutes max_length timeout",
     "silence": "silence_timeout idle_timeout no_input",

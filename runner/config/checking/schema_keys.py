@@ -11,7 +11,7 @@ from runner.model.values import JsonObject
 Flat: TypeAlias = Callable[[JsonObject], JsonObject]
 """A schema with the content of its `$ref`."""
 
-_LEVELS = 3
+_LEVELS = 4
 """How deep inside a mapping a key is searched for."""
 _MOST_LISTED = 20
 
