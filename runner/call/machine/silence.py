@@ -102,7 +102,7 @@ class SilenceLadder:
 class StallWatch:
     """The agent says nothing on its turn: an event was lost, or the model stopped short."""
 
-    __slots__ = ("_agent_opens", "_quiet", "_stalls")
+    __slots__ = ("_agent_opens", "_is_due", "_quiet", "_stalls")
 
     hears = frozenset(
         {SidebandOpened, CallerSpeaks, Replied, ResponseStarted, PlaybackStarted, ResponseEnded, TimerFired}
@@ -112,6 +112,8 @@ class StallWatch:
         """`agent_opens`: once the sideband opens for the first time, the first word is the agent's."""
         self._quiet = quiet
         self._agent_opens = agent_opens
+        self._is_due = False
+        """Whether the agent has something to say that no response has begun to say."""
         self._stalls = 0
 
     def start(self, now: Instant) -> list[Intent]:
@@ -123,20 +125,24 @@ class StallWatch:
         watch = SetTimer(timer=STALL, at=now + STALL_S)
         match event:
             case CallerSpeaks(began=False) | Replied():
+                self._is_due = True
                 return [watch]
             case SidebandOpened() if self._agent_opens:
-                self._agent_opens = False
+                self._agent_opens, self._is_due = False, True
                 return [watch]
             case CallerSpeaks():
+                self._is_due = False
                 return [ClearTimer(timer=STALL)]
             case ResponseStarted():
                 # It may never end, and never be heard.
+                self._is_due = False
                 return [watch]
-            case PlaybackStarted() | ResponseEnded(outcome=Outcome.COMPLETED):
+            case PlaybackStarted():
                 self._stalls = 0
                 return [ClearTimer(timer=STALL)]
-            case ResponseEnded():
-                return [ClearTimer(timer=STALL)]
+            case ResponseEnded(outcome=outcome):
+                self._stalls = 0 if outcome is Outcome.COMPLETED else self._stalls
+                return [] if self._is_due else [ClearTimer(timer=STALL)]
             case TimerFired(timer=Timer(kind=TimerKind.STALL)):
                 return self._stalled(watch, now)
             case _:

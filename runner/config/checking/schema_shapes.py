@@ -23,8 +23,10 @@ _ACTS = frozenset(
 )
 """Words that say what is to be done, and are not the name of anything."""
 _NUMBER = re.compile(r"\+[0-9]{7,15}")
-_VARIABLE = re.compile(r"\$\{?(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}?|(?P<bare>[A-Z]{3,40}|[A-Z]+(?:_[A-Z0-9]+)+)")
-"""The name of an environment variable. Without a dollar it has no digits, or underscores, which keys in capitals lack."""
+_VARIABLE = re.compile(
+    r"\$\{?(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}?|(?P<bare>[A-Z]{3,12}|[A-Z]+(?:_[A-Z0-9]+)+)"
+)
+"""The name of an environment variable. Without a dollar it is short, or has underscores, as no key has."""
 _NEEDS_QUOTES = re.compile(r"""^$|^[-?:,\[\]{}#&*!|>'"%@`\s+]|[,\[\]{}]|: |:$| #|\s$|\n""")
 
 

@@ -701,6 +701,17 @@ def test_an_api_that_never_answers_is_asked_three_times() -> None:
     assert play.done[-1] == Refer(target="tel:+14155550123")
 
 
+def test_a_tool_that_is_answered_during_a_response_is_followed_by_words_after_it() -> None:
+    play = talking(http_tool(), if_broken=IfBroken(transfer=words("tel:+14155550123")))
+    call = ToolCalled(response_id="r", call_id="c", name="find_slots", arguments="{}")
+    sent, *_ = play.happens(ResponseStarted(response_id="r"), call)
+    play.replies(sent)
+    play.happens(ResponseEnded(response_id="r", outcome=Outcome.COMPLETED, audible=False, calls=(call,)))
+    play.passes(120)
+    assert play.spoken() == [None] * 4
+    assert play.done[-1] == Refer(target="tel:+14155550123")
+
+
 @pytest.mark.parametrize("starts_again", [False, True])
 def test_responses_that_never_end_are_cancelled_and_asked_for_three_times(starts_again: bool) -> None:
     play = talking(if_broken=IfBroken(transfer=words("tel:+14155550123")))
