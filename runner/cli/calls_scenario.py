@@ -6,6 +6,7 @@ import sys
 from runner.cli.calls_show import find_call, record_of
 from runner.cli.main import OK
 from runner.config.load import load
+from runner.errors import CannotRunError
 from runner.model.record import CallRecord
 from runner.model.route import Route
 from runner.model.settings import Settings
@@ -23,7 +24,10 @@ async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
 
 def _route_of(record: CallRecord, options: argparse.Namespace) -> Route | None:
     """The route by which the call was taken, if the configuration still has it at that place."""
-    loaded = load(options.dir, options.environment)
+    try:
+        loaded = load(options.dir, options.environment)
+    except CannotRunError:
+        return None
     agents = loaded.configuration.agents.values() if loaded.configuration is not None else ()
     routes = (route for agent in agents for route in agent.routes)
     return next((route for route in routes if str(route.place) == record.route), None)

@@ -66,7 +66,7 @@ def test_the_line_of_a_long_text_is_found(tmp_path: Path) -> None:
     text = (
         AGENT.replace("1 / vars.n", "1") + "instructions: |\n  One.\n\n    Two {{ 5 / vars.n }}.\n  Three.\n"
     )
-    assert found(tmp_path, text) == ["desk.yaml:8:5: error: this template fails: division by zero"]
+    assert found(tmp_path, text) == ["desk.yaml:8:9: error: this template fails: division by zero"]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_an_agent_that_is_only_handed_to_uses_the_variables_of_those_that_lead_t
         "instructions: Hi.\ntools: [{name: to, description: To., handoff: {agent: other}}]\n"
     )
     other = "agent: other\nmodel: gpt-realtime-2.1\ninstructions: Hi {{ vars.clinic }}{{ 1 / vars.n }}.\n"
-    assert found(tmp_path, first, other) == ["other.yaml:3:15: error: this template fails: division by zero"]
+    assert found(tmp_path, first, other) == ["other.yaml:3:35: error: this template fails: division by zero"]
     assert load(tmp_path).problems == tuple(
         problem for problem in load(tmp_path).problems if problem.rule == "template-fails"
     )

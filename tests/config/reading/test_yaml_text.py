@@ -208,9 +208,13 @@ def test_all_duplicate_keys_of_a_file_are_told_and_the_first_value_stays() -> No
     ]
 
 
+EMPTY = (
+    'f:1:1: this file is empty; an agent begins with "agent: ID", and a file that is not needed is removed'
+    " [yaml-syntax]"
+)
 SYNTAX = [
-    (b"", "f:1:1: this file is empty [yaml-syntax]"),
-    (b"# nothing\n", "f:1:1: this file is empty [yaml-syntax]"),
+    (b"", EMPTY),
+    (b"# nothing\n", EMPTY),
     (
         b"\xef\xbb\xbfa: 1",
         "f:1:1: this file begins with a byte order mark; save it as UTF-8 without one [yaml-syntax]",
