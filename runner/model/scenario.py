@@ -188,6 +188,10 @@ class Step:
     place: Place
 
 
+CALL_ID = "rtc_scenario"
+"""The id of a call whose scenario names none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One call and what is expected of it."""
@@ -195,7 +199,7 @@ class Scenario:
     name: str
     at: Instant
     environment: str | None = None
-    call_id: str = "rtc_scenario"
+    call_id: str = CALL_ID
     origin: Origin
     """Its SIP headers, `From` and `To` among them; or the data of a browser's token."""
     replies: Mapping[str, Replies] = field(default_factory=dict)

@@ -262,7 +262,7 @@ class AgentBuilder:
                 yield from self._operations(entry, openapi, places)
                 continue
             if (openapi := entry.get("openapi")) is not None:
-                self._check_operations(entry, self._checked.mended(openapi))
+                self._check_operations(self._checked.mended(openapi))
                 continue
             name = entry if isinstance(entry.value, str) else entry.get("name")
             if name is not None:
@@ -287,7 +287,7 @@ class AgentBuilder:
             self._note_name(tool.name, place, places)
             yield tool
 
-    def _check_operations(self, entry: Node, openapi: Node | None) -> None:
+    def _check_operations(self, openapi: Node | None) -> None:
         """Note the problems in the sound part of an `openapi` entry with a mistake."""
         if openapi is None or openapi.get("document") is None:
             return

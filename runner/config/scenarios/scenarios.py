@@ -17,6 +17,7 @@ from runner.config.scenarios.replies import build_replies, check_replies
 from runner.config.scenarios.scenario_scope import ScenarioScope
 from runner.model.call import MOST_SUBJECT, Origin, SipOrigin, Transport, WebRtcOrigin
 from runner.model.scenario import (
+    CALL_ID,
     Act,
     CallerHangsUp,
     CallerInterrupts,
@@ -107,7 +108,7 @@ class _Builder:
             name=name.text if name is not None else "",
             at=self._moment(node.get("at")),
             environment=environment.text if environment is not None else None,
-            **({"call_id": call_id.text} if call_id is not None else {}),
+            call_id=call_id.text if call_id is not None else CALL_ID,
             origin=self._origin(call) if call is not None else SipOrigin(),
             replies=replies,
             expect=expect,
