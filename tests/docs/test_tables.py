@@ -155,6 +155,7 @@ def with_unit(shown: str) -> str:
 INTERNAL = {
     "serve.call_metrics.MOST_CODES",
     "serve.call_timers.EARLY_S",
+    "serve.pings.EARLY_S",
     "serve.api_client.MOST_UNSETTLED",
     "serve.app.MOST_PATH",
     "serve.api_client.REFUSED_S",
