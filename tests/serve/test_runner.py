@@ -98,11 +98,16 @@ async def api() -> AsyncIterator[StandIn]:
 
 @asynccontextmanager
 async def started(
-    api: StandIn, directory: Path, *, secrets: FoundSecrets | None = None, **server: Any
+    api: StandIn,
+    directory: Path,
+    *,
+    secrets: FoundSecrets | None = None,
+    timeouts: Timeouts = TIMEOUTS,
+    **server: Any,
 ) -> AsyncIterator[Lab]:
     store = directory / "calls.db"
     configuration = configured(api, f"sqlite:{store}", **server)
-    runner = Runner(configuration, secrets or found(api), timeouts=TIMEOUTS, clock=clock)
+    runner = Runner(configuration, secrets or found(api), timeouts=timeouts, clock=clock)
     async with AsyncExitStack() as stack:
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
@@ -225,7 +230,8 @@ async def test_many_who_call_at_once_are_all_answered_at_once(tmp_path: Path) ->
     api = StandIn()
     api.base_url = f"http://127.0.0.1:{server.addresses[0][1]}/v1"
     try:
-        async with started(api, tmp_path) as lab:
+        # Whatever answered one after the other would wait for ever.
+        async with started(api, tmp_path, timeouts=replace(TIMEOUTS, decision_s=PATIENCE_S)) as lab:
             rung = await asyncio.gather(*(lab.ring() for _ in range(many)))
             assert {status for _, status in rung} == {200}
     finally:

@@ -462,7 +462,10 @@ async def test_a_call_that_is_taken_up_and_over_before_it_is_looked_for_again_ha
     assert json.loads(told[6:])["ended"] == "caller_hung_up"
 
 
-async def test_a_call_that_another_runner_has_taken_has_not_ended_for_its_page(page: Page) -> None:
+async def test_a_call_that_another_runner_has_taken_has_not_ended_for_its_page(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_pages, "BETWEEN_S", 0.5)
     service = page.runner.service
     assert service is not None
     page.api.expect_offer(greets())
