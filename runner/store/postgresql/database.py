@@ -63,6 +63,8 @@ class Database:
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
+        self._others = asyncio.Semaphore(CONNECTIONS - 1)
+        """One connection is left for what is urgent."""
         self._is_closed = False
 
     @classmethod
@@ -95,14 +97,34 @@ class Database:
         return cls(pool)
 
     async def run(
-        self, work: Callable[[Connection], Awaitable[_Result]], *, is_one_statement: bool = False
+        self,
+        work: Callable[[Connection], Awaitable[_Result]],
+        *,
+        is_one_statement: bool = False,
+        is_urgent: bool = False,
     ) -> _Result:
         """The result of work that is done wholly or not at all. Raises StoreError.
 
         `is_one_statement`: each statement of it is a transaction by itself, which saves two round trips.
+        `is_urgent`: it never waits for other work, which may take all connections of a slow database.
         """
         if self._is_closed:
             raise StoreError("the store is closed")
+        if is_urgent:
+            return await self._run(work, is_one_statement=is_one_statement)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._others.acquire()
+        except TimeoutError:
+            raise StoreError("no answer in time") from None
+        try:
+            return await self._run(work, is_one_statement=is_one_statement)
+        finally:
+            self._others.release()
+
+    async def _run(
+        self, work: Callable[[Connection], Awaitable[_Result]], *, is_one_statement: bool
+    ) -> _Result:
         try:
             async with self._pool.acquire(timeout=CONNECT_S) as connection:
                 if not is_one_statement:

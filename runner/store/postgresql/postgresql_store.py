@@ -102,7 +102,7 @@ class PostgresqlStore:
         async def write(connection: Connection) -> tuple[bool, object]:
             return await fleet.renew(connection, lease), await fleet.server_started_at(connection)
 
-        is_renewed, server = await self._database.run(write, is_one_statement=True)
+        is_renewed, server = await self._database.run(write, is_one_statement=True, is_urgent=True)
         return is_renewed and server == self._server
 
     async def assert_calls(
@@ -115,7 +115,7 @@ class PostgresqlStore:
             fences = await fleet.assert_calls(connection, new, calls())
             return new, fences, await fleet.server_started_at(connection)
 
-        new, fences, self._server = await self._database.run(write)
+        new, fences, self._server = await self._database.run(write, is_urgent=True)
         return new, fences
 
     async def leave(self, lease: Lease) -> None:

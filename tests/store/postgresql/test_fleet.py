@@ -10,6 +10,7 @@ import pytest
 
 from runner.errors import CallLostError, LeaseLostError, StoreError
 from runner.model.live_call import CallState, Claim, HeldCall, Owner
+from runner.store.postgresql.database import CONNECTIONS
 from tests.store.engines import PostgresqlEngine, call_record
 from tests.store.members import HOUR_S, Member, joined, piece, ringing
 from tests.store.postgresql.server import PostgresqlServer
@@ -204,6 +205,21 @@ async def test_a_heartbeat_waits_for_no_write_and_a_new_lease_for_those_under_th
             assert not asserting.done()
     await writing.close()
     assert await asserting == set()
+
+
+async def test_a_heartbeat_has_a_connection_when_claims_wait_for_all_others(
+    engine: PostgresqlEngine,
+) -> None:
+    [one] = await runners(engine, "one")
+    blocking = await asyncpg.connect(engine.url)
+    async with blocking.transaction():
+        await blocking.execute("LOCK TABLE live_calls")
+        claims = [asyncio.create_task(one.claim(ringing(f"rtc_{number}"))) for number in range(CONNECTIONS)]
+        while len(await engine.run("SELECT 1 FROM pg_locks WHERE NOT granted")) < CONNECTIONS - 1:
+            assert not any(claim.done() for claim in claims)
+        assert await one.store.renew(one.lease)
+    await blocking.close()
+    assert all(claimed.ours for claimed in await asyncio.gather(*claims))
 
 
 async def test_a_call_whose_record_is_saved_while_it_is_asserted_stays_over(engine: PostgresqlEngine) -> None:
