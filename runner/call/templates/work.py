@@ -8,11 +8,17 @@ from typing import Any
 
 from runner.errors import TemplateFailure
 
-MAX_WORK = 200_000
+MAX_WORK = 60_000
 
 _CHARACTERS_A_STEP = 500
-_SLOW_WITH_TEXT = {"title": 100, "urlencode": 30, "wordcount": 25, "wordwrap": 750}
+_SLOW_WITH_TEXT = {"replace": 4, "title": 200, "urlencode": 30, "wordcount": 25, "wordwrap": 750}
 """How many times longer these filters take for a character than others."""
+_SLOW_WITH_ENTRIES = {
+    **dict.fromkeys(("join", "map", "reject", "rejectattr", "select", "selectattr", "tojson", "unique"), 1),
+    "groupby": 3,
+    "sort": 3,
+}
+"""How many steps more these filters take for an entry than others."""
 _AT_ONCE = frozenset(
     "abs count d date_format default first float int items last length round".split()  # noqa: SIM905
 )
@@ -58,6 +64,10 @@ class Work:
         if isinstance(value, str):
             slow = len(value) * _SLOW_WITH_TEXT.get(name, 0) // _CHARACTERS_A_STEP
             extra = slow + (2 * len(value) if name in _BY_ENTRY else 0)
+            steps += extra
+            self.spend(extra)
+        else:
+            extra = steps * _SLOW_WITH_ENTRIES.get(name, 0)
             steps += extra
             self.spend(extra)
         for argument in arguments:

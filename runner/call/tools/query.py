@@ -25,8 +25,8 @@ from runner.model.values import Json, JsonObject
 
 LONGEST = 4000
 """Characters of an expression."""
-MAX_STEPS = 250_000
-"""Parts of an expression applied to a value, and values built from it: under a tenth of a second."""
+MAX_STEPS = 60_000
+"""Parts of an expression applied to a value, and values built from it: some 30 ms."""
 _A_COMPARISON = 8
 _A_CALL = 14
 """What takes longer than other parts, in steps."""

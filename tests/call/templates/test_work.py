@@ -8,9 +8,9 @@ from runner.call.templates.template import compile_template
 from runner.errors import TemplateFailure
 
 TEXT = ("The quick brown fox, jumps. " * 40_000)[:1_000_000]
-WORDS = [f"w{i}" for i in range(10_000)]
-NUMBERS = list(range(100_000))
-ROWS = [{"a": i, "n": "x" * 90} for i in range(9_000)]
+WORDS = [f"w{i}" for i in range(5_000)]
+NUMBERS = list(range(50_000))
+ROWS = [{"a": i, "n": "x" * 90} for i in range(5_000)]
 NAMES = {"vars": {"text": TEXT, "words": WORDS, "numbers": NUMBERS, "rows": ROWS}}
 
 TOO_MUCH = "it takes too much work"
@@ -65,12 +65,12 @@ def test_a_template_that_does_too_much_is_given_up(source: str, reason: str) -> 
     ("source", "value"),
     [
         ("{{ vars.text | upper | length }}", 1_000_000),
-        ("{{ vars.words | map('upper') | join(',') | length }}", 58_889),
-        ("{{ vars.words | map('wordwrap', 20) | list | length }}", 10_000),
+        ("{{ vars.words | map('upper') | join(',') | length }}", 28_889),
+        ("{{ vars.words | map('wordwrap', 20) | list | length }}", 5_000),
         ("{{ vars.rows | selectattr('a', 'eq', 7) | map(attribute='a') | first }}", 7),
-        ("{{ vars.numbers | sum }}", 4_999_950_000),
-        ("{{ vars.words | sort | last }}", "w9999"),
-        ("{{ 'w9999' in vars.words }}", True),
+        ("{{ vars.numbers | sum }}", 1_249_975_000),
+        ("{{ vars.words | sort | last }}", "w999"),
+        ("{{ 'w4999' in vars.words }}", True),
         ("{{ vars.text | truncate(9) }}", "The..."),
         ("{{ ('a' + 'b', [1] + [2], 1 + 2) | tojson }}", '["ab",[1,2],3]'),
         ("{% for x in vars.words %}{{ x }}{% endfor %}", "".join(WORDS)),

@@ -12,7 +12,7 @@ from jmespath.exceptions import JMESPathError
 from runner.call.tools.query import Query, QueryFailure, QuerySyntaxError
 from runner.model.values import Json
 
-ROWS = [{"a": i, "n": "x" * 30, "b": {"c": [i, i]}} for i in range(12_000)]
+ROWS = [{"a": i, "n": "x" * 30, "b": {"c": [i, i]}} for i in range(4_000)]
 DATA = {"rows": ROWS, "text": "x" * 900_000}
 
 EXPRESSIONS = [
@@ -85,11 +85,11 @@ def test_what_cannot_be_found_is_told(expression: str, failure: str) -> None:
 @pytest.mark.parametrize(
     ("expression", "found"),
     [
-        ("length(rows)", 12_000),
-        ("rows[].{a: a, c: b.c[0]} | [-1]", {"a": 11_999, "c": 11_999}),
-        ("rows[?a > `11998`].a", [11_999]),
+        ("length(rows)", 4_000),
+        ("rows[].{a: a, c: b.c[0]} | [-1]", {"a": 3_999, "c": 3_999}),
+        ("rows[?a > `3998`].a", [3_999]),
         ("sort_by(rows, &a)[0].a", 0),
-        ("length(join(',', rows[].n))", 371_999),
+        ("length(join(',', rows[].n))", 123_999),
         (".".join(["a"] * 1_500), None),
     ],
 )
