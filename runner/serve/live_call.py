@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.machine import CallMachine
@@ -31,6 +31,8 @@ from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import Sender
 
 log = logging.getLogger("runner.serve.live_call")
+
+Made = TypeVar("Made")
 
 
 class _OverError(Exception):
@@ -167,6 +169,8 @@ class LiveCall:
         record = None
         try:
             record = await self._record()
+            if self._is_dropped:  # meanwhile
+                record = None
             return record
         finally:
             driver.report_end(record)
@@ -199,9 +203,10 @@ class LiveCall:
         self._has_given_up = True
         self._driver.over.set()
 
-    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
+    async def jobs(self, record: CallRecord) -> tuple[Job, ...]:
         """The jobs after the call."""
-        return self.machine.jobs(record, self._clock()) if self.machine is not None else ()
+        machine, now = self.machine, self._clock()
+        return () if machine is None else await _aside(machine, lambda: machine.jobs(record, now))
 
     @property
     def owner(self) -> Owner | None:
@@ -222,7 +227,7 @@ class LiveCall:
             return None
         if self._driver.bug is not None:
             return await self._failed(self._driver.bug)
-        record = self.machine.record() if self.machine is not None else None
+        record = None if self.machine is None else await _aside(self.machine, self.machine.record)
         if record is None or not self._has_given_up:
             return record
         fault = "the call was given up before the API said that it is over"
@@ -236,7 +241,7 @@ class LiveCall:
                 await self._api.carry_out(RejectCall(status=UNAVAILABLE_STATUS), self.id)
             return None
         await self._api.carry_out(HangUp(), self.api_call_id)
-        record = self.machine.record() if self.machine is not None else None
+        record = None if self.machine is None else await _aside(self.machine, self.machine.record)
         if record is None:
             return None
         return replace(
@@ -248,3 +253,8 @@ class LiveCall:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work)
+
+
+async def _aside(machine: CallMachine, make: Callable[[], Made]) -> Made:
+    """What is made of a machine to which nothing happens any more: in a thread where it takes long."""
+    return await asyncio.to_thread(make) if machine.takes_long else make()

@@ -29,7 +29,7 @@ class Call(Protocol):
     async def run(self) -> CallRecord | None:
         """Serve the call until it is over at the API too; None when it was not answered."""
 
-    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
+    async def jobs(self, record: CallRecord) -> tuple[Job, ...]:
         """The jobs after the call, from its record."""
 
     def end(self, reason: str) -> None:
@@ -168,13 +168,13 @@ class LiveCalls:
             await call.release()
             return
         call_log.ended(record)
-        await self._save(record, self._jobs(call, record), call.owner)
+        await self._save(record, await self._jobs(call, record), call.owner)
         await call.release()
         self._metrics.calls.labels(agent=record.agent, ended=record.ended).inc()
 
-    def _jobs(self, call: Call, record: CallRecord) -> tuple[Job, ...]:
+    async def _jobs(self, call: Call, record: CallRecord) -> tuple[Job, ...]:
         try:
-            return call.jobs(record)
+            return await call.jobs(record)
         except Exception:
             # A bug of ours; at least the record is kept.
             log.exception("jobs after the call could not be created")

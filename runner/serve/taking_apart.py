@@ -13,6 +13,8 @@ from runner.call.machine.machine import CallMachine
 
 _PARTS = ("runner.call.machine.", "runner.call.records.")
 """Modules whose objects belong to one machine; objects of `runner.model` are shared."""
+_MANY = 100
+"""No machine has so many parts of one kind: what is more are items of a conversation, which hold no part."""
 
 
 def take_apart(machine: CallMachine) -> None:
@@ -28,6 +30,8 @@ def take_apart(machine: CallMachine) -> None:
             continue
         seen.add(id(part))
         match part:
+            case list() | tuple() | dict() if len(part) > _MANY:
+                pass
             case list() | tuple():
                 known.extend(part)
             case dict():

@@ -68,7 +68,7 @@ class TalkingCall:
             self.was_cancelled = True
             raise
 
-    def jobs(self, record: CallRecord) -> tuple[Job, ...]:
+    async def jobs(self, record: CallRecord) -> tuple[Job, ...]:
         if self.forgetful:
             raise RuntimeError("a bug")
         return (replace(JOB, call_id=record.id),) if self.has_jobs else ()

@@ -141,6 +141,11 @@ class CallMachine:
             return []
         return self.session.handle(event, now)
 
+    @property
+    def takes_long(self) -> bool:
+        """Whether record and jobs may take longer to make than other calls may wait."""
+        return self.session is not None and self.session.takes_long
+
     def record(self) -> CallRecord | None:
         """The record as it stands now, masked as its agents declare.
 

@@ -155,6 +155,11 @@ class Session:
         parts.connection.lived_until = now
         return actions + parts.speech.ask(now)
 
+    @property
+    def takes_long(self) -> bool:
+        """Whether record and jobs may take longer to make than other calls may wait."""
+        return self.builder.is_long or not self.redactor().changes_nothing
+
     def record(self) -> CallRecord:
         """The record of the call as it stands now, masked as its agents declare."""
         return self.redactor().record(self.builder.record())
@@ -162,7 +167,7 @@ class Session:
     def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
         """The jobs after the call, from its record."""
         redactor = self.redactor()
-        redactor.learn(self.builder.record())
+        redactor.learn(self.builder.tools.values())
         return jobs_after(self.served[0], record, redactor.names(self._parts.texts.names(now)), now)
 
     def redactor(self) -> Redactor:

@@ -31,6 +31,8 @@ from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Instant, Json
 
 _COMPLAINTS = frozenset({ApiErrorKind.OTHER, ApiErrorKind.RATE_LIMITED, ApiErrorKind.OUT_OF_QUOTA})
+SHORT = 500
+"""Turns and tool calls of a record that is written in a few milliseconds."""
 
 
 class RecordBuilder:
@@ -90,6 +92,11 @@ class RecordBuilder:
         self._complaints = 0
         self._unknown = 0
         self._malformed = 0
+
+    @property
+    def is_long(self) -> bool:
+        """Whether writing the record takes longer than a few milliseconds. Masking it is another matter."""
+        return len(self.transcript) + len(self._tools) > SHORT
 
     @property
     def ended(self) -> str:
@@ -219,15 +226,21 @@ class RecordBuilder:
     def record(self) -> CallRecord:
         """The record as it stands now."""
         return replace(
+            self.outline(),
+            turns=self.transcript.turns(),
+            spans=self.spans.all(),
+            tools=tuple(self._tools.values()),
+        )
+
+    def outline(self) -> CallRecord:
+        """The same without turns, spans and tools, of which there may be thousands."""
+        return replace(
             self._start,
             accepted_at=self._accepted_at,
             attached_at=self._attached_at,
             ended_at=self._ended_at,
             ended=self._ended,
             detail=self._detail,
-            turns=self.transcript.turns(),
-            spans=self.spans.all(),
-            tools=tuple(self._tools.values()),
             handoffs=tuple(self._handoffs),
             deeds=self._deeds.all,
             faults=tuple(self._faults),

@@ -21,7 +21,7 @@ from runner.call.records.known_values import KnownValues
 from runner.call.records.sensitive_spans import Span, sensitive_spans
 from runner.model.agent import Recording, Sensitive
 from runner.model.json_text import read_json
-from runner.model.record import CallRecord, Deed
+from runner.model.record import CallRecord, Deed, ToolUse
 from runner.model.values import Json, JsonObject
 
 MASKED = "[redacted]"
@@ -29,6 +29,10 @@ MASKED = "[redacted]"
 LONGEST_SEARCHED = 10_000
 """Characters of one text that is searched for numbers and addresses by their form, which takes up to 50 ms. A
 longer text is masked as a whole.
+"""
+MOST_SEARCHED = 2_000
+"""Texts and numbers of one value, such as a tool's reply, that are searched so. A value with more of them is
+masked as a whole.
 """
 DEED_TEXTS = frozenset({"say", "tell", "text", "add", "replace", "set"})
 """The fields of a person's act that hold words."""
@@ -73,16 +77,16 @@ class Redactor:
         """Whether more values to mask may become known later in the call."""
         return bool(self._argument_paths or self._result_paths)
 
-    def learn(self, record: CallRecord) -> None:
-        """Remember the values at argument paths anywhere in the record: they may be said earlier or later."""
-        for use in record.tools:
+    def learn(self, tools: Iterable[ToolUse]) -> None:
+        """Remember the values at argument paths in all of these: they may be said earlier or later."""
+        for use in tools:
             self._learn(_as_object(use.arguments), self._argument_paths)
 
     def record(self, record: CallRecord) -> CallRecord:
         """The record, masked."""
         if self.changes_nothing:
             return record
-        self.learn(record)
+        self.learn(record.tools)
         return replace(
             record,
             turns=tuple(
@@ -121,12 +125,15 @@ class Redactor:
 
     def data(self, value: Json) -> Json:
         """Any JSON value; every text, key and number in it is masked where necessary."""
+        return MASKED if self._kinds and _has_more(value, MOST_SEARCHED) else self._data(value)
+
+    def _data(self, value: Json) -> Json:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {self.text(key): self.data(entry) for key, entry in value.items()}
+            return {self.text(key): self._data(entry) for key, entry in value.items()}
         if isinstance(value, list | tuple):
-            return [self.data(entry) for entry in value]
+            return [self._data(entry) for entry in value]
         if isinstance(value, int | float) and not isinstance(value, bool):
             written = str(value)
             masked = self.text(written)
@@ -136,8 +143,8 @@ class Redactor:
     def names(self, names: JsonObject) -> dict[str, Json]:
         """What templates may name after the call, masked as strictly as the record; its parties stay too."""
         call = {**names["call"], "headers": self.data(names["call"]["headers"])}
-        masked = {name: self.data(names[name]) for name in ("vars", "lookup")}
-        return {**names, **masked, "call": call}
+        variables = {self.text(name): self.data(value) for name, value in names["vars"].items()}
+        return {**names, "vars": variables, "lookup": self.data(names["lookup"]), "call": call}
 
     def text(self, text: str) -> str:
         """Any text."""
@@ -213,6 +220,25 @@ def _leaves(value: Json) -> Iterator[str]:
             yield from _leaves(entry)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         yield str(value)
+
+
+def _has_more(value: Json, most: int) -> bool:
+    """Whether there are more texts, keys and numbers in a value."""
+    left, level = most, [value]
+    while level and left >= 0:
+        below: list[Json] = []
+        for each in level:
+            if isinstance(each, Mapping):
+                left -= len(each)
+                below += each.values()
+            elif isinstance(each, list | tuple):
+                below += each
+            else:
+                left -= 1
+            if left < 0:
+                break
+        level = below
+    return left < 0
 
 
 def _without(value: Json, paths: Collection[Path]) -> Json:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from runner.model.call import Role
 from runner.model.event import ItemPlaced, Transcribed, TurnTruncated
@@ -36,6 +37,10 @@ class Transcript:
     def __init__(self) -> None:
         self._items: dict[str, _Item] = {}
         self._order: list[str] = []
+
+    def __len__(self) -> int:
+        """How many items there are, those that nobody says included."""
+        return len(self._items)
 
     def place(self, placed: ItemPlaced, now: Instant) -> None:
         """Give an item its place. A second place changes nothing."""
@@ -96,11 +101,11 @@ class Transcript:
 
     def turns(self) -> tuple[Turn, ...]:
         """The turns of caller and agent, in order."""
-        return tuple(turn for _, turn in self.named_turns())
+        return tuple(turn for _, turn in self._named(self._order))
 
-    def named_turns(self) -> Iterator[tuple[str, Turn]]:
-        """The same, with the id of each turn's item."""
-        return self._named(self._order)
+    def latest(self, most: int) -> list[tuple[str, Turn]]:
+        """The last turns in order, each with the id of its item."""
+        return [*islice(self._named(reversed(self._order)), most)][::-1]
 
     def last(self) -> Turn | None:
         """The last turn whose text is known."""

@@ -314,7 +314,7 @@ def test_a_short_private_key_is_masked_in_arguments() -> None:
 
 def test_a_redactor_that_has_learned_a_record_masks_what_stands_elsewhere() -> None:
     redactor_ = redactor(arguments=(("account",),))
-    redactor_.learn(a_record())
+    redactor_.learn(a_record().tools)
     assert redactor_.text("account 20451877") == "account [redacted]"
 
 
