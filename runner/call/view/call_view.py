@@ -28,6 +28,9 @@ PHASES = {
 """The names of phases in the admin API; a call in any other phase rings."""
 _CALLER_SPEAKS = frozenset({Floor.CALLER, Floor.CONTESTED, Floor.OVERLAP})
 
+MOST_SHOWN = 500
+"""Turns and tool calls of one call, the last of each: all of them are compared whenever something changes."""
+
 
 class CallView:
     """The view of one live call. It only reads."""
@@ -163,14 +166,14 @@ class CallView:
         turns: dict[str, JsonObject] = {}
         times: list[Instant] = []
         after: str | None = None
-        for item_id, turn in session.builder.transcript.named_turns():
+        for item_id, turn in session.builder.transcript.latest(MOST_SHOWN):
             turns[item_id] = _turn(item_id, after, turn, mask)
             times.append(turn.at)
             after = item_id
         ids = list(turns)
         is_over = PHASES.get(self._machine.phase) == "over"
         tools: dict[str, JsonObject] = {}
-        for use in session.builder.tools.values():
+        for use in [*session.builder.tools.values()][-MOST_SHOWN:]:
             before = bisect_right(times, use.started_at)
             tools[use.call_id] = _tool(use, ids[before - 1] if before else None, mask, is_over=is_over)
         return turns, tools
@@ -274,7 +277,7 @@ class CallView:
     def _record(self) -> CallRecord:
         session = self._machine.session
         if session is not None:
-            return session.builder.record()  # unmasked: what is shown of it is masked field by field
+            return session.builder.outline()  # unmasked: what is shown of it is masked field by field
         call = self._machine.call
         return CallRecord(
             id=call.id,
@@ -297,7 +300,7 @@ class CallView:
         key = (len(session.served), len(builder.private), len(builder.tools))
         if self._mask is None or self._mask_key != key:
             redactor = session.redactor()
-            redactor.learn(builder.record())
+            redactor.learn(builder.tools.values())
             self._mask, self._mask_key = LiveMask(redactor), key
         return self._mask
 
