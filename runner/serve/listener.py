@@ -167,6 +167,11 @@ class Connection(web.RequestHandler):
         """Whether no complete request has arrived."""
         return self._request is None or not self._request.content.is_eof()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether further requests have come with this one."""
+        return bool(self._messages)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         tcp = cast(asyncio.Transport, transport)
@@ -261,6 +266,9 @@ async def _mark(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     connection.begin(request)
     try:
+        if connection.has_more:
+            # aiohttp answers what has come together in one turn of the event loop.
+            await asyncio.sleep(0)
         return await handler(request)
     finally:
         connection.end()
