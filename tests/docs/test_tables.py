@@ -187,7 +187,6 @@ INTERNAL = {
     "serve.tls.RECORD_BYTES",
     "serve.tls.VERIFIED_S",
     "serve.versions.MOST_PROBLEMS_LOGGED",
-    "serve.websocket_handshake.MOST_HEAD_BYTES",
 }
 """Numbers that nobody who runs the program can come upon."""
 

@@ -1,63 +1,253 @@
 """What the runner of these tests serves, and with which bounds lowered."""
 
+import json
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
-SECRET_OF_PAGES = "a-secret-of-pages-that-is-long-enough"
 ADMIN_TOKEN = "an-admin-token-that-is-long-enough-for-it"
 
-NEIGHBOUR, STRANGER, NOBODY = "+18005551200", "+18005551201", "+18005551299"
-"""The number of the neighbour's agent, that of most rows, and one that no agent has."""
+NEIGHBOUR, STRANGER, LOOKS_UP, USES_MCP, LISTENS, DELIVERS, COMPUTES = (f"+1800555120{n}" for n in range(7))
+DELIVERS_TO_MANY, DELIVERS_SLOWLY, ASKS, IS_REFUSED, NOBODY = (f"+1800555121{n}" for n in range(5))
+"""The numbers of the agents, and one that no agent has."""
 
 LOWERED: dict[str, Any] = {
-    "serve.timeouts.head_s": 0.5,
-    "serve.timeouts.body_s": 0.5,
-    "serve.timeouts.idle_s": 0.5,
-    "serve.timeouts.send_s": 0.5,
+    "call.afterwards.capacity.MOST_AT_ONCE": 2,
+    "call.afterwards.capacity.MOST_HELD": 8,
+    "call.afterwards.capacity.MOST_PER_RECEIVER": 2,
+    "call.afterwards.jobs.FIRST_WAIT_S": 0.05,
+    "call.afterwards.jobs.LONGEST_S": 6.0,
+    "call.afterwards.jobs.LONGEST_WAIT_S": 0.1,
+    "serve.admin.access.SESSION_S": 2.0,
+    "serve.admin.calls.MOST_STREAMS": 3,
+    "serve.admin.event_log.MOST_ENTRIES": 50,
+    "serve.admin.record_requests.DAY_PAGE": 1,
+    "serve.admin.record_requests.MOST_IN_A_DAY": 2,
+    "serve.admin.service.MOST_CONNECTIONS": 10,
+    "serve.log_folding.MOST_OF_A_CALL": 30,
+    "serve.log_folding.WINDOW_S": 2.0,
+    "serve.timeouts.lease_s": 2.0,
+    "serve.timeouts.poll_s": 0.5,
+    "serve.timeouts.question_s": 0.5,
+    "api.realtime.orders.REFER_REPLY_S": 1.0,
+    "api.realtime.orders.REPLY_S": 1.0,
+    "call.machine.call_ending.GOODBYE_S": 1.0,
+    "call.machine.call_ending.HANG_UP_AGAIN_S": 0.5,
+    "call.machine.call_ending.TRANSFER_S": 0.5,
+    "call.machine.floor.PATIENCE_S": {"SENDING": 1.5},
+    "call.machine.mcp.READY_S": 0.5,
+    "call.machine.serving_agent.CONFIRMED_S": 0.5,
+    "call.machine.silence.STALL_S": 1.0,
+    "call.machine.speech.RATE_LIMIT_WAITS_S": [0.1, 0.2],
+    "serve.egress.KEEP_ALIVE_S": 0.3,
+    "serve.egress.LOOKUPS": 4,
+    "serve.names.FRESH_S": 0.2,
+    "serve.names.STALE_S": 1.5,
+    "serve.oauth.MOST_GRANTS": 2,
+    "serve.sideband_socket.MAX_UNSENT_BYTES": 64 * 1024,
+    "serve.tool_client.MOST_HOSTS": 3,
+    "serve.timeouts.token_s": 0.5,
+    "serve.api_client.LONGEST_WAIT_S": 0.1,
     "serve.once_by_id.MOST_REMEMBERED": 20,
+    "serve.timeouts.attach_delays_s": [0.0, 0.05, 0.1, 0.1],
+    "serve.timeouts.attach_s": 2.5,
+    "serve.timeouts.body_s": 1.5,
+    "serve.timeouts.decision_s": 5.0,
+    "serve.timeouts.hangup_s": 1.5,
+    "serve.timeouts.head_s": 1.5,
+    "serve.timeouts.idle_s": 1.5,
+    "serve.timeouts.redial_delays_s": [0.05, 0.1, 0.1],
+    "serve.timeouts.refer_s": 1.0,
+    "serve.timeouts.retry_s": 0.02,
+    "serve.timeouts.send_s": 1.5,
+    "serve.timeouts.sideband_close_s": 0.5,
+    "serve.timeouts.sideband_open_s": 1.0,
+    "serve.timeouts.sideband_ping_s": 3.0,
 }
 """Deadlines that nobody waits for in a test, and numbers that would take minutes to reach."""
 
 RUNNER = """\
-provider: {{base_url: {api}}}
-store: sqlite:calls.db
-egress: {{private_networks: allow}}
+provider: {base_url: API}
+store: STORE
+server: {admin: {port: 0, tokens: {shift: {env: ADMIN_TOKEN}}}}
+egress: {private_networks: allow}
+defaults: {model: gpt-realtime-2.1, voice: marin, greeting: Hello.}
+secrets: {CLIENT: {env: ADMIN_TOKEN}}
+tools:
+  fetch:
+    description: Fetch something.
+    parameters: {type: object, properties: {path: {type: string}, more: {}}, required: [path]}
+    http: {method: POST, url: "ENDPOINT/{{ args.path }}", timeout: 5s}
+    result: {max_chars: 100000}
+  end_call:
+    description: End the call.
+    hangup: {say: Goodbye!}
 """
 
 AGENTS = {
     "neighbour": """\
 agent: neighbour
 description: Is in a call of its own, whatever others send.
-routes: [{{to: "+18005551200"}}]
-model: gpt-realtime-2.1
-voice: marin
 instructions: Be kind.
-greeting: Hello.
+routes: [{to: "+18005551200"}]
 tools:
   - name: next_slot
     description: Find the next free slot.
-    http: {{method: GET, url: "{endpoint}/next-slot"}}
+    http: {method: GET, url: "ENDPOINT/next-slot"}
 """,
     "stranger": """\
 agent: stranger
 description: Is called by those who send too much.
-routes: [{{to: "+18005551201"}}]
-model: gpt-realtime-2.1
-voice: marin
 instructions: Be kind.
-greeting: Hello.
+routes: [{to: "+18005551201"}]
 tools:
-  - name: fetch
-    description: Fetch something.
-    parameters: {{type: object, properties: {{path: {{type: string}}, more: {{}}}}, required: [path]}}
-    http: {{method: POST, url: "{endpoint}/{{{{ args.path }}}}"}}
+  - fetch
+  - end_call
+  - name: to_a_person
+    description: Put the caller through.
+    transfer: {destinations: {desk: "tel:+14155550123"}}
+  - name: to_other
+    description: Hand the call over.
+    handoff: {agent: other}
+""",
+    "other": """\
+agent: other
+description: Hands every call back.
+instructions: Be kind.
+tools:
+  - name: to_stranger
+    description: Hand the call back.
+    handoff: {agent: stranger}
+""",
+    "looks-up": """\
+agent: looks-up
+description: Looks up who calls.
+instructions: Be kind.
+routes: [{to: "+18005551202"}]
+lookup: {http: {method: GET, url: "ENDPOINT/lookup"}, timeout: 2s, default: {name: null}}
+""",
+    "uses-mcp": """\
+agent: uses-mcp
+description: Has the tools of a server.
+instructions: Be kind.
+routes: [{to: "+18005551203"}]
+tools:
+  - mcp: {server_label: crm, server_url: "https://crm.maple.example/mcp", require_approval: never}
+""",
+    "listens": """\
+agent: listens
+description: Listens to what is said.
+instructions: Be kind.
+routes: [{to: "+18005551204"}]
+tools: [fetch]
+guardrails:
+  - {name: cards, on: caller, matches: '\\b(?:\\d[ -]?){13,16}\\b', then: hangup}
+record: {redact: [payment_card, email, phone, ssn, args.path, result.items]}
+session: {audio: {input: {transcription: {model: gpt-4o-transcribe}}}}
+""",
+    "computes": """\
+agent: computes
+description: Has tools that work.
+instructions: Be kind.
+routes: [{to: "+18005551206"}]
+tools:
+  - name: check
+    description: Check a list.
+    parameters:
+      type: object
+      properties:
+        list: {type: array, items: {anyOf: [{type: string}, {type: boolean}, {type: array}, {type: integer}]}}
+    http: {url: "ENDPOINT/check"}
+  - name: select
+    description: Select from many rows.
+    http: {method: GET, url: "ENDPOINT/rows"}
+    result: {select: "rows[?n == `1` || n == `2` || n == `3`]"}
+  - name: sort
+    description: Sort a list, again and again.
+    parameters: {type: object, properties: {list: {type: array, items: {type: string}}}, required: [list]}
+    http: {url: "ENDPOINT/sort", text: "{% for n in range(100) %}{{ args.list | sort | length }}{% endfor %}"}
+  - name: repeat
+    description: Write a text, again and again.
+    parameters: {type: object, properties: {text: {type: string}}, required: [text]}
+    http: {url: "ENDPOINT/repeat", text: "{% for n in range(100) %}{{ args.text }}{% endfor %}"}
+TOKENS
+HOSTS
+""",
+    "delivers-to-many": """\
+agent: delivers-to-many
+description: Has much to do after the call.
+instructions: Be kind.
+routes: [{to: "+18005551210"}]
+on_end:
+RECEIVERS
+""",
+    "delivers-slowly": """\
+agent: delivers-slowly
+description: Has something to do after the call that takes long.
+instructions: Be kind.
+routes: [{to: "+18005551211"}]
+on_end: [{http: {url: "http://127.0.0.8:PORT/leased", timeout: 20s}}]
+""",
+    "is-refused": """\
+agent: is-refused
+description: Delivers to somebody who wants nothing.
+instructions: Be kind.
+routes: [{to: "+18005551213"}]
+on_end: [{http: {url: "http://127.0.0.9:PORT/refused"}}]
+""",
+    "asks": """\
+agent: asks
+description: Asks about the call when it is over.
+instructions: Be kind.
+routes: [{to: "+18005551212"}]
+outcome: {model: gpt-5-mini, schema: {type: object, properties: {booked: {type: boolean}}}}
+""",
+    "delivers": """\
+agent: delivers
+description: Has something to do after the call.
+instructions: Be kind.
+routes: [{to: "+18005551205"}]
+on_end: [{http: {url: ENDPOINT/deliver}}]
 """,
 }
 
+_TOKEN = """
+  - name: with_token_{n}
+    description: Needs a token.
+    http:
+      method: GET
+      url: ENDPOINT/with-token
+      timeout: 3s
+      auth:
+        oauth2: {{token_url: ENDPOINT/{path}, client_id: c{n}, client_secret: "{{{{ secrets.CLIENT }}}}"}}
+"""
+_HOST = """
+  - name: {name}_{n}
+    description: Asks another host.
+    http: {{method: GET, url: "http://{host}/", timeout: 2s}}
+"""
 
-def write(directory: Path, *, api: str, endpoint: str) -> None:
+
+def write(directory: Path, *, api: str, endpoint: str, store: str) -> None:
     """Write the configuration into a directory."""
     directory.mkdir()
-    (directory / "runner.yaml").write_text(RUNNER.format(api=api))
-    for name, text in AGENTS.items():
-        (directory / f"{name}.yaml").write_text(text.format(endpoint=endpoint))
+    port = endpoint.rpartition(":")[2]
+    hosts = [("ask_host", n, f"127.0.0.{n}:{port}") for n in range(2, 6)]
+    hosts += [("ask_known", 0, f"a.known.example:{port}")]
+    hosts += [("ask_dead", n, f"n{n}.unanswered.example") for n in range(8)]
+    words = {
+        "API": api,
+        "STORE": json.dumps(store),
+        "TOKENS": "".join(_TOKEN.format(n=n, path="token" if n else "token-never") for n in range(4)).strip(
+            "\n"
+        ),
+        "HOSTS": "".join(_HOST.format(name=name, n=n, host=host) for name, n, host in hosts).strip("\n"),
+        "RECEIVERS": "".join(
+            f"  - {{http: {{url: 'http://127.0.0.{n}:PORT/held'}}}}\n" for n in range(11, 16)
+        ).rstrip(),
+        "PORT": port,
+        "ENDPOINT": endpoint,
+    }
+    for name, text in {"runner": RUNNER, **AGENTS}.items():
+        filled = reduce(lambda filled, word: filled.replace(*word), words.items(), text)
+        (directory / f"{name}.yaml").write_text(filled)

@@ -6,15 +6,23 @@ Arguments: the lowered bounds as JSON, then the command line.
 import asyncio
 import json
 import os
+import signal
+import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 EVERY_S = 0.004
 METER = "meter.sock"
 """A socket in the working directory. A connection is sent the longest holds since the one before."""
+
+KNOWN = "known"
+"""While there is such a file, `*.known.example` has an address."""
+STANDSTILL_S = 0.6
 
 
 class Meter:
@@ -29,6 +37,7 @@ class Meter:
     async def run(self) -> None:
         """Measure for ever."""
         server = await asyncio.start_unix_server(self._tell, METER)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, time.sleep, STANDSTILL_S)
         schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
         clock = asyncio.get_running_loop().time
         while server.is_serving():
@@ -54,24 +63,32 @@ def lower(bounds: dict[str, Any]) -> None:
     """Set bounds by the names that the page about operating has for them."""
     from runner.serve.timeouts import Timeouts
 
-    for name, value in bounds.items():
+    for name, lowered in bounds.items():
+        value: Any = tuple(lowered) if isinstance(lowered, list) else lowered
         module, _, constant = name.rpartition(".")
         if module == "serve.timeouts":
             fields: Any = vars(Timeouts)["__init__"]
             assert constant in fields.__kwdefaults__, name
-            fields.__kwdefaults__[constant] = tuple(value) if isinstance(value, list) else value
+            fields.__kwdefaults__[constant] = value
             continue
-        owner = import_module(f"runner.{module}")
-        before = getattr(owner, constant)
-        setattr(owner, constant, value)
-        # What the module's own classes have made a default of a parameter.
-        for kind in [kind for kind in vars(owner).values() if isinstance(kind, type)]:
-            init: Any = vars(kind).get("__init__")
-            if before in (getattr(init, "__defaults__", None) or ()):
-                init.__defaults__ = tuple(value if one is before else one for one in init.__defaults__)
-            for parameter, one in (getattr(init, "__kwdefaults__", None) or {}).items():
-                if one is before:
-                    init.__kwdefaults__[parameter] = value
+        before = getattr(import_module(f"runner.{module}"), constant)
+        if isinstance(before, Mapping):
+            value = {key: value.get(key.name, one) for key, one in before.items()}
+        for owner in [each for name, each in sys.modules.items() if name.startswith("runner.")]:
+            if getattr(owner, constant, None) is before:
+                setattr(owner, constant, value)
+                _lower_defaults(owner, before, value)
+
+
+def _lower_defaults(owner: ModuleType, before: Any, value: Any) -> None:
+    """Replace it where a class of this module has made it the default of a parameter."""
+    for kind in [kind for kind in vars(owner).values() if isinstance(kind, type)]:
+        init: Any = vars(kind).get("__init__")
+        if any(one is before for one in getattr(init, "__defaults__", None) or ()):
+            init.__defaults__ = tuple(value if one is before else one for one in init.__defaults__)
+        for parameter, one in (getattr(init, "__kwdefaults__", None) or {}).items():
+            if one is before:
+                init.__kwdefaults__[parameter] = value
 
 
 def measured() -> None:
@@ -88,7 +105,23 @@ def measured() -> None:
     loop_lag.watch_loop = watch_and_measure  # type: ignore[assignment]
 
 
+def unanswered() -> None:
+    """Let the system look up made-up names as rows want it."""
+    resolve = socket.getaddrinfo
+
+    def look_up(host: Any, *given: Any, **named: Any) -> Any:
+        if str(host).endswith(".known.example") and Path(KNOWN).exists():
+            return resolve("127.0.0.1", *given, **named)
+        if str(host).endswith((".unanswered.example", ".known.example")):
+            time.sleep(5.0 if str(host).endswith(".unanswered.example") else 0.0)
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return resolve(host, *given, **named)
+
+    socket.getaddrinfo = look_up
+
+
 if __name__ == "__main__":
+    unanswered()
     lower(json.loads(sys.argv.pop(1)))
     measured()
     from runner.cli.main import main

@@ -3,14 +3,15 @@
 import asyncio
 import json
 import re
+import signal
+import socket
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from aiohttp import web
@@ -19,90 +20,51 @@ from runner.call.examples.example_call import sip_headers
 from runner.model.call import Headers
 from runner.standin.faults import FINE, Faults
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import CallerSays, Step, calls, greets, says
+from runner.standin.script import CallerHangsUp, Step, When
 from runner.standin.server import StandIn
 from runner.standin.webhook import SignedWebhook, call_incoming, new_secret
 from tests.processes import CLOCK
 from tests.serve.bounds import configuration
 from tests.serve.bounds.metered import METER
+from tests.serve.bounds.neighbour import PATIENCE_S, Endpoint, Neighbour
+from tests.serve.bounds.wire import Wire
 from tests.standin.openai_types import client_complaint, server_complaint
 
 SECRET = new_secret()
-PATIENCE_S = 30.0
-"""For what comes at last, on however slow a machine."""
 MOST_BUSY_S = 0.1
 """The longest that one turn of the loop may work: that long a neighbour hears nothing."""
 MOST_BLOCKED_S = 0.4
 """The longest that the loop's thread may stand still. A busy machine stops its other threads while they hold
 the interpreter, which looks the same, so this is no tight bound; a call that blocks is far above it."""
-SLOT_S = 0.05
-"""What the neighbour's tool takes."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass
-class Endpoint:
-    """Where tools, lookups and deliveries go. A row says what happens at a path of its own."""
-
-    handlers: dict[str, Handler] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    url: str = ""
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request."""
-        self.asked.append(request.path)
-        handler = self.handlers.get(request.path.lstrip("/"))
-        return web.json_response({"ok": True}) if handler is None else await handler(request)
-
-
-class Neighbour:
-    """A call that goes on all the time: the caller asks, a tool is called, the agent answers."""
-
-    def __init__(self, api: StandIn) -> None:
-        self._api = api
-        self.turns = 0
-        self._turned = asyncio.Event()
-        self.call = api.place_call(greets(), *self._steps())
-
-    def _steps(self) -> tuple[Step, ...]:
-        return (CallerSays(text="And the next one?"), calls("next_slot"), says("It is free."))
-
-    async def next_slot(self, _: web.Request) -> web.Response:
-        """Answer the tool, and let the caller go on."""
-        await asyncio.sleep(SLOT_S)
-        self.turns += 1
-        self.call.play(*self._steps())
-        self._api.wake(self.call)
-        self._turned.set()
-        self._turned = asyncio.Event()
-        return web.json_response({"slot": f"{self.turns}:00"})
-
-    async def is_served(self) -> None:
-        """Wait until a turn that has begun after now is over: the tool was asked a second time.
-
-        Raises TimeoutError when it is not.
-        """
-        enough = self.turns + 2
-        async with asyncio.timeout(PATIENCE_S):
-            while self.turns < enough:
-                await self._turned.wait()
-        assert self.call.violations == []
+TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+BEARER = {"Authorization": f"Bearer {configuration.ADMIN_TOKEN}"}
 
 
 class Service:
     """What a row has to its disposal."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, directory: Path, api: StandIn, endpoint: Endpoint
+        self,
+        *,
+        process: asyncio.subprocess.Process,
+        directory: Path,
+        api: StandIn,
+        wire: Wire,
+        endpoint: Endpoint,
+        stack: AsyncExitStack,
     ) -> None:
         self.process = process
         self.directory = directory
         self.api = api
+        self.wire = wire
+        self._stack = stack
         self.endpoint = endpoint
-        self.url = ""
+        self.url = self.admin_url = ""
         self.log: list[dict[str, Any]] = []
         self._logged = asyncio.Event()
+        self.reads_log = asyncio.Event()
+        """Clear it, and nobody reads the log."""
+        self.reads_log.set()
         self.neighbour = Neighbour(api)
         endpoint.handlers["next-slot"] = self.neighbour.next_slot
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
@@ -122,8 +84,12 @@ class Service:
         return call, await self.announce(call, to)
 
     async def announce(self, call: PlacedCall, to: str = configuration.STRANGER) -> int:
-        """Send the webhook of a call."""
-        return (await self.post(self.webhook(call.id, to)))[0]
+        """Send the webhook of a call: the status of the answer."""
+        return (await self.announced(call, to))[0]
+
+    async def announced(self, call: PlacedCall, to: str = configuration.STRANGER) -> tuple[int, str]:
+        """Send the webhook of a call: status and sentence of the answer."""
+        return await self.post(self.webhook(call.id, to))
 
     async def post(self, webhook: SignedWebhook) -> tuple[int, str]:
         """Post a webhook: status and sentence of the answer."""
@@ -142,15 +108,80 @@ class Service:
         """Play a call to its end, in which we do nothing that the API would not take."""
         call, status = await self.ring(*script, to=to, faults=faults)
         assert status == 200
+        await self.over(call)
+        return call
+
+    async def over(self, call: PlacedCall) -> None:
+        """Wait until a call is over, in which we have done nothing that the API would not take."""
         await self.api.until_over(call, PATIENCE_S)
         assert call.violations == []
-        return call
+
+    async def hang_up(self, call: PlacedCall) -> None:
+        """Let the caller hang up."""
+        call.play(CallerHangsUp(when=When.AT_ONCE))
+        self.api.wake(call)
+        await self.over(call)
 
     # What shows.
 
-    async def connect(self, *first: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection to the runner that has sent this."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until this holds."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not holds():  # noqa: ASYNC110 - whoever changes it tells nobody
+                await asyncio.sleep(0.02)
+
+    async def asked(self, path: str, least: int) -> None:
+        """Wait until the endpoint was asked so often for this path."""
+        await self.until(lambda: self.endpoint.asked.count(f"/{path}") >= least)
+
+    # The admin API.
+
+    @property
+    def admin_port(self) -> int:
+        return int(self.admin_url.rpartition(":")[2])
+
+    async def admin(
+        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Ask the admin API: status and JSON of the answer."""
+        sent = {"Content-Type": "application/json", **(headers or BEARER)}
+        url = f"{self.admin_url}/admin/{path}"
+        async with self.http.request(method, url, data=body, headers=sent) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def sign_in(self) -> str:
+        """Begin a console session: its cookie."""
+        url, token = f"{self.admin_url}/console/sign-in", {"token": configuration.ADMIN_TOKEN}
+        same = {"Sec-Fetch-Site": "same-origin"}
+        async with self.http.post(url, json=token, headers=same) as response:
+            assert response.status == 200, await response.text()
+            return response.headers["Set-Cookie"].partition(";")[0]
+
+    async def stream(self, query: str = "") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A stream of events that has begun, once there is a place for it."""
+        head = f"GET /admin/events{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        head += f"Authorization: {BEARER['Authorization']}\r\n\r\n"
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                reader, writer = await self.connect(head.encode(), port=self.admin_port)
+                if await reader.readline() == b"HTTP/1.1 200 OK\r\n":
+                    return reader, writer
+                writer.close()
+                await asyncio.sleep(0.05)
+
+    async def connect(
+        self, *first: bytes, port: int | None = None, reads: bool = True
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the runner that has sent this. It is closed when the service is."""
+        client = socket.socket()
+        client.setblocking(False)
+        if not reads:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port or self.port))
+        reader, writer = await asyncio.open_connection(sock=client, limit=1 << 24)
+        if not reads:
+            cast(asyncio.Transport, writer.transport).pause_reading()
+        self._stack.callback(writer.close)
         for data in first:
             writer.write(data)
             await writer.drain()
@@ -158,7 +189,7 @@ class Service:
 
     async def metric(self, sample: str) -> float:
         """The value of one sample of the metrics, written as Prometheus does; 0 when there is none."""
-        async with self.http.get(f"{self.url}/metrics") as response:
+        async with self.http.get(f"{self.admin_url}/metrics") as response:
             found = re.search(rf"^{re.escape(sample)} (\S+)$", await response.text(), re.MULTILINE)
         return float(found[1]) if found else 0.0
 
@@ -176,6 +207,7 @@ class Service:
                 for line in self.log:
                     if line["event"] == event and fields.items() <= line.items():
                         return line
+                assert self.process.returncode is None, self.log[-20:]
                 await logged.wait()
 
     async def record(self, call: PlacedCall) -> dict[str, Any]:
@@ -190,16 +222,47 @@ class Service:
                     return record
                 await asyncio.sleep(0.02)
 
+    async def console(self) -> str:
+        """Wait for the address of the admin API in the summary."""
+        assert self.process.stdout
+        async with asyncio.timeout(PATIENCE_S):
+            async for line in self.process.stdout:
+                if (found := re.search(rb"(http://\S+)/console/", line)) is not None:
+                    return found[1].decode()
+        raise AssertionError("the summary has no address of the console")
+
     async def read_log(self) -> None:
         """Read the log for ever."""
         assert self.process.stderr
         async for line in self.process.stderr:
+            await self.reads_log.wait()
             try:
                 self.log.append(json.loads(line))
             except ValueError:
                 self.log.append({"event": line.decode()})
             self._logged.set()
             self._logged = asyncio.Event()
+        await self.process.wait()
+        self._logged.set()
+
+    @asynccontextmanager
+    async def stopped(self) -> AsyncIterator[None]:
+        """Stop the process for a moment: what is sent to it waits, and then is there all at once."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+            await asyncio.sleep(0.05)
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    async def ends(self, *signals: int) -> None:
+        """Send these signals, one after the other, and wait for the end of the process."""
+        for number in signals:
+            self.process.send_signal(number)
+            await asyncio.sleep(0.2)
+        await self.until(lambda: self.process.returncode is not None)
+        self.reads_log.set()
+        assert self.process.returncode == 0
 
     # The neighbour.
 
@@ -229,8 +292,12 @@ async def serving(
     lowered: Mapping[str, Any] = configuration.LOWERED,
     *arguments: str,
     descriptors: int | None = None,
+    traces: str | None = None,
+    store: str = "sqlite:calls.db",
 ) -> AsyncIterator[Service]:
-    """Everything, while it lasts. `descriptors`: the limit under which the runner is started."""
+    """Everything, while it lasts. `descriptors`: the limit under which the runner is started. `traces`: the
+    endpoint's path for them.
+    """
     endpoint = Endpoint()
     async with AsyncExitStack() as stack:
         app = web.Application(client_max_size=1 << 26)
@@ -238,11 +305,14 @@ async def serving(
         server = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await server.setup()
         stack.push_async_callback(server.cleanup)
-        await web.TCPSite(server, "127.0.0.1", 0).start()
+        await web.TCPSite(server, "0.0.0.0", 0).start()
         endpoint.url = f"http://127.0.0.1:{server.addresses[0][1]}"
         api = StandIn(inspect_received=client_complaint, inspect_sent=server_complaint)
         await stack.enter_async_context(api)
-        configuration.write(directory / "agents", api=api.base_url, endpoint=endpoint.url)
+        wire = Wire(api.base_url)
+        await wire.open()
+        stack.push_async_callback(wire.close)
+        configuration.write(directory / "agents", api=wire.base_url, endpoint=endpoint.url, store=store)
         command = [sys.executable, "-m", "tests.serve.bounds.metered", json.dumps(dict(lowered))]
         command += ["run", "--port", "0", "--log-format", "json", *arguments]
         if descriptors is not None:
@@ -256,24 +326,38 @@ async def serving(
                 "OPENAI_API_KEY": api.api_key,
                 "OPENAI_WEBHOOK_SECRET": SECRET,
                 "ADMIN_TOKEN": configuration.ADMIN_TOKEN,
-                "PAGES_SECRET": configuration.SECRET_OF_PAGES,
+                **({} if traces is None else {TRACES: f"{endpoint.url}/{traces}"}),
             },
-            stdout=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            limit=1 << 24,
+            limit=1 << 15,
         )
-        service = Service(process, directory, api, endpoint)
+        service = Service(
+            process=process, directory=directory, api=api, wire=wire, endpoint=endpoint, stack=stack
+        )
         stack.push_async_callback(service.http.close)
+        stack.push_async_callback(_stop, process)
         reading = asyncio.create_task(service.read_log())
         stack.callback(reading.cancel)
-        stack.push_async_callback(_stop, process)
         service.url = (await service.logged("ready"))["url"]
+        service.admin_url = await service.console()
         assert await service.announce(service.neighbour.call, configuration.NEIGHBOUR) == 200
         await service.neighbour.is_served()
         yield service
 
 
+async def hang(_: web.Request) -> web.Response:
+    """Do not answer."""
+    await asyncio.sleep(3600)
+    return web.Response()
+
+
+def nested(depth: int) -> str:
+    """JSON of this depth."""
+    return "[" * depth + "]" * depth
+
+
 async def _stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.kill()
-    await process.wait()
+    await process.communicate()

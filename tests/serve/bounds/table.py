@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 from tests.serve.bounds.service import Service
 
@@ -26,6 +27,26 @@ class Row:
 TABLE: list[Row] = []
 WAITING: list[Row] = []
 """Rows that mostly wait. They are played together."""
+
+ALONE: dict[str, tuple[str, ...]] = {}
+"""Tests that need a runner of their own, with the bounds that they go beyond."""
+
+Test = TypeVar("Test", bound=Callable[..., Coroutine[Any, Any, None]])
+
+
+def alone_beyond(*bounds: str) -> Callable[[Test], Test]:
+    """Declare a test with a runner of its own."""
+
+    def declare(test: Test) -> Test:
+        ALONE[test.__name__] = bounds
+        return test
+
+    return declare
+
+
+def tried() -> set[str]:
+    """Every bound that something goes beyond."""
+    return {bound for row in (*TABLE, *WAITING) for bound in row.bounds} | {*chain(*ALONE.values())}
 
 
 def beyond(*bounds: str) -> Callable[[Send], Send]:

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import signal
 import time
 
 from runner.serve.app import MOST_BODY_BYTES
 from runner.serve.listener import MAX_HEADER_BYTES, MAX_HEADERS
 from runner.standin.webhook import signed
 from tests.serve.bounds.configuration import LOWERED, NOBODY
-from tests.serve.bounds.service import PATIENCE_S, SECRET, Service
+from tests.serve.bounds.neighbour import PATIENCE_S
+from tests.serve.bounds.service import MOST_BLOCKED_S, SECRET, Service
 from tests.serve.bounds.table import beyond, waits_beyond
 
 POST = b"POST /webhooks/openai HTTP/1.1\r\nHost: a\r\n"
@@ -28,27 +30,26 @@ async def headers_that_do_not_end(service: Service) -> None:
     before = await service.metric('phone_agents_http_connections_closed_total{reason="head_timeout"}')
     sockets = [await service.connect(POST + b"Content-Le") for _ in range(20)]
     await service.neighbour.is_served()
-    for reader, writer in sockets:
+    for reader, _ in sockets:
         assert await rest(reader) == b""
-        writer.close()
+
     closed = 'phone_agents_http_connections_closed_total{reason="head_timeout"}'
     await service.counted(closed, before + 20)
 
 
 @waits_beyond("serve.timeouts.body_s")
 async def a_body_that_does_not_come(service: Service) -> None:
-    reader, writer = await service.connect(POST + b"Content-Length: 100\r\n\r\n{")
+    reader, _ = await service.connect(POST + b"Content-Length: 100\r\n\r\n{")
     answer = await rest(reader)
-    writer.close()
+
     assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert answer.endswith(b"\r\n\r\nthe body took too long to arrive\n")
 
 
 @waits_beyond("serve.timeouts.idle_s")
 async def a_connection_that_asks_no_more(service: Service) -> None:
-    reader, writer = await service.connect(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    reader, _ = await service.connect(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (await rest(reader)).endswith(b"\r\n\r\nalive\n")
-    writer.close()
 
 
 @beyond("serve.app.MOST_BODY_BYTES", "serve.listener.LINGER_S")
@@ -56,9 +57,9 @@ async def a_body_that_is_too_large(service: Service) -> None:
     webhook = service.webhook("rtc_large", more=(("X-Large", "x" * MOST_BODY_BYTES),))
     assert await service.post(webhook) == (413, "the body is too large\n")
     head = POST + b"Content-Length: 1000000000\r\n\r\n"
-    reader, writer = await service.connect(head, b"x" * (MOST_BODY_BYTES + 1))
+    reader, _ = await service.connect(head, b"x" * (MOST_BODY_BYTES + 1))
     answer = await rest(reader)
-    writer.close()
+
     assert answer.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n")
 
 
@@ -68,11 +69,19 @@ async def headers_that_are_too_many_or_too_long(service: Service) -> None:
         b"X-Many: 1\r\n" * (MAX_HEADERS + 1),
         b"X-Long: " + b"x" * (MAX_HEADER_BYTES + 1) + b"\r\n",
     ):
-        reader, writer = await service.connect(POST + headers + b"\r\n")
+        reader, _ = await service.connect(POST + headers + b"\r\n")
         answer = await rest(reader)
-        writer.close()
+
         assert answer.startswith(b"HTTP/1.0 400 Bad Request\r\n"), answer
         assert answer.endswith(b"\r\n\r\nthis is not a valid HTTP request\n")
+
+
+@beyond()
+async def many_requests_at_once_on_one_connection(service: Service) -> None:
+    get = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    reader, _ = await service.connect(get * 20, port=service.admin_port)
+    for _ in range(20):
+        await reader.readuntil(b"HTTP/1.1 200 OK\r\n")
 
 
 @beyond("api.webhook.TOLERANCE_S")
@@ -93,3 +102,22 @@ async def a_webhook_that_is_forgotten(service: Service) -> None:
         await service.ring(to=NOBODY)
     assert await service.announce(first, NOBODY) == 200
     assert [request.action for request in first.requests] == ["reject", "reject"]
+
+
+@waits_beyond("serve.timeouts.send_s")
+async def a_client_that_reads_no_answer(service: Service) -> None:
+    stalled = 'phone_agents_http_connections_closed_total{reason="stalled"}'
+    before = await service.metric(stalled)
+    get = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    await service.connect(get * 400, port=service.admin_port, reads=False)
+    await service.counted(stalled, before + 1)
+
+
+@beyond("serve.loop_lag.STALLED_S")
+async def a_loop_that_stands_still(service: Service) -> None:
+    """The one row in which the loop is held up, on purpose."""
+    service.process.send_signal(signal.SIGUSR1)
+    stalled = await service.logged("event loop stalled")
+    assert stalled["lag_s"] > 0.5
+    await service.neighbour.is_served()
+    assert (await service.holds())["blocked_s"] > MOST_BLOCKED_S

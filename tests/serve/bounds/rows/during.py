@@ -1,0 +1,274 @@
+"""An API, a model and a caller that do too much, or nothing at all, while a call lasts."""
+
+import json
+
+from aiohttp import web
+
+from runner.api.realtime.reading import MAX_VALUES
+from runner.serve.sideband_socket import MAX_MESSAGE_BYTES
+from runner.standin.faults import Faults, HttpFault, Lost, ReferEffect
+from runner.standin.placed_call import PlacedCall
+from runner.standin.script import (
+    CallerHangsUp,
+    CallerSays,
+    CallsTool,
+    Drops,
+    Ending,
+    Occasion,
+    Says,
+    ScriptedResponse,
+    Sends,
+    calls,
+    greets,
+    says,
+)
+from tests.serve.bounds.configuration import LISTENS, LOWERED, USES_MCP
+from tests.serve.bounds.neighbour import PATIENCE_S
+from tests.serve.bounds.service import Service, hang, nested
+from tests.serve.bounds.table import beyond, waits_beyond
+from tests.serve.bounds.wire import frames
+
+FAILS = ScriptedResponse(output=(Says(text="Hm"),), ending=Ending.FAILED, to=Occasion.ANY)
+RATE_LIMITED = ScriptedResponse(
+    ending=Ending.FAILED, to=Occasion.ANY, error=("rate_limit_exceeded", "Rate limit reached.")
+)
+SILENT = HttpFault(after_s=60.0)
+
+
+async def greeted(service: Service, call: PlacedCall) -> None:
+    """Wait until the agent has greeted."""
+    await service.api.until(lambda: "output_audio_buffer.stopped" in call.sent_types(), PATIENCE_S)
+
+
+# The sideband.
+
+
+@waits_beyond("serve.timeouts.redial_delays_s")
+async def a_sideband_that_does_not_open_again(service: Service) -> None:
+    call = service.api.place_call(greets(), Drops())
+    assert await service.announce(call) == 200
+    service.wire.cut.add(call.id)
+    await service.over(call)
+    assert service.wire.dialled.count(call.id) == 1 + len(LOWERED["serve.timeouts.redial_delays_s"])
+    assert (await service.record(call))["ended"] == "failed"
+
+
+@waits_beyond("serve.timeouts.steady_s")
+async def a_sideband_that_is_lost_again_and_again(service: Service) -> None:
+    call, _ = await service.ring(greets(), *[Drops()] * 9)
+    await service.over(call)
+    await service.logged("sideband is lost", call_id=call.id, detail="the sideband is lost again and again")
+    assert call.attached < 9
+
+
+@waits_beyond("serve.timeouts.sideband_ping_s")
+async def a_sideband_that_is_deaf(service: Service) -> None:
+    call, _ = await service.ring(greets())
+    await greeted(service, call)
+    service.wire.sidebands[call.id].passes.clear()
+    dead = await service.logged("sideband peer is dead", call_id=call.id)
+    assert dead["reason"] == "no answer to a ping"
+    await service.api.until(lambda: call.attached == 2)
+    await service.hang_up(call)
+
+
+@beyond("serve.sideband_socket.MAX_MESSAGE_BYTES")
+async def an_event_that_is_too_large(service: Service) -> None:
+    call, _ = await service.ring(greets())
+    await greeted(service, call)
+    head = bytes((0x81, 127)) + (MAX_MESSAGE_BYTES + 1).to_bytes(8, "big")
+    to_runner = service.wire.sidebands[call.id].to_runner
+    to_runner.write(head + bytes(1 << 16))
+    away = await service.logged("sideband was away", call_id=call.id)
+    assert away["detail"].startswith("the connection broke"), away
+    await service.hang_up(call)
+
+
+@beyond("api.realtime.reading.MAX_VALUES")
+async def an_event_of_too_many_values(service: Service) -> None:
+    many = json.dumps({"type": "response.done", "response": [0] * MAX_VALUES})
+    call = await service.play(greets(), Sends(frame=many), CallerHangsUp())
+    assert (await service.record(call))["malformed_events"] == 1
+
+
+@beyond("model.json_text.MAX_DEPTH")
+async def an_event_that_is_too_deep(service: Service) -> None:
+    call = await service.play(greets(), Sends(frame=nested(100_000)), CallerHangsUp())
+    assert (await service.record(call))["malformed_events"] == 1
+
+
+@beyond("serve.sideband_socket.TURN_S")
+async def a_flood_of_events(service: Service) -> None:
+    call, _ = await service.ring(greets())
+    await greeted(service, call)
+    key = '{"type":"input_audio_buffer.dtmf_event_received","event":"1","received_at":1}'
+    async with service.stopped():
+        service.wire.sidebands[call.id].to_runner.write(frames(*[key] * 20_000))
+    await service.neighbour.is_served()
+    await service.hang_up(call)
+
+
+@waits_beyond("serve.sideband_socket.MAX_UNSENT_BYTES")
+async def a_sideband_that_reads_nothing(service: Service) -> None:
+    async def long(_: web.Request) -> web.Response:
+        return web.Response(text="x" * 100_000)
+
+    service.endpoint.handlers["long"] = long
+    call, _ = await service.ring(greets())
+    await greeted(service, call)
+    sideband = service.wire.sidebands[call.id]
+    sideband.is_read.clear()
+    service.wire.cut.add(call.id)
+    done = {"type": "response.output_item.done", "response_id": "resp_x", "output_index": 0}
+    item = {"type": "function_call", "name": "fetch", "status": "completed", "arguments": '{"path": "long"}'}
+    for batch in range(8):
+        ids = [{"id": f"item_{batch}{n}", "call_id": f"call_{batch}{n}"} for n in range(5)]
+        sideband.to_runner.write(frames(*(json.dumps({**done, "item": {**item, **each}}) for each in ids)))
+        await service.neighbour.is_served()
+    dead = await service.logged("sideband peer is dead", call_id=call.id)
+    assert dead["reason"] == "too much waits for the peer"
+    sideband.is_read.set()
+    await service.api.until_over(call, PATIENCE_S)
+
+
+# The model.
+
+
+@waits_beyond("call.machine.silence.STALL_S", "call.machine.silence.MOST_STALLS")
+async def a_model_that_says_nothing(service: Service) -> None:
+    call, _ = await service.ring(greets())
+    await greeted(service, call)
+    call.is_mute = True
+    kinds = ("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped")
+    spoken = [
+        json.dumps({"type": kind, "item_id": "item_x", "audio_start_ms": 1, "audio_end_ms": 2})
+        for kind in kinds
+    ]
+    await service.wire.sidebands[call.id].say(*spoken)
+    line = await service.logged("call has ended", call_id=call.id)
+    assert (line["ended"], line["detail"]) == (
+        "model_failed",
+        "the agent was asked to speak 3 times and said nothing",
+    )
+    await service.over(call)
+
+
+@beyond("call.machine.failures.FAILURES_IN_A_ROW")
+async def a_model_that_fails_again_and_again(service: Service) -> None:
+    call = await service.play(greets(), CallerSays(text="Hello?"), FAILS, FAILS, FAILS, FAILS)
+    record = await service.record(call)
+    assert (record["ended"], record["detail"]) == (
+        "model_failed",
+        "the model failed 3 times in a row: server_error The model failed.",
+    )
+
+
+@waits_beyond("call.machine.speech.RATE_LIMIT_WAITS_S")
+async def an_api_at_its_rate_limit(service: Service) -> None:
+    call = await service.play(greets(), CallerSays(text="Hello?"), *[RATE_LIMITED] * 9)
+    record = await service.record(call)
+    assert (record["ended"], record["detail"]) == (
+        "model_failed",
+        "the API takes no more responses: rate_limit_exceeded Rate limit reached.",
+    )
+
+
+@beyond("call.machine.serving_agent.MOST_HANDOFFS")
+async def a_call_that_is_handed_back_and_forth(service: Service) -> None:
+    steps = [
+        step for name in ["to_other", "to_stranger"] * 6 for step in (CallerSays(text="On."), calls(name))
+    ]
+    call = await service.play(greets(), *steps, CallerHangsUp())
+    assert len((await service.record(call))["handoffs"]) == 10
+    not_possible = '{"error":"the hand-off is not possible; go on as you are"}'
+    assert list(call.outputs().values())[10] == not_possible
+
+
+@waits_beyond("call.machine.serving_agent.CONFIRMED_S")
+async def a_change_of_the_session_that_is_not_confirmed(service: Service) -> None:
+    lost = Faults(stream=(Lost(type="session.updated"),))
+    steps = (CallerSays(text="Spanish?"), calls("to_other"), says("Here I am."), CallerHangsUp())
+    call = await service.play(greets(), *steps, faults=lost)
+    assert [handoff["agent"] for handoff in (await service.record(call))["handoffs"]] == ["other"]
+
+
+@waits_beyond("call.machine.mcp.READY_S")
+async def a_server_that_does_not_list_its_tools(service: Service) -> None:
+    lost = Faults(stream=(Lost(type="mcp_list_tools.completed"),))
+    call = await service.play(greets(), CallerHangsUp(), to=USES_MCP, faults=lost)
+    limit = LOWERED["call.machine.mcp.READY_S"]
+    assert (await service.record(call))["faults"] == [f"MCP servers were not ready after {limit:g} seconds"]
+
+
+@beyond("call.machine.guardrails.LONGEST_TEXT", "call.records.redaction.LONGEST_SEARCHED")
+async def a_caller_who_does_not_stop_talking(service: Service) -> None:
+    call, _ = await service.ring(greets(), to=LISTENS)
+    await greeted(service, call)
+    kind = "conversation.item.input_audio_transcription.completed"
+    # A guardrail hears the end of such a text.
+    for text in ("4111 1111 1111 1111 " + "one " * 25_000, "one " * 25_000 + "4111 1111 1111 1111"):
+        said = {"type": kind, "item_id": f"item_{text[0]}", "content_index": 0, "transcript": text}
+        await service.wire.sidebands[call.id].say(json.dumps(said))
+        await service.neighbour.is_served()
+    await service.over(call)
+    record = await service.record(call)
+    assert record["ended"] == "guardrail"
+    heard = [turn["text"] for turn in record["turns"] if turn["role"] == "caller"]
+    assert heard == ["[redacted]", "[redacted]"]
+
+
+@beyond("call.records.redaction.MOST_SEARCHED")
+async def a_conversation_without_end(service: Service) -> None:
+    """Thousands of turns, all with numbers that have to be masked once the call is over."""
+    call, _ = await service.ring(greets(), to=LISTENS)
+    await greeted(service, call)
+    kind = "conversation.item.input_audio_transcription.completed"
+    said = [
+        json.dumps(
+            {"type": kind, "item_id": f"i{n}", "content_index": 0, "transcript": f"Mail me at {n}@b.example"}
+        )
+        for n in range(10_000)
+    ]
+    await service.wire.sidebands[call.id].say(*said)
+    await service.neighbour.is_served()
+    await service.hang_up(call)
+    turns = [turn["text"] for turn in (await service.record(call))["turns"] if turn["role"] == "caller"]
+    assert turns == ["Mail me at [email]"] * len(said)
+
+
+# Transfers and the end.
+
+
+@waits_beyond("serve.timeouts.refer_s")
+async def a_transfer_that_the_api_does_not_answer(service: Service) -> None:
+    steps = (CallerSays(text="A person!"), calls("to_a_person", {"destination": "desk"}))
+    faults = Faults(refer=(SILENT,))
+    call = await service.play(greets(), *steps, says("Nobody is there."), CallerHangsUp(), faults=faults)
+    assert list(call.outputs().values()) == ['{"error":"the transfer was not completed"}']
+
+
+@waits_beyond("call.machine.call_ending.TRANSFER_S")
+async def a_transferred_call_that_stays(service: Service) -> None:
+    steps = (CallerSays(text="A person!"), calls("to_a_person", {"destination": "desk"}))
+    faults = Faults(refer_effect=ReferEffect.STAYS)
+    call = await service.play(greets(), *steps, says("Nobody is there."), CallerHangsUp(), faults=faults)
+    assert list(call.outputs().values()) == ['{"error":"the transfer was not completed"}']
+
+
+@waits_beyond("call.machine.call_ending.GOODBYE_S")
+async def a_tool_that_runs_when_the_call_has_to_end(service: Service) -> None:
+    service.endpoint.handlers["hangs"] = hang
+    both = (CallsTool(name="fetch", arguments={"path": "hangs"}), CallsTool(name="end_call", arguments={}))
+    call = await service.play(greets(), CallerSays(text="Bye."), ScriptedResponse(output=both), greets())
+    record = await service.record(call)
+    assert record["ended"] == "hangup"
+    assert record["tools"][0]["took_s"] > record["ended_at"] - record["tools"][0]["started_at"]
+
+
+@waits_beyond("serve.timeouts.hangup_s", "call.machine.call_ending.HANG_UP_AGAIN_S")
+async def a_call_that_cannot_be_hung_up(service: Service) -> None:
+    faults = Faults(hangup=(SILENT,) * 2)
+    call = await service.play(greets(), CallerSays(text="Bye."), calls("end_call"), faults=faults)
+    detail = "the voice API could not be reached (no reply in time)"
+    await service.logged("hang-up failed", call_id=call.id, detail=detail, final=False)
+    assert (await service.record(call))["ended"] == "hangup"

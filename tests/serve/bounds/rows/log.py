@@ -1,0 +1,47 @@
+"""What makes the log longer than anybody reads."""
+
+from runner.serve.log_lines import MAX_VALUE
+from runner.standin.script import CallerHangsUp, Complains, greets
+from tests.serve.bounds.configuration import LOWERED
+from tests.serve.bounds.service import Service
+from tests.serve.bounds.table import beyond, waits_beyond
+
+
+@waits_beyond("serve.log_folding.MOST_ALIKE", "serve.log_folding.WINDOW_S")
+async def requests_that_nobody_signed(service: Service) -> None:
+    event = "webhook path not found"
+    for _ in range(40):
+        async with service.http.post(f"{service.url}/webhooks/elsewhere", data=b"{}") as response:
+            assert response.status == 404
+
+    def lines() -> int:
+        return sum(line["event"] == event and "repeated" not in line for line in service.log)
+
+    def told() -> int:
+        held_back: list[int] = [line.get("repeated", 0) for line in service.log if line["event"] == event]
+        return lines() + sum(held_back)
+
+    await service.until(lambda: told() == 40)
+    assert lines() < 40
+
+
+@waits_beyond("serve.log_folding.MOST_OF_A_CALL")
+async def an_api_that_complains_without_end(service: Service) -> None:
+    many = 2 * LOWERED["serve.log_folding.MOST_OF_A_CALL"]
+    call = await service.play(greets(), *[Complains(code="made_up")] * many, CallerHangsUp())
+    event = "api error"
+
+    def lines() -> int:
+        return sum(line["event"] == event and line.get("call_id") == call.id for line in service.log)
+
+    folded = await service.logged(event, call_id=call.id, repeated=many // 2)
+    assert folded
+    assert lines() == many // 2 + 1
+
+
+@beyond("serve.log_lines.MAX_VALUE")
+async def a_complaint_that_is_too_long(service: Service) -> None:
+    call = await service.play(greets(), Complains(code="made_up", message="x" * 5000), CallerHangsUp())
+    line = await service.logged("api error", call_id=call.id)
+    assert line["detail"].startswith("xxx")
+    assert len(line["detail"]) == len("x" * MAX_VALUE + "…")

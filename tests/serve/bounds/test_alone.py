@@ -1,0 +1,158 @@
+"""Bounds whose far side takes a runner of its own: few descriptors, no store, no reader, or the end."""
+
+import asyncio
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from runner.standin.faults import Faults
+from runner.standin.script import CallerHangsUp, CallerSays, CallsTool, ScriptedResponse, greets, says
+from tests.serve.bounds.configuration import COMPUTES, DELIVERS_SLOWLY, LOWERED
+from tests.serve.bounds.neighbour import PATIENCE_S
+from tests.serve.bounds.rows.answering import SILENT
+from tests.serve.bounds.rows.during import greeted
+from tests.serve.bounds.service import hang, serving
+from tests.serve.bounds.table import alone_beyond
+
+FEW = 128
+"""Descriptors: for 16 connections, 8 requests of tools and 36 calls."""
+
+
+@alone_beyond(
+    "serve.descriptors.DescriptorShares.of", "serve.descriptors.PER_CALL", "serve.tool_client.PLACES"
+)
+async def test_more_of_everything_than_descriptors_carry_harms_no_neighbour(tmp_path: Path) -> None:
+    async with serving(tmp_path, descriptors=FEW) as service, service.serves_neighbour():
+        service.endpoint.handlers[""] = hang
+        output = tuple(CallsTool(name="ask_host_2", arguments={}) for _ in range(20))
+        asks, _ = await service.ring(
+            greets(), CallerSays(text="All!"), ScriptedResponse(output=output), to=COMPUTES
+        )
+        await service.asked("", 4)
+        evicted = 'phone_agents_http_connections_closed_total{reason="evicted"}'
+        while await service.metric(evicted) < 20:
+            for _ in range(40):
+                await service.connect(b"GET")
+        await service.neighbour.is_served()
+        assert service.endpoint.asked.count("/") <= 8
+        rung = [await service.ring(greets()) for _ in range(40)]
+        refused = [call for call, status in rung if status == 503]
+        assert len(refused) > 3
+        assert all(call.requests == [] for call in refused)
+        await service.neighbour.is_served()
+        await service.until(lambda: len(asks.outputs()) == 20)
+        for call, status in rung:
+            if status == 200:
+                await service.hang_up(call)
+
+
+STORE_AWAY = {
+    **LOWERED,
+    "call.afterwards.jobs.LONGEST_S": 60.0,
+    "serve.call_orders.WRITTEN_S": 0.2,
+    "serve.fleet.journal_writer.APPEND_S": 0.3,
+    "serve.fleet.journal_writer.MOST_KEPT": 3,
+    "serve.fleet.journal_writer.MOST_WAITING": 20,
+    "serve.fleet.member.CLAIM_S": 0.3,
+    "store.record_saver.ATTEMPT_S": 0.3,
+    "store.record_saver.FIRST_RETRY_S": 0.1,
+    "store.record_saver.LONGEST_RETRY_S": 0.2,
+    "store.record_saver.MOST_IN_MEMORY": 2,
+    "store.spool.MOST_BYTES": 20_000,
+    "store.sqlite.database.BUSY_S": 0.2,
+}
+
+
+@alone_beyond(
+    "serve.call_orders.WRITTEN_S",
+    "serve.fleet.journal_writer.MOST_KEPT",
+    "serve.fleet.journal_writer.MOST_WAITING",
+    "serve.fleet.member.CLAIM_S",
+    "store.record_saver.ATTEMPT_S",
+    "store.record_saver.LONGEST_RETRY_S",
+    "store.record_saver.MOST_IN_MEMORY",
+    "store.spool.MOST_BYTES",
+)
+async def test_a_store_that_is_away_harms_no_neighbour(tmp_path: Path) -> None:
+    async with serving(tmp_path, STORE_AWAY) as service, service.serves_neighbour():
+        with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as store:
+            store.execute("BEGIN IMMEDIATE")
+            talk = [step for _ in range(4) for step in (CallerSays(text="On and on."), says("x" * 1000))]
+            await asyncio.gather(*(service.play(greets(), *talk, CallerHangsUp()) for _ in range(12)))
+            await service.neighbour.is_served()
+            await service.logged("record was not saved")
+            await service.logged("record is lost")
+            await service.logged("journal entries are lost")
+        late = await service.logged("record was saved late")
+        assert late["call_id"]
+
+
+UNREAD = {
+    **LOWERED,
+    "serve.log_folding.MOST_ALIKE": 100_000,
+    "serve.log_writer.MOST_WAITING": 50,
+    "serve.timeouts.end_s": 1.0,
+}
+
+
+@alone_beyond("serve.log_writer.MOST_WAITING", "serve.log_writer.FLUSH_S")
+async def test_a_log_that_nobody_reads_harms_no_neighbour(tmp_path: Path) -> None:
+    async with serving(tmp_path, UNREAD) as service:
+        service.reads_log.clear()
+        async with service.serves_neighbour():
+            for _ in range(700):
+                async with service.http.post(f"{service.url}/webhooks/elsewhere" + "/x" * 80) as response:
+                    assert response.status == 404
+        service.reads_log.set()
+        assert (await service.logged("log lines dropped"))["count"] > 0
+        service.reads_log.clear()
+        for _ in range(700):
+            async with service.http.post(f"{service.url}/webhooks/elsewhere" + "/x" * 80) as response:
+                assert response.status == 404
+        await service.ends(signal.SIGTERM, signal.SIGTERM)
+    assert service.neighbour.call.is_over
+
+
+ENDING = {
+    **LOWERED,
+    "serve.timeouts.after_call_s": 0.5,
+    "serve.timeouts.close_s": 2.0,
+    "serve.timeouts.end_s": 1.5,
+    "serve.timeouts.hangup_s": 60.0,
+    "serve.timeouts.save_s": 0.5,
+    "serve.timeouts.shutdown_s": 0.5,
+    "serve.tracing.otlp.CLOSE_S": 0.5,
+}
+
+
+@alone_beyond(
+    "serve.timeouts.after_call_s",
+    "serve.timeouts.close_s",
+    "serve.timeouts.end_s",
+    "serve.timeouts.save_s",
+    "serve.timeouts.shutdown_s",
+    "serve.timeouts.sideband_close_s",
+    "serve.tracing.otlp.CLOSE_S",
+)
+async def test_an_end_in_which_everything_hangs_comes_all_the_same(tmp_path: Path) -> None:
+    """And the neighbour is hung up first."""
+    async with serving(tmp_path, ENDING, traces="traces") as service:
+        service.endpoint.handlers.update({"leased": hang, "traces": hang})
+        await service.play(
+            greets(), CallerSays(text="Bye."), says("Bye."), CallerHangsUp(), to=DELIVERS_SLOWLY
+        )
+        await service.asked("leased", 1)
+        stuck, _ = await service.ring(greets(), faults=Faults(hangup=(SILENT,) * 99))
+        deaf, _ = await service.ring(greets())
+        for call in (stuck, deaf):
+            await greeted(service, call)
+        service.wire.sidebands[deaf.id].passes.clear()
+        await service.stream()
+        with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as store:
+            store.execute("BEGIN IMMEDIATE")
+            began = asyncio.get_running_loop().time()
+            await service.ends(signal.SIGTERM, signal.SIGTERM)
+            assert asyncio.get_running_loop().time() < began + PATIENCE_S
+    assert service.neighbour.call.is_over
+    assert deaf.is_over
