@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context, copy_context
 
 EARLY_S = 0.001
 """The event loop counts in milliseconds, and may wake us one too early."""
@@ -16,13 +17,14 @@ class Pings:
 
     def __init__(self, every_s: float) -> None:
         self._every_s = every_s
-        self._waiting: deque[tuple[float, Callable[[], None]]] = deque()
+        self._waiting: deque[tuple[float, Context, Callable[[], None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def expect(self, ping: Callable[[], None]) -> None:
         """Call this once, when the time has passed; a socket that has ended meanwhile does nothing then."""
         loop = asyncio.get_running_loop()
-        self._waiting.append((loop.time() + self._every_s, ping))
+        # What a socket logs names its own call.
+        self._waiting.append((loop.time() + self._every_s, copy_context(), ping))
         if self._timer is None:
             self._timer = loop.call_later(self._every_s, self._ping)
 
@@ -31,7 +33,8 @@ class Pings:
         now = loop.time() + EARLY_S
         try:
             while self._waiting and self._waiting[0][0] <= now:
-                self._waiting.popleft()[1]()
+                _, context, ping = self._waiting.popleft()
+                context.run(ping)
         finally:
             # One that fails stops none of the others.
             self._timer = loop.call_at(self._waiting[0][0], self._ping) if self._waiting else None
