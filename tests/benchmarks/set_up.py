@@ -42,8 +42,13 @@ CALLS = 20
 """In each turn."""
 TURNS = 15
 WARM_UP = 40
-TELEPHONE_LIMIT = 2.5
-FLEET_LIMIT = 3.0
+LIMITS = {
+    ("sqlite", True): 1.5,
+    ("postgresql", True): 2.0,
+    ("sqlite", False): 3.5,
+    ("postgresql", False): 3.5,
+}
+"""Of a call by telephone, by store and whether over TLS."""
 BROWSER_LIMIT = 8.0
 QUIET_S = 0.03
 IDLE_S = 0.0015
@@ -101,7 +106,7 @@ def rows() -> Iterator[Row]:
         with SetUp(tls=tls) as bench:
             yield from bench.rows(how)
         with SetUp(tls=tls, store="postgresql") as bench:
-            yield from bench.rows(f"{how}, PostgreSQL", browser=False, limit=FLEET_LIMIT)
+            yield from bench.rows(f"{how}, PostgreSQL", browser=False)
     with SetUp(tls=True, alone=True) as bench:
         yield from bench.rows("TLS, alone")
 
@@ -149,10 +154,9 @@ class SetUp:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def rows(
-        self, how: str, *, telephone: bool = True, browser: bool = True, limit: float = TELEPHONE_LIMIT
-    ) -> Iterator[Row]:
+    def rows(self, how: str, *, telephone: bool = True, browser: bool = True) -> Iterator[Row]:
         """The ratios of the medians."""
+        limit = LIMITS[self._store, self._trusted is not None]
         ours = [self._ours(tree) for tree in self._trees]
         names = ["", *(f" ({tree})" for tree in self._trees[1:])]
         if telephone:
