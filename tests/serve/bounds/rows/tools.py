@@ -212,7 +212,9 @@ async def a_connection_that_is_kept_for_nothing(service: Service) -> None:
         kept.append(request.transport)
         return web.json_response({})
 
-    await output_for(service, "keep", keep)
+    # Of a host that nobody else asks meanwhile.
+    service.endpoint.handlers[""] = keep
+    await output_of(service, "ask_host_5", {}, to=COMPUTES)
     async with asyncio.timeout(30):
         while not kept[0].is_closing():  # noqa: ASYNC110 - nobody tells that the runner has closed it
             await asyncio.sleep(0.02)
@@ -245,24 +247,11 @@ async def more_hosts_than_metrics_name(service: Service) -> None:
     assert await service.metric('phone_agents_endpoint_seconds_count{host="other",result="2xx"}') > 0
 
 
-@waits_beyond("serve.egress.LOOKUPS")
-async def names_that_nobody_resolves(service: Service) -> None:
-    names = [f"ask_dead_{number}" for number in range(2 * LOWERED["serve.egress.LOOKUPS"])]
-    output = tuple(CallsTool(name=name, arguments={}) for name in names)
-    steps = (greets(), CallerSays(text="All!"), ScriptedResponse(output=output), CallerHangsUp())
-    call = await service.play(*steps, to=COMPUTES)
-    assert len(call.outputs()) == len(names)
-    # The API's name is looked up apart from those of tools.
-    late = '{"error":"the endpoint did not answer in time"}'
-    assert set(call.outputs().values()) == {late}, call.outputs()
-
-
-@waits_beyond("serve.names.STALE_S")
-async def a_name_that_is_not_resolved_any_more(service: Service) -> None:
+@waits_beyond("serve.names.STALE_S", "serve.egress.LOOKUPS")
+async def names_that_are_not_resolved_any_more(service: Service) -> None:
     known = service.directory / KNOWN
     known.touch()
     async with asyncio.timeout(PATIENCE_S):
-        # Once those who look up names for nothing have left a place.
         while await output_of(service, "ask_known_0", {}, to=COMPUTES) != {"ok": True}:
             pass
     known.unlink()
@@ -272,3 +261,11 @@ async def a_name_that_is_not_resolved_any_more(service: Service) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while await output_of(service, "ask_known_0", {}, to=COMPUTES) != gone:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
+    names = [f"ask_dead_{number}" for number in range(2 * LOWERED["serve.egress.LOOKUPS"])]
+    output = tuple(CallsTool(name=name, arguments={}) for name in names)
+    steps = (greets(), CallerSays(text="All!"), ScriptedResponse(output=output), CallerHangsUp())
+    call = await service.play(*steps, to=COMPUTES)
+    assert len(call.outputs()) == len(names)
+    # The API's name is looked up apart from those of tools.
+    late = '{"error":"the endpoint did not answer in time"}'
+    assert set(call.outputs().values()) == {late}, call.outputs()
