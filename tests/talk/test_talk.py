@@ -210,6 +210,7 @@ async def test_a_microphone_that_may_not_be_used_is_told(site: Site) -> None:
     await page.click("#call")
     await state(page, "ended")
     await expect(page.locator("#problem")).to_contain_text("does not let this page use the microphone")
+    await expect(page.locator("#state")).to_have_text("The call did not begin.")
     assert site.api.calls == {}
 
 

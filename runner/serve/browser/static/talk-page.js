@@ -9,6 +9,7 @@ const STATES = {
   talking: "Connected. Speak freely.",
   lost: "Not connected.",
   ended: "The call has ended.",
+  failed: "The call did not begin.",
 };
 const SPEAKERS = { caller: "You", agent: "Agent" };
 
@@ -70,10 +71,15 @@ for (const list of unread.keys()) {
   new ResizeObserver(() => keepEnd(list)).observe(list);
 }
 
+let hasBegun = false;
+
 function render() {
   const { state, problem, turns, tools, speaking } = call;
+  if (state === "asking") hasBegun = false;
+  if (state === "talking") hasBegun = true;
   const listening = { caller: "Listening …", agent: "Speaking …" }[speaking];
-  element("state").textContent = state === "talking" && listening ? listening : STATES[state];
+  const shown = state === "ended" && problem && !hasBegun ? "failed" : state;
+  element("state").textContent = state === "talking" && listening ? listening : STATES[shown];
   element("call").textContent = call.isLive ? "Hang up" : "Call";
   element("call").dataset.live = call.isLive;
   element("mute").hidden = !["talking", "lost"].includes(state);
