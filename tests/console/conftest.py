@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
 from tests.console.made_up_admin import MadeUpAdmin, serving
 from tests.console.screen import HEIGHTS, PATIENCE_MS, WATCH, Look, Screen
@@ -24,8 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="there is no chromium here"))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator["Browser"]:
+    """One for all tests: each has windows of its own, which share nothing."""
     playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
     playwright.expect.set_options(timeout=PATIENCE_MS)
     async with playwright.async_playwright() as driver:
@@ -39,7 +41,7 @@ def admin() -> MadeUpAdmin:
     return MadeUpAdmin(now=time.time())
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def look(browser: "Browser", admin: MadeUpAdmin) -> AsyncIterator[Look]:
     """What goes wrong in a window, also against its security policy, fails the test at its end."""
     screens: list[Screen] = []

@@ -11,7 +11,7 @@ from tests.console.screen import HEIGHTS, Look, Screen
 
 playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
 expect = playwright.expect
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 ID = "rtc_u0_9b2e41"
 

@@ -10,7 +10,7 @@ from tests.console.screen import Look, Screen
 
 playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
 expect = playwright.expect
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 ATTACKS = (
     "<img src=x onerror='window.hacked=1'>",

@@ -8,7 +8,7 @@ from tests.console.screen import Look
 
 playwright = pytest.importorskip("playwright.async_api", reason="the extra `browser` is not installed")
 expect = playwright.expect
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_link_to_a_call_waits_behind_the_sign_in_and_a_wrong_token_is_refused(
