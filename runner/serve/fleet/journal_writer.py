@@ -27,8 +27,10 @@ log = logging.getLogger("runner.serve.fleet.journal_writer")
 BATCH_S = 0.05
 """How long entries are gathered into one batch."""
 RETRY_S = 1.0
-LEASE_RETRY_S = 0.1
-"""After a lease is over: the next one comes soon, and callers who ring wait for their journal."""
+SOON_S = 0.1
+"""After a lease is over, since the next one comes soon and callers who ring wait for their journal; and after
+a first failure, since a process that stood still sees timeouts of its own making.
+"""
 APPEND_S = 5.0
 """For the store to take a batch."""
 MOST_PIECES = 1000
@@ -238,6 +240,7 @@ class JournalWriter:
 
     async def run(self) -> None:
         """Write batch after batch, for as long as the process lives."""
+        has_failed = False
         while True:
             await self._wake.wait()
             if not self._at_once.is_set():
@@ -246,8 +249,11 @@ class JournalWriter:
                         await self._at_once.wait()
                 except TimeoutError:
                     pass
-            if not await self.flush():
-                await asyncio.sleep(LEASE_RETRY_S if self._wants_lease else RETRY_S)
+            if await self.flush():
+                has_failed = False
+                continue
+            await asyncio.sleep(RETRY_S if has_failed and not self._wants_lease else SOON_S)
+            has_failed = True
 
     async def flush(self) -> bool:
         """Write what there is; returns whether the store has taken it."""

@@ -61,6 +61,7 @@ class Shelf:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_writer, "RETRY_S", 0.001)
+    monkeypatch.setattr(journal_writer, "SOON_S", 0.001)
     monkeypatch.setattr(journal_writer, "APPEND_S", 0.05)
 
 
@@ -227,15 +228,18 @@ async def test_a_store_that_hangs_is_away(path: Path) -> None:
     assert writer.trouble == "no answer within 0.05 s"
 
 
-async def test_what_a_lease_was_missing_for_is_written_as_soon_as_there_is_one(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "trouble", [LeaseLostError("the lease is over"), StoreError("it hiccups"), TimeoutError()]
+)
+async def test_what_fails_once_or_lacks_a_lease_is_written_soon(
+    monkeypatch: pytest.MonkeyPatch, path: Path, trouble: Exception
 ) -> None:
     monkeypatch.setattr(journal_writer, "RETRY_S", 1000.0)
-    monkeypatch.setattr(journal_writer, "LEASE_RETRY_S", 0.001)
+    monkeypatch.setattr(journal_writer, "SOON_S", 0.001)
     shelf = Shelf()
-    writer = made(shelf)
+    writer = made(shelf, path)
     journal = CallJournal(writer, "rtc_1")
-    shelf.trouble = LeaseLostError("the lease is over")
+    shelf.trouble = trouble
     presses(journal, "1")
     async with running(writer), asyncio.timeout(PATIENCE_S):
         while writer.trouble is None:  # noqa: ASYNC110 - nobody tells
