@@ -302,7 +302,7 @@ async def serving(
     async with AsyncExitStack() as stack:
         app = web.Application(client_max_size=1 << 26)
         app.router.add_route("*", "/{path:.*}", endpoint.handle)
-        server = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        server = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await server.setup()
         stack.push_async_callback(server.cleanup)
         await web.TCPSite(server, "0.0.0.0", 0).start()
