@@ -62,6 +62,7 @@ class Service:
         self.url = self.admin_url = ""
         self.log: list[dict[str, Any]] = []
         self._logged = asyncio.Event()
+        self._log_is_over = False
         self.reads_log = asyncio.Event()
         """Clear it, and nobody reads the log."""
         self.reads_log.set()
@@ -207,7 +208,7 @@ class Service:
                 for line in self.log:
                     if line["event"] == event and fields.items() <= line.items():
                         return line
-                assert self.process.returncode is None, self.log[-20:]
+                assert not self._log_is_over, self.log[-20:]
                 await logged.wait()
 
     async def record(self, call: PlacedCall) -> dict[str, Any]:
@@ -242,7 +243,7 @@ class Service:
                 self.log.append({"event": line.decode()})
             self._logged.set()
             self._logged = asyncio.Event()
-        await self.process.wait()
+        self._log_is_over = True
         self._logged.set()
 
     @asynccontextmanager

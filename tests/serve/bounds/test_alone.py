@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from runner.standin.faults import Faults
@@ -17,6 +18,7 @@ from tests.serve.bounds.rows.during import greeted
 from tests.serve.bounds.service import hang, serving
 from tests.serve.bounds.table import alone_beyond
 
+pytestmark = pytest.mark.chaos
 FEW = 128
 """Descriptors: for 16 connections, 8 requests of tools and 36 calls."""
 

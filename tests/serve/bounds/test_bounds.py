@@ -34,6 +34,7 @@ async def test_what_is_beyond_a_bound_harms_no_neighbour(service: Service, row: 
         await row.send(service)
 
 
+@pytest.mark.chaos
 async def test_whoever_takes_too_long_harms_no_neighbour(service: Service) -> None:
     async with service.serves_neighbour():
         ends = await asyncio.gather(*(row.send(service) for row in WAITING), return_exceptions=True)

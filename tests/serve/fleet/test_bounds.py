@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from runner.standin.script import CallerHangsUp, greets
 from tests.serve.bounds.configuration import LOWERED
@@ -36,6 +37,7 @@ CALL = """
 LEASE_S = 4.0
 
 
+@pytest.mark.chaos
 @alone_beyond(
     "serve.admin.calls.BETWEEN_S",
     "serve.admin.peers.ASK_S",
