@@ -149,7 +149,7 @@ async def claim_new(
     """Claim a call that nobody has announced before, in one statement; None where it takes more to decide."""
     fence = await connection.fetchval(
         f"""WITH lease AS (
-        SELECT 1 FROM runners WHERE id = $1 AND epoch = $2 AND {_HOLDS} FOR SHARE),
+        SELECT 1 FROM runners WHERE id = $1 AND epoch = $2 AND {_HOLDS} FOR KEY SHARE),
         claimed AS (
         INSERT INTO live_calls (id, runner, fence, agent, state, configuration, began_at)
         SELECT $3, $1, $4, $5, $6, $7, $8 FROM lease

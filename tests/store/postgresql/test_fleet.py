@@ -10,7 +10,9 @@ import pytest
 
 from runner.errors import CallLostError, LeaseLostError, StoreError
 from runner.model.live_call import CallState, Claim, HeldCall, Owner
+from runner.store.postgresql import fleet
 from runner.store.postgresql.database import CONNECTIONS
+from tests.patience import PATIENCE_S
 from tests.store.engines import PostgresqlEngine, call_record
 from tests.store.members import HOUR_S, Member, joined, piece, ringing
 from tests.store.postgresql.server import PostgresqlServer
@@ -205,6 +207,15 @@ async def test_a_heartbeat_waits_for_no_write_and_a_new_lease_for_those_under_th
             assert not asserting.done()
     await writing.close()
     assert await asserting == set()
+
+
+async def test_a_heartbeat_waits_for_no_claim(engine: PostgresqlEngine) -> None:
+    [one] = await runners(engine, "one")
+    claiming = await asyncpg.connect(engine.url)
+    async with claiming.transaction(), asyncio.timeout(PATIENCE_S):
+        assert await fleet.claim_new(claiming, one.lease, ringing("rtc_1"), None) is not None
+        assert await one.store.renew(one.lease)
+    await claiming.close()
 
 
 async def test_a_heartbeat_has_a_connection_when_claims_wait_for_all_others(
