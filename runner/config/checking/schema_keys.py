@@ -1,7 +1,7 @@
 """Finds what an unknown key was meant to be: a key of another place, or another word for one of this
 place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from runner.config.checking.other_words import our_word
@@ -43,32 +43,31 @@ def _keys(schema: JsonObject, flat: Flat) -> list[str]:
     return [key for key in properties if not flat(properties[key]).get("doNotSuggest")]
 
 
-def _inside(key: str, schema: JsonObject, flat: Flat) -> str:
-    """Where below this mapping the key belongs, if it was written too high up."""
+def _below(schema: JsonObject, flat: Flat) -> Iterator[list[tuple[str, JsonObject]]]:
+    """The mappings inside of this one, level by level, each with its path."""
     level: list[tuple[str, JsonObject]] = [("", schema)]
     for _ in range(_LEVELS):
-        deeper = [
-            (f"{path}{name}", flat(mapping["properties"][name]))
+        level = [
+            (f"{path}.{name}" if path else name, flat(mapping["properties"][name]))
             for path, mapping in level
             for name in _keys(mapping, flat)
         ]
-        paths = [path for path, mapping in deeper if key in _keys(mapping, flat)]
+        yield level
+
+
+def _inside(key: str, schema: JsonObject, flat: Flat) -> str:
+    """Where below this mapping the key belongs, if it was written too high up."""
+    for level in _below(schema, flat):
+        paths = [path for path, mapping in level if key in _keys(mapping, flat)]
         if paths:
             return f'; it belongs inside of "{paths[0]}"' if len(paths) == 1 else ""
-        level = [(f"{path}.", mapping) for path, mapping in deeper]
     return ""
 
 
 def _in_our_words(key: str, schema: JsonObject, flat: Flat) -> str:
     """Where below this mapping the key is that another product calls so."""
-    level: list[tuple[str, JsonObject]] = [("", schema)]
-    for _ in range(_LEVELS):
-        level = [
-            (f"{path}{name}.", flat(mapping["properties"][name]))
-            for path, mapping in level
-            for name in _keys(mapping, flat)
-        ]
-        found = [f"{path}{ours}" for path, mapping in level if (ours := our_word(key, _keys(mapping, flat)))]
+    for level in _below(schema, flat):
+        found = [f"{path}.{ours}" for path, mapping in level if (ours := our_word(key, _keys(mapping, flat)))]
         if found:
             return f'; did you mean "{found[0]}"?' if len(found) == 1 else ""
     return ""
