@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,6 +17,11 @@ from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.live_sideband")
 
+LONG_CHARS = 4096
+"""What follows a longer message is sent in another turn of the event loop: when a sideband reopens, the
+outputs of dozens of tools may be sent again.
+"""
+
 
 class LiveSideband:
     """Opens the sideband, reads and writes it, and opens it again when it is lost."""
@@ -29,6 +35,7 @@ class LiveSideband:
         "_happen",
         "_hold",
         "_opened_at",
+        "_outbox",
         "_over",
         "_sidebands",
         "_socket",
@@ -62,6 +69,8 @@ class LiveSideband:
         self._spawn = spawn
         self._conversation: Conversation | None = None
         self._socket: SidebandSocket | None = None
+        self._outbox: deque[SidebandAction] | None = None
+        """What is sent in another turn of the event loop."""
         self._opened_at = 0.0
         self._flaps = 0
         """How often it was lost soon after it had opened, in a row."""
@@ -98,9 +107,23 @@ class LiveSideband:
 
     def send(self, action: SidebandAction) -> None:
         """Send an action. Without a sideband it is dropped: the machine sends unconfirmed ones again."""
-        if self._socket is not None and self._conversation is not None:
+        if self._outbox is not None:
+            self._outbox.append(action)
+        elif self._socket is not None and self._conversation is not None:
+            longest = 0
             for frame in self._conversation.frames(action, fence=self._hold.fence):
                 self._socket.send(frame)
+                longest = max(longest, len(frame))
+            if longest > LONG_CHARS:
+                self._outbox = deque()
+                asyncio.get_running_loop().call_soon(self._send_on)
+
+    def _send_on(self) -> None:
+        waiting, self._outbox = self._outbox, None
+        while waiting and self._outbox is None:
+            self.send(waiting.popleft())
+        if waiting:
+            self._outbox = waiting
 
     async def close(self) -> None:
         """The call is over: close the sideband."""
@@ -142,7 +165,7 @@ class LiveSideband:
         At each opening the model is asked to continue, which costs money, and the caller hears a beginning:
         not for ever, and not without growing pauses.
         """
-        self._socket = None
+        self._socket = self._outbox = None
         lost_at = asyncio.get_running_loop().time()
         has_lasted = lost_at - self._opened_at >= self._timeouts.steady_s
         self._flaps = 0 if has_lasted else self._flaps + 1
@@ -163,7 +186,11 @@ class LiveSideband:
             took_s = round(asyncio.get_running_loop().time() - lost_at, 3)
             log.warning(
                 "sideband was away",
-                extra={"call_id": self._call_id, "detail": how_closed(close), "took_s": took_s},
+                extra={
+                    "call_id": self._call_id,
+                    "detail": how_closed(close, lost.cut_because),
+                    "took_s": took_s,
+                },
             )
             self._listen(socket, again=True)
 

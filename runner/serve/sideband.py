@@ -147,11 +147,13 @@ def check_close(received: Close | None, is_final: Callable[[int | None], bool]) 
     temporary.
     """
     if received is not None and is_final(received.code):
-        raise SidebandLostError(Lost.UNREACHABLE, how_closed(received))
+        raise SidebandLostError(Lost.UNREACHABLE, how_closed(received, ""))
 
 
-def how_closed(received: Close | None) -> str:
-    """How a sideband ended, for the log."""
+def how_closed(received: Close | None, cut_because: str) -> str:
+    """How a sideband ended, for the log. `cut_because`: why we have cut it, if we have."""
+    if cut_because:
+        return f"the connection was cut: {cut_because}"
     if received is None:
         return "the connection broke"
     return f"the API closed the sideband with {received.code} {received.reason}".rstrip()

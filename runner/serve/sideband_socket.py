@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import PayloadTooBig, WebSocketException
 from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 from websockets.uri import WebSocketURI, parse_uri
@@ -30,6 +30,7 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """The largest messages report a session with long instructions and many tools, or a long conversation. A
 larger one would close the socket, and close it again after reopening.
 """
+_TOO_LARGE = f"an event is larger than {MAX_MESSAGE_BYTES:,} bytes"
 TURN_S = 0.01
 """How long one sideband is served before the event loop goes on to the others, who are read meanwhile."""
 SLICE_BYTES = 4 * 1024
@@ -69,12 +70,15 @@ class SidebandSocket(asyncio.Protocol):
         "_timeouts",
         "_transport",
         "_waiting",
+        "cut_because",
     )
 
     def __init__(
         self, uri: WebSocketURI, headers: Mapping[str, str], timeouts: Timeouts, pings: Pings
     ) -> None:
         """Needs a running event loop."""
+        self.cut_because = ""
+        """Why we have cut the connection, if we have."""
         self._pings = pings
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
@@ -270,6 +274,9 @@ class SidebandSocket(asyncio.Protocol):
             return
         protocol = self._take_protocol()
         protocol.receive_data(data)
+        if protocol.parser_exc is not None and not self.cut_because:
+            is_too_large = isinstance(protocol.parser_exc, PayloadTooBig)
+            self._cut(_TOO_LARGE if is_too_large else f"not a valid frame: {protocol.parser_exc}")
         for event in protocol.events_received():
             if isinstance(event, Frame):
                 self._take_frame(event)
@@ -325,9 +332,13 @@ class SidebandSocket(asyncio.Protocol):
 
     def _fail(self, reason: str) -> None:
         """The peer is dead, as far as we can know."""
-        log.warning("sideband peer is dead", extra={"reason": reason})
+        self._cut(reason)
         self._take_protocol().fail(CloseCode.INTERNAL_ERROR, reason)
         self.abort()
+
+    def _cut(self, reason: str) -> None:
+        self.cut_because = reason
+        log.warning("sideband is cut", extra={"reason": reason})
 
     def _write(self, frame: Frame) -> None:
         """Send a frame of our own, which clients mask (RFC 6455, 5.3)."""

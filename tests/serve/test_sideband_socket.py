@@ -190,7 +190,9 @@ async def test_a_long_session_told_back_to_us_does_not_cost_the_sideband(size: i
     assert (len(messages[0]), messages[1]) == (size, b"next")
 
 
-async def test_a_longer_message_costs_the_sideband_and_holds_nobody_up() -> None:
+async def test_a_longer_message_costs_the_sideband_and_holds_nobody_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def play(it: Peer) -> None:
         await it.open()
         await it.send(text("a" * 20_000_000))
@@ -201,8 +203,11 @@ async def test_a_longer_message_costs_the_sideband_and_holds_nobody_up() -> None
         socket = await opened(url)
         async with no_lag():
             socket.listen(heard)
-            assert await end(socket) is None
+            await end(socket)
     assert heard.messages == []
+    assert [(line.levelname, vars(line)["reason"]) for line in caplog.records] == [
+        ("WARNING", "an event is larger than 16,777,216 bytes")
+    ]
 
 
 async def test_a_flood_of_messages_holds_nobody_up() -> None:

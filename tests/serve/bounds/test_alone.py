@@ -14,8 +14,8 @@ from runner.standin.script import CallerHangsUp, CallerSays, CallsTool, Scripted
 from tests.serve.bounds.configuration import COMPUTES, DELIVERS_SLOWLY, LOWERED
 from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.rows.answering import SILENT
-from tests.serve.bounds.rows.during import greeted
-from tests.serve.bounds.service import hang, serving
+from tests.serve.bounds.rows.during import calls_fetch, greeted
+from tests.serve.bounds.service import Service, hang, serving
 from tests.serve.bounds.table import alone_beyond
 
 pytestmark = pytest.mark.chaos
@@ -101,6 +101,35 @@ async def test_a_store_that_is_away_harms_no_neighbour(tmp_path: Path) -> None:
             await service.logged("journal entries are lost")
         late = await service.logged("record was saved late")
         assert late["call_id"]
+
+
+async def outputs_sent(service: Service, call_id: str) -> int:
+    """How many tools of a call have given the model their output."""
+    _, shown = await service.admin("GET", f"calls/{call_id}")
+    return sum(tool["took_s"] is not None for tool in shown["tools"])
+
+
+@alone_beyond("serve.live_sideband.LONG_CHARS")
+async def test_outputs_that_are_sent_again_harm_no_neighbour(tmp_path: Path) -> None:
+    async def long(_: web.Request) -> web.Response:
+        return web.Response(text="日" * 100_000)
+
+    lowered = {**LOWERED, "serve.sideband_socket.MAX_UNSENT_BYTES": 1 << 26}
+    async with serving(tmp_path, lowered) as service:
+        service.endpoint.handlers["long"] = long
+        call, _ = await service.ring(greets())
+        await greeted(service, call)
+        lost = service.wire.sidebands[call.id]
+        lost.is_read.clear()
+        names = {f"call_{number}" for number in range(120)}
+        for name in names:
+            await lost.say(calls_fetch("long", name))
+        async with asyncio.timeout(PATIENCE_S):
+            while await outputs_sent(service, call.id) < len(names):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.1)
+        async with service.serves_neighbour():
+            lost.to_runner.transport.abort()
+            await service.until(lambda: call.outputs().keys() == names)
 
 
 UNREAD = {
