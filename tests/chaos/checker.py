@@ -14,6 +14,8 @@ HARMLESS = ("has an output already", "not found in conversation")
 
 
 STALE = "an event on a sideband that another has taken the place of"
+CROSSED = "already has an active response"
+"""What the API refuses when two ask for a response at the same moment."""
 
 
 @dataclass(slots=True)
@@ -25,7 +27,7 @@ class Excused:
     know then that the call was not greeted, so the model is asked to go on."""
     stale: Counter[str] = field(default_factory=Counter)
     """By call, events that a runner was about to send when it was stopped, and sent when it went on. The API
-    takes an output once."""
+    takes an output once, and refuses the later of two requests for a response."""
 
 
 def losses(
@@ -75,6 +77,8 @@ def _losses(call: PlacedCall, backend: Backend, stored: StoredCall | None, excus
     notes = [note for note in call.violations if not any(part in note for part in HARMLESS)]
     for _ in range(excused.stale[call.id]):
         notes.remove(STALE)
+    if excused.stale[call.id]:
+        notes = [note for note in notes if CROSSED not in note]
     yield from notes
     if stored is None:
         yield "it has no record"

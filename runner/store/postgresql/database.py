@@ -65,6 +65,8 @@ class Database:
         self._pool = pool
         self._others = asyncio.Semaphore(CONNECTIONS - 1)
         """One connection is left for what is urgent."""
+        self._given_up: set[asyncio.Task[Any]] = set()
+        """Work that nobody waits for any more, until its connection can be used again."""
         self._is_closed = False
 
     @classmethod
@@ -110,31 +112,52 @@ class Database:
         """
         if self._is_closed:
             raise StoreError("the store is closed")
-        if is_urgent:
-            return await self._run(work, is_one_statement=is_one_statement)
+        running = asyncio.create_task(self._run(work, is_one_statement, is_urgent))
         try:
-            async with asyncio.timeout(CONNECT_S):
-                await self._others.acquire()
-        except TimeoutError:
-            raise StoreError("no answer in time") from None
-        try:
-            return await self._run(work, is_one_statement=is_one_statement)
-        finally:
-            self._others.release()
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # Whoever has no more time does not wait until a server that hangs has heard of it.
+            running.cancel()
+            self._given_up.add(running)
+            running.add_done_callback(self._forget)
+            raise
 
     async def _run(
-        self, work: Callable[[Connection], Awaitable[_Result]], *, is_one_statement: bool
+        self, work: Callable[[Connection], Awaitable[_Result]], is_one_statement: bool, is_urgent: bool
     ) -> _Result:
         try:
-            async with self._pool.acquire(timeout=CONNECT_S) as connection:
-                if not is_one_statement:
-                    async with _transaction(connection):
-                        return await work(connection)
-                return await work(connection)
+            async with self._turn(is_urgent), self._pool.acquire(timeout=CONNECT_S) as connection:
+                try:
+                    return await (work(connection) if is_one_statement else _transact(connection, work))
+                except BaseException:
+                    if is_urgent:
+                        # The next one must not wait until this connection can be used again.
+                        connection.terminate()
+                    elif not is_one_statement:
+                        with suppress(*_FAILURES):
+                            await connection.execute("ROLLBACK")
+                    raise
         except _REFUSALS as error:
             raise StoreRefusedError(_reason(error)) from None
         except _FAILURES as error:
             raise StoreError(_reason(error)) from None
+
+    @asynccontextmanager
+    async def _turn(self, is_urgent: bool) -> AsyncIterator[None]:
+        if is_urgent:
+            yield
+            return
+        async with asyncio.timeout(CONNECT_S):
+            await self._others.acquire()
+        try:
+            yield
+        finally:
+            self._others.release()
+
+    def _forget(self, given_up: asyncio.Task[Any]) -> None:
+        self._given_up.discard(given_up)
+        if not given_up.cancelled():
+            given_up.exception()
 
     async def close(self) -> None:
         """Close the connections, those in use after a moment."""
@@ -144,17 +167,12 @@ class Database:
         await _close(self._pool)
 
 
-@asynccontextmanager
-async def _transaction(connection: Connection) -> AsyncIterator[None]:
+async def _transact(connection: Connection, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
     # In one message, so that it takes no longer than the first alone.
     await connection.execute(f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {round(IDLE_S * 1000)}")
-    try:
-        yield
-    except BaseException:
-        with suppress(*_FAILURES):
-            await connection.execute("ROLLBACK")
-        raise
+    result = await work(connection)
     await connection.execute("COMMIT")
+    return result
 
 
 async def _close(pool: Any) -> None:

@@ -36,7 +36,10 @@ class PostgresqlStore:
             if await records.save(connection, rows.call_row(record), owner):
                 await jobs.add(connection, map(rows.job_row, jobs_after))
 
-        await asyncio.shield(self._database.run(write))
+        writing = asyncio.create_task(self._database.run(write))
+        # Whoever waits no more does not hear of its failure.
+        writing.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(writing)
 
     async def read(self, call_id: str) -> StoredCall | None:
         """See `Records.read`."""

@@ -8,10 +8,11 @@ import pytest
 from runner.errors import CannotRunError, StoreError
 from runner.model.stored_call import CallFilter
 from runner.store.opening import open_store
-from runner.store.postgresql.database import Connection, Database
+from runner.store.postgresql.database import CONNECTIONS, STATEMENT_S, Connection, Database
 from runner.store.postgresql.postgresql_store import PostgresqlStore
 from tests.patience import PATIENCE_S
 from tests.store.engines import call_record
+from tests.store.postgresql.database_line import DatabaseLine, LineFault
 from tests.store.postgresql.server import PostgresqlServer
 
 
@@ -170,3 +171,29 @@ async def test_a_statement_that_takes_too_long_is_given_up(
     with pytest.raises(StoreError, match=r"^no answer in time$"):
         await database.run(lambda connection: connection.execute("SELECT pg_sleep(10)"))
     await database.close()
+
+
+@pytest.mark.parametrize("is_one_statement", [True, False])
+async def test_who_gives_up_does_not_wait_for_a_server_that_hangs(
+    postgresql: PostgresqlServer, is_one_statement: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.store.postgresql.database.CLOSE_S", 0.05)
+    line = DatabaseLine(postgresql.new_database())
+
+    async def ask(*, is_urgent: bool) -> int:
+        work = lambda connection: connection.fetchval("SELECT 1")  # noqa: E731
+        answer: int = await database.run(work, is_one_statement=is_one_statement, is_urgent=is_urgent)
+        return answer
+
+    async with line.serving() as url:
+        database = await Database.open(url)
+        await asyncio.gather(*(ask(is_urgent=True) for _ in range(CONNECTIONS)))
+        line.fail(LineFault.DEAD)
+        async with asyncio.timeout(0.8 * STATEMENT_S):
+            for is_urgent in (False, *[True] * CONNECTIONS):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await ask(is_urgent=is_urgent)
+            line.mend()
+            assert await ask(is_urgent=True) == 1
+        await database.close()
