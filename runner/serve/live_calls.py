@@ -52,7 +52,7 @@ class Call(Protocol):
         """In whose name the record is saved; None where nobody else could have the call."""
 
     async def release(self) -> None:
-        """The call is over and its record saved, or it was not answered: others may forget it."""
+        """Nothing more happens to the call here: its record is saved, or there is none."""
 
 
 class Saver(Protocol):
@@ -65,13 +65,7 @@ class Saver(Protocol):
 class LiveCalls:
     """All live calls of the process. One task for each; none is lost, and none disturbs another."""
 
-    def __init__(
-        self,
-        *,
-        saver: Saver,
-        metrics: Metrics,
-        timeouts: Timeouts,
-    ) -> None:
+    def __init__(self, *, saver: Saver, metrics: Metrics, timeouts: Timeouts) -> None:
         self._saver = saver
         self._metrics = metrics
         self._timeouts = timeouts
@@ -159,18 +153,15 @@ class LiveCalls:
         name_call(call.id)
         try:
             record = await call.run()
+            if record is not None:
+                call_log.ended(record)
+                await self._save(record, await self._jobs(call, record), call.owner)
+                self._metrics.calls.labels(agent=record.agent, ended=record.ended).inc()
         except Exception:
             # A bug of ours that the call itself could not report: it must not vanish with its task.
             log.exception("call has failed")
             self._metrics.calls.labels(agent="", ended="failed").inc()
-            return
-        if record is None:
-            await call.release()
-            return
-        call_log.ended(record)
-        await self._save(record, await self._jobs(call, record), call.owner)
         await call.release()
-        self._metrics.calls.labels(agent=record.agent, ended=record.ended).inc()
 
     async def _jobs(self, call: Call, record: CallRecord) -> tuple[Job, ...]:
         try:

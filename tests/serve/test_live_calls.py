@@ -173,12 +173,13 @@ async def test_a_call_that_cannot_even_be_given_up_is_cancelled(caplog: pytest.L
 
 async def test_a_call_with_a_bug_is_told_and_disturbs_no_other(caplog: pytest.LogCaptureFixture) -> None:
     shelf, metrics = Shelf(), Metrics()
-    board, good = live_calls(shelf, metrics), TalkingCall("rtc_good")
-    board.serve(TalkingCall("rtc_bad", broken=True))
+    board, good, bad = live_calls(shelf, metrics), TalkingCall("rtc_good"), TalkingCall("rtc_bad", broken=True)
+    board.serve(bad)
     board.serve(good)
     good.end("hangup")
     await board.idle()
     assert [record.id for record in shelf.records] == ["rtc_good"]
+    assert (good.is_released, bad.is_released) == (True, True)
     assert b'phone_agents_calls_total{agent="",ended="failed"} 1.0' in metrics.text()
     assert [record.message for record in caplog.records] == ["call has failed"]
 
