@@ -19,7 +19,7 @@ def answered_call(session: Session, accept: JsonObject, *, is_over: bool) -> dic
         "agent": session.agent.id,
         "rejected": None,
         "accept": accept,
-        "vars": dict(session.variables),
+        "vars": dict(session.texts.variables),
         # A call has ended when it is over, not when the end was decided.
         "ended": record["ended"] if is_over else None,
         "cost": record["cost_usd"],

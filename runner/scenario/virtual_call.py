@@ -16,18 +16,12 @@ from runner.call.machine.world import World
 from runner.model.action import (
     Action,
     AddItem,
-    AnswerCall,
-    Approve,
     ClaimCall,
     ClearTimer,
     Finish,
-    HangUp,
-    Interrupt,
     Log,
     OpenSideband,
     Refer,
-    RejectCall,
-    RemoveItem,
     SendOutput,
     SendRequest,
     SetTimer,
@@ -207,15 +201,7 @@ class VirtualCall:
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case (
-                    Speak()
-                    | Interrupt()
-                    | AddItem()
-                    | RemoveItem()
-                    | SwitchAgent()
-                    | Approve()
-                    | SendOutput()
-                ):
+                case _ if isinstance(action, SidebandAction):
                     if self.api.send(action):
                         self._log(action)
                 case SetTimer(timer=timer, at=at):
@@ -225,7 +211,7 @@ class VirtualCall:
                     self._events.stop(timer)
                 case SendRequest():
                     self._request(action)
-                case AnswerCall() | RejectCall() | Refer() | HangUp():
+                case _ if isinstance(action, Order):
                     self._order(action)
                 case ClaimCall():
                     self._claim(action)
@@ -268,7 +254,7 @@ class VirtualCall:
     def _without_instructions(self, told: str) -> str:
         """The instructions for one response, without the agent's own in front of them."""
         session = self.machine.session
-        return told if session is None else told.replace(f"{session.instructions}\n\n", "")
+        return told if session is None else told.replace(f"{session.texts.instructions}\n\n", "")
 
     def _request(self, send: SendRequest) -> None:
         tool = self._tools[send.call_id][1] if send.call_id in self._tools else None

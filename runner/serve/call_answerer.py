@@ -1,6 +1,7 @@
 """Answers ringing calls: from then on they are served. Decides nothing."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from runner.model.call import Ringing
 from runner.serve.live_call import LiveCall
@@ -9,22 +10,15 @@ from runner.serve.logs import name_call
 from runner.serve.result import WebhookResult
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class CallAnswerer:
     """Answers the calls that webhooks announce."""
 
-    def __init__(
-        self,
-        *,
-        live_calls: LiveCalls,
-        new_call: Callable[[Ringing], Awaitable[LiveCall]],
-        has_call: Callable[[str], Awaitable[bool]],
-        is_open: Callable[[], bool],
-    ) -> None:
-        """`has_call` says whether this process has taken the call over."""
-        self._live_calls = live_calls
-        self._has_call = has_call
-        self._new_call = new_call
-        self._is_open = is_open
+    live_calls: LiveCalls
+    new_call: Callable[[Ringing], Awaitable[LiveCall]]
+    has_call: Callable[[str], Awaitable[bool]]
+    """Whether this process has taken the call over."""
+    is_open: Callable[[], bool]
 
     async def answer(self, ringing: Ringing) -> WebhookResult:
         """Answer or reject a ringing call; returns once that is done.
@@ -32,12 +26,12 @@ class CallAnswerer:
         Needs a task of its own: every line that the task logs from here on names the call.
         """
         name_call(ringing.call_id)
-        if not self._is_open():
+        if not self.is_open():
             return WebhookResult.CLOSED
-        if await self._has_call(ringing.call_id):
+        if await self.has_call(ringing.call_id):
             # Announced again for the process before. As a new call it would count once more for its limits.
             return WebhookResult.TAKEN
-        call = await self._new_call(ringing)
-        self._live_calls.serve(call)
+        call = await self.new_call(ringing)
+        self.live_calls.serve(call)
         result = await call.ring_result()
         return WebhookResult(result.value)

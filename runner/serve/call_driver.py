@@ -4,33 +4,24 @@ Owns everything that the call needs while it lasts: the sideband, the timers, th
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, assert_never
 
-from runner.api.port import Order
+from runner.api.port import Order, SidebandAction
 from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.world import World
 from runner.model.action import (
     Action,
-    AddItem,
-    AnswerCall,
-    Approve,
     ClaimCall,
     ClearTimer,
     Finish,
-    HangUp,
-    Interrupt,
     Log,
     OpenSideband,
-    Refer,
-    RejectCall,
-    RemoveItem,
-    SendOutput,
     SendRequest,
     SetTimer,
-    Speak,
-    SwitchAgent,
     Timer,
 )
 from runner.model.call import Ringing
@@ -48,22 +39,31 @@ from runner.model.reception import RingResult
 from runner.model.record import CallRecord
 from runner.model.values import Instant
 from runner.serve import call_log
-from runner.serve.api_client import ApiClient
 from runner.serve.call_meter import CallMeter
 from runner.serve.call_orders import CallOrders
 from runner.serve.call_slot import CallSlot
 from runner.serve.call_timers import CallTimers
 from runner.serve.call_watch import CallWatch, Follower, Watches
+from runner.serve.clients import Clients
 from runner.serve.event_queue import EventQueue
 from runner.serve.hold import Hold
 from runner.serve.latch import Latch
 from runner.serve.live_sideband import LiveSideband
 from runner.serve.metrics import Metrics
 from runner.serve.ring_outcome import RingOutcome
-from runner.serve.sideband import Sidebands
 from runner.serve.taking_apart import take_apart
 from runner.serve.timeouts import Timeouts
-from runner.serve.tool_client import Sender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What the live calls of a process share."""
+
+    clients: Clients
+    counts: CallCounts
+    metrics: Metrics
+    timeouts: Timeouts
+    clock: Callable[[], Instant] = time.time
 
 
 class CallDriver:
@@ -95,25 +95,19 @@ class CallDriver:
 
     def __init__(
         self,
-        *,
         ringing: Ringing,
         world: World,
-        api: ApiClient,
-        sidebands: Sidebands,
-        tools: Sender,
-        counts: CallCounts,
-        metrics: Metrics,
-        timeouts: Timeouts,
+        shared: Shared,
+        *,
         hold: Hold,
         taken_over: CallMachine | None,
         watches: Sequence[CallWatch],
-        clock: Callable[[], Instant],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         """`spawn` starts a task that ends with the call; for the rest see `LiveCall`."""
         self.machine = taken_over
         """To be read and not to be fed; None until `begin`, and once the call is let go."""
-        self.ring_outcome = RingOutcome(metrics)
+        self.ring_outcome = RingOutcome(shared.metrics)
         self.over = Latch()
         """Set when nothing more happens to the call here."""
         self.opened_or_over = Latch()
@@ -125,32 +119,36 @@ class CallDriver:
         """The current follower; without one, nothing is kept for followers."""
         self._ringing = ringing
         self._world = world
-        self._api = api
-        self._watch = Watches((CallMeter(metrics.served), *watches))
-        self._clock = clock
+        self._api = shared.clients.api
+        self._watch = Watches((CallMeter(shared.metrics.served), *watches))
+        self._clock = shared.clock
         self._hold = hold
         self._spawn = spawn
-        self._orders = CallOrders(api=api, tools=tools, hold=hold, timeouts=timeouts)
+        self._orders = CallOrders(
+            api=self._api, tools=shared.clients.endpoints, hold=hold, timeouts=shared.timeouts
+        )
         self._sideband = LiveSideband(
             call_id=ringing.call_id,
-            api=api.api,
-            sidebands=sidebands,
-            timeouts=timeouts,
+            api=self._api.api,
+            sidebands=shared.clients.sidebands,
+            timeouts=shared.timeouts,
             hold=hold,
             happen=self.happen,
             follows_words=self._follows_words,
             spawn=spawn,
             over=self.over,
         )
-        self._slot = CallSlot(counts=counts, hold=hold, metrics=metrics, created_at=ringing.created_at)
-        self._timers = CallTimers(self._timer_fired, clock)
+        self._slot = CallSlot(
+            counts=shared.counts, hold=hold, metrics=shared.metrics, created_at=ringing.created_at
+        )
+        self._timers = CallTimers(self._timer_fired, self._clock)
         self._events = EventQueue(
             handle=self._handle,
             spawn=spawn,
             over=self.over,
             hold=hold,
             orders=self._orders,
-            clock=clock,
+            clock=self._clock,
         )
         self._machine_follows_words = False
         """Kept beside the machine: it is asked for each word."""
@@ -273,19 +271,11 @@ class CallDriver:
                     self._timers.set(timer, at)
                 case ClearTimer(timer=timer):
                     self._timers.clear(timer)
-                case (
-                    Speak()
-                    | Interrupt()
-                    | AddItem()
-                    | RemoveItem()
-                    | SwitchAgent()
-                    | Approve()
-                    | SendOutput()
-                ):
+                case _ if isinstance(action, SidebandAction):
                     self._sideband.send(action)
                 case SendRequest():
                     self._spawn(self._request(action))
-                case AnswerCall() | RejectCall() | Refer() | HangUp():
+                case _ if isinstance(action, Order):
                     self._spawn(self._order(action))
                 case ClaimCall():
                     self._claim(action)

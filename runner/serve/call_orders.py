@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 
 from runner.api.port import Order
 from runner.model.action import AnswerCall, HangUp, Refer, SendRequest
@@ -17,23 +18,14 @@ WRITTEN_S = 0.5
 """For the store to write down what is about to be done; then the caller has waited enough."""
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class CallOrders:
     """The requests of one call."""
 
-    __slots__ = ("_api", "_hold", "_timeouts", "_tools")
-
-    def __init__(
-        self,
-        *,
-        api: ApiClient,
-        tools: Sender,
-        hold: Hold,
-        timeouts: Timeouts,
-    ) -> None:
-        self._api = api
-        self._tools = tools
-        self._hold = hold
-        self._timeouts = timeouts
+    api: ApiClient
+    tools: Sender
+    hold: Hold
+    timeouts: Timeouts
 
     async def carry_out(self, order: Order, api_call_id: str) -> CallEvent:
         """Carry out an order to the API, and return the result. `api_call_id` is the API's id of the call.
@@ -43,8 +35,8 @@ class CallOrders:
         """
         if isinstance(order, Refer | HangUp):
             try:
-                async with asyncio.timeout(self._timeouts.hangup_s):
-                    await self._hold.may_act()
+                async with asyncio.timeout(self.timeouts.hangup_s):
+                    await self.hold.may_act()
             except TimeoutError:
                 detail = "it is unknown whether another runner serves the call"
                 if isinstance(order, Refer):
@@ -54,10 +46,10 @@ class CallOrders:
             # A call whose ring is not in the store could be answered, and then be unknown to all runners.
             with suppress(TimeoutError):
                 async with asyncio.timeout(WRITTEN_S):
-                    await self._hold.known()
+                    await self.hold.known()
             # After a pause another may be answering it.
-            await self._hold.looked()
-        return await self._api.carry_out(order, api_call_id)
+            await self.hold.looked()
+        return await self.api.carry_out(order, api_call_id)
 
     async def request(self, send: SendRequest) -> Replied:
         """Send a tool's request, once it is in the store: a runner that takes the call over must know of it.
@@ -67,9 +59,9 @@ class CallOrders:
         within_s = WRITTEN_S if send.is_repeatable else send.request.timeout_s
         is_written = await self.is_written(within_s)
         # After a pause another may be serving the call.
-        await self._hold.looked()
+        await self.hold.looked()
         if is_written or send.is_repeatable:
-            reply = await self._tools.send(send.request)
+            reply = await self.tools.send(send.request)
         else:
             detail = "not sent: the store has not confirmed that it knows of it"
             reply = HttpReply(failure=Failure.TIMEOUT, detail=detail)
@@ -80,7 +72,7 @@ class CallOrders:
         """Whether the store has, in this time, written down what the call has lived through."""
         try:
             async with asyncio.timeout(within_s):
-                await self._hold.written()
+                await self.hold.written()
         except TimeoutError:
             return False
         return True

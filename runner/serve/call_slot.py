@@ -1,5 +1,7 @@
 """Keeps the slot of one call among the calls of its agent, here and in all runners together."""
 
+from dataclasses import dataclass, field
+
 from runner.call.machine.call_counts import CallCounts, Slot
 from runner.model.action import ClaimCall
 from runner.model.event import ClaimReplied, Limit
@@ -8,24 +10,22 @@ from runner.serve.hold import Hold
 from runner.serve.metrics import Metrics
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class CallSlot:
     """Claims a call, and frees its slot when the claim fails or the call is over."""
 
-    __slots__ = ("_counts", "_created_at", "_hold", "_metrics", "_slot")
-
-    def __init__(self, *, counts: CallCounts, hold: Hold, metrics: Metrics, created_at: Instant) -> None:
-        self._counts = counts
-        self._hold = hold
-        self._metrics = metrics
-        self._created_at = created_at
-        self._slot: Slot | None = None
+    counts: CallCounts
+    hold: Hold
+    metrics: Metrics
+    created_at: Instant
+    _slot: Slot | None = field(default=None, init=False)
 
     def claim_here(self, claim: ClaimCall) -> ClaimReplied | None:
         """Take a slot of this process; a reply where there is none.
 
         Never waits, so that calls that ring at the same moment cannot all take the same slot.
         """
-        claimed = self._counts.claim(claim, self._created_at)
+        claimed = self.counts.claim(claim, self.created_at)
         if isinstance(claimed, Limit):
             return self._settled(ClaimReplied(agent=claim.agent, reached=claimed))
         self._slot = claimed
@@ -33,11 +33,11 @@ class CallSlot:
 
     async def claim_from_all(self, claim: ClaimCall) -> ClaimReplied:
         """Claim the call from all runners, once `claim_here` has taken a slot."""
-        return self._settled(await self._hold.claim(claim))
+        return self._settled(await self.hold.claim(claim))
 
     def take_over(self, agent: str) -> None:
         """Count a call that was answered by another process."""
-        self._slot = self._counts.take(agent, self._created_at)
+        self._slot = self.counts.take(agent, self.created_at)
         self._slot.keep()
 
     def keep(self) -> None:
@@ -53,7 +53,7 @@ class CallSlot:
 
     def _settled(self, replied: ClaimReplied) -> ClaimReplied:
         if replied.reached is not None:
-            self._metrics.busy.labels(agent=replied.agent, limit=replied.reached.value).inc()
+            self.metrics.busy.labels(agent=replied.agent, limit=replied.reached.value).inc()
         if replied.reached is not None or replied.taken:
             self.free()
         return replied

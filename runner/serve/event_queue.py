@@ -9,6 +9,7 @@ Nearly all are handled at once. An event waits, and with it whatever comes behin
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Any
 
 from runner.call.machine.machine import CallMachine
@@ -20,41 +21,31 @@ from runner.serve.hold import Hold
 from runner.serve.latch import Latch
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class EventQueue:
     """The one way into the machine of a call."""
 
-    __slots__ = ("_catching_up", "_clock", "_handle", "_hold", "_orders", "_over", "_spawn", "_waiting")
-
-    def __init__(
-        self,
-        *,
-        handle: Callable[[CallMachine, CallEvent, Instant], None],
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-        over: Latch,
-        hold: Hold,
-        orders: CallOrders,
-        clock: Callable[[], Instant],
-    ) -> None:
-        """`handle` is called with each event until the call is `over`; `spawn` starts a task of the call."""
-        self._handle = handle
-        self._spawn = spawn
-        self._over = over
-        self._hold = hold
-        self._orders = orders
-        self._clock = clock
-        self._waiting: list[CallEvent] = []
-        self._catching_up: asyncio.Task[None] | None = None
+    handle: Callable[[CallMachine, CallEvent, Instant], None]
+    """Called with each event until the call is `over`."""
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    """Starts a task of the call."""
+    over: Latch
+    hold: Hold
+    orders: CallOrders
+    clock: Callable[[], Instant]
+    _waiting: list[CallEvent] = field(default_factory=list, init=False)
+    _catching_up: asyncio.Task[None] | None = field(default=None, init=False)
 
     def put(self, machine: CallMachine, event: CallEvent) -> None:
         """Have the machine handle an event, now or once it may."""
-        if self._waiting or self._hold.was_paused or _is_written_first(machine, event):
+        if self._waiting or self.hold.was_paused or _is_written_first(machine, event):
             self._waiting.append(event)
             if len(self._waiting) == 1:
-                self._catching_up = self._spawn(self._catch_up(machine))
+                self._catching_up = self.spawn(self._catch_up(machine))
             return
-        now = self._clock()
+        now = self.clock()
         self._write(now, event)
-        self._handle(machine, event, now)
+        self.handle(machine, event, now)
 
     async def settle(self) -> None:
         """Wait until the events that had to wait are handled."""
@@ -63,26 +54,26 @@ class EventQueue:
 
     def let_go(self) -> None:
         """The call is over: break the cycle with it."""
-        del self._handle, self._spawn
+        del self.handle, self.spawn
         self._catching_up = None
 
     async def _catch_up(self, machine: CallMachine) -> None:
-        while self._waiting and not self._over.is_set:
-            await self._hold.looked()
-            event, now = self._waiting[0], self._clock()
+        while self._waiting and not self.over.is_set:
+            await self.hold.looked()
+            event, now = self._waiting[0], self.clock()
             self._write(now, event)
             if _is_written_first(machine, event):
-                await self._orders.is_written(WRITTEN_S)
+                await self.orders.is_written(WRITTEN_S)
                 # This process may have stood still while it waited.
-                await self._hold.looked()
-            if not self._over.is_set:
-                self._handle(machine, event, now)
+                await self.hold.looked()
+            if not self.over.is_set:
+                self.handle(machine, event, now)
             del self._waiting[0]
         self._catching_up = None
 
     def _write(self, now: Instant, event: CallEvent) -> None:
         if not isinstance(event, Ignored):
-            self._hold.append(now, event)
+            self.hold.append(now, event)
 
 
 def _is_written_first(machine: CallMachine, event: CallEvent) -> bool:

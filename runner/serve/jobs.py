@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 from runner.call.afterwards.capacity import job_capacity
@@ -42,33 +43,26 @@ class TextModel(Protocol):
         """The model's answer, or why there is none."""
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class JobWorker:
     """Works through the jobs of a store.
 
     `start` it once, `wake` it when there is a new job, `close` it.
     """
 
-    def __init__(
-        self,
-        *,
-        store: Jobs,
-        model: TextModel,
-        endpoints: Sender,
-        secrets: Callable[[], Mapping[str, str]],
-        metrics: Metrics,
-        timeouts: Timeouts,
-        clock: Callable[[], Instant],
-    ) -> None:
-        self._store = store
-        self._model = model
-        self._endpoints = endpoints
-        self._secrets = secrets
-        self._metrics = metrics
-        self._timeouts = timeouts
-        self._clock = clock
-        self._running: dict[asyncio.Task[None], DueJob] = {}
-        self._changed = asyncio.Event()
-        self._quiet = asyncio.Event()
+    store: Jobs
+    model: TextModel
+    endpoints: Sender
+    secrets: Callable[[], Mapping[str, str]]
+    metrics: Metrics
+    timeouts: Timeouts
+    clock: Callable[[], Instant]
+    _running: dict[asyncio.Task[None], DueJob] = field(default_factory=dict, init=False)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _quiet: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _background: Background = field(init=False)
+
+    def __post_init__(self) -> None:
         self._background = Background("the job worker", self._work)
 
     @property
@@ -99,7 +93,7 @@ class JobWorker:
         await asyncio.gather(*self._running, return_exceptions=True)
         if given_back:
             try:
-                await self._store.release(given_back)
+                await self.store.release(given_back)
             except StoreError as error:
                 log.warning("jobs were not released", extra={"error": str(error)})
 
@@ -111,13 +105,13 @@ class JobWorker:
                 jobs = await self._take(capacity)
                 pause_s = 0.0 if jobs else await self._pause_s(capacity)
             except StoreError as error:
-                self._metrics.store_failures.inc()
+                self.metrics.store_failures.inc()
                 log.warning("jobs cannot be read", extra={"error": str(error)})
-                jobs, pause_s = [], self._timeouts.poll_s
+                jobs, pause_s = [], self.timeouts.poll_s
             for due in jobs:
                 task = asyncio.create_task(self._attempt(due), name=f"job {due.job.id}")
                 self._running[task] = due
-                self._metrics.jobs_held.labels(receiver=due.job.receiver).inc()
+                self.metrics.jobs_held.labels(receiver=due.job.receiver).inc()
                 task.add_done_callback(self._ended)
             if not jobs:
                 await self._pause(pause_s)
@@ -125,7 +119,7 @@ class JobWorker:
     async def _take(self, capacity: JobCapacity) -> list[DueJob]:
         if not capacity.most:
             return []
-        return await self._store.take(capacity, now=self._clock(), lease_s=self._timeouts.lease_s)
+        return await self.store.take(capacity, now=self.clock(), lease_s=self.timeouts.lease_s)
 
     async def _pause_s(self, capacity: JobCapacity) -> float | None:
         """How long until a job may be due that can be attempted.
@@ -134,12 +128,12 @@ class JobWorker:
         """
         if not capacity.most:
             return None  # Only the next free hand changes anything.
-        backlog = await self._store.backlog(capacity.busy)
-        self._metrics.jobs.labels(state=JobState.OPEN.value).set(backlog.open)
-        self._metrics.jobs.labels(state=JobState.PARKED.value).set(backlog.parked)
+        backlog = await self.store.backlog(capacity.busy)
+        self.metrics.jobs.labels(state=JobState.OPEN.value).set(backlog.open)
+        self.metrics.jobs.labels(state=JobState.PARKED.value).set(backlog.parked)
         if backlog.next_due_at is None:
-            return self._timeouts.poll_s
-        return min(max(backlog.next_due_at - self._clock(), 0.0), self._timeouts.poll_s)
+            return self.timeouts.poll_s
+        return min(max(backlog.next_due_at - self.clock(), 0.0), self.timeouts.poll_s)
 
     async def _pause(self, longest_s: float | None) -> None:
         if not self._running and not self._changed.is_set():
@@ -152,9 +146,9 @@ class JobWorker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         receiver = self._running.pop(task).job.receiver
-        self._metrics.jobs_held.labels(receiver=receiver).dec()
+        self.metrics.jobs_held.labels(receiver=receiver).dec()
         if all(due.job.receiver != receiver for due in self._running.values()):
-            self._metrics.jobs_held.remove(receiver)
+            self.metrics.jobs_held.remove(receiver)
         self._changed.set()
         if not task.cancelled() and task.exception() is not None:
             # A bug of ours: the job is due again when its lease ends.
@@ -166,25 +160,25 @@ class JobWorker:
         result: JobResult
         try:
             if job.kind is JobKind.OUTCOME:
-                answer = await self._model.ask(question(due))
-                result = question_result(job, answer, self._clock())
+                answer = await self.model.ask(question(due))
+                result = question_result(job, answer, self.clock())
             else:
-                reply = await self._endpoints.send(delivery(due, self._secrets(), self._clock()))
-                result = delivery_result(job, reply, self._clock())
+                reply = await self.endpoints.send(delivery(due, self.secrets(), self.clock()))
+                result = delivery_result(job, reply, self.clock())
         except TemplateFailure as failure:
-            result = again(job, str(failure), self._clock())
+            result = again(job, str(failure), self.clock())
         except UnreadableJobError as error:
             log.error("job cannot be read and is parked", extra={"call_id": job.call_id, "job": job.id})
             result = Parked(error=str(error))
         except Exception:
             log.exception("job failed by a bug of ours", extra={"call_id": job.call_id})
-            result = again(job, "a bug of ours; the log has its traceback", self._clock())
+            result = again(job, "a bug of ours; the log has its traceback", self.clock())
         self._tell(job, result, reply)
         try:
-            await self._store.settle(due, result, self._clock())
+            await self.store.settle(due, result, self.clock())
         except StoreError as error:
             # The job runs again when its lease ends: at least once is the promise.
-            self._metrics.store_failures.inc()
+            self.metrics.store_failures.inc()
             log.error("job's result was not saved", extra={"call_id": job.call_id, "error": str(error)})
 
     def _tell(self, job: Job, result: JobResult, reply: HttpReply) -> None:
@@ -198,7 +192,7 @@ class JobWorker:
                 label, level = "parked", logging.ERROR
             case _:
                 assert_never(result)
-        self._metrics.job_attempts.labels(kind=job.kind.value, result=label).inc()
+        self.metrics.job_attempts.labels(kind=job.kind.value, result=label).inc()
         log.log(
             level,
             "job was attempted",

@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from runner.call.machine.call_counts import CallCounts
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.reception import UNAVAILABLE_STATUS
 from runner.call.machine.world import World
@@ -19,16 +17,10 @@ from runner.model.job import Job
 from runner.model.live_call import Owner
 from runner.model.reception import RingResult
 from runner.model.record import CallRecord, Deed
-from runner.model.values import Instant
-from runner.serve.api_client import ApiClient
-from runner.serve.call_driver import CallDriver
+from runner.serve.call_driver import CallDriver, Shared
 from runner.serve.call_watch import CallWatch, Follower
 from runner.serve.hold import Hold, SoleHold
-from runner.serve.metrics import Metrics
-from runner.serve.sideband import Sidebands
 from runner.serve.taking_apart import forget_traces
-from runner.serve.timeouts import Timeouts
-from runner.serve.tool_client import Sender
 
 log = logging.getLogger("runner.serve.live_call")
 
@@ -57,43 +49,31 @@ class LiveCall:
 
     def __init__(
         self,
-        *,
         ringing: Ringing,
         world: World,
-        api: ApiClient,
-        sidebands: Sidebands,
-        tools: Sender,
-        counts: CallCounts,
-        metrics: Metrics,
-        timeouts: Timeouts,
+        shared: Shared,
+        *,
         hold: Hold | None = None,
         taken_over: CallMachine | None = None,
         watches: Sequence[CallWatch] = (),
-        clock: Callable[[], Instant] = time.time,
     ) -> None:
         """`taken_over` is the machine of a call that another process has served until now.
 
-        `watches` observe the call, besides the one that counts for `metrics`.
+        `watches` observe the call, besides the one that counts for the metrics.
         """
         self.id = ringing.call_id
         self._ringing = ringing
-        self._api = api
+        self._api = shared.clients.api
         self._hold = hold or SoleHold()
-        self._clock = clock
+        self._clock = shared.clock
         self._tasks = asyncio.TaskGroup()
         self._driver = CallDriver(
-            ringing=ringing,
-            world=world,
-            api=api,
-            sidebands=sidebands,
-            tools=tools,
-            counts=counts,
-            metrics=metrics,
-            timeouts=timeouts,
+            ringing,
+            world,
+            shared,
             hold=self._hold,
             taken_over=taken_over,
             watches=watches,
-            clock=clock,
             spawn=self._spawn,
         )
         self._has_given_up = False

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Any
 
 from runner.api.port import Conversation, SidebandAction, VoiceApi
@@ -23,58 +24,28 @@ outputs of dozens of tools may be sent again.
 """
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class LiveSideband:
     """Opens the sideband, reads and writes it, and opens it again when it is lost."""
 
-    __slots__ = (
-        "_api",
-        "_call_id",
-        "_conversation",
-        "_flaps",
-        "_follows_words",
-        "_happen",
-        "_hold",
-        "_opened_at",
-        "_outbox",
-        "_over",
-        "_sidebands",
-        "_socket",
-        "_spawn",
-        "_timeouts",
-    )
-
-    def __init__(
-        self,
-        *,
-        call_id: str,
-        api: VoiceApi,
-        sidebands: Sidebands,
-        timeouts: Timeouts,
-        hold: Hold,
-        happen: Callable[[CallEvent], None],
-        follows_words: Callable[[], bool],
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
-        over: Latch,
-    ) -> None:
-        """`happen` is called with every event of the sideband; `spawn` begins a task of the call, until it is
-        `over`.
-        """
-        self._call_id = call_id
-        self._api = api
-        self._sidebands = sidebands
-        self._timeouts = timeouts
-        self._hold = hold
-        self._happen = happen
-        self._follows_words = follows_words
-        self._spawn = spawn
-        self._conversation: Conversation | None = None
-        self._socket: SidebandSocket | None = None
-        self._outbox: deque[SidebandAction] | None = None
-        """What is sent in another turn of the event loop."""
-        self._opened_at = 0.0
-        self._flaps = 0
-        """How often it was lost soon after it had opened, in a row."""
-        self._over = over
+    call_id: str
+    api: VoiceApi
+    sidebands: Sidebands
+    timeouts: Timeouts
+    hold: Hold
+    happen: Callable[[CallEvent], None]
+    """Called with every event of the sideband."""
+    follows_words: Callable[[], bool]
+    spawn: Callable[[Coroutine[Any, Any, None]], object]
+    """Starts a task of the call, until it is `over`."""
+    over: Latch
+    _conversation: Conversation | None = field(default=None, init=False)
+    _socket: SidebandSocket | None = field(default=None, init=False)
+    _outbox: deque[SidebandAction] | None = field(default=None, init=False)
+    """What is sent in another turn of the event loop."""
+    _opened_at: float = field(default=0.0, init=False)
+    _flaps: int = field(default=0, init=False)
+    """How often it was lost soon after it had opened, in a row."""
 
     async def attend(self, api_call_id: str, *, again: bool) -> None:
         """Open the sideband, and from then on keep it open until the call is gone or cannot be reached.
@@ -82,11 +53,11 @@ class LiveSideband:
         `api_call_id` is the API's id of the call. `again`: it was open before, so an API that does not know
         the call has ended it.
         """
-        conversation = self._conversation = self._api.conversation(api_call_id)
+        conversation = self._conversation = self.api.conversation(api_call_id)
         try:
             if again:
-                socket = await self._sidebands.reattach(
-                    conversation.sideband, self._call_id, until_ours=self._hold.looked
+                socket = await self.sidebands.reattach(
+                    conversation.sideband, self.call_id, until_ours=self.hold.looked
                 )
             else:
                 socket = await self._attach(conversation.sideband)
@@ -97,13 +68,13 @@ class LiveSideband:
 
     async def _attach(self, path: str) -> SidebandSocket:
         try:
-            return await self._sidebands.attach(path)
+            return await self.sidebands.attach(path)
         except SidebandLostError:
-            if not self._hold.was_paused:
+            if not self.hold.was_paused:
                 raise
         # The time for it passed while this process stood still.
-        await self._hold.looked()
-        return await self._sidebands.attach(path)
+        await self.hold.looked()
+        return await self.sidebands.attach(path)
 
     def send(self, action: SidebandAction) -> None:
         """Send an action. Without a sideband it is dropped: the machine sends unconfirmed ones again."""
@@ -111,7 +82,7 @@ class LiveSideband:
             self._outbox.append(action)
         elif self._socket is not None and self._conversation is not None:
             longest = 0
-            for frame in self._conversation.frames(action, fence=self._hold.fence):
+            for frame in self._conversation.frames(action, fence=self.hold.fence):
                 self._socket.send(frame)
                 longest = max(longest, len(frame))
             if longest > LONG_CHARS:
@@ -132,32 +103,32 @@ class LiveSideband:
 
     def let_go(self) -> None:
         """The call is over: break the cycles with it."""
-        del self._happen, self._follows_words, self._spawn
+        del self.happen, self.follows_words, self.spawn
 
     def _listen(self, socket: SidebandSocket, *, again: bool) -> None:
         self._opened_at = asyncio.get_running_loop().time()
-        log.info("sideband is attached", extra={"call_id": self._call_id, "again": again})
+        log.info("sideband is attached", extra={"call_id": self.call_id, "again": again})
         self._socket = socket
-        self._happen(SidebandOpened())
+        self.happen(SidebandOpened())
         socket.listen(self._receive, self._ended)
 
     def _receive(self, frame: bytes) -> None:
         conversation = self._conversation
         if conversation is None:
             return
-        events = conversation.read(frame, follow_words=self._follows_words())
+        events = conversation.read(frame, follow_words=self.follows_words())
         if not events:
             return
         fence = conversation.fence
-        if fence and fence > self._hold.fence > 0:
-            self._hold.lost()
+        if fence and fence > self.hold.fence > 0:
+            self.hold.lost()
             return
         for event in events:
-            self._happen(event)
+            self.happen(event)
 
     def _ended(self) -> None:
-        if not self._over.is_set and self._socket is not None:
-            self._spawn(self._redial(self._socket))
+        if not self.over.is_set and self._socket is not None:
+            self.spawn(self._redial(self._socket))
 
     async def _redial(self, lost: SidebandSocket) -> None:
         """Open the sideband once more, if that may help.
@@ -167,18 +138,18 @@ class LiveSideband:
         """
         self._socket = self._outbox = None
         lost_at = asyncio.get_running_loop().time()
-        has_lasted = lost_at - self._opened_at >= self._timeouts.steady_s
+        has_lasted = lost_at - self._opened_at >= self.timeouts.steady_s
         self._flaps = 0 if has_lasted else self._flaps + 1
         try:
             close = await lost.closed()
-            check_close(close, self._api.is_final)
-            self._happen(SidebandLost())
-            if self._flaps == len(self._timeouts.redial_delays_s) or self._conversation is None:
+            check_close(close, self.api.is_final)
+            self.happen(SidebandLost())
+            if self._flaps == len(self.timeouts.redial_delays_s) or self._conversation is None:
                 raise SidebandLostError(Lost.UNREACHABLE, "the sideband is lost again and again")
             path = self._conversation.sideband
             # After a pause another runner may serve the call.
-            socket = await self._sidebands.reattach(
-                path, self._call_id, earlier=self._flaps, until_ours=self._hold.looked
+            socket = await self.sidebands.reattach(
+                path, self.call_id, earlier=self._flaps, until_ours=self.hold.looked
             )
         except SidebandLostError as error:
             self._give_up(error)
@@ -187,7 +158,7 @@ class LiveSideband:
             log.warning(
                 "sideband was away",
                 extra={
-                    "call_id": self._call_id,
+                    "call_id": self.call_id,
                     "detail": how_closed(close, lost.cut_because),
                     "took_s": took_s,
                 },
@@ -198,7 +169,7 @@ class LiveSideband:
         log.log(
             logging.INFO if lost.lost is Lost.GONE else logging.ERROR,
             "sideband is lost",
-            extra={"call_id": self._call_id, "lost": lost.lost.value, "detail": str(lost)},
+            extra={"call_id": self.call_id, "lost": lost.lost.value, "detail": str(lost)},
         )
-        self._happen(CallGone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
+        self.happen(CallGone() if lost.lost is Lost.GONE else Unreachable(detail=str(lost)))
         forget_traces(lost)

@@ -27,6 +27,7 @@ from runner.serve.browser.calls import BrowserCalls, Serving, browser_calls
 from runner.serve.browser.client_secret import SecretMaker
 from runner.serve.browser.peers import PeerRunners, peer_host
 from runner.serve.call_answerer import CallAnswerer
+from runner.serve.call_driver import Shared
 from runner.serve.call_factory import CallFactory
 from runner.serve.call_watch import CallWatch
 from runner.serve.clients import Clients
@@ -196,15 +197,15 @@ class Runner:
         )
         self._readiness.add_troubles(lambda: fleet.troubles)
         self._readiness.add_troubles(lambda: [] if jobs.trouble is None else [jobs.trouble])
-        calls = CallFactory(
+        shared = Shared(
             clients=clients,
-            fleet=fleet,
-            world=lambda: self.versions.current.world,
             counts=call_counts,
             metrics=self._metrics,
             timeouts=self._timeouts,
-            watches=self._watches,
             clock=self._clock,
+        )
+        calls = CallFactory(
+            shared=shared, fleet=fleet, world=lambda: self.versions.current.world, watches=self._watches
         )
         answerer = CallAnswerer(
             live_calls=live_calls,

@@ -1,6 +1,7 @@
 """The store as a runner has it: opened, with the tasks that save to it and delete from it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from runner.errors import CannotRunError, StoreError
 from runner.model.values import Instant
@@ -15,14 +16,14 @@ from runner.store.store import Store
 from runner.store.url import file_beside, shown_store
 
 
+@dataclass(slots=True, eq=False)
 class Storage:
     """Made by `open`; `close` it when no call is live and no job is under way."""
 
-    def __init__(self, store: Store, saver: RecordSaver, work: tuple[Background, ...], url: str) -> None:
-        self.store = store
-        self.saver = saver
-        self._work = work
-        self._url = url
+    store: Store
+    saver: RecordSaver
+    work: tuple[Background, ...]
+    url: str = field(repr=False)
 
     @classmethod
     async def open(
@@ -63,24 +64,24 @@ class Storage:
         try:
             return await self.store.count_calls(since)
         except StoreError as error:
-            raise CannotRunError(f'store "{shown_store(self._url)}" cannot be read: {error}') from None
+            raise CannotRunError(f'store "{shown_store(self.url)}" cannot be read: {error}') from None
 
     def journal_spool(self) -> PieceSpool | None:
         """Where journals wait for an absent store; None where nothing outlives the process."""
-        path = file_beside(self._url, "journal")
+        path = file_beside(self.url, "journal")
         return PieceSpool(path) if path is not None else None
 
     @property
     def troubles(self) -> list[str]:
         """Problems, each as a sentence."""
-        failed = [each.trouble for each in self._work if each.trouble is not None]
+        failed = [each.trouble for each in self.work if each.trouble is not None]
         if self.saver.trouble is not None:
             failed.append(f"the store fails: {self.saver.trouble}; records that wait: {len(self.saver)}")
         return failed
 
     async def close(self) -> None:
         """Save or set aside what still waits, and close the store."""
-        for each in self._work:
+        for each in self.work:
             await each.stop()
         await self.saver.close()
         await self.store.close()

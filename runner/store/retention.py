@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from runner.errors import StoreError
 from runner.model.values import Instant
@@ -17,13 +18,13 @@ PAUSE_S = 0.2
 SWEEP_EVERY_S = 3600.0
 
 
+@dataclass(slots=True, eq=False)
 class Retention:
     """Keeps records for a limited time. Keep `run` running."""
 
-    def __init__(self, store: Records, keep_s: float, clock: Callable[[], Instant]) -> None:
-        self._store = store
-        self._keep_s = keep_s
-        self._clock = clock
+    store: Records
+    keep_s: float
+    clock: Callable[[], Instant]
 
     async def run(self) -> None:
         """Sweep now and every hour, for as long as the process lives."""
@@ -36,9 +37,9 @@ class Retention:
 
     async def sweep(self) -> int:
         """Delete what is too old; returns the number of calls. Raises StoreError."""
-        before = self._clock() - self._keep_s
+        before = self.clock() - self.keep_s
         total = 0
-        while count := await self._store.delete_before(before, STEP):
+        while count := await self.store.delete_before(before, STEP):
             total += count
             await asyncio.sleep(PAUSE_S)
         if total:

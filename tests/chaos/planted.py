@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import partialmethod
 
+from runner.call.machine import session_events
 from runner.call.machine.session import Session
 from runner.call.machine.tool_outputs import ToolOutputs
 from runner.cli.main import main
@@ -45,15 +46,15 @@ def journal_after_action() -> None:
 
 def greets_again() -> None:
     """Whoever takes a call over greets."""
-    handle = Session.handle
+    handle = session_events.handle
 
-    def forgetful(self: Session, event: CallEvent, now: float) -> list[Action]:
-        actions = handle(self, event, now)
+    def forgetful(session: Session, event: CallEvent, now: float) -> list[Action]:
+        actions = handle(session, event, now)
         if isinstance(event, TakenOver):
-            self.speech.say("Hello from the chaos.")
+            session.speech.say("Hello from the chaos.")
         return actions
 
-    Session.handle = forgetful  # type: ignore[method-assign]
+    session_events.handle = forgetful
 
 
 def output_not_resent() -> None:

@@ -17,7 +17,9 @@ from runner.model.record import CallRecord
 from runner.model.tool import HttpBinding, Tool
 from runner.model.values import Json
 from runner.serve.api_client import ApiClient
+from runner.serve.call_driver import Shared
 from runner.serve.call_watch import CallWatch
+from runner.serve.clients import Clients
 from runner.serve.hold import Hold
 from runner.serve.live_call import LiveCall
 from runner.serve.metrics import Metrics
@@ -94,19 +96,22 @@ class Stage:
         """A call that rings, and that nobody serves yet."""
         call_id = None if taken_over is None else taken_over.call.id
         call = self.api.place_call(*script, faults=faults, call_id=call_id)
+        clients = Clients(
+            api=self.client, sidebands=Sidebands(self.client, self.timeouts), endpoints=self.tools
+        )
         live = LiveCall(
-            ringing=replace(RINGING, call_id=call.id, created_at=clock()),
-            world=a_world(agent, *others),
-            api=self.client,
-            sidebands=Sidebands(self.client, self.timeouts),
-            tools=self.tools,
-            counts=CallCounts(),
-            metrics=Metrics(),
-            timeouts=self.timeouts,
+            replace(RINGING, call_id=call.id, created_at=clock()),
+            a_world(agent, *others),
+            Shared(
+                clients=clients,
+                counts=CallCounts(),
+                metrics=Metrics(),
+                timeouts=self.timeouts,
+                clock=clock,
+            ),
             hold=None if hold_of is None else hold_of(call),
             taken_over=taken_over,
             watches=watches,
-            clock=clock,
         )
         return live, call
 

@@ -22,6 +22,8 @@ from runner.model.settings import Configuration, Settings
 from runner.model.values import Place
 from runner.serve.api_client import ApiClient
 from runner.serve.call_answerer import CallAnswerer
+from runner.serve.call_driver import Shared
+from runner.serve.clients import Clients
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
@@ -71,17 +73,19 @@ class Office:
         world = World.of(configured(instructions), {})
 
         async def new_call(ringing: Ringing) -> LiveCall:
-            return LiveCall(
-                ringing=ringing,
-                world=world,
+            clients = Clients(
                 api=self._client,
                 sidebands=Sidebands(self._client, self._timeouts),
-                tools=self.tools,
+                endpoints=self.tools,
+            )
+            shared = Shared(
+                clients=clients,
                 counts=self.call_counts,
                 metrics=self.metrics,
                 timeouts=self._timeouts,
                 clock=clock,
             )
+            return LiveCall(ringing, world, shared)
 
         async def has_call(call_id: str) -> bool:
             return call_id in self.taken_over

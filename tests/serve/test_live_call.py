@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.call.machine.session import Session
+from runner.call.machine import session_events
 from runner.model.agent import Wait
 from runner.model.event import Steered
 from runner.model.record import CallRecord
@@ -468,7 +468,7 @@ async def test_a_bug_of_ours_hangs_up_the_call_that_it_hit(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(Session, "handle", broken)
+    monkeypatch.setattr(session_events, "handle", broken)
     live, call = stage.ringing(an_agent(), OPENING)
     record = await live.run()
     assert record is not None

@@ -173,7 +173,11 @@ async def test_a_call_that_cannot_even_be_given_up_is_cancelled(caplog: pytest.L
 
 async def test_a_call_with_a_bug_is_told_and_disturbs_no_other(caplog: pytest.LogCaptureFixture) -> None:
     shelf, metrics = Shelf(), Metrics()
-    board, good, bad = live_calls(shelf, metrics), TalkingCall("rtc_good"), TalkingCall("rtc_bad", broken=True)
+    board, good, bad = (
+        live_calls(shelf, metrics),
+        TalkingCall("rtc_good"),
+        TalkingCall("rtc_bad", broken=True),
+    )
     board.serve(bad)
     board.serve(good)
     good.end("hangup")

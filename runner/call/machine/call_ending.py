@@ -4,7 +4,7 @@ watched.
 Every change of a served call's phase but the first is made here.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from runner.call.addresses.target import is_target
 from runner.call.machine.call_texts import CallTexts
@@ -82,70 +82,44 @@ class Transfer:
     if_not_completed: Template | None = None
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class CallEnding:
     """How one call ends."""
 
-    __slots__ = (
-        "_deed_id",
-        "_deeds",
-        "_end_after_transfer",
-        "_goodbye_is_said",
-        "_lead",
-        "_phase",
-        "_record",
-        "_speech",
-        "_texts",
-        "_tools",
-        "_transfer",
-        "_unserved_since",
-        "_waits_for_tools",
-    )
-
-    def __init__(
-        self,
-        *,
-        phase: CallPhase,
-        speech: Speech,
-        tools: ToolCalls,
-        record: RecordBuilder,
-        texts: CallTexts,
-        lead: Lead,
-        deeds: Deeds,
-    ) -> None:
-        self._phase = phase
-        self._lead = lead
-        self._deeds = deeds
-        self._speech = speech
-        self._tools = tools
-        self._record = record
-        self._texts = texts
-        self._transfer: Transfer | None = None
-        self._end_after_transfer: End | None = None
-        self._goodbye_is_said = False
-        self._waits_for_tools = True
-        self._deed_id: str | None = None
-        """The person's act that ends the call."""
-        self._unserved_since: Instant | None = None
+    phase: CallPhase
+    speech: Speech
+    tools: ToolCalls
+    record: RecordBuilder
+    texts: CallTexts
+    lead: Lead
+    deeds: Deeds
+    _transfer: Transfer | None = field(default=None, init=False)
+    _end_after_transfer: End | None = field(default=None, init=False)
+    _goodbye_is_said: bool = field(default=False, init=False)
+    _waits_for_tools: bool = field(default=True, init=False)
+    _deed_id: str | None = field(default=None, init=False)
+    """The person's act that ends the call."""
+    _unserved_since: Instant | None = field(default=None, init=False)
 
     @property
     def being(self) -> str:
         """What is happening to a call that is on its way out, for messages."""
-        return "transferred" if self._phase.now in TRANSFERRING else "ended"
+        return "transferred" if self.phase.now in TRANSFERRING else "ended"
 
     # Transfer
 
     def announce(self, transfer: Transfer, now: Instant) -> list[Intent]:
         """Say the announcement first; request the transfer once the caller has heard it."""
         self._transfer = transfer
-        self._phase.move(Step.ANNOUNCE)
-        sentence = self._texts.text(transfer.say, now) if transfer.say is not None else ""
+        self.phase.move(Step.ANNOUNCE)
+        sentence = self.texts.text(transfer.say, now) if transfer.say is not None else ""
         is_persons = transfer.deed_id is not None
-        if sentence and is_persons and self._speech.is_closed:
+        if sentence and is_persons and self.speech.is_closed:
             # Nobody can say it, and the transfer itself needs no sideband.
             return self._refer(transfer, now)
         if sentence:
-            self._speech.say(sentence, key=ANNOUNCEMENT, is_persons=is_persons)
-        elif transfer.response_id is None or not self._speech.follow(transfer.response_id, ANNOUNCEMENT):
+            self.speech.say(sentence, key=ANNOUNCEMENT, is_persons=is_persons)
+        elif transfer.response_id is None or not self.speech.follow(transfer.response_id, ANNOUNCEMENT):
             return self._refer(transfer, now)
         return [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=now + GOODBYE_S)]
 
@@ -156,10 +130,10 @@ class CallEnding:
         """
         if end is SentenceEnd.DROPPED:
             return []
-        if key == GOODBYE and self._phase.now is Phase.SAYING_GOODBYE:
+        if key == GOODBYE and self.phase.now is Phase.SAYING_GOODBYE:
             self._goodbye_is_said = True
             return [*self.tools_ended(now)]
-        if key == ANNOUNCEMENT and self._phase.now is Phase.ANNOUNCING and self._transfer is not None:
+        if key == ANNOUNCEMENT and self.phase.now is Phase.ANNOUNCING and self._transfer is not None:
             return self._refer(self._transfer, now)
         return []
 
@@ -174,7 +148,7 @@ class CallEnding:
         transfer, self._transfer = self._transfer, None
         if transfer is None:
             return []
-        self._record.fault(f"a transfer was not completed: {detail}")
+        self.record.fault(f"a transfer was not completed: {detail}")
         entry = Log(
             event=LogEvent.TRANSFER_NOT_COMPLETED,
             level=LogLevel.WARNING,
@@ -186,26 +160,26 @@ class CallEnding:
                 transfer, target=transfer.fallback, name=transfer.fallback_name, fallback=None
             )
             return [*intents, *self._refer(self._transfer, now)]
-        self._phase.move(Step.STAY)
+        self.phase.move(Step.STAY)
         if transfer.deed_id is not None:
-            self._deeds.settle(transfer.deed_id, DeedResult.NOT_COMPLETED, now, detail)
+            self.deeds.settle(transfer.deed_id, DeedResult.NOT_COMPLETED, now, detail)
             intents += [AddMessage(text=NOT_TRANSFERRED), GoOn()]
         elif transfer.call_id is None:
             return [*intents, End(reason="model_failed", at_once=True, detail=detail)]
         else:
             result = ResultSpec(on_error=transfer.if_not_completed)
-            output = error_output("the transfer was not completed", result, self._texts.names(now))
-            intents += self._tools.answer(transfer.call_id, output, now, status="not_completed")
+            output = error_output("the transfer was not completed", result, self.texts.names(now))
+            intents += self.tools.answer(transfer.call_id, output, now, status="not_completed")
         due, self._end_after_transfer = self._end_after_transfer, None
         return intents if due is None else [*intents, due]
 
     def _refer(self, transfer: Transfer, now: Instant) -> list[Intent]:
         """Request the transfer, unless a template has rendered something that is not an address."""
-        self._phase.move(Step.REFER)
+        self.phase.move(Step.REFER)
         # The caller is being put through: an announcement that could not be said in time is dropped.
-        self._speech.withdraw(ANNOUNCEMENT)
+        self.speech.withdraw(ANNOUNCEMENT)
         waited = ClearTimer(timer=Timer(TimerKind.SAYING_GOODBYE))
-        target = self._texts.text(transfer.target, now)
+        target = self.texts.text(transfer.target, now)
         if not is_target(target):
             return [waited, *self.not_transferred("the destination is not an address", now)]
         return [waited, Refer(target=target)]
@@ -214,26 +188,26 @@ class CallEnding:
 
     def end(self, end: End, now: Instant) -> list[Action]:
         """End the call: at once, or after a goodbye and running tools."""
-        if self._phase.now not in LIVE:
+        if self.phase.now not in LIVE:
             return []
         if end.at_once:
-            self._record.end(end.reason, end.detail)
+            self.record.end(end.reason, end.detail)
             self._deed_id = end.deed_id
             return self._hang_up(now)
-        if self._phase.now in TRANSFERRING:
+        if self.phase.now in TRANSFERRING:
             # Hanging up now would break the transfer. If the transfer fails, the end is due again.
             self._end_after_transfer = end
             return []
-        if self._phase.now is Phase.SAYING_GOODBYE:
+        if self.phase.now is Phase.SAYING_GOODBYE:
             return []
-        self._record.end(end.reason, end.detail)
-        if self._phase.now is Phase.WAITING:
+        self.record.end(end.reason, end.detail)
+        if self.phase.now is Phase.WAITING:
             return self._hang_up(now)
-        self._phase.move(Step.SAY_GOODBYE)
-        self._speech.clear()
+        self.phase.move(Step.SAY_GOODBYE)
+        self.speech.clear()
         self._deed_id, self._waits_for_tools = end.deed_id, end.waits_for_tools
         # Nobody leads a call that ends: the goodbye is the agent's.
-        led = self._lead.end()
+        led = self.lead.end()
         return [
             *led,
             *(
@@ -244,13 +218,13 @@ class CallEnding:
 
     def tools_ended(self, now: Instant) -> list[Action]:
         """Hang up if there is nothing left to wait for."""
-        if self._phase.now is not Phase.SAYING_GOODBYE or not self._goodbye_is_said:
+        if self.phase.now is not Phase.SAYING_GOODBYE or not self._goodbye_is_said:
             return []
-        return [] if self._waits_for_tools and self._tools.running else self._hang_up(now)
+        return [] if self._waits_for_tools and self.tools.running else self._hang_up(now)
 
     def overdue(self, kind: TimerKind, now: Instant) -> list[Intent]:
         """One of our own waits has taken too long."""
-        match kind, self._phase.now:
+        match kind, self.phase.now:
             case TimerKind.SAYING_GOODBYE, Phase.SAYING_GOODBYE | Phase.ANNOUNCING:
                 return self._not_heard_in_time(now)
             case TimerKind.TRANSFER, Phase.REFERRED:
@@ -260,38 +234,38 @@ class CallEnding:
 
     def _not_heard_in_time(self, now: Instant) -> list[Intent]:
         """Stop waiting for the sentence, unless the caller still hears it, or the one before it."""
-        heard_by = self._speech.busy_until(now)
+        heard_by = self.speech.busy_until(now)
         if heard_by > now:
             return [SetTimer(timer=Timer(TimerKind.SAYING_GOODBYE), at=heard_by)]
-        if self._phase.now is Phase.ANNOUNCING and self._transfer is not None:
+        if self.phase.now is Phase.ANNOUNCING and self._transfer is not None:
             return self._refer(self._transfer, now)
         return [*self._hang_up(now)]
 
     def gone(self, now: Instant) -> list[Action]:
         """The call has left the API. After a transfer request that means success."""
         entries: list[Action] = []
-        if self._phase.now is Phase.REFERRED and self._transfer is not None:
+        if self.phase.now is Phase.REFERRED and self._transfer is not None:
             fields = {"destination": self._transfer.name}
             entries = [Log(event=LogEvent.TRANSFER_COMPLETED, fields=fields)]
-            self._record.end("transferred")
+            self.record.end("transferred")
             if self._transfer.call_id is not None:
-                self._tools.close(self._transfer.call_id, "completed", now)
+                self.tools.close(self._transfer.call_id, "completed", now)
             if self._transfer.deed_id is not None:
-                self._deeds.settle(self._transfer.deed_id, DeedResult.COMPLETED, now)
-        self._record.end("caller_hung_up" if self._unserved_since is None else "lost")
-        self._record.gone(now)
-        self._phase.move(Step.GONE)
-        self._speech.clear()
+                self.deeds.settle(self._transfer.deed_id, DeedResult.COMPLETED, now)
+        self.record.end("caller_hung_up" if self._unserved_since is None else "lost")
+        self.record.gone(now)
+        self.phase.move(Step.GONE)
+        self.speech.clear()
         if self._deed_id is not None:
-            self._deeds.settle(self._deed_id, DeedResult.DONE, now)
-        self._deeds.close(now)
-        return [*entries, *self._lead.end(), *self.cleared()]
+            self.deeds.settle(self._deed_id, DeedResult.DONE, now)
+        self.deeds.close(now)
+        return [*entries, *self.lead.end(), *self.cleared()]
 
     def hang_up_failed(self, failed: HangUpFailed, now: Instant) -> list[Action]:
         """The hang-up failed: try again later, unless the failure is final."""
         if not failed.final:
             return [SetTimer(timer=Timer(TimerKind.HANG_UP_AGAIN), at=now + HANG_UP_AGAIN_S)]
-        self._record.fault(f"the call could not be hung up: {failed.detail}")
+        self.record.fault(f"the call could not be hung up: {failed.detail}")
         return self.gone(now)
 
     def taken_over(self, since: Instant, now: Instant) -> None:
@@ -299,7 +273,7 @@ class CallEnding:
         ended meanwhile.
         """
         self._unserved_since = since
-        self._record.fault(
+        self.record.fault(
             "another process has taken the call over: nobody served it for some time between"
             f" {timestamp(since)} and {timestamp(now)}"
         )
@@ -311,37 +285,37 @@ class CallEnding:
     def watch_transfer(self, now: Instant) -> list[Action]:
         """Watch a transfer that was requested by the process before; whether the API accepted it is
         unknown."""
-        if self._phase.now is not Phase.REFERRED:
+        if self.phase.now is not Phase.REFERRED:
             return []
         return [SetTimer(timer=Timer(TimerKind.TRANSFER), at=now + TRANSFER_S)]
 
     def cleared(self) -> list[Action]:
         """Finish, unless a request is still in flight whose end belongs in the record."""
-        is_done = self._phase.now is Phase.DRAINING_REQUESTS and not self._tools.in_flight
+        is_done = self.phase.now is Phase.DRAINING_REQUESTS and not self.tools.in_flight
         return self.finish() if is_done else []
 
     def finish(self) -> list[Action]:
         """Do nothing more."""
-        self._phase.move(Step.FINISH)
+        self.phase.move(Step.FINISH)
         return [Finish()]
 
     def _say_goodbye(self, end: End, now: Instant) -> list[Action]:
-        goodbye = self._texts.text(end.say, now) if end.say is not None else ""
+        goodbye = self.texts.text(end.say, now) if end.say is not None else ""
         if goodbye:
-            self._speech.say(goodbye, key=GOODBYE)
+            self.speech.say(goodbye, key=GOODBYE)
         elif end.after_response is not None:
-            self._goodbye_is_said = not self._speech.follow(end.after_response, GOODBYE)
+            self._goodbye_is_said = not self.speech.follow(end.after_response, GOODBYE)
         else:
-            self._speech.tell(self._texts.directed(SAY_GOODBYE), key=GOODBYE)
+            self.speech.tell(self.texts.directed(SAY_GOODBYE), key=GOODBYE)
         return self.tools_ended(now)
 
     def _hang_up(self, now: Instant) -> list[Action]:
-        self._phase.move(Step.HANG_UP)
-        self._speech.clear()
+        self.phase.move(Step.HANG_UP)
+        self.speech.clear()
         if self._deed_id is not None:
-            self._deeds.settle(self._deed_id, DeedResult.DONE, now)
+            self.deeds.settle(self._deed_id, DeedResult.DONE, now)
         return [
-            *self._lead.end(),
-            Log(event=LogEvent.CALL_ENDING, fields={"reason": self._record.ended}),
+            *self.lead.end(),
+            Log(event=LogEvent.CALL_ENDING, fields={"reason": self.record.ended}),
             HangUp(),
         ]

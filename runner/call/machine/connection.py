@@ -5,6 +5,8 @@ nothing that was missed while the sideband was lost, so each time it reopens, un
 again.
 """
 
+from dataclasses import dataclass, field
+
 from runner.call.machine.added_messages import AddedMessages
 from runner.call.machine.call_ending import CallEnding
 from runner.call.machine.fulfilment import Fulfilment
@@ -31,80 +33,50 @@ NOTHING_IS_KNOWN = (
 )
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class Connection:
     """How one call is connected to the API, and its caller to us."""
 
-    __slots__ = (
-        "_ending",
-        "_fulfilment",
-        "_is_bare",
-        "_is_made_by_page",
-        "_lead",
-        "_messages",
-        "_phase",
-        "_record",
-        "_refresh",
-        "_serving",
-        "_speech",
-        "_steering",
-        "_tools",
-        "_waits_for_media",
-        "lived_until",
-    )
+    phase: CallPhase
+    speech: Speech
+    tools: ToolCalls
+    ending: CallEnding
+    serving: ServingAgent
+    refresh: SessionRefresh
+    steering: Steering
+    messages: AddedMessages
+    fulfilment: Fulfilment
+    lead: Lead
+    record: RecordBuilder
+    origin: Origin
+    lived_until: Instant
+    """When the machine was given the last event."""
+    _is_bare: bool = field(default=False, init=False)
+    _waits_for_media: bool = field(init=False)
+    """Whether a browser has yet to report its media: they connect after the sideband opens."""
 
-    def __init__(
-        self,
-        *,
-        phase: CallPhase,
-        speech: Speech,
-        tools: ToolCalls,
-        ending: CallEnding,
-        serving: ServingAgent,
-        refresh: SessionRefresh,
-        steering: Steering,
-        messages: AddedMessages,
-        fulfilment: Fulfilment,
-        lead: Lead,
-        record: RecordBuilder,
-        origin: Origin,
-        now: Instant,
-    ) -> None:
-        self._phase = phase
-        self._speech = speech
-        self._tools = tools
-        self._ending = ending
-        self._serving = serving
-        self._refresh = refresh
-        self._steering = steering
-        self._messages = messages
-        self._fulfilment = fulfilment
-        self._lead = lead
-        self._record = record
-        self._is_bare = False
-        is_browser = isinstance(origin, WebRtcOrigin)
-        self._waits_for_media = is_browser
-        """Whether a browser has yet to report its media: they connect after the sideband opens."""
-        self._is_made_by_page = isinstance(origin, WebRtcOrigin) and origin.offer is None
-        self.lived_until = now
-        """When the machine was given the last event."""
+    def __post_init__(self) -> None:
+        self._waits_for_media = isinstance(self.origin, WebRtcOrigin)
 
     def begin_bare(self, now: Instant) -> None:
         """Serve a call of which only the agent is known: do not greet, and tell the model so."""
         self._is_bare = True
-        self._record.fault("the call was taken over without its journal: what was said and done is not known")
+        self.record.fault("the call was taken over without its journal: what was said and done is not known")
         # The API refuses an id that was used before.
-        self._messages.count_from(int(now))
-        self._messages.keep(self._messages.new(NOTHING_IS_KNOWN))
+        self.messages.count_from(int(now))
+        self.messages.keep(self.messages.new(NOTHING_IS_KNOWN))
 
     def opened(self, now: Instant) -> list[Intent]:
         """The sideband is open for the first time."""
-        self._phase.move(Step.OPENED)
-        self._ending.served_again()
-        self._record.attached(now)
+        self.phase.move(Step.OPENED)
+        self.ending.served_again()
+        self.record.attached(now)
         if self._is_bare:
-            return [self._serving.whole_session("switch_bare"), *self.reopened(now)]
-        # A page that created the call itself may have begun it with another session.
-        first: list[Intent] = [self._serving.whole_session("switch_page")] if self._is_made_by_page else []
+            return [self.serving.whole_session("switch_bare"), *self.reopened(now)]
+        first: list[Intent] = []
+        if isinstance(self.origin, WebRtcOrigin) and self.origin.offer is None:
+            # A page that created the call itself may have begun it with another session.
+            first = [self.serving.whole_session("switch_page")]
         if self._waits_for_media:
             return [*first, SetTimer(timer=HEARS, at=now + HEARS_S)]
         return [*first, *self._greet()]
@@ -114,27 +86,27 @@ class Connection:
 
         The model never greets again, and an active response already answers the nudge.
         """
-        self._ending.served_again()
-        self._steering.reopened(now)
-        unsent = self._messages.take_kept()
-        again: list[Intent] = [*self._serving.tell_again(now), *unsent, *self._tools.outputs.send_again()]
-        refreshed = self._refresh.tell_again(now)
+        self.ending.served_again()
+        self.steering.reopened(now)
+        unsent = self.messages.take_kept()
+        again: list[Intent] = [*self.serving.tell_again(now), *unsent, *self.tools.outputs.send_again()]
+        refreshed = self.refresh.tell_again(now)
         # Calls were answered and the end of their response was missed: the model continues now, and not again
         # later.
-        is_settled = self._tools.take_settled()
-        if self._phase.now is Phase.TALKING:
+        is_settled = self.tools.take_settled()
+        if self.phase.now is Phase.TALKING:
             if again or is_settled:
-                self._speech.go_on()
+                self.speech.go_on()
             else:
-                self._speech.nudge()
-        if self._lead.is_taken:
+                self.speech.nudge()
+        if self.lead.is_taken:
             # The API may have let the model answer meanwhile.
             return [*again, *refreshed, Interrupt()]
         return [*again, *refreshed]
 
     def lost(self) -> list[Intent]:
         """The sideband is lost, and with it the ends of responses."""
-        self._tools.all_ended()
+        self.tools.all_ended()
         return []
 
     def media_connected(self) -> list[Intent]:
@@ -146,22 +118,22 @@ class Connection:
         if not self._waits_for_media:
             return []
         self._waits_for_media = False
-        return [] if self._phase.now is Phase.WAITING else self._greet()
+        return [] if self.phase.now is Phase.WAITING else self._greet()
 
     def taken_over(self, now: Instant) -> list[Intent]:
         """Continue what the previous process has left, by phase, with each request that was in flight."""
-        self._ending.taken_over(self.lived_until, now)
-        self._tools.all_ended()
-        intents = self._tools.taken_over(now)
-        match self._phase.now:
+        self.ending.taken_over(self.lived_until, now)
+        self.tools.all_ended()
+        intents = self.tools.taken_over(now)
+        match self.phase.now:
             case Phase.HANGING_UP:
                 return [*intents, HangUp()]
             case Phase.DRAINING_REQUESTS:
-                return [*intents, *self._ending.cleared()]
+                return [*intents, *self.ending.cleared()]
             case _:
-                return [*intents, *self._ending.watch_transfer(now), OpenSideband(again=True)]
+                return [*intents, *self.ending.watch_transfer(now), OpenSideband(again=True)]
 
     def _greet(self) -> list[Intent]:
-        self._fulfilment.expect_greeting()
+        self.fulfilment.expect_greeting()
         # The first answer would lack the tools of MCP servers that are not ready yet.
-        return [] if self._serving.agent.mcp else [Greet()]
+        return [] if self.serving.agent.mcp else [Greet()]

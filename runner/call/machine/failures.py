@@ -2,7 +2,7 @@
 is taken.
 """
 
-from runner.call.machine.intent import AddMessage, GoOn, Intent, TakeWayOut
+from runner.call.machine.intent import AddMessage, GoOn, Intent, Part, TakeWayOut
 from runner.call.machine.speech import RATE_LIMIT_WAITS_S
 from runner.call.recent_ids import RecentIds
 from runner.model.agent import IfBroken
@@ -15,7 +15,7 @@ FAILURES_IN_A_ROW = 2
 APOLOGY = "Your last answer was cut short by a fault. Apologise for it in a few words, then go on."
 
 
-class FailureWatch:
+class FailureWatch(Part):
     """Counts failed and incomplete responses. One that the caller interrupts is neither."""
 
     __slots__ = ("_counted", "_failures", "_most", "_rate_limited")
@@ -29,10 +29,6 @@ class FailureWatch:
         self._failures = 0
         self._rate_limited = 0
         self._counted = RecentIds()
-
-    def start(self, now: Instant) -> list[Intent]:
-        """Nothing."""
-        return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Judge each response once: its event may come twice. A request for one may be refused as well."""
@@ -48,10 +44,6 @@ class FailureWatch:
                 return []
             case Outcome.FAILED | Outcome.INCOMPLETE:
                 return self._failed(event)
-
-    def stop(self, now: Instant) -> list[Intent]:
-        """Nothing."""
-        return []
 
     def _refused(self, error: ApiError) -> list[Intent]:
         match error.kind:

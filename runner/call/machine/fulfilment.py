@@ -5,6 +5,7 @@ way out, that has no sideband, or whose model cannot serve it.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from runner.call.machine.added_messages import AddedMessages
@@ -32,42 +33,19 @@ from runner.model.agent import ModelOpens, Say, Tell, Wait
 from runner.model.values import Instant
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class Fulfilment:
     """What becomes of an intent, by the phase of its call."""
 
-    __slots__ = (
-        "_ending",
-        "_greeting_is_due",
-        "_lead",
-        "_messages",
-        "_phase",
-        "_record",
-        "_serving",
-        "_speech",
-        "_texts",
-    )
-
-    def __init__(
-        self,
-        *,
-        phase: CallPhase,
-        speech: Speech,
-        ending: CallEnding,
-        serving: ServingAgent,
-        messages: AddedMessages,
-        texts: CallTexts,
-        record: RecordBuilder,
-        lead: Lead,
-    ) -> None:
-        self._phase = phase
-        self._speech = speech
-        self._ending = ending
-        self._serving = serving
-        self._messages = messages
-        self._texts = texts
-        self._record = record
-        self._lead = lead
-        self._greeting_is_due = False
+    phase: CallPhase
+    speech: Speech
+    ending: CallEnding
+    serving: ServingAgent
+    messages: AddedMessages
+    texts: CallTexts
+    record: RecordBuilder
+    lead: Lead
+    _greeting_is_due: bool = field(default=False, init=False)
 
     def actions(self, intents: Iterable[Intent], now: Instant) -> list[Action]:
         """The actions for these intents, in the same order."""
@@ -80,13 +58,13 @@ class Fulfilment:
     def _fulfil(self, intent: Intent, now: Instant) -> list[Action]:
         match intent:
             case End():
-                return self._ending.end(intent, now)
+                return self.ending.end(intent, now)
             case AddMessage():
                 return self._add_message(intent, now)
             case Greet():
                 return self.actions(self._greet(now), now) if self._is_talking else []
             case WithdrawSentence(key=key):
-                self._speech.withdraw(key)
+                self.speech.withdraw(key)
                 return []
             case SayToCaller() | InstructModel() | GoOn() | TakeWayOut() | HandOff():
                 # A call that is leaving has something else to say.
@@ -98,13 +76,13 @@ class Fulfilment:
         if not self._greeting_is_due:
             return []
         self._greeting_is_due = False
-        greeting = self._serving.agent.greeting
+        greeting = self.serving.agent.greeting
         match greeting:
             case Wait():
                 return []
-            case Say(text=text) if sentence := self._texts.text(text, now):
+            case Say(text=text) if sentence := self.texts.text(text, now):
                 return [SayToCaller(text=sentence)]
-            case Tell(text=text) if sentence := self._texts.text(text, now):
+            case Tell(text=text) if sentence := self.texts.text(text, now):
                 return [InstructModel(text=sentence)]
             case Say() | Tell() | ModelOpens():
                 return [GoOn()]
@@ -116,46 +94,46 @@ class Fulfilment:
     ) -> list[Action]:
         match intent:
             case SayToCaller(text=text, key=key):
-                if sentence := self._texts.text(text, now):
-                    self._speech.say(sentence, key=key)
+                if sentence := self.texts.text(text, now):
+                    self.speech.say(sentence, key=key)
             case InstructModel(text=text, key=key):
-                self._speech.tell(self._texts.directed(self._texts.text(text, now)), key=key)
+                self.speech.tell(self.texts.directed(self.texts.text(text, now)), key=key)
             case GoOn():
-                self._speech.go_on()
+                self.speech.go_on()
             case TakeWayOut(detail=detail):
                 return self.actions(self._take_way_out(detail, now), now)
-            case HandOff() if self._lead.is_taken:
+            case HandOff() if self.lead.is_taken:
                 # A guardrail may still hang up then, but it hands nothing over.
                 pass
             case HandOff(agent=agent_id, because=because):
-                return self.actions(self._serving.hand_off(agent_id, because, now), now)
+                return self.actions(self.serving.hand_off(agent_id, because, now), now)
             case _:
                 assert_never(intent)
         return []
 
     def _take_way_out(self, detail: str, now: Instant) -> list[Intent]:
-        way_out = self._serving.agent.if_broken
+        way_out = self.serving.agent.if_broken
         entry = Log(event=LogEvent.WAY_OUT_TAKEN, level=LogLevel.ERROR, fields={"detail": detail})
         if way_out.transfer is None:
             say = way_out.say
             at_once = say is None and not way_out.takes_leave
             return [entry, End(reason="model_failed", say=say, at_once=at_once, detail=detail)]
-        self._record.fault(detail)
-        return [entry, *self._ending.announce(Transfer(target=way_out.transfer, name="if_broken"), now)]
+        self.record.fault(detail)
+        return [entry, *self.ending.announce(Transfer(target=way_out.transfer, name="if_broken"), now)]
 
     def _add_message(self, message: AddMessage, now: Instant) -> list[Action]:
-        if self._phase.now not in CONNECTED or (message.only_while_talking and not self._is_talking):
+        if self.phase.now not in CONNECTED or (message.only_while_talking and not self._is_talking):
             return []
-        text = self._texts.text(message.text, now)
-        item = self._messages.new(text, as_caller=message.as_caller)
+        text = self.texts.text(message.text, now)
+        item = self.messages.new(text, as_caller=message.as_caller)
         if message.private:
-            self._record.transcript.hide(item.item_id, "(keys pressed, kept private)", now)
-        if self._speech.is_closed:
-            self._messages.keep(item)
+            self.record.transcript.hide(item.item_id, "(keys pressed, kept private)", now)
+        if self.speech.is_closed:
+            self.messages.keep(item)
             return []
-        self._messages.sent(item)
+        self.messages.sent(item)
         return [item]
 
     @property
     def _is_talking(self) -> bool:
-        return self._phase.now is Phase.TALKING
+        return self.phase.now is Phase.TALKING

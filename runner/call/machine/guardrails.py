@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from runner.call.machine.intent import End, HandOff, Intent, SayToCaller
+from runner.call.machine.intent import End, HandOff, Intent, Part, SayToCaller
 from runner.call.regex import compile_regex
 from runner.model.action import Interrupt, Log, LogEvent
 from runner.model.agent import Guardrail, Then
@@ -14,7 +14,7 @@ LONGEST_TEXT = 20_000
 """Characters of one item that are searched. A turn on the telephone has a few hundred."""
 
 
-class GuardrailWatch:
+class GuardrailWatch(Part):
     """Follows the words of both sides as they come. A guardrail acts once for each item.
 
     The patterns are RE2, which searches in linear time whatever a caller says.
@@ -27,10 +27,6 @@ class GuardrailWatch:
         self._heard: dict[str, str] = {}
         self._acted: set[tuple[str, str]] = set()
 
-    def start(self, now: Instant) -> list[Intent]:
-        """Nothing."""
-        return []
-
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Search the text of an item so far."""
         match event:
@@ -42,10 +38,6 @@ class GuardrailWatch:
                 return self._search(item_id, role, text)
             case _:
                 return []
-
-    def stop(self, now: Instant) -> list[Intent]:
-        """Nothing."""
-        return []
 
     def _search(self, item_id: str, role: Role, text: str) -> list[Intent]:
         wanted: list[Intent] = []

@@ -4,8 +4,9 @@ Each part watches one thing (silence, limits, guardrails, keys, …) and knows n
 parts. `runner.call.machine.fulfilment` decides what happens when several of them meet.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import ClassVar, TypeAlias
 
 from runner.model.action import Action
 from runner.model.event import CallEvent
@@ -108,18 +109,22 @@ Intent: TypeAlias = (
 """What is not an intent of its own is an action that passes through unchanged."""
 
 
-class Part(Protocol):
+class Part(ABC):
     """Watches one thing during a call."""
 
-    @property
-    def hears(self) -> frozenset[type]:
-        """The events that it handles. Most events of a call concern no part."""
+    __slots__ = ()
+
+    hears: ClassVar[frozenset[type[CallEvent]]]
+    """The events that it handles. Most events of a call concern no part."""
 
     def start(self, now: Instant) -> list[Intent]:
         """The intents when its agent takes the call: at the beginning, or by a hand-off."""
+        return []
 
+    @abstractmethod
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """The intents after `event`."""
 
     def stop(self, now: Instant) -> list[Intent]:
         """The intents when another agent takes the call: it clears its own timers."""
+        return []

@@ -1,6 +1,6 @@
 """Collects the keys pressed on the telephone into entries, and adds them to the conversation."""
 
-from runner.call.machine.intent import AddMessage, GoOn, Intent
+from runner.call.machine.intent import AddMessage, GoOn, Intent, Part
 from runner.call.records.record_builder import RecordBuilder
 from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Keys
@@ -10,7 +10,7 @@ from runner.model.values import Instant
 ENTRY = Timer(TimerKind.KEYS)
 
 
-class Keypad:
+class Keypad(Part):
     """Collects keys until the ending key, the longest entry, or a pause.
 
     The API reports each key by itself and adds none to the conversation.
@@ -23,10 +23,6 @@ class Keypad:
         self._record = record
         self._pressed = ""
         self._was_full = False
-
-    def start(self, now: Instant) -> list[Intent]:
-        """Nothing."""
-        return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Take one key, or close the entry."""

@@ -2,8 +2,10 @@
 it.
 """
 
+from dataclasses import dataclass
+
 from runner.call.machine.consumption import Consumption
-from runner.call.machine.intent import AddMessage, End, GoOn, Intent
+from runner.call.machine.intent import AddMessage, End, GoOn, Intent, Part
 from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Limits
 from runner.model.event import CallEvent, ResponseEnded, TimerFired, ToolCalled
@@ -13,22 +15,23 @@ MAX_DURATION = Timer(TimerKind.MAX_DURATION)
 WIND_DOWN = Timer(TimerKind.WIND_DOWN)
 
 
-class LimitWatch:
-    """Ends the call at its limits. The counts are the call's, so a hand-off does not reset them."""
+@dataclass(slots=True, eq=False)
+class LimitWatch(Part):
+    """Ends the call at its limits. The counts are the call's, so a hand-off does not reset them.
 
-    __slots__ = ("_consumption", "_limits")
+    Its timers stay set when another agent takes the call, which sets them anew.
+    """
 
     hears = frozenset({TimerFired, ResponseEnded, ToolCalled})
 
-    def __init__(self, limits: Limits, consumption: Consumption) -> None:
-        self._limits = limits
-        self._consumption = consumption
+    limits: Limits
+    consumption: Consumption
 
     def start(self, now: Instant) -> list[Intent]:
         """Set the timers, counted from when the call was accepted."""
-        end_at = self._consumption.since + self._limits.max_duration_s
+        end_at = self.consumption.since + self.limits.max_duration_s
         timers: list[Intent] = [SetTimer(timer=MAX_DURATION, at=end_at)]
-        wind_down = self._limits.wind_down
+        wind_down = self.limits.wind_down
         if wind_down is not None and end_at - wind_down.before_s > now:
             return [*timers, SetTimer(timer=WIND_DOWN, at=end_at - wind_down.before_s)]
         return [*timers, ClearTimer(timer=WIND_DOWN)]
@@ -38,24 +41,20 @@ class LimitWatch:
         match event:
             case TimerFired(timer=Timer(kind=TimerKind.MAX_DURATION)):
                 return [End(reason="max_duration")]
-            case TimerFired(timer=Timer(kind=TimerKind.WIND_DOWN)) if self._limits.wind_down is not None:
-                return [AddMessage(text=self._limits.wind_down.tell), GoOn()]
+            case TimerFired(timer=Timer(kind=TimerKind.WIND_DOWN)) if self.limits.wind_down is not None:
+                return [AddMessage(text=self.limits.wind_down.tell), GoOn()]
             case ResponseEnded() if self._too_dear():
                 return [End(reason="max_cost")]
             # A tool call may be reported only with the end of its response.
-            case ToolCalled() | ResponseEnded() if self._consumption.has_more_tool_calls_than(
-                self._limits.max_tool_calls
+            case ToolCalled() | ResponseEnded() if self.consumption.has_more_tool_calls_than(
+                self.limits.max_tool_calls
             ):
                 return [End(reason="max_tool_calls")]
             case _:
                 return []
 
-    def stop(self, now: Instant) -> list[Intent]:
-        """The next agent sets its own timers, so none is left over."""
-        return []
-
     def _too_dear(self) -> bool:
-        if self._limits.max_cost_usd is None:
+        if self.limits.max_cost_usd is None:
             return False
         # What has no known price does not count; the rest may exceed the limit on its own.
-        return self._consumption.bill.cost.usd >= self._limits.max_cost_usd
+        return self.consumption.bill.cost.usd >= self.limits.max_cost_usd

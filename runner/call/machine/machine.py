@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Self
 
 from runner.call.addresses.incoming import incoming_call
+from runner.call.machine import session_events
 from runner.call.machine.lookup_attempts import DEADLINE
 from runner.call.machine.phase import UNANSWERED, CallPhase, Phase
 from runner.call.machine.reception import Reception
@@ -79,7 +80,7 @@ class CallMachine:
         if is_answered:
             machine.handle(AnswerReplied(decided=Decided.DONE), now)
             if machine.session is not None:
-                machine.session.begin_bare(now)
+                machine.session.connection.begin_bare(now)
         return machine
 
     @property
@@ -139,7 +140,7 @@ class CallMachine:
         if self.session is None or (isinstance(event, Replied) and event.call_id == self.call.id):
             # An attempt of the lookup that ended after the call was answered without it.
             return []
-        return self.session.handle(event, now)
+        return session_events.handle(self.session, event, now)
 
     @property
     def takes_long(self) -> bool:

@@ -5,7 +5,7 @@ tool call.
 from collections.abc import Mapping
 
 from runner.call.machine.consumption import Consumption
-from runner.call.machine.intent import GoOn, Greet, Intent
+from runner.call.machine.intent import GoOn, Greet, Intent, Part
 from runner.call.records.record_builder import RecordBuilder
 from runner.model.action import (
     Approve,
@@ -37,7 +37,7 @@ READY_S = 2.0
 READY = Timer(TimerKind.MCP)
 
 
-class McpWatch:
+class McpWatch(Part):
     """Follows the MCP servers of an agent. The API runs their tools; we only see the results."""
 
     hears = frozenset(

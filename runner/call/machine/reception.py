@@ -10,7 +10,6 @@ from runner.call.machine.lookup import LookedUp, default_answer, lookup_request
 from runner.call.machine.lookup_attempts import DEADLINE, RETRY, LookupAttempts
 from runner.call.machine.phase import CallPhase, Phase, Step
 from runner.call.machine.session import Session
-from runner.call.machine.session_parts import SessionParts
 from runner.call.machine.steering import refuse, why_not
 from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds
@@ -254,13 +253,15 @@ class Reception:
         if self._browser is not None and self._browser.offer is None:
             # The page has made the call itself.
             return [*timers, *self._answered(AnswerReplied(decided=Decided.DONE), now)]
-        answer = AnswerCall(
-            agent=agent,
-            instructions=session.instructions,
-            servers=session.servers,
+        return [*timers, self._answer_with(session)]
+
+    def _answer_with(self, session: Session) -> AnswerCall:
+        return AnswerCall(
+            agent=session.agent,
+            instructions=session.texts.instructions,
+            servers=session.serving.servers,
             offer=self._browser.offer if self._browser is not None else None,
         )
-        return [*timers, answer]
 
     def _begin(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
         """The session of the call. A lookup's answer that the templates cannot use must not cost the caller
@@ -276,7 +277,7 @@ class Reception:
             return self._session(agent, default_answer(agent.lookup, str(failure), found.took_s), now)
 
     def _session(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
-        parts = SessionParts(
+        return Session(
             call=self._call,
             phase=self._phase,
             deeds=self._deeds,
@@ -290,7 +291,6 @@ class Reception:
             transfer_to=self._world.transfer_to if self._browser is None else (),
             lookup=found.value if found else None,
         )
-        return Session(parts)
 
     def _record(self, agent: Agent, found: LookedUp | None) -> CallRecord:
         """The record as it is before the call is answered."""
@@ -338,9 +338,8 @@ class Reception:
             return self._claimed(ClaimReplied(agent=self._agent.id), now)
         if self._phase.now is Phase.LOOKING_UP and self._lookup is not None:
             return self._found(self._lookup.again(now), now)
-        if self._phase.now is Phase.ANSWERING and self.session is not None and self._agent is not None:
-            session = self.session
-            return [AnswerCall(agent=self._agent, instructions=session.instructions, servers=session.servers)]
+        if self._phase.now is Phase.ANSWERING and self.session is not None:
+            return [self._answer_with(self.session)]
         return self._finish(RingResult.UNAVAILABLE)
 
     def _steered(self, steered: Steered, now: Instant) -> list[Action]:

@@ -1,7 +1,7 @@
 """Knows which agent serves a call, runs the watches for it, and hands over to another agent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 
 from runner.call.machine.call_texts import AgentTexts, CallTexts
 from runner.call.machine.consumption import Consumption
@@ -64,65 +64,38 @@ class Switch:
         return self.update.before
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class ServingAgent:
-    """The agent of a call, and those before it."""
+    """The agent of a call, and those before it.
 
-    __slots__ = (
-        "_agents",
-        "_consumption",
-        "_is_confirmed",
-        "_is_quiet",
-        "_last",
-        "_lead",
-        "_playback",
-        "_record",
-        "_secrets",
-        "_texts",
-        "agent",
-        "impossible",
-        "parts",
-        "pending",
-        "served",
-        "servers",
-    )
+    Raises TemplateFailure when the settings of the agent's MCP servers cannot be rendered for this call.
+    """
 
-    def __init__(
-        self,
-        *,
-        agent: Agent,
-        agents: Mapping[str, Agent],
-        texts: CallTexts,
-        record: RecordBuilder,
-        consumption: Consumption,
-        secrets: Mapping[str, str],
-        playback: Playback,
-        lead: Lead,
-        is_quiet: Callable[[Instant], bool],
-        now: Instant,
-    ) -> None:
-        """Raises TemplateFailure when the settings of the agent's MCP servers cannot be rendered for this
-        call.
-        """
-        self.agent = agent
-        self.served = [agent]
-        """Every agent that has served the call, in order."""
-        self.parts: tuple[Part, ...] = ()
-        self.pending: Switch | None = None
-        """The hand-off that the API has not confirmed yet."""
-        self._agents = agents
-        self._texts = texts
-        self._record = record
-        self._consumption = consumption
-        self._secrets = secrets
-        self._playback = playback
-        self._lead = lead
-        self._is_quiet = is_quiet
-        self.impossible = ""
-        """Why the last hand-off could not be requested; empty when it was."""
-        self._last: Switch | None = None
-        self._is_confirmed = True
-        self.servers = self._servers_of(agent, texts.names(now))
-        """The agent's MCP servers as the API's own objects."""
+    agent: Agent
+    agents: Mapping[str, Agent]
+    texts: CallTexts
+    record: RecordBuilder
+    consumption: Consumption
+    secrets: Mapping[str, str] = field(repr=False)
+    playback: Playback
+    lead: Lead
+    is_quiet: Callable[[Instant], bool]
+    now: InitVar[Instant]
+    served: list[Agent] = field(init=False)
+    """Every agent that has served the call, in order."""
+    parts: tuple[Part, ...] = field(default=(), init=False)
+    pending: Switch | None = field(default=None, init=False)
+    """The hand-off that the API has not confirmed yet."""
+    impossible: str = field(default="", init=False)
+    """Why the last hand-off could not be requested; empty when it was."""
+    _last: Switch | None = field(default=None, init=False)
+    _is_confirmed: bool = field(default=True, init=False)
+    servers: tuple[JsonObject, ...] = field(init=False)
+    """The agent's MCP servers as the API's own objects."""
+
+    def __post_init__(self, now: Instant) -> None:
+        self.served = [self.agent]
+        self.servers = self._servers_of(self.agent, self.texts.names(now))
 
     def start(self, now: Instant) -> list[Intent]:
         """Start what is watched for the agent."""
@@ -134,7 +107,7 @@ class ServingAgent:
         """The agents that could take over: the API changes no session's model."""
         return tuple(
             name
-            for name, agent in self._agents.items()
+            for name, agent in self.agents.items()
             if name != self.agent.id and agent.model == self.agent.model
         )
 
@@ -163,25 +136,25 @@ class ServingAgent:
         self.impossible = ""
         if self.pending is not None:
             return self._not_possible(agent_id, because, f'"{self.pending.agent.id}" is taking over')
-        if self._consumption.handoffs >= MOST_HANDOFFS:
+        if self.consumption.handoffs >= MOST_HANDOFFS:
             return self._not_possible(agent_id, because, f"there were {MOST_HANDOFFS} of them already")
-        agent = self._agents[agent_id]
+        agent = self.agents[agent_id]
         try:
-            texts = self._texts.prepare(agent, now)
+            texts = self.texts.prepare(agent, now)
             servers = self._servers_of(agent, texts.names)
         except TemplateFailure as failure:
             return self._not_possible(agent_id, because, str(failure))
-        self._consumption.handoffs += 1
+        self.consumption.handoffs += 1
         self.pending = Switch(
             update=SwitchAgent(
-                update_id=f"switch_{self._consumption.handoffs}",
+                update_id=f"switch_{self.consumption.handoffs}",
                 before=self.agent,
                 agent=agent,
-                instructions=self._texts.with_added(texts.instructions),
+                instructions=self.texts.with_added(texts.instructions),
                 servers=servers,
                 # The API changes no voice once it was heard.
-                with_voice=not self._playback.has_begun,
-                answers=self._lead.answers,
+                with_voice=not self.playback.has_begun,
+                answers=self.lead.answers,
             ),
             texts=texts,
             because=because,
@@ -203,7 +176,7 @@ class ServingAgent:
             update_id=update_id,
             before=self.agent,
             agent=self.agent,
-            instructions=self._texts.instructions,
+            instructions=self.texts.instructions,
             servers=self.servers,
             with_voice=False,
             # A person may have led the call, which is unknown now.
@@ -226,13 +199,13 @@ class ServingAgent:
             self._is_confirmed = self._is_confirmed or told
             return None
         self._last, self._is_confirmed = switch, told
-        self._texts.adopt(switch.texts)
+        self.texts.adopt(switch.texts)
         self.servers = switch.update.servers
         self.agent = switch.agent
-        self._consumption.bill.transcribed_by(self.agent.transcription_model)
+        self.consumption.bill.transcribed_by(self.agent.transcription_model)
         if self.agent not in self.served:
             self.served.append(self.agent)
-        self._record.handed_off(Handoff(agent=self.agent.id, because=switch.because, at=now))
+        self.record.handed_off(Handoff(agent=self.agent.id, because=switch.because, at=now))
         return switch
 
     def take_over(self, now: Instant) -> list[Intent]:
@@ -246,17 +219,17 @@ class ServingAgent:
         if switch is None or switch.update.update_id != update_id:
             return None
         self.pending = None
-        self._record.fault(f'no hand-off to "{switch.agent.id}": the API refused it: {detail}')
+        self.record.fault(f'no hand-off to "{switch.agent.id}": the API refused it: {detail}')
         return switch
 
     def _not_possible(self, agent_id: str, because: str, reason: str) -> list[Intent]:
         self.impossible = reason
-        self._record.fault(f'no hand-off to "{agent_id}": {reason}')
+        self.record.fault(f'no hand-off to "{agent_id}": {reason}')
         fields = {"agent": agent_id, "because": because, "detail": reason}
         return [Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)]
 
     def _servers_of(self, agent: Agent, names: Mapping[str, Json]) -> tuple[JsonObject, ...]:
-        known = {**names, "secrets": self._secrets}
+        known = {**names, "secrets": self.secrets}
         return tuple(render(server.settings, known) for server in agent.mcp)
 
     def _parts_of(self, agent: Agent) -> tuple[Part, ...]:
@@ -264,18 +237,18 @@ class ServingAgent:
         answers = self._last is None
         """Whether it is the agent that answered the call, and not one that took over."""
         parts: list[Part] = [
-            LimitWatch(limits, self._consumption),
-            StallWatch(self._is_quiet, agent_opens=answers and not isinstance(agent.greeting, Wait)),
+            LimitWatch(limits, self.consumption),
+            StallWatch(self.is_quiet, agent_opens=answers and not isinstance(agent.greeting, Wait)),
             FailureWatch(agent.if_broken),
         ]
         if limits.silence is not None:
-            parts.append(SilenceLadder(limits.silence, self._is_quiet))
+            parts.append(SilenceLadder(limits.silence, self.is_quiet))
         if limits.ghost_after_s is not None and answers:
             parts.append(GhostWatch(limits.ghost_after_s))
         if agent.mcp:
-            parts.append(McpWatch(agent, self._record, self._consumption))
+            parts.append(McpWatch(agent, self.record, self.consumption))
         if agent.keys is not None:
-            parts.append(Keypad(agent.keys, self._record))
+            parts.append(Keypad(agent.keys, self.record))
         if agent.guardrails:
             parts.append(GuardrailWatch(agent.guardrails))
         return tuple(parts)

@@ -1,112 +1,186 @@
-"""The served half of a call's machine: from the API's answer to the end. Events in, actions out.
+"""The served half of a call, from the API's answer to its end: parts that each decide about one aspect of it.
 
-`runner.call.machine.session_events` says which event does what in which phase. Who speaks has a table of its
-own in `runner.call.machine.floor`. Watches of one thing each (silence, limits, guardrails, keys, failures)
-are parts, and `runner.call.machine.fulfilment` fits their intents to the phase.
+Who speaks has a table of its own in `runner.call.machine.floor`. Watches of one thing each (silence, limits,
+guardrails, keys, failures) belong to the serving agent. `runner.call.machine.session_events` says which event
+concerns which part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from runner.call.afterwards.jobs import jobs_after
+from runner.call.machine.added_messages import AddedMessages
+from runner.call.machine.call_ending import CallEnding
+from runner.call.machine.call_texts import CallTexts
+from runner.call.machine.connection import Connection
 from runner.call.machine.consumption import Consumption
+from runner.call.machine.fulfilment import Fulfilment
 from runner.call.machine.lead import Lead
-from runner.call.machine.phase import CONNECTED, Phase
-from runner.call.machine.session_events import Row, row
-from runner.call.machine.session_parts import SessionParts
+from runner.call.machine.phase import CallPhase, Phase
+from runner.call.machine.serving_agent import ServingAgent
+from runner.call.machine.session_refresh import SessionRefresh
 from runner.call.machine.speech import Speech
 from runner.call.machine.steering import Steering
+from runner.call.machine.tampering import TamperWatch
 from runner.call.machine.tool_calls import ToolCalls
+from runner.call.machine.tool_dispatch import ToolDispatch
 from runner.call.records.bill import Bill
+from runner.call.records.deeds import Deeds
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.redaction import Redactor
 from runner.model.action import Action
 from runner.model.agent import Agent
-from runner.model.event import CallEvent
+from runner.model.call import IncomingCall, WebRtcOrigin
 from runner.model.job import Job
+from runner.model.price import PriceList
 from runner.model.record import CallRecord
-from runner.model.values import Instant, JsonObject
-
-_ROWS: dict[type[CallEvent], Row] = {}
-"""The rows of the types of events that have come."""
+from runner.model.values import Instant, Json
 
 
 class Session:
-    """The state of an answered call. Create it when the call is about to be answered; `begin` once it is."""
+    """The state of an answered call. Create it when the call is about to be answered; `begin` once it is.
 
-    __slots__ = ("__weakref__", "_parts")
+    All parts have slots: thousands of calls are live, and each event touches many.
+    """
 
-    def __init__(self, parts: SessionParts) -> None:
-        self._parts = parts
+    __slots__ = (
+        "__weakref__",
+        "builder",
+        "connection",
+        "consumption",
+        "dispatch",
+        "ending",
+        "fulfilment",
+        "lead",
+        "messages",
+        "phase",
+        "refresh",
+        "serving",
+        "speech",
+        "steering",
+        "tampering",
+        "texts",
+        "tools",
+    )
+
+    def __init__(
+        self,
+        *,
+        call: IncomingCall,
+        phase: CallPhase,
+        deeds: Deeds,
+        agent: Agent,
+        agents: Mapping[str, Agent],
+        secrets: Mapping[str, str],
+        now: Instant,
+        prices: PriceList,
+        record: CallRecord,
+        transfer_to: Sequence[str] = (),
+        lookup: Json = None,
+    ) -> None:
+        """`record` is the record before the call is answered, `lookup` the lookup's answer.
+
+        Raises TemplateFailure when the agent's instructions cannot be rendered for this call.
+        """
+        self.phase = phase
+        self.speech = Speech()
+        self.lead = Lead(self.speech)
+        self.consumption = Consumption(Bill(prices, agent.model, agent.transcription_model))
+        self.builder = RecordBuilder(
+            record,
+            self.consumption.bill,
+            deeds,
+            self.speech.is_persons,
+        )
+        self.texts = CallTexts(call=call, agent=agent, lookup=lookup, record=self.builder, now=now)
+        self.tools = ToolCalls(
+            call_id=call.id,
+            record=self.builder,
+            consumption=self.consumption,
+            names=self.texts.names,
+            variables=self.texts.variables,
+            secrets=secrets,
+        )
+        self.ending = CallEnding(
+            phase=phase,
+            speech=self.speech,
+            tools=self.tools,
+            record=self.builder,
+            texts=self.texts,
+            lead=self.lead,
+            deeds=deeds,
+        )
+        self.serving = ServingAgent(
+            agent=agent,
+            agents=agents,
+            texts=self.texts,
+            record=self.builder,
+            consumption=self.consumption,
+            secrets=secrets,
+            playback=self.speech.playback,
+            lead=self.lead,
+            is_quiet=self._is_quiet,
+            now=now,
+        )
+        self.refresh = SessionRefresh(
+            serving=self.serving, texts=self.texts, speech=self.speech, lead=self.lead, deeds=deeds
+        )
+        self.dispatch = ToolDispatch(
+            phase=phase,
+            tools=self.tools,
+            ending=self.ending,
+            serving=self.serving,
+            consumption=self.consumption,
+            lead=self.lead,
+            refresh=self.refresh,
+            deeds=deeds,
+        )
+        self.steering = Steering(
+            phase=phase,
+            deeds=deeds,
+            speech=self.speech,
+            ending=self.ending,
+            serving=self.serving,
+            texts=self.texts,
+            lead=self.lead,
+            refresh=self.refresh,
+            agents=agents,
+            transfer_to=transfer_to,
+        )
+        self.messages = AddedMessages()
+        self.fulfilment = Fulfilment(
+            phase=phase,
+            speech=self.speech,
+            ending=self.ending,
+            serving=self.serving,
+            messages=self.messages,
+            texts=self.texts,
+            record=self.builder,
+            lead=self.lead,
+        )
+        self.connection = Connection(
+            phase=phase,
+            speech=self.speech,
+            tools=self.tools,
+            ending=self.ending,
+            serving=self.serving,
+            refresh=self.refresh,
+            steering=self.steering,
+            messages=self.messages,
+            fulfilment=self.fulfilment,
+            lead=self.lead,
+            record=self.builder,
+            origin=call.origin,
+            lived_until=now,
+        )
+        is_open = isinstance(call.origin, WebRtcOrigin) and call.origin.has_data_channel
+        self.tampering = (
+            TamperWatch(messages=self.messages, tools=self.tools, record=self.builder) if is_open else None
+        )
 
     @property
     def agent(self) -> Agent:
         """The agent that serves the call now."""
-        return self._parts.serving.agent
-
-    @property
-    def servers(self) -> tuple[JsonObject, ...]:
-        """The MCP servers of that agent, as the API's own objects."""
-        return self._parts.serving.servers
-
-    @property
-    def served(self) -> Sequence[Agent]:
-        """Every agent that has served the call, in order."""
-        return self._parts.serving.served
-
-    @property
-    def may_hand_to(self) -> tuple[str, ...]:
-        """The agents that could take over now."""
-        return self._parts.serving.others
-
-    @property
-    def phase(self) -> Phase:
-        """The phase of the call."""
-        return self._parts.phase.now
-
-    @property
-    def instructions(self) -> str:
-        """The instructions of the agent that serves the call now."""
-        return self._parts.texts.instructions
-
-    @property
-    def variables(self) -> JsonObject:
-        """What `vars` holds now."""
-        return self._parts.texts.variables
-
-    @property
-    def speech(self) -> Speech:
-        """Who speaks, and what waits to be said."""
-        return self._parts.speech
-
-    @property
-    def tools(self) -> ToolCalls:
-        """The tool calls that have not ended."""
-        return self._parts.tools
-
-    @property
-    def lead(self) -> Lead:
-        """Who leads the call."""
-        return self._parts.lead
-
-    @property
-    def steering(self) -> Steering:
-        """Carries out what people want of the call."""
-        return self._parts.steering
-
-    @property
-    def consumption(self) -> Consumption:
-        """What the call has used of its limits."""
-        return self._parts.consumption
-
-    @property
-    def builder(self) -> RecordBuilder:
-        """The record so far, unmasked."""
-        return self._parts.builder
-
-    @property
-    def lived_until(self) -> Instant:
-        """When the call was given the last event."""
-        return self._parts.connection.lived_until
+        return self.serving.agent
 
     @property
     def follows_words(self) -> bool:
@@ -115,45 +189,14 @@ class Session:
 
     def begin(self, now: Instant) -> list[Action]:
         """The API has answered the call."""
-        parts = self._parts
-        parts.consumption.since = now
-        parts.builder.accepted(now)
-        return parts.fulfilment.actions(parts.serving.start(now), now)
+        self.consumption.since = now
+        self.builder.accepted(now)
+        return self.fulfilment.actions(self.serving.start(now), now)
 
-    def begin_bare(self, now: Instant) -> None:
-        """Serve a call of which only the agent is known: do not greet, and tell the model so."""
-        self._parts.connection.begin_bare(now)
-
-    def handle(self, event: CallEvent, now: Instant) -> list[Action]:
-        """Decide on the actions for `event`, in this order."""
-        parts = self._parts
-        fulfil = parts.fulfilment.actions
-        parts.builder.note(event, now)
-        actions: list[Action] = []
-        # Thousands of calls are live: what an event does not concern is not even looked at.
-        if type(event) in Bill.hears:
-            parts.consumption.bill.note(event)
-        if type(event) in Speech.hears:
-            actions += parts.speech.handle(event, now, sees_all=parts.are_all_placed)
-        tampering = parts.tampering
-        if tampering is not None and type(event) in tampering.hears and parts.phase.now in CONNECTED:
-            whole = parts.serving.whole_session("switch_mend")
-            actions += fulfil(tampering.handle(event, whole), now)
-        by_phase = _ROWS.get(type(event))
-        if by_phase is None:
-            by_phase = _ROWS[type(event)] = row(event)
-        handler = by_phase.get(parts.phase.now)
-        if handler is not None:
-            actions += fulfil(handler(parts, event, now), now)
-        for part in parts.serving.parts:
-            if type(event) in part.hears:
-                actions += fulfil(part.handle(event, now), now)
-        while ends := parts.speech.take_sentence_ends():
-            for key, end in ends:
-                parts.steering.sentence_ended(key, end, now)
-                actions += fulfil([*parts.ending.sentence_ended(key, end, now), *parts.tools.go_on()], now)
-        parts.connection.lived_until = now
-        return actions + parts.speech.ask(now)
+    @property
+    def are_all_placed(self) -> bool:
+        """Whether the API has confirmed the place of everything that we have added to the conversation."""
+        return self.messages.are_placed and self.tools.outputs.are_confirmed
 
     @property
     def takes_long(self) -> bool:
@@ -168,8 +211,15 @@ class Session:
         """The jobs after the call, from its record."""
         redactor = self.redactor()
         redactor.learn(self.builder.tools.values())
-        return jobs_after(self.served[0], record, redactor.names(self._parts.texts.names(now)), now)
+        return jobs_after(self.serving.served[0], record, redactor.names(self.texts.names(now)), now)
 
     def redactor(self) -> Redactor:
         """Masks the record as strictly as the strictest agent that has served the call."""
-        return Redactor((agent.record for agent in self.served), self.builder.private)
+        return Redactor((agent.record for agent in self.serving.served), self.builder.private)
+
+    def _is_quiet(self, now: Instant) -> bool:
+        """Whether nobody speaks, and nothing is in progress that will make somebody speak."""
+        if self.lead.is_taken:
+            return False
+        is_waiting = self.tools.awaited or self.tools.running or self.serving.pending is not None
+        return self.phase.now is Phase.TALKING and self.speech.is_idle(now) and not is_waiting

@@ -1,4 +1,4 @@
-"""The table of a served call: which event does what in which phase.
+"""The served half of a call's machine, and its table: which event does what in which phase.
 
 An event changes nothing in a phase that its row leaves out: a live API sends late, twice and out of order,
 and none of that is an error.
@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, assert_never
 
 from runner.call.machine.intent import End, Intent
-from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, Phase
-from runner.call.machine.session_parts import SessionParts
-from runner.model.action import HangUp, TimerKind
+from runner.call.machine.phase import CONNECTED, LIVE, NOT_GONE, NOT_OVER, Phase
+from runner.call.machine.session import Session
+from runner.call.machine.speech import Speech
+from runner.call.records.bill import Bill
+from runner.model.action import Action, HangUp, TimerKind
 from runner.model.event import (
     AnswerReplied,
     ApiError,
@@ -52,140 +54,61 @@ from runner.model.event import (
 )
 from runner.model.values import Instant
 
-
-def _opened(parts: SessionParts, _: SidebandOpened, now: Instant) -> list[Intent]:
-    return parts.connection.opened(now)
-
-
-def _reopened(parts: SessionParts, _: SidebandOpened, now: Instant) -> list[Intent]:
-    return parts.connection.reopened(now)
-
-
-def _connected(parts: SessionParts, _: CallerConnected, now: Instant) -> list[Intent]:
-    return parts.connection.media_connected()
-
-
-def _lost(parts: SessionParts, _: SidebandLost, now: Instant) -> list[Intent]:
-    return parts.connection.lost()
-
-
-def _taken_over(parts: SessionParts, _: TakenOver, now: Instant) -> list[Intent]:
-    return parts.connection.taken_over(now)
-
-
-def _unreachable(_: SessionParts, unreachable: Unreachable, now: Instant) -> list[Intent]:
-    """A call that cannot be served is hung up, and not left talking to nobody."""
-    return [End(reason="failed", at_once=True, detail=unreachable.detail)]
-
-
-def _called(parts: SessionParts, called: ToolCalled, now: Instant) -> list[Intent]:
-    return parts.dispatch.called(called, now)
-
-
-def _response_ended(parts: SessionParts, ended: ResponseEnded, now: Instant) -> list[Intent]:
-    intents = [intent for called in ended.calls for intent in parts.dispatch.called(called, now)]
-    parts.tools.response_ended(ended.response_id)
-    return intents + parts.tools.go_on()
-
-
-def _output_taken(parts: SessionParts, taken: OutputTaken, now: Instant) -> list[Intent]:
-    parts.tools.outputs.confirmed(taken.call_id)
-    return []
-
-
-def _item_placed(parts: SessionParts, placed: ItemPlaced, now: Instant) -> list[Intent]:
-    parts.messages.placed(placed.item_id)
-    return []
-
-
-def _replied(parts: SessionParts, replied: Replied, now: Instant) -> list[Intent]:
-    intents = parts.tools.replied(replied, now, may_retry=True)
-    return [*intents, *parts.tools.go_on(), *parts.ending.tools_ended(now)]
-
-
-def _last_reply(parts: SessionParts, replied: Replied, now: Instant) -> list[Intent]:
-    """The model waits for this output no more, but the record says what the request did."""
-    parts.tools.replied(replied, now, may_retry=False)
-    return [*parts.ending.cleared()]
-
-
-def _session_updated(parts: SessionParts, updated: SessionUpdated, now: Instant) -> list[Intent]:
-    if parts.serving.expects(updated.update_id):
-        return parts.dispatch.handed_off(now, told=True)
-    return parts.refresh.confirmed(updated.update_id, now)
-
-
-def _refused(parts: SessionParts, error: ApiError, now: Instant) -> list[Intent]:
-    if error.kind is ApiErrorKind.SESSION_EXPIRED:
-        return [End(reason="session_expired", at_once=True)]
-    return [*parts.dispatch.not_handed_off(error, now), *parts.refresh.refused(error, now)]
-
-
-def _timer_fired(parts: SessionParts, fired: TimerFired, now: Instant) -> list[Intent]:
-    match fired.timer.kind:
-        case TimerKind.RETRY:
-            return [*parts.tools.again(fired.timer.key, now)]
-        case TimerKind.HANDOFF:
-            return parts.dispatch.handed_off(now, told=False)
-        case TimerKind.LEAD:
-            return parts.steering.lease_is_over(now)
-        case TimerKind.REFRESH:
-            return parts.refresh.not_refused(now)
-        case TimerKind.CONNECTED:
-            return parts.connection.stop_waiting_for_media()
-        case TimerKind.WAITING:
-            return parts.tools.still_waiting(fired.timer.key, now)
-        case kind:
-            return parts.ending.overdue(kind, now) + parts.tools.go_on()
-
-
-def _steered(parts: SessionParts, steered: Steered, now: Instant) -> list[Intent]:
-    return parts.steering.steered(steered, now)
-
-
-def _refer_answered(parts: SessionParts, answered: ReferAnswered, now: Instant) -> list[Intent]:
-    return parts.ending.refer_answered(answered.ok, answered.detail, now) + parts.tools.go_on()
-
-
-def _end_requested(_: SessionParts, requested: EndRequested, now: Instant) -> list[Intent]:
-    return [End(reason=requested.reason, at_once=True)]
-
-
-def _hang_up_failed(parts: SessionParts, failed: HangUpFailed, now: Instant) -> list[Intent]:
-    """A call that stays up talks to nobody and costs money: try again, unless the failure is final."""
-    return [*parts.ending.hang_up_failed(failed, now)]
-
-
-def _hang_up_again(_: SessionParts, fired: TimerFired, now: Instant) -> list[Intent]:
-    return [HangUp()] if fired.timer.kind is TimerKind.HANG_UP_AGAIN else []
-
-
-def _gone(parts: SessionParts, _: CallGone, now: Instant) -> list[Intent]:
-    return [*parts.ending.gone(now)]
-
-
-def _finish(parts: SessionParts, _: EndRequested, now: Instant) -> list[Intent]:
-    return [*parts.ending.finish()]
-
-
-Handler: TypeAlias = Callable[[SessionParts, Any, Instant], list[Intent]]
+Handler: TypeAlias = Callable[[Session, Any, Instant], list[Intent]]
 # Any: each handler takes events of just the type of its row, which no signature can say.
 Row: TypeAlias = Mapping[Phase, Handler]
+
+_ROWS: dict[type[CallEvent], Row] = {}
+"""The rows of the types of events that have come."""
+
+
+def handle(session: Session, event: CallEvent, now: Instant) -> list[Action]:
+    """Decide on the actions for `event`, in this order."""
+    fulfil = session.fulfilment.actions
+    session.builder.note(event, now)
+    actions: list[Action] = []
+    # Thousands of calls are live: what an event does not concern is not even looked at.
+    if type(event) in Bill.hears:
+        session.consumption.bill.note(event)
+    if type(event) in Speech.hears:
+        actions += session.speech.handle(event, now, sees_all=session.are_all_placed)
+    tampering = session.tampering
+    if tampering is not None and type(event) in tampering.hears and session.phase.now in CONNECTED:
+        whole = session.serving.whole_session("switch_mend")
+        actions += fulfil(tampering.handle(event, whole), now)
+    by_phase = _ROWS.get(type(event))
+    if by_phase is None:
+        by_phase = _ROWS[type(event)] = row(event)
+    handler = by_phase.get(session.phase.now)
+    if handler is not None:
+        actions += fulfil(handler(session, event, now), now)
+    for part in session.serving.parts:
+        if type(event) in part.hears:
+            actions += fulfil(part.handle(event, now), now)
+    while ends := session.speech.take_sentence_ends():
+        for key, end in ends:
+            session.steering.sentence_ended(key, end, now)
+            actions += fulfil([*session.ending.sentence_ended(key, end, now), *session.tools.go_on()], now)
+    session.connection.lived_until = now
+    return actions + session.speech.ask(now)
 
 
 def row(event: CallEvent) -> Row:  # noqa: C901, PLR0912 - a table
     """What an event does in each phase. It depends on nothing but the event's type."""
     match event:
         case SidebandOpened():
-            return {Phase.WAITING: _opened, **_in(CONNECTED, _reopened)}
+            return {
+                Phase.WAITING: lambda session, _, now: session.connection.opened(now),
+                **_in(CONNECTED, lambda session, _, now: session.connection.reopened(now)),
+            }
         case CallerConnected():
-            return _in((Phase.WAITING, *CONNECTED), _connected)
+            return _in(LIVE, lambda session, _, now: session.connection.media_connected())
         case SidebandLost():
-            return _in(CONNECTED, _lost)
+            return _in(CONNECTED, lambda session, _, now: session.connection.lost())
         case Unreachable():
             return _in(LIVE, _unreachable)
         case CallGone():
-            return _in(NOT_GONE, _gone)
+            return _in(NOT_GONE, lambda session, _, now: [*session.ending.gone(now)])
         case ToolCalled():
             return _in(CONNECTED, _called)
         case ResponseEnded():
@@ -210,11 +133,14 @@ def row(event: CallEvent) -> Row:  # noqa: C901, PLR0912 - a table
         case TimerFired():
             return {**_in(LIVE, _timer_fired), Phase.HANGING_UP: _hang_up_again}
         case EndRequested():
-            return {**_in(LIVE, _end_requested), Phase.DRAINING_REQUESTS: _finish}
+            return {
+                **_in(LIVE, _end_requested),
+                Phase.DRAINING_REQUESTS: lambda session, _, now: [*session.ending.finish()],
+            }
         case Steered():
-            return _in((*NOT_GONE, Phase.DRAINING_REQUESTS), _steered)
+            return _in(NOT_OVER, _steered)
         case TakenOver():
-            return _in((*NOT_GONE, Phase.DRAINING_REQUESTS), _taken_over)
+            return _in(NOT_OVER, lambda session, _, now: session.connection.taken_over(now))
         case (
             ResponseStarted()
             | PlaybackStarted()
@@ -242,3 +168,90 @@ def row(event: CallEvent) -> Row:  # noqa: C901, PLR0912 - a table
 
 def _in(phases: Iterable[Phase], handler: Handler) -> dict[Phase, Handler]:
     return dict.fromkeys(phases, handler)
+
+
+def _unreachable(_: Session, unreachable: Unreachable, now: Instant) -> list[Intent]:
+    """A call that cannot be served is hung up, and not left talking to nobody."""
+    return [End(reason="failed", at_once=True, detail=unreachable.detail)]
+
+
+def _called(session: Session, called: ToolCalled, now: Instant) -> list[Intent]:
+    return session.dispatch.called(called, now)
+
+
+def _response_ended(session: Session, ended: ResponseEnded, now: Instant) -> list[Intent]:
+    intents = [intent for called in ended.calls for intent in session.dispatch.called(called, now)]
+    session.tools.response_ended(ended.response_id)
+    return intents + session.tools.go_on()
+
+
+def _output_taken(session: Session, taken: OutputTaken, now: Instant) -> list[Intent]:
+    session.tools.outputs.confirmed(taken.call_id)
+    return []
+
+
+def _item_placed(session: Session, placed: ItemPlaced, now: Instant) -> list[Intent]:
+    session.messages.placed(placed.item_id)
+    return []
+
+
+def _replied(session: Session, replied: Replied, now: Instant) -> list[Intent]:
+    intents = session.tools.replied(replied, now, may_retry=True)
+    return [*intents, *session.tools.go_on(), *session.ending.tools_ended(now)]
+
+
+def _last_reply(session: Session, replied: Replied, now: Instant) -> list[Intent]:
+    """The model waits for this output no more, but the record says what the request did."""
+    session.tools.replied(replied, now, may_retry=False)
+    return [*session.ending.cleared()]
+
+
+def _session_updated(session: Session, updated: SessionUpdated, now: Instant) -> list[Intent]:
+    if session.serving.expects(updated.update_id):
+        return session.dispatch.handed_off(now, told=True)
+    return session.refresh.confirmed(updated.update_id, now)
+
+
+def _refused(session: Session, error: ApiError, now: Instant) -> list[Intent]:
+    if error.kind is ApiErrorKind.SESSION_EXPIRED:
+        return [End(reason="session_expired", at_once=True)]
+    return [*session.dispatch.not_handed_off(error, now), *session.refresh.refused(error, now)]
+
+
+def _timer_fired(session: Session, fired: TimerFired, now: Instant) -> list[Intent]:
+    match fired.timer.kind:
+        case TimerKind.RETRY:
+            return [*session.tools.again(fired.timer.key, now)]
+        case TimerKind.HANDOFF:
+            return session.dispatch.handed_off(now, told=False)
+        case TimerKind.LEAD:
+            return session.steering.lease_is_over(now)
+        case TimerKind.REFRESH:
+            return session.refresh.not_refused(now)
+        case TimerKind.CONNECTED:
+            return session.connection.stop_waiting_for_media()
+        case TimerKind.WAITING:
+            return session.tools.still_waiting(fired.timer.key, now)
+        case kind:
+            return session.ending.overdue(kind, now) + session.tools.go_on()
+
+
+def _steered(session: Session, steered: Steered, now: Instant) -> list[Intent]:
+    return session.steering.steered(steered, now)
+
+
+def _refer_answered(session: Session, answered: ReferAnswered, now: Instant) -> list[Intent]:
+    return session.ending.refer_answered(answered.ok, answered.detail, now) + session.tools.go_on()
+
+
+def _end_requested(_: Session, requested: EndRequested, now: Instant) -> list[Intent]:
+    return [End(reason=requested.reason, at_once=True)]
+
+
+def _hang_up_failed(session: Session, failed: HangUpFailed, now: Instant) -> list[Intent]:
+    """A call that stays up talks to nobody and costs money: try again, unless the failure is final."""
+    return [*session.ending.hang_up_failed(failed, now)]
+
+
+def _hang_up_again(_: Session, fired: TimerFired, now: Instant) -> list[Intent]:
+    return [HangUp()] if fired.timer.kind is TimerKind.HANG_UP_AGAIN else []

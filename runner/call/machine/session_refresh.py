@@ -4,6 +4,8 @@ A change counts once the API has confirmed it, or has not refused it in time. Wi
 the next one, and during a hand-off for the end of that.
 """
 
+from dataclasses import dataclass, field
+
 from runner.call.machine.call_texts import CallTexts
 from runner.call.machine.intent import Intent
 from runner.call.machine.lead import Lead
@@ -18,34 +20,20 @@ from runner.model.values import Instant
 CONFIRMED = Timer(TimerKind.REFRESH)
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class SessionRefresh:
     """The changes of one call's session that are not hand-offs."""
 
-    __slots__ = (
-        "_count",
-        "_deeds",
-        "_is_sent",
-        "_lead",
-        "_serving",
-        "_speech",
-        "_texts",
-        "_unconfirmed",
-        "_waiting",
-    )
-
-    def __init__(
-        self, *, serving: ServingAgent, texts: CallTexts, speech: Speech, lead: Lead, deeds: Deeds
-    ) -> None:
-        self._serving = serving
-        self._texts = texts
-        self._speech = speech
-        self._lead = lead
-        self._deeds = deeds
-        self._count = 0
-        self._unconfirmed: SwitchAgent | None = None
-        self._is_sent = False
-        self._waiting: list[str] = []
-        """The acts that wait for confirmation."""
+    serving: ServingAgent
+    texts: CallTexts
+    speech: Speech
+    lead: Lead
+    deeds: Deeds
+    _count: int = field(default=0, init=False)
+    _unconfirmed: SwitchAgent | None = field(default=None, init=False)
+    _is_sent: bool = field(default=False, init=False)
+    _waiting: list[str] = field(default_factory=list, init=False)
+    """The acts that wait for confirmation."""
 
     def changed(self, now: Instant, deed_id: str | None = None) -> list[Intent]:
         """The session has changed; the act waits until the API knows."""
@@ -53,22 +41,22 @@ class SessionRefresh:
             self._waiting.append(deed_id)
         self._count += 1
         self._is_sent = False
-        agent = self._serving.agent
+        agent = self.serving.agent
         self._unconfirmed = SwitchAgent(
             update_id=f"refresh_{self._count}",
             before=agent,
             agent=agent,
-            instructions=self._texts.instructions,
-            servers=self._serving.servers,
+            instructions=self.texts.instructions,
+            servers=self.serving.servers,
             with_voice=False,
-            answers=self._lead.answers,
+            answers=self.lead.answers,
             is_refresh=True,
         )
         return self.tell_again(now)
 
     def tell_again(self, now: Instant) -> list[Intent]:
         """Send the unconfirmed change, for the first time or again."""
-        if self._unconfirmed is None or self._speech.is_closed or self._serving.pending is not None:
+        if self._unconfirmed is None or self.speech.is_closed or self.serving.pending is not None:
             return []
         self._is_sent = True
         return [self._unconfirmed, SetTimer(timer=CONFIRMED, at=now + CONFIRMED_S)]
@@ -78,7 +66,7 @@ class SessionRefresh:
         if not self._is_about(update_id):
             return []
         self._unconfirmed = None
-        self._serving.is_told()
+        self.serving.is_told()
         return [ClearTimer(timer=CONFIRMED), *self.not_refused(now)]
 
     def not_refused(self, now: Instant) -> list[Intent]:
@@ -103,6 +91,6 @@ class SessionRefresh:
 
     def _settle(self, result: DeedResult, now: Instant, detail: str = "") -> list[Intent]:
         for deed_id in self._waiting:
-            self._deeds.settle(deed_id, result, now, detail)
+            self.deeds.settle(deed_id, result, now, detail)
         self._waiting.clear()
         return []

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from runner.call.machine.intent import End, GoOn, Intent, SayToCaller, TakeWayOut
+from runner.call.machine.intent import End, GoOn, Intent, Part, SayToCaller, TakeWayOut
 from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Silence
 from runner.model.event import (
@@ -41,7 +41,7 @@ def restart_silence(silence: Silence | None, now: Instant) -> list[Intent]:
     return [SetTimer(timer=SILENCE, at=now + silence.after_s)] if silence is not None else []
 
 
-class SilenceLadder:
+class SilenceLadder(Part):
     """The caller says nothing: ask, as often as declared, then hang up.
 
     The API's own nudge after silence is a response like any other: it neither counts as the caller's turn nor
@@ -58,10 +58,6 @@ class SilenceLadder:
         self._silence = silence
         self._quiet = quiet
         self._asked = 0
-
-    def start(self, now: Instant) -> list[Intent]:
-        """Nothing: silence begins when the agent has spoken, or after the sideband opens."""
-        return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Count the silence from the last sound."""
@@ -99,7 +95,7 @@ class SilenceLadder:
         return [SayToCaller(text=self._silence.say), again]
 
 
-class StallWatch:
+class StallWatch(Part):
     """The agent says nothing on its turn: an event was lost, or the model stopped short."""
 
     __slots__ = ("_agent_opens", "_is_due", "_quiet", "_stalls")
@@ -115,10 +111,6 @@ class StallWatch:
         self._is_due = False
         """Whether the agent has something to say that no response has begun to say."""
         self._stalls = 0
-
-    def start(self, now: Instant) -> list[Intent]:
-        """Nothing."""
-        return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Set the watch when it is the agent's turn; ask it to go on when the time has passed."""
@@ -162,7 +154,7 @@ class StallWatch:
         return [GoOn(), watch]
 
 
-class GhostWatch:
+class GhostWatch(Part):
     """No audio either way: there is nobody, or nothing gets through."""
 
     __slots__ = ("_alive", "_ghost_after_s", "_is_open")
@@ -173,10 +165,6 @@ class GhostWatch:
         self._ghost_after_s = ghost_after_s
         self._is_open = False
         self._alive = False
-
-    def start(self, now: Instant) -> list[Intent]:
-        """Nothing: the time counts from the sideband's first opening."""
-        return []
 
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Wait for the first sign of life only."""

@@ -5,6 +5,7 @@ allow is refused, with the reason.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from runner.call.machine.call_ending import CallEnding, Transfer
@@ -16,6 +17,7 @@ from runner.call.machine.phase import (
     CONNECTED,
     LIVE,
     NOT_GONE,
+    NOT_OVER,
     TRANSFERRING,
     UNANSWERED,
     CallPhase,
@@ -80,7 +82,7 @@ def phases_for(act: SteeringAct) -> tuple[Phase, ...]:
         case SetVariables():
             return NOT_GONE
         case AddNote():
-            return (*NOT_GONE, Phase.DRAINING_REQUESTS)
+            return NOT_OVER
         case _:
             assert_never(act)
 
@@ -103,71 +105,44 @@ def refuse(deeds: Deeds, steered: Steered, why: str, now: Instant) -> None:
     deeds.settle(steered.id, DeedResult.REFUSED, now, f'no "{steered.act.NAME}" now: {why}')
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class Steering:
     """Carries out what people want of one call."""
 
-    __slots__ = (
-        "_agents",
-        "_deeds",
-        "_ending",
-        "_lead",
-        "_phase",
-        "_refresh",
-        "_serving",
-        "_speech",
-        "_texts",
-        "_transfer_to",
-        "_unsent",
-    )
-
-    def __init__(
-        self,
-        *,
-        phase: CallPhase,
-        deeds: Deeds,
-        speech: Speech,
-        ending: CallEnding,
-        serving: ServingAgent,
-        texts: CallTexts,
-        lead: Lead,
-        refresh: SessionRefresh,
-        agents: Mapping[str, Agent],
-        transfer_to: Sequence[str],
-    ) -> None:
-        self._phase = phase
-        self._deeds = deeds
-        self._speech = speech
-        self._ending = ending
-        self._serving = serving
-        self._texts = texts
-        self._lead = lead
-        self._refresh = refresh
-        self._agents = agents
-        self._transfer_to = transfer_to
-        self._unsent: list[str] = []
-        """The acts whose message waits for a sideband."""
+    phase: CallPhase
+    deeds: Deeds
+    speech: Speech
+    ending: CallEnding
+    serving: ServingAgent
+    texts: CallTexts
+    lead: Lead
+    refresh: SessionRefresh
+    agents: Mapping[str, Agent]
+    transfer_to: Sequence[str]
+    _unsent: list[str] = field(default_factory=list, init=False)
+    """The acts whose message waits for a sideband."""
 
     @property
     def may_transfer_to(self) -> tuple[str, ...]:
         """The destinations that a person may name."""
-        return tuple(destinations(self._serving.agent, self._agents.values(), self._transfer_to))
+        return tuple(destinations(self.serving.agent, self.agents.values(), self.transfer_to))
 
     @property
     def may_set(self) -> tuple[str, ...]:
         """The variables that a person may set."""
-        of_tools = (name for tool in self._serving.agent.tools for name in tool.result.sets)
-        return tuple(dict.fromkeys((*self._texts.variables, *of_tools)))
+        of_tools = (name for tool in self.serving.agent.tools for name in tool.result.sets)
+        return tuple(dict.fromkeys((*self.texts.variables, *of_tools)))
 
     def steered(self, steered: Steered, now: Instant) -> list[Intent]:
         """A person's act: carried out once, or refused."""
-        if not self._deeds.open(steered, now):
+        if not self.deeds.open(steered, now):
             return []
-        if self._phase.now in phases_for(steered.act):
+        if self.phase.now in phases_for(steered.act):
             intents = self._carry_out(steered, steered.act, now)
         else:
-            intents = self._refuse(steered, why_not(self._phase.now), now)
-        deed = self._deeds.get(steered.id)
-        if deed is None or self._deeds.is_renewal(steered.id):
+            intents = self._refuse(steered, why_not(self.phase.now), now)
+        deed = self.deeds.get(steered.id)
+        if deed is None or self.deeds.is_renewal(steered.id):
             # A console renews its lease several times a minute.
             return intents
         fields = {"by": deed.by, "act": deed.what, "deed": deed.id, "result": deed.result}
@@ -177,7 +152,7 @@ class Steering:
         """How a sentence ended; ignored where it is not a person's."""
         if key.startswith(_SENTENCE):
             result, detail = _RESULTS[end]
-            self._deeds.settle(key.removeprefix(_SENTENCE), result, now, detail)
+            self.deeds.settle(key.removeprefix(_SENTENCE), result, now, detail)
 
     def lease_is_over(self, now: Instant) -> list[Intent]:
         """The person who leads has not renewed the lease: the agent must not stay silent."""
@@ -186,7 +161,7 @@ class Steering:
     def reopened(self, now: Instant) -> None:
         """There is a sideband: messages that waited for it are sent."""
         for deed_id in self._unsent:
-            self._deeds.settle(deed_id, DeedResult.DONE, now)
+            self.deeds.settle(deed_id, DeedResult.DONE, now)
         self._unsent.clear()
 
     # The acts
@@ -220,14 +195,14 @@ class Steering:
 
     def _say(self, steered: Steered, act: SaySentence, now: Instant) -> list[Intent]:
         is_first = act.when is When.NOW
-        interrupts = is_first and self._speech.is_speaking(now)
-        self._speech.say(act.say, key=_SENTENCE + steered.id, is_persons=True, is_first=is_first)
+        interrupts = is_first and self.speech.is_speaking(now)
+        self.speech.say(act.say, key=_SENTENCE + steered.id, is_persons=True, is_first=is_first)
         return [Interrupt()] if interrupts else []
 
     def _tell(self, steered: Steered, act: TellAgent, now: Instant) -> list[Intent]:
-        if self._speech.is_closed:
+        if self.speech.is_closed:
             self._unsent.append(steered.id)
-        elif act.speak and self._lead.is_taken:
+        elif act.speak and self.lead.is_taken:
             self._done(steered, now, "the agent says nothing while a person leads the call")
         else:
             self._done(steered, now)
@@ -235,63 +210,63 @@ class Steering:
 
     def _hush(self, steered: Steered, now: Instant) -> list[Intent]:
         self._done(steered, now)
-        is_speaking = self._speech.is_speaking(now)
-        self._speech.clear()
+        is_speaking = self.speech.is_speaking(now)
+        self.speech.clear()
         return [*([Interrupt()] if is_speaking else []), ClearTimer(timer=STALL)]
 
     def _set_variables(self, steered: Steered, act: SetVariables, now: Instant) -> list[Intent]:
         if unknown := sorted(act.set.keys() - set(self.may_set)):
             return self._refuse(
-                steered, f'agent "{self._serving.agent.id}" has no variable "{unknown[0]}"', now
+                steered, f'agent "{self.serving.agent.id}" has no variable "{unknown[0]}"', now
             )
-        self._texts.variables.update(act.set)
+        self.texts.variables.update(act.set)
         return self._done(steered, now)
 
     def _change_instructions(self, steered: Steered, act: ChangeInstructions, now: Instant) -> list[Intent]:
         if act.add is not None:
-            self._texts.add(act.add)
+            self.texts.add(act.add)
         if act.replace is not None:
-            self._texts.replace(act.replace)
-        return self._refresh.changed(now, steered.id)
+            self.texts.replace(act.replace)
+        return self.refresh.changed(now, steered.id)
 
     def _change_agent(self, steered: Steered, act: ChangeAgent, now: Instant) -> list[Intent]:
-        if act.agent not in self._agents:
+        if act.agent not in self.agents:
             return self._refuse(steered, f'there is no agent "{act.agent}"', now)
-        if act.agent == self._serving.agent.id:
+        if act.agent == self.serving.agent.id:
             return self._refuse(steered, f'"{act.agent}" serves the call already', now)
         because = f'person "{steered.by}"'
-        intents = self._serving.hand_off(act.agent, because, now, steered=steered)
-        if self._serving.impossible:
-            intents += self._refuse(steered, self._serving.impossible, now)
+        intents = self.serving.hand_off(act.agent, because, now, steered=steered)
+        if self.serving.impossible:
+            intents += self._refuse(steered, self.serving.impossible, now)
         return intents
 
     def _transfer(self, steered: Steered, act: TransferCall, now: Instant) -> list[Intent]:
-        known = destinations(self._serving.agent, self._agents.values(), self._transfer_to)
+        known = destinations(self.serving.agent, self.agents.values(), self.transfer_to)
         if act.to not in known:
             return self._refuse(steered, f'"{act.to}" is not among the destinations', now)
         transfer = Transfer(target=known[act.to], name=act.to, say=act.say, deed_id=steered.id)
-        return self._ending.announce(transfer, now)
+        return self.ending.announce(transfer, now)
 
     def _end_call(self, steered: Steered, act: EndCall, now: Instant) -> list[Intent]:
-        can_say = self._phase.now is Phase.TALKING and not self._speech.is_closed
+        can_say = self.phase.now is Phase.TALKING and not self.speech.is_closed
         say = act.say if can_say else None
         end = End(reason="person", say=say, at_once=say is None, waits_for_tools=False, deed_id=steered.id)
-        return [*([Interrupt()] if say and self._speech.is_speaking(now) else []), end]
+        return [*([Interrupt()] if say and self.speech.is_speaking(now) else []), end]
 
     def _take_over(self, steered: Steered, act: TakeOver, now: Instant) -> list[Intent]:
-        if self._lead.by not in {None, steered.by}:
-            return self._refuse(steered, f'"{self._lead.by}" leads the call', now)
-        is_renewal = self._lead.is_taken
-        lease = self._lead.take(steered.by, steered.id, act.for_s, now)
+        if self.lead.by not in {None, steered.by}:
+            return self._refuse(steered, f'"{self.lead.by}" leads the call', now)
+        is_renewal = self.lead.is_taken
+        lease = self.lead.take(steered.by, steered.id, act.for_s, now)
         if is_renewal:
-            self._deeds.renew(self._lead.deed_id, steered.id)
+            self.deeds.renew(self.lead.deed_id, steered.id)
             return [lease]
         self._done(steered, now)
-        cut_short = [Interrupt()] if self._speech.is_speaking_its_own(now) else []
-        return [lease, *cut_short, *self._refresh.changed(now)]
+        cut_short = [Interrupt()] if self.speech.is_speaking_its_own(now) else []
+        return [lease, *cut_short, *self.refresh.changed(now)]
 
     def _return_lead(self, steered: Steered, act: GiveBack, now: Instant) -> list[Intent]:
-        if not self._lead.is_taken:
+        if not self.lead.is_taken:
             return self._refuse(steered, "no person leads the call", now)
         self._done(steered, now)
         return self._give_back(now, speaks=act.speak)
@@ -299,21 +274,21 @@ class Steering:
     # Shared by several acts
 
     def _done(self, steered: Steered, now: Instant, detail: str = "") -> list[Intent]:
-        self._deeds.settle(steered.id, DeedResult.DONE, now, detail)
+        self.deeds.settle(steered.id, DeedResult.DONE, now, detail)
         return []
 
     def _refuse(self, steered: Steered, why: str, now: Instant) -> list[Intent]:
-        refuse(self._deeds, steered, why, now)
+        refuse(self.deeds, steered, why, now)
         return []
 
     def _give_back(self, now: Instant, *, speaks: bool) -> list[Intent]:
-        ended = self._lead.end()
+        ended = self.lead.end()
         if not ended:
             return []
         return [
             *ended,
-            *restart_silence(self._serving.agent.limits.silence, now),
-            *self._refresh.changed(now),
+            *restart_silence(self.serving.agent.limits.silence, now),
+            *self.refresh.changed(now),
             AddMessage(text=A_COLLEAGUE_HAS_SPOKEN),
             *([GoOn()] if speaks else []),
         ]

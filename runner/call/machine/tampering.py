@@ -4,6 +4,8 @@ Whoever holds the data channel may change instructions and tools, and forge the 
 messages to the model. None of that can be prevented; it can be seen.
 """
 
+from dataclasses import dataclass, field
+
 from runner.call.machine.added_messages import AddedMessages
 from runner.call.machine.intent import End, Intent
 from runner.call.machine.tool_calls import ToolCalls
@@ -13,18 +15,18 @@ from runner.model.call import Role
 from runner.model.event import CallEvent, ItemPlaced, OutputTaken, SessionUpdated, SilenceNudge
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class TamperWatch:
     """Compares the session that the API reports with the one that we requested."""
 
     hears = frozenset({SessionUpdated, ItemPlaced, OutputTaken, SilenceNudge})
 
-    def __init__(self, *, messages: AddedMessages, tools: ToolCalls, record: RecordBuilder) -> None:
-        self._messages = messages
-        self._tools = tools
-        self._record = record
-        self._nudges = 0
-        """Messages that the API is about to add by itself."""
-        self._times = 0
+    messages: AddedMessages
+    tools: ToolCalls
+    record: RecordBuilder
+    _nudges: int = field(default=0, init=False)
+    """Messages that the API is about to add by itself."""
+    _times: int = field(default=0, init=False)
 
     def handle(self, event: CallEvent, whole_session: Intent) -> list[Intent]:
         """Inspect an event before any other part handles it. `whole_session` restores the session."""
@@ -34,12 +36,12 @@ class TamperWatch:
                 return []
             case SessionUpdated(is_unasked=True):
                 return self._tampered("the session was changed", whole_session)
-            case ItemPlaced(item_id=item_id, role=Role.SYSTEM) if not self._messages.is_ours(item_id):
+            case ItemPlaced(item_id=item_id, role=Role.SYSTEM) if not self.messages.is_ours(item_id):
                 if self._nudges:
                     self._nudges -= 1
                     return []
                 return self._tampered("a system message was added", RemoveItem(item_id=item_id))
-            case OutputTaken(call_id=call_id, item_id=item_id) if not self._tools.outputs.was_sent(call_id):
+            case OutputTaken(call_id=call_id, item_id=item_id) if not self.tools.outputs.was_sent(call_id):
                 return self._tampered("the output of a tool was made up", RemoveItem(item_id=item_id))
             case _:
                 return []
@@ -47,7 +49,7 @@ class TamperWatch:
     def _tampered(self, how: str, mend: Intent) -> list[Intent]:
         self._times += 1
         detail = f"{how}, and not by us"
-        self._record.fault(detail)
+        self.record.fault(detail)
         entry = Log(event=LogEvent.TAMPERED, level=LogLevel.WARNING, fields={"detail": detail})
         if self._times > 1:
             return [entry, End(reason="tampered", at_once=True, detail=detail)]

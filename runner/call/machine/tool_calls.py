@@ -4,7 +4,7 @@ Runs nothing itself: it builds the requests, reads the replies, and decides on r
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 from runner.call.machine.consumption import Consumption
@@ -49,47 +49,23 @@ class OpenCall:
     in_background: bool = False
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class ToolCalls:
     """Keeps each tool call from the model's request to the API's confirmation of the output."""
 
-    __slots__ = (
-        "_call_id",
-        "_consumption",
-        "_ended",
-        "_in_flight",
-        "_known",
-        "_names",
-        "_open",
-        "_record",
-        "_secrets",
-        "_variables",
-        "_waiting",
-        "outputs",
-    )
-
-    def __init__(
-        self,
-        *,
-        call_id: str,
-        record: RecordBuilder,
-        consumption: Consumption,
-        names: Callable[[Instant], dict[str, Json]],
-        variables: dict[str, Json],
-        secrets: Mapping[str, str],
-    ) -> None:
-        self._call_id = call_id
-        self._record = record
-        self._consumption = consumption
-        self._known: frozenset[str] = NO_IDS
-        self._names = names
-        self._variables = variables
-        self._secrets = secrets
-        self._open: dict[str, OpenCall] = {}
-        self._in_flight: frozenset[str] = NO_IDS
-        self.outputs = ToolOutputs()
-        self._waiting: dict[str, bool] = {}
-        """The responses whose calls the model waits for, and whether they have ended."""
-        self._ended = RecentIds()
+    call_id: str
+    record: RecordBuilder
+    consumption: Consumption
+    names: Callable[[Instant], dict[str, Json]]
+    variables: dict[str, Json]
+    secrets: Mapping[str, str] = field(repr=False)
+    _known: frozenset[str] = field(default=NO_IDS, init=False)
+    _open: dict[str, OpenCall] = field(default_factory=dict, init=False)
+    _in_flight: frozenset[str] = field(default=NO_IDS, init=False)
+    outputs: ToolOutputs = field(default_factory=ToolOutputs, init=False)
+    _waiting: dict[str, bool] = field(default_factory=dict, init=False)
+    """The responses whose calls the model waits for, and whether they have ended."""
+    _ended: RecentIds = field(default_factory=RecentIds, init=False)
 
     @property
     def running(self) -> bool:
@@ -114,12 +90,12 @@ class ToolCalls:
         if called.call_id in self._known:
             return None
         self._known |= {called.call_id}
-        self._consumption.tool_calls += 1
+        self.consumption.tool_calls += 1
         self._waiting.setdefault(called.response_id, called.response_id in self._ended)
         tool = agent.tool(called.name)
         checked = None if tool is None else check_arguments(tool, called.arguments)
         arguments = checked if isinstance(checked, dict) else called.arguments
-        self._record.tool_began(called.call_id, called.name, arguments, now)
+        self.record.tool_began(called.call_id, called.name, arguments, now)
         if tool is None or checked is None:
             known = ", ".join(tool.name for tool in agent.tools) or "none"
             error = f'there is no tool "{called.name}"; the tools are: {known}'
@@ -152,8 +128,8 @@ class ToolCalls:
                 try:
                     request = build_request(
                         binding,
-                        {**names, "secrets": self._secrets},
-                        call_id=self._call_id,
+                        {**names, "secrets": self.secrets},
+                        call_id=self.call_id,
                         tool_call_id=opened.call_id,
                         agent_id=opened.agent.id,
                         now=now,
@@ -181,7 +157,7 @@ class ToolCalls:
         try:
             text = template.text(self._names_of(opened, now))
         except TemplateFailure as failure:
-            self._record.fault(str(failure))
+            self.record.fault(str(failure))
             return []
         return [
             SayToCaller(text=text, key=call_id)
@@ -195,14 +171,14 @@ class ToolCalls:
         if opened is None or opened.attempt != replied.attempt:
             return []
         self._in_flight -= {replied.call_id}
-        self._record.tool_replied(replied.call_id, replied.reply, now)
+        self.record.tool_replied(replied.call_id, replied.reply, now)
         if may_retry and isinstance(opened.tool.binding, HttpBinding):
             delay_s = next_delay(opened.tool.binding.retries, replied.attempt, replied.reply)
             if delay_s is not None:
                 return [SetTimer(timer=Timer(TimerKind.RETRY, replied.call_id), at=now + delay_s)]
         reply = read_reply(replied.reply)
-        self._record.private |= values_at(reply.value, opened.agent.record.results)
-        self._variables.update(reply_variables(opened.tool.result, reply))
+        self.record.private |= values_at(reply.value, opened.agent.record.results)
+        self.variables.update(reply_variables(opened.tool.result, reply))
         output = model_output(opened.tool.result, reply, self._names_of(opened, now))
         done = self._stop_waiting(opened)
         if opened.in_background:
@@ -226,7 +202,7 @@ class ToolCalls:
     def close(self, call_id: str, status: str, now: Instant, output: ToolOutput | None = None) -> None:
         """The tool call is settled, with or without an output for the model."""
         opened = self._open.pop(call_id, None)
-        self._record.tool_ended(
+        self.record.tool_ended(
             call_id,
             status,
             now,
@@ -291,7 +267,7 @@ class ToolCalls:
                 return None
             reason = tool.otherwise.text(names) if tool.otherwise is not None else ""
         except TemplateFailure as failure:
-            self._record.fault(str(failure))
+            self.record.fault(str(failure))
             reason = ""
         error = reason or f"{tool.name} cannot be used now"
         return Refusal(because=RefusedBecause.CONDITION, error=error)
@@ -300,7 +276,7 @@ class ToolCalls:
         self, what: str, failure: TemplateFailure, opened: OpenCall, names: dict[str, Json]
     ) -> ToolOutput:
         """A template failed. The record says which one; the model, which may not read it, only why."""
-        self._record.fault(f"{opened.tool.name}: {failure}")
+        self.record.fault(f"{opened.tool.name}: {failure}")
         return error_output(f"the {what} cannot be made: {failure.reason}", opened.tool.result, names)
 
     def _send(self, opened: OpenCall, now: Instant) -> list[Action]:
@@ -323,7 +299,7 @@ class ToolCalls:
         opened = replace(opened, attempt=opened.attempt + 1)
         self._open[opened.call_id] = opened
         self._in_flight |= {opened.call_id}
-        self._record.tool_tried(opened.call_id, now)
+        self.record.tool_tried(opened.call_id, now)
         return [
             SendRequest(
                 call_id=opened.call_id,
@@ -345,7 +321,7 @@ class ToolCalls:
         return [WithdrawSentence(key=opened.call_id), *timers]
 
     def _names_of(self, opened: OpenCall, now: Instant) -> dict[str, Json]:
-        return {**self._names(now), "args": opened.arguments}
+        return {**self.names(now), "args": opened.arguments}
 
 
 def _kept(opened: OpenCall | None, output: ToolOutput | None) -> Json:

@@ -3,6 +3,7 @@
 A hand-off ends when the API has accepted or refused the change of the session; both are handled here as well.
 """
 
+from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from runner.call.machine.call_ending import CallEnding, Transfer
@@ -28,72 +29,59 @@ MovingBinding: TypeAlias = HangupBinding | TransferBinding | HandoffBinding
 NO_HANDOFF = "the hand-off is not possible; go on as you are"
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class ToolDispatch:
     """The model's tool calls, by their bindings."""
 
-    __slots__ = ("_consumption", "_deeds", "_ending", "_lead", "_phase", "_refresh", "_serving", "_tools")
-
-    def __init__(
-        self,
-        *,
-        phase: CallPhase,
-        tools: ToolCalls,
-        ending: CallEnding,
-        serving: ServingAgent,
-        consumption: Consumption,
-        lead: Lead,
-        refresh: SessionRefresh,
-        deeds: Deeds,
-    ) -> None:
-        self._phase = phase
-        self._tools = tools
-        self._ending = ending
-        self._serving = serving
-        self._consumption = consumption
-        self._lead = lead
-        self._refresh = refresh
-        self._deeds = deeds
+    phase: CallPhase
+    tools: ToolCalls
+    ending: CallEnding
+    serving: ServingAgent
+    consumption: Consumption
+    lead: Lead
+    refresh: SessionRefresh
+    deeds: Deeds
 
     def called(self, called: ToolCalled, now: Instant) -> list[Intent]:
         """The model calls a tool. The second report of the same call changes nothing."""
-        opened = self._tools.begin(called, self._serving.caller_of(called.response_id), now)
+        opened = self.tools.begin(called, self.serving.caller_of(called.response_id), now)
         if opened is None:
             return []
         intents: list[Intent] = []
         if isinstance(opened, Refusal):
-            intents += self._tools.refuse(called, opened, now)
+            intents += self.tools.refuse(called, opened, now)
         elif isinstance(binding := opened.tool.binding, MovingBinding):
             intents += self._move_on(called, opened, binding, now)
-        elif self._consumption.has_more_tool_calls_than(self._serving.agent.limits.max_tool_calls):
+        elif self.consumption.has_more_tool_calls_than(self.serving.agent.limits.max_tool_calls):
             # `LimitWatch` ends the call; a tool call over the limit is not carried out.
             error = "this call may use no more tools"
-            intents += self._tools.refuse(called, Refusal(because=RefusedBecause.LIMIT, error=error), now)
+            intents += self.tools.refuse(called, Refusal(because=RefusedBecause.LIMIT, error=error), now)
         else:
-            intents += self._tools.run(opened, now)
-        return intents + self._tools.go_on()
+            intents += self.tools.run(opened, now)
+        return intents + self.tools.go_on()
 
     def handed_off(self, now: Instant, *, told: bool) -> list[Intent]:
         """The API has accepted the change of the session: the other agent serves the call now."""
-        switch = self._serving.confirm(now, told=told)
+        switch = self.serving.confirm(now, told=told)
         if switch is None:
             return []
         fields = {"agent": switch.agent.id, "because": switch.because}
         entry = Log(event=LogEvent.AGENT_SWITCHED, fields=fields)
-        intents: list[Intent] = [entry, *self._serving.take_over(now)]
+        intents: list[Intent] = [entry, *self.serving.take_over(now)]
         if switch.call_id is not None:
             output = ToolOutput.of({"status": "handed over"}, ResultSpec())
-            intents += self._tools.answer(switch.call_id, output, now)
+            intents += self.tools.answer(switch.call_id, output, now)
         if switch.steered is not None:
-            self._deeds.settle(switch.steered.id, DeedResult.DONE, now)
+            self.deeds.settle(switch.steered.id, DeedResult.DONE, now)
             intents += (
                 [GoOn()] if isinstance(switch.steered.act, ChangeAgent) and switch.steered.act.speak else []
             )
-        return [*intents, *self._refresh.handed_off(now), *self._tools.go_on()]
+        return [*intents, *self.refresh.handed_off(now), *self.tools.go_on()]
 
     def not_handed_off(self, error: ApiError, now: Instant) -> list[Intent]:
         """The API has refused the change of the session: the agent before continues, and its model is
         told."""
-        switch = self._serving.refuse(error.about, error.message)
+        switch = self.serving.refuse(error.about, error.message)
         if switch is None:
             return []
         fields = {
@@ -103,32 +91,32 @@ class ToolDispatch:
             "detail": error.message,
         }
         entry = Log(event=LogEvent.HANDOFF_REFUSED, level=LogLevel.WARNING, fields=fields)
-        refreshed = self._refresh.handed_off(now)
+        refreshed = self.refresh.handed_off(now)
         if switch.steered is not None:
             detail = f"the API refused it: {error.message}"
-            self._deeds.settle(switch.steered.id, DeedResult.REFUSED, now, detail)
+            self.deeds.settle(switch.steered.id, DeedResult.REFUSED, now, detail)
         if switch.call_id is None:
             return [entry, *refreshed]
         output = ToolOutput.refused(NO_HANDOFF)
         return [
             entry,
             *refreshed,
-            *self._tools.answer(switch.call_id, output, now, status="refused"),
-            *self._tools.go_on(),
+            *self.tools.answer(switch.call_id, output, now, status="refused"),
+            *self.tools.go_on(),
         ]
 
     def _move_on(
         self, called: ToolCalled, opened: OpenCall, binding: MovingBinding, now: Instant
     ) -> list[Intent]:
-        if self._phase.now is not Phase.TALKING:
-            error = f"not now: the call is being {self._ending.being}"
-            return [*self._tools.refuse(called, Refusal(because=RefusedBecause.ENDING, error=error), now)]
-        if self._lead.is_taken:
+        if self.phase.now is not Phase.TALKING:
+            error = f"not now: the call is being {self.ending.being}"
+            return [*self.tools.refuse(called, Refusal(because=RefusedBecause.ENDING, error=error), now)]
+        if self.lead.is_taken:
             error = "not now: a colleague leads the call"
-            return [*self._tools.refuse(called, Refusal(because=RefusedBecause.LEAD, error=error), now)]
+            return [*self.tools.refuse(called, Refusal(because=RefusedBecause.LEAD, error=error), now)]
         match binding:
             case HangupBinding(say=goodbye):
-                self._tools.close(opened.call_id, "ok", now)
+                self.tools.close(opened.call_id, "ok", now)
                 after = opened.response_id if goodbye is None else None
                 return [End(reason="hangup", say=goodbye, after_response=after)]
             case HandoffBinding(agent=agent_id):
@@ -146,19 +134,19 @@ class ToolDispatch:
                     response_id=opened.response_id,
                     if_not_completed=binding.if_not_completed,
                 )
-                return self._ending.announce(transfer, now)
+                return self.ending.announce(transfer, now)
             case _:
                 assert_never(binding)
 
     def _hand_off(self, called: ToolCalled, opened: OpenCall, agent_id: str, now: Instant) -> list[Intent]:
-        intents = self._serving.hand_off(
+        intents = self.serving.hand_off(
             agent_id,
             f'tool "{opened.tool.name}"',
             now,
             call_id=opened.call_id,
             response_id=opened.response_id,
         )
-        if self._serving.impossible:
+        if self.serving.impossible:
             output = ToolOutput.refused(NO_HANDOFF)
-            return [*intents, *self._tools.answer(called.call_id, output, now, status="refused")]
+            return [*intents, *self.tools.answer(called.call_id, output, now, status="refused")]
         return intents

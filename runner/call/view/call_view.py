@@ -229,10 +229,10 @@ class CallView:
             "agent": agent.id,
             "because": mask.text(last.because) if last is not None else "",
             "at": last.at if last is not None else None,
-            "vars": mask.data(dict(session.variables)),
+            "vars": mask.data(dict(session.texts.variables)),
             "choices": {
                 "transfer_to": list(session.steering.may_transfer_to),
-                "handoff": list(session.may_hand_to),
+                "handoff": list(session.serving.others),
                 "vars": list(session.steering.may_set),
             },
         }
@@ -297,7 +297,7 @@ class CallView:
     def _masking(self, session: Session) -> LiveMask:
         """Built again whenever there may be more to mask."""
         builder = session.builder
-        key = (len(session.served), len(builder.private), len(builder.tools))
+        key = (len(session.serving.served), len(builder.private), len(builder.tools))
         if self._mask is None or self._mask_key != key:
             redactor = session.redactor()
             redactor.learn(builder.tools.values())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from aiohttp import web
@@ -41,26 +42,17 @@ ACTS: Mapping[str, str] = {
 """The acts, by the document's operations."""
 
 
+@dataclass(slots=True, eq=False)
 class CallRequests:
     """Answers requests about live calls."""
 
-    def __init__(
-        self,
-        live_calls: LiveCalls,
-        followed: FollowedCalls,
-        peers: Peers,
-        streams: Streams,
-        *,
-        access: Access,
-        clock: Callable[[], Instant],
-    ) -> None:
-        self._live_calls = live_calls
-        self._followed = followed
-        self._peers = peers
-        self._streams = streams
-        self._access = access
-        self._clock = clock
-        self._open_streams = 0
+    live_calls: LiveCalls
+    followed: FollowedCalls
+    peers: Peers
+    streams: Streams
+    access: Access
+    clock: Callable[[], Instant]
+    _open_streams: int = field(default=0, init=False)
 
     def handlers(self) -> dict[str, Answer]:
         """Handlers by the ids of the document's operations."""
@@ -70,10 +62,10 @@ class CallRequests:
     async def list(self, asked: Asked) -> web.StreamResponse:
         """The live calls of the fleet."""
         agent, text = asked.arguments.get("agent"), asked.arguments.get("q")
-        rows = [row for row in self._followed.rows().values() if _fits(row, agent, text)]
+        rows = [row for row in self.followed.rows().values() if _fits(row, agent, text)]
         total, missing = len(rows), []
         if not asked.is_forwarded:
-            others = await self._peers.others()
+            others = await self.peers.others()
             asking = (self._rows_of(each.address, asked) for each in others)
             for each, found in zip(others, await asyncio.gather(*asking), strict=True):
                 if found is None:
@@ -86,7 +78,7 @@ class CallRequests:
         oldest_first = sorted(unique.values(), key=lambda row: (row["created_at"], row["id"]))
         return web.json_response(
             {
-                "now": self._clock(),
+                "now": self.clock(),
                 "total": total - (len(rows) - len(unique)),
                 "calls": oldest_first[: asked.arguments["limit"]],
                 "missing": missing,
@@ -96,9 +88,9 @@ class CallRequests:
     async def read(self, asked: Asked) -> web.StreamResponse:
         """One live call."""
         call_id = str(asked.arguments["id"])
-        call = self._followed.call(call_id)
+        call = self.followed.call(call_id)
         if call is not None:
-            return web.json_response(self._followed.view(call).whole(self._clock()))
+            return web.json_response(self.followed.view(call).whole(self.clock()))
         owner = await self._owner(call_id, asked)
         return _relayed(await self._ask(owner, asked, "GET", ("admin", "calls", call_id)))
 
@@ -111,10 +103,10 @@ class CallRequests:
             is_forwarded=asked.is_forwarded,
             last_event_id=asked.arguments.get("Last-Event-ID"),
             is_there=lambda: request.transport is not None and not request.transport.is_closing(),
-            may_still=lambda: self._access.may_still(request.headers, asked.cookie, self._clock()),
+            may_still=lambda: self.access.may_still(request.headers, asked.cookie, self.clock()),
         )
         if call_id is not None:
-            await self._streams.find(call_id, reader)
+            await self.streams.find(call_id, reader)
         if self._open_streams >= MOST_STREAMS:
             raise AdminProblem(
                 503,
@@ -128,9 +120,9 @@ class CallRequests:
                 send = _Sender(response)
                 try:
                     if call_id is None:
-                        await self._streams.all_calls(reader, send)
+                        await self.streams.all_calls(reader, send)
                     else:
-                        await self._streams.one_call(call_id, reader, send)
+                        await self.streams.one_call(call_id, reader, send)
                 except (ConnectionResetError, ReaderGoneError, TimeoutError, AdminProblem):
                     # The reader is gone, may read no more, or reconnects.
                     response.force_close()
@@ -153,14 +145,14 @@ class CallRequests:
         call_id = str(asked.arguments["id"])
         until = asyncio.get_running_loop().time() + BETWEEN_S
         while True:
-            if self._followed.call(call_id) is not None:
+            if self.followed.call(call_id) is not None:
                 answer = await self._steer_here(what, deed_id, call_id, asked)
                 if answer is not None:
                     return answer
             try:
                 owner = await self._owner(call_id, asked)
                 headers = {**self._passed_on(asked), "Idempotency-Key": deed_id}
-                reply = await self._peers.ask(
+                reply = await self.peers.ask(
                     owner.address, "POST", ("admin", "calls", call_id, what), headers, body=asked.raw
                 )
             except PeerError as error:
@@ -182,15 +174,15 @@ class CallRequests:
         self, what: str, deed_id: str, call_id: str, asked: Asked
     ) -> web.StreamResponse | None:
         steered = Steered(id=deed_id, by=asked.identity.by, act=act_of(what, asked.body))
-        deed = await self._live_calls.steer(call_id, steered)
-        call = self._live_calls.find(call_id)
+        deed = await self.live_calls.steer(call_id, steered)
+        call = self.live_calls.find(call_id)
         if deed is None:
             return None
         if deed.what != what:
             raise AdminProblem(409, "refused", f'the Idempotency-Key is that of another act, "{deed.what}"')
         if deed.result == DeedResult.REFUSED.value:
-            served = self._followed.call(call_id) if call is not None else None
-            shown = self._followed.view(served).deed(deed_id) if served is not None else None
+            served = self.followed.call(call_id) if call is not None else None
+            shown = self.followed.view(served).deed(deed_id) if served is not None else None
             raise AdminProblem(409, "refused", deed.detail, **({"deed": shown} if shown is not None else {}))
         return web.json_response({"deed": deed_id, "result": deed.result}, status=202)
 
@@ -198,16 +190,16 @@ class CallRequests:
 
     async def _owner(self, call_id: str, asked: Asked) -> Owner:
         if not asked.is_forwarded:
-            owner = await self._peers.owner(call_id)
+            owner = await self.peers.owner(call_id)
             if owner is not None:
                 return owner
-            if await self._peers.is_live(call_id):
+            if await self.peers.is_live(call_id):
                 raise AdminProblem(502, "runner-away", "the call is between two runners; try again")
         raise not_found(f'there is no live call "{call_id}"')
 
     async def _ask(self, owner: Owner, asked: Asked, method: str, path: tuple[str, ...]) -> Reply:
         try:
-            return await self._peers.ask(owner.address, method, path, self._passed_on(asked))
+            return await self.peers.ask(owner.address, method, path, self._passed_on(asked))
         except PeerError as error:
             raise _away(error) from None
 
@@ -216,7 +208,7 @@ class CallRequests:
             return None
         query = {name: str(value) for name, value in asked.arguments.items()}
         try:
-            reply = await self._peers.ask(
+            reply = await self.peers.ask(
                 address, "GET", ("admin", "calls"), self._passed_on(asked), query=query
             )
             return as_json(reply) if reply.status == 200 else None
@@ -224,7 +216,7 @@ class CallRequests:
             return None
 
     def _passed_on(self, asked: Asked, *without: str) -> dict[str, str]:
-        headers = passed_on(asked.request.headers, asked.cookie, self._followed.runner)
+        headers = passed_on(asked.request.headers, asked.cookie, self.followed.runner)
         return {name: value for name, value in headers.items() if name not in without}
 
 

@@ -224,7 +224,7 @@ class FollowedCalls:
 
     def _look(self, call: LiveCall, now: Instant) -> _Shown:
         session = call.machine.session if call.machine is not None else None
-        lived_until = session.lived_until if session is not None else now
+        lived_until = session.connection.lived_until if session is not None else now
         known = self._shown.get(call.id)
         is_new = known is None or known.call is not call
         if known is None or known.call is not call:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from aiohttp import web
@@ -47,22 +47,15 @@ class ScenarioOf(Protocol):
         """The test as YAML. Raises NoScenarioError."""
 
 
+@dataclass(slots=True, eq=False)
 class RecordRequests:
     """Answers requests about records."""
 
-    def __init__(
-        self,
-        records: Records,
-        versions: Versions,
-        *,
-        clock: Callable[[], Instant],
-        scenario_of: ScenarioOf | None = None,
-    ) -> None:
-        """`scenario_of` turns a record into a test."""
-        self._records = records
-        self._versions = versions
-        self._clock = clock
-        self._scenario_of = scenario_of
+    records: Records
+    versions: Versions
+    clock: Callable[[], Instant]
+    scenario_of: ScenarioOf | None = None
+    """Turns a record into a test."""
 
     def handlers(self) -> Mapping[str, Answer]:
         """Handlers by the ids of the document's operations."""
@@ -76,10 +69,10 @@ class RecordRequests:
 
     async def list(self, asked: Asked) -> web.StreamResponse:
         """A page of calls, the newest first."""
-        where = filter_of(asked.arguments, self._clock())
+        where = filter_of(asked.arguments, self.clock())
         most = int(asked.arguments["limit"])
         # One more than is shown tells whether there is another page.
-        records = await self._records.find(where, most + 1)
+        records = await self.records.find(where, most + 1)
         calls = records[:most]
         after = cursor_after(calls[-1]) if len(records) > most else None
         headers = {}
@@ -91,7 +84,7 @@ class RecordRequests:
                 text, name = as_csv(calls), "csv"
             case "ndjson":
                 # Each on one line, as stored.
-                texts = await self._records.texts(where, most)
+                texts = await self.records.texts(where, most)
                 text, name = "".join(f"{each}\n" for each in texts), "ndjson"
             case _:
                 rows: list[Json] = [
@@ -118,10 +111,10 @@ class RecordRequests:
     async def scenario(self, asked: Asked) -> web.StreamResponse:
         """A call as a test."""
         call = await self._call(asked)
-        if self._scenario_of is None:
+        if self.scenario_of is None:
             raise AdminProblem(409, "refused", "this process makes no tests of calls")
         try:
-            text = await asyncio.to_thread(self._scenario_of, call.record)
+            text = await asyncio.to_thread(self.scenario_of, call.record)
         except NoScenarioError as error:
             raise AdminProblem(409, "refused", str(error)) from None
         headers = {"Content-Disposition": 'attachment; filename="call.test.yaml"'}
@@ -129,12 +122,12 @@ class RecordRequests:
 
     async def day(self, asked: Asked) -> web.StreamResponse:
         """The calls of a window, summed up."""
-        window = Window.of(asked.arguments, self._clock(), default_s=DEFAULT_DAY_S, longest_s=LONGEST_DAY_S)
+        window = Window.of(asked.arguments, self.clock(), default_s=DEFAULT_DAY_S, longest_s=LONGEST_DAY_S)
         day = Day(window.since, window.until)
         where = CallFilter(agent=asked.arguments.get("agent"), since=window.since, until=window.until)
         added = 0
         while added < MOST_IN_A_DAY:
-            texts = await self._records.texts(where, DAY_PAGE)
+            texts = await self.records.texts(where, DAY_PAGE)
             last = await asyncio.to_thread(_add_all, day, texts)
             added += len(texts)
             if len(texts) < DAY_PAGE or last is None:
@@ -146,7 +139,7 @@ class RecordRequests:
         """Load the configuration again."""
         log.info("configuration reload was requested", extra={"by": asked.identity.by})
         try:
-            version = await self._versions.reload()
+            version = await self.versions.reload()
         except ReloadError as error:
             raise AdminProblem(
                 422,
@@ -158,7 +151,7 @@ class RecordRequests:
 
     async def _call(self, asked: Asked) -> StoredCall:
         call_id = str(asked.arguments["id"])
-        call = await self._records.read(call_id)
+        call = await self.records.read(call_id)
         if call is None:
             raise not_found(f'there is no record of a call "{call_id}"')
         return call

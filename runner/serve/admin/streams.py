@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from runner.errors import StoreError
@@ -68,23 +68,16 @@ class ReaderGoneError(Exception):
     """The reader has left, or may read no more."""
 
 
+@dataclass(slots=True, eq=False)
 class Streams:
     """Serves all streams of this process."""
 
-    def __init__(
-        self,
-        followed: FollowedCalls,
-        peers: Peers,
-        records: Records,
-        agents: Callable[[], list[str]],
-        clock: Callable[[], Instant],
-    ) -> None:
-        self._followed = followed
-        self._peers = peers
-        self._records = records
-        self._agents = agents
-        self._clock = clock
-        self._feeds: dict[str | None, FleetFeed] = {}
+    followed: FollowedCalls
+    peers: Peers
+    records: Records
+    agents: Callable[[], list[str]]
+    clock: Callable[[], Instant]
+    _feeds: dict[str | None, FleetFeed] = field(default_factory=dict, init=False)
 
     # All calls
 
@@ -103,10 +96,10 @@ class Streams:
                 else:
                     place = feed.last
                     snapshot = {
-                        "now": self._clock(),
+                        "now": self.clock(),
                         "by": reader.identity.by,
                         "may": reader.identity.may.value,
-                        "agents": self._agents(),
+                        "agents": self.agents(),
                         "runners": feed.runners,
                         "missing": feed.missing,
                         "calls": feed.rows(),
@@ -118,7 +111,7 @@ class Streams:
 
     async def _tell(self, changes: Changes, feed: FleetFeed, place: int, send: Send) -> int:
         """Send changes. The reader is where it was until the last of them is read: twice does no harm."""
-        now = self._clock()
+        now = self.clock()
         events: list[tuple[str, JsonObject]] = []
         if changes.runners:
             events.append(("runners", {"now": now, "runners": feed.runners, "missing": feed.missing}))
@@ -139,8 +132,8 @@ class Streams:
         name = None if reader.is_forwarded else reader.identity.by
         feed = self._feeds.get(name)
         if feed is None:
-            peers = None if reader.is_forwarded else self._peers
-            feed = self._feeds[name] = FleetFeed(self._followed, peers, self._clock)
+            peers = None if reader.is_forwarded else self.peers
+            feed = self._feeds[name] = FleetFeed(self.followed, peers, self.clock)
         feed.readers.append(reader.headers)
         try:
             yield feed
@@ -158,9 +151,9 @@ class Streams:
 
     async def find(self, call_id: str, reader: Reader) -> None:
         """Raises AdminProblem when there is no such live call, nor a record of it."""
-        if self._followed.call(call_id) is not None:
+        if self.followed.call(call_id) is not None:
             return
-        if not reader.is_forwarded and (await self._peers.is_live(call_id) or await self._record(call_id)):
+        if not reader.is_forwarded and (await self.peers.is_live(call_id) or await self._record(call_id)):
             return
         raise not_found(f'there is no live call "{call_id}"')
 
@@ -169,7 +162,7 @@ class Streams:
         last_id, unseen_since = reader.last_event_id, asyncio.get_running_loop().time()
         patience = _Patience(reader)
         while True:
-            call = self._followed.call(call_id)
+            call = self.followed.call(call_id)
             if call is not None:
                 if await self._local(call, last_id, reader, patience, send):
                     return
@@ -178,13 +171,13 @@ class Streams:
             if reader.is_forwarded:
                 return
             patience.check()
-            owner = await self._peers.owner(call_id)
+            owner = await self.peers.owner(call_id)
             if owner is not None:
                 headers = (
                     dict(reader.headers) if last_id is None else {**reader.headers, "Last-Event-ID": last_id}
                 )
                 try:
-                    async for event in self._peers.follow(owner.address, headers, {"call": call_id}):
+                    async for event in self.peers.follow(owner.address, headers, {"call": call_id}):
                         unseen_since = asyncio.get_running_loop().time()
                         await send(event.name, event.data, event.id)
                         if event.name == "ended":
@@ -213,7 +206,7 @@ class Streams:
         self, call: LiveCall, last_id: str | None, reader: Reader, patience: "_Patience", send: Send
     ) -> bool:
         """Returns whether the call has ended here; otherwise it has moved to another runner."""
-        with self._followed.following(call) as followed:
+        with self.followed.following(call) as followed:
             place = followed.log.place(last_id)
             while True:
                 entries = followed.log.after(place) if place is not None else None
@@ -221,7 +214,7 @@ class Streams:
                     call_now = followed.snapshot()
                     place = followed.log.last
                     snapshot = {
-                        "now": self._clock(),
+                        "now": self.clock(),
                         "by": reader.identity.by,
                         "may": reader.identity.may.value,
                         "call": call_now,
@@ -239,7 +232,7 @@ class Streams:
 
     async def _record(self, call_id: str) -> StoredCall | None:
         try:
-            return await self._records.read(call_id)
+            return await self.records.read(call_id)
         except StoreError:
             return None
 

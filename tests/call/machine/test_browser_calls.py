@@ -193,7 +193,7 @@ def test_an_agent_after_a_hand_off_has_no_telephone_either() -> None:
     machine = answered(GREETED, an_agent("other", tools=(TO_NURSE,)))
     assert machine.session is not None
     happen(machine, SidebandOpened(), CallerConnected())
-    [switch, *_] = machine.session._parts.serving.hand_off("other", "a test", NOW)
+    [switch, *_] = machine.session.serving.hand_off("other", "a test", NOW)
     assert isinstance(switch, SwitchAgent)
     assert switch.agent.tools == ()
 
@@ -217,8 +217,8 @@ def test_values_of_the_token_stand_before_those_that_the_agent_declares() -> Non
     )
     machine = answered(agent, ring=ringing(vars={"plan": "gold", "unknown": 1}))
     assert machine.session is not None
-    assert machine.session.instructions == "gold Maple"
-    assert machine.session.variables == {"plan": "gold", "clinic": "Maple"}
+    assert machine.session.texts.instructions == "gold Maple"
+    assert machine.session.texts.variables == {"plan": "gold", "clinic": "Maple"}
 
 
 def test_a_call_that_a_page_has_made_itself_is_answered_already_and_told_its_session() -> None:

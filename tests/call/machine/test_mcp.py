@@ -68,7 +68,7 @@ def test_servers_that_nobody_heard_of_in_time_hold_nothing_up_when_the_sideband_
 
 
 def test_secrets_are_put_into_what_the_api_gets() -> None:
-    assert ringing(CRM).session.servers == ({"server_label": "crm", "authorization": "s3cret"},)
+    assert ringing(CRM).session.serving.servers == ({"server_label": "crm", "authorization": "s3cret"},)
 
 
 def talking() -> Play:

@@ -101,7 +101,7 @@ def test_a_caller_who_speaks_is_asked_anew() -> None:
         play.responds()
         speaks(play)
     assert play.spoken() == ["Are you still there?"] * 3
-    assert play.session.phase is Phase.TALKING
+    assert play.session.phase.now is Phase.TALKING
 
 
 def test_a_key_is_a_sign_of_the_caller_too() -> None:
@@ -279,7 +279,7 @@ def test_too_many_tool_calls_end_the_call() -> None:
         (sent,) = play.responds(("find_slots", "{}"))
         play.replies(sent)
         play.responds()
-    assert play.session.phase is Phase.TALKING
+    assert play.session.phase.now is Phase.TALKING
     done = play.responds(("find_slots", "{}"))
     assert not [action for action in done if isinstance(action, SendRequest)], "the one over the limit"
     assert play.record.ended == "max_tool_calls"

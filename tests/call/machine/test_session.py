@@ -405,7 +405,7 @@ def test_a_transfer_that_was_accepted_and_did_not_happen_is_told_to_the_model() 
         Speak(wish="wish_2"),
     ]
     assert play.record.tools[0].status == "not_completed"
-    assert play.session.phase is Phase.TALKING
+    assert play.session.phase.now is Phase.TALKING
 
 
 def test_a_transfer_to_what_is_no_address_is_told_to_the_model_which_goes_on() -> None:
@@ -546,7 +546,7 @@ def test_a_limit_during_a_transfer_waits_for_what_becomes_of_it() -> None:
     play.responds()
     assert play.passes(1) == []
     play.happens(ReferAnswered(ok=False, detail="no"))
-    assert play.session.phase is Phase.SAYING_GOODBYE
+    assert play.session.phase.now is Phase.SAYING_GOODBYE
     assert play.record.ended == "max_duration"
 
 
@@ -627,7 +627,7 @@ def test_a_transfer_without_a_sentence_waits_until_the_response_was_heard() -> N
     binding = TransferBinding(destinations={"nurse": words("sip:nurse@maple.example")})
     play = talking(tool("transfer", binding, parameters={"type": "object"}))
     assert play.responds(("transfer", '{"destination":"nurse"}'), heard=False) == []
-    assert play.session.phase is Phase.ANNOUNCING
+    assert play.session.phase.now is Phase.ANNOUNCING
     play.passes(10)
     assert play.happens(PlaybackEnded(response_id="resp_1")) == [Refer(target="sip:nurse@maple.example")]
 
@@ -683,7 +683,7 @@ def test_a_hand_off_that_the_api_refuses_leaves_the_first_agent_with_its_own_too
         call_id="call_1_0", output='{"error":"the hand-off is not possible; go on as you are"}'
     )
     assert isinstance(go_on, Speak)
-    assert (play.session.agent.id, play.session.instructions) == ("desk", "You are desk.")
+    assert (play.session.agent.id, play.session.texts.instructions) == ("desk", "You are desk.")
     assert play.record.handoffs == ()
     assert play.record.faults == ('no hand-off to "recepcion": the API refused it: no such voice',)
     assert [use.status for use in play.record.tools] == ["refused"]
@@ -731,8 +731,8 @@ def test_a_hand_off_that_cannot_be_prepared_changes_nothing() -> None:
     play.opens()
     output, _ = play.responds(("to_spanish", "{}"))
     assert expect(SendOutput, output).output == '{"error":"the hand-off is not possible; go on as you are"}'
-    assert (play.session.agent.id, play.session.instructions) == ("desk", "You are desk.")
-    assert dict(play.session.variables) == {}
+    assert (play.session.agent.id, play.session.texts.instructions) == ("desk", "You are desk.")
+    assert dict(play.session.texts.variables) == {}
 
 
 def test_a_hand_off_that_a_lost_sideband_may_have_swallowed_is_told_again() -> None:

@@ -240,7 +240,7 @@ class Watched:
         session = self.session
         is_led = session.lead.is_taken
         assert is_led == (LEASE in self.timers), "a lease ends by itself"
-        if self.is_attached and session._parts.serving.pending is None:
+        if self.is_attached and session.serving.pending is None:
             assert (self.answers is False) == is_led, "the API answers the caller unless a person leads"
         if not is_led:
             return
@@ -327,7 +327,7 @@ class Watched:
         if self.machine.phase is Phase.TALKING:
             unanswered = {call for call in self.called if not self.outputs[call]}
             asked = {sent.call_id for sent in self.requests}
-            pending = self.session._parts.serving.pending
+            pending = self.session.serving.pending
             asked |= {pending.call_id} if pending is not None and pending.call_id else set()
             again = {timer.key for timer in self.timers if timer.kind is TimerKind.RETRY}
             assert unanswered <= asked | again, "each call of a tool has an output"

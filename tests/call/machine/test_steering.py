@@ -111,7 +111,7 @@ def leaving(**fields: Json) -> Play:
     """A call whose agent says goodbye."""
     play = talking(END_CALL, **fields)
     play.responds(("end_call", "{}"), audible=False)
-    assert play.session.phase is Phase.SAYING_GOODBYE
+    assert play.session.phase.now is Phase.SAYING_GOODBYE
     return play
 
 
@@ -358,17 +358,17 @@ def test_a_running_tool_keeps_what_it_was_made_with() -> None:
 def test_variables_that_there_are_are_set_and_no_others() -> None:
     play = talking(END_CALL)
     steer(play, SetVariables(set={"name": "Ada"}))
-    assert play.session.variables == {"name": "Ada"}
+    assert play.session.texts.variables == {"name": "Ada"}
     assert outcome(play) == ("done", "")
     steer(play, SetVariables(set={"nme": "Ada", "name": "Bob"}), "deed_2")
     assert outcome(play, "deed_2") == ("refused", 'no "vars" now: agent "desk" has no variable "nme"')
-    assert play.session.variables == {"name": "Ada"}
+    assert play.session.texts.variables == {"name": "Ada"}
 
 
 @pytest.mark.parametrize("play", [leaving(), without_sideband()])
 def test_variables_are_set_in_any_call_that_lives(play: Play) -> None:
     steer(play, SetVariables(set={"name": "Ada"}))
-    assert play.session.variables == {"name": "Ada"}
+    assert play.session.texts.variables == {"name": "Ada"}
 
 
 # instructions
@@ -409,7 +409,7 @@ def test_added_instructions_survive_a_hand_off_and_replaced_ones_end_with_the_ag
     (switch,) = updates(steer(play, ChangeAgent(agent="recepcion"), "deed_3"))
     assert switch.instructions == "You are recepcion.\n\nBe brief."
     play.passes(2)
-    assert play.session.instructions == "You are recepcion.\n\nBe brief."
+    assert play.session.texts.instructions == "You are recepcion.\n\nBe brief."
 
 
 def test_instructions_for_one_response_come_with_the_added_ones() -> None:
@@ -522,7 +522,7 @@ def test_a_transfer_that_does_not_happen_is_told_to_the_model_and_the_call_goes_
     play.happens(ReferAnswered(ok=True))
     assert play.passes(15) == [AddItem(item_id="item_1", text=NOT_TRANSFERRED), Speak(wish="wish_1")]
     assert outcome(play) == ("not_completed", "the call did not leave")
-    assert play.session.phase is Phase.TALKING
+    assert play.session.phase.now is Phase.TALKING
 
 
 def test_a_transfer_goes_to_declared_destinations_of_any_agent_and_nowhere_else() -> None:
@@ -543,7 +543,7 @@ def test_a_transfer_goes_to_what_the_admin_settings_allow() -> None:
 def test_a_transfer_cancels_no_tool() -> None:
     play, sent = running(transfer_to=("tel:+14155550199",))
     steer(play, TransferCall(to="tel:+14155550199"))
-    assert play.session.phase is Phase.REFERRED
+    assert play.session.phase.now is Phase.REFERRED
     assert play.replies(sent)[0] == SendOutput(call_id="call_1_0", output='{"ok":true}')
 
 
@@ -737,7 +737,7 @@ def test_guardrails_may_hang_up_and_hand_nothing_over_while_a_person_leads(
     done = play.happens(Transcribed(item_id="i", role=Role.CALLER, text="stop"))
     assert [type(action) for action in done][:1] == acts
     assert updates(done) == []
-    is_ending = play.session.phase is Phase.SAYING_GOODBYE
+    is_ending = play.session.phase.now is Phase.SAYING_GOODBYE
     assert is_ending is (then is Then.HANGUP)
 
 
