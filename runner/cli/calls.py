@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.cli.calls_list import add_filter, positive
 from runner.cli.environment import add_environment
+from runner.cli.json_document import add_format
 from runner.cli.main import PROBLEMS
 from runner.cli.opened_store import opened_store, read_settings
 from runner.model.settings import Settings
@@ -34,15 +35,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--follow", action="store_true", help="keep running, and show each call when it has ended"
     )
-    _add_format(parser, "text")
+    add_format(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
     show = _action(actions, "show", "show a call: what was said and done, how long it took and what it cost")
     show.add_argument("id", metavar="ID", help="the call, by its id or the end of it")
-    _add_format(show)
+    add_format(show, default=argparse.SUPPRESS)
     scenario = _action(actions, "scenario", "print one call as a scenario, for a *.test.yaml file")
     scenario.add_argument("id", metavar="ID", help="the call, by its id or the end of it")
     parked = _action(actions, "parked", "list the parked jobs after calls, with the reasons")
-    _add_format(parked)
+    add_format(parked, default=argparse.SUPPRESS)
     resend = _action(actions, "resend", "retry the parked jobs of calls")
     resend.add_argument("id", nargs="+", metavar="ID", help="the calls, by their ids or the ends of them")
     delete = _action(actions, "delete", "delete calls and everything stored about them")
@@ -88,9 +89,3 @@ def _add_place(parser: argparse.ArgumentParser, directory: Path | str, environme
         help="the configuration directory, whose runner.yaml names the store (default: agents)",
     )
     add_environment(parser, default=environment)
-
-
-def _add_format(parser: argparse.ArgumentParser, default: str = argparse.SUPPRESS) -> None:
-    parser.add_argument(
-        "--format", choices=("text", "json"), default=default, help="the output format (default: text)"
-    )

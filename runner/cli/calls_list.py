@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from runner.call.addresses.number import read_number
+from runner.cli.json_document import print_document
 from runner.cli.main import OK
 from runner.cli.table import Column, print_table
 from runner.cli.terminal import Style, Terminal, stdout
@@ -21,8 +22,6 @@ from runner.model.stored_call import CallFilter, CallSummary
 from runner.model.values import Instant
 from runner.store.store import Store
 
-JSON_VERSION = 1
-"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 FOLLOW_EVERY_S = 1.0
 LONGEST_CALL_S = 2 * 3600.0
 """A call that is over now began no earlier: the API ends every call after one hour."""
@@ -88,9 +87,7 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
             for call in reversed(calls):
                 print_line(call)
             return await follow(store, where, known, print_line)
-        document = {"version": JSON_VERSION, "calls": [asdict(call) for call in calls], "live": len(live)}
-        json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_document({"calls": [asdict(call) for call in calls], "live": len(live)})
         return OK
     terminal, width = stdout(), columns()
     if calls:

@@ -1,11 +1,11 @@
 """`phone-agents calls parked`: lists the jobs after calls that were given up, with the reasons."""
 
 import argparse
-import json
 import shutil
 import sys
 from dataclasses import asdict
 
+from runner.cli.json_document import print_document
 from runner.cli.main import OK
 from runner.cli.terminal import Style, printable, stdout
 from runner.cli.times import local
@@ -14,8 +14,6 @@ from runner.model.settings import Settings
 from runner.model.stored_call import StoredJob
 from runner.store.store import Store
 
-JSON_VERSION = 1
-"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 MOST = 1000
 
 
@@ -23,9 +21,7 @@ async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
     """List the jobs, the newest first."""
     jobs = await store.parked(MOST)
     if options.format == "json":
-        document = {"version": JSON_VERSION, "jobs": [job_document(job) for job in jobs]}
-        json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_document({"jobs": [job_document(job) for job in jobs]})
         return OK
     terminal = stdout()
     if not jobs:

@@ -3,13 +3,13 @@
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from typing import assert_never
 
 from runner.call.records.record_json import of_json
 from runner.cli.call_view import CallView
 from runner.cli.calls_parked import job_document, job_words
+from runner.cli.json_document import print_document
 from runner.cli.main import OK
 from runner.cli.terminal import Style, stdout
 from runner.cli.times import local
@@ -20,8 +20,6 @@ from runner.model.settings import Settings
 from runner.model.stored_call import CallFilter, StoredCall
 from runner.store.store import Store
 
-JSON_VERSION = 1
-"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 MOST_CANDIDATES = 20
 
 _MISSING = "(not transcribed)"
@@ -34,9 +32,7 @@ async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
     call_id, call = await find_call(store, options.id)
     if options.format == "json":
         jobs = [job_document(job) for job in call.jobs]
-        document = {"version": JSON_VERSION, "record": call.record, "outcome": call.outcome, "jobs": jobs}
-        json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_document({"record": call.record, "outcome": call.outcome, "jobs": jobs})
         return OK
     record = record_of(call, call_id)
     view = CallView(stdout(), shutil.get_terminal_size().columns)
@@ -92,7 +88,7 @@ def story(record: CallRecord, outcome: object = None) -> Iterator[TimelineEntry]
         *((turn.at, turn) for turn in record.turns),
         *((tool.started_at, tool) for tool in record.tools),
         *((deed.at, deed) for deed in record.deeds),
-        *((handoff.at, f"{handoff.agent} takes over: {handoff.because}") for handoff in record.handoffs),
+        *((handoff.at, f"handed off to {handoff.agent}: {handoff.because}") for handoff in record.handoffs),
     ]
     for at, what in sorted(happened, key=lambda one: one[0]):
         match what:

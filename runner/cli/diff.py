@@ -1,7 +1,6 @@
 """`phone-agents diff`: shows what changes for callers between two directories or git revisions."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from runner.cli.difference_markdown import markdown
 from runner.cli.difference_text import show_difference
 from runner.cli.difference_words import Comparison, path_words, rule_words
 from runner.cli.environment import add_environment
+from runner.cli.json_document import add_format, print_document
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.revision import Side, open_side
@@ -25,9 +25,6 @@ from runner.errors import CannotRunError
 from runner.model.settings import Configuration
 from runner.model.values import Json
 
-JSON_VERSION = 1
-"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -36,12 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("new", metavar="NEW", help=f"the new side: {side}")
     add_environment(parser)
     add_time(parser)
-    parser.add_argument(
-        "--format",
-        choices=("text", "markdown", "json"),
-        default="text",
-        help="the output format (default: text)",
-    )
+    add_format(parser, ("text", "markdown", "json"))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -59,8 +51,7 @@ def run(options: argparse.Namespace) -> int:
         difference=difference(before, after, instant.timestamp()),
     )
     if options.format == "json":
-        json.dump(_document(compared, instant), sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_document(_document(compared, instant))
     elif options.format == "markdown":
         sys.stdout.write(markdown(compared))
     else:
@@ -89,7 +80,6 @@ def _summary(compared: Comparison, asked: datetime) -> str:
 def _document(compared: Comparison, asked: datetime) -> Json:
     difference = compared.difference
     return {
-        "version": JSON_VERSION,
         "old": compared.old.label,
         "new": compared.new.label,
         "at": asked.isoformat(),

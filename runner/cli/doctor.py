@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import os
 import shutil
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Callable
 
 from runner.api.realtime.facts import BASE_URL
 from runner.cli.environment import add_directory, add_environment
+from runner.cli.json_document import add_format, print_document
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import plural, print_problems
 from runner.cli.run import base_url_of
@@ -24,8 +24,6 @@ from runner.model.settings import Configuration
 from runner.serve.descriptors import raise_limit
 from runner.serve.tls import client_context
 
-JSON_VERSION = 1
-"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 WIDEST = 140
 LEAST_SUBJECT = 14
 MOST_SUBJECT = 28
@@ -48,9 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="the webhook's public address, to be tested with a signed event that runners ignore",
     )
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="the output format (default: text)"
-    )
+    add_format(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -81,9 +77,7 @@ async def _examine(options: argparse.Namespace, configuration: Configuration) ->
             show(finding)
             sys.stdout.flush()
     if show is None:
-        document = {"version": JSON_VERSION, "findings": [_document(finding) for finding in findings]}
-        json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_document({"findings": [_document(finding) for finding in findings]})
     else:
         stdout().line()
         stdout().line(summary(findings))

@@ -21,6 +21,7 @@ from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
 from runner.cli.call_options import add_parties, add_time, call_time, check_parties, later_words, time_words
 from runner.cli.environment import add_directory, add_environment
+from runner.cli.json_document import add_format, print_document
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
@@ -35,8 +36,6 @@ from runner.model.event import ClaimReplied, TimerFired
 from runner.model.settings import Configuration
 from runner.model.values import Json, JsonObject
 
-JSON_VERSION = 1
-"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 WIDEST_VALUE = 48
 """A longer value is cut; `--format json` has it whole."""
 
@@ -66,9 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_parties(parser)
     add_time(parser)
     add_environment(parser)
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="the output format (default: text)"
-    )
+    add_format(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -84,8 +81,7 @@ def run(options: argparse.Namespace) -> int:
     origins = Origins(loaded.runner, options.environment)
     explained = _explained(options, loaded.configuration, origins.values(loaded.documents[options.agent]))
     if options.format == "json":
-        json.dump(_document(explained), sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_document(_document(explained))
     else:
         _show(explained, stdout())
     if explained.accept is None:
@@ -177,7 +173,6 @@ def _masked_server(server: JsonObject) -> JsonObject:
 def _document(explained: _Explained) -> dict[str, Json]:
     lookup = explained.agent.lookup
     return {
-        "version": JSON_VERSION,
         "agent": explained.agent.id,
         "environment": explained.environment,
         "values": [

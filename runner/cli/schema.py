@@ -1,9 +1,8 @@
 """`phone-agents schema`: prints a JSON Schema, complete in one file, for editors and other tools."""
 
 import argparse
-import json
-import sys
 
+from runner.cli.json_document import print_json
 from runner.cli.main import OK
 from runner.config.checking.schema_files import KINDS, OUTPUTS, schema
 
@@ -17,6 +16,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the schema to stdout."""
-    json.dump(schema(options.kind), sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    print_json(schema(options.kind))
     return OK

@@ -27,6 +27,7 @@ from runner.cli.call_options import (
 )
 from runner.cli.call_view import CallView
 from runner.cli.environment import add_directory, add_environment
+from runner.cli.json_document import add_format, print_document
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import Style, stderr, stdout
@@ -44,8 +45,6 @@ from runner.model.values import Json
 from runner.serve import logs
 from runner.serve.secrets import find_secrets
 
-JSON_VERSION = 1
-"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 PLEASANT_SPEED = 6.0
 """At this speed a call of half a minute takes five seconds to watch."""
 
@@ -84,9 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="times as fast as people speak; 0 does not wait (default: 6 on a terminal, else 0)",
     )
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="the output format (default: text)"
-    )
+    add_format(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -129,15 +126,13 @@ def _print_text(prepared: "_Prepared") -> int:
 def _print_json(prepared: "_Prepared") -> int:
     result = asyncio.run(play_call(prepared.plan, lambda _: None))
     problems = problems_of(prepared.plan.play, result)
-    json.dump(_document(prepared, result, problems), sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    print_document(_document(prepared, result, problems))
     return PROBLEMS if problems else OK
 
 
 def _document(prepared: "_Prepared", result: DemoResult, problems: Sequence[str]) -> dict[str, Json]:
     plan = prepared.plan
     return {
-        "version": JSON_VERSION,
         "call": {
             "from": plan.example.caller,
             "to": plan.example.called,

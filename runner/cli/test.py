@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from runner.api.realtime import api as realtime
+from runner.cli.json_document import add_format
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems
 from runner.cli.terminal import stderr, stdout
@@ -54,9 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--update", action="store_true", help='fill in the actual result where a scenario has "expect: ..."'
     )
-    parser.add_argument(
-        "--format", choices=tuple(FORMATS), default="text", help="the output format (default: text)"
-    )
+    add_format(parser, tuple(FORMATS))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.cli.call_options import time_words
+from runner.cli.json_document import VERSION
 from runner.cli.problems import print_source
 from runner.cli.terminal import Style, Terminal, printable
 from runner.config.reading.yaml_text import split_lines
@@ -15,9 +16,6 @@ from runner.model.values import Json, Place
 from runner.scenario.coverage import Coverage
 from runner.scenario.difference import Difference
 from runner.scenario.player import ScenarioResult
-
-JSON_VERSION = 1
-"""Version of the document of `--format json`. Keys may be added; a change of meaning raises it."""
 
 _NOT_WRITTEN = 'nothing is expected yet; "phone-agents test --update" writes what it gets'
 
@@ -121,7 +119,7 @@ _SIGNS = {"-": Style.ERROR, "+": Style.GOOD}
 
 def _json(report: Report, terminal: Terminal) -> None:
     document = {
-        "version": JSON_VERSION,
+        "version": VERSION,
         "scenarios": [
             {
                 "name": played.scenario.name,

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from runner.cli.environment import add_environment
+from runner.cli.json_document import add_format
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import counted, plural, print_problems
 from runner.cli.report import Report
@@ -56,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="do not check whether the secrets' variables and files exist on this machine",
     )
     parser.add_argument("--deny-warnings", action="store_true", help="exit with 1 for warnings, too")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="the output format (default: text)")
+    add_format(parser, FORMATS)
     parser.add_argument(
         "--stdin-filename",
         type=Path,

@@ -40,7 +40,6 @@ from runner.standin.script import (
     Says,
     ScriptedItem,
     ScriptedResponse,
-    Tokens,
 )
 
 KEYS = Timer(TimerKind.KEYS)
@@ -166,17 +165,16 @@ class StepPlayer:
     # The model's steps
 
     def _response(self, act: ModelSays | ModelCalls | ModelFails, usage: Usage) -> ScriptedResponse:
-        tokens = _tokens(usage)
         match act:
             case ModelSays(text=text):
-                return ScriptedResponse(output=(Says(text=text),), to=Occasion.ANY, tokens=tokens)
+                return ScriptedResponse(output=(Says(text=text),), to=Occasion.ANY, usage=usage)
             case ModelCalls(calls=calls, says=says):
                 said = () if says is None else (Says(text=says),)
                 output = (*said, *(self._called(name, arguments) for name, arguments in calls))
-                return ScriptedResponse(output=output, to=Occasion.ANY, tokens=tokens)
+                return ScriptedResponse(output=output, to=Occasion.ANY, usage=usage)
             case ModelFails(detail=detail):
                 return ScriptedResponse(
-                    ending=Ending.FAILED, error=(detail, None), to=Occasion.ANY, tokens=tokens
+                    ending=Ending.FAILED, error=(detail, None), to=Occasion.ANY, usage=usage
                 )
             case _:
                 assert_never(act)
@@ -200,14 +198,3 @@ def _pace_before(following: Step | None) -> Pace:
     """What will be interrupted takes time to be heard; nothing else does."""
     interrupts = following is not None and isinstance(following.act, CallerInterrupts)
     return SPOKEN if interrupts else AT_ONCE
-
-
-def _tokens(usage: Usage) -> Tokens:
-    return Tokens(
-        text_in=usage.text_in,
-        text_cached=usage.text_cached,
-        audio_in=usage.audio_in,
-        audio_cached=usage.audio_cached,
-        text_out=usage.text_out,
-        audio_out=usage.audio_out,
-    )

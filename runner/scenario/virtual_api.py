@@ -11,6 +11,7 @@ from runner.model.action import Speak
 from runner.model.event import CallEvent, CallGone, SidebandLost
 from runner.model.http import HttpReply
 from runner.model.scenario import TransferEnd
+from runner.model.usage import NO_USAGE
 from runner.model.values import Instant, JsonObject
 from runner.standin import web_calls
 from runner.standin.conversation import Conversation
@@ -20,10 +21,9 @@ from runner.standin.outgoing import CloseSideband, EndCall
 from runner.standin.pace import AT_ONCE, Pace
 from runner.standin.placed_call import PlacedCall, State
 from runner.standin.response import Response
-from runner.standin.script import Occasion, Says, ScriptedResponse, Step, Tokens
+from runner.standin.script import Occasion, Says, ScriptedResponse, Step
 
-NO_TOKENS = Tokens()
-SAYS_NOTHING = ScriptedResponse(output=(Says(text=""),), to=Occasion.ANY, tokens=NO_TOKENS)
+SAYS_NOTHING = ScriptedResponse(output=(Says(text=""),), to=Occasion.ANY, usage=NO_USAGE)
 """The model's own words, where no step supplies them."""
 
 
@@ -181,4 +181,4 @@ def _sentence(action: SidebandAction) -> ScriptedResponse | None:
     """The sentence that the model is to say word for word."""
     if not isinstance(action, Speak) or action.say is None:
         return None
-    return ScriptedResponse(output=(Says(text=action.say),), to=Occasion.INSTRUCTION, tokens=NO_TOKENS)
+    return ScriptedResponse(output=(Says(text=action.say),), to=Occasion.INSTRUCTION, usage=NO_USAGE)

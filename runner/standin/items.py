@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.model.usage import Usage
 from runner.model.values import JsonObject
-from runner.standin.script import Tokens
 
 CHARACTERS_PER_TOKEN = 4
 AUDIO_TOKENS_PER_WORD_IN = 3
@@ -96,7 +96,7 @@ class Meter:
     def usage(self, *, written: str, spoken_words: int) -> Event:
         """The `usage` of a response that wrote this text and spoke this many words."""
         cached_text, cached_audio = self._cached
-        tokens = Tokens(
+        used = Usage(
             text_in=self.text_in,
             text_cached=cached_text,
             audio_in=self.audio_in,
@@ -105,28 +105,29 @@ class Meter:
             audio_out=spoken_words * AUDIO_TOKENS_PER_WORD_OUT,
         )
         self._cached = (self.text_in, self.audio_in)
-        self.text_in += tokens.text_out
-        self.audio_in += tokens.audio_out
-        return usage_of(tokens)
+        self.text_in += used.text_out
+        self.audio_in += used.audio_out
+        return usage_of(used)
 
 
-def usage_of(tokens: Tokens) -> Event:
+def usage_of(used: Usage) -> Event:
     """The `usage` of a response, in the API's own fields."""
-    tokens_in, tokens_out = tokens.text_in + tokens.audio_in, tokens.text_out + tokens.audio_out
+    tokens_in = used.text_in + used.audio_in + used.image_in
+    tokens_out = used.text_out + used.audio_out
     return {
         "total_tokens": tokens_in + tokens_out,
         "input_tokens": tokens_in,
         "output_tokens": tokens_out,
         "input_token_details": {
-            "text_tokens": tokens.text_in,
-            "audio_tokens": tokens.audio_in,
-            "image_tokens": 0,
-            "cached_tokens": tokens.text_cached + tokens.audio_cached,
+            "text_tokens": used.text_in,
+            "audio_tokens": used.audio_in,
+            "image_tokens": used.image_in,
+            "cached_tokens": used.text_cached + used.audio_cached + used.image_cached,
             "cached_tokens_details": {
-                "text_tokens": tokens.text_cached,
-                "audio_tokens": tokens.audio_cached,
-                "image_tokens": 0,
+                "text_tokens": used.text_cached,
+                "audio_tokens": used.audio_cached,
+                "image_tokens": used.image_cached,
             },
         },
-        "output_token_details": {"text_tokens": tokens.text_out, "audio_tokens": tokens.audio_out},
+        "output_token_details": {"text_tokens": used.text_out, "audio_tokens": used.audio_out},
     }

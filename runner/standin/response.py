@@ -136,8 +136,8 @@ class Response:
         }
 
     def _usage(self) -> Event:
-        if self.scripted is not None and self.scripted.tokens is not None:
-            return usage_of(self.scripted.tokens)
+        if self.scripted is not None and self.scripted.usage is not None:
+            return usage_of(self.scripted.usage)
         written = "".join(str(item.get("arguments") or item.get("content")) for item in self.output)
         return self.meter.usage(written=written, spoken_words=self.spoken_words)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from runner.model.usage import Usage
 from runner.model.values import Json
 
 
@@ -117,18 +118,6 @@ class Ending(Enum):
 MODEL_FAILED = ("server_error", "The model failed.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
-    """The tokens that a response is billed for. Cached tokens are part of the input tokens of their kind."""
-
-    text_in: int = 0
-    text_cached: int = 0
-    audio_in: int = 0
-    audio_cached: int = 0
-    text_out: int = 0
-    audio_out: int = 0
-
-
 class Occasion(Enum):
     """The occasion of a scripted response."""
 
@@ -160,8 +149,8 @@ class ScriptedResponse:
     """After `response.created` nothing comes until the client has sent an event of this type."""
     error: tuple[str, str | None] = MODEL_FAILED
     """Code and message of a response that fails."""
-    tokens: Tokens | None = None
-    """Its cost. None: counted by what it reads and writes."""
+    usage: Usage | None = None
+    """The tokens that it is billed for. None: counted by what it reads and writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

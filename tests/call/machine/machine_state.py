@@ -27,9 +27,11 @@ def _value(value: Any, seen: dict[int, int]) -> object:
             return [_value(entry, seen) for entry in value]
         case set() | frozenset():
             return sorted(repr(_value(entry, seen)) for entry in value)
-        case _ if is_dataclass(value) or not type(value).__module__.startswith("runner."):
-            # Values, compiled patterns and templates, and bound methods: equal, or the same.
-            return value if is_dataclass(value) else str(getattr(value, "__qualname__", type(value)))
+        case _ if is_dataclass(value) and "__eq__" in vars(type(value)):
+            return value
+        case _ if not type(value).__module__.startswith("runner."):
+            # Compiled patterns and templates, and bound methods.
+            return str(getattr(value, "__qualname__", type(value)))
     if id(value) in seen:
         return f"object {seen[id(value)]}"
     seen[id(value)] = len(seen)
