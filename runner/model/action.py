@@ -33,7 +33,7 @@ class TimerKind(Enum):
     MODEL_RETRY = "model_retry"
     """The API's rate limit was reached; the failed response is requested again."""
     HANDOFF = "handoff"
-    """The API has not refused the change of the session: the other agent has taken over."""
+    """The API has not refused the change of the session: the other agent serves the call."""
     RETRY = "retry"
     """The next attempt of a tool's request is due. The key is the tool call's id."""
     TRANSFER = "transfer"
@@ -107,7 +107,7 @@ class SendOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchAgent:
-    """Let another agent take over the session, which becomes entirely that agent's.
+    """Hand the session off to another agent; it becomes entirely that agent's.
 
     `SessionUpdated` reports that the API has accepted it; an `ApiError` about `update_id` that it has not.
     """
@@ -221,7 +221,7 @@ class LogEvent(Enum):
 
     TRANSFER_COMPLETED = "transfer was completed"
     TRANSFER_NOT_COMPLETED = "transfer was not completed"
-    AGENT_SWITCHED = "another agent has taken over"
+    AGENT_SWITCHED = "call was handed off"
     HANDOFF_REFUSED = "hand-off was refused"
     WAY_OUT_TAKEN = "model cannot serve the call"
     GUARDRAIL_MATCHED = "guardrail matched"

@@ -120,7 +120,7 @@ class Guardrail:
     then: Then
     say: Template | None = None
     handoff: str | None = None
-    """The agent that takes over, with `Then.HANDOFF`."""
+    """The agent that the call is handed off to, with `Then.HANDOFF`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,10 +82,10 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handoff:
-    """Another agent took over."""
+    """Another agent serves the call from here on."""
 
     agent: str
-    """The agent that took over."""
+    """The agent that serves it now."""
     because: str
     """The cause: the tool, the guardrail, or a person."""
     at: Instant
@@ -171,7 +171,7 @@ class CallRecord:
     tools: tuple[ToolUse, ...] = ()
     """The tool calls, in order."""
     handoffs: tuple[Handoff, ...] = ()
-    """The agents that took over."""
+    """The agents that it was handed off to."""
     deeds: tuple[Deed, ...] = ()
     """The acts of people on the call, refused ones included."""
     spans: tuple[Span, ...] = ()

@@ -193,7 +193,7 @@ class StaticBinding(BindingFacts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoffBinding(BindingFacts):
-    """Another agent takes over; the conversation and the variables stay."""
+    """Another agent serves the call; the conversation and the variables stay."""
 
     declares: ClassVar[DeclarationKind] = DeclarationKind.HANDOFF
 

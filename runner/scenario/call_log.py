@@ -40,7 +40,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """Another agent takes over."""
+    """The call is handed off to another agent."""
 
     agent: str
 

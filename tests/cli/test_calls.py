@@ -205,7 +205,7 @@ def test_a_call_is_shown_from_its_ring_to_its_end(stored: Path, capsys: pytest.C
         "                  ← error, HTTP 503, 2 attempts, the endpoint is down, the\n"
         '                  model was given {"error": "down"} (1.2 s)\n'
         " 0:09.0 agent     Let me put you — (interrupted, 0.7 s were heard)\n"
-        " 0:10.0 hand-off  billing takes over: find_slots\n"
+        " 0:10.0 hand-off  handed off to billing: find_slots\n"
         ' 0:12.0 person    shift-lead: transfer {"to": "tel:+14155550123"}\n'
         "                  ← refused: the call is leaving (500 ms)\n"
         " 2:31.0 ended     transferred\n"

@@ -139,7 +139,7 @@ PASS = {
     "a tool of another agent's": """
         steps:
           - model_calls: {to_spanish: {}}
-            expect: {agent: recepcion, handoffs: [recepcion], output: {to_spanish: {status: handed over}}}
+            expect: {agent: recepcion, handoffs: [recepcion], output: {to_spanish: {status: handed off}}}
           - model_calls: {save: {text: a}}
             expect: {handoffs: [], requests: [],
               output: {save: {error: 'there is no tool "save"; the tools are: none'}}}

@@ -173,7 +173,7 @@ SERVED: dict[str, Story] = {
         (*HI, calls("to_spanish"), says("Hola."), CallerHangsUp()),
         FINE,
         [
-            'info    another agent has taken over  agent=recepcion because="tool \\"to_spanish\\""',
+            'info    call was handed off  agent=recepcion because="tool \\"to_spanish\\""',
             OVER,
             ended(tools=1),
         ],

@@ -88,7 +88,7 @@ class TakeWayOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandOff:
-    """Let another agent take over."""
+    """Hand the call off to another agent."""
 
     agent: str
     because: str

@@ -1,4 +1,4 @@
-"""Knows which agent serves a call, runs the watches for it, and hands over to another agent."""
+"""Knows which agent serves a call, runs the watches for it, and hands the call off to another."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
@@ -55,7 +55,7 @@ class Switch:
 
     @property
     def agent(self) -> Agent:
-        """The agent that takes over."""
+        """The next agent."""
         return self.update.agent
 
     @property
@@ -104,7 +104,7 @@ class ServingAgent:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The agents that could take over: the API changes no session's model."""
+        """The agents that the call could be handed off to: the API changes no session's model."""
         return tuple(
             name
             for name, agent in self.agents.items()
@@ -128,7 +128,7 @@ class ServingAgent:
         response_id: str | None = None,
         steered: Steered | None = None,
     ) -> list[Intent]:
-        """Request that another agent takes over; it has not happened before `confirm`.
+        """Request that another agent serves the call; it has not happened before `confirm`.
 
         When that is not possible, `impossible` says why. `call_id` and `response_id` are those of the tool
         call that requests it.
@@ -235,7 +235,7 @@ class ServingAgent:
     def _parts_of(self, agent: Agent) -> tuple[Part, ...]:
         limits = agent.limits
         answers = self._last is None
-        """Whether it is the agent that answered the call, and not one that took over."""
+        """Whether it is the agent that answered the call, and not one that it was handed off to."""
         parts: list[Part] = [
             LimitWatch(limits, self.consumption),
             StallWatch(self.is_quiet, agent_opens=answers and not isinstance(agent.greeting, Wait)),

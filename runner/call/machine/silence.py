@@ -184,5 +184,5 @@ class GhostWatch(Part):
                 return []
 
     def stop(self, now: Instant) -> list[Intent]:
-        """A call that is handed over has somebody on the line."""
+        """A call that is handed off has somebody on the line."""
         return [ClearTimer(timer=GHOST)]

@@ -69,7 +69,7 @@ class ToolDispatch:
         entry = Log(event=LogEvent.AGENT_SWITCHED, fields=fields)
         intents: list[Intent] = [entry, *self.serving.take_over(now)]
         if switch.call_id is not None:
-            output = ToolOutput.of({"status": "handed over"}, ResultSpec())
+            output = ToolOutput.of({"status": "handed off"}, ResultSpec())
             intents += self.tools.answer(switch.call_id, output, now)
         if switch.steered is not None:
             self.deeds.settle(switch.steered.id, DeedResult.DONE, now)

@@ -140,7 +140,7 @@ class RecordBuilder:
         self._faults.append(text)
 
     def handed_off(self, handoff: Handoff) -> None:
-        """Another agent has taken over."""
+        """The call was handed off to another agent."""
         self._handoffs.append(handoff)
 
     def tool_began(self, call_id: str, name: str, arguments: Json, now: Instant) -> None:

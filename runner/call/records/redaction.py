@@ -46,7 +46,7 @@ Path: TypeAlias = tuple[str, ...]
 class Redactor:
     """Masks what any of these agents declares.
 
-    A call that is handed over is kept as strictly as the strictest of its agents wants.
+    A call that is handed off is kept as strictly as the strictest of its agents wants.
     """
 
     def __init__(self, recordings: Iterable[Recording], values: Iterable[str] = ()) -> None:

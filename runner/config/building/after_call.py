@@ -50,7 +50,7 @@ def build_recording(
 def _check_argument(entry: Node, tools: Sequence[Tool], problems: Problems) -> None:
     """A path that leads nowhere masks nothing, and somebody probably relies on it."""
     root, *path = entry.text.split(".")
-    # The agent that takes over may have the argument.
+    # The next agent may have the argument.
     if root != "args" or any(tool.binding.hands_to is not None for tool in tools):
         return
     known = {name for tool in tools for name in tool.parameters.get("properties") or ()}

@@ -78,7 +78,7 @@ def check_variables(graph: HandoffGraph, agents: Mapping[str, Node], problems: P
                 if theirs is None or theirs.data() == value.data():
                     continue
                 if name in graph.leading_to(other) and theirs.place > value.place:
-                    continue  # each hands over to the other, and one message is enough
+                    continue  # each hands off to the other, and one message is enough
                 message = (
                     f'after a hand-off "{key}" keeps the value of "{other}", at {theirs.place}; '
                     "declare the same value in both, or give one another name"

@@ -153,7 +153,7 @@ def mcp() -> Play:
         (
             handed_over,
             [
-                "info: another agent has taken over {'agent': 'recepcion', 'because': 'tool \"to_spanish\"'}",
+                "info: call was handed off {'agent': 'recepcion', 'because': 'tool \"to_spanish\"'}",
                 "info: call is being ended {'reason': 'shutdown'}",
             ],
         ),

@@ -480,7 +480,7 @@ def test_a_hand_off_changes_the_agent_and_the_model_goes_on() -> None:
     assert (become.before.id, play.session.agent.id, play.record.handoffs) == ("desk", "desk", ())
     output, go_on = play.happens(SessionUpdated(update_id="switch_1"))
     assert play.session.agent.id == "recepcion"
-    assert output == SendOutput(call_id="call_1_0", output='{"status":"handed over"}')
+    assert output == SendOutput(call_id="call_1_0", output='{"status":"handed off"}')
     assert go_on == Speak(wish="wish_1")
     assert [(each.agent, each.because) for each in play.record.handoffs] == [
         ("recepcion", 'tool "to_spanish"')
@@ -699,7 +699,7 @@ def test_a_hand_off_that_is_not_refused_in_two_seconds_has_happened() -> None:
     play.responds(("to_spanish", "{}"))
     assert play.passes(1.9) == []
     output, _ = play.passes(0.1)
-    assert output == SendOutput(call_id="call_1_0", output='{"status":"handed over"}')
+    assert output == SendOutput(call_id="call_1_0", output='{"status":"handed off"}')
     assert play.session.agent.id == "recepcion"
 
 

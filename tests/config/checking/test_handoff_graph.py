@@ -1,4 +1,4 @@
-"""Which variables a call brings along when it is handed over, and which declarations it passes by."""
+"""Which variables a call brings along when it is handed off, and which declarations it passes by."""
 
 from pathlib import Path
 
