@@ -178,7 +178,7 @@ class Faults:
             line.mend()
             loop.call_later(CATCH_UP_S, setattr, place, "is_cut_off", False)
 
-        loop.call_later(self._random.uniform(0.5, 2 * LEASE_S), mend, place, place.line)
+        loop.call_later(self._random.uniform(0.5, 3 * LEASE_S), mend, place, place.line)
         return True
 
     async def reload(self) -> bool:

@@ -6,13 +6,11 @@ from runner.errors import LeaseLostError
 from runner.model.live_call import Lease
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
-from runner.store.postgresql import fleet
+from runner.store.postgresql import live_calls
 from runner.store.postgresql.database import Connection
+from runner.store.postgresql.leases import HOLDS
 
-_APPEND = """WITH lease AS (
-    SELECT 1 FROM runners
-    WHERE id = $1 AND epoch = $2 AND seen_at > clock_timestamp() - make_interval(secs => lease_s)
-    FOR KEY SHARE),
+_APPEND = f"""WITH lease AS (SELECT 1 FROM runners WHERE id = $1 AND epoch = $2 AND {HOLDS} FOR KEY SHARE),
 piece (call_id, first_seq, entries) AS (SELECT * FROM unnest($3::text[], $4::integer[], $5::bytea[])),
 refused AS (
     SELECT call_id FROM piece JOIN live_calls ON live_calls.id = call_id WHERE runner IS DISTINCT FROM $1
@@ -21,8 +19,8 @@ written AS (
     INSERT INTO journal (call_id, first_seq, entries)
     SELECT piece.* FROM lease, piece WHERE call_id NOT IN (SELECT call_id FROM refused)
     ON CONFLICT (call_id, first_seq) DO UPDATE SET entries = excluded.entries)
-SELECT (SELECT count(*) FROM lease), ARRAY(SELECT call_id FROM refused)"""
-"""One statement for all calls of a runner. While its lease is locked, as `fleet` says, none of its calls can
+SELECT (SELECT count(*) FROM lease), ARRAY(SELECT call_id FROM refused)"""  # noqa: S608 - our own text
+"""One statement for all calls of a runner. While its lease is locked, as `leases` says, none of its calls can
 be taken, so they need no lock of their own. A piece that was written before, without our learning of it, is
 overwritten.
 """
@@ -46,7 +44,7 @@ async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> se
     of these.
     """
     pieces = list({(held.call.id, held.fence, held.piece.first_seq): held for held in pieces}.values())
-    await fleet.know_late(connection, [held.call for held in pieces])
+    await live_calls.know_late(connection, [held.call for held in pieces])
     await connection.execute(
         """INSERT INTO journal (call_id, first_seq, entries)
         SELECT call_id, first_seq, entries

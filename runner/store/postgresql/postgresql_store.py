@@ -10,7 +10,7 @@ from runner.model.stored_call import CallFilter, CallSummary, StoredCall, Stored
 from runner.model.values import Instant
 from runner.store import rows
 from runner.store.journal.sealed import HeldPiece, SealedEntries
-from runner.store.postgresql import fleet, jobs, journal, records
+from runner.store.postgresql import claims, jobs, journal, leases, live_calls, records
 from runner.store.postgresql.database import Connection, Database
 
 
@@ -93,8 +93,8 @@ class PostgresqlStore:
         """See `Fleet.join`."""
 
         async def write(connection: Connection) -> tuple[Lease, object]:
-            lease = await fleet.join(connection, runner, lease_s)
-            return lease, await fleet.server_started_at(connection)
+            lease = await leases.join(connection, runner, lease_s)
+            return lease, await leases.server_started_at(connection)
 
         lease, self._server = await self._database.run(write)
         return lease
@@ -103,7 +103,7 @@ class PostgresqlStore:
         """See `Fleet.renew`."""
 
         async def write(connection: Connection) -> tuple[bool, object]:
-            return await fleet.renew(connection, lease), await fleet.server_started_at(connection)
+            return await leases.renew(connection, lease), await leases.server_started_at(connection)
 
         is_renewed, server = await self._database.run(write, is_one_statement=True, is_urgent=True)
         return is_renewed and server == self._server
@@ -114,16 +114,16 @@ class PostgresqlStore:
         """See `Fleet.assert_calls`."""
 
         async def write(connection: Connection) -> tuple[Lease, dict[str, int], object]:
-            new = await fleet.join(connection, runner, lease_s, lease.epoch)
-            fences = await fleet.assert_calls(connection, new, calls())
-            return new, fences, await fleet.server_started_at(connection)
+            new = await leases.join(connection, runner, lease_s, lease.epoch)
+            fences = await live_calls.assert_calls(connection, new, calls())
+            return new, fences, await leases.server_started_at(connection)
 
         new, fences, self._server = await self._database.run(write, is_urgent=True)
         return new, fences
 
     async def leave(self, lease: Lease) -> None:
         """See `Fleet.leave`."""
-        await self._database.run(lambda connection: fleet.leave(connection, lease))
+        await self._database.run(lambda connection: leases.leave(connection, lease))
 
     async def claim(
         self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
@@ -131,47 +131,49 @@ class PostgresqlStore:
         """See `Fleet.claim`."""
         if limits == Limits() and call.api_call_id is None:
             claim = await self._database.run(
-                lambda connection: fleet.claim_new(connection, lease, call, ring), is_one_statement=True
+                lambda connection: claims.claim_new(connection, lease, call, ring), is_one_statement=True
             )
             if claim is not None:
                 return claim
-        return await self._database.run(lambda connection: fleet.claim(connection, lease, call, limits, ring))
+        return await self._database.run(
+            lambda connection: claims.claim(connection, lease, call, limits, ring)
+        )
 
     async def set_state(self, lease: Lease, call: HeldCall) -> int:
         """See `Fleet.set_state`."""
         return await self._database.run(
-            lambda connection: fleet.set_state(connection, lease, call), is_one_statement=True
+            lambda connection: live_calls.set_state(connection, lease, call), is_one_statement=True
         )
 
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
         """See `Fleet.unclaim`."""
-        await self._database.run(lambda connection: fleet.unclaim(connection, lease, call))
+        await self._database.run(lambda connection: claims.unclaim(connection, lease, call))
 
     async def retire(self, lease: Lease) -> None:
         """See `Fleet.retire`."""
-        await self._database.run(lambda connection: fleet.retire(connection, lease))
+        await self._database.run(lambda connection: leases.retire(connection, lease))
 
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
         """See `Fleet.hand_over`."""
-        await self._database.run(lambda connection: fleet.hand_over(connection, lease, call_ids))
+        await self._database.run(lambda connection: live_calls.hand_over(connection, lease, call_ids))
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
         """See `Fleet.take_over`."""
-        return await self._database.run(lambda connection: fleet.take_over(connection, lease))
+        return await self._database.run(lambda connection: live_calls.take_over(connection, lease))
 
     async def live_calls(self) -> list[FleetCall]:
         """See `Fleet.live_calls`."""
-        return await self._database.run(fleet.live_calls, is_one_statement=True)
+        return await self._database.run(live_calls.live_calls, is_one_statement=True)
 
     async def live_call(self, call_id: str) -> FleetCall | None:
         """See `Fleet.live_call`."""
         return await self._database.run(
-            lambda connection: fleet.live_call(connection, call_id), is_one_statement=True
+            lambda connection: live_calls.live_call(connection, call_id), is_one_statement=True
         )
 
     async def runners(self) -> list[RunnerInfo]:
         """See `Fleet.runners`."""
-        return await self._database.run(fleet.runners, is_one_statement=True)
+        return await self._database.run(leases.runners, is_one_statement=True)
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
         """See `Journals.append`."""

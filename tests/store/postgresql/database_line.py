@@ -75,14 +75,14 @@ class DatabaseLine:
         ends = [writer]
         try:
             if self._fault is LineFault.CUT:
-                return
+                raise ConnectionResetError
             socket = Path(parse_qs(urlsplit(self._url).query)["host"][0]) / SOCKET
             server_reader, server_writer = await asyncio.open_unix_connection(socket)
             ends.append(server_writer)
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pump(connection, reader, server_writer))
                 both.create_task(self._pump(connection, server_reader, writer))
-        except (OSError, asyncio.CancelledError):
+        except* (OSError, asyncio.CancelledError):
             pass
         finally:
             self._connections.discard(connection)

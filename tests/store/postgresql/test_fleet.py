@@ -10,7 +10,7 @@ import pytest
 
 from runner.errors import CallLostError, LeaseLostError, StoreError
 from runner.model.live_call import CallState, Claim, HeldCall, Owner
-from runner.store.postgresql import fleet
+from runner.store.postgresql import claims
 from runner.store.postgresql.database import CONNECTIONS
 from tests.patience import PATIENCE_S
 from tests.store.engines import PostgresqlEngine, call_record
@@ -213,7 +213,7 @@ async def test_a_heartbeat_waits_for_no_claim(engine: PostgresqlEngine) -> None:
     [one] = await runners(engine, "one")
     claiming = await asyncpg.connect(engine.url)
     async with claiming.transaction(), asyncio.timeout(PATIENCE_S):
-        assert await fleet.claim_new(claiming, one.lease, ringing("rtc_1"), None) is not None
+        assert await claims.claim_new(claiming, one.lease, ringing("rtc_1"), None) is not None
         assert await one.store.renew(one.lease)
     await claiming.close()
 
