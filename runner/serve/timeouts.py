@@ -28,7 +28,9 @@ class Timeouts:
     token_s: float = 10.0
     """For an OAuth token endpoint to answer."""
     refer_s: float = 60.0
-    """For a transfer, which is tried once: an API may reply when it has succeeded or failed."""
+    """For a transfer, at most. It is tried once, and the voice API's port bounds that try
+    (`HttpRequest.timeout_s`).
+    """
     hangup_s: float = 20.0
     """For a hang-up, all tries together: a call that stays up costs money and helps nobody."""
     retry_s: float = 0.1

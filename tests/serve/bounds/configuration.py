@@ -8,18 +8,21 @@ from typing import Any
 ADMIN_TOKEN = "an-admin-token-that-is-long-enough-for-it"
 
 NEIGHBOUR, STRANGER, LOOKS_UP, USES_MCP, LISTENS, DELIVERS, COMPUTES = (f"+1800555120{n}" for n in range(7))
-DELIVERS_TO_MANY, DELIVERS_SLOWLY, ASKS, IS_REFUSED, NOBODY = (f"+1800555121{n}" for n in range(5))
+DELIVERS_TO_MANY, DELIVERS_SLOWLY, ASKS, IS_REFUSED, NOBODY, DELIVERS_OFTEN = (
+    f"+1800555121{n}" for n in range(6)
+)
 """The numbers of the agents, and one that no agent has."""
 
 LOWERED: dict[str, Any] = {
     "call.afterwards.capacity.MOST_AT_ONCE": 2,
     "call.afterwards.capacity.MOST_HELD": 8,
     "call.afterwards.capacity.MOST_PER_RECEIVER": 2,
-    "call.afterwards.jobs.FIRST_WAIT_S": 0.05,
+    "call.afterwards.jobs.FIRST_WAIT_S": 0.3,
     "call.afterwards.jobs.LONGEST_S": 6.0,
-    "call.afterwards.jobs.LONGEST_WAIT_S": 0.1,
+    "call.afterwards.jobs.LONGEST_WAIT_S": 0.4,
     "serve.admin.access.SESSION_S": 2.0,
     "serve.admin.calls.MOST_STREAMS": 3,
+    "serve.admin.event_log.MOST_BYTES": 100_000,
     "serve.admin.event_log.MOST_ENTRIES": 50,
     "serve.admin.record_requests.DAY_PAGE": 1,
     "serve.admin.record_requests.MOST_IN_A_DAY": 2,
@@ -57,7 +60,6 @@ LOWERED: dict[str, Any] = {
     "serve.timeouts.head_s": 1.5,
     "serve.timeouts.idle_s": 1.5,
     "serve.timeouts.redial_delays_s": [0.05, 0.1, 0.1],
-    "serve.timeouts.refer_s": 1.0,
     "serve.timeouts.retry_s": 0.02,
     "serve.timeouts.send_s": 1.5,
     "serve.timeouts.sideband_close_s": 0.5,
@@ -181,12 +183,20 @@ routes: [{to: "+18005551210"}]
 on_end:
 RECEIVERS
 """,
+    "delivers-often": """\
+agent: delivers-often
+description: Has much to do after the call, all of it for one receiver.
+instructions: Be kind.
+routes: [{to: "+18005551215"}]
+on_end:
+RECEIVED
+""",
     "delivers-slowly": """\
 agent: delivers-slowly
 description: Has something to do after the call that takes long.
 instructions: Be kind.
 routes: [{to: "+18005551211"}]
-on_end: [{http: {url: "http://127.0.0.8:PORT/leased", timeout: 20s}}]
+on_end: [{http: {url: "http://127.0.0.8:PORT/leased", timeout: 60s}}]
 """,
     "is-refused": """\
 agent: is-refused
@@ -217,7 +227,7 @@ _TOKEN = """
     http:
       method: GET
       url: ENDPOINT/with-token
-      timeout: 3s
+      timeout: 60s
       auth:
         oauth2: {{token_url: ENDPOINT/{path}, client_id: c{n}, client_secret: "{{{{ secrets.CLIENT }}}}"}}
 """
@@ -242,6 +252,7 @@ def write(directory: Path, *, api: str, endpoint: str, store: str) -> None:
             "\n"
         ),
         "HOSTS": "".join(_HOST.format(name=name, n=n, host=host) for name, n, host in hosts).strip("\n"),
+        "RECEIVED": "  - {http: {url: 'http://127.0.0.16:PORT/held'}}\n" * 8,
         "RECEIVERS": "".join(
             f"  - {{http: {{url: 'http://127.0.0.{n}:PORT/held'}}}}\n" for n in range(11, 16)
         ).rstrip(),

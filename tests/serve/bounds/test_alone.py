@@ -1,6 +1,7 @@
 """Bounds whose far side takes a runner of its own: few descriptors, no store, no reader, or the end."""
 
 import asyncio
+import json
 import signal
 import sqlite3
 from contextlib import closing
@@ -11,11 +12,11 @@ from aiohttp import web
 
 from runner.standin.faults import Faults
 from runner.standin.script import CallerHangsUp, CallerSays, CallsTool, ScriptedResponse, greets, says
-from tests.serve.bounds.configuration import COMPUTES, DELIVERS_SLOWLY, LOWERED
-from tests.serve.bounds.neighbour import PATIENCE_S
+from tests.serve.bounds.configuration import COMPUTES, DELIVERS_OFTEN, DELIVERS_SLOWLY, LOWERED
+from tests.serve.bounds.rows.afterwards import gone
 from tests.serve.bounds.rows.answering import SILENT
 from tests.serve.bounds.rows.during import calls_fetch, greeted
-from tests.serve.bounds.service import Service, hang, serving
+from tests.serve.bounds.service import hang, serving
 from tests.serve.bounds.table import alone_beyond
 
 pytestmark = pytest.mark.chaos
@@ -103,12 +104,6 @@ async def test_a_store_that_is_away_harms_no_neighbour(tmp_path: Path) -> None:
         assert late["call_id"]
 
 
-async def outputs_sent(service: Service, call_id: str) -> int:
-    """How many tools of a call have given the model their output."""
-    _, shown = await service.admin("GET", f"calls/{call_id}")
-    return sum(tool["took_s"] is not None for tool in shown["tools"])
-
-
 @alone_beyond("serve.live_sideband.LONG_CHARS")
 async def test_outputs_that_are_sent_again_harm_no_neighbour(tmp_path: Path) -> None:
     async def long(_: web.Request) -> web.Response:
@@ -124,9 +119,10 @@ async def test_outputs_that_are_sent_again_harm_no_neighbour(tmp_path: Path) -> 
         names = {f"call_{number}" for number in range(120)}
         for name in names:
             await lost.say(calls_fetch("long", name))
-        async with asyncio.timeout(PATIENCE_S):
-            while await outputs_sent(service, call.id) < len(names):  # noqa: ASYNC110 - nobody tells
-                await asyncio.sleep(0.1)
+        await service.asked("long", len(names))
+        host = service.endpoint.url.removeprefix("http://")
+        replied = f'phone_agents_endpoint_seconds_count{{host="{host}",result="2xx"}}'
+        await service.counted(replied, len(service.endpoint.asked))
         async with service.serves_neighbour():
             lost.to_runner.transport.abort()
             await service.until(lambda: call.outputs().keys() == names)
@@ -158,45 +154,85 @@ async def test_a_log_that_nobody_reads_harms_no_neighbour(tmp_path: Path) -> Non
     assert service.neighbour.call.is_over
 
 
+FOREVER_S = 600.0
 ENDING = {
     **LOWERED,
-    "serve.timeouts.after_call_s": 0.5,
-    "serve.timeouts.close_s": 2.0,
     "serve.timeouts.end_s": 1.5,
-    "serve.timeouts.hangup_s": 60.0,
+    "serve.timeouts.hangup_s": FOREVER_S,
     "serve.timeouts.save_s": 0.5,
-    "serve.timeouts.shutdown_s": 0.5,
-    "serve.tracing.otlp.CLOSE_S": 0.5,
 }
 
 
-@alone_beyond(
-    "serve.timeouts.after_call_s",
-    "serve.timeouts.close_s",
-    "serve.timeouts.end_s",
-    "serve.timeouts.save_s",
-    "serve.timeouts.shutdown_s",
-    "serve.timeouts.sideband_close_s",
-    "serve.tracing.otlp.CLOSE_S",
-)
-async def test_an_end_in_which_everything_hangs_comes_all_the_same(tmp_path: Path) -> None:
+@alone_beyond("serve.timeouts.close_s", "serve.timeouts.end_s", "serve.timeouts.save_s")
+async def test_an_end_without_a_store_comes_all_the_same(tmp_path: Path) -> None:
     """And the neighbour is hung up first."""
-    async with serving(tmp_path, ENDING, traces="traces") as service:
-        service.endpoint.handlers.update({"leased": hang, "traces": hang})
+    waits = ("store.record_saver.ATTEMPT_S", "store.record_saver.LAST_ATTEMPT_S")
+    # The store takes as long with each of the records, one after the other.
+    lowered = {**ENDING, **dict.fromkeys(waits, FOREVER_S), "store.sqlite.database.BUSY_S": 5.0}
+    async with serving(tmp_path, {**lowered, "serve.timeouts.close_s": 2.0}) as service:
+        stuck, _ = await service.ring(greets(), faults=Faults(hangup=(SILENT,) * 99))
+        await greeted(service, stuck)
+        for _ in range(8):
+            await service.ring(greets())
+        with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as store:
+            store.execute("BEGIN IMMEDIATE")
+            await service.ends(signal.SIGTERM, signal.SIGTERM)
+    assert service.neighbour.call.is_over
+
+
+@alone_beyond("serve.timeouts.shutdown_s", "serve.timeouts.sideband_close_s", "serve.tracing.otlp.CLOSE_S")
+async def test_an_end_in_which_nobody_answers_comes_all_the_same(tmp_path: Path) -> None:
+    lowered = {**ENDING, "serve.timeouts.close_s": FOREVER_S, "serve.timeouts.shutdown_s": 0.5}
+    async with serving(tmp_path, {**lowered, "serve.tracing.otlp.CLOSE_S": 0.5}, traces="traces") as service:
+        service.endpoint.handlers["traces"] = hang
+        deaf, _ = await service.ring(greets())
+        await greeted(service, deaf)
+        service.wire.sidebands[deaf.id].passes.clear()
+        await service.stream()
+        await service.ends(signal.SIGTERM, signal.SIGTERM)
+    assert service.neighbour.call.is_over
+    assert deaf.is_over
+
+
+@alone_beyond("serve.timeouts.after_call_s")
+async def test_an_end_waits_for_no_receiver_that_hangs(tmp_path: Path) -> None:
+    async with serving(tmp_path, {**LOWERED, "serve.timeouts.after_call_s": 0.5}) as service:
+        service.endpoint.handlers["leased"] = hang
         await service.play(
             greets(), CallerSays(text="Bye."), says("Bye."), CallerHangsUp(), to=DELIVERS_SLOWLY
         )
         await service.asked("leased", 1)
-        stuck, _ = await service.ring(greets(), faults=Faults(hangup=(SILENT,) * 99))
-        deaf, _ = await service.ring(greets())
-        for call in (stuck, deaf):
+        await service.neighbour.is_served()
+        await service.hang_up(service.neighbour.call)
+        await service.ends(signal.SIGTERM)
+
+
+@alone_beyond("call.afterwards.capacity.MOST_AT_ONCE")
+async def test_many_jobs_that_are_due_at_once_harm_no_neighbour(tmp_path: Path) -> None:
+    """Each has a long record."""
+    lowered = {
+        **LOWERED,
+        "call.afterwards.capacity.MOST_AT_ONCE": 8,
+        "call.afterwards.capacity.MOST_HELD": 512,
+        "call.afterwards.capacity.MOST_PER_RECEIVER": 512,
+        "serve.timeouts.lease_s": 60.0,
+    }
+    kind = "conversation.item.input_audio_transcription.completed"
+    said = {"type": kind, "content_index": 0, "transcript": "On and on and on and on and on."}
+    turns = [json.dumps({**said, "item_id": f"item_{number}"}) for number in range(1_000)]
+    async with serving(tmp_path, lowered) as service:
+        service.endpoint.handlers["held"] = gone
+        for _ in range(10):
+            call, _ = await service.ring(greets(), to=DELIVERS_OFTEN)
             await greeted(service, call)
-        service.wire.sidebands[deaf.id].passes.clear()
-        await service.stream()
-        with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as store:
-            store.execute("BEGIN IMMEDIATE")
-            began = asyncio.get_running_loop().time()
-            await service.ends(signal.SIGTERM, signal.SIGTERM)
-            assert asyncio.get_running_loop().time() < began + PATIENCE_S
-    assert service.neighbour.call.is_over
-    assert deaf.is_over
+            await service.wire.sidebands[call.id].say(*turns)
+            await service.neighbour.is_served()
+            await service.hang_up(call)
+        parked = 'phone_agents_job_attempts_total{kind="delivery",result="parked"}'
+        await service.counted(parked, 80)
+        del service.endpoint.handlers["held"]
+        async with service.serves_neighbour():
+            with closing(sqlite3.connect(tmp_path / "calls.db")) as store:
+                store.execute("UPDATE jobs SET state = 'open', due_at = 0")
+                store.commit()
+            await service.asked("held", 160)

@@ -12,6 +12,7 @@ from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from tests.serve.bounds.configuration import (
     ASKS,
     DELIVERS,
+    DELIVERS_OFTEN,
     DELIVERS_SLOWLY,
     DELIVERS_TO_MANY,
     IS_REFUSED,
@@ -26,11 +27,12 @@ async def over(service: Service, to: str) -> PlacedCall:
     return await service.play(greets(), CallerSays(text="Bye."), says("Bye."), CallerHangsUp(), to=to)
 
 
-@waits_beyond(
-    "call.afterwards.capacity.MOST_HELD",
-    "call.afterwards.capacity.MOST_PER_RECEIVER",
-    "call.afterwards.capacity.MOST_AT_ONCE",
-)
+async def gone(_: web.Request) -> web.Response:
+    """Refuse a delivery for good."""
+    return web.Response(status=410)
+
+
+@waits_beyond("call.afterwards.capacity.MOST_HELD", "call.afterwards.capacity.MOST_PER_RECEIVER")
 async def receivers_that_hang(service: Service) -> None:
     held: dict[str, int] = {}
     most = {"one": 0, "all": 0}
@@ -47,8 +49,10 @@ async def receivers_that_hang(service: Service) -> None:
         return web.Response()
 
     service.endpoint.handlers["held"] = hold
+    await over(service, DELIVERS_OFTEN)
+    await service.asked("held", 8)
     await asyncio.gather(*(over(service, DELIVERS_TO_MANY) for _ in range(4)))
-    await service.asked("held", 20)
+    await service.asked("held", 28)
     assert most["one"] <= LOWERED["call.afterwards.capacity.MOST_PER_RECEIVER"]
     assert most["all"] <= LOWERED["call.afterwards.capacity.MOST_HELD"]
 
@@ -59,7 +63,10 @@ async def receivers_that_hang(service: Service) -> None:
     "call.afterwards.jobs.LONGEST_S",
 )
 async def a_receiver_that_always_fails(service: Service) -> None:
+    attempts: list[float] = []
+
     async def fail(_: web.Request) -> web.Response:
+        attempts.append(asyncio.get_running_loop().time())
         return web.Response(status=500)
 
     service.endpoint.handlers["deliver"] = fail
@@ -67,6 +74,8 @@ async def a_receiver_that_always_fails(service: Service) -> None:
     parked = await service.logged("job was attempted", call_id=call.id, result="parked")
     # Waits that doubled without an end would have left time for half as many.
     assert parked["attempt"] > 9
+    # A wait is up to a half shorter.
+    assert attempts[1] - attempts[0] >= LOWERED["call.afterwards.jobs.FIRST_WAIT_S"] / 2
 
 
 @waits_beyond("serve.timeouts.question_s")
@@ -80,9 +89,6 @@ async def a_text_model_that_does_not_answer(service: Service) -> None:
 
 @waits_beyond("serve.timeouts.poll_s")
 async def a_job_that_another_process_has_made_due(service: Service) -> None:
-    async def gone(_: web.Request) -> web.Response:
-        return web.Response(status=410)
-
     service.endpoint.handlers["refused"] = gone
     call = await over(service, IS_REFUSED)
     await service.logged("job was attempted", call_id=call.id, kind="delivery", result="parked")

@@ -5,6 +5,7 @@ import json
 from aiohttp import web
 
 from runner.api.realtime.reading import MAX_VALUES
+from runner.call.records.redaction import MOST_SEARCHED
 from runner.serve.sideband_socket import MAX_MESSAGE_BYTES
 from runner.standin.faults import Faults, HttpFault, Lost, ReferEffect
 from runner.standin.placed_call import PlacedCall
@@ -111,13 +112,17 @@ async def an_event_that_is_too_deep(service: Service) -> None:
 
 @beyond("serve.sideband_socket.TURN_S")
 async def a_flood_of_events(service: Service) -> None:
-    call, _ = await service.ring(greets())
-    await greeted(service, call)
+    """On several sidebands, of which each has its turn."""
     key = '{"type":"input_audio_buffer.dtmf_event_received","event":"1","received_at":1}'
+    flooded = [(await service.ring(greets()))[0] for _ in range(5)]
+    for call in flooded:
+        await greeted(service, call)
     async with service.stopped():
-        service.wire.sidebands[call.id].to_runner.write(frames(*[key] * 20_000))
+        for call in flooded:
+            service.wire.sidebands[call.id].to_runner.write(frames(*[key] * 5_000))
     await service.neighbour.is_served()
-    await service.hang_up(call)
+    for call in flooded:
+        await service.hang_up(call)
 
 
 @waits_beyond("serve.sideband_socket.MAX_UNSENT_BYTES")
@@ -227,6 +232,19 @@ async def a_caller_who_does_not_stop_talking(service: Service) -> None:
 
 
 @beyond("call.records.redaction.MOST_SEARCHED")
+async def a_reply_with_more_numbers_than_are_searched(service: Service) -> None:
+    async def rows(_: web.Request) -> web.Response:
+        return web.json_response([f"{n}@b.example" for n in range(MOST_SEARCHED + 1)])
+
+    service.endpoint.handlers["many"] = rows
+    asks = calls("fetch", {"path": "many"})
+    call = await service.play(
+        greets(), CallerSays(text="All?"), asks, says("So."), CallerHangsUp(), to=LISTENS
+    )
+    assert (await service.record(call))["tools"][0]["reply"] == "[redacted]"
+
+
+@beyond()
 async def a_conversation_without_end(service: Service) -> None:
     """Thousands of turns, all with numbers that have to be masked once the call is over."""
     call, _ = await service.ring(greets(), to=LISTENS)
@@ -248,7 +266,7 @@ async def a_conversation_without_end(service: Service) -> None:
 # Transfers and the end.
 
 
-@waits_beyond("serve.timeouts.refer_s")
+@waits_beyond("api.realtime.orders.REFER_REPLY_S")
 async def a_transfer_that_the_api_does_not_answer(service: Service) -> None:
     steps = (CallerSays(text="A person!"), calls("to_a_person", {"destination": "desk"}))
     faults = Faults(refer=(SILENT,))

@@ -56,11 +56,14 @@ async def a_connection_that_asks_no_more(service: Service) -> None:
 async def a_body_that_is_too_large(service: Service) -> None:
     webhook = service.webhook("rtc_large", more=(("X-Large", "x" * MOST_BODY_BYTES),))
     assert await service.post(webhook) == (413, "the body is too large\n")
+    gave_up = 'phone_agents_http_connections_closed_total{reason="head_timeout"}'
+    before = await service.metric(gave_up)
     head = POST + b"Content-Length: 1000000000\r\n\r\n"
     reader, _ = await service.connect(head, b"x" * (MOST_BODY_BYTES + 1))
     answer = await rest(reader)
 
     assert answer.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n")
+    assert await service.metric(gave_up) == before
 
 
 @beyond("serve.listener.MAX_HEADERS", "serve.listener.MAX_HEADER_BYTES")

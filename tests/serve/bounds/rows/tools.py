@@ -16,7 +16,7 @@ from runner.serve.head_first import MOST_INTERIM
 from runner.serve.reply_body import MAX_REPLY_BYTES
 from runner.standin.script import CallerHangsUp, CallerSays, CallsTool, ScriptedResponse, calls, greets, says
 from tests.serve.bounds.configuration import COMPUTES, LOWERED
-from tests.serve.bounds.metered import KNOWN
+from tests.serve.bounds.metered import KNOWN, LOOKED_UP
 from tests.serve.bounds.neighbour import PATIENCE_S, Handler
 from tests.serve.bounds.service import Service, hang, nested
 from tests.serve.bounds.table import beyond, waits_beyond
@@ -86,7 +86,7 @@ async def a_reply_that_is_too_long(service: Service) -> None:
 @beyond("serve.head_first.SLICE_BYTES")
 async def a_reply_in_very_small_parts(service: Service) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    say = saying(head + b"1\r\n1\r\n" * 200_000 + b"0\r\n\r\n")
+    say = saying(head + b"1\r\n1\r\n" * 900_000 + b"0\r\n\r\n")
 
     async def parts(request: web.Request) -> web.StreamResponse:
         async with service.stopped():
@@ -191,7 +191,7 @@ async def arguments_that_make_a_template_work(service: Service) -> None:
     }
 
 
-@beyond("call.tools.arguments.MAX_CHARS")
+@beyond()
 async def many_tool_calls_in_one_response(service: Service) -> None:
     output = tuple(CallsTool(name="fetch", arguments={"path": "x"}) for _ in range(40))
     call = await service.play(
@@ -262,6 +262,8 @@ async def names_that_are_not_resolved_any_more(service: Service) -> None:
         while await output_of(service, "ask_known_0", {}, to=COMPUTES) != gone:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     names = [f"ask_dead_{number}" for number in range(2 * LOWERED["serve.egress.LOOKUPS"])]
+    looked_up = service.directory / LOOKED_UP
+    looked_up.unlink(missing_ok=True)
     output = tuple(CallsTool(name=name, arguments={}) for name in names)
     steps = (greets(), CallerSays(text="All!"), ScriptedResponse(output=output), CallerHangsUp())
     call = await service.play(*steps, to=COMPUTES)
@@ -269,3 +271,4 @@ async def names_that_are_not_resolved_any_more(service: Service) -> None:
     # The API's name is looked up apart from those of tools.
     late = '{"error":"the endpoint did not answer in time"}'
     assert set(call.outputs().values()) == {late}, call.outputs()
+    assert len(looked_up.read_text().splitlines()) == LOWERED["serve.egress.LOOKUPS"]
