@@ -9,8 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
 from runner.model.entry import Entry, Lived
@@ -19,7 +18,7 @@ from runner.model.live_call import HeldCall, Lease
 from runner.model.values import Instant
 from runner.store.journal.entries import encode
 from runner.store.journal.piece_spool import PieceSpool
-from runner.store.journal.seal import Seal
+from runner.store.journal.seal import Seal, Sealer
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 
 log = logging.getLogger("runner.serve.fleet.journal_writer")
@@ -84,7 +83,7 @@ class CallJournal:
         """The next entry, for a caller that writes it together with something else."""
         entry = Entry(seq=self._next_seq, at=at, event=event)
         self._next_seq += 1
-        return self._writer.sealed(self.call_id, [entry])
+        return self._writer.sealed(self.call_id, entry)
 
     def keep(self) -> None:
         """The claim is not confirmed. While another runner has one too, the store refuses or forgets what is
@@ -116,11 +115,11 @@ class CallJournal:
         self._pieces.clear()
         self._kept = None
 
-    def take(self) -> list[SealedEntries]:
+    def take(self, sealer: Sealer) -> list[SealedEntries]:
         """What is to be written since the last call."""
         pieces, self._pieces = self._pieces, []
         if self._gathered:
-            pieces.append(self._writer.sealed(self.call_id, self._gathered))
+            pieces.append(_piece(self.call_id, self._gathered, sealer))
             self._gathered = []
         if self._kept is None:
             return pieces
@@ -132,12 +131,16 @@ class CallJournal:
         return pieces
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     """A piece that the store has not taken yet."""
 
     journal: CallJournal
     piece: SealedEntries
+
+
+def _piece(call_id: str, entries: Sequence[Entry], sealer: Sealer) -> SealedEntries:
+    first_seq = entries[0].seq
+    return SealedEntries(call_id, first_seq, sealer.seal(encode(entries), call_id, first_seq))
 
 
 class JournalWriter:
@@ -223,12 +226,9 @@ class JournalWriter:
         if at_once:
             self._at_once.set()
 
-    def sealed(self, call_id: str, entries: Sequence[Entry]) -> SealedEntries:
-        """A piece of these entries."""
-        first_seq = entries[0].seq
-        return SealedEntries(
-            call_id=call_id, first_seq=first_seq, entries=self._seal.seal(encode(entries), call_id, first_seq)
-        )
+    def sealed(self, call_id: str, entry: Entry) -> SealedEntries:
+        """A piece of this entry alone."""
+        return _piece(call_id, [entry], self._seal.current())
 
     async def written(self) -> None:
         """Wait until the store has everything that was noted so far."""
@@ -280,8 +280,8 @@ class JournalWriter:
 
     def _gather(self) -> None:
         dirty, self._dirty = self._dirty, {}
-        for journal in dirty:
-            self._waiting += [_Waiting(journal=journal, piece=piece) for piece in journal.take()]
+        sealer = self._seal.current()
+        self._waiting += [_Waiting(journal, piece) for journal in dirty for piece in journal.take(sealer)]
 
     async def _send(self) -> bool:
         while self._waiting:

@@ -9,6 +9,7 @@ are live.
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import count
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,7 +22,7 @@ _KEY_BYTES = 32
 _ID_BYTES = 8
 _SALT_BYTES = 16
 _COUNT_BYTES = 8
-_NONCE_BYTES = 12
+_NONCE_HEAD = bytes(12 - _COUNT_BYTES)
 _HEAD_BYTES = _ID_BYTES + _SALT_BYTES + _COUNT_BYTES
 _PURPOSE = b"phone-agents journal"
 
@@ -34,15 +35,19 @@ class Seal:
         self._secrets = secrets
         self._salt = os.urandom(_SALT_BYTES)
         """Of this process alone: counted nonces never repeat under its key (NIST SP 800-38D, 8.2.1)."""
-        self._count = 0
+        self._next_count = count(1).__next__
+        self._sealer: Sealer | None = None
+
+    def current(self) -> "Sealer":
+        """Seals with the secret in force now. Get one for each batch: a secret may be a file to look at."""
+        secret = self._secrets()[0]
+        if self._sealer is None or self._sealer.secret != secret:
+            self._sealer = Sealer(secret, self._salt, self._next_count)
+        return self._sealer
 
     def seal(self, text: bytes, call_id: str, first_seq: int) -> bytes:
         """The encrypted text of these entries."""
-        secret, salt = self._secrets()[0], self._salt
-        self._count += 1
-        count = self._count.to_bytes(_COUNT_BYTES, "big")
-        sealed = _cipher(secret, salt).encrypt(_nonce(count), text, _place(call_id, first_seq))
-        return _key_id(secret) + salt + count + sealed
+        return self.current().seal(text, call_id, first_seq)
 
     def open(self, sealed: bytes, call_id: str, first_seq: int) -> bytes:
         """The decrypted text. Raises JournalError when no secret fits, or the text was changed."""
@@ -57,8 +62,24 @@ class Seal:
             raise JournalError("the journal was changed after it was written") from None
 
 
+class Sealer:
+    """Seals with one secret."""
+
+    def __init__(self, secret: str, salt: bytes, next_count: Callable[[], int]) -> None:
+        """`next_count` never returns the same number twice for one `salt`."""
+        self.secret = secret
+        self._head = _key_id(secret) + salt
+        self._encrypt = _cipher(secret, salt).encrypt
+        self._next_count = next_count
+
+    def seal(self, text: bytes, call_id: str, first_seq: int) -> bytes:
+        """The encrypted text of these entries."""
+        count = self._next_count().to_bytes(_COUNT_BYTES, "big")
+        return self._head + count + self._encrypt(_nonce(count), text, _place(call_id, first_seq))
+
+
 def _nonce(count: bytes) -> bytes:
-    return count.rjust(_NONCE_BYTES, b"\0")
+    return _NONCE_HEAD + count
 
 
 def _place(call_id: str, first_seq: int) -> bytes:

@@ -1,17 +1,20 @@
 """A piece of a journal as stores keep it: consecutive entries of one call, sealed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from runner.model.live_call import HeldCall
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedEntries:
-    """Entries of one call from `first_seq` on, encrypted."""
+class SealedEntries(NamedTuple):
+    """Entries of one call from `first_seq` on, encrypted.
+
+    A tuple, since thousands are made in a second: see `runner.model.entry.Entry`.
+    """
 
     call_id: str
     first_seq: int
-    entries: bytes = field(repr=False)
+    entries: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

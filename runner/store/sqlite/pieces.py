@@ -11,30 +11,59 @@ from runner.store import rows
 from runner.store.journal.sealed import SealedEntries
 
 MOST_RECENT = 8_000
-"""Pieces that wait to be moved: some seconds' of thousands of calls. To move them takes a tenth of a second,
-which whoever waits for the store waits too; to look through them for one call a third of a millisecond.
+"""Pieces that wait to be moved: some seconds' of thousands of calls. To look through them for one call takes
+a third of a millisecond.
 """
+SHARE = 2_000
+"""Pieces that are moved with one batch. All at once would take some tenths of a second, which whoever waits
+for the store would wait too.
+"""
+
+_MOVE = """INSERT OR REPLACE INTO journal (call_id, first_seq, entries)
+SELECT call_id, first_seq, entries FROM recent_pieces WHERE {} ORDER BY call_id, first_seq, id"""
+_MOVE_ALL = _MOVE.format("TRUE")
+_MOVE_SHARE = _MOVE.format("id <= ? AND call_id > ? AND call_id <= ?")
 
 
 def write(connection: Connection, pieces: Sequence[SealedEntries]) -> None:
-    """Write pieces, over those that are there."""
+    """Write pieces, over those that are there, and move a share of older ones if there are many."""
     connection.executemany(
         "INSERT INTO recent_pieces (call_id, first_seq, entries) VALUES (?, ?, ?)",
         [(rows.column_text(piece.call_id), piece.first_seq, piece.entries) for piece in pieces],
     )
-    (newest,) = connection.execute("SELECT max(id) FROM recent_pieces").fetchone()
-    if newest is not None and newest >= MOST_RECENT:
-        move(connection)
+    upto, moved, oldest, newest = connection.execute(
+        """SELECT upto, moved, (SELECT min(id) FROM recent_pieces), (SELECT max(id) FROM recent_pieces)
+        FROM moving"""
+    ).fetchone()
+    if upto is not None:
+        _move_share(connection, upto, moved)
+    elif newest is not None and newest - oldest >= MOST_RECENT:
+        connection.execute("UPDATE moving SET upto = ?, moved = ''", (newest,))
 
 
 def move(connection: Connection) -> None:
     """Move the recent pieces to their calls. A piece that was written twice counts as it was written last."""
-    connection.execute(
-        """INSERT OR REPLACE INTO journal (call_id, first_seq, entries)
-        SELECT call_id, first_seq, entries FROM recent_pieces ORDER BY call_id, first_seq, id"""
-    )
-    # Numbers begin at 1 again.
+    connection.execute(_MOVE_ALL)
     connection.execute("DELETE FROM recent_pieces")
+    connection.execute("UPDATE moving SET upto = NULL")
+
+
+def _move_share(connection: Connection, upto: int, moved: str) -> None:
+    """Move the pieces of the next calls by id, as they lie in the journal.
+
+    All stay where they are as well until the last is moved: one that is moved twice is the same.
+    """
+    last = connection.execute(
+        "SELECT call_id FROM recent_pieces WHERE id <= ? AND call_id > ? ORDER BY call_id LIMIT 1 OFFSET ?",
+        (upto, moved, SHARE),
+    ).fetchone()
+    if last is not None:
+        connection.execute(_MOVE_SHARE, (upto, moved, *last))
+        connection.execute("UPDATE moving SET moved = ?", last)
+        return
+    connection.execute(_MOVE.format("id <= ? AND call_id > ?"), (upto, moved))
+    connection.execute("DELETE FROM recent_pieces WHERE id <= ?", (upto,))
+    connection.execute("UPDATE moving SET upto = NULL")
 
 
 def read(connection: Connection, call_id: str) -> list[SealedEntries]:

@@ -22,16 +22,39 @@ def recent(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM recent_pieces").fetchone()[0])
 
 
-def test_pieces_are_moved_once_there_are_many(
+def in_place(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM journal").fetchone()[0])
+
+
+def test_pieces_are_moved_once_there_are_many_a_share_with_each_batch(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pieces, "MOST_RECENT", 4)
-    waiting = []
-    for seq in range(6):
-        pieces.write(connection, [piece(first_seq=seq)])
-        waiting.append(recent(connection))
-    assert waiting == [1, 2, 3, 0, 1, 2]
-    assert [one.first_seq for one in pieces.read(connection, "rtc_1")] == [0, 1, 2, 3, 4, 5]
+    monkeypatch.setattr(pieces, "MOST_RECENT", 6)
+    monkeypatch.setattr(pieces, "SHARE", 3)
+    placed = []
+    for seq in range(7):
+        pieces.write(connection, [piece("rtc_1", seq), piece("rtc_2", seq)])
+        placed.append((in_place(connection), recent(connection)))
+    # At the fourth there are enough, which are moved with the next ones and then deleted.
+    assert placed == [(0, 2), (0, 4), (0, 6), (0, 8), (4, 10), (8, 12), (8, 6)]
+    for call_id in ("rtc_1", "rtc_2"):
+        assert [one.first_seq for one in pieces.read(connection, call_id)] == [0, 1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("batches", range(3, 8))
+def test_a_call_whose_pieces_are_being_moved_is_read_and_deleted_whole(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
+    monkeypatch.setattr(pieces, "MOST_RECENT", 6)
+    monkeypatch.setattr(pieces, "SHARE", 3)
+    for seq in range(batches):
+        pieces.write(connection, [piece("rtc_1", seq), piece("rtc_2", seq, b"a")])
+    pieces.write(connection, [piece("rtc_2", 0, b"b")])
+    pieces.delete(connection, "rtc_1")
+    found = pieces.read(connection, "rtc_2")
+    assert [one.first_seq for one in found] == list(range(batches))
+    assert found[0].entries == b"b", "a piece that was written twice counts as it was written last"
+    assert pieces.read(connection, "rtc_1") == []
 
 
 def test_of_two_pieces_in_one_place_the_last_counts(connection: sqlite3.Connection) -> None:
