@@ -5,7 +5,7 @@ demands, and answer a wrong `oneOf` with every branch's failure. So this one wal
 keywords that the shipped schemas use (KEYWORDS) and the annotations that they explain in `$comment`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from math import isfinite
@@ -16,7 +16,8 @@ from runner.config.checking.checked import Broken, Checked
 from runner.config.checking.other_words import our_word
 from runner.config.checking.schema_branch import Mistake, by_key, by_tag
 from runner.config.checking.schema_files import schema as shipped_schema
-from runner.config.checking.schema_keys import OTHER_KEYS, instead_of
+from runner.config.checking.schema_keys import OTHER_KEYS, OtherFile, instead_of
+from runner.config.checking.schema_names import without_inner_keys
 from runner.config.checking.schema_shapes import reshaped
 from runner.config.checking.schema_types import as_wanted, fits
 from runner.config.checking.schema_value import ValueCheck, pattern
@@ -63,31 +64,47 @@ def check(node: Node, kind: str, problems: Problems, memory: Memory | None = Non
     return _shipped(kind).check(node, problems, memory)
 
 
+_OTHER_FILES = {"agent": {"runner": "runner.yaml"}, "runner": {"agent": "the file of an agent"}}
+"""The kinds of files with which one is confused, by kind, each with a name for it."""
+
+
 @cache
 def _shipped(kind: str) -> "SchemaCheck":
-    return SchemaCheck(shipped_schema(kind))
+    return SchemaCheck(shipped_schema(kind), _OTHER_FILES.get(kind, {}))
 
 
 class SchemaCheck:
     """One schema, ready to check any number of documents."""
 
-    def __init__(self, schema: JsonObject) -> None:
+    def __init__(self, schema: JsonObject, other_files: Mapping[str, str] | None = None) -> None:
+        """`other_files`: the kinds of files in which an unknown key may belong, with their names."""
         self._root = schema
+        self._other_files = other_files or {}
+        self._hints: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
         self._flat: dict[int, JsonObject] = {}
 
     def check(self, node: Node, problems: Problems, memory: Memory | None = None) -> Checked:
         """Check one document; mistakes go to `problems`."""
-        walk = _Walk(self.flat, node, {} if memory is None else memory)
+        walk = _Walk(self, node, {} if memory is None else memory)
         root = walk.value(node, self.flat(self._root), None)
         problems.extend(walk.found)
         return Checked(root, walk.broken, self._keeps_to)
+
+    def instead_of(self, key: str, schema: JsonObject, above: Sequence[tuple[str, JsonObject]]) -> str:
+        """The end of the message about an unknown key. A slip that is in many files is searched once."""
+        slip = (key, *(name for name, _ in above)), (*schema.get("properties", ()),)
+        if slip not in self._hints:
+            kinds = [(name, _shipped(kind)) for kind, name in self._other_files.items()]
+            others = [OtherFile(name=name, schema=check._root, flat=check.flat) for name, check in kinds]
+            self._hints[slip] = instead_of(key, schema, above, self.flat, others)
+        return self._hints[slip]
 
     def _keeps_to(self, node: Node, schema: JsonObject) -> bool:
         if isinstance(node.value, dict) and "oneOf" in schema:
             own = {branch["x-key"] for branch in map(self.flat, schema["oneOf"]) if "x-key" in branch}
             if own and not own & node.value.keys():
                 return False  # It is unknown which branch is left.
-        walk = _Walk(self.flat, None, {}, gives_hints=False)
+        walk = _Walk(self, None, {}, gives_hints=False)
         walk.value(node, schema, None)
         return all(problem.rule in _MISSING for problem in walk.found)
 
@@ -118,14 +135,15 @@ class _Walk:
 
     def __init__(
         self,
-        flat: Callable[[JsonObject], JsonObject],
+        check: "SchemaCheck",
         document: Node | None,
         memory: Memory,
         *,
         gives_hints: bool = True,
     ) -> None:
         """Without hints it only finds out whether there is a mistake."""
-        self._resolved = flat
+        self._check = check
+        self._resolved = check.flat
         self._gives_hints = gives_hints
         self._document = document
         self._memory = memory
@@ -167,7 +185,7 @@ class _Walk:
         """Whether a value fits a schema. true and false are never meant as texts."""
         if not fits(node, schema, exactly=isinstance(node.value, bool)):
             return False
-        walk = _Walk(self._resolved, None, {}, gives_hints=False)
+        walk = _Walk(self._check, None, {}, gives_hints=False)
         walk.value(node, schema, None)
         return not walk.found
 
@@ -193,6 +211,11 @@ class _Walk:
         names = self._resolved(schema.get("propertyNames", {}))
         properties = schema.get("properties", {})
         others = schema.get("additionalProperties", {})
+        if isinstance(others, dict) and not properties:
+            values, mistake = without_inner_keys(values, self._resolved(others), self._resolved)
+            if mistake is not None:
+                key, hint = mistake
+                self._values.error(node.key_place(key), "type", f'"{key}" {hint}', schema)
         checked = {}
         meants: dict[str, Place] = {}
         for key, value in values.items():
@@ -220,7 +243,7 @@ class _Walk:
             return self.value(value, schema, key)
         known = self._memory.get((id(value), id(schema), key))
         if known is None:
-            apart = _Walk(self._resolved, None, {})
+            apart = _Walk(self._check, None, {})
             apart._above += self._above
             result = apart.value(value, schema, key)
             known = _Known(value, result, apart.found, apart.broken)
@@ -264,8 +287,7 @@ class _Walk:
         """Note an unknown key. The result: the known one that it is told to be a slip for."""
         if key not in node.key_places:
             return None  # It came by a merge key, which is told by itself.
-        hint = "" if self._above else _in_runner(key, schema)
-        hint = hint or instead_of(key, schema, self._above, self._resolved)
+        hint = self._check.instead_of(key, schema, self._above) if self._gives_hints else ""
         self._values.error(node.key_place(key), "unknown-key", f'unknown key "{key}"{hint}', schema)
         return next((known for known in schema["properties"] if hint == f'; did you mean "{known}"?'), None)
 
@@ -310,10 +332,3 @@ class _Walk:
             self._values.error(chosen.place, chosen.rule, chosen.message, schema)
             return node
         return self.value(node, chosen, name)
-
-
-def _in_runner(key: str, schema: JsonObject) -> str:
-    """For a key of runner.yaml that stands in an agent's file."""
-    agent, runner = (shipped_schema(kind)["properties"] for kind in ("agent", "runner"))
-    is_theirs = schema.get("properties", {}).keys() == agent.keys() and key in runner and key not in agent
-    return "; it belongs in runner.yaml" if is_theirs else ""

@@ -8,6 +8,8 @@ from runner.config.checking.suggest import did_you_mean, nearest, one_of
 from runner.config.node import Node
 from runner.model.values import JsonObject, Place
 
+_OUR_TOOL = "{name: …, description: …, parameters: …, http: …}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
@@ -76,13 +78,15 @@ def _in_our_words(word: str, branches: Collection[str]) -> str:
 
 def _typed(node: Node, key: str, branches: Collection[str]) -> str:
     """The API and many products name the branch in a `type` beside its content."""
+    if key == "function" and "http" in branches:
+        return f"; leave it out, and write {_OUR_TOOL}"
     value = node.get("type")
     if key != "type" or value is None:
         return ""
     if value.text in branches:
         return f"; write {{{value.text}: …}}, with the rest inside of it"
     if value.text == "function" and "http" in branches:
-        return "; leave it out, and write {name: …, description: …, parameters: …, http: …}"
+        return f"; leave it out, and write {_OUR_TOOL}"
     return ""
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-from runner.config.checking.schema_keys import Flat
+from runner.config.checking.key_places import NAME, Flat
 from runner.config.node import Node
 from runner.config.reading.yaml_scalar import plain_scalar
 from runner.model.values import Json, JsonObject
@@ -114,7 +114,7 @@ def _name(schema: JsonObject) -> str:
     """An example of a name in a mapping of names: `NAME` where any name will do."""
     pattern = schema.get("propertyNames", {}).get("pattern", "")
     known = [key for example in schema.get("examples", ()) for key in example]
-    return known[0] if known and not re.search(pattern, "NAME") else "NAME"
+    return known[0] if known and not re.search(pattern, NAME) else NAME
 
 
 def _value(node: Node, schema: JsonObject, accepts: Accepts, flat: Flat, depth: int) -> str | None:
