@@ -7,7 +7,7 @@ store: see `may_act`. The clock includes the time in which the machine was suspe
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -27,6 +27,8 @@ ANSWER = 1 / 3
 """Share of a lease for the store to renew it: an absent store must not look like a pause of ours."""
 TAKEOVER_S = 1.0
 """Between two looks for calls that nobody serves."""
+TOGETHER = 4
+"""Calls that are taken up at the same time: one after the other, thousands would each wait for the store."""
 
 
 class Taker(Protocol):
@@ -300,13 +302,19 @@ class Member:
         except StoreError as error:
             self._note(error)
             return
+        waiting = iter(left_calls)
         try:
-            for call in left_calls:
-                if self.held(call.id) == call:  # not lost meanwhile
-                    await self._serve(call, taker)
-                await self._is_served(call.id)
+            async with asyncio.TaskGroup() as together:
+                for _ in range(TOGETHER):
+                    together.create_task(self._serve_all(waiting, taker))
         finally:
             self._taken.clear()
+
+    async def _serve_all(self, waiting: Iterator[HeldCall], taker: Taker) -> None:
+        for call in waiting:
+            if self.held(call.id) == call:  # not lost meanwhile
+                await self._serve(call, taker)
+            await self._is_served(call.id)
 
     async def _claim(self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None) -> Claim:
         try:

@@ -458,6 +458,15 @@ async def test_the_lease_is_renewed_while_calls_are_taken_up() -> None:
     assert shelf.asked.count("take over") == 1
 
 
+async def test_several_calls_are_taken_up_at_a_time() -> None:
+    member, shelf, desk, _ = await joined()
+    both = asyncio.Barrier(2)
+    shelf.orphans, desk.while_taking = [CALL, replace(CALL, id="rtc_2")], lambda call: both.wait()
+    async with asyncio.timeout(PATIENCE_S):
+        await member.take_over()
+    assert {call.id for call in desk.taken} == {"rtc_1", "rtc_2"}
+
+
 async def test_a_call_that_is_lost_while_others_are_taken_up_is_not_served() -> None:
     member, shelf, desk, _ = await joined()
 
