@@ -14,8 +14,8 @@ from runner.api.realtime import text_model
 from runner.model.settings import Settings
 from runner.model.values import Instant
 from runner.serve.api_client import ApiClient
+from runner.serve.api_connector import ApiConnector
 from runner.serve.egress import GuardedConnector
-from runner.serve.head_first import read_heads_first
 from runner.serve.metrics import Metrics
 from runner.serve.names import Names
 from runner.serve.oauth import TokenSender
@@ -59,9 +59,7 @@ class Clients:
         """
         provider, tls = settings.provider, client_context()
         names = Names(threads=API_LOOKUPS)
-        # No limit: with aiohttp's own of 100, callers would keep ringing until others are answered.
-        connector = aiohttp.TCPConnector(limit=0, ssl=tls, resolver=names, use_dns_cache=False)
-        read_heads_first(connector)
+        connector = ApiConnector(names=names, tls=tls)
         api_session = await owner.enter_async_context(
             aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         )
@@ -83,6 +81,6 @@ class Clients:
         )
         return cls(
             api=api,
-            sidebands=Sidebands(api, timeouts, tls=tls, names=names),
+            sidebands=Sidebands(api, timeouts, tls=tls, names=names, kept=connector.give_away),
             endpoints=with_tokens if tracing is None else tracing.sender(with_tokens),
         )

@@ -11,12 +11,13 @@ from enum import Enum
 
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.frames import Close
+from websockets.uri import parse_uri
 
 from runner.serve.api_client import ApiClient
 from runner.serve.jitter import jittered
 from runner.serve.names import Names
 from runner.serve.pings import Pings
-from runner.serve.sideband_socket import SidebandSocket, open_socket
+from runner.serve.sideband_socket import SidebandSocket, open_socket, upgrade
 from runner.serve.timeouts import Timeouts
 from runner.serve.tls import client_context
 
@@ -29,6 +30,9 @@ NOT_FOUND = (
 """A 404 after accept means any of the four; readers of the log should consider all of them."""
 
 
+KEPT_AGAIN_S = 600.0
+"""After a sideband could not be opened on a connection that had carried a request."""
+OURS = {"User-Agent": "phone-agents"}
 OVER = "the call is over: the API does not know it any more"
 
 
@@ -59,13 +63,19 @@ class Sidebands:
         *,
         tls: ssl.SSLContext | None = None,
         names: Names | None = None,
+        kept: Callable[[str, int], asyncio.Transport | None] = lambda host, port: None,
     ) -> None:
         """`tls` and `names` are shared by all sidebands: a context of its own costs each call 35 ms and 1 MB,
-        and sidebands that are lost together need one lookup together."""
+        and sidebands that are lost together need one lookup together. `kept` gives a connection that has
+        just carried a request to this host and port, if there is one.
+        """
         self._client = client
         self._timeouts = timeouts
         self._tls = tls or client_context()
         self._names = names or Names(threads=1)
+        self._kept = kept
+        self._kept_again_at = 0.0
+        """When a kept connection may be tried again."""
         self._pings = Pings(timeouts.sideband_ping_s)
 
     async def attach(self, path: str) -> SidebandSocket:
@@ -78,7 +88,8 @@ class Sidebands:
         longest_s = self._timeouts.attach_s
         try:
             async with asyncio.timeout(longest_s):
-                return await self._dial(path, self._timeouts.attach_delays_s, Lost.UNREACHABLE)
+                delays_s = self._timeouts.attach_delays_s
+                return await self._dial(path, delays_s, Lost.UNREACHABLE, self._upgrade)
         except TimeoutError:
             detail = f"the sideband was not open {longest_s:g} seconds after accept"
             raise SidebandLostError(Lost.UNREACHABLE, detail) from None
@@ -98,13 +109,14 @@ class Sidebands:
         """
         delays_s = self._timeouts.redial_delays_s[earlier:]
         spread = tuple(jittered(delay_s, call_id, earlier + n) for n, delay_s in enumerate(delays_s))
-        return await self._dial(path, spread, Lost.GONE, until_ours)
+        return await self._dial(path, spread, Lost.GONE, self._connect, until_ours)
 
     async def _dial(
         self,
         path: str,
         delays_s: tuple[float, ...],
         not_found: Lost,
+        connect: Callable[[str], Awaitable[SidebandSocket]],
         until_ours: Callable[[], Awaitable[None]] | None = None,
     ) -> SidebandSocket:
         """Wait and try, once for each delay."""
@@ -114,7 +126,7 @@ class Sidebands:
             if until_ours is not None:
                 await until_ours()
             try:
-                return await self._connect(path)
+                return await connect(path)
             except InvalidStatus as refused:
                 status = refused.response.status_code
                 detail = NOT_FOUND if status == 404 else f"the sideband was refused with status {status}"
@@ -129,12 +141,32 @@ class Sidebands:
             log.debug("sideband attempt failed", extra={"detail": detail})
         raise SidebandLostError(Lost.UNREACHABLE, detail)
 
+    async def _upgrade(self, path: str) -> SidebandSocket:
+        """Open it on the connection that has answered the call, or else on one of its own."""
+        loop = asyncio.get_running_loop()
+        url, headers = self._client.sideband(path)
+        uri = parse_uri(url)
+        kept = self._kept(uri.host, uri.port) if loop.time() >= self._kept_again_at else None
+        if kept is None:
+            return await self._connect(path)
+        try:
+            async with asyncio.timeout(self._timeouts.sideband_upgrade_s):
+                return await upgrade(kept, uri, {**headers, **OURS}, self._timeouts, self._pings)
+        except (OSError, WebSocketException) as failed:  # TimeoutError is an OSError
+            if isinstance(failed, InvalidStatus) and failed.response.status_code == 404:
+                raise  # as it may be on any connection
+            # Something on the way may not like it, and would hold up every call.
+            self._kept_again_at = loop.time() + KEPT_AGAIN_S
+            detail = str(failed) or type(failed).__name__
+            log.debug("sideband attempt failed", extra={"detail": detail})
+        return await self._connect(path)
+
     async def _connect(self, path: str) -> SidebandSocket:
         # Read for each attempt: the key may have been rotated since.
         url, headers = self._client.sideband(path)
         return await open_socket(
             url,
-            {**headers, "User-Agent": "phone-agents"},
+            {**headers, **OURS},
             names=self._names,
             tls=self._tls,
             timeouts=self._timeouts,

@@ -383,9 +383,27 @@ async def open_socket(
             ssl=tls if uri.secure else None,
             server_hostname=uri.host if uri.secure else None,
         )
-        try:
-            await opening.opened()
-        except BaseException:
-            opening.abort()
-            raise
-        return opening
+        return await _opened(opening)
+
+
+async def upgrade(
+    transport: asyncio.Transport,
+    uri: WebSocketURI,
+    headers: Mapping[str, str],
+    timeouts: Timeouts,
+    pings: Pings,
+) -> SidebandSocket:
+    """Open a WebSocket on a connection that has carried requests. Raises InvalidHandshake, OSError."""
+    opening = SidebandSocket(uri, headers, timeouts, pings)
+    transport.set_protocol(opening)
+    opening.connection_made(transport)
+    return await _opened(opening)
+
+
+async def _opened(opening: SidebandSocket) -> SidebandSocket:
+    try:
+        await opening.opened()
+    except BaseException:
+        opening.abort()
+        raise
+    return opening

@@ -45,6 +45,8 @@ class Timeouts:
     """A sideband that is lost sooner counts as a failed attempt."""
     sideband_open_s: float = 5.0
     """For one attempt, the WebSocket handshake included."""
+    sideband_upgrade_s: float = 1.0
+    """For the WebSocket handshake on a connection that has carried a request; then a new one is opened."""
     sideband_ping_s: float = 20.0
     """Between our own pings, and for each answer: the API pings as often."""
     sideband_close_s: float = 1.0

@@ -85,6 +85,8 @@ class Api:
         self.over: set[str] = set()
         self._sockets: dict[web.WebSocketResponse, str] = {}
         self._transports: set[asyncio.Transport] = set()
+        self._idle: set[asyncio.Transport] = set()
+        """Connections under `/alone` that have carried requests."""
 
     async def decide(self, request: web.Request) -> web.Response:
         """Accept, and hang up."""
@@ -110,6 +112,7 @@ class Api:
         self._sockets[socket] = call_id
         if request.transport is not None:
             self._transports.add(request.transport)
+            self._idle.discard(request.transport)
         if call_id.startswith("talk_"):
             for number in range(int(call_id.split("_")[1])):
                 for frame in frames(number):
@@ -131,6 +134,23 @@ class Api:
         self._transports.clear()
         return web.Response()
 
+    async def close_idle(self, _: web.Request) -> web.Response:
+        """Close the connections that have carried requests, as when minutes pass without another."""
+        for transport in self._idle:
+            transport.close()
+        self._idle.clear()
+        return web.Response()
+
+    def alone(self, handler: "Handler") -> "Handler":
+        """Have the connection closed by `close_idle`."""
+
+        async def answer(request: web.Request) -> web.Response:
+            if request.transport is not None:
+                self._idle.add(request.transport)
+            return await handler(request)
+
+        return answer
+
     async def end(self, _: web.Request) -> web.Response:
         """End all calls that are attached."""
         sockets, self._sockets = self._sockets, {}
@@ -146,30 +166,18 @@ class Api:
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def _kept(handler: Handler) -> Handler:
-    """Keep the connection for the next request."""
-    return handler
-
-
-def _alone(handler: Handler) -> Handler:
-    """Close the connection after each reply, as it is when the next request comes minutes later."""
-
-    async def answer(request: web.Request) -> web.Response:
-        response = await handler(request)
-        response.force_close()
-        return response
-
-    return answer
-
-
 async def served(tls: ssl.SSLContext | None) -> AsyncIterator[str]:
     """The address while it is served."""
     api = Api()
     app = web.Application()
-    for path, handler in (("/v1", _kept), ("/alone/v1", _alone)):
-        app.router.add_post(f"{path}/realtime/calls", handler(api.create))
-        app.router.add_post(f"{path}/realtime/calls/{{call}}/{{action}}", handler(api.decide))
+    for path, create, decide in (
+        ("/v1", api.create, api.decide),
+        ("/alone/v1", api.alone(api.create), api.alone(api.decide)),
+    ):
+        app.router.add_post(f"{path}/realtime/calls", create)
+        app.router.add_post(f"{path}/realtime/calls/{{call}}/{{action}}", decide)
         app.router.add_get(f"{path}/realtime", api.sideband)
+    app.router.add_post("/close-idle", api.close_idle)
     app.router.add_post("/end", api.end)
     app.router.add_get("/counts", api.counts)
     app.router.add_post("/lose", api.lose)

@@ -65,6 +65,7 @@ LOWERED: dict[str, Any] = {
     "serve.timeouts.sideband_close_s": 0.5,
     "serve.timeouts.sideband_open_s": 1.0,
     "serve.timeouts.sideband_ping_s": 3.0,
+    "serve.timeouts.sideband_upgrade_s": 0.5,
 }
 """Deadlines that nobody waits for in a test, and numbers that would take minutes to reach."""
 

@@ -1,4 +1,8 @@
-"""The wire between the runner and the API, which can be held up or spoken into for one call."""
+"""The wire between the runner and the API, which can be held up or spoken into for one call.
+
+It knows a sideband by the first line of its connection, so every request has a connection of its own, unless
+a row wants it otherwise.
+"""
 
 import asyncio
 import re
@@ -8,6 +12,8 @@ from contextlib import suppress
 from websockets.frames import Frame, Opcode
 
 _CALL = re.compile(rb"call_id=([^& ]+)")
+_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
+_ACCEPT = re.compile(rb"/calls/([^/ ]+)/accept")
 
 
 class Sideband:
@@ -46,6 +52,8 @@ class Wire:
         """Calls whose sideband is dialled and cut."""
         self.answered_without_end: set[str] = set()
         """Calls whose sideband is answered with a head that does not end."""
+        self.silent_when_kept: set[str] = set()
+        """Calls whose answer leaves its connection open, and nothing that follows there is answered."""
         self.dialled: list[str] = []
         """The calls of all sidebands that were dialled."""
         self.sidebands: dict[str, Sideband] = {}
@@ -87,6 +95,15 @@ class Wire:
                 self.sidebands[call_id] = sideband
             from_api, to_api = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
             self._open.add(to_api)
+            accepts = _ACCEPT.search(head.split(b"\r\n", 1)[0])
+            if accepts is not None and accepts[1].decode() in self.silent_when_kept:
+                length = _LENGTH.search(head)
+                assert length is not None
+                to_api.write(head + await from_runner.readexactly(int(length[1])))
+                await asyncio.gather(_swallow(from_runner, to_api), _pump(from_api, to_runner))
+                return
+            if found is None:
+                head = head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
             to_api.write(head)
             await asyncio.gather(
                 _pump(from_runner, to_api, sideband.passes, sideband.is_read),
@@ -105,6 +122,11 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *ope
         writer.transport.abort()
     finally:
         writer.close()
+
+
+async def _swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
 
 
 async def _talk(writer: asyncio.StreamWriter) -> None:

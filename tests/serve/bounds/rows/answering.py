@@ -44,6 +44,16 @@ async def a_sideband_that_does_not_open(service: Service) -> None:
     assert (await service.record(call))["ended"] == "failed"
 
 
+@waits_beyond("serve.timeouts.sideband_upgrade_s")
+async def a_connection_that_carries_the_answer_and_no_sideband(service: Service) -> None:
+    call = service.api.place_call(greets(), CallerHangsUp())
+    service.wire.silent_when_kept.add(call.id)
+    assert await service.announce(call) == 200
+    await service.over(call)
+    assert service.wire.dialled.count(call.id) == 1
+    assert (await service.record(call))["ended"] == "caller_hung_up"
+
+
 @waits_beyond("serve.timeouts.attach_delays_s")
 async def a_call_that_its_sideband_does_not_know(service: Service) -> None:
     call = service.api.place_call(greets(), faults=Faults(unknown_attempts=99))
