@@ -14,7 +14,7 @@ from datetime import datetime
 from runner.api.realtime.session import session_body
 from runner.call.examples.call_for_agent import CallFinder, Given, handoffs_to
 from runner.call.examples.example_call import ExampleCall
-from runner.call.machine.lookup_attempts import DEADLINE
+from runner.call.machine.lookup import DEADLINE
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
 from runner.call.machine.world import World

@@ -71,7 +71,7 @@ class CallMeter:
         self._machine = machine
         self._tools_counted = len(machine.tools_ended)
         if machine.session is not None:
-            bill = machine.session.builder
+            bill = machine.session.consumption.bill
             self._usage, self._transcription = bill.usage, bill.transcription
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
@@ -153,7 +153,7 @@ class CallMeter:
     def _responded(self, ended: ResponseEnded, now: Instant) -> None:
         if self._machine is None or self._machine.session is None:
             return
-        before, self._usage = self._usage, self._machine.session.builder.usage
+        before, self._usage = self._usage, self._machine.session.consumption.bill.usage
         if self._usage is before:
             return
         self._metrics.responses.labels(agent=self._agent, outcome=ended.outcome.value).inc()
@@ -164,7 +164,10 @@ class CallMeter:
     def _transcribed(self, transcribed: Transcribed, now: Instant) -> None:
         if transcribed.usage is None or self._machine is None or self._machine.session is None:
             return
-        before, self._transcription = self._transcription, self._machine.session.builder.transcription
+        before, self._transcription = (
+            self._transcription,
+            self._machine.session.consumption.bill.transcription,
+        )
         if self._transcription != before:
             self._count_tokens(transcription_tokens_of(transcribed.usage))
 

@@ -253,7 +253,7 @@ class CallEnding:
             if self._transfer.deed_id is not None:
                 self.deeds.settle(self._transfer.deed_id, DeedResult.COMPLETED, now)
         self.record.end("caller_hung_up" if self._unserved_since is None else "lost")
-        self.record.gone(now)
+        self.record.ended_at = now
         self.phase.move(Step.GONE)
         self.speech.clear()
         if self._deed_id is not None:

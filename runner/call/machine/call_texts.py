@@ -1,6 +1,6 @@
 """Renders the texts of one call, and knows what its templates may name."""
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.names import call_names, names
@@ -22,25 +22,27 @@ class AgentTexts:
     """Everything that a template of the agent may name, except arguments and secrets."""
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class CallTexts:
-    """Renders the templates of a call. A template that fails is skipped, and the record says so."""
+    """Renders the templates of a call. A template that fails is skipped, and the record says so.
 
-    __slots__ = ("_added", "_agent", "_call", "_lookup", "_own", "_record", "instructions", "variables")
+    Raises TemplateFailure when the agent's instructions cannot be rendered for this call.
+    """
 
-    def __init__(
-        self, *, call: IncomingCall, agent: Agent, lookup: Json, record: RecordBuilder, now: Instant
-    ) -> None:
-        """Raises TemplateFailure when the agent's instructions cannot be rendered for this call."""
-        self.variables: dict[str, Json] = _brought_along(call, agent)
-        self.instructions = ""
-        """The agent's instructions, with the changes that people have made to them."""
-        self._own = ""
-        self._added: list[str] = []
-        self._call = call
-        self._agent = agent
-        self._lookup = lookup
-        self._record = record
-        self.adopt(self.prepare(agent, now))
+    call: IncomingCall
+    agent: Agent
+    lookup: Json
+    record: RecordBuilder
+    now: InitVar[Instant]
+    variables: dict[str, Json] = field(init=False)
+    instructions: str = field(default="", init=False)
+    """The agent's instructions, with the changes that people have made to them."""
+    _own: str = field(default="", init=False)
+    _added: list[str] = field(default_factory=list, init=False)
+
+    def __post_init__(self, now: Instant) -> None:
+        self.variables = _brought_along(self.call, self.agent)
+        self.adopt(self.prepare(self.agent, now))
 
     def prepare(self, agent: Agent, now: Instant) -> "AgentTexts":
         """Render what the call needs when this agent serves it. Nothing changes before `adopt`.
@@ -60,7 +62,7 @@ class CallTexts:
         """Use the texts of this agent from now on."""
         for name, value in texts.variables.items():
             self.variables.setdefault(name, value)
-        self._agent = texts.agent
+        self.agent = texts.agent
         self._own = texts.instructions
         self.instructions = self.with_added(self._own)
 
@@ -80,11 +82,11 @@ class CallTexts:
 
     def names(self, now: Instant) -> dict[str, Json]:
         """Everything that a template of the agent may name, except arguments and secrets."""
-        return self._names(self._agent, self.variables, now)
+        return self._names(self.agent, self.variables, now)
 
     def _names(self, agent: Agent, variables: dict[str, Json], now: Instant) -> dict[str, Json]:
         return names(
-            call=call_names(self._call), agent_id=agent.id, vars=variables, lookup=self._lookup, now=now
+            call=call_names(self.call), agent_id=agent.id, vars=variables, lookup=self.lookup, now=now
         )
 
     def text(self, text: Template | str, now: Instant) -> str:
@@ -94,7 +96,7 @@ class CallTexts:
         try:
             return text.text(self.names(now))
         except TemplateFailure as failure:
-            self._record.fault(str(failure))
+            self.record.fault(str(failure))
             return ""
 
     def directed(self, instruction: str) -> str:

@@ -70,7 +70,7 @@ class Connection:
         """The sideband is open for the first time."""
         self.phase.move(Step.OPENED)
         self.ending.served_again()
-        self.record.attached(now)
+        self.record.attached_at = now
         if self._is_bare:
             return [self.serving.whole_session("switch_bare"), *self.reopened(now)]
         first: list[Intent] = []

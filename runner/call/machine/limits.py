@@ -4,8 +4,8 @@ it.
 
 from dataclasses import dataclass
 
-from runner.call.machine.consumption import Consumption
 from runner.call.machine.intent import AddMessage, End, GoOn, Intent, Part
+from runner.call.records.bill import Bill
 from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Limits
 from runner.model.event import CallEvent, ResponseEnded, TimerFired, ToolCalled
@@ -13,6 +13,22 @@ from runner.model.values import Instant
 
 MAX_DURATION = Timer(TimerKind.MAX_DURATION)
 WIND_DOWN = Timer(TimerKind.WIND_DOWN)
+
+
+@dataclass(slots=True, eq=False)
+class Consumption:
+    """The counts that limits are compared with."""
+
+    bill: Bill
+    """What was used of the API, and its cost."""
+    since: Instant = 0.0
+    """When the API answered the call."""
+    tool_calls: int = 0
+    handoffs: int = 0
+
+    def has_more_tool_calls_than(self, most: int | None) -> bool:
+        """Whether the model has called more tools than this; None sets no bound."""
+        return most is not None and self.tool_calls > most
 
 
 @dataclass(slots=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Self
 
 from runner.call.addresses.incoming import incoming_call
 from runner.call.machine import session_events
-from runner.call.machine.lookup_attempts import DEADLINE
+from runner.call.machine.lookup import DEADLINE
 from runner.call.machine.phase import UNANSWERED, CallPhase, Phase
 from runner.call.machine.reception import Reception
 from runner.call.machine.session import Session

@@ -4,8 +4,8 @@ tool call.
 
 from collections.abc import Mapping
 
-from runner.call.machine.consumption import Consumption
 from runner.call.machine.intent import GoOn, Greet, Intent, Part
+from runner.call.machine.limits import Consumption
 from runner.call.records.record_builder import RecordBuilder
 from runner.model.action import (
     Approve,

@@ -3,11 +3,19 @@
 One deadline bounds the lookup; whatever goes wrong, the caller is never left ringing.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from runner.call.browser.agents import AgentsOnTheWeb
-from runner.call.machine.lookup import LookedUp, default_answer, lookup_request
-from runner.call.machine.lookup_attempts import DEADLINE, RETRY, LookupAttempts
+from runner.call.machine.lookup import (
+    DEADLINE,
+    RETRY,
+    LookedUp,
+    LookupAttempts,
+    default_answer,
+    lookup_request,
+)
 from runner.call.machine.phase import CallPhase, Phase, Step
 from runner.call.machine.session import Session
 from runner.call.machine.steering import refuse, why_not
@@ -64,57 +72,41 @@ _RESULTS = {
 }
 
 
+@dataclass(slots=True, eq=False)
 class Reception:
     """Decides about one ringing call, until it is answered or rejected."""
 
-    __slots__ = (
-        "_agent",
-        "_agents",
-        "_browser",
-        "_call",
-        "_deeds",
-        "_lookup",
-        "_phase",
-        "_turned_away_as",
-        "_world",
-        "api_call_id",
-        "detail",
-        "found",
-        "match",
-        "reached",
-        "rejected_with",
-        "result",
-        "session",
-        "why",
-    )
+    call: IncomingCall
+    world: World
+    phase: CallPhase
+    deeds: Deeds
+    result: RingResult | None = field(default=None, init=False)
+    """The result of the ringing, once it is known."""
+    match: Match | None = field(default=None, init=False)
+    why: str = field(default="", init=False)
+    """One sentence: why this agent answers, or why nobody does."""
+    rejected_with: int | None = field(default=None, init=False)
+    reached: list[LimitReached] = field(default_factory=list, init=False)
+    """The agents that had no room, in the order in which they were tried."""
+    detail: str = field(default="", init=False)
+    """What the API or a template reported when the call could not be answered."""
+    found: LookedUp | None = field(default=None, init=False)
+    """The lookup's answer, or its default; None for an agent without a lookup."""
+    session: Session | None = field(default=None, init=False)
+    """The call's session, once its texts are rendered."""
+    _browser: WebRtcOrigin | None = field(init=False)
+    api_call_id: str = field(init=False)
+    """The API's id of the call. A browser's call gets it when the API answers."""
+    _agents: Mapping[str, Agent] = field(init=False)
+    _agent: Agent | None = field(default=None, init=False)
+    _lookup: LookupAttempts | None = field(default=None, init=False)
+    _turned_away_as: RingResult = field(default=RingResult.REJECTED, init=False)
 
-    def __init__(self, call: IncomingCall, world: World, phase: CallPhase, deeds: Deeds) -> None:
-        self.result: RingResult | None = None
-        """The result of the ringing, once it is known."""
-        self.match: Match | None = None
-        self.why = ""
-        """One sentence: why this agent answers, or why nobody does."""
-        self.rejected_with: int | None = None
-        self.reached: list[LimitReached] = []
-        """The agents that had no room, in the order in which they were tried."""
-        self.detail = ""
-        """What the API or a template reported when the call could not be answered."""
-        self.found: LookedUp | None = None
-        """The lookup's answer, or its default; None for an agent without a lookup."""
-        self.session: Session | None = None
-        """The call's session, once its texts are rendered."""
-        self._call = call
-        self._world = world
-        self._phase = phase
-        self._deeds = deeds
-        self._browser = call.origin if isinstance(call.origin, WebRtcOrigin) else None
+    def __post_init__(self) -> None:
+        self._browser = self.call.origin if isinstance(self.call.origin, WebRtcOrigin) else None
         made_as = None if self._browser is None else self._browser.made_as
-        self.api_call_id = made_as or call.id
-        """The API's id of the call. A browser's call gets it when the API answers."""
-        self._agents = world.agents if self._browser is None else AgentsOnTheWeb(world.agents)
-        self._agent: Agent | None = None
-        self._lookup: LookupAttempts | None = None
-        self._turned_away_as = RingResult.REJECTED
+        self.api_call_id = made_as or self.call.id
+        self._agents = self.world.agents if self._browser is None else AgentsOnTheWeb(self.world.agents)
 
     @property
     def agent(self) -> str | None:
@@ -123,10 +115,10 @@ class Reception:
 
     def ring(self, now: Instant) -> list[Action]:
         """The first decision: who is to take the call."""
-        if now - self._call.created_at > self._world.max_call_age_s:
+        if now - self.call.created_at > self.world.max_call_age_s:
             self.why = "the call began to ring too long ago"
             return self._finish(RingResult.LATE)
-        self.match = match = self._world.table.match(self._call, now)
+        self.match = match = self.world.table.match(self.call, now)
         self.why = match.why
         if match.agent is None:
             return self._reject(match.reject or DECLINE_STATUS)
@@ -136,7 +128,7 @@ class Reception:
         """Decide about an event before the call is answered. One that comes too late changes nothing."""
         if isinstance(event, ConversationEvent):
             return []
-        phase = self._phase.now
+        phase = self.phase.now
         match event:
             case TakenOver():
                 return self._taken_over(now)
@@ -172,7 +164,7 @@ class Reception:
 
     def _claim(self, agent: Agent) -> list[Action]:
         self._agent = agent
-        self._phase.move(Step.CLAIM)
+        self.phase.move(Step.CLAIM)
         limits = agent.limits
         return [
             ClaimCall(
@@ -216,12 +208,12 @@ class Reception:
             return self._answer(agent, None, now)
         try:
             request = lookup_request(
-                agent.lookup, call=self._call, agent=agent, secrets=self._world.secrets, now=now
+                agent.lookup, call=self.call, agent=agent, secrets=self.world.secrets, now=now
             )
         except TemplateFailure as failure:
             return self._answer(agent, default_answer(agent.lookup, str(failure), 0.0), now)
-        self._phase.move(Step.LOOK_UP)
-        self._lookup = LookupAttempts(agent.lookup, request, self._call.id, now)
+        self.phase.move(Step.LOOK_UP)
+        self._lookup = LookupAttempts(agent.lookup, request, self.call.id, now)
         return self._lookup.begin()
 
     def _timer_fired(self, fired: TimerFired, now: Instant) -> list[Action]:
@@ -249,7 +241,7 @@ class Reception:
             self.detail = str(failure)
             self._turned_away_as = RingResult.FAILED
             return [*timers, *self._reject(UNAVAILABLE_STATUS)]
-        self._phase.move(Step.ANSWER)
+        self.phase.move(Step.ANSWER)
         if self._browser is not None and self._browser.offer is None:
             # The page has made the call itself.
             return [*timers, *self._answered(AnswerReplied(decided=Decided.DONE), now)]
@@ -278,23 +270,23 @@ class Reception:
 
     def _session(self, agent: Agent, found: LookedUp | None, now: Instant) -> Session:
         return Session(
-            call=self._call,
-            phase=self._phase,
-            deeds=self._deeds,
+            call=self.call,
+            phase=self.phase,
+            deeds=self.deeds,
             agent=agent,
             agents=self._agents,
-            secrets=self._world.secrets,
+            secrets=self.world.secrets,
             now=now,
-            prices=self._world.prices,
+            prices=self.world.prices,
             record=self._record(agent, found),
             # A browser has no telephone that could be transferred.
-            transfer_to=self._world.transfer_to if self._browser is None else (),
+            transfer_to=self.world.transfer_to if self._browser is None else (),
             lookup=found.value if found else None,
         )
 
     def _record(self, agent: Agent, found: LookedUp | None) -> CallRecord:
         """The record as it is before the call is answered."""
-        call, match = self._call, self.match
+        call, match = self.call, self.match
         return CallRecord(
             id=call.id,
             agent=agent.id,
@@ -305,7 +297,7 @@ class Reception:
             transport=call.transport.value,
             created_at=call.created_at,
             lookup_s=found.took_s if found else None,
-            headers=self._world.table.headers_asked_for(call, match),
+            headers=self.world.table.headers_asked_for(call, match),
             busy={one.agent: {one.limit.value: one.most} for one in self.reached},
             model=agent.model,
             faults=(found.fault,) if found and found.fault else (),
@@ -317,7 +309,7 @@ class Reception:
         if replied.decided is Decided.DONE and self.session is not None:
             self.result = RingResult.ACCEPTED
             self.api_call_id = replied.api_call_id or self.api_call_id
-            self._phase.move(Step.ANSWERED)
+            self.phase.move(Step.ANSWERED)
             return [OpenSideband(), *self.session.begin(now)]
         if replied.decided is Decided.REFUSED:
             # The call rings on, and the API would refuse the same answer again.
@@ -333,19 +325,19 @@ class Reception:
         """
         if self._browser is not None:
             return self._finish(RingResult.UNAVAILABLE)
-        if self._phase.now is Phase.CLAIMING and self._agent is not None:
+        if self.phase.now is Phase.CLAIMING and self._agent is not None:
             # Whoever takes a call over holds it.
             return self._claimed(ClaimReplied(agent=self._agent.id), now)
-        if self._phase.now is Phase.LOOKING_UP and self._lookup is not None:
+        if self.phase.now is Phase.LOOKING_UP and self._lookup is not None:
             return self._found(self._lookup.again(now), now)
-        if self._phase.now is Phase.ANSWERING and self.session is not None:
+        if self.phase.now is Phase.ANSWERING and self.session is not None:
             return [self._answer_with(self.session)]
         return self._finish(RingResult.UNAVAILABLE)
 
     def _steered(self, steered: Steered, now: Instant) -> list[Action]:
         """Nobody steers a call that is not answered."""
-        if self._deeds.open(steered, now):
-            refuse(self._deeds, steered, why_not(self._phase.now), now)
+        if self.deeds.open(steered, now):
+            refuse(self.deeds, steered, why_not(self.phase.now), now)
         return []
 
     def _reject(self, status: int) -> list[Action]:
@@ -353,7 +345,7 @@ class Reception:
         if self._browser is not None:
             # Nothing rings at the API: the browser gets the result in reply to its own request.
             return self._finish(self._turned_away_as)
-        self._phase.move(Step.REJECT)
+        self.phase.move(Step.REJECT)
         return [RejectCall(status=status)]
 
     def _rejected(self, replied: RejectReplied) -> list[Action]:
@@ -366,5 +358,5 @@ class Reception:
     def _finish(self, result: RingResult) -> list[Action]:
         self.result = result
         self.session = None
-        self._phase.move(Step.FINISH)
+        self.phase.move(Step.FINISH)
         return [Finish()]

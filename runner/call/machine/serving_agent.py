@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 
 from runner.call.machine.call_texts import AgentTexts, CallTexts
-from runner.call.machine.consumption import Consumption
 from runner.call.machine.failures import FailureWatch
 from runner.call.machine.guardrails import GuardrailWatch
 from runner.call.machine.intent import Intent, Part
 from runner.call.machine.keypad import Keypad
 from runner.call.machine.lead import Lead
-from runner.call.machine.limits import LimitWatch
+from runner.call.machine.limits import Consumption, LimitWatch
 from runner.call.machine.mcp import McpWatch
 from runner.call.machine.playback import Playback
 from runner.call.machine.silence import GhostWatch, SilenceLadder, StallWatch
@@ -202,10 +201,10 @@ class ServingAgent:
         self.texts.adopt(switch.texts)
         self.servers = switch.update.servers
         self.agent = switch.agent
-        self.consumption.bill.transcribed_by(self.agent.transcription_model)
+        self.consumption.bill.transcription_model = self.agent.transcription_model
         if self.agent not in self.served:
             self.served.append(self.agent)
-        self.record.handed_off(Handoff(agent=self.agent.id, because=switch.because, at=now))
+        self.record.handoffs.append(Handoff(agent=self.agent.id, because=switch.because, at=now))
         return switch
 
     def take_over(self, now: Instant) -> list[Intent]:

@@ -12,9 +12,9 @@ from runner.call.machine.added_messages import AddedMessages
 from runner.call.machine.call_ending import CallEnding
 from runner.call.machine.call_texts import CallTexts
 from runner.call.machine.connection import Connection
-from runner.call.machine.consumption import Consumption
 from runner.call.machine.fulfilment import Fulfilment
 from runner.call.machine.lead import Lead
+from runner.call.machine.limits import Consumption
 from runner.call.machine.phase import CallPhase, Phase
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh
@@ -190,7 +190,7 @@ class Session:
     def begin(self, now: Instant) -> list[Action]:
         """The API has answered the call."""
         self.consumption.since = now
-        self.builder.accepted(now)
+        self.builder.accepted_at = now
         return self.fulfilment.actions(self.serving.start(now), now)
 
     @property

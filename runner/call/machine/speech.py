@@ -4,7 +4,7 @@ Sentences wait until the floor is free; several of them become one request for a
 wishes to continue. Nothing else in the program asks the model to speak.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from runner.call.machine.floor import PATIENCE_S, Cue, Floor, next_floor
 from runner.call.machine.playback import MARGIN_S, Playback
@@ -35,6 +35,7 @@ RATE_LIMIT_WAITS_S = (1.0, 2.0)
 _SPEAKING = frozenset({Floor.SENDING, Floor.CONTESTED, Floor.ACTIVE, Floor.OVERLAP})
 
 
+@dataclass(slots=True, eq=False)
 class Speech:
     """The speech queue of one call."""
 
@@ -54,44 +55,23 @@ class Speech:
     )
     """Events that say who speaks, or that somebody should."""
 
-    __slots__ = (
-        "_asked",
-        "_count",
-        "_current",
-        "_followed",
-        "_go_on",
-        "_is_held",
-        "_is_led",
-        "_nudge",
-        "_of_persons",
-        "_over",
-        "_rate_limited",
-        "_sentence_ends",
-        "_sentences",
-        "_unheard",
-        "_wishes_come_back",
-        "floor",
-        "playback",
-    )
-
-    def __init__(self) -> None:
-        self.floor = Floor.CLOSED
-        self._sentences: list[Sentence] = []
-        self._go_on = False
-        self._nudge = False
-        self._count = 0
-        self._asked: Request | None = None
-        self._unheard: dict[str, Request] = {}
-        self._current: str | None = None
-        self._followed: dict[str, list[Sentence]] = {}
-        self._over = RecentIds()
-        self._rate_limited = 0
-        self._is_held = False
-        self._is_led = False
-        self._of_persons: frozenset[str] = NO_IDS
-        self.playback = Playback()
-        self._wishes_come_back = False
-        self._sentence_ends: list[tuple[str, SentenceEnd]] = []
+    floor: Floor = field(default=Floor.CLOSED, init=False)
+    _sentences: list[Sentence] = field(default_factory=list, init=False)
+    _go_on: bool = field(default=False, init=False)
+    _nudge: bool = field(default=False, init=False)
+    _count: int = field(default=0, init=False)
+    _asked: Request | None = field(default=None, init=False)
+    _unheard: dict[str, Request] = field(default_factory=dict, init=False)
+    _current: str | None = field(default=None, init=False)
+    _followed: dict[str, list[Sentence]] = field(default_factory=dict, init=False)
+    _over: RecentIds = field(default_factory=RecentIds, init=False)
+    _rate_limited: int = field(default=0, init=False)
+    _is_held: bool = field(default=False, init=False)
+    _is_led: bool = field(default=False, init=False)
+    _of_persons: frozenset[str] = field(default=NO_IDS, init=False)
+    playback: Playback = field(default_factory=Playback, init=False)
+    _wishes_come_back: bool = field(default=False, init=False)
+    _sentence_ends: list[tuple[str, SentenceEnd]] = field(default_factory=list, init=False)
 
     @property
     def is_closed(self) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
-from runner.call.machine.consumption import Consumption
 from runner.call.machine.intent import AddMessage, GoOn, InstructModel, Intent, SayToCaller, WithdrawSentence
+from runner.call.machine.limits import Consumption
 from runner.call.machine.tool_outputs import ToolOutputs
 from runner.call.machine.tool_refusals import Refusal, RefusedBecause
 from runner.call.recent_ids import NO_IDS, RecentIds

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from runner.call.machine.call_ending import CallEnding, Transfer
-from runner.call.machine.consumption import Consumption
 from runner.call.machine.intent import End, GoOn, Intent
 from runner.call.machine.lead import Lead
+from runner.call.machine.limits import Consumption
 from runner.call.machine.phase import CallPhase, Phase
 from runner.call.machine.serving_agent import ServingAgent
 from runner.call.machine.session_refresh import SessionRefresh

@@ -1,6 +1,6 @@
 """Adds up what a call uses of the API, as the API reports it, and what that costs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from runner.call.recent_ids import RecentIds
@@ -22,47 +22,29 @@ class Cost:
     is_whole: bool
 
 
+@dataclass(slots=True, eq=False)
 class Bill:
     """Adds up the usage. Everything counts once: the API may report an event twice."""
 
     hears = frozenset({ResponseEnded, SessionUpdated, Transcribed})
     """Events that report usage, or which model is used."""
 
-    __slots__ = (
-        "_items",
-        "_model",
-        "_prices",
-        "_real_model",
-        "_responses",
-        "_transcription_model",
-        "_transcriptions",
-        "usage",
-    )
-
-    def __init__(self, prices: PriceList, model: str, transcription_model: str | None = None) -> None:
-        self.usage = NO_USAGE
-        self._prices = prices
-        self._model = model
-        self._real_model: str | None = None
-        self._transcription_model = transcription_model
-        self._transcriptions: dict[str | None, TranscriptionUsage] = {}
-        """By transcription model, which a hand-off may change."""
-        self._responses = RecentIds()
-        self._items = RecentIds()
-
-    @property
-    def real_model(self) -> str | None:
-        """The model that serves the call, as the API names it; None before it has."""
-        return self._real_model
+    prices: PriceList
+    model: str
+    transcription_model: str | None = None
+    """The model that transcribes the caller now."""
+    usage: Usage = field(default=NO_USAGE, init=False)
+    real_model: str | None = field(default=None, init=False)
+    """The model that serves the call, as the API names it; None before it has."""
+    _transcriptions: dict[str | None, TranscriptionUsage] = field(default_factory=dict, init=False)
+    """By transcription model, which a hand-off may change."""
+    _responses: RecentIds = field(default_factory=RecentIds, init=False)
+    _items: RecentIds = field(default_factory=RecentIds, init=False)
 
     @property
     def transcription(self) -> TranscriptionUsage:
         """What transcribing the caller has used."""
         return sum(self._transcriptions.values(), NO_TRANSCRIPTION)
-
-    def transcribed_by(self, model: str | None) -> None:
-        """This model transcribes the caller from now on."""
-        self._transcription_model = model
 
     def note(self, event: CallEvent) -> None:
         """Add the usage that an event reports."""
@@ -72,22 +54,22 @@ class Bill:
             case Transcribed(item_id=item_id, usage=TranscriptionUsage() as usage) if self._items.add(
                 item_id
             ):
-                before = self._transcriptions.get(self._transcription_model, NO_TRANSCRIPTION)
-                self._transcriptions[self._transcription_model] = before + usage
+                before = self._transcriptions.get(self.transcription_model, NO_TRANSCRIPTION)
+                self._transcriptions[self.transcription_model] = before + usage
             case SessionUpdated(model=str() as model):
-                self._real_model = model
+                self.real_model = model
             case _:
                 pass
 
     @property
     def cost(self) -> Cost:
         """The cost so far, without whatever has no known price."""
-        model = self._prices.of(self._model)
-        if model is None and self._real_model is not None:
-            model = self._prices.of(self._real_model)
+        model = self.prices.of(self.model)
+        if model is None and self.real_model is not None:
+            model = self.prices.of(self.real_model)
         costs = [_cost(_of_responses(self.usage, model or Price()))]
         for name, usage in self._transcriptions.items():
-            price = self._prices.of(name) if name is not None else None
+            price = self.prices.of(name) if name is not None else None
             costs.append(_cost(_of_transcription(usage, price or Price())))
         is_whole = all(cost.is_whole for cost in costs) and model is not None
         return Cost(usd=round(sum(cost.usd for cost in costs), 6), is_whole=is_whole)

@@ -1,7 +1,7 @@
 """Writes down what happens to a call while it happens, and builds its record at the end."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any, TypeAlias
 
 from runner.call.recent_ids import NO_IDS
@@ -27,7 +27,6 @@ from runner.model.event import (
 )
 from runner.model.http import HttpReply
 from runner.model.record import Attempt, CallRecord, Handoff, ToolUse
-from runner.model.usage import TranscriptionUsage, Usage
 from runner.model.values import Instant, Json
 
 _COMPLAINTS = frozenset({ApiErrorKind.OTHER, ApiErrorKind.RATE_LIMITED, ApiErrorKind.OUT_OF_QUOTA})
@@ -35,117 +34,59 @@ SHORT = 500
 """Turns and tool calls of a record that is written in a few milliseconds."""
 
 
+@dataclass(slots=True, eq=False)
 class RecordBuilder:
     """Collects the content of a call's record. The machine writes here and reads nothing back."""
 
-    __slots__ = (
-        "_accepted_at",
-        "_attached_at",
-        "_bill",
-        "_complaints",
-        "_deeds",
-        "_detail",
-        "_ended",
-        "_ended_at",
-        "_faults",
-        "_handoffs",
-        "_malformed",
-        "_response_id",
-        "_start",
-        "_tools",
-        "_unheard",
-        "_unknown",
-        "private",
-        "spans",
-        "tools_ended",
-        "transcript",
-    )
+    start: CallRecord
+    """The record before the call is answered."""
+    bill: Bill
+    """Kept by the machine, and only read here, as the deeds are."""
+    deeds: Deeds
+    is_persons: InitVar[Callable[[str], bool]] = lambda _: False
+    """See `Spans`."""
+    spans: Spans = field(init=False)
+    _response_id: str = field(default="", init=False)
+    _unheard: dict[str, str] = field(default_factory=dict, init=False)
+    """By response, the agent's first item in it, until the caller hears it."""
+    transcript: Transcript = field(default_factory=Transcript, init=False)
+    private: frozenset[str] = field(default=NO_IDS, init=False)
+    """Values that the record may not hold: from tools' replies, and keys pressed in private."""
+    tools: dict[str, ToolUse] = field(default_factory=dict, init=False)
+    """The tool calls so far, by id and in order."""
+    tools_ended: list[ToolUse] = field(default_factory=list, init=False)
+    """The tool calls that have ended, in the order of their ends."""
+    handoffs: list[Handoff] = field(default_factory=list, init=False)
+    faults: list[str] = field(init=False)
+    ended: str = field(default="", init=False)
+    """Why the call ends, as far as that is known."""
+    detail: str = field(default="", init=False)
+    accepted_at: Instant | None = field(default=None, init=False)
+    """When the API answered the call."""
+    attached_at: Instant | None = field(default=None, init=False)
+    """When the sideband opened for the first time."""
+    ended_at: Instant | None = field(default=None, init=False)
+    """When the call left the API."""
+    _complaints: int = field(default=0, init=False)
+    _unknown: int = field(default=0, init=False)
+    _malformed: int = field(default=0, init=False)
 
-    def __init__(
-        self,
-        start: CallRecord,
-        bill: Bill,
-        deeds: Deeds,
-        is_persons: Callable[[str], bool] = lambda _: False,
-    ) -> None:
-        """`bill` and `deeds` are kept by the machine, and only read here. `is_persons`: see `Spans`."""
+    def __post_init__(self, is_persons: Callable[[str], bool]) -> None:
         self.spans = Spans(is_persons)
-        self._response_id = ""
-        self._unheard: dict[str, str] = {}
-        """By response, the agent's first item in it, until the caller hears it."""
-        self._bill = bill
-        self._deeds = deeds
-        self.transcript = Transcript()
-        self.private: frozenset[str] = NO_IDS
-        """Values that the record may not hold: from tools' replies, and keys pressed in private."""
-        self._start = start
-        self._tools: dict[str, ToolUse] = {}
-        self.tools_ended: list[ToolUse] = []
-        """The tool calls that have ended, in the order of their ends."""
-        self._handoffs: list[Handoff] = []
-        self._faults: list[str] = list(start.faults)
-        self._ended = ""
-        self._detail = ""
-        self._accepted_at: Instant | None = None
-        self._attached_at: Instant | None = None
-        self._ended_at: Instant | None = None
-        self._complaints = 0
-        self._unknown = 0
-        self._malformed = 0
+        self.faults = [*self.start.faults]
 
     @property
     def is_long(self) -> bool:
         """Whether writing the record takes longer than a few milliseconds. Masking it is another matter."""
-        return len(self.transcript) + len(self._tools) > SHORT
-
-    @property
-    def ended(self) -> str:
-        """Why the call ends, as far as that is known."""
-        return self._ended
-
-    @property
-    def usage(self) -> Usage:
-        """The tokens that the model has used so far."""
-        return self._bill.usage
-
-    @property
-    def transcription(self) -> TranscriptionUsage:
-        """What transcribing the caller has used so far."""
-        return self._bill.transcription
-
-    @property
-    def tools(self) -> Mapping[str, ToolUse]:
-        """The tool calls so far, by id and in order."""
-        return self._tools
-
-    @property
-    def handoffs(self) -> Sequence[Handoff]:
-        """The hand-offs so far."""
-        return self._handoffs
-
-    def accepted(self, now: Instant) -> None:
-        """The API has answered the call."""
-        self._accepted_at = now
-
-    def attached(self, now: Instant) -> None:
-        """The sideband has opened for the first time."""
-        self._attached_at = now
-
-    def gone(self, now: Instant) -> None:
-        """The call has left the API."""
-        self._ended_at = now
+        return len(self.transcript) + len(self.tools) > SHORT
 
     def fault(self, text: str) -> None:
         """Something could not be done as declared."""
-        self._faults.append(text)
-
-    def handed_off(self, handoff: Handoff) -> None:
-        """The call was handed off to another agent."""
-        self._handoffs.append(handoff)
+        self.faults.append(text)
 
     def tool_began(self, call_id: str, name: str, arguments: Json, now: Instant) -> None:
         """The model has called a tool; the result is unknown yet."""
-        self._tools[call_id] = ToolUse(
+        self.tools[call_id] = ToolUse(
             name=name, call_id=call_id, arguments=arguments, started_at=now, took_s=None, status="unfinished"
         )
 
@@ -161,8 +102,8 @@ class RecordBuilder:
         reply: Json = None,
     ) -> None:
         """A tool call has ended with this output for the model."""
-        use = self._tools[call_id]
-        self._tools[call_id] = replace(
+        use = self.tools[call_id]
+        self.tools[call_id] = replace(
             use,
             took_s=round(now - use.started_at, 3),
             status=status,
@@ -171,16 +112,16 @@ class RecordBuilder:
             error=error,
             reply=reply,
         )
-        self.tools_ended.append(self._tools[call_id])
+        self.tools_ended.append(self.tools[call_id])
 
     def tool_tried(self, call_id: str, now: Instant) -> None:
         """An attempt of the tool's request begins."""
-        use = self._tools[call_id]
-        self._tools[call_id] = replace(use, tries=(*use.tries, Attempt(at=now)))
+        use = self.tools[call_id]
+        self.tools[call_id] = replace(use, tries=(*use.tries, Attempt(at=now)))
 
     def tool_replied(self, call_id: str, reply: HttpReply, now: Instant) -> None:
         """The last attempt has ended."""
-        use = self._tools[call_id]
+        use = self.tools[call_id]
         *before, last = use.tries
         ended = replace(
             last,
@@ -188,7 +129,7 @@ class RecordBuilder:
             http_status=reply.status,
             error=reply.failure.value if reply.failure is not None else None,
         )
-        self._tools[call_id] = replace(use, tries=(*before, ended))
+        self.tools[call_id] = replace(use, tries=(*before, ended))
 
     def note(self, event: CallEvent, now: Instant) -> None:
         """Note what an event means for the record, apart from what it means for the call."""
@@ -220,8 +161,8 @@ class RecordBuilder:
 
     def end(self, reason: str, detail: str = "") -> None:
         """Set why the call ends; the first reason counts."""
-        if not self._ended:
-            self._ended, self._detail = reason, detail
+        if not self.ended:
+            self.ended, self.detail = reason, detail
 
     def record(self) -> CallRecord:
         """The record as it stands now."""
@@ -229,25 +170,25 @@ class RecordBuilder:
             self.outline(),
             turns=self.transcript.turns(),
             spans=self.spans.all(),
-            tools=tuple(self._tools.values()),
+            tools=tuple(self.tools.values()),
         )
 
     def outline(self) -> CallRecord:
         """The same without turns, spans and tools, of which there may be thousands."""
         return replace(
-            self._start,
-            accepted_at=self._accepted_at,
-            attached_at=self._attached_at,
-            ended_at=self._ended_at,
-            ended=self._ended,
-            detail=self._detail,
-            handoffs=tuple(self._handoffs),
-            deeds=self._deeds.all,
-            faults=tuple(self._faults),
-            served_by=self._bill.real_model,
-            usage=self._bill.usage,
-            transcription=self._bill.transcription,
-            cost_usd=self._bill.cost_usd,
+            self.start,
+            accepted_at=self.accepted_at,
+            attached_at=self.attached_at,
+            ended_at=self.ended_at,
+            ended=self.ended,
+            detail=self.detail,
+            handoffs=tuple(self.handoffs),
+            deeds=self.deeds.all,
+            faults=tuple(self.faults),
+            served_by=self.bill.real_model,
+            usage=self.bill.usage,
+            transcription=self.bill.transcription,
+            cost_usd=self.bill.cost_usd,
             complaints=self._complaints,
             unknown_events=self._unknown,
             malformed_events=self._malformed,

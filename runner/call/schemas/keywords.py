@@ -4,9 +4,10 @@ Those of the vocabularies Core, Applicator, Unevaluated and Validation. A keywor
 wrong form demands nothing: `validate` has reported it.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sized
 from fractions import Fraction
 from itertools import count
+from operator import ge, gt, le, lt
 
 from runner.call.schemas.check import Check, Rule
 from runner.call.schemas.formats import has_format
@@ -75,27 +76,36 @@ def _const(check: Check, value: Json) -> None:
         check.refuse("const")
 
 
-# Numbers
+# Bounds
 
 
-def _minimum(check: Check, bound: Json) -> None:
-    if is_number(check.value) and check.value < bound:
-        check.refuse("minimum")
+def _bound(keyword: str, kind: type[Sized] | None, is_beyond: Callable[[float, float], bool]) -> Rule:
+    """A bound of the length of texts, lists or objects; without a `kind`, of numbers."""
+
+    def rule(check: Check, bound: Json) -> None:
+        if kind is None:
+            size = check.value if is_number(check.value) else None
+        else:
+            size = len(check.value) if isinstance(check.value, kind) else None
+        if size is not None and is_beyond(size, bound):
+            check.refuse(keyword)
+
+    return rule
 
 
-def _maximum(check: Check, bound: Json) -> None:
-    if is_number(check.value) and check.value > bound:
-        check.refuse("maximum")
-
-
-def _exclusive_minimum(check: Check, bound: Json) -> None:
-    if is_number(check.value) and check.value <= bound:
-        check.refuse("exclusiveMinimum")
-
-
-def _exclusive_maximum(check: Check, bound: Json) -> None:
-    if is_number(check.value) and check.value >= bound:
-        check.refuse("exclusiveMaximum")
+_BOUNDS: Mapping[str, tuple[type[Sized] | None, Callable[[float, float], bool]]] = {
+    "minimum": (None, lt),
+    "maximum": (None, gt),
+    "exclusiveMinimum": (None, le),
+    "exclusiveMaximum": (None, ge),
+    "minLength": (str, lt),
+    "maxLength": (str, gt),
+    "minItems": (list, lt),
+    "maxItems": (list, gt),
+    "minProperties": (dict, lt),
+    "maxProperties": (dict, gt),
+}
+"""Of which values, and what is beyond the bound."""
 
 
 def _multiple_of(check: Check, factor: Json) -> None:
@@ -105,16 +115,6 @@ def _multiple_of(check: Check, factor: Json) -> None:
 
 
 # Text
-
-
-def _min_length(check: Check, length: Json) -> None:
-    if isinstance(check.value, str) and len(check.value) < length:
-        check.refuse("minLength")
-
-
-def _max_length(check: Check, length: Json) -> None:
-    if isinstance(check.value, str) and len(check.value) > length:
-        check.refuse("maxLength")
 
 
 def _pattern(check: Check, source: Json) -> None:
@@ -160,16 +160,6 @@ def _contains(check: Check, schema: Json) -> None:
     least, most = check.schema.get("minContains", 1), check.schema.get("maxContains")
     if len(fitting) < least or (most is not None and len(fitting) > most):
         check.refuse("contains")
-
-
-def _min_items(check: Check, length: Json) -> None:
-    if isinstance(check.value, list) and len(check.value) < length:
-        check.refuse("minItems")
-
-
-def _max_items(check: Check, length: Json) -> None:
-    if isinstance(check.value, list) and len(check.value) > length:
-        check.refuse("maxItems")
 
 
 def _unique_items(check: Check, wanted: Json) -> None:
@@ -254,16 +244,6 @@ def _dependent_schemas(check: Check, schemas: Json) -> None:
                 check.follow(schema)
 
 
-def _min_properties(check: Check, length: Json) -> None:
-    if isinstance(check.value, dict) and len(check.value) < length:
-        check.refuse("minProperties")
-
-
-def _max_properties(check: Check, length: Json) -> None:
-    if isinstance(check.value, dict) and len(check.value) > length:
-        check.refuse("maxProperties")
-
-
 def _unevaluated_properties(check: Check, schema: Json) -> None:
     if not isinstance(check.value, dict):
         return
@@ -320,6 +300,7 @@ def _if(check: Check, schema: Json) -> None:
 
 
 RULES: Mapping[str, Rule] = {
+    **{keyword: _bound(keyword, *of) for keyword, of in _BOUNDS.items()},
     "$ref": _ref,
     "$dynamicRef": _ref,
     "additionalProperties": _additional_properties,
@@ -330,19 +311,9 @@ RULES: Mapping[str, Rule] = {
     "dependentRequired": _dependent_required,
     "dependentSchemas": _dependent_schemas,
     "enum": _enum,
-    "exclusiveMaximum": _exclusive_maximum,
-    "exclusiveMinimum": _exclusive_minimum,
     "format": _format,
     "if": _if,
     "items": _items,
-    "maxItems": _max_items,
-    "maxLength": _max_length,
-    "maxProperties": _max_properties,
-    "maximum": _maximum,
-    "minItems": _min_items,
-    "minLength": _min_length,
-    "minProperties": _min_properties,
-    "minimum": _minimum,
     "multipleOf": _multiple_of,
     "not": _not,
     "oneOf": _one_of,
@@ -356,6 +327,7 @@ RULES: Mapping[str, Rule] = {
     "uniqueItems": _unique_items,
 }
 LAST_RULES: Mapping[str, Rule] = {
+    **{keyword: _bound(keyword, *of) for keyword, of in _BOUNDS.items()},
     "unevaluatedItems": _unevaluated_items,
     "unevaluatedProperties": _unevaluated_properties,
 }

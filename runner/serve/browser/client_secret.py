@@ -2,7 +2,7 @@
 
 import logging
 
-from runner.call.machine.lookup_attempts import DEADLINE
+from runner.call.machine.lookup import DEADLINE
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
 from runner.call.machine.world import World

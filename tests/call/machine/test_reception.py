@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from runner.call.machine.lookup_attempts import DEADLINE, RETRY
+from runner.call.machine.lookup import DEADLINE, RETRY
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import TABLE, UNANSWERED, CallPhase, Phase, Step
 from runner.call.machine.world import World

@@ -110,7 +110,7 @@ def test_transcription_costs_tokens_or_time(
 def test_each_model_that_transcribed_is_paid_for() -> None:
     bill = Bill(PRICES, "voice-1", "ears-1")
     bill.note(transcribed(TranscriptionUsage(seconds=60.0)))
-    bill.transcribed_by("tokens-1")
+    bill.transcription_model = "tokens-1"
     bill.note(transcribed(TranscriptionUsage(text_out=1_000_000), "i2"))
     assert bill.transcription == TranscriptionUsage(seconds=60.0, text_out=1_000_000)
     assert bill.cost_usd == 3.6
