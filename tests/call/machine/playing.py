@@ -20,10 +20,11 @@ from runner.model.action import (
     Timer,
     TimerKind,
 )
-from runner.model.agent import Agent, ModelOpens
+from runner.model.agent import Agent, ModelOpens, Wait
 from runner.model.call import Ringing, SipOrigin
 from runner.model.event import (
     AnswerReplied,
+    CallerSpeaks,
     CallEvent,
     ClaimReplied,
     Decided,
@@ -230,3 +231,17 @@ class Play:
                     self.logged.append(action)
                 case _:
                     self.done.append(action)
+
+
+def talking(*tools: Tool, others: tuple[Agent, ...] | None = None, **fields: Json) -> Play:
+    """A call whose agent waits for the caller, so that the tests have the stage for themselves."""
+    others = (an_agent("recepcion"),) if others is None else others
+    play = Play(an_agent(tools=tools, **{"greeting": Wait(), **fields}), *others)
+    play.opens()
+    return play
+
+
+def speaks(play: Play) -> None:
+    """The caller says something, and the API lets the agent answer."""
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    play.responds()

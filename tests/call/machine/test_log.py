@@ -18,9 +18,8 @@ from runner.model.event import (
 )
 from runner.model.steering import TransferCall
 from runner.model.tool import McpServer, StaticBinding, Tool, TransferBinding
-from tests.call.machine.playing import TO_NURSE, TO_SPANISH, Play, an_agent, tool, words
-from tests.call.machine.test_session import talking
-from tests.call.machine.test_steering import steer
+from tests.call.machine.playing import TO_NURSE, TO_SPANISH, Play, an_agent, talking, tool, words
+from tests.call.machine.steered import steer
 
 LOCKED = tool("unlock", StaticBinding(answer=None), when=words("{{ false }}"))
 TO_BOTH = tool(
