@@ -5,9 +5,6 @@ from itertools import product
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
     Info,
     ProcessCollector,
     disable_created_metrics,
@@ -15,7 +12,7 @@ from prometheus_client import (
 )
 
 from runner import __version__
-from runner.serve.call_metrics import CallMetrics
+from runner.serve.call_metrics import CallMetrics, MetricMaker
 from runner.serve.result import WebhookResult
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -33,108 +30,74 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         self.build = Info("phone_agents_build", "The running version.", registry=self._registry)
         self.build.info({"version": __version__})
-        self.served = CallMetrics(self._registry)
-        self.webhooks = Counter(
-            "phone_agents_webhooks",
-            "Webhooks received, by result.",
-            ["result"],
-            registry=self._registry,
+        make = MetricMaker(self._registry)
+        self.served = CallMetrics(make)
+        self.webhooks = make.counter("webhooks", "Webhooks received, by result.", "result")
+        self.connections = make.gauge("http_connections", "Open client connections.")
+        self.connections_closed = make.counter(
+            "http_connections_closed", "Client connections closed without being served, by reason.", "reason"
         )
-        self.connections = Gauge(
-            "phone_agents_http_connections",
-            "Open client connections.",
-            registry=self._registry,
-        )
-        self.connections_closed = Counter(
-            "phone_agents_http_connections_closed",
-            "Client connections closed without being served, by reason.",
-            ["reason"],
-            registry=self._registry,
-        )
-        self.calls = Counter(
-            "phone_agents_calls",
-            "Ended calls, by agent and by reason.",
-            ["agent", "ended"],
-            registry=self._registry,
-        )
-        self.live_calls = Gauge("phone_agents_live_calls", "Live calls.", registry=self._registry)
-        self.accept_seconds = Histogram(
-            "phone_agents_accept_seconds",
+        self.calls = make.counter("calls", "Ended calls, by agent and by reason.", "agent", "ended")
+        self.live_calls = make.gauge("live_calls", "Live calls.")
+        self.accept_seconds = make.histogram(
+            "accept_seconds",
             "From a webhook's arrival to the API's reply to accept, while the caller hears ringing.",
-            buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8),
-            registry=self._registry,
+            (0.1, 0.25, 0.5, 1, 2, 4, 8),
         )
-        self.lookup_seconds = Histogram(
-            "phone_agents_lookup_seconds",
+        self.lookup_seconds = make.histogram(
+            "lookup_seconds",
             "Duration of lookups, by whether the endpoint answered or the default was used.",
-            ["result"],
-            buckets=(0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 4),
-            registry=self._registry,
+            (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 4),
+            "result",
         )
-        self.busy = Counter(
-            "phone_agents_busy",
-            "Calls that an agent could not take, by agent and by the limit reached.",
-            ["agent", "limit"],
-            registry=self._registry,
+        self.busy = make.counter(
+            "busy", "Calls that an agent could not take, by agent and by the limit reached.", "agent", "limit"
         )
-        self.endpoint_requests = Gauge(
-            "phone_agents_endpoint_requests",
+        self.endpoint_requests = make.gauge(
+            "endpoint_requests",
             "Requests in flight to your endpoints (tools, lookups, tokens, deliveries), by host.",
-            ["host"],
-            registry=self._registry,
+            "host",
         )
-        self.endpoint_waits = Counter(
-            "phone_agents_endpoint_waits",
+        self.endpoint_waits = make.counter(
+            "endpoint_waits",
             "Requests that had to wait because their host had used up its share of connections, by host.",
-            ["host"],
-            registry=self._registry,
+            "host",
         )
-        self.endpoint_seconds = Histogram(
-            "phone_agents_endpoint_seconds",
+        self.endpoint_seconds = make.histogram(
+            "endpoint_seconds",
             "Duration of requests, waits included, by host and by status or failure.",
-            ["host", "result"],
-            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-            registry=self._registry,
+            (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            "host",
+            "result",
         )
-        self.loop_lag_seconds = Histogram(
-            "phone_agents_event_loop_lag_seconds",
+        self.loop_lag_seconds = make.histogram(
+            "event_loop_lag_seconds",
             "Lag of the event loop, measured twenty times a second; every call is delayed by it.",
-            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
-            registry=self._registry,
+            (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
         )
-        self.ready = Gauge(
-            "phone_agents_ready",
-            "1 while new calls are answered, 0 otherwise; /readyz says why.",
-            registry=self._registry,
-        )
-        self.api_requests = Counter(
-            "phone_agents_api_requests",
+        self.ready = make.gauge("ready", "1 while new calls are answered, 0 otherwise; /readyz says why.")
+        self.api_requests = make.counter(
+            "api_requests",
             "Requests to the voice API (accept, reject, refer, hang up), by status or failure.",
-            ["order", "result"],
-            registry=self._registry,
+            "order",
+            "result",
         )
-        self.configuration = Gauge(
-            "phone_agents_configuration_info",
+        self.configuration = make.gauge(
+            "configuration_info",
             "1 for the version of the configuration that new calls use, by its hash.",
-            ["hash"],
-            registry=self._registry,
+            "hash",
         )
-        self.reloads = Counter(
-            "phone_agents_configuration_reloads",
-            "Reloads of the configuration, by result.",
-            ["result"],
-            registry=self._registry,
+        self.reloads = make.counter(
+            "configuration_reloads", "Reloads of the configuration, by result.", "result"
         )
-        self.last_reload_successful = Gauge(
-            "phone_agents_configuration_last_reload_successful",
+        self.last_reload_successful = make.gauge(
+            "configuration_last_reload_successful",
             "1 if the last reload of the configuration succeeded, 0 if it failed.",
-            registry=self._registry,
         )
         self.last_reload_successful.set(1)
-        self.last_reload_at = Gauge(
-            "phone_agents_configuration_last_reload_success_timestamp_seconds",
+        self.last_reload_at = make.gauge(
+            "configuration_last_reload_success_timestamp_seconds",
             "Time of the last successful reload, in seconds since the Unix epoch; 0 for never.",
-            registry=self._registry,
         )
         # A series that starts at zero can be seen to rise: an alert on an increase would otherwise miss the
         # first of its kind.
@@ -142,62 +105,41 @@ class Metrics:
             self.webhooks.labels(result=result)
         for order, refused in product(("AnswerCall", "RejectCall", "Refer", "HangUp"), ("401", "403")):
             self.api_requests.labels(order=order, result=refused)
-        self.takeovers = Counter(
-            "phone_agents_takeovers",
+        self.takeovers = make.counter(
+            "takeovers",
             "Calls taken over from a lost or stopped process, by whether their journal was usable.",
-            ["journal"],
-            registry=self._registry,
+            "journal",
         )
         for journal in ("replayed", "none"):
             self.takeovers.labels(journal=journal)
-        self.journal_blocks = Counter(
-            "phone_agents_journal_writes",
-            "Journal blocks written to the store, each with the new entries of one call.",
-            registry=self._registry,
+        self.journal_blocks = make.counter(
+            "journal_writes", "Journal blocks written to the store, each with the new entries of one call."
         )
-        self.journal_bytes = Counter(
-            "phone_agents_journal_written_bytes",
-            "Bytes of journal entries written to the store.",
-            registry=self._registry,
+        self.journal_bytes = make.counter(
+            "journal_written_bytes", "Bytes of journal entries written to the store."
         )
-        self.journal_behind = Gauge(
-            "phone_agents_journal_behind_bytes",
-            "Bytes of journal entries not yet written to the store.",
-            registry=self._registry,
+        self.journal_behind = make.gauge(
+            "journal_behind_bytes", "Bytes of journal entries not yet written to the store."
         )
-        self.journal_lag_seconds = Gauge(
-            "phone_agents_journal_lag_seconds",
-            "Age of the oldest journal entry not yet written to the store.",
-            registry=self._registry,
+        self.journal_lag_seconds = make.gauge(
+            "journal_lag_seconds", "Age of the oldest journal entry not yet written to the store."
         )
-        self.store_failures = Counter(
-            "phone_agents_store_failures",
-            "Failures of the store to save a record or to return a job.",
-            registry=self._registry,
+        self.store_failures = make.counter(
+            "store_failures", "Failures of the store to save a record or to return a job."
         )
-        self.unsaved_records = Gauge(
-            "phone_agents_unsaved_records",
-            "Call records not yet saved to the store.",
-            registry=self._registry,
-        )
-        self.job_attempts = Counter(
-            "phone_agents_job_attempts",
+        self.unsaved_records = make.gauge("unsaved_records", "Call records not yet saved to the store.")
+        self.job_attempts = make.counter(
+            "job_attempts",
             "Attempts at jobs after calls (outcomes, deliveries), by result.",
-            ["kind", "result"],
-            registry=self._registry,
+            "kind",
+            "result",
         )
-        self.jobs = Gauge(
-            "phone_agents_jobs",
-            "Jobs after calls in the store: open, or parked after their last attempt failed.",
-            ["state"],
-            registry=self._registry,
+        self.jobs = make.gauge(
+            "jobs", "Jobs after calls in the store: open, or parked after their last attempt failed.", "state"
         )
 
-        self.jobs_held = Gauge(
-            "phone_agents_jobs_held",
-            "Jobs after calls that this process is attempting, by receiver.",
-            ["receiver"],
-            registry=self._registry,
+        self.jobs_held = make.gauge(
+            "jobs_held", "Jobs after calls that this process is attempting, by receiver.", "receiver"
         )
 
     def watch_live_calls(self, count: Callable[[], float]) -> None:
