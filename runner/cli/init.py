@@ -67,7 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the files. Where one of them is there already, CannotRunError is raised and nothing written.
 
-    Raises UsageError for a requirement that cannot stand in a CI file.
+    Raises UsageError for a requirement that cannot be written into a CI file.
     """
     project: Path = options.project
     requirement = _requirement(options.requirement)
@@ -91,7 +91,7 @@ def _requirement(text: str | None) -> str:
         return f"phone-agents~={major}.{minor}.0"
     if _REQUIREMENT.fullmatch(text) is None:
         raise UsageError(
-            f'--from: "{text}" cannot stand in a CI file; write one such as "git+https://git.example/us/'
+            f'--from: "{text}" cannot be written into a CI file; write one such as "git+https://git.example/us/'
             'phone-agents@v0.1.0" or "vendor/phone_agents-0.1.0-py3-none-any.whl"'
         )
     return text
@@ -103,9 +103,7 @@ def _check(project: Path, wanted: Iterable[Path]) -> None:
     if agents.is_dir():
         there += [path.relative_to(project) for path in sorted(agents.glob("*.y*ml"))]
     if there:
-        raise CannotRunError(
-            f'"{(project / there[0]).as_posix()}" is there already, and init overwrites nothing'
-        )
+        raise CannotRunError(f'"{(project / there[0]).as_posix()}" exists already; init overwrites nothing')
 
 
 def _is_there(path: Path) -> bool:

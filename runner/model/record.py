@@ -85,7 +85,7 @@ class Handoff:
     """Another agent serves the call from here on."""
 
     agent: str
-    """The agent that serves it now."""
+    """The agent that the call was handed off to."""
     because: str
     """The cause: the tool, the guardrail, or a person."""
     at: Instant
@@ -171,7 +171,7 @@ class CallRecord:
     tools: tuple[ToolUse, ...] = ()
     """The tool calls, in order."""
     handoffs: tuple[Handoff, ...] = ()
-    """The agents that it was handed off to."""
+    """The hand-offs, in order."""
     deeds: tuple[Deed, ...] = ()
     """The acts of people on the call, refused ones included."""
     spans: tuple[Span, ...] = ()

@@ -89,7 +89,7 @@ def test_a_file_that_is_there_is_named_and_nothing_is_written(
     assert main(["init"]) == 3
     assert capsys.readouterr() == (
         "",
-        f'phone-agents init: "{name}" is there already, and init overwrites nothing\n',
+        f'phone-agents init: "{name}" exists already; init overwrites nothing\n',
     )
     assert files(folder) == [name]
     assert (folder / name).read_text() == "mine"
@@ -100,7 +100,7 @@ def test_other_agents_are_not_joined(folder: Path, capsys: pytest.CaptureFixture
     (folder / "p" / "agents" / "mine.yml").write_text("agent: mine\n")
     assert main(["init", "p"]) == 3
     assert capsys.readouterr().err == (
-        'phone-agents init: "p/agents/mine.yml" is there already, and init overwrites nothing\n'
+        'phone-agents init: "p/agents/mine.yml" exists already; init overwrites nothing\n'
     )
 
 
@@ -133,7 +133,7 @@ def test_a_link_that_leads_nowhere_is_not_written_through(
     (folder / name).symlink_to(folder / "elsewhere")
     assert main(["init"]) == 3
     assert capsys.readouterr().err == (
-        f'phone-agents init: "{name}" is there already, and init overwrites nothing\n'
+        f'phone-agents init: "{name}" exists already; init overwrites nothing\n'
     )
     assert files(folder) == []
 
@@ -197,7 +197,7 @@ def test_what_a_shell_or_yaml_would_read_otherwise_is_refused(
 ) -> None:
     assert main(["init", f"--from={requirement}"]) == 2
     assert capsys.readouterr().err == (
-        f'phone-agents init: --from: "{requirement}" cannot stand in a CI file; write one such as '
+        f'phone-agents init: --from: "{requirement}" cannot be written into a CI file; write one such as '
         '"git+https://git.example/us/phone-agents@v0.1.0" or "vendor/phone_agents-0.1.0-py3-none-any.whl"\n'
     )
     assert files(folder) == []
