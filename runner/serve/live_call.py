@@ -19,7 +19,7 @@ from runner.model.reception import RingResult
 from runner.model.record import CallRecord, Deed
 from runner.serve.call_driver import CallDriver, Shared
 from runner.serve.call_watch import CallWatch, Follower
-from runner.serve.hold import Hold, SoleHold
+from runner.serve.hold import Hold
 from runner.serve.taking_apart import forget_traces
 
 log = logging.getLogger("runner.serve.live_call")
@@ -53,7 +53,7 @@ class LiveCall:
         world: World,
         shared: Shared,
         *,
-        hold: Hold | None = None,
+        hold: Hold,
         taken_over: CallMachine | None = None,
         watches: Sequence[CallWatch] = (),
     ) -> None:
@@ -64,7 +64,7 @@ class LiveCall:
         self.id = ringing.call_id
         self._ringing = ringing
         self._api = shared.clients.api
-        self._hold = hold or SoleHold()
+        self._hold = hold
         self._clock = shared.clock
         self._tasks = asyncio.TaskGroup()
         self._driver = CallDriver(

@@ -38,6 +38,7 @@ from runner.standin.server import StandIn
 from tests.call.machine.playing import RINGING, a_world, an_agent, tool, words
 from tests.clock import clock
 from tests.patience import PATIENCE_S
+from tests.serve.sole_hold import SoleHold
 from tests.standin.openai_types import client_complaint, server_complaint
 
 TIMEOUTS = Timeouts(
@@ -109,7 +110,7 @@ class Stage:
                 timeouts=self.timeouts,
                 clock=clock,
             ),
-            hold=None if hold_of is None else hold_of(call),
+            hold=SoleHold() if hold_of is None else hold_of(call),
             taken_over=taken_over,
             watches=watches,
         )

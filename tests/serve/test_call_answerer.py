@@ -36,6 +36,7 @@ from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, When
 from runner.standin.server import StandIn
 from tests.clock import clock
+from tests.serve.sole_hold import SoleHold
 
 PLACE = Place("front-desk.yaml", 3, 5)
 CLINIC = "+18005551212"
@@ -85,7 +86,7 @@ class Office:
                 timeouts=self._timeouts,
                 clock=clock,
             )
-            return LiveCall(ringing, world, shared)
+            return LiveCall(ringing, world, shared, hold=SoleHold())
 
         async def has_call(call_id: str) -> bool:
             return call_id in self.taken_over

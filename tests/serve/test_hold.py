@@ -24,13 +24,13 @@ from runner.model.reception import RingResult
 from runner.model.steering import EndCall
 from runner.model.values import Instant
 from runner.serve.call_orders import CallOrders
-from runner.serve.hold import SoleHold
 from runner.standin.faults import Faults
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, Drops, Sends, calls, greets, says
 from tests.call.machine.playing import END_CALL, RINGING, a_world
 from tests.clock import clock
 from tests.patience import PATIENCE_S
+from tests.serve.sole_hold import SoleHold
 from tests.serve.stage import Stage, creates, greeting
 
 
