@@ -1,7 +1,6 @@
 """What a call has used of the API's models, as the API bills it."""
 
-from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +17,17 @@ class Usage:
     audio_out: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
-        return _sum(self, other)
+        # Field by field: this is done for every response of thousands of calls.
+        return Usage(
+            text_in=self.text_in + other.text_in,
+            text_cached=self.text_cached + other.text_cached,
+            audio_in=self.audio_in + other.audio_in,
+            audio_cached=self.audio_cached + other.audio_cached,
+            image_in=self.image_in + other.image_in,
+            image_cached=self.image_cached + other.image_cached,
+            text_out=self.text_out + other.text_out,
+            audio_out=self.audio_out + other.audio_out,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +40,13 @@ class TranscriptionUsage:
     seconds: float = 0.0
 
     def __add__(self, other: "TranscriptionUsage") -> "TranscriptionUsage":
-        return _sum(self, other)
+        return TranscriptionUsage(
+            text_in=self.text_in + other.text_in,
+            audio_in=self.audio_in + other.audio_in,
+            text_out=self.text_out + other.text_out,
+            seconds=self.seconds + other.seconds,
+        )
 
 
 NO_USAGE = Usage()
 NO_TRANSCRIPTION = TranscriptionUsage()
-
-Amounts = TypeVar("Amounts", Usage, TranscriptionUsage)
-
-
-def _sum(one: Amounts, other: Amounts) -> Amounts:
-    names = [each.name for each in fields(one)]
-    return replace(one, **{name: getattr(one, name) + getattr(other, name) for name in names})

@@ -35,6 +35,9 @@ _LEVELS = {
 }
 
 
+_LOGGED = frozenset({ApiError, HangUpFailed, ReferAnswered, ResponseEnded})
+
+
 def rings(machine: CallMachine) -> None:
     """A call rings: who calls whom, the header that says so, which agent answers and why."""
     call, reception = machine.call, machine.reception
@@ -79,6 +82,8 @@ def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
 
 def happened(event: CallEvent) -> None:
     """The API's errors, and its answers to a transfer or a hang-up."""
+    if type(event) not in _LOGGED:
+        return  # Nearly all events.
     match event:
         case ApiError(kind=ApiErrorKind.BUSY_SPEAKING | ApiErrorKind.NOTHING_TO_CANCEL):
             pass

@@ -77,10 +77,6 @@ class EventQueue:
 
 
 def _is_written_first(machine: CallMachine, event: CallEvent) -> bool:
-    match event:
-        case Steered():
-            return True
-        case SidebandOpened():
-            return machine.phase is Phase.WAITING
-        case _:
-            return False
+    if type(event) is SidebandOpened:
+        return machine.phase is Phase.WAITING
+    return type(event) is Steered

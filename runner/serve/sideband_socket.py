@@ -194,10 +194,10 @@ class SidebandSocket(asyncio.Protocol):
 
     def _take(self, data: bytes) -> None:
         for piece in self._frames.cut(data):
-            if isinstance(piece, ForProtocol):
-                self._frame_received(piece.data)
-            else:
+            if type(piece) is bytes:
                 self._hand_on(piece)
+            elif isinstance(piece, ForProtocol):
+                self._frame_received(piece.data)
 
     def _answered(self, handshake: Handshake, data: bytes) -> bytes:
         """Read the answer to the handshake, and keep what follows it."""

@@ -103,12 +103,14 @@ _MALFORMED = (Ignored(IgnoredBecause.MALFORMED),)
 class Reader:
     """Reads the frames of one call's sideband, and remembers what the next one may refer to."""
 
-    __slots__ = ("_updates", "fence", "items")
+    __slots__ = ("_updates", "committed", "fence", "items")
 
     def __init__(self) -> None:
         self.items = AgentItems()
         self.fence = 0
         """The highest fence in any response."""
+        self.committed: ItemPlaced | None = None
+        """The caller's last turn of speech."""
         self._updates: dict[str, str | None] = {}
         """Updates of the session that are neither confirmed nor refused, and the instructions in them."""
 
@@ -231,6 +233,8 @@ def _placed(received: JsonObject) -> ItemPlaced:
 def _item_added(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     item, placed = received["item"], _placed(received)
     reader.items.place(placed.item_id)
+    if placed == reader.committed:
+        return ()  # Said twice of every turn of the caller, and written and handled once.
     match item.get("type"):
         case "function_call_output":
             return (placed, OutputTaken(call_id=text_of(item["call_id"]), item_id=placed.item_id))
@@ -250,9 +254,11 @@ def _item_done(reader: Reader, received: JsonObject) -> tuple[ConversationEvent,
     return (*news, *reader.items.whole(received["item"]))
 
 
-def _audio_committed(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
+def _audio_committed(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     after = _optional_text(received.get("previous_item_id"))
-    return (ItemPlaced(item_id=id_of(received["item_id"]), after=after, role=Role.CALLER),)
+    placed = ItemPlaced(item_id=id_of(received["item_id"]), after=after, role=Role.CALLER)
+    reader.committed = placed
+    return (placed,)
 
 
 def _truncated(_: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:

@@ -80,11 +80,11 @@ def handle(session: Session, event: CallEvent, now: Instant) -> list[Action]:
     if by_phase is None:
         by_phase = _ROWS[type(event)] = row(event)
     handler = by_phase.get(session.phase.now)
-    if handler is not None:
-        actions += fulfil(handler(session, event, now), now)
+    if handler is not None and (intents := handler(session, event, now)):
+        actions += fulfil(intents, now)
     for part in session.serving.parts:
-        if type(event) in part.hears:
-            actions += fulfil(part.handle(event, now), now)
+        if type(event) in part.hears and (intents := part.handle(event, now)):
+            actions += fulfil(intents, now)
     while ends := session.speech.take_sentence_ends():
         for key, end in ends:
             session.steering.sentence_ended(key, end, now)

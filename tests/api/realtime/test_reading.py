@@ -469,6 +469,21 @@ def test_the_callers_item_is_placed_by_either_of_its_events_and_has_its_words_el
     assert all_of([added, done]) == all_of([done]) == [placed]
 
 
+def test_the_place_of_what_the_caller_has_said_is_told_once() -> None:
+    kind = "input_audio_buffer.committed"
+    committed: dict[str, object] = {"type": kind, "item_id": "c", "previous_item_id": "b"}
+    item = {"id": "c", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
+    added: dict[str, object] = {
+        "type": "conversation.item.added",
+        "previous_item_id": "b",
+        "item": item,
+    }
+    placed = ItemPlaced(item_id="c", after="b", role=Role.CALLER)
+    assert all_of([committed, added]) == all_of([added]) == [placed]
+    elsewhere = {**added, "previous_item_id": "a"}
+    assert all_of([committed, elsewhere]) == [placed, ItemPlaced(item_id="c", after="a", role=Role.CALLER)]
+
+
 # What the API bills
 
 
