@@ -1,5 +1,6 @@
 """Finds the command and runs it. Imports only that command's module."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ OK = 0
 PROBLEMS = 1
 USAGE = 2
 CANNOT = 3
+
+_OF_FILES = frozenset({errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a path or a disk can cause in any command; other errors are told where they come from."""
 
 COMMANDS = {
     "init": "write a working agent, its scenarios and a CI file",
@@ -51,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stopped:
         return int(stopped.code or 0)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
     except UsageError as error:
         sys.stderr.write(f"phone-agents {options.command}: {error}\n")
         return USAGE
@@ -59,10 +64,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"phone-agents {options.command}: {error}\n")
         return CANNOT
     except BrokenPipeError:
-        # The reader of our output has left (`| head`); there is nobody to tell. Python would try to
-        # flush stdout once more at exit and complain, so it gets a place to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has left (`| head`); there is nobody to tell.
+        _discard_output()
         return OK
+    except OSError as error:
+        if error.errno not in _OF_FILES:
+            raise
+        if error.filename is None:
+            subject = "the output cannot be written"
+            _discard_output()
+        else:
+            subject = f'"{error.filename}"'
+        sys.stderr.write(f"phone-agents {options.command}: {subject}: {os.strerror(error.errno).lower()}\n")
+        return CANNOT
+    return code
+
+
+def _discard_output() -> None:
+    """Python flushes stdout once more at exit, and would complain: it gets a place to flush to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def described(summary: str) -> str:

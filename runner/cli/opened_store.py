@@ -22,6 +22,8 @@ def read_settings(directory: Path, environment: str | None) -> Settings | None:
     No other file is read: a mistake in an agent must not hide a call. Raises CannotRunError and UsageError.
     """
     if not directory.is_dir() and directory != Path(USUAL_DIRECTORY):
+        if directory.exists():
+            raise CannotRunError(f'"{directory}" is a file; name the directory that holds it')
         raise CannotRunError(f'there is no directory "{directory}"')
     file = directory / SETTINGS_FILE
     texts = {file.as_posix(): file.read_bytes()} if file.is_file() else {}

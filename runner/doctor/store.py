@@ -45,7 +45,15 @@ async def examine_store(url: str) -> Finding:
 
 def sqlite_finding(path: str) -> Finding:
     """The finding about a file, or about the place where it would be created."""
-    shown, file = f"sqlite:{path}", Path(path)
+    shown = f"sqlite:{path}"
+    try:
+        return _of_path(shown, path)
+    except OSError as error:
+        return Finding.error(SUBJECT, f"{shown}: {str(error.strerror).lower()}", "name another file")
+
+
+def _of_path(shown: str, path: str) -> Finding:
+    file = Path(path)
     folder = file.parent
     if not folder.is_dir():
         return Finding.error(

@@ -40,6 +40,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="begin no further round after so many")
     parser.add_argument("--bug", choices=tuple(BUGS), default="nothing", help="a bug to plant")
     options = parser.parse_args()
+    if options.logs is not None:
+        try:
+            options.logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            parser.error(f'cannot make the folder "{options.logs}": {error.strerror}')
     # Like Ctrl-C: nothing is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = PostgresqlServer() if options.store == "postgresql" else None

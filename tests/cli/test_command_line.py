@@ -1,10 +1,14 @@
-"""A mistyped command, option or value: one line, and the one that was meant."""
+"""A mistyped command, option or value, a path or a disk that cannot be: one line, and what was meant."""
+
+import sys
+from pathlib import Path
 
 import pytest
 
-from runner.cli.main import OK, USAGE, main
+from runner.cli.main import CANNOT, OK, USAGE, main
 
 COMMANDS = '"phone-agents --help" shows what there is'
+LONG = "x" * 300
 
 
 @pytest.mark.parametrize(
@@ -67,3 +71,50 @@ def test_what_looks_like_an_option_and_is_a_value_is_taken(capsys: pytest.Captur
     assert main(["schema", "--", "agent"]) == OK
     assert main(["schema", "-1"]) == USAGE
     assert 'kind is "-1"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["schema", "agent"],
+        ["completion", "bash"],
+        ["validate", "agents", "--format", "json"],
+        ["explain", "agents", "front-desk"],
+        ["simulate", "agents"],
+        ["init", "new"],
+    ],
+    ids=" ".join,
+)
+def test_output_to_a_full_disk_is_a_sentence(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "."]) == OK
+    capsys.readouterr()
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(arguments) == CANNOT
+    assert capsys.readouterr().err.endswith(
+        f"phone-agents {arguments[0]}: the output cannot be written: no space left on device\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["validate", LONG],
+        ["diff", LONG, "agents"],
+        ["init", LONG],
+        ["explain", LONG, "x"],
+        ["calls", "--dir", LONG],
+    ],
+    ids=lambda arguments: str(arguments[0]),
+)
+def test_a_path_that_is_too_long_is_a_sentence(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == CANNOT
+    told = capsys.readouterr().err
+    assert told.startswith(f'phone-agents {arguments[0]}: "{LONG}')
+    assert told.endswith('": file name too long\n')

@@ -238,7 +238,7 @@ class Directory:
             self._problems.error(place, "file", f"{what} {error}")
         except (FileNotFoundError, NotADirectoryError):
             self._problems.error(place, "file", missing())
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a null character in the name
             self._problems.error(place, "file", f"cannot read {what}: {_why(error)}")
         return None
 
@@ -283,8 +283,8 @@ class _LeadsOutError(Exception):
     """A link takes this path out of the directory. The text continues after the name of the path."""
 
 
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _why(error: OSError | ValueError) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def _holds_an_agent(path: Path) -> bool:
