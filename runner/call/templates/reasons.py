@@ -20,6 +20,22 @@ _TOO_MANY = re.compile(r"(?:\w+\.)*(\w+?)_?\(\) takes .* positional arguments? b
 _UNSUPPORTED = re.compile(r'unsupported operand type\(s\) for (\S+?)(?: or \S+)?: "(\w+)" and "(\w+)"')
 _CONCATENATED = re.compile(r'can only concatenate (\w+) \(not "(\w+)"\) to \w+')
 _COMPARED = re.compile(r'"(\S+)" not supported between instances of "(\w+)" and "(\w+)"')
+_OF_ONE_KIND = (
+    (re.compile(r"type (?P<kind>\w+) doesn't define __(?P<what>\w+)__ method"), '"{what}" is not for {kind}'),
+    (
+        re.compile(r'bad operand type for (?:unary )?(?P<what>\w+|[-+])(?:\(\))?: "(?P<kind>\w+)"'),
+        '"{what}" is not for {kind}',
+    ),
+    (re.compile(r'argument of type "(?P<kind>\w+)" is not iterable'), '"in" does not search {kind}'),
+    (re.compile(r'"(?P<kind>\w+)" object is not iterable'), "a list is needed here, not {kind}"),
+    (
+        re.compile(r'"(?P<kind>\w+)" object cannot be interpreted as an integer'),
+        "a whole number is needed here, not {kind}",
+    ),
+    (re.compile(r'unhashable type: "(?P<kind>\w+)"'), "{kind} cannot be a key"),
+    (re.compile(r"slice indices must be integers.*"), "a slice has whole numbers, as in [0:3]"),
+)
+"""What Python says of a value of one kind, and what we say."""
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -43,6 +59,10 @@ def reason_of(error: Exception) -> str:
         return f'"{found.group(1)}" is not for {_kinds(*found.groups()[1:])}'
     if found := _COMPARED.fullmatch(text):
         return f'"{found.group(1)}" does not compare {_kinds(*found.groups()[1:])}'
+    for pattern, reason in _OF_ONE_KIND:
+        if found := pattern.fullmatch(text):
+            groups = found.groupdict()
+            return reason.format(what=groups.get("what"), kind=_KINDS.get(groups.get("kind", ""), "data"))
     return text
 
 

@@ -19,8 +19,8 @@ MAX_DEPTH = 64
 MAX_ALIASED = 100_000
 """How many values the aliases of one file may stand for: ten lines of them can stand for billions."""
 
-_BASE = ("_", ".", "x-")
-"""Usual prefixes of keys that are in a file only to be merged into others."""
+_BASE = ("_", ".", "x-", "base", "common", "shared", "anchors", "template")
+"""Usual beginnings of keys that are in a file only to be merged into others."""
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
