@@ -167,7 +167,6 @@ INTERNAL = {
     "serve.event_loop.MIDDLE",
     "serve.event_loop.OLD",
     "serve.event_loop.YOUNG",
-    "serve.fleet.member.TOGETHER",
     "serve.log_folding.MOST_KEYS",
     "serve.log_lines.MAX_FRAMES",
     "serve.log_lines.MAX_TEXT",
