@@ -76,6 +76,10 @@ class LeaseLostError(StoreError):
     """This runner's lease is over: it may write nothing before it has asserted its calls again."""
 
 
+class ClockError(StoreError):
+    """The clock of this machine differs from the database's: timers of others' calls would be wrong here."""
+
+
 class CallLostError(StoreError):
     """Another runner serves this call, or has ended it."""
 

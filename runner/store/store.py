@@ -150,7 +150,8 @@ class Fleet(Protocol):
 
         Those are the calls of runners whose lease is over, and those that were handed over. A runner takes
         calls of others only once it has held its lease for as long as it lasts: after an outage of the
-        database all leases are over and nobody is lost. Raises LeaseLostError.
+        database all leases are over and nobody is lost. Raises LeaseLostError, and ClockError where timers of
+        their calls would fire at other times here.
         """
 
     async def live_calls(self) -> list[FleetCall]:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-from runner.errors import CallLostError, LeaseLostError, StoreError
+from runner.errors import CallLostError, ClockError, LeaseLostError, StoreError
 from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, Owner, RunnerInfo
 from runner.store.journal.sealed import SealedEntries
 from runner.store.store import Fleet
@@ -63,6 +63,8 @@ class Member:
         self.lease: Lease | None = None
         self.trouble: str | None = None
         """Why the last request to the store failed."""
+        self.clock_trouble: str | None = None
+        """Why calls of other runners are not taken over."""
         self._store = store
         self._lease_s = lease_s
         self._heartbeat_s = heartbeat_s
@@ -299,6 +301,12 @@ class Member:
                 left_calls = await self._store.take_over(lease)
                 self._held.update((call.id, call) for call in left_calls)
                 self._taken.update(call.id for call in left_calls)
+                self.clock_trouble = None
+        except ClockError as error:
+            if self.clock_trouble is None:
+                log.error("calls of others are not taken over", extra={"error": str(error)})
+            self.clock_trouble = str(error)
+            return
         except StoreError as error:
             self._note(error)
             return

@@ -151,6 +151,8 @@ class FleetService:
         failed = [work.trouble for work in self._work if work.trouble is not None]
         if self.member.trouble is not None:
             failed.append(f"the store cannot be asked who serves which call: {self.member.trouble}")
+        if self.member.clock_trouble is not None:
+            failed.append(f"calls of other runners are not taken over: {self.member.clock_trouble}")
         if self._writer.trouble is not None:
             behind = f"{self._writer.behind_bytes} bytes wait"
             failed.append(f"journals cannot be written: {self._writer.trouble}; {behind}")

@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 
-from runner.errors import CallLostError
+from runner.errors import CallLostError, ClockError
 from runner.model.live_call import CallState, FleetCall, HeldCall, Lease
+from runner.model.values import Instant
 from runner.store import rows
 from runner.store.postgresql import leases
 from runner.store.postgresql.database import Connection
 from runner.store.postgresql.leases import HOLDS
+
+CLOCKS_APART_S = 60.0
+"""Between a runner's clock and the database's. One that is an hour ahead would hang up what it takes over, as
+if it had lasted an hour longer.
+"""
 
 _FLEET_CALLS = """SELECT
     live_calls.id, fence, agent, state, live_calls.configuration, began_at, api_call_id,
@@ -131,16 +137,24 @@ async def hand_over(connection: Connection, lease: Lease, call_ids: Sequence[str
     )
 
 
-async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
-    """Take this runner's share of the calls without a runner."""
+async def take_over(connection: Connection, lease: Lease, now: Instant) -> list[HeldCall]:
+    """Take this runner's share of the calls without a runner. `now` is what its own clock says."""
     await leases.hold(connection, lease)
     await leases.end_expired(connection)
     # A runner that has just joined, or rejoined, cannot know yet which others have: after an outage of the
     # store all leases are over, and all runners are there.
-    may_take = await connection.fetchval(
-        "SELECT asserted_at <= clock_timestamp() - make_interval(secs => lease_s) FROM runners WHERE id = $1",
+    may_take, database_now = await connection.fetchrow(
+        """SELECT
+            asserted_at <= clock_timestamp() - make_interval(secs => lease_s),
+            extract(epoch FROM clock_timestamp())::float8
+        FROM runners WHERE id = $1""",
         lease.runner,
     )
+    if abs(now - database_now) > CLOCKS_APART_S:
+        raise ClockError(
+            f"this machine's clock is {abs(now - database_now):.0f} s "
+            f"{'ahead of' if now > database_now else 'behind'} the database's"
+        )
     # So many that all runners have as many calls as each other: what one leaves to others must be theirs at
     # once, and not a share of a share. Nothing is left to a runner that has just joined.
     taken = await connection.fetch(

@@ -1,6 +1,7 @@
 """A store in a PostgreSQL database."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Sequence
 
 from runner.model.job import Backlog, DueJob, Job, JobCapacity, JobResult
@@ -17,15 +18,16 @@ from runner.store.postgresql.database import Connection, Database
 class PostgresqlStore:
     """A `runner.store.store.Store` that any number of runners share."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], Instant] = time.time) -> None:
         self._database = database
+        self._clock = clock
         self._server: object = None
         """The server that granted the lease."""
 
     @classmethod
-    async def open(cls, url: str) -> "PostgresqlStore":
+    async def open(cls, url: str, clock: Callable[[], Instant] = time.time) -> "PostgresqlStore":
         """Connect to the database, and bring its schema up to date. Raises CannotRunError."""
-        return cls(await Database.open(url))
+        return cls(await Database.open(url), clock)
 
     async def save(
         self, record: CallRecord, jobs_after: Sequence[Job] = (), *, owner: Owner | None = None
@@ -159,7 +161,8 @@ class PostgresqlStore:
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
         """See `Fleet.take_over`."""
-        return await self._database.run(lambda connection: live_calls.take_over(connection, lease))
+        now = self._clock()
+        return await self._database.run(lambda connection: live_calls.take_over(connection, lease, now))
 
     async def live_calls(self) -> list[FleetCall]:
         """See `Fleet.live_calls`."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.errors import CallLostError, LeaseLostError, StoreError
+from runner.errors import CallLostError, ClockError, LeaseLostError, StoreError
 from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, HeldCall, Lease, Limits, Owner, RunnerInfo
 from runner.serve.fleet.member import Member
@@ -456,6 +456,22 @@ async def test_the_lease_is_renewed_while_calls_are_taken_up() -> None:
             await asyncio.sleep(0)
     running.cancel()
     assert shelf.asked.count("take over") == 1
+
+
+async def test_a_clock_that_differs_is_told_until_it_agrees() -> None:
+    member, shelf, desk, _ = await joined()
+    shelf.orphans, shelf.trouble = (
+        [CALL],
+        ClockError("this machine's clock is 3600 s ahead of the database's"),
+    )
+    await member.take_over()
+    assert (member.clock_trouble, member.trouble) == (
+        "this machine's clock is 3600 s ahead of the database's",
+        None,
+    )
+    shelf.trouble = None
+    await member.take_over()
+    assert (member.clock_trouble, desk.taken) == (None, [CALL])
 
 
 async def test_several_calls_are_taken_up_at_a_time() -> None:

@@ -1,6 +1,7 @@
 """Several runners over one database: leases end by its clock, and who has lost a call can do nothing."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -8,10 +9,11 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from runner.errors import CallLostError, LeaseLostError, StoreError
+from runner.errors import CallLostError, ClockError, LeaseLostError, StoreError
 from runner.model.live_call import CallState, Claim, HeldCall, Owner
 from runner.store.postgresql import claims
 from runner.store.postgresql.database import CONNECTIONS
+from runner.store.postgresql.postgresql_store import PostgresqlStore
 from tests.patience import PATIENCE_S
 from tests.store.engines import PostgresqlEngine, call_record
 from tests.store.members import HOUR_S, Member, joined, piece, ringing
@@ -154,6 +156,20 @@ async def test_nothing_is_left_to_a_runner_that_has_just_joined(engine: Postgres
     await loses_touch(engine, "lost")
     new = await joined(engine, "new")
     assert [len(await member.take_over()) for member in (new, one, two)] == [0, 2, 1]
+
+
+@pytest.mark.parametrize(("ahead_s", "apart"), [(3600.0, "3600 s ahead of"), (-3600.0, "3600 s behind")])
+async def test_a_runner_whose_clock_is_wrong_takes_nothing(
+    engine: PostgresqlEngine, ahead_s: float, apart: str
+) -> None:
+    one, two = await runners(engine, "one", "two")
+    await one.answers(await one.holds())
+    await one.leave()
+    wrong = await PostgresqlStore.open(engine.url, lambda: time.time() + ahead_s)
+    with pytest.raises(ClockError, match=f"^this machine's clock is {apart} the database's$"):
+        await wrong.take_over(two.lease)
+    await wrong.close()
+    assert len(await two.take_over()) == 1
 
 
 async def test_who_has_more_calls_than_others_takes_a_share_as_well(engine: PostgresqlEngine) -> None:
