@@ -8,7 +8,8 @@ from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from itertools import chain
 
-from runner.call.examples.calls_about_rules import Rule, pieces
+from runner.call.examples.boundaries import pieces
+from runner.call.examples.calls_about_rules import Rule
 from runner.call.routes.matcher import parts
 from runner.model.route import AnyOf, Conditions, Country, Glob, Matcher, Not, Regex, Route, Text
 

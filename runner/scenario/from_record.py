@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from runner.call.addresses.address import read_address
-from runner.call.examples.calls_about_rules import boundaries
+from runner.call.examples.boundaries import boundaries
 from runner.call.examples.matching_values import compiled, header_value
 from runner.call.routes.matcher import Subject
 from runner.model.call import Role, Transport

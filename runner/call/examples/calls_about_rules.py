@@ -5,22 +5,21 @@ themselves. Between two sets of number rules nothing is missed: for each prefix 
 longer prefix of either table covers.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice, product, zip_longest
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 from runner.call.addresses.address import read_address
-from runner.call.addresses.number import country_code, example_number, regions_with
+from runner.call.addresses.number import country_code
+from runner.call.examples.boundaries import boundaries, pieces
 from runner.call.examples.example_call import CALLED, CALLER, ExampleCall
 from runner.call.examples.instants import Instants
 from runner.call.examples.matching_values import addresses, header_value
+from runner.call.examples.number_plan import NumberPlan, first_numbers, text_of
 from runner.call.routes.conditions import Facts
-from runner.call.routes.matcher import parts
 from runner.call.routes.route_index import ANY, Key, keys_of_address, matcher_keys
-from runner.model.call import WEB, Address, Headers, Transport
+from runner.model.call import WEB, Headers, Transport
 from runner.model.route import (
     Anonymous,
     AnyOf,
@@ -29,7 +28,6 @@ from runner.model.route import (
     ExactNumber,
     Glob,
     Matcher,
-    Not,
     Prefix,
     RejectRule,
     Route,
@@ -46,9 +44,7 @@ _NONE_FIRST: Mapping[Matcher, None] = MappingProxyType({})
 _MOST_ENTRIES = 1000
 _MOST_OTHERS = 12
 _MOST_CALLED_BY_OTHERS = 60
-_MOST_DEEPER = 8
 _CALLERS_OF_A_SHARE = 200
-_DIGITS = "2345678901"  # in countries with numbers of ten digits, none begins with 0 or 1
 
 Rule: TypeAlias = Route | RejectRule
 
@@ -69,73 +65,14 @@ def _combined(every: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
                 yield tuple(values[index] for values, index in zip(every, indexes, strict=True))
 
 
-@dataclass(slots=True)
-class _Plan:
-    """The numbers and prefixes that the rules of both tables name for one party, sorted."""
-
-    known: list[str]
-    of_regions: list[str]
-    """Numbers of the countries named, and of others with the same country code."""
-
-    @classmethod
-    def of(cls, matchers: Iterable[Matcher | None]) -> "_Plan":
-        found: set[str] = set()
-        countries: set[str] = set()
-        lists: dict[int, AnyOf] = {}
-        for piece in chain.from_iterable(map(pieces, matchers)):
-            if isinstance(piece, AnyOf) and id(piece) in lists:
-                continue
-            if isinstance(piece, AnyOf):
-                lists[id(piece)] = piece
-            for leaf in boundaries(piece):
-                if isinstance(leaf, ExactNumber):
-                    found.add(leaf.number)
-                elif isinstance(leaf, Prefix):
-                    found.add(leaf.prefix)
-                elif isinstance(leaf, Country):
-                    countries |= leaf.codes
-        return cls(sorted(found), list(_numbers_of_regions(countries)))
-
-    def within(self, prefix: str) -> Iterator[str]:
-        """Numbers with this prefix: first those that no longer prefix covers, then some that one does."""
-        free = [digit for digit in _DIGITS if not self._has(prefix + digit)]
-        for digit in free[:2]:
-            yield from _first_numbers(Prefix(prefix + digit), 1)
-        if not free:
-            yield from _first_numbers(Prefix(prefix), 1)
-        yield from (number for number in self.of_regions if number.startswith(prefix))
-        yield from self.known_within(prefix)
-
-    def known_within(self, prefix: str) -> Iterator[str]:
-        """Numbers that a longer prefix covers; of many, some."""
-        start = bisect_left(self.known, prefix)
-        for known in islice(self.known, start, start + _MOST_DEEPER):
-            if known.startswith(prefix) and known != prefix:
-                yield from _first_numbers(Prefix(known), 1)
-
-    def _has(self, prefix: str) -> bool:
-        position = bisect_left(self.known, prefix)
-        return position < len(self.known) and self.known[position].startswith(prefix)
-
-
-def _numbers_of_regions(named: set[str]) -> Iterator[str]:
-    for code in sorted({country_code(region) for region in named}):
-        regions = regions_with(code)
-        others = [region for region in regions if region not in named]
-        for region in (*(region for region in regions if region in named), *others[:2]):
-            number = example_number(region)
-            if number is not None:
-                yield number
-
-
 class CallsAboutRules:
     """Makes calls about the rules of one table, or of two that are compared."""
 
     def __init__(self, rules: Sequence[Rule], instants: Instants, default_country: str | None) -> None:
         self._instants = instants
         self._default_country = default_country
-        self._called_plan = _Plan.of(rule.conditions.called for rule in rules)
-        self._caller_plan = _Plan.of(rule.conditions.caller for rule in rules)
+        self._called_plan = NumberPlan.of(rule.conditions.called for rule in rules)
+        self._caller_plan = NumberPlan.of(rule.conditions.caller for rule in rules)
         self._by_called: dict[Key, list[Conditions]] = {}
         self._entries: dict[str | int, dict[Matcher, None]] = {}
         """The `to` entries of each agent's rules, and of each status."""
@@ -264,7 +201,7 @@ class CallsAboutRules:
         yield from islice(product(*values), _MOST_OTHERS)
 
     def _texts(
-        self, matcher: Matcher | None, plan: _Plan, first: Mapping[Matcher, None] = _NONE_FIRST
+        self, matcher: Matcher | None, plan: NumberPlan, first: Mapping[Matcher, None] = _NONE_FIRST
     ) -> Iterator[str]:
         """Addresses at the boundaries of a matcher, as a header would hold them."""
         for leaf in islice(_in_order(matcher, first), _MOST_ENTRIES):
@@ -274,7 +211,7 @@ class CallsAboutRules:
                 case Prefix(prefix=prefix):
                     yield from plan.within(prefix)
                 case Country(codes=codes):
-                    yield from _first_numbers(leaf, 3)
+                    yield from first_numbers(leaf, 3)
                     for region in codes:
                         yield from plan.known_within(country_code(region))
                 case Anonymous():
@@ -282,31 +219,6 @@ class CallsAboutRules:
                 case _:
                     known_addresses = addresses([leaf], self._default_country)
                     yield from (address.uri for address in islice(known_addresses, 2))
-
-
-def pieces(matcher: Matcher | None) -> Iterator[Matcher]:
-    """Every entry of a matcher, excluded ones too, and each country by itself.
-
-    What a file lists is one piece, however many share it.
-    """
-    if matcher is None:
-        return
-    for part in parts(matcher):
-        if isinstance(part, Not):
-            yield from pieces(part.matcher)
-        elif isinstance(part, Country):
-            yield from (Country(frozenset({code})) for code in sorted(part.codes))
-        else:
-            yield part
-
-
-def boundaries(matcher: Matcher | None) -> Iterator[Matcher]:
-    """The pieces of a matcher, and the entries of those that are lists."""
-    for piece in pieces(matcher):
-        if isinstance(piece, AnyOf):
-            yield from piece.matchers  # A file holds numbers, addresses and texts, and nothing deeper.
-        else:
-            yield piece
 
 
 def _in_order(matcher: Matcher | None, first: Mapping[Matcher, None]) -> Iterator[Matcher]:
@@ -318,20 +230,12 @@ def _in_order(matcher: Matcher | None, first: Mapping[Matcher, None]) -> Iterato
     yield from (leaf for leaf in boundaries(matcher) if leaf not in first)
 
 
-def _first_numbers(leaf: Matcher, count: int) -> list[str]:
-    return [_text(address) for address in islice(addresses([leaf], None), count)]
-
-
 def _many_callers(matcher: Matcher | None, default_country: str | None) -> Iterator[str]:
     """Callers enough to find some that are in a share."""
     entries = list(islice(boundaries(matcher), _MOST_OTHERS)) or [Prefix("+1415")]
     for leaf in entries:
         known_addresses = addresses([leaf], default_country)
-        yield from map(_text, islice(known_addresses, _CALLERS_OF_A_SHARE // len(entries)))
-
-
-def _text(address: Address) -> str:
-    return address.number or address.uri
+        yield from map(text_of, islice(known_addresses, _CALLERS_OF_A_SHARE // len(entries)))
 
 
 def _unique(values: Iterable[T]) -> list[T]:

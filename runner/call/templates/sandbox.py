@@ -12,7 +12,7 @@ are kept:
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -24,133 +24,29 @@ from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
 from runner.call.templates.filters import (
-    MAX_CHARS,
     NULL,
     Function,
     Null,
     bounded,
     concat,
     filters,
-    plain,
     tests,
 )
-from runner.call.templates.reasons import reason_of
-from runner.call.templates.references import Reference, check_syntax, output_references, references
-from runner.call.templates.sure import is_sure
-from runner.call.templates.syntax_errors import as_template_error
 from runner.call.templates.work import Work
-from runner.errors import TemplateError, TemplateFailure
-from runner.model.values import Json, JsonObject
+from runner.errors import TemplateFailure
+from runner.model.values import JsonObject
 
 MAX_STEPS = 10_000
 """Rounds of all loops in one rendering together; also the longest `range`."""
 MAX_BITS = 4_096
 """The largest product or power."""
-MAX_SURE_HEIGHT = 16
-"""A template with correct syntax and no higher than this compiles for certain, so it may be compiled when it
-is first rendered: Python's compiler takes 20 nested blocks and far more of anything else.
-"""
-_CODE = "<template>"
-"""Jinja's name for the file of the code that it generates."""
 _LOOP = frozenset({"first", "index", "index0", "last", "length", "nextitem", "previtem"})
 
 Write = Callable[[Any], str]
 """How the value of an expression is written into text."""
-Root = Callable[[Context], Iterator[str]]
-"""What renders a template."""
 
 
-class Program:
-    """A template with expressions, compiled. Raises TemplateError where it cannot be."""
-
-    __slots__ = ("_environment", "_line_of", "_root", "_tree", "is_sure", "is_whole", "references")
-
-    def __init__(self, source: str, write: Write, *, typed: bool) -> None:
-        self._environment = _environment(write)
-        self._root: Root | None = None
-        self._line_of: Callable[[int], int] | None = None
-        try:
-            tree = self._environment.parse(source)
-            height = check_syntax(tree)
-            self.references: tuple[Reference, ...] = references(tree)
-            self.is_sure = is_sure(tree)
-            """Whether it renders with any data."""
-            whole = _whole_expression(tree) if typed else None
-            self.is_whole = whole is not None
-            """Whether the template is a single expression, whose type is kept."""
-            if whole is not None:
-                # As in Jinja's own compile_expression.
-                tree = nodes.Template(
-                    [nodes.Assign(nodes.Name("result", "store"), whole, lineno=1)], lineno=1
-                )
-            self._tree: nodes.Template | None = tree
-            if height > MAX_SURE_HEIGHT:
-                self._compiled()
-        except TemplateSyntaxError as error:
-            raise as_template_error(error, source) from None
-        except (RecursionError, SyntaxError, MemoryError):
-            raise TemplateError("this template is nested too deeply") from None
-
-    def _compiled(self) -> Root:
-        """The code, generated when it is first needed: most templates are only ever checked."""
-        root, tree = self._root, self._tree
-        if root is None:
-            assert tree is not None  # noqa: S101 - it is kept until there is code
-            tree = _Bounding().visit(tree)
-            tree.set_environment(self._environment)
-            template = self._environment.from_string(tree)
-            root = self._root = template.root_render_func
-            self._line_of = template.get_corresponding_lineno
-            self._tree = None
-        return root
-
-    def run(self, names: JsonObject) -> Json:
-        """The value. Raises TemplateFailure where the data does not fit the expressions."""
-        context = _Names(self._environment, names)
-        try:
-            parts = _bounded_parts(self._compiled()(context))
-            return plain(context.vars["result"]) if self.is_whole else "".join(parts)
-        except Exception as error:
-            # Operators and filters may raise anything for data that they do not expect.
-            raise TemplateFailure(reason_of(error), line=self._failed_line(error)) from None
-
-    def _failed_line(self, error: Exception) -> int | None:
-        """The line of the template whose code was running."""
-        trace, line = error.__traceback__, None
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == _CODE and self._line_of is not None:
-                line = self._line_of(trace.tb_lineno)
-            trace = trace.tb_next
-        return line
-
-
-def parts_of_result(source: str, write: Write) -> tuple[Reference, ...]:
-    """The names in a template whose values can become part of the result. It has been compiled before."""
-    return output_references(_environment(write).parse(source))
-
-
-def _whole_expression(tree: nodes.Template) -> nodes.Expr | None:
-    """The single expression of a template, or None. A line break after it (YAML's `|`) does not count."""
-    if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Output):
-        return None
-    match tree.body[0].nodes:
-        case [nodes.Expr() as only] | [nodes.Expr() as only, nodes.TemplateData(data="\n")]:
-            return None if isinstance(only, nodes.TemplateData) else only
-    return None
-
-
-def _bounded_parts(parts: Iterable[str]) -> list[str]:
-    kept = []
-    length = 0
-    for part in parts:
-        length += len(part)
-        if length > MAX_CHARS:
-            bounded(length)
-        kept.append(part)
-    return kept
-
-
-class _Names(Context):
+class Names(Context):
     """The names of a template: given ones, null where they are null, and `range`."""
 
     def __init__(self, environment: "_Environment", names: JsonObject) -> None:
@@ -182,7 +78,7 @@ def _each(context: Context, value: Any, weight: int) -> list[Any]:
         return []
     if not isinstance(value, (list, tuple, Mapping, str, range)):
         raise TemplateFailure("a loop goes through a list or a mapping")
-    assert isinstance(context, _Names)  # noqa: S101 - for the type checker
+    assert isinstance(context, Names)  # noqa: S101 - for the type checker
     context.steps_left -= len(value)
     if context.steps_left < 0:
         raise TemplateFailure(f"the loops go round more than {MAX_STEPS} times")
@@ -193,7 +89,7 @@ def _each(context: Context, value: Any, weight: int) -> list[Any]:
 @pass_context
 def _weighed(context: Context, value: Any) -> Any:
     """A value that is compared, or has just been written out."""
-    assert isinstance(context, _Names)  # noqa: S101 - for the type checker
+    assert isinstance(context, Names)  # noqa: S101 - for the type checker
     context.work.weigh(value)
     return value
 
@@ -202,7 +98,7 @@ def _weighed(context: Context, value: Any) -> Any:
 def _concat(context: Context, values: list[Any]) -> str:
     """The operator `~`."""
     result = concat(values)
-    assert isinstance(context, _Names)  # noqa: S101 - for the type checker
+    assert isinstance(context, Names)  # noqa: S101 - for the type checker
     context.work.weigh(result)
     return result
 
@@ -213,7 +109,7 @@ def _counted(name: str, function: Function) -> Function:
 
     @pass_context
     def counted(context: Context, value: Any, *arguments: Any, **keywords: Any) -> Any:
-        assert isinstance(context, _Names)  # noqa: S101 - for the type checker
+        assert isinstance(context, Names)  # noqa: S101 - for the type checker
         context.work.filter(name, value, (*arguments, *keywords.values()))
         first = {"context": (context,), "environment": (context.environment,)}.get(passed, ())
         first = (context.eval_ctx,) if passed == "eval_context" else first
@@ -222,7 +118,7 @@ def _counted(name: str, function: Function) -> Function:
     return counted
 
 
-class _Bounding(NodeTransformer):
+class Bounding(NodeTransformer):
     """Puts our own functions where Jinja would loop, join and compare without bounds."""
 
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - Jinja's visitors are named so
@@ -356,7 +252,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 def _sum(context: Context, left: Any, right: Any) -> Any:
     if isinstance(left, int | float) and isinstance(right, int | float):
         return left + right
-    assert isinstance(context, _Names)  # noqa: S101 - for the type checker
+    assert isinstance(context, Names)  # noqa: S101 - for the type checker
     if isinstance(left, str) and isinstance(right, str):
         bounded(len(left) + len(right))
     result = left + right
@@ -365,5 +261,6 @@ def _sum(context: Context, left: Any, right: Any) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _environment(write: Write) -> _Environment:
+def environment(write: Write) -> _Environment:
+    """The environment in which values are written so."""
     return _Environment(write)

@@ -24,8 +24,8 @@ from runner.model.template import Templated
 from runner.model.values import Json, JsonObject
 
 if TYPE_CHECKING:
+    from runner.call.templates.program import Program
     from runner.call.templates.references import Reference
-    from runner.call.templates.sandbox import Program
 
 __all__ = ["CompiledTemplate", "TemplateError", "TemplateFailure", "compile_template", "constant", "render"]
 
@@ -63,7 +63,7 @@ class CompiledTemplate:
         if self.program is None:
             return ()
         from runner.call.templates.filters import text  # noqa: PLC0415 - Jinja is loaded for expressions only
-        from runner.call.templates.sandbox import parts_of_result  # noqa: PLC0415 - as above
+        from runner.call.templates.program import parts_of_result  # noqa: PLC0415 - as above
 
         return parts_of_result(self.source, text)
 
@@ -100,7 +100,7 @@ def compile_template(source: str) -> CompiledTemplate:
     if not has_expressions(source):
         return CompiledTemplate(source, None)
     from runner.call.templates.filters import text  # noqa: PLC0415 - as above
-    from runner.call.templates.sandbox import Program  # noqa: PLC0415 - as above
+    from runner.call.templates.program import Program  # noqa: PLC0415 - as above
 
     return CompiledTemplate(source, Program(source, text, typed=True))
 

@@ -34,7 +34,7 @@ class Url:
         self._source = source
         self._literal: str | None = None
         if has_expressions(source):
-            from runner.call.templates.sandbox import Program  # noqa: PLC0415 - Jinja is loaded for expressions only
+            from runner.call.templates.program import Program  # noqa: PLC0415 - Jinja is loaded for expressions only
 
             self._program = Program(source, _encoded, typed=False)
         else:
