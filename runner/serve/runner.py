@@ -65,7 +65,6 @@ class Runner:
         timeouts: Timeouts | None = None,
         new_connector: Callable[[], aiohttp.BaseConnector] | None = None,
         clock: Callable[[], Instant] = time.time,
-        shares: DescriptorShares | None = None,
         version: ConfigurationVersion | None = None,
         source: Source | None = None,
         shares_port: bool = False,
@@ -75,8 +74,7 @@ class Runner:
     ) -> None:
         """`new_connector` makes the connections of tools; by default it keeps to `egress`.
 
-        Routes, templates and records use `clock`. `shares` bounds connections and calls; by default it
-        follows from the limit of descriptors in force. `version` is what the configuration was loaded from, a
+        Routes, templates and records use `clock`. `version` is what the configuration was loaded from, a
         reload uses `source`. `shares_port`: other runners listen at the same port (SO_REUSEPORT). `is_dev`:
         the admin API needs no token. `scenario_of` turns a record into a test. Without `tracing` no call is
         traced.
@@ -102,7 +100,7 @@ class Runner:
         self._new_connector = new_connector
         self._clock = clock
         self._tracing = tracing
-        self._shares = shares or DescriptorShares.of(limit())
+        self._shares = DescriptorShares.of(limit())
         self._metrics = Metrics()
         self._readiness = Readiness(self._shares.calls)
         self._metrics.watch_ready(lambda: not self._readiness.obstacles())

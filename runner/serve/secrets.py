@@ -119,7 +119,6 @@ class FoundSecrets:
         api_key: str,
         webhook_secrets: Sequence[str],
         tools: Mapping[str, str],
-        store: str | None = None,
         admin_tokens: Mapping[str, str] | None = None,
         browser: str | None = None,
     ) -> "FoundSecrets":
@@ -128,7 +127,6 @@ class FoundSecrets:
             api_key=FixedSecret(api_key),
             webhook_secrets=[FixedSecret(secret) for secret in webhook_secrets],
             tools=Secrets.fixed(tools),
-            store=FixedSecret(store) if store is not None else None,
             admin_tokens={name: FixedSecret(token) for name, token in (admin_tokens or {}).items()},
             browser=FixedSecret(browser) if browser is not None else None,
         )

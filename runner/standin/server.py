@@ -40,7 +40,6 @@ class StandIn:
         self,
         *,
         pace: float = 0.0,
-        api_key: str = API_KEY,
         clock: Callable[[], float] = time.time,
         inspect_received: Inspect | None = None,
         inspect_sent: Inspect | None = None,
@@ -55,7 +54,7 @@ class StandIn:
         self.text_faults: deque[HttpFault] = deque()
         """Faults for the next requests to the text model."""
         self.account = Account()
-        self.api_key = api_key
+        self.api_key = API_KEY
         self.secrets: dict[str, JsonObject] = {}
         """The secrets for clients' own calls, each with its session."""
         self._answer_offer = answer_offer

@@ -24,14 +24,7 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
-def call_incoming(
-    *,
-    call_id: str,
-    headers: Headers,
-    secret: str,
-    now: float,
-    webhook_id: str | None = None,
-) -> SignedWebhook:
+def call_incoming(*, call_id: str, headers: Headers, secret: str, now: float) -> SignedWebhook:
     """A `realtime.call.incoming` event about this call, signed with the secret at `now`."""
     event = {
         "object": "event",
@@ -44,9 +37,7 @@ def call_incoming(
             "sip_media_security": "srtp",
         },
     }
-    return signed(
-        json.dumps(event).encode(), secret=secret, now=now, webhook_id=webhook_id or f"wh_{call_id}"
-    )
+    return signed(json.dumps(event).encode(), secret=secret, now=now, webhook_id=f"wh_{call_id}")
 
 
 def signed(body: bytes, *, secret: str, now: float, webhook_id: str) -> SignedWebhook:

@@ -25,6 +25,7 @@ class NumberPlan:
 
     @classmethod
     def of(cls, matchers: Iterable[Matcher | None]) -> "NumberPlan":
+        """The plan of these matchers, each of one rule."""
         found: set[str] = set()
         countries: set[str] = set()
         lists: dict[int, AnyOf] = {}

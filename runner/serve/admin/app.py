@@ -74,12 +74,11 @@ class AdminApp:
         metrics: Metrics,
         *,
         clock: Callable[[], Instant] = time.time,
-        pages: Pages | None = None,
     ) -> None:
         self._access = access
         self._metrics = metrics
         self._clock = clock
-        self._pages = pages or Pages()
+        self._pages = Pages()
         self._handlers: dict[str, Answer] = {
             "openapi": _openapi,
             "signIn": self._sign_in,

@@ -13,7 +13,6 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.export import SpanExporter as Exporter
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
@@ -41,15 +40,15 @@ class OtlpExporter:
     dropped.
     """
 
-    def __init__(self, exporter: Exporter | None = None) -> None:
-        """`exporter` is OpenTelemetry's own; without one, the environment says where spans go."""
+    def __init__(self) -> None:
+        """OpenTelemetry's environment variables say where spans go."""
         library = logging.getLogger("opentelemetry")
         library.handlers, library.propagate = [_Told()], False
         default = {SERVICE_NAME: "phone-agents", SERVICE_VERSION: __version__}
         self._resource = Resource(default).merge(OTELResourceDetector().detect())
         # Only its sampler is used, which it takes from the environment.
         self._sampler = TracerProvider(resource=self._resource, shutdown_on_exit=False).sampler
-        self._processor = BatchSpanProcessor(exporter or OTLPSpanExporter())
+        self._processor = BatchSpanProcessor(OTLPSpanExporter())
 
     def is_sampled(self, trace_id: str) -> bool:
         """Whether the sampler of OTEL_TRACES_SAMPLER records this trace."""
