@@ -104,7 +104,7 @@ class _Play:
 
     def _check_violations(self) -> None:
         """What the API would refuse is wrong, whatever was expected."""
-        violations = self.call.api.violations
+        violations = self.call.api.call.violations
         for violation in violations[self._violations :]:
             what = f"the voice API would refuse what it is sent: {violation}"
             self.differences.append(Difference(place=self.place, what=what))

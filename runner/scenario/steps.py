@@ -58,7 +58,7 @@ class StepPlayer:
 
         Raises UnplayableError when a request has no reply.
         """
-        self._call.api.is_mute = following is not None and isinstance(following.act, NothingIsHeard)
+        self._call.api.call.is_mute = following is not None and isinstance(following.act, NothingIsHeard)
         self._call.api.set_pace(_pace_before(following))
         self._settle(following)
 
@@ -75,9 +75,9 @@ class StepPlayer:
             case KeysArePressed(keys=keys):
                 call.api.play(script.CallerPresses(keys=keys, when=script.When.AT_ONCE))
             case NobodySpeaks() | NothingIsHeard():
-                call.api.is_mute = isinstance(act, NothingIsHeard)
+                call.api.call.is_mute = isinstance(act, NothingIsHeard)
                 self._pass(act.for_s)
-                call.api.is_mute = False
+                call.api.call.is_mute = False
             case CallerInterrupts():
                 self._interrupt(act, following)
             case SidebandIsLost(for_s=for_s):

@@ -34,17 +34,12 @@ class VirtualApi:
         self._api = api
         self._call_id = call_id
         self._sideband = api.conversation(call_id)
-        self._call = PlacedCall(call_id, short_id="", pace=AT_ONCE, improvises=False, time=time)
-
-    @property
-    def violations(self) -> list[str]:
-        """What a real API would have refused."""
-        return self._call.violations
+        self.call = PlacedCall(call_id, short_id="", pace=AT_ONCE, improvises=False, time=time)
 
     @property
     def accept_body(self) -> JsonObject:
         """The body with which the call was accepted."""
-        return self._call.accept_body or {}
+        return self.call.accept_body or {}
 
     @property
     def is_thinking(self) -> bool:
@@ -66,26 +61,17 @@ class VirtualApi:
         """When it began to play, in virtual seconds."""
         return self._conversation.playing_since_s if self._conversation is not None else 0.0
 
-    @property
-    def is_mute(self) -> bool:
-        """Whether the API sends nothing, whatever it gets."""
-        return self._call.is_mute
-
-    @is_mute.setter
-    def is_mute(self, value: bool) -> None:
-        self._call.is_mute = value
-
     # Caller and model
 
     def play(self, step: Step) -> None:
         """Let the caller do something."""
-        self._call.play(step)
+        self.call.play(step)
 
     def respond(self, response: ScriptedResponse) -> None:
         """Let the model respond: to a request, or by itself where there is none."""
-        self._call.play(response)
+        self.call.play(response)
         if not self.is_thinking:
-            self._call.speak_up()
+            self.call.speak_up()
 
     def say_nothing(self) -> None:
         """Let the model say what it was left to say, in words that do not matter."""
@@ -93,7 +79,7 @@ class VirtualApi:
 
     def set_pace(self, pace: Pace) -> None:
         """Set how fast caller and model are from now on."""
-        self._call.pace = pace
+        self.call.pace = pace
         if self._conversation is not None:
             self._conversation.pace = pace
 
@@ -105,7 +91,7 @@ class VirtualApi:
     def end_transfer(self, end: TransferEnd) -> None:
         """Set how the next transfer ends."""
         completed = end is TransferEnd.COMPLETED
-        self._call.refer_effect = ReferEffect.LEAVES if completed else ReferEffect.STAYS
+        self.call.refer_effect = ReferEffect.LEAVES if completed else ReferEffect.STAYS
 
     # Messages
 
@@ -114,10 +100,10 @@ class VirtualApi:
         request = self._api.request(order, self._call_id)
         web_call = web_calls.call_of(request)
         if web_call is not None:
-            reply = self._call.answer("create", web_call.session, now)
+            reply = self.call.answer("create", web_call.session, now)
         else:
             body = None if request.body is None else json.loads(request.body)
-            reply = self._call.answer(request.url.rpartition("/")[2], body, now)
+            reply = self.call.answer(request.url.rpartition("/")[2], body, now)
         text = b"" if reply.body is None else json.dumps(reply.body).encode()
         location = f"{request.url}/{self._call_id}" if web_call is not None else ""
         answered = HttpReply(
@@ -127,30 +113,30 @@ class VirtualApi:
 
     def attach(self) -> bool:
         """Open the sideband; False when the API does not know the call."""
-        return self._call.attach() is not None
+        return self.call.attach() is not None
 
     def detach(self) -> None:
         """Lose the sideband."""
-        self._call.detach()
+        self.call.detach()
 
     def send(self, action: SidebandAction) -> bool:
         """Send the frames of an action; returns whether the API has accepted them.
 
         Without a sideband nothing is sent, and nothing is kept: as in a real call.
         """
-        if not self._call.is_attached or self._conversation is None:
+        if not self.call.is_attached or self._conversation is None:
             return False
         steps, sentence = self._conversation.steps, _sentence(action)
         if sentence is not None:
             steps.appendleft(sentence)
-        accepted = [self._call.receive(json.loads(frame)) for frame in self._sideband.frames(action)]
+        accepted = [self.call.receive(json.loads(frame)) for frame in self._sideband.frames(action)]
         if sentence is not None and steps and steps[0] is sentence:
             steps.popleft()
         return all(accepted)
 
     def next(self, *, follow_words: bool) -> tuple[CallEvent, ...] | None:
         """What comes next without time passing; None when nothing does."""
-        outgoing = self._call.next()
+        outgoing = self.call.next()
         match outgoing:
             case None:
                 return None
@@ -158,23 +144,23 @@ class VirtualApi:
                 self.detach()
                 return (SidebandLost(),)
             case EndCall():
-                self._call.state = State.OVER
+                self.call.state = State.OVER
                 self.detach()
                 return SidebandLost(), CallGone()
-        if not self._call.is_attached:
+        if not self.call.is_attached:
             return ()
-        frames = self._call.frames(outgoing)
+        frames = self.call.frames(outgoing)
         return tuple(
             event for frame in frames for event in self._sideband.read(frame, follow_words=follow_words)
         )
 
     def due_s(self) -> float | None:
         """When the API sends something by itself, in virtual seconds; None when it does not."""
-        return self._call.due_s()
+        return self.call.due_s()
 
     @property
     def _conversation(self) -> Conversation | None:
-        return self._call.conversation
+        return self.call.conversation
 
 
 def _sentence(action: SidebandAction) -> ScriptedResponse | None:

@@ -52,7 +52,8 @@ class Redactor:
     def __init__(self, recordings: Iterable[Recording], values: Iterable[str] = ()) -> None:
         """`values` are known to be sensitive, however short: values at result paths, private keys."""
         recordings = tuple(recordings)
-        self._keeps_transcript = all(recording.transcript for recording in recordings)
+        self.keeps_transcript = all(recording.transcript for recording in recordings)
+        """Whether what was said is kept at all."""
         self._kinds = [kind for kind in Sensitive if any(kind in each.kinds for each in recordings)]
         self._argument_paths = {path for recording in recordings for path in recording.arguments}
         self._result_paths = {path for recording in recordings for path in recording.results}
@@ -63,14 +64,9 @@ class Redactor:
     @property
     def changes_nothing(self) -> bool:
         """Whether nothing is declared."""
-        return self._keeps_transcript and not (
+        return self.keeps_transcript and not (
             self._kinds or self._argument_paths or self._result_paths or self._values
         )
-
-    @property
-    def keeps_transcript(self) -> bool:
-        """Whether what was said is kept at all."""
-        return self._keeps_transcript
 
     @property
     def learns(self) -> bool:
@@ -98,7 +94,7 @@ class Redactor:
                     use,
                     arguments=self.arguments(use.arguments),
                     error=self.text(use.error) if use.error is not None else None,
-                    reply=self.result(use.reply) if self._keeps_transcript else None,
+                    reply=self.result(use.reply) if self.keeps_transcript else None,
                 )
                 for use in record.tools
             ),
@@ -164,12 +160,12 @@ class Redactor:
     def deed(self, deed: Deed) -> Deed:
         """Mask what a person said, wrote or set as what caller and agent say."""
         fields = self.data(deed.given)
-        if not self._keeps_transcript:
+        if not self.keeps_transcript:
             fields = {key: MASKED if key in DEED_TEXTS else value for key, value in fields.items()}
         return replace(deed, given=fields, detail=self.text(deed.detail))
 
     def _turn(self, text: str) -> str | None:
-        return self.text(text) if self._keeps_transcript else None
+        return self.text(text) if self.keeps_transcript else None
 
     def _at_paths(self, value: Json, paths: Collection[Path]) -> Json:
         self._learn(value, paths)

@@ -27,14 +27,9 @@ class LiveMask:
         """Whether words may be shown as they come: where anything is masked, only whole texts can be."""
         return self._redactor.changes_nothing
 
-    @property
-    def shows_turns(self) -> bool:
-        """Whether what was said is shown at all."""
-        return self._redactor.keeps_transcript
-
     def turn(self, text: str | None) -> str | None:
         """What caller or agent said."""
-        return self.text(text) if text is not None and self.shows_turns else None
+        return self.text(text) if text is not None and self._redactor.keeps_transcript else None
 
     def text(self, text: str) -> str:
         """Any text."""
@@ -49,7 +44,7 @@ class LiveMask:
 
     def reply(self, given: Json) -> Json:
         """A tool's reply."""
-        return self._all_hidden(self._redactor.result(given)) if self.shows_turns else None
+        return self._all_hidden(self._redactor.result(given)) if self._redactor.keeps_transcript else None
 
     def data(self, value: Json) -> Json:
         """Any JSON value."""
