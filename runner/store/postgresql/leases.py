@@ -43,14 +43,13 @@ async def join(connection: Connection, runner: RunnerInfo, lease_s: float, epoch
     return Lease(runner=runner.id, epoch=new_epoch)
 
 
-async def renew(connection: Connection, lease: Lease) -> bool:
-    """Renew the lease; returns whether it is still in force."""
-    renewed = await connection.fetchval(
-        f"UPDATE runners SET seen_at = clock_timestamp() WHERE id = $1 AND epoch = $2 AND {HOLDS} RETURNING id",  # noqa: S608,E501 - our own text
+async def renew(connection: Connection, lease: Lease) -> object:
+    """Renew the lease, in one statement; returns what `server_started_at` does, None if it is over."""
+    return await connection.fetchval(
+        f"UPDATE runners SET seen_at = clock_timestamp() WHERE id = $1 AND epoch = $2 AND {HOLDS} RETURNING pg_postmaster_start_time()",  # noqa: S608,E501 - our own text
         lease.runner,
         lease.epoch,
     )
-    return renewed is not None
 
 
 async def retire(connection: Connection, lease: Lease) -> None:

@@ -103,12 +103,10 @@ class PostgresqlStore:
 
     async def renew(self, lease: Lease) -> bool:
         """See `Fleet.renew`."""
-
-        async def write(connection: Connection) -> tuple[bool, object]:
-            return await leases.renew(connection, lease), await leases.server_started_at(connection)
-
-        is_renewed, server = await self._database.run(write, is_one_statement=True, is_urgent=True)
-        return is_renewed and server == self._server
+        server = await self._database.run(
+            lambda connection: leases.renew(connection, lease), is_one_statement=True, is_urgent=True
+        )
+        return server is not None and server == self._server
 
     async def assert_calls(
         self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
