@@ -4,6 +4,7 @@ A server that sends very much in very small parts is read in turns with everybod
 """
 
 import asyncio
+import time
 from collections import deque
 from functools import partial
 from typing import cast
@@ -11,8 +12,12 @@ from typing import cast
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-SLICE_BYTES = 16 * 1024
-"""How much of what has arrived is parsed in one turn of the event loop."""
+SLICE_BYTES = 4 * 1024
+"""How much of what has arrived is parsed without a look at the clock."""
+TURN_S = 0.001
+"""How long the replies of all servers together are parsed before the event loop goes on. To read what was
+parsed takes several times as long where it came in very small parts.
+"""
 MOST_INTERIM = 32
 """Replies that only announce the final one (1xx). A server that sends more is not waited for."""
 
@@ -20,8 +25,32 @@ MOST_INTERIM = 32
 def read_heads_first(connector: aiohttp.BaseConnector) -> None:
     """Have the connections of this connector do so. Needs a running event loop."""
     # aiohttp has no public way to another protocol.
-    factory = partial(_HeadFirst, loop=asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    factory = partial(_HeadFirst, loop=loop, turns=_Turns(loop))
     connector._factory = cast("partial[ResponseHandler]", factory)
+
+
+class _Turns:
+    """The connections that have more than a slice to parse. Each has one parsed, one after the other."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: deque[_HeadFirst] = deque()
+
+    def join(self, connection: "_HeadFirst") -> None:
+        self._waiting.append(connection)
+        if len(self._waiting) == 1:
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        until = time.monotonic() + TURN_S
+        while self._waiting and time.monotonic() < until:
+            if self._waiting[0].take_slice():
+                self._waiting.rotate(-1)
+            else:
+                self._waiting.popleft()
+        if self._waiting:
+            self._loop.call_soon(self._go_on)
 
 
 class _HeadFirst(ResponseHandler):
@@ -32,9 +61,12 @@ class _HeadFirst(ResponseHandler):
     connection is closed after such a reply, as otherwise too.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, turns: _Turns) -> None:
         super().__init__(loop=loop)
+        self._turns = turns
         self._slices: deque[bytes] = deque()
+        self._lost: tuple[BaseException | None] | None = None
+        """With which error, if any, the connection was lost that has more to parse."""
         self._interim = 0
         """Since the last final reply."""
 
@@ -45,32 +77,41 @@ class _HeadFirst(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a reply."""
+        if not data:  # aiohttp itself wants to go on with what it has.
+            super().data_received(data)
+            return
         if not self._slices and len(data) <= SLICE_BYTES:
             self._parse(data)
             return
         is_first = not self._slices
         self._slices.extend(data[at : at + SLICE_BYTES] for at in range(0, len(data), SLICE_BYTES))
         if is_first:
-            self._take_a_turn()
+            self._turns.join(self)
+            if self.transport is not None:
+                # uvloop reads up to 32 times in one turn.
+                self.transport.pause_reading()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is closed; a body may end so."""
-        while self._slices:
-            self._parse(self._slices.popleft())
-        super().connection_lost(exc)
+        if self._slices:
+            self._lost = (exc,)
+        else:
+            super().connection_lost(exc)
 
-    def _take_a_turn(self) -> None:
-        """Parse one slice, and read on in another turn: uvloop reads up to 32 times in one turn."""
+    def take_slice(self) -> bool:
+        """Parse one slice; returns whether there are more."""
         if self._slices:
             self._parse(self._slices.popleft())
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            return
         if self._slices:
-            transport.pause_reading()
-            self._loop.call_soon(self._take_a_turn)
-        elif not (self._reading_paused or self._buffer_paused):
+            return True
+        transport = self.transport
+        if self._lost is not None:
+            super().connection_lost(*self._lost)
+        elif transport is not None and not (
+            transport.is_closing() or self._reading_paused or self._buffer_paused
+        ):
             transport.resume_reading()
+        return False
 
     def _parse(self, data: bytes) -> None:
         is_interim = True

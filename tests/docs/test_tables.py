@@ -185,6 +185,7 @@ INTERNAL = {
     "serve.clients.API_LOOKUPS",
     "serve.secrets.MAX_FILE_BYTES",
     "serve.sideband_socket.SLICE_BYTES",
+    "serve.timeouts.refer_s",
     "serve.tls.MOST_HOSTS",
     "serve.tls.RECORD_BYTES",
     "serve.tls.VERIFIED_S",

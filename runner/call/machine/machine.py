@@ -154,6 +154,10 @@ class CallMachine:
         """
         return self.session.record() if self.session is not None else None
 
+    def recent(self, most: int) -> CallRecord | None:
+        """The same with the last turns and tool calls alone, for those who look while the call lasts."""
+        return self.session.recent(most) if self.session is not None else None
+
     def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
         """The jobs that are due once the call is over, from its record."""
         return self.session.jobs(record, now) if self.session is not None else ()

@@ -207,6 +207,12 @@ class Session:
         """The record of the call as it stands now, masked as its agents declare."""
         return self.redactor().record(self.builder.record())
 
+    def recent(self, most: int) -> CallRecord:
+        """The same with the last turns and tool calls alone, for those who look while the call lasts."""
+        redactor = self.redactor()
+        redactor.learn(self.builder.tools.values())
+        return redactor.record(self.builder.recent(most))
+
     def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
         """The jobs after the call, from its record."""
         redactor = self.redactor()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field, replace
+from itertools import islice
 from typing import Any, TypeAlias
 
 from runner.call.recent_ids import NO_IDS
@@ -171,6 +172,17 @@ class RecordBuilder:
             turns=self.transcript.turns(),
             spans=self.spans.all(),
             tools=tuple(self.tools.values()),
+        )
+
+    def recent(self, most: int) -> CallRecord:
+        """The same with the last turns and tool calls alone, and without replies: short, however long the
+        call."""
+        return replace(
+            self.outline(),
+            turns=tuple(turn for _, turn in self.transcript.latest(most)),
+            tools=tuple(replace(use, reply=None) for use in islice(reversed(self.tools.values()), most))[
+                ::-1
+            ],
         )
 
     def outline(self) -> CallRecord:

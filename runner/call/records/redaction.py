@@ -75,6 +75,8 @@ class Redactor:
 
     def learn(self, tools: Iterable[ToolUse]) -> None:
         """Remember the values at argument paths in all of these: they may be said earlier or later."""
+        if not self._argument_paths:
+            return
         for use in tools:
             self._learn(_as_object(use.arguments), self._argument_paths)
 

@@ -91,7 +91,7 @@ class BrowserWatch:
     def _state(self) -> JsonObject | None:
         record = self._record
         if record is None and self._machine is not None:
-            record = self._machine.record()
+            record = self._machine.recent(MOST_TURNS)
         if record is None:
             return None
         turns = [{"role": turn.role, "text": turn.text} for turn in record.turns[-MOST_TURNS:]]

@@ -12,7 +12,11 @@ DELIVERS_TO_MANY, DELIVERS_SLOWLY, ASKS, IS_REFUSED, NOBODY, DELIVERS_OFTEN = (
     f"+1800555121{n}" for n in range(6)
 )
 """The numbers of the agents, and one that no agent has."""
+SITE = "https://www.maple.example"
+"""The origin of pages."""
 
+FOREVER_S = 600.0
+"""A deadline that is not to be what helps."""
 LOWERED: dict[str, Any] = {
     "call.afterwards.capacity.MOST_AT_ONCE": 2,
     "call.afterwards.capacity.MOST_HELD": 8,
@@ -42,6 +46,10 @@ LOWERED: dict[str, Any] = {
     "call.machine.serving_agent.CONFIRMED_S": 0.5,
     "call.machine.silence.STALL_S": 1.0,
     "call.machine.speech.RATE_LIMIT_WAITS_S": [0.1, 0.2],
+    "serve.browser.admission.BODY_S": 1.0,
+    "serve.browser.calls.ATTACHED_S": 0.5,
+    "serve.browser.calls.SERVED_S": 0.5,
+    "serve.browser.rates.MOST_KEYS": 30,
     "serve.egress.KEEP_ALIVE_S": 0.3,
     "serve.egress.LOOKUPS": 4,
     "serve.names.FRESH_S": 0.2,
@@ -72,7 +80,9 @@ LOWERED: dict[str, Any] = {
 RUNNER = """\
 provider: {base_url: API}
 store: STORE
-server: {admin: {port: 0, tokens: {shift: {env: ADMIN_TOKEN}}}}
+server:
+  admin: {port: 0, tokens: {shift: {env: ADMIN_TOKEN}}}
+  browser: {secret: {env: ADMIN_TOKEN}, origins: ["SITE"], data_channel: open}
 egress: {private_networks: allow}
 defaults: {model: gpt-realtime-2.1, voice: marin, greeting: Hello.}
 secrets: {CLIENT: {env: ADMIN_TOKEN}}
@@ -106,6 +116,11 @@ routes: [{to: "+18005551201"}]
 tools:
   - fetch
   - end_call
+  - name: fetch_patiently
+    description: Fetch something that takes its time.
+    parameters: {type: object, properties: {path: {type: string}}, required: [path]}
+    http: {method: POST, url: "ENDPOINT/{{ args.path }}", timeout: 60s}
+    result: {max_chars: 100000}
   - name: to_a_person
     description: Put the caller through.
     transfer: {destinations: {desk: "tel:+14155550123"}}
@@ -175,6 +190,14 @@ tools:
     http: {url: "ENDPOINT/repeat", text: "{% for n in range(100) %}{{ args.text }}{% endfor %}"}
 TOKENS
 HOSTS
+""",
+    "web": """\
+agent: web
+description: Is called by pages.
+instructions: Be kind.
+routes: [{transport: webrtc}]
+record: {redact: [email, phone]}
+session: {audio: {input: {transcription: {model: gpt-4o-transcribe}}}}
 """,
     "delivers-to-many": """\
 agent: delivers-to-many
@@ -248,6 +271,7 @@ def write(directory: Path, *, api: str, endpoint: str, store: str) -> None:
     hosts += [("ask_dead", n, f"n{n}.unanswered.example") for n in range(8)]
     words = {
         "API": api,
+        "SITE": SITE,
         "STORE": json.dumps(store),
         "TOKENS": "".join(_TOKEN.format(n=n, path="token" if n else "token-never") for n in range(4)).strip(
             "\n"

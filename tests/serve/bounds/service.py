@@ -37,6 +37,7 @@ MOST_BLOCKED_S = 0.4
 """The longest that the loop's thread may stand still. A busy machine stops its other threads while they hold
 the interpreter, which looks the same, so this is no tight bound; a call that blocks is far above it."""
 TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+TRACES_S = "OTEL_EXPORTER_OTLP_TIMEOUT"
 BEARER = {"Authorization": f"Bearer {configuration.ADMIN_TOKEN}"}
 
 
@@ -327,7 +328,7 @@ async def serving(
                 "OPENAI_API_KEY": api.api_key,
                 "OPENAI_WEBHOOK_SECRET": SECRET,
                 "ADMIN_TOKEN": configuration.ADMIN_TOKEN,
-                **({} if traces is None else {TRACES: f"{endpoint.url}/{traces}"}),
+                **({} if traces is None else {TRACES: f"{endpoint.url}/{traces}", TRACES_S: "600"}),
             },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from runner.standin.faults import Faults
 from runner.standin.script import CallerHangsUp, CallerSays, CallsTool, ScriptedResponse, greets, says
-from tests.serve.bounds.configuration import COMPUTES, DELIVERS_OFTEN, DELIVERS_SLOWLY, LOWERED
+from tests.serve.bounds.configuration import COMPUTES, DELIVERS_OFTEN, DELIVERS_SLOWLY, FOREVER_S, LOWERED
 from tests.serve.bounds.rows.afterwards import gone
 from tests.serve.bounds.rows.answering import SILENT
 from tests.serve.bounds.rows.during import calls_fetch, greeted
@@ -109,17 +109,18 @@ async def test_outputs_that_are_sent_again_harm_no_neighbour(tmp_path: Path) -> 
     async def long(_: web.Request) -> web.Response:
         return web.Response(text="日" * 100_000)
 
-    lowered = {**LOWERED, "serve.sideband_socket.MAX_UNSENT_BYTES": 1 << 26}
-    async with serving(tmp_path, lowered) as service:
-        service.endpoint.handlers["long"] = long
+    # A sideband that is not read stays open until the test cuts it.
+    patient = {"serve.sideband_socket.MAX_UNSENT_BYTES": 1 << 26, "serve.timeouts.sideband_ping_s": FOREVER_S}
+    async with serving(tmp_path, {**LOWERED, **patient}) as service:
+        service.endpoint.handlers["parts"] = long
         call, _ = await service.ring(greets())
         await greeted(service, call)
         lost = service.wire.sidebands[call.id]
         lost.is_read.clear()
         names = {f"call_{number}" for number in range(120)}
         for name in names:
-            await lost.say(calls_fetch("long", name))
-        await service.asked("long", len(names))
+            await lost.say(calls_fetch("parts", name, "fetch_patiently"))
+        await service.asked("parts", len(names))
         host = service.endpoint.url.removeprefix("http://")
         replied = f'phone_agents_endpoint_seconds_count{{host="{host}",result="2xx"}}'
         await service.counted(replied, len(service.endpoint.asked))
@@ -154,26 +155,19 @@ async def test_a_log_that_nobody_reads_harms_no_neighbour(tmp_path: Path) -> Non
     assert service.neighbour.call.is_over
 
 
-FOREVER_S = 600.0
-ENDING = {
-    **LOWERED,
-    "serve.timeouts.end_s": 1.5,
-    "serve.timeouts.hangup_s": FOREVER_S,
-    "serve.timeouts.save_s": 0.5,
-}
-
-
 @alone_beyond("serve.timeouts.close_s", "serve.timeouts.end_s", "serve.timeouts.save_s")
 async def test_an_end_without_a_store_comes_all_the_same(tmp_path: Path) -> None:
     """And the neighbour is hung up first."""
-    waits = ("store.record_saver.ATTEMPT_S", "store.record_saver.LAST_ATTEMPT_S")
-    # The store takes as long with each of the records, one after the other.
-    lowered = {**ENDING, **dict.fromkeys(waits, FOREVER_S), "store.sqlite.database.BUSY_S": 5.0}
-    async with serving(tmp_path, {**lowered, "serve.timeouts.close_s": 2.0}) as service:
+    lowered = {
+        **LOWERED,
+        "serve.timeouts.close_s": 2.0,
+        "serve.timeouts.end_s": 1.5,
+        "serve.timeouts.hangup_s": FOREVER_S,
+        "serve.timeouts.save_s": 0.5,
+    }
+    async with serving(tmp_path, lowered) as service:
         stuck, _ = await service.ring(greets(), faults=Faults(hangup=(SILENT,) * 99))
         await greeted(service, stuck)
-        for _ in range(8):
-            await service.ring(greets())
         with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as store:
             store.execute("BEGIN IMMEDIATE")
             await service.ends(signal.SIGTERM, signal.SIGTERM)
@@ -182,8 +176,9 @@ async def test_an_end_without_a_store_comes_all_the_same(tmp_path: Path) -> None
 
 @alone_beyond("serve.timeouts.shutdown_s", "serve.timeouts.sideband_close_s", "serve.tracing.otlp.CLOSE_S")
 async def test_an_end_in_which_nobody_answers_comes_all_the_same(tmp_path: Path) -> None:
-    lowered = {**ENDING, "serve.timeouts.close_s": FOREVER_S, "serve.timeouts.shutdown_s": 0.5}
-    async with serving(tmp_path, {**lowered, "serve.tracing.otlp.CLOSE_S": 0.5}, traces="traces") as service:
+    outer = dict.fromkeys(("serve.timeouts.close_s", "serve.timeouts.end_s"), FOREVER_S)
+    inner = dict.fromkeys(("serve.timeouts.shutdown_s", "serve.tracing.otlp.CLOSE_S"), 0.5)
+    async with serving(tmp_path, {**LOWERED, **outer, **inner}, traces="traces") as service:
         service.endpoint.handlers["traces"] = hang
         deaf, _ = await service.ring(greets())
         await greeted(service, deaf)

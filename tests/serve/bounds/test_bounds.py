@@ -11,6 +11,7 @@ from tests.serve.bounds.rows import (  # noqa: F401 - they declare rows
     admin,
     afterwards,
     answering,
+    browser,
     during,
     log,
     requests,

@@ -56,7 +56,7 @@ async def a_connection_that_asks_no_more(service: Service) -> None:
 async def a_body_that_is_too_large(service: Service) -> None:
     webhook = service.webhook("rtc_large", more=(("X-Large", "x" * MOST_BODY_BYTES),))
     assert await service.post(webhook) == (413, "the body is too large\n")
-    gave_up = 'phone_agents_http_connections_closed_total{reason="head_timeout"}'
+    gave_up = 'phone_agents_http_connections_closed_total{reason="idle"}'
     before = await service.metric(gave_up)
     head = POST + b"Content-Length: 1000000000\r\n\r\n"
     reader, _ = await service.connect(head, b"x" * (MOST_BODY_BYTES + 1))

@@ -83,17 +83,24 @@ async def a_reply_that_is_too_long(service: Service) -> None:
         assert output == too_long, name
 
 
-@beyond("serve.head_first.SLICE_BYTES")
-async def a_reply_in_very_small_parts(service: Service) -> None:
+@beyond("serve.head_first.SLICE_BYTES", "serve.head_first.TURN_S")
+async def replies_in_very_small_parts(service: Service) -> None:
+    """On several connections, of which each has its turn."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    say = saying(head + b"1\r\n1\r\n" * 900_000 + b"0\r\n\r\n")
+    say = saying(head + b"1\r\n1\r\n" * 100_000 + b"0\r\n\r\n")
+    together = asyncio.Barrier(10)
 
     async def parts(request: web.Request) -> web.StreamResponse:
-        async with service.stopped():
+        async with asyncio.timeout(PATIENCE_S), together:
             return await say(request)
 
-    output = await output_for(service, "parts", parts)
-    assert len(str(output)) > 1000
+    service.endpoint.handlers["parts"] = parts
+    output = tuple(
+        CallsTool(name="fetch_patiently", arguments={"path": "parts"}) for _ in range(together.parties)
+    )
+    steps = (greets(), CallerSays(text="All!"), ScriptedResponse(output=output), CallerHangsUp())
+    call = await service.play(*steps)
+    assert [len(text) > 1000 for text in call.outputs().values()] == [True] * together.parties
 
 
 @beyond("serve.head_first.MOST_INTERIM")
