@@ -246,7 +246,7 @@ class CallDriver:
     def _handle(self, machine: CallMachine, event: CallEvent, now: Instant) -> None:
         """Any error of the machine is a bug of ours, and ends the call as one."""
         try:
-            call_log.happened(event)
+            call_log.happened(event, self._ringing.call_id)
             if isinstance(event, SidebandOpened):
                 self.opened_or_over.set()
             actions = machine.handle(event, now)
@@ -282,7 +282,7 @@ class CallDriver:
                 case OpenSideband(again=again):
                     self._spawn(self._sideband.attend(self.api_call_id, again=again))
                 case Log():
-                    call_log.told(action)
+                    call_log.told(action, self._ringing.call_id)
                 case Finish():
                     self.over.set()
                 case _:

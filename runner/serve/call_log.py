@@ -80,7 +80,7 @@ def rang(machine: CallMachine, result: RingResult, took_s: float) -> None:
     log.log(_LEVELS.get(result, logging.INFO), message, extra={**extra, "took_s": round(took_s, 3)})
 
 
-def happened(event: CallEvent) -> None:
+def happened(event: CallEvent, call_id: str) -> None:
     """The API's errors, and its answers to a transfer or a hang-up."""
     if type(event) not in _LOGGED:
         return  # Nearly all events.
@@ -88,17 +88,17 @@ def happened(event: CallEvent) -> None:
         case ApiError(kind=ApiErrorKind.BUSY_SPEAKING | ApiErrorKind.NOTHING_TO_CANCEL):
             pass
         case ApiError(kind=ApiErrorKind.OUT_OF_QUOTA, code=code, message=message):
-            log.error(
-                "api error", extra={"code": code, "detail": f"{message} (add credit to the API account)"}
-            )
+            detail = f"{message} (add credit to the API account)"
+            log.error("api error", extra={"call_id": call_id, "code": code, "detail": detail})
         case ApiError(code=code, message=message):
-            log.warning("api error", extra={"code": code, "detail": message})
+            log.warning("api error", extra={"call_id": call_id, "code": code, "detail": message})
         case ResponseEnded(outcome=Outcome.FAILED | Outcome.INCOMPLETE, detail=detail):
-            log.warning("response failed", extra={"outcome": event.outcome.value, "detail": detail})
+            extra = {"call_id": call_id, "outcome": event.outcome.value, "detail": detail}
+            log.warning("response failed", extra=extra)
         case ReferAnswered(ok=False, detail=detail):
-            log.warning("transfer was refused", extra={"detail": detail})
+            log.warning("transfer was refused", extra={"call_id": call_id, "detail": detail})
         case HangUpFailed(detail=detail, final=final):
-            log.error("hang-up failed", extra={"detail": detail, "final": final})
+            log.error("hang-up failed", extra={"call_id": call_id, "detail": detail, "final": final})
         case _:
             pass
 
@@ -120,9 +120,9 @@ def replied(send: SendRequest, reply: HttpReply) -> None:
     )
 
 
-def told(entry: Log) -> None:
-    """The machine's own log entries."""
-    log.log(_LOG_LEVELS[entry.level], entry.event.value, extra=dict(entry.fields))
+def told(entry: Log, call_id: str) -> None:
+    """The machine's own log entries. A person's act is handled in a task that is not the call's."""
+    log.log(_LOG_LEVELS[entry.level], entry.event.value, extra={"call_id": call_id, **entry.fields})
 
 
 def ended(record: CallRecord) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -38,6 +39,7 @@ class LiveCall:
         "__weakref__",
         "_api",
         "_clock",
+        "_context",
         "_driver",
         "_has_given_up",
         "_hold",
@@ -67,6 +69,7 @@ class LiveCall:
         self._hold = hold
         self._clock = shared.clock
         self._tasks = asyncio.TaskGroup()
+        self._context = copy_context()
         self._driver = CallDriver(
             ringing,
             world,
@@ -128,7 +131,7 @@ class LiveCall:
 
         A bug of ours ends this call, hung up and recorded as failed, and no other.
         """
-        driver = self._driver
+        driver, self._context = self._driver, copy_context()
         try:
             async with self._tasks:
                 driver.begin()
@@ -232,7 +235,8 @@ class LiveCall:
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return self._tasks.create_task(work)
+        # A person's act, or the end of a drain, comes from a task that logs under no call's id, or another's.
+        return self._tasks.create_task(work, context=self._context.copy())
 
 
 async def _aside(machine: CallMachine, make: Callable[[], Made]) -> Made:

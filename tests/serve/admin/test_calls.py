@@ -1,6 +1,7 @@
 """Live calls at the admin API: listed, read, followed, steered."""
 
 import asyncio
+import logging
 import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from runner.call.machine.call_ending import NOT_TRANSFERRED
 from runner.call.view.call_view import CallView
 from runner.serve.live_call import LiveCall
+from runner.serve.log_lines import call_id_of
 from runner.standin.faults import FINE, Faults, HttpFault, ReferEffect
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, Step, greets, says
@@ -322,3 +324,32 @@ async def test_a_bug_in_the_view_costs_no_call(
             await asyncio.sleep(0.02)
     stored = await lab.get(f"/admin/records/{call.id}")
     assert stored["record"]["ended"] == "caller_hung_up"
+
+
+async def test_every_line_about_a_person_s_act_and_what_follows_names_the_call(lab: AdminLab) -> None:
+    """The act is handled in the task of the admin request, which belongs to no call."""
+    lines: list[tuple[str, str | None]] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append((record.getMessage(), call_id_of(record)))
+
+    call = await greeted(lab, faults=Faults(hangup=(HttpFault(status=503),)))
+    ours, kept = logging.getLogger("runner"), Lines()
+    level = ours.level
+    ours.addHandler(kept)
+    ours.setLevel(logging.INFO)
+    try:
+        assert (await lab.ask("POST", f"/admin/calls/{call.id}/hangup", body={})).status == 202
+        await lab.api.until_over(call)
+        await lab.runner.drain(asyncio.Event())
+    finally:
+        ours.removeHandler(kept)
+        ours.setLevel(level)
+    told = {
+        "person has acted on a call",
+        "call is being ended",
+        "api request failed",
+        "call has ended",
+    }
+    assert {line for line in lines if line[0] in told} == {(message, call.id) for message in told}
