@@ -243,12 +243,10 @@ class JournalWriter:
         has_failed = False
         while True:
             await self._wake.wait()
-            if not self._at_once.is_set():
-                try:
-                    async with asyncio.timeout(BATCH_S):
-                        await self._at_once.wait()
-                except TimeoutError:
-                    pass
+            # Twenty times a second, which a timeout that cancels would make dear.
+            soon = asyncio.get_running_loop().call_later(BATCH_S, self._at_once.set)
+            await self._at_once.wait()
+            soon.cancel()
             if await self.flush():
                 has_failed = False
                 continue
