@@ -31,7 +31,7 @@ class JsonLines(logging.Formatter):
             "event": _cut(record.getMessage()),
             **_fields(record),
         }
-        return json.dumps(line, default=_as_text)
+        return _JSON.encode(line)
 
 
 class TextLines(logging.Formatter):
@@ -90,6 +90,9 @@ def _cut(text: str) -> str:
 
 def _as_text(value: object) -> str:
     return _cut(str(value))
+
+
+_JSON = json.JSONEncoder(default=_as_text)
 
 
 def _time(record: logging.LogRecord) -> str:

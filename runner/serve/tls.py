@@ -27,6 +27,7 @@ def client_context(clock: Callable[[], float] = time.monotonic) -> ssl.SSLContex
         """Offers the session of an earlier connection."""
 
         _has_begun = False
+        _has_offered = False
 
         def do_handshake(self) -> None:
             """Called again whenever bytes of the server have come."""
@@ -34,9 +35,9 @@ def client_context(clock: Callable[[], float] = time.monotonic) -> ssl.SSLContex
                 self._has_begun = True
                 session = hosts.session(self.server_hostname)
                 if session is not None:
-                    self.session = session
+                    self.session, self._has_offered = session, True
             super().do_handshake()
-            hosts.connected(self)
+            hosts.connected(self, offered=self._has_offered)
 
     context.sslobject_class = Resuming
     return context
@@ -48,6 +49,13 @@ class _Host:
     latest: ssl.SSLObject
     """The last connection: its tickets come after its handshake, with the first bytes."""
     session: ssl.SSLSession | None = None
+    has_resumed: bool = False
+    """Whether the server has taken the session."""
+    renews: bool = False
+    """Whether each connection offers the session of the latest one, since the server takes none twice, or for
+    long. Otherwise one session serves all, as reading another costs as much as resuming it; that it lets an
+    onlooker link connections (RFC 8446, C.4) tells nobody more than the address they come from.
+    """
 
 
 class _Hosts:
@@ -62,20 +70,22 @@ class _Hosts:
         host = self._hosts.get(name)
         if host is None or self._clock() - host.verified_at >= VERIFIED_S:
             return None
-        session = host.latest.session
-        if session is not None and session.has_ticket:
-            host.session = session
+        if host.session is None or host.renews:
+            session = host.latest.session
+            if session is not None and session.has_ticket:
+                host.session = session
         return host.session
 
-    def connected(self, connection: ssl.SSLObject) -> None:
-        """A handshake is over."""
+    def connected(self, connection: ssl.SSLObject, *, offered: bool) -> None:
+        """A handshake is over, in which a session was `offered` or not."""
         name = connection.server_hostname
         host = self._hosts.get(name)
         if host is not None and connection.session_reused:
-            host.latest = connection
+            host.latest, host.has_resumed = connection, True
             return
+        renews = host is not None and offered and (host.has_resumed or host.renews)
         self._hosts.pop(name, None)
-        self._hosts[name] = _Host(verified_at=self._clock(), latest=connection)
+        self._hosts[name] = _Host(verified_at=self._clock(), latest=connection, renews=renews)
         if len(self._hosts) > MOST_HOSTS:
             del self._hosts[next(iter(self._hosts))]
 

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from asyncio import sslproto
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -79,12 +80,20 @@ class Handshakes:
         self.now = 0.0
         self.context = client_context(lambda: self.now)
 
-    def resumes(self, server: ssl.SSLContext, name: str = "localhost") -> bool:
-        """Connect once; whether that resumed an earlier session. Raises SSLError."""
+    def resumes(
+        self, server: ssl.SSLContext | Callable[[bytes], ssl.SSLContext], name: str = "localhost"
+    ) -> bool:
+        """Connect once, to a server that may depend on the client's first message; whether that resumed an
+        earlier session. Raises SSLError."""
         to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = self.context.wrap_bio(to_client, to_server, server_hostname=name)
+        with suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+        hello = to_server.read()
+        to_server.write(hello)
+        server = server if isinstance(server, ssl.SSLContext) else server(hello)
         served = server.wrap_bio(to_server, to_client, server_side=True)
-        for side in (client, served, client, served):
+        for side in (served, client, served):
             with suppress(ssl.SSLWantReadError):
                 side.do_handshake()
         served.write(b"hello")
@@ -114,6 +123,29 @@ def test_a_session_belongs_to_the_name_that_was_verified(authority: Authority) -
 def test_a_server_that_knows_no_session_gets_a_whole_handshake(authority: Authority) -> None:
     handshakes = Handshakes()
     assert [handshakes.resumes(authority.server()) for _ in range(3)] == [False, False, False]
+
+
+def test_a_server_that_takes_each_session_once_is_offered_a_new_one_each_time(authority: Authority) -> None:
+    server, used, handshakes = authority.server(), set[bytes](), Handshakes()
+
+    def take_once(hello: bytes) -> ssl.SSLContext:
+        nonlocal server
+        ticket = _ticket(hello)
+        if ticket in used:
+            server = authority.server()  # which knows no earlier one
+        used.add(ticket)
+        return server
+
+    assert [handshakes.resumes(take_once) for _ in range(6)] == [False, True, False, True, True, True]
+
+
+def _ticket(hello: bytes) -> bytes:
+    """What is offered in the extension `pre_shared_key`, which is the last one (RFC 8446, 4.2.11)."""
+    for at in range(len(hello)):
+        size = int.from_bytes(hello[at + 2 : at + 4], "big")
+        if hello[at : at + 2] == b"\0\x29" and at + 4 + size == len(hello):
+            return hello[at + 8 : at + 8 + int.from_bytes(hello[at + 6 : at + 8], "big")]
+    return b""
 
 
 def test_sessions_of_few_hosts_are_kept(authority: Authority) -> None:

@@ -7,6 +7,7 @@ Source: RFC 8866 (lines and sections), RFC 3264, 6 (one section of the answer fo
 refuses it), RFC 9143 (bundles), RFC 9429, 5.3.1 (what a refused section holds).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,6 +35,9 @@ EXAMPLE_OFFER = "".join(
 )
 """For made-up calls: no browser waits for the answer."""
 
+_LINE = "[a-z]=[^\0\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*"
+"""Without what Python, or another reader, takes for the end of a line."""
+_LINES = re.compile(f"{_LINE}(?:\n{_LINE})*")
 _GROUP = "a=group:"
 _CANDIDATES = ("a=candidate:", "a=end-of-candidates")
 
@@ -142,11 +146,11 @@ def _parsed(text: str) -> tuple[tuple[str, ...], list[_Section]]:
 
     Nothing else may: another reader could see a section where we see none.
     """
-    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    for number, line in enumerate(lines, start=1):
-        is_line = line[1:2] == "=" and "a" <= line[0] <= "z" and line.splitlines() == [line]
-        if not is_line or "\0" in line:
-            raise OfferRefusedError(f'line {number} is not SDP; a line is such as "v=0"')
+    text = text.replace("\r\n", "\n").removesuffix("\n")
+    lines = text.split("\n")
+    if _LINES.fullmatch(text) is None:
+        number = next(number for number, line in enumerate(lines, start=1) if not _LINES.fullmatch(line))
+        raise OfferRefusedError(f'line {number} is not SDP; a line is such as "v=0"')
     if lines[0] != "v=0":
         raise OfferRefusedError('the first line of SDP is "v=0"')
     starts = [number for number, line in enumerate(lines) if line.startswith("m=")]

@@ -109,6 +109,8 @@ class Member:
 
     async def looked(self) -> None:
         """Wait until the store was asked whose our calls are, whatever its answer."""
+        if not self.was_paused:
+            return
         async with self._renewed:
             await self._renewed.wait_for(lambda: not self.was_paused)
 
