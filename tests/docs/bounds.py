@@ -1,7 +1,7 @@
 """The bounds that the code holds to, by the names under which the page about operating tells them."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -31,8 +31,10 @@ def value(name: str) -> str:
     return shown(constant, getattr(owner, constant))
 
 
-def shown(name: str, found: Number | tuple[Number, ...]) -> str:
+def shown(name: str, found: Number | tuple[Number, ...] | Mapping[object, Number]) -> str:
     """A number with its unit, which its name tells."""
+    if isinstance(found, Mapping):
+        found = tuple(found.values())
     if isinstance(found, tuple):
         return f"{', '.join(f'{one:g}' for one in found)} s"
     if name.lower().endswith("_s"):

@@ -24,7 +24,7 @@ SETTINGS_FILE = "runner.yaml"
 USUAL_DIRECTORY = "agents"
 _YAML = (".yaml", ".yml")
 _SCENARIOS = (".test.yaml", ".test.yml")
-_MOST_BYTES = 32 * 1024 * 1024
+MOST_BYTES = 32 * 1024 * 1024
 """Of one file. A large OpenAPI document has a third of it; whatever is larger is here by mistake."""
 _MOST_LOOKED_AT = 5_000
 """Files searched for the one that a path was meant to name."""
@@ -228,10 +228,10 @@ class Directory:
             real = self._resolved(path)
             if Path(real).is_file():
                 with Path(real).open("rb") as file:
-                    content = file.read(_MOST_BYTES + 1)
-                if len(content) <= _MOST_BYTES:
+                    content = file.read(MOST_BYTES + 1)
+                if len(content) <= MOST_BYTES:
                     return content
-                self._problems.error(place, "file", f"{what} is larger than {_MOST_BYTES >> 20} MiB")
+                self._problems.error(place, "file", f"{what} is larger than {MOST_BYTES >> 20} MiB")
                 return None
             self._problems.error(place, "file", f"{what} is not a regular file")
         except _LeadsOutError as error:

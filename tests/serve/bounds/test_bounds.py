@@ -14,6 +14,7 @@ from tests.serve.bounds.rows import (  # noqa: F401 - they declare rows
     browser,
     during,
     log,
+    reloading,
     requests,
     tools,
 )

@@ -150,7 +150,9 @@ async def a_sideband_that_reads_nothing(service: Service) -> None:
 # The model.
 
 
-@waits_beyond("call.machine.silence.STALL_S", "call.machine.silence.MOST_STALLS")
+@waits_beyond(
+    "call.machine.floor.PATIENCE_S", "call.machine.silence.STALL_S", "call.machine.silence.MOST_STALLS"
+)
 async def a_model_that_says_nothing(service: Service) -> None:
     call, _ = await service.ring(greets())
     await greeted(service, call)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from runner.call.templates.filters import MAX_CHARS as MAX_CHARS_MADE
 from runner.call.tools.arguments import MAX_CHARS
-from runner.call.tools.tool_result import LONGEST_REPLY
+from runner.call.tools.tool_result import LONGEST_REFUSAL, LONGEST_REPLY
 from runner.model.json_text import MAX_DEPTH, MAX_VALUES
 from runner.model.values import Json
 from runner.serve.head_first import MOST_INTERIM
@@ -164,6 +164,13 @@ async def arguments_that_are_too_long(service: Service) -> None:
     assert output == {
         "error": f"the arguments are {MAX_CHARS + 12} characters long, at most {MAX_CHARS} are taken"
     }
+
+
+@beyond("call.tools.tool_result.LONGEST_REFUSAL")
+async def a_tool_with_a_name_without_end(service: Service) -> None:
+    output = await output_of_injected(service, "x" * 5_000, {})
+    assert len(output["error"]) <= LONGEST_REFUSAL
+    assert output["error"].endswith(" characters]")
 
 
 @beyond("call.schemas.check.MAX_STEPS")

@@ -1,0 +1,66 @@
+"""Files of the configuration that are reloaded while calls last."""
+
+import signal
+from typing import Any
+
+from runner.config.openapi import text as openapi_text
+from runner.config.reading.files import MOST_BYTES
+from runner.config.reading.yaml_text import MAX_ALIASED, MAX_DEPTH
+from tests.serve.bounds.service import Service
+from tests.serve.bounds.table import beyond
+
+USES_DOCUMENT = """\
+agent: reloaded
+tools: [{openapi: {document: _reloaded.yaml, operations: [x]}}]
+"""
+
+
+async def refused(service: Service, text: str, document: str = "") -> str:
+    """Why a configuration with this file, and maybe this document, is not reloaded."""
+
+    def lines() -> list[dict[str, Any]]:
+        return [line for line in service.log if line["event"] == "configuration was not reloaded"]
+
+    files = {
+        service.directory / "agents" / name: text
+        for name, text in (("reloaded.yaml", text), ("_reloaded.yaml", document))
+    }
+    before = len(lines())
+    for file, written in files.items():
+        file.write_text(written)
+    service.process.send_signal(signal.SIGHUP)
+    await service.until(lambda: len(lines()) > before)
+    for file in files:
+        file.unlink()
+    return "\n".join(lines()[-1]["reasons"])
+
+
+def nested(depth: int) -> str:
+    """A key with a list in a list in a list."""
+    return f"x: {'[' * depth}{']' * depth}\n"
+
+
+@beyond("config.reading.yaml_text.MAX_DEPTH")
+async def a_file_that_is_too_deep(service: Service) -> None:
+    reasons = await refused(service, nested(100_000))
+    assert f"nested deeper than {MAX_DEPTH} levels" in reasons
+
+
+@beyond("config.reading.yaml_text.MAX_ALIASED")
+async def a_file_whose_aliases_stand_for_billions(service: Service) -> None:
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    reasons = await refused(service, "\n".join(lines))
+    assert f"the aliases of this file stand for more than {MAX_ALIASED} values" in reasons
+
+
+@beyond("config.reading.files.MOST_BYTES")
+async def a_file_that_is_too_large(service: Service) -> None:
+    reasons = await refused(service, "# " + "x" * MOST_BYTES)
+    assert f"is larger than {MOST_BYTES >> 20} MiB" in reasons
+
+
+@beyond("config.openapi.text.MAX_DEPTH")
+async def a_document_that_is_too_deep(service: Service) -> None:
+    reasons = await refused(service, USES_DOCUMENT, nested(100_000))
+    assert f"nested deeper than {openapi_text.MAX_DEPTH} levels" in reasons
