@@ -170,9 +170,13 @@ async def test_one_token_is_not_good_for_two_tabs(site: Site) -> None:
 
 async def test_a_forged_token_gets_no_call(site: Site) -> None:
     page = await site.talk(await site.window(), site.token(secret=SECRET[::-1]))
-    await page.click("#call")
+    async with page.expect_console_message(lambda line: line.type == "warning") as told:
+        await page.click("#call")
     await state(page, "ended")
-    await expect(page.locator("#problem")).to_have_text("the token is signed with another secret")
+    no_permission = "This page has no permission to call. Reload it, or tell its owner."
+    await expect(page.locator("#problem")).to_have_text(no_permission)
+    detail = "The call was refused: the token is signed with another secret (token_signature)."
+    assert (await told.value).text == detail
     assert site.api.calls == {}
 
 

@@ -38,6 +38,10 @@ export const MESSAGES = {
   refused: "The call was refused.",
 };
 
+/** What only the owner of the page can mend: `detail` in the reply, and in the browser's console, says what it is. */
+const NO_PERMISSION = "This page has no permission to call. Reload it, or tell its owner.";
+const OWNERS = /^(token_|origin_|agent_not_allowed$|which_agent$|vars_not_declared$)/;
+
 /** One call. `state` is idle, asking, connecting, talking, lost or ended; a "change" event follows each change. */
 export class Call extends EventTarget {
   #options;
@@ -259,7 +263,9 @@ export class Call extends EventTarget {
   #fail(code, detail) {
     if (!this.isLive) return;
     if (this.#place) this.#tell("hangup");
-    this.#finish("failed", { code, message: MESSAGES[code] ?? detail ?? MESSAGES.refused });
+    if (detail) console.warn(`The call was refused: ${detail} (${code}).`);
+    const message = MESSAGES[code] ?? (OWNERS.test(code) ? NO_PERMISSION : (detail ?? MESSAGES.refused));
+    this.#finish("failed", { code, message });
   }
 
   #finish(ended, problem = null) {
