@@ -139,6 +139,22 @@ def test_an_account_without_quota_is_not_asked_again() -> None:
     assert play.happens(ResponseStarted(response_id="r"), ended) == [Refer(target="tel:+14155550123")]
 
 
+def test_a_response_that_succeeds_ends_the_count_of_rate_limits() -> None:
+    play = talking(if_broken=IfBroken(transfer=words("tel:+14155550123")))
+    for attempt in ("r1", "r3", "r5"):
+        assert limited(play, attempt) == []
+        (again,) = play.passes(1.0)
+        assert play.happens(ResponseStarted(response_id=f"{attempt}b", wish=expect(Speak, again).wish)) == []
+        play.happens(
+            ResponseEnded(
+                response_id=f"{attempt}b",
+                wish=expect(Speak, again).wish,
+                outcome=Outcome.COMPLETED,
+                audible=False,
+            )
+        )
+
+
 def test_a_request_that_is_refused_over_the_rate_limit_is_sent_again_after_a_wait() -> None:
     play = Play(an_agent(greeting=Say(text=words("Hello.")), if_broken=IfBroken(takes_leave=True)))
     (greeting,) = play.opens()

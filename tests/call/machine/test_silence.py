@@ -81,6 +81,17 @@ def test_a_key_is_a_sign_of_the_caller_too() -> None:
     assert play.passes(1) == [Speak(wish="wish_1", say="Are you still there?")]
 
 
+def test_a_caller_who_presses_keys_or_only_begins_to_speak_is_asked_anew() -> None:
+    for signs, until in (((KeyPressed(key="1"),), 20), ((CallerSpeaks(began=True),), 81)):
+        play = talking(limits=Limits(silence=ASK))
+        for _ in range(3):
+            play.passes(20 if not play.spoken() else until)
+            play.responds()
+            play.happens(*signs)
+        assert play.spoken() == ["Are you still there?"] * 3
+        assert play.session.phase.now is Phase.TALKING
+
+
 def test_the_nudge_of_the_api_itself_is_no_turn_of_the_caller() -> None:
     play = talking(limits=Limits(silence=ASK))
     for _ in range(2):

@@ -316,3 +316,11 @@ def test_what_waits_can_be_forgotten(queue: Queue) -> None:
     queue.speech.clear()
     queue.happens(ended(wish=None))
     assert queue.asked == []
+
+
+def test_a_sentence_that_is_refused_while_somebody_speaks_stays_first(queue: Queue) -> None:
+    queue.speech.say("One.")
+    queue.flush()
+    queue.speech.say("Two.")
+    queue.happens(BUSY, started("r2", wish=None), ended("r2", wish=None), PlaybackEnded(response_id="r2"))
+    assert [speak.say for speak in queue.asked] == ["One.", "One. Two."]

@@ -493,6 +493,15 @@ def test_a_transfer_needs_no_sideband() -> None:
 # hangup
 
 
+def test_a_hang_up_is_done_when_the_caller_leaves_during_its_goodbye() -> None:
+    play = talking()
+    steer(play, EndCall(say="Goodbye."))
+    assert outcome(play) == ("waiting", "")
+    play.happens(CallGone())
+    assert outcome(play) == ("done", "")
+    assert play.record.ended == "person"
+
+
 def test_a_person_hangs_up_at_once_also_without_a_sideband() -> None:
     for play in (talking(), without_sideband(), leaving(), running()[0]):
         assert steer(play, EndCall()) == [HangUp()]
