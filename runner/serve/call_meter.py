@@ -67,7 +67,6 @@ class CallMeter:
         self._is_redialling = False
 
     def begins(self, machine: CallMachine, now: Instant) -> None:
-        """See `CallWatch`."""
         self._machine = machine
         self._tools_counted = len(machine.tools_ended)
         if machine.session is not None:
@@ -75,7 +74,6 @@ class CallMeter:
             self._usage, self._transcription = bill.usage, bill.transcription
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
-        """See `CallWatch`."""
         handler = _HANDLERS.get(type(event))
         if (handler is None and not actions) or self._machine is None:
             return  # Nearly all events: nothing changes that is counted.
@@ -88,7 +86,6 @@ class CallMeter:
         self._count_tools()
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
-        """See `CallWatch`."""
         self._count_tools()
         if record is None:
             return

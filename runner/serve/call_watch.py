@@ -85,7 +85,6 @@ class Watches:
         self._watches = tuple(watches)
 
     def begins(self, machine: CallMachine, now: Instant) -> None:
-        """See `CallWatch`."""
         for watch in self._watches:
             try:
                 watch.begins(machine, now)
@@ -93,7 +92,6 @@ class Watches:
                 self._drop(watch)
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
-        """See `CallWatch`."""
         for watch in self._watches:
             try:
                 watch.handled(event, actions, now)
@@ -101,7 +99,6 @@ class Watches:
                 self._drop(watch)
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
-        """See `CallWatch`."""
         for watch in self._watches:
             try:
                 watch.ends(record, now)

@@ -95,7 +95,6 @@ class DirectorySource:
         self._environ = environ
 
     def read(self) -> Version:
-        """See `Source.read`."""
         try:
             loaded = load(self._directory, self._environment)
             if loaded.configuration is None:
@@ -108,7 +107,6 @@ class DirectorySource:
         return Version.of(configuration, secrets, source)
 
     def has_changed(self) -> bool:
-        """See `Source.has_changed`."""
         before, self._seen = self._seen, self._fingerprint()
         return before != self._seen
 

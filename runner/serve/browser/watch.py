@@ -36,12 +36,10 @@ class BrowserWatch:
         self._changed = asyncio.Event()
 
     def begins(self, machine: CallMachine, now: Instant) -> None:
-        """See `CallWatch`."""
         self._machine = machine
         self._tell()
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
-        """See `CallWatch`."""
         match event:
             case CallerSpeaks(began=began):
                 self._speaking = "caller" if began else None
@@ -54,7 +52,6 @@ class BrowserWatch:
         self._tell()
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
-        """See `CallWatch`."""
         self._record, self._is_over, self._speaking = record, True, None
         self.is_moved = record is None
         self._machine = None

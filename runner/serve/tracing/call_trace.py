@@ -52,14 +52,12 @@ class CallTrace:
         self._tools_told = 0
 
     def begins(self, machine: CallMachine, now: Instant) -> None:
-        """See `CallWatch`."""
         self._machine = machine
         self._began_at = machine.call.created_at
         self._tools_told = len(machine.tools_ended)
         self._lookup_is_told = machine.reception.found is not None
 
     def handled(self, event: CallEvent, actions: Sequence[Action], now: Instant) -> None:
-        """See `CallWatch`."""
         machine = self._machine
         if machine is None or not (actions or isinstance(event, _TOLD)):
             return
@@ -82,7 +80,6 @@ class CallTrace:
         self._tell_tools(machine)
 
     def ends(self, record: CallRecord | None, now: Instant) -> None:
-        """See `CallWatch`."""
         machine = self._machine
         if machine is None:
             return

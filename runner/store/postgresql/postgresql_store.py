@@ -16,7 +16,7 @@ from runner.store.postgresql.database import Connection, Database
 
 
 class PostgresqlStore:
-    """A `runner.store.store.Store` that any number of runners share."""
+    """A store that any number of runners share. `runner.store.store.Store` says what each method does."""
 
     def __init__(self, database: Database, clock: Callable[[], Instant] = time.time) -> None:
         self._database = database
@@ -32,8 +32,6 @@ class PostgresqlStore:
     async def save(
         self, record: CallRecord, jobs_after: Sequence[Job] = (), *, owner: Owner | None = None
     ) -> None:
-        """See `Records.save`."""
-
         async def write(connection: Connection) -> None:
             if await records.save(connection, rows.call_row(record), owner):
                 await jobs.add(connection, map(rows.job_row, jobs_after))
@@ -44,56 +42,42 @@ class PostgresqlStore:
         await asyncio.shield(writing)
 
     async def read(self, call_id: str) -> StoredCall | None:
-        """See `Records.read`."""
         return await self._database.run(lambda connection: records.read(connection, call_id))
 
     async def find(self, where: CallFilter, most: int) -> list[CallSummary]:
-        """See `Records.find`."""
         return await self._database.run(lambda connection: records.find(connection, where, most))
 
     async def texts(self, where: CallFilter, most: int) -> list[str]:
-        """See `Records.texts`."""
         return await self._database.run(lambda connection: records.texts(connection, where, most))
 
     async def count_calls(self, since: Instant) -> dict[str, int]:
-        """See `Records.count_calls`."""
         return await self._database.run(lambda connection: records.count_calls(connection, since))
 
     async def delete(self, call_id: str) -> bool:
-        """See `Records.delete`."""
         return await self._database.run(lambda connection: records.delete(connection, call_id))
 
     async def delete_before(self, instant: Instant, most: int) -> int:
-        """See `Records.delete_before`."""
         return await self._database.run(lambda connection: records.delete_before(connection, instant, most))
 
     async def take(self, capacity: JobCapacity, *, now: Instant, lease_s: float) -> list[DueJob]:
-        """See `Jobs.take`."""
         return await self._database.run(lambda connection: jobs.take(connection, capacity, now, lease_s))
 
     async def settle(self, due: DueJob, result: JobResult, now: Instant) -> None:
-        """See `Jobs.settle`."""
         await self._database.run(lambda connection: jobs.settle(connection, due, result, now))
 
     async def release(self, due: Sequence[DueJob]) -> None:
-        """See `Jobs.release`."""
         await self._database.run(lambda connection: jobs.release(connection, due))
 
     async def backlog(self, busy: Collection[str] = ()) -> Backlog:
-        """See `Jobs.backlog`."""
         return await self._database.run(lambda connection: jobs.backlog(connection, busy))
 
     async def parked(self, most: int) -> list[StoredJob]:
-        """See `Jobs.parked`."""
         return await self._database.run(lambda connection: jobs.parked(connection, most))
 
     async def retry_parked(self, call_id: str, now: Instant) -> int:
-        """See `Jobs.retry_parked`."""
         return await self._database.run(lambda connection: jobs.retry_parked(connection, call_id, now))
 
     async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
-        """See `Fleet.join`."""
-
         async def write(connection: Connection) -> tuple[Lease, object]:
             lease = await leases.join(connection, runner, lease_s)
             return lease, await leases.server_started_at(connection)
@@ -102,7 +86,6 @@ class PostgresqlStore:
         return lease
 
     async def renew(self, lease: Lease) -> bool:
-        """See `Fleet.renew`."""
         server = await self._database.run(
             lambda connection: leases.renew(connection, lease), is_one_statement=True, is_urgent=True
         )
@@ -111,8 +94,6 @@ class PostgresqlStore:
     async def assert_calls(
         self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
     ) -> tuple[Lease, dict[str, int]]:
-        """See `Fleet.assert_calls`."""
-
         async def write(connection: Connection) -> tuple[Lease, dict[str, int], object]:
             new = await leases.join(connection, runner, lease_s, lease.epoch)
             fences = await live_calls.assert_calls(connection, new, calls())
@@ -122,13 +103,11 @@ class PostgresqlStore:
         return new, fences
 
     async def leave(self, lease: Lease) -> None:
-        """See `Fleet.leave`."""
         await self._database.run(lambda connection: leases.leave(connection, lease))
 
     async def claim(
         self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
     ) -> Claim:
-        """See `Fleet.claim`."""
         if limits == Limits() and call.api_call_id is None:
             claim = await self._database.run(
                 lambda connection: claims.claim_new(connection, lease, call, ring), is_one_statement=True
@@ -140,72 +119,57 @@ class PostgresqlStore:
         )
 
     async def set_state(self, lease: Lease, call: HeldCall) -> int:
-        """See `Fleet.set_state`."""
         return await self._database.run(
             lambda connection: live_calls.set_state(connection, lease, call), is_one_statement=True
         )
 
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
-        """See `Fleet.unclaim`."""
         await self._database.run(lambda connection: claims.unclaim(connection, lease, call))
 
     async def retire(self, lease: Lease) -> None:
-        """See `Fleet.retire`."""
         await self._database.run(lambda connection: leases.retire(connection, lease))
 
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
-        """See `Fleet.hand_over`."""
         await self._database.run(lambda connection: live_calls.hand_over(connection, lease, call_ids))
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
-        """See `Fleet.take_over`."""
         now = self._clock()
         return await self._database.run(lambda connection: live_calls.take_over(connection, lease, now))
 
     async def live_calls(self) -> list[FleetCall]:
-        """See `Fleet.live_calls`."""
         return await self._database.run(live_calls.live_calls, is_one_statement=True)
 
     async def live_call(self, call_id: str) -> FleetCall | None:
-        """See `Fleet.live_call`."""
         return await self._database.run(
             lambda connection: live_calls.live_call(connection, call_id), is_one_statement=True
         )
 
     async def runners(self) -> list[RunnerInfo]:
-        """See `Fleet.runners`."""
         return await self._database.run(leases.runners, is_one_statement=True)
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
-        """See `Journals.append`."""
         return await self._database.run(
             lambda connection: journal.append(connection, lease, pieces), is_one_statement=True
         )
 
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
-        """See `Journals.append_late`."""
         return await self._database.run(lambda connection: journal.append_late(connection, pieces))
 
     async def journal(self, call_id: str) -> list[SealedEntries]:
-        """See `Journals.journal`."""
         return await self._database.run(
             lambda connection: journal.read(connection, call_id), is_one_statement=True
         )
 
     async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
-        """See `Journals.publish`."""
         await self._database.run(lambda connection: journal.publish(connection, lease, configuration, texts))
 
     async def configuration(self, configuration: str) -> str | None:
-        """See `Journals.configuration`."""
         return await self._database.run(
             lambda connection: journal.configuration(connection, configuration), is_one_statement=True
         )
 
     async def sweep(self) -> None:
-        """See `Journals.sweep`."""
         await self._database.run(journal.sweep)
 
     async def close(self) -> None:
-        """See `Store.close`."""
         await self._database.close()

@@ -19,7 +19,7 @@ from runner.store.sqlite.lock import ProcessLock
 
 
 class SqliteStore:
-    """A `runner.store.store.Store` in one file."""
+    """A store in one file. `runner.store.store.Store` says what each method does."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,8 +36,6 @@ class SqliteStore:
     async def save(
         self, record: CallRecord, jobs_after: Sequence[Job] = (), *, owner: Owner | None = None
     ) -> None:
-        """See `Records.save`."""
-
         def write(connection: Connection) -> None:
             if records.save(connection, rows.call_row(record), owner):
                 jobs.add(connection, map(rows.job_row, jobs_after))
@@ -45,51 +43,39 @@ class SqliteStore:
         await self._database.write(write)
 
     async def read(self, call_id: str) -> StoredCall | None:
-        """See `Records.read`."""
         return await self._database.read(lambda connection: records.read(connection, call_id))
 
     async def find(self, where: CallFilter, most: int) -> list[CallSummary]:
-        """See `Records.find`."""
         return await self._database.read(lambda connection: records.find(connection, where, most))
 
     async def texts(self, where: CallFilter, most: int) -> list[str]:
-        """See `Records.texts`."""
         return await self._database.read(lambda connection: records.texts(connection, where, most))
 
     async def count_calls(self, since: Instant) -> dict[str, int]:
-        """See `Records.count_calls`."""
         return await self._database.read(lambda connection: records.count_calls(connection, since))
 
     async def delete(self, call_id: str) -> bool:
-        """See `Records.delete`."""
         return await self._database.write(lambda connection: records.delete(connection, call_id))
 
     async def delete_before(self, instant: Instant, most: int) -> int:
-        """See `Records.delete_before`."""
         return await self._database.write(lambda connection: records.delete_before(connection, instant, most))
 
     async def take(self, capacity: JobCapacity, *, now: Instant, lease_s: float) -> list[DueJob]:
-        """See `Jobs.take`."""
         return await self._database.write(lambda connection: jobs.take(connection, capacity, now, lease_s))
 
     async def settle(self, due: DueJob, result: JobResult, now: Instant) -> None:
-        """See `Jobs.settle`."""
         await self._database.write(lambda connection: jobs.settle(connection, due, result, now))
 
     async def release(self, due: Sequence[DueJob]) -> None:
-        """See `Jobs.release`."""
         await self._database.write(lambda connection: jobs.release(connection, due))
 
     async def backlog(self, busy: Collection[str] = ()) -> Backlog:
-        """See `Jobs.backlog`."""
         return await self._database.read(lambda connection: jobs.backlog(connection, busy))
 
     async def parked(self, most: int) -> list[StoredJob]:
-        """See `Jobs.parked`."""
         return await self._database.read(lambda connection: jobs.parked(connection, most))
 
     async def retry_parked(self, call_id: str, now: Instant) -> int:
-        """See `Jobs.retry_parked`."""
         return await self._database.write(lambda connection: jobs.retry_parked(connection, call_id, now))
 
     async def join(self, runner: RunnerInfo, lease_s: float) -> Lease:
@@ -107,7 +93,6 @@ class SqliteStore:
     async def assert_calls(
         self, runner: RunnerInfo, lease: Lease, calls: Callable[[], Sequence[HeldCall]], lease_s: float
     ) -> tuple[Lease, dict[str, int]]:
-        """See `Fleet.assert_calls`."""
         held = calls()
         fences = await self._database.write(
             lambda connection: fleet.assert_calls(connection, lease.runner, held)
@@ -115,30 +100,25 @@ class SqliteStore:
         return Lease(runner=lease.runner, epoch=self._database.files_opened), fences
 
     async def leave(self, lease: Lease) -> None:
-        """See `Fleet.leave`."""
         self._lock.give_back()
 
     async def claim(
         self, lease: Lease, call: HeldCall, limits: Limits, ring: SealedEntries | None = None
     ) -> Claim:
-        """See `Fleet.claim`."""
         return await self._database.write(
             lambda connection: fleet.claim(connection, self._holder(lease), call, limits, ring)
         )
 
     async def set_state(self, lease: Lease, call: HeldCall) -> int:
-        """See `Fleet.set_state`."""
         return await self._database.write(lambda connection: fleet.set_state(connection, lease.runner, call))
 
     async def unclaim(self, lease: Lease, call: HeldCall) -> None:
-        """See `Fleet.unclaim`."""
         await self._database.write(lambda connection: fleet.unclaim(connection, lease.runner, call))
 
     async def retire(self, lease: Lease) -> None:
         """See `Fleet.retire`. There is no other runner that could stay."""
 
     async def hand_over(self, lease: Lease, call_ids: Sequence[str]) -> None:
-        """See `Fleet.hand_over`."""
         await self._database.write(lambda connection: fleet.hand_over(connection, lease.runner, call_ids))
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
@@ -146,11 +126,9 @@ class SqliteStore:
         return await self._database.write(lambda connection: fleet.take_over(connection, self._holder(lease)))
 
     async def live_calls(self) -> list[FleetCall]:
-        """See `Fleet.live_calls`."""
         return await self._database.read(lambda connection: fleet.live_calls(connection, self._address))
 
     async def live_call(self, call_id: str) -> FleetCall | None:
-        """See `Fleet.live_call`."""
         return await self._database.read(
             lambda connection: fleet.live_call(connection, call_id, self._address)
         )
@@ -160,36 +138,29 @@ class SqliteStore:
         return [self._runner] if self._runner is not None else []
 
     async def append(self, lease: Lease, pieces: Sequence[SealedEntries]) -> set[str]:
-        """See `Journals.append`."""
         return await self._database.write(
             lambda connection: journal.append(connection, self._holder(lease), pieces)
         )
 
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
-        """See `Journals.append_late`."""
         return await self._database.write(lambda connection: journal.append_late(connection, pieces))
 
     async def journal(self, call_id: str) -> list[SealedEntries]:
-        """See `Journals.journal`."""
         return await self._database.write(lambda connection: stored.read(connection, call_id))
 
     async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
-        """See `Journals.publish`."""
         await self._database.write(lambda connection: journal.publish(connection, configuration, texts))
         if self._runner is not None:
             self._runner = replace(self._runner, configuration=configuration)
 
     async def configuration(self, configuration: str) -> str | None:
-        """See `Journals.configuration`."""
         return await self._database.read(lambda connection: journal.configuration(connection, configuration))
 
     async def sweep(self) -> None:
-        """See `Journals.sweep`."""
         own = self._runner.configuration if self._runner is not None else None
         await self._database.write(lambda connection: journal.sweep(connection, own))
 
     async def close(self) -> None:
-        """See `Store.close`."""
         await self._database.close()
         self._lock.give_back()
 
