@@ -74,7 +74,7 @@ class Source(Protocol):
 
 
 class DirectorySource:
-    """A configuration directory, with the environment of the process for its secrets."""
+    """A `Source`: a configuration directory, with the environment of the process for its secrets."""
 
     def __init__(
         self,

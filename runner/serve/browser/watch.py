@@ -18,7 +18,7 @@ MOST_TURNS = 50
 
 
 class BrowserWatch:
-    """Watches one call that this process serves, for one page or a few."""
+    """Watches one call that this process serves, for one page or a few; a `CallWatch`."""
 
     def __init__(self, *, with_tools: bool, on_end: Callable[[], None]) -> None:
         """`with_tools`: tool calls are shown too, to the developer of the agent."""
