@@ -258,7 +258,7 @@ async def a_conversation_without_end(service: Service) -> None:
         json.dumps(
             {"type": kind, "item_id": f"i{n}", "content_index": 0, "transcript": f"Mail me at {n}@b.example"}
         )
-        for n in range(10_000)
+        for n in range(5_000)
     ]
     await service.wire.sidebands[call.id].say(*said)
     await service.neighbour.is_served()
