@@ -6,6 +6,9 @@ from runner.api.realtime.models import SPEECH_MODELS, TEXT, TRANSCRIBERS, VOICES
 from runner.model.values import Json, JsonObject
 from runner.standin.placed_call import RestReply
 
+SECRET_S, SHORTEST_SECRET_S, LONGEST_SECRET_S = 600, 10, 7200
+"""How long a client secret lasts when the request does not say, and how long it may."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Account:
@@ -32,6 +35,10 @@ class Account:
                 voice = (audio.get("output") or {}).get("voice")
             case _:
                 return _refused("Missing required parameter: 'session.type'.", "session.type")
+        seconds = (body.get("expires_after") or {}).get("seconds", SECRET_S)
+        if not SHORTEST_SECRET_S <= seconds <= LONGEST_SECRET_S:
+            message = f"Invalid 'expires_after.seconds': {seconds}."
+            return _refused(message, "expires_after.seconds")
         if model not in self.models:
             message = f"The model `{model}` does not exist or you do not have access to it."
             return _refused(message, "session.model")
