@@ -27,17 +27,23 @@ _MOVE_SHARE = _MOVE.format("id <= ? AND call_id > ? AND call_id <= ?")
 
 def write(connection: Connection, pieces: Sequence[SealedEntries]) -> None:
     """Write pieces, over those that are there, and move a share of older ones if there are many."""
-    connection.executemany(
-        "INSERT INTO recent_pieces (call_id, first_seq, entries) VALUES (?, ?, ?)",
-        [(rows.column_text(piece.call_id), piece.first_seq, piece.entries) for piece in pieces],
-    )
     upto, moved, oldest, newest = connection.execute(
         """SELECT upto, moved, (SELECT min(id) FROM recent_pieces), (SELECT max(id) FROM recent_pieces)
         FROM moving"""
     ).fetchone()
+    # SQLite would give the numbers of deleted pieces again, also those that are being moved.
+    first = max(upto or 0, newest or 0) + 1
+    connection.executemany(
+        "INSERT INTO recent_pieces (id, call_id, first_seq, entries) VALUES (?, ?, ?, ?)",
+        [
+            (number, rows.column_text(piece.call_id), piece.first_seq, piece.entries)
+            for number, piece in enumerate(pieces, first)
+        ],
+    )
+    newest = first + len(pieces) - 1
     if upto is not None:
         _move_share(connection, upto, moved)
-    elif newest is not None and newest - oldest >= MOST_RECENT:
+    elif oldest is not None and newest - oldest >= MOST_RECENT:
         connection.execute("UPDATE moving SET upto = ?, moved = ''", (newest,))
 
 

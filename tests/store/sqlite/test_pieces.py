@@ -57,6 +57,20 @@ def test_a_call_whose_pieces_are_being_moved_is_read_and_deleted_whole(
     assert pieces.read(connection, "rtc_1") == []
 
 
+def test_a_piece_is_kept_that_comes_while_the_last_ones_to_be_moved_are_deleted(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "MOST_RECENT", 6)
+    monkeypatch.setattr(pieces, "SHARE", 3)
+    for seq in range(4):
+        pieces.write(connection, [piece("rtc_1", seq), piece("rtc_2", seq)])
+    pieces.write(connection, [piece("rtc_2", 4)])
+    pieces.delete(connection, "rtc_2")
+    for seq in (4, 5):
+        pieces.write(connection, [piece("rtc_1", seq)])
+    assert [one.first_seq for one in pieces.read(connection, "rtc_1")] == [0, 1, 2, 3, 4, 5]
+
+
 def test_of_two_pieces_in_one_place_the_last_counts(connection: sqlite3.Connection) -> None:
     pieces.write(connection, [piece(entries=b"a")])
     pieces.move(connection)
