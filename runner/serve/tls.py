@@ -36,7 +36,15 @@ def client_context(clock: Callable[[], float] = time.monotonic) -> ssl.SSLContex
                 session = hosts.session(self.server_hostname)
                 if session is not None:
                     self.session, self._has_offered = session, True
-            super().do_handshake()
+            try:
+                super().do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError:
+                if self._has_offered:
+                    # The session may be why: the next handshake is a whole one.
+                    hosts.forget(self.server_hostname)
+                raise
             hosts.connected(self, offered=self._has_offered)
 
     context.sslobject_class = Resuming
@@ -88,6 +96,10 @@ class _Hosts:
         self._hosts[name] = _Host(verified_at=self._clock(), latest=connection, renews=renews)
         if len(self._hosts) > MOST_HOSTS:
             del self._hosts[next(iter(self._hosts))]
+
+    def forget(self, name: str | None) -> None:
+        """Offer no session that is known so far."""
+        self._hosts.pop(name, None)
 
 
 def shrink_read_buffers() -> None:

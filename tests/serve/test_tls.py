@@ -125,6 +125,19 @@ def test_a_server_that_knows_no_session_gets_a_whole_handshake(authority: Author
     assert [handshakes.resumes(authority.server()) for _ in range(3)] == [False, False, False]
 
 
+def test_after_a_handshake_that_failed_with_a_session_comes_a_whole_one(authority: Authority) -> None:
+    server, handshakes = authority.server(), Handshakes()
+    assert [handshakes.resumes(server) for _ in range(2)] == [False, True]
+    to_client = ssl.MemoryBIO()
+    client = handshakes.context.wrap_bio(to_client, ssl.MemoryBIO(), server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    to_client.write(b"\x15\x03\x03\0\x02\x02\x33")  # the alert decrypt_error (RFC 8446, 6.2)
+    with pytest.raises(ssl.SSLError, match="DECRYPT_ERROR"):
+        client.do_handshake()
+    assert [handshakes.resumes(server) for _ in range(2)] == [False, True]
+
+
 def test_a_server_that_takes_each_session_once_is_offered_a_new_one_each_time(authority: Authority) -> None:
     server, used, handshakes = authority.server(), set[bytes](), Handshakes()
 
