@@ -86,7 +86,8 @@ def read_instant(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
         # Instants at the ends of the calendar have no local time in some zones.
-        is_usable = 1 < at.year < 9999
+        # A day alone would be taken for its midnight, and the offset behind it for a time of day.
+        is_usable = 1 < at.year < 9999 and not {"T", "t", " "}.isdisjoint(text)
     except ValueError:
         is_usable = False
     if not is_usable:

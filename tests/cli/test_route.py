@@ -170,6 +170,14 @@ def test_an_expectation_that_is_not_met_is_exit_code_1(
             '"0001-01-01T00:00Z" is not a time; write one such as 2026-11-23T15:00-05:00',
         ),
         (
+            ["--to", "1", "--at", "2026-11-23"],
+            '"2026-11-23" is not a time; write one such as 2026-11-23T15:00-05:00',
+        ),
+        (
+            ["--to", "1", "--at", "2026-11-23-05:00"],
+            '"2026-11-23-05:00" is not a time; write one such as 2026-11-23T15:00-05:00',
+        ),
+        (
             ["--to", "1", "--at", "2026-11-23T15:00"],
             '"2026-11-23T15:00" could be anywhere; end it with an offset such as -05:00, or with Z',
         ),
