@@ -199,7 +199,7 @@ def _chosen(token: BrowserToken, asked: str | None) -> str:
     if asked is None and len(token.agents) == 1:
         return token.agents[0]
     if asked is None:
-        message = "the token allows several agents; say which, such as POST /calls?agent=NAME"
+        message = "several agents may be called; say which, such as POST /calls?agent=NAME"
         raise RefusedError(400, "which_agent", message)
     if asked not in token.agents:
         raise RefusedError(403, "agent_not_allowed", f'the token does not allow the agent "{asked[:64]}"')
