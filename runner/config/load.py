@@ -304,6 +304,7 @@ class _Loading:
             self._read.api_documents,
             problems,
             brought={**dict.fromkeys(set_before, ()), **handoffs.variables_for(draft.name, documents)},
+            brought_lookup=handoffs.lookup_for(draft.name, documents),
         )
         return builder.build(routes)
 

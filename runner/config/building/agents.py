@@ -55,10 +55,12 @@ class AgentBuilder:
         problems: Problems,
         *,
         brought: Mapping[str, tuple[Node, ...]] = MappingProxyType({}),
+        brought_lookup: Node | None = None,
     ) -> None:
         """`api_documents` keeps the OpenAPI documents that are read, for the next agent.
 
-        `brought` are the variables that a call brings from other agents, with their possible values.
+        `brought` are the variables that a call brings from other agents, with their possible values, and
+        `brought_lookup` the lookup whose result it brings.
         """
         self._checked = checked
         self._shared = shared
@@ -66,7 +68,8 @@ class AgentBuilder:
         self._api_documents = api_documents
         self._problems = problems
         self._parts = Parts(checked, problems)
-        variables, default = checked.root.get("vars"), checked.root.find("lookup", "default")
+        variables, lookup = checked.root.get("vars"), checked.root.get("lookup") or brought_lookup
+        self._default = default = lookup.find("default") if lookup is not None else None
         declared = {name: _shape(node) for name, node in variables.items()} if variables else {}
         self._brought_nodes = brought
         self._brought = {name: _shape(*nodes) for name, nodes in brought.items()}
@@ -75,7 +78,7 @@ class AgentBuilder:
             vars={**dict.fromkeys(self._set_by_tools()), **self._brought, **declared}
             if variables is None or isinstance(variables.value, Mapping)
             else None,  # What is no mapping was meant to hold whatever templates name.
-            has_lookup=checked.root.get("lookup") is not None,
+            has_lookup=lookup is not None,
             lookup_keys=frozenset(key for key, _ in default.items()) if default is not None else frozenset(),
         )
 
@@ -151,7 +154,7 @@ class AgentBuilder:
         trial = Trial(
             agent=agent.id,
             vars={**self._values_brought(), **variables},
-            lookup=lookup.default if lookup is not None else None,
+            lookup=self._default.data() if self._default is not None else None,
             set_later=frozenset(self._set_by_tools()) - variables.keys(),
         )
         check_rendering(trial, self._scope.templates, problems)

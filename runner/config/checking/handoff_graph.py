@@ -1,4 +1,4 @@
-"""Knows which agents hand calls to which, by their documents, and whose variables a call brings along."""
+"""Knows which agents hand calls to which, by their documents, and what a call brings along from them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -53,6 +53,12 @@ class HandoffGraph:
             for key, value in variables.items() if variables is not None else ():
                 found[key] = (*found.get(key, ()), value)
         return found
+
+    def lookup_for(self, agent: str, agents: Mapping[str, Node]) -> Node | None:
+        """The lookup whose result a call brings to an agent which only hand-offs reach: the nearest one."""
+        if agent in self.answering:
+            return None
+        return next((found for name in self.leading_to(agent) if (found := agents[name].get("lookup"))), None)
 
     def set_by(self, agent: str, agents: Mapping[str, Node], runner: Node) -> Iterator[str]:
         """The variables that replies may have set before a hand-off, where nothing else leads here."""
