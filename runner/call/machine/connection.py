@@ -97,7 +97,8 @@ class Connection:
         if self.phase.now is Phase.TALKING:
             if again or is_settled:
                 self.speech.go_on()
-            else:
+            elif not self.tools.awaited:
+                # With an output still due, the model would speak without it, or call the tool once more.
                 self.speech.nudge()
         if self.lead.is_taken:
             # The API may have let the model answer meanwhile.

@@ -204,6 +204,13 @@ def test_after_a_loss_outputs_are_told_again_until_the_api_has_them_and_nobody_i
     assert play.happens(SidebandOpened()) == [Speak(wish="wish_3")]
 
 
+def test_after_a_loss_the_model_is_not_asked_to_continue_before_it_has_the_output_that_it_waits_for() -> None:
+    play = talking(http_tool())
+    (sent,) = play.responds(("find_slots", "{}"))
+    assert play.happens(SidebandLost(), SidebandOpened()) == []
+    assert play.replies(sent) == [SendOutput(call_id="call_1_0", output='{"ok":true}'), Speak(wish="wish_1")]
+
+
 def test_after_a_loss_a_response_that_is_being_made_answers_the_nudge() -> None:
     play = talking()
     play.happens(SidebandLost(), SidebandOpened())
