@@ -139,6 +139,8 @@ class Sidebands:
             except (OSError, WebSocketException) as failed:
                 detail = f"the sideband could not be opened: {str(failed) or type(failed).__name__}"
             log.debug("sideband attempt failed", extra={"detail": detail})
+            # Whatever a kept connection has to do with it, it costs a call one attempt.
+            connect = self._connect
         raise SidebandLostError(Lost.UNREACHABLE, detail)
 
     async def _upgrade(self, path: str) -> SidebandSocket:

@@ -11,15 +11,11 @@ from aiohttp import web
 
 from runner.model.action import HangUp
 from runner.model.event import CallGone
-from runner.model.settings import Provider, Settings
 from runner.serve import api_connector
 from runner.serve.clients import Clients
-from runner.serve.metrics import Metrics
-from runner.serve.secrets import find_secrets
 from runner.serve.timeouts import Timeouts
 from tests.certificates import Authority
-from tests.clock import NOW
-from tests.serve.test_clients import ENVIRONMENT
+from tests.serve.test_clients import open_clients
 
 PATH = "/realtime?call_id=rtc_1"
 TIMEOUTS = Timeouts(attach_delays_s=(0.0, 0.001), sideband_upgrade_s=60.0)
@@ -92,20 +88,9 @@ async def opened(
     tls = None if authority is None else authority.server()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     api.base_url = f"{'http' if tls is None else 'https'}://127.0.0.1:{runner.addresses[0][1]}/v1"
-    settings = Settings(provider=Provider(base_url=api.base_url))
     try:
         async with AsyncExitStack() as owner:
-            yield await Clients.open(
-                settings,
-                find_secrets(settings, ENVIRONMENT),
-                owner=owner,
-                new_connector=None,
-                tracing=None,
-                tool_requests=1,
-                metrics=Metrics(),
-                timeouts=timeouts,
-                clock=lambda: NOW,
-            )
+            yield await open_clients(api.base_url, owner, timeouts)
     finally:
         await runner.cleanup()
 
@@ -140,6 +125,18 @@ async def test_a_call_that_the_api_does_not_know_yet_is_asked_for_again_on_anoth
         for _ in range(2):
             await call(clients)
     assert api.asked == [("POST", 0), ("GET", 0), ("GET", 1), ("POST", 2), ("GET", 2), ("GET", 3)]
+
+
+async def test_of_several_connections_that_are_kept_one_is_tried_for_a_call() -> None:
+    async with opened(api := Api(on_kept=refuse(404))) as clients:
+        async with asyncio.TaskGroup() as together:
+            for _ in range(2):
+                together.create_task(clients.api.carry_out(HangUp(), "rtc_0"))
+        await (await clients.sidebands.attach(PATH)).close()
+    (_, first), (_, second), *sidebands = api.asked
+    assert {first, second} == {0, 1}
+    assert [method for method, _ in sidebands] == ["GET", "GET"]
+    assert sidebands[1] == ("GET", 2)
 
 
 @pytest.mark.parametrize("on_kept", [refuse(400), refuse(426), refuse(503), say_nothing, cut])

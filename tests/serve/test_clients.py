@@ -15,19 +15,24 @@ from tests.serve.bodies_after_204 import BodiesAfter204
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-test", "OPENAI_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
 
 
+async def open_clients(base_url: str, owner: AsyncExitStack, timeouts: Timeouts) -> Clients:
+    """The clients of a runner whose API is there."""
+    settings = Settings(provider=Provider(base_url=base_url))
+    return await Clients.open(
+        settings,
+        find_secrets(settings, ENVIRONMENT),
+        owner=owner,
+        new_connector=None,
+        tracing=None,
+        tool_requests=1,
+        metrics=Metrics(),
+        timeouts=timeouts,
+        clock=lambda: NOW,
+    )
+
+
 async def test_a_body_where_the_api_may_send_none_does_not_undo_what_it_did() -> None:
     async with BodiesAfter204.served() as api, AsyncExitStack() as owner:
-        settings = Settings(provider=Provider(base_url=api.base_url))
-        clients = await Clients.open(
-            settings,
-            find_secrets(settings, ENVIRONMENT),
-            owner=owner,
-            new_connector=None,
-            tracing=None,
-            tool_requests=1,
-            metrics=Metrics(),
-            timeouts=Timeouts(hangup_s=2.0, retry_s=0.001),
-            clock=lambda: NOW,
-        )
+        clients = await open_clients(api.base_url, owner, Timeouts(hangup_s=2.0, retry_s=0.001))
         assert await clients.api.carry_out(HangUp(), "rtc_1") == CallGone()
     assert api.asked == 1
