@@ -1,7 +1,6 @@
 """Bounds whose far side takes a runner of its own: few descriptors, no store, no reader, or the end."""
 
 import asyncio
-import json
 import signal
 import sqlite3
 from contextlib import closing
@@ -212,15 +211,13 @@ async def test_many_jobs_that_are_due_at_once_harm_no_neighbour(tmp_path: Path) 
         "call.afterwards.capacity.MOST_PER_RECEIVER": 512,
         "serve.timeouts.lease_s": 60.0,
     }
-    kind = "conversation.item.input_audio_transcription.completed"
-    said = {"type": kind, "content_index": 0, "transcript": "On and on and on and on and on."}
-    turns = [json.dumps({**said, "item_id": f"item_{number}"}) for number in range(1_000)]
+    turns = ["On and on and on and on and on."] * 1_000
     async with serving(tmp_path, lowered) as service:
         service.endpoint.handlers["held"] = gone
         for _ in range(10):
             call, _ = await service.ring(greets(), to=DELIVERS_OFTEN)
             await greeted(service, call)
-            await service.wire.sidebands[call.id].say(*turns)
+            await service.wire.sidebands[call.id].hear(*turns)
             await service.neighbour.is_served()
             await service.hang_up(call)
         parked = 'phone_agents_job_attempts_total{kind="delivery",result="parked"}'

@@ -5,6 +5,7 @@ a row wants it otherwise.
 """
 
 import asyncio
+import json
 import re
 import socket
 from contextlib import suppress
@@ -32,6 +33,15 @@ class Sideband:
         """Send the runner these messages, all at once, as if the API did."""
         self.to_runner.write(frames(*texts))
         await self.to_runner.drain()
+
+    async def hear(self, *texts: str) -> None:
+        """Send the runner what the caller has said, a turn for each text, all at once."""
+        kind = "conversation.item.input_audio_transcription.completed"
+        turns = [
+            {"type": kind, "item_id": f"item_{number}", "content_index": 0, "transcript": text}
+            for number, text in enumerate(texts)
+        ]
+        await self.say(*map(json.dumps, turns))
 
 
 def frames(*texts: str) -> bytes:

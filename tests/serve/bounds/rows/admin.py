@@ -57,11 +57,8 @@ async def long_turns_for_a_reader(service: Service) -> None:
     call, _ = await service.ring(greets())
     await greeted(service, call)
     reader, writer = await service.stream(f"?call={call.id}")
-    kind = "conversation.item.input_audio_transcription.completed"
-    said = {"type": kind, "content_index": 0, "transcript": "And on. " * 1_000}
     many = LOWERED["serve.admin.event_log.MOST_ENTRIES"] // 2
-    turns = [json.dumps({**said, "item_id": f"item_{number}"}) for number in range(many)]
-    await service.wire.sidebands[call.id].say(*turns)
+    await service.wire.sidebands[call.id].hear(*["And on. " * 1_000] * many)
     await service.neighbour.is_served()
     await service.hang_up(call)
     async with asyncio.timeout(PATIENCE_S):
@@ -75,10 +72,8 @@ async def a_reader_that_does_not_read(service: Service) -> None:
     call, _ = await service.ring(greets())
     await greeted(service, call)
     reader, writer = await service.stream(f"?call={call.id}")
-    kind = "conversation.item.input_audio_transcription.completed"
-    said = {"type": kind, "content_index": 0, "transcript": "And on."}
-    turns = [json.dumps({**said, "item_id": f"item_{number}"}) for number in range(3_000)]
-    await service.wire.sidebands[call.id].say(*turns)
+    turns = ["And on."] * 3_000
+    await service.wire.sidebands[call.id].hear(*turns)
     await service.neighbour.is_served()
     await service.hang_up(call)
     async with asyncio.timeout(PATIENCE_S):

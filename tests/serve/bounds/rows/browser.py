@@ -174,10 +174,7 @@ async def a_page_that_follows_a_conversation_without_end(service: Service) -> No
     assert (await ask(service, f"{location}/connected", bearer=token("endless")))[0] == 204
     await greeted(service, call)
     reader, _ = await stream(service, location, "endless")
-    kind = "conversation.item.input_audio_transcription.completed"
-    said = {"type": kind, "content_index": 0, "transcript": "Mail me at me@b.example"}
-    turns = [json.dumps({**said, "item_id": f"item_{number}"}) for number in range(1_000)]
-    await service.wire.sidebands[call.id].say(*turns)
+    await service.wire.sidebands[call.id].hear(*["Mail me at me@b.example"] * 1_000)
     await service.neighbour.is_served()
     await service.hang_up(call)
     async with asyncio.timeout(PATIENCE_S):
