@@ -15,14 +15,19 @@ from runner.model.steering import SteeringAct
 from runner.model.usage import TranscriptionUsage, Usage
 
 
-class FailureCause(Enum):
-    """Why a response failed, as far as the reaction depends on it."""
+class ApiErrorKind(Enum):
+    """What an error of the API means to the machine."""
 
+    BUSY_SPEAKING = "busy_speaking"
+    """A response was requested while one is active. Benign."""
+    NOTHING_TO_CANCEL = "nothing_to_cancel"
+    """Benign too."""
+    SESSION_EXPIRED = "session_expired"
+    OTHER = "other"
     RATE_LIMITED = "rate_limited"
     """Passes in a second or two."""
     OUT_OF_QUOTA = "out_of_quota"
     """Does not pass: somebody has to pay."""
-    OTHER = "other"
 
 
 class Outcome(Enum):
@@ -155,7 +160,7 @@ class ResponseEnded:
     response_id: str
     outcome: Outcome
     wish: str | None = None
-    cause: FailureCause = FailureCause.OTHER
+    cause: ApiErrorKind = ApiErrorKind.OTHER
     """Why it failed, where it did."""
     code: str = ""
     """The API's own name for that."""
@@ -297,21 +302,6 @@ class SilenceNudge:
     """The API itself noticed that the caller is silent; its message is not a turn of the caller."""
 
     item_id: str
-
-
-class ApiErrorKind(Enum):
-    """What an error event means to the machine."""
-
-    BUSY_SPEAKING = "busy_speaking"
-    """A response was requested while one is active. Benign."""
-    NOTHING_TO_CANCEL = "nothing_to_cancel"
-    """Benign too."""
-    SESSION_EXPIRED = "session_expired"
-    OTHER = "other"
-    RATE_LIMITED = "rate_limited"
-    """Passes in a second or two."""
-    OUT_OF_QUOTA = "out_of_quota"
-    """Does not pass: somebody has to pay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from runner.model.event import Limit
 
 
 class RingResult(Enum):
-    """The result of a ringing call."""
+    """The result of a ringing call. The value is its label in the metrics."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -22,7 +22,14 @@ class RingResult(Enum):
     FAILED = "failed"
     """It cannot be answered, and another delivery of its webhook would change nothing."""
     UNAVAILABLE = "unavailable"
-    """The voice API gave no answer; another delivery may get one."""
+    """The voice API gave no answer; another delivery of the webhook may get one."""
+    CLOSED = "closed"
+    """This runner takes no calls now; another may."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether another delivery of the webhook would be pointless."""
+        return self not in (RingResult.UNAVAILABLE, RingResult.CLOSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

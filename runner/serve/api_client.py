@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from itertools import count
+from math import inf
 from typing import assert_never
 
 import aiohttp
@@ -130,7 +131,7 @@ class ApiClient:
             case AnswerCall() | RejectCall():
                 return self._timeouts.decision_s
             case Refer():
-                return self._timeouts.refer_s
+                return inf  # It is tried once, and the port bounds that try.
             case HangUp():
                 return self._timeouts.hangup_s
             case _:

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from runner.model.call import Ringing
+from runner.model.reception import RingResult
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.logs import name_call
-from runner.serve.result import WebhookResult
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -20,18 +20,17 @@ class CallAnswerer:
     """Whether this process has taken the call over."""
     is_open: Callable[[], bool]
 
-    async def answer(self, ringing: Ringing) -> WebhookResult:
+    async def answer(self, ringing: Ringing) -> RingResult:
         """Answer or reject a ringing call; returns once that is done.
 
         Needs a task of its own: every line that the task logs from here on names the call.
         """
         name_call(ringing.call_id)
         if not self.is_open():
-            return WebhookResult.CLOSED
+            return RingResult.CLOSED
         if await self.has_call(ringing.call_id):
             # Announced again for the process before. As a new call it would count once more for its limits.
-            return WebhookResult.TAKEN
+            return RingResult.TAKEN
         call = await self.new_call(ringing)
         self.live_calls.serve(call)
-        result = await call.ring_result()
-        return WebhookResult(result.value)
+        return await call.ring_result()

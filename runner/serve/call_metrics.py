@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from runner.api.realtime.facts import INSUFFICIENT_QUOTA
+
 WAITS_S = (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10)
 """Silence as callers know it: under half a second is a conversation; after two they ask whether anybody is
 there.
@@ -71,7 +73,7 @@ class CallMetrics:
             "api_errors", "Error events and failed responses of the voice API, by error code.", "code"
         )
         # At zero from the start, so that an alert sees the first one.
-        self.api_errors.labels(code="insufficient_quota")
+        self.api_errors.labels(code=INSUFFICIENT_QUOTA)
         self.barge_ins = make.counter("barge_ins", "Interruptions of the agent by the caller.", "agent")
         self.collisions = make.counter(
             "collisions", "Responses requested while the API had already started one of its own.", "agent"

@@ -12,8 +12,8 @@ from prometheus_client import (
 )
 
 from runner import __version__
+from runner.model.reception import RingResult
 from runner.serve.call_metrics import CallMetrics, MetricMaker
-from runner.serve.result import WebhookResult
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -101,7 +101,7 @@ class Metrics:
         )
         # A series that starts at zero can be seen to rise: an alert on an increase would otherwise miss the
         # first of its kind.
-        for result in ("refused", "wrong_path", "error", *(result.value for result in WebhookResult)):
+        for result in ("refused", "wrong_path", "error", "other_event", *(each.value for each in RingResult)):
             self.webhooks.labels(result=result)
         for order, refused in product(("AnswerCall", "RejectCall", "Refer", "HangUp"), ("401", "403")):
             self.api_requests.labels(order=order, result=refused)

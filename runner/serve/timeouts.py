@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long we wait for others, in seconds. Waits that the user declares (tools, drain) are not
-    included."""
+    """How long we wait for others, in seconds. Waits that the user declares (tools, drain) are not included.
+
+    Each try of a request to the voice API is bounded by its port as well (`HttpRequest.timeout_s`).
+    """
 
     head_s: float = 10.0
     """For a request's line and headers, from the connection or from the first byte after an answer."""
@@ -21,16 +23,9 @@ class Timeouts:
     body_s: float = 5.0
     """For the body of a webhook to arrive."""
     decision_s: float = 8.0
-    """For answering or rejecting a call, all tries together: the caller hears ringing meanwhile.
-
-    The voice API's port bounds each try (`HttpRequest.timeout_s`).
-    """
+    """For answering or rejecting a call, all tries together: the caller hears ringing meanwhile."""
     token_s: float = 10.0
     """For an OAuth token endpoint to answer."""
-    refer_s: float = 60.0
-    """For a transfer, at most. It is tried once, and the voice API's port bounds that try
-    (`HttpRequest.timeout_s`).
-    """
     hangup_s: float = 20.0
     """For a hang-up, all tries together: a call that stays up costs money and helps nobody."""
     retry_s: float = 0.1

@@ -15,10 +15,10 @@ from runner.api.port import VoiceApi
 from runner.api.webhook import verify
 from runner.errors import WebhookRejectedError
 from runner.model.call import Ringing
+from runner.model.reception import RingResult
 from runner.model.values import Instant
 from runner.serve.metrics import Metrics
 from runner.serve.once_by_id import OnceById
-from runner.serve.result import WebhookResult
 from runner.serve.timeouts import Timeouts
 
 log = logging.getLogger("runner.serve.webhooks")
@@ -27,16 +27,15 @@ IGNORED = "nothing is done about events of this type"
 """The reply to an event that announces no call; `doctor` recognises a runner by it."""
 
 _SENTENCES = {
-    WebhookResult.ACCEPTED: "the call was accepted",
-    WebhookResult.REJECTED: "the call was rejected",
-    WebhookResult.BUSY: "the call was rejected: all agents for it are busy",
-    WebhookResult.GONE: "the caller has gone",
-    WebhookResult.TAKEN: "the call is answered elsewhere",
-    WebhookResult.LATE: "the call is too old to be answered",
-    WebhookResult.OTHER_EVENT: IGNORED,
-    WebhookResult.FAILED: "the call cannot be answered",
-    WebhookResult.UNAVAILABLE: "the call could not be answered now",
-    WebhookResult.CLOSED: "no calls are taken now",
+    RingResult.ACCEPTED: "the call was accepted",
+    RingResult.REJECTED: "the call was rejected",
+    RingResult.BUSY: "the call was rejected: all agents for it are busy",
+    RingResult.GONE: "the caller has gone",
+    RingResult.TAKEN: "the call is answered elsewhere",
+    RingResult.LATE: "the call is too old to be answered",
+    RingResult.FAILED: "the call cannot be answered",
+    RingResult.UNAVAILABLE: "the call could not be answered now",
+    RingResult.CLOSED: "no calls are taken now",
 }
 
 
@@ -48,7 +47,7 @@ class Webhooks:
         *,
         api: VoiceApi,
         secrets: Callable[[], Sequence[str]],
-        answer: Callable[[Ringing], Coroutine[Any, Any, WebhookResult]],
+        answer: Callable[[Ringing], Coroutine[Any, Any, RingResult]],
         metrics: Metrics,
         timeouts: Timeouts,
         clock: Callable[[], Instant] = time.time,
@@ -60,7 +59,7 @@ class Webhooks:
         self._metrics = metrics
         self._timeouts = timeouts
         self._clock = clock
-        self._deliveries: OnceById[WebhookResult] = OnceById(lambda result: result.is_final)
+        self._deliveries: OnceById[RingResult] = OnceById(lambda result: result.is_final)
 
     async def handle(self, request: web.Request) -> web.Response:
         """2xx when the event has been handled, 503 when another delivery could help, else 4xx."""
@@ -68,23 +67,23 @@ class Webhooks:
             async with asyncio.timeout(self._timeouts.body_s):
                 body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            return self._refuse(413, "too_large", "the body is too large")
+            return self._reply(413, "too_large", "the body is too large")
         except (web.RequestPayloadError, ConnectionResetError):
-            return self._refuse(400, "refused", "the body cannot be read")
+            return self._reply(400, "refused", "the body cannot be read")
         except TimeoutError:
-            return self._refuse(408, "too_slow", "the body took too long to arrive")
+            return self._reply(408, "too_slow", "the body took too long to arrive")
         try:
             event = verify(body, request.headers, self._secrets(), self._clock())
             ringing = self._api.ringing(event)
         except WebhookRejectedError as error:
             log.warning("webhook was refused", extra={"reason": str(error), "bytes": len(body)})
-            return self._refuse(400, "refused", "this is not a webhook that can be acted on")
+            return self._reply(400, "refused", "this is not a webhook that can be acted on")
         if ringing is None:
             if self._api.is_warning(event):
                 log.warning("voice api sent a notice", extra={"type": event.type})
             else:
                 log.info("webhook was ignored", extra={"type": event.type})
-            return self._reply(WebhookResult.OTHER_EVENT)
+            return self._reply(200, "other_event", IGNORED)
         return await self._answer_once(event.webhook_id, ringing)
 
     async def settle(self) -> None:
@@ -98,16 +97,13 @@ class Webhooks:
             result, repeated = await self._deliveries.once(ids, lambda: self._answer(ringing))
         except Exception:
             log.exception("webhook failed", extra={"call_id": ringing.call_id})
-            return self._refuse(503, "error", _SENTENCES[WebhookResult.UNAVAILABLE])
+            return self._reply(503, "error", _SENTENCES[RingResult.UNAVAILABLE])
         if repeated:
             extra = {"call_id": ringing.call_id, "result": result.value}
             log.info("webhook was delivered again", extra=extra)
-        return self._reply(result, "duplicate" if repeated else None)
+        status = 200 if result.is_final else 503
+        return self._reply(status, "duplicate" if repeated else result.value, _SENTENCES[result])
 
-    def _reply(self, result: WebhookResult, label: str | None = None) -> web.Response:
-        self._metrics.webhooks.labels(result=label or result.value).inc()
-        return web.Response(status=200 if result.is_final else 503, text=_SENTENCES[result] + "\n")
-
-    def _refuse(self, status: int, result: str, sentence: str) -> web.Response:
+    def _reply(self, status: int, result: str, sentence: str) -> web.Response:
         self._metrics.webhooks.labels(result=result).inc()
         return web.Response(status=status, text=sentence + "\n")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import runner
-from runner.serve.result import WebhookResult
+from runner.model.reception import RingResult
 
 PACKAGE = Path(runner.__file__).parent
 
@@ -27,13 +27,11 @@ def reasons() -> set[str]:
 
 def webhook_results() -> set[str]:
     """Every value of the label `result` of the counter of webhooks."""
-    found = {result.value for result in WebhookResult}
+    found = {result.value for result in RingResult}
     for name in ("webhooks", "app"):
         for node in ast.walk(ast.parse((PACKAGE / "serve" / f"{name}.py").read_text(encoding="utf-8"))):
             match node:
-                case ast.Call(func=ast.Attribute(attr="_refuse"), args=[_, result, _]):
-                    found |= _texts([result])
-                case ast.Call(func=ast.Attribute(attr="_reply"), args=[_, result]):
+                case ast.Call(func=ast.Attribute(attr="_reply"), args=[_, result, _]):
                     found |= _texts([result])
                 case ast.Call(func=ast.Attribute(attr="labels"), keywords=[ast.keyword(value=result)]):
                     found |= _texts([result])

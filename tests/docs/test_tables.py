@@ -12,11 +12,9 @@ from runner.cli.main import CANNOT, COMMANDS, OK, PROBLEMS, USAGE
 from runner.config.checking.schema_files import schema
 from runner.model.event import Limit, Outcome
 from runner.model.job import JobKind, JobState
-from runner.model.reception import RingResult
 from runner.model.record import ENDS
 from runner.model.steering import ACTS
 from runner.serve.listener import ClosedBecause
-from runner.serve.result import WebhookResult
 from tests.docs import bounds, ends, log_calls
 from tests.docs.command_tables import actions, parser
 from tests.docs.generated import MARKER, links_to_tables
@@ -124,10 +122,6 @@ def test_the_page_tells_of_every_result_of_a_webhook_and_of_no_other() -> None:
     assert sorted(told("docs/ends.md", "Results of a webhook")) == sorted(ends.webhook_results())
 
 
-def test_a_ring_comes_to_what_its_webhook_comes_to() -> None:
-    assert values(RingResult) < values(WebhookResult)
-
-
 def values(kind: type[Enum]) -> set[str]:
     """The values of an enum."""
     return {member.value for member in kind}
@@ -185,7 +179,6 @@ INTERNAL = {
     "serve.clients.API_LOOKUPS",
     "serve.secrets.MAX_FILE_BYTES",
     "serve.sideband_socket.SLICE_BYTES",
-    "serve.timeouts.refer_s",
     "serve.tls.MOST_HOSTS",
     "serve.tls.RECORD_BYTES",
     "serve.tls.VERIFIED_S",

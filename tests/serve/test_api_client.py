@@ -34,8 +34,8 @@ from runner.serve.timeouts import Timeouts
 from tests.api.realtime.agents import an_agent
 from tests.serve.bodies_after_204 import BodiesAfter204
 
-PATIENT = Timeouts(decision_s=9.0, refer_s=9.0, hangup_s=9.0, question_s=9.0, retry_s=0.001)
-IMPATIENT = Timeouts(decision_s=0.4, refer_s=0.4, hangup_s=0.4, question_s=0.4, retry_s=0.001)
+PATIENT = Timeouts(decision_s=9.0, hangup_s=9.0, question_s=9.0, retry_s=0.001)
+IMPATIENT = Timeouts(decision_s=0.4, hangup_s=0.4, question_s=0.4, retry_s=0.001)
 
 ANSWER = AnswerCall(agent=an_agent(), instructions="Be brief.")
 REJECT = RejectCall(status=486)

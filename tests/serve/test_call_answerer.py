@@ -16,6 +16,7 @@ from runner.model.agent import Agent
 from runner.model.call import Ringing, SipOrigin
 from runner.model.job import Job
 from runner.model.live_call import Owner
+from runner.model.reception import RingResult
 from runner.model.record import CallRecord
 from runner.model.route import Conditions, ExactNumber, Prefix, Reject, RejectRule, Route, RoutingSettings
 from runner.model.settings import Configuration, Settings
@@ -27,7 +28,6 @@ from runner.serve.clients import Clients
 from runner.serve.live_call import LiveCall
 from runner.serve.live_calls import LiveCalls
 from runner.serve.metrics import Metrics
-from runner.serve.result import WebhookResult
 from runner.serve.sideband import Sidebands
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
@@ -69,7 +69,7 @@ class Office:
     async def save(self, record: CallRecord, jobs: Sequence[Job] = (), owner: Owner | None = None) -> None:
         self.records.append(record)
 
-    async def attend(self, call_id: str, *, instructions: str = "Be kind.", **event: Any) -> WebhookResult:
+    async def attend(self, call_id: str, *, instructions: str = "Be kind.", **event: Any) -> RingResult:
         """What came of a webhook; a call that was answered is over when this returns."""
         world = World.of(configured(instructions), {})
 
@@ -141,9 +141,7 @@ def asked(call: PlacedCall) -> list[tuple[str, int | None]]:
 
 async def test_a_call_that_a_route_matches_is_accepted_and_begins(office: Office, api: StandIn) -> None:
     call = api.place_call()
-    assert (
-        await office.attend(call.id, instructions="{{ call.from.number }} calls.") is WebhookResult.ACCEPTED
-    )
+    assert await office.attend(call.id, instructions="{{ call.from.number }} calls.") is RingResult.ACCEPTED
     assert call.accept_body == {
         "type": "realtime",
         "model": "gpt-realtime-2.1",
@@ -163,28 +161,28 @@ async def test_a_call_that_nobody_is_to_answer_is_rejected(
     office: Office, api: StandIn, event: dict[str, Any], status: int
 ) -> None:
     call = api.place_call()
-    assert await office.attend(call.id, **event) is WebhookResult.REJECTED
+    assert await office.attend(call.id, **event) is RingResult.REJECTED
     assert [(rest.action, rest.body) for rest in call.requests] == [("reject", {"status_code": status})]
     assert office.records == []
 
 
 async def test_a_late_call_is_not_asked_about(office: Office, api: StandIn) -> None:
     call = api.place_call()
-    assert await office.attend(call.id, age_s=121) is WebhookResult.LATE
+    assert await office.attend(call.id, age_s=121) is RingResult.LATE
     assert asked(call) == []
 
 
 async def test_a_closed_office_takes_no_call(office: Office, api: StandIn) -> None:
     office.is_open = False
     call = api.place_call()
-    assert await office.attend(call.id) is WebhookResult.CLOSED
-    assert await office.attend(call.id, to="+18005550000") is WebhookResult.CLOSED
+    assert await office.attend(call.id) is RingResult.CLOSED
+    assert await office.attend(call.id, to="+18005550000") is RingResult.CLOSED
     assert asked(call) == []
 
 
 @pytest.mark.parametrize("to", [CLINIC, "+18005550000"])
 async def test_a_caller_who_has_gone_is_left_in_peace(office: Office, to: str) -> None:
-    assert await office.attend("rtc_unknown", to=to) is WebhookResult.GONE
+    assert await office.attend("rtc_unknown", to=to) is RingResult.GONE
     assert office.records == []
 
 
@@ -192,19 +190,19 @@ async def test_a_caller_who_has_gone_is_left_in_peace(office: Office, to: str) -
 async def test_a_call_that_another_runner_has_is_left_to_it(office: Office, api: StandIn, to: str) -> None:
     call = api.place_call()
     call.answer("accept", {"type": "realtime"}, clock())
-    assert await office.attend(call.id, to=to) is WebhookResult.TAKEN
+    assert await office.attend(call.id, to=to) is RingResult.TAKEN
     assert office.records == []
 
 
 async def test_trouble_that_passes_is_got_over(office: Office, api: StandIn) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(status=500), HttpFault(status=503))))
-    assert await office.attend(call.id) is WebhookResult.ACCEPTED
+    assert await office.attend(call.id) is RingResult.ACCEPTED
     assert asked(call) == [("accept", 500), ("accept", 503), ("accept", 200)]
 
 
 async def test_an_accept_whose_answer_is_lost_is_ours(office: Office, api: StandIn) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(status=None, carried_out=True),)))
-    assert await office.attend(call.id) is WebhookResult.ACCEPTED
+    assert await office.attend(call.id) is RingResult.ACCEPTED
     assert asked(call) == [("accept", None), ("accept", 409)]
     assert [record.id for record in office.records] == [call.id]
 
@@ -213,7 +211,7 @@ async def test_an_accept_whose_answer_is_lost_is_ours(office: Office, api: Stand
 async def test_trouble_that_lasts_asks_for_another_delivery(office: Office, api: StandIn, to: str) -> None:
     down = (HttpFault(status=500),) * 10_000
     call = api.place_call(faults=Faults(accept=down, reject=down))
-    assert await office.attend(call.id, to=to) is WebhookResult.UNAVAILABLE
+    assert await office.attend(call.id, to=to) is RingResult.UNAVAILABLE
     assert office.records == []
 
 
@@ -221,7 +219,7 @@ async def test_a_call_that_may_not_be_accepted_is_not_left_ringing(
     office: Office, api: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     call = api.place_call(faults=Faults(accept=(HttpFault(status=400),)))
-    assert await office.attend(call.id) is WebhookResult.FAILED
+    assert await office.attend(call.id) is RingResult.FAILED
     assert asked(call) == [("accept", 400), ("reject", 200)]
     assert call.requests[1].body == {"status_code": 480}
     assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call was not answered")]
@@ -231,23 +229,23 @@ async def test_a_call_that_cannot_be_prepared_is_not_left_ringing(
     office: Office, api: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     call = api.place_call()
-    assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is WebhookResult.FAILED
+    assert await office.attend(call.id, instructions="{{ 1 // 0 }}") is RingResult.FAILED
     assert [(rest.action, rest.body) for rest in call.requests] == [("reject", {"status_code": 480})]
     assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "call was not answered")]
 
 
 @pytest.mark.parametrize(
     ("fault", "result"),
-    [(HttpFault(status=400), WebhookResult.FAILED), (HttpFault(status=500), WebhookResult.UNAVAILABLE)],
+    [(HttpFault(status=400), RingResult.FAILED), (HttpFault(status=500), RingResult.UNAVAILABLE)],
 )
 async def test_a_call_that_was_not_accepted_takes_no_place(
-    office: Office, api: StandIn, fault: HttpFault, result: WebhookResult
+    office: Office, api: StandIn, fault: HttpFault, result: RingResult
 ) -> None:
     call = api.place_call(faults=Faults(accept=(fault,) * 10_000))
     assert await office.attend(call.id) is result
-    assert await office.attend("rtc_unknown") is WebhookResult.GONE
+    assert await office.attend("rtc_unknown") is RingResult.GONE
     other = api.place_call()
-    assert await office.attend(other.id, instructions="{{ 1 // 0 }}") is WebhookResult.FAILED
+    assert await office.attend(other.id, instructions="{{ 1 // 0 }}") is RingResult.FAILED
     assert office.call_counts.load("front-desk", clock()) == Load(live=0, today=0)
 
 
@@ -255,12 +253,12 @@ async def test_a_call_that_is_over_leaves_its_place_and_counts_for_the_day(
     office: Office, api: StandIn
 ) -> None:
     call = api.place_call()
-    assert await office.attend(call.id) is WebhookResult.ACCEPTED
+    assert await office.attend(call.id) is RingResult.ACCEPTED
     assert office.call_counts.load("front-desk", clock()) == Load(live=0, today=1)
 
 
 async def test_a_call_that_was_taken_over_is_not_answered_anew(office: Office, api: StandIn) -> None:
     call = api.place_call()
     office.taken_over = {call.id}
-    assert await office.attend(call.id) is WebhookResult.TAKEN
+    assert await office.attend(call.id) is RingResult.TAKEN
     assert asked(call) == []

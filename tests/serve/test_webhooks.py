@@ -14,10 +14,10 @@ from standardwebhooks import Webhook
 
 from runner.api.realtime import api as realtime
 from runner.model.call import Ringing
+from runner.model.reception import RingResult
 from runner.serve.app import MOST_BODY_BYTES, create_app
 from runner.serve.listener import Listener
 from runner.serve.metrics import Metrics
-from runner.serve.result import WebhookResult
 from runner.serve.timeouts import Timeouts
 from runner.serve.webhooks import Webhooks
 from tests.clock import NOW
@@ -30,13 +30,13 @@ class Desk:
     """Answers every call with the next result of a list, and waits for `go` if it is closed."""
 
     def __init__(self) -> None:
-        self.results: list[WebhookResult | Exception] = [WebhookResult.ACCEPTED]
+        self.results: list[RingResult | Exception] = [RingResult.ACCEPTED]
         self.calls: list[Ringing] = []
         self.began = asyncio.Event()
         self.go = asyncio.Event()
         self.go.set()
 
-    async def answer(self, ringing: Ringing) -> WebhookResult:
+    async def answer(self, ringing: Ringing) -> RingResult:
         self.calls.append(ringing)
         self.began.set()
         await self.go.wait()
@@ -148,18 +148,18 @@ def counted(metrics: Metrics) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("result", "answer"),
     [
-        (WebhookResult.ACCEPTED, (200, "the call was accepted\n")),
-        (WebhookResult.REJECTED, (200, "the call was rejected\n")),
-        (WebhookResult.GONE, (200, "the caller has gone\n")),
-        (WebhookResult.TAKEN, (200, "the call is answered elsewhere\n")),
-        (WebhookResult.LATE, (200, "the call is too old to be answered\n")),
-        (WebhookResult.FAILED, (200, "the call cannot be answered\n")),
-        (WebhookResult.UNAVAILABLE, (503, "the call could not be answered now\n")),
-        (WebhookResult.CLOSED, (503, "no calls are taken now\n")),
+        (RingResult.ACCEPTED, (200, "the call was accepted\n")),
+        (RingResult.REJECTED, (200, "the call was rejected\n")),
+        (RingResult.GONE, (200, "the caller has gone\n")),
+        (RingResult.TAKEN, (200, "the call is answered elsewhere\n")),
+        (RingResult.LATE, (200, "the call is too old to be answered\n")),
+        (RingResult.FAILED, (200, "the call cannot be answered\n")),
+        (RingResult.UNAVAILABLE, (503, "the call could not be answered now\n")),
+        (RingResult.CLOSED, (503, "no calls are taken now\n")),
     ],
 )
 async def test_each_result_is_told_and_counted(
-    sender: Sender, desk: Desk, metrics: Metrics, result: WebhookResult, answer: tuple[int, str]
+    sender: Sender, desk: Desk, metrics: Metrics, result: RingResult, answer: tuple[int, str]
 ) -> None:
     desk.results = [result]
     assert await sender.event() == answer
@@ -170,7 +170,7 @@ async def test_each_result_is_told_and_counted(
 async def test_a_bug_of_ours_is_logged_and_asks_for_another_delivery(
     sender: Sender, desk: Desk, metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk.results = [RuntimeError("secret detail"), WebhookResult.ACCEPTED]
+    desk.results = [RuntimeError("secret detail"), RingResult.ACCEPTED]
     assert await sender.event() == (503, "the call could not be answered now\n")
     assert [(r.levelno, r.message, r.__dict__["call_id"]) for r in caplog.records] == [
         (logging.ERROR, "webhook failed", "rtc_1")
@@ -228,7 +228,7 @@ async def test_copies_that_arrive_together_get_one_result(sender: Sender, desk: 
 
 
 async def test_what_failed_for_now_is_tried_again(sender: Sender, desk: Desk) -> None:
-    desk.results = [WebhookResult.UNAVAILABLE, WebhookResult.CLOSED, WebhookResult.ACCEPTED]
+    desk.results = [RingResult.UNAVAILABLE, RingResult.CLOSED, RingResult.ACCEPTED]
     assert [(await sender.event())[0] for _ in range(4)] == [503, 503, 200, 200]
     assert len(desk.calls) == 3
 

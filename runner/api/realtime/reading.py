@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from runner.api.realtime.agent_items import AgentItems, words_of
-from runner.api.realtime.facts import INSUFFICIENT_QUOTA
+from runner.api.realtime.facts import ERROR_KINDS
 from runner.api.realtime.responses import (
     content_of,
     fence_of,
@@ -319,15 +319,6 @@ def _session(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, .
     return (SessionUpdated(model=model, update_id=update_id, is_unasked=is_unasked),)
 
 
-_ERROR_KINDS = {
-    "conversation_already_has_active_response": ApiErrorKind.BUSY_SPEAKING,
-    "response_cancel_not_active": ApiErrorKind.NOTHING_TO_CANCEL,
-    "session_expired": ApiErrorKind.SESSION_EXPIRED,
-    "rate_limit_exceeded": ApiErrorKind.RATE_LIMITED,
-    INSUFFICIENT_QUOTA: ApiErrorKind.OUT_OF_QUOTA,
-}
-
-
 def _error(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...]:
     error = received.get("error")
     if not isinstance(error, Mapping):
@@ -336,7 +327,7 @@ def _error(reader: Reader, received: JsonObject) -> tuple[ConversationEvent, ...
     about = _optional_text(error.get("event_id"))
     reader.refused_update(about)
     refused = ApiError(
-        kind=_ERROR_KINDS.get(code, ApiErrorKind.OTHER),
+        kind=ERROR_KINDS.get(code, ApiErrorKind.OTHER),
         about=about,
         code=code,
         message=str(error.get("message") or "no reason given"),

@@ -6,19 +6,14 @@ Raises KeyError or TypeError only for a response without an id.
 import re
 import sys
 
-from runner.api.realtime.facts import INSUFFICIENT_QUOTA
+from runner.api.realtime.facts import ERROR_KINDS
 from runner.api.realtime.usage import response_usage
-from runner.model.event import FailureCause, Outcome, ResponseEnded, ToolCalled
+from runner.model.event import ApiErrorKind, Outcome, ResponseEnded, ToolCalled
 from runner.model.values import Json, JsonObject
 
 _FENCE = re.compile(r"[0-9]{1,9}")
 
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
-
-_CAUSES = {
-    "rate_limit_exceeded": FailureCause.RATE_LIMITED,
-    INSUFFICIENT_QUOTA: FailureCause.OUT_OF_QUOTA,
-}
 
 
 def response_ended(response: JsonObject) -> ResponseEnded:
@@ -31,7 +26,7 @@ def response_ended(response: JsonObject) -> ResponseEnded:
         response_id=response_id,
         outcome=_OUTCOMES.get(str(response.get("status")), Outcome.COMPLETED),
         wish=wish_of(response),
-        cause=_CAUSES.get(code, FailureCause.OTHER),
+        cause=ERROR_KINDS.get(code, ApiErrorKind.OTHER),
         code=code,
         detail=detail,
         calls=tuple(call for call in calls if call is not None),

@@ -6,7 +6,7 @@ from runner.call.machine.intent import AddMessage, GoOn, Intent, Part, TakeWayOu
 from runner.call.machine.speech import RATE_LIMIT_WAITS_S
 from runner.call.recent_ids import RecentIds
 from runner.model.agent import IfBroken
-from runner.model.event import ApiError, ApiErrorKind, CallEvent, FailureCause, Outcome, ResponseEnded
+from runner.model.event import ApiError, ApiErrorKind, CallEvent, Outcome, ResponseEnded
 from runner.model.values import Instant
 
 FAILURES_IN_A_ROW = 2
@@ -64,11 +64,11 @@ class FailureWatch(Part):
     def _failed(self, ended: ResponseEnded) -> list[Intent]:
         reason = ended.detail or ended.code or "no reason given"
         match ended.cause:
-            case FailureCause.RATE_LIMITED:
+            case ApiErrorKind.RATE_LIMITED:
                 return self._over_the_rate(reason)
-            case FailureCause.OUT_OF_QUOTA:
+            case ApiErrorKind.OUT_OF_QUOTA:
                 return _out_of_quota(reason)
-            case FailureCause.OTHER:
+            case _:
                 self._failures += 1
                 if self._failures < self._most:
                     return [AddMessage(text=APOLOGY, only_while_talking=True), GoOn()]

@@ -16,7 +16,6 @@ from runner.model.event import (
     ApiErrorKind,
     CallerSpeaks,
     CallEvent,
-    FailureCause,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
@@ -283,7 +282,7 @@ class Speech:
                 moved += self._move(Cue.ASKED, now)
         if ended.outcome is Outcome.COMPLETED:
             self._rate_limited = 0
-        if ended.outcome is Outcome.FAILED and ended.cause is FailureCause.RATE_LIMITED:
+        if ended.outcome is Outcome.FAILED and ended.cause is ApiErrorKind.RATE_LIMITED:
             moved += self._wait_for_rate(ended.response_id, now)
         followed = self._followed.pop(ended.response_id, [])
         request = self._unheard.get(ended.response_id)

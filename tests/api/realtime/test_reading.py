@@ -15,7 +15,6 @@ from runner.model.event import (
     ApprovalAsked,
     CallerSpeaks,
     CallEvent,
-    FailureCause,
     Ignored,
     IgnoredBecause,
     ItemPlaced,
@@ -143,8 +142,8 @@ SPOKEN_ITEM = {
                 ),
             )
             for code, cause in (
-                ("rate_limit_exceeded", FailureCause.RATE_LIMITED),
-                ("insufficient_quota", FailureCause.OUT_OF_QUOTA),
+                ("rate_limit_exceeded", ApiErrorKind.RATE_LIMITED),
+                ("insufficient_quota", ApiErrorKind.OUT_OF_QUOTA),
             )
         ),
         (

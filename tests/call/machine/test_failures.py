@@ -17,7 +17,6 @@ from runner.model.event import (
     ApiErrorKind,
     CallerSpeaks,
     CallGone,
-    FailureCause,
     Outcome,
     ReferAnswered,
     ResponseEnded,
@@ -101,7 +100,7 @@ def limited(play: Play, response_id: str, wish: str | None = None) -> list[Actio
             response_id=response_id,
             wish=wish,
             outcome=Outcome.FAILED,
-            cause=FailureCause.RATE_LIMITED,
+            cause=ApiErrorKind.RATE_LIMITED,
             code="rate_limit_exceeded",
             audible=False,
         )
@@ -132,7 +131,7 @@ def test_an_account_without_quota_is_not_asked_again() -> None:
     ended = ResponseEnded(
         response_id="r",
         outcome=Outcome.FAILED,
-        cause=FailureCause.OUT_OF_QUOTA,
+        cause=ApiErrorKind.OUT_OF_QUOTA,
         code="insufficient_quota",
         audible=False,
     )
