@@ -115,7 +115,8 @@ class CallView:
                 return f"with {entry.text}"
             case EntryKind.TRANSFER:
                 return f"to {entry.text}"
-        return entry.text
+            case _:
+                return entry.text
 
     def _rows(
         self, time: str | None, label: str, style: Style, lines: list[str], text_style: Style | None

@@ -38,6 +38,8 @@ def whole_parser() -> argparse.ArgumentParser:
                 action.complete = shtab.DIRECTORY  # type: ignore[attr-defined] # what shtab looks for
             case "FILE" | "CSV":
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
+            case _:
+                pass
     return parser
 
 

@@ -66,6 +66,8 @@ class Timeline:
                 yield TimelineEntry(at_s=at_s, what=EntryKind.OUTCOME, text=text)
             case {"type": "error", "error": error}:
                 yield TimelineEntry(at_s=at_s, what=EntryKind.ERROR, text=str(error["message"]), ok=False)
+            case _:
+                pass
 
     def received(self, kind: str, value: JsonObject, at_s: float) -> Iterator[TimelineEntry]:
         """Entries for a request or an event of the runner."""
@@ -84,6 +86,8 @@ class Timeline:
                     tool_call_id=call_id,
                     ok=not _is_error(output),
                 )
+            case _:
+                pass
 
 
 def _item(item: JsonObject, at_s: float) -> Iterator[TimelineEntry]:

@@ -90,11 +90,12 @@ def outline(value: object) -> Json:
             return value.key
         case PriceList():
             return outline(value.by_model)
-    if isinstance(source := getattr(value, "source", None), str):
-        return source  # a template
-    if is_dataclass(value):
-        return _of_its_own(value)
-    raise TypeError(f"{value!r} cannot be compared")
+        case _ if isinstance(source := getattr(value, "source", None), str):
+            return source  # a template
+        case _ if is_dataclass(value):
+            return _of_its_own(value)
+        case _:
+            raise TypeError(f"{value!r} cannot be compared")
 
 
 def fields_of(value: Any, *, without: frozenset[str] = frozenset()) -> dict[str, Json]:
@@ -155,9 +156,10 @@ def _of_its_own(value: Any) -> Json:
             return {kind.value: carried, **more}
         case Schedule():
             return _schedule(value)
-    fields = fields_of(value)
-    kind_name = KINDS.get(type(value))
-    return fields if kind_name is None else {kind_name: fields}
+        case _:
+            fields = fields_of(value)
+            kind_name = KINDS.get(type(value))
+            return fields if kind_name is None else {kind_name: fields}
 
 
 def _schedule(schedule: Schedule) -> Json:

@@ -60,9 +60,10 @@ async def _taken(error: OSError, where: str, host: str, port: int) -> Finding:
                 f'"{host}" is not an address of this machine',
                 "set server.host to one that is, or 0.0.0.0",
             )
-    return Finding.error(
-        "port", f"nothing can listen at {where}: {error.strerror}", "set server.host and port"
-    )
+        case _:
+            return Finding.error(
+                "port", f"nothing can listen at {where}: {error.strerror}", "set server.host and port"
+            )
 
 
 async def _is_runner(host: str, port: int) -> bool:

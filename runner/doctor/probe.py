@@ -131,11 +131,12 @@ def _unreachable(error: OSError, host: str, where: str, connect_s: float) -> Unr
             )
         case ConnectionError():
             return Unreachable(obstacle=Obstacle.TLS, detail=f"{where} closes the connection")
-    code = errno.errorcode.get(error.errno or 0, "")
-    return Unreachable(
-        obstacle=Obstacle.UNREACHABLE,
-        detail=f"{where} cannot be reached ({_words(error)}{f', {code}' if code else ''})",
-    )
+        case _:
+            code = errno.errorcode.get(error.errno or 0, "")
+            return Unreachable(
+                obstacle=Obstacle.UNREACHABLE,
+                detail=f"{where} cannot be reached ({_words(error)}{f', {code}' if code else ''})",
+            )
 
 
 def _addresses(host: str, port: int) -> list[str]:

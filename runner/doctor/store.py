@@ -36,11 +36,12 @@ async def examine_store(url: str) -> Finding:
             return await asyncio.to_thread(sqlite_finding, path)
         case "postgresql" | "postgres":
             return await _postgresql_finding(url)
-    return Finding.error(
-        SUBJECT,
-        f'a store of the kind "{scheme}" is not supported',
-        'write "sqlite:calls.db" or "postgresql://…"',
-    )
+        case _:
+            return Finding.error(
+                SUBJECT,
+                f'a store of the kind "{scheme}" is not supported',
+                'write "sqlite:calls.db" or "postgresql://…"',
+            )
 
 
 def sqlite_finding(path: str) -> Finding:

@@ -147,12 +147,10 @@ class VirtualApi:
                 self.call.state = State.OVER
                 self.detach()
                 return SidebandLost(), CallGone()
-        if not self.call.is_attached:
-            return ()
-        frames = self.call.frames(outgoing)
-        return tuple(
-            event for frame in frames for event in self._sideband.read(frame, follow_words=follow_words)
-        )
+            case _:
+                frames = self.call.frames(outgoing) if self.call.is_attached else ()
+                read = self._sideband.read
+                return tuple(event for frame in frames for event in read(frame, follow_words=follow_words))
 
     def due_s(self) -> float | None:
         """When the API sends something by itself, in virtual seconds; None when it does not."""

@@ -156,7 +156,8 @@ def _check_inside(event: JsonObject) -> Refused | None:
             return _check_shape(response, RESPONSE, "response.")
         case {"type": "conversation.item.create", "item": item}:
             return _check_item(item)
-    return None
+        case _:
+            return None
 
 
 def _check_item(item: JsonObject) -> Refused | None:

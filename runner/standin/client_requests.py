@@ -39,7 +39,8 @@ class _Requests:
                 return self._update_session(event)
             case "conversation.item.create":
                 return self._create_item(event)
-        return self._touch_item(event)
+            case _:
+                return self._touch_item(event)
 
     def _update_session(self, event: JsonObject) -> list[Event]:
         if self._of.refused_updates:
@@ -66,8 +67,9 @@ class _Requests:
                 return [self._of.event("conversation.item.deleted", item_id=item_id)]
             case "conversation.item.retrieve":
                 return [self._of.event("conversation.item.retrieved", item=dict(item))]
-        fields = {key: event[key] for key in ("item_id", "content_index", "audio_end_ms")}
-        return [self._of.event("conversation.item.truncated", **fields)]
+            case _:
+                fields = {key: event[key] for key in ("item_id", "content_index", "audio_end_ms")}
+                return [self._of.event("conversation.item.truncated", **fields)]
 
     def _create_item(self, event: JsonObject) -> list[Event]:
         item = {"id": self._of.ids.new("item"), **event["item"]}

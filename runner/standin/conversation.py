@@ -6,7 +6,7 @@ the caller, a late transcription) are flows; see `runner.standin.flows`.
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from runner.model.values import JsonObject
 from runner.standin.client_events import Refused
@@ -215,6 +215,8 @@ class Conversation:
                     self.flows.start(self._wait_for_output(call_id, self.caller_patience_s))
             case {"type": "response.done"}:
                 self.active = None
+            case _:
+                pass
 
     def _playback(self, response: Response) -> Flow[Outgoing]:
         """Responses play one after the other, slower than the model makes them."""
@@ -242,9 +244,12 @@ class Conversation:
                 return self.playing is not None and (
                     self.active is not self.playing or self.playing.spoken_words > 2
                 )
-        awaited = self.open_calls.keys() - self._not_awaited
-        busy = self.active or self.playing or self._waiting_to_play or awaited
-        return not (busy or self.owes_answer or self.caller_speaks)
+            case When.QUIET:
+                awaited = self.open_calls.keys() - self._not_awaited
+                busy = self.active or self.playing or self._waiting_to_play or awaited
+                return not (busy or self.owes_answer or self.caller_speaks)
+            case _:
+                assert_never(when)
 
     def event(self, kind: str, **fields: object) -> Event:
         """An event with an id of its own."""

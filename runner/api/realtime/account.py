@@ -24,7 +24,8 @@ def model_ids(reply: HttpReply) -> frozenset[str] | None:
     match _parsed(reply):
         case {"data": list(entries)}:
             return frozenset(entry["id"] for entry in entries if isinstance(entry, dict) and "id" in entry)
-    return None
+        case _:
+            return None
 
 
 def session_request(agent: Agent) -> HttpRequest:
@@ -51,7 +52,8 @@ def complaint(reply: HttpReply) -> tuple[str, str]:
     match _parsed(reply):
         case {"error": {**error}}:
             return str(error.get("code") or error.get("type") or ""), str(error.get("message") or "")
-    return "", ""
+        case _:
+            return "", ""
 
 
 def _parsed(reply: HttpReply) -> Json:

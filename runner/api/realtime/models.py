@@ -68,4 +68,5 @@ def transcription_model(session: JsonObject) -> str | None:
     match session:
         case {"audio": {"input": {"transcription": {"model": str(model)}}}}:
             return model
-    return None
+        case _:
+            return None

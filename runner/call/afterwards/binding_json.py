@@ -5,6 +5,7 @@ Templates are kept as source, so a secret is stored as a name and never as a val
 """
 
 from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 from runner.call.templates.template import compile_template
 from runner.model.template import Template, Templated
@@ -111,6 +112,8 @@ def _encoded_auth(auth: Auth) -> dict[str, Json]:
                 "scopes": list(auth.scopes),
                 "audience": auth.audience,
             }
+        case _:
+            assert_never(auth)
 
 
 def _decoded_auth(data: JsonObject) -> Auth:

@@ -129,6 +129,8 @@ def _address_texts(matchers: Sequence[Matcher]) -> Iterator[str]:
                 yield _sample(pattern)
             case Anonymous(anonymous=True):
                 yield _WITHHELD
+            case _:
+                pass
     yield from _globbed([matcher for matcher in matchers if isinstance(matcher, Glob)])
     for matcher in matchers:
         match matcher:
@@ -137,6 +139,8 @@ def _address_texts(matchers: Sequence[Matcher]) -> Iterator[str]:
             case Country(codes=codes):
                 for code in sorted(codes):
                     yield from map(_sip, _numbers_of(code))
+            case _:
+                pass
     for code in _USUAL:
         yield _sip(example_number(code) or "")
     yield "sip:desk@pbx.example"

@@ -2,6 +2,8 @@
 is taken.
 """
 
+from typing import assert_never
+
 from runner.call.machine.intent import AddMessage, GoOn, Intent, Part, TakeWayOut
 from runner.call.machine.speech import RATE_LIMIT_WAITS_S
 from runner.call.recent_ids import RecentIds
@@ -44,6 +46,8 @@ class FailureWatch(Part):
                 return []
             case Outcome.FAILED | Outcome.INCOMPLETE:
                 return self._failed(event)
+            case outcome:
+                assert_never(outcome)
 
     def _refused(self, error: ApiError) -> list[Intent]:
         match error.kind:

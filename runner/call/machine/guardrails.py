@@ -1,6 +1,7 @@
 """Searches what is said on a call for patterns, and acts on the first match."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from runner.call.machine.intent import End, HandOff, Intent, Part, SayToCaller
 from runner.call.regex import compile_regex
@@ -66,3 +67,5 @@ def _acts(guardrail: Guardrail, spoken: list[Intent], detail: str) -> list[Inten
             return [Interrupt(), End(reason="guardrail", say=guardrail.say, detail=detail)]
         case Then.HANDOFF:
             return [Interrupt(), *spoken, HandOff(agent=guardrail.handoff or "", because=detail)]
+        case then:
+            assert_never(then)

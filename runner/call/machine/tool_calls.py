@@ -5,6 +5,7 @@ Runs nothing itself: it builds the requests, reads the replies, and decides on r
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 from zlib import crc32
 
 from runner.call.machine.intent import AddMessage, GoOn, InstructModel, Intent, SayToCaller, WithdrawSentence
@@ -114,17 +115,17 @@ class ToolCalls:
             self._open[called.call_id] = opened
         return refusal or opened
 
-    def run(self, opened: OpenCall, now: Instant) -> list[Action]:
+    def run(self, opened: OpenCall, binding: HttpBinding | StaticBinding, now: Instant) -> list[Action]:
         """Carry out a tool call that an endpoint or a fixed answer serves."""
         names = self._names_of(opened, now)
-        match opened.tool.binding:
+        match binding:
             case StaticBinding(answer=answer):
                 try:
                     output = ToolOutput.of(render(answer, names), opened.tool.result)
                 except TemplateFailure as failure:
                     output = self._not_made("answer", failure, opened, names)
                 return self.answer(opened.call_id, output, now)
-            case HttpBinding() as binding:
+            case HttpBinding():
                 try:
                     request = build_request(
                         binding,
@@ -138,7 +139,7 @@ class ToolCalls:
                     return self.answer(opened.call_id, self._not_made("request", failure, opened, names), now)
                 return self._send(replace(opened, request=request), now)
             case _:
-                raise TypeError(f'tool "{opened.tool.name}" is not carried out by a request')
+                assert_never(binding)
 
     def again(self, call_id: str, now: Instant) -> list[Action]:
         """The wait before a further attempt is over."""

@@ -57,7 +57,7 @@ class ToolDispatch:
             error = "this call may use no more tools"
             intents += self.tools.refuse(called, Refusal(because=RefusedBecause.LIMIT, error=error), now)
         else:
-            intents += self.tools.run(opened, now)
+            intents += self.tools.run(opened, binding, now)
         return intents + self.tools.go_on()
 
     def handed_off(self, now: Instant, *, told: bool) -> list[Intent]:

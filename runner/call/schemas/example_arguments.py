@@ -77,7 +77,8 @@ class _Maker:
                 return True
             case "null":
                 return None
-        return self._text(schema, name)
+            case _:
+                return self._text(schema, name)
 
     def _text(self, schema: JsonObject, name: str) -> str:
         tomorrow = self._today + timedelta(days=1)

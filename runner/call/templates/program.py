@@ -101,7 +101,8 @@ def _whole_expression(tree: nodes.Template) -> nodes.Expr | None:
     match tree.body[0].nodes:
         case [nodes.Expr() as only] | [nodes.Expr() as only, nodes.TemplateData(data="\n")]:
             return None if isinstance(only, nodes.TemplateData) else only
-    return None
+        case _:
+            return None
 
 
 def _bounded_parts(parts: Iterable[str]) -> list[str]:

@@ -48,7 +48,12 @@ def reason_of(error: Exception) -> str:
             return "division by zero"
         case RecursionError():
             return "the data is nested too deeply"
-    text = quoted(str(error).partition("\n")[0]) or type(error).__name__
+        case _:
+            return _in_words(quoted(str(error).partition("\n")[0]) or type(error).__name__)
+
+
+def _in_words(text: str) -> str:
+    """Python's own message, in words for people who write templates."""
     if found := _MISSING.fullmatch(text):
         return f'the filter "{found.group(1)}" needs {found.group(2)} as well'
     if found := _TOO_MANY.fullmatch(text):

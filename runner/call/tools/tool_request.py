@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from math import floor
+from typing import assert_never
 from urllib.parse import quote
 
 from runner.call.templates.template import TemplateFailure, as_text, render
@@ -134,6 +135,8 @@ def _credentials(auth: Bearer | Basic | ApiKey, names: JsonObject) -> tuple[str,
             return "Authorization", f"Basic {base64.b64encode(pair).decode()}"
         case ApiKey():
             return auth.name, _filled(auth.value.text(names))
+        case _:
+            assert_never(auth)
 
 
 def _grant(auth: ClientCredentials, names: JsonObject) -> Grant:

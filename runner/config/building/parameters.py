@@ -228,11 +228,12 @@ def _is_scalar(kind: _Kind, value: object) -> bool:
             return isinstance(value, str)
         case _Kind.ANY:
             return True
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    if kind is _Kind.COUNT:
-        return value >= 0 and float(value).is_integer()
-    return kind is _Kind.NUMBER or value > 0
+        case _ if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return False
+        case _Kind.COUNT:
+            return value >= 0 and float(value).is_integer()
+        case _:
+            return kind is _Kind.NUMBER or value > 0
 
 
 def resolved(root: Node, reference: str) -> Node | None:
