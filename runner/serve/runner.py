@@ -53,6 +53,9 @@ from runner.store.store import Store
 
 log = logging.getLogger("runner.serve.runner")
 
+HURRIED_S = 1.0
+"""For each thing that is still to be closed when the time for all of them is up."""
+
 
 class Runner:
     """Serves the agents of one configuration: `start` it once, `drain` it, and `close` it in any case."""
@@ -307,11 +310,18 @@ class Runner:
 
     async def close(self) -> None:
         """Close everything, last in first out, under one deadline. Safe at any time, and twice."""
-        try:
-            async with asyncio.timeout(self._timeouts.close_s):
-                await self._owned.aclose()
-        except TimeoutError:
+        closing = asyncio.create_task(self._owned.aclose(), name="close")
+        _, late = await asyncio.wait((closing,), timeout=self._timeouts.close_s)
+        if late:
             log.error("not everything could be closed in time")
+        while late:
+            # Cancels what is being closed, and not what is to be closed after it.
+            closing.cancel()
+            _, late = await asyncio.wait(late, timeout=HURRIED_S)
+        try:
+            await closing
+        except asyncio.CancelledError:
+            return  # It was late, and is in the log.
         except Exception:
             log.exception("not everything could be closed")
 

@@ -1,9 +1,8 @@
-"""What the runner of these tests serves, and with which bounds lowered."""
+"""What the runner of these tests serves."""
 
 import json
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 ADMIN_TOKEN = "an-admin-token-that-is-long-enough-for-it"
 
@@ -14,68 +13,6 @@ DELIVERS_TO_MANY, DELIVERS_SLOWLY, ASKS, IS_REFUSED, NOBODY, DELIVERS_OFTEN = (
 """The numbers of the agents, and one that no agent has."""
 SITE = "https://www.maple.example"
 """The origin of pages."""
-
-FOREVER_S = 600.0
-"""A deadline that is not to be what helps."""
-LOWERED: dict[str, Any] = {
-    "call.afterwards.capacity.MOST_AT_ONCE": 2,
-    "call.afterwards.capacity.MOST_HELD": 8,
-    "call.afterwards.capacity.MOST_PER_RECEIVER": 2,
-    "call.afterwards.jobs.FIRST_WAIT_S": 0.3,
-    "call.afterwards.jobs.LONGEST_S": 6.0,
-    "call.afterwards.jobs.LONGEST_WAIT_S": 0.4,
-    "serve.admin.access.SESSION_S": 2.0,
-    "serve.admin.calls.MOST_STREAMS": 3,
-    "serve.admin.event_log.MOST_BYTES": 100_000,
-    "serve.admin.event_log.MOST_ENTRIES": 50,
-    "serve.admin.record_requests.DAY_PAGE": 1,
-    "serve.admin.record_requests.MOST_IN_A_DAY": 2,
-    "serve.admin.service.MOST_CONNECTIONS": 10,
-    "serve.log_folding.MOST_OF_A_CALL": 30,
-    "serve.log_folding.WINDOW_S": 2.0,
-    "serve.timeouts.lease_s": 2.0,
-    "serve.timeouts.poll_s": 0.5,
-    "serve.timeouts.question_s": 0.5,
-    "api.realtime.orders.REFER_REPLY_S": 1.0,
-    "api.realtime.orders.REPLY_S": 1.0,
-    "call.machine.call_ending.GOODBYE_S": 1.0,
-    "call.machine.call_ending.HANG_UP_AGAIN_S": 0.5,
-    "call.machine.call_ending.TRANSFER_S": 0.5,
-    "call.machine.floor.PATIENCE_S": {"SENDING": 1.5},
-    "call.machine.mcp.READY_S": 0.5,
-    "call.machine.serving_agent.CONFIRMED_S": 0.5,
-    "call.machine.silence.STALL_S": 1.0,
-    "call.machine.speech.RATE_LIMIT_WAITS_S": [0.1, 0.2],
-    "serve.browser.admission.BODY_S": 1.0,
-    "serve.browser.calls.ATTACHED_S": 0.5,
-    "serve.browser.calls.SERVED_S": 0.5,
-    "serve.browser.rates.MOST_KEYS": 30,
-    "serve.egress.KEEP_ALIVE_S": 0.3,
-    "serve.egress.LOOKUPS": 4,
-    "serve.names.FRESH_S": 0.2,
-    "serve.names.STALE_S": 1.5,
-    "serve.oauth.MOST_GRANTS": 2,
-    "serve.sideband_socket.MAX_UNSENT_BYTES": 64 * 1024,
-    "serve.tool_client.MOST_HOSTS": 3,
-    "serve.timeouts.token_s": 0.5,
-    "serve.api_client.LONGEST_WAIT_S": 0.1,
-    "serve.once_by_id.MOST_REMEMBERED": 20,
-    "serve.timeouts.attach_delays_s": [0.0, 0.05, 0.1, 0.1],
-    "serve.timeouts.attach_s": 2.5,
-    "serve.timeouts.body_s": 1.5,
-    "serve.timeouts.decision_s": 5.0,
-    "serve.timeouts.hangup_s": 1.5,
-    "serve.timeouts.head_s": 1.5,
-    "serve.timeouts.idle_s": 1.5,
-    "serve.timeouts.redial_delays_s": [0.05, 0.1, 0.1],
-    "serve.timeouts.retry_s": 0.02,
-    "serve.timeouts.send_s": 1.5,
-    "serve.timeouts.sideband_close_s": 0.5,
-    "serve.timeouts.sideband_open_s": 1.0,
-    "serve.timeouts.sideband_ping_s": 3.0,
-    "serve.timeouts.sideband_upgrade_s": 0.5,
-}
-"""Deadlines that nobody waits for in a test, and numbers that would take minutes to reach."""
 
 RUNNER = """\
 provider: {base_url: API}

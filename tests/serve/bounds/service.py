@@ -1,4 +1,4 @@
-"""A runner in a process of its own, the API and an endpoint that it talks to, and a neighbour's call."""
+"""What rows do with a runner, and see of it: calls, requests, its log and metrics, and the neighbour."""
 
 import asyncio
 import json
@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import sqlite3
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
-from aiohttp import web
 
 from runner.call.examples.example_call import sip_headers
 from runner.model.call import Headers
@@ -23,12 +21,10 @@ from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, Step, When
 from runner.standin.server import StandIn
 from runner.standin.webhook import SignedWebhook, call_incoming, new_secret
-from tests.processes import CLOCK
 from tests.serve.bounds import configuration
 from tests.serve.bounds.metered import METER
 from tests.serve.bounds.neighbour import PATIENCE_S, Endpoint, Neighbour
 from tests.serve.bounds.wire import Wire
-from tests.standin.openai_types import client_complaint, server_complaint
 
 SECRET = new_secret()
 MOST_BUSY_S = 0.1
@@ -36,8 +32,6 @@ MOST_BUSY_S = 0.1
 MOST_BLOCKED_S = 0.4
 """The longest that the loop's thread may stand still. A busy machine stops its other threads while they hold
 the interpreter, which looks the same, so this is no tight bound; a call that blocks is far above it."""
-TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-TRACES_S = "OTEL_EXPORTER_OTLP_TIMEOUT"
 BEARER = {"Authorization": f"Bearer {configuration.ADMIN_TOKEN}"}
 
 
@@ -70,7 +64,8 @@ class Service:
         self.neighbour = Neighbour(api)
         endpoint.handlers["next-slot"] = self.neighbour.next_slot
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
-        self.http = aiohttp.ClientSession(connector=connector)
+        timeout = aiohttp.ClientTimeout(total=2 * PATIENCE_S)
+        self.http = aiohttp.ClientSession(connector=connector, timeout=timeout)
 
     @property
     def port(self) -> int:
@@ -286,80 +281,3 @@ class Service:
         longest = await self.holds()
         assert longest["busy_s"] < MOST_BUSY_S, f"one turn of the loop worked for {longest['busy_s']:.3f} s"
         assert longest["blocked_s"] < MOST_BLOCKED_S, f"the loop stood still for {longest['blocked_s']:.3f} s"
-
-
-@asynccontextmanager
-async def serving(
-    directory: Path,
-    lowered: Mapping[str, Any] = configuration.LOWERED,
-    *arguments: str,
-    descriptors: int | None = None,
-    traces: str | None = None,
-    store: str = "sqlite:calls.db",
-) -> AsyncIterator[Service]:
-    """Everything, while it lasts. `descriptors`: the limit under which the runner is started. `traces`: the
-    endpoint's path for them.
-    """
-    endpoint = Endpoint()
-    async with AsyncExitStack() as stack:
-        app = web.Application(client_max_size=1 << 26)
-        app.router.add_route("*", "/{path:.*}", endpoint.handle)
-        server = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-        await server.setup()
-        stack.push_async_callback(server.cleanup)
-        await web.TCPSite(server, "0.0.0.0", 0).start()
-        endpoint.url = f"http://127.0.0.1:{server.addresses[0][1]}"
-        api = StandIn(inspect_received=client_complaint, inspect_sent=server_complaint)
-        await stack.enter_async_context(api)
-        wire = Wire(api.base_url)
-        await wire.open()
-        stack.push_async_callback(wire.close)
-        configuration.write(directory / "agents", api=wire.base_url, endpoint=endpoint.url, store=store)
-        command = [sys.executable, "-m", "tests.serve.bounds.metered", json.dumps(dict(lowered))]
-        command += ["run", "--port", "0", "--log-format", "json", *arguments]
-        if descriptors is not None:
-            command = ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=directory,
-            env={
-                **CLOCK,
-                "PYTHONPATH": str(Path(__file__).parents[3]),
-                "OPENAI_API_KEY": api.api_key,
-                "OPENAI_WEBHOOK_SECRET": SECRET,
-                "ADMIN_TOKEN": configuration.ADMIN_TOKEN,
-                **({} if traces is None else {TRACES: f"{endpoint.url}/{traces}", TRACES_S: "600"}),
-            },
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=1 << 15,
-        )
-        service = Service(
-            process=process, directory=directory, api=api, wire=wire, endpoint=endpoint, stack=stack
-        )
-        stack.push_async_callback(service.http.close)
-        stack.push_async_callback(_stop, process)
-        reading = asyncio.create_task(service.read_log())
-        stack.callback(reading.cancel)
-        service.url = (await service.logged("ready"))["url"]
-        service.admin_url = await service.console()
-        assert await service.announce(service.neighbour.call, configuration.NEIGHBOUR) == 200
-        await service.neighbour.is_served()
-        yield service
-
-
-async def hang(_: web.Request) -> web.Response:
-    """Do not answer."""
-    await asyncio.sleep(3600)
-    return web.Response()
-
-
-def nested(depth: int) -> str:
-    """JSON of this depth."""
-    return "[" * depth + "]" * depth
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.kill()
-    await process.communicate()

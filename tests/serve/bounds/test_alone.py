@@ -1,6 +1,5 @@
-"""Bounds whose far side takes a runner of its own: few descriptors, no store, no reader, or the end."""
+"""Bounds whose far side takes a runner of its own: few descriptors, no reader of the log, much at once."""
 
-import asyncio
 import signal
 import sqlite3
 from contextlib import closing
@@ -9,13 +8,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from runner.standin.faults import Faults
-from runner.standin.script import CallerHangsUp, CallerSays, CallsTool, ScriptedResponse, greets, says
-from tests.serve.bounds.configuration import COMPUTES, DELIVERS_OFTEN, DELIVERS_SLOWLY, FOREVER_S, LOWERED
+from runner.standin.script import CallerSays, CallsTool, ScriptedResponse, greets
+from tests.serve.bounds.configuration import COMPUTES, DELIVERS_OFTEN
+from tests.serve.bounds.lowered import FOREVER_S, LOWERED
 from tests.serve.bounds.rows.afterwards import gone
-from tests.serve.bounds.rows.answering import SILENT
 from tests.serve.bounds.rows.during import calls_fetch, greeted
-from tests.serve.bounds.service import hang, serving
+from tests.serve.bounds.serving import hang, serving
 from tests.serve.bounds.table import alone_beyond
 
 pytestmark = pytest.mark.chaos
@@ -60,47 +58,6 @@ async def test_more_of_everything_than_descriptors_carry_harms_no_neighbour(tmp_
         for call, status in rung:
             if status == 200:
                 await service.hang_up(call)
-
-
-STORE_AWAY = {
-    **LOWERED,
-    "call.afterwards.jobs.LONGEST_S": 60.0,
-    "serve.call_orders.WRITTEN_S": 0.2,
-    "serve.fleet.journal_writer.APPEND_S": 0.3,
-    "serve.fleet.journal_writer.MOST_KEPT": 3,
-    "serve.fleet.journal_writer.MOST_WAITING": 20,
-    "serve.fleet.member.CLAIM_S": 0.3,
-    "store.record_saver.ATTEMPT_S": 0.3,
-    "store.record_saver.FIRST_RETRY_S": 0.1,
-    "store.record_saver.LONGEST_RETRY_S": 0.2,
-    "store.record_saver.MOST_IN_MEMORY": 2,
-    "store.spool.MOST_BYTES": 20_000,
-    "store.sqlite.database.BUSY_S": 0.2,
-}
-
-
-@alone_beyond(
-    "serve.call_orders.WRITTEN_S",
-    "serve.fleet.journal_writer.MOST_KEPT",
-    "serve.fleet.journal_writer.MOST_WAITING",
-    "serve.fleet.member.CLAIM_S",
-    "store.record_saver.ATTEMPT_S",
-    "store.record_saver.LONGEST_RETRY_S",
-    "store.record_saver.MOST_IN_MEMORY",
-    "store.spool.MOST_BYTES",
-)
-async def test_a_store_that_is_away_harms_no_neighbour(tmp_path: Path) -> None:
-    async with serving(tmp_path, STORE_AWAY) as service, service.serves_neighbour():
-        with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as store:
-            store.execute("BEGIN IMMEDIATE")
-            talk = [step for _ in range(4) for step in (CallerSays(text="On and on."), says("x" * 1000))]
-            await asyncio.gather(*(service.play(greets(), *talk, CallerHangsUp()) for _ in range(12)))
-            await service.neighbour.is_served()
-            await service.logged("record was not saved")
-            await service.logged("record is lost")
-            await service.logged("journal entries are lost")
-        late = await service.logged("record was saved late")
-        assert late["call_id"]
 
 
 @alone_beyond("serve.live_sideband.LONG_CHARS")
@@ -152,53 +109,6 @@ async def test_a_log_that_nobody_reads_harms_no_neighbour(tmp_path: Path) -> Non
                 assert response.status == 404
         await service.ends(signal.SIGTERM, signal.SIGTERM)
     assert service.neighbour.call.is_over
-
-
-@alone_beyond("serve.timeouts.close_s", "serve.timeouts.end_s", "serve.timeouts.save_s")
-async def test_an_end_without_a_store_comes_all_the_same(tmp_path: Path) -> None:
-    """And the neighbour is hung up first."""
-    lowered = {
-        **LOWERED,
-        "serve.timeouts.close_s": 2.0,
-        "serve.timeouts.end_s": 1.5,
-        "serve.timeouts.hangup_s": FOREVER_S,
-        "serve.timeouts.save_s": 0.5,
-    }
-    async with serving(tmp_path, lowered) as service:
-        stuck, _ = await service.ring(greets(), faults=Faults(hangup=(SILENT,) * 99))
-        await greeted(service, stuck)
-        with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as store:
-            store.execute("BEGIN IMMEDIATE")
-            await service.ends(signal.SIGTERM, signal.SIGTERM)
-    assert service.neighbour.call.is_over
-
-
-@alone_beyond("serve.timeouts.shutdown_s", "serve.timeouts.sideband_close_s", "serve.tracing.otlp.CLOSE_S")
-async def test_an_end_in_which_nobody_answers_comes_all_the_same(tmp_path: Path) -> None:
-    outer = dict.fromkeys(("serve.timeouts.close_s", "serve.timeouts.end_s"), FOREVER_S)
-    inner = dict.fromkeys(("serve.timeouts.shutdown_s", "serve.tracing.otlp.CLOSE_S"), 0.5)
-    async with serving(tmp_path, {**LOWERED, **outer, **inner}, traces="traces") as service:
-        service.endpoint.handlers["traces"] = hang
-        deaf, _ = await service.ring(greets())
-        await greeted(service, deaf)
-        service.wire.sidebands[deaf.id].passes.clear()
-        await service.stream()
-        await service.ends(signal.SIGTERM, signal.SIGTERM)
-    assert service.neighbour.call.is_over
-    assert deaf.is_over
-
-
-@alone_beyond("serve.timeouts.after_call_s")
-async def test_an_end_waits_for_no_receiver_that_hangs(tmp_path: Path) -> None:
-    async with serving(tmp_path, {**LOWERED, "serve.timeouts.after_call_s": 0.5}) as service:
-        service.endpoint.handlers["leased"] = hang
-        await service.play(
-            greets(), CallerSays(text="Bye."), says("Bye."), CallerHangsUp(), to=DELIVERS_SLOWLY
-        )
-        await service.asked("leased", 1)
-        await service.neighbour.is_served()
-        await service.hang_up(service.neighbour.call)
-        await service.ends(signal.SIGTERM)
 
 
 @alone_beyond("call.afterwards.capacity.MOST_AT_ONCE")

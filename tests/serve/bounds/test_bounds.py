@@ -16,9 +16,11 @@ from tests.serve.bounds.rows import (  # noqa: F401 - they declare rows
     log,
     reloading,
     requests,
+    sideband,
     tools,
 )
-from tests.serve.bounds.service import Service, serving
+from tests.serve.bounds.service import Service
+from tests.serve.bounds.serving import serving
 from tests.serve.bounds.table import TABLE, WAITING, Row
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

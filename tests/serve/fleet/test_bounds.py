@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from runner.standin.script import CallerHangsUp, greets
-from tests.serve.bounds.configuration import LOWERED
-from tests.serve.bounds.service import hang, serving
+from tests.serve.bounds.lowered import LOWERED
+from tests.serve.bounds.serving import hang, serving
 from tests.serve.bounds.table import alone_beyond
 from tests.store.postgresql.server import PostgresqlServer
 

@@ -8,7 +8,7 @@ from runner.call.view.call_view import MOST_SHOWN
 from runner.serve.admin.access import MOST_FAILURES
 from runner.serve.admin.app import MOST_BODY_BYTES
 from runner.standin.script import CallerHangsUp, greets
-from tests.serve.bounds.configuration import LOWERED
+from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.rows.during import greeted
 from tests.serve.bounds.service import Service

@@ -16,9 +16,10 @@ from tests.serve.bounds.configuration import (
     DELIVERS_SLOWLY,
     DELIVERS_TO_MANY,
     IS_REFUSED,
-    LOWERED,
 )
-from tests.serve.bounds.service import Service, hang
+from tests.serve.bounds.lowered import LOWERED
+from tests.serve.bounds.service import Service
+from tests.serve.bounds.serving import hang
 from tests.serve.bounds.table import waits_beyond
 
 

@@ -4,7 +4,8 @@ from aiohttp import web
 
 from runner.standin.faults import Faults, HttpFault
 from runner.standin.script import CallerHangsUp, greets
-from tests.serve.bounds.configuration import LOOKS_UP, LOWERED
+from tests.serve.bounds.configuration import LOOKS_UP
+from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.service import Service
 from tests.serve.bounds.table import beyond, waits_beyond
 

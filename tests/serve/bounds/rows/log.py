@@ -2,7 +2,7 @@
 
 from runner.serve.log_lines import MAX_VALUE
 from runner.standin.script import CallerHangsUp, Complains, greets
-from tests.serve.bounds.configuration import LOWERED
+from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.service import Service
 from tests.serve.bounds.table import beyond, waits_beyond
 

@@ -3,6 +3,7 @@
 import signal
 from typing import Any
 
+from runner.config.openapi import schema
 from runner.config.openapi import text as openapi_text
 from runner.config.reading.files import MOST_BYTES
 from runner.config.reading.yaml_text import MAX_ALIASED, MAX_DEPTH
@@ -12,6 +13,23 @@ from tests.serve.bounds.table import beyond
 USES_DOCUMENT = """\
 agent: reloaded
 tools: [{openapi: {document: _reloaded.yaml, operations: [x]}}]
+"""
+USES_REFERENCES = """\
+agent: reloaded
+instructions: Be kind.
+tools: [{openapi: {document: _reloaded.yaml, operations: [circle, deep, wide]}}]
+"""
+DOCUMENT = """\
+openapi: 3.1.0
+servers: [{url: "https://maple.example"}]
+paths:
+  /circle: {post: {operationId: circle, requestBody: {$ref: "#/components/requestBodies/Circle"}}}
+"""
+OPERATION = """\
+  /NAME:
+    post:
+      operationId: NAME
+      requestBody: {content: {application/json: {schema: {type: object, properties: {x: SCHEMA}}}}}
 """
 
 
@@ -64,3 +82,28 @@ async def a_file_that_is_too_large(service: Service) -> None:
 async def a_document_that_is_too_deep(service: Service) -> None:
     reasons = await refused(service, USES_DOCUMENT, nested(100_000))
     assert f"nested deeper than {openapi_text.MAX_DEPTH} levels" in reasons
+
+
+@beyond(
+    "config.openapi.document.MOST_STEPS",
+    "config.openapi.schema.MAX_DEPTH",
+    "config.openapi.schema.MOST_INLINE",
+)
+async def a_document_whose_references_have_no_end(service: Service) -> None:
+    """One leads back to itself, some stand for billions, which stay references."""
+    deep = "{items: " * 100 + "{}" + "}" * 100
+    wide = "{$ref: '#/components/schemas/S0'}"
+    document = DOCUMENT + "".join(
+        OPERATION.replace("NAME", name).replace("SCHEMA", written)
+        for name, written in (("deep", deep), ("wide", wide))
+    )
+    document += "components:\n  requestBodies: {Circle: {$ref: '#/components/requestBodies/Circle'}}\n"
+    document += "  schemas:\n    S9: {type: string}\n"
+    for number in range(9):
+        inner = ", ".join(f"x{n}: {{$ref: '#/components/schemas/S{number + 1}'}}" for n in range(10))
+        document += f"    S{number}: {{type: object, properties: {{{inner}}}}}\n"
+    reasons = await refused(service, USES_REFERENCES, document)
+    assert [line.partition(": ")[2] for line in reasons.splitlines()] == [
+        '"circle": this $ref leads back to itself [openapi]',
+        f'"deep": schemas are nested deeper than {schema.MAX_DEPTH} levels [openapi]',
+    ]

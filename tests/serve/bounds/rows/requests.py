@@ -8,7 +8,8 @@ import time
 from runner.serve.app import MOST_BODY_BYTES
 from runner.serve.listener import MAX_HEADER_BYTES, MAX_HEADERS
 from runner.standin.webhook import signed
-from tests.serve.bounds.configuration import LOWERED, NOBODY
+from tests.serve.bounds.configuration import NOBODY
+from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.service import MOST_BLOCKED_S, SECRET, Service
 from tests.serve.bounds.table import beyond, waits_beyond

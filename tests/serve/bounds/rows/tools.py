@@ -15,10 +15,12 @@ from runner.model.values import Json
 from runner.serve.head_first import MOST_INTERIM
 from runner.serve.reply_body import MAX_REPLY_BYTES
 from runner.standin.script import CallerHangsUp, CallerSays, CallsTool, ScriptedResponse, calls, greets, says
-from tests.serve.bounds.configuration import COMPUTES, LOWERED
+from tests.serve.bounds.configuration import COMPUTES
+from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.metered import KNOWN, LOOKED_UP
 from tests.serve.bounds.neighbour import PATIENCE_S, Handler
-from tests.serve.bounds.service import Service, hang, nested
+from tests.serve.bounds.service import Service
+from tests.serve.bounds.serving import hang, nested
 from tests.serve.bounds.table import beyond, waits_beyond
 
 UNUSABLE = "the endpoint answered 200, but its reply is not of the expected form"
