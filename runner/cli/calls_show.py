@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from typing import assert_never
 
@@ -12,9 +13,10 @@ from runner.cli.calls_parked import job_document, job_words
 from runner.cli.json_document import print_document
 from runner.cli.main import OK
 from runner.cli.terminal import Style, stdout
-from runner.cli.times import local
+from runner.cli.times import lasted, local
 from runner.demo.timeline import EntryKind, TimelineEntry
 from runner.errors import CannotRunError
+from runner.model.live_call import FleetCall
 from runner.model.record import CallRecord, Deed, ToolUse, Turn
 from runner.model.settings import Settings
 from runner.model.stored_call import CallFilter, StoredCall
@@ -27,9 +29,20 @@ _GOOD_TOOL = {"ok", "completed"}
 _BAD_DEED = {"refused", "failed", "not_completed"}
 
 
-async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
+class CallIsLiveError(CannotRunError):
+    """The call has no record yet."""
+
+    def __init__(self, live: FleetCall) -> None:
+        super().__init__(f'call "{live.call.id}" is live; its record is written when it is over')
+        self.live = live
+
+
+async def act(options: argparse.Namespace, settings: Settings, store: Store) -> int:
     """Show one call. Raises CannotRunError when there is no such call, or several."""
-    call_id, call = await find_call(store, options.id)
+    try:
+        call_id, call = await find_call(store, options.id)
+    except CallIsLiveError as error:
+        return _show_live(error.live, options.format, has_admin=settings.server.admin is not None)
     if options.format == "json":
         jobs = [job_document(job) for job in call.jobs]
         print_document({"record": call.record, "outcome": call.outcome, "jobs": jobs})
@@ -45,8 +58,37 @@ async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
     return OK
 
 
+def _show_live(live: FleetCall, form: str, *, has_admin: bool) -> int:
+    """What the store knows of a call that is not over."""
+    call = live.call
+    if form == "json":
+        known = {
+            "id": call.id,
+            "agent": call.agent,
+            "state": call.state.value,
+            "began_at": call.began_at,
+            "runner": live.runner,
+            "address": live.address,
+        }
+        print_document({"record": None, "outcome": None, "jobs": [], "live": known})
+        return OK
+    terminal = stdout()
+    since = f"since {local(call.began_at)}, {lasted(time.time() - call.began_at)} ago"
+    served = "between two runners" if live.runner is None else f"served by runner {live.runner}"
+    terminal.line(f'call "{call.id}" is live: {call.state.value}, {served}')
+    terminal.line(f"{terminal.styled(call.agent, Style.NAME)} {since}")
+    where = (
+        f"see it in the console of server.admin, or GET /admin/calls/{call.id} there"
+        if has_admin
+        else "to see live calls, declare server.admin in runner.yaml"
+    )
+    terminal.line(f"its record is written when it is over; {where}")
+    return OK
+
+
 async def find_call(store: Store, asked: str) -> tuple[str, StoredCall]:
-    """The call with this id, or the only one whose id ends with it. Raises CannotRunError."""
+    """The call with this id, or the only one whose id ends with it. Raises CannotRunError, and for a live
+    call CallIsLiveError."""
     call = await store.read(asked)
     if call is not None:
         return asked, call
@@ -57,8 +99,12 @@ async def find_call(store: Store, asked: str) -> tuple[str, StoredCall]:
     if ids:
         listed = ", ".join(f'"{each}"' for each in ids)
         raise CannotRunError(f'the ids of several calls end with "{asked}": {listed}')
-    if any(live.call.id.endswith(asked) for live in await store.live_calls()):
-        raise CannotRunError(f'call "{asked}" is live; its record is written when it is over')
+    live = [each for each in await store.live_calls() if each.call.id.endswith(asked)]
+    if len(live) > 1:
+        listed = ", ".join(f'"{each.call.id}"' for each in live)
+        raise CannotRunError(f'the ids of several live calls end with "{asked}": {listed}')
+    if live:
+        raise CallIsLiveError(live[0])
     raise CannotRunError(f'no call "{asked}" is stored; "phone-agents calls" lists them')
 
 

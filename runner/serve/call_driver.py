@@ -316,7 +316,10 @@ class CallDriver:
             await self._hold.answered(self.api_call_id)
 
     async def _request(self, send: SendRequest) -> None:
-        self.happen(await self._orders.request(send))
+        replied = await self._orders.request(send)
+        if self.machine is not None:
+            call_log.replied(send, replied.reply, self.machine)
+        self.happen(replied)
 
     def _timer_fired(self, timer: Timer) -> None:
         self.happen(TimerFired(timer=timer))

@@ -7,6 +7,8 @@ secrets are never logged.
 import logging
 
 from runner.call.machine.machine import CallMachine
+from runner.call.tools.complaint import complaint, has_failed
+from runner.call.tools.endpoint_reply import phrase
 from runner.model.action import Log, LogLevel, SendRequest
 from runner.model.event import (
     ApiError,
@@ -103,9 +105,9 @@ def happened(event: CallEvent, call_id: str) -> None:
             pass
 
 
-def replied(send: SendRequest, reply: HttpReply) -> None:
-    """An endpoint has replied to an attempt, or has not."""
-    failed = reply.failure is not None or (reply.status is not None and reply.status >= 400)
+def replied(send: SendRequest, reply: HttpReply, machine: CallMachine) -> None:
+    """An endpoint has replied to an attempt, or has not. Its complaint is quoted."""
+    failed = has_failed(reply)
     log.log(
         logging.WARNING if failed else logging.INFO,
         "endpoint replied",
@@ -114,10 +116,18 @@ def replied(send: SendRequest, reply: HttpReply) -> None:
             "attempt": send.attempt,
             "status": reply.status,
             "failure": reply.failure.value if reply.failure else None,
-            "detail": reply.detail,
+            "detail": _complaint(send, reply, machine) if failed else "",
             "took_s": round(reply.took_s, 3),
         },
     )
+
+
+def _complaint(send: SendRequest, reply: HttpReply, machine: CallMachine) -> str:
+    # An endpoint may quote the credentials that it refuses; an OAuth token is known only to the sender.
+    if send.request.oauth is not None and reply.status is not None:
+        return phrase(reply.status)
+    sent = [value.rpartition(" ")[2] for name, value in send.request.headers if name == "Authorization"]
+    return complaint(reply, machine.redactor(sent))
 
 
 def told(entry: Log, call_id: str) -> None:

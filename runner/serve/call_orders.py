@@ -8,7 +8,6 @@ from runner.api.port import Order
 from runner.model.action import AnswerCall, HangUp, Refer, SendRequest
 from runner.model.event import CallEvent, HangUpFailed, ReferAnswered, Replied
 from runner.model.http import Failure, HttpReply
-from runner.serve import call_log
 from runner.serve.api_client import ApiClient
 from runner.serve.hold import Hold
 from runner.serve.timeouts import Timeouts
@@ -65,7 +64,6 @@ class CallOrders:
         else:
             detail = "not sent: the store has not confirmed that it knows of it"
             reply = HttpReply(failure=Failure.TIMEOUT, detail=detail)
-        call_log.replied(send, reply)
         return Replied(call_id=send.call_id, attempt=send.attempt, reply=reply)
 
     async def is_written(self, within_s: float) -> bool:

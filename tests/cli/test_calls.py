@@ -394,14 +394,60 @@ async def test_follow_shows_calls_when_they_are_over(tmp_path: Path, monkeypatch
 
 
 def test_a_live_call_is_counted_and_has_no_record(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with closing(sqlite3.connect(stored)) as connection, connection:
-        connection.execute(
-            "INSERT INTO live_calls VALUES ('rtc_live', 'r', 1, 'front-desk', 'answered', 'c', ?, 'w')",
-            (NOW,),
-        )
+    insert_live(stored, "rtc_live")
     assert main(["calls", "--most", "9"]) == OK
     assert capsys.readouterr().out == f"{LIST}1 call is live\n"
-    assert main(["calls", "show", "rtc_live"]) == CANNOT
+    assert main(["calls", "scenario", "live"]) == CANNOT
     assert capsys.readouterr().err == (
         'phone-agents calls: call "rtc_live" is live; its record is written when it is over\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("admin", "where"),
+    [
+        ("", "to see live calls, declare server.admin in runner.yaml"),
+        (
+            "server: {admin: {tokens: {ada: {env: ADA}}}}\n",
+            "see it in the console of server.admin, or GET /admin/calls/rtc_live there",
+        ),
+    ],
+)
+def test_a_live_call_is_shown_as_far_as_it_is_known(
+    stored: Path, capsys: pytest.CaptureFixture[str], admin: str, where: str
+) -> None:
+    insert_live(stored, "rtc_live")
+    Path("agents").mkdir()
+    Path("agents/runner.yaml").write_text(admin)
+    assert main(["calls", "show", "live"]) == OK
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == 'call "rtc_live" is live: answered, served by runner r'
+    assert lines[1].startswith("front-desk since 2026-11-23 ")
+    assert lines[2] == f"its record is written when it is over; {where}"
+    assert main(["calls", "show", "live", "--format", "json"]) == OK
+    known = {"agent": "front-desk", "state": "answered", "began_at": NOW, "runner": "r", "address": None}
+    assert json.loads(capsys.readouterr().out) == {
+        "record": None,
+        "outcome": None,
+        "jobs": [],
+        "live": {"id": "rtc_live", **known},
+    }
+
+
+def test_an_end_that_several_live_calls_have_is_no_call(
+    stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    insert_live(stored, "rtc_1_live")
+    insert_live(stored, "rtc_2_live")
+    assert main(["calls", "show", "live"]) == CANNOT
+    assert capsys.readouterr().err == (
+        'phone-agents calls: the ids of several live calls end with "live": "rtc_1_live", "rtc_2_live"\n'
+    )
+
+
+def insert_live(stored: Path, call_id: str) -> None:
+    with closing(sqlite3.connect(stored)) as connection, connection:
+        connection.execute(
+            "INSERT INTO live_calls VALUES (?1, 'r', 1, 'front-desk', 'answered', 'c', ?2, ?1)",
+            (call_id, NOW),
+        )

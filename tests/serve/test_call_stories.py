@@ -18,6 +18,7 @@ from runner.call.examples.example_call import sip_headers
 from runner.config.load import load
 from runner.serve.log_lines import TextLines, call_id_of
 from runner.serve.runner import Runner
+from runner.serve.secrets import FoundSecrets
 from runner.standin.faults import FINE, Faults, HttpFault, Refusal
 from runner.standin.script import (
     CallerHangsUp,
@@ -35,7 +36,7 @@ from runner.standin.script import (
 from runner.standin.server import StandIn
 from runner.standin.webhook import call_incoming
 from tests.clock import clock
-from tests.serve.test_runner import SECRET, TIMEOUTS, found
+from tests.serve.test_runner import SECRET, TIMEOUTS
 
 DESK, PLAIN, CRM, WRONG = "+18005551212", "+18005550001", "+18005552222", "+18005553333"
 AGENT = """\
@@ -50,7 +51,7 @@ tools:
   - name: order
     description: Order.
     parameters: {type: object, properties: {n: {type: integer}}, required: [n]}
-    http: {url: "http://crm.example/409"}
+    http: {url: "http://crm.example/409", auth: {bearer: "{{ secrets.SHOP }}"}}
   - {name: to_a_person, description: On., transfer: {destinations: {nurse: "sip:nurse@maple.example"}}}
   - {name: end_call, description: End., hangup: {}}
   - {name: to_spanish, description: On., handoff: {agent: recepcion}}
@@ -74,6 +75,7 @@ SETTINGS = """\
 provider: {{base_url: "{api}"}}
 store: "sqlite:{store}"
 egress: {{allow: [crm.example], private_networks: allow}}
+secrets: {{SHOP: {{env: SHOP}}}}
 routing: {{reject: [{{from: "+19005550000", status: 603}}]}}
 environments: {{test: {{hosts: {{crm.example: "{crm}"}}}}}}
 """
@@ -113,7 +115,8 @@ SERVED: dict[str, Story] = {
         (*HI, calls("slots"), says("Sorry."), CallerHangsUp()),
         FINE,
         [
-            'warning endpoint replied  tool=slots attempt=1 status=500 failure=null detail=""',
+            "warning endpoint replied  tool=slots attempt=1 status=500 failure=null"
+            ' detail="Internal Server Error"',
             OVER,
             ended(tools=1),
         ],
@@ -122,7 +125,8 @@ SERVED: dict[str, Story] = {
         (*HI, calls("order", {"n": 1}), says("Sorry."), CallerHangsUp()),
         FINE,
         [
-            'warning endpoint replied  tool=order attempt=1 status=409 failure=null detail=""',
+            "warning endpoint replied  tool=order attempt=1 status=409 failure=null"
+            ' detail="Sold out: [redacted]"',
             OVER,
             ended(tools=1),
         ],
@@ -263,7 +267,8 @@ OTHERS: dict[str, tuple[tuple[Step, ...], dict[str, Any], list[str]]] = {
         {"to": CRM},
         [
             rings(CRM, "looking"),
-            'warning endpoint replied  tool=lookup attempt=1 status=500 failure=null detail=""',
+            "warning endpoint replied  tool=lookup attempt=1 status=500 failure=null"
+            ' detail="Internal Server Error"',
             "info    call was answered  agent=looking result=accepted",
             ATTACHED,
             OVER,
@@ -287,7 +292,7 @@ OTHERS: dict[str, tuple[tuple[Step, ...], dict[str, Any], list[str]]] = {
         {"caller": "+19005550000"},
         [
             "info    call rings  from=+19005550000 to=+18005551212 to_found_in=To agent=null route=null"
-            ' why="the reject rule at agents/runner.yaml:4:20 matches: from is +19005550000"'
+            ' why="the reject rule at agents/runner.yaml:5:20 matches: from is +19005550000"'
             ' headers="Via, From, To, Call-ID, CSeq"',
             "info    call was not answered  agent=null result=rejected status=603",
         ],
@@ -382,7 +387,9 @@ async def test_the_log_tells_the_story_of_each_call(
 
 def endpoint() -> web.Application:
     async def fails(request: web.Request) -> web.Response:
-        return web.json_response({"private": "Ada"}, status=int(request.path[1:]))
+        refusal = {"message": f"Sold out:\n{request.headers.get('Authorization', '')[7:]}", "private": "Ada"}
+        body = refusal if request.path == "/409" else {"private": "Ada"}
+        return web.json_response(body, status=int(request.path[1:]))
 
     app = web.Application()
     app.router.add_route("*", "/{status}", fails)
@@ -403,4 +410,7 @@ def a_runner(api: StandIn, crm: str) -> Runner:
         (Path("agents") / name).write_text(text)
     loaded = load(Path("agents"), environment="test")
     assert loaded.configuration is not None, loaded.problems
-    return Runner(loaded.configuration, found(api), timeouts=TIMEOUTS, clock=clock)
+    secrets = FoundSecrets.fixed(
+        api_key=api.api_key, webhook_secrets=(SECRET,), tools={"SHOP": "a-private-key"}
+    )
+    return Runner(loaded.configuration, secrets, timeouts=TIMEOUTS, clock=clock)

@@ -19,6 +19,7 @@ from runner.call.machine.reception import Reception
 from runner.call.machine.session import Session
 from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds
+from runner.call.records.redaction import Redactor
 from runner.call.routes.routing import RouteTable
 from runner.model.action import Action, ClearTimer, Finish, SetTimer, Timer
 from runner.model.agent import Agent
@@ -157,6 +158,17 @@ class CallMachine:
     def recent(self, most: int) -> CallRecord | None:
         """The same with the last turns and tool calls alone, for those who look while the call lasts."""
         return self.session.recent(most) if self.session is not None else None
+
+    def redactor(self, secrets: Iterable[str] = ()) -> Redactor:
+        """Masks what is known now, as the record is, and all secrets: these of a request, and the declared
+        ones."""
+        secrets = (*self.reception.world.secrets.values(), *secrets)
+        if self.session is None:
+            agent = self.reception.world.agents.get(self.reception.agent or "")
+            return Redactor([agent.record] if agent is not None else [], secrets)
+        redactor = self.session.redactor(secrets)
+        redactor.learn(self.session.builder.tools.values())
+        return redactor
 
     def jobs(self, record: CallRecord, now: Instant) -> tuple[Job, ...]:
         """The jobs that are due once the call is over, from its record."""

@@ -5,7 +5,7 @@ guardrails, keys, failures) belong to the serving agent. `runner.call.machine.se
 concerns which part.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from runner.call.afterwards.jobs import jobs_after
 from runner.call.machine.added_messages import AddedMessages
@@ -219,9 +219,9 @@ class Session:
         redactor.learn(self.builder.tools.values())
         return jobs_after(self.serving.served[0], record, redactor.names(self.texts.names(now)), now)
 
-    def redactor(self) -> Redactor:
-        """Masks the record as strictly as the strictest agent that has served the call."""
-        return Redactor((agent.record for agent in self.serving.served), self.builder.private)
+    def redactor(self, values: Iterable[str] = ()) -> Redactor:
+        """Masks the record as strictly as the strictest agent that has served the call, and these values."""
+        return Redactor((agent.record for agent in self.serving.served), (*self.builder.private, *values))
 
     def _is_quiet(self, now: Instant) -> bool:
         """Whether nobody speaks, and nothing is in progress that will make somebody speak."""

@@ -146,6 +146,8 @@ class Steering:
             # A console renews its lease several times a minute.
             return intents
         fields = {"by": deed.by, "act": deed.what, "deed": deed.id, "result": deed.result}
+        if deed.detail:
+            fields["detail"] = deed.detail
         return [Log(event=LogEvent.PERSON_ACTED, fields=fields), *intents]
 
     def sentence_ended(self, key: str, end: SentenceEnd, now: Instant) -> None:

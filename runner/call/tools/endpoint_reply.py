@@ -104,7 +104,11 @@ def _text(reply: HttpReply) -> str | None:
     return None
 
 
+def phrase(status: int) -> str:
+    """The name of a status, such as "Conflict"; empty for one without a name."""
+    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
+
+
 def _status_error(status: int) -> str:
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
     redirect = ", a redirect, which is not followed" if 300 <= status <= 399 else ""
-    return f"the endpoint answered {status} {phrase}".rstrip() + redirect
+    return f"the endpoint answered {status} {phrase(status)}".rstrip() + redirect

@@ -106,7 +106,7 @@ class BrowserCalls:
         routes += [
             web.options(path, self._guarded(self._preflight)) for path in (*handlers, "/calls/{id}/events")
         ]
-        return [*routes, *page_routes()]
+        return [*routes, *page_routes(self._world_now, is_dev=self.is_dev)]
 
     def peer_routes(self) -> list[web.RouteDef]:
         """What other runners ask, where they do not reach the server itself."""

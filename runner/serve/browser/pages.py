@@ -1,11 +1,12 @@
 """Serves `/talk/AGENT` and `/talk.js`: static files, with headers that isolate the page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from importlib.resources import files
 
 from aiohttp import web
 
+from runner.config.checking.suggest import or_there_is
 from runner.serve.listener import Handler
 
 STATIC = files(__package__) / "static"
@@ -30,10 +31,21 @@ ANYWHERE: Mapping[str, str] = {**HEADERS, "Access-Control-Allow-Origin": "*"}
 """`/talk.js` is for pages of other sites, and holds nothing private."""
 
 
-def page_routes() -> list[web.RouteDef]:
-    """The routes to add to the server."""
+def page_routes(agents: Callable[[], Collection[str]], *, is_dev: bool) -> list[web.RouteDef]:
+    """The routes to add to the server. `agents` are those that there are, as far as they are known yet."""
+    page = _handler("talk.html", PAGE_HEADERS)
+
+    async def talk(request: web.Request) -> web.StreamResponse:
+        asked, known = request.match_info["agent"], agents()
+        if not known or asked in known:
+            return await page(request)
+        # Strangers are not told which other agents there are.
+        hint = or_there_is(asked, known) if is_dev else ""
+        text = f'there is no agent "{asked[:64]}"{hint}\n'
+        return web.Response(status=404, text=text, headers=HEADERS)
+
     return [
-        web.get("/talk/{agent}", _handler("talk.html", PAGE_HEADERS)),
+        web.get("/talk/{agent}", talk),
         web.get("/talk.js", _handler("talk.js", ANYWHERE)),
         web.get("/talk-page.js", _handler("talk-page.js", HEADERS)),
         web.get("/talk.css", _handler("talk.css", HEADERS)),

@@ -16,7 +16,7 @@ from runner.model.event import (
     ReferAnswered,
     SessionUpdated,
 )
-from runner.model.steering import TransferCall
+from runner.model.steering import ChangeAgent, TransferCall
 from runner.model.tool import McpServer, StaticBinding, Tool, TransferBinding
 from tests.call.machine.playing import TO_NURSE, TO_SPANISH, Play, an_agent, talking, tool, words
 from tests.call.machine.steered import steer
@@ -48,6 +48,12 @@ def person_transfers() -> Play:
     play = talking(TO_NURSE)
     steer(play, TransferCall(to="nurse"))
     play.happens(ReferAnswered(ok=True), CallGone())
+    return play
+
+
+def person_names_an_unknown_agent() -> Play:
+    play = talking()
+    steer(play, ChangeAgent(agent="nobody"))
     return play
 
 
@@ -123,6 +129,13 @@ def mcp() -> Play:
                 "info: person has acted on a call {'by': 'shift-lead', 'act': 'transfer', 'deed': 'deed_1',"
                 " 'result': 'waiting'}",
                 "info: transfer was completed {'destination': 'nurse'}",
+            ],
+        ),
+        (
+            person_names_an_unknown_agent,
+            [
+                "info: person has acted on a call {'by': 'shift-lead', 'act': 'handoff', 'deed': 'deed_1',"
+                " 'result': 'refused', 'detail': 'no \"handoff\" now: there is no agent \"nobody\"'}"
             ],
         ),
         (

@@ -184,6 +184,15 @@ async def test_a_browser_gets_its_answer_and_the_agent_greets_once_it_is_heard(p
     assert call.violations == []
 
 
+async def test_there_is_a_page_for_each_agent_and_strangers_learn_no_names(page: Page) -> None:
+    status, text, headers = await page.ask("/talk/desk", method="GET")
+    assert (status, text[:15]) == (200, "<!doctype html>")
+    assert "trusted-types 'none'" in headers["Content-Security-Policy"]
+    status, text, headers = await page.ask("/talk/desc", method="GET")
+    assert (status, text) == (404, 'there is no agent "desc"\n')
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
 async def test_the_caller_hangs_up_by_a_beacon_whose_body_is_the_token(page: Page) -> None:
     call = page.api.expect_offer(greets())
     _, _, location = await page.calls()
@@ -715,6 +724,8 @@ async def test_while_an_agent_is_developed_no_token_is_asked_for_on_this_machine
             "no_agent",
             'there is no agent "desc"; did you mean "desk"?',
         )
+        status, text, _ = await page.ask("/talk/desc", method="GET")
+        assert (status, text) == (404, 'there is no agent "desc"; did you mean "desk"?\n')
         host = "rebound.example:" + own.rpartition(":")[2]
         status, text, _ = await page.ask("/calls?agent=desk", OFFER, Origin=f"http://{host}", Host=host)
         assert (status, json.loads(text)["code"]) == (401, "token_missing")
