@@ -149,12 +149,13 @@ class CallEnding:
         if transfer is None:
             return []
         self.record.fault(f"a transfer was not completed: {detail}")
-        entry = Log(
-            event=LogEvent.TRANSFER_NOT_COMPLETED,
-            level=LogLevel.WARNING,
-            fields={"destination": transfer.name, "detail": detail},
-        )
-        intents: list[Intent] = [entry, ClearTimer(timer=Timer(TimerKind.TRANSFER))]
+        intents: list[Intent] = [
+            Log(
+                event=LogEvent.TRANSFER_NOT_COMPLETED,
+                level=LogLevel.WARNING,
+                fields={"destination": transfer.name, "detail": detail},
+            )
+        ]
         if transfer.fallback is not None:
             self._transfer = replace(
                 transfer, target=transfer.fallback, name=transfer.fallback_name, fallback=None

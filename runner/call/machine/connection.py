@@ -93,6 +93,7 @@ class Connection:
         refreshed = self.refresh.tell_again(now)
         # Calls were answered and the end of their response was missed: the model continues now, and not again
         # later.
+        self.tools.all_ended()
         is_settled = self.tools.take_settled()
         if self.phase.now is Phase.TALKING:
             if again or is_settled:
@@ -104,11 +105,6 @@ class Connection:
             # The API may have let the model answer meanwhile.
             return [*again, *refreshed, Interrupt()]
         return [*again, *refreshed]
-
-    def lost(self) -> list[Intent]:
-        """The sideband is lost, and with it the ends of responses."""
-        self.tools.all_ended()
-        return []
 
     def media_connected(self) -> list[Intent]:
         """The browser's media are connected. Before the sideband is open nobody could greet."""
@@ -124,7 +120,6 @@ class Connection:
     def taken_over(self, now: Instant) -> list[Intent]:
         """Continue what the previous process has left, by phase, with each request that was in flight."""
         self.ending.taken_over(self.lived_until, now)
-        self.tools.all_ended()
         intents = self.tools.taken_over(now)
         match self.phase.now:
             case Phase.HANGING_UP:

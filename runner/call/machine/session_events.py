@@ -103,8 +103,6 @@ def row(event: CallEvent) -> Row:  # noqa: C901, PLR0912 - a table
             }
         case CallerConnected():
             return _in(LIVE, lambda session, _, now: session.connection.media_connected())
-        case SidebandLost():
-            return _in(CONNECTED, lambda session, _, now: session.connection.lost())
         case Unreachable():
             return _in(LIVE, _unreachable)
         case CallGone():
@@ -142,7 +140,8 @@ def row(event: CallEvent) -> Row:  # noqa: C901, PLR0912 - a table
         case TakenOver():
             return _in(NOT_OVER, lambda session, _, now: session.connection.taken_over(now))
         case (
-            ResponseStarted()
+            SidebandLost()
+            | ResponseStarted()
             | PlaybackStarted()
             | PlaybackEnded()
             | CallerSpeaks()

@@ -62,7 +62,6 @@ class Speech:
     _asked: Request | None = field(default=None, init=False)
     _unheard: dict[str, Request] = field(default_factory=dict, init=False)
     _current: str | None = field(default=None, init=False)
-    _followed: dict[str, list[Sentence]] = field(default_factory=dict, init=False)
     _over: RecentIds = field(default_factory=RecentIds, init=False)
     _rate_limited: int = field(default=0, init=False)
     _is_held: bool = field(default=False, init=False)
@@ -121,7 +120,7 @@ class Speech:
         already."""
         if self.playback.is_heard(response_id):
             return False
-        self._followed.setdefault(response_id, []).append(Sentence(key=key))
+        self._await(response_id, Request(wish="", sentences=(Sentence(key=key),)))
         return True
 
     def go_on(self) -> None:
@@ -248,10 +247,16 @@ class Speech:
 
     def _take_up(self, response_id: str, asked: Request) -> None:
         """This response is the requested one."""
-        self._unheard[response_id] = asked
+        self._await(response_id, asked)
         self._asked = None
         if asked.is_persons:
             self._of_persons |= {response_id}
+
+    def _await(self, response_id: str, request: Request) -> None:
+        """The sentences of this request end with this response, besides those that already do."""
+        awaited = self._unheard.get(response_id)
+        sentences = awaited.sentences if awaited is not None else ()
+        self._unheard[response_id] = replace(request, sentences=(*sentences, *request.sentences))
 
     def _cut_short(self, started: ResponseStarted) -> list[Action]:
         """Interrupt what the agent begins of its own while a person leads: the API's own answer to the
@@ -284,13 +289,8 @@ class Speech:
             self._rate_limited = 0
         if ended.outcome is Outcome.FAILED and ended.cause is ApiErrorKind.RATE_LIMITED:
             moved += self._wait_for_rate(ended.response_id, now)
-        followed = self._followed.pop(ended.response_id, [])
-        request = self._unheard.get(ended.response_id)
-        if request is None and not followed:
+        if ended.response_id not in self._unheard:
             return moved
-        if followed:
-            unheard = request or Request(wish="")
-            self._unheard[ended.response_id] = replace(unheard, sentences=(*unheard.sentences, *followed))
         if ended.outcome is Outcome.CANCELLED:
             return moved + self._close(ended.response_id, SentenceEnd.INTERRUPTED)
         if ended.outcome is Outcome.FAILED:
@@ -350,13 +350,9 @@ class Speech:
             self._note_end(self._asked, SentenceEnd.LOST)
         for request in self._unheard.values():
             self._note_end(request, SentenceEnd.LOST)
-        timers: list[Action] = [ClearTimer(timer=Timer(TimerKind.HEARD, key)) for key in self._unheard]
-        for sentences in self._followed.values():
-            self._note_end(Request(wish="", sentences=tuple(sentences)), SentenceEnd.LOST)
         self._unheard.clear()
-        self._followed.clear()
         self._asked = self._current = None
-        return [*timers, *self._move(Cue.LOST, now)]
+        return self._move(Cue.LOST, now)
 
     def _close(self, response_id: str, result: SentenceEnd) -> list[Action]:
         request = self._unheard.pop(response_id, None)

@@ -238,7 +238,7 @@ class ToolCalls:
             self._waiting[response_id] = True
 
     def all_ended(self) -> None:
-        """The sideband was lost: what else its responses held will never be reported."""
+        """The sideband has reopened: what else earlier responses held will never be reported."""
         self._waiting = dict.fromkeys(self._waiting, True)
 
     def take_settled(self) -> bool:

@@ -13,6 +13,7 @@ from runner.model.agent import Limits
 from runner.model.event import (
     CallerSpeaks,
     CallGone,
+    HangUpFailed,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
@@ -97,6 +98,17 @@ def test_hang_up_waits_for_tools_that_still_run() -> None:
     assert play.replies(sent) == [SendOutput(call_id="call_1_0", output='{"ok":true}'), HangUp()]
 
 
+def test_a_hang_up_that_fails_is_tried_again_until_that_is_final() -> None:
+    play = talking(HANG_UP)
+    play.responds(("hang_up", "{}"))
+    for _ in range(2):
+        assert play.happens(HangUpFailed(detail="503", final=False)) == []
+        assert play.passes(29.9) == []
+        assert play.passes(0.1) == [HangUp()]
+    assert play.happens(HangUpFailed(detail="403 Forbidden", final=True)) == [Finish()]
+    assert play.record.faults == ("the call could not be hung up: 403 Forbidden",)
+
+
 def test_nothing_more_is_said_once_the_call_is_ending() -> None:
     play = talking(http_tool("book"), END_CALL)
     sent, goodbye = play.responds(("book", "{}"), ("end_call", "{}"))
@@ -142,6 +154,25 @@ def test_a_response_that_is_never_said_to_be_heard_holds_up_the_hang_up_for_its_
 def test_a_caller_who_speaks_over_the_last_words_ends_the_wait() -> None:
     play = hanging_up()
     assert play.happens(PlaybackEnded(response_id="r", interrupted=True)) == [HangUp()]
+
+
+def test_a_sideband_that_is_lost_in_the_last_words_ends_the_wait() -> None:
+    play = hanging_up()
+    assert play.happens(SidebandLost()) == [HangUp()]
+    play = talking(HANG_UP)
+    called = ToolCalled(response_id="r", call_id="c", name="hang_up", arguments="{}")
+    play.happens(ResponseStarted(response_id="r"), called)
+    assert play.happens(SidebandLost()) == [HangUp()]
+
+
+def test_a_hang_up_in_a_response_whose_beginning_was_missed_waits_until_it_was_heard() -> None:
+    play = talking(http_tool(), HANG_UP)
+    (sent,) = play.responds(("find_slots", "{}"))
+    wish = expect(Speak, play.replies(sent)[-1]).wish
+    called = ToolCalled(response_id="r", call_id="c", name="hang_up", arguments="{}")
+    ended = ResponseEnded(response_id="r", wish=wish, outcome=Outcome.COMPLETED, calls=(called,))
+    assert play.happens(called, PlaybackStarted(response_id="r"), ended) == []
+    assert play.happens(PlaybackEnded(response_id="r")) == [HangUp()]
 
 
 def test_a_hang_up_whose_response_nobody_hears_is_done_at_once() -> None:

@@ -182,8 +182,9 @@ def test_a_late_reply_of_an_earlier_attempt_is_not_taken_for_the_present_one() -
     play = talking(http_tool(retries=Retries(attempts=2, backoff_s=0.1, on=frozenset({503}))))
     (first,) = play.responds(("find_slots", "{}"))
     play.replies(first, 503)
-    play.passes(0.1)
-    assert play.replies(first, 503) == []
+    (second,) = play.passes(0.1)
+    assert play.replies(first) == []
+    assert isinstance(play.replies(second)[0], SendOutput)
 
 
 # The sideband is lost
@@ -209,6 +210,24 @@ def test_after_a_loss_the_model_is_not_asked_to_continue_before_it_has_the_outpu
     (sent,) = play.responds(("find_slots", "{}"))
     assert play.happens(SidebandLost(), SidebandOpened()) == []
     assert play.replies(sent) == [SendOutput(call_id="call_1_0", output='{"ok":true}'), Speak(wish="wish_1")]
+
+
+def test_after_a_loss_a_response_that_is_being_made_does_not_answer_an_output_sent_again() -> None:
+    play = talking(http_tool())
+    (sent,) = play.responds(("find_slots", "{}"))
+    play.happens(SidebandLost())
+    play.replies(sent)
+    assert play.opens()[-1] == Speak(wish="wish_1")
+    play.happens(ApiError(kind=ApiErrorKind.BUSY_SPEAKING, about="wish_1"))
+    assert play.responds() == [Speak(wish="wish_2")]
+
+
+def test_an_output_is_answered_though_the_end_of_its_response_was_missed() -> None:
+    play = talking(http_tool())
+    called = ToolCalled(response_id="r", call_id="c", name="find_slots", arguments="{}")
+    (sent,) = play.happens(ResponseStarted(response_id="r"), called)
+    assert play.happens(SidebandLost(), SidebandOpened()) == []
+    assert play.replies(sent)[-1] == Speak(wish="wish_1")
 
 
 def test_after_a_loss_a_response_that_is_being_made_answers_the_nudge() -> None:

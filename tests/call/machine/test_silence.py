@@ -153,6 +153,18 @@ def test_an_agent_whose_greeting_was_refused_is_asked_to_go_on() -> None:
     assert play.passes(6) == [Speak(wish="wish_2")]
 
 
+def test_an_agent_that_was_heard_has_as_many_tries_as_before() -> None:
+    play = talking()
+    for heard in (1, 2, 0):
+        play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+        for _ in range(heard):
+            play.passes(6)
+            play.happens(ApiError(kind=ApiErrorKind.OTHER, about=f"wish_{len(play.spoken())}"))
+        play.responds(outcome=Outcome.CANCELLED)
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    assert play.passes(6) == [Speak(wish="wish_4")]
+
+
 def test_an_agent_that_waits_for_the_caller_is_not_asked_to_open() -> None:
     assert talking().passes(60) == []
 

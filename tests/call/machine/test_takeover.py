@@ -32,9 +32,11 @@ from runner.model.event import (
     Limit,
     ReferAnswered,
     Replied,
+    ResponseStarted,
     SidebandLost,
     SidebandOpened,
     TakenOver,
+    ToolCalled,
 )
 from runner.model.http import HttpReply
 from runner.model.reception import RingResult
@@ -197,6 +199,15 @@ def test_of_a_request_that_may_have_been_carried_out_the_model_is_told_that_it_i
     assert [use.status for use in play.record.tools] == ["error"]
 
 
+def test_a_request_whose_response_never_ended_is_answered_and_the_model_continues() -> None:
+    play = opened(http_tool())
+    called = ToolCalled(response_id="r", call_id="c", name="find_slots", arguments="{}")
+    play.happens(ResponseStarted(response_id="r"), called)
+    again, _ = play.taken_over()
+    play.happens(SidebandOpened())
+    assert play.replies(again)[-1] == Speak(wish="wish_1")
+
+
 def test_an_output_that_may_be_lost_is_sent_again() -> None:
     play = opened(http_tool())
     (sent,) = play.responds(("find_slots", "{}"))
@@ -245,8 +256,9 @@ def test_a_call_that_ended_meanwhile_is_lost_and_the_record_says_from_when_to_wh
     assert "some time between 1970-01-01T00:16:40Z and 1970-01-01T00:16:57Z" in play.record.faults[0]
 
 
-def test_a_call_that_goes_on_after_a_takeover_ends_as_any_other() -> None:
-    play = opened()
+@pytest.mark.parametrize("was_open", [True, False])
+def test_a_call_that_goes_on_after_a_takeover_ends_as_any_other(was_open: bool) -> None:
+    play = opened() if was_open else Journalled(an_agent())
     play.taken_over()
     play.happens(SidebandOpened(), SidebandLost(), CallGone())
     assert play.record.ended == "caller_hung_up"
