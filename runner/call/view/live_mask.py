@@ -75,6 +75,6 @@ class LiveMask:
             return {self._hidden(key): self._all_hidden(entry) for key, entry in value.items()}
         if isinstance(value, list | tuple):
             return [self._all_hidden(entry) for entry in value]
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float):
             return HIDDEN if sum(map(str.isdecimal, str(value))) >= FEWEST_DIGITS else value
         return value

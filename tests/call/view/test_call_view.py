@@ -179,23 +179,34 @@ def test_a_card_number_is_nowhere() -> None:
     play, view = opened(an_agent(tools=(http_tool(),), record=recording))
     said(play, f"It is {CARD}.")
     called = ToolCalled(
-        response_id="r1", call_id="c1", name="find_slots", arguments=json.dumps({"day": CARD})
+        response_id="r1", call_id="c1", name="find_slots", arguments=json.dumps({"day": CARD, "room": 202})
     )
     play.happens(called, Steered(id="d1", by="lead", act=AddNote(text=f"card {CARD}")))
     play.happens(Steered(id="d2", by="lead", act=SaySentence(say=f"You said {CARD}")))
     told = json.dumps(changes(play, view)) + shown(view, play)
     assert "[payment_card]" in told
+    assert '"room": 202' in told
     assert "4111" not in told
     assert "1111" not in told
 
 
 def test_digits_that_may_turn_out_to_be_private_are_hidden_until_the_call_is_over() -> None:
     play, view = opened(an_agent(tools=(http_tool(),), record=Recording(arguments=(("day",),))))
-    said(play, "My number is 12 34 5, at 10.")
+    said(play, "My number is 12 34 5, at 10, room 101.")
     turn = view.whole(play.now)["turns"][0]
-    assert turn["text"] == "My number is •••, at 10."
-    assert view.row(play.now)["last_words"] == "My number is •••, at 10."
+    assert turn["text"] == "My number is •••, at 10, room •••."
+    assert view.row(play.now)["last_words"] == "My number is •••, at 10, room •••."
     assert view.row(play.now)["caller"] == "+14155550100"
+    play.happens(ItemPlaced(item_id="item_2", role=Role.CALLER))
+    assert view.whole(play.now)["turns"][1]["text"] is None
+    arguments = '{"day": "Friday", "note": "dial 5 55", "rooms": [101, 10, true], "price": 9.99}'
+    play.happens(ToolCalled(response_id="r1", call_id="c1", name="find_slots", arguments=arguments))
+    assert view.whole(play.now)["tools"][0]["arguments"] == {
+        "day": "[redacted]",
+        "note": "dial •••",
+        "rooms": ["•••", 10, True],
+        "price": "•••",
+    }
 
 
 def test_a_value_that_is_learnt_later_is_masked_where_it_was_shown() -> None:
