@@ -4,6 +4,8 @@ right.
 A mistake in a user's file is a `Problem` (runner.config.problem), never an exception.
 """
 
+from runner.wording import cut
+
 
 class PhoneAgentsError(Exception):
     """An error that prevents the work and is not a bug."""
@@ -54,9 +56,7 @@ class TemplateFailure(PhoneAgentsError):  # noqa: N818 - it is the data that fai
         self.reason = reason
         self.line = line
         """The line of the template that failed, from 1, where it is known."""
-        shown = "" if source is None else " ".join(source.split())
-        if len(shown) > _LONGEST_SOURCE:
-            shown = shown[: _LONGEST_SOURCE - 1] + "…"
+        shown = cut(" ".join((source or "").split()), _LONGEST_SOURCE)
         super().__init__(reason if source is None else f'the template "{shown}" failed: {reason}')
 
 

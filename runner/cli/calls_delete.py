@@ -16,6 +16,7 @@ from runner.model.stored_call import CallFilter
 from runner.serve.secrets import find_store
 from runner.store.store import Store
 from runner.store.url import file_beside
+from runner.wording import plural
 
 STEP = 200
 """Calls looked up at a time. Each is deleted in a transaction of its own: nobody waits for long."""
@@ -37,7 +38,7 @@ async def act(options: argparse.Namespace, settings: Settings, store: Store) -> 
     count = 0
     async for call_id in _matching(store, where):
         count += await store.delete(call_id)
-    stdout().line("1 call is deleted" if count == 1 else f"{count} calls are deleted")
+    stdout().line(f"{plural(count, 'call')} {'is' if count == 1 else 'are'} deleted")
     _tell_what_waits(settings)
     return OK
 

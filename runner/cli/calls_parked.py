@@ -13,6 +13,7 @@ from runner.model.job import JobState
 from runner.model.settings import Settings
 from runner.model.stored_call import StoredJob
 from runner.store.store import Store
+from runner.wording import plural
 
 MOST = 1000
 
@@ -42,7 +43,7 @@ async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
 
 def job_words(job: StoredJob) -> str:
     """The state of a job, with the reason."""
-    tries = f"{job.attempts} attempt{'' if job.attempts == 1 else 's'}"
+    tries = plural(job.attempts, "attempt")
     if job.state is JobState.PARKED:
         return f"parked after {tries}: {job.error}"
     stands = "waits for the outcome" if job.due_at is None else f"due {local(job.due_at)}"

@@ -9,6 +9,7 @@ from runner.cli.terminal import stdout
 from runner.model.settings import Settings
 from runner.serve.timeouts import Timeouts
 from runner.store.store import Store
+from runner.wording import plural
 
 
 async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
@@ -21,9 +22,8 @@ async def act(options: argparse.Namespace, _: Settings, store: Store) -> int:
             stdout().line(f'call "{call_id}" has no parked job')
             code = PROBLEMS
             continue
-        jobs = "1 job" if count == 1 else f"{count} jobs"
         stdout().line(
-            f'{jobs} of call "{call_id}" will be tried again: a runner that is up looks every '
-            f"{Timeouts().poll_s:g} s"
+            f'{plural(count, "job")} of call "{call_id}" will be tried again: a runner that is up looks '
+            f"every {Timeouts().poll_s:g} s"
         )
     return code

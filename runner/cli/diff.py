@@ -24,6 +24,7 @@ from runner.difference.tree import ABSENT, Change
 from runner.errors import CannotRunError
 from runner.model.settings import Configuration
 from runner.model.values import Json
+from runner.wording import plural
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +73,7 @@ def _loaded(side: Side, environment: str | None) -> Configuration:
 def _summary(compared: Comparison, asked: datetime) -> str:
     between = f'between "{compared.old.label}" and "{compared.new.label}"'
     count = compared.count()
-    changes = "nothing changes" if not count else "1 change" if count == 1 else f"{count} changes"
+    changes = plural(count, "change") if count else "nothing changes"
     since = f", from {time_words(asked)} on" if compared.difference.calls.has_schedules else ""
     return f"{changes} for callers {between}{since}"
 

@@ -14,7 +14,7 @@ from runner.api.realtime.facts import BASE_URL
 from runner.cli.environment import add_directory, add_environment
 from runner.cli.json_document import add_format, print_document
 from runner.cli.main import OK, PROBLEMS
-from runner.cli.problems import plural, print_problems
+from runner.cli.problems import print_problems
 from runner.cli.run import base_url_of
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.config.load import load
@@ -23,6 +23,7 @@ from runner.doctor.finding import Finding, State
 from runner.model.settings import Configuration
 from runner.serve.descriptors import raise_limit
 from runner.serve.tls import client_context
+from runner.wording import cut, plural
 
 WIDEST = 140
 LEAST_SUBJECT = 14
@@ -93,9 +94,7 @@ def summary(findings: list[Finding]) -> str:
 
 def show(finding: Finding, terminal: Terminal, columns: int) -> None:
     """Print a finding, with what to do below it."""
-    subject = printable(finding.subject)
-    if len(subject) > MOST_SUBJECT:
-        subject = f"{subject[: MOST_SUBJECT - 1]}…"
+    subject = cut(printable(finding.subject), MOST_SUBJECT)
     margin = _STATE_WIDTH + 2
     width = max(40, min(columns - 1, WIDEST) - margin)
     state = terminal.styled(f"{finding.state.value:{_STATE_WIDTH}}", _STYLES[finding.state])

@@ -14,9 +14,7 @@ from datetime import datetime
 from runner.api.realtime.session import session_body
 from runner.call.examples.call_for_agent import CallFinder, Given, handoffs_to
 from runner.call.examples.example_call import ExampleCall
-from runner.call.machine.lookup import DEADLINE
 from runner.call.machine.machine import CallMachine
-from runner.call.machine.phase import Phase
 from runner.call.machine.world import World
 from runner.call.routes.routing import RouteTable
 from runner.cli.call_options import add_parties, add_time, call_time, check_parties, later_words, time_words
@@ -32,9 +30,9 @@ from runner.errors import UsageError
 from runner.model.action import AnswerCall
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall, Ringing
-from runner.model.event import ClaimReplied, TimerFired
 from runner.model.settings import Configuration
 from runner.model.values import Json, JsonObject
+from runner.wording import cut
 
 WIDEST_VALUE = 48
 """A longer value is cut; `--format json` has it whole."""
@@ -143,12 +141,7 @@ def _answer(agent: Agent, configuration: Configuration, call: IncomingCall) -> A
         secrets=dict.fromkeys(configuration.settings.secrets, MASK),
     )
     ringing = Ringing(call_id=call.id, created_at=call.created_at, origin=call.origin)
-    now = call.created_at
-    machine, _ = CallMachine.ring(ringing, world, now)
-    actions = machine.handle(ClaimReplied(agent=agent.id), now)
-    if machine.phase is Phase.LOOKING_UP:
-        actions = machine.handle(TimerFired(timer=DEADLINE), now)
-    answer = next((action for action in actions if isinstance(action, AnswerCall)), None)
+    machine, answer = CallMachine.answer(ringing, world, call.created_at)
     return answer or machine.reception.detail
 
 
@@ -276,8 +269,7 @@ def _as_json(value: Json) -> str:
 
 
 def _cut(text: str) -> str:
-    flat = _flat(text)
-    return flat if len(flat) <= WIDEST_VALUE else flat[: WIDEST_VALUE - 1] + "…"
+    return cut(_flat(text), WIDEST_VALUE)
 
 
 def _flat(text: str) -> str:

@@ -7,6 +7,7 @@ from runner.cli.terminal import Style, Terminal, printable
 from runner.config.problem import Problem, Severity
 from runner.config.reading.yaml_text import split_lines
 from runner.model.values import Place
+from runner.wording import plural
 
 _WRITTEN_OUT = re.compile(
     r"""(?ix) \b (?: bearer | password | sign | value | api[_-]?key | authorization | client_secret | token
@@ -36,11 +37,6 @@ def counted(problems: Iterable[Problem]) -> str:
     severities = [problem.severity for problem in problems]
     counts = ((severities.count(severity), severity.value) for severity in Severity)
     return " and ".join(plural(count, noun) for count, noun in counts if count)
-
-
-def plural(count: int, noun: str) -> str:
-    """The count with its noun: `1 error`, `2 errors`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _secret_places(problems: Iterable[Problem]) -> Iterator[Place]:

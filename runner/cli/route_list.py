@@ -15,6 +15,7 @@ from runner.errors import CannotRunError
 from runner.model.call import Ringing, SipOrigin
 from runner.model.settings import Configuration
 from runner.model.values import Instant
+from runner.wording import plural
 
 COLUMNS = ("from", "to", "expected", "at")
 """`at` may be left out, or empty, for a call that comes now."""
@@ -79,16 +80,12 @@ def show_report(report: Report, file: Path, terminal: Terminal) -> None:
 
 def summary(report: Report) -> str:
     """The report in one sentence."""
-    summary = [f"{_count(report.calls, 'call')} checked"]
+    summary = [f"{plural(report.calls, 'call')} checked"]
     if report.mismatches:
         summary.append(f"{len(report.mismatches)} not as expected")
     if report.malformed:
-        summary.append(f"{_count(len(report.malformed), 'line')} cannot be read")
+        summary.append(f"{plural(len(report.malformed), 'line')} cannot be read")
     return ", ".join(summary)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _text(file: Path) -> str:
@@ -145,7 +142,7 @@ def _listed(line: int, names: list[str], row: list[str], now: Instant) -> Listed
     """One row. Raises ValueError, whose text says what is wrong with it."""
     if len(row) != len(names):
         raise ValueError(
-            f"{_count(len(row), 'value')}, and the first line names {_count(len(names), 'column')}"
+            f"{plural(len(row), 'value')}, and the first line names {plural(len(names), 'column')}"
         )
     values = {name: value.strip() for name, value in zip(names, row, strict=True)}
     if not values["to"]:

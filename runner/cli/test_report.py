@@ -16,6 +16,7 @@ from runner.model.values import Json, Place
 from runner.scenario.coverage import Coverage
 from runner.scenario.difference import Difference
 from runner.scenario.player import ScenarioResult
+from runner.wording import plural
 
 _NOT_WRITTEN = 'nothing is expected yet; "phone-agents test --update" writes what it gets'
 
@@ -58,12 +59,9 @@ class Report:
 def summary(report: Report, directories: Sequence[Path]) -> str:
     """The result in one line."""
     names = ", ".join(f'"{directory}"' for directory in directories)
-    count = len(report.played)
-    noun = "scenario" if count == 1 else "scenarios"
-    if report.failed:
-        summary = f"{report.failed} of {count} {noun} failed in {names}"
-    else:
-        summary = f"{count} {noun} passed in {names}"
+    scenarios = plural(len(report.played), "scenario")
+    result = f"{report.failed} of {scenarios} failed" if report.failed else f"{scenarios} passed"
+    summary = f"{result} in {names}"
     if report.coverage is None:
         return summary
     threshold = f", less than {report.min_coverage:g} %" if not report.is_covered else ""

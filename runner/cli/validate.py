@@ -12,7 +12,7 @@ from pathlib import Path
 from runner.cli.environment import add_environment
 from runner.cli.json_document import add_format
 from runner.cli.main import OK, PROBLEMS
-from runner.cli.problems import counted, plural, print_problems
+from runner.cli.problems import counted, print_problems
 from runner.cli.report import Report
 from runner.cli.terminal import stderr, stdout
 from runner.cli.unsaved import Unsaved, read_unsaved
@@ -21,6 +21,7 @@ from runner.config.checking.review import review
 from runner.config.load import load, load_everywhere
 from runner.config.loaded import Loaded
 from runner.config.problem import Problem, Severity
+from runner.wording import plural
 
 FORMATS = ("text", "json", "github", "sarif", "junit")
 """Each but `text` has a module `runner.cli.problems_…`, whose `rendered` makes the whole document."""

@@ -10,6 +10,7 @@ from runner.doctor.probe import EXPIRES_SOON_S, LookUp, Reached, Unreachable, pr
 from runner.model.settings import Configuration
 from runner.model.tool import ClientCredentials, HttpBinding
 from runner.model.values import Instant
+from runner.wording import plural
 
 AT_ONCE = 8
 SUBJECT = "endpoint"
@@ -39,7 +40,7 @@ def reached_finding(host: str, reached: Reached, users: list[str], now: Instant)
         days = max(0, int((reached.expires_at - now) // 86400))
         return Finding.warning(
             SUBJECT,
-            f"{text}; its certificate ends in {days} day{'' if days == 1 else 's'}",
+            f"{text}; its certificate ends in {plural(days, 'day')}",
             "have it renewed",
         )
     return Finding.ok(SUBJECT, text)

@@ -8,12 +8,12 @@ import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from time import monotonic
 from urllib.parse import quote, urlsplit
 
 from runner.doctor.finding import Finding
-from runner.store.migrations import migrations
-from runner.store.sqlite.database import APPLICATION_ID
+from runner.store.postgresql import inspection as postgresql
+from runner.store.postgresql.inspection import DatabaseState
+from runner.store.sqlite import inspection as sqlite
 from runner.store.url import without_password
 
 LEAST_FREE_BYTES = 1 << 30
@@ -89,23 +89,13 @@ def _of_path(shown: str, path: str) -> Finding:
 
 
 def _of_file(connection: sqlite3.Connection, shown: str, path: str) -> Finding:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if tables and application != APPLICATION_ID:
+    state = sqlite.state_of(connection)
+    if state.is_foreign:
         return Finding.error(SUBJECT, f"{shown} is the database of another program", "name another file")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    known = migrations("runner.store.sqlite")[-1].version
-    if version > known:
-        return _newer(shown, version, known)
-    deadline = monotonic() + CHECK_S
-    connection.set_progress_handler(lambda: monotonic() > deadline, 100_000)
-    try:
-        result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.OperationalError:
-        result = "ok"  # too large to be checked as a whole
-    if result != "ok":
-        first = str(result).splitlines()[0]
-        return Finding.error(SUBJECT, f"{shown} is damaged ({first})", "restore a backup, or move it away")
+    if state.version > state.known:
+        return _newer(shown, state.version, state.known)
+    if damage := sqlite.damage_of(connection, CHECK_S):
+        return Finding.error(SUBJECT, f"{shown} is damaged ({damage})", "restore a backup, or move it away")
     owner = _owner(path)
     return Finding.ok(
         SUBJECT, shown if owner is None else f"{shown}, used by a live runner (process {owner})"
@@ -164,48 +154,39 @@ async def _postgresql_finding(url: str) -> Finding:
             "is the server up, and are host and port right?",
         )
     try:
-        return await _of_database(connection, shown, host)
+        return _of_database(await postgresql.state_of(connection), shown, host)
     except asyncpg.PostgresError as error:
         return Finding.error(SUBJECT, f"{shown} cannot be used: {_words(error)}", "see the server's log")
     finally:
         await connection.close(timeout=CONNECT_S)
 
 
-async def _of_database(connection: object, shown: str, host: str) -> Finding:
-    fetch = connection.fetchval  # type: ignore[attr-defined] # asyncpg has no types
-    if await fetch("SELECT pg_is_in_recovery()"):
+def _of_database(state: DatabaseState, shown: str, host: str) -> Finding:
+    if state.is_standby:
         return Finding.error(SUBJECT, f"{shown} is a standby, which takes no writes", "name the primary")
-    table = "phone_agents_schema"
-    version = 0
-    if await fetch("SELECT to_regclass($1)", table) is not None:
-        version = await fetch(f"SELECT max(version) FROM {table}") or 0  # noqa: S608 - our own name
-    known = migrations("runner.store.postgresql")[-1].version
-    if version > known + 1:
-        return _newer(shown, version, known)
-    may_create = await fetch("SELECT has_schema_privilege(current_user, current_schema(), 'CREATE')")
-    if version < known and not may_create:
+    if state.version > state.known + 1:
+        return _newer(shown, state.version, state.known)
+    if state.version < state.known and not state.may_create:
         return Finding.error(
             SUBJECT,
             f"{shown}: the user may make no tables, and some are still to be made",
             "grant it: GRANT CREATE ON SCHEMA public TO …",
         )
-    began = monotonic()
-    await fetch("SELECT 1")
-    took_s = monotonic() - began
-    if took_s > SLOW_S:
+    took_ms = f"{state.took_s * 1000:.0f} ms"
+    if state.took_s > SLOW_S:
         return Finding.warning(
             SUBJECT,
-            f"{shown} answers in {took_s * 1000:.0f} ms, and a call is claimed there before it is answered",
+            f"{shown} answers in {took_ms}, and a call is claimed there before it is answered",
             "run it nearer to the runners",
         )
-    is_encrypted = await fetch("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
-    if not is_encrypted and not host.startswith("/") and host not in {"", "localhost", "127.0.0.1", "::1"}:
+    is_near = host.startswith("/") or host in {"", "localhost", "127.0.0.1", "::1"}
+    if not state.is_encrypted and not is_near:
         return Finding.warning(
             SUBJECT,
             f"{shown}: the connection is not encrypted, and records travel over it",
             "end the address with ?sslmode=verify-full",
         )
-    return Finding.ok(SUBJECT, f"{shown}, {took_s * 1000:.0f} ms")
+    return Finding.ok(SUBJECT, f"{shown}, {took_ms}")
 
 
 def _newer(shown: str, version: int, known: int) -> Finding:

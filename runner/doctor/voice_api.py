@@ -21,6 +21,7 @@ from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.settings import Configuration, Provider
 from runner.model.values import Instant
 from runner.serve.reply_body import ACCEPT_ENCODING, BodyError, read_body
+from runner.wording import cut
 
 REPLY_S = 10.0
 MOST_SKEW_S = 30.0
@@ -256,5 +257,4 @@ def _date(text: str | None) -> Instant | None:
 
 
 def _cut(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= MOST_MESSAGE else flat[: MOST_MESSAGE - 1] + "…"
+    return cut(" ".join(text.split()), MOST_MESSAGE)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from runner.model.event import Limit
+from runner.wording import plural
 
 
 class RingResult(Enum):
@@ -41,6 +42,5 @@ class LimitReached:
     most: int
 
     def __str__(self) -> str:
-        number = f"{self.most} call" if self.most == 1 else f"{self.most} calls"
         when = "at once" if self.limit is Limit.CONCURRENT_CALLS else "a day"
-        return f'"{self.agent}" is busy ({number} {when})'
+        return f'"{self.agent}" is busy ({plural(self.most, "call")} {when})'

@@ -6,6 +6,7 @@ from typing import Self
 
 from runner.model.scenario import Expected
 from runner.model.values import Json, Place
+from runner.wording import cut
 
 MISSING = "nothing"
 """Stands where there is no value at all. Values are written as JSON, so no text looks like it."""
@@ -49,5 +50,4 @@ def plain(expected: Expected) -> Json:
 
 def shown(value: Json) -> str:
     """A value on one line, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return cut(json.dumps(value, ensure_ascii=False), _LONGEST)

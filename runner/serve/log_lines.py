@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.model.values import Json
+from runner.wording import cut
 
 MAX_TEXT = 300
 """The longest text of an exception, which may quote anything."""
@@ -85,7 +86,7 @@ def _bounded(value: Json) -> Json:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_VALUE else text[:MAX_VALUE] + "…"
+    return cut(text, MAX_VALUE)
 
 
 def _as_text(value: object) -> str:

@@ -143,11 +143,11 @@ class PlacedCall:
         refused = _check_body(action, body)
         if refused is not None:
             self.note(f"{action}: {refused}")
-            return _error(400, "invalid_request_error", refused)
+            return error_reply(400, "invalid_request_error", refused)
         if self.is_over or (self.state is State.RINGING and action in ("refer", "hangup")):
-            return _error(404, "call_id_not_found", f"No session found for call_id '{self.id}'.")
+            return error_reply(404, "call_id_not_found", f"No session found for call_id '{self.id}'.")
         if self.state is State.ACCEPTED and action in ("accept", "reject"):
-            return _error(409, "decision_already_made", "The call has been accepted already.")
+            return error_reply(409, "decision_already_made", "The call has been accepted already.")
         match action:
             case "accept" | "create":
                 self._accept(action, body, now)
@@ -276,6 +276,7 @@ def _is_refer(body: Json) -> bool:
     return isinstance(target, str) and target.startswith(("tel:", "sip:", "sips:"))
 
 
-def _error(status: int, code: str, message: str) -> RestReply:
+def error_reply(status: int, code: str, message: str) -> RestReply:
+    """A reply with an error, in the API's own shape."""
     details = {"message": message, "type": "invalid_request_error", "code": code, "param": None}
     return RestReply(status, {"error": details})

@@ -16,7 +16,7 @@ from runner.model.values import Json, JsonObject
 from runner.standin import web_calls
 from runner.standin.account import Account
 from runner.standin.faults import FINE, Faults, HttpFault
-from runner.standin.placed_call import PlacedCall, RestReply, RestRequest
+from runner.standin.placed_call import PlacedCall, RestReply, RestRequest, error_reply
 from runner.standin.played_calls import PATIENCE_S, Inspect, Inspection, PlayedCalls
 from runner.standin.script import Step
 from runner.standin.text_model import TextModel
@@ -133,12 +133,12 @@ class StandIn:
     async def _rest(self, request: web.Request) -> web.StreamResponse:
         call, action = self.calls.get(request.match_info["call_id"]), request.match_info["action"]
         if action not in ACTIONS:
-            return _json(_error(404, "unknown_url", f"Unknown request URL: POST {request.path}."))
+            return _json(error_reply(404, "unknown_url", f"Unknown request URL: POST {request.path}."))
         refused = self._check_headers(request, call)
         if refused is not None:
             return _json(refused)
         if call is None:
-            return _json(_error(404, "call_id_not_found", "No session found for this call_id."))
+            return _json(error_reply(404, "call_id_not_found", "No session found for this call_id."))
         fault = call.take_fault(action)
         body = await self._body(request, call)
         if fault is not None and fault.after_s:
@@ -223,10 +223,12 @@ class StandIn:
         note = call.note if call is not None else self.violations.append
         if "OpenAI-Beta" in request.headers:
             note("the header 'OpenAI-Beta' asks for a protocol that was switched off")
-            return _error(400, "beta_api_shape_disabled", "The Realtime Beta API is no longer supported.")
+            return error_reply(
+                400, "beta_api_shape_disabled", "The Realtime Beta API is no longer supported."
+            )
         if request.headers.get("Authorization") != f"Bearer {self.api_key}":
             note("the header 'Authorization' is missing or holds another key")
-            return _error(401, "invalid_api_key", "Incorrect API key provided.")
+            return error_reply(401, "invalid_api_key", "Incorrect API key provided.")
         return None
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
@@ -280,10 +282,10 @@ class StandIn:
             (call.note if call else self.violations.append)(
                 "'model' stands beside 'call_id' in the sideband's URL"
             )
-            return _json(_error(400, "invalid_request_error", "Pass either 'model' or 'call_id'."))
+            return _json(error_reply(400, "invalid_request_error", "Pass either 'model' or 'call_id'."))
         if call is None or call.attach() is None:
             self._played.pulse()
-            return _json(_error(404, "call_id_not_found", "No session found for this call_id."))
+            return _json(error_reply(404, "call_id_not_found", "No session found for this call_id."))
         return await self._played.serve(call, request)
 
 
@@ -302,10 +304,5 @@ def _faulty(request: web.Request, fault: HttpFault | None) -> web.Response | Non
     if fault.status == 200:
         return web.Response()
     return _json(
-        _error(fault.status, "server_error", "The server had an error while processing your request.")
+        error_reply(fault.status, "server_error", "The server had an error while processing your request.")
     )
-
-
-def _error(status: int, code: str, message: str) -> RestReply:
-    details: JsonObject = {"message": message, "type": "invalid_request_error", "code": code, "param": None}
-    return RestReply(status, {"error": details})

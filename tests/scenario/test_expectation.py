@@ -174,7 +174,7 @@ DIFFERS = [
     (
         SAVE.replace("tags: [a, b]", f"tags: {'x' * 500}"),
         "{output: {save: {tags: x}}}",
-        ["output.save.tags", '- "x"', f'+ "{"x" * 399}…'],
+        ["output.save.tags", '- "x"', f'+ "{"x" * 398}…'],
     ),
     (
         "steps: [{model_calls: {form: {text: ''}}, expect: EXPECTED}]",

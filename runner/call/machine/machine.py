@@ -21,7 +21,7 @@ from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds
 from runner.call.records.redaction import Redactor
 from runner.call.routes.routing import RouteTable
-from runner.model.action import Action, ClearTimer, Finish, SetTimer, Timer
+from runner.model.action import Action, AnswerCall, ClearTimer, Finish, SetTimer, Timer
 from runner.model.agent import Agent
 from runner.model.call import IncomingCall, Ringing
 from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, Replied, TakenOver, TimerFired
@@ -64,6 +64,18 @@ class CallMachine:
         return machine
 
     @classmethod
+    def answer(cls, ringing: Ringing, world: World, now: Instant) -> tuple[Self, AnswerCall | None]:
+        """The machine of a call that is claimed and answered without waiting, its lookup with the default;
+        and the answer, or None for a call that is rejected.
+        """
+        machine, actions = cls.ring(ringing, world, ringing.created_at)
+        if machine.reception.agent is not None:
+            actions = machine.handle(ClaimReplied(agent=machine.reception.agent), now)
+        if machine.phase is Phase.LOOKING_UP:
+            actions = machine.handle(TimerFired(timer=DEADLINE), now)
+        return machine, next((action for action in actions if isinstance(action, AnswerCall)), None)
+
+    @classmethod
     def bare(
         cls, ringing: Ringing, agent: Agent, world: World, now: Instant, *, is_answered: bool = True
     ) -> Self:
@@ -73,11 +85,7 @@ class CallMachine:
         call that may still ring (not `is_answered`) is about to be answered, and greeted.
         `session` is None where the agent's texts cannot be rendered: then nobody can serve the call.
         """
-        alone = replace(world, table=RouteTable.always(agent.id))
-        machine, _ = cls.ring(ringing, alone, ringing.created_at)
-        machine.handle(ClaimReplied(agent=agent.id), now)
-        if machine.phase is Phase.LOOKING_UP:
-            machine.handle(TimerFired(timer=DEADLINE), now)
+        machine, _ = cls.answer(ringing, replace(world, table=RouteTable.always(agent.id)), now)
         if is_answered:
             machine.handle(AnswerReplied(decided=Decided.DONE), now)
             if machine.session is not None:

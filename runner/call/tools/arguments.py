@@ -17,6 +17,7 @@ from runner.call.schemas.schema import Schema
 from runner.model.json_text import read_json
 from runner.model.tool import Tool
 from runner.model.values import Json, JsonObject
+from runner.wording import cut
 
 MAX_CHARS = 100_000
 """Of arguments as text. A model writes a few thousand at most."""
@@ -174,5 +175,4 @@ def _expected(schema: Mapping[str, Any]) -> Iterator[str]:
 
 def quoted(value: Json) -> str:
     """A value as JSON, cut to a length by which the model recognises it."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+    return cut(json.dumps(value, ensure_ascii=False), _LONGEST_QUOTE)

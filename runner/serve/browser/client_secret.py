@@ -2,13 +2,10 @@
 
 import logging
 
-from runner.call.machine.lookup import DEADLINE
 from runner.call.machine.machine import CallMachine
-from runner.call.machine.phase import Phase
 from runner.call.machine.world import World
 from runner.model.action import AnswerCall
 from runner.model.call import Ringing, WebRtcOrigin
-from runner.model.event import ClaimReplied, TimerFired
 from runner.model.values import JsonObject
 from runner.serve.api_client import ApiClient
 from runner.serve.browser.refusal import RefusedError
@@ -50,11 +47,4 @@ def _answer(ringing: Ringing, world: World) -> AnswerCall | None:
         created_at=ringing.created_at,
         origin=WebRtcOrigin(subject=origin.subject, agent=origin.agent, vars=origin.vars, offer=""),
     )
-    machine, _ = CallMachine.ring(offered, world, ringing.created_at)
-    agent = machine.reception.agent
-    if agent is None:
-        return None
-    actions = machine.handle(ClaimReplied(agent=agent), ringing.created_at)
-    if machine.phase is Phase.LOOKING_UP:
-        actions = machine.handle(TimerFired(timer=DEADLINE), ringing.created_at)
-    return next((action for action in actions if isinstance(action, AnswerCall)), None)
+    return CallMachine.answer(offered, world, ringing.created_at)[1]

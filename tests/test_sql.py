@@ -1,0 +1,19 @@
+"""Nobody but the store speaks SQL."""
+
+import ast
+import re
+from pathlib import Path
+
+RUNNER = Path(__file__).parents[1] / "runner"
+STATEMENT = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|WITH)\s")
+
+
+def statements(path: Path) -> list[str]:
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [text for text in texts if STATEMENT.match(text)]
+
+
+def test_nobody_but_the_store_speaks_sql() -> None:
+    found = {path.relative_to(RUNNER).parts[0] for path in RUNNER.rglob("*.py") if statements(path)}
+    assert found == {"store"}
