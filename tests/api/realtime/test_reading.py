@@ -1,13 +1,11 @@
 """What each event of the sideband means to a call."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.api.realtime.reading import Reader
 from runner.model.call import Role
 from runner.model.event import (
     ApiError,
@@ -36,12 +34,7 @@ from runner.model.event import (
     TurnTruncated,
 )
 from runner.model.usage import TranscriptionUsage, Usage
-
-
-def read(frame: str | bytes, *, follow_words: bool = False) -> tuple[CallEvent, ...]:
-    """What a frame means to who has read no other."""
-    return Reader().read(frame, follow_words=follow_words)
-
+from tests.api.realtime.frames import read
 
 CALL_ITEM = {
     "type": "function_call",
@@ -375,185 +368,6 @@ def test_a_response_that_is_done_is_over_however_odd_it_is(odd: dict[str, object
     assert read(json.dumps(done)) == (
         ResponseEnded(response_id="r", wish="wish_1", outcome=Outcome.COMPLETED, audible=False),
     )
-
-
-# The words of the agent
-
-
-def message(*words: str, status: str = "completed") -> dict[str, object]:
-    content = [{"type": "output_audio", "transcript": each} for each in words]
-    return {"id": "item_2", "type": "message", "role": "assistant", "status": status, "content": content}
-
-
-def item_event(kind: str, **fields: object) -> dict[str, object]:
-    return {"type": kind, "response_id": "resp_1", "item_id": "item_2", "content_index": 0, **fields}
-
-
-TOLD_IN_FIVE_PLACES = [
-    item_event("response.output_audio_transcript.done", transcript="Hi."),
-    item_event("response.content_part.done", part={"type": "audio", "transcript": "Hi."}),
-    item_event("conversation.item.done", previous_item_id="item_1", item=message("Hi.")),
-    item_event("response.output_item.done", item=message("Hi.")),
-    item_event("response.done", response={"id": "resp_1", "status": "completed", "output": [message("Hi.")]}),
-]
-ADDED = item_event("conversation.item.added", previous_item_id="item_1", item=message(status="in_progress"))
-HI = Transcribed(item_id="item_2", role=Role.AGENT, text="Hi.")
-PLACED = ItemPlaced(item_id="item_2", after="item_1", role=Role.AGENT)
-
-
-def all_of(events: list[dict[str, object]]) -> list[CallEvent]:
-    """What these events mean, one after the other, but for the end of the response."""
-    reader = Reader()
-    read = [event for received in events for event in reader.read(json.dumps(received))]
-    return [event for event in read if not isinstance(event, ResponseEnded)]
-
-
-@pytest.mark.parametrize("place", TOLD_IN_FIVE_PLACES, ids=lambda event: str(event["type"]))
-def test_any_of_five_events_tells_the_words_of_the_agent(place: dict[str, object]) -> None:
-    assert all_of([ADDED, place]) == [PLACED, HI]
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        item_event("response.output_text.done", text="Hi."),
-        item_event("response.audio_transcript.done", transcript="Hi."),
-        item_event("response.text.done", text="Hi."),
-        item_event("response.content_part.done", part={"type": "text", "text": "Hi."}),
-    ],
-    ids=lambda event: str(event["type"]),
-)
-def test_text_and_the_names_of_the_beta_are_words_too(place: dict[str, object]) -> None:
-    assert all_of([ADDED, place]) == [PLACED, HI]
-
-
-@pytest.mark.parametrize("missed", range(5))
-def test_words_are_told_once_whichever_events_are_missed(missed: int) -> None:
-    assert all_of([ADDED, *TOLD_IN_FIVE_PLACES[missed:]]) == [PLACED, HI]
-
-
-def test_an_item_whose_place_was_missed_is_placed_when_it_is_done() -> None:
-    assert all_of(TOLD_IN_FIVE_PLACES) == [HI, replace(PLACED, text="Hi.")]
-    assert all_of(TOLD_IN_FIVE_PLACES[3:]) == [HI]
-
-
-def test_an_item_of_several_parts_has_the_words_of_all() -> None:
-    first = item_event("response.output_audio_transcript.done", transcript="Hi.")
-    second = item_event("response.output_audio_transcript.done", content_index=1, transcript="Ada here.")
-    whole = item_event("response.output_item.done", item=message("Hi.", "Ada here."))
-    both = Transcribed(item_id="item_2", role=Role.AGENT, text="Hi. Ada here.")
-    assert all_of([ADDED, first, second, whole]) == [PLACED, HI, both]
-    assert all_of([ADDED, whole]) == [PLACED, both]
-
-
-def test_what_is_told_later_without_words_takes_none_away() -> None:
-    empty = item_event("conversation.item.done", previous_item_id="item_1", item=message(""))
-    assert all_of([ADDED, TOLD_IN_FIVE_PLACES[0], empty]) == [PLACED, HI]
-
-
-def test_an_item_that_was_made_without_words_is_known_to_have_none() -> None:
-    silent = item_event("response.output_audio_transcript.done", transcript="")
-    untold = {**message(), "content": [{"type": "output_audio", "transcript": None}]}
-    done = item_event("conversation.item.done", previous_item_id="item_1", item=untold)
-    assert all_of([ADDED, silent, done]) == [PLACED, Transcribed(item_id="item_2", role=Role.AGENT)]
-    assert all_of([ADDED, done]) == [PLACED]
-
-
-def test_the_callers_item_is_placed_by_either_of_its_events_and_has_its_words_elsewhere() -> None:
-    item = {"id": "c", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
-    kind = "conversation.item.added"
-    added: dict[str, object] = {"type": kind, "previous_item_id": None, "item": item}
-    done: dict[str, object] = {**added, "type": "conversation.item.done"}
-    placed = ItemPlaced(item_id="c", role=Role.CALLER)
-    assert all_of([added, done]) == all_of([done]) == [placed]
-
-
-def test_the_place_of_what_the_caller_has_said_is_told_once() -> None:
-    kind = "input_audio_buffer.committed"
-    committed: dict[str, object] = {"type": kind, "item_id": "c", "previous_item_id": "b"}
-    item = {"id": "c", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
-    added: dict[str, object] = {
-        "type": "conversation.item.added",
-        "previous_item_id": "b",
-        "item": item,
-    }
-    placed = ItemPlaced(item_id="c", after="b", role=Role.CALLER)
-    assert all_of([committed, added]) == all_of([added]) == [placed]
-    elsewhere = {**added, "previous_item_id": "a"}
-    assert all_of([committed, elsewhere]) == [placed, ItemPlaced(item_id="c", after="a", role=Role.CALLER)]
-
-
-# What the API bills
-
-
-@pytest.mark.parametrize(
-    ("usage", "read_as"),
-    [
-        (None, Usage()),
-        ({"input_token_details": {"cached_tokens": 60}}, Usage(text_cached=60)),
-        (
-            {
-                "input_token_details": {
-                    "image_tokens": 300,
-                    "cached_tokens": 100,
-                    "cached_tokens_details": {"image_tokens": 100},
-                }
-            },
-            Usage(image_in=300, image_cached=100),
-        ),
-    ],
-)
-def test_usage_is_read_by_the_kind_of_its_tokens(usage: object, read_as: Usage) -> None:
-    done = {"type": "response.done", "response": {"id": "r", "usage": usage}}
-    (ended,) = read(json.dumps(done))
-    assert isinstance(ended, ResponseEnded)
-    assert ended.usage == read_as
-
-
-@pytest.mark.parametrize(
-    ("usage", "read_as"),
-    [
-        (None, TranscriptionUsage()),
-        ("odd", TranscriptionUsage()),
-        ({"type": "duration", "seconds": 2.5}, TranscriptionUsage(seconds=2.5)),
-        ({"type": "duration", "seconds": "many"}, TranscriptionUsage()),
-        ({"type": "duration", "seconds": -1}, TranscriptionUsage()),
-        (
-            {
-                "type": "tokens",
-                "total_tokens": 35,
-                "input_tokens": 30,
-                "output_tokens": 5,
-                "input_token_details": {"text_tokens": 10, "audio_tokens": 20},
-            },
-            TranscriptionUsage(text_in=10, audio_in=20, text_out=5),
-        ),
-        (
-            {"type": "tokens", "input_tokens": 30, "output_tokens": 5},
-            TranscriptionUsage(audio_in=30, text_out=5),
-        ),
-    ],
-)
-def test_transcription_is_billed_by_tokens_or_by_time(usage: object, read_as: TranscriptionUsage) -> None:
-    kind = "conversation.item.input_audio_transcription.completed"
-    received = {"type": kind, "item_id": "i", "transcript": "Hello", "usage": usage}
-    assert read(json.dumps(received)) == (
-        Transcribed(item_id="i", role=Role.CALLER, text="Hello", usage=read_as),
-    )
-
-
-@pytest.mark.parametrize("odd", [10**400, -1, True, "5", None, float("nan"), float("inf")])
-def test_usage_that_cannot_be_is_no_usage(odd: object) -> None:
-    usage = {"input_token_details": {"text_tokens": odd, "audio_tokens": 3}}
-    done = {"type": "response.done", "response": {"id": "r", "usage": usage}}
-    [ended] = read(json.dumps(done))
-    assert isinstance(ended, ResponseEnded)
-    assert ended.usage == Usage(audio_in=3)
-    name = "conversation.item.input_audio_transcription.completed"
-    heard = {"type": name, "item_id": "i", "transcript": "", "usage": {"total_tokens": odd, "seconds": odd}}
-    [transcribed] = read(json.dumps(heard))
-    assert isinstance(transcribed, Transcribed)
-    assert transcribed.usage == TranscriptionUsage()
 
 
 AT = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}

@@ -16,7 +16,7 @@ import pytest
 from runner.standin.script import CallerSays, greets, says
 from runner.standin.server import StandIn
 from tests.patience import PATIENCE_S
-from tests.serve.browser.test_calls import OFFER, SITE
+from tests.serve.browser.site import OFFER, SITE
 from tests.serving import AGENT, Desk
 from tests.store.postgresql.server import PostgresqlServer
 
