@@ -38,14 +38,23 @@ class Message:
 
     def __init__(self, text: str) -> None:
         self._text = text.replace("%", "%%").replace("NUMBER", "%(n)09d").encode()
-        size = len(self._text % {b"n": 0})
-        self._head = bytes([0x81, size]) if size < 126 else b"\x81\x7e" + size.to_bytes(2, "big")
+        self._head = _text_head(len(self._text % {b"n": 0}))
 
     def numbered(self, number: int) -> bytes:
         """The frame of this turn."""
         return self._head + self._text % {b"n": number}
 
 
+def _text_head(size: int) -> bytes:
+    return bytes([0x81, size]) if size < 126 else b"\x81\x7e" + size.to_bytes(2, "big")
+
+
+def _text_frame(text: str) -> bytes:
+    return _text_head(len(text)) + text.encode()
+
+
+ADDED = {"type": "conversation.item.added", "event_id": "event_added", "previous_item_id": None}
+"""The API confirms an output. One that it has not confirmed is sent again on the next sideband."""
 SAYS = tuple(Message(frame_text(frame, index, "NUMBER")) for index, frame in enumerate(TURN))
 GREETS = SAYS[GREETING_FROM:]
 ASKS = tuple(Message(frame_text(frame, index, "NUMBER", done=TOOL_CALL)) for index, frame in enumerate(TURN))
@@ -58,8 +67,12 @@ class Crowd:
     def __init__(self) -> None:
         self.attached = 0
         self.sidebands: dict[Connection, None] = {}
+        self.sideband_of: dict[str, Connection] = {}
+        """The last one of each call."""
         self.asked_at: dict[bytes, float] = {}
         self.round_trips_s: list[float] = []
+        self.repeated = 0
+        """Outputs that came once more, after a sideband was lost."""
         self.turns = 0
 
     def number(self) -> int:
@@ -71,11 +84,13 @@ class Crowd:
         self, group: str, seconds: float, events_a_second: float, tools: float
     ) -> dict[str, float]:
         """Talk on all sidebands of a group; so many of its turns call a tool."""
-        talkers = [Talker(self, one, tools) for one in self.sidebands if one.group == group]
+        call_ids = [one.call_id for one in self.sidebands if one.group == group]
+        talkers = [Talker(self, call_id, tools) for call_id in dict.fromkeys(call_ids)]
         for place, talker in enumerate(talkers):
             talker.skip(place)
         self.round_trips_s.clear()
         self.asked_at.clear()
+        self.repeated = 0
         began, said = time.perf_counter(), 0
         while (passed_s := time.perf_counter() - began) < seconds:
             due = int(passed_s * events_a_second * len(talkers))
@@ -92,17 +107,21 @@ class Crowd:
             "seconds": passed_s,
             "tools": len(trips),
             "unanswered": len(self.asked_at),
+            "unheard": sum(talker.unheard for talker in talkers),
+            "repeated": self.repeated,
             "tool_p50_ms": _quantile(trips, 0.5) * 1000,
             "tool_p99_ms": _quantile(trips, 0.99) * 1000,
         }
 
 
 class Talker:
-    """What is said on one sideband."""
+    """What is said in one call, on whichever sideband it has just then."""
 
-    def __init__(self, crowd: Crowd, connection: "Connection", tools: float) -> None:
+    def __init__(self, crowd: Crowd, call_id: str, tools: float) -> None:
+        self.unheard = 0
+        """Events for which the call had no sideband. A tool that nobody heard of is not waited for."""
         self._crowd = crowd
-        self._connection = connection
+        self._call_id = call_id
         self._tools = tools
         self._number = crowd.number()
         self._next = 0
@@ -124,9 +143,13 @@ class Talker:
             self._messages = ASKS if asks else SAYS
         message = self._messages[self._next]
         self._next += 1
+        sideband = self._crowd.sideband_of[self._call_id]
+        if sideband not in self._crowd.sidebands:
+            self.unheard += 1
+            return
         if self._messages is ASKS and message is ASKS[TOOL_AT]:
             self._crowd.asked_at[b"call_%09d" % self._number] = time.perf_counter()
-        self._connection.write(message.numbered(self._number))
+        sideband.write(message.numbered(self._number))
 
 
 TOOL_AT = next(index for index, frame in enumerate(TURN) if '"response.output_item.done"' in frame)
@@ -140,6 +163,7 @@ class Connection(asyncio.Protocol):
         self._unread = b""
         self._is_sideband = False
         self._work: set[asyncio.Task[None]] = set()
+        self.call_id = ""
         self.group = ""
         self.write: Callable[[bytes], None] = lambda data: None
 
@@ -198,9 +222,11 @@ class Connection(asyncio.Protocol):
             b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
         )
         self._is_sideband = True
+        self.call_id = call_id
         self.group = call_id.partition("_")[0]
         self._crowd.attached += 1
         self._crowd.sidebands[self] = None
+        self._crowd.sideband_of[call_id] = self
 
     def _one_frame(self) -> bool:
         data = self._unread
@@ -231,8 +257,13 @@ class Connection(asyncio.Protocol):
             number = self._crowd.number()
             self.write(b"".join(message.numbered(number) for message in GREETS))
         elif b'"function_call_output"' in payload:
-            asked = json.loads(payload)["item"]["call_id"].encode()
-            self._crowd.round_trips_s.append(time.perf_counter() - self._crowd.asked_at.pop(asked))
+            item = json.loads(payload)["item"]
+            asked_at = self._crowd.asked_at.pop(item["call_id"].encode(), None)
+            if asked_at is None:
+                self._crowd.repeated += 1
+            else:
+                self._crowd.round_trips_s.append(time.perf_counter() - asked_at)
+            self.write(_text_frame(json.dumps(ADDED | {"item": {"id": "item_" + item["call_id"]} | item})))
 
 
 def _quantile(ordered: list[float], share: float) -> float:
