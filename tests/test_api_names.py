@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.api.realtime.facts import ERROR_KINDS
+from runner.api.realtime.responses import ERROR_KINDS
 
 RUNNER = Path(__file__).parents[1] / "runner"
 PORT = RUNNER / "api/realtime"

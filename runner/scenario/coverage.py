@@ -7,8 +7,9 @@ from runner.call.regex import compile_regex
 from runner.call.routes.routing import Match
 from runner.model.action import Action, SetTimer, TimerKind
 from runner.model.agent import Agent
+from runner.model.conversation_event import ToolCalled, Transcribed
 from runner.model.declaration import Declaration, DeclarationKind
-from runner.model.event import CallEvent, Limit, TimerFired, ToolCalled, Transcribed
+from runner.model.event import CallEvent, Limit, TimerFired
 from runner.model.values import Place
 
 

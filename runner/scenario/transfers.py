@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runner.model.event import ToolCalled
+from runner.model.conversation_event import ToolCalled
 from runner.model.scenario import Replies, TransferEnd
 from runner.model.tool import TransferBinding
 from runner.scenario.replies import transfer_end

@@ -30,6 +30,7 @@ from runner.model.action import (
     Timer,
 )
 from runner.model.call import Ringing, WebRtcOrigin
+from runner.model.conversation_event import ToolCalled
 from runner.model.event import (
     CallerConnected,
     CallEvent,
@@ -41,7 +42,6 @@ from runner.model.event import (
     Steered,
     TakenOver,
     TimerFired,
-    ToolCalled,
 )
 from runner.model.scenario import Replies, Scenario, TransferEnd
 from runner.model.steering import SteeringAct

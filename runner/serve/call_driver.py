@@ -25,6 +25,7 @@ from runner.model.action import (
     Timer,
 )
 from runner.model.call import Ringing
+from runner.model.conversation_event import TranscriptGrew
 from runner.model.event import (
     AnswerReplied,
     CallEvent,
@@ -33,7 +34,6 @@ from runner.model.event import (
     SidebandOpened,
     TakenOver,
     TimerFired,
-    TranscriptGrew,
 )
 from runner.model.reception import RingResult
 from runner.model.record import CallRecord

@@ -10,15 +10,8 @@ from runner.call.machine.machine import CallMachine
 from runner.call.tools.complaint import complaint, has_failed
 from runner.call.tools.endpoint_reply import phrase
 from runner.model.action import Log, LogLevel, SendRequest
-from runner.model.event import (
-    ApiError,
-    ApiErrorKind,
-    CallEvent,
-    HangUpFailed,
-    Outcome,
-    ReferAnswered,
-    ResponseEnded,
-)
+from runner.model.conversation_event import ApiError, ApiErrorKind, Outcome, ResponseEnded
+from runner.model.event import CallEvent, HangUpFailed, ReferAnswered
 from runner.model.http import HttpReply
 from runner.model.reception import RingResult
 from runner.model.record import CallRecord

@@ -9,21 +9,23 @@ from typing import Any
 
 from runner.call.machine.machine import CallMachine
 from runner.model.action import Action, Log, LogEvent
-from runner.model.event import (
-    AnswerReplied,
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
-    CallEvent,
-    CallGone,
-    Decided,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
     ResponseEnded,
+    Transcribed,
+)
+from runner.model.event import (
+    AnswerReplied,
+    CallEvent,
+    CallGone,
+    Decided,
     SidebandLost,
     SidebandOpened,
-    Transcribed,
     Unreachable,
 )
 from runner.model.record import CallRecord, ToolUse

@@ -10,7 +10,8 @@ from typing import Protocol
 from runner.call.machine.machine import CallMachine
 from runner.model.action import Action
 from runner.model.agent import Agent
-from runner.model.event import CallEvent, TranscriptGrew
+from runner.model.conversation_event import TranscriptGrew
+from runner.model.event import CallEvent
 from runner.model.record import CallRecord
 from runner.model.values import Instant
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import Phase
-from runner.model.event import CallEvent, Ignored, SidebandOpened, Steered
+from runner.model.conversation_event import Ignored
+from runner.model.event import CallEvent, SidebandOpened, Steered
 from runner.model.values import Instant
 from runner.serve.call_orders import WRITTEN_S, CallOrders
 from runner.serve.hold import Hold

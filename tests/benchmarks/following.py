@@ -13,7 +13,8 @@ from runner.api.realtime import api as realtime
 from runner.call.machine.machine import CallMachine
 from runner.call.view.call_view import CallView
 from runner.model.call import Role
-from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, SidebandOpened, TranscriptGrew
+from runner.model.conversation_event import TranscriptGrew
+from runner.model.event import AnswerReplied, CallEvent, ClaimReplied, Decided, SidebandOpened
 from tests.benchmarks.row import Row
 from tests.benchmarks.talking_api import TURN, frame_text
 from tests.call.machine.playing import RINGING, a_world, an_agent

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.model.event import PlaybackEnded
+from runner.model.conversation_event import PlaybackEnded
 from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says
 from runner.standin.server import StandIn

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.model.event import PlaybackEnded
+from runner.model.conversation_event import PlaybackEnded
 from runner.standin.faults import Faults, HttpFault
 from runner.standin.placed_call import State
 from runner.standin.script import CallerHangsUp, CallerSays, greets, says

@@ -36,7 +36,7 @@ SERVER = (
     "websockets",
 )
 
-LIVE = ("runner.model.action", "runner.model.event")
+LIVE = ("runner.model.action", "runner.model.conversation_event", "runner.model.event")
 """What happens in a call and is done about it: a hundred values, as slow to make as the rest together."""
 
 

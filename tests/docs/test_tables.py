@@ -10,7 +10,8 @@ from runner.call.machine.phase import Phase
 from runner.call.machine.steering import phases_for
 from runner.cli.main import CANNOT, COMMANDS, OK, PROBLEMS, USAGE
 from runner.config.checking.schema_files import schema
-from runner.model.event import Limit, Outcome
+from runner.model.conversation_event import Outcome
+from runner.model.event import Limit
 from runner.model.job import JobKind, JobState
 from runner.model.record import ENDS
 from runner.model.steering import ACTS

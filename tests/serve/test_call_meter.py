@@ -6,28 +6,30 @@ from runner.call.machine.machine import CallMachine
 from runner.model.action import SendRequest, SwitchAgent
 from runner.model.agent import Agent, Guardrail, Say, Then
 from runner.model.call import Role
-from runner.model.event import (
-    AnswerReplied,
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
+    Outcome,
+    PlaybackEnded,
+    PlaybackStarted,
+    ResponseEnded,
+    ResponseStarted,
+    SessionUpdated,
+    ToolCalled,
+    Transcribed,
+)
+from runner.model.event import (
+    AnswerReplied,
     CallEvent,
     CallGone,
     ClaimReplied,
     Decided,
-    Outcome,
-    PlaybackEnded,
-    PlaybackStarted,
     ReferAnswered,
     Replied,
-    ResponseEnded,
-    ResponseStarted,
-    SessionUpdated,
     SidebandLost,
     SidebandOpened,
     TimerFired,
-    ToolCalled,
-    Transcribed,
     Unreachable,
 )
 from runner.model.http import Failure, HttpReply

@@ -8,6 +8,7 @@ import pytest
 
 from runner.call.machine.machine import CallMachine
 from runner.model.action import AnswerCall, ClaimCall, SendRequest
+from runner.model.conversation_event import ToolCalled
 from runner.model.entry import Lived
 from runner.model.event import (
     AnswerReplied,
@@ -17,7 +18,6 @@ from runner.model.event import (
     SidebandLost,
     SidebandOpened,
     Steered,
-    ToolCalled,
 )
 from runner.model.http import HttpRequest
 from runner.model.reception import RingResult

@@ -7,7 +7,7 @@ words are not reported again.
 
 from runner.api.realtime.responses import content_of, id_of
 from runner.model.call import Role
-from runner.model.event import ConversationEvent, Transcribed
+from runner.model.conversation_event import ConversationEvent, Transcribed
 from runner.model.values import JsonObject
 
 MOST_ITEMS = 20

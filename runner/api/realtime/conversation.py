@@ -6,7 +6,7 @@ from runner.api.port import SidebandAction
 from runner.api.realtime.reading import Reader
 from runner.api.realtime.writing import events, frame
 from runner.model.action import SwitchAgent
-from runner.model.event import ConversationEvent
+from runner.model.conversation_event import ConversationEvent
 
 
 class RealtimeConversation:

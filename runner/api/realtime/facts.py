@@ -1,7 +1,5 @@
 """Numbers and names of the API that other modules need."""
 
-from runner.model.event import ApiErrorKind
-
 BASE_URL = "https://api.openai.com/v1"
 PROVIDER = "openai"
 """Its name in OpenTelemetry's conventions (`gen_ai.provider.name`)."""
@@ -12,13 +10,5 @@ LONGEST_S = 3600.0
 (https://developers.openai.com/api/docs/guides/realtime-conversations, session lifecycle)."""
 INSUFFICIENT_QUOTA = "insufficient_quota"
 """The code of an error that no wait helps with: the account has no credit left."""
-ERROR_KINDS = {
-    "conversation_already_has_active_response": ApiErrorKind.BUSY_SPEAKING,
-    "response_cancel_not_active": ApiErrorKind.NOTHING_TO_CANCEL,
-    "session_expired": ApiErrorKind.SESSION_EXPIRED,
-    "rate_limit_exceeded": ApiErrorKind.RATE_LIMITED,
-    INSUFFICIENT_QUOTA: ApiErrorKind.OUT_OF_QUOTA,
-}
-"""What codes of errors mean to us, in an event of their own and in a response that failed."""
 PROJECT_PREFIX = "proj_"
 """Calls arrive at `sip:proj_…@sip.api.openai.com`, an address that nobody has dialled."""

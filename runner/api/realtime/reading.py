@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import orjson
 
 from runner.api.realtime.agent_items import AgentItems, words_of
-from runner.api.realtime.facts import ERROR_KINDS
 from runner.api.realtime.responses import (
+    ERROR_KINDS,
     content_of,
     fence_of,
     id_of,
@@ -24,7 +24,7 @@ from runner.api.realtime.responses import (
 )
 from runner.api.realtime.usage import MOST, transcription_usage
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     ApprovalAsked,

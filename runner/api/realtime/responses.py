@@ -6,12 +6,21 @@ Raises KeyError or TypeError only for a response without an id.
 import re
 import sys
 
-from runner.api.realtime.facts import ERROR_KINDS
+from runner.api.realtime.facts import INSUFFICIENT_QUOTA
 from runner.api.realtime.usage import response_usage
-from runner.model.event import ApiErrorKind, Outcome, ResponseEnded, ToolCalled
+from runner.model.conversation_event import ApiErrorKind, Outcome, ResponseEnded, ToolCalled
 from runner.model.values import Json, JsonObject
 
 _FENCE = re.compile(r"[0-9]{1,9}")
+
+ERROR_KINDS = {
+    "conversation_already_has_active_response": ApiErrorKind.BUSY_SPEAKING,
+    "response_cancel_not_active": ApiErrorKind.NOTHING_TO_CANCEL,
+    "session_expired": ApiErrorKind.SESSION_EXPIRED,
+    "rate_limit_exceeded": ApiErrorKind.RATE_LIMITED,
+    INSUFFICIENT_QUOTA: ApiErrorKind.OUT_OF_QUOTA,
+}
+"""What codes of errors mean to us, in an event of their own and in a response that failed."""
 
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 

@@ -8,7 +8,8 @@ from runner.call.machine.intent import AddMessage, GoOn, Intent, Part, TakeWayOu
 from runner.call.machine.speech import RATE_LIMIT_WAITS_S
 from runner.call.recent_ids import RecentIds
 from runner.model.agent import IfBroken
-from runner.model.event import ApiError, ApiErrorKind, CallEvent, Outcome, ResponseEnded
+from runner.model.conversation_event import ApiError, ApiErrorKind, Outcome, ResponseEnded
+from runner.model.event import CallEvent
 from runner.model.values import Instant
 
 FAILURES_IN_A_ROW = 2

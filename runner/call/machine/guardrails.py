@@ -8,7 +8,8 @@ from runner.call.regex import compile_regex
 from runner.model.action import Interrupt, Log, LogEvent
 from runner.model.agent import Guardrail, Then
 from runner.model.call import Role
-from runner.model.event import CallEvent, Transcribed, TranscriptGrew
+from runner.model.conversation_event import Transcribed, TranscriptGrew
+from runner.model.event import CallEvent
 from runner.model.values import Instant
 
 LONGEST_TEXT = 20_000

@@ -4,7 +4,8 @@ from runner.call.machine.intent import AddMessage, GoOn, Intent, Part
 from runner.call.records.record_builder import RecordBuilder
 from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Keys
-from runner.model.event import CallEvent, KeyPressed, TimerFired
+from runner.model.conversation_event import KeyPressed
+from runner.model.event import CallEvent, TimerFired
 from runner.model.values import Instant
 
 ENTRY = Timer(TimerKind.KEYS)

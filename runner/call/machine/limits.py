@@ -8,7 +8,8 @@ from runner.call.machine.intent import AddMessage, End, GoOn, Intent, Part
 from runner.call.records.bill import Bill
 from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Limits
-from runner.model.event import CallEvent, ResponseEnded, TimerFired, ToolCalled
+from runner.model.conversation_event import ResponseEnded, ToolCalled
+from runner.model.event import CallEvent, TimerFired
 from runner.model.values import Instant
 
 MAX_DURATION = Timer(TimerKind.MAX_DURATION)

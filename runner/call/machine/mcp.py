@@ -18,16 +18,8 @@ from runner.model.action import (
     TimerKind,
 )
 from runner.model.agent import Agent
-from runner.model.event import (
-    ApprovalAsked,
-    CallerConnected,
-    CallEvent,
-    McpCallEnded,
-    McpCallStarted,
-    McpListed,
-    SidebandOpened,
-    TimerFired,
-)
+from runner.model.conversation_event import ApprovalAsked, McpCallEnded, McpCallStarted, McpListed
+from runner.model.event import CallerConnected, CallEvent, SidebandOpened, TimerFired
 from runner.model.tool import McpServer
 from runner.model.values import Instant
 

@@ -5,15 +5,8 @@ Only the API knows what was heard. The times here are upper bounds, for an API t
 """
 
 from runner.call.recent_ids import RecentIds
-from runner.model.event import (
-    CallEvent,
-    Outcome,
-    PlaybackEnded,
-    PlaybackStarted,
-    ResponseEnded,
-    SidebandLost,
-    TakenOver,
-)
+from runner.model.conversation_event import Outcome, PlaybackEnded, PlaybackStarted, ResponseEnded
+from runner.model.event import CallEvent, SidebandLost, TakenOver
 from runner.model.values import Instant
 
 AUDIO_TOKENS_PER_S = 20.0

@@ -33,13 +33,13 @@ from runner.model.action import (
 )
 from runner.model.agent import BUSY_HERE, Agent
 from runner.model.call import IncomingCall, WebRtcOrigin
+from runner.model.conversation_event import ConversationEvent
 from runner.model.event import (
     AnswerReplied,
     CallerConnected,
     CallEvent,
     CallGone,
     ClaimReplied,
-    ConversationEvent,
     Decided,
     EndRequested,
     HangUpFailed,

@@ -13,7 +13,7 @@ from runner.call.machine.serving_agent import CONFIRMED_S, ServingAgent
 from runner.call.machine.speech import Speech
 from runner.call.records.deeds import Deeds
 from runner.model.action import ClearTimer, SetTimer, SwitchAgent, Timer, TimerKind
-from runner.model.event import ApiError
+from runner.model.conversation_event import ApiError
 from runner.model.steering import DeedResult
 from runner.model.values import Instant
 

@@ -5,20 +5,17 @@ from collections.abc import Callable
 from runner.call.machine.intent import End, GoOn, Intent, Part, SayToCaller, TakeWayOut
 from runner.model.action import ClearTimer, SetTimer, Timer, TimerKind
 from runner.model.agent import Silence
-from runner.model.event import (
+from runner.model.conversation_event import (
     CallerSpeaks,
-    CallEvent,
     KeyPressed,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
-    Replied,
     ResponseEnded,
     ResponseStarted,
-    SidebandOpened,
-    TimerFired,
     Transcribed,
 )
+from runner.model.event import CallEvent, Replied, SidebandOpened, TimerFired
 from runner.model.values import Instant
 
 STALL_S = 6.0

@@ -11,21 +11,17 @@ from runner.call.machine.playback import MARGIN_S, Playback
 from runner.call.machine.sentence import Request, Sentence, SentenceEnd
 from runner.call.recent_ids import NO_IDS, RecentIds
 from runner.model.action import Action, ClearTimer, Interrupt, SetTimer, Speak, Timer, TimerKind
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
-    CallEvent,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
     ResponseEnded,
     ResponseStarted,
-    SidebandLost,
-    SidebandOpened,
-    TakenOver,
-    TimerFired,
 )
+from runner.model.event import CallEvent, SidebandLost, SidebandOpened, TakenOver, TimerFired
 from runner.model.values import Instant
 
 FLOOR_TIMER = Timer(TimerKind.FLOOR)

@@ -12,7 +12,8 @@ from runner.call.machine.tool_calls import ToolCalls
 from runner.call.records.record_builder import RecordBuilder
 from runner.model.action import Log, LogEvent, LogLevel, RemoveItem
 from runner.model.call import Role
-from runner.model.event import CallEvent, ItemPlaced, OutputTaken, SessionUpdated, SilenceNudge
+from runner.model.conversation_event import ItemPlaced, OutputTaken, SessionUpdated, SilenceNudge
+from runner.model.event import CallEvent
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

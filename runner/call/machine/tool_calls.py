@@ -29,7 +29,8 @@ from runner.model.action import (
     TimerKind,
 )
 from runner.model.agent import Agent
-from runner.model.event import Replied, ToolCalled
+from runner.model.conversation_event import ToolCalled
+from runner.model.event import Replied
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.json_text import read_json
 from runner.model.tool import HttpBinding, StaticBinding, Tool

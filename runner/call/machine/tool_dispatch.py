@@ -18,7 +18,7 @@ from runner.call.machine.tool_refusals import Refusal, RefusedBecause
 from runner.call.records.deeds import Deeds
 from runner.call.tools.tool_result import ToolOutput
 from runner.model.action import Log, LogEvent, LogLevel
-from runner.model.event import ApiError, ToolCalled
+from runner.model.conversation_event import ApiError, ToolCalled
 from runner.model.steering import ChangeAgent, DeedResult
 from runner.model.tool import HandoffBinding, HangupBinding, ResultSpec, TransferBinding
 from runner.model.values import Instant

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from runner.call.recent_ids import RecentIds
-from runner.model.event import CallEvent, ResponseEnded, SessionUpdated, Transcribed
+from runner.model.conversation_event import ResponseEnded, SessionUpdated, Transcribed
+from runner.model.event import CallEvent
 from runner.model.price import Price, PriceList
 from runner.model.usage import NO_TRANSCRIPTION, NO_USAGE, TranscriptionUsage, Usage
 

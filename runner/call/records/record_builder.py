@@ -11,11 +11,10 @@ from runner.call.records.deeds import Deeds
 from runner.call.records.spans import Spans
 from runner.call.records.transcript import Transcript
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
-    CallEvent,
     Ignored,
     IgnoredBecause,
     ItemPlaced,
@@ -26,6 +25,7 @@ from runner.model.event import (
     Transcribed,
     TurnTruncated,
 )
+from runner.model.event import CallEvent
 from runner.model.http import HttpReply
 from runner.model.record import Attempt, CallRecord, Handoff, ToolUse
 from runner.model.values import Instant, Json

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from runner.model.call import Role
-from runner.model.event import ItemPlaced, Transcribed, TurnTruncated
+from runner.model.conversation_event import ItemPlaced, Transcribed, TurnTruncated
 from runner.model.record import Turn
 from runner.model.values import Instant
 

@@ -9,7 +9,7 @@ from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import TRANSFERRING, Phase
 from runner.call.machine.session import Session
 from runner.call.view.live_mask import LiveMask
-from runner.model.event import TranscriptGrew
+from runner.model.conversation_event import TranscriptGrew
 from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
 from runner.model.values import Instant, Json, JsonObject
 

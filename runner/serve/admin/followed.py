@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from runner.call.view.call_view import CallView
-from runner.model.event import TranscriptGrew
+from runner.model.conversation_event import TranscriptGrew
 from runner.model.values import Instant, Json, JsonObject
 from runner.serve.admin.event_log import EventLog
 from runner.serve.live_call import LiveCall

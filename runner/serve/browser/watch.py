@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from runner.call.machine.machine import CallMachine
 from runner.model.action import Action
-from runner.model.event import CallerSpeaks, CallEvent, PlaybackEnded, PlaybackStarted
+from runner.model.conversation_event import CallerSpeaks, PlaybackEnded, PlaybackStarted
+from runner.model.event import CallEvent
 from runner.model.record import CallRecord
 from runner.model.values import Instant, JsonObject
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
+from runner.model.conversation_event import ToolCalled
 from runner.model.entry import Entry, Lived
-from runner.model.event import Replied, SidebandOpened, Steered, ToolCalled
+from runner.model.event import Replied, SidebandOpened, Steered
 from runner.model.live_call import HeldCall, Lease
 from runner.model.values import Instant
 from runner.store.journal.entries import encode

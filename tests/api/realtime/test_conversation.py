@@ -6,7 +6,8 @@ import pytest
 
 from runner.api.realtime import api
 from runner.model.action import SendOutput, Speak, SwitchAgent
-from runner.model.event import ApiError, CallEvent, ResponseStarted, SessionUpdated
+from runner.model.conversation_event import ApiError, ResponseStarted, SessionUpdated
+from runner.model.event import CallEvent
 from runner.model.values import Json
 from tests.api.realtime.agents import an_agent
 

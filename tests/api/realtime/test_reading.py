@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     ApprovalAsked,
     CallerSpeaks,
-    CallEvent,
     Ignored,
     IgnoredBecause,
     ItemPlaced,
@@ -33,6 +32,7 @@ from runner.model.event import (
     TranscriptGrew,
     TurnTruncated,
 )
+from runner.model.event import CallEvent
 from runner.model.usage import TranscriptionUsage, Usage
 from tests.api.realtime.frames import read
 

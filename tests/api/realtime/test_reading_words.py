@@ -7,12 +7,8 @@ import pytest
 
 from runner.api.realtime.reading import Reader
 from runner.model.call import Role
-from runner.model.event import (
-    CallEvent,
-    ItemPlaced,
-    ResponseEnded,
-    Transcribed,
-)
+from runner.model.conversation_event import ItemPlaced, ResponseEnded, Transcribed
+from runner.model.event import CallEvent
 from tests.api.realtime.frames import message
 
 

@@ -5,10 +5,7 @@ import json
 import pytest
 
 from runner.model.call import Role
-from runner.model.event import (
-    ResponseEnded,
-    Transcribed,
-)
+from runner.model.conversation_event import ResponseEnded, Transcribed
 from runner.model.usage import TranscriptionUsage, Usage
 from tests.api.realtime.frames import read
 

@@ -24,7 +24,7 @@ from runner.call.records.record_json import encode
 from runner.call.templates.template import TemplateFailure
 from runner.model.agent import OutcomeQuestion, Recording, Sensitive
 from runner.model.call import Role
-from runner.model.event import ItemPlaced, SessionUpdated, Transcribed
+from runner.model.conversation_event import ItemPlaced, SessionUpdated, Transcribed
 from runner.model.http import Failure, HttpReply
 from runner.model.job import Done, DueJob, Job, JobKind, Later, Parked
 from runner.model.question import Answer, Answered, NoAnswer, UselessAnswer

@@ -22,21 +22,23 @@ from runner.model.action import (
 )
 from runner.model.agent import Agent, ModelOpens, Wait
 from runner.model.call import Ringing, SipOrigin
-from runner.model.event import (
-    AnswerReplied,
+from runner.model.conversation_event import (
     CallerSpeaks,
-    CallEvent,
-    ClaimReplied,
-    Decided,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
-    Replied,
     ResponseEnded,
     ResponseStarted,
+    ToolCalled,
+)
+from runner.model.event import (
+    AnswerReplied,
+    CallEvent,
+    ClaimReplied,
+    Decided,
+    Replied,
     SidebandOpened,
     TimerFired,
-    ToolCalled,
 )
 from runner.model.http import HttpReply
 from runner.model.record import CallRecord

@@ -6,16 +6,14 @@ from runner.model.action import (
     SwitchAgent,
 )
 from runner.model.agent import Wait
-from runner.model.event import (
+from runner.model.conversation_event import (
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
     ResponseEnded,
     ResponseStarted,
-    SidebandLost,
-    SidebandOpened,
-    Steered,
 )
+from runner.model.event import SidebandLost, SidebandOpened, Steered
 from runner.model.record import Deed
 from runner.model.steering import (
     SteeringAct,

@@ -22,17 +22,14 @@ from runner.model.action import (
 )
 from runner.model.agent import Agent, IfBroken, Keys, Limits, Say, Wait
 from runner.model.call import Ringing, Transport, WebRtcOrigin
+from runner.model.conversation_event import KeyPressed, McpListed, Outcome, ResponseEnded
 from runner.model.event import (
     AnswerReplied,
     CallerConnected,
     CallEvent,
     ClaimReplied,
     Decided,
-    KeyPressed,
     Limit,
-    McpListed,
-    Outcome,
-    ResponseEnded,
     SidebandOpened,
     Steered,
     TakenOver,

@@ -12,17 +12,16 @@ from runner.model.action import (
     Speak,
 )
 from runner.model.agent import IfBroken, Say
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
-    CallGone,
     Outcome,
-    ReferAnswered,
     ResponseEnded,
     ResponseStarted,
     ToolCalled,
 )
+from runner.model.event import CallGone, ReferAnswered
 from tests.call.machine.playing import (
     Play,
     an_agent,

@@ -7,7 +7,7 @@ from runner.model.action import (
 )
 from runner.model.agent import Guardrail, Then
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     Outcome,
     PlaybackEnded,
     ResponseEnded,

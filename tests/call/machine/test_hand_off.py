@@ -7,15 +7,14 @@ from runner.model.action import (
     SwitchAgent,
 )
 from runner.model.agent import Wait
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     ResponseStarted,
     SessionUpdated,
-    SidebandLost,
-    SidebandOpened,
     ToolCalled,
 )
+from runner.model.event import SidebandLost, SidebandOpened
 from runner.model.tool import McpServer
 from tests.call.machine.playing import (
     TO_SPANISH,

@@ -10,19 +10,16 @@ from runner.model.action import (
     Speak,
 )
 from runner.model.agent import Limits
-from runner.model.event import (
+from runner.model.conversation_event import (
     CallerSpeaks,
-    CallGone,
-    HangUpFailed,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
-    ReferAnswered,
     ResponseEnded,
     ResponseStarted,
-    SidebandLost,
     ToolCalled,
 )
+from runner.model.event import CallGone, HangUpFailed, ReferAnswered, SidebandLost
 from runner.model.tool import TransferBinding, WaitingStep
 from runner.model.usage import Usage
 from tests.call.machine.playing import (

@@ -9,14 +9,8 @@ from runner.model.action import (
 )
 from runner.model.agent import Keys
 from runner.model.call import Role
-from runner.model.event import (
-    ItemPlaced,
-    KeyPressed,
-    SessionUpdated,
-    SidebandLost,
-    SidebandOpened,
-    Transcribed,
-)
+from runner.model.conversation_event import ItemPlaced, KeyPressed, SessionUpdated, Transcribed
+from runner.model.event import SidebandLost, SidebandOpened
 from runner.model.tool import HandoffBinding
 from tests.call.machine.playing import (
     an_agent,

@@ -16,17 +16,15 @@ from runner.model.action import (
 )
 from runner.model.agent import Guardrail, Limits, Say, Silence, Then
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     CallerSpeaks,
     PlaybackStarted,
     ResponseStarted,
     SessionUpdated,
-    SidebandLost,
-    Steered,
-    TakenOver,
     ToolCalled,
     Transcribed,
 )
+from runner.model.event import SidebandLost, Steered, TakenOver
 from runner.model.steering import (
     ChangeAgent,
     GiveBack,

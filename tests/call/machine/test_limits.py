@@ -12,7 +12,7 @@ from runner.model.action import (
 )
 from runner.model.agent import Limits, WindDown
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     Outcome,
     ResponseEnded,
     ResponseStarted,

@@ -5,17 +5,15 @@ from collections.abc import Callable
 import pytest
 
 from runner.model.agent import IfBroken
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
-    CallGone,
-    EndRequested,
     McpCallEnded,
     McpCallStarted,
     McpListed,
-    ReferAnswered,
     SessionUpdated,
 )
+from runner.model.event import CallGone, EndRequested, ReferAnswered
 from runner.model.steering import ChangeAgent, TransferCall
 from runner.model.tool import McpServer, StaticBinding, Tool, TransferBinding
 from tests.call.machine.playing import TO_NURSE, TO_SPANISH, Play, an_agent, talking, tool, words

@@ -3,7 +3,7 @@
 from runner.call.machine.mcp import READY_S
 from runner.model.action import Approve, Speak, SwitchAgent, TimerKind
 from runner.model.agent import Say, Wait
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApprovalAsked,
     McpCallEnded,
     McpCallStarted,

@@ -2,11 +2,8 @@
 
 from runner.model.agent import Guardrail, Limits, Silence, Then
 from runner.model.call import Role
-from runner.model.event import (
-    CallGone,
-    ReferAnswered,
-    Transcribed,
-)
+from runner.model.conversation_event import Transcribed
+from runner.model.event import CallGone, ReferAnswered
 from tests.call.machine.playing import (
     HANG_UP,
     TO_NURSE,

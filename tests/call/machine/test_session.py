@@ -19,23 +19,25 @@ from runner.model.action import (
 )
 from runner.model.agent import Greeting, Keys, Limits, Say, Tell, Wait
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
-    CallEvent,
-    CallGone,
-    EndRequested,
     ItemPlaced,
     KeyPressed,
     Outcome,
     OutputTaken,
-    ReferAnswered,
     ResponseEnded,
     ResponseStarted,
+    ToolCalled,
+)
+from runner.model.event import (
+    CallEvent,
+    CallGone,
+    EndRequested,
+    ReferAnswered,
     SidebandLost,
     SidebandOpened,
-    ToolCalled,
     Unreachable,
 )
 from runner.model.tool import Retries, StaticBinding

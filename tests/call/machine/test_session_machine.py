@@ -31,18 +31,11 @@ from runner.model.action import (
 )
 from runner.model.agent import Guardrail, IfBroken, Keys, Limits, Lookup, Say, Silence, Then, WindDown
 from runner.model.call import Role
-from runner.model.event import (
-    AnswerReplied,
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     ApprovalAsked,
     CallerSpeaks,
-    CallEvent,
-    CallGone,
-    ClaimReplied,
-    Decided,
-    EndRequested,
-    HangUpFailed,
     Ignored,
     IgnoredBecause,
     ItemPlaced,
@@ -54,21 +47,30 @@ from runner.model.event import (
     OutputTaken,
     PlaybackEnded,
     PlaybackStarted,
-    ReferAnswered,
-    Replied,
     ResponseEnded,
     ResponseStarted,
     SessionUpdated,
-    SidebandLost,
-    SidebandOpened,
     SilenceNudge,
-    Steered,
-    TakenOver,
-    TimerFired,
     ToolCalled,
     Transcribed,
     TranscriptGrew,
     TurnTruncated,
+)
+from runner.model.event import (
+    AnswerReplied,
+    CallEvent,
+    CallGone,
+    ClaimReplied,
+    Decided,
+    EndRequested,
+    HangUpFailed,
+    ReferAnswered,
+    Replied,
+    SidebandLost,
+    SidebandOpened,
+    Steered,
+    TakenOver,
+    TimerFired,
     Unreachable,
 )
 from runner.model.http import Failure, HttpReply

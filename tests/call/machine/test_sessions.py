@@ -11,18 +11,15 @@ from pydantic import TypeAdapter
 from runner.api.realtime.reading import Reader
 from runner.model.action import SendOutput, SendRequest, Speak
 from runner.model.agent import Keys, Say
-from runner.model.event import (
-    CallEvent,
-    CallGone,
+from runner.model.conversation_event import (
     Ignored,
     IgnoredBecause,
     PlaybackEnded,
     ResponseStarted,
-    SidebandLost,
-    SidebandOpened,
     SilenceNudge,
     TranscriptGrew,
 )
+from runner.model.event import CallEvent, CallGone, SidebandLost, SidebandOpened
 from runner.model.usage import TranscriptionUsage, Usage
 from tests.call.machine.playing import Play, an_agent, http_tool, words
 from tests.sessions import NAMES, frames

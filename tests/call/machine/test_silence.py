@@ -16,22 +16,20 @@ from runner.model.action import (
 )
 from runner.model.agent import Limits, Silence
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
-    CallEvent,
     KeyPressed,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
     ResponseEnded,
     ResponseStarted,
-    SidebandLost,
-    SidebandOpened,
     SilenceNudge,
     Transcribed,
 )
+from runner.model.event import CallEvent, SidebandLost, SidebandOpened
 from runner.model.usage import Usage
 from tests.call.machine.playing import (
     TO_SPANISH,

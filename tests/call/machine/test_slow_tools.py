@@ -8,10 +8,7 @@ from runner.model.action import (
     SendRequest,
     Speak,
 )
-from runner.model.event import (
-    CallerSpeaks,
-    OutputTaken,
-)
+from runner.model.conversation_event import CallerSpeaks, OutputTaken
 from runner.model.tool import HttpBinding, ResultSpec, WaitingStep
 from runner.model.values import Json
 from tests.call.machine.playing import (

@@ -8,19 +8,16 @@ from runner.call.machine.floor import PATIENCE_S, TABLE, Cue, Floor, next_floor
 from runner.call.machine.sentence import SentenceEnd
 from runner.call.machine.speech import FLOOR_TIMER, Speech
 from runner.model.action import Action, ClearTimer, SetTimer, Speak, Timer, TimerKind
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
-    CallEvent,
     Outcome,
     PlaybackEnded,
     ResponseEnded,
     ResponseStarted,
-    SidebandLost,
-    SidebandOpened,
-    TimerFired,
 )
+from runner.model.event import CallEvent, SidebandLost, SidebandOpened, TimerFired
 from runner.model.usage import Usage
 
 NOW = 1000.0

@@ -15,11 +15,10 @@ from runner.model.action import (
 )
 from runner.model.agent import Limits, Wait
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
-    CallGone,
     ItemPlaced,
     Outcome,
     PlaybackEnded,
@@ -27,9 +26,8 @@ from runner.model.event import (
     ResponseEnded,
     ResponseStarted,
     SessionUpdated,
-    SidebandLost,
-    Steered,
 )
+from runner.model.event import CallGone, SidebandLost, Steered
 from runner.model.record import Attempt, Deed, Span
 from runner.model.steering import (
     ACTS,

@@ -11,13 +11,8 @@ from runner.model.action import (
     Speak,
 )
 from runner.model.agent import Wait
-from runner.model.event import (
-    ApiError,
-    ApiErrorKind,
-    CallGone,
-    ReferAnswered,
-    SessionUpdated,
-)
+from runner.model.conversation_event import ApiError, ApiErrorKind, SessionUpdated
+from runner.model.event import CallGone, ReferAnswered
 from runner.model.steering import (
     ChangeAgent,
     EndCall,

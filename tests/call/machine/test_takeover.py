@@ -22,6 +22,7 @@ from runner.model.action import (
     TimerKind,
 )
 from runner.model.agent import Agent, Limits, Lookup, Say, Wait
+from runner.model.conversation_event import ResponseStarted, ToolCalled
 from runner.model.event import (
     AnswerReplied,
     CallEvent,
@@ -32,11 +33,9 @@ from runner.model.event import (
     Limit,
     ReferAnswered,
     Replied,
-    ResponseStarted,
     SidebandLost,
     SidebandOpened,
     TakenOver,
-    ToolCalled,
 )
 from runner.model.http import HttpReply
 from runner.model.reception import RingResult

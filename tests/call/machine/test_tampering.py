@@ -7,18 +7,14 @@ import pytest
 from runner.call.machine.machine import CallMachine
 from runner.model.action import Action, HangUp, RemoveItem, SendOutput, SwitchAgent
 from runner.model.call import Ringing, Role, WebRtcOrigin
+from runner.model.conversation_event import ItemPlaced, OutputTaken, SessionUpdated, SilenceNudge, ToolCalled
 from runner.model.event import (
     AnswerReplied,
     CallerConnected,
     CallEvent,
     ClaimReplied,
     Decided,
-    ItemPlaced,
-    OutputTaken,
-    SessionUpdated,
     SidebandOpened,
-    SilenceNudge,
-    ToolCalled,
 )
 from runner.model.tool import StaticBinding
 from tests.call.machine.playing import an_agent, tool

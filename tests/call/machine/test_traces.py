@@ -10,7 +10,8 @@ from openai.types.realtime import RealtimeServerEvent
 from runner.api.realtime.reading import Reader
 from runner.model.action import SendOutput, SendRequest, Speak
 from runner.model.agent import Wait
-from runner.model.event import CallEvent, CallGone, Ignored, SilenceNudge, ToolCalled
+from runner.model.conversation_event import Ignored, SilenceNudge, ToolCalled
+from runner.model.event import CallEvent, CallGone
 from tests.call.machine.playing import Play, an_agent, http_tool
 
 TRACES = Path(__file__).parents[4] / "shared" / "traces"

@@ -10,16 +10,8 @@ from runner.model.action import (
     Speak,
     TimerKind,
 )
-from runner.model.event import (
-    CallGone,
-    Outcome,
-    PlaybackEnded,
-    ReferAnswered,
-    ResponseEnded,
-    ResponseStarted,
-    SidebandLost,
-    ToolCalled,
-)
+from runner.model.conversation_event import Outcome, PlaybackEnded, ResponseEnded, ResponseStarted, ToolCalled
+from runner.model.event import CallGone, ReferAnswered, SidebandLost
 from runner.model.tool import TransferBinding
 from tests.call.machine.playing import (
     TO_NURSE,

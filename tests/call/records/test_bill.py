@@ -4,7 +4,7 @@ import pytest
 
 from runner.call.records.bill import Bill, Cost
 from runner.model.call import Role
-from runner.model.event import Outcome, ResponseEnded, SessionUpdated, Transcribed
+from runner.model.conversation_event import Outcome, ResponseEnded, SessionUpdated, Transcribed
 from runner.model.price import Price, PriceList
 from runner.model.usage import TranscriptionUsage, Usage
 

@@ -7,7 +7,7 @@ from runner.call.records.deeds import Deeds
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.records.transcript import Transcript
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     Ignored,

@@ -6,22 +6,19 @@ from typing import Any
 from runner.call.view.call_view import CallView
 from runner.model.agent import Agent, Recording, Sensitive
 from runner.model.call import Role
-from runner.model.event import (
+from runner.model.conversation_event import (
     CallerSpeaks,
     ItemPlaced,
     Outcome,
     PlaybackEnded,
     PlaybackStarted,
-    Replied,
     ResponseEnded,
     ResponseStarted,
-    SidebandLost,
-    SidebandOpened,
-    Steered,
     ToolCalled,
     Transcribed,
     TranscriptGrew,
 )
+from runner.model.event import Replied, SidebandLost, SidebandOpened, Steered
 from runner.model.http import HttpReply
 from runner.model.steering import AddNote, SaySentence, TakeOver
 from tests.call.machine.playing import TO_NURSE, Play, an_agent, http_tool

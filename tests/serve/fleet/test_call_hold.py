@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from runner.errors import StoreError
 from runner.model.action import ClaimCall
-from runner.model.event import AnswerReplied, ClaimReplied, Decided, KeyPressed, Limit
+from runner.model.conversation_event import KeyPressed
+from runner.model.event import AnswerReplied, ClaimReplied, Decided, Limit
 from runner.model.live_call import Claim, Lease
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.journal_writer import CallJournal, JournalWriter

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import LeaseLostError, StoreError, StoreRefusedError
-from runner.model.event import KeyPressed, ToolCalled
+from runner.model.conversation_event import KeyPressed, ToolCalled
 from runner.model.live_call import HeldCall, Lease
 from runner.serve.fleet import journal_writer
 from runner.serve.fleet.journal_writer import CallJournal, JournalWriter

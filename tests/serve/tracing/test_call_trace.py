@@ -8,21 +8,23 @@ from runner.call.machine.machine import CallMachine
 from runner.call.trace_context import span_id, trace_id
 from runner.model.action import SendRequest, SwitchAgent
 from runner.model.agent import Agent, Lookup
+from runner.model.conversation_event import (
+    Outcome,
+    ResponseEnded,
+    ResponseStarted,
+    SessionUpdated,
+    ToolCalled,
+)
 from runner.model.event import (
     AnswerReplied,
     CallEvent,
     CallGone,
     ClaimReplied,
     Decided,
-    Outcome,
     Replied,
-    ResponseEnded,
-    ResponseStarted,
-    SessionUpdated,
     SidebandLost,
     SidebandOpened,
     TakenOver,
-    ToolCalled,
     Unreachable,
 )
 from runner.model.http import Failure, HttpReply

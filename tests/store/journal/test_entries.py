@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from runner.errors import JournalError
 from runner.model.action import Timer, TimerKind
 from runner.model.call import Ringing, SipOrigin
+from runner.model.conversation_event import ToolCalled
 from runner.model.entry import Entry, Lived
-from runner.model.event import CallEvent, Replied, SidebandLost, TimerFired, ToolCalled
+from runner.model.event import CallEvent, Replied, SidebandLost, TimerFired
 from runner.model.http import Failure, HttpReply
 from runner.store.journal import entries
 from runner.store.journal.entries import decode, encode
