@@ -427,6 +427,7 @@ def test_a_live_call_is_shown_as_far_as_it_is_known(
     assert main(["calls", "show", "live", "--format", "json"]) == OK
     known = {"agent": "front-desk", "state": "answered", "began_at": NOW, "runner": "r", "address": None}
     assert json.loads(capsys.readouterr().out) == {
+        "version": 1,
         "record": None,
         "outcome": None,
         "jobs": [],
