@@ -406,7 +406,7 @@ def test_a_live_call_is_counted_and_has_no_record(stored: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("admin", "where"),
     [
-        ("", "to see live calls, declare server.admin in runner.yaml"),
+        ("server: {port: 0}\n", "to see live calls, declare server.admin in runner.yaml"),
         (
             "server: {admin: {tokens: {ada: {env: ADA}}}}\n",
             "see it in the console of server.admin, or GET /admin/calls/rtc_live there",
