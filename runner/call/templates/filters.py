@@ -165,6 +165,11 @@ def _width(width: int) -> int:
     return width
 
 
+_DATE_CODE = re.compile(r"%[-_0^#+]*\d*[EO]?(.?)", re.DOTALL)
+_DATE_CODES = frozenset("abcdefghjklmnprstuwxyzABCDFGHIMPRSTUVWXYZ%")
+"""Those of strftime, as the C library of Linux has them."""
+
+
 def date_format(value: Any, pattern: Any = "%Y-%m-%d", timezone: Any = None) -> str:
     """An ISO 8601 date or time, formatted with strftime's codes, in a timezone such as `America/New_York`.
 
@@ -177,6 +182,9 @@ def date_format(value: Any, pattern: Any = "%Y-%m-%d", timezone: Any = None) -> 
         raise TemplateFailure('the format and the time zone of a date are texts, such as "%A"')
     if len(pattern) > MAX_WIDTH or re.search(r"%[^a-zA-Z%]*\d{3}", pattern):
         raise TemplateFailure("the date format is too long")
+    for code in _DATE_CODE.finditer(pattern):
+        if code[1] not in _DATE_CODES:
+            raise TemplateFailure(f'"{code[0]}" is not a code of a date format; a percent sign is "%%"')
     try:
         if len(written) == len("2026-11-27"):
             return date.fromisoformat(written).strftime(pattern)

@@ -18,6 +18,10 @@ _CLOSED_BY = {
 _ENDS = {"{{": "}}", "{%": "%}"}
 _MARK = re.compile(r"\{\{|\{%|\}\}|%\}")
 _UNKNOWN_TAG = re.compile(r"^Encountered unknown tag '(\w+)'")
+_EARLY = re.compile(r'unexpected "(\}\}|%\})"')
+_CROSSED = re.compile(
+    r"Encountered unknown tag '(end\w+)'\. .*innermost block that needs to be closed is '(\w+)'\."
+)
 _OPEN_QUOTES = ('unexpected char "\'"', 'unexpected char """')
 _OPERATORS = {
     "===": '"=="',
@@ -52,12 +56,18 @@ def as_template_error(error: TemplateSyntaxError, source: str) -> TemplateError:
         if begin != -1 and "\n" not in text[begin:offset]:
             message = f'"{operator}" is not an operator here; write {right}'
             return TemplateError(message, line, column + begin - offset)
+    if (crossed := _CROSSED.fullmatch(error.message or "")) is not None:
+        ends = f'"{crossed[2]}" that is open ends with "{{% end{crossed[2]} %}}"'
+        return TemplateError(f'"{crossed[1]}" closes nothing here; the {ends}', line, column)
     tag = _UNKNOWN_TAG.search(error.message or "")
     if tag is not None:
         return TemplateError(
             f'"{tag.group(1)}" is not for templates; there are "if", "for", "set" and "raw"', line, column
         )
     message = _in_our_words(error)
+    if (early := _EARLY.fullmatch(message)) is not None:
+        message = f'the expression is not complete: something is missing before "{early[1]}"'
+        return TemplateError(message, line, column)
     if message == 'unexpected "}"' and opening != -1:
         mark = text[opening : opening + 2]
         message += f'; {"an expression" if mark == "{{" else "a statement"} ends with "{_ENDS[mark]}"'

@@ -20,6 +20,7 @@ from jmespath.functions import Functions
 from jmespath.parser import Parser
 from jmespath.visitor import TreeInterpreter
 
+from runner.call.templates.reasons import reason_of
 from runner.model.json_text import MAX_DEPTH, is_too_deep
 from runner.model.values import Json, JsonObject
 
@@ -222,6 +223,8 @@ def _syntax(error: JMESPathError) -> str:
 
 def _reason(error: Exception) -> str:
     """JMESPath's message in our style."""
+    if isinstance(error, TypeError):
+        return reason_of(error)
     text = re.sub(
         r"^(Invalid|Bad) jmespath expression: |: Parse error at .*|[.:]$", "", str(error).partition("\n")[0]
     ).replace("'", '"')[:200]

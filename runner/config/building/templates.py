@@ -18,14 +18,25 @@ _BRACED = re.compile(
 _ALMOST = re.compile(r"(?<!\{)\{ *((?:args|call|lookup|secrets|vars)(?:\.\w+)+) *\}{1,2}")
 """A name of the language in single braces, as other languages write it."""
 _PLACEHOLDER = re.compile(
-    r"(?<![{\w$])(\$?)\{ *([A-Za-z_]\w*) *\}(?!\})|(?<![\w$])(\$)([A-Z][A-Z0-9_]{2,})\b"
+    r"(?<![{\w$])(\$?)\{ *([A-Za-z_][\w-]*)(?: *| *:[-=?+][^{}]*)\}(?!\})"
+    r"|(?<![\w$])(\$)([A-Z][A-Z0-9_]{2,})\b"
 )
 """Any name in single braces, and a variable as shells write it."""
+_BLANK = re.compile(
+    r"%\((\w+)\)s|%([A-Za-z_]\w+)%"
+    r"|[\[<] ?((?:\w+[_-])+\w+|(?:(?:the|your|first|last|caller|customer|company|clinic|business)(?:'s)? )*"
+    r"(?:name|caller|customer|company|clinic|business|date|time|number)) ?[\]>]",
+    re.IGNORECASE,
+)
+"""A blank to fill in, as people write it in letters, and as other languages do."""
 
 
 def spoken(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
     """The template of a sentence for the caller, which must not read a placeholder out."""
-    return template(node, scope, problems, has_no_braces=True)
+    compiled = template(node, scope, problems, has_no_braces=True)
+    if node is not None and compiled is not None:
+        _warn_of_blanks(compiled.source, node, scope, problems)
+    return compiled
 
 
 def address(node: Node | None, scope: Scope, problems: Problems) -> CompiledTemplate | None:
@@ -56,6 +67,16 @@ def template(
     return compiled
 
 
+def _warn_of_blanks(source: str, node: Node, scope: Scope, problems: Problems) -> None:
+    """Blanks that nobody fills in would be read out."""
+    for number, line in enumerate(source.split("\n"), 1):
+        for found in _BLANK.finditer(line):
+            name = re.sub(r"\W+", "_", next(filter(None, found.groups())).lower().replace("'s", ""))
+            message = _instead_of("", name, scope, has_no_braces=True)
+            place = node.place_in(number, found.start() + 1)
+            problems.warning(place, "template-syntax", f'"{found.group()}" {message}')
+
+
 def _has_findings(
     compiled: CompiledTemplate, node: Node, scope: Scope, problems: Problems, *, before: int = 0
 ) -> bool:
@@ -80,6 +101,7 @@ def _warn_of_single_braces(
             problems.warning(node.place_in(number, found.start() + 1), "template-syntax", message)
         for found in _PLACEHOLDER.finditer(line):
             dollar, name = found.group(1) or found.group(3), found.group(2) or found.group(4)
+            name = name.replace("-", "_")
             message = _instead_of(dollar, name, scope, has_no_braces=has_no_braces)
             if message:
                 place = node.place_in(number, found.start() + 1)
@@ -112,7 +134,7 @@ def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledT
     if node is None or not isinstance(node.value, str):
         return None
     if "{{" in node.value or "{%" in node.value:
-        inner = _BRACED.fullmatch(node.value.strip())
+        inner = _BRACED.fullmatch(node.value.strip().removeprefix("$"))
         right = f'; write "{inner.group(1) or inner.group(2)}"' if inner is not None else ""
         message = f"an expression is written here without braces{right}"
         problems.error(node.place, "template-syntax", message)
@@ -122,7 +144,9 @@ def expression(node: Node | None, scope: Scope, problems: Problems) -> CompiledT
         compiled = compile_template(f"{opening}{node.value.strip()} }}}}")
     except TemplateError as error:
         column = max(1, error.column - len(opening)) if error.line == 1 else error.column
-        problems.error(node.place_in(error.line, column), "template-syntax", str(error))
+        # The braces are ours.
+        message = str(error).replace(' before "}}"', " at its end").replace('unexpected "}", ', "")
+        problems.error(node.place_in(error.line, column), "template-syntax", message)
         return None
     if not _has_findings(compiled, node, scope, problems, before=len(opening)):
         scope.templates.append(PlacedTemplate(template=compiled, node=node, scope=scope))

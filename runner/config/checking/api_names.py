@@ -13,6 +13,7 @@ from runner.config.problem import Problems
 
 _SURELY = 0.9
 """How similar two names are when one letter is wrong."""
+_SPEAKING = re.compile("realtime|audio")
 _DIGITS = re.compile(r"\d+")
 _FINE_TUNED = "ft:"
 _TEXT_MODELS = (models.TEXT, *(name for name in SHUTDOWNS if models.reads(name)))
@@ -48,7 +49,7 @@ def _check_speech(node: Node, problems: Problems) -> None:
     name = node.text
     if models.speaks(name):
         _check_shutdown(node, problems)
-    elif models.transcribes(name) or models.reads(name):
+    elif (models.transcribes(name) or models.reads(name)) and not _SPEAKING.search(name):
         message = f'"{name}" does not speak; write a model that does, such as "{models.SPEECH}"'
         problems.warning(node.place, "unknown-model", message)
     else:

@@ -9,6 +9,7 @@ _TEXTS = frozenset(
         *("if_not_completed", "caller", "model_says"),
     }
 )
+_PATTERNS = frozenset({"matches", "regex", "pattern"})
 _SENTENCE_END = (".", "!", "?", "…", ":", ";", '"', "'", ")", "”", "»")
 
 
@@ -19,14 +20,16 @@ def check_texts(node: Node, problems: Problems) -> None:
             check_texts(entry, problems)
     elif isinstance(node.value, dict):
         for key, value in node.value.items():
-            if key in _TEXTS:
+            if key in _TEXTS or key in _PATTERNS:
                 for text in value.entries() or (value,):
-                    _check(text, problems)
+                    _check(text, problems, is_pattern=key in _PATTERNS)
             check_texts(value, problems)
 
 
-def _check(text: Node, problems: Problems) -> None:
-    if text.comment is not None and isinstance(text.value, str) and _is_cut(text.value, text.comment):
+def _check(text: Node, problems: Problems, *, is_pattern: bool) -> None:
+    if text.comment is None or not isinstance(text.value, str):
+        return
+    if _is_cut_pattern(text.comment) if is_pattern else _is_cut(text.value, text.comment):
         message = (
             'the text ends before this "#", where a comment begins; put the text in quotes, '
             "or two spaces before the comment"
@@ -39,3 +42,9 @@ def _is_cut(text: str, comment: Comment) -> bool:
     before, after = comment.line[: comment.place.column - 1], comment.line[comment.place.column :]
     is_near = len(before) - len(before.rstrip()) == 1
     return after[:1].isdigit() or (is_near and " " in text and not text.endswith(_SENTENCE_END))
+
+
+def _is_cut_pattern(comment: Comment) -> bool:
+    """A pattern may be a single word, but a comment has a space behind its `#`."""
+    before, after = comment.line[: comment.place.column - 1], comment.line[comment.place.column :]
+    return len(before) - len(before.rstrip()) == 1 and bool(after[:1].strip())

@@ -61,7 +61,8 @@ def expected(schema: JsonObject) -> str:
         ]
         return written[0] if len(written) == 1 else f"{', '.join(written[:-1])} or {written[-1]}"
     if "oneOf" in schema:
-        return " or ".join(dict.fromkeys(map(expected, schema["oneOf"]))) + _example(schema)
+        words = " or ".join(dict.fromkeys(map(expected, schema["oneOf"])))
+        return words if ", such as " in words else words + _example(schema)
     type_name = "string" if schema.get("x-text") else schema.get("type", "string")
     types = [type_name] if isinstance(type_name, str) else type_name
     words = " or ".join(dict.fromkeys(_TYPES[name] for name in types))

@@ -1,5 +1,6 @@
 """Checks the names in a template against those that exist at its place, without any data."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -97,6 +98,9 @@ def check(template: CompiledTemplate, scope: Scope) -> Iterator[Finding]:
         fault = _fault(reference, scope)
         if fault is not None:
             rule, message = fault
+            name = reference.path[0]
+            if rule == "unknown-name" and re.search(rf"[=!]= *{re.escape(name)}\b(?!\.)", template.source):
+                message = f"unknown name \"{name}\"; a text is written in quotes: '{name}'"
             yield Finding(rule=rule, message=message, line=reference.line, column=reference.column)
 
 

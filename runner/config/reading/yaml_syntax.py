@@ -245,12 +245,26 @@ class _Trouble:
             return self._here(
                 "an apostrophe in single quotes is written twice (''), or put the text in double quotes"
             )
+        if (cut := self._cut_above()) is not None:
+            return cut
         if before.endswith(("'", '"')):
             return self._here("text after a closed quote; put the whole value in one pair of quotes")
         return self._here(
             f"this line is not part of the mapping that begins on line {self.begin.line + 1}; "
             "check the indentation"
         )
+
+    def _cut_above(self) -> SyntaxMistake | None:
+        """A `#` in the line above that ends a text of several lines, with the rest of it left over here."""
+        above = self._line(self.mark.line - 1) if self.mark.line else ""
+        comment = _COMMENT.search(above)
+        is_deeper = len(self.text) - len(self.text.lstrip()) > self.begin.column
+        if comment is None or not above[: comment.start()].strip() or not is_deeper:
+            return None
+        message = (
+            'the text ends before this "#", where a comment begins; put all of it in quotes, or below "|"'
+        )
+        return SyntaxMistake(message, self.mark.line, comment.start() + 2)
 
     def _document(self) -> SyntaxMistake | None:
         if "directive" in self.context:
