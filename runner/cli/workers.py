@@ -16,6 +16,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn, TypeAlias
+from uuid import uuid4
 
 from runner.errors import CannotRunError
 
@@ -36,6 +37,10 @@ class Place:
 
     number: int
     """From 0 on; a restarted runner has the number of the one before."""
+    name: str
+    """Of this runner among all that share the store."""
+    dead: str | None
+    """The name of the runner that had this number, and is certain to be dead."""
     ready: Callable[[], None]
     """To be called once calls are answered."""
     alone: int
@@ -49,6 +54,7 @@ Serve: TypeAlias = Callable[[Place], int]
 @dataclass(slots=True)
 class _Worker:
     number: int
+    name: str
     pid: int
     says: int
     """The pipe on which it reports that it is ready; at its end when it is dead."""
@@ -98,6 +104,8 @@ class Workers:
         self._count = count
         self._workers: dict[int, _Worker] = {}
         self._deaths = [0] * count
+        self._dead: dict[int, str] = {}
+        """The name of the last one that died of each number."""
         self._due: dict[int, float] = {}
         """When each number is restarted."""
         self._told: list[int] = []
@@ -168,16 +176,19 @@ class Workers:
 
     def _start(self, number: int) -> None:
         readable, writable = os.pipe()
+        name = f"{socket.gethostname()}-{number}-{uuid4().hex[:8]}"
         # A signal that comes before the new process has its own handlers waits for them.
         signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
         pid = os.fork()
         if not pid:
-            self._become(number, readable, writable)
+            self._become(number, name, readable, writable)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
         os.close(writable)
-        self._workers[pid] = _Worker(number=number, pid=pid, says=readable, started_at=time.monotonic())
+        self._workers[pid] = _Worker(
+            number=number, name=name, pid=pid, says=readable, started_at=time.monotonic()
+        )
 
-    def _become(self, number: int, readable: int, writable: int) -> NoReturn:
+    def _become(self, number: int, name: str, readable: int, writable: int) -> NoReturn:
         """This is the new process, which undoes none of the parent's state when it ends."""
         self._stack.pop_all()
         # A terminal's signals go to the supervisor, which passes them on: once.
@@ -190,7 +201,13 @@ class Workers:
         _close(self._alive)
         for worker in self._workers.values():
             _close(worker.says)
-        place = Place(number=number, ready=lambda: _say(writable), alone=self._alone)
+        place = Place(
+            number=number,
+            name=name,
+            dead=self._dead.get(number),
+            ready=lambda: _say(writable),
+            alone=self._alone,
+        )
         raise SystemExit(self._serve(place))
 
     def _bury(self) -> None:
@@ -214,6 +231,7 @@ class Workers:
             self._code = _exit_code(code)
             self._signal(signal.SIGTERM)
             return
+        self._dead[worker.number] = worker.name
         lived_s = time.monotonic() - worker.started_at
         deaths = 0 if lived_s >= STEADY_S else self._deaths[worker.number]
         self._deaths[worker.number] = deaths + 1

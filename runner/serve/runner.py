@@ -71,6 +71,8 @@ class Runner:
         version: ConfigurationVersion | None = None,
         source: Source | None = None,
         shares_port: bool = False,
+        name: str | None = None,
+        dead: str | None = None,
         is_dev: bool = False,
         scenario_of: ScenarioOf | None = None,
         tracing: Tracing | None = None,
@@ -78,9 +80,10 @@ class Runner:
         """`new_connector` makes the connections of tools; by default it keeps to `egress`.
 
         Routes, templates and records use `clock`. `version` is what the configuration was loaded from, a
-        reload uses `source`. `shares_port`: other runners listen at the same port (SO_REUSEPORT). `is_dev`:
-        the admin API needs no token. `scenario_of` turns a record into a test. Without `tracing` no call is
-        traced.
+        reload uses `source`. `shares_port`: other runners listen at the same port (SO_REUSEPORT). `name` is
+        that of this runner among all that share the store; `dead` is that of one which is certain to be
+        dead: its calls do not wait for the end of its lease. `is_dev`: the admin API needs no token.
+        `scenario_of` turns a record into a test. Without `tracing` no call is traced.
 
         Raises CannotRunError when no webhook could ever be verified, or no call answered.
         """
@@ -96,6 +99,8 @@ class Runner:
             configuration.settings.server, secrets.browser, clock=clock, is_dev=is_dev
         )
         self._shares_port = shares_port
+        self._name = name
+        self._dead = dead
         self._scenario_of = scenario_of
         self._configuration = configuration
         self._secrets = secrets
@@ -191,6 +196,8 @@ class Runner:
             live_calls,
             self._metrics,
             version=__version__,
+            name=self._name,
+            dead=self._dead,
             clock=self._clock,
             lease_s=self._timeouts.runner_lease_s,
             heartbeat_s=self._timeouts.heartbeat_s,

@@ -27,7 +27,7 @@ def serve(place):
     if MODE == "cannot start":
         raise SystemExit(3)
     place.ready()
-    say("serves", place.number, os.getpid())
+    say("serves", place.number, place.name, place.dead, os.getpid())
     while not stop:
         try:
             if select.select([place.alone], [], [], 0.05)[0]:
@@ -50,6 +50,8 @@ class Kept:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self.pids: dict[int, int] = {}
+        self.names: dict[int, str] = {}
+        self.dead: dict[int, str] = {}
 
     def said(self, *expected: str) -> None:
         """Read until each of these has been said; runners do not wait for each other."""
@@ -60,7 +62,9 @@ class Kept:
             assert line, open_ones
             words = line.split()
             if words[0] == "serves":
-                self.pids[int(words[1])] = int(words.pop())
+                number = int(words[1])
+                self.pids[number] = int(words.pop())
+                self.dead[number], self.names[number] = words.pop(), words.pop()
             if " ".join(words) in open_ones:
                 open_ones.remove(" ".join(words))
 
@@ -81,8 +85,13 @@ READY = ("serves 0", "serves 1", "all are ready")
 def test_a_runner_that_dies_is_started_again_and_all_end_together() -> None:
     with kept() as workers:
         workers.said(*READY)
+        assert workers.dead == {0: "None", 1: "None"}
+        names = dict(workers.names)
         os.kill(workers.pids[1], signal.SIGKILL)
         workers.said("serves 1")
+        # It knows whose calls need not wait, and has a name of its own.
+        assert workers.dead[1] == names[1]
+        assert len({*names.values(), workers.names[1]}) == 3
         workers.process.send_signal(signal.SIGHUP)
         workers.said("hangs up 0", "hangs up 1")
         workers.process.send_signal(signal.SIGTERM)

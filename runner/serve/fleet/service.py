@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from runner.errors import StoreError
 from runner.model.call import Ringing
-from runner.model.live_call import HeldCall, RunnerInfo
+from runner.model.live_call import HeldCall, Lease, RunnerInfo
 from runner.model.values import Instant
 from runner.serve.background import Background
 from runner.serve.fleet.hold import CallHold
@@ -52,17 +52,22 @@ class FleetService:
         metrics: Metrics,
         *,
         version: str,
+        name: str | None = None,
+        dead: str | None = None,
         clock: Callable[[], Instant],
         lease_s: float,
         heartbeat_s: float,
         spool: PieceSpool | None = None,
     ) -> None:
-        """Journals wait in `spool` for an absent store."""
+        """`dead` is the name of a runner that is certain to be dead. Journals wait in `spool` for an absent
+        store.
+        """
         info = RunnerInfo(
-            id=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
+            id=name or f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
             version=version,
             configuration=versions.current.source.hash,
         )
+        self._dead = dead
         self._store = store
         self._versions = versions
         self._live_calls = live_calls
@@ -104,6 +109,9 @@ class FleetService:
         self._new_call = new_call
         await self.member.join(self)
         await self._writer.recover()
+        if self._dead is not None:
+            # Only now: what it could not write must be in its calls' journals before others take them.
+            await self._store.leave(Lease(runner=self._dead, epoch=0))
         await self._publish()
         await self.member.take_over()
         for work in self._work:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,15 @@ from runner.standin.server import StandIn
 from tests.serve.fleet.test_pages import Caller, takes_browsers
 from tests.serving import Desk
 from tests.store.postgresql.server import PostgresqlServer
+
+LONG_LEASES = """\
+import sys
+from runner.cli.main import main
+from runner.serve.timeouts import Timeouts
+Timeouts.__init__.__kwdefaults__["runner_lease_s"] = 1000.0
+sys.exit(main())
+"""
+"""A program as it is, except that a lost runner keeps its calls for much longer than a test may take."""
 
 
 @pytest.fixture
@@ -26,6 +36,7 @@ async def test_workers_share_a_port_and_take_over_the_calls_of_one_that_dies(
 ) -> None:
     takes_browsers(desk, store="{env: DATABASE_URL}")
     desk.environ["DATABASE_URL"] = postgresql.new_database()
+    desk.program = (sys.executable, "-c", LONG_LEASES)
     async with (
         desk.run("--port", "0", "--workers", "2", "--log-format", "json") as workers,
         aiohttp.ClientSession() as session,
@@ -44,6 +55,7 @@ async def test_workers_share_a_port_and_take_over_the_calls_of_one_that_dies(
         # Where the kernel gave both some of the calls, or one all of them: this one has calls.
         os.kill(max(_children(workers.pid), key=_sockets), signal.SIGKILL)
         await workers.logged("worker has died")
+        # The supervisor knows for certain that it is dead, so nobody waits for the end of its lease.
         await desk.api.until(lambda: any(call.attached == 2 for call in calls))
         await desk.api.until(lambda: all(call.is_attached for call in calls))
         for call in calls:
