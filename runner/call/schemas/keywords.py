@@ -1,12 +1,10 @@
-"""What each keyword of JSON Schema (2020-12) demands of a value.
+"""What each keyword of JSON Schema (2020-12) demands of a value itself: those of the vocabulary Validation.
 
-Those of the vocabularies Core, Applicator, Unevaluated and Validation. A keyword with an argument of the
-wrong form demands nothing: `validate` has reported it.
+A keyword with an argument of the wrong form demands nothing: `validate` has reported it.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sized
 from fractions import Fraction
-from itertools import count
 from operator import ge, gt, le, lt
 
 from runner.call.schemas.check import Check, Rule
@@ -118,11 +116,12 @@ def _multiple_of(check: Check, factor: Json) -> None:
 
 
 def _pattern(check: Check, source: Json) -> None:
-    if isinstance(check.value, str) and not _matches(check, source, check.value):
+    if isinstance(check.value, str) and not matches(check, source, check.value):
         check.refuse("pattern")
 
 
-def _matches(check: Check, source: str, text: str) -> bool:
+def matches(check: Check, source: str, text: str) -> bool:
+    """Whether a pattern of the schema is found in a text."""
     check.run.spend_text(text)
     return check.run.source.pattern(source).search(text) is not None
 
@@ -135,33 +134,6 @@ def _format(check: Check, name: Json) -> None:
 # Lists
 
 
-def _prefix_items(check: Check, schemas: Json) -> None:
-    if isinstance(check.value, list):
-        for index, (schema, entry) in enumerate(zip(schemas, check.value, strict=False)):
-            check.part(schema, index, entry)
-
-
-def _items(check: Check, schema: Json) -> None:
-    if isinstance(check.value, list):
-        first = len(check.schema.get("prefixItems", ()))
-        for index, entry in zip(count(first), check.value[first:], strict=False):
-            check.part(schema, index, entry)
-
-
-def _contains(check: Check, schema: Json) -> None:
-    if not isinstance(check.value, list):
-        return
-    fitting = [
-        index
-        for index, entry in enumerate(check.value)
-        if check.run.check(schema, entry, (*check.path, index)).fits
-    ]
-    check.seen.update(fitting)
-    least, most = check.schema.get("minContains", 1), check.schema.get("maxContains")
-    if len(fitting) < least or (most is not None and len(fitting) > most):
-        check.refuse("contains")
-
-
 def _unique_items(check: Check, wanted: Json) -> None:
     if wanted is True and isinstance(check.value, list):
         check.run.spend(_size(check.value))
@@ -169,57 +141,7 @@ def _unique_items(check: Check, wanted: Json) -> None:
             check.refuse("uniqueItems")
 
 
-def _unevaluated_items(check: Check, schema: Json) -> None:
-    if isinstance(check.value, list):
-        for index, entry in enumerate(check.value):
-            if index not in check.seen:
-                check.part(schema, index, entry)
-
-
 # Objects
-
-
-def _properties(check: Check, schemas: Json) -> None:
-    if isinstance(check.value, dict):
-        for name, schema in schemas.items():
-            if name in check.value:
-                check.part(schema, name, check.value[name])
-
-
-def _pattern_properties(check: Check, schemas: Json) -> None:
-    if isinstance(check.value, dict):
-        for source, schema in schemas.items():
-            for name, entry in check.value.items():
-                check.run.spend(1)
-                if _matches(check, source, name):
-                    check.part(schema, name, entry)
-
-
-def _additional_properties(check: Check, schema: Json) -> None:
-    if not isinstance(check.value, dict):
-        return
-    others = [*_others(check)]
-    if schema is False and others:
-        # One misfit for all of them: their names are listed once.
-        check.refuse("additionalProperties")
-        return
-    for name in others:
-        check.part(schema, name, check.value[name])
-
-
-def _others(check: Check) -> Iterator[str]:
-    declared = check.schema.get("properties", {})
-    patterns = check.schema.get("patternProperties", {})
-    for name in check.value:
-        check.run.spend(1)
-        if name not in declared and not any(_matches(check, source, name) for source in patterns):
-            yield name
-
-
-def _property_names(check: Check, schema: Json) -> None:
-    if isinstance(check.value, dict):
-        for name in check.value:
-            check.misfits += check.run.check(schema, name, (*check.path, name)).misfits
 
 
 def _required(check: Check, names: Json) -> None:
@@ -237,97 +159,15 @@ def _dependent_required(check: Check, names_of: Json) -> None:
                     check.refuse("dependentRequired", missing=name)
 
 
-def _dependent_schemas(check: Check, schemas: Json) -> None:
-    if isinstance(check.value, dict):
-        for name, schema in schemas.items():
-            if name in check.value:
-                check.follow(schema)
-
-
-def _unevaluated_properties(check: Check, schema: Json) -> None:
-    if not isinstance(check.value, dict):
-        return
-    others = [name for name in check.value if name not in check.seen]
-    if schema is False and others:
-        check.refuse("unevaluatedProperties")
-        return
-    for name in others:
-        check.part(schema, name, check.value[name])
-
-
-# Several schemas
-
-
-def _ref(check: Check, reference: Json) -> None:
-    check.follow(check.run.source.target(reference))
-
-
-def _all_of(check: Check, schemas: Json) -> None:
-    for schema in schemas:
-        check.follow(schema)
-
-
-def _any_of(check: Check, schemas: Json) -> None:
-    checks = []
-    for schema in schemas:
-        checks.append(check.same(schema))
-        check.learn(checks[-1])
-        if checks[-1].fits and not check.run.source.tracks:
-            return
-    if not any(each.fits for each in checks):
-        check.refuse("anyOf")
-
-
-def _one_of(check: Check, schemas: Json) -> None:
-    fitting = [each for schema in schemas if (each := check.same(schema)).fits]
-    if len(fitting) != 1:
-        check.refuse("oneOf")
-    for each in fitting:
-        check.learn(each)
-
-
-def _not(check: Check, schema: Json) -> None:
-    if check.same(schema).fits:
-        check.refuse("not")
-
-
-def _if(check: Check, schema: Json) -> None:
-    condition = check.same(schema)
-    check.learn(condition)
-    branch = check.schema.get("then" if condition.fits else "else")
-    if branch is not None:
-        check.follow(branch)
-
-
-RULES: Mapping[str, Rule] = {
+KEYWORDS: Mapping[str, Rule] = {
     **{keyword: _bound(keyword, *of) for keyword, of in _BOUNDS.items()},
-    "$ref": _ref,
-    "$dynamicRef": _ref,
-    "additionalProperties": _additional_properties,
-    "allOf": _all_of,
-    "anyOf": _any_of,
     "const": _const,
-    "contains": _contains,
     "dependentRequired": _dependent_required,
-    "dependentSchemas": _dependent_schemas,
     "enum": _enum,
     "format": _format,
-    "if": _if,
-    "items": _items,
     "multipleOf": _multiple_of,
-    "not": _not,
-    "oneOf": _one_of,
     "pattern": _pattern,
-    "patternProperties": _pattern_properties,
-    "prefixItems": _prefix_items,
-    "properties": _properties,
-    "propertyNames": _property_names,
     "required": _required,
     "type": _type,
     "uniqueItems": _unique_items,
-}
-LAST_RULES: Mapping[str, Rule] = {
-    **{keyword: _bound(keyword, *of) for keyword, of in _BOUNDS.items()},
-    "unevaluatedItems": _unevaluated_items,
-    "unevaluatedProperties": _unevaluated_properties,
 }

@@ -15,10 +15,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from runner.call.regex import compile_regex
+from runner.call.schemas.applicators import APPLICATORS, UNEVALUATED
 from runner.call.schemas.check import Misfit, Run, UncheckableError
-from runner.call.schemas.keywords import LAST_RULES, RULES
+from runner.call.schemas.keywords import KEYWORDS
 from runner.model.values import Json, JsonObject
 
+_RULES = {**KEYWORDS, **APPLICATORS}
 _ESCAPE = re.compile(r"(?s)\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]+)\}|.)")
 
 
@@ -27,14 +29,14 @@ class Schema:
 
     def __init__(self, root: JsonObject) -> None:
         self.root = root
-        self.tracks = any(keyword in schema for schema in _mappings(root) for keyword in LAST_RULES)
+        self.tracks = any(keyword in schema for schema in _mappings(root) for keyword in UNEVALUATED)
         self._patterns: dict[str, Any] = {}
         self._targets: dict[str, Json] = {}
 
     def misfits(self, value: Json, most: int = 1) -> list[Misfit]:
         """The first few things that do not fit. Raises UncheckableError."""
         try:
-            return Run(self, RULES, LAST_RULES).check(self.root, value, ()).misfits[:most]
+            return Run(self, _RULES, UNEVALUATED).check(self.root, value, ()).misfits[:most]
         except RecursionError:
             raise UncheckableError("the schema leads back to itself") from None
         except (AttributeError, LookupError, TypeError, ValueError):

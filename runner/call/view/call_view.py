@@ -4,29 +4,16 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from runner.call.machine.floor import Floor
 from runner.call.machine.machine import CallMachine
-from runner.call.machine.phase import TRANSFERRING, Phase
 from runner.call.machine.session import Session
 from runner.call.view.live_mask import LiveMask
+from runner.call.view.parts import PHASES, agent_of, floor_of, limits_of, tool_of, turn_of
 from runner.model.conversation_event import TranscriptGrew
-from runner.model.record import Attempt, CallRecord, Deed, ToolUse, Turn
+from runner.model.record import CallRecord, Deed
 from runner.model.values import Instant, Json, JsonObject
 
 Change: TypeAlias = tuple[str, JsonObject]
 """The name of an event in the admin API's streams, and its data."""
-
-PHASES = {
-    Phase.WAITING: "connecting",
-    Phase.TALKING: "talking",
-    **dict.fromkeys(TRANSFERRING, "transferring"),
-    Phase.SAYING_GOODBYE: "leaving",
-    Phase.HANGING_UP: "leaving",
-    Phase.DRAINING_REQUESTS: "over",
-    Phase.OVER: "over",
-}
-"""The names of phases in the admin API; a call in any other phase rings."""
-_CALLER_SPEAKS = frozenset({Floor.CALLER, Floor.CONTESTED, Floor.OVERLAP})
 
 MOST_SHOWN = 500
 """Turns and tool calls of one call, the last of each: all of them are compared whenever something changes."""
@@ -48,7 +35,7 @@ class CallView:
     def row(self, now: Instant) -> dict[str, Json]:
         """The call as a row of a list."""
         call, session = self._machine.call, self._machine.session
-        floor = self._floor(now)
+        floor = floor_of(self._machine, now)
         speaking = {
             (True, True): "both",
             (True, False): "caller",
@@ -153,12 +140,12 @@ class CallView:
         turns, tools = ({}, {}) if session is None else self._said_and_done(session)
         # In the order in which a client can make use of them: who serves, who speaks, what was said.
         return {
-            "agent": {"": self._agent(session)},
-            "floor": {"": self._floor(now)},
+            "agent": {"": agent_of(session, self._masking(session) if session is not None else None)},
+            "floor": {"": floor_of(self._machine, now)},
             "turn": turns,
             "tool": tools,
             "deed": deeds,
-            "limits": {"": self._limits(session)},
+            "limits": {"": limits_of(session)},
         }
 
     def _said_and_done(self, session: Session) -> tuple[dict[str, JsonObject], dict[str, JsonObject]]:
@@ -167,7 +154,7 @@ class CallView:
         times: list[Instant] = []
         after: str | None = None
         for item_id, turn in session.builder.transcript.latest(MOST_SHOWN):
-            turns[item_id] = _turn(item_id, after, turn, mask)
+            turns[item_id] = turn_of(item_id, after, turn, mask)
             times.append(turn.at)
             after = item_id
         ids = list(turns)
@@ -175,7 +162,7 @@ class CallView:
         tools: dict[str, JsonObject] = {}
         for use in [*session.builder.tools.values()][-MOST_SHOWN:]:
             before = bisect_right(times, use.started_at)
-            tools[use.call_id] = _tool(use, ids[before - 1] if before else None, mask, is_over=is_over)
+            tools[use.call_id] = tool_of(use, ids[before - 1] if before else None, mask, is_over=is_over)
         return turns, tools
 
     def _all_spans(self) -> dict[tuple[str, Instant], JsonObject]:
@@ -188,53 +175,6 @@ class CallView:
                 "interrupted": span.interrupted,
             }
             for span in (session.builder.spans.all() if session is not None else ())
-        }
-
-    def _floor(self, now: Instant) -> dict[str, Json]:
-        session = self._machine.session
-        speech = session.speech if session is not None else None
-        return {
-            "phase": PHASES.get(self._machine.phase, "ringing"),
-            "caller": speech is not None and speech.floor in _CALLER_SPEAKS,
-            "agent": speech is not None and speech.playback.is_playing(now),
-            "tools": _running(session) if session is not None else 0,
-            "led_by": session.lead.by if session is not None else None,
-            "is_attached": speech is not None and not speech.is_closed,
-        }
-
-    def _limits(self, session: Session | None) -> JsonObject:
-        limits = session.agent.limits if session is not None else None
-        return {
-            "max_duration_s": limits.max_duration_s if limits is not None else 0.0,
-            "cost_usd": session.consumption.bill.cost_usd if session is not None else None,
-            "max_cost_usd": limits.max_cost_usd if limits is not None else None,
-            "tool_calls": session.consumption.tool_calls if session is not None else 0,
-            "max_tool_calls": limits.max_tool_calls if limits is not None else None,
-            "lead_until": session.lead.until if session is not None else None,
-        }
-
-    def _agent(self, session: Session | None) -> JsonObject:
-        if session is None:
-            return {
-                "agent": "",
-                "because": "",
-                "at": None,
-                "vars": {},
-                "choices": {"transfer_to": [], "handoff": [], "vars": []},
-            }
-        mask = self._masking(session)
-        last = session.builder.handoffs[-1] if session.builder.handoffs else None
-        agent = session.agent
-        return {
-            "agent": agent.id,
-            "because": mask.text(last.because) if last is not None else "",
-            "at": last.at if last is not None else None,
-            "vars": mask.data(dict(session.texts.variables)),
-            "choices": {
-                "transfer_to": list(session.steering.may_transfer_to),
-                "handoff": list(session.serving.others),
-                "vars": list(session.steering.may_set),
-            },
         }
 
     def _deed(self, deed: Deed) -> JsonObject:
@@ -303,46 +243,3 @@ class CallView:
             redactor.learn(builder.tools.values())
             self._mask, self._mask_key = LiveMask(redactor), key
         return self._mask
-
-
-def _running(session: Session) -> int:
-    return sum(use.took_s is None for use in session.builder.tools.values())
-
-
-def _turn(item_id: str, after: str | None, turn: Turn, mask: LiveMask) -> JsonObject:
-    return {
-        "id": item_id,
-        "after": after,
-        "role": turn.role,
-        "text": mask.turn(turn.text),
-        "at": turn.at,
-        "heard_ms": turn.heard_ms,
-        "waited_s": turn.waited_s,
-        "is_whole": turn.text is not None,
-    }
-
-
-def _tool(use: ToolUse, turn: str | None, mask: LiveMask, *, is_over: bool) -> JsonObject:
-    runs = use.took_s is None and use.status == "unfinished" and not is_over
-    return {
-        "call_id": use.call_id,
-        "name": use.name,
-        "arguments": mask.arguments(use.arguments),
-        "started_at": use.started_at,
-        "took_s": use.took_s,
-        "status": "running" if runs else use.status,
-        "http_status": use.http_status,
-        "attempts": [_attempt(attempt, mask) for attempt in use.tries],
-        "error": mask.text(use.error) if use.error is not None else None,
-        "reply": mask.reply(use.reply),
-        "turn": turn,
-    }
-
-
-def _attempt(attempt: Attempt, mask: LiveMask) -> JsonObject:
-    return {
-        "at": attempt.at,
-        "took_s": attempt.took_s,
-        "http_status": attempt.http_status,
-        "error": mask.text(attempt.error) if attempt.error is not None else None,
-    }

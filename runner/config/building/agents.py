@@ -1,7 +1,7 @@
 """Builds an agent from its checked document: texts, variables, greeting, session, tools and limits."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -10,13 +10,13 @@ from runner.api.realtime.models import transcription_model
 from runner.call.templates.names import NOTHING, Shape
 from runner.config.building.admission import build_busy, build_lookup
 from runner.config.building.after_call import build_on_end, build_outcome, build_recording
+from runner.config.building.agent_tools import AgentTools
 from runner.config.building.conduct import build_guardrails, build_if_broken, build_keys, build_limits
 from runner.config.building.destination import caller_variables
-from runner.config.building.mcp import PLACES, build_servers
-from runner.config.building.parts import Parts, without_mistakes
+from runner.config.building.mcp import build_servers
+from runner.config.building.parts import Parts
 from runner.config.building.shared import Shared
 from runner.config.building.templates import spoken, template, templated
-from runner.config.building.tools import build_tool
 from runner.config.checking.agent_review import review_agent
 from runner.config.checking.browser_calls import check_browser_calls
 from runner.config.checking.checked import Checked
@@ -57,7 +57,7 @@ class AgentBuilder:
         brought: Mapping[str, tuple[Node, ...]] = MappingProxyType({}),
         brought_lookup: Node | None = None,
     ) -> None:
-        """`api_documents` keeps the OpenAPI documents that are read, for the next agent.
+        """`api_documents`: see `AgentTools`.
 
         `brought` are the variables that a call brings from other agents, with their possible values, and
         `brought_lookup` the lookup whose result it brings.
@@ -65,9 +65,11 @@ class AgentBuilder:
         self._checked = checked
         self._shared = shared
         self._directory = directory
-        self._api_documents = api_documents
         self._problems = problems
         self._parts = Parts(checked, problems)
+        self._tools = AgentTools(
+            checked, shared, directory, api_documents, parts=self._parts, problems=problems
+        )
         variables, lookup = checked.root.get("vars"), checked.root.get("lookup") or brought_lookup
         self._default = default = lookup.find("default") if lookup is not None else None
         declared = {name: _shape(node) for name, node in variables.items()} if variables else {}
@@ -75,7 +77,7 @@ class AgentBuilder:
         self._brought = {name: _shape(*nodes) for name, nodes in brought.items()}
         self._scope = Scope(
             secrets=shared.secrets,
-            vars={**dict.fromkeys(self._set_by_tools()), **self._brought, **declared}
+            vars={**dict.fromkeys(self._tools.sets()), **self._brought, **declared}
             if variables is None or isinstance(variables.value, Mapping)
             else None,  # What is no mapping was meant to hold whatever templates name.
             has_lookup=lookup is not None,
@@ -92,9 +94,9 @@ class AgentBuilder:
         lookup = parts.built(
             "lookup", lambda node, problems: build_lookup(node, variables, self._scope, problems)
         )
-        tools = tuple(self._tools(self._checked.root.get("tools")))
-        servers = tuple(build_servers(self._mcp_entries(), self._scope, self._problems))
-        for broken in self._broken_mcp_entries():
+        tools = tuple(self._tools.built(self._scope))
+        servers = tuple(build_servers(self._tools.servers(), self._scope, self._problems))
+        for broken in self._tools.broken_servers():
             parts.check(broken, lambda node, problems: [*build_servers(iter((node,)), self._scope, problems)])
         session = self._session(part("session"), tools)
         agent_id, model, voice, description = map(part, ("agent", "model", "voice", "description"))
@@ -155,20 +157,20 @@ class AgentBuilder:
             agent=agent.id,
             vars={**self._values_brought(), **variables},
             lookup=self._default.data() if self._default is not None else None,
-            set_later=frozenset(self._set_by_tools()) - variables.keys(),
+            set_later=frozenset(self._tools.sets()) - variables.keys(),
         )
         check_rendering(trial, self._scope.templates, problems)
         review_agent(
             agent,
             self._checked.root,
-            dict(self._tool_nodes()),
+            dict(self._tools.nodes()),
             problems,
             has_api_names=self._shared.has_api_names,
         )
         check_browser_calls(
             agent,
             self._checked.root,
-            dict(self._tool_nodes()),
+            dict(self._tools.nodes()),
             problems,
             takes_them=self._shared.takes_browser_calls,
             opens_data_channel=self._shared.opens_data_channel,
@@ -251,122 +253,12 @@ class AgentBuilder:
             message = "the voice is set twice; keep the agent's \"voice\" or the session's"
             self._problems.error(voice.place, "one-of", message)
         chosen = node.find("tool_choice", "name")
-        names = {*(tool.name for tool in tools), *dict(self._tool_nodes())}
+        names = {*(tool.name for tool in tools), *dict(self._tools.nodes())}
         if chosen is not None and node.find("tool_choice", "type") and chosen.text not in names:
             message = f'there is no tool "{chosen.text}"{did_you_mean(chosen.text, names)}'
             self._problems.error(chosen.place, "unknown-tool", message)
         session: Json = node.data()
         return dict(session)
-
-    def _tools(self, node: Node | None) -> Iterator[Tool]:
-        places: dict[str, Place] = {}
-        for entry in node.entries() if node else ():
-            if (openapi := self._openapi(entry)) is not None:
-                yield from self._operations(entry, openapi, places)
-                continue
-            if (openapi := entry.get("openapi")) is not None:
-                self._check_operations(self._checked.mended(openapi))
-                continue
-            name = entry if isinstance(entry.value, str) else entry.get("name")
-            if name is not None:
-                self._note_name(name.text, name.place, places)
-            tool = self._tool(entry)
-            if tool is not None:
-                yield tool
-
-    def _openapi(self, entry: Node) -> Node | None:
-        """The `openapi` of an entry, its own or that of a shared tool, if it has no mistake."""
-        shared = self._shared.tools.get(entry.text) if isinstance(entry.value, str) else None
-        if shared is not None:
-            return shared.node.get("openapi") if shared.sound else None
-        return entry.get("openapi") if self._checked.sound(entry) else None
-
-    def _operations(self, entry: Node, openapi: Node, places: dict[str, Place]) -> Iterator[Tool]:
-        from runner.config.openapi.operations import build_operations  # noqa: PLC0415 - few agents have documents
-
-        built = build_operations(openapi, self._scope, self._directory, self._api_documents, self._problems)
-        for node, tool in built:
-            place = entry.place if isinstance(entry.value, str) else node.place
-            self._note_name(tool.name, place, places)
-            yield tool
-
-    def _check_operations(self, openapi: Node | None) -> None:
-        """Note the problems in the sound part of an `openapi` entry with a mistake."""
-        if openapi is None or openapi.get("document") is None:
-            return
-        from runner.config.openapi.operations import build_operations  # noqa: PLC0415 - as above
-
-        self._parts.check(
-            openapi,
-            lambda node, problems: [
-                *build_operations(node, self._scope, self._directory, self._api_documents, problems)
-            ],
-        )
-
-    def _tool_nodes(self) -> Iterator[tuple[str, Node]]:
-        """The node of each tool, by its name."""
-        entries = self._checked.root.get("tools")
-        for entry in entries.entries() if entries else ():
-            name = entry.get("name")
-            if isinstance(entry.value, str) and entry.value in self._shared.tools:
-                yield entry.value, self._shared.tools[entry.value].node
-            elif name is not None:
-                yield name.text, entry
-
-    def _set_by_tools(self) -> Iterator[str]:
-        """The variables that replies of tools set, which exist (as null) before they are set."""
-        entries = self._checked.root.get("tools")
-        for entry in entries.entries() if entries else ():
-            shared = self._shared.tools.get(entry.text) if isinstance(entry.value, str) else None
-            node = shared.node if shared else entry
-            operations = node.find("openapi", "operations")
-            for tool in (node, *(operations.entries() if operations else ())):
-                sets = tool.find("result", "set")
-                yield from (name for name, _ in sets.items()) if sets else ()
-
-    def _mcp_entries(self) -> Iterator[Node]:
-        entries = self._checked.root.get("tools")
-        for entry in entries.entries() if entries else ():
-            server = entry.get("mcp")
-            if server is not None and self._checked.sound(entry):
-                yield server
-
-    def _broken_mcp_entries(self) -> Iterator[Node]:
-        """The sound rests of MCP servers with a mistake."""
-        entries = self._checked.root.get("tools")
-        for entry in entries.entries() if entries else ():
-            server = entry.get("mcp")
-            if server is not None and not self._checked.sound(entry):
-                rest = self._checked.mended(server)
-                if rest is not None and any(rest.get(key) is not None for key in PLACES):
-                    yield rest
-
-    def _note_name(self, name: str, place: Place, places: dict[str, Place]) -> None:
-        if name in places:
-            message = f'the agent has another tool "{name}", at {places[name]}; give one another name'
-            self._problems.error(place, "duplicate-tool", message)
-        places.setdefault(name, place)
-
-    def _tool(self, entry: Node) -> Tool | None:
-        if not isinstance(entry.value, str):
-            if self._checked.sound(entry):
-                return build_tool(entry, scope=self._scope, problems=self._problems)
-            self._check_tool(without_mistakes(entry, self._checked))
-            return None
-        shared = self._shared.tools.get(entry.value)
-        if shared is None:
-            hint = did_you_mean(entry.value, self._shared.tools) or "; declare it there, or write it out here"
-            message = f'"tools" in runner.yaml has no "{entry.value}"{hint}'
-            self._problems.error(entry.place, "unknown-tool", message)
-            return None
-        if shared.sound:
-            return build_tool(shared.node, scope=self._scope, problems=self._problems)
-        self._check_tool(shared.mended)
-        return None
-
-    def _check_tool(self, tool: Node | None) -> None:
-        """Note the problems in the sound part of a tool with a mistake."""
-        self._parts.check(tool, lambda node, problems: build_tool(node, scope=self._scope, problems=problems))
 
 
 def _shape(node: Node | None = None, *others: Node) -> Shape:

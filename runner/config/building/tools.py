@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from runner.call.templates.names import NOTHING
 from runner.config.building.destination import build_destination
-from runner.config.building.parameters import NO_ARGUMENTS, argument_shapes, check_parameters
+from runner.config.building.parameters import NO_ARGUMENTS, check_parameters
+from runner.config.building.schema_walk import argument_shapes
 from runner.config.building.templates import spoken, template, templated
 from runner.config.building.tool_conduct import check_retries, with_conduct
 from runner.config.building.tool_http import build_http

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from runner.call.templates.template import has_expressions
 from runner.call.tools.url import compiled_url
 from runner.config.building.duration import duration_s
-from runner.config.building.parameters import argument_shapes, circular_references
+from runner.config.building.schema_walk import argument_shapes, circular_references
 from runner.config.building.tool_conduct import check_retries, with_conduct
 from runner.config.building.tool_http import build_auth, build_retries
 from runner.config.checking.scope import Scope

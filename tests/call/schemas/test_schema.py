@@ -114,6 +114,12 @@ def test_a_misfit_says_where_and_which_keyword() -> None:
     ]
 
 
+def test_a_keyword_refuses_a_value_once() -> None:
+    schema = Schema({"maxLength": 1, "pattern": "^b"})
+    assert [misfit.keyword for misfit in schema.misfits("aa", most=9)] == ["maxLength", "pattern"]
+    assert not schema.tracks
+
+
 def _nested(depth: int) -> JsonObject:
     """Two ways through each level, both of which have to be tried."""
     schema: JsonObject = {"type": "object", "required": ["never"]}

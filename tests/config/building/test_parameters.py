@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from runner.call.templates.names import NOTHING, Shape
-from runner.config.building.parameters import argument_shapes, check_parameters
+from runner.config.building.parameters import check_parameters
+from runner.config.building.schema_walk import argument_shapes
 from runner.config.node import Node
 from runner.config.problem import Problems
 from runner.config.reading.yaml_text import read
