@@ -13,14 +13,7 @@ from runner.call.addresses.incoming import incoming_call
 from runner.call.examples.example_call import WEB_CALLER, browser_origin
 from runner.call.routes.matcher import address_text
 from runner.call.routes.routing import Candidate, Explanation, Match, RouteTable
-from runner.cli.call_options import (
-    add_headers,
-    add_time,
-    call_headers,
-    call_time,
-    check_parties,
-    time_words,
-)
+from runner.cli.call_options import add_headers, add_time, call_headers, call_time, check_parties, time_words
 from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
 from runner.cli.problems import print_problems

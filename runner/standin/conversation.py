@@ -15,15 +15,7 @@ from runner.standin.items import Event, Ids, Items, Meter
 from runner.standin.outgoing import Outgoing
 from runner.standin.pace import AS_PEOPLE_SPEAK, Pace
 from runner.standin.response import Response
-from runner.standin.script import (
-    Echoes,
-    Ending,
-    Occasion,
-    Script,
-    ScriptedResponse,
-    Step,
-    When,
-)
+from runner.standin.script import Echoes, Ending, Occasion, Script, ScriptedResponse, Step, When
 
 
 class Conversation:

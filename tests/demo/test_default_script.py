@@ -7,12 +7,7 @@ import pytest
 
 from runner.call.examples.call_for_agent import HandoffTo
 from runner.call.templates.template import compile_template
-from runner.demo.default_script import (
-    DefaultScript,
-    RequestedTool,
-    default_script,
-    parse_requested,
-)
+from runner.demo.default_script import DefaultScript, RequestedTool, default_script, parse_requested
 from runner.model.agent import Agent, ModelOpens, Say, Wait
 from runner.model.tool import Binding, HandoffBinding, HangupBinding, StaticBinding, Tool, TransferBinding
 from runner.model.values import Place

@@ -26,14 +26,9 @@ from runner.serve.metrics import Metrics
 from runner.serve.sideband import Sidebands
 from runner.serve.timeouts import Timeouts
 from runner.serve.tool_client import ToolClient
-from runner.standin.faults import (
-    FINE,
-    Faults,
-)
+from runner.standin.faults import FINE, Faults
 from runner.standin.placed_call import PlacedCall
-from runner.standin.script import (
-    Step,
-)
+from runner.standin.script import Step
 from runner.standin.server import StandIn
 from tests.call.machine.playing import RINGING, a_world, an_agent, tool, words
 from tests.clock import clock

@@ -38,15 +38,7 @@ from runner.model.usage import TranscriptionUsage, Usage
 from runner.serve.call_meter import CallMeter
 from runner.serve.call_metrics import MOST_CODES
 from runner.serve.metrics import Metrics
-from tests.call.machine.playing import (
-    RINGING,
-    TO_SPANISH,
-    a_world,
-    an_agent,
-    http_tool,
-    tool,
-    words,
-)
+from tests.call.machine.playing import RINGING, TO_SPANISH, a_world, an_agent, http_tool, tool, words
 
 ANSWERED = (0.0, ClaimReplied(agent="desk")), (0.25, AnswerReplied(decided=Decided.DONE))
 ATTACHED = (*ANSWERED, (0.5, SidebandOpened()))

@@ -10,11 +10,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from runner.model.http import Failure, HttpReply, HttpRequest
 from runner.model.settings import Egress
-from runner.serve.egress import (
-    AddressForbiddenError,
-    GuardedConnector,
-    GuardedResolver,
-)
+from runner.serve.egress import AddressForbiddenError, GuardedConnector, GuardedResolver
 from runner.serve.tool_client import ToolClient
 
 

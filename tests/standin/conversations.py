@@ -5,9 +5,7 @@ from typing import Any
 from runner.standin.caller import Caller
 from runner.standin.conversation import Conversation
 from runner.standin.outgoing import Outgoing
-from runner.standin.script import (
-    Step,
-)
+from runner.standin.script import Step
 from tests.standin.openai_types import server_complaint
 
 CREATE = {"type": "response.create"}

@@ -3,11 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from openai.types.realtime import (
-    RealtimeClientEvent,
-    RealtimeServerEvent,
-    RealtimeSessionCreateRequest,
-)
+from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent, RealtimeSessionCreateRequest
 from openai.types.realtime.call_accept_params import CallAcceptParams
 from openai.types.realtime.call_create_params import CallCreateParams
 from openai.types.realtime.call_refer_params import CallReferParams

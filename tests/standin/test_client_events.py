@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 
 from runner.standin.client_requests import receive
-from runner.standin.script import (
-    calls,
-)
+from runner.standin.script import calls
 from tests.standin.conversations import CREATE, conversation, events, output, run, say, types
 
 

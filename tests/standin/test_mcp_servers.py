@@ -6,10 +6,7 @@ from typing import Any
 import pytest
 
 from runner.standin.client_requests import receive
-from runner.standin.script import (
-    CallsMcpTool,
-    ScriptedResponse,
-)
+from runner.standin.script import CallsMcpTool, ScriptedResponse
 from tests.standin.conversations import CREATE, conversation, only, run, types
 
 MCP_CALL = CallsMcpTool(server="catalogue", name="search", arguments={"query": "mild"}, output="two")

@@ -4,12 +4,7 @@ from runner.standin.client_requests import receive
 from runner.standin.conversation import Conversation
 from runner.standin.outgoing import Outgoing
 from runner.standin.pace import AT_ONCE
-from runner.standin.script import (
-    CallerSays,
-    When,
-    greets,
-    says,
-)
+from runner.standin.script import CallerSays, When, greets, says
 from tests.standin.conversations import conversation, next_of, only, run, say, types
 
 

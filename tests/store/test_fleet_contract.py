@@ -12,13 +12,7 @@ import pytest
 
 from runner.errors import CallLostError
 from runner.model.event import Limit
-from runner.model.live_call import (
-    CallState,
-    Claim,
-    FleetCall,
-    Limits,
-    Owner,
-)
+from runner.model.live_call import CallState, Claim, FleetCall, Limits, Owner
 from runner.store.journal.sealed import HeldPiece
 from tests.store.engines import Engine, call_record
 from tests.store.members import joined, piece, ringing

@@ -4,16 +4,7 @@ from dataclasses import dataclass
 
 from runner.call.addresses.incoming import incoming_call
 from runner.call.browser.sdp import EXAMPLE_OFFER
-from runner.model.call import (
-    WEB,
-    Headers,
-    IncomingCall,
-    Origin,
-    Ringing,
-    SipOrigin,
-    Transport,
-    WebRtcOrigin,
-)
+from runner.model.call import WEB, Headers, IncomingCall, Origin, Ringing, SipOrigin, Transport, WebRtcOrigin
 from runner.model.route import RoutingSettings
 from runner.model.values import Instant
 

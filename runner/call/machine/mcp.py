@@ -7,16 +7,7 @@ from collections.abc import Mapping
 from runner.call.machine.intent import GoOn, Greet, Intent, Part
 from runner.call.machine.limits import Consumption
 from runner.call.records.record_builder import RecordBuilder
-from runner.model.action import (
-    Approve,
-    ClearTimer,
-    Log,
-    LogEvent,
-    LogLevel,
-    SetTimer,
-    Timer,
-    TimerKind,
-)
+from runner.model.action import Approve, ClearTimer, Log, LogEvent, LogLevel, SetTimer, Timer, TimerKind
 from runner.model.agent import Agent
 from runner.model.conversation_event import ApprovalAsked, McpCallEnded, McpCallStarted, McpListed
 from runner.model.event import CallerConnected, CallEvent, SidebandOpened, TimerFired

@@ -23,14 +23,7 @@ from runner.call.machine.world import World
 from runner.call.records.deeds import Deeds
 from runner.call.routes.routing import Match
 from runner.call.templates.template import TemplateFailure
-from runner.model.action import (
-    Action,
-    AnswerCall,
-    ClaimCall,
-    Finish,
-    OpenSideband,
-    RejectCall,
-)
+from runner.model.action import Action, AnswerCall, ClaimCall, Finish, OpenSideband, RejectCall
 from runner.model.agent import BUSY_HERE, Agent
 from runner.model.call import IncomingCall, WebRtcOrigin
 from runner.model.conversation_event import ConversationEvent

@@ -15,16 +15,7 @@ from runner.call.machine.playback import Playback
 from runner.call.machine.silence import GhostWatch, SilenceLadder, StallWatch
 from runner.call.records.record_builder import RecordBuilder
 from runner.call.templates.template import TemplateFailure, render
-from runner.model.action import (
-    ClearTimer,
-    Log,
-    LogEvent,
-    LogLevel,
-    SetTimer,
-    SwitchAgent,
-    Timer,
-    TimerKind,
-)
+from runner.model.action import ClearTimer, Log, LogEvent, LogLevel, SetTimer, SwitchAgent, Timer, TimerKind
 from runner.model.agent import Agent, Wait
 from runner.model.event import Steered
 from runner.model.record import Handoff

@@ -20,14 +20,7 @@ from runner.call.tools.arguments import check_arguments
 from runner.call.tools.endpoint_reply import read_reply
 from runner.call.tools.tool_request import build_request, next_delay
 from runner.call.tools.tool_result import ToolOutput, error_output, model_output, reply_variables
-from runner.model.action import (
-    Action,
-    ClearTimer,
-    SendRequest,
-    SetTimer,
-    Timer,
-    TimerKind,
-)
+from runner.model.action import Action, ClearTimer, SendRequest, SetTimer, Timer, TimerKind
 from runner.model.agent import Agent
 from runner.model.conversation_event import ToolCalled
 from runner.model.event import Replied

@@ -23,15 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
-from runner.call.templates.filters import (
-    NULL,
-    Function,
-    Null,
-    bounded,
-    concat,
-    filters,
-    tests,
-)
+from runner.call.templates.filters import NULL, Function, Null, bounded, concat, filters, tests
 from runner.call.templates.work import Work
 from runner.errors import TemplateFailure
 from runner.model.values import JsonObject

@@ -13,16 +13,7 @@ from runner.call.tools.request_body import encoded_body, field_pairs
 from runner.call.tools.url import compiled_url
 from runner.call.trace_context import traceparent
 from runner.model.http import Failure, Grant, HttpReply, HttpRequest
-from runner.model.tool import (
-    ApiKey,
-    Basic,
-    Bearer,
-    Body,
-    ClientCredentials,
-    HttpBinding,
-    KeyIn,
-    Retries,
-)
+from runner.model.tool import ApiKey, Basic, Bearer, Body, ClientCredentials, HttpBinding, KeyIn, Retries
 from runner.model.values import Instant, JsonObject
 
 OURS = frozenset({"idempotency-key", "x-call-id", "x-agent", "traceparent"})

@@ -14,14 +14,7 @@ from runner.config.checking.suggest import did_you_mean
 from runner.config.checking.unused_arguments import check_arguments_used
 from runner.config.node import Node
 from runner.config.problem import Problems
-from runner.model.tool import (
-    Binding,
-    HandoffBinding,
-    HangupBinding,
-    StaticBinding,
-    Tool,
-    TransferBinding,
-)
+from runner.model.tool import Binding, HandoffBinding, HangupBinding, StaticBinding, Tool, TransferBinding
 from runner.model.values import JsonObject
 
 _NO_BINDING = StaticBinding(answer=None)

@@ -1,10 +1,7 @@
 """Calls on which people act, for the tests of that."""
 
 from runner.call.machine.phase import Phase
-from runner.model.action import (
-    Action,
-    SwitchAgent,
-)
+from runner.model.action import Action, SwitchAgent
 from runner.model.agent import Wait
 from runner.model.conversation_event import (
     Outcome,
@@ -15,18 +12,10 @@ from runner.model.conversation_event import (
 )
 from runner.model.event import SidebandLost, SidebandOpened, Steered
 from runner.model.record import Deed
-from runner.model.steering import (
-    SteeringAct,
-)
+from runner.model.steering import SteeringAct
 from runner.model.tool import Tool
 from runner.model.values import Json
-from tests.call.machine.playing import (
-    END_CALL,
-    Play,
-    an_agent,
-    http_tool,
-    words,
-)
+from tests.call.machine.playing import END_CALL, Play, an_agent, http_tool, words
 
 BY = "shift-lead"
 

@@ -2,15 +2,7 @@
 
 import pytest
 
-from runner.model.action import (
-    Action,
-    AddItem,
-    Finish,
-    HangUp,
-    Interrupt,
-    Refer,
-    Speak,
-)
+from runner.model.action import Action, AddItem, Finish, HangUp, Interrupt, Refer, Speak
 from runner.model.agent import IfBroken, Say
 from runner.model.conversation_event import (
     ApiError,
@@ -22,14 +14,7 @@ from runner.model.conversation_event import (
     ToolCalled,
 )
 from runner.model.event import CallGone, ReferAnswered
-from tests.call.machine.playing import (
-    Play,
-    an_agent,
-    expect,
-    http_tool,
-    talking,
-    words,
-)
+from tests.call.machine.playing import Play, an_agent, expect, http_tool, talking, words
 
 # Failures of the model
 

@@ -1,10 +1,6 @@
 """Guardrails: what they find, and what they do then."""
 
-from runner.model.action import (
-    Interrupt,
-    Speak,
-    SwitchAgent,
-)
+from runner.model.action import Interrupt, Speak, SwitchAgent
 from runner.model.agent import Guardrail, Then
 from runner.model.call import Role
 from runner.model.conversation_event import (
@@ -17,12 +13,7 @@ from runner.model.conversation_event import (
     TranscriptGrew,
 )
 from runner.model.values import Json
-from tests.call.machine.playing import (
-    Play,
-    an_agent,
-    talking,
-    words,
-)
+from tests.call.machine.playing import Play, an_agent, talking, words
 
 
 def guarded(then: Then, on: Role = Role.AGENT, **fields: Json) -> Play:

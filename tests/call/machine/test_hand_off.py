@@ -1,11 +1,6 @@
 """Hand-offs between agents, which the API has to accept."""
 
-from runner.model.action import (
-    SendOutput,
-    SendRequest,
-    Speak,
-    SwitchAgent,
-)
+from runner.model.action import SendOutput, SendRequest, Speak, SwitchAgent
 from runner.model.agent import Wait
 from runner.model.conversation_event import (
     ApiError,
@@ -16,15 +11,7 @@ from runner.model.conversation_event import (
 )
 from runner.model.event import SidebandLost, SidebandOpened
 from runner.model.tool import McpServer
-from tests.call.machine.playing import (
-    TO_SPANISH,
-    Play,
-    an_agent,
-    expect,
-    http_tool,
-    talking,
-    words,
-)
+from tests.call.machine.playing import TO_SPANISH, Play, an_agent, expect, http_tool, talking, words
 
 # Hand-off
 

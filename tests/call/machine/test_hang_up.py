@@ -1,14 +1,7 @@
 """Hanging up, and what the caller is to hear before."""
 
 from runner.call.machine.phase import Phase
-from runner.model.action import (
-    Finish,
-    HangUp,
-    Refer,
-    SendOutput,
-    SendRequest,
-    Speak,
-)
+from runner.model.action import Finish, HangUp, Refer, SendOutput, SendRequest, Speak
 from runner.model.agent import Limits
 from runner.model.conversation_event import (
     CallerSpeaks,

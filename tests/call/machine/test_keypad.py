@@ -2,23 +2,13 @@
 
 import pytest
 
-from runner.model.action import (
-    AddItem,
-    Speak,
-    TimerKind,
-)
+from runner.model.action import AddItem, Speak, TimerKind
 from runner.model.agent import Keys
 from runner.model.call import Role
 from runner.model.conversation_event import ItemPlaced, KeyPressed, SessionUpdated, Transcribed
 from runner.model.event import SidebandLost, SidebandOpened
 from runner.model.tool import HandoffBinding
-from tests.call.machine.playing import (
-    an_agent,
-    expect,
-    http_tool,
-    talking,
-    tool,
-)
+from tests.call.machine.playing import an_agent, expect, http_tool, talking, tool
 
 # Keys
 

@@ -4,16 +4,7 @@ import pytest
 
 from runner.call.machine.phase import Phase
 from runner.call.machine.steering import A_COLLEAGUE_HAS_SPOKEN
-from runner.model.action import (
-    Action,
-    AddItem,
-    HangUp,
-    Interrupt,
-    SendOutput,
-    Speak,
-    SwitchAgent,
-    TimerKind,
-)
+from runner.model.action import Action, AddItem, HangUp, Interrupt, SendOutput, Speak, SwitchAgent, TimerKind
 from runner.model.agent import Guardrail, Limits, Say, Silence, Then
 from runner.model.call import Role
 from runner.model.conversation_event import (
@@ -25,21 +16,8 @@ from runner.model.conversation_event import (
     Transcribed,
 )
 from runner.model.event import SidebandLost, Steered, TakenOver
-from runner.model.steering import (
-    ChangeAgent,
-    GiveBack,
-    SaySentence,
-    TakeOver,
-    TellAgent,
-    TransferCall,
-)
-from tests.call.machine.playing import (
-    END_CALL,
-    TO_NURSE,
-    Play,
-    expect,
-    words,
-)
+from runner.model.steering import ChangeAgent, GiveBack, SaySentence, TakeOver, TellAgent, TransferCall
+from tests.call.machine.playing import END_CALL, TO_NURSE, Play, expect, words
 from tests.call.machine.steered import (
     BY,
     cut_short,

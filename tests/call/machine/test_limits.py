@@ -1,15 +1,7 @@
 """The limits of a call."""
 
 from runner.call.machine.phase import Phase
-from runner.model.action import (
-    Action,
-    AddItem,
-    HangUp,
-    SendOutput,
-    SendRequest,
-    Speak,
-    TimerKind,
-)
+from runner.model.action import Action, AddItem, HangUp, SendOutput, SendRequest, Speak, TimerKind
 from runner.model.agent import Limits, WindDown
 from runner.model.call import Role
 from runner.model.conversation_event import (
@@ -22,15 +14,7 @@ from runner.model.conversation_event import (
 )
 from runner.model.tool import HandoffBinding
 from runner.model.usage import TranscriptionUsage, Usage
-from tests.call.machine.playing import (
-    Play,
-    an_agent,
-    expect,
-    http_tool,
-    talking,
-    tool,
-    words,
-)
+from tests.call.machine.playing import Play, an_agent, expect, http_tool, talking, tool, words
 
 
 def test_before_the_longest_duration_the_model_is_told_to_wind_down() -> None:

@@ -4,12 +4,7 @@ from runner.model.agent import Guardrail, Limits, Silence, Then
 from runner.model.call import Role
 from runner.model.conversation_event import Transcribed
 from runner.model.event import CallGone, ReferAnswered
-from tests.call.machine.playing import (
-    HANG_UP,
-    TO_NURSE,
-    talking,
-    words,
-)
+from tests.call.machine.playing import HANG_UP, TO_NURSE, talking, words
 
 ASK = Silence(after_s=20, say=words("Are you still there?"), times=2)
 

@@ -41,16 +41,7 @@ from runner.model.event import (
     Unreachable,
 )
 from runner.model.tool import Retries, StaticBinding
-from tests.call.machine.playing import (
-    TO_NURSE,
-    Play,
-    an_agent,
-    expect,
-    http_tool,
-    talking,
-    tool,
-    words,
-)
+from tests.call.machine.playing import TO_NURSE, Play, an_agent, expect, http_tool, talking, tool, words
 
 
 def test_when_it_is_over_nothing_is_done_any_more() -> None:

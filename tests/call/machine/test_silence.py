@@ -4,16 +4,7 @@ import pytest
 
 from runner.call.machine.phase import Phase
 from runner.call.machine.silence import GhostWatch
-from runner.model.action import (
-    AddItem,
-    ClearTimer,
-    HangUp,
-    SendRequest,
-    SetTimer,
-    Speak,
-    Timer,
-    TimerKind,
-)
+from runner.model.action import AddItem, ClearTimer, HangUp, SendRequest, SetTimer, Speak, Timer, TimerKind
 from runner.model.agent import Limits, Silence
 from runner.model.call import Role
 from runner.model.conversation_event import (
@@ -31,16 +22,7 @@ from runner.model.conversation_event import (
 )
 from runner.model.event import CallEvent, SidebandLost, SidebandOpened
 from runner.model.usage import Usage
-from tests.call.machine.playing import (
-    TO_SPANISH,
-    Play,
-    an_agent,
-    expect,
-    http_tool,
-    speaks,
-    talking,
-    words,
-)
+from tests.call.machine.playing import TO_SPANISH, Play, an_agent, expect, http_tool, speaks, talking, words
 
 ASK = Silence(after_s=20, say=words("Are you still there?"), times=2)
 

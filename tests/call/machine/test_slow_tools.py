@@ -2,23 +2,11 @@
 
 import pytest
 
-from runner.model.action import (
-    AddItem,
-    SendOutput,
-    SendRequest,
-    Speak,
-)
+from runner.model.action import AddItem, SendOutput, SendRequest, Speak
 from runner.model.conversation_event import CallerSpeaks, OutputTaken
 from runner.model.tool import HttpBinding, ResultSpec, WaitingStep
 from runner.model.values import Json
-from tests.call.machine.playing import (
-    Play,
-    expect,
-    http_tool,
-    talking,
-    tool,
-    words,
-)
+from tests.call.machine.playing import Play, expect, http_tool, talking, tool, words
 
 UNMAKEABLE = words("{{ 1 / (args.count or 0) }}")
 

@@ -5,14 +5,7 @@ import pytest
 from runner.call.machine.machine import CallMachine
 from runner.call.machine.phase import UNANSWERED, Phase
 from runner.call.machine.steering import phases_for
-from runner.model.action import (
-    AddItem,
-    HangUp,
-    Interrupt,
-    SendOutput,
-    SendRequest,
-    Speak,
-)
+from runner.model.action import AddItem, HangUp, Interrupt, SendOutput, SendRequest, Speak
 from runner.model.agent import Limits, Wait
 from runner.model.call import Role
 from runner.model.conversation_event import (

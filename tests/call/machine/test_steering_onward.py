@@ -2,27 +2,12 @@
 
 from runner.call.machine.call_ending import NOT_TRANSFERRED
 from runner.call.machine.phase import Phase
-from runner.model.action import (
-    AddItem,
-    HangUp,
-    Interrupt,
-    Refer,
-    SendOutput,
-    Speak,
-)
+from runner.model.action import AddItem, HangUp, Interrupt, Refer, SendOutput, Speak
 from runner.model.agent import Wait
 from runner.model.conversation_event import ApiError, ApiErrorKind, SessionUpdated
 from runner.model.event import CallGone, ReferAnswered
-from runner.model.steering import (
-    ChangeAgent,
-    EndCall,
-    TransferCall,
-)
-from tests.call.machine.playing import (
-    TO_NURSE,
-    Play,
-    an_agent,
-)
+from runner.model.steering import ChangeAgent, EndCall, TransferCall
+from tests.call.machine.playing import TO_NURSE, Play, an_agent
 from tests.call.machine.steered import (
     cut_short,
     leaving,

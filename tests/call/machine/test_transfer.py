@@ -1,26 +1,11 @@
 """Transfers: announced, requested, completed or not."""
 
 from runner.call.machine.phase import Phase
-from runner.model.action import (
-    AddItem,
-    Finish,
-    LogEvent,
-    Refer,
-    SendOutput,
-    Speak,
-    TimerKind,
-)
+from runner.model.action import AddItem, Finish, LogEvent, Refer, SendOutput, Speak, TimerKind
 from runner.model.conversation_event import Outcome, PlaybackEnded, ResponseEnded, ResponseStarted, ToolCalled
 from runner.model.event import CallGone, ReferAnswered, SidebandLost
 from runner.model.tool import TransferBinding
-from tests.call.machine.playing import (
-    TO_NURSE,
-    Play,
-    expect,
-    talking,
-    tool,
-    words,
-)
+from tests.call.machine.playing import TO_NURSE, Play, expect, talking, tool, words
 
 
 def transferring() -> Play:
