@@ -4,6 +4,7 @@ A server that sends very much in very small parts is read in turns with everybod
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from functools import partial
@@ -11,6 +12,8 @@ from typing import cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+
+log = logging.getLogger("runner.serve.head_first")
 
 SLICE_BYTES = 4 * 1024
 """How much of what has arrived is parsed without a look at the clock."""
@@ -26,7 +29,7 @@ def read_heads_first(connector: aiohttp.BaseConnector) -> None:
     """Have the connections of this connector do so. Needs a running event loop."""
     # aiohttp has no public way to another protocol.
     loop = asyncio.get_running_loop()
-    factory = partial(_HeadFirst, loop=loop, turns=_Turns(loop))
+    factory = partial(HeadFirst, loop=loop, turns=_Turns(loop))
     connector._factory = cast("partial[ResponseHandler]", factory)
 
 
@@ -35,9 +38,9 @@ class _Turns:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: deque[_HeadFirst] = deque()
+        self._waiting: deque[HeadFirst] = deque()
 
-    def join(self, connection: "_HeadFirst") -> None:
+    def join(self, connection: "HeadFirst") -> None:
         self._waiting.append(connection)
         if len(self._waiting) == 1:
             self._loop.call_soon(self._go_on)
@@ -45,15 +48,21 @@ class _Turns:
     def _go_on(self) -> None:
         until = time.monotonic() + TURN_S
         while self._waiting and time.monotonic() < until:
-            if self._waiting[0].take_slice():
-                self._waiting.rotate(-1)
+            connection = self._waiting.popleft()
+            try:
+                has_more = connection.take_slice()
+            except Exception as bug:
+                # What one reply meets keeps none of the others waiting.
+                log.exception("reply cannot be read")
+                connection.give_up(bug)
             else:
-                self._waiting.popleft()
+                if has_more:
+                    self._waiting.append(connection)
         if self._waiting:
             self._loop.call_soon(self._go_on)
 
 
-class _HeadFirst(ResponseHandler):
+class HeadFirst(ResponseHandler):
     """Gives aiohttp the head of a reply before what follows it.
 
     An unexpected body (after 204, or longer than announced) makes aiohttp's parser fail before it hands on
@@ -112,6 +121,14 @@ class _HeadFirst(ResponseHandler):
         ):
             transport.resume_reading()
         return False
+
+    def give_up(self, error: BaseException) -> None:
+        """Read no more: whoever waits for the reply learns that the connection is lost."""
+        self._slices.clear()
+        if self._lost is not None:
+            super().connection_lost(error)
+        elif self.transport is not None:
+            self.transport.abort()
 
     def _parse(self, data: bytes) -> None:
         is_interim = True

@@ -293,7 +293,7 @@ class Runner:
                 connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
             )
         )
-        browser.pages.open(serving.live_calls, PeerRunners(store, fleet.member.info.id, session))
+        browser.pages.open(serving.live_calls, PeerRunners(store, fleet.keeper.info.id, session))
         own_host = peer_host(self._configuration.settings.server, shares_port=self._shares_port)
         if own_host is not None:
             app = web.Application()

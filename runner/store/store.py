@@ -181,8 +181,8 @@ class Journals(Protocol):
         latter.
         """
 
-    async def journal(self, call_id: str) -> list[SealedEntries]:
-        """All pieces of a call's journal, in order."""
+    async def journals(self, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
+        """All pieces of the journals of these calls, each in its order; nothing of a call without one."""
 
     async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
         """Keep the texts of a configuration by its hash. This runner uses it for new calls from now on."""

@@ -15,6 +15,7 @@ from runner.model.action import Action
 from runner.model.event import CallEvent, TakenOver
 from runner.serve.fleet import journal_writer
 from runner.serve.fleet.hold import CallHold
+from runner.serve.fleet.lease_keeper import LeaseKeeper
 from runner.serve.fleet.member import Member
 from runner.serve.timeouts import Timeouts
 
@@ -30,7 +31,7 @@ def nothing() -> None:
 def no_fencing() -> None:
     """A runner that has lost its calls goes on to serve them."""
     Member.lose = lambda self, call_id: None  # type: ignore[method-assign]
-    Member.may_act = True  # type: ignore[assignment, method-assign]
+    LeaseKeeper.may_act = True  # type: ignore[assignment, method-assign]
 
 
 def journal_after_action() -> None:
@@ -65,7 +66,7 @@ def output_not_resent() -> None:
 def lease_not_checked() -> None:
     """A runner that was paused beyond its lease acts before it has asked whose its calls are."""
 
-    Member.was_paused = False  # type: ignore[assignment, method-assign]
+    LeaseKeeper.was_paused = False  # type: ignore[assignment, method-assign]
     Member.lose = lambda self, call_id: None  # type: ignore[method-assign]
 
 

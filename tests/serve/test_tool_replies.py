@@ -10,6 +10,7 @@ from aiohttp import web
 
 from runner.model.http import Failure
 from runner.serve.egress import GuardedConnector
+from runner.serve.head_first import HeadFirst
 from runner.serve.reply_body import MAX_MEMBERS, MAX_REPLY_BYTES
 from runner.serve.tool_client import ToolClient
 from tests.patience import PATIENCE_S
@@ -125,6 +126,23 @@ async def test_a_reply_in_very_many_parts_holds_nobody_up(
     async with spoken(saying(flood)) as port, no_lag(0.04):
         reply = await client.send(get(f"http://127.0.0.1:{port}"))
     assert (len(reply.body), reply.failure) == (size, failure)
+
+
+async def test_a_reply_that_meets_a_bug_of_ours_holds_nobody_up(
+    client: ToolClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    take_slice, met = HeadFirst.take_slice, iter([True])
+
+    def fail_once(connection: HeadFirst) -> bool:
+        if next(met, False):
+            raise ValueError("a bug of ours")
+        return take_slice(connection)
+
+    monkeypatch.setattr(HeadFirst, "take_slice", fail_once)
+    async with spoken(saying(CHUNKED + b"1\r\na\r\n" * 9_000 + b"0\r\n\r\n")) as port:
+        replies = [await client.send(get(f"http://127.0.0.1:{port}")) for _ in range(2)]
+    assert [(len(reply.body), reply.failure) for reply in replies] == [(0, Failure.CONNECTION), (9_000, None)]
+    assert [record.message for record in caplog.records] == ["reply cannot be read"]
 
 
 @pytest.mark.parametrize(

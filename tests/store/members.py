@@ -61,6 +61,11 @@ class Member:
         await self.store.leave(self.lease)
 
 
+async def journal(member: Member, call_id: str) -> list[SealedEntries]:
+    """All pieces of one call."""
+    return (await member.store.journals([call_id])).get(call_id, [])
+
+
 async def joined(engine: Engine, name: str, lease_s: float = HOUR_S) -> Member:
     store = await engine.open()
     info = RunnerInfo(

@@ -15,7 +15,7 @@ from runner.model.event import Limit
 from runner.model.live_call import CallState, Claim, FleetCall, Limits, Owner
 from runner.store.journal.sealed import HeldPiece
 from tests.store.engines import Engine, call_record
-from tests.store.members import joined, piece, ringing
+from tests.store.members import joined, journal, piece, ringing
 
 DAY_S = 24 * 3600.0
 
@@ -59,7 +59,7 @@ async def test_a_claim_that_was_given_up_can_be_made_again(engine: Engine) -> No
     call = await one.holds()
     await one.append(piece())
     await one.store.unclaim(one.lease, call)
-    assert await one.store.journal("rtc_1") == []
+    assert await journal(one, "rtc_1") == []
     assert await one.claim(ringing(agent="night")) == Claim(ours=ringing(agent="night"))
 
 
@@ -69,8 +69,8 @@ async def test_the_ring_is_written_with_the_claim_or_not_at_all(engine: Engine) 
     await one.claim(ringing(), limits, ring)
     await one.claim(ringing(), limits, ring)
     await one.claim(ringing("rtc_2"), limits, piece("rtc_2"))
-    assert await one.store.journal("rtc_1") == [ring]
-    assert await one.store.journal("rtc_2") == [], "its agent has no room"
+    assert await journal(one, "rtc_1") == [ring]
+    assert await journal(one, "rtc_2") == [], "its agent has no room"
 
 
 async def test_one_call_of_the_api_is_claimed_for_one_page(engine: Engine) -> None:
@@ -129,10 +129,10 @@ async def test_a_journal_is_read_in_its_order_and_goes_with_the_record(engine: E
     await one.append(piece(first_seq=0, entries=b"a\0"), piece("rtc_2", entries=b"x"))
     await one.append(piece(first_seq=10, entries=b"c"))
     await one.append(piece(first_seq=5, entries=b"b"))
-    assert [found.entries for found in await one.store.journal("rtc_1")] == [b"a\0", b"b", b"c"]
+    assert [found.entries for found in await journal(one, "rtc_1")] == [b"a\0", b"b", b"c"]
     await one.store.save(call_record("rtc_1"))
-    assert await one.store.journal("rtc_1") == []
-    assert await one.store.journal("rtc_2") == [piece("rtc_2", entries=b"x")]
+    assert await journal(one, "rtc_1") == []
+    assert await journal(one, "rtc_2") == [piece("rtc_2", entries=b"x")]
 
 
 async def test_a_piece_that_is_written_again_replaces_itself(engine: Engine) -> None:
@@ -141,7 +141,7 @@ async def test_a_piece_that_is_written_again_replaces_itself(engine: Engine) -> 
     await one.append(piece(entries=b"a"))
     await one.append(piece(entries=b"ab"), piece(first_seq=2, entries=b"c"), piece(first_seq=2, entries=b"d"))
     await one.append()
-    assert [found.entries for found in await one.store.journal("rtc_1")] == [b"ab", b"d"]
+    assert [found.entries for found in await journal(one, "rtc_1")] == [b"ab", b"d"]
 
 
 async def test_a_configuration_is_kept_while_a_live_call_or_a_runner_uses_it(engine: Engine) -> None:
@@ -169,11 +169,11 @@ async def test_nothing_is_written_for_a_call_that_another_has_or_that_is_over(en
     await one.store.save(call_record("rtc_5"))
     late = [piece(f"rtc_{number}", entries=b"late") for number in (1, 2, 3, 4, 5)]
     assert await one.append(*late) == {"rtc_1", "rtc_2", "rtc_5"}
-    assert await one.store.journal("rtc_1") == [piece("rtc_1")]
-    assert await one.store.journal("rtc_2") == []
-    assert await one.store.journal("rtc_3") == [late[2]]
-    assert await one.store.journal("rtc_4") == [late[3]], "the store was away when it came"
-    assert await one.store.journal("rtc_5") == [], "it is over"
+    assert await journal(one, "rtc_1") == [piece("rtc_1")]
+    assert await journal(one, "rtc_2") == []
+    assert await journal(one, "rtc_3") == [late[2]]
+    assert await journal(one, "rtc_4") == [late[3]], "the store was away when it came"
+    assert await journal(one, "rtc_5") == [], "it is over"
 
 
 # The call's end
@@ -222,7 +222,7 @@ async def test_the_next_runner_takes_what_one_that_left_has_handed_over(engine: 
         ringing("rtc_1", api_call_id="rtc_w1", fence=2, state=CallState.ANSWERED),
     ]
     assert await two.take_over() == []
-    assert await two.store.journal("rtc_1") == [piece()]
+    assert await journal(two, "rtc_1") == [piece()]
     assert await served_by(engine) == [("rtc_1", "two", 2, "answered"), ("rtc_2", "two", 2, "ringing")]
 
 
@@ -243,8 +243,8 @@ async def test_a_claim_begins_the_journal_anew(engine: Engine) -> None:
     await two.claim(ringing(), ring=piece(entries=b"anew"))
     await two.append(piece("rtc_2"))
     await two.claim(ringing("rtc_2"))
-    assert await two.store.journal("rtc_1") == [piece(entries=b"anew")]
-    assert await two.store.journal("rtc_2") == [piece("rtc_2")]
+    assert await journal(two, "rtc_1") == [piece(entries=b"anew")]
+    assert await journal(two, "rtc_2") == [piece("rtc_2")]
 
 
 async def test_who_has_lost_a_call_cannot_change_its_state(engine: Engine) -> None:
@@ -279,9 +279,9 @@ async def test_what_an_ended_process_could_not_write_is_written_late_unless_anot
         ]
     )
     assert taken == {"rtc_2"}
-    assert await two.store.journal("rtc_1") == [piece("rtc_1", 3, b"late")]
-    assert await two.store.journal("rtc_2") == []
-    assert await two.store.journal("rtc_3") == []
+    assert await journal(two, "rtc_1") == [piece("rtc_1", 3, b"late")]
+    assert await journal(two, "rtc_2") == []
+    assert await journal(two, "rtc_3") == []
 
 
 async def test_a_call_that_was_answered_while_the_store_was_away_is_known_late(engine: Engine) -> None:
@@ -289,7 +289,7 @@ async def test_a_call_that_was_answered_while_the_store_was_away_is_known_late(e
     rings, talks = ringing("rtc_1"), ringing("rtc_1", state=CallState.ANSWERED)
     late = [HeldPiece(piece=piece("rtc_1", 0), call=rings), HeldPiece(piece=piece("rtc_1", 3), call=talks)]
     await two.store.append_late(late)
-    assert await two.store.journal("rtc_1") == [piece("rtc_1", 0), piece("rtc_1", 3)]
+    assert await journal(two, "rtc_1") == [piece("rtc_1", 0), piece("rtc_1", 3)]
     assert await two.take_over() == [replace(talks, fence=2)]
 
 

@@ -105,7 +105,7 @@ async def open_admin(
     session = await owner.enter_async_context(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
     )
-    runner = fleet.member.info.id
+    runner = fleet.keeper.info.id
     followed = FollowedCalls(live_calls, runner, clock)
     peers = Peers(store, runner, session)
     streams = Streams(followed, peers, store, lambda: sorted(versions.current.configuration.agents), clock)

@@ -14,7 +14,16 @@ from runner.store.journal.sealed import SealedEntries
 class CallHold:
     """See `runner.serve.hold.Hold`."""
 
-    __slots__ = ("_configuration", "_is_held", "_is_known", "_journal", "_member", "_ring", "_ringing")
+    __slots__ = (
+        "_configuration",
+        "_is_held",
+        "_is_known",
+        "_journal",
+        "_keeper",
+        "_member",
+        "_ring",
+        "_ringing",
+    )
 
     def __init__(
         self,
@@ -30,6 +39,7 @@ class CallHold:
         `is_held`: this process holds the call already, since it has taken it over.
         """
         self._member = member
+        self._keeper = member.keeper
         self._journal = journal
         self._ringing = ringing
         self._configuration = configuration
@@ -84,7 +94,7 @@ class CallHold:
     @property
     def fence(self) -> int:
         """Counts up whenever another runner takes the call."""
-        return self._member.fence(self._ringing.call_id)
+        return self._keeper.calls.fence(self._ringing.call_id)
 
     def lost(self) -> None:
         """Another runner acts for the call under a higher fence: drop it."""
@@ -93,15 +103,15 @@ class CallHold:
     @property
     def was_paused(self) -> bool:
         """Whether another runner may have taken the call while this process stood still."""
-        return self._member.was_paused
+        return self._keeper.was_paused
 
     async def looked(self) -> None:
         """Wait until the store has said whose the call is."""
-        await self._member.looked()
+        await self._keeper.looked()
 
     async def may_act(self) -> None:
         """Wait until it is certain that no other runner acts for the call."""
-        await self._member.acting()
+        await self._keeper.acting()
 
     def append(self, at: Instant, event: Lived) -> None:
         """Write the event soon."""

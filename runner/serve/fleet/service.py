@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 from uuid import uuid4
@@ -16,6 +16,7 @@ from runner.model.values import Instant
 from runner.serve.background import Background
 from runner.serve.fleet.hold import CallHold
 from runner.serve.fleet.journal_writer import CallJournal, JournalWriter
+from runner.serve.fleet.lease_keeper import LeaseKeeper
 from runner.serve.fleet.member import Member
 from runner.serve.fleet.takeover import LeftCall, Takeover
 from runner.serve.live_calls import LiveCalls
@@ -23,6 +24,7 @@ from runner.serve.metrics import Metrics
 from runner.serve.versions import Versions
 from runner.store.journal.piece_spool import PieceSpool
 from runner.store.journal.seal import Seal
+from runner.store.journal.sealed import SealedEntries
 from runner.store.store import Store
 
 log = logging.getLogger("runner.serve.fleet")
@@ -72,15 +74,14 @@ class FleetService:
         self._versions = versions
         self._live_calls = live_calls
         self._metrics = metrics
-        self.member = Member(
-            store, info, lease_s=lease_s, heartbeat_s=heartbeat_s, takeover_s=heartbeat_s / 2
-        )
+        self.keeper = LeaseKeeper(store, info, lease_s=lease_s, heartbeat_s=heartbeat_s)
+        self.member = Member(store, self.keeper, self, takeover_s=heartbeat_s / 4)
         self._writer = JournalWriter(
             store,
             seal,
-            lambda: self.member.lease,
+            lambda: self.keeper.lease,
             spool=spool,
-            claims=self.member,
+            claims=self.keeper.calls,
             on_written=metrics.note_journal_batch,
         )
         metrics.watch_journal_behind(lambda: self._writer.behind_bytes, lambda: self._writer.lag_s)
@@ -88,18 +89,19 @@ class FleetService:
         self._published: str | None = None
         self._new_call: NewCall | None = None
         self._work = (
-            Background("lease", self.member.run),
+            Background("lease", self.keeper.run),
+            Background("takeover", self.member.run),
             Background("journal", self._writer.run),
             Background("sweeping", self._sweep),
         )
 
     def reached_at(self, address: str) -> None:
         """Set where other runners reach the admin API of this one. Call it before `start`."""
-        self.member.info = replace(self.member.info, address=address)
+        self.keeper.info = replace(self.keeper.info, address=address)
 
     def pages_reached_at(self, address: str) -> None:
         """Set where other runners pass on requests of pages. Call it before `start`."""
-        self.member.info = replace(self.member.info, page_address=address)
+        self.keeper.info = replace(self.keeper.info, page_address=address)
 
     async def start(self, new_call: NewCall) -> None:
         """Join the runners, and take up at once the calls that a process before us has left.
@@ -107,7 +109,7 @@ class FleetService:
         Raises CannotRunError and StoreError.
         """
         self._new_call = new_call
-        await self.member.join(self)
+        await self.keeper.join()
         await self._writer.recover()
         if self._dead is not None:
             # Only now: what it could not write must be in its calls' journals before others take them.
@@ -151,14 +153,14 @@ class FleetService:
         for work in self._work:
             await work.stop()
         await self._writer.close()
-        await self.member.leave()
+        await self.keeper.leave()
 
     @property
     def troubles(self) -> list[str]:
         """What is wrong, each in a sentence."""
         failed = [work.trouble for work in self._work if work.trouble is not None]
-        if self.member.trouble is not None:
-            failed.append(f"the store cannot be asked who serves which call: {self.member.trouble}")
+        if self.keeper.trouble is not None:
+            failed.append(f"the store cannot be asked who serves which call: {self.keeper.trouble}")
         if self.member.clock_trouble is not None:
             failed.append(f"calls of other runners are not taken over: {self.member.clock_trouble}")
         if self._writer.trouble is not None:
@@ -168,22 +170,19 @@ class FleetService:
 
     # Taker
 
-    async def take_over(self, call: HeldCall) -> None:
+    async def journals(self, calls: Sequence[HeldCall]) -> Mapping[str, Sequence[SealedEntries]]:
+        """Read what these calls have lived through."""
+        return await self._takeover.journals(calls)
+
+    def take_over(self, call: HeldCall, journal: Sequence[SealedEntries]) -> None:
         """Serve a call that another process has left."""
-        try:
-            left = await self._takeover.restore(call)
-        except StoreError as error:
-            log.error("call cannot be taken over", extra={"call_id": call.id, "error": str(error)})
-            self.member.put_back(call.id)
-            return
-        if self.member.held(call.id) != call:
-            return  # another has taken it meanwhile
+        left = self._takeover.restore(call, journal)
         if left is None or self._new_call is None:
             log.error("call cannot be served", extra={"call_id": call.id, "agent": call.agent})
             return
         self._metrics.takeovers.labels(journal="none" if left.is_bare else "replayed").inc()
-        journal = None if left.is_bare else CallJournal(self._writer, call.id, left.next_seq)
-        hold = CallHold(self.member, journal, left.ringing, configuration=call.configuration, is_held=True)
+        writer = None if left.is_bare else CallJournal(self._writer, call.id, left.next_seq)
+        hold = CallHold(self.member, writer, left.ringing, configuration=call.configuration, is_held=True)
         self._new_call(left, hold)
 
     def drop(self, call_id: str) -> None:
@@ -192,10 +191,10 @@ class FleetService:
 
     async def _publish(self) -> None:
         source = self._versions.current.source
-        if self.member.lease is None:
+        if self.keeper.lease is None:
             return
         try:
-            await self._store.publish(self.member.lease, source.hash, source.encoded().decode())
+            await self._store.publish(self.keeper.lease, source.hash, source.encoded().decode())
             self._published = source.hash
         except StoreError as error:
             log.warning("configuration was not stored", extra={"hash": source.hash, "error": str(error)})

@@ -1,7 +1,7 @@
 """Makes the machine of a call that another process has left: from its journal, or without one."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.call.machine.machine import CallMachine
@@ -44,19 +44,27 @@ class Takeover:
         self._clock = clock
         self._worlds: dict[str, World] = {}
 
-    async def restore(self, call: HeldCall) -> LeftCall | None:
-        """The call by its journal; None when nothing is known that it could be served by.
+    async def journals(self, calls: Sequence[HeldCall]) -> Mapping[str, Sequence[SealedEntries]]:
+        """The journals of these calls, and with them the configurations that they began with.
 
         Raises StoreError.
         """
-        world, has_version = await self._world(call.configuration)
-        pieces = await self._store.journal(call.id)
+        for configuration in {call.configuration for call in calls}:
+            await self._load(configuration)
+        return await self._store.journals([call.id for call in calls])
+
+    def restore(self, call: HeldCall, pieces: Sequence[SealedEntries]) -> LeftCall | None:
+        """The call by its journal; None when nothing is known that it could be served by."""
+        current = self._versions.current
+        known = current.world if call.configuration == current.source.hash else None
+        known = known or self._worlds.get(call.configuration)
+        world = known or current.world
         try:
             entries = self._entries(call.id, pieces)
             ringing = entries[0].event
             if not isinstance(ringing, Ringing):
                 raise JournalError("the journal does not begin with the ring")
-            if not has_version:
+            if known is None:
                 raise JournalError("the configuration that the call began with is not known any more")
             lived = [(entry.at, entry.event) for entry in entries[1:] if not isinstance(entry.event, Ringing)]
             machine = CallMachine.replay(ringing, entries[0].at, lived, world)
@@ -90,19 +98,15 @@ class Takeover:
             raise JournalError("nothing of it was written")
         return entries
 
-    async def _world(self, configuration: str) -> tuple[World, bool]:
-        """The world of a version, and whether it is that version and not the one in force."""
+    async def _load(self, configuration: str) -> None:
         current = self._versions.current
-        if configuration == current.source.hash:
-            return current.world, True
-        if configuration not in self._worlds:
-            texts = await self._store.configuration(configuration)
-            version = None if texts is None else ConfigurationVersion.decoded(texts.encode())
-            loaded = None if version is None else version.load().configuration
-            if loaded is None:
-                return current.world, False
+        if configuration == current.source.hash or configuration in self._worlds:
+            return
+        texts = await self._store.configuration(configuration)
+        version = None if texts is None else ConfigurationVersion.decoded(texts.encode())
+        loaded = None if version is None else version.load().configuration
+        if loaded is not None:
             self._worlds[configuration] = World.of(loaded, current.secrets.tools)
-        return self._worlds[configuration], True
 
 
 def _origin(call: HeldCall) -> Origin:

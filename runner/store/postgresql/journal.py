@@ -65,13 +65,18 @@ async def append_late(connection: Connection, pieces: Sequence[HeldPiece]) -> se
     return {row[0] for row in taken}
 
 
-async def read(connection: Connection, call_id: str) -> list[SealedEntries]:
-    """All pieces of a call, in order."""
-    result = await connection.fetch(
-        "SELECT call_id, first_seq, entries FROM journal WHERE call_id = $1 ORDER BY first_seq",
-        rows.column_text(call_id),
+async def read(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
+    """All pieces of these calls, in order."""
+    ids = {rows.column_text(call_id): call_id for call_id in call_ids}
+    found = await connection.fetch(
+        "SELECT call_id, first_seq, entries FROM journal WHERE call_id = ANY($1) ORDER BY call_id, first_seq",
+        list(ids),
     )
-    return [SealedEntries(call_id=call_id, first_seq=row[1], entries=row[2]) for row in result]
+    journals: dict[str, list[SealedEntries]] = {}
+    for stored_id, first_seq, entries in found:
+        call_id = ids[stored_id]
+        journals.setdefault(call_id, []).append(SealedEntries(call_id, first_seq, entries))
+    return journals
 
 
 async def publish(connection: Connection, lease: Lease, configuration: str, texts: str) -> None:
@@ -102,8 +107,8 @@ async def sweep(connection: Connection) -> None:
             AND NOT EXISTS (SELECT 1 FROM live_calls WHERE id = call_id)"""
     )
     await connection.execute(
-        """DELETE FROM runners
-        WHERE seen_at = '-infinity' AND NOT EXISTS (SELECT 1 FROM live_calls WHERE runner = runners.id)"""
+        f"""DELETE FROM runners
+        WHERE NOT {HOLDS} AND NOT EXISTS (SELECT 1 FROM live_calls WHERE runner = runners.id)"""  # noqa: S608
     )
     await connection.execute(
         """DELETE FROM configurations

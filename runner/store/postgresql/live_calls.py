@@ -20,6 +20,18 @@ _FLEET_CALLS = """SELECT
     runner, address, page_address
 FROM live_calls LEFT JOIN runners ON runners.id = runner"""
 
+_HAS_LEFT_CALLS = f"""WITH RECURSIVE serving (runner) AS (
+    SELECT min(runner) FROM live_calls
+    UNION ALL
+    SELECT (SELECT min(live_calls.runner) FROM live_calls WHERE live_calls.runner > serving.runner)
+    FROM serving WHERE runner IS NOT NULL)
+SELECT
+    extract(epoch FROM clock_timestamp())::float8,
+    EXISTS (SELECT 1 FROM live_calls WHERE runner IS NULL) OR EXISTS (
+        SELECT 1 FROM serving
+        WHERE runner IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runners WHERE id = runner AND {HOLDS}))"""  # noqa: S608
+"""Each runner that serves calls is looked up once in their index, however many it serves."""
+
 
 def orphan(may_take: str) -> str:
     """Of a row of `live_calls`: no runner has it. `may_take` tells whether calls of lost runners count."""
@@ -137,24 +149,30 @@ async def hand_over(connection: Connection, lease: Lease, call_ids: Sequence[str
     )
 
 
-async def take_over(connection: Connection, lease: Lease, now: Instant) -> list[HeldCall]:
-    """Take this runner's share of the calls without a runner. `now` is what its own clock says."""
-    await leases.hold(connection, lease)
-    await leases.end_expired(connection)
-    # A runner that has just joined, or rejoined, cannot know yet which others have: after an outage of the
-    # store all leases are over, and all runners are there.
-    may_take, database_now = await connection.fetchrow(
-        """SELECT
-            asserted_at <= clock_timestamp() - make_interval(secs => lease_s),
-            extract(epoch FROM clock_timestamp())::float8
-        FROM runners WHERE id = $1""",
-        lease.runner,
-    )
+async def has_left_calls(connection: Connection, now: Instant) -> bool:
+    """Whether there are calls without a runner, in one statement that reads a few rows of any number of
+    calls. `now` is what this runner's own clock says; raises ClockError.
+    """
+    database_now, has_left = await connection.fetchrow(_HAS_LEFT_CALLS)
     if abs(now - database_now) > CLOCKS_APART_S:
         raise ClockError(
             f"this machine's clock is {abs(now - database_now):.0f} s "
             f"{'ahead of' if now > database_now else 'behind'} the database's"
         )
+    return bool(has_left)
+
+
+async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
+    """Take this runner's share of the calls without a runner."""
+    await leases.hold(connection, lease)
+    await leases.end_expired(connection)
+    # A runner that has just joined, or rejoined, cannot know yet which others have: after an outage of the
+    # store all leases are over, and all runners are there.
+    may_take = await connection.fetchval(
+        """SELECT asserted_at <= clock_timestamp() - make_interval(secs => lease_s)
+        FROM runners WHERE id = $1""",
+        lease.runner,
+    )
     # So many that all runners have as many calls as each other: what one leaves to others must be theirs at
     # once, and not a share of a share. Nothing is left to a runner that has just joined.
     taken = await connection.fetch(

@@ -72,14 +72,20 @@ def _move_share(connection: Connection, upto: int, moved: str) -> None:
     connection.execute("UPDATE moving SET upto = NULL")
 
 
-def read(connection: Connection, call_id: str) -> list[SealedEntries]:
-    """All pieces of a call, in order."""
+def read(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
+    """All pieces of these calls, in order."""
     move(connection)
+    ids = {rows.column_text(call_id): call_id for call_id in call_ids}
     found = connection.execute(
-        "SELECT first_seq, entries FROM journal WHERE call_id = ? ORDER BY first_seq",
-        (rows.column_text(call_id),),
+        f"""SELECT call_id, first_seq, entries FROM journal
+        WHERE call_id IN ({", ".join("?" * len(ids))}) ORDER BY call_id, first_seq""",  # noqa: S608
+        list(ids),
     )
-    return [SealedEntries(call_id=call_id, first_seq=row[0], entries=row[1]) for row in found]
+    journals: dict[str, list[SealedEntries]] = {}
+    for stored_id, first_seq, entries in found:
+        call_id = ids[stored_id]
+        journals.setdefault(call_id, []).append(SealedEntries(call_id, first_seq, entries))
+    return journals
 
 
 def delete(connection: Connection, call_id: str) -> None:

@@ -145,8 +145,8 @@ class SqliteStore:
     async def append_late(self, pieces: Sequence[HeldPiece]) -> set[str]:
         return await self._database.write(lambda connection: journal.append_late(connection, pieces))
 
-    async def journal(self, call_id: str) -> list[SealedEntries]:
-        return await self._database.write(lambda connection: stored.read(connection, call_id))
+    async def journals(self, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
+        return await self._database.write(lambda connection: stored.read(connection, call_ids))
 
     async def publish(self, lease: Lease, configuration: str, texts: str) -> None:
         await self._database.write(lambda connection: journal.publish(connection, configuration, texts))

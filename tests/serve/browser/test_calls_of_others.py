@@ -45,10 +45,10 @@ async def a_call_of_a_lost_runner(page: Page, monkeypatch: pytest.MonkeyPatch) -
     """Its id. Nobody takes it over."""
     service = page.runner.service
     assert service is not None
-    assert service.fleet.member.lease is not None
+    assert service.fleet.keeper.lease is not None
     call_id = call_id_of(read_token(token(), SECRET, time.time()))
     held = HeldCall(id=call_id, agent="desk", configuration="c1", began_at=time.time())
-    lost = replace(service.fleet.member.lease, runner="lost")
+    lost = replace(service.fleet.keeper.lease, runner="lost")
 
     async def nothing() -> None:
         """As if it were another runner's to take."""
@@ -105,8 +105,8 @@ async def test_a_page_follows_its_call_to_the_runner_that_has_taken_it(
 ) -> None:
     service = page.runner.service
     assert service is not None
-    assert service.fleet.member.lease is not None
-    store, lease = service.storage.store, service.fleet.member.lease
+    assert service.fleet.keeper.lease is not None
+    store, lease = service.storage.store, service.fleet.keeper.lease
     page.api.expect_offer(greets())
     _, _, location = await page.calls()
     call_id = location.rpartition("/")[2]

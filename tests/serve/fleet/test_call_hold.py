@@ -14,7 +14,7 @@ from runner.serve.fleet.member import Member
 from runner.store.journal.seal import Seal
 from runner.store.journal.sealed import HeldPiece, SealedEntries
 from tests.call.machine.playing import RINGING
-from tests.serve.fleet.test_member import Shelf, joined
+from tests.serve.fleet.shelf import Shelf, joined
 
 CLAIM = ClaimCall(agent="desk")
 
@@ -41,7 +41,9 @@ class Ringing:
         ringing = cls()
         member, ringing.shelf, _, _ = await joined()
         seal = Seal(lambda: ("whsec_secret",))
-        writer = JournalWriter(Journals(ringing.shelf), seal, lambda: member.lease, claims=member)
+        writer = JournalWriter(
+            Journals(ringing.shelf), seal, lambda: member.keeper.lease, claims=member.keeper.calls
+        )
         ringing.member = member
         ringing._writing = asyncio.create_task(writer.run())
         ringing.hold = CallHold(member, CallJournal(writer, RINGING.call_id), RINGING, configuration="c1")

@@ -32,10 +32,10 @@ class Shelf:
         self.pieces = list(pieces)
         self.trouble: Exception | None = None
 
-    async def journal(self, call_id: str) -> list[SealedEntries]:
+    async def journals(self, call_ids: Sequence[str]) -> dict[str, list[SealedEntries]]:
         if self.trouble is not None:
             raise self.trouble
-        return self.pieces
+        return {call_id: self.pieces for call_id in call_ids if self.pieces}
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"{name} is not asked for")
@@ -58,7 +58,9 @@ async def restored(directory: Path, shelf: Shelf, state: CallState = CallState.A
         began_at=RINGING.created_at,
         state=state,
     )
-    return await Takeover(shelf, SEAL, versions, lambda: 1005.0).restore(call)
+    takeover = Takeover(shelf, SEAL, versions, lambda: 1005.0)
+    journals = await takeover.journals([call])
+    return takeover.restore(call, journals.get(call.id, ()))
 
 
 async def test_a_call_goes_on_where_its_journal_ends(tmp_path: Path) -> None:

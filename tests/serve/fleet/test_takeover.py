@@ -38,7 +38,7 @@ async def test_a_call_without_its_journal_is_reached_all_the_same(
             state=CallState.ANSWERED,
             api_call_id=api_call_id,
         )
-        left = await Takeover(store, Seal(lambda: ["whsec_x"]), versions, lambda: NOW).restore(call)
+        left = Takeover(store, Seal(lambda: ["whsec_x"]), versions, lambda: NOW).restore(call, ())
     finally:
         await store.close()
     assert left is not None

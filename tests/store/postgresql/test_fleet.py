@@ -16,7 +16,7 @@ from runner.store.postgresql.database import CONNECTIONS
 from runner.store.postgresql.postgresql_store import PostgresqlStore
 from tests.patience import PATIENCE_S
 from tests.store.engines import PostgresqlEngine, call_record
-from tests.store.members import HOUR_S, Member, joined, piece, ringing
+from tests.store.members import HOUR_S, Member, joined, journal, piece, ringing
 from tests.store.postgresql.server import PostgresqlServer
 
 
@@ -67,7 +67,7 @@ async def test_a_lease_that_is_over_writes_nothing(engine: PostgresqlEngine) -> 
     for attempt in (one.append(piece()), one.claim(ringing("rtc_2")), one.take_over()):
         with pytest.raises(LeaseLostError, match=r"^the lease is over$"):
             await attempt
-    assert await one.store.journal("rtc_1") == []
+    assert await journal(one, "rtc_1") == []
     assert await one.store.runners() == []
 
 
@@ -106,7 +106,6 @@ async def test_the_calls_of_a_lost_runner_are_taken_and_it_can_do_nothing_for_th
 async def test_a_runner_whose_row_is_gone_comes_back_with_a_later_epoch(engine: PostgresqlEngine) -> None:
     one, two = await runners(engine, "one", "two")
     await loses_touch(engine, "one")
-    await two.take_over()
     await two.store.sweep()
     assert await engine.run("SELECT id FROM runners") == [("two",)]
     old = one.lease
@@ -207,7 +206,7 @@ async def test_a_write_that_is_under_way_is_there_before_its_calls_are_taken(
         await writing.execute("INSERT INTO journal (call_id, first_seq, entries) VALUES ('rtc_1', 0, 'a')")
     await writing.close()
     assert await two.take_over() == [ringing("rtc_1", fence=2)]
-    assert await two.store.journal("rtc_1") == [piece(entries=b"a")]
+    assert await journal(two, "rtc_1") == [piece(entries=b"a")]
 
 
 async def test_a_heartbeat_waits_for_no_write_and_a_new_lease_for_those_under_the_old_one(
@@ -370,7 +369,7 @@ async def test_of_two_who_have_claimed_a_call_it_is_of_whom_the_api_has_answered
     late = ringing()  # `one` could not reach the store
     assert await one.append(piece(first_seq=1)) == {"rtc_1"}
     assert await one.answers(late) == 2
-    assert await one.store.journal("rtc_1") == []
+    assert await journal(one, "rtc_1") == []
     with pytest.raises(CallLostError):
         await two.answers(claimed.ours)
     assert await two.assert_calls([claimed.ours]) == {"rtc_1"}
@@ -390,7 +389,7 @@ async def test_a_call_that_another_has_claimed_is_kept_when_the_api_has_answered
     talks = replace(rings, state=CallState.ANSWERED)
     one.lease, fences = await one.store.assert_calls(one.info, one.lease, lambda: [talks], HOUR_S)
     assert fences == {"rtc_1": 2}
-    assert await one.store.journal("rtc_1") == []
+    assert await journal(one, "rtc_1") == []
     assert await two.assert_calls([claimed.ours]) == {"rtc_1"}
     assert await holders(engine) == {"rtc_1": ("one", 2)}
 

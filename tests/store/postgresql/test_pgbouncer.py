@@ -16,7 +16,7 @@ import pytest
 from runner.model.live_call import Owner
 from tests.patience import PATIENCE_S
 from tests.store.engines import PostgresqlEngine, call_record
-from tests.store.members import joined, piece
+from tests.store.members import joined, journal, piece
 from tests.store.postgresql.server import PostgresqlServer
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
@@ -88,4 +88,4 @@ async def test_runners_share_calls_through_pgbouncer(bounced: PostgresqlEngine) 
     assert sorted(call.id for call in taken) == sorted(f"rtc_{number}" for number in range(0, CALLS, 2))
     assert {call.fence for call in taken} == {2}
     for call in taken:
-        assert await two.store.journal(call.id) == [piece(call.id), piece(call.id, 1)]
+        assert await journal(two, call.id) == [piece(call.id), piece(call.id, 1)]

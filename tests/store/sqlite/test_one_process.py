@@ -13,7 +13,7 @@ from runner.errors import CannotRunError, LeaseLostError, StoreError
 from runner.model.live_call import CallState
 from runner.store.opening import open_store
 from tests.store.engines import SqliteEngine
-from tests.store.members import joined, piece, ringing
+from tests.store.members import joined, journal, piece, ringing
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def test_the_next_process_takes_all_calls_of_one_that_was_killed_at_once(e
         os.kill(serving.pid, signal.SIGKILL)
     one = await joined(engine, "next")
     assert await one.take_over() == [ringing(fence=2, state=CallState.RINGING)]
-    assert await one.store.journal("rtc_1") == [piece()]
+    assert await journal(one, "rtc_1") == [piece()]
 
 
 async def test_a_file_that_was_deleted_meanwhile_is_told_the_calls_again(
@@ -88,7 +88,7 @@ async def test_a_file_that_was_deleted_meanwhile_is_told_the_calls_again(
     assert await one.assert_calls([call]) == set()
     assert await one.store.renew(one.lease)
     await one.append(piece(first_seq=7))
-    assert await one.store.journal("rtc_1") == [piece(first_seq=7)]
+    assert await journal(one, "rtc_1") == [piece(first_seq=7)]
 
 
 async def test_processes_that_come_and_go_never_have_it_together(tmp_path: Path) -> None:

@@ -1,0 +1,202 @@
+"""The lease of this process among the runners of its store, and whether it may act under it.
+
+A runner whose lease is over by its own clock does nothing that must not be done twice before it has asked the
+store: see `may_act`. The clock includes the time in which the machine was suspended.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from runner.errors import LeaseLostError, StoreError
+from runner.model.live_call import CallState, HeldCall, Lease, RunnerInfo
+from runner.serve.fleet.held_calls import HeldCalls
+from runner.store.store import Fleet
+
+log = logging.getLogger("runner.serve.fleet.lease_keeper")
+
+LEASE_S = 10.0
+HEARTBEAT_S = 2.0
+ANSWER = 1 / 3
+"""Share of a lease for the store to renew it: an absent store must not look like a pause of ours."""
+SOON = 1 / 4
+"""Share of the time between two heartbeats until the next one, after one that has failed."""
+
+
+def suspended_clock() -> float:
+    """Seconds of a clock that never jumps, and includes the time in which the machine was suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class LeaseKeeper:
+    """`join` the runners, keep `run` running, and `leave` at the end."""
+
+    def __init__(
+        self,
+        store: Fleet,
+        info: RunnerInfo,
+        *,
+        lease_s: float = LEASE_S,
+        heartbeat_s: float = HEARTBEAT_S,
+        clock: Callable[[], float] = suspended_clock,
+    ) -> None:
+        self.info = info
+        self.lease: Lease | None = None
+        self.calls = HeldCalls()
+        """What the lease is for."""
+        self.on_lost: Callable[[str], None] = lambda call_id: None
+        """Called with the id of each call that another runner has, when the calls are asserted."""
+        self.trouble: str | None = None
+        """Why the last request to the store failed."""
+        self.order = asyncio.Lock()
+        """What the store is told that we hold, and what it gives us, are not to cross."""
+        self._store = store
+        self._lease_s = lease_s
+        self._heartbeat_s = heartbeat_s
+        self._clock = clock
+        self._renewed_at = 0.0
+        self._failures = 0
+        """How often the store could not be asked, or its answer is unknown."""
+        self._settled = 0
+        """How many of these came before the store was last told what we hold."""
+        self._renewed = asyncio.Condition()
+        self._looked_at = clock()
+
+    @property
+    def may_act(self) -> bool:
+        """Whether no other runner can have taken our calls: the lease was renewed in time."""
+        return self.lease is not None and self._clock() - self._renewed_at < self._lease_s
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the store may not know what we hold: it has failed since it was told, or is being told."""
+        return self._failures > self._settled
+
+    @property
+    def was_paused(self) -> bool:
+        """Whether this process stood still for so long that others may have its calls, and has not asked yet.
+
+        An absent store is different: then it was asked, and calls continue.
+        """
+        return self.lease is not None and self._clock() - self._looked_at >= self._lease_s
+
+    async def looked(self) -> None:
+        """Wait until the store was asked whose our calls are, whatever its answer."""
+        if not self.was_paused:
+            return
+        async with self._renewed:
+            await self._renewed.wait_for(lambda: not self.was_paused)
+
+    async def acting(self) -> None:
+        """Wait until `may_act`."""
+        async with self._renewed:
+            await self._renewed.wait_for(lambda: self.may_act)
+
+    async def join(self) -> None:
+        """Join the runners. Raises CannotRunError and StoreError."""
+        asked_at = self._clock()
+        self.lease = await self._store.join(self.info, self._lease_s)
+        self._renewed_at = self._looked_at = asked_at
+
+    async def run(self) -> None:
+        """Renew the lease for as long as the process lives."""
+        while True:
+            await self.look()
+            if not self.was_paused:
+                await asyncio.sleep(self._heartbeat_s * (1 if self.trouble is None else SOON))
+
+    async def look(self) -> None:
+        """Ask the store whose our calls are, and wake the tasks that wait for the answer."""
+        # Its answer holds for when it was asked: this process may have stood still meanwhile.
+        asked_at = self._clock()
+        await self.beat()
+        self._looked_at = asked_at
+        async with self._renewed:
+            self._renewed.notify_all()
+
+    async def beat(self) -> None:
+        """Renew the lease, or assert the calls where that is not enough."""
+        lease = self.lease
+        if lease is None:
+            return
+        asked_at = self._clock()
+        try:
+            async with asyncio.timeout(self._lease_s * ANSWER):
+                await self._renew(lease, asked_at)
+        except (StoreError, TimeoutError) as error:
+            self.note(error)
+
+    async def next_lease(self, lost: Lease) -> Lease:
+        """The lease after one that is over, which may be under way. Raises StoreError."""
+        async with self.order:
+            current = self.lease or lost
+        if current == lost:
+            await self._assert(lost)
+        return self.lease or lost
+
+    async def leave(self) -> None:
+        """Leave the runners: others take our calls at once."""
+        lease, self.lease = self.lease, None
+        if lease is None:
+            return
+        try:
+            await self._store.leave(lease)
+        except StoreError as error:
+            log.warning("lease was not released", extra={"error": str(error)})
+
+    def note(self, error: Exception) -> None:
+        """The store could not be asked."""
+        self.doubt()
+        reason = str(error) or "no answer in time"
+        if self.trouble is None:
+            log.warning("store is unavailable", extra={"error": reason})
+        self.trouble = reason
+
+    def doubt(self) -> None:
+        """The store may not know what we hold, or we what it has given us: the next heartbeat tells."""
+        self._failures += 1
+
+    async def _renew(self, lease: Lease, asked_at: float) -> None:
+        with suppress(LeaseLostError):
+            if self.may_act and not self.is_in_doubt and await self._store.renew(lease):
+                await self._is_renewed(asked_at)
+                return
+            # Paused, starved, or forgotten by the database: whose are our calls now?
+        await self._assert(lease)
+
+    async def _assert(self, lease: Lease) -> None:
+        noticed = failures = self._failures
+        asserted: list[HeldCall] = []
+
+        def held() -> list[HeldCall]:
+            nonlocal failures
+            failures = self._failures
+            asserted.extend(self.calls)
+            return asserted
+
+        async with self.order:
+            if self.lease != lease and self._settled >= noticed:
+                # Calls that are answered together are asserted together.
+                return
+            asked_at = self._clock()
+            self.lease, fences = await self._store.assert_calls(self.info, lease, held, self._lease_s)
+        # What has failed since the store was told, it may not know.
+        self._settled = failures
+        lost = [call.id for call in asserted if call.id not in fences]
+        log.warning("calls were claimed again", extra={"calls": len(asserted), "lost": len(lost)})
+        for call_id in lost:
+            self.on_lost(call_id)
+        for call in asserted:
+            # While a call rings, another runner may have it as well.
+            if call.state is CallState.ANSWERED and call.id in fences:
+                self.calls.confirm(call.id, fences[call.id])
+        # Only now: a task that waits to act must not wake for a call that is lost.
+        await self._is_renewed(asked_at)
+
+    async def _is_renewed(self, asked_at: float) -> None:
+        self._renewed_at = asked_at
+        self.trouble = None
+        async with self._renewed:
+            self._renewed.notify_all()

@@ -1,0 +1,195 @@
+"""The lease of one runner: when it may act, and what it tells the store after it has failed."""
+
+import asyncio
+from dataclasses import replace
+
+from runner.errors import StoreError
+from runner.model.live_call import CallState, Claim, Lease
+from runner.serve.fleet.lease_keeper import LeaseKeeper
+from tests.patience import PATIENCE_S
+from tests.serve.fleet.shelf import CALL, INFO, NO_LIMITS, Clock, Shelf, joined
+
+
+async def test_it_may_act_as_long_as_its_own_clock_says_that_the_lease_lasts() -> None:
+    member, shelf, _, clock = await joined()
+    may_act = [member.keeper.may_act]
+    clock.now += 9.9
+    may_act.append(member.keeper.may_act)
+    clock.now += 0.1
+    may_act.append(member.keeper.may_act)
+    assert may_act == [True, True, False]
+    waiting = asyncio.create_task(member.keeper.acting())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await member.keeper.beat()
+    await waiting
+    assert shelf.asked == ["join", "assert"]
+
+
+async def test_a_heartbeat_renews_and_asserts_nothing() -> None:
+    member, shelf, _, _ = await joined()
+    await member.keeper.beat()
+    await member.keeper.beat()
+    assert shelf.asked == ["join", "renew", "renew"]
+
+
+async def test_what_was_claimed_while_the_store_was_away_is_asserted_when_it_is_back() -> None:
+    member, shelf, _, _ = await joined()
+    shelf.trouble = StoreError("no answer")
+    assert await member.claim(CALL, NO_LIMITS) == Claim(ours=CALL, is_written=False)
+    await member.answered("rtc_1")
+    await member.keeper.beat()
+    assert member.keeper.trouble == "no answer"
+    shelf.trouble = None
+    await member.keeper.beat()
+    assert [[call.state for call in calls] for calls in shelf.asserted] == [[CallState.ANSWERED]]
+    await member.keeper.beat()
+    assert shelf.asked[-2:] == ["assert", "renew"]
+    assert member.keeper.trouble is None
+
+
+async def test_a_call_that_is_lost_is_dropped_before_anybody_who_waits_to_act_wakes() -> None:
+    member, shelf, desk, clock = await joined()
+    await member.claim(CALL, NO_LIMITS)
+    clock.now += 11
+    shelf.lost = {"rtc_1"}
+    dropped_first: list[bool] = []
+
+    async def acts() -> None:
+        await member.keeper.acting()
+        dropped_first.append(desk.dropped == ["rtc_1"])
+
+    waiting = asyncio.create_task(acts())
+    await asyncio.sleep(0)
+    await member.keeper.beat()
+    await waiting
+    assert dropped_first == [True]
+    assert (member.keeper.calls.fence("rtc_1"), member.over("rtc_1")) == (0, None)
+
+
+async def test_a_lease_that_was_lost_between_two_heartbeats_is_asserted() -> None:
+    member, shelf, _, _ = await joined()
+    await member.claim(CALL, NO_LIMITS)
+    shelf.is_renewed = False
+    await member.keeper.beat()
+    assert shelf.asserted == [[CALL]]
+    assert member.keeper.lease == Lease(runner="one", epoch=2)
+
+
+async def test_a_pause_while_the_store_answers_is_a_pause_until_it_was_asked_again() -> None:
+    member, shelf, _, clock = await joined()
+
+    async def stands_still() -> None:
+        clock.now += 11
+
+    shelf.while_renewing = stands_still
+    await member.keeper.look()
+    was_paused = [member.keeper.was_paused]
+    shelf.while_renewing = None
+    await member.keeper.look()
+    was_paused.append(member.keeper.was_paused)
+    assert was_paused == [True, False]
+    assert shelf.asked == ["join", "renew", "assert"]
+
+
+async def test_a_store_that_does_not_answer_is_away_and_no_pause() -> None:
+    shelf = Shelf()
+    keeper = LeaseKeeper(shelf, INFO, lease_s=0.03, clock=Clock())
+    await keeper.join()
+    shelf.while_renewing = asyncio.Event().wait
+    async with asyncio.timeout(PATIENCE_S):
+        await keeper.look()
+    assert keeper.trouble == "no answer in time"
+    assert not keeper.was_paused
+
+
+async def test_the_lease_is_renewed_again_and_again() -> None:
+    shelf = Shelf()
+    keeper = LeaseKeeper(shelf, INFO, heartbeat_s=0.0)
+    await keeper.join()
+    running = asyncio.create_task(keeper.run())
+    while shelf.asked.count("renew") < 3:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)
+    running.cancel()
+
+
+async def test_a_call_that_is_answered_while_calls_are_asserted_is_asserted_as_answered() -> None:
+    member, shelf, desk, _ = await joined()
+    shelf.trouble = StoreError("no answer")
+    await member.claim(CALL, NO_LIMITS)
+    shelf.trouble, shelf.unknown = None, {"rtc_1"}
+    answering: list[asyncio.Task[None]] = []
+
+    async def answers() -> None:
+        shelf.while_asserting = None
+        answering.append(asyncio.create_task(member.answered("rtc_1")))
+        await asyncio.sleep(0)
+
+    shelf.while_asserting = answers
+    await member.keeper.beat()
+    await answering[0]
+    assert (desk.dropped, member.keeper.calls.fence("rtc_1")) == ([], 1)
+    assert [[call.state for call in calls] for calls in shelf.asserted] == [[CallState.ANSWERED]]
+
+
+async def test_a_call_that_is_claimed_without_the_store_before_it_is_told_is_asserted_once() -> None:
+    member, shelf, _, _ = await joined()
+
+    async def claims() -> None:
+        shelf.trouble = StoreError("no answer")
+        await member.claim(CALL, NO_LIMITS)
+        shelf.trouble = shelf.while_asserting = None
+
+    shelf.is_renewed, shelf.while_asserting = False, claims
+    await member.keeper.beat()
+    shelf.is_renewed = True
+    await member.keeper.beat()
+    assert shelf.asserted == [[CALL]]
+
+
+async def test_a_call_that_is_claimed_without_the_store_after_it_was_told_is_asserted_again() -> None:
+    member, shelf, _, _ = await joined()
+
+    async def claims() -> None:
+        shelf.trouble = StoreError("no answer")
+        await member.claim(CALL, NO_LIMITS)
+        shelf.trouble = shelf.once_told = None
+
+    shelf.is_renewed, shelf.once_told = False, claims
+    await member.keeper.beat()
+    shelf.is_renewed = True
+    await member.keeper.beat()
+    assert shelf.asserted == [[], [CALL]]
+
+
+async def test_calls_that_are_answered_while_calls_are_asserted_are_asserted_together() -> None:
+    member, shelf, _, _ = await joined()
+    calls = [replace(CALL, id=f"rtc_{number}") for number in range(4)]
+    shelf.trouble = StoreError("no answer")
+    for call in calls:
+        await member.claim(call, NO_LIMITS)
+    shelf.trouble, shelf.unknown = None, {call.id for call in calls}
+    answering: list[asyncio.Task[None]] = []
+
+    async def answers() -> None:
+        shelf.once_told = None
+        answering.extend(asyncio.create_task(member.answered(call.id)) for call in calls)
+        await asyncio.sleep(0)
+
+    shelf.once_told = answers
+    await member.keeper.beat()
+    await asyncio.gather(*answering)
+    assert len(shelf.asserted) == 2
+    assert [call.state for call in shelf.asserted[1]] == [CallState.ANSWERED] * 4
+
+
+async def test_a_call_that_was_answered_without_the_store_is_confirmed_when_it_is_asserted() -> None:
+    member, shelf, _, _ = await joined()
+    shelf.trouble = StoreError("no answer")
+    await member.claim(CALL, NO_LIMITS)
+    await member.answered("rtc_1")
+    confirmed = [(member.keeper.calls.is_confirmed("rtc_1"), member.keeper.calls.fence("rtc_1"))]
+    shelf.trouble, shelf.fences = None, {"rtc_1": 2}
+    await member.keeper.beat()
+    confirmed.append((member.keeper.calls.is_confirmed("rtc_1"), member.keeper.calls.fence("rtc_1")))
+    assert confirmed == [(False, 1), (True, 2)]
