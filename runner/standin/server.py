@@ -28,7 +28,8 @@ AnswerOffer = Callable[[PlacedCall, str], Awaitable[str]]
 
 
 class StandIn:
-    """Serves the API's side on a loopback port of the system's choice, while the `async with` lasts.
+    """Serves the API's side on a loopback port while the `async with` lasts; `port` 0 is one of the system's
+    choice.
 
     `pace` is real seconds for each second of the call: 0 plays as fast as the sockets carry it, 1 as slowly
     as people speak. `inspect_received` gets everything that the client sends, `inspect_sent` everything that
@@ -45,6 +46,7 @@ class StandIn:
         inspect_sent: Inspect | None = None,
         tls: ssl.SSLContext | None = None,
         answer_offer: "AnswerOffer | None" = None,
+        port: int = 0,
     ) -> None:
         """`answer_offer` answers a browser's offer; without it nobody speaks to the browser."""
         self.calls: dict[str, PlacedCall] = {}
@@ -64,6 +66,7 @@ class StandIn:
         self._clock = clock
         self._inspection = Inspection(received=inspect_received, sent=inspect_sent)
         self._tls = tls
+        self._port = port
         self._played = PlayedCalls(pace=pace, inspection=self._inspection, clock=clock)
         self._runner: web.AppRunner | None = None
 
@@ -77,7 +80,7 @@ class StandIn:
         app.router.add_post("/v1/realtime/client_secrets", self._client_secret)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.base_url = f"http{'s' if self._tls else ''}://{host}:{port}/v1"

@@ -1,5 +1,6 @@
 """Builds the conduct of a tool's calls: result, sentences for the wait, and conditions."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,12 +15,15 @@ from runner.model.tool import Tool, WaitingStep
 LONG_DESCRIPTION = 1000
 """Characters. The API accepts 1024; a model needs far fewer."""
 
+_EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _MAYBE_DONE = {"timeout", "connection"}
 
 
 def with_conduct(tool: Tool, node: Node, scope: Scope, problems: Problems) -> Tool:
     """The tool with the conduct that its mapping declares. `scope` has the arguments, and no secrets."""
     check_description(node.get("description"), problems)
+    for description in _descriptions(node):
+        _check_expressions(description, problems)
     tool = replace(
         tool,
         while_waiting=tuple(_waiting_steps(node.get("while_waiting"), scope, problems)),
@@ -44,6 +48,30 @@ def check_description(description: Node | None, problems: Problems) -> None:
             f"keep it under {LONG_DESCRIPTION}, and put what is not about this tool into the instructions"
         )
         problems.warning(description.place, "long-description", message)
+
+
+def _descriptions(tool: Node) -> Iterator[Node]:
+    """The descriptions of a tool and of its arguments."""
+    level = [tool.get("description"), tool.get("parameters")]
+    while level:
+        node = level.pop()
+        if node is not None and isinstance(node.value, str):
+            yield node
+        elif node is not None:
+            inner = (value for key, value in node.items() if key == "description" or not _is_text(value))
+            level += [*inner, *(entry for entry in node.entries() if not _is_text(entry))]
+
+
+def _is_text(node: Node) -> bool:
+    return isinstance(node.value, str)
+
+
+def _check_expressions(description: Node, problems: Problems) -> None:
+    found = _EXPRESSION.search(description.text)
+    if found is not None:
+        message = f'"{found.group()}" stays as it is, since a description is not a template'
+        message += '; write it into "instructions"'
+        problems.warning(description.place, "template-syntax", message)
 
 
 def check_retries(retries: Node | None, tool: Tool, problems: Problems) -> None:
