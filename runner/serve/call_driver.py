@@ -6,7 +6,7 @@ Owns everything that the call needs while it lasts: the sideband, the timers, th
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from runner.api.port import Order, SidebandAction
@@ -50,9 +50,13 @@ from runner.serve.hold import Hold
 from runner.serve.latch import Latch
 from runner.serve.live_sideband import LiveSideband
 from runner.serve.metrics import Metrics
+from runner.serve.pace import Pace
 from runner.serve.ring_outcome import RingOutcome
 from runner.serve.taking_apart import take_apart
 from runner.serve.timeouts import Timeouts
+
+MOST_ENDINGS = 8
+"""Calls that are closed in one turn of the event loop: each takes some tenths of a millisecond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,8 @@ class Shared:
     metrics: Metrics
     timeouts: Timeouts
     clock: Callable[[], Instant] = time.time
+    endings: Pace = field(default_factory=lambda: Pace(MOST_ENDINGS))
+    """Many calls may end, or be another runner's, at the same moment."""
 
 
 class CallDriver:

@@ -41,6 +41,7 @@ class LiveCall:
         "_clock",
         "_context",
         "_driver",
+        "_endings",
         "_has_given_up",
         "_hold",
         "_is_dropped",
@@ -68,6 +69,7 @@ class LiveCall:
         self._api = shared.clients.api
         self._hold = hold
         self._clock = shared.clock
+        self._endings = shared.endings
         self._tasks = asyncio.TaskGroup()
         self._context = copy_context()
         self._driver = CallDriver(
@@ -137,6 +139,7 @@ class LiveCall:
                 driver.begin()
                 try:
                     await driver.over.wait()
+                    await self._endings.turn()
                 finally:
                     # Also when a task of the call has failed: no further one is begun.
                     driver.over.set()

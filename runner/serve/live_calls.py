@@ -70,6 +70,8 @@ class LiveCalls:
         self._metrics = metrics
         self._timeouts = timeouts
         self._calls: dict[asyncio.Task[None], Call] = {}
+        self._by_id: dict[str, Call] = {}
+        """One that was dropped may still be closing while it is served here again: the later one counts."""
         metrics.watch_live_calls(lambda: len(self))
 
     def __len__(self) -> int:
@@ -83,14 +85,14 @@ class LiveCalls:
     def serve(self, call: Call) -> None:
         """Serve this call from now on."""
         task = asyncio.create_task(self._serve(call), name=f"call {call.id}")
-        self._calls[task] = call
-        task.add_done_callback(self._calls.pop)
+        self._calls[task] = self._by_id[call.id] = call
+        task.add_done_callback(self._forget)
 
     def drop(self, call_id: str) -> None:
         """Another runner serves this call."""
-        for call in self._calls.values():
-            if call.id == call_id:
-                call.drop()
+        call = self.find(call_id)
+        if call is not None:
+            call.drop()
 
     async def steer(self, call_id: str, steered: Steered) -> Deed | None:
         """Carry out a person's act on a call of this process.
@@ -104,17 +106,17 @@ class LiveCalls:
 
     async def hand_over(self, call_ids: Sequence[str]) -> None:
         """Drop calls for other runners, each once it has done what its journal says."""
-        ids = set(call_ids)
 
         async def hand_over(call: Call) -> None:
             await call.settle()
             call.drop()
 
-        await asyncio.gather(*(hand_over(call) for call in self._calls.values() if call.id in ids))
+        calls = [call for call_id in call_ids if (call := self.find(call_id)) is not None]
+        await asyncio.gather(*map(hand_over, calls))
 
     def find(self, call_id: str) -> Call | None:
         """The call of this id, when this process serves it."""
-        return next((call for call in self._calls.values() if call.id == call_id), None)
+        return self._by_id.get(call_id)
 
     def all(self) -> list[Call]:
         """The calls of this process, ringing ones included, in order of arrival."""
@@ -148,6 +150,11 @@ class LiveCalls:
         for task in stuck:
             task.cancel()
         await asyncio.gather(*stuck, return_exceptions=True)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        call = self._calls.pop(task)
+        if self._by_id.get(call.id) is call:
+            del self._by_id[call.id]
 
     async def _serve(self, call: Call) -> None:
         name_call(call.id)

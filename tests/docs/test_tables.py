@@ -148,6 +148,7 @@ def with_unit(shown: str) -> str:
 
 
 INTERNAL = {
+    "serve.call_driver.MOST_ENDINGS",
     "serve.call_metrics.MOST_CODES",
     "serve.call_timers.EARLY_S",
     "serve.pings.EARLY_S",

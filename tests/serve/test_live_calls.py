@@ -245,3 +245,19 @@ async def test_a_call_is_handed_over_once_it_has_done_what_its_journal_says() ->
         ("rtc_1", "dropped, settled"),
         ("rtc_2", "hangup"),
     ]
+
+
+async def test_a_call_that_comes_back_while_it_still_closes_here_is_the_one_that_is_found_and_dropped() -> (
+    None
+):
+    live_calls = LiveCalls(saver=Shelf(), metrics=Metrics(), timeouts=Timeouts())
+    closing, back = TalkingCall(), TalkingCall()
+    live_calls.serve(closing)
+    live_calls.serve(back)
+    closing.end("lost")
+    while len(live_calls.all()) == 2:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)
+    assert live_calls.find("rtc_1") is back
+    back.end("caller_hung_up")
+    await live_calls.idle()
+    assert live_calls.find("rtc_1") is None

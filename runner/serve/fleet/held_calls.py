@@ -14,6 +14,9 @@ class HeldCalls:
         self._unconfirmed: set[str] = set()
         """Calls whose claim the store has not confirmed: another runner may have claimed them too."""
 
+    def __len__(self) -> int:
+        return len(self._calls)
+
     def __contains__(self, call_id: str) -> bool:
         return call_id in self._calls
 

@@ -8,9 +8,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
-from runner.errors import LeaseLostError, StoreError
+from runner.errors import StoreError
 from runner.model.live_call import CallState, HeldCall, Lease, RunnerInfo
 from runner.serve.fleet.held_calls import HeldCalls
 from runner.store.store import Fleet
@@ -21,6 +20,10 @@ LEASE_S = 10.0
 HEARTBEAT_S = 2.0
 ANSWER = 1 / 3
 """Share of a lease for the store to renew it: an absent store must not look like a pause of ours."""
+ASSERTION = 2 / 3
+"""Share of a lease that asserting very many calls may take: longer would look like a pause of ours."""
+ASSERTED_S = 0.002
+"""For each call that is asserted, besides the time for an answer."""
 SOON = 1 / 4
 """Share of the time between two heartbeats until the next one, after one that has failed."""
 
@@ -72,7 +75,19 @@ class LeaseKeeper:
     @property
     def is_in_doubt(self) -> bool:
         """Whether the store may not know what we hold: it has failed since it was told, or is being told."""
+        return self._must_assert or self.trouble is not None
+
+    @property
+    def _must_assert(self) -> bool:
+        """Whether something that we wanted to tell the store may be unknown to it. A heartbeat tells nothing
+        of the kind: to assert all calls because one was late would make a slow database slower still.
+        """
         return self._failures > self._settled
+
+    @property
+    def _assertion_s(self) -> float:
+        longest_s = self._lease_s * ANSWER + len(self.calls) * ASSERTED_S
+        return min(longest_s, self._lease_s * ASSERTION)
 
     @property
     def was_paused(self) -> bool:
@@ -112,21 +127,21 @@ class LeaseKeeper:
         # Its answer holds for when it was asked: this process may have stood still meanwhile.
         asked_at = self._clock()
         await self.beat()
-        self._looked_at = asked_at
-        async with self._renewed:
-            self._renewed.notify_all()
+        await self._has_looked(asked_at)
 
     async def beat(self) -> None:
-        """Renew the lease, or assert the calls where that is not enough."""
+        """Renew the lease, and assert the calls where that is not enough."""
         lease = self.lease
         if lease is None:
             return
-        asked_at = self._clock()
         try:
-            async with asyncio.timeout(self._lease_s * ANSWER):
-                await self._renew(lease, asked_at)
+            if await self._renew(lease) and not self._must_assert:
+                return
+            # Paused, starved, or forgotten by the database: whose are our calls now?
+            async with asyncio.timeout(self._assertion_s):
+                await self._assert(lease)
         except (StoreError, TimeoutError) as error:
-            self.note(error)
+            self._note_trouble(error)
 
     async def next_lease(self, lost: Lease) -> Lease:
         """The lease after one that is over, which may be under way. Raises StoreError."""
@@ -147,24 +162,33 @@ class LeaseKeeper:
             log.warning("lease was not released", extra={"error": str(error)})
 
     def note(self, error: Exception) -> None:
-        """The store could not be asked."""
+        """The store could not be told what we do, or its answer is unknown."""
         self.doubt()
-        reason = str(error) or "no answer in time"
-        if self.trouble is None:
-            log.warning("store is unavailable", extra={"error": reason})
-        self.trouble = reason
+        self._note_trouble(error)
 
     def doubt(self) -> None:
         """The store may not know what we hold, or we what it has given us: the next heartbeat tells."""
         self._failures += 1
 
-    async def _renew(self, lease: Lease, asked_at: float) -> None:
-        with suppress(LeaseLostError):
-            if self.may_act and not self.is_in_doubt and await self._store.renew(lease):
-                await self._is_renewed(asked_at)
-                return
-            # Paused, starved, or forgotten by the database: whose are our calls now?
-        await self._assert(lease)
+    def _note_trouble(self, error: Exception) -> None:
+        reason = str(error) or "no answer in time"
+        if self.trouble is None:
+            log.warning("store is unavailable", extra={"error": reason})
+        self.trouble = reason
+
+    async def _renew(self, lease: Lease) -> bool:
+        """Renew the lease first, also where calls are in doubt: asserting many takes longer. False when the
+        lease is over.
+        """
+        if not self.may_act:
+            return False
+        asked_at = self._clock()
+        async with asyncio.timeout(self._lease_s * ANSWER):
+            is_renewed = await self._store.renew(lease)
+        if is_renewed:
+            await self._is_renewed(asked_at)
+            await self._has_looked(asked_at)
+        return is_renewed
 
     async def _assert(self, lease: Lease) -> None:
         noticed = failures = self._failures
@@ -198,5 +222,10 @@ class LeaseKeeper:
     async def _is_renewed(self, asked_at: float) -> None:
         self._renewed_at = asked_at
         self.trouble = None
+        async with self._renewed:
+            self._renewed.notify_all()
+
+    async def _has_looked(self, asked_at: float) -> None:
+        self._looked_at = asked_at
         async with self._renewed:
             self._renewed.notify_all()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from runner.errors import StoreError
 from runner.model.live_call import CallState, Claim, Lease
-from runner.serve.fleet.lease_keeper import LeaseKeeper
+from runner.serve.fleet.lease_keeper import ANSWER, ASSERTION, LeaseKeeper
 from tests.patience import PATIENCE_S
 from tests.serve.fleet.shelf import CALL, INFO, NO_LIMITS, Clock, Shelf, joined
 
@@ -193,3 +193,65 @@ async def test_a_call_that_was_answered_without_the_store_is_confirmed_when_it_i
     await member.keeper.beat()
     confirmed.append((member.keeper.calls.is_confirmed("rtc_1"), member.keeper.calls.fence("rtc_1")))
     assert confirmed == [(False, 1), (True, 2)]
+
+
+async def test_a_heartbeat_without_an_answer_puts_no_call_in_doubt() -> None:
+    member, shelf, _, _ = await joined()
+    await member.claim(CALL, NO_LIMITS)
+    shelf.trouble = StoreError("no answer")
+    await member.keeper.beat()
+    told = [member.keeper.trouble, member.keeper.is_in_doubt]
+    shelf.trouble = None
+    await member.keeper.beat()
+    assert [*told, member.keeper.trouble] == ["no answer", True, None]
+    assert shelf.asked == ["join", "claim", "renew", "renew"]
+
+
+async def test_what_another_says_of_a_call_while_heartbeats_fail_is_not_believed() -> None:
+    member, shelf, desk, _ = await joined()
+    await member.claim(CALL, NO_LIMITS)
+    shelf.trouble = StoreError("no answer")
+    await member.keeper.beat()
+    # A database that was replaced, and has lost the claim with its last commits.
+    shelf.trouble, shelf.unknown = None, {"rtc_1"}
+    await member.answered("rtc_1")
+    assert desk.dropped == []
+
+
+async def test_the_lease_is_renewed_before_the_calls_in_doubt_are_asserted_which_takes_longer() -> None:
+    member, shelf, _, clock = await joined()
+    shelf.trouble = StoreError("no answer")
+    await member.claim(CALL, NO_LIMITS)
+    shelf.trouble = None
+    clock.now += 9
+    meanwhile: list[bool] = []
+
+    async def takes_long() -> None:
+        clock.now += 5
+        meanwhile.extend((member.keeper.may_act, member.keeper.was_paused))
+
+    shelf.while_asserting = takes_long
+    await member.keeper.look()
+    assert meanwhile == [True, False]
+    assert shelf.asked == ["join", "claim", "renew", "assert"]
+
+
+async def test_the_more_calls_are_asserted_the_longer_it_may_take_but_never_as_long_as_a_lease() -> None:
+    shelf = Shelf()
+    keeper = LeaseKeeper(shelf, INFO, lease_s=0.1, clock=Clock())
+    await keeper.join()
+    shelf.is_renewed = False
+
+    async def asserts_within_s() -> float:
+        began = asyncio.get_running_loop().time()
+        await keeper.beat()
+        return asyncio.get_running_loop().time() - began
+
+    shelf.while_asserting = asyncio.Event().wait
+    few_s = await asserts_within_s()
+    for number in range(9_000):
+        keeper.calls.hold(replace(CALL, id=f"rtc_{number}"))
+    many_s = await asserts_within_s()
+    assert few_s >= 0.1 * ANSWER
+    assert many_s >= 0.1 * ASSERTION
+    assert shelf.asserted == []
