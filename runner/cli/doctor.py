@@ -14,8 +14,8 @@ from runner.api.realtime.facts import BASE_URL
 from runner.cli.environment import add_directory, add_environment
 from runner.cli.json_document import add_format, print_document
 from runner.cli.main import OK, PROBLEMS
+from runner.cli.overrides import base_url_of
 from runner.cli.problems import print_problems
-from runner.cli.run import base_url_of
 from runner.cli.terminal import Style, Terminal, printable, stderr, stdout
 from runner.config.load import load
 from runner.doctor.examination import examine

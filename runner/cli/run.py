@@ -6,28 +6,24 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from tempfile import TemporaryFile
 
-from yarl import URL
-
-from runner.api.realtime.facts import BASE_URL, BASE_URL_VARIABLE, PROVIDER
+from runner.api.realtime.facts import PROVIDER
 from runner.cli.environment import add_directory, add_environment
 from runner.cli.main import OK, PROBLEMS
+from runner.cli.overrides import overridden
 from runner.cli.problems import counted, print_problems
 from runner.cli.recorded_scenario import recorded_scenario
 from runner.cli.summary import show_summary, show_talk
 from runner.cli.terminal import stderr, stdout
 from runner.cli.workers import Place, Workers, reserve
-from runner.config.building.settings import is_base_url
 from runner.config.load import load
 from runner.config.loaded import Loaded
 from runner.config.problem import Severity
 from runner.config.version import ConfigurationVersion
 from runner.errors import CannotRunError, UsageError
-from runner.model.settings import Admin, Configuration
+from runner.model.settings import Configuration
 from runner.serve import event_loop, logs
 from runner.serve.app import webhook_url
 from runner.serve.descriptors import raise_limit
@@ -102,7 +98,7 @@ def _run_one(options: argparse.Namespace, place: Place | None = None, *, log_loc
     """`place`: one of several runners on one port, which write one log under this lock."""
     # Made first: `--watch` notices changes from here on.
     number = 0 if place is None else place.number
-    adapted = partial(_overridden, host=options.host, port=options.port, environ=os.environ, number=number)
+    adapted = partial(overridden, host=options.host, port=options.port, environ=os.environ, number=number)
     source = DirectorySource(options.directory, options.environment, os.environ, adapted)
     loaded = _loaded(options, is_first=place is None)
     if loaded.configuration is None:
@@ -134,9 +130,7 @@ def _run_workers(options: argparse.Namespace) -> int:
     loaded = _loaded(options)
     if loaded.configuration is None:
         return PROBLEMS
-    configuration = _overridden(
-        loaded.configuration, host=options.host, port=options.port, environ=os.environ
-    )
+    configuration = overridden(loaded.configuration, host=options.host, port=options.port, environ=os.environ)
     store = find_secrets(configuration.settings, os.environ).store() or str(configuration.settings.store)
     if not store.startswith(SHARED_STORES):
         raise CannotRunError(
@@ -254,49 +248,6 @@ def _on_end_of_keeper(alone: int, stop: asyncio.Event) -> None:
         stop.set()
 
     loop.add_reader(alone, ended)
-
-
-def _overridden(
-    configuration: Configuration,
-    host: str | None,
-    port: int | None,
-    environ: Mapping[str, str],
-    number: int = 0,
-) -> Configuration:
-    """The configuration with the options of the command line, and the environment for what it leaves open.
-
-    Of several runners on one port each has an admin listener of its own, at the next port.
-    """
-    provider, server = configuration.settings.provider, configuration.settings.server
-    if provider.base_url is None:
-        provider = replace(provider, base_url=base_url_of(environ))
-    server = replace(
-        server,
-        host=server.host if host is None else host,
-        port=server.port if port is None else port,
-        admin=None if server.admin is None else _admin_of(server.admin, number),
-    )
-    settings = replace(configuration.settings, provider=provider, server=server)
-    return replace(configuration, settings=settings)
-
-
-def base_url_of(environ: Mapping[str, str]) -> str | None:
-    """The voice API's URL from the environment. Raises CannotRunError."""
-    url = environ.get(BASE_URL_VARIABLE, "").strip()
-    if url and not is_base_url(url):
-        raise CannotRunError(
-            f'environment variable "{BASE_URL_VARIABLE}" is "{url}", which is not an address of an API;'
-            f" write one such as {BASE_URL}"
-        )
-    return url or None
-
-
-def _admin_of(admin: Admin, number: int) -> Admin:
-    port = admin.port + number if admin.port else 0
-    address = None if admin.address is None else URL(admin.address)
-    if address is not None and address.port is not None:
-        address = address.with_port(address.port + number)
-    return replace(admin, port=port, address=None if address is None else str(address).rstrip("/"))
 
 
 def _count(text: str) -> int:

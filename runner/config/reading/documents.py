@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from runner.config.checking.checked import Checked
 from runner.config.checking.cut_texts import check_texts
-from runner.config.checking.schema import Memory, check
+from runner.config.checking.document_walk import Memory
+from runner.config.checking.schema import check
 from runner.config.checking.suggest import nearest
 from runner.config.node import Node
 from runner.config.problem import Problems
