@@ -315,8 +315,4 @@ class CallEnding:
         self.speech.clear()
         if self._deed_id is not None:
             self.deeds.settle(self._deed_id, DeedResult.DONE, now)
-        return [
-            *self.lead.end(),
-            Log(event=LogEvent.CALL_ENDING, fields={"reason": self.record.ended}),
-            HangUp(),
-        ]
+        return [Log(event=LogEvent.CALL_ENDING, fields={"reason": self.record.ended}), HangUp()]

@@ -59,9 +59,8 @@ class SilenceLadder(Part):
     def handle(self, event: CallEvent, now: Instant) -> list[Intent]:
         """Count the silence from the last sound."""
         match event:
-            case SidebandOpened() | PlaybackEnded():
-                return [SetTimer(timer=SILENCE, at=now + self._silence.after_s)]
-            case ResponseEnded():
+            case SidebandOpened() | PlaybackEnded() | ResponseStarted() | ResponseEnded():
+                # While a response lasts, it is not quiet.
                 return [SetTimer(timer=SILENCE, at=now + self._silence.after_s)]
             case CallerSpeaks(began=True):
                 # Their end may never be reported, so the ladder is postponed and not cancelled.
@@ -70,8 +69,6 @@ class SilenceLadder(Part):
             case CallerSpeaks() | KeyPressed():
                 self._asked = 0
                 return [SetTimer(timer=SILENCE, at=now + self._silence.after_s)]
-            case ResponseStarted():
-                return [SetTimer(timer=SILENCE, at=now + self._silence.after_s + LONGEST_TURN_S)]
             case TimerFired(timer=Timer(kind=TimerKind.SILENCE)):
                 return self._silent(now)
             case _:

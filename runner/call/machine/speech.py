@@ -73,9 +73,8 @@ class Speech:
         return self.floor is Floor.CLOSED
 
     def is_idle(self, now: Instant) -> bool:
-        """Whether nobody speaks or is heard, and nothing waits to be said."""
-        waits = self._sentences or self._go_on
-        return self.floor is Floor.IDLE and not waits and not self.playback.is_playing(now)
+        """Whether nobody speaks or is heard."""
+        return self.floor is Floor.IDLE and not self.playback.is_playing(now)
 
     def busy_until(self, now: Instant) -> Instant:
         """How long the agent may still speak, or be heard, as far as is known now."""

@@ -42,13 +42,19 @@ class Url:
 
     def made(self, names: JsonObject) -> str:
         """The URL for these names. Raises TemplateFailure where a value would change its structure."""
-        made = self._literal if self._literal is not None else str(self._program.run(names))
+        made = self._literal if self._literal is not None else self._filled(names)
         path = _ORIGIN.sub("", made, count=1).partition("?")[0]
         for segment in path.split("/"):
             if segment and unquote(segment.replace(_EMPTY, "")) in ("", ".", ".."):
                 would_be = "empty" if segment.strip(_EMPTY) == "" else f'"{segment}"'
                 raise TemplateFailure(f"a part of the path would be {would_be}", source=self._source)
         return quote(made.replace(_EMPTY, "").strip(), safe=_ALLOWED)
+
+    def _filled(self, names: JsonObject) -> str:
+        try:
+            return str(self._program.run(names))
+        except TemplateFailure as failure:
+            raise TemplateFailure(failure.reason, source=self._source, line=failure.line) from None
 
 
 @lru_cache(maxsize=4096)

@@ -64,6 +64,23 @@ def test_while_a_person_leads_the_agent_says_what_they_want_and_nothing_else() -
     assert outcome(play, "deed_2") == ("done", "the agent says nothing while a person leads the call")
 
 
+def test_a_persons_sentence_waits_for_the_caller_while_they_lead() -> None:
+    play = talking()
+    leads(play)
+    play.happens(CallerSpeaks(began=True))
+    assert steer(play, SaySentence(say="I am here.")) == []
+    assert outcome(play) == ("waiting", "")
+    play.happens(CallerSpeaks(began=False))
+    assert play.passes(1) == [Speak(wish="wish_1", say="I am here.")]
+
+
+def test_an_agent_that_has_ended_is_not_cut_short_by_taking_over() -> None:
+    play = talking()
+    play.responds()
+    (update,) = leads(play)
+    assert isinstance(update, SwitchAgent)
+
+
 def test_what_the_agent_begins_all_the_same_is_cut_short() -> None:
     play = talking()
     leads(play)

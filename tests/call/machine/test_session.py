@@ -178,6 +178,7 @@ def test_a_late_reply_of_an_earlier_attempt_is_not_taken_for_the_present_one() -
     (second,) = play.passes(0.1)
     assert play.replies(first) == []
     assert isinstance(play.replies(second)[0], SendOutput)
+    assert play.replies(second) == []
 
 
 # The sideband is lost

@@ -212,8 +212,8 @@ def test_an_agent_that_takes_over_a_live_call_does_not_make_a_ghost_of_it_either
 def test_a_caller_whose_end_of_speech_is_lost_does_not_end_the_ladder() -> None:
     play = talking(limits=Limits(silence=ASK))
     play.happens(CallerSpeaks(began=True))
-    play.passes(81)
-    assert play.spoken() == ["Are you still there?"]
+    assert play.passes(79.9) == []
+    assert play.passes(0.1) == [Speak(wish="wish_1", say="Are you still there?")]
 
 
 def test_what_is_still_being_heard_is_no_silence() -> None:
@@ -223,6 +223,10 @@ def test_what_is_still_being_heard_is_no_silence() -> None:
     assert play.passes(70) == []
     play.happens(PlaybackEnded(response_id="r"))
     assert play.passes(3) == [Speak(wish="wish_1", say="Hello?")]
+    play.happens(ResponseStarted(response_id="r2"), PlaybackStarted(response_id="r2"))
+    play.happens(ResponseEnded(response_id="r2", outcome=Outcome.COMPLETED, usage=Usage(audio_out=1400)))
+    assert play.passes(74) == []
+    assert "The call has to end now." in (expect(Speak, play.passes(3)[0]).tell or ""), "its end is not told"
 
 
 def test_a_background_tool_at_work_is_no_silence() -> None:

@@ -2,13 +2,14 @@
 
 import pytest
 
-from runner.model.action import AddItem, SendOutput, SendRequest, Speak
+from runner.model.action import AddItem, SendOutput, SendRequest, Speak, TimerKind
 from runner.model.conversation_event import CallerSpeaks, OutputTaken
-from runner.model.tool import HttpBinding, ResultSpec, WaitingStep
+from runner.model.tool import HttpBinding, ResultSpec, StaticBinding, WaitingStep
 from runner.model.values import Json
 from tests.call.machine.playing import Play, expect, http_tool, talking, tool, words
 
 UNMAKEABLE = words("{{ 1 / (args.count or 0) }}")
+BROKEN_URL = words("https://api.example/{{ 1 / (args.count or 0) }}")
 
 
 def waiting(*steps: WaitingStep, **fields: Json) -> Play:
@@ -39,10 +40,14 @@ def test_a_waiting_sentence_that_cannot_be_made_is_left_out_and_the_record_tells
     assert len(play.record.faults) == 1
 
 
-def test_a_tool_that_answers_first_makes_the_sentence_needless() -> None:
-    play = waiting(WaitingStep(after_s=1, say=(words("Let me look."),)))
-    (sent,) = play.responds(("find_slots", "{}"))
+@pytest.mark.parametrize("background", [False, True])
+def test_a_tool_that_answers_first_makes_the_sentence_needless(background: bool) -> None:
+    step = WaitingStep(after_s=1, say=(words("Let me look."),))
+    play = talking(http_tool(while_waiting=(step,), background=background))
+    sent, *_ = play.responds(("find_slots", "{}"))
     play.replies(sent)
+    assert play.timer(TimerKind.WAITING) is None
+    play.responds()
     play.responds()
     assert play.passes(5) == []
 
@@ -91,6 +96,34 @@ def test_a_tool_whose_condition_does_not_hold_is_refused_with_what_to_say() -> N
     output, *_ = play.responds(("find_slots", "{}"))
     assert expect(SendOutput, output).output == '{"error":"Ask for the day first."}'
     assert isinstance(play.responds(("find_slots", '{"day":"x"}'))[0], SendRequest)
+
+
+def test_a_tool_whose_condition_does_not_hold_is_refused_also_without_what_to_say() -> None:
+    play = talking(http_tool(when=words("{{ false }}")))
+    output, *_ = play.responds(("find_slots", "{}"))
+    assert expect(SendOutput, output).output == '{"error":"find_slots cannot be used now"}'
+
+
+@pytest.mark.parametrize(
+    ("binding", "what", "template"),
+    [
+        (HttpBinding(method="GET", url=BROKEN_URL), "request", BROKEN_URL.source),
+        (
+            HttpBinding(method="GET", url=words("https://api.example"), headers={"X-Of": UNMAKEABLE}),
+            "request",
+            UNMAKEABLE.source,
+        ),
+        (StaticBinding(answer=UNMAKEABLE), "answer", UNMAKEABLE.source),
+    ],
+)
+def test_a_tool_whose_template_fails_is_answered_with_the_reason_and_the_record_names_the_template(
+    binding: HttpBinding | StaticBinding, what: str, template: str
+) -> None:
+    play = talking(tool("count", binding))
+    output, _ = play.responds(("count", "{}"))
+    assert expect(SendOutput, output).output == f'{{"error":"the {what} cannot be made: division by zero"}}'
+    assert play.record.tools[0].status == "error"
+    assert play.record.faults == (f'count: the template "{template}" failed: division by zero',)
 
 
 def test_what_a_reply_sets_is_known_to_later_templates() -> None:

@@ -205,9 +205,12 @@ def test_a_wish_that_comes_while_the_api_answers_by_itself_is_kept(queue: Queue)
 def test_a_request_refused_because_somebody_speaks_is_made_again_afterwards(queue: Queue) -> None:
     queue.speech.say("Hello.", key="k")
     queue.flush()
-    queue.happens(started("r0", wish=None), BUSY, ended("r0", wish=None))
+    queue.happens(started("r0", wish=None), BUSY, ended("r0", wish=None), PlaybackEnded(response_id="r0"))
     assert queue.asked == [Speak(wish="wish_1", say="Hello."), Speak(wish="wish_2", say="Hello.")]
     assert queue.ended == []
+    queue.happens(started("r1", "wish_2"), ended("r1", "wish_2"), PlaybackEnded(response_id="r1"))
+    assert queue.ended == [("k", SentenceEnd.HEARD)]
+    assert len(queue.asked) == 2
 
 
 def test_a_nudge_refused_because_somebody_speaks_is_forgotten(queue: Queue) -> None:
@@ -289,6 +292,14 @@ def test_events_told_twice_change_nothing(queue: Queue) -> None:
     queue.happens(started(), started(), ended(), ended(), started(), ended())
     assert queue.floor() is Floor.IDLE
     assert len(queue.asked) == 1
+
+
+def test_a_response_whose_beginning_is_missed_ends_all_the_same(queue: Queue) -> None:
+    queue.happens(started("r0", wish=None), ended("r0", wish=None))
+    queue.speech.say("Hello.")
+    queue.flush()
+    queue.happens(ended())
+    assert queue.floor() is Floor.IDLE
 
 
 def test_a_provider_that_does_not_send_wishes_back_is_understood(queue: Queue) -> None:
