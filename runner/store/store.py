@@ -146,7 +146,7 @@ class Fleet(Protocol):
         """Let others take these calls at once."""
 
     async def take_over(self, lease: Lease) -> list[HeldCall]:
-        """Take this runner's share of the calls without a runner, with a new fence each.
+        """Take this runner's share of the calls without a runner, with a new fence each; of very many a part.
 
         Those are the calls of runners whose lease is over, and those that were handed over. A runner takes
         calls of others only once it has held its lease for as long as it lasts: after an outage of the

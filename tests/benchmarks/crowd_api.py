@@ -22,8 +22,8 @@ import uvloop
 from tests.benchmarks.talking_api import GREETING_FROM, TURN, frame_text
 
 TICK_S = 0.004
-ANSWERED_S = 30.0
-"""For the outputs of the last tools to come, on a machine that other work shares."""
+ANSWERED_S = 120.0
+"""For the outputs of the last tools to come: late on a machine that has too much to do, or never."""
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 UNKNOWN = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
@@ -111,6 +111,7 @@ class Crowd:
             "repeated": self.repeated,
             "tool_p50_ms": _quantile(trips, 0.5) * 1000,
             "tool_p99_ms": _quantile(trips, 0.99) * 1000,
+            "tool_max_ms": _quantile(trips, 1.0) * 1000,
         }
 
 

@@ -65,8 +65,8 @@ class Member:
         while True:
             await asyncio.sleep(self._takeover_s)
             # After a pause the store is asked first whose our own calls are.
-            if self.keeper.may_act and not self.keeper.was_paused:
-                await self.take_over()
+            while self.keeper.may_act and not self.keeper.was_paused and await self.take_over():
+                pass
 
     # Claims
 
@@ -180,8 +180,8 @@ class Member:
 
     # Calls without a runner
 
-    async def take_over(self) -> None:
-        """Take our share of the calls without a runner."""
+    async def take_over(self) -> bool:
+        """Take our share of the calls without a runner, or a part; returns whether there may be more."""
         left_calls = await self._take_from_store()
         waiting = iter(left_calls)
         try:
@@ -194,6 +194,8 @@ class Member:
                 if call.id in self._taken:
                     self.put_back(call.id)
                     self._taken.pop(call.id).set()
+        # What cannot be served now is not tried again at once.
+        return bool(left_calls) and not self._unserved
 
     def put_back(self, call_id: str) -> None:
         """The call was taken over and cannot be served now: the next runner that looks takes it."""

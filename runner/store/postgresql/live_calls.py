@@ -10,6 +10,10 @@ from runner.store.postgresql import leases
 from runner.store.postgresql.database import Connection
 from runner.store.postgresql.leases import HOLDS
 
+MOST_TAKEN = 256
+"""Calls that a runner takes at once. Of thousands each takes more as soon as it serves these, so that one
+that is slow, or has just begun, keeps none from the others, who could serve it now.
+"""
 CLOCKS_APART_S = 60.0
 """Between a runner's clock and the database's. One that is an hour ahead would hang up what it takes over, as
 if it had lasted an hour longer.
@@ -163,7 +167,7 @@ async def has_left_calls(connection: Connection, now: Instant) -> bool:
 
 
 async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
-    """Take this runner's share of the calls without a runner."""
+    """Take this runner's share of the calls without a runner, or `MOST_TAKEN` of it."""
     await leases.hold(connection, lease)
     await leases.end_expired(connection)
     # A runner that has just joined, or rejoined, cannot know yet which others have: after an outage of the
@@ -181,9 +185,9 @@ async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
                 SELECT 1 FROM runners WHERE {HOLDS} AND NOT is_leaving)
             AND (id = $2 OR asserted_at <= clock_timestamp() - make_interval(secs => lease_s))
         ), share AS (
-            SELECT greatest(
+            SELECT least($3, greatest(
                 ceil(count(*) / takers) - count(*) FILTER (WHERE runner = $2),
-                ceil(count(*) FILTER (WHERE {orphan("$1")}) / takers))::integer AS most
+                ceil(count(*) FILTER (WHERE {orphan("$1")}) / takers)))::integer AS most
             FROM live_calls, (SELECT greatest(count(*), 1)::float8 AS takers FROM takers) AS counted
             GROUP BY takers)
         UPDATE live_calls SET runner = $2, fence = fence + 1
@@ -193,6 +197,7 @@ async def take_over(connection: Connection, lease: Lease) -> list[HeldCall]:
         RETURNING id, fence, agent, state, configuration, began_at, api_call_id""",  # noqa: S608 - our own text
         may_take,
         lease.runner,
+        MOST_TAKEN,
     )
     return [rows.held_call(tuple(row)) for row in taken]
 

@@ -112,6 +112,15 @@ async def test_calls_are_taken_up_in_batches_so_that_their_journals_are_read_tog
     assert {call.id for call in desk.taken} == {call.id for call in orphans}
 
 
+async def test_who_has_served_a_part_takes_more_at_once_but_tries_nothing_again() -> None:
+    member, shelf, desk, _ = await joined()
+    shelf.orphans = [CALL]
+    more = [await member.take_over(), await member.take_over()]
+    shelf.orphans, desk.fails = [CALL, replace(CALL, id="rtc_2")], "rtc_2"
+    more.append(await member.take_over())
+    assert more == [True, False, False]
+
+
 async def test_calls_whose_journals_cannot_be_read_are_handed_on(caplog: pytest.LogCaptureFixture) -> None:
     member, shelf, desk, _ = await joined()
     shelf.orphans = [CALL, replace(CALL, id="rtc_2")]

@@ -11,7 +11,7 @@ import pytest
 
 from runner.errors import CallLostError, ClockError, LeaseLostError, StoreError
 from runner.model.live_call import CallState, Claim, HeldCall, Owner
-from runner.store.postgresql import claims
+from runner.store.postgresql import claims, live_calls
 from runner.store.postgresql.database import CONNECTIONS
 from runner.store.postgresql.postgresql_store import PostgresqlStore
 from tests.patience import PATIENCE_S
@@ -177,6 +177,17 @@ async def test_who_has_more_calls_than_others_takes_a_share_as_well(engine: Post
         await (lost, one, one)[number % 3].holds(f"rtc_{number:02}")
     await loses_touch(engine, "lost")
     assert [len(await member.take_over()) for member in (one, two)] == [2, 2]
+
+
+async def test_a_runner_takes_very_many_calls_in_parts(
+    engine: PostgresqlEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_calls, "MOST_TAKEN", 2)
+    lost, one = await runners(engine, "lost", "one")
+    for number in range(5):
+        await lost.holds(f"rtc_{number}")
+    await loses_touch(engine, "lost")
+    assert [len(await one.take_over()) for _ in range(4)] == [2, 2, 1, 0]
 
 
 async def test_runners_that_take_over_at_once_never_take_the_same(engine: PostgresqlEngine) -> None:
