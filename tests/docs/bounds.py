@@ -12,14 +12,109 @@ from runner.serve.timeouts import Timeouts
 
 Number = int | float
 
+UNSEEN = {
+    "a pause: when it is over, we look again or write on, and nothing is given up": (
+        "serve.admin.calls.AGAIN_S",
+        "serve.admin.calls.HEARTBEAT_S",
+        "serve.admin.fleet_feed.LOOK_S",
+        "serve.admin.fleet_feed.RUNNERS_S",
+        "serve.admin.followed.LOOK_S",
+        "serve.admin.followed.SETTLE_S",
+        "serve.admin.streams.AGAIN_S",
+        "serve.admin.streams.ASK_AGAIN_S",
+        "serve.admin.streams.LOOK_S",
+        "serve.admin.streams.TICK_S",
+        "serve.background.RESTART_S",
+        "serve.browser.admission.SWEEP_S",
+        "serve.browser.live_pages.AGAIN_S",
+        "serve.browser.live_pages.HEARTBEAT_S",
+        "serve.browser.watch.PAUSE_S",
+        "serve.fleet.journal_writer.BATCH_S",
+        "serve.fleet.journal_writer.RETRY_S",
+        "serve.fleet.journal_writer.SOON_S",
+        "serve.fleet.member.TAKEOVER_S",
+        "serve.fleet.service.SWEEP_S",
+        "serve.log_writer.GATHER_S",
+        "serve.log_writer.TICK_S",
+        "serve.loop_lag.EVERY_S",
+        "serve.names.SECOND_FAMILY_S",
+        "serve.reloads.POLL_S",
+    ),
+    "how long what is known is used or shown before anybody is asked again": (
+        "serve.admin.followed.FRESH_S",
+        "serve.admin.followed.IDLE_S",
+        "serve.admin.followed.KEPT_S",
+        "serve.admin.peers.CALLS_FRESH_S",
+        "serve.admin.peers.FRESH_S",
+        "serve.admin.streams.KEPT_S",
+        "serve.api_client.REFUSED_S",
+        "serve.api_connector.FRESH_S",
+        "serve.background.STEADY_S",
+        "serve.names.FRESH_S",
+        "serve.sideband.KEPT_AGAIN_S",
+        "serve.tls.VERIFIED_S",
+    ),
+    "a minute of which the table speaks in words": (
+        "serve.admin.access.FAILURES_WITHIN_S",
+        "serve.browser.rates.WINDOW_S",
+    ),
+    "a default of a request or of a class, which others replace": (
+        "serve.admin.records.DEFAULT_DAY_S",
+        "serve.admin.records.DEFAULT_WINDOW_S",
+        "serve.fleet.member.HEARTBEAT_S",
+        "serve.fleet.member.LEASE_S",
+    ),
+    "how much is done in one go of work that is done in any case": (
+        "serve.admin.record_requests.DAY_PAGE",
+        "serve.clients.API_LOOKUPS",
+        "serve.fleet.journal_writer.MOST_PIECES",
+        "serve.fleet.member.ANSWER",
+        "serve.fleet.member.TOGETHER",
+        "serve.log_writer.BATCH",
+    ),
+    "what is forgotten costs one more question, look-up, handshake or line": (
+        "serve.admin.access.MOST_ADDRESSES",
+        "serve.admin.fleet_feed.MOST_GONE",
+        "serve.admin.followed.MOST_ENDS",
+        "serve.api_client.MOST_UNSETTLED",
+        "serve.log_folding.MOST_KEYS",
+        "serve.names.MOST_KNOWN",
+        "serve.tls.MOST_HOSTS",
+    ),
+    "only the operator's own tokens, files and runners come up to it": (
+        "serve.admin.access.MIN_TOKEN",
+        "serve.admin.peers.MOST_LINE",
+        "serve.secrets.MAX_FILE_BYTES",
+    ),
+    "only a bug of ours comes up to it": (
+        "serve.call_driver.MOST_ENDINGS",
+        "serve.log_lines.MAX_FRAMES",
+        "serve.log_lines.MAX_TEXT",
+    ),
+    "a fact about the system, the loop, the garbage collector, TLS or the calendar": (
+        "serve.admin.records.DAY_S",
+        "serve.call_timers.EARLY_S",
+        "serve.descriptors.LARGEST_LIMIT",
+        "serve.descriptors.MACOS_LIMIT",
+        "serve.event_loop.MIDDLE",
+        "serve.event_loop.OLD",
+        "serve.event_loop.YOUNG",
+        "serve.pings.EARLY_S",
+        "serve.tls.RECORD_BYTES",
+    ),
+}
+"""Numbers that nobody who runs the program can come upon, by the reason."""
+
 
 def of_serving() -> Iterator[str]:
     """The names of every bound of the serving side: its deadlines, and the numbers of its modules."""
     yield from (f"serve.timeouts.{field.name}" for field in fields(Timeouts))
-    for path in sorted((Path(runner.__file__).parent / "serve").glob("*.py")):
+    folder = Path(runner.__file__).parent
+    for path in sorted((folder / "serve").rglob("*.py")):
+        module = ".".join(path.relative_to(folder).with_suffix("").parts)
         for name in _constants(path):
-            if isinstance(getattr(import_module(f"runner.serve.{path.stem}"), name), Number):
-                yield f"serve.{path.stem}.{name}"
+            if isinstance(getattr(import_module(f"runner.{module}"), name), Number):
+                yield f"{module}.{name}"
 
 
 def value(name: str) -> str:

@@ -195,17 +195,18 @@ _TOKEN = """
 _HOST = """
   - name: {name}_{n}
     description: Asks another host.
-    http: {{method: GET, url: "http://{host}/", timeout: 2s}}
+    http: {{method: GET, url: "{url}/", timeout: 2s}}
 """
 
 
-def write(directory: Path, *, api: str, endpoint: str, store: str) -> None:
+def write(directory: Path, *, api: str, endpoint: str, store: str, tls_port: int) -> None:
     """Write the configuration into a directory."""
     directory.mkdir()
     port = endpoint.rpartition(":")[2]
-    hosts = [("ask_host", n, f"127.0.0.{n}:{port}") for n in range(2, 6)]
-    hosts += [("ask_known", 0, f"a.known.example:{port}")]
-    hosts += [("ask_dead", n, f"n{n}.unanswered.example") for n in range(8)]
+    hosts = [("ask_host", n, f"http://127.0.0.{n}:{port}") for n in range(2, 6)]
+    hosts += [("ask_known", 0, f"http://a.known.example:{port}")]
+    hosts += [("ask_dead", n, f"http://n{n}.unanswered.example") for n in range(8)]
+    hosts += [("ask_tls", n, f"https://127.0.0.{n}:{tls_port}") for n in range(1, 8)]
     words = {
         "API": api,
         "SITE": SITE,
@@ -213,7 +214,7 @@ def write(directory: Path, *, api: str, endpoint: str, store: str) -> None:
         "TOKENS": "".join(_TOKEN.format(n=n, path="token" if n else "token-never") for n in range(4)).strip(
             "\n"
         ),
-        "HOSTS": "".join(_HOST.format(name=name, n=n, host=host) for name, n, host in hosts).strip("\n"),
+        "HOSTS": "".join(_HOST.format(name=name, n=n, url=url) for name, n, url in hosts).strip("\n"),
         "RECEIVED": "  - {http: {url: 'http://127.0.0.16:PORT/held'}}\n" * 8,
         "RECEIVERS": "".join(
             f"  - {{http: {{url: 'http://127.0.0.{n}:PORT/held'}}}}\n" for n in range(11, 16)

@@ -21,9 +21,11 @@ from runner.standin.placed_call import PlacedCall
 from runner.standin.script import CallerHangsUp, Step, When
 from runner.standin.server import StandIn
 from runner.standin.webhook import SignedWebhook, call_incoming, new_secret
+from tests.certificates import Authority
 from tests.serve.bounds import configuration
 from tests.serve.bounds.metered import METER
 from tests.serve.bounds.neighbour import PATIENCE_S, Endpoint, Neighbour
+from tests.serve.bounds.peers import Peers
 from tests.serve.bounds.wire import Wire
 
 SECRET = new_secret()
@@ -46,6 +48,8 @@ class Service:
         api: StandIn,
         wire: Wire,
         endpoint: Endpoint,
+        peers: Peers,
+        authority: Authority,
         stack: AsyncExitStack,
     ) -> None:
         self.process = process
@@ -54,6 +58,9 @@ class Service:
         self.wire = wire
         self._stack = stack
         self.endpoint = endpoint
+        self.peers = peers
+        self.authority = authority
+        """The one that the runner trusts."""
         self.url = self.admin_url = ""
         self.log: list[dict[str, Any]] = []
         self._logged = asyncio.Event()

@@ -11,12 +11,14 @@ from typing import Any
 from aiohttp import web
 
 from runner.standin.server import StandIn
+from tests.certificates import Authority
 from tests.processes import CLOCK
 from tests.serve.bounds import configuration
 from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.neighbour import Endpoint
+from tests.serve.bounds.peers import Peers
 from tests.serve.bounds.service import SECRET, Service
-from tests.serve.bounds.wire import Wire
+from tests.serve.bounds.wire import Gate, Wire
 from tests.standin.openai_types import client_complaint, server_complaint
 
 TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -31,11 +33,15 @@ async def serving(
     descriptors: int | None = None,
     traces: str | None = None,
     store: str = "sqlite:calls.db",
+    tls: bool = False,
+    inspects: bool = True,
 ) -> AsyncIterator[Service]:
     """Everything, while it lasts. `descriptors`: the limit under which the runner is started. `traces`: the
-    endpoint's path for them.
+    endpoint's path for them. `tls`: the API is served over it, behind a `Gate`. `inspects`: every event is
+    held against the API's types, which takes longer than anything else.
     """
     endpoint = Endpoint()
+    authority = Authority(directory)
     async with AsyncExitStack() as stack:
         app = web.Application(client_max_size=1 << 26)
         app.router.add_route("*", "/{path:.*}", endpoint.handle)
@@ -44,12 +50,25 @@ async def serving(
         stack.push_async_callback(server.cleanup)
         await web.TCPSite(server, "0.0.0.0", 0).start()
         endpoint.url = f"http://127.0.0.1:{server.addresses[0][1]}"
-        api = StandIn(inspect_received=client_complaint, inspect_sent=server_complaint)
+        api = StandIn(
+            inspect_received=client_complaint if inspects else None,
+            inspect_sent=server_complaint if inspects else None,
+            tls=authority.server() if tls else None,
+        )
         await stack.enter_async_context(api)
-        wire = Wire(api.base_url)
+        wire = Gate(api.base_url) if tls else Wire(api.base_url)
         await wire.open()
         stack.push_async_callback(wire.close)
-        configuration.write(directory / "agents", api=wire.base_url, endpoint=endpoint.url, store=store)
+        peers = Peers()
+        await peers.open()
+        stack.push_async_callback(peers.close)
+        configuration.write(
+            directory / "agents",
+            api=wire.base_url,
+            endpoint=endpoint.url,
+            store=store,
+            tls_port=peers.port,
+        )
         command = [sys.executable, "-m", "tests.serve.bounds.metered", json.dumps(dict(lowered))]
         command += ["run", "--port", "0", "--log-format", "json", *arguments]
         if descriptors is not None:
@@ -63,6 +82,7 @@ async def serving(
                 "OPENAI_API_KEY": api.api_key,
                 "OPENAI_WEBHOOK_SECRET": SECRET,
                 "ADMIN_TOKEN": configuration.ADMIN_TOKEN,
+                "SSL_CERT_FILE": str(authority.file),
                 **({} if traces is None else {TRACES: f"{endpoint.url}/{traces}", TRACES_S: "600"}),
             },
             stdout=asyncio.subprocess.PIPE,
@@ -70,7 +90,14 @@ async def serving(
             limit=1 << 15,
         )
         service = Service(
-            process=process, directory=directory, api=api, wire=wire, endpoint=endpoint, stack=stack
+            process=process,
+            directory=directory,
+            api=api,
+            wire=wire,
+            endpoint=endpoint,
+            peers=peers,
+            authority=authority,
+            stack=stack,
         )
         stack.push_async_callback(service.http.close)
         stack.push_async_callback(_stop, process)

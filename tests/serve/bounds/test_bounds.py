@@ -12,11 +12,13 @@ from tests.serve.bounds.rows import (  # noqa: F401 - they declare rows
     afterwards,
     answering,
     browser,
+    connections,
     during,
     log,
     reloading,
     requests,
     sideband,
+    tls,
     tools,
 )
 from tests.serve.bounds.service import Service

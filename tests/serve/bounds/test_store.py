@@ -22,7 +22,7 @@ BRIEF = {
     **LOWERED,
     "call.afterwards.jobs.LONGEST_S": 60.0,
     "serve.call_orders.WRITTEN_S": 0.2,
-    "serve.fleet.journal_writer.APPEND_S": 0.3,
+    "serve.fleet.journal_writer.APPEND_S": 0.4,
     "serve.fleet.member.CLAIM_S": 0.3,
     "store.record_saver.ATTEMPT_S": 0.3,
     "store.record_saver.FIRST_RETRY_S": 0.1,
@@ -96,7 +96,9 @@ async def test_a_store_that_is_away_harms_no_neighbour(tmp_path: Path) -> None:
         assert sorted(set(pieces)) == pieces
 
 
-@alone_beyond("serve.fleet.member.CLAIM_S", "store.record_saver.ATTEMPT_S")
+@alone_beyond(
+    "serve.fleet.journal_writer.APPEND_S", "serve.fleet.member.CLAIM_S", "store.record_saver.ATTEMPT_S"
+)
 async def test_a_store_that_does_not_answer_harms_no_neighbour(tmp_path: Path) -> None:
     lowered = {**BRIEF, "store.sqlite.database.BUSY_S": FOREVER_S}
     async with serving(tmp_path, lowered) as service, service.serves_neighbour():
@@ -105,5 +107,7 @@ async def test_a_store_that_does_not_answer_harms_no_neighbour(tmp_path: Path) -
             limit = lowered["store.record_saver.ATTEMPT_S"]
             error = f"no answer within {limit:g} s"
             await service.logged("record was not saved", call_id=call.id, error=error)
+            limit = lowered["serve.fleet.journal_writer.APPEND_S"]
+            await service.logged("journal cannot be written", error=f"no answer within {limit:g} s")
             await service.neighbour.is_served()
         assert (await service.record(call))["ended"] == "caller_hung_up"

@@ -12,6 +12,8 @@ from contextlib import suppress
 
 from websockets.frames import Frame, Opcode
 
+from tests.serve.bounds.peers import Peer, met
+
 _CALL = re.compile(rb"call_id=([^& ]+)")
 _LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 _ACCEPT = re.compile(rb"/calls/([^/ ]+)/accept")
@@ -54,7 +56,8 @@ class Wire:
 
     def __init__(self, base_url: str) -> None:
         """`base_url`: of the API behind it."""
-        self._port = int(base_url.rsplit(":", 1)[1].split("/", maxsplit=1)[0])
+        self._scheme, _, rest = base_url.partition(":")
+        self._port = int(rest.rsplit(":", 1)[1].split("/", maxsplit=1)[0])
         self.base_url = ""
         self.unanswered: set[str] = set()
         """Calls whose sideband is dialled and not answered."""
@@ -77,14 +80,16 @@ class Wire:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         listening.bind(("127.0.0.1", 0))
         self._server = await asyncio.start_server(self._pass_on, sock=listening, limit=1 << 14)
-        self.base_url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        self.base_url = f"{self._scheme}://127.0.0.1:{listening.getsockname()[1]}/v1"
 
     async def close(self) -> None:
         """End."""
         if self._server is not None:
             self._server.close()
         for writer in self._open:
-            writer.transport.abort()
+            # One that is closed cannot be aborted any more.
+            if not writer.transport.is_closing() or writer.transport.get_write_buffer_size():
+                writer.transport.abort()
 
     async def _pass_on(self, from_runner: asyncio.StreamReader, to_runner: asyncio.StreamWriter) -> None:
         self._open.add(to_runner)
@@ -119,6 +124,26 @@ class Wire:
                 _pump(from_runner, to_api, sideband.passes, sideband.is_read),
                 _pump(from_api, to_runner, sideband.passes),
             )
+
+
+class Gate(Wire):
+    """A wire over which TLS is spoken, so that it passes on whole connections and knows no call."""
+
+    instead: Peer | None = None
+    """Who gets the next connections, in place of the API."""
+
+    @property
+    def open_connections(self) -> set[asyncio.StreamWriter]:
+        """The connections of the runner's that are open."""
+        return {writer for writer in self._open if not writer.transport.is_closing()}
+
+    async def _pass_on(self, from_runner: asyncio.StreamReader, to_runner: asyncio.StreamWriter) -> None:
+        if self.instead is not None:
+            await met(self.instead, from_runner, to_runner)
+            return
+        self._open.add(to_runner)
+        from_api, to_api = await asyncio.open_connection("127.0.0.1", self._port)
+        await asyncio.gather(_pump(from_runner, to_api), _pump(from_api, to_runner))
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *open_: asyncio.Event) -> None:

@@ -7,8 +7,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from runner.call.browser.token import BrowserToken
+from runner.serve.browser.admission import call_id_of
 from runner.standin.script import CallerHangsUp, greets
 from tests.serve.bounds.lowered import LOWERED
+from tests.serve.bounds.neighbour import PATIENCE_S
+from tests.serve.bounds.rows.browser import refused, stream, token
+from tests.serve.bounds.rows.requests import rest
 from tests.serve.bounds.serving import hang, serving
 from tests.serve.bounds.table import alone_beyond
 from tests.store.postgresql.server import PostgresqlServer
@@ -16,7 +21,13 @@ from tests.store.postgresql.server import PostgresqlServer
 SHARED = {
     **LOWERED,
     "serve.admin.calls.BETWEEN_S": 1.0,
+    "serve.admin.fleet_feed.FIRST_S": 0.5,
     "serve.admin.peers.ASK_S": 0.5,
+    "serve.admin.peers.QUIET_S": 0.5,
+    "serve.admin.streams.BETWEEN_S": 1.0,
+    "serve.browser.live_pages.BETWEEN_S": 1.0,
+    "serve.browser.peers.ASK_S": 0.5,
+    "serve.browser.peers.QUIET_S": 0.5,
     "serve.fleet.service.HAND_OVER_S": 0.5,
     "serve.timeouts.after_call_s": 0.5,
     "serve.timeouts.close_s": 2.0,
@@ -27,12 +38,14 @@ SHARED = {
     "store.postgresql.database.CONNECTIONS": 3,
 }
 RUNNER = """
-    INSERT INTO runners (id, epoch, seen_at, asserted_at, lease_s, address, version, configuration)
-    SELECT $1, 1, clock_timestamp(), clock_timestamp(), $2, $3, version, configuration FROM runners LIMIT 1
+    INSERT INTO runners
+        (id, epoch, seen_at, asserted_at, lease_s, address, page_address, version, configuration)
+    SELECT $1, 1, clock_timestamp(), clock_timestamp(), $2, $3, $3, version, configuration
+    FROM runners LIMIT 1
 """
 CALL = """
     INSERT INTO live_calls (id, runner, fence, agent, state, configuration, began_at)
-    SELECT 'rtc_away', 'away', 1, 'stranger', 'answered', configuration, 0 FROM runners LIMIT 1
+    SELECT $2, $1, 1, 'stranger', 'answered', configuration, 0 FROM runners LIMIT 1
 """
 LEASE_S = 4.0
 
@@ -57,7 +70,7 @@ async def test_other_runners_that_hang_or_are_lost_harm_no_neighbour(
                 for path in ("admin/calls", "admin/calls/rtc_away/hush"):
                     service.endpoint.handlers[f"away/{path}"] = hang
                 await database.execute(RUNNER, "away", LEASE_S, f"{service.endpoint.url}/away")
-                await database.execute(CALL)
+                await database.execute(CALL, "away", "rtc_away")
                 status, listed = await service.admin("GET", "calls")
                 assert (status, listed["missing"]) == (200, ["away"])
                 status, problem = await service.admin("POST", "calls/rtc_away/hush")
@@ -83,3 +96,41 @@ async def test_other_runners_that_hang_or_are_lost_harm_no_neighbour(
         finally:
             await database.close()
     assert service.neighbour.call.is_over
+
+
+@pytest.mark.chaos
+@alone_beyond(
+    "serve.admin.fleet_feed.FIRST_S",
+    "serve.admin.peers.QUIET_S",
+    "serve.admin.streams.BETWEEN_S",
+    "serve.browser.live_pages.BETWEEN_S",
+    "serve.browser.peers.ASK_S",
+    "serve.browser.peers.QUIET_S",
+)
+async def test_another_runner_that_hangs_harms_no_neighbour_of_its_readers(
+    tmp_path: Path, postgresql: PostgresqlServer
+) -> None:
+    """A console and a page ask about calls that it has."""
+    url = postgresql.new_database()
+    page_call = call_id_of(BrowserToken(subject="page", id="t1", agents=("web",), expires_at=0.0))
+    async with serving(tmp_path, SHARED, store=url) as service, service.serves_neighbour():
+        database = await asyncpg.connect(url)
+        try:
+            for path in ("admin/events", f"calls/{page_call}/hangup", f"calls/{page_call}/events"):
+                service.endpoint.handlers[f"hangs/{path}"] = hang
+            await database.execute(RUNNER, "hangs", 600.0, f"{service.endpoint.url}/hangs")
+            for call_id in ("rtc_hangs", page_call):
+                await database.execute(CALL, "hangs", call_id)
+        finally:
+            await database.close()
+        everything, _ = await service.stream()
+        one_call, _ = await service.stream("?call=rtc_hangs")
+        page, _ = await stream(service, f"/calls/{page_call}", "page")
+        assert await refused(service, f"/calls/{page_call}/hangup", bearer=token("page")) == (
+            503,
+            "whoever serves the call cannot be reached; try again in a while",
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            await everything.readuntil(b"event: snapshot\n")
+        assert b"event: " not in await rest(one_call)
+        assert (await rest(page)).startswith(b"HTTP/1.1 200 OK\r\n")

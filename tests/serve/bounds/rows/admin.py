@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from runner.call.view.call_view import MOST_SHOWN
 from runner.serve.admin.access import MOST_FAILURES
 from runner.serve.admin.app import MOST_BODY_BYTES
+from runner.serve.admin.document import MOST_ERRORS
+from runner.serve.admin.records import LONGEST_DAY_S, LONGEST_SEARCH_S, LONGEST_WINDOW_S
 from runner.standin.script import CallerHangsUp, greets
 from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.neighbour import PATIENCE_S
 from tests.serve.bounds.rows.during import greeted
-from tests.serve.bounds.service import Service
+from tests.serve.bounds.rows.requests import rest
+from tests.serve.bounds.service import BEARER, Service
 from tests.serve.bounds.table import beyond, waits_beyond
 
 
@@ -22,13 +25,40 @@ async def an_act_that_is_too_long(service: Service) -> None:
     assert (status, problem["detail"]) == (413, f"the body is longer than {MOST_BODY_BYTES} bytes")
 
 
-@beyond("serve.admin.access.MOST_FAILURES")
+@waits_beyond("serve.admin.app.BODY_S")
+async def an_act_that_does_not_come(service: Service) -> None:
+    path = f"/admin/calls/{service.neighbour.call.id}/say"
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BEARER['Authorization']}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    reader, _ = await service.connect(head.encode(), port=service.admin_port)
+    answer = await rest(reader)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n"), answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["detail"] == "the body did not arrive in time"
+
+
+@beyond("serve.admin.document.MOST_ERRORS")
+async def a_request_with_more_mistakes_than_are_told(service: Service) -> None:
+    query = "&".join(f"x{number}=" for number in range(2 * MOST_ERRORS))
+    status, problem = await service.admin("GET", f"calls?{query}")
+    assert (status, len(problem["errors"])) == (400, MOST_ERRORS)
+
+
+@beyond("serve.admin.access.MOST_FAILURES", "serve.admin.access.MOST_BEHIND_PROXY")
 async def guesses_of_a_token(service: Service) -> None:
-    guess = {"Authorization": "Bearer wrong", "X-Forwarded-For": "198.51.100.7"}
+    """From one address behind a proxy, then from others."""
+
+    async def guessed(address: int) -> tuple[int, str]:
+        guess = {"Authorization": "Bearer wrong", "X-Forwarded-For": f"198.51.100.{address}"}
+        status, problem = await service.admin("GET", "calls", headers=guess)
+        return status, problem["detail"]
+
+    refused = (429, "too many failed attempts from this address; wait a minute")
     for _ in range(MOST_FAILURES):
-        assert (await service.admin("GET", "calls", headers=guess))[0] == 401
-    status, problem = await service.admin("GET", "calls", headers=guess)
-    assert (status, problem["detail"]) == (429, "too many failed attempts from this address; wait a minute")
+        assert (await guessed(1))[0] == 401
+    assert await guessed(1) == refused
+    for address in range(2, 2 + LOWERED["serve.admin.access.MOST_BEHIND_PROXY"] - MOST_FAILURES):
+        assert (await guessed(address))[0] == 401
+    assert await guessed(100) == refused
     assert (await service.admin("GET", "calls"))[0] == 200
 
 
@@ -93,6 +123,26 @@ async def connections_that_ask_nothing(service: Service) -> None:
     for _ in range(LOWERED["serve.admin.service.MOST_CONNECTIONS"] + 10):
         await service.connect(port=service.admin_port)
     await service.counted(evicted, before + 5)
+
+
+@beyond(
+    "serve.admin.records.LONGEST_DAY_S",
+    "serve.admin.records.LONGEST_SEARCH_S",
+    "serve.admin.records.LONGEST_WINDOW_S",
+)
+async def windows_that_are_too_long(service: Service) -> None:
+    now = datetime.now(UTC)
+    for path, longest_s in (
+        ("records?", LONGEST_WINDOW_S),
+        ("records?q=Ada&", LONGEST_SEARCH_S),
+        ("day?", LONGEST_DAY_S),
+    ):
+        since = now - timedelta(seconds=longest_s + 60)
+        window = f"from={since:%Y-%m-%dT%H:%M:%SZ}&to={now:%Y-%m-%dT%H:%M:%SZ}"
+        status, problem = await service.admin("GET", path + window)
+        days = f"{longest_s / 86_400:.0f}"
+        told = f"the window is longer than {days} days; ask for a part of it"
+        assert (status, problem["detail"]) == (400, told), path
 
 
 @beyond("serve.admin.record_requests.MOST_IN_A_DAY")

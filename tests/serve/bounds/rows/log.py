@@ -1,5 +1,6 @@
 """What makes the log longer than anybody reads."""
 
+from runner.serve.app import MOST_PATH
 from runner.serve.log_lines import MAX_VALUE
 from runner.standin.script import CallerHangsUp, Complains, greets
 from tests.serve.bounds.lowered import LOWERED
@@ -9,10 +10,7 @@ from tests.serve.bounds.table import beyond, waits_beyond
 
 @waits_beyond("serve.log_folding.MOST_ALIKE", "serve.log_folding.WINDOW_S")
 async def requests_that_nobody_signed(service: Service) -> None:
-    event = "webhook path not found"
-    for _ in range(40):
-        async with service.http.post(f"{service.url}/webhooks/elsewhere", data=b"{}") as response:
-            assert response.status == 404
+    event, many = "webhook path not found", 40
 
     def lines() -> int:
         return sum(line["event"] == event and "repeated" not in line for line in service.log)
@@ -21,8 +19,12 @@ async def requests_that_nobody_signed(service: Service) -> None:
         held_back: list[int] = [line.get("repeated", 0) for line in service.log if line["event"] == event]
         return lines() + sum(held_back)
 
-    await service.until(lambda: told() == 40)
-    assert lines() < 40
+    lines_before, told_before = lines(), told()
+    for _ in range(many):
+        async with service.http.post(f"{service.url}/webhooks/elsewhere", data=b"{}") as response:
+            assert response.status == 404
+    await service.until(lambda: told() == told_before + many)
+    assert lines() < lines_before + many
 
 
 @waits_beyond("serve.log_folding.MOST_OF_A_CALL")
@@ -37,6 +39,24 @@ async def an_api_that_complains_without_end(service: Service) -> None:
     folded = await service.logged(event, call_id=call.id, repeated=many // 2)
     assert folded
     assert lines() == many // 2 + 1
+
+
+@beyond("serve.call_metrics.MOST_CODES")
+async def an_api_that_makes_up_codes(service: Service) -> None:
+    many = 2 * LOWERED["serve.call_metrics.MOST_CODES"]
+    others = 'phone_agents_api_errors_total{code="other"}'
+    before = await service.metric(others)
+    codes = [Complains(code=f"made_up_{number}") for number in range(many)]
+    await service.play(greets(), *codes, CallerHangsUp())
+    assert await service.metric(others) >= before + many // 2
+
+
+@beyond("serve.app.MOST_PATH")
+async def a_path_without_end(service: Service) -> None:
+    path = "/long/" + "x" * 3_000
+    async with service.http.post(f"{service.url}{path}", data=b"{}") as response:
+        assert response.status == 404
+    await service.logged("webhook path not found", path=path[:MOST_PATH])
 
 
 @beyond("serve.log_lines.MAX_VALUE")

@@ -7,6 +7,7 @@ from runner.config.openapi import schema
 from runner.config.openapi import text as openapi_text
 from runner.config.reading.files import MOST_BYTES
 from runner.config.reading.yaml_text import MAX_ALIASED, MAX_DEPTH
+from runner.serve.versions import MOST_PROBLEMS_LOGGED
 from tests.serve.bounds.service import Service
 from tests.serve.bounds.table import beyond
 
@@ -76,6 +77,13 @@ async def a_file_whose_aliases_stand_for_billions(service: Service) -> None:
 async def a_file_that_is_too_large(service: Service) -> None:
     reasons = await refused(service, "# " + "x" * MOST_BYTES)
     assert f"is larger than {MOST_BYTES >> 20} MiB" in reasons
+
+
+@beyond("serve.versions.MOST_PROBLEMS_LOGGED")
+async def a_file_with_more_mistakes_than_are_logged(service: Service) -> None:
+    wrong = "".join(f"key{number}: x\n" for number in range(2 * MOST_PROBLEMS_LOGGED))
+    reasons = await refused(service, "agent: reloaded\ninstructions: Be kind.\n" + wrong)
+    assert len(reasons.splitlines()) == MOST_PROBLEMS_LOGGED
 
 
 @beyond("config.openapi.text.MAX_DEPTH")

@@ -3,9 +3,10 @@
 import json
 
 from aiohttp import web
+from websockets.frames import Frame, Opcode
 
 from runner.api.realtime.reading import MAX_VALUES
-from runner.serve.sideband_socket import MAX_MESSAGE_BYTES
+from runner.serve.sideband_socket import MAX_MESSAGE_BYTES, MOST_CONTROL_BYTES
 from runner.standin.script import CallerHangsUp, Drops, Sends, greets
 from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.neighbour import PATIENCE_S
@@ -76,7 +77,35 @@ async def an_event_that_is_too_deep(service: Service) -> None:
     assert (await service.record(call))["malformed_events"] == 1
 
 
-@beyond("serve.sideband_socket.TURN_S")
+@beyond()
+async def an_event_in_parts_that_are_too_large_together(service: Service) -> None:
+    call, _ = await service.ring(greets())
+    await greeted(service, call)
+    part = b"x" * (MAX_MESSAGE_BYTES // 4 + 1)
+    sideband = service.wire.sidebands[call.id]
+    # Nothing else comes between the parts.
+    sideband.passes.clear()
+    to_runner = sideband.to_runner
+    for opcode in (Opcode.TEXT, *[Opcode.CONT] * 3):
+        to_runner.write(Frame(opcode, part, fin=False).serialize(mask=False))
+        await to_runner.drain()
+    cut = await service.logged("sideband is cut", call_id=call.id)
+    assert cut["reason"] == f"an event is larger than {MAX_MESSAGE_BYTES:,} bytes"
+    await service.hang_up(call)
+
+
+@beyond("serve.sideband_socket.MOST_CONTROL_BYTES")
+async def a_ping_that_is_too_large(service: Service) -> None:
+    call, _ = await service.ring(greets())
+    await greeted(service, call)
+    size = MOST_CONTROL_BYTES + 1
+    service.wire.sidebands[call.id].to_runner.write(bytes((0x89, 126, 0, size)) + bytes(size))
+    cut = await service.logged("sideband is cut", call_id=call.id)
+    assert cut["reason"] == "not a valid frame: control frame too long"
+    await service.hang_up(call)
+
+
+@beyond("serve.sideband_socket.SLICE_BYTES", "serve.sideband_socket.TURN_S")
 async def a_flood_of_events(service: Service) -> None:
     """On several sidebands, of which each has its turn."""
     key = '{"type":"input_audio_buffer.dtmf_event_received","event":"1","received_at":1}'
