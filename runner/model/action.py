@@ -228,6 +228,7 @@ class LogEvent(Enum):
     TAMPERED = "session was tampered with"
     CALL_ENDING = "call is being ended"
     TOOL_REFUSED = "tool call was refused"
+    REPLY_UNUSABLE = "reply could not be used"
     MCP_NOT_READY = "MCP servers are not ready"
     MCP_CALL_ENDED = "MCP call has ended"
     PERSON_ACTED = "person has acted on a call"

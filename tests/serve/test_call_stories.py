@@ -48,6 +48,11 @@ greeting: Hello.
 if_broken: {transfer: "tel:+14155550123"}
 tools:
   - {name: slots, description: Find., http: {method: GET, url: "http://crm.example/500"}}
+  - {name: moved, description: Find., http: {method: GET, url: "http://crm.example/302"}}
+  - name: text
+    description: Find.
+    http: {method: GET, url: "http://crm.example/200"}
+    result: {select: "length(private[0])"}
   - name: order
     description: Order.
     parameters: {type: object, properties: {n: {type: integer}}, required: [n]}
@@ -127,6 +132,27 @@ SERVED: dict[str, Story] = {
         [
             "warning endpoint replied  tool=order attempt=1 status=409 failure=null"
             ' detail="Sold out: [redacted]"',
+            OVER,
+            ended(tools=1),
+        ],
+    ),
+    "an endpoint's reply is not what is selected from": (
+        (*HI, calls("text"), says("Sorry."), CallerHangsUp()),
+        FINE,
+        [
+            'info    endpoint replied  tool=text attempt=1 status=200 failure=null detail=""',
+            "warning reply could not be used  tool=text"
+            ' detail="the endpoint answered 200, but its reply is not of the expected form"',
+            OVER,
+            ended(tools=1),
+        ],
+    ),
+    "an endpoint redirects": (
+        (*HI, calls("moved"), says("Sorry."), CallerHangsUp()),
+        FINE,
+        [
+            "warning endpoint replied  tool=moved attempt=1 status=302 failure=null"
+            ' detail="Found, a redirect, which is not followed"',
             OVER,
             ended(tools=1),
         ],

@@ -20,7 +20,17 @@ from runner.call.tools.arguments import check_arguments
 from runner.call.tools.endpoint_reply import read_reply
 from runner.call.tools.tool_request import build_request, next_delay
 from runner.call.tools.tool_result import ToolOutput, error_output, model_output, reply_variables
-from runner.model.action import Action, ClearTimer, SendRequest, SetTimer, Timer, TimerKind
+from runner.model.action import (
+    Action,
+    ClearTimer,
+    Log,
+    LogEvent,
+    LogLevel,
+    SendRequest,
+    SetTimer,
+    Timer,
+    TimerKind,
+)
 from runner.model.agent import Agent
 from runner.model.conversation_event import ToolCalled
 from runner.model.event import Replied
@@ -176,6 +186,10 @@ class ToolCalls:
         self.variables.update(reply_variables(opened.tool.result, reply))
         output = model_output(opened.tool.result, reply, self._names_of(opened, now))
         done = self._stop_waiting(opened)
+        if reply.error is None and not output.ok:
+            # What is in brackets may quote the reply.
+            fields = {"tool": opened.tool.name, "detail": (output.error or "").partition(" (")[0]}
+            done.append(Log(event=LogEvent.REPLY_UNUSABLE, level=LogLevel.WARNING, fields=fields))
         if opened.in_background:
             self.close(opened.call_id, "ok" if output.ok else "error", now, output)
             message = f"The result of {opened.tool.name}, which was started before: {output.text}"

@@ -19,8 +19,8 @@ _HTML = re.compile(r"\s*<")
 
 
 def has_failed(reply: HttpReply) -> bool:
-    """Whether an endpoint did not reply, or with an error."""
-    return reply.failure is not None or (reply.status is not None and reply.status >= 400)
+    """Whether an endpoint did not reply, or not with a success."""
+    return reply.failure is not None or reply.status is None or not 200 <= reply.status <= 299
 
 
 def complaint(reply: HttpReply, redactor: Redactor) -> str:
@@ -29,7 +29,8 @@ def complaint(reply: HttpReply, redactor: Redactor) -> str:
         return reply.detail
     is_readable = redactor.keeps_transcript and len(reply.body) <= MOST_READ
     words = redactor.text(" ".join(next(_words(reply, redactor), "").split())) if is_readable else ""
-    words = words or phrase(reply.status)
+    redirect = ", a redirect, which is not followed" if 300 <= reply.status <= 399 else ""
+    words = words or f"{phrase(reply.status)}{redirect}"
     return words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
 
 
