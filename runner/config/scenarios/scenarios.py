@@ -100,6 +100,12 @@ class _Builder:
                 'this scenario expects nothing, so that it could never fail; give it, or a step, "expect"'
             )
             problems.error(node.place, "no-expectation", message)
+        if steps and node.find("expect", "ended") is not None and (own := node.get("expect")) is not None:
+            message = (
+                'the call goes on here: what stands beside "call" is expected before the first step;'
+                ' write "ended" into "expect" of the last step'
+            )
+            problems.error(own.key_place("ended"), "value", message)
         if environment is not None and environment.text not in self._scope.environments:
             hint = did_you_mean(environment.text, self._scope.environments)
             message = f'runner.yaml has no environment "{environment.text}"{hint}'
