@@ -31,7 +31,7 @@ class Keypad(Part):
             case KeyPressed(key=key) if key == self._keys.until:
                 was_full, self._was_full = self._was_full, False
                 # A caller who was cut off at the longest entry presses the ending key all the same.
-                return [] if was_full and not self._pressed else self._close()
+                return [] if was_full else self._close()
             case KeyPressed(key=key):
                 self._was_full = False
                 self._pressed += key
@@ -46,7 +46,7 @@ class Keypad(Part):
 
     def stop(self, now: Instant) -> list[Intent]:
         """Add what was pressed so far: the next agent begins an entry of its own."""
-        return self._close() if self._pressed else [ClearTimer(timer=ENTRY)]
+        return self._close() if self._pressed else []
 
     def _close(self) -> list[Intent]:
         pressed, self._pressed = self._pressed, ""

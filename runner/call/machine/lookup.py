@@ -102,8 +102,8 @@ class LookupAttempts:
         return [SendRequest(call_id=self.call_id, attempt=self._attempt, tool=LOOKUP, request=self.request)]
 
     def replied(self, replied: Replied, now: Instant) -> LookedUp | list[Action]:
-        """An attempt has ended: retry where that is declared. A reply to anything else changes nothing."""
-        if replied.call_id != self.call_id or replied.attempt != self._attempt:
+        """An attempt has ended: retry where that is declared. One before the last changes nothing."""
+        if replied.attempt != self._attempt:
             return []
         took_s = self._took_s(now)
         delay_s = next_attempt_s(self.lookup, replied.attempt, replied.reply, took_s)

@@ -76,10 +76,6 @@ class McpWatch(Part):
             case _:
                 return []
 
-    def stop(self, now: Instant) -> list[Intent]:
-        """The next agent has servers of its own."""
-        return [ClearTimer(timer=READY)]
-
     @property
     def _all_listed(self) -> bool:
         return len(self._listed) >= len(self._servers)

@@ -218,12 +218,18 @@ def test_values_of_the_token_stand_before_those_that_the_agent_declares() -> Non
     assert machine.session.texts.variables == {"plan": "gold", "clinic": "Maple"}
 
 
-def test_a_call_that_a_page_has_made_itself_is_answered_already_and_told_its_session() -> None:
+@pytest.mark.parametrize(
+    "events", [(SidebandOpened(), CallerConnected()), (CallerConnected(), SidebandOpened())]
+)
+def test_a_call_that_a_page_has_made_itself_is_answered_already_and_told_its_session(
+    events: tuple[CallEvent, ...],
+) -> None:
     machine, _ = rings(GREETED, ring=ringing(offer=None))
     assert OpenSideband() in happen(machine, ClaimReplied(agent="desk"))
-    [update] = [action for action in happen(machine, SidebandOpened()) if isinstance(action, SwitchAgent)]
+    actions = happen(machine, *events)
+    [update] = [action for action in actions if isinstance(action, SwitchAgent)]
     assert (update.agent.id, update.instructions) == ("desk", "You are desk.")
-    assert spoken(happen(machine, CallerConnected())) == ["Hello user-1."]
+    assert spoken(actions) == ["Hello user-1."]
 
 
 def test_a_browser_whose_process_was_lost_before_its_answer_is_gone_with_it() -> None:

@@ -29,6 +29,13 @@ def test_a_failure_is_apologised_for_once() -> None:
     assert expect(AddItem, again).text == expect(AddItem, inform).text
 
 
+def test_a_failure_that_is_told_twice_is_one_failure() -> None:
+    play = talking(if_broken=IfBroken(transfer=words("tel:+14155550123")))
+    failed = ResponseEnded(response_id="r", outcome=Outcome.FAILED, audible=False)
+    done = play.happens(ResponseStarted(response_id="r"), failed, failed)
+    assert [type(action) for action in done] == [AddItem, Speak]
+
+
 def test_an_interrupted_response_is_no_failure_and_no_success() -> None:
     play = talking(if_broken=IfBroken(say=words("Sorry, call again.")))
     play.responds(outcome=Outcome.FAILED)

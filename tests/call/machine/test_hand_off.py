@@ -10,8 +10,8 @@ from runner.model.conversation_event import (
     ToolCalled,
 )
 from runner.model.event import SidebandLost, SidebandOpened
-from runner.model.tool import McpServer
-from tests.call.machine.playing import TO_SPANISH, Play, an_agent, expect, http_tool, talking, words
+from runner.model.tool import HandoffBinding, McpServer
+from tests.call.machine.playing import TO_SPANISH, Play, an_agent, expect, http_tool, talking, tool, words
 
 # Hand-off
 
@@ -131,6 +131,19 @@ def test_a_hand_off_that_cannot_be_prepared_changes_nothing() -> None:
     assert expect(SendOutput, output).output == '{"error":"the hand-off is not possible; go on as you are"}'
     assert (play.session.agent.id, play.session.texts.instructions) == ("desk", "You are desk.")
     assert dict(play.session.texts.variables) == {}
+
+
+def test_a_hand_off_that_the_api_has_confirmed_is_not_told_again_after_another_was_refused() -> None:
+    agents = (an_agent("recepcion", tools=(tool("back", HandoffBinding(agent="desk")),)),)
+    play = talking(TO_SPANISH, others=agents)
+    play.responds(("to_spanish", "{}"))
+    play.happens(SessionUpdated(update_id="switch_1"))
+    play.responds()
+    play.responds(("back", "{}"))
+    play.happens(ApiError(kind=ApiErrorKind.OTHER, about="switch_2"))
+    play.passes(2)
+    play.happens(SidebandLost())
+    assert [type(action) for action in play.happens(SidebandOpened())].count(SwitchAgent) == 0
 
 
 def test_a_hand_off_that_a_lost_sideband_may_have_swallowed_is_told_again() -> None:

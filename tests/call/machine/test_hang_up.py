@@ -165,6 +165,14 @@ def test_a_hang_up_in_a_response_whose_beginning_was_missed_waits_until_it_was_h
     assert play.happens(PlaybackEnded(response_id="r")) == [HangUp()]
 
 
+def test_a_hang_up_in_a_response_that_was_heard_already_is_done_at_once() -> None:
+    play = talking(HANG_UP)
+    play.happens(ResponseStarted(response_id="r"), PlaybackStarted(response_id="r"))
+    play.happens(PlaybackEnded(response_id="r"))
+    called = ToolCalled(response_id="r", call_id="c", name="hang_up", arguments="{}")
+    assert play.happens(called) == [HangUp()]
+
+
 def test_a_hang_up_whose_response_nobody_hears_is_done_at_once() -> None:
     play = talking(HANG_UP)
     assert play.responds(("hang_up", "{}"), audible=False) == [HangUp()]

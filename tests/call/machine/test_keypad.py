@@ -8,7 +8,7 @@ from runner.model.call import Role
 from runner.model.conversation_event import ItemPlaced, KeyPressed, SessionUpdated, Transcribed
 from runner.model.event import SidebandLost, SidebandOpened
 from runner.model.tool import HandoffBinding
-from tests.call.machine.playing import an_agent, expect, http_tool, talking, tool
+from tests.call.machine.playing import HANG_UP, an_agent, expect, http_tool, talking, tool
 
 # Keys
 
@@ -101,3 +101,13 @@ def test_the_ending_key_after_a_full_entry_is_part_of_it() -> None:
     assert texts == ["(On the telephone I pressed 1234.)"]
     play.happens(KeyPressed(key="#"))
     assert len([action for action in play.done if isinstance(action, AddItem)]) == 2
+    for key in "123456#":
+        play.happens(KeyPressed(key=key))
+    texts = [action.text for action in play.done if isinstance(action, AddItem)]
+    assert texts[2:] == ["(On the telephone I pressed 1234.)", "(On the telephone I pressed 56.)"]
+
+
+def test_keys_pressed_while_the_call_is_hung_up_are_told_to_nobody() -> None:
+    play = talking(HANG_UP, keys=Keys(until="#"))
+    play.responds(("hang_up", "{}"))
+    assert play.happens(KeyPressed(key="1"), KeyPressed(key="#")) == []

@@ -62,6 +62,8 @@ def test_while_a_person_leads_the_agent_says_what_they_want_and_nothing_else() -
         AddItem(item_id="item_1", text="Be brief.")
     ]
     assert outcome(play, "deed_2") == ("done", "the agent says nothing while a person leads the call")
+    steer(play, TellAgent(tell="Be brief."), "deed_3")
+    assert outcome(play, "deed_3") == ("done", "")
 
 
 def test_a_persons_sentence_waits_for_the_caller_while_they_lead() -> None:
@@ -178,6 +180,14 @@ def test_without_a_sideband_both_are_told_when_there_is_one() -> None:
     reopened = reopens(play)
     assert [update.answers for update in updates(reopened)] == [True]
     assert reopened[-1] == Speak(wish="wish_1")
+
+
+def test_an_output_that_nobody_could_be_told_is_told_while_a_person_leads() -> None:
+    play, sent = running()
+    leads(play)
+    play.happens(SidebandLost())
+    (output,) = play.replies(sent)
+    assert reopens(play)[0] == output
 
 
 def test_limits_hold_while_a_person_leads() -> None:

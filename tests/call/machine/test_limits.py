@@ -86,12 +86,13 @@ def test_a_limit_reached_while_a_tool_runs_waits_for_the_tool() -> None:
 
 
 def test_limits_are_those_of_the_agent_that_took_over_counted_from_the_accept() -> None:
-
-    other = an_agent("other", limits=Limits(max_duration_s=300))
-    play = talking(
-        tool("over", HandoffBinding(agent="other")), others=(other,), limits=Limits(max_duration_s=900)
-    )
-    play.passes(200)
-    play.responds(("over", "{}"))
-    play.happens(SessionUpdated(update_id="switch_1"))
-    assert play.timer(TimerKind.MAX_DURATION) == 100
+    for before_s, wind_down_s in ((60, 40), (100, None), (150, None)):
+        wind_down = WindDown(before_s=before_s, tell=words("Wrap up."))
+        other = an_agent("other", limits=Limits(max_duration_s=300, wind_down=wind_down))
+        first = Limits(max_duration_s=900, wind_down=wind_down)
+        play = talking(tool("over", HandoffBinding(agent="other")), others=(other,), limits=first)
+        play.passes(200)
+        play.responds(("over", "{}"))
+        play.happens(SessionUpdated(update_id="switch_1"))
+        assert play.timer(TimerKind.MAX_DURATION) == 100
+        assert play.timer(TimerKind.WIND_DOWN) == wind_down_s

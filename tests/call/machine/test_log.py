@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from runner.model.agent import IfBroken
+from runner.model.agent import Guardrail, IfBroken, Then
+from runner.model.call import Role
 from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
@@ -12,6 +13,7 @@ from runner.model.conversation_event import (
     McpCallStarted,
     McpListed,
     SessionUpdated,
+    Transcribed,
 )
 from runner.model.event import CallGone, EndRequested, ReferAnswered
 from runner.model.steering import ChangeAgent, TransferCall
@@ -75,6 +77,28 @@ def not_handed_over() -> Play:
 def handed_over() -> Play:
     play = calls("to_spanish", "{}", TO_SPANISH)
     play.happens(SessionUpdated(update_id="switch_1"), EndRequested(reason="shutdown"))
+    return play
+
+
+def refused_by_the_api() -> Play:
+    play = calls("to_spanish", "{}", TO_SPANISH)
+    play.happens(
+        ApiError(kind=ApiErrorKind.OTHER, about="switch_1", code="invalid_value", message="no such voice")
+    )
+    return play
+
+
+def guarded() -> Play:
+    guardrail = Guardrail(name="no-cards", on=Role.AGENT, pattern=r"\d{4}", then=Then.CANCEL)
+    play = talking(guardrails=(guardrail,))
+    play.happens(Transcribed(item_id="i", role=Role.AGENT, text="1234"))
+    return play
+
+
+def late_mcp() -> Play:
+    play = Play(an_agent(mcp=(McpServer(label="crm", settings={}),)))
+    play.opens()
+    play.passes(2)
     return play
 
 
@@ -158,6 +182,21 @@ def mcp() -> Play:
                 " {'servers': 'crm', 'detail': 'an MCP server has not listed its tools'}",
                 "info: MCP call has ended {'tool': 'crm.find', 'result': 'ok'}",
                 "warning: MCP call has ended {'tool': 'crm.save', 'result': 'error'}",
+            ],
+        ),
+        (
+            late_mcp,
+            [
+                "warning: MCP servers are not ready"
+                " {'servers': 'crm', 'detail': 'MCP servers were not ready after 2 seconds'}"
+            ],
+        ),
+        (guarded, ["info: guardrail matched {'guardrail': 'no-cards'}"]),
+        (
+            refused_by_the_api,
+            [
+                "warning: hand-off was refused {'agent': 'recepcion', 'because': 'tool \"to_spanish\"',"
+                " 'code': 'invalid_value', 'detail': 'no such voice'}"
             ],
         ),
         (

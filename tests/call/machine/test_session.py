@@ -1,5 +1,6 @@
 """A served call: greeting, tools, sidebands that are lost, the end."""
 
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -206,14 +207,35 @@ def test_after_a_loss_the_model_is_not_asked_to_continue_before_it_has_the_outpu
     assert play.replies(sent) == [SendOutput(call_id="call_1_0", output='{"ok":true}'), Speak(wish="wish_1")]
 
 
-def test_after_a_loss_a_response_that_is_being_made_does_not_answer_an_output_sent_again() -> None:
-    play = talking(http_tool())
+def answered(play: Play) -> None:
+    """The answer to a tool call is requested, and its output not confirmed."""
+    play.replies(play.responds(("find_slots", "{}"))[0])
+    play.happens(SidebandLost())
+
+
+def answered_without_a_sideband(play: Play) -> None:
     (sent,) = play.responds(("find_slots", "{}"))
     play.happens(SidebandLost())
     play.replies(sent)
-    assert play.opens()[-1] == Speak(wish="wish_1")
-    play.happens(ApiError(kind=ApiErrorKind.BUSY_SPEAKING, about="wish_1"))
-    assert play.responds() == [Speak(wish="wish_2")]
+
+
+def answered_in_a_response_that_never_ended(play: Play) -> None:
+    called = ToolCalled(response_id="r", call_id="c", name="find_slots", arguments="{}")
+    play.replies(play.happens(ResponseStarted(response_id="r"), called)[0])
+    play.happens(OutputTaken(call_id="c"), SidebandLost())
+
+
+@pytest.mark.parametrize(
+    "lose", [answered, answered_without_a_sideband, answered_in_a_response_that_never_ended]
+)
+def test_after_a_loss_a_response_that_is_being_made_is_no_answer_to_a_tools_output(
+    lose: Callable[[Play], None],
+) -> None:
+    play = talking(http_tool())
+    lose(play)
+    wish = expect(Speak, play.opens()[-1]).wish
+    play.happens(ApiError(kind=ApiErrorKind.BUSY_SPEAKING, about=wish))
+    assert [type(action) for action in play.responds()] == [Speak]
 
 
 def test_an_output_is_answered_though_the_end_of_its_response_was_missed() -> None:
@@ -360,3 +382,12 @@ def test_keys_that_cross_with_an_answer_of_the_apis_are_answered_afterwards() ->
     play.happens(ItemPlaced(item_id=item.item_id, role=Role.CALLER, text=item.text))
     ended = ResponseEnded(response_id="own", outcome=Outcome.COMPLETED, audible=False)
     assert play.happens(ended) == [Speak(wish="wish_1")]
+
+
+def test_keys_that_the_apis_own_answer_has_seen_are_answered_by_it() -> None:
+    play = talking(keys=Keys(until="#"))
+    play.happens(CallerSpeaks(began=True), CallerSpeaks(began=False))
+    (item,) = play.happens(KeyPressed(key="7"), KeyPressed(key="#"))
+    play.happens(ItemPlaced(item_id=expect(AddItem, item).item_id, role=Role.CALLER))
+    play.happens(ResponseStarted(response_id="own"))
+    assert play.happens(ResponseEnded(response_id="own", outcome=Outcome.COMPLETED, audible=False)) == []

@@ -5,15 +5,17 @@ from dataclasses import replace
 import pytest
 
 from runner.call.machine.floor import PATIENCE_S, TABLE, Cue, Floor, next_floor
+from runner.call.machine.playback import Playback
 from runner.call.machine.sentence import SentenceEnd
 from runner.call.machine.speech import FLOOR_TIMER, Speech
-from runner.model.action import Action, ClearTimer, SetTimer, Speak, Timer, TimerKind
+from runner.model.action import Action, ClearTimer, Interrupt, SetTimer, Speak, Timer, TimerKind
 from runner.model.conversation_event import (
     ApiError,
     ApiErrorKind,
     CallerSpeaks,
     Outcome,
     PlaybackEnded,
+    PlaybackStarted,
     ResponseEnded,
     ResponseStarted,
 )
@@ -277,6 +279,46 @@ def test_what_becomes_of_a_sentence_is_told_once(
     queue.happens(*events)
     queue.happens(PlaybackEnded(response_id="r1"), ended())
     assert queue.ended == [("k", result)]
+
+
+SPOKEN = replace(ended(), usage=Usage(audio_out=200))
+PLAYS = PlaybackStarted(response_id="r1")
+HEARD = PlaybackEnded(response_id="r1")
+CUT = ended(outcome=Outcome.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("events", "plays_s", "is_heard"),
+    [
+        ([PLAYS], 120, False),
+        ([PLAYS, SPOKEN], 15, False),
+        ([SPOKEN, PLAYS], 15, False),
+        ([PLAYS, ended()], 35, False),
+        ([PLAYS, CUT], 5, False),
+        ([CUT], 0, True),
+        ([ended(audible=False)], 0, True),
+        ([PLAYS, SPOKEN, HEARD], 0, True),
+        ([PLAYS, HEARD, SPOKEN, PLAYS], 0, True),
+        ([PLAYS, SPOKEN, SidebandLost()], 0, False),
+        ([SPOKEN, replace(SPOKEN, response_id="r2")], 30, False),
+    ],
+)
+def test_how_long_the_caller_still_hears_the_agent_at_most(
+    events: list[CallEvent], plays_s: float, is_heard: bool
+) -> None:
+    playback = Playback()
+    for event in events:
+        playback.handle(event, NOW)
+    assert playback.until(NOW) == NOW + plays_s
+    assert [playback.is_playing(NOW + s) for s in (plays_s - 0.1, plays_s)] == [plays_s > 0, False]
+    assert playback.is_heard("r1") is is_heard
+
+
+def test_a_response_that_never_ends_is_cancelled_unless_the_caller_still_hears_it(queue: Queue) -> None:
+    queue.happens(started())
+    assert Interrupt() in queue.speech.handle(OVERDUE, NOW)
+    queue.happens(started("r2"), PlaybackStarted(response_id="r2"))
+    assert Interrupt() not in queue.speech.handle(OVERDUE, NOW)
 
 
 def test_a_barge_in_gives_the_floor_to_the_caller(queue: Queue) -> None:

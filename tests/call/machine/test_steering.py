@@ -302,11 +302,13 @@ def test_variables_are_set_in_any_call_that_lives(play: Play) -> None:
 def test_added_instructions_are_in_force_once_the_api_has_taken_them() -> None:
     play = talking()
     (update,) = updates(steer(play, ChangeInstructions(add="Be brief.")))
-    assert (update.instructions, update.before, update.answers) == (
+    assert (update.instructions, update.before, update.answers, update.with_voice) == (
         "You are desk.\n\nBe brief.",
         update.agent,
         None,
+        False,
     )
+    play.happens(SessionUpdated(), ApiError(kind=ApiErrorKind.OTHER, about="item_1"))
     assert outcome(play) == ("waiting", "")
     play.happens(SessionUpdated(update_id=update.update_id))
     assert outcome(play) == ("done", "")
@@ -315,8 +317,23 @@ def test_added_instructions_are_in_force_once_the_api_has_taken_them() -> None:
 def test_a_change_that_is_not_refused_in_time_counts_as_taken() -> None:
     play = talking()
     steer(play, ChangeInstructions(add="Be brief."))
-    play.passes(2)
+    play.passes(1.9)
+    assert outcome(play) == ("waiting", "")
+    play.passes(0.1)
     assert outcome(play) == ("done", "")
+
+
+def test_a_change_that_nobody_could_be_told_yet_does_not_count_as_taken() -> None:
+    play = talking()
+    steer(play, ChangeInstructions(add="Be brief."), "deed_1")
+    play.happens(SidebandLost())
+    steer(play, ChangeInstructions(add="Be kind."), "deed_2")
+    play.passes(10)
+    assert [each.result for each in play.record.deeds] == ["waiting", "waiting"]
+    (update,) = updates(reopens(play))
+    assert update.instructions == "You are desk.\n\nBe brief.\n\nBe kind."
+    play.passes(2)
+    assert [each.result for each in play.record.deeds] == ["done", "done"]
 
 
 def test_a_change_that_the_api_refuses_has_failed() -> None:

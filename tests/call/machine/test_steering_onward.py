@@ -1,13 +1,15 @@
 """A person sends a call on: to another agent, to a telephone, or to its end."""
 
 from runner.call.machine.call_ending import NOT_TRANSFERRED
+from runner.call.machine.destinations import destinations
 from runner.call.machine.phase import Phase
 from runner.model.action import AddItem, HangUp, Interrupt, Refer, SendOutput, Speak
 from runner.model.agent import Wait
 from runner.model.conversation_event import ApiError, ApiErrorKind, SessionUpdated
 from runner.model.event import CallGone, ReferAnswered
 from runner.model.steering import ChangeAgent, EndCall, TransferCall
-from tests.call.machine.playing import TO_NURSE, Play, an_agent
+from runner.model.tool import TransferBinding
+from tests.call.machine.playing import TO_NURSE, Play, an_agent, tool, words
 from tests.call.machine.steered import (
     cut_short,
     leaving,
@@ -107,6 +109,12 @@ def test_a_transfer_goes_to_declared_destinations_of_any_agent_and_nowhere_else(
     steer(play, TransferCall(to="sip:mallory@example.com"), "deed_1")
     assert outcome(play)[1] == 'no "transfer" now: "sip:mallory@example.com" is not among the destinations'
     assert steer(play, TransferCall(to="nurse"), "deed_2") == [Refer(target="sip:nurse@maple.example")]
+
+
+def test_of_two_destinations_of_one_name_the_serving_agents_own_counts() -> None:
+    other = tool("put_through", TransferBinding(destinations={"nurse": words("tel:+14155550123")}))
+    first, serving = an_agent(tools=(TO_NURSE,)), an_agent("other", tools=(other,))
+    assert destinations(serving, (first, serving), ())["nurse"] == words("tel:+14155550123")
 
 
 def test_a_transfer_goes_to_what_the_admin_settings_allow() -> None:

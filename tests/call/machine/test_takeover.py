@@ -162,6 +162,18 @@ def test_a_call_that_is_over_and_has_no_record_yet_gets_it() -> None:
     assert play.machine.record() == before is not None
 
 
+def test_a_request_of_a_call_that_is_over_is_sent_again_where_that_does_no_harm() -> None:
+    play = opened(http_tool())
+    (sent,) = play.responds(("find_slots", "{}"))
+    play.happens(CallGone())
+    assert play.taken_over() == [sent]
+    assert play.replies(sent) == [Finish()]
+    play = opened(tool("book", HttpBinding(method="POST", url=words("https://api.example/book"))))
+    play.responds(("book", "{}"))
+    play.happens(CallGone())
+    assert play.taken_over()[-1] == Finish()
+
+
 def test_a_call_is_never_greeted_twice_and_the_model_is_asked_to_go_on() -> None:
     play = Journalled(an_agent(greeting=HELLO))
     play.opens()
@@ -297,6 +309,17 @@ def test_a_call_without_its_journal_is_served_without_a_greeting_and_the_model_i
     assert record.faults == (
         "the call was taken over without its journal: what was said and done is not known",
     )
+
+
+def test_a_call_without_its_journal_is_served_by_the_agent_that_is_known_without_a_lookup() -> None:
+    lookup = Lookup(
+        http=HttpBinding(method="GET", url=words("https://crm.example")), default={"name": "nobody"}
+    )
+    sales = an_agent("sales", lookup=lookup, instructions=words("Sell to {{ lookup.name }}."))
+    machine = CallMachine.bare(RINGING, sales, a_world(an_agent(), sales), 1100.0)
+    assert (machine.phase, machine.agent) == (Phase.WAITING, sales)
+    assert machine.session is not None
+    assert machine.session.texts.instructions == "Sell to nobody."
 
 
 def test_a_call_whose_agent_cannot_be_prepared_any_more_cannot_be_served() -> None:

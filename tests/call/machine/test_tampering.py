@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 
 from runner.call.machine.machine import CallMachine
-from runner.model.action import Action, HangUp, RemoveItem, SendOutput, SwitchAgent
+from runner.model.action import (
+    Action,
+    AddItem,
+    HangUp,
+    Log,
+    LogEvent,
+    LogLevel,
+    RemoveItem,
+    SendOutput,
+    SwitchAgent,
+)
 from runner.model.call import Ringing, Role, WebRtcOrigin
 from runner.model.conversation_event import ItemPlaced, OutputTaken, SessionUpdated, SilenceNudge, ToolCalled
 from runner.model.event import (
@@ -15,9 +25,11 @@ from runner.model.event import (
     ClaimReplied,
     Decided,
     SidebandOpened,
+    Steered,
 )
+from runner.model.steering import TellAgent
 from runner.model.tool import StaticBinding
-from tests.call.machine.playing import an_agent, tool
+from tests.call.machine.playing import an_agent, expect, tool
 from tests.call.machine.test_browser_calls import NOW, happen, world
 
 LOOK = tool("look", StaticBinding(answer={"slots": 3}))
@@ -74,11 +86,18 @@ def test_what_was_made_up_is_taken_out(event: CallEvent, item_id: str, fault: st
 @pytest.mark.parametrize("second", [CHANGED, WRITTEN, FORGED])
 def test_the_second_time_ends_the_call(first: CallEvent, second: CallEvent) -> None:
     machine = talking()
-    assert of(HangUp, happen(machine, first)) == []
-    assert of(HangUp, happen(machine, second)) == [HangUp()]
+    done = happen(machine, first)
+    assert of(HangUp, done) == []
+    done += happen(machine, second)
+    assert of(HangUp, done) == [HangUp()]
     record = machine.record()
     assert record is not None
-    assert record.ended == "tampered"
+    assert (record.ended, record.detail) == ("tampered", record.faults[1])
+    told = [entry for entry in of(Log, done) if expect(Log, entry).event is LogEvent.TAMPERED]
+    assert told == [
+        Log(event=LogEvent.TAMPERED, level=LogLevel.WARNING, fields={"detail": fault})
+        for fault in record.faults
+    ]
 
 
 def test_what_is_ours_or_the_apis_own_is_no_tampering() -> None:
@@ -90,9 +109,18 @@ def test_what_is_ours_or_the_apis_own_is_no_tampering() -> None:
         machine, OutputTaken(call_id="call_1", item_id="item_y"), SilenceNudge(item_id="i"), nudged, spoken
     )
     happen(machine, SessionUpdated(update_id="switch_page"))
+    [told] = of(AddItem, happen(machine, Steered(id="d", by="lead", act=TellAgent(tell="Be kind."))))
+    happen(machine, replace(WRITTEN, item_id=expect(AddItem, told).item_id))
     record = machine.record()
     assert record is not None
     assert record.faults == ()
+
+
+@pytest.mark.parametrize("item_id", ["item_0", "item_01", "item_2", "item_x", "1"])
+def test_an_id_that_looks_like_ours_is_not_ours(item_id: str) -> None:
+    machine = talking()
+    happen(machine, Steered(id="d", by="lead", act=TellAgent(tell="Be kind.")))
+    assert of(RemoveItem, happen(machine, replace(WRITTEN, item_id=item_id))) != []
 
 
 def test_one_nudge_of_the_api_excuses_one_message() -> None:
