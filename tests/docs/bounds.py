@@ -61,16 +61,22 @@ UNSEEN = {
     "a default of a request or of a class, which others replace": (
         "serve.admin.records.DEFAULT_DAY_S",
         "serve.admin.records.DEFAULT_WINDOW_S",
-        "serve.fleet.member.HEARTBEAT_S",
-        "serve.fleet.member.LEASE_S",
+        "serve.fleet.lease_keeper.HEARTBEAT_S",
+        "serve.fleet.lease_keeper.LEASE_S",
     ),
     "how much is done in one go of work that is done in any case": (
         "serve.admin.record_requests.DAY_PAGE",
         "serve.clients.API_LOOKUPS",
         "serve.fleet.journal_writer.MOST_PIECES",
-        "serve.fleet.member.ANSWER",
+        "serve.fleet.member.BATCH",
         "serve.fleet.member.TOGETHER",
         "serve.log_writer.BATCH",
+    ),
+    "a share of another bound": (
+        "serve.fleet.lease_keeper.ANSWER",
+        "serve.fleet.lease_keeper.ASSERTED_S",
+        "serve.fleet.lease_keeper.ASSERTION",
+        "serve.fleet.lease_keeper.SOON",
     ),
     "what is forgotten costs one more question, look-up, handshake or line": (
         "serve.admin.access.MOST_ADDRESSES",
@@ -86,8 +92,7 @@ UNSEEN = {
         "serve.admin.peers.MOST_LINE",
         "serve.secrets.MAX_FILE_BYTES",
     ),
-    "only a bug of ours comes up to it": (
-        "serve.call_driver.MOST_ENDINGS",
+    "only an exception that is a bug of ours is so long": (
         "serve.log_lines.MAX_FRAMES",
         "serve.log_lines.MAX_TEXT",
     ),

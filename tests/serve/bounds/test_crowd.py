@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.standin.script import greets
+from runner.standin.script import CallerHangsUp, When, greets
 from tests.certificates import Authority
 from tests.serve.bounds.lowered import LOWERED
 from tests.serve.bounds.peers import alerts, hangs_up, says_nothing, shows
@@ -21,8 +21,10 @@ TOGETHER = 20
 DESCRIPTORS = 4096
 
 
-@alone_beyond()
-async def test_many_sidebands_that_are_lost_at_once_harm_no_neighbour(tmp_path: Path) -> None:
+@alone_beyond("serve.call_driver.MOST_ENDINGS")
+async def test_many_sidebands_that_are_lost_and_calls_that_end_at_once_harm_no_neighbour(
+    tmp_path: Path,
+) -> None:
     async with serving(tmp_path, {}, descriptors=DESCRIPTORS, inspects=False) as service:
         calls = []
         for _ in range(CROWD // TOGETHER):
@@ -34,6 +36,11 @@ async def test_many_sidebands_that_are_lost_at_once_harm_no_neighbour(tmp_path: 
                 for call, _ in calls:
                     service.wire.sidebands[call.id].to_runner.transport.abort()
             await service.until(lambda: all(call.attached == 2 for call, _ in calls))
+            async with service.stopped():
+                for call, _ in calls:
+                    call.play(CallerHangsUp(when=When.AT_ONCE))
+                    service.api.wake(call)
+            await service.until(lambda: all(call.is_over for call, _ in calls))
 
 
 @alone_beyond()
